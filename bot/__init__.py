@@ -1,0 +1,1 @@
+"""meshbot: runs a service-mesh workshop from a Slack channel."""

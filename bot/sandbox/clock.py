@@ -1,0 +1,34 @@
+"""Time as a parameter: the sandbox's programs wait in simulated seconds, so that tests run them fast."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Simulated time that starts at the present and runs `speed` times as fast as the wall's.
+
+    Only durations that stand for something physical (image pulls, start-up, grace periods) go through it.
+    What Slack or a client measures for itself (the 3 s acknowledgement) stays in wall time.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError("speed must be positive")
+        self.speed = speed
+        self._wall = time.monotonic()
+        self._start = datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The simulated moment, UTC."""
+        return self._start + timedelta(seconds=(time.monotonic() - self._wall) * self.speed)
+
+    def stamp(self) -> str:
+        """The simulated moment as Kubernetes writes it: RFC 3339, whole seconds."""
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits for simulated seconds."""
+        await asyncio.sleep(seconds / self.speed)

@@ -1,0 +1,103 @@
+"""What the parts of the embedded cluster promise each other: the API called in process, and programs that run in pods."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+Object = dict[str, Any]
+"""A Kubernetes object in wire form. What is read must never be changed in place; copy first."""
+
+
+class ApiError(Exception):
+    """A refusal of the API server: `code` is the HTTP status, `reason` the Kubernetes reason (`NotFound`, `Conflict`, …)."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
+        super().__init__(message)
+        self.code, self.reason, self.message, self.details = code, reason, message, details or {}
+
+
+class Ref(NamedTuple):
+    """One resource type: API group ("" for core) and plural name, e.g. `Ref("apps", "deployments")`."""
+
+    group: str
+    plural: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change seen by a watch. The first pass over what exists arrives as ADDED."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    object: Object
+
+
+class Client(Protocol):
+    """The cluster's own API in process: same defaulting, validation, admission and field managers as over HTTP.
+
+    `manager` is the field manager that writes are recorded under. Namespace "" means cluster-scoped (or, in list and
+    watch, all namespaces). All raise ApiError; `get` gives None for what is not there.
+    """
+
+    manager: str
+
+    async def get(self, ref: Ref, name: str, namespace: str = "") -> Object | None: ...
+
+    async def list(self, ref: Ref, namespace: str = "", labels: str = "") -> list[Object]: ...
+
+    async def create(self, obj: Object) -> Object: ...
+
+    async def update(self, obj: Object, *, subresource: str = "") -> Object: ...
+
+    async def merge(self, ref: Ref, name: str, namespace: str, patch: Object, *, subresource: str = "") -> Object: ...
+
+    async def apply(self, obj: Object, *, force: bool = True, subresource: str = "") -> Object: ...
+
+    async def delete(self, ref: Ref, name: str, namespace: str = "", *, grace: int | None = None) -> None: ...
+
+    def watch(self, ref: Ref, namespace: str = "") -> AsyncIterator[Event]: ...
+
+    def acting_as(self, manager: str) -> Client:
+        """The same API under another field manager."""
+        ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request as it reaches a pod's port (through a service, a webhook or the API server's proxy)."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a pod answers."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Process(Protocol):
+    """A program that is running in one pod."""
+
+    async def handle(self, port: int, request: Request) -> Response | None:
+        """Answers on that container port; None when nothing listens there (connection refused)."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class Program(Protocol):
+    """Something that can run in pods, as the kubelet's container runtime would start it."""
+
+    def runs_in(self, pod: Object) -> bool: ...
+
+    async def start(self, pod: Object, client: Client) -> Process:
+        """Called when the pod's containers start, before it is Ready. Background work belongs to the Process."""
+        ...

@@ -1,0 +1,1 @@
+"""An embedded Slack workspace: Web API, Socket Mode and a page."""
