@@ -1,4 +1,4 @@
-"""What the parts of the embedded cluster promise each other: the API called in process, and programs that run in pods."""
+"""What the parts of the embedded cluster promise each other: the API in process, and programs in pods."""
 
 from __future__ import annotations
 

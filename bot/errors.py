@@ -1,0 +1,85 @@
+"""Every error that the bot raises itself, and whose turn it is when one is seen.
+
+MeshbotError
+├── UserError            the person who typed can mend it: shown to them as it stands
+├── SettingsError        the settings are wrong: shown at start, exit code 2
+├── ClusterError         the cluster refused or could not be reached
+│   ├── Unavailable      away, restarting or too slow: worth trying again
+│   ├── Throttled        429: worth trying again after `retry_after` seconds
+│   ├── Forbidden        403: whoever runs the cluster must grant it
+│   ├── NotFound         404
+│   ├── Conflict         409: another field manager or a newer version of the object
+│   └── Rejected         any other 4xx: what was sent is wrong
+├── IstioError           istioctl could not be run, or ended with an error
+└── SlackError           Slack refused a call for good
+"""
+
+from __future__ import annotations
+
+
+class MeshbotError(Exception):
+    """Anything that the bot raises on purpose."""
+
+
+class UserError(MeshbotError):
+    """A mistake that the person can mend; `hint` is what to type instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class SettingsError(MeshbotError):
+    """Settings that cannot be used; the text names the field."""
+
+
+class ClusterError(MeshbotError):
+    """The Kubernetes API refused or failed; the text is the server's own message, never a body or header dump."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.message, self.status = message, status
+
+
+class Unavailable(ClusterError):
+    """The API server is away, restarting, or answered 5xx."""
+
+
+class Throttled(ClusterError):
+    """429; `retry_after` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message, status=429)
+        self.retry_after = retry_after
+
+
+class Forbidden(ClusterError):
+    """401 or 403."""
+
+
+class NotFound(ClusterError):
+    """404."""
+
+
+class Conflict(ClusterError):
+    """409."""
+
+
+class Rejected(ClusterError):
+    """The request itself was wrong (400, 422, …) or an admission webhook denied it."""
+
+
+class IstioError(MeshbotError):
+    """istioctl failed; `code` is its exit code (-1 when it could not be started), `lines` the end of what it said."""
+
+    def __init__(self, message: str, *, code: int = -1, lines: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message, self.code, self.lines = message, code, lines
+
+
+class SlackError(MeshbotError):
+    """Slack refused; `code` is its error code, e.g. `not_in_channel`."""
+
+    def __init__(self, code: str, method: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code, self.method = code, method
