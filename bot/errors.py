@@ -2,6 +2,7 @@
 
 MeshbotError
 ├── UserError            the person who typed can mend it: shown to them as it stands
+├── CatalogError         the steps contradict each other: shown at start, exit code 2
 ├── SettingsError        the settings are wrong: shown at start, exit code 2
 ├── ClusterError         the cluster refused or could not be reached
 │   ├── Unavailable      away, restarting or too slow: worth trying again
@@ -10,6 +11,7 @@ MeshbotError
 │   ├── NotFound         404
 │   ├── Conflict         409: another field manager or a newer version of the object
 │   └── Rejected         any other 4xx: what was sent is wrong
+├── LedgerError          the database is away, full or not ours: whoever runs the bot must look
 ├── IstioError           istioctl could not be run, or ended with an error
 └── SlackError           Slack refused a call for good
 """
@@ -27,6 +29,10 @@ class UserError(MeshbotError):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.hint = message, hint
+
+
+class CatalogError(MeshbotError):
+    """Steps that cannot live together; the text lists every fault."""
 
 
 class SettingsError(MeshbotError):
@@ -67,6 +73,10 @@ class Conflict(ClusterError):
 
 class Rejected(ClusterError):
     """The request itself was wrong (400, 422, …) or an admission webhook denied it."""
+
+
+class LedgerError(MeshbotError):
+    """The ledger's database cannot be used; the text says where it is and why, never a password or a statement."""
 
 
 class IstioError(MeshbotError):

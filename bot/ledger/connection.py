@@ -1,0 +1,112 @@
+"""How a database is reached: the URL that a person writes, the engine for it, and its failures in our own words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.errors import LedgerError
+
+PATIENCE = 5.0
+"""Seconds that a connection, a lock or a statement may take before the database counts as away."""
+
+READS = {"meshbot_reads": True}
+"""Execution options of a transaction that only reads; on SQLite it does not wait for writers."""
+
+SQLITE, POSTGRES = "sqlite+aiosqlite", "postgresql+asyncpg"
+DRIVERS = {"sqlite": SQLITE, SQLITE: SQLITE, "postgres": POSTGRES, "postgresql": POSTGRES, POSTGRES: POSTGRES}
+QUERY = {SQLITE: frozenset[str](), POSTGRES: frozenset({"host", "port", "ssl", "sslmode"})}
+"""What may follow the `?` of a URL; a driver would answer anything else with a TypeError."""
+
+
+def parse(text: str) -> URL:
+    """The URL with the driver that the bot uses; raises LedgerError, which never repeats a password."""
+    try:
+        url = make_url(text)
+    except ArgumentError as problem:
+        raise LedgerError("The ledger's URL cannot be read; write sqlite:///FILE or postgresql://…") from problem
+    driver = DRIVERS.get(url.drivername)
+    if driver is None:
+        raise LedgerError(f"The ledger cannot be kept in {url.drivername}; write sqlite:///FILE or postgresql://…")
+    if driver == SQLITE and url.database in {None, "", ":memory:"}:
+        raise LedgerError("The ledger needs a file that outlives the process: write sqlite:///FILE")
+    if unknown := set(url.query) - QUERY[driver]:
+        raise LedgerError(f"The ledger's URL has options that are not known: {', '.join(sorted(unknown))}")
+    url = url.set(drivername=driver)
+    if "sslmode" in url.query:
+        # libpq's name for what asyncpg calls ssl; people paste libpq URLs.
+        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
+    return url
+
+
+def connect(url: URL) -> AsyncEngine:
+    """An engine for a URL from `parse`. Nothing is connected yet; raises LedgerError when the driver is missing."""
+    try:
+        if url.drivername == POSTGRES:
+            waits = {"timeout": PATIENCE, "command_timeout": PATIENCE}
+            return create_async_engine(url, connect_args=waits, pool_pre_ping=True, pool_timeout=PATIENCE)
+        engine = create_async_engine(url, connect_args={"timeout": PATIENCE}, pool_timeout=PATIENCE)
+    except ModuleNotFoundError as problem:
+        raise LedgerError('PostgreSQL needs its driver: pip install "meshbot[postgres]"') from problem
+    event.listen(engine.sync_engine, "connect", _sqlite_connected)
+    event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connected(connection: Any, _record: object) -> None:
+    # Python's own driver begins transactions late and not before DDL; the two listeners do it in its place.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once when another writer came between.
+    reads = connection.get_execution_options().get("meshbot_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def prepare_file(url: URL) -> None:
+    """Makes the folder of a SQLite file and puts the file in write-ahead mode, so that readers never wait. Blocks."""
+    if url.drivername != SQLITE:
+        return
+    path = Path(url.database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=PATIENCE)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Turns what the database and its driver raise into LedgerError; the caller reads an IntegrityError itself."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError, sqlite3.Error) as problem:
+        raise LedgerError(f"The ledger ({place(url)}) cannot be used: {reason(problem)}") from problem
+
+
+def place(url: URL) -> str:
+    """Where the ledger is, without user name and password."""
+    return str(url.database) if url.drivername == SQLITE else f"PostgreSQL at {url.host}:{url.port or 5432}"
+
+
+def reason(problem: BaseException) -> str:
+    """A database's failure in one line: no statement, no parameters, no link."""
+    root = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
+    lines = str(root).strip().splitlines()
+    words = lines[0].partition(">: ")[2] or lines[0] if lines else ""
+    if isinstance(problem, TimeoutError) or not words:
+        return "no answer in time"
+    return words

@@ -1,0 +1,15 @@
+"""Run by Alembic for each migration: uses the caller's transaction, so that all of it counts or nothing."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from bot.ledger.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,  # SQLite's DDL is transactional too; Alembic assumes otherwise because of Python's driver.
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,37 @@
+"""The tables as SQLAlchemy sees them. They must match what the migrations make; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("request_key", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("ts", Text),
+    Column("state", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("verdict", JSON(none_as_null=True)),
+    Column("scope", Text, nullable=False),
+    Column("lock_key", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("digest", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    UniqueConstraint("request_key", name="runs_request_key_once"),
+    UniqueConstraint("lock_key", name="runs_lock_key_once"),
+    Index("runs_by_state", "state"),
+    Index("runs_by_step", "step", "created_at"),
+    Index("runs_by_time", "created_at"),
+)
