@@ -1,0 +1,145 @@
+"""`bot.steps.Cluster` on a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+from bot.cluster.api import APPLY_PATCH, MERGE_PATCH, Api, path_of
+from bot.cluster.discovery import Discovery
+from bot.cluster.watches import Watches
+from bot.errors import NotFound, Rejected
+from bot.kinds import Kind, Object
+from bot.steps import View
+
+MANAGER = "meshbot"
+"""The field manager under which the bot's own writes are recorded."""
+PAGE = 500
+"""Objects per request of a list, as kubectl asks."""
+EXPIRED = 410
+
+
+class KubernetesCluster:
+    """One cluster. Requests go through `api`, which belongs to whoever connected it; closing that ends this too."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._discovery = Discovery(api)
+        self._watches = Watches(api, self.find_at)
+
+    async def version(self) -> str:
+        """The server's version, e.g. `v1.36.3`."""
+        return str((await self._api.read("/version")).get("gitVersion", ""))
+
+    async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        """One object, or None when it (or its whole type) is not there."""
+        try:
+            return await self._api.read(path_of(kind, namespace, _named(kind, name, namespace)))
+        except NotFound:
+            return None
+
+    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
+        """All matching objects; namespace "" means everywhere; empty when the type is not served."""
+        try:
+            return (await self.find_at(kind, namespace, labels=labels, fields=fields))[0]
+        except NotFound:
+            return []
+
+    async def find_at(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> tuple[list[Object], str]:
+        """The same with the resourceVersion of the list, from which a watch goes on; NotFound when not served."""
+        found: list[Object] = []
+        version = ""
+        async for page in self._pages(kind, namespace, labels=labels, fields=fields):
+            if page is None:
+                found.clear()
+                continue
+            found += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page.get("items") or []]
+            version = page.get("metadata", {}).get("resourceVersion", "")
+        return found, version
+
+    async def _pages(self, kind: Kind, namespace: str, *, labels: str, fields: str) -> AsyncIterator[Object | None]:
+        """The pages of a list; None when the continue token went stale on the way and the list begins again."""
+        query = {"limit": str(PAGE)}
+        query |= {"labelSelector": labels} if labels else {}
+        query |= {"fieldSelector": fields} if fields else {}
+        path = path_of(kind, namespace)
+        while True:
+            try:
+                page = await self._api.read(path, query)
+            except Rejected as error:
+                if error.status != EXPIRED or not query.pop("continue", ""):
+                    raise
+                query.pop("limit", None)
+                yield None
+                continue
+            yield page
+            if not (token := page.get("metadata", {}).get("continue", "")):
+                return
+            query["continue"] = token
+
+    async def types(self, group: str) -> list[Kind]:
+        """The types that are served in an API group, in its preferred version."""
+        return await self._discovery.types(group)
+
+    async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
+        """Server-side apply; gives the object as the server holds it. Conflict when another manager owns a field."""
+        kind = await self._discovery.kind_of(obj)
+        metadata = {k: v for k, v in obj.get("metadata", {}).items() if k != "managedFields"}
+        name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace", ""))
+        query = {"fieldManager": manager or MANAGER, "force": "true" if force else "false"}
+        if dry_run:
+            query["dryRun"] = "All"
+        return await self._api.send(
+            "PATCH",
+            path_of(kind, namespace, _named(kind, name, namespace)),
+            query=query,
+            body={**obj, "metadata": metadata},
+            content_type=APPLY_PATCH,
+        )
+
+    async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
+        """JSON merge patch; a None removes a field."""
+        return await self._api.send(
+            "PATCH",
+            path_of(kind, namespace, _named(kind, name, namespace)),
+            query={"fieldManager": MANAGER},
+            body=patch,
+            content_type=MERGE_PATCH,
+        )
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
+        """Deletes in the background; False when it was not there."""
+        path = path_of(kind, namespace, _named(kind, name, namespace))
+        try:
+            await self._api.send("DELETE", path, body={"propagationPolicy": "Background"})
+        except NotFound:
+            return False
+        return True
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
+        """What a SelfSubjectAccessReview says; a kind whose plural is `pods/log` asks for the subresource."""
+        plural, _, subresource = kind.plural.partition("/")
+        asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {**asked, "namespace": namespace} if namespace else asked},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = await self._api.send("POST", path, body=review, repeatable=True)
+        return bool(answer.get("status", {}).get("allowed"))
+
+    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
+        """List and watch these kinds in one namespace for as long as the context lasts."""
+        return self._watches.follow(namespace, *kinds)
+
+
+def _named(kind: Kind, name: str, namespace: str) -> str:
+    """The name, once it is sure to address one object and not a whole list."""
+    if not name:
+        raise Rejected(f"a {kind.kind} needs a name", status=400)
+    if kind.namespaced and not namespace:
+        raise Rejected(f"{kind.kind} {name} needs a namespace", status=400)
+    return name

@@ -1,0 +1,148 @@
+"""Raw JSON requests to one API server. No typed models: they drop unknown fields and block the loop for large lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
+
+from bot.cluster.failures import Patience, from_client, from_status, patiently
+from bot.errors import Forbidden, Rejected, Unavailable
+from bot.jobs import Jobs
+from bot.kinds import Kind, Object
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+"""Server-side apply (Kubernetes 1.22 and newer); JSON is YAML, so the body is JSON."""
+
+
+def path_of(kind: Kind, namespace: str = "", name: str = "") -> str:
+    """The URL path of a type, or of one object of it; raises Rejected for a name that would change the path."""
+    parts = ["/apis", kind.group, kind.version] if kind.group else ["/api", kind.version]
+    if kind.namespaced and namespace:
+        parts += ["namespaces", segment(namespace)]
+    plural, _, subresource = kind.plural.partition("/")
+    parts += [plural, segment(name)] if name else [plural]
+    return "/".join([*parts, subresource] if subresource else parts)
+
+
+def segment(name: str) -> str:
+    """A name as one piece of a URL path."""
+    if name in ("", ".", ".."):
+        raise Rejected(f"{name!r} cannot be the name of an object", status=400)
+    return quote(name, safe="")
+
+
+class Api:
+    """One API server for the life of the process: requests, watch streams, and the jobs that belong to them.
+
+    `seconds` is the time limit of one request. Raises `bot.errors.ClusterError` and its kinds, never the client's own.
+    """
+
+    def __init__(self, client: ApiClient, *, patience: Patience | None = None, seconds: float = 30.0) -> None:
+        self._client: Any = client
+        self.patience = patience or Patience()
+        self.seconds = seconds
+        self.jobs = Jobs()
+        self.requests = 0
+
+    @property
+    def host(self) -> str:
+        """The server's URL, without credentials."""
+        return str(self._client.configuration.host)
+
+    async def close(self) -> None:
+        """Ends what runs in the background and closes the connections."""
+        await self.jobs.drain(0)
+        await self._client.close()
+
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> Object:
+        """GET, tried again while the cluster is away."""
+        return await self.send("GET", path, query=query, repeatable=True)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        repeatable: bool = False,
+    ) -> Object:  # fmt: skip
+        """One request; `repeatable` says that doing it twice is the same as doing it once."""
+
+        async def once() -> Object:
+            return await self._once(method, self._url(path, query), body, content_type)
+
+        return await patiently(once, repeatable=repeatable, patience=self.patience)
+
+    async def _once(self, method: str, url: str, body: Any, content_type: str) -> Object:
+        async with self._response(method, url, body=body, content_type=content_type) as response:
+            raw = await response.read()
+        return self._parsed(raw)
+
+    def _parsed(self, raw: bytes) -> Object:
+        try:
+            said = json.loads(raw)
+        except ValueError as error:
+            raise Unavailable(f"{self.host} did not answer in JSON: is it an API server?") from error
+        if not isinstance(said, dict):
+            raise Unavailable(f"{self.host} did not answer with an object: is it an API server?")
+        return said
+
+    def _url(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}"
+
+    @asynccontextmanager
+    async def _response(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
+        limit: aiohttp.ClientTimeout | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
+        """The open response of a request that succeeded; anything else, while it is open too, becomes our errors."""
+        headers = {**self._client.default_headers, "Accept": JSON, "Content-Type": content_type}
+        waited = limit.sock_read if limit and limit.sock_read else self.seconds
+        response: aiohttp.ClientResponse | None = None
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
+            self.requests += 1
+            rest = self._client.rest_client
+            answer = await rest.request(method, url, headers=headers, body=body, _request_timeout=limit or self.seconds)
+            response = answer.response
+            if response.status >= 400:
+                raw = await response.read()
+                raise from_status(response.status, raw, retry_after=response.headers.get("Retry-After", ""))
+            yield response
+        except (aiohttp.ClientError, OSError) as error:
+            raise from_client(error, self.host, waited) from error
+        except ConfigException as error:
+            raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
+        finally:
+            if response is not None:
+                response.close()
+
+    async def stream(self, path: str, query: Mapping[str, str], *, quiet: float) -> AsyncGenerator[Object, None]:
+        """The JSON lines of a watch as they come, until the server ends it; raises Unavailable after `quiet` seconds
+        without a byte. Close it (`contextlib.aclosing`) to drop the connection."""
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=self.seconds, sock_read=quiet)
+        async with self._response("GET", self._url(path, query), limit=limit) as response:
+            pending = bytearray()
+            async for chunk in response.content.iter_any():
+                pending += chunk
+                *lines, rest = pending.split(b"\n") if b"\n" in chunk else [pending]
+                pending = rest
+                for line in lines:
+                    if line.strip():
+                        yield self._parsed(bytes(line))

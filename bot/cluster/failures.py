@@ -1,0 +1,113 @@
+"""What went wrong between us and the API server, in the bot's own errors, and how long to go on trying."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import aiohttp
+
+from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
+
+T = TypeVar("T")
+LONGEST_MESSAGE = 1000
+"""Characters of a server's message that are kept; admission webhooks can send whole documents."""
+
+
+class NeverSent(Unavailable):
+    """No connection could be made, so the server cannot have seen the request: even a write may be sent again."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request is tried again while the cluster is away: seconds in all, first and longest pause."""
+
+    total: float = 20.0
+    first: float = 0.1
+    longest: float = 3.0
+
+    def pause(self, attempt: int) -> float:
+        """Seconds before the next try (`attempt` counts from 0): doubling, with jitter so that callers spread."""
+        ceiling = min(self.longest, self.first * float(1 << min(attempt, 30)))
+        return ceiling * (0.5 + random.random() / 2)  # noqa: S311 — spreads retries, no secret
+
+
+def from_status(status: int, body: bytes, *, retry_after: str = "") -> ClusterError:
+    """The error for an HTTP status; the text is the `message` of the Kubernetes Status in the body, if there is one."""
+    message = _message(status, body)
+    if status == 429:
+        return Throttled(message, retry_after=_seconds(retry_after))
+    if status >= 500 or status == 408:
+        return Unavailable(message, status=status)
+    if status in (401, 403):
+        return Forbidden(_unauthorized(message) if status == 401 else message, status=status)
+    kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict}
+    return kinds.get(status, Rejected)(message, status=status)
+
+
+def _unauthorized(message: str) -> str:
+    return f"the cluster does not accept the credentials it was given ({message})"
+
+
+def _message(status: int, body: bytes) -> str:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    message = said.get("message") if isinstance(said, dict) else None
+    if not isinstance(message, str) or not message:
+        message = f"the API server answered {status}"
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _seconds(retry_after: str) -> float:
+    """Kubernetes sends Retry-After in whole seconds; anything else counts as one second."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 1.0
+
+
+def from_client(error: Exception, host: str, seconds: float) -> ClusterError:
+    """The error for a request that got no answer. `host` is the server's URL, `seconds` how long it was waited for."""
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        return ClusterError(f"no trusted TLS connection to {host}: {_cause(error)}")
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return NeverSent(f"the proxy on the way to {host} is away: {_cause(error)}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NeverSent(f"cannot connect to {host}: {_cause(error)}")
+    if isinstance(error, aiohttp.InvalidURL):
+        return ClusterError(f"{host} is not the address of an API server")
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"no answer from {host} within {seconds:g} s")
+    return Unavailable(f"the connection to {host} broke: {_cause(error)}")
+
+
+def _cause(error: BaseException) -> str:
+    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    text = getattr(inner, "strerror", None) or getattr(inner, "verify_message", None) or str(inner)
+    return str(text) or type(inner).__name__
+
+
+async def patiently(work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: Patience) -> T:
+    """Does the work, and again when that is safe: reads after any outage, writes only when they were never carried out.
+
+    A pause follows Retry-After when the server names one. Raises the last error when patience ends.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience.total
+    attempt = 0
+    while True:
+        try:
+            return await work()
+        except (Unavailable, Throttled) as error:
+            if not (repeatable or isinstance(error, (NeverSent, Throttled))):
+                raise
+            wait = patience.pause(attempt)
+            if isinstance(error, Throttled):
+                wait = max(wait, error.retry_after)
+            if loop.time() + wait > deadline:
+                raise
+        attempt += 1
+        await asyncio.sleep(wait)

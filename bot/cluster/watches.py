@@ -1,0 +1,262 @@
+"""Live copies of what is in the cluster: one list and watch per kind and namespace, shared by all who follow it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from bot.cluster.api import Api, path_of
+from bot.cluster.failures import from_status
+from bot.errors import ClusterError, NotFound, Throttled, Unavailable
+from bot.kinds import Kind, Object
+from bot.steps import View
+
+log = logging.getLogger(__name__)
+
+GONE = 410
+RELIST_AFTER = 5
+"""Failures in a row after which the version is forgotten: a server restored from a backup may never reach it."""
+Lister = Callable[[Kind, str], Awaitable[tuple[list[Object], str]]]
+"""Lists a kind in a namespace: the objects and the resourceVersion they were read at."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: without a byte before a watch is renewed (the API server sends a bookmark about once a minute), one
+    watch at most, between looks for a type that is not served, and the outage after which followers are told."""
+
+    quiet: float = 90.0
+    longest: float = 290.0
+    absent: float = 1.0
+    outage: float = 15.0
+
+
+class Watches:
+    """All watches of one cluster."""
+
+    def __init__(self, api: Api, lister: Lister, pace: Pace | None = None) -> None:
+        self._api, self._lister, self._pace = api, lister, pace or Pace()
+        self._running: dict[tuple[Kind, str], Watch] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @asynccontextmanager
+    async def follow(self, namespace: str, *kinds: Kind) -> AsyncIterator[View]:
+        """The live view, once everything has been listed; raises what the cluster says when that is refused.
+
+        Later refusals, and an outage longer than the pace allows, are raised by `changed()`. Calling that again
+        goes on: the watch is tried again for as long as somebody follows.
+        """
+        follower = Follower()
+        try:
+            for kind in kinds:
+                follower.watches[kind] = self._join(kind, namespace if kind.namespaced else "", follower)
+            await follower.listed()
+            yield follower
+        finally:
+            ending = {task for watch in follower.watches.values() if (task := self._leave(watch, follower))}
+            if ending:
+                await asyncio.wait(ending)
+
+    def _join(self, kind: Kind, namespace: str, follower: Follower) -> Watch:
+        watch = self._running.get((kind, namespace))
+        if watch is None:
+            watch = self._running[kind, namespace] = Watch(self._api, self._lister, kind, namespace, self._pace)
+            watch.start()
+        watch.followers.add(follower)
+        return watch
+
+    def _leave(self, watch: Watch, follower: Follower) -> asyncio.Task[None] | None:
+        watch.followers.discard(follower)
+        if watch.followers:
+            return None
+        del self._running[watch.kind, watch.namespace]
+        return watch.stop()
+
+
+class Follower:
+    """One `View`: wakes when any of its watches saw a change."""
+
+    def __init__(self) -> None:
+        self.watches: dict[Kind, Watch] = {}
+        self._dirty = asyncio.Event()
+        self._refusal: ClusterError | None = None
+
+    def objects(self, kind: Kind) -> list[Object]:
+        """What is there now, by name."""
+        return self.watches[kind].sorted()
+
+    async def changed(self) -> None:
+        """Returns after something changed since the last return; raises what a watch was refused with."""
+        await self._dirty.wait()
+        self._dirty.clear()
+        if (refusal := self._refusal) is not None:
+            self._refusal = None
+            raise refusal
+
+    async def listed(self) -> None:
+        """Returns when every watch holds its first list; raises when one of them was refused it."""
+        for watch in self.watches.values():
+            await watch.settled.wait()
+            if watch.refusal is not None:
+                raise watch.refusal
+        self._dirty.clear()
+        self._refusal = None
+
+    def wake(self, refusal: ClusterError | None = None) -> None:
+        """Called by a watch: something changed, or was refused."""
+        self._refusal = refusal or self._refusal
+        self._dirty.set()
+
+
+class Watch:
+    """The copy of one kind in one namespace ("" for all), and the task that keeps it."""
+
+    def __init__(self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: Pace) -> None:
+        self._api, self._lister, self._pace = api, lister, pace
+        self.kind, self.namespace = kind, namespace
+        self.followers: set[Follower] = set()
+        self.settled = asyncio.Event()
+        self.refusal: ClusterError | None = None
+        self._objects: dict[tuple[str, str], Object] = {}
+        self._sorted: list[Object] | None = None
+        self._version = ""
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to list and watch."""
+        where = self.namespace or "all namespaces"
+        self._task = self._api.jobs.spawn(self._keep(), f"watch {self.kind.plural} in {where}")
+        self._task.add_done_callback(self._ended)
+
+    def stop(self) -> asyncio.Task[None] | None:
+        """Ends the watch; nothing of it is left when the task that this gives is done."""
+        if self._task is not None:
+            self._task.cancel()
+        return self._task
+
+    def sorted(self) -> list[Object]:
+        """The objects by namespace and name."""
+        if self._sorted is None:
+            self._sorted = [self._objects[key] for key in sorted(self._objects)]
+        return list(self._sorted)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self.followers:
+            self._tell(ClusterError(f"the watch of {self.kind.plural} has ended"))
+
+    def _tell(self, refusal: ClusterError | None = None) -> None:
+        self.refusal = refusal
+        self.settled.set()
+        for follower in self.followers:
+            follower.wake(refusal)
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self._once()
+            except NotFound:
+                self._version = ""
+                self._replace({})
+                await asyncio.sleep(self._pace.absent * random.uniform(0.8, 1.2))  # noqa: S311 — spreads requests
+            except ClusterError as error:
+                await self._after(error)
+
+    async def _once(self) -> None:
+        """Lists when there is nothing to go on from, then follows one watch to its end."""
+        if not self._version:
+            await self._list()
+        began = asyncio.get_running_loop().time()
+        seen = await self._stream()
+        if not seen and asyncio.get_running_loop().time() - began < 1:
+            raise Unavailable(f"the watch of {self.kind.plural} ended at once")
+        self._recovered()
+
+    async def _list(self) -> None:
+        began = asyncio.get_running_loop().time()
+        try:
+            found, self._version = await self._lister(self.kind, self.namespace)
+        except (Unavailable, Throttled):
+            self._failing_since = self._failing_since or began
+            raise
+        self._replace({_key(obj): obj for obj in found})
+
+    async def _stream(self) -> int:
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(round(self._pace.longest * random.uniform(0.8, 1.0))),  # noqa: S311 — spreads requests
+        }
+        path = path_of(self.kind, self.namespace)
+        seen = 0
+        async with aclosing(self._api.stream(path, query, quiet=self._pace.quiet)) as events:
+            async for event in events:
+                self._take(str(event.get("type", "")), event.get("object") or {})
+                self._recovered()
+                seen += 1
+        return seen
+
+    def _take(self, change: str, obj: Object) -> None:
+        if change == "ERROR":
+            code = obj.get("code")
+            error = from_status(code if isinstance(code, int) else 500, b"")
+            error.message = str(obj.get("message") or error.message)
+            raise error
+        self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
+        if change == "BOOKMARK":
+            return
+        if change == "DELETED":
+            self._objects.pop(_key(obj), None)
+        else:
+            self._objects[_key(obj)] = obj
+        self._sorted = None
+        self._tell()
+
+    def _replace(self, found: dict[tuple[str, str], Object]) -> None:
+        """After a list: followers wake only when it differs from what was known, deletions included."""
+        same = _versions(found) == _versions(self._objects)
+        self._objects, self._sorted = found, None
+        self._recovered()
+        if not same or not self.settled.is_set():
+            self._tell()
+
+    def _recovered(self) -> None:
+        self._failures, self._failing_since, self.refusal = 0, None, None
+
+    async def _after(self, error: ClusterError) -> None:
+        """A watch that failed goes on from where it was, or lists again when the server has forgotten that."""
+        if error.status == GONE and self._version:
+            self._version = ""
+            return
+        now = asyncio.get_running_loop().time()
+        if self._failing_since is None:
+            self._failing_since = now
+        passing = isinstance(error, (Unavailable, Throttled))
+        if not passing or now - self._failing_since >= self._pace.outage:
+            self._tell(error)
+        log.info("watch of %s: %s", self.kind.plural, error)
+        pause = self._api.patience.pause(self._failures)
+        self._failures += 1
+        if self._failures % RELIST_AFTER == 0:
+            self._version = ""
+        await asyncio.sleep(max(pause, error.retry_after) if isinstance(error, Throttled) else pause)
+
+
+def _key(obj: Object) -> tuple[str, str]:
+    metadata = obj.get("metadata", {})
+    return metadata.get("namespace", ""), metadata.get("name", "")
+
+
+def _versions(objects: dict[tuple[str, str], Object]) -> dict[tuple[str, str], tuple[str, str]]:
+    return {
+        key: (obj["metadata"].get("uid", ""), obj["metadata"].get("resourceVersion", ""))
+        for key, obj in objects.items()
+    }
