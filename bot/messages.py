@@ -1,4 +1,4 @@
-"""What passes between the engine and a chat: who asked for what, and what is shown. Knows neither Slack's API nor steps."""
+"""What passes between the engine and a chat: who asked for what, and what is shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Pressed:
-    """A button as it was pressed: `action` is its action_id, `value` what it carries, `posted` the message it stands in."""
+    """A button as it was pressed: its action_id, the value that it carries, and the message it stands in."""
 
     user: str
     channel: str
@@ -61,7 +61,7 @@ class Board(Protocol):
         ...
 
     def edit(self, posted: Posted, message: Message) -> None:
-        """Shows this in place of what the message said, as soon as the limits allow; a newer edit replaces a waiting one."""
+        """Shows this as soon as the limits allow; a newer edit replaces a waiting one."""
         ...
 
     async def settle(self, posted: Posted, message: Message) -> None:

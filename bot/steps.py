@@ -225,6 +225,7 @@ class Workshop:
     grafana_url: str = ""
     app_url: str = ""
     readiness_timeout: float = 300.0
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -265,6 +266,12 @@ class Options(BaseModel):
             description="the application's namespace",
         ),
     ]
+
+
+class Shared(Options):
+    """Options of a step that answers only the one who asked, unless told to share."""
+
+    share: Annotated[bool, Field(default=False, description="show the answer to the whole channel")]
 
 
 class Shape(StrEnum):

@@ -1,0 +1,170 @@
+"""The steps as one validated set, and what a person's words mean among them."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from bot.errors import CatalogError, UserError
+from bot.steps import Options, Step
+
+LONGEST = 1000
+"""Characters that a command may have; Slack itself lets through far longer texts."""
+
+QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
+"""What phones and word processors make of plain quotes and blanks."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A step with its validated options; `text` is the command as it can be typed again, without the slash command."""
+
+    step: Step
+    options: Options
+    text: str
+
+
+class Catalog:
+    """All steps, in the order of the workshop. Raises CatalogError that lists every clash at once."""
+
+    def __init__(self, steps: Sequence[Step], *, command: str = "/mesh") -> None:
+        self.steps = tuple(steps)
+        self.command = command
+        self._names: dict[str, Step] = {}
+        faults = [fault for step in steps for fault in self._enter(step)]
+        if faults:
+            raise CatalogError("; ".join(faults))
+
+    def _enter(self, step: Step) -> Iterator[str]:
+        for name in (step.id, *step.aliases):
+            if (other := self._names.get(name)) is not None:
+                yield f"{name} is claimed by {other.id} and {step.id}"
+            self._names[name] = step
+        for name in step.positional:
+            if name not in step.options.model_fields:
+                yield f"{step.id} has no option {name}"
+
+    def get(self, name: str) -> Step | None:
+        """The step of that name or alias."""
+        return self._names.get(name.lower())
+
+    def nearest(self, word: str) -> str:
+        """The step's name that is most like the word, or ""."""
+        close = difflib.get_close_matches(word.lower(), self._names, n=1, cutoff=0.6)
+        return close[0] if close else ""
+
+    def parse(self, text: str) -> Invocation:
+        """What was typed after the slash command; raises UserError that says what to type instead."""
+        words = split(text)
+        if not words:
+            return self.parse("help")
+        step = self.get(words[0])
+        if step is None:
+            raise self._unknown(words[0])
+        return Invocation(step, self._options(step, words[1:]), " ".join([step.id, *map(quoted, words[1:])]))
+
+    def _unknown(self, word: str) -> UserError:
+        near = self.nearest(word)
+        hint = f"Did you mean `{self.command} {near}`?" if near else f"`{self.command} help` lists what there is."
+        return UserError(f"There is no step called “{shown(word)}”.", hint)
+
+    def _options(self, step: Step, words: Sequence[str]) -> Options:
+        help_line = f"`{self.command} help {step.id}` shows its options."
+        try:
+            values = collect(step, words)
+        except UserError as problem:
+            raise UserError(problem.message, problem.hint or help_line) from None
+        try:
+            return step.options.model_validate(values)
+        except ValidationError as problem:
+            faults = [f"{'.'.join(map(str, e['loc'][:1])) or step.id}: {plain(e)}" for e in problem.errors()]
+            raise UserError("; ".join(faults), help_line) from problem
+
+
+def plain(error: Any) -> str:
+    """A pydantic error in words for a person."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message.replace("Input should", "should").replace("String should", "should")
+
+
+def shown(text: str, limit: int = 40) -> str:
+    """A stranger's word, short enough to repeat."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def quoted(word: str) -> str:
+    """A word as it must be typed to come out the same."""
+    return f'"{word}"' if " " in word or not word else word
+
+
+def split(text: str) -> list[str]:
+    """The words of a command; quotes hold words together, and backslashes mean themselves."""
+    if len(text) > LONGEST:
+        raise UserError(f"That is {len(text):,} characters; a command has at most {LONGEST:,}.", "Type it shorter.")
+    text = text.translate(QUOTES).strip()
+    odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\t\n\u200d"}
+    if odd:
+        names = ", ".join(sorted(f"U+{ord(c):04X}" for c in odd)[:3])
+        raise UserError(f"There are invisible control characters in that ({names}).", "Type it again, plainly.")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
+    try:
+        return list(lexer)
+    except ValueError:
+        raise UserError("A quote is opened and not closed.", "Close it, or leave the quotes out.") from None
+
+
+def collect(step: Step, words: Sequence[str]) -> dict[str, Any]:
+    """Sorts words into the step's options: `key=value`, `--key value`, bare flags, and positionals in their order."""
+    fields = {
+        (field.alias or name).replace("_", "-"): (name, field) for name, field in step.options.model_fields.items()
+    }
+    values: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        bare = word.lstrip("-") if word.startswith("--") else word
+        key, equals, value = bare.partition("=")
+        known = fields.get(key.replace("_", "-").lower())
+        if known is None:
+            put(values, *place(values, step, word), word)
+        elif equals:
+            put(values, *known, value)
+        elif known[1].annotation is bool:
+            put(values, *known, "true")
+        elif rest:
+            put(values, *known, rest.pop(0))
+        else:
+            raise UserError(f"{key} needs a value.", f"Type `{key}=…`.")
+    return values
+
+
+def place(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo]:
+    """The positional option that a bare word belongs to: `a=b` only fits one that takes several."""
+    fields = step.options.model_fields
+    for name in step.positional:
+        several = get_origin(fields[name].annotation) is tuple
+        if several or (name not in values and "=" not in word):
+            return name, fields[name]
+    key, equals, _ = word.partition("=")
+    near = difflib.get_close_matches(key.lstrip("-"), [(f.alias or n) for n, f in fields.items()], n=1)
+    hint = f"Did you mean `{near[0]}{'=…' if equals else ''}`?" if near else ""
+    raise UserError(f"{step.id} does not know “{shown(word)}”.", hint)
+
+
+def put(values: dict[str, Any], name: str, field: FieldInfo, value: str) -> None:
+    """Sets an option once, or adds to it when it takes several."""
+    key = field.alias or name
+    if get_origin(field.annotation) is tuple:
+        values.setdefault(key, []).append(value)
+    elif key in values:
+        raise UserError(f"{key} is given twice.", "Give it once.")
+    else:
+        values[key] = value

@@ -1,0 +1,201 @@
+"""The Istio installation: which arguments make it, how a live one differs, and whether it took effect."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from bot.errors import NotFound, UserError
+from bot.kinds import CONFIG_MAP, CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
+from bot.knowledge.workloads import is_ready, labels, name
+from bot.steps import Cluster, Context
+
+TRACING = (
+    "values.meshConfig.enableTracing=true",
+    "values.meshConfig.defaultConfig.tracing.zipkin.address=zipkin.istio-system:9411",
+    "values.meshConfig.defaultConfig.tracing.sampling=100.0",
+)
+"""The workshop's settings. istioctl remembers nothing, so each call repeats them (Istio 1.23 and 1.30)."""
+
+ACCESS_LOG = "values.meshConfig.accessLogFile=/dev/stdout"
+SETTING = re.compile(r"(values|meshConfig|components|hub|tag|revision|unvalidatedValues)[\w.\-\[\]\\/]*=[^\s\x00]*")
+ONCE = {"CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
+"""Kinds that istiod or the API server change after the installation: only their presence is compared."""
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What an installation with the same arguments would do to the cluster; empty when it is already so."""
+
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.changed or self.removed)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The difference in words, what is removed first."""
+        return (
+            *(f"removes {thing}" for thing in self.removed),
+            *(f"changes {thing}" for thing in self.changed),
+            *(f"adds {thing}" for thing in self.new),
+        )
+
+
+def arguments(context: Context, *, profile: str, settings: Sequence[str], access_log: bool) -> tuple[str, ...]:
+    """istioctl's arguments for an installation; refuses profiles that this release does not have."""
+    profiles = context.mesh.profiles
+    if profile not in profiles:
+        near = difflib.get_close_matches(profile, profiles, n=1)
+        hint = f"Did you mean `{near[0]}`? " if near else ""
+        raise UserError(
+            f"Istio {context.mesh.version} has no profile “{profile}”.", f"{hint}It has {', '.join(profiles)}."
+        )
+    for setting in settings:
+        if not SETTING.fullmatch(setting):
+            raise UserError(
+                f"“{setting}” is not a setting of Istio.",
+                "Settings look like `values.pilot.resources.requests.cpu=100m`.",
+            )
+    wanted = [*TRACING, *context.workshop.settings, *([ACCESS_LOG] if access_log else []), *settings]
+    chosen = ["--set", f"profile={profile}"] if profile != "default" else []
+    return (*chosen, *(word for setting in wanted for word in ("--set", setting)))
+
+
+def kind_of(obj: Object) -> Kind:
+    """The type of a rendered object, by the API's rule for plurals of the kinds that Istio renders."""
+    group, _, version = obj["apiVersion"].rpartition("/")
+    kind = obj["kind"]
+    plural = kind.lower() + ("es" if kind.endswith("s") else "s")
+    plural = plural[:-2] + "ies" if kind.endswith("cy") else plural
+    return Kind(group, version, plural, kind, namespaced="namespace" in obj["metadata"])
+
+
+def called(obj: Object) -> str:
+    """`Deployment istiod`."""
+    return f"{obj['kind']} {name(obj)}"
+
+
+async def compare(context: Context, rendered: Sequence[Object]) -> Difference:
+    """Asks the API server, by dry runs, what applying the rendered objects would change."""
+    crds = {name(crd) for crd in await context.cluster.find(CRD)}
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(obj: Object) -> tuple[str, str] | None:
+        async with gate:
+            return await compare_one(context.cluster, obj, crds)
+
+    found = [answer for answer in await asyncio.gather(*map(one, rendered)) if answer]
+    return Difference(
+        new=tuple(text for what, text in found if what == "new"),
+        changed=tuple(text for what, text in found if what == "changed"),
+        removed=tuple(await pruned(context, rendered)),
+    )
+
+
+async def compare_one(cluster: Cluster, obj: Object, crds: Iterable[str]) -> tuple[str, str] | None:
+    """(`new` or `changed`, what) for one object, or None when it is already so."""
+    if obj["kind"] == "CustomResourceDefinition":
+        return None if name(obj) in crds else ("new", called(obj))
+    live = await cluster.get(kind_of(obj), name(obj), obj["metadata"].get("namespace", ""))
+    if live is None:
+        return "new", called(obj)
+    if obj["kind"] in ONCE:
+        return None
+    try:
+        after = await cluster.apply(obj, force=True, dry_run=True, manager="meshbot-plan")
+    except NotFound:
+        return "new", called(obj)
+    changes = differing(stripped(live), stripped(after))
+    return ("changed", f"{called(obj)} ({'; '.join(changes[:4])})") if changes else None
+
+
+def stripped(obj: Object) -> Object:
+    """An object without what the API server keeps for itself."""
+    kept = {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"}
+    meta = {k: v for k, v in obj["metadata"].items() if k not in kept}
+    return {k: v for k, v in obj.items() if k not in {"status", "metadata"}} | {"metadata": meta}
+
+
+def differing(before: object, after: object, path: str = "") -> list[str]:
+    """Where two trees differ, in words: texts of several lines line by line, anything else as `path: old → new`."""
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [*before, *(k for k in after if k not in before)]
+        return [line for k in keys for line in differing(before.get(k), after.get(k), f"{path}.{k}".lstrip("."))]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [
+            line for i, (b, a) in enumerate(zip(before, after, strict=True)) for line in differing(b, a, f"{path}[{i}]")
+        ]
+    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+        lines = difflib.ndiff(before.splitlines(), after.splitlines())
+        return [f"{line[0]} {line[2:].strip()}".replace("- ", "− ", 1) for line in lines if line[0] in "+-"]
+    return [f"{path}: {brief(before)} → {brief(after)}"]
+
+
+def brief(value: object) -> str:
+    """A value short enough for a sentence."""
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+async def pruned(context: Context, rendered: Sequence[Object]) -> list[str]:
+    """What istioctl would prune: workloads and Services of the installation that are no longer rendered."""
+    kept = {(obj["kind"], name(obj)) for obj in rendered}
+    gone = []
+    for kind in (DEPLOYMENT, DAEMON_SET, SERVICE):
+        owned = await context.cluster.find(
+            kind,
+            context.workshop.mesh_namespace,
+            labels="operator.istio.io/managed=Reconcile,operator.istio.io/component",
+        )
+        gone += [
+            f"{kind.kind} {name(obj)}"
+            for obj in owned
+            if (kind.kind, name(obj)) not in kept
+            and labels(obj).get("install.operator.istio.io/owning-resource-not-pruned") != "true"
+        ]
+    return gone
+
+
+async def present(context: Context) -> Object | None:
+    """The Deployment istiod, when there is one."""
+    return await context.cluster.get(DEPLOYMENT, "istiod", context.workshop.mesh_namespace)
+
+
+async def installed_version(context: Context) -> str:
+    """The version that the installer wrote on istiod, or ""."""
+    istiod = await present(context)
+    return labels(istiod).get("operator.istio.io/version", "") if istiod else ""
+
+
+async def all_ready(context: Context) -> bool:
+    """True when each workload of the installation has all its pods."""
+    namespace, owned = context.workshop.mesh_namespace, "operator.istio.io/managed=Reconcile"
+    found = [w for kind in (DEPLOYMENT, DAEMON_SET) for w in await context.cluster.find(kind, namespace, labels=owned)]
+    return bool(found) and all(map(is_ready, found))
+
+
+async def mesh_config(context: Context) -> Object:
+    """The live mesh configuration, parsed; empty when there is none."""
+    held = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
+    parsed = yaml.safe_load((held or {}).get("data", {}).get("mesh", "") or "{}")
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def tracing_words(config: Object) -> str:
+    """What the mesh configuration says of tracing, in a sentence."""
+    tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
+    address = (tracing.get("zipkin") or {}).get("address")
+    if not address:
+        return "tracing is not configured"
+    return f"traces go to {address}, {float(tracing.get('sampling', 1.0)):g} % of requests"

@@ -1,0 +1,88 @@
+"""The workshop's live state in one pass: a fixed number of requests, however large the cluster is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from bot.kinds import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    DESTINATION_RULE,
+    GATEWAY,
+    HTTP_ROUTE,
+    NAMESPACE,
+    POD,
+    VIRTUAL_SERVICE,
+    Object,
+)
+from bot.knowledge import installation
+from bot.knowledge.workloads import labels, name
+from bot.steps import Context
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was read, all at about the same moment."""
+
+    mesh: dict[str, Object]
+    app: dict[str, Object]
+    namespace: Object | None
+    pods: tuple[Object, ...]
+    gateways: dict[str, Object]
+    routes: dict[str, Object]
+    virtual_services: dict[str, Object]
+    destination_rules: dict[str, Object]
+    config: Object
+
+    @property
+    def app_labels(self) -> dict[str, str]:
+        """The labels of the application's namespace."""
+        return labels(self.namespace) if self.namespace else {}
+
+    @property
+    def app_pods(self) -> list[Object]:
+        """The application's own pods: no gateways, no waypoints, none that is being deleted."""
+        return [
+            pod
+            for pod in self.pods
+            if "gateway.networking.k8s.io/gateway-name" not in labels(pod)
+            and "deletionTimestamp" not in pod["metadata"]
+        ]
+
+
+async def take(context: Context) -> Snapshot:
+    """Reads everything at once."""
+    from_mesh, from_app = context.workshop.mesh_namespace, context.workshop.app_namespace
+    find = context.cluster.find
+    read = await asyncio.gather(
+        find(DEPLOYMENT, from_mesh),
+        find(DAEMON_SET, from_mesh),
+        find(DEPLOYMENT, from_app),
+        find(POD, from_app),
+        find(GATEWAY, from_app),
+        find(HTTP_ROUTE, from_app),
+        find(VIRTUAL_SERVICE, from_app),
+        find(DESTINATION_RULE, from_app),
+    )
+    namespace, config = await asyncio.gather(
+        context.cluster.get(NAMESPACE, from_app), installation.mesh_config(context)
+    )
+    deployments, daemons, app, pods, *rest = read
+    gateways, routes, virtual, rules = (by_name(objects) for objects in rest)
+    return Snapshot(
+        by_name([*deployments, *daemons]),
+        by_name(app),
+        namespace,
+        tuple(pods),
+        gateways,
+        routes,
+        virtual,
+        rules,
+        config,
+    )
+
+
+def by_name(objects: list[Object]) -> dict[str, Object]:
+    """Objects of one namespace under their names."""
+    return {name(obj): obj for obj in objects}

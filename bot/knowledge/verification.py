@@ -1,0 +1,135 @@
+"""Whether an installation took effect: the verdict of `install`, with what was observed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bot.kinds import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOK
+from bot.knowledge import gatewayapi, installation
+from bot.knowledge.offers import offer
+from bot.knowledge.reach import KIALI, console, reach
+from bot.knowledge.workloads import counts, is_ready, labels, name
+from bot.steps import Context, Link, Part, State, Verdict
+
+INJECTOR = "istio-revision-tag-default"
+"""The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and 1.30)."""
+PATIENCE = 30.0
+
+
+async def verdict(context: Context, *, already: bool, crds: str) -> Verdict:
+    """Reads the live objects: workloads, the injector, the mesh configuration, the GatewayClass."""
+    context.progress.say("checking that it took effect")
+    workloads, missing = await workload_lines(context)
+    injector = await injects(context)
+    if not injector:
+        missing.append(f"webhook {INJECTOR} has no CA yet: sidecars would not be injected")
+    if not await gatewayapi.accepted(context):
+        missing.append("istiod has not accepted GatewayClass istio yet")
+    version = await installation.installed_version(context)
+    evidence = (
+        *workloads,
+        installation.tracing_words(await installation.mesh_config(context)),
+        *(["sidecar injection answers (webhook has its CA)"] if injector else []),
+        crds,
+    )
+    notes = (*context.mesh.notes, *ambient_note(context, workloads))
+    if missing:
+        return Verdict(
+            State.NOT_YET,
+            f"Istio {version} is installed, but not everything works yet.",
+            "; ".join(missing) + ". Give it a minute, then type it again.",
+            evidence,
+            notes=notes,
+            next=offer(context, "install", "status"),
+        )
+    summary = (
+        f"Istio {version} is already installed just so; nothing was changed."
+        if already
+        else f"Istio {version} is ready."
+    )
+    return Verdict(
+        State.DONE,
+        summary,
+        "",
+        evidence,
+        await links(context),
+        offer(context, "addons", "kiali", "status", "links"),
+        notes=notes,
+    )
+
+
+def ambient_note(context: Context, workloads: Sequence[str]) -> list[str]:
+    """What should be known about a mesh with ztunnel."""
+    has = any(line.startswith("ztunnel") for line in workloads)
+    return ["The ambient profile has no istio-ingressgateway."] if has else []
+
+
+async def workload_lines(context: Context) -> tuple[list[str], list[str]]:
+    """One line for each workload of the installation, and what is not ready."""
+    lines, missing = [], []
+    for kind in (DEPLOYMENT, DAEMON_SET):
+        owned = await context.cluster.find(
+            kind, context.workshop.mesh_namespace, labels="operator.istio.io/managed=Reconcile"
+        )
+        for workload in owned:
+            ready, wanted = counts(workload)
+            version = labels(workload).get("operator.istio.io/version", "?")
+            lines.append(f"{name(workload)} {ready}/{wanted} pods ready ({version})")
+            if not is_ready(workload):
+                missing.append(f"{name(workload)} has {ready} of {wanted} pods")
+    return lines, missing
+
+
+async def injects(context: Context) -> bool:
+    """Waits until each webhook of the injector has its CA bundle; False when it has not in time."""
+    try:
+        async with context.cluster.follow("", MUTATING_WEBHOOK) as view, asyncio.timeout(PATIENCE):
+            while True:
+                found = [w for w in view.objects(MUTATING_WEBHOOK) if name(w) == INJECTOR]
+                hooks = found[0].get("webhooks") or [] if found else []
+                if hooks and all(hook["clientConfig"].get("caBundle") for hook in hooks):
+                    return True
+                await view.changed()
+    except TimeoutError:
+        return False
+
+
+async def links(context: Context) -> tuple[Link, ...]:
+    """Kiali's page of the mesh, once there is a Kiali that can be reached without a port-forward."""
+    reached = await reach(context, KIALI)
+    return (Link("Kiali: the mesh", console(reached).mesh()),) if reached.base and not reached.line else ()
+
+
+def failed(context: Context, tail: Sequence[str], lagging: Sequence[Part]) -> Verdict:
+    """istioctl gave up: the pods' own words are the cause where there are any, istioctl's otherwise."""
+    said = " ".join(line.removeprefix("Error: ") for line in tail[-3:]).strip()
+    causes = [f"{part.name} has {part.ready} of {part.wanted} pods: {part.note}" for part in lagging if part.note]
+    return Verdict(
+        State.NOT_YET,
+        f"Istio {context.mesh.version} did not become ready.",
+        "; ".join(causes) or said or "istioctl ended with an error and said nothing.",
+        tuple(f"istioctl: {line}" for line in tail[-5:]),
+        notes=advice(causes),
+        next=offer(context, "install", "status"),
+    )
+
+
+REMEDIES = (
+    (
+        "Insufficient cpu",
+        "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which requests less.",
+    ),
+    ("Insufficient memory", "The nodes lack memory: more of it (minikube: `--memory=16384`), or profile demo."),
+    ("toomanyrequests", "The registry's limit for this address is used up: wait, log in to it, or use a mirror."),
+    ("ImagePull", "An image cannot be pulled: check its name, the network, and the registry's limits."),
+    (
+        "failed calling webhook",
+        "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows it.",
+    ),
+)
+
+
+def advice(causes: Sequence[str]) -> tuple[str, ...]:
+    """What helps against the causes that are known."""
+    return tuple(dict.fromkeys(remedy for cause in causes for word, remedy in REMEDIES if word in cause))

@@ -1,0 +1,130 @@
+"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
+from bot.steps import Part, View
+
+QUIET = {"ContainerCreating", "PodInitializing"}
+"""Waiting reasons that every pod passes through."""
+
+
+def name(obj: Object) -> str:
+    """An object's name."""
+    return str(obj["metadata"]["name"])
+
+
+def labels(obj: Object) -> dict[str, str]:
+    """An object's labels."""
+    return obj["metadata"].get("labels") or {}
+
+
+def condition(obj: Object, type_: str) -> Object:
+    """The status condition of that type, or an empty one."""
+    found = [c for c in obj.get("status", {}).get("conditions") or [] if c.get("type") == type_]
+    return found[0] if found else {}
+
+
+def selected(pods: Iterable[Object], workload: Object) -> list[Object]:
+    """The pods that a workload's matchLabels select and that are not being deleted."""
+    wanted = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
+    return [
+        pod
+        for pod in pods
+        if wanted and wanted.items() <= labels(pod).items() and "deletionTimestamp" not in pod["metadata"]
+    ]
+
+
+def counts(workload: Object) -> tuple[int, int]:
+    """Pods that are ready and up to date, and how many are wanted."""
+    status = workload.get("status") or {}
+    current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    if workload.get("kind") == "DaemonSet":
+        ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
+        updated = status.get("updatedNumberScheduled", 0)
+    else:
+        ready, wanted = status.get("availableReplicas", 0), workload["spec"].get("replicas", 1)
+        updated = status.get("updatedReplicas", 0)
+    return (min(ready, updated), wanted) if current else (0, wanted)
+
+
+def is_ready(workload: Object) -> bool:
+    """True when all wanted pods are ready and of the newest template; a DaemonSet that wants none is not."""
+    ready, wanted = counts(workload)
+    return ready >= wanted and (wanted > 0 or workload.get("kind") == "Deployment")
+
+
+def trouble(pod: Object, events: Sequence[Object] = ()) -> str:
+    """Why a pod is not ready, in its own words; "" when it is."""
+    if condition(pod, "Ready").get("status") == "True":
+        return ""
+    scheduled = condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled")
+    return waiting(pod) or last_warning(pod, events) or str(condition(pod, "Ready").get("message") or "starting")
+
+
+def waiting(pod: Object) -> str:
+    """The first container that waits or has failed, with the kubelet's reason and message."""
+    status = pod.get("status") or {}
+    quiet = ""
+    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        state = container.get("state") or {}
+        why = state.get("waiting") or (state.get("terminated") if not container.get("ready") else None)
+        if not why or why.get("reason") == "Completed":
+            continue
+        reason, message = why.get("reason", "waiting"), why.get("message", "")
+        words = f"{reason}: {message}" if message else reason
+        if reason not in QUIET:
+            return words
+        quiet = quiet or words
+    return quiet
+
+
+def last_warning(pod: Object, events: Sequence[Object]) -> str:
+    """The newest warning event about a pod."""
+    about = [
+        e
+        for e in events
+        if e.get("type") == "Warning" and (e.get("involvedObject") or {}).get("uid") == pod["metadata"].get("uid")
+    ]
+    if not about:
+        return ""
+    newest = max(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+    return f"{newest.get('reason', '')}: {newest.get('message', '')}"
+
+
+def part(workload: Object, pods: Iterable[Object], events: Sequence[Object] = ()) -> Part:
+    """A workload as one component of a run."""
+    ready, wanted = counts(workload)
+    note = ""
+    if not is_ready(workload):
+        notes = [words for pod in selected(pods, workload) if (words := trouble(pod, events))]
+        refused = condition(workload, "ReplicaFailure")
+        note = notes[0] if notes else str(refused.get("message") or "")
+    return Part(name(workload), ready, wanted, note, done=is_ready(workload))
+
+
+def of_the_mesh(workload: Object) -> bool:
+    """True for what Istio's installer made."""
+    return labels(workload).get("operator.istio.io/managed") == "Reconcile"
+
+
+def parts(view: View, among: Callable[[Object], bool]) -> list[Part]:
+    """Those workloads of a followed namespace, each as a part."""
+    pods, events = view.objects(POD), view.objects(EVENT)
+    return [part(w, pods, events) for kind in (DEPLOYMENT, DAEMON_SET) for w in view.objects(kind) if among(w)]
+
+
+FOLLOWED = (DEPLOYMENT, DAEMON_SET, POD, EVENT)
+"""What `parts` needs to see."""
+
+
+def image_tag(workload: Object, container: str = "") -> str:
+    """The tag of a workload's (first, or named) container image."""
+    for spec in workload["spec"]["template"]["spec"].get("containers") or []:
+        if not container or spec.get("name") == container:
+            return str(spec.get("image", "")).rpartition(":")[2]
+    return ""

@@ -1,0 +1,59 @@
+"""Who may do what: roles from user ids and user groups."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection
+
+from bot.errors import MeshbotError
+from bot.steps import Asker, Role
+
+log = logging.getLogger(__name__)
+
+Members = Callable[[str], Awaitable[Collection[str]]]
+"""Gives the user ids in a user group; raises MeshbotError when the chat does not say."""
+
+FRESH = 300.0
+"""Seconds that a group's members are remembered (Slack allows about 20 such calls a minute)."""
+
+
+class Roles:
+    """Reads roles from ids first and groups after; a group that cannot be read grants nothing and is said in `why`."""
+
+    def __init__(
+        self,
+        *,
+        users: dict[Role, Collection[str]],
+        groups: dict[Role, Collection[str]],
+        members: Members,
+    ) -> None:
+        self._users, self._groups, self._members = users, groups, members
+        self._seen: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def of(self, user: str) -> Asker:
+        """The highest role of that user, and why."""
+        hosts = tuple(dict.fromkeys([*self._users.get(Role.HOST, ()), *self._users.get(Role.ADMIN, ())]))
+        unread: list[str] = []
+        for role in (Role.ADMIN, Role.HOST):
+            if user in self._users.get(role, ()):
+                return Asker(user, role, hosts, f"your user id is among the {role}s in the settings")
+            for group in self._groups.get(role, ()):
+                try:
+                    if user in await self._group(group):
+                        return Asker(user, role, hosts, f"you are in the user group {group}")
+                except MeshbotError as problem:
+                    log.warning("user group %s could not be read: %s", group, problem)
+                    unread.append(group)
+        why = "everyone in the channel is an attendee"
+        return Asker(
+            user, Role.ATTENDEE, hosts, why + (f"; groups {', '.join(unread)} could not be read" if unread else "")
+        )
+
+    async def _group(self, group: str) -> frozenset[str]:
+        known = self._seen.get(group)
+        if known is not None and time.monotonic() - known[0] < FRESH:
+            return known[1]
+        members = frozenset(await self._members(group))
+        self._seen[group] = (time.monotonic(), members)
+        return members

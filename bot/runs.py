@@ -1,0 +1,122 @@
+"""One run of a step, from its first message to its last: progress, the end, and what is said when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from bot import blocks
+from bot.blocks import Doing, Heading
+from bot.errors import (
+    Conflict,
+    Forbidden,
+    IstioError,
+    MeshbotError,
+    Rejected,
+    SlackError,
+    Throttled,
+    Unavailable,
+    UserError,
+)
+from bot.messages import Board, Message, Posted
+from bot.steps import Part
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+HEARTBEAT = 10.0
+"""Seconds after which a message that says nothing new shows at least how long the run has taken."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a person is told of an error: what happened, and whose turn it is."""
+
+    summary: str
+    turn: str
+
+
+TURNS: tuple[tuple[type[MeshbotError], str, str], ...] = (
+    (Throttled, "The cluster asks for fewer requests", "Wait a minute, then type it again."),
+    (Unavailable, "The cluster cannot be reached", "Whoever runs the cluster: is it up? Then type it again."),
+    (Forbidden, "The cluster forbids it", "Whoever runs the cluster must grant this to the bot's account."),
+    (Conflict, "Someone else manages that", "Whoever changed it by hand: undo that, or tell a host."),
+    (Rejected, "The cluster refused it", "Mend what it names, then type it again."),
+    (IstioError, "istioctl failed", "Mend what it names, then type it again."),
+)
+
+
+def explain(problem: BaseException) -> Failure:
+    """An error in words for a person; what is not known gets a reference under which the log has the traceback."""
+    if isinstance(problem, UserError):
+        return Failure(problem.message, problem.hint)
+    for kind, words, turn in TURNS:
+        if isinstance(problem, kind):
+            return Failure(f"{words}: {problem}", turn)
+    if isinstance(problem, MeshbotError):
+        return Failure(str(problem), "Type it again; if it stays, tell whoever runs the bot.")
+    reference = secrets.token_hex(4)
+    log.error("unexpected error, reference %s", reference, exc_info=problem)
+    return Failure("Something went wrong on my side.", f"Tell whoever runs the bot: reference `{reference}`.")
+
+
+class Session:
+    """The message of one run. It is the step's `Progress`: what is said here is shown as soon as the limits allow."""
+
+    def __init__(self, board: Board, posted: Posted, heading: Heading, *, started: float) -> None:
+        self._board, self.posted, self._heading, self._started = board, posted, heading, started
+        self._text, self._parts = "", dict[str, Part]()
+        self.over = False
+
+    @property
+    def heading(self) -> Heading:
+        """The heading with the time taken so far."""
+        return replace(self._heading, seconds=max(0.0, time.time() - self._started))
+
+    def say(self, text: str) -> None:
+        """What is being done now."""
+        self._text = text
+        self.show()
+
+    def part(self, part: Part) -> None:
+        """One component's state."""
+        if self._parts.get(part.name) != part:
+            self._parts[part.name] = part
+            self.show()
+
+    def show(self) -> None:
+        """Edits the message; nothing once the run is over."""
+        if not self.over:
+            doing = Doing(self._text, tuple(self._parts.values()))
+            self._board.edit(self.posted, blocks.running(self.heading, doing))
+
+    async def beat(self) -> None:
+        """Keeps the time taken fresh until cancelled."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            self.show()
+
+    async def settle(self, message: Message) -> bool:
+        """The last edit; False when Slack refused it for good."""
+        self.over = True
+        try:
+            await self._board.settle(self.posted, message)
+        except SlackError as problem:
+            log.error("the end of run %s could not be shown: %s", self._heading.run, problem)
+            return False
+        return True
+
+
+async def with_heartbeat(session: Session, work: Callable[[], Awaitable[T]]) -> T:
+    """Does the work while the session's message keeps time."""
+    beat = asyncio.create_task(session.beat())
+    try:
+        return await work()
+    finally:
+        beat.cancel()
+        await asyncio.gather(beat, return_exceptions=True)

@@ -1,0 +1,114 @@
+"""`/mesh install`: Istio with the workshop's tracing, and the Gateway API CRDs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.errors import IstioError, UserError
+from bot.knowledge import gatewayapi, installation, verification
+from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
+from bot.steps import Context, Options, Plan, Program, Role, Step, Verdict, View
+
+
+class InstallOptions(Options):
+    """What can be chosen."""
+
+    profile: Annotated[str, Field(default="default", max_length=40, description="Istio's profile: default, demo, …")]
+    access_log: Annotated[bool, Field(default=False, alias="access-log", description="Envoy's access log on stdout")]
+    set: Annotated[tuple[str, ...], Field(default=(), max_length=20, description="another setting, e.g. values.a.b=c")]
+
+
+def chosen(context: Context, options: InstallOptions) -> tuple[str, ...]:
+    """istioctl's arguments for these options."""
+    return installation.arguments(context, profile=options.profile, settings=options.set, access_log=options.access_log)
+
+
+async def difference(context: Context, options: InstallOptions) -> installation.Difference:
+    """What installing with these options would change; wrong options are refused here, before anything is written."""
+    context.progress.say("comparing with what is installed")
+    try:
+        rendered = await context.mesh.render(chosen(context, options))
+    except IstioError as problem:
+        raise UserError(f"Istio refuses these options: {problem}", "Nothing was changed.") from problem
+    return await installation.compare(context, rendered)
+
+
+async def plan(context: Context, options: InstallOptions) -> Plan | None:
+    """Asks only when there is an installation that would change."""
+    if await installation.present(context) is None:
+        return None
+    found = await difference(context, options)
+    if not found.changed and not found.removed:
+        return None
+    return Plan(
+        summary=f"Istio {await installation.installed_version(context)} is installed with other options.",
+        items=found.lines,
+        warnings=("istioctl keeps nothing from before: options that are not typed again are lost.",),
+        confirm="Change it",
+        digest=hashlib.sha256("\n".join(found.lines).encode()).hexdigest()[:16],
+    )
+
+
+async def run(context: Context, options: InstallOptions) -> Verdict:
+    """Installs, or says that it is already so; then proves it."""
+    arguments = chosen(context, options)
+    there = await installation.present(context) is not None
+    if there and not await difference(context, options) and await installation.all_ready(context):
+        crds = await gatewayapi.ensure(context)
+        return await verification.verdict(context, already=True, crds=crds)
+    failure = await carry_out(context, arguments)
+    if failure is not None:
+        return failure
+    crds = await gatewayapi.ensure(context)
+    return await verification.verdict(context, already=False, crds=crds)
+
+
+async def carry_out(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
+    """Runs istioctl while the pods are watched; a verdict when it failed."""
+    context.progress.say(f"installing Istio {context.mesh.version}")
+    timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
+    async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED) as view:
+        watching = asyncio.create_task(show(context, view))
+        try:
+            async with context.mesh.run(["install", "-y", timeout, *arguments]) as program:
+                code = await listen(context, program)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        if code == 0:
+            return None
+        return verification.failed(context, program.tail, [part for part in parts(view, of_the_mesh) if not part.done])
+
+
+async def listen(context: Context, program: Program) -> int:
+    """Tells what istioctl says it is doing; gives its exit code."""
+    async for output in program.output():
+        if "Processing resources for" in output.line:
+            context.progress.say(output.line.strip(" -").split(". Waiting")[0].rstrip("."))
+    return await program.wait()
+
+
+async def show(context: Context, view: View) -> None:
+    """Shows each workload's pods as they come."""
+    while True:
+        for part in parts(view, of_the_mesh):
+            context.progress.part(part)
+        await view.changed()
+
+
+STEP = Step(
+    id="install",
+    title="Install Istio",
+    summary="Istio with the workshop's tracing, and the Gateway API CRDs",
+    run=run,
+    plan=plan,
+    options=InstallOptions,
+    role=Role.HOST,
+    changes=True,
+    positional=("profile", "set"),
+    examples=("install", "install demo", "install access-log", "install set=values.pilot.resources.requests.cpu=100m"),
+)
