@@ -1,0 +1,135 @@
+"""The Web API client: one HTTP session for all calls, retries that cannot post twice, and no proxy for loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackError
+from bot.slack.calls import attempt, library_log, refused_token
+
+API_URL = "https://slack.com/api/"
+OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"})
+"""Methods whose callers decide on retries themselves: a repeat would post twice, or would show what is already old."""
+
+log = logging.getLogger(__name__)
+
+
+class Retries:
+    """What slack_sdk asks after each failed attempt; `most` further attempts at reads, waiting as Slack says.
+
+    It answers like slack_sdk's own handlers; those share one counter and cannot tell one method from another.
+    """
+
+    def __init__(self, most: int = 4, base: float = 0.5) -> None:
+        self._most, self._base = most, base
+
+    async def can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        """True for what may be sent again: anything that was never sent, and reads that failed for now."""
+        if state.current_attempt >= self._most:
+            return False
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return state.current_attempt < 2
+        if request.url.rsplit("/", 1)[-1] in OWN_RETRIES:
+            return False
+        if response is not None:
+            return response.status_code == 429 or response.status_code >= 500
+        return isinstance(error, (aiohttp.ClientConnectionError, TimeoutError))
+
+    async def prepare_for_next_attempt_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Waits Retry-After, or a doubling time with jitter."""
+        wait = self._base * 2**state.current_attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        if response is not None and response.status_code == 429:
+            header = next((value for key, value in response.headers.items() if key.lower() == "retry-after"), ["1"])
+            wait = float(header[0]) + random.uniform(0, 0.3)  # noqa: S311 - jitter, not a secret
+        log.info("%s again in %.1f s", request.url.rsplit("/", 1)[-1], wait)
+        await asyncio.sleep(wait)
+        state.next_attempt_requested = True
+        state.increment_current_attempt()
+
+
+def is_loopback(url: str) -> bool:
+    """True for an address on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def proxy_for(url: str) -> str | None:
+    """The machine's proxy for this address, if any; slack_sdk itself heeds neither NO_PROXY nor loopback."""
+    parts = urlsplit(url)
+    if is_loopback(url) or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme) or None
+
+
+def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
+    """The session that all calls to Slack share; without one, slack_sdk opens a connection per call."""
+    limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10.0)
+    return aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def build_client(*, token: str, base_url: str | None = None, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """A client for the workspace, or for a stand-in at `base_url`; the session's timeout is the one that counts."""
+    base = base_url or API_URL
+    client = AsyncWebClient(
+        token=token,
+        base_url=base,
+        session=session,
+        logger=library_log("api"),
+        retry_handlers=[cast(AsyncRetryHandler, Retries())],
+    )
+    client.proxy = proxy_for(base)
+    return client
+
+
+class Identity(NamedTuple):
+    """Whom the bot token stands for, and the scopes it was granted (`x-oauth-scopes`)."""
+
+    team_id: str
+    team: str
+    user_id: str
+    bot_id: str
+    url: str
+    scopes: frozenset[str]
+
+
+async def identify(client: AsyncWebClient) -> Identity:
+    """Asks auth.test; raises SettingsError when the token is wrong, SlackError when Slack cannot be reached."""
+    try:
+        response = await attempt("auth.test", client.auth_test())
+    except SlackError as problem:
+        raise refused_token(problem, "slack.bot_token", "the bot token of the installed app (xoxb-…)") from problem
+    header = next((value for key, value in response.headers.items() if key.lower() == "x-oauth-scopes"), "")
+    scopes = frozenset(scope.strip() for scope in header.split(",") if scope.strip())
+    names = ("team_id", "team", "user_id", "bot_id", "url")
+    team_id, team, user_id, bot_id, url = (str(response.get(name) or "") for name in names)
+    return Identity(team_id=team_id, team=team, user_id=user_id, bot_id=bot_id, url=url, scopes=scopes)

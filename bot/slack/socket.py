@@ -1,0 +1,200 @@
+"""Socket Mode: a connection that is checked before it is trusted, watched, and rebuilt when it stays away.
+
+slack_sdk reconnects by itself, but two of its loops never end (slack_sdk 3.47): it asks for a connection again and
+again with a token that is wrong, and it tries a failed handshake again with a ticket that is spent. So the token is
+checked first, each try has its own client and a time limit, and a watchdog starts anew when the client does not recover.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_bolt.adapter.socket_mode.async_internals import send_async_response
+from slack_bolt.adapter.socket_mode.internals import build_headers
+from slack_bolt.async_app import AsyncBoltRequest
+from slack_sdk.errors import SlackClientError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import MeshbotError, SettingsError, SlackError
+from bot.jobs import Jobs
+from bot.slack.calls import Limited, attempt, library_log, refused_token
+from bot.slack.client import proxy_for
+from bot.slack.listeners import Listeners
+
+log = logging.getLogger(__name__)
+
+ACK_LIMIT = 3.0
+"""Seconds in which Slack takes an acknowledgement (Slack limit)."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds: between pings, for one try to connect, without a connection until it is rebuilt, and between tries."""
+
+    ping: float = 10.0
+    connect: float = 10.0
+    silence: float = 60.0
+    check: float = 5.0
+    retry: float = 1.0
+    most_retry: float = 60.0
+
+
+async def open_connection(client: AsyncWebClient, app_token: str) -> str:
+    """A WebSocket address, good for one connection; raises SettingsError when the app token is wrong, or SlackError."""
+    wanted = "an app-level token (xapp-…) with the scope connections:write"
+    if not app_token.startswith("xapp-"):
+        raise SettingsError(f"slack.app_token: it must be {wanted}")
+    try:
+        answer = await attempt("apps.connections.open", client.apps_connections_open(app_token=app_token))
+    except SlackError as problem:
+        raise refused_token(problem, "slack.app_token", wanted) from problem
+    return str(answer["url"])
+
+
+class SocketLink:
+    """The bot's connection to Slack in Socket Mode."""
+
+    def __init__(
+        self, listeners: Listeners, *, client: AsyncWebClient, app_token: str, timing: Timing | None = None
+    ) -> None:
+        self._listeners, self._client, self._app_token = listeners, client, app_token
+        self._timing = timing or Timing()
+        self._sdk: SocketModeClient | None = None
+        self._jobs = Jobs()
+        self._hellos = 0
+        self.rebuilds = 0
+
+    async def start(self) -> None:
+        """Connects and keeps connected; raises SettingsError or SlackError when the first try fails."""
+        self._sdk = await self._connect()
+        self._jobs.spawn(self._watch(), "socket watchdog")
+
+    async def close(self, grace: float = ACK_LIMIT) -> None:
+        """Declines new commands, lets acknowledgements under way leave, then closes."""
+        unsent = await self._listeners.drain(grace)
+        if unsent:
+            log.warning("%d acknowledgements were not sent before the connection was closed", unsent)
+        await self._jobs.drain(0)
+        sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            await _close(sdk)
+        await self._listeners.aclose()
+
+    @property
+    def connected(self) -> bool:
+        """True while the WebSocket is open and its pongs are fresh."""
+        sdk = self._sdk
+        if sdk is None or sdk.closed or sdk.stale or sdk.current_session is None or sdk.current_session.closed:
+            return False
+        age = self._pong_age(sdk)
+        return age is None or age < 4 * self._timing.ping
+
+    @property
+    def reconnects(self) -> int:
+        """Connections after the first, made by slack_sdk or by the watchdog."""
+        return max(0, self._hellos - 1)
+
+    def health(self) -> dict[str, Any]:
+        """For /healthz: connected, seconds since the last pong (None before the first), reconnects, rebuilds."""
+        age = None if self._sdk is None else self._pong_age(self._sdk)
+        return {
+            "connected": self.connected,
+            "last_pong_age": age,
+            "reconnects": self.reconnects,
+            "rebuilds": self.rebuilds,
+        }
+
+    @staticmethod
+    def _pong_age(sdk: SocketModeClient) -> float | None:
+        return None if sdk.last_ping_pong_time is None else max(0.0, time.time() - sdk.last_ping_pong_time)
+
+    async def _connect(self) -> SocketModeClient:
+        url = await open_connection(self._client, self._app_token)
+        sdk = SocketModeClient(
+            app_token=self._app_token,
+            logger=library_log("socket"),
+            web_client=self._client,
+            ping_interval=self._timing.ping,
+        )
+        sdk.proxy = proxy_for(url.replace("ws", "http", 1))
+        sdk.wss_uri = url
+        sdk.message_listeners.append(self._on_message)
+        sdk.socket_mode_request_listeners.append(self._on_envelope)
+        try:
+            connecting = sdk.connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
+            await asyncio.wait_for(connecting, self._timing.connect)
+        except TimeoutError as late:
+            await _close(sdk)
+            raise SlackError("the WebSocket could not be opened in time", "apps.connections.open") from late
+        except BaseException:
+            await _close(sdk)
+            raise
+        return sdk
+
+    async def _watch(self) -> None:
+        """Rebuilds the connection when slack_sdk has not brought it back for `silence` seconds."""
+        connected_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self._timing.check)
+            if self.connected:
+                connected_at = time.monotonic()
+            elif time.monotonic() - connected_at >= self._timing.silence:
+                log.warning("not connected to Slack for %.0f s: starting a new connection", self._timing.silence)
+                await self._rebuild()
+                connected_at = time.monotonic()
+
+    async def _rebuild(self) -> None:
+        sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            await _close(sdk)
+        wait = self._timing.retry
+        while self._sdk is None:
+            try:
+                self._sdk = await self._connect()
+                self.rebuilds += 1
+            except (MeshbotError, aiohttp.ClientError, OSError) as problem:
+                log.warning("no connection to Slack yet: %s", problem)
+                least = problem.retry_after if isinstance(problem, Limited) else 0.0
+                await asyncio.sleep(max(least, wait * random.uniform(0.7, 1.3)))  # noqa: S311 - jitter, not a secret
+                wait = min(self._timing.most_retry, wait * 2)
+
+    async def _on_message(self, _client: AsyncBaseSocketModeClient, message: dict[str, Any], _raw: str | None) -> None:
+        if message.get("type") == "hello":
+            self._hellos += 1
+        elif message.get("type") == "disconnect":
+            log.info("Slack asks for a new connection: %s", message.get("reason"))
+
+    async def _on_envelope(self, client: AsyncBaseSocketModeClient, envelope: SocketModeRequest) -> None:
+        started = time.time()
+        request = AsyncBoltRequest(mode="socket_mode", body=envelope.payload, headers=build_headers(envelope))
+        with self._listeners.receiving():
+            response = await self._listeners.answer(request)
+            try:
+                await asyncio.wait_for(send_async_response(client, envelope, response, started), ACK_LIMIT)
+            except (OSError, TimeoutError, aiohttp.ClientError, SlackClientError) as problem:
+                log.warning("an acknowledgement was not sent: %s", type(problem).__name__)
+        if response.status == 200:
+            self._listeners.go_on(request)
+
+
+async def _close(sdk: SocketModeClient) -> None:
+    """Closes within five seconds, also amid a reconnect."""
+    sdk.closed = True
+    sdk.auto_reconnect_enabled = False
+    with suppress(TimeoutError, OSError, aiohttp.ClientError):
+        closing = sdk.close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
+        await asyncio.wait_for(closing, 5.0)
+    for task in (sdk.message_processor, sdk.current_session_monitor, sdk.message_receiver):
+        if task is not None:
+            task.cancel()
+    await sdk.aiohttp_client_session.close()

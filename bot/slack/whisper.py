@@ -1,0 +1,79 @@
+"""Answers to one person: the command's response_url first, chat.postEphemeral when that is used up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackError
+from bot.messages import Message
+from bot.slack.calls import attempt
+from bot.slack.client import proxy_for
+from bot.slack.fitting import fit
+
+MOST_USES = 5
+"""Uses of a response_url (Slack limit)."""
+
+LIFETIME = 29 * 60.0
+"""Seconds that a response_url is trusted: Slack's limit is 30 minutes from the command."""
+
+PATIENCE = aiohttp.ClientTimeout(total=10.0, sock_connect=5.0)
+
+log = logging.getLogger(__name__)
+
+
+class Ephemera:
+    """Makes a whisper for each command and button."""
+
+    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
+        self.client, self.session = client, session
+
+    def to(self, user: str, channel: str, response_url: str = "") -> SlackWhisper:
+        """A whisper to this person in this channel."""
+        return SlackWhisper(self, user=user, channel=channel, response_url=response_url)
+
+
+class SlackWhisper:
+    """`bot.messages.Whisper` for the one who typed or pressed."""
+
+    def __init__(self, ways: Ephemera, *, user: str, channel: str, response_url: str) -> None:
+        self._ways, self._user, self._channel, self._url = ways, user, channel, response_url
+        self._uses = 0
+        self._since = asyncio.get_running_loop().time()
+
+    async def say(self, message: Message) -> None:
+        """Shows it to this person alone; a failure is logged, never raised."""
+        try:
+            payload = fit(message)
+            if not await self._by_url(payload):
+                await self._by_method(payload)
+        except Exception:
+            log.exception("an answer to %s was lost", self._user)
+
+    async def _by_url(self, payload: dict[str, Any]) -> bool:
+        age = asyncio.get_running_loop().time() - self._since
+        if not self._url.startswith(("https://", "http://")) or self._uses >= MOST_USES or age > LIFETIME:
+            return False
+        self._uses += 1
+        body = {"response_type": "ephemeral", "replace_original": False, **payload}
+        try:
+            async with self._ways.session.post(
+                self._url, json=body, timeout=PATIENCE, proxy=proxy_for(self._url)
+            ) as answer:
+                if answer.status == 200:
+                    return True
+                log.info("response_url refused: %s %.80s", answer.status, await answer.text())
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            log.info("response_url failed: %s", type(problem).__name__)
+        return False
+
+    async def _by_method(self, payload: dict[str, Any]) -> None:
+        request = self._ways.client.chat_postEphemeral(channel=self._channel, user=self._user, **payload)
+        try:
+            await attempt("chat.postEphemeral", request)
+        except SlackError as problem:
+            log.warning("an answer to %s was lost: %s", self._user, problem)
