@@ -1,1 +1,9 @@
-"""An embedded Slack workspace: Web API, Socket Mode and a page."""
+"""An embedded Slack workspace: Web API, Socket Mode, signed HTTP delivery and a page."""
+
+from bot.sandbox.workspace.core import SCOPES
+from bot.sandbox.workspace.delivery import Typed
+from bot.sandbox.workspace.http import signed
+from bot.sandbox.workspace.server import DEFAULT_CHANNEL, Workspace
+from bot.sandbox.workspace.state import Change, Channel, Message, User, View
+
+__all__ = ["DEFAULT_CHANNEL", "SCOPES", "Change", "Channel", "Message", "Typed", "User", "View", "Workspace", "signed"]

@@ -1,0 +1,109 @@
+"""What every part of the embedded workspace shares: its state, its secrets, its limits, and what was handed out."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.workspace.hurt import Hurt
+from bot.sandbox.workspace.limits import Limits
+from bot.sandbox.workspace.refusals import Refusal
+from bot.sandbox.workspace.state import State, User
+
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:read",
+        "im:write",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What an app of this kind is granted when its whole manifest is installed."""
+
+TRIGGER_SECONDS = 3.0
+RESPONSE_USES, RESPONSE_LIFE = 5, timedelta(minutes=30)
+
+
+@dataclass
+class Trigger:
+    """A trigger_id: lets the bot open one view for this person within three wall seconds."""
+
+    user: str
+    made: float
+    used: bool = False
+
+
+@dataclass
+class ResponseUrl:
+    """A response_url: five messages within thirty simulated minutes, to one person in one channel."""
+
+    channel: str
+    user: str
+    made: datetime
+    ts: str = ""
+    used: int = 0
+
+
+class Core:
+    """The workspace's common ground; the parts get it by argument."""
+
+    def __init__(self, clock: Clock, *, scopes: Iterable[str], enforce_limits: bool) -> None:
+        self.clock = clock
+        self.state = State(clock)
+        self.hurt = Hurt()
+        self.limits = Limits(enforced=enforce_limits)
+        self.scopes = frozenset(scopes)
+        self.origin = ""
+        self.bot_token = f"xoxb-{secrets.randbelow(10**10):010d}-{secrets.token_hex(12)}"
+        self.app_token = f"xapp-1-{self.state.app_id}-{secrets.randbelow(10**10):010d}-{secrets.token_hex(16)}"
+        self.signing_secret = secrets.token_hex(16)
+        self.verification_token = secrets.token_hex(12)
+        self.tickets: dict[str, bool] = {}
+        self.response_urls: dict[str, ResponseUrl] = {}
+        self._triggers: dict[str, Trigger] = {}
+
+    @property
+    def bot(self) -> User:
+        """The bot's own user."""
+        return next(user for user in self.state.users.values() if user.is_bot)
+
+    def new_ticket(self) -> str:
+        """A ticket for one Socket Mode connection."""
+        ticket = secrets.token_urlsafe(24)
+        self.tickets[ticket] = True
+        return ticket
+
+    def new_trigger(self, user: str) -> str:
+        """A trigger_id for something that this person just did."""
+        trigger = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
+        self._triggers[trigger] = Trigger(user, time.monotonic())
+        return trigger
+
+    def use_trigger(self, trigger_id: str) -> str:
+        """The person whose trigger this is; refuses unknown, stale and spent ones."""
+        trigger = self._triggers.get(trigger_id)
+        if trigger is None:
+            raise Refusal("invalid_trigger_id")
+        if trigger.used:
+            raise Refusal("exchanged_trigger_id")
+        if time.monotonic() - trigger.made > TRIGGER_SECONDS:
+            raise Refusal("expired_trigger_id")
+        trigger.used = True
+        return trigger.user
+
+    def new_response_url(self, *, kind: str, channel: str, user: str, ts: str = "") -> str:
+        """A response_url for a command ("commands") or a click ("actions") on the message `ts`."""
+        key = secrets.token_urlsafe(18)
+        self.response_urls[key] = ResponseUrl(channel, user, self.clock.now(), ts)
+        return f"{self.origin}/{kind}/{self.state.team_id}/{key}"

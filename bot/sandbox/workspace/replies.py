@@ -1,0 +1,65 @@
+"""Messages without a token: what a response_url accepts, and what an acknowledgement of a command may say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from bot.sandbox.workspace.core import RESPONSE_LIFE, RESPONSE_USES, Core, ResponseUrl
+from bot.sandbox.workspace.refusals import Refusal, refuse
+from bot.sandbox.workspace.state import SLACKBOT, Message
+from bot.slackrules import check_message
+
+Json = dict[str, Any]
+
+
+async def handle_response_url(core: Core, request: web.Request) -> web.Response:
+    """One use of a response_url; refusals are 4xx with Slack's word as the body."""
+    reply = core.response_urls.get(request.match_info["key"])
+    if reply is None:
+        return web.Response(status=404, text="no_service")
+    if core.clock.now() - reply.made > RESPONSE_LIFE:
+        return web.Response(status=404, text="expired_url")
+    if reply.used >= RESPONSE_USES:
+        return web.Response(status=404, text="used_url")
+    try:
+        body = json.loads(await request.text())
+    except ValueError:
+        return web.Response(status=400, text="invalid_payload")
+    if not isinstance(body, dict):
+        return web.Response(status=400, text="invalid_payload")
+    try:
+        apply(core, reply, body)
+    except Refusal as refusal:
+        return web.json_response({"ok": False, "error": refusal.code, **refusal.extra}, status=400)
+    reply.used += 1
+    return web.Response(text="ok")
+
+
+def apply(core: Core, reply: ResponseUrl, body: Json) -> None:
+    """Posts, replaces or deletes, as the body says."""
+    original = core.state.messages.get((reply.channel, reply.ts))
+    if body.get("delete_original"):
+        if original is None or original.deleted:
+            raise Refusal("message_not_found")
+        core.state.delete(original)
+        return
+    # A response_url does not hold the cumulative cap that chat.postMessage has.
+    refuse([problem for problem in check_message(body) if problem.code != "msg_blocks_too_long"])
+    if body.get("replace_original") and original is not None and not original.deleted:
+        core.state.edit(original, body.get("text"), body.get("blocks"))
+        return
+    message = core.state.draft(reply.channel, core.bot.id, body.get("text") or "", body.get("blocks"))
+    message.thread_ts = str(body.get("thread_ts") or "")
+    if body.get("response_type") != "in_channel":
+        message.ephemeral_to = reply.user
+    core.state.post(message)
+
+
+def complain(core: Core, channel: str, user: str, text: str) -> Message:
+    """What Slack itself tells someone, only to them."""
+    message = core.state.draft(channel, SLACKBOT, text)
+    message.ephemeral_to = user
+    return core.state.post(message)

@@ -1,0 +1,1 @@
+"""Tests of the sandbox: the other end of every wire."""

@@ -1,0 +1,74 @@
+"""A workspace for each test, and a real Bolt app connected to it over Socket Mode."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.workspace import Workspace
+
+Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+TRAPS = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack's libraries read these by themselves: a proxy would swallow calls to 127.0.0.1."""
+    for name in (*TRAPS, *PROXIES):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    """A started workspace."""
+    workspace = Workspace()
+    await workspace.start()
+    yield workspace
+    await workspace.stop()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> AsyncWebClient:
+    """A Web API client with the bot's token."""
+    return AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+
+
+@pytest.fixture
+def app(client: AsyncWebClient, workspace: Workspace) -> AsyncApp:
+    """A Bolt app without listeners."""
+    return AsyncApp(client=client, signing_secret=workspace.signing_secret)
+
+
+@pytest.fixture
+async def connect(workspace: Workspace) -> AsyncIterator[Connect]:
+    """Connects a Bolt app over Socket Mode; disconnected at the end."""
+    handlers: list[AsyncSocketModeHandler] = []
+
+    async def connect(app: AsyncApp) -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(app, workspace.app_token)
+        handlers.append(handler)
+        before = workspace.connections
+        await asyncio.wait_for(handler.connect_async(), 5)
+        await workspace.wait_connected(before + 1)
+        return handler
+
+    yield connect
+    for handler in handlers:
+        await handler.close_async()
+
+
+@pytest.fixture
+def section() -> Callable[[str], list[dict[str, Any]]]:
+    """Makes a list of one section block."""
+
+    def section(text: str) -> list[dict[str, Any]]:
+        return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
+
+    return section
