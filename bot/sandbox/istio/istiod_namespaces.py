@@ -1,0 +1,80 @@
+"""The mesh's certificate authority, and the ConfigMaps that carry its root into every namespace."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import textwrap
+
+from bot.sandbox.cluster.contract import ApiError, Client, Object, Ref
+from bot.sandbox.istio.istiod_mesh import Identity
+
+NAMESPACES = Ref("", "namespaces")
+SECRETS = Ref("", "secrets")
+CONFIGMAPS = Ref("", "configmaps")
+ROOT_CERT = "istio-ca-root-cert"
+REVOCATIONS = "istio-ca-crl"
+SKIPPED_NAMESPACES = frozenset({"kube-public", "kube-node-lease", "local-path-storage"})
+"""Namespaces that get no ConfigMap of istiod's."""
+_CA_SECRET = "istio-ca-secret"  # noqa: S105 - an object's name
+
+
+async def certificate_authority(client: Client, me: Identity) -> str:
+    """The root certificate (PEM): from Secret `istio-ca-secret`, which is made when it is missing."""
+    found = await client.get(SECRETS, _CA_SECRET, me.namespace)
+    if found is None:
+        try:
+            found = await client.create(_ca_secret(me))
+        except ApiError as refusal:
+            if refusal.code != 409:
+                raise
+            found = await client.get(SECRETS, _CA_SECRET, me.namespace)
+    data = (found or {}).get("data") or {}
+    return base64.b64decode(data.get("root-cert.pem", "")).decode()
+
+
+def _ca_secret(me: Identity) -> Object:
+    root = _encoded(_pem("CERTIFICATE"))
+    data = {"ca-cert.pem": root, "ca-key.pem": _encoded(_pem("RSA PRIVATE KEY"))}
+    data |= {"cert-chain.pem": "", "key.pem": "", "root-cert.pem": root}
+    meta = {"name": _CA_SECRET, "namespace": me.namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "istio.io/ca-root", "data": data}
+
+
+def _pem(kind: str) -> str:
+    """Random content in PEM's armour: nothing in the embedded cluster speaks TLS, so nobody can open it."""
+    lines = textwrap.wrap(base64.b64encode(secrets.token_bytes(756)).decode(), 64)
+    return "\n".join([f"-----BEGIN {kind}-----", *lines, f"-----END {kind}-----", ""])
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def wanted_maps(me: Identity, root: str) -> dict[str, dict[str, str]]:
+    """What each namespace should hold: ConfigMap name → data."""
+    maps = {ROOT_CERT: {"root-cert.pem": root}}
+    return maps | ({REVOCATIONS: {"ca-crl.pem": ""}} if me.facts.revocation_list else {})
+
+
+def takes_maps(namespace: Object) -> bool:
+    """Whether a namespace is to get them: not the cluster's own, nor one that is being deleted."""
+    meta = namespace["metadata"]
+    return meta["name"] not in SKIPPED_NAMESPACES and "deletionTimestamp" not in meta
+
+
+async def keep_map(client: Client, existing: Object | None, name: str, namespace: str, data: dict[str, str]) -> None:
+    """Makes or mends one of these ConfigMaps; writes only what differs."""
+    label = {"istio.io/config": "true"}
+    meta: Object = {"name": name, "namespace": namespace, "labels": label}
+    if existing is None:
+        try:
+            await client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+        except ApiError as refusal:
+            if refusal.code not in (403, 404, 409):
+                raise
+        return
+    labels = existing["metadata"].get("labels") or {}
+    if existing.get("data") != data or not label.items() <= labels.items():
+        meta = {**existing["metadata"], "labels": labels | label}
+        await client.update({**existing, "metadata": meta, "data": data})
