@@ -1,0 +1,226 @@
+"""A live copy of the objects of one type, with indexes and listeners, so that no controller scans or polls.
+
+What a controller has just written is put in at once (`observe`), so that its next turn never acts on an older picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from bot.sandbox.cluster.contract import ApiError, Client, Event, Object, Ref
+from bot.sandbox.cluster.controllers.meta import Key, controller_of, key_of, owners_of, uid_of
+from bot.sandbox.cluster.controllers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Object | None, Object | None], None]
+"""Told of each change: (before, after); None before for a new object, None after for a removed one."""
+
+Index = Callable[[Object], Iterable[str]]
+"""Gives the values under which an object is to be found."""
+
+_TOMBSTONES = 5000
+_TURN = 20
+
+
+def _by_namespace(obj: Object) -> Iterable[str]:
+    return (obj["metadata"].get("namespace", ""),)
+
+
+def _by_owner(obj: Object) -> Iterable[str]:
+    return tuple(owner["uid"] for owner in owners_of(obj))
+
+
+def _without_controller(obj: Object) -> Iterable[str]:
+    return () if controller_of(obj) else _by_namespace(obj)
+
+
+class Informer:
+    """The objects of one type as last seen. It always has the indexes `namespace`, `owner` (uid), `orphan` (namespace)."""
+
+    def __init__(self, client: Client, ref: Ref) -> None:
+        self.ref = ref
+        self.synced = asyncio.Event()
+        self._client = client
+        self._objects: dict[Key, Object] = {}
+        self._listeners: list[Listener] = []
+        self._gone: deque[str] = deque(maxlen=_TOMBSTONES)
+        self._gone_set: set[str] = set()
+        self._functions: dict[str, Index] = {}
+        self._indexes: dict[str, dict[str, dict[Key, Object]]] = {}
+        self.index("namespace", _by_namespace)
+        self.index("owner", _by_owner)
+        self.index("orphan", _without_controller)
+
+    def index(self, name: str, function: Index) -> None:
+        """Adds an index; safe to call again with the same name."""
+        if name in self._functions:
+            return
+        self._functions[name] = function
+        self._indexes[name] = {}
+        for key, obj in self._objects.items():
+            self._reindex(name, key, None, obj)
+
+    def listen(self, listener: Listener) -> None:
+        """Tells of every change from now on, and of everything known as new."""
+        self._listeners.append(listener)
+        for obj in tuple(self._objects.values()):
+            listener(None, obj)
+
+    def get(self, key: Key) -> Object | None:
+        """The object at that place."""
+        return self._objects.get(key)
+
+    def all(self) -> list[Object]:
+        """Every object, oldest place first."""
+        return list(self._objects.values())
+
+    def by(self, index: str, value: str) -> list[Object]:
+        """The objects that an index holds under a value."""
+        return list(self._indexes[index].get(value, {}).values())
+
+    def observe(self, obj: Object) -> Object:
+        """Takes in what the API has just answered, ahead of the watch. Gives it back."""
+        if uid_of(obj) not in self._gone_set:
+            self._put(obj)
+        return obj
+
+    def clear(self) -> None:
+        """Forgets everything, telling of each object as removed."""
+        for obj in self.all():
+            self._drop(obj)
+
+    async def refresh(self, key: Key) -> None:
+        """Reads one object anew."""
+        obj = await self._client.get(self.ref, key.name, key.namespace)
+        if obj is not None:
+            self.observe(obj)
+        elif key in self._objects:
+            self._drop(self._objects[key])
+
+    async def run(self) -> None:
+        """Follows the API until cancelled; when the watch is cut, it lists again and forgets what has gone."""
+        pause = 0.01
+        while True:
+            changes = aiter(self._client.watch(self.ref))
+            first = asyncio.ensure_future(anext(changes, None))
+            try:
+                await asyncio.sleep(0)
+                await self._relist()
+                self.synced.set()
+                pause = 0.01
+                await self._follow(await first, changes)
+            except ApiError as error:
+                log.info("watch of %s was cut: %s", self.ref.plural, error.message)
+            finally:
+                first.cancel()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _relist(self) -> None:
+        listed = {uid_of(obj): obj for obj in await self._client.list(self.ref)}
+        for obj in self.all():
+            if uid_of(obj) not in listed:
+                self._drop(obj)
+        for obj in listed.values():
+            self.observe(obj)
+
+    async def _follow(self, first: Event | None, changes: AsyncIterator[Event]) -> None:
+        if first is None:
+            return
+        self._take(first)
+        count = 0
+        async for event in changes:
+            self._take(event)
+            count += 1
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+
+    def _take(self, event: Event) -> None:
+        if event.type != "DELETED":
+            self.observe(event.object)
+            return
+        known = self._objects.get(key_of(event.object))
+        if known is not None and uid_of(known) == uid_of(event.object):
+            self._drop(known)
+        self._bury(uid_of(event.object))
+
+    def _put(self, obj: Object) -> None:
+        key = key_of(obj)
+        before = self._objects.get(key)
+        if before is not None:
+            if int(obj["metadata"]["resourceVersion"]) <= int(before["metadata"]["resourceVersion"]):
+                return
+            if uid_of(before) != uid_of(obj):
+                self._drop(before)
+                before = None
+        self._objects[key] = obj
+        for name in self._functions:
+            self._reindex(name, key, before, obj)
+        self._tell(before, obj)
+
+    def _drop(self, obj: Object) -> None:
+        key = key_of(obj)
+        self._objects.pop(key, None)
+        self._bury(uid_of(obj))
+        for name in self._functions:
+            self._reindex(name, key, obj, None)
+        self._tell(obj, None)
+
+    def _bury(self, uid: str) -> None:
+        if uid in self._gone_set:
+            return
+        if len(self._gone) == _TOMBSTONES:
+            self._gone_set.discard(self._gone[0])
+        self._gone.append(uid)
+        self._gone_set.add(uid)
+
+    def _reindex(self, name: str, key: Key, before: Object | None, after: Object | None) -> None:
+        function, index = self._functions[name], self._indexes[name]
+        new = set(function(after)) if after is not None else set()
+        for value in set(function(before)) - new if before is not None else ():
+            bucket = index.get(value, {})
+            bucket.pop(key, None)
+            if not bucket:
+                index.pop(value, None)
+        for value in new:
+            index.setdefault(value, {})[key] = after or {}
+
+    def _tell(self, before: Object | None, after: Object | None) -> None:
+        for listener in self._listeners:
+            try:
+                listener(before, after)
+            except Exception:
+                log.exception("a listener of %s failed", self.ref.plural)
+
+
+class Informers:
+    """The informers of one cluster, one for each type that somebody asked for."""
+
+    def __init__(self, client: Client, tasks: Tasks) -> None:
+        self._client = client
+        self._tasks = tasks
+        self._informers: dict[Ref, Informer] = {}
+        self._runs: dict[Ref, asyncio.Task[None]] = {}
+
+    def of(self, ref: Ref) -> Informer:
+        """The informer of that type, started when first asked for."""
+        if ref not in self._informers:
+            informer = Informer(self._client, ref)
+            self._informers[ref] = informer
+            self._runs[ref] = self._tasks.spawn(informer.run(), f"informer {ref.plural}")
+        return self._informers[ref]
+
+    def drop(self, ref: Ref) -> None:
+        """Ends an informer, because its type is no longer served; everything it held counts as removed."""
+        informer = self._informers.pop(ref, None)
+        if informer is not None:
+            self._runs.pop(ref).cancel()
+            informer.clear()
+
+    async def synced(self) -> None:
+        """Returns when every informer knows what exists."""
+        await asyncio.gather(*(informer.synced.wait() for informer in tuple(self._informers.values())))

@@ -1,0 +1,95 @@
+"""A level-triggered work queue: a key is worked on once at a time, repeats are merged, failures come back later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.contract import ApiError
+from bot.sandbox.cluster.controllers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+
+# The delays of client-go's default controller rate limiter, in simulated seconds.
+_FIRST_DELAY = 0.005
+_LONGEST_DELAY = 1000.0
+
+
+class Again(Exception):
+    """The sync could not finish for a reason that is known and reported; the key comes back after its back-off."""
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting for `sync`, worked on by a few workers (`kube-controller-manager` uses five)."""
+
+    def __init__(self, name: str, sync: Callable[[K], Awaitable[None]], *, clock: Clock, tasks: Tasks) -> None:
+        self._name, self._sync, self._clock, self._tasks = name, sync, clock, tasks
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._dirty: set[K] = set()
+        self._busy: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
+
+    def start(self, workers: int = 5) -> None:
+        """Begins to work."""
+        for number in range(workers):
+            self._tasks.spawn(self._work(), f"{self._name} worker {number}")
+
+    def add(self, key: K) -> None:
+        """The key needs a look, as soon as a worker is free."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._busy:
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """The key needs a look after simulated seconds; of two such calls the earlier moment stands."""
+        moment = asyncio.get_running_loop().time() + seconds / self._clock.speed
+        if before := self._delayed.get(key):
+            if before[0] <= moment:
+                return
+            before[1].cancel()
+        self._delayed[key] = (moment, self._tasks.spawn(self._later(key, seconds), f"{self._name} delay"))
+
+    async def _later(self, key: K, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._delayed.pop(key, None)
+        self.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._ready.get()
+            self._dirty.discard(key)
+            self._busy.add(key)
+            try:
+                await self._once(key)
+            finally:
+                self._busy.discard(key)
+            if key in self._dirty:
+                self._ready.put_nowait(key)
+            await asyncio.sleep(0)  # in-process calls need not suspend, and others must have their turn
+
+    async def _once(self, key: K) -> None:
+        try:
+            await self._sync(key)
+        except Again:
+            self._retry(key)
+        except ApiError as error:
+            log.debug("%s %s will be tried again: %s", self._name, key, error.message)
+            self._retry(key)
+        except Exception:
+            log.exception("%s failed on %s", self._name, key)
+            self._retry(key)
+        else:
+            self._failures.pop(key, None)
+
+    def _retry(self, key: K) -> None:
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        self.add_after(key, min(_FIRST_DELAY * 2 ** min(count, 30), _LONGEST_DELAY))

@@ -1,0 +1,36 @@
+"""Label selectors in the form that objects carry them (`matchLabels`, `matchExpressions`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.sandbox.cluster.contract import Object
+
+
+def matches(selector: Object | None, labels: Mapping[str, str]) -> bool:
+    """Whether a LabelSelector selects an object with these labels. None selects nothing, an empty one everything."""
+    if selector is None:
+        return False
+    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
+    if not contains(labels, wanted):
+        return False
+    return all(_holds(expression, labels) for expression in selector.get("matchExpressions") or [])
+
+
+def contains(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether all wanted labels are there."""
+    return all(labels.get(name) == value for name, value in wanted.items())
+
+
+def _holds(expression: Object, labels: Mapping[str, str]) -> bool:
+    name, values = expression["key"], expression.get("values") or []
+    match expression["operator"]:
+        case "In":
+            return labels.get(name) in values
+        case "NotIn":
+            return labels.get(name) not in values
+        case "Exists":
+            return name in labels
+        case "DoesNotExist":
+            return name not in labels
+    return False
