@@ -1,28 +1,17 @@
-"""One run of a step, from its first message to its last: progress, the end, and what is said when it fails."""
+"""The message of one run, from its first words to its last."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from bot import blocks
 from bot.blocks import Doing, Heading
-from bot.errors import (
-    Conflict,
-    Forbidden,
-    IstioError,
-    MeshbotError,
-    Rejected,
-    SlackError,
-    Throttled,
-    Unavailable,
-    UserError,
-)
+from bot.errors import SlackError
 from bot.messages import Board, Message, Posted
 from bot.steps import Part
 
@@ -31,38 +20,6 @@ T = TypeVar("T")
 
 HEARTBEAT = 10.0
 """Seconds after which a message that says nothing new shows at least how long the run has taken."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a person is told of an error: what happened, and whose turn it is."""
-
-    summary: str
-    turn: str
-
-
-TURNS: tuple[tuple[type[MeshbotError], str, str], ...] = (
-    (Throttled, "The cluster asks for fewer requests", "Wait a minute, then type it again."),
-    (Unavailable, "The cluster cannot be reached", "Whoever runs the cluster: is it up? Then type it again."),
-    (Forbidden, "The cluster forbids it", "Whoever runs the cluster must grant this to the bot's account."),
-    (Conflict, "Someone else manages that", "Whoever changed it by hand: undo that, or tell a host."),
-    (Rejected, "The cluster refused it", "Mend what it names, then type it again."),
-    (IstioError, "istioctl failed", "Mend what it names, then type it again."),
-)
-
-
-def explain(problem: BaseException) -> Failure:
-    """An error in words for a person; what is not known gets a reference under which the log has the traceback."""
-    if isinstance(problem, UserError):
-        return Failure(problem.message, problem.hint)
-    for kind, words, turn in TURNS:
-        if isinstance(problem, kind):
-            return Failure(f"{words}: {problem}", turn)
-    if isinstance(problem, MeshbotError):
-        return Failure(str(problem), "Type it again; if it stays, tell whoever runs the bot.")
-    reference = secrets.token_hex(4)
-    log.error("unexpected error, reference %s", reference, exc_info=problem)
-    return Failure("Something went wrong on my side.", f"Tell whoever runs the bot: reference `{reference}`.")
 
 
 class Session:

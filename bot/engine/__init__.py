@@ -1,0 +1,6 @@
+"""Carries out what people ask: understands it, checks who may, runs the step in its own message, survives restarts."""
+
+from bot.engine.desk import Engine
+from bot.engine.house import House
+
+__all__ = ["Engine", "House"]

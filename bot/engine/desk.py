@@ -1,0 +1,155 @@
+"""The bot's desk: takes commands and buttons, each in a task of its own, and never leaves anyone without an answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from bot import blocks
+from bot.catalog import Invocation
+from bot.engine.failures import explain
+from bot.engine.house import House, Silent
+from bot.engine.runner import Runner
+from bot.errors import SlackError, UserError
+from bot.jobs import Jobs
+from bot.ledger import Busy, Duplicate, NewRun, Run
+from bot.messages import Asked, Message, Pressed, Whisper
+from bot.steps import Asker, Role, Shape, Shared
+
+log = logging.getLogger(__name__)
+
+ANSWERED = ("This question was answered before.", "Type the command again to ask anew.")
+
+
+class Engine:
+    """Implements `bot.messages.Desk`."""
+
+    def __init__(self, house: House, jobs: Jobs) -> None:
+        self._house, self._jobs = house, jobs
+        self.runner = Runner(house)
+        self.draining = False
+
+    def command(self, asked: Asked, whisper: Whisper) -> None:
+        """A command; returns at once."""
+        self._jobs.spawn(self._guard(lambda: self._command(asked, whisper), whisper), f"command {asked.key}")
+
+    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """A button; returns at once."""
+        self._jobs.spawn(self._guard(lambda: self._pressed(pressed, whisper), whisper), f"button {pressed.key}")
+
+    async def recover(self) -> None:
+        """Takes up, or ends in words, each run that another life of the bot left unfinished."""
+        for run in await self._house.ledger.unfinished():
+            if run.owner != self._house.owner:
+                self._jobs.spawn(self.runner.recover(run), f"recover {run.id}")
+
+    async def drain(self, grace: float) -> None:
+        """Takes nothing new, waits `grace` seconds for what runs, and says in what is left over that it goes on."""
+        self.draining = True
+        await self._jobs.drain(grace)
+        await self.runner.say_interrupted()
+
+    async def _guard(self, work: Callable[[], Awaitable[None]], whisper: Whisper) -> None:
+        try:
+            if self.draining:
+                raise UserError("I am being restarted.", "Type it again in a minute.")
+            await work()
+        except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
+            failure = explain(problem)
+            await whisper.say(blocks.mistake(failure.summary, failure.turn))
+
+    async def _command(self, asked: Asked, whisper: Whisper) -> None:
+        invocation = self._house.catalog.parse(asked.text)
+        step, asker = invocation.step, await self._house.roles.of(asked.user)
+        if not asker.role.covers(step.role):
+            await whisper.say(self._denied(step.title, asker, step.role))
+        elif step.shape is Shape.ANSWER:
+            await self._answer(invocation, asker, asked, whisper)
+        else:
+            await self._run(invocation, asker, asked, whisper)
+
+    def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
+        return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
+
+    async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        context = self._house.context(invocation, asker, Silent())
+        verdict = await invocation.step.run(context, invocation.options)
+        message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
+        if isinstance(invocation.options, Shared) and invocation.options.share:
+            await self._share(asked.channel, message)
+        else:
+            await whisper.say(message)
+
+    async def _share(self, channel: str, message: Message) -> None:
+        try:
+            await self._house.board.post(channel, message)
+        except SlackError as problem:
+            raise cannot_post(problem) from problem
+
+    async def _run(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        workshop = self._house.workshop_of(invocation)
+        new = NewRun(
+            request_key=asked.key,
+            step=invocation.step.id,
+            arguments=invocation.text,
+            options=invocation.options.model_dump(mode="json", by_alias=True),
+            user=asked.user,
+            channel=asked.channel,
+            owner=self._house.owner,
+            lock_key=workshop.mesh_namespace if invocation.step.changes else None,
+        )
+        try:
+            run = await self._house.ledger.begin(new)
+        except Duplicate:
+            log.info("command %s was delivered twice", asked.key)
+            return
+        except Busy as busy:
+            await whisper.say(await self._busy(busy.run))
+            return
+        try:
+            await self.runner.start(run, invocation, asker)
+        except SlackError as problem:
+            await self._house.ledger.finish(run.id, "error", f"could not post: {problem.code}")
+            raise cannot_post(problem) from problem
+
+    async def _busy(self, run: Run) -> Message:
+        link = await self._house.board.permalink(run.posted) if run.posted else ""
+        return blocks.busy(self._house.heading(run).title, run.user, time.time() - run.created_at.timestamp(), link)
+
+    async def _pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+        if pressed.action.startswith(blocks.TYPE):
+            text = pressed.value.removeprefix(self._house.catalog.command).strip()
+            await self._command(Asked(pressed.user, pressed.channel, text, pressed.key), whisper)
+            return
+        run = await self._house.ledger.get(pressed.value)
+        if run is None or run.state != "asks":
+            raise UserError(*ANSWERED)
+        asker = await self._house.roles.of(pressed.user)
+        mine = pressed.action == blocks.CANCEL and pressed.user == run.user
+        if not mine and not asker.role.covers(Role.HOST):
+            await whisper.say(
+                self._denied("Cancel" if pressed.action == blocks.CANCEL else "Confirm", asker, Role.HOST)
+            )
+        elif pressed.action == blocks.CANCEL:
+            await self.runner.withdraw(run, "cancelled", "Nothing was changed.")
+        else:
+            await self._confirm(run, asker, whisper)
+
+    async def _confirm(self, run: Run, asker: Asker, whisper: Whisper) -> None:
+        if self.runner.overdue(run):
+            await self.runner.expire(run)
+            return
+        try:
+            if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
+                raise UserError(*ANSWERED)
+        except Busy as busy:
+            await whisper.say(await self._busy(busy.run))
+            return
+        await self.runner.confirmed(run, self._house.catalog.parse(run.arguments), asker)
+
+
+def cannot_post(problem: SlackError) -> UserError:
+    """What is said when the channel cannot be written to."""
+    hint = "Invite me with `/invite @meshbot`, then type it again." if "channel" in problem.code else ""
+    return UserError(f"I cannot post in this channel ({problem.code}); nothing was started.", hint)

@@ -1,0 +1,54 @@
+"""What a person is told of an error: what happened, and whose turn it is."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+
+from bot.errors import (
+    Conflict,
+    Forbidden,
+    IstioError,
+    LedgerError,
+    MeshbotError,
+    Rejected,
+    Throttled,
+    Unavailable,
+    UserError,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What happened, and whose turn it is."""
+
+    summary: str
+    turn: str
+
+
+TURNS: tuple[tuple[type[MeshbotError], str, str], ...] = (
+    (Throttled, "The cluster asks for fewer requests", "Wait a minute, then type it again."),
+    (Unavailable, "The cluster cannot be reached", "Whoever runs the cluster: is it up? Then type it again."),
+    (Forbidden, "The cluster forbids it", "Whoever runs the cluster must grant this to the bot's account."),
+    (Conflict, "Someone else manages that", "Whoever changed it by hand: undo that, or tell a host."),
+    (Rejected, "The cluster refused it", "Mend what it names, then type it again."),
+    (IstioError, "istioctl failed", "Mend what it names, then type it again."),
+    (LedgerError, "My database is away", "Nothing was changed. Whoever runs the bot: is the database up?"),
+)
+
+
+def explain(problem: BaseException) -> Failure:
+    """An error in words for a person; what is not known gets a reference under which the log has the traceback."""
+    if isinstance(problem, UserError):
+        return Failure(problem.message, problem.hint)
+    for kind, words, turn in TURNS:
+        if isinstance(problem, kind):
+            return Failure(f"{words}: {problem}", turn)
+    if isinstance(problem, MeshbotError):
+        return Failure(str(problem), "Type it again; if it stays, tell whoever runs the bot.")
+    reference = secrets.token_hex(4)
+    log.error("unexpected error, reference %s", reference, exc_info=problem)
+    return Failure("Something went wrong on my side.", f"Tell whoever runs the bot: reference `{reference}`.")

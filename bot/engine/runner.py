@@ -1,0 +1,165 @@
+"""Runs: started, asked about, carried out, ended, and taken up again after the bot was killed."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot import blocks
+from bot.catalog import Invocation
+from bot.engine.failures import explain
+from bot.engine.house import House
+from bot.engine.session import Session, with_heartbeat
+from bot.errors import MeshbotError, UserError
+from bot.ledger import Gone, Run, RunState
+from bot.messages import Posted
+from bot.steps import Asker, Plan, Verdict
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 3
+"""Times that a run is begun: once, and again after the bot was killed in it."""
+CHANGED = "This has changed since it was shown. Please look again."
+
+
+class Runner:
+    """Carries runs out. A run's end is written to the ledger first and shown after."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._sessions: dict[str, Session] = {}
+
+    async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
+        """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
+        await self._carry_out(await self._posted(run), invocation, asker, confirmed=False)
+
+    async def _posted(self, run: Run) -> Run:
+        posted = await self._house.board.post(run.channel, blocks.running(self._house.heading(run), blocks.Doing()))
+        await self._house.ledger.posted(run.id, posted.channel, posted.ts)
+        return replace(run, channel=posted.channel, ts=posted.ts)
+
+    async def _carry_out(self, run: Run, invocation: Invocation, asker: Asker, *, confirmed: bool) -> None:
+        session = self._session(run)
+        self._sessions[run.id] = session
+        try:
+            context = self._house.context(invocation, asker, session)
+            step = invocation.step
+            plan = await step.plan(context, invocation.options) if step.plan and not confirmed else None
+            if plan is not None:
+                await self._ask(run, session, plan)
+            else:
+                verdict = await with_heartbeat(session, lambda: step.run(context, invocation.options))
+                await self._conclude(run, session, verdict)
+        except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
+            failure = explain(problem)
+            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
+        self._sessions.pop(run.id, None)
+
+    async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
+        await self._remember(run, verdict.state.value, verdict.summary, recorded(verdict))
+        await session.settle(blocks.ended(session.heading, verdict, command=self._house.catalog.command))
+
+    async def _end(self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "") -> None:
+        await self._remember(run, state, summary, None)
+        command = self._house.catalog.command
+        again = run.arguments
+        message = blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
+        await session.settle(message)
+
+    async def _remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None) -> None:
+        """The ledger may be away: then the message must still be ended, and the log says what was not kept."""
+        try:
+            await self._house.ledger.finish(run.id, state, summary, verdict)
+        except MeshbotError as problem:
+            log.error("the end of run %s (%s) was not kept: %s", run.id, state, problem)
+
+    # Questions
+
+    async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
+        expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
+        await self._house.ledger.ask(run.id, plan.digest, expires)
+        await session.settle(blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
+
+    async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
+        """Goes on only when what would be done is still what was shown; else asks again."""
+        session = self._session(run)
+        session.say("confirmed; looking once more")
+        try:
+            context = self._house.context(invocation, asker, session)
+            plan = await invocation.step.plan(context, invocation.options) if invocation.step.plan else None
+            if plan is not None and plan.digest != run.digest:
+                await self._ask(run, session, replace(plan, warnings=(CHANGED, *plan.warnings)))
+                return
+        except MeshbotError as problem:
+            failure = explain(problem)
+            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
+            return
+        await self._carry_out(run, invocation, asker, confirmed=True)
+
+    async def withdraw(self, run: Run, state: str, summary: str) -> None:
+        """Ends a run that still asks; nothing when it was confirmed meanwhile."""
+        if await self._house.ledger.withdraw(run.id, state, summary):
+            await self._end(run, self._session(run), RunState(state), summary)
+
+    def overdue(self, run: Run) -> bool:
+        """True when nobody may confirm any more."""
+        return run.expires_at is not None and run.expires_at <= datetime.now(UTC)
+
+    async def expire(self, run: Run) -> None:
+        """Says that nobody confirmed in time."""
+        await self.withdraw(run, RunState.EXPIRED, "Nobody confirmed in time; nothing was changed.")
+
+    async def expire_questions(self) -> None:
+        """Ends each question whose time is over; to be called now and then."""
+        for run in await self._house.ledger.unfinished():
+            if run.state is RunState.ASKS and self.overdue(run):
+                await self.expire(run)
+
+    # Restarts
+
+    async def recover(self, run: Run) -> None:
+        """Takes up a run of another life of the bot, or ends it in words with the command to go on."""
+        if run.state is RunState.ASKS:
+            return
+        try:
+            run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
+        except Gone:
+            return
+        run = run if run.ts else await self._posted(run)
+        try:
+            invocation = self._house.catalog.parse(run.arguments)
+        except UserError as problem:
+            await self._end(run, self._session(run), RunState.INTERRUPTED, problem.message, turn=problem.hint)
+            return
+        if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
+            words = "the bot was restarted in the middle of this."
+            await self._end(run, self._session(run), RunState.INTERRUPTED, words, turn="Type it again to go on.")
+            return
+        self._session(run).say("taken up again after a restart of the bot")
+        asker = await self._house.roles.of(run.user)
+        await self._carry_out(run, invocation, asker, confirmed=run.digest is not None)
+
+    async def say_interrupted(self) -> None:
+        """Says in each message of a run that was cut off that it goes on, or what to type."""
+        words = "the bot is being restarted; it takes this up when it is back."
+        command = self._house.catalog.command
+        for session in self._sessions.values():
+            heading = session.heading
+            message = blocks.failed(heading, words, state="interrupted", command=command, again="status")
+            await session.settle(message)
+
+    def _session(self, run: Run) -> Session:
+        posted = run.posted or Posted(run.channel, "")
+        return Session(self._house.board, posted, self._house.heading(run), started=run.created_at.timestamp())
+
+
+def recorded(verdict: Verdict) -> dict[str, object]:
+    """A verdict as the ledger keeps it."""
+    return {
+        "state": verdict.state.value,
+        "summary": verdict.summary,
+        "because": verdict.because,
+        "evidence": list(verdict.evidence),
+        "next": list(verdict.next),
+    }
