@@ -1,0 +1,132 @@
+"""Reads the settings from a YAML file and the environment, and says everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from bot.errors import SettingsError
+from bot.settings.groups import DELIMITER, PREFIX, Settings
+from bot.settings.showing import reference, variable
+
+CONFIG = "MESHBOT_CONFIG"
+"""The environment variable that names the settings file."""
+
+CONVENTIONAL = {
+    "SLACK_BOT_TOKEN": "bot_token",
+    "SLACK_APP_TOKEN": "app_token",
+    "SLACK_SIGNING_SECRET": "signing_secret",
+}
+"""What Slack's own documentation calls three of the settings; taken when the bot's own names are not set."""
+
+FOREIGN = re.compile(r"MESHBOT_(CONFIG$|TEST_|SERVICE_(HOST|PORT)|PORT($|_))")
+"""Names with the prefix that are no settings. Kubernetes gives every pod variables for each Service of its namespace,
+and one called `meshbot` makes MESHBOT_SERVICE_HOST, MESHBOT_PORT_3000_TCP and the like."""
+
+
+def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings from a file and the environment. Raises SettingsError that names every wrong setting at once.
+
+    The file is `config`, else what MESHBOT_CONFIG names, else meshbot.yaml in the working directory if it is there.
+    """
+    named = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
+    default = Path("meshbot.yaml")
+    path = named or (default if default.is_file() else None)
+    faults = [_unknown(name.lower().removeprefix(PREFIX.lower()), name) for name in _strange(environ)]
+    values = _in_cluster(_merged(_file(path) if path else {}, _environment(environ)), environ)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as problem:
+        faults += [
+            _fault(error) for error in problem.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    if faults:
+        raise SettingsError("\n".join(["The settings cannot be used:", *(f"  {fault}" for fault in faults)]))
+    return settings
+
+
+def _strange(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and are none."""
+    return [
+        name
+        for name, value in sorted(environ.items())
+        if name.startswith(PREFIX) and value and not FOREIGN.match(name)
+        if name.removeprefix(PREFIX).split(DELIMITER)[0].lower() not in Settings.model_fields
+    ]
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    conventional = {field: environ[name] for name, field in CONVENTIONAL.items() if environ.get(name)}
+    return _merged({"slack": conventional}, source())
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """The file's groups; an empty group is an empty mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise SettingsError(f"The settings file {path} cannot be read: {problem.strerror}") from problem
+    except UnicodeDecodeError:
+        raise SettingsError(f"The settings file {path} is not UTF-8 text.") from None
+    except yaml.YAMLError as problem:
+        # The parser quotes the line, which may hold a token.
+        mark = getattr(problem, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unknown place"
+        raise SettingsError(f"The settings file {path} is not YAML: the fault is at {where}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise SettingsError(f"The settings file {path} should be a mapping of groups such as slack and cluster.")
+    return {name: {} if value is None else value for name, value in content.items()}
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Both, and `above` where they disagree; groups are merged by their members.
+
+    What is no group where `above` has one stays, so that it is refused and not hidden.
+    """
+    both = {**below, **above}
+    for name, members in above.items():
+        if isinstance(members, dict) and name in below:
+            lower = below[name]
+            both[name] = {**lower, **members} if isinstance(lower, dict) else lower
+    return both
+
+
+def _in_cluster(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Inside a pod the service account is used unless a kubeconfig is named."""
+    inside = bool(environ.get("KUBERNETES_SERVICE_HOST")) and not environ.get("KUBECONFIG")
+    group = values.get("cluster", {})
+    if not inside or not isinstance(group, dict) or group.get("kubeconfig"):
+        return values
+    return _merged({"cluster": {"in_cluster": True}}, values)
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in words, without what was given: it may be a secret in the wrong place."""
+    names = tuple(part for part in error["loc"] if isinstance(part, str))
+    entry = next((f" entry {part + 1}" for part in error["loc"] if isinstance(part, int)), "")
+    if error["type"] == "extra_forbidden":
+        return _unknown(".".join(names), variable(names))
+    if error["type"] in {"model_type", "model_attributes_type"}:
+        return f"{names[0]}: is a group of settings, not one; its members are set as {variable(names)}{DELIMITER}…"
+    if error["type"] == "path_type":
+        return f"{'.'.join(names)}: should be a path (set {variable(names)})"
+    words = error["msg"].removeprefix("Value error, ").replace("Input should", "should").partition(", unable")[0]
+    return f"{'.'.join(names)}{entry}: {words} (set {variable(names)})"
+
+
+def _unknown(name: str, given: str) -> str:
+    known = [setting.name for setting in reference()]
+    near = difflib.get_close_matches(name.replace(DELIMITER, "."), known, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]} ({variable(near[0].split('.'))})?" if near else ""
+    return f"{name.replace(DELIMITER, '.')}: there is no such setting ({given}){hint}"

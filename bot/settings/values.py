@@ -1,0 +1,107 @@
+"""The kinds of values that settings have, each with its own words for what is wrong, which never repeat the value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, SecretStr
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def several(value: Any) -> Any:
+    """A list, also when it is written as one text: with commas or blanks, or as a YAML list."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("["):
+        return [word for word in re.split(r"[,\s]+", value) if word]
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError("should be a list such as [one, two]") from None
+
+
+def several_settings(value: Any) -> Any:
+    """A list of NAME=VALUE parted by blanks alone, for a value of Istio's may hold commas."""
+    return value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else several(value)
+
+
+def matching(pattern: str, words: str) -> AfterValidator:
+    """Accepts text that matches the whole pattern; `words` says what it should be."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"should be {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+def token(prefix: str, words: str) -> AfterValidator:
+    """Accepts a secret with this prefix, and takes blanks off its ends, which copying leaves there."""
+
+    def check(value: SecretStr) -> SecretStr:
+        text = value.get_secret_value().strip()
+        if not text.startswith(prefix) or len(text) < len(prefix) + 8:
+            raise ValueError(f"should be {words}" + (f", which begins with {prefix}" if prefix else ""))
+        if not prefix and text.startswith("x"):
+            raise ValueError(f"should be {words}, not a token")
+        return SecretStr(text)
+
+    return AfterValidator(check)
+
+
+def _web(value: str) -> str:
+    if not value:
+        return ""
+    wrong = ValueError("should be a whole URL that begins with http:// or https://")
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s<>|\"]", value):
+        raise wrong
+    if parts.username or parts.password:
+        raise ValueError("should not hold a user name or password: everyone in the channel sees it")
+    return value.rstrip("/")
+
+
+def _api(value: str) -> str:
+    return _web(value) + "/"
+
+
+def _home(value: Path) -> Path:
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError("should be a path; there is no such user") from None
+
+
+def _workshop_namespace(value: str) -> str:
+    if not LABEL.fullmatch(value) or value.startswith("kube-"):
+        raise ValueError("should be the name of a namespace, and not one of Kubernetes' own")
+    return value
+
+
+def database(value: SecretStr) -> SecretStr:
+    """Accepts a URL of a database that the ledger can be kept in."""
+    if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()):
+        raise ValueError("should be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    return value
+
+
+Web = Annotated[str, AfterValidator(_web)]
+Api = Annotated[str, AfterValidator(_api)]
+Namespace = Annotated[str, AfterValidator(_workshop_namespace)]
+Place = Annotated[Path, AfterValidator(_home)]
+User = Annotated[
+    str, matching(r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)")
+]
+Group = Annotated[str, matching(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")]
+Glob = Annotated[str, matching(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*")]
+Assignment = Annotated[str, matching(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")]
