@@ -1,0 +1,51 @@
+"""The Gateway API CRDs on this machine: Gateways and waypoints need them, and an Istio release does not hold them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from bot.errors import UserError
+from bot.kinds import Object
+
+ORDER = ("CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+"""The kinds that a Gateway API bundle consists of (standard channel, v1.5.1), in the order they are applied."""
+
+WHERE = "https://github.com/kubernetes-sigs/gateway-api/releases"
+
+
+def load(setting: Path | None, home: Path) -> list[Object]:
+    """The bundle from the file or directory of the setting, else from `gateway-api` in the release directory.
+
+    Reads and parses files: for a thread. Raises UserError, saying where to get one, when there is none.
+    """
+    place = setting or home / "gateway-api"
+    files = files_of(place)
+    if not files:
+        raise UserError(
+            f"There are no Gateway API CRDs at {place}.",
+            f"Put standard-install.yaml from {WHERE} there, or name another place in the setting gateway_api.",
+        )
+    try:
+        found = [obj for file in files for obj in _objects(file)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"The Gateway API CRDs at {place} cannot be read.", str(error).splitlines()[0]) from error
+    if not any(obj["kind"] == ORDER[0] for obj in found):
+        raise UserError(f"The files at {place} hold no CRDs.", f"Get standard-install.yaml from {WHERE}.")
+    return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
+
+
+def files_of(place: Path) -> list[Path]:
+    """A bundle's files: the place itself, its `standard-install.yaml`, or the YAML of its `standard/` or its own."""
+    if place.is_file():
+        return [place]
+    if (bundle := place / "standard-install.yaml").is_file():
+        return [bundle]
+    folder = place / "standard" if (place / "standard").is_dir() else place
+    return sorted(file for file in folder.glob("*.yaml") if file.name != "kustomization.yaml")
+
+
+def _objects(file: Path) -> list[Object]:
+    documents = yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader)
+    return [doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in ORDER]

@@ -1,0 +1,188 @@
+"""A program run without a shell, in a session of its own: its lines arrive as they are printed, and it never outlives
+its context."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import tempfile
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from bot.errors import IstioError
+from bot.istio.lines import clean, is_noise
+from bot.jobs import Jobs
+from bot.steps import Output
+
+TAIL = 20
+"""Lines of standard error that are kept."""
+BACKLOG = 10_000
+"""Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a slow one."""
+CHUNK = 65_536
+LINGER = 1.0
+"""Seconds that the streams may stay open after the program has ended (a child of its own may hold them)."""
+GRACE = 3.0
+"""Seconds between TERM and KILL."""
+PASSED_ON = (
+    "PATH",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "KUBERNETES_SERVICE_HOST",
+    "KUBERNETES_SERVICE_PORT",
+)
+"""The only variables of ours that a program sees: any ISTIOCTL_* would silently become a flag."""
+
+
+def environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """A clean environment with a private home, plain English and no colours."""
+    passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "NO_COLOR": "1", "HOME": home, "TMPDIR": home, **passed, **extra}
+
+
+@asynccontextmanager
+async def started(
+    program: Path, arguments: Sequence[str], *, extra: Mapping[str, str] | None = None, whole: bool = False
+) -> AsyncIterator[Running]:
+    """Runs a program for as long as the context lasts; raises IstioError when it cannot be started.
+
+    With `whole`, standard output is one document (`Running.document`) and not lines.
+    """
+    with tempfile.TemporaryDirectory(prefix="meshbot-", ignore_cleanup_errors=True) as home:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                program,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=home,
+                env=environment(home, extra or {}),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise IstioError(_cannot_start(program, error)) from error
+        running = Running(process, whole=whole)
+        try:
+            yield running
+        finally:
+            await running.stop()
+
+
+def _cannot_start(program: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        if program.exists():
+            return f"{program} cannot be run on this machine: its interpreter or loader is missing"
+        return f"there is no {program}: istio_home must be the directory of an unpacked Istio release"
+    if isinstance(error, PermissionError):
+        return f"{program} is not executable: chmod +x {program}"
+    if isinstance(error, OSError) and error.errno == errno.ENOEXEC:
+        return f"{program} is not a program for this machine ({os.uname().machine}): get the release for it"
+    return f"{program} could not be started: {getattr(error, 'strerror', None) or error}"
+
+
+class Running:
+    """A program that was started: `bot.steps.Program`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, *, whole: bool = False) -> None:
+        self._process, self._whole = process, whole
+        self._document = bytearray()
+        self._lines: deque[Output] = deque(maxlen=BACKLOG)
+        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._news = asyncio.Event()
+        self._jobs = Jobs()
+        assert process.stdout
+        assert process.stderr
+        self._streams = {
+            self._jobs.spawn(self._pump("stdout", process.stdout), "read standard output"),
+            self._jobs.spawn(self._pump("stderr", process.stderr), "read standard error"),
+        }
+        self._end = self._jobs.spawn(self._until_ended(), "wait for a program")
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines that it printed on standard error, without art and port-forward noise."""
+        return tuple(self._tail)
+
+    @property
+    def document(self) -> bytes:
+        """Standard output as it was written, when that was asked for."""
+        return bytes(self._document)
+
+    async def output(self) -> AsyncIterator[Output]:
+        """Its lines as they come, until it ends; without colours, art and port-forward noise."""
+        while True:
+            self._news.clear()
+            while self._lines:
+                yield self._lines.popleft()
+            if self._end.done():
+                return
+            await self._news.wait()
+
+    async def wait(self) -> int:
+        """Its exit code, once its lines are all there; negative for a signal."""
+        return await asyncio.shield(self._end)
+
+    async def stop(self) -> None:
+        """Ends what is left of it, children included: asks first, then kills."""
+        try:
+            if not self._end.done():
+                self._signal(signal.SIGTERM)
+                await asyncio.wait({self._end}, timeout=GRACE)
+        finally:
+            if not self._end.done():
+                self._signal(signal.SIGKILL)
+        await asyncio.wait({self._end})
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _until_ended(self) -> int:
+        try:
+            code = await self._process.wait()
+            await asyncio.wait(self._streams, timeout=LINGER)
+            self._signal(signal.SIGKILL)
+            if held := {stream for stream in self._streams if not stream.done()}:
+                await self._let_go(held)
+            return code
+        finally:
+            self._news.set()
+
+    async def _let_go(self, held: set[asyncio.Task[None]]) -> None:
+        """For a child that left the session with our pipes in its hands."""
+        _, held = await asyncio.wait(held, timeout=LINGER)
+        for stream in held:
+            stream.cancel()
+        if held:
+            self._process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way to close the pipes
+            await asyncio.wait(held)
+
+    async def _pump(self, name: str, stream: asyncio.StreamReader) -> None:
+        pending = b""
+        while chunk := await stream.read(CHUNK):
+            if self._whole and name == "stdout":
+                self._document += chunk
+                continue
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                self._take(name, line)
+            if len(pending) > CHUNK:
+                self._take(name, pending)
+                pending = b""
+        if pending:
+            self._take(name, pending)
+
+    def _take(self, stream: str, raw: bytes) -> None:
+        line = clean(raw.decode("utf-8", "replace"))
+        if is_noise(line):
+            return
+        if stream == "stderr":
+            self._tail.append(line)
+        self._lines.append(Output(stream, line))
+        self._news.set()
