@@ -52,7 +52,7 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
             evidence,
             next=offer(context, "uninstall", "status"),
         )
-    words = "the mesh is gone" + (f"; left over: {len(left)} things." if left else ", and nothing is left over.")
+    words = "the mesh is gone; what is left is listed." if left else "the mesh is gone, and nothing is left over."
     return Verdict(State.DONE, words, evidence=evidence, next=offer(context, "install", "status"))
 
 

@@ -122,6 +122,7 @@ async def gateway_api(context: Context, found: Found) -> None:
     for crd in await context.cluster.find(CRD):
         if crd["spec"]["group"] == GROUP:
             await context.cluster.delete(CRD, name(crd))
+    await until(context, "", (CRD,), lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds))
 
 
 async def policies(context: Context) -> list[tuple[Kind, str]]:

@@ -136,10 +136,13 @@ def differing(before: object, after: object, path: str = "") -> list[str]:
         return [
             line for i, (b, a) in enumerate(zip(before, after, strict=True)) for line in differing(b, a, f"{path}[{i}]")
         ]
+    if isinstance(before, list) and isinstance(after, list):
+        return [f"{path.removeprefix('spec.template.spec.')}: {len(before)} → {len(after)} entries"]
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
         lines = difflib.ndiff(before.splitlines(), after.splitlines())
         return [f"{line[0]} {line[2:].strip()}".replace("- ", "− ", 1) for line in lines if line[0] in "+-"]
-    return [f"{path}: {brief(before)} → {brief(after)}"]
+    short = path.removeprefix("spec.template.spec.").removeprefix("spec.")
+    return [f"{short}: {brief(before)} → {brief(after)}"]
 
 
 def brief(value: object) -> str:
