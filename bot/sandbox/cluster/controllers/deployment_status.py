@@ -16,7 +16,7 @@ _NO_DEADLINE = 2**31 - 1  # what Kubernetes writes for "no deadline"
 
 @dataclass
 class Rollout:
-    """One sync's view of a Deployment: the object, its newest ReplicaSet, the older ones, and conditions to be written."""
+    """One sync's view of a Deployment: its newest ReplicaSet, the older ones, and the conditions to be written."""
 
     deployment: Object
     new: Object | None

@@ -150,8 +150,8 @@ class EndpointsController:
             before = existing.get(ports) or (spare.pop() if spare else None)
             wanted = _slice(service, ports, members)
             await self._write(ENDPOINT_SLICES, wanted, before, ("endpoints", "ports"))
-        for each in spare:
-            await self._context.remove(ENDPOINT_SLICES, key_of(each))
+        for unused in spare:
+            await self._context.remove(ENDPOINT_SLICES, key_of(unused))
 
     async def _write(self, ref: Ref, wanted: Object, before: Object | None, fields: tuple[str, ...]) -> None:
         informer = self._context.informers.of(ref)

@@ -39,7 +39,7 @@ def _without_controller(obj: Object) -> Iterable[str]:
 
 
 class Informer:
-    """The objects of one type as last seen. It always has the indexes `namespace`, `owner` (uid), `orphan` (namespace)."""
+    """The objects of one type as last seen. Always indexed by `namespace`, `owner` (uid), `orphan` (namespace)."""
 
     def __init__(self, client: Client, ref: Ref) -> None:
         self.ref = ref

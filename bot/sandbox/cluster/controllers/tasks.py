@@ -1,4 +1,4 @@
-"""Background work with an owner: every task has a strong reference, its failure is logged, and closing ends them all."""
+"""Background work with an owner: tasks have a strong reference, failures are logged, closing ends them all."""
 
 from __future__ import annotations
 
