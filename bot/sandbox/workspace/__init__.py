@@ -1,9 +1,21 @@
 """An embedded Slack workspace: Web API, Socket Mode, signed HTTP delivery and a page."""
 
-from bot.sandbox.workspace.core import SCOPES
 from bot.sandbox.workspace.delivery import Typed
 from bot.sandbox.workspace.http import signed
+from bot.sandbox.workspace.installed import SCOPES, Installed
 from bot.sandbox.workspace.server import DEFAULT_CHANNEL, Workspace
 from bot.sandbox.workspace.state import Change, Channel, Message, User, View
 
-__all__ = ["DEFAULT_CHANNEL", "SCOPES", "Change", "Channel", "Message", "Typed", "User", "View", "Workspace", "signed"]
+__all__ = [
+    "DEFAULT_CHANNEL",
+    "SCOPES",
+    "Change",
+    "Channel",
+    "Installed",
+    "Message",
+    "Typed",
+    "User",
+    "View",
+    "Workspace",
+    "signed",
+]

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.workspace.hurt import Hurt
+from bot.sandbox.workspace.installed import Installed
 from bot.sandbox.workspace.limits import Limits
 from bot.sandbox.workspace.refusals import Refusal
 from bot.sandbox.workspace.state import State, User
 
-SCOPES = frozenset(
-    {
-        "app_mentions:read",
-        "channels:read",
-        "chat:write",
-        "chat:write.public",
-        "commands",
-        "files:write",
-        "groups:read",
-        "im:write",
-        "reactions:write",
-        "usergroups:read",
-        "users:read",
-    }
-)
-"""What an app of this kind is granted when its whole manifest is installed."""
+PATIENCE = 3.0
+"""Wall seconds within which Slack wants an acknowledgement, and a trigger_id used."""
 
-TRIGGER_SECONDS = 3.0
 RESPONSE_USES, RESPONSE_LIFE = 5, timedelta(minutes=30)
 
 
@@ -58,12 +43,12 @@ class ResponseUrl:
 class Core:
     """The workspace's common ground; the parts get it by argument."""
 
-    def __init__(self, clock: Clock, *, scopes: Iterable[str], enforce_limits: bool) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, installed: Installed, *, enforce_limits: bool, patience: float) -> None:
+        self.clock, self.patience = clock, patience
         self.state = State(clock)
         self.hurt = Hurt()
         self.limits = Limits(enforced=enforce_limits)
-        self.scopes = frozenset(scopes)
+        self.installed = installed
         self.origin = ""
         self.bot_token = f"xoxb-{secrets.randbelow(10**10):010d}-{secrets.token_hex(12)}"
         self.app_token = f"xapp-1-{self.state.app_id}-{secrets.randbelow(10**10):010d}-{secrets.token_hex(16)}"
@@ -72,6 +57,11 @@ class Core:
         self.tickets: dict[str, bool] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self._triggers: dict[str, Trigger] = {}
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that the bot's token has."""
+        return self.installed.scopes
 
     @property
     def bot(self) -> User:
@@ -97,7 +87,7 @@ class Core:
             raise Refusal("invalid_trigger_id")
         if trigger.used:
             raise Refusal("exchanged_trigger_id")
-        if time.monotonic() - trigger.made > TRIGGER_SECONDS:
+        if time.monotonic() - trigger.made > self.patience:
             raise Refusal("expired_trigger_id")
         trigger.used = True
         return trigger.user

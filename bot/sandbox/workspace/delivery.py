@@ -8,9 +8,6 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
-ACK_SECONDS = 3.0
-"""Slack waits this long for an acknowledgement, in wall time."""
-
 NOBODY, TOO_LATE = "dispatch_failed", "operation_timeout"
 
 
@@ -39,7 +36,7 @@ class Courier(Protocol):
     """One way of reaching the bot: Socket Mode or HTTP."""
 
     async def carry(self, parcel: Parcel) -> Outcome:
-        """Delivers a parcel and waits for its acknowledgement, three seconds at most."""
+        """Delivers a parcel and waits for its acknowledgement, only as long as Slack does."""
         ...
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.sandbox.workspace.delivery import ACK_SECONDS, NOBODY, TOO_LATE, Outcome, Parcel
+from bot.sandbox.workspace.delivery import NOBODY, TOO_LATE, Outcome, Parcel
 
 Json = dict[str, Any]
 
@@ -35,12 +35,12 @@ def encoded(parcel: Parcel) -> tuple[str, str]:
 class HttpCourier:
     """Posts parcels to one URL."""
 
-    def __init__(self, request_url: str, signing_secret: str) -> None:
+    def __init__(self, request_url: str, signing_secret: str, *, patience: float) -> None:
         self._url, self._secret = request_url, signing_secret
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ACK_SECONDS))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience))
 
     async def carry(self, parcel: Parcel) -> Outcome:
-        """One POST, three seconds."""
+        """One POST, given up when Slack's patience ends."""
         envelope_id = str(uuid.uuid4())
         body, content_type = encoded(parcel)
         headers = signed(self._secret, body) | {"Content-Type": content_type}

@@ -6,7 +6,6 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Collection
 from typing import Any
 
 from bot.sandbox.workspace.core import Core, ResponseUrl
@@ -26,15 +25,15 @@ RETRY_AFTER = (0.0, 60.0, 300.0)
 class People:
     """Acts of people, each carried to the bot by the courier in use."""
 
-    def __init__(self, core: Core, *, commands: Collection[str], events: Collection[str], should_escape: bool) -> None:
-        self._core, self._commands, self._events, self._escape = core, commands, events, should_escape
+    def __init__(self, core: Core) -> None:
+        self._core, self._app = core, core.installed
         self.courier: Courier | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def command(self, user: User, channel: Channel, line: str) -> Typed:
         """Types a slash command; returns once it is acknowledged or has failed."""
         name, _, text = line.partition(" ")
-        if name not in self._commands:
+        if name not in self._app.commands:
             complain(self._core, channel.id, user.id, f"{name} is not a valid command.")
             return Typed(user.id, channel.id, line, error="unknown_command")
         typed = Typed(user.id, channel.id, line, self._command_payload(user, channel, name, text.strip()))
@@ -86,7 +85,7 @@ class People:
             "authorizations": [self._authorization()],
         }
         typed = Typed(user.id, channel, str(body.get("text", body["type"])), payload)
-        if body["type"] not in self._events:
+        if body["type"] not in self._app.events:
             typed.error = "not_subscribed"
             return typed
         await self._carry(typed, Parcel("events_api", payload))
@@ -126,7 +125,7 @@ class People:
             "user_id": user.id,
             "user_name": user.name,
             "command": name,
-            "text": self._escaped(text) if self._escape else text,
+            "text": self._escaped(text) if self._app.should_escape else text,
             "api_app_id": state.app_id,
             "is_enterprise_install": "false",
             "response_url": self._core.new_response_url(kind="commands", channel=channel.id, user=user.id),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from typing import Any
 
 from aiohttp import web
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.workspace.core import SCOPES, Core
+from bot.sandbox.workspace.core import PATIENCE, Core
 from bot.sandbox.workspace.delivery import Typed
 from bot.sandbox.workspace.http import HttpCourier
 from bot.sandbox.workspace.hurt import Hurt
+from bot.sandbox.workspace.installed import Installed
 from bot.sandbox.workspace.methods.files import receive_upload
 from bot.sandbox.workspace.people import People, unique_client_id
 from bot.sandbox.workspace.replies import handle_response_url
@@ -21,32 +21,29 @@ from bot.sandbox.workspace.webapi import WebApi
 
 Json = dict[str, Any]
 UPLOAD_LIMIT = 64 * 1024 * 1024
-EVENTS = frozenset({"app_home_opened", "app_mention"})
-"""The bot events that the app subscribes to."""
-
+FULL = Installed()
 DEFAULT_CHANNEL = "mesh-workshop"
 
 
 class Workspace:
     """A Slack workspace on a loopback port: team, #mesh-workshop, host, alice and bob, and the group @hosts.
 
-    `clock` gives simulated time to response URLs and event retries; acknowledgements and triggers are in wall time.
+    `clock` gives simulated time to response URLs and event retries; `patience`, Slack's three
+    seconds for an acknowledgement or a trigger_id, is in wall time.
     """
 
     def __init__(
         self,
         clock: Clock | None = None,
+        installed: Installed = FULL,
         *,
-        scopes: Iterable[str] = SCOPES,
-        commands: Collection[str] = ("/mesh",),
-        events: Collection[str] = EVENTS,
-        should_escape: bool = False,
         enforce_limits: bool = True,
+        patience: float = PATIENCE,
     ) -> None:
-        self._core = Core(clock or Clock(), scopes=scopes, enforce_limits=enforce_limits)
+        self._core = Core(clock or Clock(), installed, enforce_limits=enforce_limits, patience=patience)
         self._api = WebApi(self._core)
         self._sockets = Sockets(self._core)
-        self._people = People(self._core, commands=commands, events=events, should_escape=should_escape)
+        self._people = People(self._core)
         self._people.courier = self._sockets
         self._http: HttpCourier | None = None
         self._runner: web.AppRunner | None = None
@@ -204,7 +201,7 @@ class Workspace:
         """From now on sends signed requests to this URL instead of using Socket Mode."""
         if self._http is not None:
             await self._http.stop()
-        self._http = HttpCourier(request_url, self._core.signing_secret)
+        self._http = HttpCourier(request_url, self._core.signing_secret, patience=self._core.patience)
         self._people.courier = self._http
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from aiohttp import WSMsgType, web
 
 from bot.sandbox.workspace.core import Core
-from bot.sandbox.workspace.delivery import ACK_SECONDS, NOBODY, TOO_LATE, Outcome, Parcel
+from bot.sandbox.workspace.delivery import NOBODY, TOO_LATE, Outcome, Parcel
 
 Json = dict[str, Any]
 CONNECTIONS = 10
@@ -99,7 +99,7 @@ class Sockets:
             await self._send(connection, envelope)
             if self._core.hurt.duplicated():
                 await self._send(connection, self._envelope(parcel))
-            payload = await asyncio.wait_for(answer, ACK_SECONDS)
+            payload = await asyncio.wait_for(answer, self._core.patience)
         except TimeoutError:
             return Outcome(envelope["envelope_id"], error=TOO_LATE)
         finally:

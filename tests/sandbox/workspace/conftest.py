@@ -26,9 +26,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def workspace() -> AsyncIterator[Workspace]:
+def patience() -> float:
+    """Slack's three seconds; tests of what happens after them make them shorter."""
+    return 3.0
+
+
+@pytest.fixture
+async def workspace(patience: float) -> AsyncIterator[Workspace]:
     """A started workspace."""
-    workspace = Workspace()
+    workspace = Workspace(patience=patience)
     await workspace.start()
     yield workspace
     await workspace.stop()
@@ -55,13 +61,13 @@ async def connect(workspace: Workspace) -> AsyncIterator[Connect]:
         handler = AsyncSocketModeHandler(app, workspace.app_token)
         handlers.append(handler)
         before = workspace.connections
-        await asyncio.wait_for(handler.connect_async(), 5)
+        await asyncio.wait_for(handler.connect_async(), 5)  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
         await workspace.wait_connected(before + 1)
         return handler
 
     yield connect
     for handler in handlers:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
 
 
 @pytest.fixture

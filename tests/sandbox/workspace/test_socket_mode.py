@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-import aiohttp
-import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.workspace import Workspace
-from bot.sandbox.workspace import sockets as sockets_module
 from tests.sandbox.workspace.conftest import Connect
 
 

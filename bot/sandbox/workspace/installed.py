@@ -1,0 +1,46 @@
+"""The installed app as the workspace knows it: its commands, events and granted scopes, as a manifest declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:read",
+        "im:write",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What an app of this kind is granted when its whole manifest is installed."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What the app may do and hears of; `should_escape` turns typed names in commands into references."""
+
+    scopes: frozenset[str] = SCOPES
+    commands: frozenset[str] = frozenset({"/mesh"})
+    events: frozenset[str] = frozenset({"app_home_opened", "app_mention"})
+    should_escape: bool = False
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> Installed:
+        """The app as this Slack app manifest (schema v2, parsed) installs it, every scope granted."""
+        commands = manifest.get("features", {}).get("slash_commands", [])
+        events = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", [])
+        return cls(
+            scopes=frozenset(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", [])),
+            commands=frozenset(command["command"] for command in commands),
+            events=frozenset(events),
+            should_escape=any(command.get("should_escape", False) for command in commands),
+        )

@@ -1,0 +1,149 @@
+"""The player, with a small Bolt app that answers by the verdict convention."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.play import Player
+from bot.sandbox.prompt import play_stream
+from bot.sandbox.script import ScriptError, parse_script
+from bot.sandbox.workspace import Workspace
+from tests.sandbox.workspace.conftest import Connect
+
+Blocks = list[dict[str, Any]]
+
+
+def blocks(state: str, text: str, button: str = "") -> Blocks:
+    """An answer that carries its state."""
+    head = {"type": "section", "block_id": f"verdict:{state}:1", "text": {"type": "mrkdwn", "text": text}}
+    if not button:
+        return [head]
+    element = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": button}, "value": "1"}
+    return [head, {"type": "actions", "elements": [element]}]
+
+
+def listen(app: AsyncApp) -> None:
+    """Commands: `run STATE` edits one message, `ask` shows a button, `oops` answers its user alone, `mute` never acks."""
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
+        verb, _, rest = body["text"].partition(" ")
+        if verb == "mute":
+            raise ValueError("no acknowledgement for this one")
+        await ack()
+        channel = body["channel_id"]
+        if verb == "oops":
+            await respond("did you mean install?")
+        elif verb == "ask":
+            await client.chat_postMessage(channel=channel, text="sure?", blocks=blocks("asks", "*Sure?*", "Confirm"))
+        elif verb == "run":
+            running = blocks("running", "pods 0/1\nwaiting")
+            posted = await client.chat_postMessage(channel=channel, text="…", blocks=running)
+            for state, text in (("running", "pods 1/1\nwaiting"), (rest, "pods 1/1\nready")):
+                await client.chat_update(channel=channel, ts=posted["ts"], text="…", blocks=blocks(state, text))
+
+    @app.action("go")
+    async def go(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        ts, channel = body["container"]["message_ts"], body["container"]["channel_id"]
+        await client.chat_update(channel=channel, ts=ts, text="…", blocks=blocks("running", "removing"))
+        await client.chat_update(channel=channel, ts=ts, text="…", blocks=blocks("done", "removed"))
+
+
+@pytest.fixture
+def patience() -> float:
+    """Short, so that lines without an acknowledgement end soon."""
+    return 0.7
+
+
+@pytest.fixture
+async def played(workspace: Workspace, app: AsyncApp, connect: Connect) -> list[str]:
+    """The transcript of a workspace whose bot listens."""
+    listen(app)
+    await connect(app)
+    return []
+
+
+def player(workspace: Workspace, out: list[str]) -> Player:
+    """A player that does not wait long for stragglers."""
+    return Player(workspace, out=out.append, timeout=2, settle=0.05)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "/mesh run done",
+        "/mesh run not_yet -> not yet",
+        "/mesh run normal -> normal",
+        "/mesh run error -> error",
+        "/mesh oops",
+        "/mesh mute -> error",
+        '/mesh ask\nclick "Confirm"',
+        '@alice: /mesh ask\n@bob: click "Confirm"\n@alice: /mesh run done',
+    ],
+)
+async def test_a_script_that_ends_as_expected_passes(workspace: Workspace, played: list[str], script: str) -> None:
+    """Each state on the wire is the end that a line may expect."""
+    assert await player(workspace, played).play(parse_script(script)), played
+
+
+@pytest.mark.parametrize(
+    ("script", "seen"),
+    [
+        ("/mesh run error", "line 1 (/mesh run error): expected done, saw error: pods 1/1"),
+        ("/mesh run done -> error", "line 1 (/mesh run done): expected error, saw done: pods 1/1"),
+        ("/mesh mute", "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout"),
+        ("/mesh nothing", "expected done, saw no end within 2 s; nothing was answered"),
+        ("/mesh run running", "saw no end within 2 s; its answers stand at: running"),
+        (
+            '/mesh ask\nclick "Yes"',
+            'line 2 (click "Yes"): expected done, but host sees no button "Yes"; there are: Confirm',
+        ),
+        ("/mesh run odd", "saw the unknown state odd: pods 1/1"),
+    ],
+)
+async def test_a_script_that_ends_otherwise_says_so(
+    workspace: Workspace, played: list[str], script: str, seen: str
+) -> None:
+    """The first line that ends otherwise is named with what was seen, and nothing more is typed."""
+    assert not await player(workspace, played).play(parse_script(f"{script}\n/mesh run done"))
+    assert seen in played[-1]
+
+
+async def test_the_transcript_reads_like_the_channel(workspace: Workspace, played: list[str]) -> None:
+    """The typed line, then the message in full, then only those of its lines that changed."""
+    await player(workspace, played).play(parse_script("@alice: /mesh run done\n/mesh oops"))
+    assert played == [
+        "alice: /mesh run done",
+        "  meshbot: pods 0/1",
+        "    waiting",
+        "  meshbot ~: pods 1/1",
+        "  meshbot ~: ready",
+        "host: /mesh oops",
+        "  meshbot (only visible to host): did you mean install?",
+        "2 lines, all as expected",
+    ]
+
+
+async def test_an_unknown_user_stops_the_play_before_it_starts(workspace: Workspace, played: list[str]) -> None:
+    """A name that nobody has is told with its line, and nothing is typed."""
+    with pytest.raises(ScriptError, match="line 2: no user @mallory"):
+        await player(workspace, played).play(parse_script("/mesh oops\n@mallory: /mesh oops"))
+    assert played == []
+
+
+async def test_lines_from_a_pipe_are_played_in_turn(workspace: Workspace, played: list[str]) -> None:
+    """Without a terminal each line waits for its end, a bad one is explained, and the end of the pipe ends it."""
+    source = io.StringIO("/mesh oops\nhello\n\n@alice: /mesh oops\n")
+    await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)
+    assert [line for line in played if line.startswith(("host:", "alice:"))] == [
+        "host: /mesh oops",
+        "alice: /mesh oops",
+    ]
+    assert any("expected a /command" in line for line in played)

@@ -1,0 +1,55 @@
+"""Play scripts as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.script import Line, ScriptError, built_in, load_script, parse_script
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("/mesh install", Line(1, "host", "command", "/mesh install")),
+        ("  /mesh install   -> not yet ", Line(1, "host", "command", "/mesh install", "not yet")),
+        ("@alice: /mesh status", Line(1, "alice", "command", "/mesh status")),
+        ('click "Confirm"', Line(1, "host", "click", "Confirm")),
+        ('@bob: click "Remove it"->error', Line(1, "bob", "click", "Remove it", "error")),
+        ("# a remark\n\n/mesh links", Line(3, "host", "command", "/mesh links")),
+    ],
+)
+def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: Line) -> None:
+    """Every form of a line is read, remarks and blank lines are passed over, and numbers stay those of the file."""
+    assert parse_script(text) == [line]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("/mesh install\nhello", r"line 2: expected a /command or click"),
+        ("/mesh install -> fine", r'line 1: unknown end "fine"; it is one of: done, not yet, normal, error'),
+        ("@alice:", r"line 1: expected"),
+        ("click Confirm", r"line 1: expected"),
+        ("/", r"line 1: expected"),
+    ],
+)
+def test_a_bad_line_is_named(text: str, complaint: str) -> None:
+    """A script that cannot be played is refused with the number of its line."""
+    with pytest.raises(ScriptError, match=complaint):
+        parse_script(text)
+
+
+def test_a_script_is_found_by_name_or_path(tmp_path: Path) -> None:
+    """Built-in scripts go by their name, others by their path."""
+    (tmp_path / "mine.mesh").write_text("/mesh help")
+    assert [line.text for line in load_script("install")][:2] == ["/mesh preflight", "/mesh install"]
+    assert load_script(str(tmp_path / "mine.mesh"))[0].text == "/mesh help"
+
+
+def test_an_unknown_script_names_those_there_are() -> None:
+    """A misspelt name is answered with the names that exist."""
+    with pytest.raises(ScriptError, match="install"):
+        load_script("instal")
+    assert "install" in built_in()
