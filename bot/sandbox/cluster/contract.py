@@ -11,7 +11,7 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A refusal of the API server: `code` is the HTTP status, `reason` the Kubernetes reason (`NotFound`, `Conflict`, …)."""
+    """A refusal of the API server: `code` is the HTTP status, `reason` Kubernetes' word (`NotFound`, `Conflict`, …)."""
 
     def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
         super().__init__(message)
@@ -100,4 +100,20 @@ class Program(Protocol):
 
     async def start(self, pod: Object, client: Client) -> Process:
         """Called when the pod's containers start, before it is Ready. Background work belongs to the Process."""
+        ...
+
+
+class ServiceBackends(Protocol):
+    """How the API server reaches what answers behind a Service or a pod: webhooks and the proxy subresources."""
+
+    async def call(self, namespace: str, service: str, port: int | str, request: Request) -> Response:
+        """Sends to one ready endpoint of the Service's port (number or name; "" is the only port).
+
+        Raises ApiError(503, "ServiceUnavailable", …) saying `service "x" not found`,
+        `no endpoints available for service "x"` or `dial tcp …: connect: connection refused`.
+        """
+        ...
+
+    async def call_pod(self, namespace: str, pod: str, port: int | str, request: Request) -> Response:
+        """Sends to one pod's port ("" is the first container port); raises ApiError(503, …) when nothing listens."""
         ...

@@ -1,0 +1,150 @@
+"""What a CRD's structural schema does to its objects: fills in defaults and refuses values of the wrong shape."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Openapi = Mapping[str, Any]
+Cause = tuple[str, str, str]
+
+
+def copy_json(value: Any) -> Any:
+    """A deep copy of a JSON value."""
+    if isinstance(value, dict):
+        return {key: copy_json(sub) for key, sub in value.items()}
+    if isinstance(value, list):
+        return [copy_json(sub) for sub in value]
+    return value
+
+
+def set_defaults(value: Any, schema: Openapi) -> None:
+    """Fills in the schema's defaults (changed in place), also where a null stands that may not be one."""
+    if isinstance(value, dict):
+        fill_properties(value, schema.get("properties") or {})
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict):
+            for sub_value in value.values():
+                set_defaults(sub_value, extra)
+    elif isinstance(value, list):
+        for item in value if schema.get("items") else ():
+            set_defaults(item, schema["items"])
+
+
+def fill_properties(value: dict[str, Any], properties: Openapi) -> None:
+    """The defaults of an object's own properties and below (changed in place)."""
+    for name, sub in properties.items():
+        if "default" in sub and value.get(name) is None and not (name in value and sub.get("nullable")):
+            value[name] = copy_json(sub["default"])
+        if name in value:
+            set_defaults(value[name], sub)
+
+
+_PYTHON = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def causes(value: Any, schema: Openapi, field: str = "") -> Iterator[Cause]:
+    """What the schema refuses: types, required fields, enums, patterns, bounds (no CEL rules)."""
+    if schema.get("x-kubernetes-int-or-string"):
+        return
+    if value is None:
+        if not schema.get("nullable") and schema.get("type"):
+            yield _type_cause(schema["type"], field, "null")
+        return
+    wanted = schema.get("type")
+    if wanted in _PYTHON and not _is_a(value, wanted):
+        yield _type_cause(wanted, field, _name_of(value))
+        return
+    yield from _own_causes(value, schema, field)
+    yield from _below(value, schema, field)
+
+
+def _is_a(value: Any, wanted: str) -> bool:
+    if isinstance(value, bool):
+        return wanted == "boolean"
+    if wanted == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _PYTHON[wanted])
+
+
+def _name_of(value: Any) -> str:
+    return next((name for name in _PYTHON if _is_a(value, name)), "null")
+
+
+def _type_cause(wanted: str, field: str, found: str) -> Cause:
+    why = f'{field} in body must be of type {wanted}: "{found}"'
+    return field, "FieldValueTypeInvalid", f'Invalid value: "{found}": {why}'
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str | dict | list | bool) else str(value)
+
+
+def _own_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
+    allowed = schema.get("enum")
+    if allowed and value not in allowed:
+        names = ", ".join(json.dumps(each) for each in allowed)
+        yield field, "FieldValueNotSupported", f"Unsupported value: {_shown(value)}: supported values: {names}"
+    if isinstance(value, str):
+        yield from _text_causes(value, schema, field)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _number_causes(value, schema, field)
+    elif isinstance(value, list):
+        yield from _list_causes(value, schema, field)
+    elif isinstance(value, dict):
+        for name in schema.get("required") or ():
+            if name not in value:
+                yield f"{field}.{name}" if field else name, "FieldValueRequired", "Required value"
+
+
+def _text_causes(value: str, schema: Openapi, field: str) -> Iterator[Cause]:
+    if len(value) > schema.get("maxLength", len(value)):
+        yield field, "FieldValueTooLong", f"Too long: may not be more than {schema['maxLength']} bytes"
+    if len(value) < schema.get("minLength", 0):
+        why = f"{field} in body should be at least {schema['minLength']} chars long"
+        yield field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}"
+    pattern = schema.get("pattern")
+    if pattern and not re.search(pattern, value):
+        why = f"{field} in body should match '{pattern}'"
+        yield field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}"
+
+
+def _number_causes(value: float, schema: Openapi, field: str) -> Iterator[Cause]:
+    if value < schema.get("minimum", value):
+        why = f"{field} in body should be greater than or equal to {schema['minimum']}"
+        yield field, "FieldValueInvalid", f"Invalid value: {value}: {why}"
+    if value > schema.get("maximum", value):
+        why = f"{field} in body should be less than or equal to {schema['maximum']}"
+        yield field, "FieldValueInvalid", f"Invalid value: {value}: {why}"
+
+
+def _list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Cause]:
+    if len(value) > schema.get("maxItems", len(value)):
+        text = f"Too many: {len(value)}: must have at most {schema['maxItems']} items"
+        yield field, "FieldValueTooMany", text
+    if len(value) < schema.get("minItems", 0):
+        why = f"{field} in body should have at least {schema['minItems']} items"
+        yield field, "FieldValueInvalid", f"Invalid value: {len(value)}: {why}"
+
+
+def _below(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
+    if isinstance(value, list) and schema.get("items"):
+        for index, item in enumerate(value):
+            yield from causes(item, schema["items"], f"{field}[{index}]")
+    if not isinstance(value, dict):
+        return
+    properties = schema.get("properties") or {}
+    extra = schema.get("additionalProperties")
+    for name, sub in value.items():
+        place = properties.get(name) or (extra if isinstance(extra, dict) else None)
+        if place:
+            yield from causes(sub, place, f"{field}.{name}" if field else name)

@@ -1,0 +1,96 @@
+"""The defaults of a pod's spec, alone or as a workload's template (Kubernetes 1.36)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Values = dict[str, Any]
+
+
+def _fill(value: Values, **defaults: Any) -> None:
+    for key, default in defaults.items():
+        if value.get(key) is None:
+            value[key] = default
+
+
+def pod_spec_defaults(spec: Values) -> None:
+    """Fills in a pod spec (changed in place)."""
+    _fill(
+        spec,
+        restartPolicy="Always",
+        terminationGracePeriodSeconds=30,
+        dnsPolicy="ClusterFirst",
+        securityContext={},
+        schedulerName="default-scheduler",
+    )
+    if spec.get("serviceAccountName"):
+        spec["serviceAccount"] = spec["serviceAccountName"]
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        _container(container, host_network=bool(spec.get("hostNetwork")))
+    for volume in spec.get("volumes") or ():
+        _volume(volume)
+
+
+def _container(container: Values, *, host_network: bool) -> None:
+    image = str(container.get("image", ""))
+    tag = image.rpartition("/")[2].partition(":")[2]
+    latest = "@" not in image and tag in ("", "latest")
+    _fill(
+        container,
+        resources={},
+        terminationMessagePath="/dev/termination-log",
+        terminationMessagePolicy="File",
+        imagePullPolicy="Always" if latest else "IfNotPresent",
+    )
+    for port in container.get("ports") or ():
+        _fill(port, protocol="TCP")
+        if host_network:
+            _fill(port, hostPort=port.get("containerPort"))
+    for name in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(name):
+            _probe(container[name])
+    for variable in container.get("env") or ():
+        reference = (variable.get("valueFrom") or {}).get("fieldRef")
+        if reference:
+            _fill(reference, apiVersion="v1")
+    _requests(container["resources"])
+
+
+def _requests(resources: Values) -> None:
+    """A limit without a request is the request too."""
+    limits = resources.get("limits")
+    if limits:
+        resources["requests"] = {**limits, **(resources.get("requests") or {})}
+
+
+def _probe(probe: Values) -> None:
+    _fill(probe, timeoutSeconds=1, periodSeconds=10, successThreshold=1, failureThreshold=3)
+    if probe.get("httpGet"):
+        _fill(probe["httpGet"], path="/", scheme="HTTP")
+    if probe.get("grpc"):
+        _fill(probe["grpc"], service="")
+
+
+_MODE = 0o644
+
+
+def _volume(volume: Values) -> None:
+    if set(volume) == {"name"}:
+        volume["emptyDir"] = {}
+    for source in ("configMap", "secret", "projected", "downwardAPI"):
+        if volume.get(source) is not None:
+            _fill(volume[source], defaultMode=_MODE)
+    if volume.get("hostPath"):
+        _fill(volume["hostPath"], type="")
+    sources = (volume.get("projected") or {}).get("sources") or ()
+    for source in sources:
+        if source.get("serviceAccountToken"):
+            _fill(source["serviceAccountToken"], expirationSeconds=3600)
+    for downward in (volume, *sources):
+        _field_references(downward.get("downwardAPI") or {})
+
+
+def _field_references(downward: Values) -> None:
+    for item in downward.get("items") or ():
+        if item.get("fieldRef"):
+            _fill(item["fieldRef"], apiVersion="v1")

@@ -1,0 +1,188 @@
+"""Which resource types the API server serves: the built-in ones, and those that CRDs add while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.sandbox.cluster.contract import Ref
+from bot.sandbox.cluster.schema import ANY, Node
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True)
+class VersionInfo:
+    """What differs between the served versions of one type (only CRDs have several)."""
+
+    name: str
+    schema: Node = ANY
+    openapi: Mapping[str, Any] | None = None
+    columns: tuple[Mapping[str, Any], ...] = ()
+    deprecated: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One resource type. `versions` lists what is served, preferred first; `version` is what objects are stored as."""
+
+    group: str
+    plural: str
+    kind: str
+    namespaced: bool
+    version: str = "v1"
+    singular: str = ""
+    short: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    subresources: frozenset[str] = frozenset()
+    verbs: tuple[str, ...] = ALL_VERBS
+    generation: bool = False
+    custom: bool = False
+    versions: tuple[VersionInfo, ...] = ()
+    scale_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.group, self.plural)
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion that objects are stored under."""
+        return self.api_version_of(self.version)
+
+    def api_version_of(self, version: str) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{version}" if self.group else version
+
+    def info(self, version: str = "") -> VersionInfo:
+        """What is known of one served version (the stored one when not named)."""
+        wanted = version or self.version
+        return next((each for each in self.versions if each.name == wanted), VersionInfo(wanted))
+
+
+def _core(plural: str, kind: str, short: str = "", *, namespaced: bool = True, **more: Any) -> Kind:
+    return _kind("", plural, kind, short, namespaced=namespaced, **more)
+
+
+def _kind(group: str, plural: str, kind: str, short: str = "", **more: Any) -> Kind:
+    subs = frozenset(str(more.pop("subs", "")).split())
+    version = more.get("version", "v1")
+    more.setdefault("namespaced", True)
+    return Kind(
+        group=group,
+        plural=plural,
+        kind=kind,
+        short=tuple(short.split()),
+        singular=kind.lower(),
+        subresources=subs,
+        versions=(VersionInfo(version),),
+        **more,
+    )
+
+
+_ALL = ("all",)
+_SCALED = "status scale"
+_CREATE = ("create",)
+_ADMISSION = "admissionregistration.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def _cluster(group: str, plural: str, kind: str, short: str = "", subs: str = "") -> Kind:
+    """The types by which the API itself is extended: cluster-scoped, with a generation, in one category."""
+    more: dict[str, Any] = {"namespaced": False, "categories": ("api-extensions",), "generation": True}
+    return _kind(group, plural, kind, short, subs=subs, **more)
+
+
+BUILT_IN: tuple[Kind, ...] = (
+    _core("bindings", "Binding", verbs=_CREATE),
+    _core("configmaps", "ConfigMap", "cm"),
+    _core("endpoints", "Endpoints", "ep"),
+    _core("events", "Event", "ev"),
+    _core("limitranges", "LimitRange", "limits"),
+    _core("namespaces", "Namespace", "ns", namespaced=False, subs="status finalize"),
+    _core("nodes", "Node", "no", namespaced=False, subs="status proxy"),
+    _core("persistentvolumeclaims", "PersistentVolumeClaim", "pvc", subs="status"),
+    _core("persistentvolumes", "PersistentVolume", "pv", namespaced=False, subs="status"),
+    _core(
+        "pods",
+        "Pod",
+        "po",
+        categories=_ALL,
+        subs="status log proxy binding eviction ephemeralcontainers",
+        generation=True,
+    ),
+    _core("podtemplates", "PodTemplate", generation=True),
+    _core("replicationcontrollers", "ReplicationController", "rc", categories=_ALL, subs=_SCALED, generation=True),
+    _core("resourcequotas", "ResourceQuota", "quota", subs="status"),
+    _core("secrets", "Secret"),
+    _core("serviceaccounts", "ServiceAccount", "sa", subs="token"),
+    _core("services", "Service", "svc", categories=_ALL, subs="status proxy"),
+    _kind("apps", "controllerrevisions", "ControllerRevision"),
+    _kind("apps", "daemonsets", "DaemonSet", "ds", categories=_ALL, subs="status", generation=True),
+    _kind("apps", "deployments", "Deployment", "deploy", categories=_ALL, subs="status scale", generation=True),
+    _kind("apps", "replicasets", "ReplicaSet", "rs", categories=_ALL, subs="status scale", generation=True),
+    _kind("apps", "statefulsets", "StatefulSet", "sts", categories=_ALL, subs="status scale", generation=True),
+    _kind("batch", "jobs", "Job", categories=_ALL, subs="status", generation=True),
+    _kind("batch", "cronjobs", "CronJob", "cj", categories=_ALL, subs="status", generation=True),
+    _kind("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", version="v2", categories=_ALL,
+        subs="status"),
+    _kind("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subs="status", generation=True),
+    _kind(_RBAC, "roles", "Role"),
+    _kind(_RBAC, "rolebindings", "RoleBinding"),
+    _kind(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
+    _kind(_RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    _cluster(_ADMISSION, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
+    _cluster(_ADMISSION, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
+    _cluster(_ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", subs="status"),
+    _cluster(_ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
+    _cluster("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", "crd crds", "status"),
+    _cluster("apiregistration.k8s.io", "apiservices", "APIService", subs="status"),
+    _kind("discovery.k8s.io", "endpointslices", "EndpointSlice", generation=True),
+    _kind("coordination.k8s.io", "leases", "Lease"),
+    _kind("events.k8s.io", "events", "Event", "ev"),
+    _kind("networking.k8s.io", "ingresses", "Ingress", "ing", subs="status", generation=True),
+    _kind("networking.k8s.io", "ingressclasses", "IngressClass", namespaced=False, generation=True),
+    _kind("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol", generation=True),
+    _kind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False,
+        verbs=_CREATE),
+    _kind("authentication.k8s.io", "tokenreviews", "TokenReview", namespaced=False, verbs=_CREATE),
+    _kind("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc", namespaced=False, generation=True),
+    _kind("storage.k8s.io", "storageclasses", "StorageClass", "sc", namespaced=False),
+    _kind("storage.k8s.io", "csidrivers", "CSIDriver", namespaced=False),
+    _kind("storage.k8s.io", "csinodes", "CSINode", namespaced=False),
+    _kind("node.k8s.io", "runtimeclasses", "RuntimeClass", namespaced=False),
+)  # fmt: skip
+
+
+class Kinds:
+    """The types that are served now."""
+
+    def __init__(self, kinds: Iterable[Kind] = BUILT_IN) -> None:
+        self._by_ref: dict[Ref, Kind] = {kind.ref: kind for kind in kinds}
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._by_ref.values())
+
+    def add(self, kind: Kind) -> None:
+        """Serves a type (again)."""
+        self._by_ref[kind.ref] = kind
+
+    def remove(self, ref: Ref) -> None:
+        """Serves it no more."""
+        self._by_ref.pop(ref, None)
+
+    def get(self, ref: Ref) -> Kind | None:
+        """The type of that group and plural name."""
+        return self._by_ref.get(ref)
+
+    def served(self, group: str, version: str, plural: str) -> Kind | None:
+        """The type, if that version of it is served."""
+        kind = self._by_ref.get(Ref(group, plural))
+        return kind if kind and any(info.name == version for info in kind.versions) else None
+
+    def of_object(self, api_version: str, kind: str) -> Kind | None:
+        """The type of an object's apiVersion and kind."""
+        group, _, version = api_version.rpartition("/")
+        found = (each for each in self._by_ref.values() if each.kind == kind and each.group == group)
+        return next((each for each in found if any(info.name == version for info in each.versions)), None)

@@ -1,0 +1,123 @@
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7386), for PATCH requests and for the answers of webhooks."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from bot.sandbox.cluster.contract import ApiError
+from bot.sandbox.cluster.refusals import bad_request
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """RFC 7386: null removes."""
+    if not isinstance(patch, dict):
+        return patch
+    out = dict(value) if isinstance(value, dict) else {}
+    for key, change in patch.items():
+        if change is None:
+            out.pop(key, None)
+        else:
+            out[key] = merge_patch(out.get(key), change)
+    return out
+
+
+def json_patch(document: Any, operations: Any) -> Any:
+    """RFC 6902 on a copy. Raises ApiError(400) for what is no patch and ApiError(422) for what can't be carried out."""
+    if not isinstance(operations, list) or not all(isinstance(each, dict) for each in operations):
+        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type jsonpatch.Patch")
+    out = copy.deepcopy(document)
+    for operation in operations:
+        out = _carry_out(out, operation)
+    return out
+
+
+def _unprocessable(message: str) -> ApiError:
+    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {message}")
+
+
+def _carry_out(document: Any, operation: dict[str, Any]) -> Any:
+    name, path = operation.get("op"), _pointer(operation.get("path", ""))
+    if name in ("add", "replace", "test"):
+        return _CARRY[name](document, path, operation.get("value"))
+    if name == "remove":
+        return _remove(document, path)
+    if name in ("move", "copy"):
+        source = _pointer(operation.get("from", ""))
+        value = copy.deepcopy(_read(document, source))
+        return _add(_remove(document, source) if name == "move" else document, path, value)
+    raise bad_request(f"Unexpected kind: {name}")
+
+
+def _pointer(text: str) -> list[str]:
+    if text and not text.startswith("/"):
+        raise _unprocessable(f"invalid pointer {text}")
+    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
+
+
+def _read(document: Any, path: list[str]) -> Any:
+    for part in path:
+        document = _step(document, part, path)
+    return document
+
+
+def _step(value: Any, part: str, path: list[str]) -> Any:
+    if isinstance(value, dict) and part in value:
+        return value[part]
+    if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        return value[int(part)]
+    raise _unprocessable(f"path /{'/'.join(path)} does not exist")
+
+
+def _add(document: Any, path: list[str], value: Any) -> Any:
+    if not path:
+        return value
+    parent, last = _read(document, path[:-1]), path[-1]
+    if isinstance(parent, list):
+        parent.insert(_index(parent, last, path), value)
+    elif isinstance(parent, dict):
+        parent[last] = value
+    else:
+        raise _unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
+    return document
+
+
+def _index(parent: list[Any], last: str, path: list[str]) -> int:
+    if last == "-":
+        return len(parent)
+    if last.isdigit() and int(last) <= len(parent):
+        return int(last)
+    raise _unprocessable(f"index out of range in /{'/'.join(path)}")
+
+
+def _remove(document: Any, path: list[str]) -> Any:
+    _read(document, path)
+    if not path:
+        return None
+    parent = _read(document, path[:-1])
+    if isinstance(parent, list):
+        del parent[int(path[-1])]
+    else:
+        del parent[path[-1]]
+    return document
+
+
+def _replace(document: Any, path: list[str], value: Any) -> Any:
+    if not path:
+        return value
+    _read(document, path)
+    parent = _read(document, path[:-1])
+    if isinstance(parent, list):
+        parent[int(path[-1])] = value
+    else:
+        parent[path[-1]] = value
+    return document
+
+
+def _test(document: Any, path: list[str], value: Any) -> Any:
+    if _read(document, path) != value:
+        raise _unprocessable(f"testing value /{'/'.join(path)} failed")
+    return document
+
+
+_CARRY = {"add": _add, "replace": _replace, "test": _test}

@@ -1,0 +1,91 @@
+"""Reading request paths: which resource, which object, which verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.sandbox.cluster.contract import ApiError
+from bot.sandbox.cluster.kinds import Kind, Kinds
+from bot.sandbox.cluster.operations import Target
+from bot.sandbox.cluster.refusals import no_such_path, qualified
+
+_OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
+_COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request for a resource. `rest` is what follows `proxy` in the path (with its slash)."""
+
+    target: Target
+    verb: str
+    rest: str = ""
+
+    @property
+    def resource(self) -> str:
+        """As RBAC names it: `pods` or `pods/log`."""
+        plural, subresource = self.target.kind.plural, self.target.subresource
+        return f"{plural}/{subresource}" if subresource else plural
+
+
+def route(kinds: Kinds, method: str, path: str, query: Mapping[str, str]) -> Route:
+    """Finds what a path under /api or /apis is about; raises ApiError(404 or 405)."""
+    group, version, parts = _group(path)
+    namespace, parts = _namespace(group, parts)
+    if not parts:
+        raise no_such_path()
+    kind = kinds.served(group, version, parts[0])
+    name = parts[1] if len(parts) > 1 else ""
+    subresource = parts[2] if len(parts) > 2 else ""
+    if kind is None or (subresource and subresource not in kind.subresources) or (name and not name.strip()):
+        raise no_such_path()
+    if len(parts) > 3 and subresource != "proxy":
+        raise no_such_path()
+    if kind.namespaced and not namespace and (name or method != "GET"):
+        if name or method != "POST" or kind.kind not in _VIRTUAL:
+            raise _not_allowed(kind, method) if not name else no_such_path()
+    target = Target(kind, namespace if kind.namespaced else "", name, subresource, version)
+    rest = "/" + "/".join(parts[3:]) if subresource == "proxy" else ""
+    return Route(target, _verb(target, method, query), rest)
+
+
+_VIRTUAL: frozenset[str] = frozenset()
+
+
+def _group(path: str) -> tuple[str, str, list[str]]:
+    parts = (
+        path.strip("/").split("/") if not path.endswith("/") or "/proxy" not in path else path.lstrip("/").split("/")
+    )
+    if parts[0] == "api" and len(parts) > 2:
+        return "", parts[1], parts[2:]
+    if parts[0] == "apis" and len(parts) > 3:
+        return parts[1], parts[2], parts[3:]
+    raise no_such_path()
+
+
+def _namespace(group: str, parts: list[str]) -> tuple[str, list[str]]:
+    """Takes `namespaces/NS` off the front, unless the namespace itself is meant."""
+    if parts[0] != "namespaces" or len(parts) < 3:
+        return "", parts
+    if group == "" and parts[2] in ("status", "finalize"):
+        return "", parts
+    return parts[1], parts[2:]
+
+
+def _verb(target: Target, method: str, query: Mapping[str, str]) -> str:
+    table = _OBJECT if target.name else _COLLECTION
+    verb = table.get(method, "")
+    if target.subresource == "proxy":
+        return _OBJECT.get(method, "get")
+    if verb == "list" and query.get("watch") in ("1", "true", "True"):
+        verb = "watch"
+    if not verb or (not target.subresource and (verb not in target.kind.verbs or (verb == "create" and target.name))):
+        raise _not_allowed(target.kind, method)
+    return verb
+
+
+def _not_allowed(kind: Kind, method: str) -> ApiError:
+    details = {"kind": kind.plural, **({"group": kind.group} if kind.group else {})}
+    text = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", text, {**details, "name": ""} if not qualified(kind) else details)

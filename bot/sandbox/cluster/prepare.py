@@ -1,0 +1,215 @@
+"""From what a request carries to what is stored: server-owned metadata, defaults, subresources, field managers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.cluster import crd_schema, defaults, managers, schema, validation
+from bot.sandbox.cluster.admission_pods import suffix
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.cluster.kinds import Kind
+from bot.sandbox.cluster.managers import UPDATE, Manager
+from bot.sandbox.cluster.operations import Target, Write
+from bot.sandbox.cluster.refusals import bad_request, conflict, invalid, not_found
+from bot.sandbox.cluster.schema import Node
+
+_NAME_LIMIT = 63
+_NOT_FROM_CLIENTS = (
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+)
+_SERVER_OWNED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+                 "generation", "generateName", "resourceVersion")  # fmt: skip
+
+
+def node_of(target: Target) -> Node:
+    """The merge rules of the target's type."""
+    if target.kind.custom:
+        return target.kind.info(target.version).schema
+    return schema.built_in(target.kind.kind)
+
+
+def writer(target: Target, write: Write, now: str, operation: str = UPDATE) -> Manager:
+    """The managedFields entry that a write goes under."""
+    return Manager(write.manager, operation, target.api_version, target.subresource, now, {})
+
+
+def decoded(target: Target, obj: Any) -> Object:
+    """A copy of a request's object that fits the target. Raises ApiError(400) when it does not."""
+    if not isinstance(obj, dict):
+        raise bad_request("the object provided is unrecognized (must be of type Object)")
+    kind = target.kind
+    if obj.get("kind", kind.kind) != kind.kind or obj.get("apiVersion", target.api_version) != target.api_version:
+        raise bad_request(_mismatch(target, obj))
+    copied: Object = crd_schema.copy_json(obj) if kind.custom else defaults.strip_nulls(obj)
+    copied.setdefault("metadata", {})
+    if copied["metadata"] is None:
+        copied["metadata"] = {}
+    validation.check_shape(kind, copied)
+    copied["metadata"] = defaults.strip_nulls(copied["metadata"])
+    if kind.namespaced and copied["metadata"].setdefault("namespace", target.namespace) != target.namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if not kind.namespaced:
+        copied["metadata"].pop("namespace", None)
+    given = copied["metadata"].get("name", "")
+    if target.name and given and given != target.name:
+        raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({target.name})")
+    if target.name:
+        copied["metadata"]["name"] = target.name
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **_without_type(copied)}
+
+
+def _mismatch(target: Target, obj: Object) -> str:
+    found, wanted = obj.get("apiVersion"), target.api_version
+    if found != wanted:
+        return f"the API version in the data ({found}) does not match the expected API version ({wanted})"
+    kind, version = obj.get("kind"), wanted.rpartition("/")[2]
+    return (
+        f'{kind} in version "{version}" cannot be handled as a {target.kind.kind}: '
+        f"converting (v1.{kind}) to ({target.kind.kind}): unknown conversion"
+    )
+
+
+def _without_type(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
+
+
+def named(obj: Object, kind: Kind) -> None:
+    """Gives an object with only generateName its name (changed in place)."""
+    metadata = obj["metadata"]
+    if not metadata.get("name"):
+        stem = metadata.get("generateName")
+        if not stem:
+            cause = ("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
+            raise invalid(kind, "", cause)
+        metadata["name"] = stem[: _NAME_LIMIT - 5] + suffix()
+
+
+def stamped(target: Target, obj: Object, now: str) -> Object:
+    """A new object with the metadata that the server owns, and with its defaults."""
+    kind = target.kind
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _NOT_FROM_CLIENTS}
+    metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now}
+    if kind.generation:
+        metadata["generation"] = 1
+    else:
+        metadata.pop("generation", None)
+    out = {**obj, "metadata": metadata}
+    if "status" in kind.subresources and not _keeps_status(kind):
+        out.pop("status", None)
+    fill_defaults(target, out)
+    return out
+
+
+def _keeps_status(kind: Kind) -> bool:
+    """Nodes are registered with their status; every other type starts without."""
+    return kind.kind == "Node" and not kind.custom
+
+
+def fill_defaults(target: Target, obj: Object) -> None:
+    """Defaults of the type (changed in place)."""
+    if target.kind.custom:
+        crd_schema.fill_properties(obj, _own_properties(target))
+    else:
+        defaults.set_defaults(obj)
+
+
+def check(target: Target, obj: Object, old: Object | None) -> None:
+    """Refuses what Kubernetes would not store."""
+    validation.check(target.kind, obj, old)
+    if target.kind.custom:
+        openapi = target.kind.info(target.version).openapi or {}
+        body = {key: value for key, value in obj.items() if key not in _COMMON}
+        found = list(crd_schema.causes(body, {**openapi, "properties": _own_properties(target)}))
+        if found:
+            raise invalid(target.kind, obj["metadata"].get("name", ""), *found)
+
+
+_COMMON = ("apiVersion", "kind", "metadata")
+
+
+def _own_properties(target: Target) -> Mapping[str, Any]:
+    """The schema of a custom type's own fields; the common ones are Kubernetes' business."""
+    properties = (target.kind.info(target.version).openapi or {}).get("properties") or {}
+    return {name: sub for name, sub in properties.items() if name not in _COMMON}
+
+
+def require_version(target: Target, new: Object, live: Object) -> None:
+    """Optimistic locking of an update: what it was made from must still stand."""
+    metadata, current = new["metadata"], live["metadata"]
+    if metadata.get("uid") and metadata["uid"] != current["uid"]:
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {current['uid']}"
+        raise conflict(target.kind, target.name, why)
+    given = metadata.get("resourceVersion")
+    if given and given != current["resourceVersion"]:
+        raise conflict(target.kind, target.name)
+
+
+def updated(target: Target, live: Object, new: Object, write: Write, now: str) -> Object:
+    """What an update stores: only the part that its (sub)resource may change, owned by its writer."""
+    out = _limited(target, live, new)
+    metadata = out["metadata"]
+    for key in _SERVER_OWNED:
+        if key in live["metadata"]:
+            metadata[key] = live["metadata"][key]
+        else:
+            metadata.pop(key, None)
+    if not target.subresource:
+        fill_defaults(target, out)
+    return with_generation(target, live, managers.after_update(live, out, node_of(target), writer(target, write, now)))
+
+
+def applied(target: Target, live: Object, config: Object, write: Write, now: str) -> Object:
+    """What a server-side apply stores. Raises ApiError(409) on conflicts."""
+    entry = writer(target, write, now, managers.APPLY)
+    out = managers.after_apply(live, config, node_of(target), entry, force=write.force)
+    out = crd_schema.copy_json(_limited(target, live, out))
+    for key in _SERVER_OWNED:
+        if key in live["metadata"]:
+            out["metadata"][key] = live["metadata"][key]
+    if not target.subresource:
+        fill_defaults(target, out)
+    return with_generation(target, live, out)
+
+
+def _limited(target: Target, live: Object, new: Object) -> Object:
+    kind = target.kind
+    if target.subresource == "status":
+        metadata = new["metadata"] if not kind.custom else live["metadata"]
+        metadata = {**metadata, "managedFields": new["metadata"].get("managedFields")}
+        out = {**live, "metadata": {key: value for key, value in metadata.items() if value is not None}}
+        out.pop("status", None)
+        return {**out, "status": new["status"]} if "status" in new else out
+    if target.subresource == "finalize":
+        spec = {**(live.get("spec") or {}), "finalizers": (new.get("spec") or {}).get("finalizers") or []}
+        return {**live, "metadata": dict(live["metadata"]), "spec": spec}
+    out = {**new, "metadata": dict(new["metadata"])}
+    if "status" in kind.subresources:
+        out.pop("status", None)
+        if "status" in live:
+            out["status"] = live["status"]
+    return out
+
+
+def with_generation(target: Target, live: Object, new: Object) -> Object:
+    """Counts a change of what the type's owner wants (not of metadata or status)."""
+    if not target.kind.generation or "generation" not in live["metadata"]:
+        return new
+    if _wanted(target.kind, live) == _wanted(target.kind, new):
+        return new
+    return {**new, "metadata": {**new["metadata"], "generation": live["metadata"]["generation"] + 1}}
+
+
+def _wanted(kind: Kind, obj: Object) -> Object:
+    ignored = ("metadata", "status") if not kind.custom or "status" in kind.subresources else ("metadata",)
+    return {key: value for key, value in obj.items() if key not in ignored}
+
+
+def missing(target: Target) -> Exception:
+    """404 for the target."""
+    return not_found(target.kind, target.name)

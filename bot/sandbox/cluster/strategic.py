@@ -1,0 +1,97 @@
+"""Kubernetes' strategic merge patch: it knows which lists are merged by key, and has `$` directives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.schema import Node
+
+_ORDER, _DELETE_ITEMS = "$setElementOrder/", "$deleteFromPrimitiveList/"
+
+
+def strategic_merge(value: Any, patch: Any, node: Node) -> Any:
+    """The patched value; raises ApiError(400) for a directive that is not known."""
+    if not isinstance(patch, dict):
+        return patch
+    directive = patch.get("$patch")
+    if directive == "replace":
+        return {key: change for key, change in patch.items() if key != "$patch"}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise bad_request(f"Unknown patch type found: {directive}")
+    out = dict(value) if isinstance(value, dict) else {}
+    _retain(out, patch)
+    for key, change in patch.items():
+        if not key.startswith("$"):
+            _set(out, key, change, patch=patch, node=node.child(key))
+    _delete_items(out, patch)
+    return out
+
+
+def _set(out: dict[str, Any], key: str, change: Any, *, patch: dict[str, Any], node: Node) -> None:
+    if change is None:
+        out.pop(key, None)
+    elif isinstance(change, list):
+        out[key] = _merge_list(out.get(key), change, node, patch.get(_ORDER + key))
+    elif isinstance(change, dict):
+        out[key] = strategic_merge(out.get(key), change, node)
+    else:
+        out[key] = change
+
+
+def _retain(out: dict[str, Any], patch: dict[str, Any]) -> None:
+    retained = patch.get("$retainKeys")
+    if isinstance(retained, list):
+        for key in [key for key in out if key not in retained]:
+            del out[key]
+
+
+def _delete_items(out: dict[str, Any], patch: dict[str, Any]) -> None:
+    for key, gone in patch.items():
+        if key.startswith(_DELETE_ITEMS):
+            name = key.removeprefix(_DELETE_ITEMS)
+            out[name] = [item for item in out.get(name) or [] if item not in gone]
+
+
+def _merge_list(value: Any, change: list[Any], node: Node, order: Any) -> list[Any]:
+    old = value if isinstance(value, list) else []
+    if node.merge_set:
+        merged = [*old, *(item for item in change if item not in old)]
+        return sorted(merged, key=order.index) if order and all(item in order for item in merged) else merged
+    key = node.merge_key
+    if not key or not all(isinstance(item, dict) for item in (*old, *change)):
+        return change
+    if any(item.get("$patch") == "replace" for item in change):
+        return [item for item in change if "$patch" not in item]
+    return _merge_keyed(old, change, node, order)
+
+
+def _merge_keyed(old: list[dict[str, Any]], change: list[dict[str, Any]], node: Node, order: Any) -> list[Any]:
+    key = node.merge_key
+    merged = list(old)
+    for item in change:
+        if key not in item:
+            raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+        at = next((index for index, each in enumerate(merged) if each.get(key) == item[key]), None)
+        if item.get("$patch") == "delete":
+            merged = [each for each in merged if each.get(key) != item[key]]
+        elif at is None:
+            merged.append(strategic_merge({}, item, node.item))
+        else:
+            merged[at] = strategic_merge(merged[at], item, node.item)
+    return _ordered(merged, key, order)
+
+
+def _ordered(merged: list[dict[str, Any]], key: str, order: Any) -> list[Any]:
+    """In the order of `$setElementOrder`; what it does not name keeps its place after what stood before it."""
+    if not isinstance(order, list):
+        return merged
+    rank = {entry.get(key): index for index, entry in enumerate(order) if isinstance(entry, dict)}
+    last = -1
+    ranks: list[tuple[int, int, dict[str, Any]]] = []
+    for index, item in enumerate(merged):
+        last = rank.get(item.get(key), last)
+        ranks.append((last, index, item))
+    return [item for _, _, item in sorted(ranks, key=lambda each: each[:2])]

@@ -1,0 +1,238 @@
+"""The checks that people and programs run into: names, required fields, fields that can't change.
+
+Not all that Kubernetes checks; the words are those of 1.36.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.cluster.kinds import Kind
+from bot.sandbox.cluster.refusals import bad_request, invalid
+
+Cause = tuple[str, str, str]
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_LABEL_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+
+
+def _hint(what: str, rule: str, examples: str, pattern: str) -> str:
+    """The sentence with which Kubernetes explains a pattern."""
+    return f"{what} must {rule} (e.g. {examples}, regex used for validation is '{pattern}')"
+
+
+_ENDS = "start and end with an alphanumeric character"
+_LOWER = "consist of lower case alphanumeric characters"
+_ANY_CASE = "consist of alphanumeric characters, '-', '_' or '.', and must"
+_BAD_SUBDOMAIN = _hint(
+    "a lowercase RFC 1123 subdomain",
+    f"{_LOWER}, '-' or '.', and must {_ENDS}",
+    "'example.com'",
+    _SUBDOMAIN.pattern,
+)
+_BAD_LABEL = _hint(
+    "a lowercase RFC 1123 label",
+    f"{_LOWER} or '-', and must {_ENDS}",
+    "'my-name',  or '123-abc'",
+    _LABEL.pattern,
+)
+_BAD_VALUE = _hint(
+    "a valid label",
+    f"be an empty string or {_ANY_CASE} {_ENDS}",
+    "'MyValue',  or 'my_value',  or '12345'",
+    _LABEL_VALUE.pattern,
+)
+_BAD_KEY = _hint(
+    "name part",
+    f"{_ANY_CASE} {_ENDS}",
+    "'MyName',  or 'my.name',  or '123-abc'",
+    _LABEL_NAME.pattern,
+)
+ANNOTATIONS_LIMIT = 262_144
+"""Bytes of all annotations together (Kubernetes' limit)."""
+
+_FREE_NAMES = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"})
+_LABEL_NAMES = frozenset({"Namespace"})
+
+
+def _bad_value(field: str, value: Any, why: str) -> Cause:
+    return field, "FieldValueInvalid", f'Invalid value: "{value}": {why}'
+
+
+def _required(field: str, why: str = "") -> Cause:
+    return field, "FieldValueRequired", f"Required value: {why}" if why else "Required value"
+
+
+def name_causes(kind: Kind, name: str, field: str = "metadata.name") -> list[Cause]:
+    """What is wrong with an object's name."""
+    if kind.kind in _FREE_NAMES:
+        return [_bad_value(field, name, f"may not contain '{each}'") for each in "/%" if each in name]
+    if kind.kind in _LABEL_NAMES and not (_LABEL.fullmatch(name) and len(name) <= 63):
+        return [_bad_value(field, name, _BAD_LABEL if len(name) <= 63 else "must be no more than 63 bytes")]
+    if kind.kind == "Service" and not kind.custom and not _LABEL.fullmatch(name):
+        return [_bad_value(field, name, _BAD_LABEL)]
+    if len(name) > 253:
+        return [_bad_value(field, name, "must be no more than 253 bytes")]
+    return [] if _SUBDOMAIN.fullmatch(name) else [_bad_value(field, name, _BAD_SUBDOMAIN)]
+
+
+def _label_causes(labels: Any, field: str) -> list[Cause]:
+    causes: list[Cause] = []
+    for key, value in (labels or {}).items():
+        name = str(key).rpartition("/")[2]
+        if not _LABEL_NAME.fullmatch(name) or len(name) > 63:
+            causes.append(_bad_value(field, key, _BAD_KEY))
+        if not _LABEL_VALUE.fullmatch(value):
+            causes.append(_bad_value(field, value, _BAD_VALUE))
+        elif len(value) > 63:
+            causes.append(_bad_value(field, value, "must be no more than 63 bytes"))
+    return causes
+
+
+def _metadata_causes(metadata: Mapping[str, Any]) -> list[Cause]:
+    causes = _label_causes(metadata.get("labels"), "metadata.labels")
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in (metadata.get("annotations") or {}).items())
+    if size > ANNOTATIONS_LIMIT:
+        text = f"Too long: may not be more than {ANNOTATIONS_LIMIT} bytes"
+        causes.append(("metadata.annotations", "FieldValueTooLong", text))
+    return causes
+
+
+_JSON_NAMES = {bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+
+
+def check_shape(kind: Kind, obj: Object) -> None:
+    """Refuses (400) metadata of the wrong types, which would break everything after it."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        raise bad_request("metadata: expected an object")
+    for name in ("labels", "annotations"):
+        for value in (metadata.get(name) or {}).values():
+            if not isinstance(value, str | None):
+                found = _JSON_NAMES.get(type(value), "null")
+                raise bad_request(
+                    f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot '
+                    f"unmarshal {found} into Go struct field ObjectMeta.metadata.{name} of type string"
+                )
+
+
+def check(kind: Kind, obj: Object, old: Object | None) -> None:
+    """Refuses (422) an object that Kubernetes would; `old` is None on create."""
+    causes = [] if old else name_causes(kind, obj["metadata"].get("name", ""))
+    causes += _metadata_causes(obj["metadata"])
+    if not kind.custom:
+        causes += _SPECIAL.get(kind.kind, _nothing)(obj, old)
+    if causes:
+        raise invalid(kind, obj["metadata"].get("name", ""), *causes)
+
+
+def _nothing(obj: Object, old: Object | None) -> list[Cause]:
+    return []
+
+
+def _container_causes(spec: Mapping[str, Any], field: str) -> list[Cause]:
+    containers = spec.get("containers") or []
+    causes: list[Cause] = [] if containers else [_required(f"{field}.containers")]
+    seen: set[str] = set()
+    for place in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(place) or ()):
+            at = f"{field}.{place}[{index}]"
+            name = container.get("name", "")
+            if not name:
+                causes.append(_required(f"{at}.name"))
+            elif not _LABEL.fullmatch(name):
+                causes.append(_bad_value(f"{at}.name", name, _BAD_LABEL))
+            elif name in seen:
+                causes.append((f"{at}.name", "FieldValueDuplicate", f'Duplicate value: "{name}"'))
+            if not container.get("image"):
+                causes.append(_required(f"{at}.image"))
+            seen.add(name)
+    return causes
+
+
+def _pod(obj: Object, old: Object | None) -> list[Cause]:
+    return [] if old else _container_causes(obj.get("spec") or {}, "spec")
+
+
+def _workload(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    selector = spec.get("selector")
+    template = spec.get("template") or {}
+    causes: list[Cause] = []
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    wanted = (selector or {}).get("matchLabels") or {}
+    if not selector:
+        causes.append(_required("spec.selector"))
+    elif any(labels.get(key) != value for key, value in wanted.items()):
+        shown = "{" + ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items())) + "}"
+        why = f"Invalid value: {shown}: `selector` does not match template `labels`"
+        causes.append(("spec.template.metadata.labels", "FieldValueInvalid", why))
+    if old and (old.get("spec") or {}).get("selector") != selector:
+        causes.append(("spec.selector", "FieldValueInvalid", f"Invalid value: {_go(selector)}: field is immutable"))
+    return [*causes, *_container_causes(template.get("spec") or {}, "spec.template.spec")]
+
+
+def _go(selector: Any) -> str:
+    labels = ", ".join(
+        f'"{key}":"{value}"' for key, value in sorted(((selector or {}).get("matchLabels") or {}).items())
+    )
+    return "{" + f'"matchLabels":{{{labels}}}' + "}"
+
+
+def _service(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    ports = spec.get("ports") or []
+    causes: list[Cause] = []
+    if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
+        causes.append(_required("spec.ports"))
+    for index, port in enumerate(ports):
+        if not isinstance(port.get("port"), int) or not 0 < port["port"] < 65536:
+            why = f"Invalid value: {port.get('port', 0)}: must be between 1 and 65535, inclusive"
+            causes.append((f"spec.ports[{index}].port", "FieldValueInvalid", why))
+        if len(ports) > 1 and not port.get("name"):
+            causes.append(_required(f"spec.ports[{index}].name"))
+    address = ((old or {}).get("spec") or {}).get("clusterIP")
+    if address and spec.get("type") != "ExternalName" and spec.get("clusterIP") not in (address, None):
+        causes.append(("spec.clusterIPs[0]", "FieldValueInvalid",
+                       f'Invalid value: ["{spec["clusterIP"]}"]: may not change once set'))  # fmt: skip
+    return causes
+
+
+def _binding(obj: Object, old: Object | None) -> list[Cause]:
+    if old and old.get("roleRef") != obj.get("roleRef"):
+        return [("roleRef", "FieldValueInvalid", f"Invalid value: {obj.get('roleRef')}: cannot change roleRef")]
+    return []
+
+
+def _definition(obj: Object, old: Object | None) -> list[Cause]:
+    spec = obj.get("spec") or {}
+    names = spec.get("names") or {}
+    wanted = f"{names.get('plural')}.{spec.get('group')}"
+    causes: list[Cause] = []
+    if obj["metadata"].get("name") != wanted:
+        causes.append(
+            _bad_value("metadata.name", obj["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
+        )
+    versions = spec.get("versions") or []
+    if sum(bool(version.get("storage")) for version in versions) != 1:
+        names = [version.get("name") for version in versions]
+        why = f"Invalid value: {names}: must have exactly one version marked as storage version"
+        causes.append(("spec.versions", "FieldValueInvalid", why))
+    return causes
+
+
+_SPECIAL = {
+    "ClusterRoleBinding": _binding,
+    "CustomResourceDefinition": _definition,
+    "DaemonSet": _workload,
+    "Deployment": _workload,
+    "Pod": _pod,
+    "ReplicaSet": _workload,
+    "RoleBinding": _binding,
+    "Service": _service,
+    "StatefulSet": _workload,
+}

@@ -1,0 +1,223 @@
+"""Admission webhooks, really called: which a request meets, what is asked, what their answers and failures do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.contract import ApiError, Object, Ref, Request, Response, ServiceBackends
+from bot.sandbox.cluster.operations import USER, Review
+from bot.sandbox.cluster.patches import json_patch
+from bot.sandbox.cluster.refusals import bad_request, internal, unavailable
+from bot.sandbox.cluster.selectors import selects
+from bot.sandbox.cluster.store import Record, Store, encode
+
+_GROUP = "admissionregistration.k8s.io"
+_MUTATING = Ref(_GROUP, "mutatingwebhookconfigurations")
+_VALIDATING = Ref(_GROUP, "validatingwebhookconfigurations")
+
+
+class _Failure(Exception):
+    """A webhook that gave no usable answer; `why` in the API server's words."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Webhooks:
+    """Calls the webhooks that are configured in the store."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self.backends: ServiceBackends | None = None
+
+    async def mutate(self, review: Review) -> Object:
+        """The object after each mutating webhook, in the order of their configurations' names."""
+        if review.obj is None:
+            raise bad_request("a delete has no object to mutate")
+        current = review.obj
+        for hook in self._matching(_MUTATING, review):
+            answer = await self._ask(hook, replace(review, obj=current))
+            patch = (answer or {}).get("patch")
+            if patch:
+                current = _patched(hook, current, patch)
+        return current
+
+    async def validate(self, review: Review) -> None:
+        """All validating webhooks at once, as Kubernetes asks them; raises the first refusal."""
+        hooks = list(self._matching(_VALIDATING, review))
+        answers = await asyncio.gather(*(self._ask(hook, review) for hook in hooks), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+
+    def _matching(self, ref: Ref, review: Review) -> Iterator[Object]:
+        if review.target.kind.group == _GROUP:
+            return
+        for record in self._store.all(ref):
+            yield from _hooks_for(record, review)
+
+    async def _ask(self, hook: Object, review: Review) -> Object | None:
+        """The `response` part of the answer, or None when a failure is to be ignored."""
+        try:
+            answer = await self._call(hook, review)
+        except _Failure as failure:
+            if hook.get("failurePolicy") == "Ignore":
+                return None
+            message = f'failed calling webhook "{hook["name"]}": {failure.why}'
+            raise internal(message) from failure
+        if not answer.get("allowed"):
+            raise _denial(hook, answer)
+        return answer
+
+    async def _call(self, hook: Object, review: Review) -> Object:
+        question = _question(review)
+        body = encode({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", **question})
+        seconds = int(hook.get("timeoutSeconds") or 10)
+        service = (hook.get("clientConfig") or {}).get("service")
+        if not service:
+            raise _Failure("failed to call webhook: only services are reachable in this cluster")
+        url = _url(service, seconds)
+        try:
+            async with asyncio.timeout(seconds / self._clock.speed):
+                response = await self._send(service, seconds, body)
+        except ApiError as error:
+            raise _Failure(f'failed to call webhook: Post "{url}": {error.message}') from error
+        except TimeoutError as error:
+            raise _Failure(f'failed to call webhook: Post "{url}": context deadline exceeded') from error
+        return _answer(response, question["request"]["uid"])
+
+    async def _send(self, service: Object, seconds: int, body: bytes) -> Response:
+        if self.backends is None:
+            raise unavailable(f'no endpoints available for service "{service["name"]}"')
+        request = Request(
+            method="POST",
+            path=service.get("path") or "/",
+            query=f"timeout={seconds}s",
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            body=body,
+        )
+        return await self.backends.call(service["namespace"], service["name"], service.get("port") or 443, request)
+
+
+def _url(service: Object, seconds: int) -> str:
+    host = f"{service['name']}.{service['namespace']}.svc:{service.get('port') or 443}"
+    return f"https://{host}{service.get('path') or '/'}?timeout={seconds}s"
+
+
+def _hooks_for(record: Record, review: Review) -> Iterator[Object]:
+    for hook in record.obj.get("webhooks") or ():
+        if _rules_match(hook, review) and _selectors_match(hook, review):
+            yield hook
+
+
+def _rules_match(hook: Object, review: Review) -> bool:
+    return any(_rule_matches(rule, review) for rule in hook.get("rules") or ())
+
+
+def _rule_matches(rule: Object, review: Review) -> bool:
+    kind = review.target.kind
+    resource = f"{kind.plural}/{review.target.subresource}" if review.target.subresource else kind.plural
+    scope = "Namespaced" if kind.namespaced else "Cluster"
+    return (
+        _has(rule.get("operations"), review.operation)
+        and _has(rule.get("apiGroups"), kind.group)
+        and any(_has(rule.get("apiVersions"), info.name) for info in kind.versions)
+        and _has_resource(rule.get("resources") or (), resource)
+        and rule.get("scope", "*") in ("*", scope)
+    )
+
+
+def _has(wanted: list[str] | None, value: str) -> bool:
+    return bool(wanted) and ("*" in (wanted or ()) or value in (wanted or ()))
+
+
+def _has_resource(wanted: Sequence[str], resource: str) -> bool:
+    plural, _, subresource = resource.partition("/")
+    names = {resource, "*/*", f"{plural}/*", f"*/{subresource}" if subresource else "*"}
+    return any(each in names for each in wanted)
+
+
+def _selectors_match(hook: Object, review: Review) -> bool:
+    about_namespace = review.target.kind.kind == "Namespace" and not review.target.kind.custom
+    if review.target.kind.namespaced or about_namespace:
+        labels = review.namespace_labels
+        if about_namespace and review.obj is not None:
+            labels = review.obj["metadata"].get("labels") or {}
+        if not selects(hook.get("namespaceSelector"), labels):
+            return False
+    selector = hook.get("objectSelector")
+    versions = [each for each in (review.obj, review.old) if each is not None]
+    return any(selects(selector, each["metadata"].get("labels") or {}) for each in versions)
+
+
+def _question(review: Review) -> dict[str, Any]:
+    kind, target = review.target.kind, review.target
+    version = target.version or kind.version
+    of_kind = {"group": kind.group, "version": version, "kind": kind.kind}
+    resource = {"group": kind.group, "version": version, "resource": kind.plural}
+    request: dict[str, Any] = {
+        "uid": str(uuid.uuid4()),
+        "kind": of_kind,
+        "resource": resource,
+        "requestKind": of_kind,
+        "requestResource": resource,
+        "name": target.name,
+        "operation": review.operation,
+        "userInfo": {"username": USER, "groups": ["system:masters", "system:authenticated"]},
+        "object": _as_version(review.obj, target.api_version),
+        "oldObject": _as_version(review.old, target.api_version),
+        "dryRun": review.write.dry_run,
+        "options": {"kind": f"{review.operation.title()}Options", "apiVersion": "meta.k8s.io/v1"},
+    }
+    if target.namespace:
+        request["namespace"] = target.namespace
+    if target.subresource:
+        request["subResource"] = request["requestSubResource"] = target.subresource
+    return {"request": request}
+
+
+def _as_version(obj: Object | None, api_version: str) -> Object | None:
+    return {**obj, "apiVersion": api_version} if obj else None
+
+
+def _answer(response: Response, uid: str) -> Object:
+    if response.status >= 300:
+        if response.status < 500:
+            raise _Failure(f"the server rejected our request for an unknown reason ({response.status})")
+        text = response.body.decode(errors="replace")
+        raise _Failure(f'an error on the server ("{text}") has prevented the request from succeeding')
+    try:
+        answer = json.loads(response.body)["response"]
+        if answer["uid"] != uid:
+            raise _Failure(f'expected response.uid="{uid}", got "{answer["uid"]}"')
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Failure("received invalid webhook response: no AdmissionReview in the answer") from error
+    found: Object = answer
+    return found
+
+
+def _patched(hook: Object, obj: Object, patch: str) -> Object:
+    try:
+        operations = json.loads(base64.b64decode(patch, validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise internal(f"failed calling webhook {hook['name']}: its patch can't be read") from error
+    changed: Object = json_patch(obj, operations)
+    return changed
+
+
+def _denial(hook: Object, answer: Object) -> ApiError:
+    status = answer.get("status") or {}
+    code = int(status.get("code") or 403)
+    reason = status.get("reason") or {400: "BadRequest", 403: "Forbidden", 422: "Invalid"}.get(code, "")
+    text = status.get("message") or status.get("reason") or ""
+    head = f'admission webhook "{hook["name"]}" denied the request'
+    return ApiError(code, reason, f"{head}: {text}" if text else f"{head} without explanation", status.get("details"))
