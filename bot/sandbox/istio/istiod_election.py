@@ -1,7 +1,7 @@
 """Who leads among the istiods of a cluster: some work is done by one of them only, and handed over slowly.
 
-A leader's claim stands in ConfigMap `istio-leader`. It is not renewed here, so that a quiet cluster stays quiet; that a
-leader has ended is known from its process instead, and a follower takes over one lease duration after that, as recorded.
+A leader's claim stands in ConfigMap `istio-leader`. It is not renewed here, so that a quiet cluster stays quiet; that
+a leader has ended is known from its process instead, and a follower takes over one lease duration after that.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import json
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Client, Object, Ref
+from bot.sandbox.cluster.contract import Client, Object, Ref
 from bot.sandbox.istio.istiod_mesh import Identity
 
 LEASE_SECONDS = 30
@@ -103,8 +103,3 @@ async def claim_lease(client: Client, me: Identity, name: str, stamp: str) -> No
         await client.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec})
     else:
         await client.update({**found, "spec": {**old, **spec}})
-
-
-def is_gone(refusal: ApiError) -> bool:
-    """Whether a write was refused because its object or namespace is away, or somebody else was faster."""
-    return refusal.code in (403, 404, 409)

@@ -1,4 +1,4 @@
-"""The webhook configurations that istioctl leaves unfinished: istiod puts its root certificate in, and closes validation."""
+"""Webhook configurations that istioctl leaves unfinished: istiod adds its root certificate, and closes validation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Validation of Istio's own kinds: what istiod's webhook `/validate` answers, in the words of the real one.
 
-The wordings were collected from a running istiod and agree with those recorded of 1.23.2 and 1.30.3. Checks that the
-schemas of the CRDs make on a real cluster (required fields, enumerations) are made here as far as istiod makes them too.
+The wordings were collected from a running istiod and agree with those recorded of 1.23.2 and 1.30.3. Checks that
+the schemas of the CRDs make on a real cluster (required fields, enumerations) are made here where istiod has them too.
 """
 
 from __future__ import annotations

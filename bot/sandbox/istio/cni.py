@@ -1,0 +1,102 @@
+"""istio-cni, as far as the Kubernetes API shows it: it marks the pods whose traffic it redirects, and unmarks them."""
+
+from __future__ import annotations
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.contract import ApiError, Client, Event, Object, Ref, Request, Response
+from bot.sandbox.istio.istiod_watch import Key, Mirror, Tasks, WorkQueue
+
+REDIRECTION = "ambient.istio.io/redirection"
+"""The annotation of a pod whose traffic goes through ztunnel; its value is `enabled`."""
+MODE = "istio.io/dataplane-mode"
+_PODS = Ref("", "pods")
+_NAMESPACES = Ref("", "namespaces")
+_CAPTURE_SECONDS = 0.3
+"""Simulated seconds that setting a pod's redirection up takes."""
+_READY_PORT = 8000
+
+
+class CniNode:
+    """The program of pods labelled `k8s-app=istio-cni-node`: one on each node, for the pods of that node."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def runs_in(self, pod: Object) -> bool:
+        """Whether a pod is istio-cni's node agent."""
+        return bool((pod["metadata"].get("labels") or {}).get("k8s-app") == "istio-cni-node")
+
+    async def start(self, pod: Object, client: Client) -> RunningCni:
+        """Starts to follow the pods of the pod's own node."""
+        running = RunningCni(pod["spec"].get("nodeName", ""), client, self._clock)
+        running.begin()
+        return running
+
+
+def wants_redirection(pod: Object, namespace: Object | None) -> bool:
+    """istio-cni's rules: enrolled, without a sidecar, neither a gateway nor on the host's network."""
+    meta, spec = pod["metadata"], pod["spec"]
+    labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
+    space = ((namespace or {}).get("metadata", {}).get("labels") or {}).get(MODE, "")
+    shunned = spec.get("hostNetwork") or "sidecar.istio.io/status" in annotations
+    shunned = shunned or "gateway.networking.k8s.io/gateway-name" in labels
+    return not shunned and labels.get(MODE, space) == "ambient"
+
+
+class RunningCni:
+    """One node's agent."""
+
+    def __init__(self, node: str, client: Client, clock: Clock) -> None:
+        self._node = node
+        self._client = client.acting_as("istio-cni")
+        self._clock = clock
+        self._queue = WorkQueue(clock)
+        self._tasks = Tasks()
+        self._namespaces = Mirror(_NAMESPACES, self._namespace_changed)
+        self._pods = Mirror(_PODS, self._pod_changed)
+
+    def begin(self) -> None:
+        """Starts the background work."""
+        for mirror in (self._namespaces, self._pods):
+            self._tasks.start(mirror.follow(self._client, self._clock), f"istio-cni: {mirror.ref.plural}")
+        self._tasks.start(self._queue.run(self._handle), "istio-cni: queue")
+
+    async def handle(self, port: int, request: Request) -> Response | None:
+        """Readiness on 8000."""
+        if port != _READY_PORT:
+            return None
+        return Response(200 if request.path in ("/readyz", "/healthz") else 404)
+
+    async def stop(self) -> None:
+        """Leaves marks and redirection as they are, as the real agent does when it goes away."""
+        await self._tasks.stop()
+        await self._queue.close()
+
+    def _namespace_changed(self, event: Event) -> None:
+        name = event.object["metadata"]["name"]
+        self._queue.add(*(Key("pod", *key) for key in self._pods.objects if key[0] == name))
+
+    def _pod_changed(self, event: Event) -> None:
+        meta = event.object["metadata"]
+        if event.object["spec"].get("nodeName") == self._node:
+            self._queue.add(Key("pod", meta["namespace"], meta["name"]))
+
+    async def _handle(self, key: Key) -> None:
+        pod = self._pods.get(key.name, key.namespace)
+        if pod is None or not self._is_running_here(pod):
+            return
+        wanted = wants_redirection(pod, self._namespaces.get(key.namespace))
+        if wanted == ((pod["metadata"].get("annotations") or {}).get(REDIRECTION) == "enabled"):
+            return
+        await self._clock.sleep(_CAPTURE_SECONDS)
+        patch = {"metadata": {"annotations": {REDIRECTION: "enabled" if wanted else None}}}
+        try:
+            await self._client.merge(_PODS, key.name, key.namespace, patch)
+        except ApiError as refusal:
+            if refusal.code != 404:
+                raise
+
+    def _is_running_here(self, pod: Object) -> bool:
+        status = pod.get("status") or {}
+        alive = status.get("phase") == "Running" and status.get("podIP") and "deletionTimestamp" not in pod["metadata"]
+        return bool(alive and pod["spec"].get("nodeName") == self._node)

@@ -1,0 +1,46 @@
+"""Services under ambient: the condition that says which waypoint their traffic goes through (Istio 1.30)."""
+
+from __future__ import annotations
+
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.istio.istiod_conditions import condition, said
+
+BOUND = "istio.io/WaypointBound"
+MANAGER = "istio-ambient-service"
+_USE = "istio.io/use-waypoint"
+
+
+def waypoint_of(service: Object, namespace: Object | None) -> tuple[str, str] | None:
+    """(namespace, name) of the waypoint that a Service is to use, by its own label or its namespace's."""
+    meta = service["metadata"]
+    labels = meta.get("labels") or {}
+    if labels.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
+        return None
+    source = labels if _USE in labels else ((namespace or {}).get("metadata", {}).get("labels") or {})
+    name = source.get(_USE, "none")
+    return None if name in ("", "none") else (source.get(f"{_USE}-namespace", meta["namespace"]), name)
+
+
+def bound_patch(service: Object, waypoint: tuple[str, str] | None, gateway: Object | None, stamp: str) -> Object | None:
+    """What to apply to the Service's status, or None when it already says so."""
+    live = said((service.get("status") or {}).get("conditions"), BOUND)
+    wanted = _wanted(waypoint, gateway)
+    if wanted is None and not live:
+        return None
+    if wanted is not None and all(live.get(k) == v for k, v in wanted.items()):
+        return None
+    meta = {k: service["metadata"][k] for k in ("name", "namespace")}
+    status: Object = {}
+    if wanted is not None:
+        moment = live["lastTransitionTime"] if live.get("status") == wanted["status"] else stamp
+        status = {"conditions": [{**wanted, "lastTransitionTime": moment}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "status": status}
+
+
+def _wanted(waypoint: tuple[str, str] | None, gateway: Object | None) -> Object | None:
+    if waypoint is None:
+        return None
+    name = "/".join(waypoint)
+    if ((gateway or {}).get("status") or {}).get("addresses"):
+        return condition(BOUND, "WaypointAccepted", f"Successfully attached to waypoint {name}")
+    return condition(BOUND, "WaypointIsNotReady", f'waypoint "{name}" is not ready', holds=False)
