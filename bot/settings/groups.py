@@ -75,7 +75,7 @@ class Istio(BaseModel):
     home: Place | None = Field(None, description="Directory of an unpacked Istio release: bin/istioctl, samples/.")
     gateway_api: Place | None = Field(
         None,
-        description="Gateway API CRDs: a YAML file or a directory of them. Default: gateway-api/ beside the release.",
+        description="Gateway API CRDs: a YAML file or a directory of them. Default: gateway-api/ in home.",
     )
     readiness_timeout: float = Field(300, gt=0, le=3600, description="Seconds that a step waits for pods to be ready.")
     set: Annotated[tuple[Assignment, ...], BeforeValidator(several_settings)] = Field(

@@ -1,0 +1,56 @@
+# syntax=docker/dockerfile:1
+# meshbot, with the Istio release that it installs.
+#
+#   docker build --tag meshbot .
+#   docker run --env-file meshbot.env --volume meshbot:/var/lib/meshbot --volume ./kubeconfig:/kubeconfig:ro \
+#       --env MESHBOT_CLUSTER__KUBECONFIG=/kubeconfig meshbot
+#
+# It runs as user 10001, which must be able to read the kubeconfig.
+#
+# To pin an image by digest as well, give its build argument the digest that `docker buildx imagetools inspect IMAGE`
+# prints: --build-arg PYTHON_IMAGE=python:3.13-slim-trixie@sha256:…. To pin the Istio archive: --build-arg ISTIO_SHA256=….
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+ARG FETCH_IMAGE=alpine:3.22
+
+# The Istio release and the Gateway API CRDs that fit it, each compared with its checksum.
+FROM ${FETCH_IMAGE} AS istio
+ARG ISTIO_VERSION=1.30.3
+ARG ISTIO_SHA256=
+ARG TARGETARCH=amd64
+COPY scripts/fetch-istio /fetch/scripts/
+COPY manifests/gateway-api /fetch/manifests/gateway-api
+RUN /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
+    && mv "/releases/istio-${ISTIO_VERSION}" /istio
+
+# The bot and what it depends on, in the versions of the lock file.
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+COPY requirements.lock ./
+RUN python -m venv --without-pip /opt/meshbot
+COPY pyproject.toml README.md LICENSE ./
+COPY bot bot
+COPY handlers handlers
+RUN pip --python /opt/meshbot install --constraint requirements.lock ".[postgres]"
+
+FROM ${PYTHON_IMAGE}
+ARG ISTIO_VERSION=1.30.3
+LABEL org.opencontainers.image.title="meshbot" \
+      org.opencontainers.image.description="A Slack bot that runs a service-mesh workshop with Istio and Kiali on a Kubernetes cluster." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      dev.meshbot.istio="${ISTIO_VERSION}"
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/meshbot meshbot
+COPY --from=istio /istio /opt/istio
+COPY --from=build /opt/meshbot /opt/meshbot
+ENV PATH=/opt/meshbot/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    MESHBOT_ISTIO__HOME=/opt/istio \
+    MESHBOT_LEDGER__STATE_DIR=/var/lib/meshbot
+USER 10001:10001
+WORKDIR /var/lib/meshbot
+VOLUME /var/lib/meshbot
+EXPOSE 3000
+# Slack, the cluster, the permissions and the Istio release, all really asked; seldom, for it makes requests to each.
+HEALTHCHECK --interval=5m --timeout=60s --start-period=30s --retries=3 CMD ["meshbot", "doctor"]
+ENTRYPOINT ["meshbot"]
+CMD ["run"]
