@@ -1,0 +1,108 @@
+"""`meshbot doctor`: one line for each thing that must be right before the workshop; exit code 1 when one is not."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bot.app import open_cluster, open_mesh
+from bot.cli.terminal import say
+from bot.errors import MeshbotError
+from bot.kinds import CLUSTER_ROLE, CRD, DEPLOYMENT, NAMESPACE, POD, Kind
+from bot.knowledge.room import minor
+from bot.settings import Settings
+from bot.slack.checkup import Finding, check_slack, manifest_scopes
+from bot.slack.client import build_client, build_session
+from bot.steps import Cluster, Mesh
+
+MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
+NEEDED: tuple[tuple[str, Kind, str], ...] = (
+    ("create", NAMESPACE, ""),
+    ("create", CRD, ""),
+    ("delete", CRD, ""),
+    ("create", CLUSTER_ROLE, ""),
+    ("patch", DEPLOYMENT, "istio-system"),
+    ("list", POD, ""),
+)
+"""What an installation cannot do without."""
+
+
+async def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Checks everything, also when something fails early."""
+    findings = [*await slack(settings), *await cluster_and_mesh(settings), roles(settings)]
+    for finding in findings:
+        say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def secret(value: SecretStr | None) -> str:
+    """The value, or ""."""
+    return value.get_secret_value() if value else ""
+
+
+async def slack(settings: Settings) -> list[Finding]:
+    """Tokens and scopes."""
+    chosen = settings.slack
+    if chosen.bot_token is None:
+        return [Finding("slack bot token", False, "not set (SLACK_BOT_TOKEN)")]
+    async with build_session() as session:
+        client = build_client(token=secret(chosen.bot_token), base_url=chosen.base_url, session=session)
+        return await check_slack(
+            client,
+            scopes=manifest_scopes(MANIFEST),
+            app_token=secret(chosen.app_token) if chosen.mode == "socket" else None,
+            signing_secret=secret(chosen.signing_secret) if chosen.mode == "http" else None,
+        )
+
+
+async def cluster_and_mesh(settings: Settings) -> list[Finding]:
+    """The cluster, what the bot may do there, and the release against it."""
+    async with AsyncExitStack() as stack:
+        findings, version = [], ""
+        try:
+            cluster = await open_cluster(settings, stack)
+            version = await cluster.version()
+            findings.append(Finding("cluster", True, f"Kubernetes {version}"))
+            findings += await permissions(cluster)
+        except MeshbotError as problem:
+            findings.append(Finding("cluster", False, str(problem)))
+        try:
+            findings += release(await open_mesh(settings), version)
+        except MeshbotError as problem:
+            findings.append(Finding("istio release", False, str(problem)))
+        return findings
+
+
+async def permissions(cluster: Cluster) -> list[Finding]:
+    """One line for all that is allowed, one for each thing that is not."""
+    missing = [
+        f"{verb} {kind.plural}" for verb, kind, namespace in NEEDED if not await cluster.allowed(verb, kind, namespace)
+    ]
+    if missing:
+        return [Finding("permissions", False, f"the bot's account may not: {', '.join(missing)}")]
+    return [Finding("permissions", True, f"{len(NEEDED)} of {len(NEEDED)} needed ones granted")]
+
+
+def release(mesh: Mesh, version: str) -> list[Finding]:
+    """The release, its versions of Kubernetes, and the Gateway API CRDs."""
+    lowest, highest = mesh.kubernetes_range
+    fits = not version or minor(version) >= lowest
+    words = f"Istio {mesh.version}, tested with Kubernetes 1.{lowest} to 1.{highest}"
+    findings = [Finding("istio release", fits, "; ".join([words, *mesh.notes]))]
+    try:
+        findings.append(Finding("gateway api", True, f"{len(mesh.gateway_api())} objects at hand"))
+    except MeshbotError as problem:
+        findings.append(Finding("gateway api", False, str(problem)))
+    return findings
+
+
+def roles(settings: Settings) -> Finding:
+    """Whether anybody may run the steps that change something."""
+    chosen = settings.roles
+    named = len(chosen.hosts) + len(chosen.admins) + len(chosen.host_groups) + len(chosen.admin_groups)
+    if named:
+        return Finding("roles", True, f"{named} users or groups are hosts or admins")
+    return Finding("roles", False, "nobody is a host: set MESHBOT_ROLES__HOSTS or MESHBOT_ROLES__HOST_GROUPS")

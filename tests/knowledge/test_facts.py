@@ -1,0 +1,97 @@
+"""Small pieces of knowledge: room, links into Kiali, differences in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
+from bot.knowledge.installation import SETTING, differing
+from bot.knowledge.kiali import Console
+from bot.knowledge.room import free, minor, quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("500m", 0.5), ("2", 2), ("2Gi", 2 * 2**30), ("128Mi", 128 * 2**20), ("1e3", 1000), ("x", 0)]
+)
+def test_quantities_are_read(text: str, number: float) -> None:
+    """As Kubernetes writes them."""
+    assert quantity(text) == pytest.approx(number)
+
+
+def test_free_room_counts_only_nodes_that_take_pods() -> None:
+    """A cordoned node, and finished pods, do not count."""
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"cpu": "4"}}
+    nodes = [
+        {"metadata": {"name": "a"}, "spec": {}, "status": ready},
+        {"metadata": {"name": "b"}, "spec": {"unschedulable": True}, "status": ready},
+    ]
+    running = {"nodeName": "a", "containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}
+    pods = [{"spec": running, "status": {"phase": phase}} for phase in ("Running", "Succeeded")]
+    assert free(nodes, pods, "cpu") == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(("version", "number"), [("v1.36.3", 36), ("1.30", 30), ("junk", 0)])
+def test_minor_versions_are_read(version: str, number: int) -> None:
+    """From the server's own words."""
+    assert minor(version) == number
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "path"),
+    [
+        ("v1.87", VIRTUAL_SERVICE, "virtualservices"),
+        ("v2.26", VIRTUAL_SERVICE, "networking.istio.io/v1/VirtualService"),
+        ("v1.87", HTTP_ROUTE, "k8shttproutes"),
+        ("v2.26.1", HTTP_ROUTE, "gateway.networking.k8s.io/v1/HTTPRoute"),
+        ("latest", VIRTUAL_SERVICE, "networking.istio.io/v1/VirtualService"),
+    ],
+)
+def test_links_fit_the_version_of_kiali(version: str, kind: object, path: str) -> None:
+    """Kiali 2 names objects by group, version and kind; Kiali 1 by plural."""
+    console = Console("http://k:20001/kiali/", version)
+    assert console.object("bookinfo", kind, "reviews") == (  # type: ignore[arg-type]  # parametrised
+        f"http://k:20001/kiali/console/namespaces/bookinfo/istio/{path}/reviews"
+    )
+
+
+def test_only_kiali_2_is_asked_for_waypoints() -> None:
+    """Kiali 1.87 does not know that parameter."""
+    old, new = (
+        Console("http://k/kiali", "v1.87").graph("bookinfo"),
+        Console("http://k/kiali", "v2.26").graph("bookinfo"),
+    )
+    assert "waypoints" not in old
+    assert "waypoints=true" in new
+    assert old.startswith("http://k/kiali/console/graph/namespaces?namespaces=bookinfo&")
+
+
+def test_texts_differ_line_by_line() -> None:
+    """A change in a configuration is told as the lines that come and go."""
+    before, after = "a: 1\ntracing: on\n", "a: 1\naccess: log\n"
+    assert differing({"data": {"mesh": before}}, {"data": {"mesh": after}}) == ["− tracing: on", "+ access: log"]
+
+
+def test_values_differ_by_path() -> None:
+    """Anything else is told as its path, old and new."""
+    before = {"spec": {"replicas": 1, "env": [{"value": "1"}]}}
+    after = {"spec": {"replicas": 2, "env": [{"value": "100"}]}}
+    assert differing(before, after) == ["replicas: 1 → 2", "env[0].value: 1 → 100"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "fits"),
+    [
+        ("values.pilot.resources.requests.cpu=100m", True),
+        (r"values.pilot.env.A\.B=1", True),
+        ("components.ingressGateways[0].enabled=true", True),
+        ("meshConfig.accessLogFile=/dev/stdout", True),
+        ("hub=example.com/istio", True),
+        ("--kubeconfig=/etc/passwd", False),
+        ("profil=demo", False),
+        ("values.a", False),
+        ("values.a=b c", False),
+    ],
+)
+def test_settings_look_like_settings(setting: str, fits: bool) -> None:
+    """Only what istioctl's --set takes gets through, and no other flag."""
+    assert bool(SETTING.fullmatch(setting)) is fits

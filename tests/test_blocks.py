@@ -1,0 +1,101 @@
+"""What is shown: within Slack's limits, escaped, and readable without blocks."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import blocks
+from bot.blocks import Doing, Heading
+from bot.messages import Message
+from bot.slackrules import check_message
+from bot.steps import Link, Part, Plan, State, Verdict
+
+HEADING = Heading("run1", "Install Istio", "U0HOST", 83.0, "/mesh install")
+EVIL = "<!channel> & <@U1> *bold* `code` " + "x" * 4000
+MESSAGES = {
+    "running": blocks.running(HEADING, Doing(EVIL, tuple(Part(f"{EVIL}{i}", 1, 2, EVIL) for i in range(60)))),
+    "asks": blocks.asks(HEADING, Plan(EVIL, tuple([EVIL] * 50), (EVIL,) * 30), 5),
+    "done": blocks.ended(
+        HEADING,
+        Verdict(
+            State.DONE,
+            EVIL,
+            EVIL,
+            (EVIL,) * 40,
+            (Link(EVIL, "https://k/?a=1&b=2"),),
+            ("install",) * 9,
+            (EVIL,),
+            (EVIL,),
+        ),
+        command="/mesh",
+    ),
+    "failed": blocks.failed(HEADING, EVIL, turn=EVIL, command="/mesh", again="install"),
+    "mistake": blocks.mistake(EVIL, EVIL),
+    "busy": blocks.busy(EVIL, "U1", 40, "https://x.slack.com/archives/C1/p1"),
+    "denied": blocks.denied(EVIL, "attendee", "host", ["U1"], "/mesh"),
+    "answer": blocks.answer(EVIL, Verdict(State.NOT_YET, EVIL, evidence=(EVIL,) * 40), command="/mesh"),
+}
+
+
+def words(message: Message) -> str:
+    """Everything that Slack would read as mrkdwn."""
+    return repr(message.blocks)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_no_text_of_the_cluster_can_ping_anyone(name: str) -> None:
+    """Strangers' markup is shown, not obeyed."""
+    assert "<!channel>" not in words(MESSAGES[name])
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_the_outcome_is_said_without_blocks(name: str) -> None:
+    """Every message has a text for notifications and screen readers."""
+    assert MESSAGES[name].text.strip()
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_each_block_is_within_its_limits(name: str) -> None:
+    """However long what is shown, at most the sum of it is too long, which the board then shortens."""
+    codes = {problem.code for problem in check_message(MESSAGES[name].payload())}
+    assert codes <= {"msg_blocks_too_long"}
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        (blocks.running(HEADING, Doing()), "running"),
+        (blocks.asks(HEADING, Plan("x", ()), 5), "asks"),
+        (blocks.ended(HEADING, Verdict(State.NOT_YET, "x"), command="/mesh"), "not_yet"),
+        (blocks.ended(HEADING, Verdict(State.NORMAL, "x"), command="/mesh"), "normal"),
+        (blocks.failed(HEADING, "x", command="/mesh", again=""), "error"),
+        (blocks.failed(HEADING, "x", state="cancelled", command="/mesh", again=""), "normal"),
+        (blocks.mistake("x"), "error"),
+    ],
+)
+def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
+    """Whoever follows the channel learns the state from the first block's id."""
+    assert message.blocks[0]["block_id"].split(":")[:2] == ["verdict", state]
+
+
+def test_a_running_message_counts_the_parts() -> None:
+    """One line per part, with the pod's own words while it lags."""
+    parts = (Part("istiod", 1, 1, done=True), Part("gateway", 0, 1, "ImagePullBackOff: no such image"))
+    shown = blocks.running(HEADING, Doing("installing", parts))
+    assert "✅ `istiod` 1/1" in words(shown)
+    assert "⏳ `gateway` 0/1 — ImagePullBackOff: no such image" in words(shown)
+    assert shown.text == "Install Istio: installing (1 of 2 ready)"
+
+
+def test_only_web_addresses_become_links() -> None:
+    """A link that is not http(s) is shown as text."""
+    verdict = Verdict(State.DONE, "x", links=(Link("a", "javascript:alert(1)"), Link("b|c", "https://k/?x=1|2")))
+    shown = words(blocks.ended(HEADING, verdict, command="/mesh"))
+    assert "<javascript" not in shown
+    assert "<https://k/?x=1%7C2|b¦c>" in shown
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (83, "1 min 23 s")])
+def test_durations_are_short(seconds: float, text: str) -> None:
+    """Times are said as people say them."""
+    assert blocks.duration(seconds) == text

@@ -1,0 +1,70 @@
+"""The house rules that no linter knows: sizes, and that what belongs together is there together."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.catalog import Catalog
+from handlers import STEPS
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted([*ROOT.glob("bot/**/*.py"), *ROOT.glob("handlers/**/*.py")])
+LONGEST_FILE, LONGEST_FUNCTION, LONGEST_STEP = 400, 50, 120
+
+
+def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions of a module."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_module_is_too_long() -> None:
+    """A module over the budget has a second subject inside."""
+    assert [m.name for m in MODULES if len(m.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE] == []
+
+
+def test_no_step_is_too_long() -> None:
+    """A step says what is to be true; knowledge of meshes lives elsewhere."""
+    steps = [m for m in MODULES if m.parent.name == "handlers"]
+    assert [m.name for m in steps if len(m.read_text(encoding="utf-8").splitlines()) > LONGEST_STEP] == []
+
+
+def test_no_function_is_too_long() -> None:
+    """A function fits on a screen."""
+    found = [
+        f"{m.relative_to(ROOT)}:{f.name}"
+        for m in MODULES
+        for f in functions(m)
+        if (f.end_lineno or 0) - f.lineno + 1 > LONGEST_FUNCTION
+    ]
+    assert found == []
+
+
+def test_every_module_says_why_it_exists() -> None:
+    """The docstring is the first thing that a newcomer reads."""
+    silent = [str(m.relative_to(ROOT)) for m in MODULES if not ast.get_docstring(ast.parse(m.read_text(encoding="utf-8")))]
+    assert silent == []
+
+
+def test_the_steps_live_together() -> None:
+    """No two steps claim a word."""
+    assert Catalog(STEPS).steps == STEPS
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_every_step_is_in_the_readme(step: object) -> None:
+    """The README's table lists what can be typed."""
+    assert f"`/mesh {step.id}" in (ROOT / "README.md").read_text(encoding="utf-8")  # type: ignore[attr-defined]  # parametrised
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
+def test_every_example_can_be_typed(step: object) -> None:
+    """What help shows is understood, and means that step."""
+    catalog = Catalog(STEPS)
+    for example in step.examples:  # type: ignore[attr-defined]  # parametrised
+        assert catalog.parse(example).step is step
