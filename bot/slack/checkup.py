@@ -23,7 +23,7 @@ class Finding(NamedTuple):
 
 
 def manifest_scopes(path: Path) -> frozenset[str]:
-    """The bot scopes that the Slack app manifest asks for; raises SettingsError when it cannot be read. Reads a file."""
+    """The bot scopes in a Slack app manifest (a small file, read at once); raises SettingsError when it is none."""
     try:
         manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
         return frozenset(str(scope) for scope in manifest["oauth_config"]["scopes"]["bot"])

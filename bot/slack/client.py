@@ -97,7 +97,9 @@ def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def build_client(*, token: str, base_url: str | None = None, session: aiohttp.ClientSession) -> AsyncWebClient:
+def build_client(
+    *, token: str, base_url: str | None = None, session: aiohttp.ClientSession, retries: Retries | None = None
+) -> AsyncWebClient:
     """A client for the workspace, or for a stand-in at `base_url`; the session's timeout is the one that counts."""
     base = base_url or API_URL
     client = AsyncWebClient(
@@ -105,7 +107,7 @@ def build_client(*, token: str, base_url: str | None = None, session: aiohttp.Cl
         base_url=base,
         session=session,
         logger=library_log("api"),
-        retry_handlers=[cast(AsyncRetryHandler, Retries())],
+        retry_handlers=[cast(AsyncRetryHandler, retries or Retries())],
     )
     client.proxy = proxy_for(base)
     return client

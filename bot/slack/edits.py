@@ -92,7 +92,8 @@ class Edits:
         while self.pending and (left_of_it := deadline - self._now()) > 0:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), left_of_it)
+                async with asyncio.timeout(left_of_it):
+                    await self._changed.wait()
         left = self.pending
         await self._jobs.drain(0)
         for slot in self._slots.values():
@@ -115,10 +116,9 @@ class Edits:
             if turn is not None:
                 self._jobs.spawn(self._send(turn), "edit")
                 continue
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
 
     def _next(self) -> tuple[_Turn | None, float | None]:
         """The edit to send now; or how long until one may be sent, None when only something new can change that."""

@@ -25,15 +25,7 @@ def fit(message: Message) -> dict[str, Any]:
     """The payload, shortened where it is too long; where it is wrong otherwise, its text alone."""
     text = truncate(message.text or "…", MOST_TEXT)
     blocks = [_trimmed(block) for block in message.blocks]
-    left_out = 0
-    while _too_long(blocks) and (last := _last_spare(blocks)) is not None:
-        del blocks[last]
-        left_out += 1
-        payload_blocks = [*blocks, _more(left_out)]
-        if not _too_long(payload_blocks):
-            blocks = payload_blocks
-            break
-    payload = {"text": text, "blocks": blocks}
+    payload = {"text": text, "blocks": _shortened(blocks)}
     if problems := _problems(payload):
         log.error("a message was refused by our own check and is shown as text: %s", "; ".join(map(str, problems[:5])))
         return plain(message)
@@ -48,6 +40,14 @@ def plain(message: Message) -> dict[str, Any]:
     if isinstance(name, str) and 0 < len(name) <= 255:
         block["block_id"] = name
     return {"text": truncate(message.text or "…", MOST_TEXT), "blocks": [block]}
+
+
+def _shortened(blocks: list[Block]) -> list[Block]:
+    kept, shown = list(blocks), blocks
+    while _too_long(shown) and (last := _last_spare(kept)) is not None:
+        del kept[last]
+        shown = [*kept, _more(len(blocks) - len(kept))]
+    return shown
 
 
 def _problems(payload: dict[str, Any]) -> list[Problem]:

@@ -88,7 +88,8 @@ class Listeners:
         """Declines what comes from now on, waits for acknowledgements under way; gives how many were not sent."""
         self.draining = True
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), grace)
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
         return self.under_way
 
     async def answer(self, request: AsyncBoltRequest) -> BoltResponse:

@@ -2,7 +2,7 @@
 
 slack_sdk reconnects by itself, but two of its loops never end (slack_sdk 3.47): it asks for a connection again and
 again with a token that is wrong, and it tries a failed handshake again with a ticket that is spent. So the token is
-checked first, each try has its own client and a time limit, and a watchdog starts anew when the client does not recover.
+checked first, each try has its own client and a time limit, and a watchdog starts anew when a client does not recover.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ class SocketLink:
         sdk.message_listeners.append(self._on_message)
         sdk.socket_mode_request_listeners.append(self._on_envelope)
         try:
-            connecting = sdk.connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
-            await asyncio.wait_for(connecting, self._timing.connect)
+            async with asyncio.timeout(self._timing.connect):
+                await sdk.connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
         except TimeoutError as late:
             await _close(sdk)
             raise SlackError("the WebSocket could not be opened in time", "apps.connections.open") from late
@@ -180,7 +180,8 @@ class SocketLink:
         with self._listeners.receiving():
             response = await self._listeners.answer(request)
             try:
-                await asyncio.wait_for(send_async_response(client, envelope, response, started), ACK_LIMIT)
+                async with asyncio.timeout(ACK_LIMIT):
+                    await send_async_response(client, envelope, response, started)
             except (OSError, TimeoutError, aiohttp.ClientError, SlackClientError) as problem:
                 log.warning("an acknowledgement was not sent: %s", type(problem).__name__)
         if response.status == 200:
@@ -192,8 +193,8 @@ async def _close(sdk: SocketModeClient) -> None:
     sdk.closed = True
     sdk.auto_reconnect_enabled = False
     with suppress(TimeoutError, OSError, aiohttp.ClientError):
-        closing = sdk.close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
-        await asyncio.wait_for(closing, 5.0)
+        async with asyncio.timeout(5.0):
+            await sdk.close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
     for task in (sdk.message_processor, sdk.current_session_monitor, sdk.message_receiver):
         if task is not None:
             task.cancel()

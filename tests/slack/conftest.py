@@ -1,0 +1,137 @@
+"""An embedded workspace for each test, and the bot's Slack side connected to it with real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.messages import Asked, Message, Pressed, Whisper
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Installed, Workspace
+from bot.slack.client import Retries, build_client, build_session, identify
+from bot.slack.listeners import Listeners
+from bot.slack.socket import SocketLink, Timing
+from bot.slack.whisper import Ephemera
+
+QUICK = Timing(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05, most_retry=0.1)
+"""A connection whose loss is noticed in tenths of a second."""
+
+
+@dataclass
+class RecordingDesk:
+    """Takes what people ask and keeps it; `meet` is called with each whisper, and may raise or be slow."""
+
+    asked: list[Asked] = field(default_factory=list)
+    pressed_: list[Pressed] = field(default_factory=list)
+    whispers: list[Whisper] = field(default_factory=list)
+    meet: Callable[[Whisper], None] = field(default=lambda whisper: None)
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def command(self, asked: Asked, whisper: Whisper) -> None:
+        """Takes a command."""
+        self.asked.append(asked)
+        self._take(whisper)
+
+    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """Takes a button."""
+        self.pressed_.append(pressed)
+        self._take(whisper)
+
+    def _take(self, whisper: Whisper) -> None:
+        self.whispers.append(whisper)
+        self._arrived.set()
+        self.meet(whisper)
+
+    async def wait(self, count: int = 1) -> None:
+        """Returns once so many commands and buttons have arrived."""
+        async with asyncio.timeout(5):
+            while len(self.whispers) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Waits for something that nothing announces; fails when it does not come."""
+    for _ in range(round(seconds / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen in time")
+
+
+def message(text: str, **more: str) -> Message:
+    """A message of one section."""
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": text}, **more}
+    return Message(text=text, blocks=(block,))
+
+
+def with_button(action_id: str, value: str = "run 1") -> Message:
+    """A message with one button, labelled Confirm."""
+    button = {"type": "button", "action_id": action_id, "value": value}
+    button_block = {
+        "type": "actions",
+        "elements": [{**button, "text": {"type": "plain_text", "text": "Confirm"}}],
+    }
+    return Message(text="Sure?", blocks=(*message("Sure?").blocks, button_block))
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[Workspace]:
+    """A workspace with Slack's rate limits off (`hurt` still refuses on demand)."""
+    workspace = Workspace(
+        installed=Installed(should_escape=True, commands=frozenset({"/mesh", "/maze"})), enforce_limits=False
+    )
+    await workspace.start()
+    yield workspace
+    await workspace.stop()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """The shared HTTP session."""
+    async with build_session(timeout=5) as session:
+        yield session
+
+
+@pytest.fixture
+def client(workspace: Workspace, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """The bot's Web API client, pointed at the workspace."""
+    return build_client(
+        token=workspace.bot_token, base_url=workspace.api_url, session=session, retries=Retries(base=0.05)
+    )
+
+
+@pytest.fixture
+def desk() -> RecordingDesk:
+    """What stands behind the listeners."""
+    return RecordingDesk()
+
+
+@pytest.fixture
+async def listeners(
+    client: AsyncWebClient, session: aiohttp.ClientSession, desk: RecordingDesk
+) -> AsyncIterator[Listeners]:
+    """The listeners, not connected."""
+    listeners = Listeners(desk=desk, ways=Ephemera(client, session), identity=await identify(client))
+    yield listeners
+    await listeners.aclose()
+
+
+@pytest.fixture
+async def link(workspace: Workspace, client: AsyncWebClient, listeners: Listeners) -> AsyncIterator[SocketLink]:
+    """The bot, connected over Socket Mode."""
+    link = SocketLink(listeners, client=client, app_token=workspace.app_token, timing=QUICK)
+    await link.start()
+    await workspace.wait_connected()
+    yield link
+    await link.close(0.5)
+
+
+@pytest.fixture
+def channel(workspace: Workspace) -> str:
+    """The id of the workshop's channel."""
+    return workspace.channel(DEFAULT_CHANNEL).id

@@ -1,0 +1,229 @@
+"""Messages edited in place: few calls, the last word always shown, and nothing lost when Slack refuses for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackError
+from bot.messages import Message, Posted
+from bot.sandbox.workspace import Workspace
+from bot.slack.board import SlackBoard
+from bot.slack.client import build_session
+from bot.slack.pace import Pace
+from tests.slack.conftest import eventually, message
+
+QUICK = Pace(interval=0.05, burst=40, per_minute=600, reserve=2)
+
+
+@pytest.fixture
+async def board(client: AsyncWebClient) -> AsyncIterator[SlackBoard]:
+    """A board that edits a message up to 20 times a second."""
+    board = SlackBoard(client, pace=QUICK)
+    yield board
+    await board.aclose(0.2)
+
+
+def text_of(workspace: Workspace, posted: Posted) -> str:
+    """What the message says now."""
+    return workspace.state.messages[posted].text
+
+
+def updates(workspace: Workspace) -> list[str]:
+    """The texts of all chat.update calls, refused ones too."""
+    return [str(arguments["text"]) for method, arguments in workspace.calls if method == "chat.update"]
+
+
+async def test_many_edits_become_few_and_the_last_is_shown(
+    workspace: Workspace, board: SlackBoard, channel: str
+) -> None:
+    """200 edits in a third of a second cost under ten calls, none out of order."""
+    posted = await board.post(channel, message("edit 000"))
+    for number in range(1, 201):
+        board.edit(posted, message(f"edit {number:03}"))
+        await asyncio.sleep(0.0015)
+    await eventually(lambda: board.pending == 0)
+    sent = updates(workspace)
+    assert text_of(workspace, posted) == "edit 200"
+    assert len(sent) < 10
+    assert sent == sorted(sent)
+    assert (board.edits_sent, board.edits_coalesced) == (len(sent), 200 - len(sent))
+
+
+async def test_a_final_edit_goes_before_waiting_ones(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
+    """With tokens left for final edits alone, a settled message is shown while others wait."""
+    board = SlackBoard(client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1))
+    first, second, last = [await board.post(channel, message(f"run {number}")) for number in range(3)]
+    await asyncio.sleep(QUICK.interval)
+    for posted in (first, second, last):
+        board.edit(posted, message("working"))
+    await asyncio.wait_for(board.settle(last, message("done")), 0.9)
+    assert updates(workspace) == ["working", "done"]
+    assert text_of(workspace, last) == "done"
+    assert board.pending == 1
+    assert await board.aclose(0) == 1
+
+
+async def test_settling_does_not_wait_for_the_interval(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
+    """The end of a run is shown at once, however short ago the last edit was."""
+    board = SlackBoard(client)
+    posted = await board.post(channel, message("working"))
+    await asyncio.wait_for(board.settle(posted, message("done")), 0.5)
+    assert text_of(workspace, posted) == "done"
+    await board.aclose(0)
+
+
+async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
+    workspace: Workspace, board: SlackBoard, channel: str
+) -> None:
+    """Posting and editing wait for Retry-After, and nothing is lost or sent in between."""
+    workspace.hurt.rate_limit("chat.postMessage", retry_after=0)
+    posted = await board.post(channel, message("working"))
+    workspace.hurt.rate_limit("chat.update", retry_after=1)
+    board.edit(posted, message("half"))
+    await eventually(lambda: board.limit_waits == 2)
+    started = time.monotonic()
+    board.edit(posted, message("nearly"))
+    await board.settle(posted, message("done"))
+    assert 0.9 < time.monotonic() - started < 1.5
+    assert updates(workspace) == ["half", "done"]
+    assert text_of(workspace, posted) == "done"
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_a_failing_slack_is_tried_again(
+    workspace: Workspace, board: SlackBoard, channel: str, method: str
+) -> None:
+    """5xx is no refusal: the message appears once, with its last word."""
+    workspace.hurt.fail(method, times=1, status=500)
+    posted = await board.post(channel, message("working"))
+    await board.settle(posted, message("done"))
+    assert [found.text for found in workspace.messages()] == ["done"]
+
+
+async def test_a_post_that_was_cut_is_not_repeated(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+    """When Slack may have posted without saying so, the caller is told rather than the channel told twice."""
+    workspace.hurt.slow("chat.postMessage", seconds=0.3)
+    async with build_session(timeout=0.1) as hasty:
+        client.session = hasty
+        with pytest.raises(SlackError, match="no_answer"):
+            await SlackBoard(client).post(channel, message("working"))
+    await eventually(lambda: len(workspace.messages()) == 1)
+    assert [method for method, _ in workspace.calls].count("chat.postMessage") == 1
+
+
+@pytest.mark.parametrize(
+    ("posted", "code"),
+    [(Posted("C0MESH", "1.000001"), "message_not_found"), (Posted("C0NOWHERE", "1.000001"), "channel_not_found")],
+)
+async def test_settling_what_is_gone_says_so(board: SlackBoard, posted: Posted, code: str) -> None:
+    """A message that cannot be edited any more raises Slack's own code."""
+    with pytest.raises(SlackError, match=code):
+        await board.settle(posted, message("done"))
+
+
+async def test_a_lost_edit_holds_nothing_up(
+    workspace: Workspace, board: SlackBoard, channel: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An edit of a deleted message is logged, and the next message is edited all the same."""
+    gone, here = [await board.post(channel, message("working")) for _ in range(2)]
+    workspace.state.delete(workspace.state.messages[gone])
+    board.edit(gone, message("lost"))
+    board.edit(here, message("shown"))
+    await eventually(lambda: board.pending == 0)
+    assert text_of(workspace, here) == "shown"
+    assert "message_not_found" in caplog.text
+
+
+async def test_an_edit_that_was_under_way_does_not_overwrite_the_end(
+    workspace: Workspace, board: SlackBoard, channel: str
+) -> None:
+    """A slow edit is waited for, so that the last word is the last."""
+    posted = await board.post(channel, message("working"))
+    workspace.hurt.slow("chat.update", seconds=0.2)
+    board.edit(posted, message("half"))
+    await eventually(lambda: updates(workspace) == ["half"])
+    await board.settle(posted, message("done"))
+    assert [text_of(workspace, posted), *updates(workspace)] == ["done", "half", "done"]
+
+
+async def test_edits_keep_within_a_minute_s_allowance(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
+    """The bucket's burst and rate hold for all messages together, not for each."""
+    board = SlackBoard(client, pace=Pace(interval=0.01, burst=6, per_minute=600, reserve=2))
+    messages = [await board.post(channel, message("working")) for _ in range(5)]
+    started = time.monotonic()
+    while time.monotonic() - started < 0.5:
+        for posted in messages:
+            board.edit(posted, message("busy"))
+        await asyncio.sleep(0.005)
+    assert 4 <= len(updates(workspace)) <= 4 + 10 * 0.5 + 2
+    await board.aclose(0)
+
+
+def test_the_allowance_is_what_slack_grants() -> None:
+    """Burst and rate together stay within 50 calls in any minute (Tier 3)."""
+    pace = Pace()
+    assert pace.burst + pace.per_minute <= 50
+
+
+async def test_closing_sends_what_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+    """A drain shows the last words of all messages before the bot goes."""
+    board = SlackBoard(client, pace=QUICK)
+    messages = [await board.post(channel, message("working")) for _ in range(5)]
+    for posted in messages:
+        board.edit(posted, message("last word"))
+    assert await board.aclose(2) == 0
+    assert {text_of(workspace, posted) for posted in messages} == {"last word"}
+
+
+async def test_closing_in_an_outage_tells_who_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+    """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a hang."""
+    board = SlackBoard(client, pace=QUICK)
+    posted = await board.post(channel, message("working"))
+    workspace.hurt.fail("chat.update", times=99)
+    settling = asyncio.create_task(board.settle(posted, message("done")))
+    await eventually(lambda: bool(updates(workspace)))
+    assert await board.aclose(0.1) == 1
+    with pytest.raises(SlackError, match="shutting_down"):
+        await settling
+
+
+async def test_patience_with_an_outage_ends(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+    """A final edit that Slack does not answer for long enough raises, so that the run can be noted as unshown."""
+    board = SlackBoard(client, pace=replace(QUICK, patience=0.2))
+    posted = await board.post(channel, message("working"))
+    workspace.hurt.fail("chat.update", times=99)
+    with pytest.raises(SlackError, match="unreachable"):
+        await board.settle(posted, message("done"))
+    await board.aclose(0)
+
+
+async def test_a_message_with_blocks_that_slack_refuses_is_shown_as_text(
+    workspace: Workspace, board: SlackBoard, channel: str
+) -> None:
+    """Wrong blocks cost the decoration, never the message."""
+    posted = await board.post(channel, Message("working", ({"type": "section", "block_id": "verdict:running"},)))
+    await board.settle(posted, Message("done", ({"type": "nonsense", "block_id": "verdict:done"},)))
+    shown = workspace.state.messages[posted]
+    assert shown.text == "done"
+    assert shown.blocks[0]["block_id"] == "verdict:done"
+
+
+async def test_a_message_has_a_link(workspace: Workspace, board: SlackBoard, channel: str) -> None:
+    """permalink gives Slack's link, and "" where there is none."""
+    posted = await board.post(channel, message("working"))
+    link = await board.permalink(posted)
+    assert link.startswith("https://")
+    assert posted.ts.replace(".", "") in link
+    assert await board.permalink(Posted(channel, "1.000001")) == ""

@@ -1,0 +1,210 @@
+"""HTTP mode: Slack's own requests are answered, all others get 401 and reach nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SettingsError
+from bot.messages import Whisper
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from bot.slack.board import SlackBoard
+from bot.slack.http import MOST_BODY, PATH, HttpLink
+from bot.slack.listeners import Listeners
+from tests.slack.conftest import RecordingDesk, with_button
+
+SECRET = "s3cret"
+FORM = {"command": "/mesh", "text": "install", "user_id": "U0ALICE", "channel_id": "C0MESH", "team_id": "T0MESHTEAM"}
+BODY = urlencode(FORM).encode()
+
+
+async def pong(_request: web.Request) -> web.Response:
+    """A route of the bot's own."""
+    return web.json_response({"ok": True})
+
+
+@pytest.fixture
+async def http(workspace: Workspace, listeners: Listeners) -> AsyncIterator[HttpLink]:
+    """The bot's door on a free port, with the workspace's secret and a health route."""
+    http = HttpLink(listeners, signing_secret=workspace.signing_secret, routes=[web.get("/healthz", pong)])
+    await http.start("127.0.0.1", 0)
+    await workspace.deliver_over_http(f"http://127.0.0.1:{http.port}{PATH}")
+    yield http
+    await http.close(0.5)
+
+
+@pytest.fixture
+async def door(listeners: Listeners) -> AsyncIterator[str]:
+    """The address of a door whose secret the tests know."""
+    http = HttpLink(listeners, signing_secret=SECRET)
+    await http.start("127.0.0.1", 0)
+    yield f"http://127.0.0.1:{http.port}{PATH}"
+    await http.close(0.5)
+
+
+def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> dict[str, str]:
+    """Headers of a request that Slack would have sent."""
+    stamp = at or str(int(time.time()))
+    signed = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    return {
+        "X-Slack-Request-Timestamp": stamp,
+        "X-Slack-Signature": f"v0={signed}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+
+
+async def test_commands_and_buttons_arrive(
+    workspace: Workspace, http: HttpLink, desk: RecordingDesk, client: AsyncWebClient
+) -> None:
+    """A command and a button over HTTP reach the desk as they do over Socket Mode."""
+    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    posted = await SlackBoard(client).post("C0MESH", with_button("mesh:confirm"))
+    clicked = await workspace.click("bob", workspace.state.messages[posted], "Confirm")
+    await desk.wait(2)
+    assert typed.acked
+    assert clicked.acked
+    assert desk.asked[0].text == "install"
+    assert desk.pressed_[0].posted == posted
+    assert http.refused == 0
+
+
+async def test_the_answer_leaves_before_a_slow_desk_begins(
+    workspace: Workspace, http: HttpLink, desk: RecordingDesk, listeners: Listeners
+) -> None:
+    """A desk that holds up the loop begins when the response has been written."""
+    unsent: list[int] = []
+
+    def slow(_whisper: Whisper) -> None:
+        unsent.append(listeners.under_way)
+        time.sleep(0.2)
+
+    desk.meet = slow
+    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    await desk.wait()
+    assert typed.acked
+    assert unsent == [0]
+
+
+async def test_slack_s_request_is_taken_once(door: str, session: aiohttp.ClientSession, desk: RecordingDesk) -> None:
+    """The very same request a second time is a replay: 401."""
+    headers = sign()
+    statuses = []
+    for _ in range(2):
+        async with session.post(door, data=BODY, headers=headers) as answer:
+            statuses.append(answer.status)
+    await desk.wait()
+    assert statuses == [200, 401]
+    assert len(desk.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        sign(secret="another"),
+        sign() | {"X-Slack-Signature": ""},
+        sign() | {"X-Slack-Signature": "v0=ü"},
+        sign() | {"X-Slack-Signature": sign()["X-Slack-Signature"].upper()},
+        sign(b"command=%2Fmesh&text=uninstall"),
+        sign(at=str(int(time.time()) - 400)),
+        sign(at=str(int(time.time()) + 4000)),
+        sign(at="soon"),
+        sign(at="1e9"),
+        sign(at="-1"),
+        sign(at="9" * 400),
+        sign(at="١٢٣"),
+    ],
+    ids=[
+        "unsigned",
+        "forged",
+        "empty signature",
+        "signature beyond ASCII",
+        "signature in capitals",
+        "signature of another body",
+        "stale",
+        "from the future",
+        "timestamp in words",
+        "timestamp as a float",
+        "timestamp negative",
+        "timestamp enormous",
+        "timestamp in other digits",
+    ],
+)
+async def test_what_slack_did_not_send_is_refused(
+    door: str, session: aiohttp.ClientSession, desk: RecordingDesk, listeners: Listeners, headers: dict[str, str]
+) -> None:
+    """Forged and stale requests get 401, and nothing behind the door learns of them."""
+    async with session.post(door, data=BODY, headers=headers) as answer:
+        assert answer.status == 401
+    assert not desk.whispers
+    assert listeners.commands == listeners.acks == 0
+
+
+async def test_a_thousand_forged_requests_reach_nobody(
+    door: str, session: aiohttp.ClientSession, desk: RecordingDesk
+) -> None:
+    """None of many is let through, and a good one after them is."""
+    for number in range(1000):
+        async with session.post(door, data=BODY, headers=sign(secret=f"guess {number}")) as answer:
+            assert answer.status == 401
+    async with session.post(door, data=BODY, headers=sign()) as answer:
+        assert answer.status == 200
+    await desk.wait()
+    assert len(desk.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"payload=%7Bnot+json", "application/x-www-form-urlencoded"),
+        (b"{", "application/json"),
+        (b"\xff\xfe", "application/x-www-form-urlencoded"),
+        (b"[1, 2]", "application/json"),
+        (b"", "application/json"),
+    ],
+)
+async def test_a_signed_request_that_makes_no_sense_is_refused(
+    door: str, session: aiohttp.ClientSession, desk: RecordingDesk, body: bytes, kind: str
+) -> None:
+    """Malformed bodies end in a 4xx, never in a traceback."""
+    async with session.post(door, data=body, headers=sign(body) | {"Content-Type": kind}) as answer:
+        assert 400 <= answer.status < 500
+    assert not desk.whispers
+
+
+async def test_a_huge_request_is_not_read(door: str, session: aiohttp.ClientSession) -> None:
+    """A body beyond the limit is answered with 413."""
+    async with session.post(door, data=b"x" * (MOST_BODY + 1)) as answer:
+        assert answer.status == 413
+
+
+async def test_routes_of_the_bot_s_own_are_served(http: HttpLink, session: aiohttp.ClientSession) -> None:
+    """Health is answered beside Slack's path, and other methods and paths are not."""
+    base = f"http://127.0.0.1:{http.port}"
+    statuses = []
+    for path in ("/healthz", PATH, "/slack/install"):
+        async with session.get(base + path) as answer:
+            statuses.append(answer.status)
+    assert statuses == [200, 405, 404]
+    assert http.health()["connected"] is True
+
+
+@pytest.mark.parametrize("secret", ["", "  "])
+def test_without_a_secret_there_is_no_door(listeners: Listeners, secret: str) -> None:
+    """HTTP mode without a signing secret is a mistake in the settings."""
+    with pytest.raises(SettingsError, match=r"slack\.signing_secret"):
+        HttpLink(listeners, signing_secret=secret)
+
+
+async def test_a_port_that_is_taken_is_named(http: HttpLink, listeners: Listeners) -> None:
+    """The address that cannot be had is in the error."""
+    with pytest.raises(SettingsError, match=str(http.port)):
+        await HttpLink(listeners, signing_secret=SECRET).start("127.0.0.1", http.port)

@@ -1,0 +1,184 @@
+"""The Socket Mode connection: tokens checked, losses survived, shut down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import pytest
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import MeshbotError, SettingsError, SlackError
+from bot.messages import Whisper
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from bot.slack.client import build_client, build_session
+from bot.slack.listeners import Listeners
+from bot.slack.socket import SocketLink, Timing
+from tests.slack.conftest import QUICK, RecordingDesk, eventually
+
+
+async def test_health_tells_the_truth(workspace: Workspace, link: SocketLink) -> None:
+    """Connected with a fresh pong while the socket is there, not connected when it was cut."""
+    await eventually(lambda: link.health()["last_pong_age"] is not None)
+    health = link.health()
+    assert health["connected"] is True
+    assert health["last_pong_age"] < 4 * QUICK.ping
+    assert (health["reconnects"], health["rebuilds"]) == (0, 0)
+    await link.close(0.1)
+    assert link.health()["connected"] is False
+    await eventually(lambda: workspace.connections == 0)
+
+
+@pytest.mark.parametrize("how", ["close", "abort", "half_open"])
+async def test_a_lost_connection_comes_back(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk, how: Literal["close", "abort", "half_open"]
+) -> None:
+    """However the socket is lost, commands are taken again soon after."""
+    await workspace.drop(how)
+    await eventually(lambda: link.reconnects > 0 and link.connected)
+    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await desk.wait()
+    assert typed.acked
+
+
+async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketLink, desk: RecordingDesk) -> None:
+    """When Slack asks for a new connection, the bot makes one and goes on."""
+    await workspace.refresh()
+    await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
+    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await desk.wait()
+    assert typed.acked
+    assert link.rebuilds == 0
+
+
+async def test_the_watchdog_rebuilds_what_does_not_recover(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+) -> None:
+    """A client that is stuck is replaced by a new one, which takes commands."""
+    stuck = link._sdk
+    assert stuck is not None
+    stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
+    assert stuck.current_session_monitor is not None
+    stuck.current_session_monitor.cancel()
+    await workspace.drop("abort")
+    await eventually(lambda: link.rebuilds == 1 and workspace.connections == 1)
+    await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await desk.wait()
+    assert link.connected
+
+
+async def test_the_watchdog_outlives_an_outage(workspace: Workspace, link: SocketLink) -> None:
+    """While Slack refuses new connections the bot tries again, slower each time, until one is granted."""
+    workspace.hurt.fail("apps.connections.open", times=3, status=503)
+    stuck = link._sdk
+    assert stuck is not None
+    stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
+    await workspace.drop("abort")
+    await eventually(lambda: link.rebuilds == 1, seconds=12)
+    assert link.connected
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("", r"slack\.app_token.*xapp-"),
+        ("xoxb-1-bot", r"slack\.app_token.*xapp-"),
+        ("xapp-1-forged", r"slack\.app_token.*invalid_auth.*connections:write"),
+    ],
+)
+async def test_a_wrong_app_token_is_named_at_once(
+    client: AsyncWebClient, listeners: Listeners, token: str, words: str
+) -> None:
+    """The setting, Slack's reason and what belongs there are said within a second; nothing is left running."""
+    link = SocketLink(listeners, client=client, app_token=token, timing=QUICK)
+    async with asyncio.timeout(1):
+        with pytest.raises(SettingsError, match=words):
+            await link.start()
+    assert not link.connected
+
+
+async def test_a_missing_scope_is_named(listeners: Listeners) -> None:
+    """An app token without connections:write is a mistake in the settings."""
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response({"ok": False, "error": "missing_scope", "needed": "connections:write"})
+
+    client, runner = await stand_in(refuse)
+    try:
+        with pytest.raises(SettingsError, match="missing_scope.*connections:write"):
+            await SocketLink(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
+    finally:
+        await stop(client, runner)
+
+
+async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None:
+    """A connection that is granted but cannot be opened raises within the limit instead of trying for ever."""
+
+    async def grant(request: web.Request) -> web.Response:
+        url = f"ws://{request.host}/link/?ticket=spent"
+        return web.json_response({"ok": True, "url": url})
+
+    client, runner = await stand_in(grant)
+    timing = Timing(ping=0.1, connect=0.3)
+    started = time.monotonic()
+    try:
+        with pytest.raises(SlackError, match="could not be opened in time"):
+            await SocketLink(listeners, client=client, app_token="xapp-1", timing=timing).start()
+    finally:
+        await stop(client, runner)
+    assert time.monotonic() - started < 1
+
+
+async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWebClient) -> None:
+    """With nobody listening the start fails with a word, not with a traceback of the HTTP library."""
+    client.base_url = "http://127.0.0.1:9/api/"
+    with pytest.raises(MeshbotError, match=r"apps\.connections\.open: unreachable"):
+        await SocketLink(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
+
+
+async def test_closing_lets_the_acknowledgement_leave(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+) -> None:
+    """A command that arrives as the bot shuts down is acknowledged: taken, or told to try again."""
+    typing = [asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")) for _ in range(20)]
+    await eventually(lambda: link._listeners.under_way > 0)
+    await link.close(1)
+    typed = await asyncio.gather(*typing)
+    assert all(one.acked for one in typed)
+
+
+async def test_what_the_desk_has_taken_outlives_a_lost_acknowledgement(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+) -> None:
+    """A command whose acknowledgement could not be sent is carried out all the same."""
+    met: list[Whisper] = []
+    desk.meet = met.append
+    typing = asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh status"))
+    await eventually(lambda: link._listeners.under_way > 0)
+    await workspace.drop("abort")
+    await desk.wait()
+    typing.cancel()
+    assert len(met) == 1
+
+
+async def stand_in(
+    open_connection: Callable[[web.Request], Awaitable[web.Response]],
+) -> tuple[AsyncWebClient, web.AppRunner]:
+    """A Slack that has only apps.connections.open, and a client for it."""
+    app = web.Application()
+    app.router.add_post("/api/apps.connections.open", open_connection)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
+    return build_client(token="xoxb-1", base_url=base, session=build_session(timeout=2)), runner
+
+
+async def stop(client: AsyncWebClient, runner: web.AppRunner) -> None:
+    """Closes both ends."""
+    assert client.session is not None
+    await client.session.close()
+    await runner.cleanup()

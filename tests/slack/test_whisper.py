@@ -1,0 +1,66 @@
+"""Answers to one person find a way: the response_url while it lasts, then the Web API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.messages import Whisper
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from bot.slack.whisper import Ephemera
+from tests.slack.conftest import RecordingDesk, message
+
+
+async def whisper_to_alice(workspace: Workspace, desk: RecordingDesk) -> Whisper:
+    """What the desk gets with a command that alice typed."""
+    await workspace.command("alice", DEFAULT_CHANNEL, "/mesh help")
+    await desk.wait()
+    return desk.whispers[0]
+
+
+def api_answers(workspace: Workspace) -> int:
+    """How many answers went over the Web API."""
+    return [method for method, _ in workspace.calls].count("chat.postEphemeral")
+
+
+@pytest.mark.usefixtures("link")
+async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: RecordingDesk) -> None:
+    """Slack takes five answers there; the sixth and later ones arrive all the same, and only alice sees them."""
+    whisper = await whisper_to_alice(workspace, desk)
+    for number in range(7):
+        await whisper.say(message(f"answer {number}"))
+    seen = [found.text for found in workspace.messages(user="alice")]
+    assert seen == [f"answer {number}" for number in range(7)]
+    assert api_answers(workspace) == 2
+    assert workspace.messages(user="bob") == []
+
+
+@pytest.mark.usefixtures("link")
+async def test_a_response_url_that_slack_calls_expired_is_given_up(workspace: Workspace, desk: RecordingDesk) -> None:
+    """After half an hour the answer goes over the Web API."""
+    whisper = await whisper_to_alice(workspace, desk)
+    for reply in workspace._core.response_urls.values():
+        reply.made -= timedelta(minutes=31)
+    await whisper.say(message("late"))
+    assert [found.text for found in workspace.messages(user="alice")] == ["late"]
+    assert api_answers(workspace) == 1
+
+
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:9/gone", "file:///etc/passwd", "nonsense"])
+async def test_without_a_response_url_the_web_api_answers(
+    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, url: str
+) -> None:
+    """A missing or dead address costs nothing but the attempt."""
+    await Ephemera(client, session).to("U0ALICE", "C0MESH", url).say(message("hello"))
+    assert [found.text for found in workspace.messages(user="alice")] == ["hello"]
+
+
+async def test_what_cannot_be_said_is_logged(
+    client: AsyncWebClient, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody to tell is no reason to raise."""
+    await Ephemera(client, session).to("U0ALICE", "C0NOWHERE").say(message("hello"))
+    assert "an answer to U0ALICE was lost: chat.postEphemeral: channel_not_found" in caplog.text
