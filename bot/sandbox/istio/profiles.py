@@ -11,7 +11,12 @@ from bot.sandbox.istio.render_values import merged
 HUB = "docker.io/istio"
 """The image hub the played releases were built with."""
 
-_CPU_MEMORY = {"istiod": ("500m", "2048Mi"), "proxy": ("100m", "128Mi"), "cni": ("100m", "100Mi"), "ztunnel": ("200m", "512Mi")}
+_CPU_MEMORY = {
+    "istiod": ("500m", "2048Mi"),
+    "proxy": ("100m", "128Mi"),
+    "cni": ("100m", "100Mi"),
+    "ztunnel": ("200m", "512Mi"),
+}
 
 
 def _requests(cpu: str, memory: str) -> dict[str, Any]:
@@ -97,11 +102,20 @@ _DEMO_PORTS = [
 ]
 _SMALL = {"autoscaleEnabled": False, "resources": _requests("10m", "40Mi")}
 _PROVIDERS: tuple[Mapping[str, Any], ...] = (
-    {"name": "otel", "envoyOtelAls": {"service": "opentelemetry-collector.observability.svc.cluster.local", "port": 4317}},
+    {
+        "name": "otel",
+        "envoyOtelAls": {"service": "opentelemetry-collector.observability.svc.cluster.local", "port": 4317},
+    },
     {"name": "skywalking", "skywalking": {"service": "tracing.istio-system.svc.cluster.local", "port": 11800}},
-    {"name": "otel-tracing", "opentelemetry": {"service": "opentelemetry-collector.observability.svc.cluster.local", "port": 4317}},
+    {
+        "name": "otel-tracing",
+        "opentelemetry": {"service": "opentelemetry-collector.observability.svc.cluster.local", "port": 4317},
+    },
 )
-_JAEGER = {"name": "jaeger", "opentelemetry": {"service": "jaeger-collector.istio-system.svc.cluster.local", "port": 4317}}
+_JAEGER = {
+    "name": "jaeger",
+    "opentelemetry": {"service": "jaeger-collector.istio-system.svc.cluster.local", "port": 4317},
+}
 
 
 def _demo(release: Release) -> dict[str, Any]:

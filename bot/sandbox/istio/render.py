@@ -1,4 +1,4 @@
-"""From what a person asks for (`--set`, `-f`, `--revision`) to the objects of each component, as `istioctl` renders them."""
+"""From what is asked for (`--set`, `-f`, `--revision`) to the objects of each component, as `istioctl` renders them."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _translated(whole: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, 
 
 
 def render(chosen: Settings) -> dict[str, list[Manifest]]:
-    """The objects of each enabled component, in the order in which they are applied; disabled components are left out."""
+    """The objects of each enabled component, in the order they are applied; disabled ones are left out."""
     made = {name: build(chosen) for name, build in _RENDERERS.items() if _enabled(chosen, name)}
     return {name: objects for name, objects in made.items() if objects}
 

@@ -1,6 +1,6 @@
 """The names that `values` may hold: `istioctl` refuses an unknown one before anything is written.
 
-Field names are those of Istio's `istio.operator.v1alpha1.Values` API (1.30); free-form parts (maps, lists) end a branch.
+Field names are those of Istio's `istio.operator.v1alpha1.Values` API (1.30); free-form parts end a branch.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _GATEWAY = (
-    "additionalContainers autoscaleEnabled autoscaleMax autoscaleMin configVolumes cpu:Target customService enabled env "
-    "injectionTemplate ipFamilies ipFamilyPolicy labels memory:Target name nodeSelector podAnnotations "
+    "additionalContainers autoscaleEnabled autoscaleMax autoscaleMin configVolumes cpu:Target customService enabled "
+    "env injectionTemplate ipFamilies ipFamilyPolicy labels memory:Target name nodeSelector podAnnotations "
     "podAntiAffinityLabelSelector podAntiAffinityTermLabelSelector ports replicaCount resources rollingMaxSurge "
     "rollingMaxUnavailable runAsRoot secretVolumes serviceAccount serviceAnnotations tolerations type"
 )
@@ -19,7 +19,8 @@ _TABLE = {
     "gateways:GatewaysConfig global:GlobalConfig istio_cni:CNIUsageConfig istiodRemote meshConfig ownerName "
     "pilot:PilotConfig profile revision revisionTags sidecarInjectorWebhook:SidecarInjectorConfig "
     "telemetry:TelemetryConfig ztunnel",
-    "BaseConfig": "enableCRDTemplates enableIstioConfigCRDs excludedCRDs validateGateway validationCABundle validationURL",
+    "BaseConfig": "enableCRDTemplates enableIstioConfigCRDs excludedCRDs validateGateway validationCABundle "
+    "validationURL",
     "CNIConfig": "affinity ambient:CNIAmbientConfig chained cniBinDir cniConfDir cniConfFileName cniNetnsDir "
     "daemonSetLabels enabled env excludeNamespaces hub image istioOwnedCNIConfig istioOwnedCNIConfigFileName logLevel "
     "logging podAnnotations podLabels privileged provider psp_cluster_role pullPolicy repair:CNIRepairConfig "
@@ -66,7 +67,10 @@ COMPONENT_FIELDS = frozenset("base cni egressGateways ingressGateways istiodRemo
 
 def _parse(row: str) -> dict[str, str]:
     pairs = (item.partition(":") for item in row.split())
-    return {name: kind.replace("Target", "TargetUtilizationConfig", 1) if kind == "Target" else kind for name, _, kind in pairs}
+    return {
+        name: kind.replace("Target", "TargetUtilizationConfig", 1) if kind == "Target" else kind
+        for name, _, kind in pairs
+    }
 
 
 _FIELDS = {message: _parse(row) for message, row in _TABLE.items()}

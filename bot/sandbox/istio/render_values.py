@@ -29,7 +29,11 @@ def _laid(old: Any, new: Any) -> Any:
 
 
 def _named(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) and "enabled" in item for item in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and "enabled" in item for item in value)
+    )
 
 
 def _by_name(old: list[Any], new: list[Any]) -> list[Any]:
@@ -63,7 +67,7 @@ def steps(path: str) -> list[str | int]:
 
 
 def put(tree: dict[str, Any], setting: str) -> None:
-    """Writes one `path=value` into the tree, making maps and lists on the way. Raises SettingsError when it does not fit."""
+    """Writes one `path=value` into the tree, making maps and lists on the way. Raises SettingsError."""
     path, _, text = setting.partition("=")
     keys = steps(path)
     if not keys:
@@ -89,11 +93,19 @@ def _step(here: Any, key: str | int, value: Any, setting: str, *, last: bool = F
 
 
 class _Dumper(yaml.SafeDumper):
-    """Go's YAML: double quotes where a text could be read as something else."""
+    """Go's YAML: double quotes where a text could be read as something else, no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Repeats a value that occurs twice."""
+        return True
+
+
+_RESOLVER = yaml.resolver.Resolver()  # type: ignore[no-untyped-call]  # untyped in the stubs
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    plain = dumper.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+    resolved = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # untyped stub
+    plain = resolved == "tag:yaml.org,2002:str"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 
 
@@ -103,10 +115,11 @@ def _number(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(float, _number)
-_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign,assignment]  # typeshed has the wrong arity
 
 
 def to_yaml(value: Any) -> str:
     """YAML with sorted keys and no line break at the end."""
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1000)
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=True, default_flow_style=False, allow_unicode=True, width=1000
+    )
     return text.rstrip("\n")

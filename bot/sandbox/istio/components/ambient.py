@@ -23,7 +23,9 @@ _ENROLLED = [
     {"podSelector": {"matchLabels": {"istio.io/dataplane-mode": "ambient"}}},
     {
         "namespaceSelector": {"matchLabels": {"istio.io/dataplane-mode": "ambient"}},
-        "podSelector": {"matchExpressions": [{"key": "istio.io/dataplane-mode", "operator": "NotIn", "values": ["none"]}]},
+        "podSelector": {
+            "matchExpressions": [{"key": "istio.io/dataplane-mode", "operator": "NotIn", "values": ["none"]}]
+        },
     },
 ]
 
@@ -104,10 +106,13 @@ def _cni_agent(settings: Settings, where: str) -> Manifest:
         "securityContext": {"privileged": False, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False},
         "volumeMounts": mounts,
     }
-    pod = {"serviceAccountName": "istio-cni", "containers": [container], "volumes": made}
+    pod: Manifest = {"serviceAccountName": "istio-cni", "containers": [container], "volumes": made}
     if settings.release.host_network_cni and settings.get("cni.ambient.enabled"):
         pod["hostNetwork"] = True
-    update = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": settings.get("cni.rollingMaxUnavailable", 1)}}
+    update = {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": settings.get("cni.rollingMaxUnavailable", 1)},
+    }
     spec = _node_agent({"k8s-app": "istio-cni-node"}, {"labels": template, "annotations": notes}, pod, update)
     agent = manifest("apps/v1", "DaemonSet", "istio-cni-node", own, where, spec=spec)
     return overlaid(agent, at(settings.spec, "components.cni.k8s"))

@@ -136,7 +136,8 @@ def _text(value: Any) -> str:
 def volumes(*rows: str) -> tuple[list[Manifest], list[Manifest]]:
     """Volumes and their mounts from `name kind:detail path[:ro]` rows.
 
-    Kinds: `empty`, `memory`, `config` and `secret` (a trailing `?` marks them optional), `host` (`path,Type`), `token`, `pod`.
+    Kinds: `empty`, `memory`, `config` and `secret` (a trailing `?` marks them optional), `host` (`path,Type`), `token`,
+    `pod`.
     """
     made, mounts = [], []
     for row in rows:
@@ -153,8 +154,11 @@ def _volume(kind: str, detail: str) -> Manifest:
     detail = detail.rstrip("?")
     path, _, form = detail.partition(",")
     token = {"audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token"}
-    fields = [{"path": part, "fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.{part}"}} for part in ("labels", "annotations")]
-    return {
+    fields = [
+        {"path": part, "fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.{part}"}}
+        for part in ("labels", "annotations")
+    ]
+    sources: dict[str, Manifest] = {
         "empty": {"emptyDir": {}},
         "memory": {"emptyDir": {"medium": "Memory"}},
         "config": {"configMap": {"name": detail, **optional}},
@@ -162,7 +166,8 @@ def _volume(kind: str, detail: str) -> Manifest:
         "host": {"hostPath": {"path": path, **({"type": form} if form else {})}},
         "token": {"projected": {"sources": [{"serviceAccountToken": token}]}},
         "pod": {"downwardAPI": {"items": fields}},
-    }[kind]
+    }
+    return sources[kind]
 
 
 def ports(*rows: str) -> list[Manifest]:
@@ -170,7 +175,9 @@ def ports(*rows: str) -> list[Manifest]:
     made = []
     for row in rows:
         name, number, *target = row.split(":")
-        made.append({"name": name, "port": int(number), "protocol": "TCP", "targetPort": int(target[0] if target else number)})
+        made.append(
+            {"name": name, "port": int(number), "protocol": "TCP", "targetPort": int(target[0] if target else number)}
+        )
     return made
 
 

@@ -46,7 +46,6 @@ class _Kind:
     chart: str
     marker: str
     ports: tuple[str, ...]
-    certificates: str
 
 
 _INGRESS = _Kind(
@@ -55,7 +54,6 @@ _INGRESS = _Kind(
     chart="istio-ingress",
     marker="ingressgateway",
     ports=("status-port:15021", "http2:80:8080", "https:443:8443"),
-    certificates="ingressgateway",
 )
 _EGRESS = _Kind(
     component="EgressGateways",
@@ -63,7 +61,6 @@ _EGRESS = _Kind(
     chart="istio-egress",
     marker="egressgateway",
     ports=("http2:80:8080", "https:443:8443"),
-    certificates="egressgateway",
 )
 
 
@@ -156,8 +153,8 @@ class _Gateway:
         }
         made, mounts = volumes(
             *_VOLUMES,
-            f"{self.kind.certificates}-certs secret:{self.name}-certs? /etc/istio/{self.kind.certificates}-certs:ro",
-            f"{self.kind.certificates}-ca-certs secret:{self.name}-ca-certs? /etc/istio/{self.kind.certificates}-ca-certs:ro",
+            f"{self.kind.marker}-certs secret:{self.name}-certs? /etc/istio/{self.kind.marker}-certs:ro",
+            f"{self.kind.marker}-ca-certs secret:{self.name}-ca-certs? /etc/istio/{self.kind.marker}-ca-certs:ro",
         )
         spec: Manifest = {
             "selector": {"matchLabels": self.selector},
@@ -174,7 +171,9 @@ class _Gateway:
         }
         if not self._scales:
             spec["replicas"] = self.value("replicaCount", 1)
-        return overlaid(manifest("apps/v1", "Deployment", self.name, own, self.namespace, spec=spec), self.spec.get("k8s"))
+        return overlaid(
+            manifest("apps/v1", "Deployment", self.name, own, self.namespace, spec=spec), self.spec.get("k8s")
+        )
 
     def _container(self) -> Manifest:
         control_plane = f"istiod{self.settings.dashed}.{self.settings.namespace}.svc:15012"
@@ -201,7 +200,10 @@ class _Gateway:
             "name": "istio-proxy",
             "image": self.settings.image("proxyv2", "global.proxy"),
             "args": ["proxy", "router", "--domain", "$(POD_NAMESPACE).svc.cluster.local", "--proxyLogLevel=warning"],
-            "ports": [*container_ports("status:15021", "http:8080", "https:8443"), *container_ports("http-envoy-prom:15090")],
+            "ports": [
+                *container_ports("status:15021", "http:8080", "https:8443"),
+                *container_ports("http-envoy-prom:15090"),
+            ],
             "env": variables + extra_environment(self.value("env")),
             "readinessProbe": {
                 "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},

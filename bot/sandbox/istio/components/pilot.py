@@ -24,7 +24,13 @@ from bot.sandbox.istio.components.common import (
 from bot.sandbox.istio.render_values import merged, to_yaml
 
 _PORTS = ("grpc-xds:15010", "https-dns:15012", "https-webhook:443:15017", "http-monitoring:15014")
-_CONTAINER_PORTS = ("http-debug:8080", "grpc-xds:15010", "tls-xds:15012", "https-webhooks:15017", "http-monitoring:15014")
+_CONTAINER_PORTS = (
+    "http-debug:8080",
+    "grpc-xds:15010",
+    "tls-xds:15012",
+    "https-webhooks:15017",
+    "http-monitoring:15014",
+)
 _VOLUMES = (
     "local-certs memory: /var/run/secrets/istio-dns",
     "istio-token token: /var/run/secrets/tokens:ro",
@@ -33,7 +39,9 @@ _VOLUMES = (
     "istio-csr-dns-cert secret:istiod-tls? /var/run/secrets/istiod/tls:ro",
     "istio-csr-ca-configmap config:istio-ca-root-cert? /var/run/secrets/istiod/ca:ro",
 )
-_DESCRIPTION = {"kubernetes.io/description": "The chart values this installation was rendered from; changing them has no effect."}
+_DESCRIPTION = {
+    "kubernetes.io/description": "The chart values this installation was rendered from; changing them has no effect."
+}
 
 
 def pilot(settings: Settings) -> list[Manifest]:
@@ -77,7 +85,14 @@ def _configuration(settings: Settings) -> list[Manifest]:
     shown = {key: values.get(key, {}) for key in ("gateways", "global", "sidecarInjectorWebhook", "revision")}
     template = {"policy": "enabled", "defaultTemplates": ["sidecar"], "templates": {}}
     made = [
-        manifest("v1", "ConfigMap", f"istio{dashed}", own, where, data={"mesh": to_yaml(mesh(settings)), "meshNetworks": networks}),
+        manifest(
+            "v1",
+            "ConfigMap",
+            f"istio{dashed}",
+            own,
+            where,
+            data={"mesh": to_yaml(mesh(settings)), "meshNetworks": networks},
+        ),
         manifest(
             "v1",
             "ConfigMap",
@@ -102,7 +117,9 @@ def service(settings: Settings, *, tag: bool = False) -> Manifest:
     own = labels(settings, "istiod", "istiod", app="istiod", istio="pilot", **extra)
     selector = {"app": "istiod", **({"istio.io/rev": settings.revision} if settings.revision else {"istio": "pilot"})}
     name = "istiod-revision-tag-default" if tag else f"istiod{settings.dashed}"
-    return manifest("v1", "Service", name, own, settings.namespace, spec={"ports": ports(*_PORTS), "selector": selector})
+    return manifest(
+        "v1", "Service", name, own, settings.namespace, spec={"ports": ports(*_PORTS), "selector": selector}
+    )
 
 
 def _scaling(settings: Settings) -> list[Manifest]:

@@ -8,7 +8,9 @@ from bot.sandbox.istio.components.common import RBAC, Manifest, Settings, labels
 
 _READ = "get,list,watch"
 _ALL = "get,watch,list,update,patch,create,delete"
-_ISTIO = "config.istio.io,security.istio.io,networking.istio.io,authentication.istio.io,rbac.istio.io,telemetry.istio.io,extensions.istio.io"
+_ISTIO = ",".join(
+    f"{family}.istio.io" for family in "config security networking authentication rbac telemetry extensions".split()
+)
 _GATEWAYS = "gateway.networking.k8s.io"
 _REVIEWS = ("authentication.k8s.io | tokenreviews | create", "authorization.k8s.io | subjectaccessreviews | create")
 
@@ -39,8 +41,9 @@ CONTROL_PLANE = (
     f"core | configmaps | create,{_READ},update",
     *_REVIEWS,
     f"{_GATEWAYS} | * | {_READ}",
-    f"{_GATEWAYS} | backendtlspolicies/status,gatewayclasses/status,gateways/status,grpcroutes/status,httproutes/status,"
-    "listenersets/status,referencegrants/status,tcproutes/status,tlsroutes/status,udproutes/status | update,patch",
+    f"{_GATEWAYS} | backendtlspolicies/status,gatewayclasses/status,gateways/status,grpcroutes/status,"
+    "httproutes/status,listenersets/status,referencegrants/status,tcproutes/status,tlsroutes/status,"
+    "udproutes/status | update,patch",
     f"{_GATEWAYS} | gatewayclasses | create,update,patch,delete",
     f"core | secrets | {_READ}",
     f"multicluster.x-k8s.io | serviceexports | {_READ},create,delete",
@@ -79,7 +82,9 @@ def role(name: str, labelled: dict[str, str], rows: Iterable[str], namespace: st
     return manifest(RBAC, "Role" if namespace else "ClusterRole", name, labelled, namespace, rules=rules(rows))
 
 
-def binding(name: str, labelled: dict[str, str], account: tuple[str, str], namespace: str = "", role_name: str = "") -> Manifest:
+def binding(
+    name: str, labelled: dict[str, str], account: tuple[str, str], namespace: str = "", role_name: str = ""
+) -> Manifest:
     """The binding of a role (of the same name unless given) to an account, `(namespace, name)`."""
     kind = "Role" if namespace else "ClusterRole"
     subject = {"kind": "ServiceAccount", "name": account[1], "namespace": account[0]}

@@ -18,7 +18,8 @@ _INJECT, _REV, _NAMESPACE = "sidecar.istio.io/inject", "istio.io/rev", "istio-in
 def _matches(*rows: tuple[str, str, str]) -> Manifest:
     return {
         "matchExpressions": [
-            {"key": key, "operator": operator, **({"values": [value]} if value else {})} for key, operator, value in rows
+            {"key": key, "operator": operator, **({"values": [value]} if value else {})}
+            for key, operator, value in rows
         ]
     }
 
@@ -75,7 +76,13 @@ def injector(settings: Settings) -> Manifest:
     """The revision's own injector."""
     own = labels(settings, "istiod", "istiod", app="sidecar-injector", **owned(settings, "Pilot"))
     name = f"istio-sidecar-injector{settings.dashed}"
-    return manifest(ADMISSION, "MutatingWebhookConfiguration", name, own, webhooks=_injection(settings, settings.revision or "default"))
+    return manifest(
+        ADMISSION,
+        "MutatingWebhookConfiguration",
+        name,
+        own,
+        webhooks=_injection(settings, settings.revision or "default"),
+    )
 
 
 def validator(settings: Settings) -> Manifest:
@@ -96,8 +103,8 @@ def tag_labels(settings: Settings, component: str = "Pilot") -> dict[str, str]:
 def default_tag(settings: Settings, bundle: str, failing: Mapping[str, bool]) -> list[Manifest]:
     """The default tag's webhooks.
 
-    `bundle` is the CA bundle that istiod has put into the revision's injector ("" before that); `failing` names validators
-    that istiod has already set to `Fail`: their policy is left to it.
+    `bundle` is the CA bundle that istiod has put into the revision's injector ("" before that); `failing` names
+    validators that istiod has already set to `Fail`: their policy is left to it.
     """
     own = labels(settings, "istiod", "istiod", app="sidecar-injector", **tag_labels(settings))
     hooks = [_bundled(hook, bundle) for hook in _injection(settings, "default")]

@@ -1,0 +1,252 @@
+"""The checks of `istioctl analyze` that concern the workshop's kinds of objects, computed from the live cluster.
+
+Codes, levels and texts are Istio's (https://istio.io/latest/docs/reference/config/analysis/).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from bot.sandbox.istio.catalog import Release
+from bot.sandbox.istio.components.common import at
+from bot.sandbox.istio.ctl.findings import Finding
+from bot.sandbox.istio.ctl.kube import Kube, Object
+
+_NETWORKING = "networking.istio.io/v1"
+_SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+_IGNORED_ANNOTATIONS = ("sidecar.istio.io/status", "gateway.istio.io/controller-version", "istio.io/rev")
+_PLACED = {"networking.istio.io/service-type": "Gateway"}
+"""Annotations that belong to some kinds only, where the workshop meets them."""
+_PROTOCOLS = "grpc-web grpc http http2 https mongo mysql redis tcp tls udp hbone auto".split()
+_CONDITIONS = {
+    "Service": ("istio.io/WaypointBound",),
+    "Gateway": ("Accepted", "Programmed", "ResolvedRefs"),
+    "HTTPRoute": ("Accepted", "ResolvedRefs"),
+}
+
+
+class View:
+    """The cluster as one analysis sees it: everything is read once; findings about other namespaces are left out."""
+
+    def __init__(self, kube: Kube, release: Release, namespace: str) -> None:
+        self.kube, self.release, self.namespace = kube, release, namespace
+
+    def here(self, objects: list[Object]) -> list[Object]:
+        """Those of the namespace under analysis."""
+        return [o for o in objects if self.namespace in ("", o["metadata"].get("namespace", ""))]
+
+    @cached_property
+    def namespaces(self) -> list[Object]:
+        return self.kube.find("v1", "Namespace")
+
+    @cached_property
+    def services(self) -> list[Object]:
+        return self.kube.find("v1", "Service")
+
+    @cached_property
+    def pods(self) -> list[Object]:
+        return [pod for pod in self.kube.find("v1", "Pod") if "deletionTimestamp" not in pod["metadata"]]
+
+    @cached_property
+    def deployments(self) -> list[Object]:
+        return self.kube.find("apps/v1", "Deployment")
+
+    @cached_property
+    def virtual_services(self) -> list[Object]:
+        return self.kube.find(_NETWORKING, "VirtualService")
+
+    @cached_property
+    def destination_rules(self) -> list[Object]:
+        return self.kube.find(_NETWORKING, "DestinationRule")
+
+    @cached_property
+    def entries(self) -> list[Object]:
+        return self.kube.find(_NETWORKING, "ServiceEntry")
+
+    @cached_property
+    def gateways(self) -> list[Object]:
+        return self.kube.find(_NETWORKING, "Gateway")
+
+    @cached_property
+    def hosts(self) -> set[str]:
+        """Fully qualified names that resolve: Services and ServiceEntries."""
+        services = {f"{o['metadata']['name']}.{o['metadata']['namespace']}.svc.cluster.local" for o in self.services}
+        return services | {host for o in self.entries for host in at(o, "spec.hosts", [])}
+
+
+def everything(view: View) -> Iterator[Finding]:
+    """All findings, in no particular order."""
+    yield from _injection(view)
+    yield from _destinations(view)
+    yield from _referenced_gateways(view)
+    yield from _annotations(view)
+    yield from _port_names(view)
+    if view.release.analyzes_subset_pods:
+        yield from _subsets(view)
+        yield from _conditions(view)
+
+
+def _origin(obj: Object) -> str:
+    metadata = obj["metadata"]
+    inside = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{obj['kind']} {inside}{metadata['name']}"
+
+
+def _labels(obj: Object) -> Mapping[str, str]:
+    found: Mapping[str, str] = obj["metadata"].get("labels") or {}
+    return found
+
+
+def _injection(view: View) -> Iterator[Finding]:
+    injected = set()
+    for obj in view.namespaces:
+        name, labels = obj["metadata"]["name"], _labels(obj)
+        skipped = name in _SYSTEM_NAMESPACES and not view.release.analyzes_system_namespaces
+        if name == "istio-system" or skipped or labels.get("istio.io/dataplane-mode") == "ambient":
+            continue
+        wanted = labels.get("istio-injection", "")
+        if wanted == "enabled":
+            injected.add(name)
+        elif not wanted and "istio.io/rev" not in labels and view.namespace in ("", name):
+            yield Finding("Info", "IST0102", _origin(obj), _NOT_INJECTED.format(name))
+    for pod in view.here(view.pods):
+        if pod["metadata"]["namespace"] in injected and _lacks_proxy(pod):
+            metadata = pod["metadata"]
+            yield Finding(
+                "Warning", "IST0103", _origin(pod), _NO_PROXY.format(f"{metadata['namespace']}/{metadata['name']}")
+            )
+
+
+_NOT_INJECTED = (
+    "The namespace is not enabled for Istio injection. Run 'kubectl label namespace {0} istio-injection=enabled' to "
+    "enable it, or 'kubectl label namespace {0} istio-injection=disabled' to explicitly mark it as not needing "
+    "injection."
+)
+_NO_PROXY = (
+    "The pod {} is missing the Istio proxy. This can often be resolved by restarting or redeploying the workload."
+)
+
+
+def _lacks_proxy(pod: Object) -> bool:
+    notes = pod["metadata"].get("annotations") or {}
+    switch = _labels(pod).get("sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", ""))
+    if switch.lower() == "false" or at(pod, "spec.hostNetwork"):
+        return False
+    containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
+    return not any(container["name"] == "istio-proxy" for container in containers)
+
+
+def _full(host: str, namespace: str) -> str:
+    """A host as Istio resolves it from a namespace."""
+    if "." in host or "*" in host:
+        parts = host.split(".")
+        return f"{host}.svc.cluster.local" if len(parts) == 2 and parts[1] == namespace else host
+    return f"{host}.{namespace}.svc.cluster.local"
+
+
+def _routes(service: Object) -> Iterator[Mapping[str, Any]]:
+    for kind in ("http", "tls", "tcp"):
+        for rule in at(service, f"spec.{kind}", []):
+            for route in rule.get("route") or []:
+                yield route.get("destination") or {}
+
+
+def _destinations(view: View) -> Iterator[Finding]:
+    subsets = {
+        (_full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]), subset["name"])
+        for rule in view.destination_rules
+        for subset in at(rule, "spec.subsets", [])
+    }
+    for service in view.here(view.virtual_services):
+        for destination in _routes(service):
+            host, subset = str(destination.get("host", "")), destination.get("subset")
+            full = _full(host, service["metadata"]["namespace"])
+            if not _resolves(full, view.hosts):
+                yield _missing(service, "host", host)
+            if subset and (full, subset) not in subsets:
+                yield _missing(service, "host+subset in destinationrule", f"{host}+{subset}")
+
+
+def _resolves(full: str, hosts: set[str]) -> bool:
+    return full in hosts or any(host.startswith("*") and full.endswith(host[1:]) for host in hosts)
+
+
+def _missing(obj: Object, kind: str, name: str) -> Finding:
+    return Finding("Error", "IST0101", _origin(obj), f'Referenced {kind} not found: "{name}"')
+
+
+def _referenced_gateways(view: View) -> Iterator[Finding]:
+    known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in view.gateways}
+    for service in view.here(view.virtual_services):
+        for name in at(service, "spec.gateways", []):
+            namespace, slash, short = name.rpartition("/")
+            if name != "mesh" and ((namespace if slash else service["metadata"]["namespace"]), short) not in known:
+                yield _missing(service, "gateway", name)
+
+
+def _subsets(view: View) -> Iterator[Finding]:
+    for rule in view.here(view.destination_rules):
+        selector = _selector(view, _full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]))
+        if selector is None:
+            continue
+        for subset in at(rule, "spec.subsets", []):
+            wanted = {**selector, **(subset.get("labels") or {})}
+            if not any(wanted.items() <= _labels(pod).items() for pod in view.pods):
+                text = f"The Subset {subset['name']} defined in the DestinationRule does not select any pods. "
+                yield Finding("Error", "IST0173", _origin(rule), text + "Which may lead to 503 UH (NoHealthyUpstream).")
+
+
+def _selector(view: View, host: str) -> Mapping[str, str] | None:
+    for service in view.services:
+        if host == f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local":
+            selector: Mapping[str, str] = at(service, "spec.selector", {})
+            return selector
+    return None
+
+
+def _annotations(view: View) -> Iterator[Finding]:
+    code, _, words = view.release.words.unknown_annotation.partition(" ")
+    for obj in (*view.here(view.services), *view.here(view.pods), *view.here(view.deployments)):
+        for name in obj["metadata"].get("annotations") or {}:
+            if name in _PLACED and name not in _IGNORED_ANNOTATIONS:
+                yield Finding("Warning", code, _origin(obj), words.format(annotation=name, kinds=_PLACED[name]))
+
+
+def _port_names(view: View) -> Iterator[Finding]:
+    for service in view.here(view.services):
+        labels = _labels(service)
+        if labels.get("istio") or labels.get("gateway.istio.io/managed") or labels.get("operator.istio.io/component"):
+            continue
+        for port in at(service, "spec.ports", []):
+            name = port.get("name", "")
+            if name and not port.get("appProtocol") and port.get("protocol", "TCP") == "TCP" and not _speaks(name):
+                target = port.get("targetPort", port["port"])
+                text = f"Port name {name} (port: {port['port']}, targetPort: {target}) {_UNNAMED}"
+                yield Finding("Info", "IST0118", _origin(service), text)
+
+
+_UNNAMED = "doesn't follow the naming convention of Istio port."
+
+
+def _speaks(name: str) -> bool:
+    return re.match(rf"({'|'.join(_PROTOCOLS)})(-|$)", name.lower()) is not None
+
+
+def _conditions(view: View) -> Iterator[Finding]:
+    objects = [
+        *view.services,
+        *view.kube.find("gateway.networking.k8s.io/v1", "Gateway"),
+        *view.kube.find("gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ]
+    for obj in view.here(objects):
+        parents = [c for parent in at(obj, "status.parents", []) for c in parent.get("conditions", [])]
+        for condition in (*at(obj, "status.conditions", []), *parents):
+            if condition["type"] in _CONDITIONS[obj["kind"]] and condition["status"] == "False":
+                told = (
+                    f"type={condition['type']}, reason={condition['reason']}, message={condition.get('message', '')}."
+                )
+                text = f"A condition with a negative status is present: {told}"
+                yield Finding("Warning", "IST0171", _origin(obj), text)

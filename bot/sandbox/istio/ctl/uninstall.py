@@ -1,0 +1,92 @@
+"""`istioctl uninstall`: by purge (everything, definitions included) or by revision."""
+
+from __future__ import annotations
+
+from bot.sandbox.istio.components.common import at
+from bot.sandbox.istio.components.webhooks import ADMISSION
+from bot.sandbox.istio.ctl.console import Progress
+from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.ctl.kube import Object
+from bot.sandbox.istio.ctl.prune import delete, everything, of_revision
+from bot.sandbox.istio.errors import Cancelled, CtlError
+
+_ALL = "All Istio resources will be pruned from the cluster\n"
+_NONE = "No resources will be pruned from the cluster. Please double check the input configs\n"
+_MISSING = "at least one of the --revision (or --set revision=<revision>), --filename or --purge flags must be set"
+_PURGE_WINS = "Purge uninstall will remove all Istio resources, ignoring the specified revision or operator file"
+
+
+def uninstall(run: Invocation) -> int:
+    """Removes control planes."""
+    purge, revision = bool(run["purge"]), run["revision"] or _from_sets(run["set"])
+    if not (purge or revision or run["filename"]):
+        raise CtlError(_MISSING)
+    if run.parsed.arguments:
+        raise CtlError("istioctl uninstall does not take arguments")
+    if revision and revision not in _revisions(run):
+        raise CtlError("could not find target revision")
+    if purge and (revision or run["filename"]):
+        run.out(_PURGE_WINS)
+    objects = everything(run) if purge else of_revision(run, revision or "default", run["istioNamespace"])
+    dry = bool(run["dry-run"])
+    _warn(run, _ALL if purge else _revision_warning(run, revision, objects), dry)
+    for obj in objects:
+        delete(run, obj, dry=dry)
+    Progress(run.streams.stderr).say("✔ Uninstall complete")
+    return 0
+
+
+def _from_sets(sets: list[str]) -> str:
+    return next((setting.partition("=")[2] for setting in sets if setting.startswith("revision=")), "")
+
+
+def _revisions(run: Invocation) -> set[str]:
+    hooks = run.kube.find(ADMISSION, "MutatingWebhookConfiguration", selector="istio.io/rev")
+    services = run.kube.find("v1", "Service", run["istioNamespace"], "app=istiod,istio.io/rev")
+    return {obj["metadata"]["labels"]["istio.io/rev"] for obj in (*hooks, *services)}
+
+
+def _revision_warning(run: Invocation, revision: str, objects: list[Object]) -> str:
+    if not objects:
+        return _NONE
+    gateways = [
+        o["metadata"]["name"] for o in objects if o["kind"] == "Deployment" and "gateway" in o["metadata"]["name"]
+    ]
+    proxies = _proxies(run, revision)
+    message = ""
+    if proxies:
+        message = f"There are still {len(proxies)} proxies pointing to the control plane revision {revision}\n"
+        message += "\n".join(proxies) + "\n" if len(proxies) <= 30 else ""
+        message += (
+            "If you proceed with the uninstall, these proxies will become detached from any control plane"
+            " and will not function correctly.\n"
+        )
+    if gateways:
+        message += (
+            f"You are about to remove the following gateways: {', '.join(gateways)}."
+            " To avoid downtime, please quit this command and reinstall the gateway(s) with a revision that is not "
+            "being removed from the cluster.\n"
+        )
+    return message
+
+
+def _proxies(run: Invocation, revision: str) -> list[str]:
+    """Pods with a proxy of that revision, `name.namespace`."""
+    found = []
+    for pod in run.kube.find("v1", "Pod"):
+        metadata = pod["metadata"]
+        containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
+        proxied = any(container["name"] == "istio-proxy" for container in containers)
+        if proxied and at(metadata, "annotations", {}).get("istio.io/rev", "") == revision:
+            found.append(f"{metadata['name']}.{metadata['namespace']}")
+    return found
+
+
+def _warn(run: Invocation, message: str, dry: bool) -> None:
+    """Says what is going to happen and, unless told not to, asks."""
+    if dry or run["skip-confirmation"] or message in ("", _NONE):
+        if message:
+            run.out(message)
+        return
+    if not run.confirm(message + "Proceed? (y/N) "):
+        raise Cancelled
