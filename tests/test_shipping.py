@@ -1,0 +1,212 @@
+"""What is shipped beside the code: the fetching of an Istio release, the lock file, the image's recipe, the licence."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+import re
+import shutil
+import tarfile
+import tomllib
+from collections.abc import AsyncIterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+HOME = Path(__file__).parent.parent
+CRD = b"kind: CustomResourceDefinition\n"
+BUNDLE = "v1.5.1"
+ARCHIVE, CRDS = "/releases/1.30.3/istio-1.30.3-linux-amd64.tar.gz", f"/crds/{BUNDLE}/config/crd/standard/one.yaml"
+
+
+def digest(content: bytes) -> str:
+    """Its sha256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def release(version: str, program: str = "bin/istioctl") -> bytes:
+    """An archive laid out as Istio's."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"istio-{version}/{program}")
+        member.mode, member.size = 0o755, 4
+        archive.addfile(member, io.BytesIO(b"#!x\n"))
+    return target.getvalue()
+
+
+@pytest.fixture
+def files() -> dict[str, bytes | None]:
+    """What the mirror serves, by path; None is not there."""
+    archive = release("1.30.3")
+    published = f"{digest(archive)} istio-1.30.3-linux-amd64.tar.gz\n".encode()
+    return {ARCHIVE: archive, f"{ARCHIVE}.sha256": published, CRDS: CRD}
+
+
+@pytest.fixture
+async def mirror(files: dict[str, bytes | None]) -> AsyncIterator[TestServer]:
+    """A server of those files."""
+
+    async def serve(request: web.Request) -> web.Response:
+        found = files.get(request.path)
+        return web.Response(body=found) if found is not None else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", serve)
+    server = TestServer(app)
+    await server.start_server()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """The script as it lies, beside the sum of a CRD of our own."""
+    folder = tmp_path / "checkout" / "manifests" / "gateway-api"
+    folder.mkdir(parents=True)
+    (folder / f"{BUNDLE}.sha256").write_text(f"{digest(CRD)}  one.yaml\n")
+    (tmp_path / "checkout" / "scripts").mkdir()
+    return Path(shutil.copy(HOME / "scripts" / "fetch-istio", tmp_path / "checkout" / "scripts"))
+
+
+async def fetch(script: Path, mirror: TestServer, *arguments: str) -> tuple[int, str, str]:
+    """Runs the script against the mirror: exit code and both streams."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        str(script),
+        *("--os", "linux", "--arch", "x86_64", *arguments),
+        env={
+            "PATH": os.environ["PATH"],
+            "ISTIO_RELEASES": str(mirror.make_url("/releases")),
+            "GATEWAY_API_FILES": str(mirror.make_url("/crds")),
+        },
+        stdout=pipe,
+        stderr=pipe,
+    )
+    out, error = await process.communicate()
+    return process.returncode or 0, out.decode(), error.decode()
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+async def test_a_release_is_fetched_with_its_crds(
+    script: Path, mirror: TestServer, files: dict[str, bytes | None], tmp_path: Path, pinned: bool
+) -> None:
+    """What is left is a release directory that meshbot takes as istio.home, and its path is all that is printed."""
+    pin = ("--sha256", digest(files[ARCHIVE] or b"") if pinned else "")
+    code, out, error = await fetch(script, mirror, *pin, str(tmp_path / "releases"))
+    home = tmp_path / "releases" / "istio-1.30.3"
+    assert (code, out) == (0, f"{home}\n"), error
+    assert os.access(home / "bin" / "istioctl", os.X_OK)
+    assert (home / "gateway-api" / "one.yaml").read_bytes() == CRD
+    assert [path.name for path in home.parent.iterdir()] == [home.name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({ARCHIVE: b"other"}, "but the release says"),
+        ({f"{ARCHIVE}.sha256": b""}, "but the release says"),
+        ({f"{ARCHIVE}.sha256": None}, "cannot fetch"),
+        ({CRDS: b"other"}, f"but manifests/gateway-api/{BUNDLE}.sha256 says"),
+        ({CRDS: None}, "cannot fetch"),
+    ],
+)
+async def test_what_differs_from_its_sum_is_not_kept(
+    script: Path, mirror: TestServer, files: dict[str, bytes | None], changes: dict[str, bytes | None], said: str
+) -> None:
+    """A changed or missing file ends in an error that names it, and leaves nothing behind."""
+    files.update(changes)
+    target = script.parent / "releases"
+    code, out, error = await fetch(script, mirror, str(target))
+    assert (code, out) == (1, "")
+    assert said in error
+    assert list(target.iterdir()) == []
+
+
+async def test_a_pinned_sum_counts_beside_the_published_one(script: Path, mirror: TestServer, tmp_path: Path) -> None:
+    """An archive that was replaced together with its published sum is refused when its sum is pinned."""
+    code, _, error = await fetch(script, mirror, "--sha256", "0" * 64, str(tmp_path / "releases"))
+    assert (code, "but --sha256 says" in error) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        (("--version",), 2),
+        (("--nonsense", "x"), 2),
+        (("one", "two"), 2),
+        (("--version", "../../etc", "x"), 1),
+        (("--arch", "s390x", "x"), 1),
+    ],
+)
+async def test_wrong_arguments_fetch_nothing(
+    script: Path, mirror: TestServer, arguments: tuple[str, ...], code: int
+) -> None:
+    """Usage errors are 2, impossible wishes 1, both in words."""
+    found, out, error = await fetch(script, mirror, *arguments)
+    assert (found, out) == (code, "")
+    assert error
+
+
+@pytest.mark.parametrize("bundle", ["v1.1.0", "v1.5.1"])
+def test_each_crd_has_a_pinned_sum(bundle: str) -> None:
+    """The committed sums are well formed and hold the types that the workshop uses."""
+    lines = (HOME / "manifests" / "gateway-api" / f"{bundle}.sha256").read_text().splitlines()
+    assert all(re.fullmatch(r"[0-9a-f]{64}  gateway\.networking\.k8s\.io_\w+\.yaml", line) for line in lines)
+    assert {"gatewayclasses", "gateways", "httproutes"} <= {line.split("_")[1].removesuffix(".yaml") for line in lines}
+
+
+def needed() -> set[str]:
+    """Every distribution that the project needs here, in whatever way, by what is installed."""
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    waiting, seen = [Requirement(line) for line in [*project["dependencies"], *extras]], set[tuple[str, str]]()
+    while waiting:
+        requirement = waiting.pop()
+        for extra in ("", *requirement.extras):
+            key = (canonicalize_name(requirement.name), extra)
+            if key not in seen:
+                seen.add(key)
+                below = [Requirement(line) for line in distribution(requirement.name).requires or ()]
+                waiting += [each for each in below if each.marker is None or each.marker.evaluate({"extra": extra})]
+    return {name for name, _ in seen}
+
+
+def test_the_lock_file_names_everything_exactly_once() -> None:
+    """What is needed, directly or not, is locked to one version that satisfies pyproject.toml."""
+    lines = [line for line in (HOME / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    locked = dict(line.split("==") for line in lines)
+    names = [canonicalize_name(name) for name in locked]
+    assert len(set(names)) == len(lines)
+    assert needed() <= set(names)
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    versions = dict(zip(names, locked.values(), strict=True))
+    for requirement in map(Requirement, project["dependencies"]):
+        assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
+
+
+def test_the_image_is_pinned_and_unprivileged() -> None:
+    """Every stage starts from a tag that is not latest, the last one runs as a number that is not root."""
+    recipe = (HOME / "Dockerfile").read_text()
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)$", recipe, re.MULTILINE)
+    assert images
+    assert all(re.search(r":[\w.-]*\d", image) and ":latest" not in image for image in images)
+    assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) == {"${PYTHON_IMAGE}", "${FETCH_IMAGE}"}
+    assert re.findall(r"^USER (\S+)", recipe, re.MULTILINE) == ["10001:10001"]
+    for path in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE):
+        assert all((HOME / name).exists() for name in path.split()), path
+
+
+def test_the_licence_is_the_one_that_is_declared() -> None:
+    """Apache-2.0, whole."""
+    text = (HOME / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["license"] == "Apache-2.0"
