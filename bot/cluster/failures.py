@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -86,8 +89,11 @@ def from_client(error: Exception, host: str, seconds: float) -> ClusterError:
 
 def _cause(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
-    text = getattr(inner, "strerror", None) or getattr(inner, "verify_message", None) or str(inner)
-    return str(text) or type(inner).__name__
+    if isinstance(inner, ssl.SSLError):
+        return str(getattr(inner, "verify_message", "") or inner.reason or inner)
+    if isinstance(inner, OSError) and inner.errno in errno.errorcode:
+        return os.strerror(inner.errno)
+    return str(inner) or type(inner).__name__
 
 
 async def patiently(work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: Patience) -> T:

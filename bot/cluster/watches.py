@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 GONE = 410
 RELIST_AFTER = 5
-"""Failures in a row after which the version is forgotten: a server restored from a backup may never reach it."""
+"""Refusals in a row after which the version is forgotten: a server restored from a backup may never reach it."""
 Lister = Callable[[Kind, str], Awaitable[tuple[list[Object], str]]]
 """Lists a kind in a namespace: the objects and the resourceVersion they were read at."""
 
@@ -213,6 +213,8 @@ class Watch:
         self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
         if change == "BOOKMARK":
             return
+        if not obj.get("metadata", {}).get("name"):
+            raise Unavailable(f"the watch of {self.kind.plural} brought something without a name")
         if change == "DELETED":
             self._objects.pop(_key(obj), None)
         else:
@@ -245,7 +247,7 @@ class Watch:
         log.info("watch of %s: %s", self.kind.plural, error)
         pause = self._api.patience.pause(self._failures)
         self._failures += 1
-        if self._failures % RELIST_AFTER == 0:
+        if error.status and self._failures % RELIST_AFTER == 0:
             self._version = ""
         await asyncio.sleep(max(pause, error.retry_after) if isinstance(error, Throttled) else pause)
 

@@ -42,6 +42,7 @@ class Stage:
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}
         self.version = 100
+        self.history: list[tuple[int, bytes]] = []
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.instead: dict[str, list[Answer]] = {}
         self.watchers: list[asyncio.Queue[bytes | None]] = []
@@ -86,7 +87,10 @@ class Stage:
 
     def say(self, change: str, obj: Any) -> None:
         """Sends one event to every open watch."""
-        self.send(json.dumps({"type": change, "object": obj}).encode() + b"\n")
+        raw = json.dumps({"type": change, "object": obj}).encode() + b"\n"
+        if change in ("ADDED", "MODIFIED", "DELETED"):
+            self.history.append((self.version, raw))
+        self.send(raw)
 
     def send(self, raw: bytes | None) -> None:
         """Sends bytes to every open watch; None ends it."""
@@ -128,6 +132,10 @@ class Stage:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         response = web.StreamResponse()
         await response.prepare(request)
+        since = int(request.query["resourceVersion"])
+        for version, event in self.history:
+            if version > since:
+                queue.put_nowait(event)
         self.watchers.append(queue)
         async with self.opened:
             self.opened.notify_all()
