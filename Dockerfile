@@ -22,16 +22,18 @@ COPY manifests/gateway-api /fetch/manifests/gateway-api
 RUN /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
     && mv "/releases/istio-${ISTIO_VERSION}" /istio
 
-# The bot and what it depends on, in the versions of the lock file.
+# The bot and what it depends on, in the versions of the lock file. Installed in place, for it reads manifests/ beside it.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-WORKDIR /src
-COPY requirements.lock ./
+WORKDIR /opt/meshbot/src
 RUN python -m venv --without-pip /opt/meshbot
-COPY pyproject.toml README.md LICENSE ./
+COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY manifests manifests
 COPY bot bot
 COPY handlers handlers
-RUN pip --python /opt/meshbot install --constraint requirements.lock ".[postgres]"
+COPY manifests manifests
+RUN pip --python /opt/meshbot install --constraint requirements.lock --editable ".[postgres]" \
+    && /opt/meshbot/bin/python -m compileall -q bot handlers
 
 FROM ${PYTHON_IMAGE}
 ARG ISTIO_VERSION=1.30.3
