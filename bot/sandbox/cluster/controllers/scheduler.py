@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.sandbox.cluster.contract import ApiError, Object
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.cluster.controllers.binding import Bind
 from bot.sandbox.cluster.controllers.context import Context
 from bot.sandbox.cluster.controllers.meta import NODES, PODS, Key, condition_of, is_deleting, key_of, uid_of
 from bot.sandbox.cluster.controllers.placement import Load, Refusal, explain, host_ports, refusal
@@ -15,8 +16,9 @@ MANAGER = "kube-scheduler"
 class Scheduler:
     """Runs on unbound pods; a node that changes or a pod that leaves gives the waiting ones another chance."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, bind: Bind) -> None:
         self._context = context
+        self._bind_to = bind
         self._client = context.client.acting_as(MANAGER)
         self._pods = context.informers.of(PODS)
         self._nodes = context.informers.of(NODES)
@@ -80,7 +82,7 @@ class Scheduler:
             else:
                 refusals.append(why)
         if fitting:
-            await self._bind(pod, min(fitting, key=self._fullness))
+            self._bind(pod, min(fitting, key=self._fullness))
         else:
             await self._refuse(pod, explain(refusals))
 
@@ -90,22 +92,12 @@ class Scheduler:
         share = load.amount.cpu / max(room.cpu, 1) + load.amount.memory / max(room.memory, 1)
         return round(share, 2), load.pods, name
 
-    async def _bind(self, pod: Object, node: Object) -> None:
+    def _bind(self, pod: Object, node: Object) -> None:
         key, target = key_of(pod), node["metadata"]["name"]
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": key.name, "namespace": key.namespace, "uid": uid_of(pod)},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": target},
-        }
-        try:
-            await self._client.create(binding)
-        except ApiError as error:
-            if error.code in (404, 409):
-                return
-            raise
-        finally:
-            await self._pods.refresh(key)
+        bound = self._bind_to(key, uid_of(pod), target)
+        if bound is None:
+            return
+        self._pods.observe(bound)
         self._waiting.discard(key)
         message = f"Successfully assigned {key.namespace}/{key.name} to {target}"
         self._events.normal(pod, "Scheduled", message, action="Binding")
