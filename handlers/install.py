@@ -10,6 +10,7 @@ from pydantic import Field
 
 from bot.errors import IstioError, UserError
 from bot.knowledge import gatewayapi, installation, verification
+from bot.knowledge.waiting import change
 from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
 from bot.steps import Context, Options, Plan, Program, Role, Step, Verdict, View
 
@@ -93,11 +94,11 @@ async def listen(context: Context, program: Program) -> int:
 
 
 async def show(context: Context, view: View) -> None:
-    """Shows each workload's pods as they come."""
+    """Shows each workload's pods as they come, until cancelled."""
     while True:
         for part in parts(view, of_the_mesh):
             context.progress.part(part)
-        await view.changed()
+        await change(context, view)
 
 
 STEP = Step(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +11,7 @@ from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
 from bot.knowledge import removal
 from bot.knowledge.gatewayapi import GROUP
 from bot.knowledge.removal import Found
+from bot.knowledge.waiting import until
 from bot.knowledge.workloads import is_ready, labels, name
 from bot.steps import Context, Part
 
@@ -21,23 +21,13 @@ PATIENCE = 180.0
 """Seconds that a stage may take: a namespace goes in one to three minutes on a busy cluster."""
 
 
-async def until(context: Context, namespace: str, kinds: tuple[Kind, ...], true: Callable[..., bool]) -> bool:
-    """Waits until `true(*objects of each kind)`; False when it takes too long."""
-    try:
-        async with context.cluster.follow(namespace, *kinds) as view, asyncio.timeout(PATIENCE):
-            while not true(*(view.objects(kind) for kind in kinds)):
-                await view.changed()
-            return True
-    except TimeoutError:
-        return False
-
-
 async def rules_and_gateways(context: Context, found: Found) -> None:
     """The workshop's rules, routes and gateways, and what istiod runs for the gateways."""
     await removal.delete_all(context, found.mine)
     await until(
         context,
         context.workshop.app_namespace,
+        PATIENCE,
         (DEPLOYMENT,),
         lambda deployments: not any("gateway.istio.io/managed" in labels(d) for d in deployments),
     )
@@ -49,7 +39,7 @@ async def unlabel(context: Context, found: Found) -> None:
         live = await context.cluster.get(NAMESPACE, namespace)
         if live is not None:
             await context.cluster.merge(NAMESPACE, namespace, "", removal.unlabelled(live))
-    await until(context, context.workshop.app_namespace, (POD,), lambda pods: not any(map(captured, pods)))
+    await until(context, context.workshop.app_namespace, PATIENCE, (POD,), lambda pods: not any(map(captured, pods)))
 
 
 def captured(pod: Object) -> bool:
@@ -78,6 +68,7 @@ async def application(context: Context, found: Found, *, with_app: bool) -> None
     await until(
         context,
         namespace,
+        PATIENCE,
         (DEPLOYMENT, POD),
         lambda deployments, pods: all(map(is_ready, deployments)) and not any(map(has_sidecar, pods)),
     )
@@ -122,7 +113,7 @@ async def gateway_api(context: Context, found: Found) -> None:
     for crd in await context.cluster.find(CRD):
         if crd["spec"]["group"] == GROUP:
             await context.cluster.delete(CRD, name(crd))
-    await until(context, "", (CRD,), lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds))
+    await until(context, "", PATIENCE, (CRD,), lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds))
 
 
 async def policies(context: Context) -> list[tuple[Kind, str]]:
@@ -135,7 +126,7 @@ async def policies(context: Context) -> list[tuple[Kind, str]]:
 
 async def gone(context: Context, wanted: str) -> bool:
     """Waits until a namespace is gone."""
-    return await until(context, "", (NAMESPACE,), lambda spaces: all(name(s) != wanted for s in spaces))
+    return await until(context, "", PATIENCE, (NAMESPACE,), lambda spaces: all(name(s) != wanted for s in spaces))
 
 
 async def demolish(context: Context, found: Found, *, with_app: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from bot.kinds import CRD, GATEWAY_CLASS
+from bot.kinds import CRD, GATEWAY_CLASS, Object
+from bot.knowledge.waiting import until
 from bot.knowledge.workloads import condition, name
 from bot.steps import Context
 
@@ -48,23 +49,19 @@ async def ensure(context: Context) -> str:
     return f"Gateway API CRDs {(await served(context)).version} applied ({len(names)} types)"
 
 
-async def established(context: Context, names: set[str]) -> None:
-    """Returns when the API server serves all of these."""
-    async with context.cluster.follow("", CRD) as view, asyncio.timeout(PATIENCE):
-        while not names <= {
-            name(crd) for crd in view.objects(CRD) if condition(crd, "Established").get("status") == "True"
-        }:
-            await view.changed()
+async def established(context: Context, names: set[str]) -> bool:
+    """Waits until the API server serves all of these."""
+
+    def served_(crds: list[Object]) -> bool:
+        return names <= {name(crd) for crd in crds if condition(crd, "Established").get("status") == "True"}
+
+    return await until(context, "", PATIENCE, (CRD,), served_)
 
 
 async def accepted(context: Context, gateway_class: str = "istio") -> bool:
     """Waits until istiod has accepted its GatewayClass; False when it has not in time."""
-    try:
-        async with context.cluster.follow("", GATEWAY_CLASS) as view, asyncio.timeout(PATIENCE):
-            while True:
-                found = [c for c in view.objects(GATEWAY_CLASS) if name(c) == gateway_class]
-                if found and condition(found[0], "Accepted").get("status") == "True":
-                    return True
-                await view.changed()
-    except TimeoutError:
-        return False
+
+    def has(classes: list[Object]) -> bool:
+        return any(condition(c, "Accepted").get("status") == "True" for c in classes if name(c) == gateway_class)
+
+    return await until(context, "", PATIENCE, (GATEWAY_CLASS,), has)

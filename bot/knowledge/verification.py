@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from bot.kinds import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOK
+from bot.kinds import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOK, Object
 from bot.knowledge import gatewayapi, installation
 from bot.knowledge.offers import offer
 from bot.knowledge.reach import KIALI, console, reach
+from bot.knowledge.waiting import until
 from bot.knowledge.workloads import counts, is_ready, labels, name
 from bot.steps import Context, Link, Part, State, Verdict
 
@@ -83,16 +83,12 @@ async def workload_lines(context: Context) -> tuple[list[str], list[str]]:
 
 async def injects(context: Context) -> bool:
     """Waits until each webhook of the injector has its CA bundle; False when it has not in time."""
-    try:
-        async with context.cluster.follow("", MUTATING_WEBHOOK) as view, asyncio.timeout(PATIENCE):
-            while True:
-                found = [w for w in view.objects(MUTATING_WEBHOOK) if name(w) == INJECTOR]
-                hooks = found[0].get("webhooks") or [] if found else []
-                if hooks and all(hook["clientConfig"].get("caBundle") for hook in hooks):
-                    return True
-                await view.changed()
-    except TimeoutError:
-        return False
+
+    def answers(webhooks: list[Object]) -> bool:
+        hooks = [hook for w in webhooks if name(w) == INJECTOR for hook in w.get("webhooks") or []]
+        return bool(hooks) and all(hook["clientConfig"].get("caBundle") for hook in hooks)
+
+    return await until(context, "", PATIENCE, (MUTATING_WEBHOOK,), answers)
 
 
 async def links(context: Context) -> tuple[Link, ...]:
