@@ -91,7 +91,7 @@ def _cause(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
     if isinstance(inner, ssl.SSLError):
         return str(getattr(inner, "verify_message", "") or inner.reason or inner)
-    if isinstance(inner, OSError) and inner.errno in errno.errorcode:
+    if isinstance(inner, OSError) and inner.errno is not None and inner.errno in errno.errorcode:
         return os.strerror(inner.errno)
     return str(inner) or type(inner).__name__
 

@@ -22,7 +22,8 @@ TAIL = 20
 """Lines of standard error that are kept."""
 BACKLOG = 10_000
 """Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a slow one."""
-CHUNK = 65_536
+LONGEST_PENDING = 65_536
+"""Bytes that are kept of a line which has not ended; then they are taken for a line."""
 LINGER = 1.0
 """Seconds that the streams may stay open after the program has ended (a child of its own may hold them)."""
 GRACE = 3.0
@@ -54,20 +55,19 @@ async def started(
     With `whole`, standard output is one document (`Running.document`) and not lines.
     """
     with tempfile.TemporaryDirectory(prefix="meshbot-", ignore_cleanup_errors=True) as home:
+        loop = asyncio.get_running_loop()
         try:
-            process = await asyncio.create_subprocess_exec(
+            _, running = await loop.subprocess_exec(
+                lambda: Running(whole=whole),
                 program,
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
                 cwd=home,
                 env=environment(home, extra or {}),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
             raise IstioError(_cannot_start(program, error)) from error
-        running = Running(process, whole=whole)
         try:
             yield running
         finally:
@@ -86,23 +86,20 @@ def _cannot_start(program: Path, error: Exception) -> str:
     return f"{program} could not be started: {getattr(error, 'strerror', None) or error}"
 
 
-class Running:
-    """A program that was started: `bot.steps.Program`."""
+class Running(asyncio.SubprocessProtocol):
+    """A program that was started: `bot.steps.Program`. asyncio calls it for what the program prints and for its end;
+    its own `Process` would count a program as running for as long as any child holds the streams."""
 
-    def __init__(self, process: asyncio.subprocess.Process, *, whole: bool = False) -> None:
-        self._process, self._whole = process, whole
+    def __init__(self, *, whole: bool = False) -> None:
+        self._whole = whole
         self._document = bytearray()
+        self._pending = {1: b"", 2: b""}
         self._lines: deque[Output] = deque(maxlen=BACKLOG)
         self._tail: deque[str] = deque(maxlen=TAIL)
         self._news = asyncio.Event()
+        self._exited = asyncio.Event()
+        self._drained = asyncio.Event()
         self._jobs = Jobs()
-        assert process.stdout
-        assert process.stderr
-        self._streams = {
-            self._jobs.spawn(self._pump("stdout", process.stdout), "read standard output"),
-            self._jobs.spawn(self._pump("stderr", process.stderr), "read standard error"),
-        }
-        self._end = self._jobs.spawn(self._until_ended(), "wait for a program")
 
     @property
     def tail(self) -> tuple[str, ...]:
@@ -141,48 +138,60 @@ class Running:
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self._transport.get_pid(), number)
 
     async def _until_ended(self) -> int:
         try:
-            code = await self._process.wait()
-            await asyncio.wait(self._streams, timeout=LINGER)
+            await self._exited.wait()
+            await self._drain()
             self._signal(signal.SIGKILL)
-            if held := {stream for stream in self._streams if not stream.done()}:
-                await self._let_go(held)
-            return code
+            await self._drain()
+            for fd, left in self._pending.items():
+                self._line(fd, left)
+            return int(self._transport.get_returncode() or 0)
         finally:
+            self._transport.close()
             self._news.set()
 
-    async def _let_go(self, held: set[asyncio.Task[None]]) -> None:
-        """For a child that left the session with our pipes in its hands."""
-        _, held = await asyncio.wait(held, timeout=LINGER)
-        for stream in held:
-            stream.cancel()
-        if held:
-            self._process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way to close the pipes
-            await asyncio.wait(held)
+    async def _drain(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drained.wait(), LINGER)
 
-    async def _pump(self, name: str, stream: asyncio.StreamReader) -> None:
-        pending = b""
-        while chunk := await stream.read(CHUNK):
-            if self._whole and name == "stdout":
-                self._document += chunk
-                continue
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                self._take(name, line)
-            if len(pending) > CHUNK:
-                self._take(name, pending)
-                pending = b""
-        if pending:
-            self._take(name, pending)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The program runs."""
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+        self._open = 2
+        self._end = self._jobs.spawn(self._until_ended(), "wait for a program")
 
-    def _take(self, stream: str, raw: bytes) -> None:
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """It printed something: 1 is standard output, 2 standard error."""
+        if self._whole and fd == 1:
+            self._document += data
+            return
+        *lines, rest = (self._pending[fd] + data).split(b"\n")
+        for line in lines:
+            self._line(fd, line)
+        if len(rest) > LONGEST_PENDING:
+            self._line(fd, rest)
+            rest = b""
+        self._pending[fd] = rest
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """One of its streams is closed."""
+        self._open -= 1
+        if not self._open:
+            self._drained.set()
+
+    def process_exited(self) -> None:
+        """It has ended; what it printed may still be on the way."""
+        self._exited.set()
+
+    def _line(self, fd: int, raw: bytes) -> None:
         line = clean(raw.decode("utf-8", "replace"))
         if is_noise(line):
             return
-        if stream == "stderr":
+        if fd == 2:
             self._tail.append(line)
-        self._lines.append(Output(stream, line))
+        self._lines.append(Output("stderr" if fd == 2 else "stdout", line))
         self._news.set()
