@@ -1,8 +1,9 @@
 """What Slack can call us with: commands and buttons are acknowledged, and only then handed to the desk.
 
-Bolt sends an acknowledgement some milliseconds after `ack()` was called, and drops it when a listener raises meanwhile.
-So a listener acks and leaves the work in its context; whoever received the envelope (`bot.slack.socket`,
-`bot.slack.http`) sends the answer first and calls `Listeners.go_on` after.
+Bolt drops an acknowledgement when the listener raises soon after it, keeps no reference to a listener at work, and
+looks only every 10 ms whether one has acknowledged. So a listener acknowledges, leaves the work in its context, and
+ends; Bolt is told to wait for that end (`process_before_response`), which takes well under a millisecond. Whoever
+received the envelope (`bot.slack.socket`, `bot.slack.http`) sends the answer first and calls `Listeners.go_on` after.
 """
 
 from __future__ import annotations
@@ -215,6 +216,7 @@ def _build_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
             authorize=authorize,
             logger=library_log("bolt"),
             signing_secret="",
+            process_before_response=True,
             request_verification_enabled=False,
             ssl_check_enabled=False,
             attaching_function_token_enabled=False,

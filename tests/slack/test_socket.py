@@ -9,10 +9,10 @@ from typing import Literal
 
 import pytest
 from aiohttp import web
+from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MeshbotError, SettingsError, SlackError
-from bot.messages import Whisper
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from bot.slack.client import build_client, build_session
 from bot.slack.listeners import Listeners
@@ -139,29 +139,39 @@ async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWe
         await SocketLink(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
 
 
-async def test_closing_lets_the_acknowledgement_leave(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+async def test_closing_waits_for_acknowledgements_under_way(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk, listeners: Listeners
 ) -> None:
-    """A command that arrives as the bot shuts down is acknowledged: taken, or told to try again."""
-    typing = [asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")) for _ in range(20)]
-    await eventually(lambda: link._listeners.under_way > 0)
-    await link.close(1)
-    typed = await asyncio.gather(*typing)
-    assert all(one.acked for one in typed)
+    """Until the last acknowledgement has left, the connection stays and newcomers are told to try again."""
+    with listeners.receiving():
+        closing = asyncio.create_task(link.close(2))
+        await asyncio.sleep(0)
+        typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+        assert not closing.done()
+    await asyncio.wait_for(closing, 1)
+    assert "restarting" in str(typed.ack_payload)
+    assert not desk.asked
+    assert not link.connected
 
 
-async def test_what_the_desk_has_taken_outlives_a_lost_acknowledgement(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+async def test_closing_does_not_wait_for_ever(link: SocketLink, listeners: Listeners) -> None:
+    """An acknowledgement that does not leave within the grace is given up."""
+    with listeners.receiving():
+        await asyncio.wait_for(link.close(0.1), 1)
+    assert not link.connected
+
+
+async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
+    workspace: Workspace, link: SocketLink, desk: RecordingDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A command whose acknowledgement could not be sent is carried out all the same."""
-    met: list[Whisper] = []
-    desk.meet = met.append
-    typing = asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh status"))
-    await eventually(lambda: link._listeners.under_way > 0)
-    await workspace.drop("abort")
-    await desk.wait()
-    typing.cancel()
-    assert len(met) == 1
+    """When the socket goes just before the acknowledgement, what was asked is still carried out, once."""
+    assert link._sdk is not None
+    assert link._sdk.current_session is not None
+    payload = {"command": "/mesh", "text": "status", "user_id": "U0ALICE", "channel_id": "C0MESH", "trigger_id": "1.2"}
+    await link._sdk.current_session.close()
+    await link._on_envelope(link._sdk, SocketModeRequest("slash_commands", "envelope-1", payload))
+    assert [asked.text for asked in desk.asked] == ["status"]
+    assert "an acknowledgement was not sent" in caplog.text
 
 
 async def stand_in(
