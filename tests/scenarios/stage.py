@@ -1,0 +1,118 @@
+"""A workspace, a cluster, a release and the bot between them, and people who type."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.app import Bot, running
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.contract import Client, Ref
+from bot.sandbox.cluster.embedded import EmbeddedCluster
+from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.release import write_release
+from bot.sandbox.play import Player
+from bot.sandbox.script import parse_line
+from bot.sandbox.workspace import Message, Workspace
+from bot.settings import Settings, load
+
+NAMESPACES = Ref("", "namespaces")
+SPEED = 100.0
+ISTIO = "1.30.3"
+
+
+@dataclass
+class Stage:
+    """Everything of one dialogue; `said` collects the transcript."""
+
+    workspace: Workspace
+    cluster: EmbeddedCluster
+    environment: dict[str, str]
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def api(self) -> Client:
+        """The cluster, for looking at what was made and for disturbing it."""
+        return self.cluster.client("tests")
+
+    def settings(self, **more: str) -> Settings:
+        """The bot's settings; `more` as environment variables."""
+        return load(None, self.environment | more)
+
+    async def type(self, line: str) -> Message:
+        """One line of a play script; fails when it does not end as it says. Gives the newest message of that person."""
+        parsed = parse_line(line)
+        fault = await Player(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
+        assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
+        return self.newest(parsed.user)
+
+    def newest(self, user: str = "host") -> Message:
+        """The bot's message that changed last, as that person sees it."""
+        mine = [m for m in self.workspace.messages(user=user) if m.user == self.workspace.bot.id]
+        return max(mine, key=lambda m: (m.edited_ts or m.ts, m.ts))
+
+    async def version(self) -> int:
+        """The cluster's resourceVersion: the same again means that nothing was written."""
+        found = await self.api.list(NAMESPACES)
+        return max(int(n["metadata"]["resourceVersion"]) for n in found)
+
+
+def words(message: Message) -> str:
+    """Everything that a person reads in a message."""
+    texts: list[str] = []
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            if isinstance(value.get("text"), str):
+                texts.append(value["text"])
+            for each in value.values():
+                collect(each)
+        elif isinstance(value, list):
+            for each in value:
+                collect(each)
+
+    collect(message.blocks)
+    return re.sub(r"&lt;|&gt;|&amp;", lambda m: {"&lt;": "<", "&gt;": ">", "&amp;": "&"}[m[0]], "\n".join(texts))
+
+
+@asynccontextmanager
+async def furnished(home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: Any) -> AsyncIterator[Stage]:
+    """Workspace and cluster, without a bot yet; `more` goes to EmbeddedCluster."""
+    async with AsyncExitStack() as stack:
+        clock = Clock(speed)
+        cluster = EmbeddedCluster(clock, programs=programs(clock), **more)
+        await cluster.start()
+        stack.push_async_callback(cluster.stop)
+        workspace = Workspace(clock, enforce_limits=False)
+        await workspace.start()
+        stack.push_async_callback(workspace.stop)
+        release = home / f"istio-{istio}"
+        if not release.exists():
+            await asyncio.to_thread(write_release, release, istio)
+        yield Stage(workspace, cluster, environment(workspace, cluster, home, release))
+
+
+def environment(workspace: Workspace, cluster: EmbeddedCluster, home: Path, release: Path) -> dict[str, str]:
+    """What the bot is told."""
+    return {
+        "MESHBOT_SLACK__BOT_TOKEN": workspace.bot_token,
+        "MESHBOT_SLACK__APP_TOKEN": workspace.app_token,
+        "MESHBOT_SLACK__BASE_URL": workspace.api_url.rstrip("/"),
+        "MESHBOT_CLUSTER__KUBECONFIG": str(cluster.write_kubeconfig(home / "kubeconfig")),
+        "MESHBOT_ISTIO__HOME": str(release),
+        "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
+        "MESHBOT_LEDGER__STATE_DIR": str(home),
+        "MESHBOT_DRAIN_SECONDS": "2",
+    }
+
+
+@asynccontextmanager
+async def playing(home: Path, *, istio: str = ISTIO, **more: str) -> AsyncIterator[tuple[Stage, Bot]]:
+    """A stage with the bot on it."""
+    async with furnished(home, istio=istio) as stage, running(stage.settings(**more)) as bot:
+        yield stage, bot

@@ -1,0 +1,120 @@
+"""`/mesh install` from the first word to the verdict, and what happens when the cluster does not play along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.cluster.contract import Ref
+from bot.sandbox.cluster.faults import Fault
+from tests.scenarios.stage import Stage, playing, words
+
+DEPLOYMENTS, CRDS, MAPS = (
+    Ref("apps", "deployments"),
+    Ref("apiextensions.k8s.io", "customresourcedefinitions"),
+    Ref("", "configmaps"),
+)
+
+
+@pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
+async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
+    """One message, edited until the verdict, with evidence; and the mesh is there."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        message = await stage.type("/mesh install")
+        said = words(message)
+        assert f"Istio {istio} is ready" in said
+        assert "istiod 1/1 pods ready" in said
+        assert "traces go to zipkin.istio-system:9411, 100 % of requests" in said
+        assert "Gateway API CRDs" in said
+        istiod = await stage.api.get(DEPLOYMENTS, "istiod", "istio-system")
+        assert istiod is not None
+        assert istiod["status"]["availableReplicas"] == 1
+        assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+        assert any("pods" in edit.text or "ready" in edit.text for edit in message.edits)
+
+
+async def test_again_it_is_already_so(stage: Stage) -> None:
+    """The second install changes not one object."""
+    await stage.type("/mesh install")
+    before = {
+        o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in await stage.api.list(MAPS, "istio-system")
+    }
+    message = await stage.type("/mesh install")
+    after = {
+        o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in await stage.api.list(MAPS, "istio-system")
+    }
+    assert "already installed just so; nothing was changed" in words(message)
+    assert after == before
+
+
+async def test_other_options_are_shown_before_they_change_anything(stage: Stage) -> None:
+    """What would change is asked about; after Cancel the cluster is as it was."""
+    await stage.type("/mesh install")
+    message = await stage.type("/mesh install access-log")
+    assert "+ accessLogFile: /dev/stdout" in words(message)
+    await stage.type('click "Cancel" -> normal')
+    config = await stage.api.get(MAPS, "istio", "istio-system")
+    assert config is not None
+    assert "accessLogFile" not in config["data"]["mesh"]
+
+
+async def test_a_confirmed_change_is_made(stage: Stage) -> None:
+    """After the button the new options are there, and the workshop's tracing still is."""
+    await stage.type("/mesh install")
+    await stage.type("/mesh install access-log")
+    await stage.type('click "Change it"')
+    config = await stage.api.get(MAPS, "istio", "istio-system")
+    assert config is not None
+    assert "accessLogFile: /dev/stdout" in config["data"]["mesh"]
+    assert "zipkin.istio-system:9411" in config["data"]["mesh"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("/mesh install dmeo", "no profile “dmeo”"),
+        ("/mesh install set=values.nonesuch.thing=true", "nonesuch"),
+        ("/mesh install set=--kubeconfig=/etc/passwd", "not a setting of Istio"),
+        ("/mesh install set='values.a=$(id)'", "Istio refuses these options"),
+    ],
+)
+async def test_wrong_options_change_nothing(stage: Stage, typed: str, says: str) -> None:
+    """Options that Istio does not take are refused in its words, before anything is written."""
+    assert says in words(await stage.type(f"{typed} -> error"))
+    assert await stage.api.list(CRDS) == []
+
+
+async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
+    """The verdict is the pod's own reason, not a timeout."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="3") as (stage, _):
+        stage.cluster.break_image("proxyv2", "toomanyrequests: You have reached your pull rate limit")
+        said = words(await stage.type("/mesh install -> not yet"))
+        assert "istio-ingressgateway has 0 of 1 pods" in said
+        assert "toomanyrequests" in said
+        assert "The registry's limit for this address is used up" in said
+
+
+async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
+    """403: whoever runs the cluster is told what the bot may not do."""
+    stage.cluster.server.faults.add(Fault("forbid", verb="list", resource="deployments"))
+    said = words(await stage.type("/mesh install -> error"))
+    assert "The cluster forbids it" in said
+    assert "deployments" in said
+
+
+async def test_a_cluster_that_asks_for_patience_gets_it(stage: Stage) -> None:
+    """429 and 500 now and then are waited out."""
+    stage.cluster.server.faults.add(Fault("throttle", times=3, seconds=0.1))
+    stage.cluster.server.faults.add(Fault("error", verb="get", times=2))
+    assert "is ready" in words(await stage.type("/mesh install"))
+
+
+async def test_a_second_install_points_at_the_first(stage: Stage) -> None:
+    """While one runs, the second is answered with a link and starts nothing."""
+    stage.cluster.slow_pulls(60)
+    first = await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+    said = words(await stage.type("/mesh install -> error"))
+    assert first.acked
+    assert "is already running, started by <@" in said
+    assert "/archives/" in said

@@ -1,0 +1,65 @@
+"""`/mesh uninstall`: asks, removes in order, and says what is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.sandbox.cluster.contract import Ref
+from tests.scenarios.stage import NAMESPACES, Stage, playing, words
+
+CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
+RULES = Ref("networking.istio.io", "virtualservices")
+
+
+async def test_without_a_mesh_there_is_nothing_to_ask(stage: Stage) -> None:
+    """It says so and changes nothing."""
+    assert "there is no mesh here" in words(await stage.type("/mesh uninstall"))
+
+
+async def test_everything_that_the_bot_made_goes(stage: Stage) -> None:
+    """After install and uninstall, no CRD, no istio-system, and no label is left."""
+    await stage.type("/mesh install")
+    asked = words(await stage.type("/mesh uninstall"))
+    assert "15 Istio CRDs" in asked
+    assert "Gateway API CRDs v1.5.1, which this bot applied" in asked
+    done = words(await stage.type('click "Confirm"'))
+    assert "the mesh is gone, and nothing is left over" in done
+    assert await stage.api.list(CRDS) == []
+    assert await stage.api.get(NAMESPACES, "istio-system") is None
+
+
+async def test_rules_of_others_are_named_before_they_go(stage: Stage) -> None:
+    """The CRDs take every rule in the cluster with them; whose, is said first."""
+    await stage.type("/mesh install")
+    await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    rule = {"hosts": ["cart"], "http": [{"route": [{"destination": {"host": "cart"}}]}]}
+    place = {"name": "cart", "namespace": "shop"}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    await stage.api.create({**kind, "metadata": place, "spec": rule})
+    asked = words(await stage.type("/mesh uninstall"))
+    assert "Rules of others go too (1 VirtualService): VirtualService shop/cart" in asked
+
+
+async def test_what_was_shown_is_what_is_done(stage: Stage) -> None:
+    """When something else appears between question and answer, it is asked again."""
+    await stage.type("/mesh install")
+    await stage.type("/mesh uninstall")
+    label = {"metadata": {"labels": {"istio-injection": "enabled"}}}
+    await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    await stage.api.merge(NAMESPACES, "shop", "", label)
+    again = words(await stage.type('click "Confirm"'))
+    assert "This has changed since it was shown" in again
+    assert await stage.api.get(NAMESPACES, "istio-system") is not None
+    assert "the mesh is gone" in words(await stage.type('click "Confirm"'))
+
+
+async def test_a_question_expires(tmp_path: Path) -> None:
+    """After its time the button does nothing but say so."""
+    async with playing(tmp_path, MESHBOT_CONFIRM_SECONDS="10") as (stage, bot):
+        await stage.type("/mesh install")
+        await stage.type("/mesh uninstall")
+        run = await bot.ledger.last("uninstall")
+        assert run is not None
+        await bot.ledger.ask(run.id, run.digest or "", run.created_at)
+        await bot.engine.runner.expire_questions()
+        assert await stage.api.get(NAMESPACES, "istio-system") is not None
