@@ -24,7 +24,7 @@ CONTAINER_BLOCKS = 10
 
 def check_blocks(found: Findings, blocks: Any, pointer: str, *, surface: str, most: int) -> None:
     """A list of blocks on a surface ("message", "modal" or "home") that holds at most `most` of them."""
-    entries = found.items({"blocks": blocks}, "blocks", pointer, least=0, most=most)
+    entries = found.members(blocks, f"{pointer}/blocks", least=0, most=most)
     for where, block in entries:
         _block(found, block, where, surface)
     proper: list[tuple[str, Block]] = [(where, block) for where, block in entries if isinstance(block, dict)]
@@ -40,7 +40,7 @@ def _once(found: Findings, blocks: list[tuple[str, Block]], kind: str) -> None:
 
 def _markdown_total(found: Findings, blocks: list[tuple[str, Block]], pointer: str) -> None:
     texts = [block.get("text") for _, block in blocks if block.get("type") == "markdown"]
-    if sum(len(text) for text in texts if isinstance(text, str)) > MARKDOWN_LIMIT:
+    if len(texts) > 1 and sum(len(text) for text in texts if isinstance(text, str)) > MARKDOWN_LIMIT:
         found.add(f"{pointer}/blocks", f"markdown blocks must hold less than {MARKDOWN_LIMIT + 1} characters together")
 
 

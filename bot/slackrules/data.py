@@ -23,6 +23,9 @@ def check_data_table(found: Findings, block: Block, pointer: str) -> None:
     """A header row, up to 100 rows, a caption, and pages of 1 to 100 rows."""
     found.string(block, "caption", pointer, limit=2000, required=True)
     _rows(found, block, pointer, (2, ROWS + 1))
+    rows = block.get("rows")
+    if isinstance(rows, list) and len({len(row) for row in rows if isinstance(row, list)}) > 1:
+        found.add(f"{pointer}/rows", "every row must have as many cells as the header")
     size = block.get("page_size", 5)
     if not isinstance(size, int) or not 1 <= size <= ROWS:
         found.add(f"{pointer}/page_size", f"page_size must be between 1 and {ROWS}")
@@ -30,10 +33,10 @@ def check_data_table(found: Findings, block: Block, pointer: str) -> None:
 
 def _rows(found: Findings, block: Block, pointer: str, bounds: tuple[int, int]) -> None:
     for where, row in found.items(block, "rows", pointer, least=bounds[0], most=bounds[1]):
-        for place, value in found.items({"row": row}, "row", where, least=1, most=COLUMNS):
-            cell = found.mapping(value, place.replace("/row", "", 1), "cell")
+        for place, value in found.members(row, where, least=1, most=COLUMNS):
+            cell = found.mapping(value, place, "cell")
             if cell is not None:
-                _cell(found, cell, place.replace("/row", "", 1))
+                _cell(found, cell, place)
 
 
 def _cell(found: Findings, cell: Block, pointer: str) -> None:

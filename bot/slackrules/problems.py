@@ -75,16 +75,21 @@ class Findings:
         self, holder: Mapping[str, Any], key: str, pointer: str, *, least: int, most: int
     ) -> list[tuple[str, Any]]:
         """The members of a list with the pointer of each; says when there are too few or too many."""
-        value = holder.get(key)
-        where = f"{pointer}/{key}"
+        if key not in holder:
+            self.add(pointer, f"missing required field: {key}")
+            return []
+        return self.members(holder[key], f"{pointer}/{key}", least=least, most=most)
+
+    def members(self, value: Any, pointer: str, *, least: int, most: int) -> list[tuple[str, Any]]:
+        """The members of this list with the pointer of each; says when there are too few or too many."""
         if not isinstance(value, list):
-            self.add(pointer if key not in holder else where, f"missing or not a list: {key}")
+            self.add(pointer, "must be a list")
             return []
         if len(value) < least:
-            self.add(where, f"no fewer than {least} items allowed")
+            self.add(pointer, f"no fewer than {least} items allowed")
         if len(value) > most:
-            self.add(where, f"no more than {most} items allowed")
-        return [(f"{where}/{index}", item) for index, item in enumerate(value)]
+            self.add(pointer, f"no more than {most} items allowed")
+        return [(f"{pointer}/{index}", item) for index, item in enumerate(value)]
 
     def unique(self, names: Iterable[tuple[str, Any]], what: str) -> None:
         """No name twice among (pointer, name) pairs; names that are absent do not count."""

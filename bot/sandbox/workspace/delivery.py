@@ -24,11 +24,15 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a parcel fared: acknowledged with a payload (or None), or the error that Slack shows."""
+    """How a parcel fared: acknowledged with a payload (or None), or the error that Slack shows.
+
+    `reason` is Slack's word for the failure in retries, `no_retry` the wish not to get any.
+    """
 
     envelope_id: str
     payload: Json | None = None
     error: str = ""
+    reason: str = ""
     no_retry: bool = False
 
 

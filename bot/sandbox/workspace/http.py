@@ -36,7 +36,7 @@ class HttpCourier:
     """Posts parcels to one URL."""
 
     def __init__(self, request_url: str, signing_secret: str, *, patience: float) -> None:
-        self._url, self._secret = request_url, signing_secret
+        self.url, self._secret = request_url, signing_secret
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience))
 
     async def carry(self, parcel: Parcel) -> Outcome:
@@ -47,15 +47,15 @@ class HttpCourier:
         if parcel.retry:
             headers |= {"x-slack-retry-num": str(parcel.retry), "x-slack-retry-reason": parcel.retry_reason}
         try:
-            async with self._session.post(self._url, data=body.encode(), headers=headers) as response:
+            async with self._session.post(self.url, data=body.encode(), headers=headers) as response:
                 text = await response.text()
                 if response.status != 200:
                     no_retry = response.headers.get("x-slack-no-retry") == "1"
-                    return Outcome(envelope_id, error=NOBODY, no_retry=no_retry)
+                    return Outcome(envelope_id, error=NOBODY, reason="http_error", no_retry=no_retry)
         except TimeoutError:
-            return Outcome(envelope_id, error=TOO_LATE)
+            return Outcome(envelope_id, error=TOO_LATE, reason="http_timeout")
         except aiohttp.ClientError:
-            return Outcome(envelope_id, error=NOBODY)
+            return Outcome(envelope_id, error=NOBODY, reason="connection_failed")
         return Outcome(envelope_id, _payload(text) if parcel.reply else None)
 
     async def stop(self) -> None:

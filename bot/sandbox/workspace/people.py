@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from bot.sandbox.workspace.core import Core, ResponseUrl
-from bot.sandbox.workspace.delivery import Courier, Parcel, Typed
+from bot.sandbox.workspace.delivery import Courier, Outcome, Parcel, Typed
 from bot.sandbox.workspace.elements import Pressed, find_pressed
 from bot.sandbox.workspace.methods.views import close_view, new_view, replace_view, view_json
 from bot.sandbox.workspace.refusals import Refusal, refuse
@@ -44,13 +44,16 @@ class People:
             self._speak(typed, name)
         return typed
 
-    async def click(self, user: User, message: Message, label: str, value: str | None = None) -> Typed:
+    async def click(
+        self, user: User, message: Message, label: str, value: str | None = None, *, state: Json | None = None
+    ) -> Typed:
         """Presses a button by its text or action_id, or picks the option `value` of a select or menu."""
         if not message.visible_to(user.id):
             raise LookupError(f"{user.name} does not see this message")
         pressed = find_pressed(message.blocks, label, value)
         payload = self._actions_payload(user, pressed)
-        payload |= self._message_part(user, message, pressed)
+        payload["state"] = {"values": {**pressed.state, **(state or {})}}
+        payload |= self._message_part(user, message)
         typed = Typed(user.id, message.channel, label, payload)
         return await self._carry(typed, Parcel("interactive", payload))
 
@@ -88,9 +91,9 @@ class People:
         if body["type"] not in self._app.events:
             typed.error = "not_subscribed"
             return typed
-        await self._carry(typed, Parcel("events_api", payload))
+        outcome = await self._deliver(typed, Parcel("events_api", payload))
         if typed.error:
-            task = asyncio.create_task(self._retry(typed))
+            task = asyncio.create_task(self._retry(typed, outcome))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return typed
@@ -101,18 +104,29 @@ class People:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def retries(self) -> int:
+        """Events of which further deliveries are still to come."""
+        return len(self._tasks)
+
     async def _carry(self, typed: Typed, parcel: Parcel) -> Typed:
-        if self.courier is None:
-            raise RuntimeError("the workspace is not started")
-        typed.settle(await self.courier.carry(parcel))
+        await self._deliver(typed, parcel)
         return typed
 
-    async def _retry(self, typed: Typed) -> None:
+    async def _deliver(self, typed: Typed, parcel: Parcel) -> Outcome:
+        if self.courier is None:
+            raise RuntimeError("the workspace is not started")
+        outcome = await self.courier.carry(parcel)
+        typed.settle(outcome)
+        return outcome
+
+    async def _retry(self, typed: Typed, outcome: Outcome) -> None:
         for attempt, pause in enumerate(RETRY_AFTER, start=1):
-            await self._core.clock.sleep(pause)
-            await self._carry(typed, Parcel("events_api", typed.payload, retry=attempt, retry_reason="timeout"))
-            if not typed.error:
+            if not outcome.error or outcome.no_retry:
                 return
+            await self._core.clock.sleep(pause)
+            parcel = Parcel("events_api", typed.payload, retry=attempt, retry_reason=outcome.reason)
+            outcome = await self._deliver(typed, parcel)
 
     def _command_payload(self, user: User, channel: Channel, name: str, text: str) -> Json:
         state = self._core.state
@@ -167,7 +181,7 @@ class People:
         action = pressed.action | {"action_ts": f"{time.time():.6f}"}
         return self._person(user) | {"type": "block_actions", "actions": [action], "state": {"values": pressed.state}}
 
-    def _message_part(self, user: User, message: Message, pressed: Pressed) -> Json:
+    def _message_part(self, user: User, message: Message) -> Json:
         channel = self._core.state.channels[message.channel]
         ephemeral = bool(message.ephemeral_to)
         container = {

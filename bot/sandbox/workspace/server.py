@@ -7,13 +7,15 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.clock import Clock
+from bot.sandbox.workspace.acts import Acts
 from bot.sandbox.workspace.core import PATIENCE, Core
 from bot.sandbox.workspace.delivery import Typed
 from bot.sandbox.workspace.http import HttpCourier
 from bot.sandbox.workspace.hurt import Hurt
 from bot.sandbox.workspace.installed import Installed
 from bot.sandbox.workspace.methods.files import receive_upload
-from bot.sandbox.workspace.people import People, unique_client_id
+from bot.sandbox.workspace.page import Page
+from bot.sandbox.workspace.people import People
 from bot.sandbox.workspace.replies import handle_response_url
 from bot.sandbox.workspace.sockets import Loss, Sockets
 from bot.sandbox.workspace.state import SLACKBOT, Changes, Channel, Group, Message, State, User, View
@@ -45,6 +47,8 @@ class Workspace:
         self._sockets = Sockets(self._core)
         self._people = People(self._core)
         self._people.courier = self._sockets
+        self._acts = Acts(self._core, self._people)
+        self._page = Page(self._core, self._acts)
         self._http: HttpCourier | None = None
         self._runner: web.AppRunner | None = None
         _furnish(self._core.state)
@@ -60,6 +64,7 @@ class Workspace:
 
     async def stop(self) -> None:
         """Closes every connection and the port."""
+        await self._page.stop()
         await self._people.stop()
         await self._sockets.stop()
         if self._http is not None:
@@ -79,12 +84,18 @@ class Workspace:
         app.router.add_get("/link/", self._sockets.handle)
         app.router.add_post("/{kind:commands|actions}/{team}/{key}", response_url)
         app.router.add_post("/upload/{file}", upload)
+        self._page.routes(app)
         return app
 
     @property
     def url(self) -> str:
         """Where the workspace is: http://HOST:PORT, without a slash at the end."""
         return self._core.origin
+
+    @property
+    def page_url(self) -> str:
+        """The page in a browser, with this start's token."""
+        return f"{self._core.origin}/?t={self._page.token}"
 
     @property
     def api_url(self) -> str:
@@ -136,10 +147,7 @@ class Workspace:
 
     def channel(self, name: str = DEFAULT_CHANNEL) -> Channel:
         """A channel by name or id; KeyError for an unknown one."""
-        found = self._core.state.channel_named(name)
-        if found is None:
-            raise KeyError(f"no channel {name} in this workspace")
-        return found
+        return self._acts.channel(name)
 
     def messages(self, channel: str = DEFAULT_CHANNEL, user: str = "host") -> list[Message]:
         """What this person sees in a channel, oldest first."""
@@ -147,38 +155,41 @@ class Workspace:
 
     async def command(self, user: str, channel: str, line: str) -> Typed:
         """Someone types a slash command; returns once it is acknowledged or has failed."""
-        return await self._people.command(self.user(user), self.channel(channel), line)
+        return await self._acts.command(user, channel, line)
 
     async def click(self, user: str, message: Message, label: str, value: str | None = None) -> Typed:
-        """Someone presses a button, by text or action_id; LookupError if it is not there."""
-        return await self._people.click(self.user(user), message, label, value)
+        """Someone presses a button, by text or action_id, or picks an option; LookupError if it is not there."""
+        return await self._acts.click(user, message, label, value)
 
     async def click_view(self, user: str, view: View, label: str, value: str | None = None) -> Typed:
         """Someone presses a button in a modal or in App Home."""
-        return await self._people.click_view(self.user(user), view, label, value)
+        return await self._acts.click_view(user, view, label, value)
 
     async def submit_view(self, user: str, view: View, values: Json | None = None) -> Typed:
         """Someone submits a modal; `values` is state.values: block_id → action_id → value object."""
-        return await self._people.submit(self.user(user), view, values or {})
+        return await self._acts.submit_view(user, view, values)
 
     async def say(self, user: str, channel: str, text: str) -> Message:
         """Someone writes a plain message, of which the bot hears only if it is mentioned."""
-        speaker, place = self.user(user), self.channel(channel)
-        return self._core.state.post(self._core.state.draft(place.id, speaker.id, text))
+        return await self._acts.say(user, channel, text)
 
     async def mention(self, user: str, channel: str, text: str) -> Typed:
         """Someone writes a message that mentions the bot."""
-        message = await self.say(user, channel, f"<@{self.bot.id}> {text}")
-        body = {"type": "app_mention", "user": message.user, "text": message.text, "ts": message.ts}
-        body |= {"channel": message.channel, "event_ts": message.ts, "client_msg_id": unique_client_id()}
-        return await self._people.event(self.user(user), body, message.channel)
+        return await self._acts.mention(user, channel, text)
 
     async def open_home(self, user: str) -> Typed:
         """Someone opens the app's Home tab."""
-        person = self.user(user)
-        body: Json = {"type": "app_home_opened", "user": person.id, "tab": "home"}
-        body |= {"channel": self._core.state.direct(self.bot.id, person.id).id, "event_ts": self._core.state.next_ts()}
-        return await self._people.event(person, body)
+        return await self._acts.open_home(user)
+
+    @property
+    def request_url(self) -> str:
+        """Where requests go over HTTP; "" in Socket Mode."""
+        return self._http.url if self._http is not None else ""
+
+    @property
+    def retries(self) -> int:
+        """Events of which further deliveries are still to come."""
+        return self._people.retries
 
     @property
     def connections(self) -> int:

@@ -30,6 +30,7 @@ class _Connection:
     request: web.Request
     leaving: bool = False
     frozen: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def usable(self) -> bool:
@@ -93,7 +94,7 @@ class Sockets:
         envelope = self._envelope(parcel)
         connection = self._choose()
         if connection is None:
-            return Outcome(envelope["envelope_id"], error=NOBODY)
+            return Outcome(envelope["envelope_id"], error=NOBODY, reason="timeout")
         answer = self._expect(envelope)
         try:
             await self._send(connection, envelope)
@@ -101,7 +102,7 @@ class Sockets:
                 await self._send(connection, self._envelope(parcel))
             payload = await asyncio.wait_for(answer, self._core.patience)
         except TimeoutError:
-            return Outcome(envelope["envelope_id"], error=TOO_LATE)
+            return Outcome(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
         finally:
             self._pending.pop(envelope["envelope_id"], None)
         return Outcome(envelope["envelope_id"], payload if parcel.reply else None)
@@ -118,6 +119,7 @@ class Sockets:
         for connection in list(self._connections):
             if how == "half_open":
                 connection.frozen.set()
+                await connection.silent.wait()
             elif how == "abort" and connection.request.transport is not None:
                 connection.leaving = True
                 connection.request.transport.abort()
@@ -154,9 +156,11 @@ class Sockets:
                 if message.result().type is not WSMsgType.TEXT:
                     return
                 self._receive(message.result().data)
+            connection.silent.set()
             while not connection.gone:  # noqa: ASYNC110 - aiohttp has no event for a lost transport
                 await asyncio.sleep(0.05)
         finally:
+            connection.silent.set()
             frozen.cancel()
 
     def _receive(self, text: str) -> None:

@@ -11,11 +11,19 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.clock import Clock
 from bot.sandbox.workspace import Workspace
 
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 TRAPS = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN")
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+async def until(true: Callable[[], bool], seconds: float = 5) -> None:
+    """Returns once the condition holds; fails when it does not within these seconds."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - what is awaited happens in the library under test
+            await asyncio.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +43,15 @@ def patience() -> float:
 async def workspace(patience: float) -> AsyncIterator[Workspace]:
     """A started workspace."""
     workspace = Workspace(patience=patience)
+    await workspace.start()
+    yield workspace
+    await workspace.stop()
+
+
+@pytest.fixture
+async def fast_workspace() -> AsyncIterator[Workspace]:
+    """A workspace whose simulated time runs a thousand times as fast, and whose patience is short."""
+    workspace = Workspace(Clock(1000), patience=0.1)
     await workspace.start()
     yield workspace
     await workspace.stop()

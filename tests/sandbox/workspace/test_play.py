@@ -29,7 +29,7 @@ def blocks(state: str, text: str, button: str = "") -> Blocks:
 
 
 def listen(app: AsyncApp) -> None:
-    """Commands: `run STATE` edits one message, `ask` shows a button, `oops` answers its user alone, `mute` never acks."""
+    """Commands: `run STATE` edits a message, `ask` shows a button, `oops` answers its user alone, `mute` never acks."""
 
     @app.command("/mesh")
     async def mesh(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:

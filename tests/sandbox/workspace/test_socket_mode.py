@@ -1,14 +1,26 @@
-"""Socket Mode, with a real Bolt app at the other end."""
+"""Socket Mode, with a real Bolt app at the other end, and with a bare WebSocket where Bolt hides the frames."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp
+import aiohttp
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.workspace import Workspace
-from tests.sandbox.workspace.conftest import Connect
+from tests.sandbox.workspace.conftest import Connect, until
+
+
+async def open_url(workspace: Workspace) -> str:
+    """A fresh WebSocket URL."""
+    client = AsyncWebClient(base_url=workspace.api_url)
+    answer = await client.apps_connections_open(app_token=workspace.app_token)
+    return str(answer["url"])
 
 
 async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
@@ -32,3 +44,285 @@ async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
     assert sorted(message.text for message in workspace.messages(user="alice")) == ["on it", "ready"]
     assert [message.text for message in workspace.messages(user="bob")] == ["ready"]
     assert workspace.messages(user="bob")[0].edits[0].text == "installing"
+
+
+async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
+    """A click carries action, value and container, and its response_url is able to change an ephemeral message."""
+    button = {"type": "button", "action_id": "go", "value": "7", "text": {"type": "plain_text", "text": "Go"}}
+    bodies: list[dict[str, Any]] = []
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        await ack(blocks=[{"type": "actions", "block_id": "b", "elements": [button]}], text="?")
+
+    @app.action("go")
+    async def go(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        bodies.append(body)
+        await respond(text="gone", blocks=[], replace_original=True)
+
+    await connect(app)
+    await workspace.command("alice", "mesh-workshop", "/mesh ask")
+    message = workspace.messages(user="alice")[0]
+    with pytest.raises(LookupError, match="does not see"):
+        await workspace.click("bob", message, "Go")
+    typed = await workspace.click("alice", message, "Go")
+    await until(lambda: message.text == "gone")
+    assert typed.acked
+    assert bodies[0]["actions"][0]["value"] == "7"
+    assert bodies[0]["container"] == {
+        "type": "message",
+        "message_ts": message.ts,
+        "channel_id": "C0MESH",
+        "is_ephemeral": True,
+    }
+    assert "message" not in bodies[0]
+
+
+async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+    """A trigger opens a view; its submission may be refused field by field, and closes it when it is not."""
+    field = {"type": "plain_text_input", "action_id": "name"}
+    label = {"type": "plain_text", "text": "Name"}
+    modal = {
+        "type": "modal",
+        "callback_id": "form",
+        "title": {"type": "plain_text", "text": "Form"},
+        "submit": {"type": "plain_text", "text": "Send"},
+        "blocks": [{"type": "input", "block_id": "b", "label": label, "element": field}],
+    }
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await ack()
+        await client.views_open(trigger_id=body["trigger_id"], view=modal)
+
+    @app.view("form")
+    async def form(ack: AsyncAck, view: dict[str, Any]) -> None:
+        if view["state"]["values"]["b"]["name"]["value"] == "bad":
+            await ack(response_action="errors", errors={"b": "no"})
+        else:
+            await ack()
+
+    await connect(app)
+    await workspace.command("alice", "mesh-workshop", "/mesh form")
+    await until(lambda: bool(workspace.state.views))
+    view = next(iter(workspace.state.views.values()))
+    bad = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "bad"}}})
+    assert (bad.error, bad.ack_payload, view.open) == (
+        "errors",
+        {"response_action": "errors", "errors": {"b": "no"}},
+        True,
+    )
+    good = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}})
+    assert (good.error, view.open) == ("", False)
+
+
+async def test_home_and_mentions_are_events(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+    """Opening the home tab lets the bot publish it, and a mention is heard with the speaker's words."""
+    heard: list[str] = []
+
+    @app.event("app_home_opened")
+    async def opened(event: dict[str, Any], client: AsyncWebClient) -> None:
+        view = {"type": "home", "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "Hello"}}]}
+        await client.views_publish(user_id=event["user"], view=view)
+
+    @app.event("app_mention")
+    async def mentioned(event: dict[str, Any]) -> None:
+        heard.append(event["text"])
+
+    await connect(app)
+    assert (await workspace.open_home("bob")).acked
+    assert (await workspace.mention("bob", "mesh-workshop", "help")).acked
+    await until(lambda: heard == ["<@U0MESHBOT> help"] and "U0BOB" in workspace.state.homes)
+
+
+@pytest.mark.parametrize("patience", [0.4])
+@pytest.mark.parametrize("trouble", ["late", "broken", "delayed"])
+async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
+    workspace: Workspace, app: AsyncApp, connect: Connect, trouble: str
+) -> None:
+    """A slow or raising listener, or an acknowledgement held up on its way, shows Slack's error to the user alone."""
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        if trouble == "broken":
+            raise ValueError("broken")
+        await asyncio.sleep(0.6 if trouble == "late" else 0)
+        await ack("too late")
+
+    await connect(app)
+    workspace.hurt.ack_delay = 0.6 if trouble == "delayed" else 0
+    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
+    await asyncio.sleep(0.3)
+    assert (typed.acked, typed.error) == (False, "operation_timeout")
+    assert [m.text for m in workspace.messages(user="alice")] == ['/mesh failed with the error "operation_timeout"']
+    assert workspace.messages(user="bob") == []
+
+
+async def test_without_a_connection_a_command_fails_at_once(workspace: Workspace) -> None:
+    """Nobody connected: the user sees dispatch_failed; an unknown command is refused by Slack itself."""
+    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
+    other = await workspace.command("alice", "mesh-workshop", "/mosh x")
+    assert (typed.error, other.error) == ("dispatch_failed", "unknown_command")
+    assert [m.text for m in workspace.messages(user="alice")] == [
+        '/mesh failed with the error "dispatch_failed"',
+        "/mosh is not a valid command.",
+    ]
+
+
+async def test_an_invalid_acknowledgement_is_refused(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+    """An acknowledgement whose blocks Slack would not take shows an error instead of a message."""
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        await ack(blocks=[{"type": "actions", "elements": []}])
+
+    await connect(app)
+    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
+    assert typed.error == "invalid_command_response"
+
+
+@pytest.mark.parametrize("how", ["close", "refresh"])
+async def test_a_lost_connection_is_made_again(workspace: Workspace, app: AsyncApp, connect: Connect, how: str) -> None:
+    """After a close frame or a refresh the bot asks for a new ticket, and the next command reaches it."""
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        await ack("here")
+
+    await connect(app)
+    opened = [name for name, _ in workspace.calls].count("apps.connections.open")
+    await (workspace.refresh() if how == "refresh" else workspace.drop("close"))
+    assert workspace.connections == 0
+    await asyncio.wait_for(workspace.wait_connected(), 5)
+    assert (await workspace.command("bob", "mesh-workshop", "/mesh x")).acked
+    assert [name for name, _ in workspace.calls].count("apps.connections.open") == opened + 1
+
+
+async def test_an_acknowledgement_may_come_over_another_connection(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
+    """A refresh between command and acknowledgement loses neither: envelopes are matched by id, not by socket."""
+    go = asyncio.Event()
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        await go.wait()
+        await ack("still here")
+
+    await connect(app)
+    typing = asyncio.create_task(workspace.command("bob", "mesh-workshop", "/mesh x"))
+    await asyncio.sleep(0.05)
+    await workspace.refresh("warning")
+    await asyncio.wait_for(workspace.wait_connected(), 5)
+    go.set()
+    assert (await typing).acked
+
+
+async def test_each_envelope_goes_to_one_connection(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+    """Two connections share the work: every command is heard once."""
+    heard: list[str] = []
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck, body: dict[str, Any]) -> None:
+        heard.append(body["text"])
+        await ack()
+
+    await connect(app)
+    await connect(app)
+    for number in range(4):
+        await workspace.command("bob", "mesh-workshop", f"/mesh {number}")
+    assert heard == ["0", "1", "2", "3"]
+
+
+async def test_a_duplicate_has_the_same_payload(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+    """On demand an envelope comes twice, with the same trigger, so that only the bot's own care prevents two runs."""
+    triggers: list[str] = []
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck, body: dict[str, Any]) -> None:
+        triggers.append(body["trigger_id"])
+        await ack()
+
+    await connect(app)
+    workspace.hurt.duplicates = 1
+    await workspace.command("bob", "mesh-workshop", "/mesh x")
+    await until(lambda: len(triggers) == 2)
+    assert triggers[0] == triggers[1]
+
+
+async def test_a_ticket_opens_one_connection(workspace: Workspace) -> None:
+    """The URL of apps.connections.open works once; used again, the handshake fails."""
+    url = await open_url(workspace)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        hello = json.loads((await socket.receive()).data)
+        assert (hello["type"], hello["connection_info"]) == ("hello", {"app_id": "A0MESHBOT"})
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(url)
+
+
+async def test_an_eleventh_connection_is_turned_away(workspace: Workspace) -> None:
+    """Ten connections are allowed; the next gets too_many_websockets and is closed."""
+    async with aiohttp.ClientSession() as session:
+        sockets = [await session.ws_connect(await open_url(workspace)) for _ in range(11)]
+        frames = [json.loads((await socket.receive()).data) for socket in sockets]
+        for socket in sockets:
+            await socket.close()
+    assert [frame["type"] for frame in frames] == ["hello"] * 10 + ["disconnect"]
+    assert frames[-1]["reason"] == "too_many_websockets"
+
+
+async def test_half_open_means_no_pong_and_no_envelope(workspace: Workspace) -> None:
+    """A connection gone silent stays open, answers no ping, and what is sent to it is lost."""
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(await open_url(workspace), autoping=False)
+        await socket.receive()
+        await socket.ping(b"sdk-ping-pong:1.5")
+        assert (await socket.receive()).data == b"sdk-ping-pong:1.5"
+        await workspace.drop("half_open")
+        await socket.ping(b"sdk-ping-pong:2.5")
+        typing = asyncio.create_task(workspace.command("bob", "mesh-workshop", "/mesh x"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.receive(), 0.2)
+        typing.cancel()
+
+
+async def test_an_aborted_connection_ends_without_a_close_frame(workspace: Workspace) -> None:
+    """A TCP abort shows the client an error or the end of the stream, never a close code."""
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(await open_url(workspace))
+        await socket.receive()
+        await workspace.drop("abort")
+        message = await asyncio.wait_for(socket.receive(), 2)
+        assert message.type in (aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSED)
+        await until(lambda: workspace.connections == 0)
+
+
+async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspace) -> None:
+    """An event that nobody acknowledges comes again at once, after a minute and after five, as the same event_id."""
+    seen = []
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(await open_url(fast_workspace))
+        await socket.receive()
+        await fast_workspace.mention("bob", "mesh-workshop", "hi")
+        for _ in range(4):
+            seen.append(json.loads((await asyncio.wait_for(socket.receive(), 5)).data))
+        await socket.close()
+    assert [frame["retry_attempt"] for frame in seen] == [0, 1, 2, 3]
+    assert [frame["retry_reason"] for frame in seen] == ["", "timeout", "timeout", "timeout"]
+    assert len({frame["envelope_id"] for frame in seen}) == 4
+    assert len({frame["payload"]["event_id"] for frame in seen}) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [("", "not_authed"), ("xapp-wrong", "invalid_auth"), ("bot", "not_allowed_token_type")],
+)
+async def test_a_connection_needs_the_app_token(workspace: Workspace, token: str, error: str) -> None:
+    """apps.connections.open takes the xapp token alone, and says what is wrong with any other."""
+    client = AsyncWebClient(base_url=workspace.api_url)
+    with pytest.raises(SlackApiError) as caught:
+        await client.apps_connections_open(app_token=workspace.bot_token if token == "bot" else token)
+    assert caught.value.response["error"] == error

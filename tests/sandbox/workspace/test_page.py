@@ -1,0 +1,130 @@
+"""The page: who may open it, what it shows as things happen, and what can be done on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.workspace import Workspace
+from tests.sandbox.workspace.conftest import Connect
+
+BUTTON = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def browser(workspace: Workspace) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client that sends the Origin a browser would."""
+    async with aiohttp.ClientSession(workspace.url, headers={"Origin": workspace.url}) as session:
+        yield session
+
+
+def at(workspace: Workspace, path: str, **query: str) -> str:
+    """A path with this start's token."""
+    token = workspace.page_url.partition("?t=")[2]
+    return path + "?" + "&".join(f"{key}={value}" for key, value in {"t": token, **query}.items())
+
+
+async def event(response: aiohttp.ClientResponse) -> Json:
+    """The next event of a stream."""
+    line = await response.content.readline()
+    await response.content.readline()
+    return dict(json.loads(line.removeprefix(b"data: ")))
+
+
+async def test_the_page_has_no_foreign_or_inline_code(workspace: Workspace, browser: aiohttp.ClientSession) -> None:
+    """The page and its two files are served with a strict policy that they keep."""
+    async with browser.get(at(workspace, "/")) as response:
+        text = await response.text()
+        assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert "#mesh-workshop" in text
+    assert "<script>" not in text
+    assert "onclick" not in text
+    for asset in ("page.js", "page.css"):
+        async with browser.get(at(workspace, f"/page/{asset}")) as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", {}),
+        ("/?t=wrong", {}),
+        ("/page/events?t=wrong&user=bob&channel=C0MESH", {}),
+        ("TOKEN", {"Host": "evil.example"}),
+        ("TOKEN", {"Origin": "http://evil.example"}),
+    ],
+)
+async def test_others_are_kept_out(workspace: Workspace, path: str, headers: dict[str, str]) -> None:
+    """Without the token, or under a foreign Host or Origin, everything is refused."""
+    target = at(workspace, "/") if path == "TOKEN" else path
+    async with aiohttp.ClientSession(workspace.url) as session, session.get(target, headers=headers) as response:
+        assert response.status == 403
+
+
+@pytest.mark.parametrize("origin", ["", "http://evil.example", "null"])
+async def test_writing_needs_our_own_origin(workspace: Workspace, origin: str) -> None:
+    """A request that does something is refused unless it says that it comes from this page."""
+    headers = {"Origin": origin} if origin else {}
+    body = {"user": "bob", "channel": "C0MESH", "text": "hi"}
+    async with aiohttp.ClientSession(workspace.url, headers=headers) as session:
+        async with session.post(at(workspace, "/page/say"), json=body) as response:
+            assert response.status == 403
+    assert workspace.messages() == []
+
+
+async def test_messages_come_alive_and_change(
+    workspace: Workspace, browser: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    """What is there comes first, then each edit and deletion; another's ephemeral does not."""
+    posted = await client.chat_postMessage(channel="C0MESH", text="&lt;script&gt; <script> *bold*")
+    async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
+        first = await event(response)
+        await client.chat_postEphemeral(channel="C0MESH", user="U0ALICE", text="secret")
+        await client.chat_update(channel="C0MESH", ts=posted["ts"], text="changed")
+        second = await event(response)
+        await client.chat_delete(channel="C0MESH", ts=posted["ts"])
+        third = await event(response)
+    assert "&lt;script&gt; " in first["html"]
+    assert "<b>bold</b>" in first["html"]
+    assert "<script" not in first["html"]
+    assert ("changed" in second["html"], "edited" in second["html"], third) == (True, True, {"gone": posted["ts"]})
+
+
+async def test_what_is_done_on_the_page_reaches_the_bot(
+    workspace: Workspace, app: AsyncApp, connect: Connect, browser: aiohttp.ClientSession
+) -> None:
+    """A typed command and a pressed button go the way of any other, the button with the inputs beside it."""
+    states: list[Json] = []
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck) -> None:
+        await ack(text="?", blocks=[{"type": "actions", "block_id": "b", "elements": [BUTTON]}])
+
+    @app.action("go")
+    async def go(ack: AsyncAck, body: Json) -> None:
+        states.append(body["state"]["values"])
+        await ack()
+
+    await connect(app)
+    say = {"user": "bob", "channel": "C0MESH", "text": "/mesh x"}
+    async with browser.post(at(workspace, "/page/say"), json=say) as response:
+        assert (await response.json())["error"] == ""
+    click: Json = {"user": "bob", "channel": "C0MESH", "ts": workspace.messages(user="bob")[0].ts, "action": "go"}
+    click["state"] = {"b": {"pick": {"type": "plain_text_input", "value": "v"}}}
+    async with browser.post(at(workspace, "/page/click"), json=click) as response:
+        assert (await response.json())["error"] == ""
+    assert states == [{"b": {"pick": {"type": "plain_text_input", "value": "v"}}}]
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"user":"nobody","channel":"C0MESH","text":"x"}'])
+async def test_nonsense_is_answered_with_400(workspace: Workspace, browser: aiohttp.ClientSession, body: str) -> None:
+    """Broken or incomplete requests change nothing and are explained."""
+    async with browser.post(at(workspace, "/page/say"), data=body) as response:
+        assert (response.status, bool((await response.json())["error"])) == (400, True)
