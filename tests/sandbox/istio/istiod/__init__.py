@@ -1,0 +1,1 @@
+"""Tests of what istiod does to a cluster, and of the samples."""
