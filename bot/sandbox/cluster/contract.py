@@ -117,3 +117,11 @@ class ServiceBackends(Protocol):
     async def call_pod(self, namespace: str, pod: str, port: int | str, request: Request) -> Response:
         """Sends to one pod's port ("" is the first container port); raises ApiError(503, …) when nothing listens."""
         ...
+
+
+class PodLogs(Protocol):
+    """Where the API server gets what containers write."""
+
+    async def logs(self, namespace: str, pod: str, container: str, query: Mapping[str, str]) -> bytes:
+        """What one container wrote; `query` has the parameters of the log request (`tailLines`, `previous`, …)."""
+        ...

@@ -24,7 +24,7 @@ def kind_of(definition: Object) -> Kind:
     stored = next(
         (version["name"] for version in spec["versions"] if version.get("storage")), served[0]["name"] if served else ""
     )
-    versions = tuple(_info(version, spec) for version in sorted(served, key=lambda each: _rank(each["name"])))
+    versions = tuple(_info(version, spec) for version in sorted(served, key=lambda each: version_rank(each["name"])))
     subresources: dict[str, Any] = {}
     for version in spec["versions"]:
         subresources.update(version.get("subresources") or {})
@@ -45,8 +45,8 @@ def kind_of(definition: Object) -> Kind:
     )
 
 
-def _rank(name: str) -> tuple[int, int, int, str]:
-    """Kubernetes' order of versions: v2, v1, v1beta2, v1beta1, v1alpha1."""
+def version_rank(name: str) -> tuple[int, int, int, str]:
+    """Sorts versions as Kubernetes prefers them: v2, v1, v1beta2, v1beta1, v1alpha1."""
     stem = name.removeprefix("v")
     for level, word in ((1, "beta"), (2, "alpha")):
         major, found, minor = stem.partition(word)

@@ -18,8 +18,8 @@ class Fault:
     """What happens to requests over HTTP that match; "" matches all.
 
     `verb` is Kubernetes' word (get, list, watch, create, update, patch, delete, deletecollection), `resource` the
-    plural name, with a subresource as `pods/log`. `times` counts down (None: for ever). `seconds` of wall time: how slow, or
-    the Retry-After of `throttle`.
+    plural name, with a subresource as `pods/log`. `times` counts down (None: for ever). `seconds` of wall time say how
+    slow, or are the Retry-After of `throttle`.
     """
 
     effect: Effect

@@ -10,6 +10,7 @@ from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.cluster.schema import ANY, Node
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+_NO_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ BUILT_IN: tuple[Kind, ...] = (
     _core("endpoints", "Endpoints", "ep"),
     _core("events", "Event", "ev"),
     _core("limitranges", "LimitRange", "limits"),
-    _core("namespaces", "Namespace", "ns", namespaced=False, subs="status finalize"),
+    _core("namespaces", "Namespace", "ns", namespaced=False, subs="status finalize", verbs=_NO_COLLECTION),
     _core("nodes", "Node", "no", namespaced=False, subs="status proxy"),
     _core("persistentvolumeclaims", "PersistentVolumeClaim", "pvc", subs="status"),
     _core("persistentvolumes", "PersistentVolume", "pv", namespaced=False, subs="status"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.sandbox.cluster.contract import ApiError
 from bot.sandbox.cluster.kinds import Kind, Kinds
 from bot.sandbox.cluster.operations import Target
-from bot.sandbox.cluster.refusals import no_such_path, qualified
+from bot.sandbox.cluster.refusals import no_such_path
 
 _OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -42,21 +42,19 @@ def route(kinds: Kinds, method: str, path: str, query: Mapping[str, str]) -> Rou
         raise no_such_path()
     if len(parts) > 3 and subresource != "proxy":
         raise no_such_path()
-    if kind.namespaced and not namespace and (name or method != "GET"):
-        if name or method != "POST" or kind.kind not in _VIRTUAL:
-            raise _not_allowed(kind, method) if not name else no_such_path()
+    if kind.namespaced and not namespace and name:
+        raise no_such_path()
+    if kind.namespaced and not namespace and method != "GET":
+        raise _not_allowed(kind)
     target = Target(kind, namespace if kind.namespaced else "", name, subresource, version)
     rest = "/" + "/".join(parts[3:]) if subresource == "proxy" else ""
     return Route(target, _verb(target, method, query), rest)
 
 
-_VIRTUAL: frozenset[str] = frozenset()
-
-
 def _group(path: str) -> tuple[str, str, list[str]]:
-    parts = (
-        path.strip("/").split("/") if not path.endswith("/") or "/proxy" not in path else path.lstrip("/").split("/")
-    )
+    parts = path.lstrip("/").split("/")
+    if parts[-1] == "" and "proxy" not in parts:
+        parts.pop()
     if parts[0] == "api" and len(parts) > 2:
         return "", parts[1], parts[2:]
     if parts[0] == "apis" and len(parts) > 3:
@@ -81,11 +79,11 @@ def _verb(target: Target, method: str, query: Mapping[str, str]) -> str:
     if verb == "list" and query.get("watch") in ("1", "true", "True"):
         verb = "watch"
     if not verb or (not target.subresource and (verb not in target.kind.verbs or (verb == "create" and target.name))):
-        raise _not_allowed(target.kind, method)
+        raise _not_allowed(target.kind)
     return verb
 
 
-def _not_allowed(kind: Kind, method: str) -> ApiError:
+def _not_allowed(kind: Kind) -> ApiError:
     details = {"kind": kind.plural, **({"group": kind.group} if kind.group else {})}
     text = "the server does not allow this method on the requested resource"
-    return ApiError(405, "MethodNotAllowed", text, {**details, "name": ""} if not qualified(kind) else details)
+    return ApiError(405, "MethodNotAllowed", text, details)

@@ -185,6 +185,8 @@ def _limited(target: Target, live: Object, new: Object) -> Object:
         out = {**live, "metadata": {key: value for key, value in metadata.items() if value is not None}}
         out.pop("status", None)
         return {**out, "status": new["status"]} if "status" in new else out
+    if target.subresource == "scale":
+        return {**live, "metadata": dict(live["metadata"]), "spec": new["spec"]}
     if target.subresource == "finalize":
         spec = {**(live.get("spec") or {}), "finalizers": (new.get("spec") or {}).get("finalizers") or []}
         return {**live, "metadata": dict(live["metadata"]), "spec": spec}

@@ -1,24 +1,30 @@
-"""The embedded API server as one thing to start and stop: store, admission, and clients in process."""
+"""The embedded API server as one thing to start and stop: store, admission, HTTP, and clients in process."""
 
 from __future__ import annotations
+
+from aiohttp import web
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.admission import Chain
 from bot.sandbox.cluster.api import Api
 from bot.sandbox.cluster.client import LocalClient
-from bot.sandbox.cluster.contract import Client, ServiceBackends
+from bot.sandbox.cluster.contract import Client, Object, PodLogs, ServiceBackends
 from bot.sandbox.cluster.definition_controller import DefinitionController
 from bot.sandbox.cluster.faults import Faults
+from bot.sandbox.cluster.front import Front
 from bot.sandbox.cluster.kinds import Kinds
 from bot.sandbox.cluster.policies import Policies
 from bot.sandbox.cluster.store import Store
 from bot.sandbox.cluster.webhooks import Webhooks
 
+CONTEXT = "sandbox"
+
 
 class ApiServer:
-    """A Kubernetes 1.36 API, so far in process only.
+    """A Kubernetes 1.36 API on loopback, without TLS or authentication.
 
-    `history` is how many changes of each type a watch can go back over before it is told 410.
+    `history` is how many changes of each type a watch can go back over before it is told 410. `faults` hurts it on
+    purpose.
     """
 
     def __init__(self, clock: Clock, *, backends: ServiceBackends | None = None, history: int = 10_000) -> None:
@@ -29,26 +35,66 @@ class ApiServer:
         self._definitions = DefinitionController(self.store, self._kinds, clock)
         chain = Chain(self._webhooks, Policies(self.store))
         self._api = Api(self.store, self._kinds, clock, chain, self._definitions)
+        self._front = Front(self._api, self.faults)
+        self._runner: web.AppRunner | None = None
         self.backends = backends
+        self.url = ""
 
     @property
     def backends(self) -> ServiceBackends | None:
         """What answers behind Services and pods; webhooks and the proxy go through it. May be set after the start."""
-        return self._webhooks.backends
+        return self._front.backends
 
     @backends.setter
     def backends(self, backends: ServiceBackends | None) -> None:
-        self._webhooks.backends = backends
+        self._front.backends = self._webhooks.backends = backends
+
+    @property
+    def kinds(self) -> Kinds:
+        """The resource types that are served now; it changes with the CRDs."""
+        return self._kinds
+
+    @property
+    def logs(self) -> PodLogs | None:
+        """What answers `kubectl logs`; empty logs when there is nothing."""
+        return self._front.logs
+
+    @logs.setter
+    def logs(self, logs: PodLogs | None) -> None:
+        self._front.logs = logs
 
     def client(self, manager: str) -> Client:
         """The API in process; works before `start` too."""
         return LocalClient(self._api, manager)
 
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Serves HTTP; `url` says where."""
+        runner = web.AppRunner(self._front.app(), access_log=None, shutdown_timeout=1, handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        self._runner = runner
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
+
     def restart(self) -> None:
         """What clients see of a restart: every watch is cut, and nothing that is stored is lost."""
         self.store.cut()
+
+    def kubeconfig(self) -> Object:
+        """A kubeconfig with the one context `sandbox`."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": CONTEXT, "cluster": {"server": self.url}}],
+            "users": [{"name": CONTEXT, "user": {}}],
+            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
+            "current-context": CONTEXT,
+        }
 
     async def stop(self) -> None:
         """Ends every watch and task; clients in process see their watches end."""
         self.store.cut()
         await self._definitions.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None

@@ -166,6 +166,10 @@ class Store:
         table.log(Change("DELETED", record, old))
         return record
 
+    def forgotten(self, ref: Ref) -> int:
+        """The last revision of a type whose change is no longer known."""
+        return self._table(ref).forgotten
+
     def forget_type(self, ref: Ref) -> None:
         """Ends a type's watches and history (its CRD is gone)."""
         table = self._tables.pop(ref, None)
