@@ -11,6 +11,8 @@ import pytest
 
 from bot.cluster import Api, KubernetesCluster, connect
 from bot.kinds import NAMESPACE
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.embedded import EmbeddedCluster
 from tests.cluster.stage import Stage, api_of
 
 
@@ -39,14 +41,10 @@ async def cluster_kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> 
             pytest.skip("no real control plane here: REALCLUSTER is not set")
         yield Path(os.environ["KUBECONFIG"])
         return
-    embedded = pytest.importorskip("bot.sandbox.cluster.embedded", reason="the embedded cluster is not there yet")
-    clock = pytest.importorskip("bot.sandbox.clock")
-    running = embedded.EmbeddedCluster(clock.Clock())
-    await running.start()
-    file = tmp_path / "kubeconfig"
-    running.write_kubeconfig(file)
-    yield file
-    await running.stop()
+    embedded = EmbeddedCluster(Clock())
+    await embedded.start()
+    yield embedded.write_kubeconfig(tmp_path / "kubeconfig")
+    await embedded.stop()
 
 
 @pytest.fixture
