@@ -100,7 +100,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_RESOLVER = yaml.resolver.Resolver()  # type: ignore[no-untyped-call]  # untyped in the stubs
+_RESOLVER = yaml.resolver.Resolver()
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

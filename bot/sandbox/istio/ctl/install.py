@@ -126,7 +126,7 @@ def _carry_out(run: Invocation, chosen: Settings) -> None:
 def _listed(errors: list[str]) -> str:
     """Several errors as Go's multierror lists them."""
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
-    return f"{count} occurred:\n" + "".join(f"\t* {error}\n" for error in errors) + "\n"
+    return f"{count} occurred:\n" + "".join(f"\t* {error}\n" for error in errors)
 
 
 def _ensure_namespace(run: Invocation, name: str) -> None:

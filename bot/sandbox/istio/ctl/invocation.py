@@ -86,9 +86,19 @@ class Invocation:
         return found
 
     def _asked(self, pod: dict[str, Any]) -> dict[str, str]:
+        """What an istiod says of itself on its monitoring port: `version-revision-status`, or the same as JSON."""
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:15014/proxy/version"
         try:
-            return dict(self.kube.request("GET", path))
+            answer = self.kube.request("GET", path)
         except ApiFailure:
             return {}
+        if "version" in answer:
+            return dict(answer)
+        version, _, rest = str(answer.get("message", "")).rpartition("-")[0].rpartition("-")
+        status = str(answer.get("message", "")).rpartition("-")[2]
+        return (
+            {"version": version, "revision": rest, "golang_version": "", "status": status, "tag": version}
+            if version
+            else {}
+        )

@@ -1,0 +1,75 @@
+"""An Istio release as it comes out of its archive: `bin/istioctl`, profiles, samples; a Gateway API file beside them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any
+
+from bot.sandbox.istio.catalog import NEWEST, RELEASES, Release
+from bot.sandbox.istio.components.gateway_api import standard_channel
+from bot.sandbox.istio.profiles import NAMES, profile_file
+from bot.sandbox.istio.render_values import to_yaml
+
+_SOURCES = Path(__file__).resolve().parents[3]
+_SAMPLES = "bot.sandbox.istio.samples"
+_PROGRAM = """#!{python}
+import sys
+
+sys.path.insert(0, {sources!r})
+
+from bot.sandbox.istio.ctl.main import main
+
+raise SystemExit(main(sys.argv[1:], version={version!r}, speed={speed!r}))
+"""
+
+
+@dataclass(frozen=True)
+class ReleaseDirectory:
+    """Where the parts of a written release are."""
+
+    home: Path
+    istioctl: Path
+    gateway_api: Path
+
+
+def write_release(
+    directory: Path | str, version: str, *, gateway_api: str = "", speed: float = 1.0
+) -> ReleaseDirectory:
+    """Writes the release into `directory` (made when missing) and says where its parts are.
+
+    `gateway_api` is the Gateway API release of `gateway-api/standard-install.yaml`, by default the one that the Istio
+    release is built against; `speed` is how fast the cluster's simulated time runs, for the waits of `istioctl`.
+    A version newer than those known is played as the newest known.
+    """
+    home = Path(directory)
+    release = RELEASES.get(version, NEWEST)
+    istioctl = home / "bin" / "istioctl"
+    _write(
+        istioctl, _PROGRAM.format(python=sys.executable, sources=str(_SOURCES), version=release.version, speed=speed)
+    )
+    istioctl.chmod(0o755)
+    _write_profiles(home / "manifests" / "profiles", release)
+    channel = home / "gateway-api" / "standard-install.yaml"
+    _write(channel, documents(standard_channel(gateway_api or release.gateway_api)))
+    if util.find_spec(_SAMPLES):
+        import_module(_SAMPLES).write_samples(home, release.version)
+    return ReleaseDirectory(home, istioctl, channel)
+
+
+def _write_profiles(place: Path, release: Release) -> None:
+    for name in NAMES:
+        _write(place / f"{name}.yaml", documents([profile_file(release, name)]))
+
+
+def documents(objects: Iterable[Mapping[str, Any]]) -> str:
+    """Objects as a YAML file."""
+    return "".join(f"---\n{to_yaml(obj)}\n" for obj in objects)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
