@@ -30,11 +30,11 @@ def bound_patch(service: Object, waypoint: tuple[str, str] | None, gateway: Obje
     if wanted is not None and all(live.get(k) == v for k, v in wanted.items()):
         return None
     meta = {k: service["metadata"][k] for k in ("name", "namespace")}
-    status: Object = {}
+    patch: Object = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
     if wanted is not None:
         moment = live["lastTransitionTime"] if live.get("status") == wanted["status"] else stamp
-        status = {"conditions": [{**wanted, "lastTransitionTime": moment}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "status": status}
+        patch["status"] = {"conditions": [{**wanted, "lastTransitionTime": moment}]}
+    return patch
 
 
 def _wanted(waypoint: tuple[str, str] | None, gateway: Object | None) -> Object | None:
