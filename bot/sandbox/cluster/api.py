@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster import admission_pods, deletion, managers, prepare
+from bot.sandbox.cluster import admission_pods, deletion, event_versions, managers, prepare
 from bot.sandbox.cluster.allocation import Allocator
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.kinds import Kinds
@@ -46,7 +46,7 @@ class Api:
 
     def get(self, target: Target) -> Record:
         """One object; raises ApiError(404)."""
-        record = self.store.get(target.kind.ref, target.namespace, target.name)
+        record = self.store.get(target.kind.stored, target.namespace, target.name)
         if record is None:
             raise not_found(target.kind, target.name)
         return record
@@ -72,7 +72,7 @@ class Api:
             new = managers.after_update(dict(empty), new, prepare.node_of(target), prepare.writer(target, write, now))
         self._complete(target, new)
         new = await self._admit(target, "CREATE", new, None, write)
-        if self.store.get(target.kind.ref, target.namespace, target.name):
+        if self.store.get(target.kind.stored, target.namespace, target.name):
             raise already_exists(target.kind, target.name)
         self._check_namespace(target)
         if write.dry_run:
@@ -141,7 +141,8 @@ class Api:
         """Changes an object by a function from the live one to the wanted one (which may share its parts)."""
 
         def change(live: Object) -> Object:
-            wanted = patched({**live, "apiVersion": target.api_version})
+            shown = event_versions.to_new(live) if target.kind.stored_as else live
+            wanted = patched({**shown, "apiVersion": target.api_version})
             new = prepare.decoded(target, wanted)
             prepare.require_version(target, new, live)
             return prepare.updated(target, live, new, write, self.clock.stamp())
@@ -154,7 +155,7 @@ class Api:
         wanted["metadata"]["name"] = target.name
         if wanted["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        exists = self.store.get(target.kind.ref, target.namespace, target.name)
+        exists = self.store.get(target.kind.stored, target.namespace, target.name)
         if exists is None:
             if target.subresource:
                 raise not_found(target.kind, target.name)
@@ -177,7 +178,7 @@ class Api:
             if target.kind.kind == "Service" and not target.kind.custom and not target.subresource:
                 self._addresses.complete(new)
             new = await self._admit(target, "UPDATE", new, live.obj, write)
-            if self.store.get(target.kind.ref, target.namespace, target.name) is not live:
+            if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
             if write.dry_run or new == live.obj:
                 return Record(new, live.revision)
@@ -185,7 +186,7 @@ class Api:
         raise conflict(target.kind, target.name)
 
     def _commit(self, target: Target, new: Object, old: Object | None) -> Record:
-        ref = target.kind.ref
+        ref = target.kind.stored
         if old is not None and deletion.is_over(new):
             record = self.store.drop(ref, target.namespace, target.name) or Record(new, 0)
             self._follower.stored(ref, None, old)
@@ -201,7 +202,7 @@ class Api:
             deletion.check_preconditions(target, live.obj, options)
             labels = self._namespace_labels(target)
             await self._admission.validate(Review(target, "DELETE", None, live.obj, write, labels))
-            if self.store.get(target.kind.ref, target.namespace, target.name) is not live:
+            if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
             left = deletion.marked(target, live.obj, options, self.clock.now())
             if write.dry_run:
@@ -210,7 +211,7 @@ class Api:
         raise conflict(target.kind, target.name)
 
     def _carry_out(self, target: Target, live: Record, left: Object | None) -> tuple[Record, bool]:
-        ref = target.kind.ref
+        ref = target.kind.stored
         if left is None:
             record = self.store.drop(ref, target.namespace, target.name) or live
             if target.kind.kind == "Service":

@@ -42,10 +42,16 @@ class Kind:
     custom: bool = False
     versions: tuple[VersionInfo, ...] = ()
     scale_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
+    stored_as: Ref | None = None
 
     @property
     def ref(self) -> Ref:
         return Ref(self.group, self.plural)
+
+    @property
+    def stored(self) -> Ref:
+        """Where its objects are: its own type, but for the second form of events."""
+        return self.stored_as or self.ref
 
     @property
     def api_version(self) -> str:
@@ -141,7 +147,7 @@ BUILT_IN: tuple[Kind, ...] = (
     _cluster("apiregistration.k8s.io", "apiservices", "APIService", subs="status"),
     _kind("discovery.k8s.io", "endpointslices", "EndpointSlice", generation=True),
     _kind("coordination.k8s.io", "leases", "Lease"),
-    _kind("events.k8s.io", "events", "Event", "ev"),
+    _kind("events.k8s.io", "events", "Event", "ev", stored_as=Ref("", "events")),
     _kind("networking.k8s.io", "ingresses", "Ingress", "ing", subs="status", generation=True),
     _kind("networking.k8s.io", "ingressclasses", "IngressClass", namespaced=False, generation=True),
     _kind("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol", generation=True),

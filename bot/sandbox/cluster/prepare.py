@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.cluster import crd_schema, defaults, managers, schema, validation
+from bot.sandbox.cluster import crd_schema, defaults, event_versions, managers, schema, validation
 from bot.sandbox.cluster.admission_pods import suffix
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.kinds import Kind
@@ -47,21 +47,27 @@ def decoded(target: Target, obj: Any) -> Object:
     if obj.get("kind", kind.kind) != kind.kind or obj.get("apiVersion", target.api_version) != target.api_version:
         raise bad_request(_mismatch(target, obj))
     copied: Object = crd_schema.copy_json(obj) if kind.custom else defaults.strip_nulls(obj)
-    copied.setdefault("metadata", {})
-    if copied["metadata"] is None:
-        copied["metadata"] = {}
+    copied["metadata"] = copied.get("metadata") or {}
     validation.check_shape(kind, copied)
     copied["metadata"] = defaults.strip_nulls(copied["metadata"])
-    if kind.namespaced and copied["metadata"].setdefault("namespace", target.namespace) != target.namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-    if not kind.namespaced:
-        copied["metadata"].pop("namespace", None)
+    _place(target, copied["metadata"])
     given = copied["metadata"].get("name", "")
     if target.name and given and given != target.name:
         raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({target.name})")
     if target.name:
         copied["metadata"]["name"] = target.name
+    if kind.stored_as:
+        copied = event_versions.to_stored(copied)
+        return {"apiVersion": "v1", "kind": kind.kind, **_without_type(copied)}
     return {"apiVersion": kind.api_version, "kind": kind.kind, **_without_type(copied)}
+
+
+def _place(target: Target, metadata: Object) -> None:
+    """Puts an object into the request's namespace (changed in place)."""
+    if not target.kind.namespaced:
+        metadata.pop("namespace", None)
+    elif metadata.setdefault("namespace", target.namespace) != target.namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def _mismatch(target: Target, obj: Object) -> str:

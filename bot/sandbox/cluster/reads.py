@@ -60,7 +60,7 @@ def listing(store: Store, target: Target, form: Form, query: Mapping[str, str], 
 
 
 def _items(target: Target, records: list[Record]) -> list[bytes]:
-    if target.kind.custom:
+    if target.kind.custom or target.kind.stored_as:
         return [as_version(target, record) for record in records]
     # Lists of built-in types do not repeat apiVersion and kind in their items, and clients must live with that.
     prefix = encode({"apiVersion": target.api_version, "kind": target.kind.kind})[:-1] + b","
@@ -71,7 +71,7 @@ def _page(store: Store, target: Target, query: Mapping[str, str]) -> tuple[list[
     matches = selectors.matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
     limit = number(query, "limit") or 0
     start, revision = _start(store, target, query.get("continue", ""))
-    found = (record for record in store.all(target.kind.ref, target.namespace) if not start or record.key > start)
+    found = (record for record in store.all(target.kind.stored, target.namespace) if not start or record.key > start)
     chosen = (record for record in found if matches is None or matches(record.obj))
     records = list(islice(chosen, limit + 1)) if limit else list(chosen)
     metadata: Object = {"resourceVersion": str(revision)}
@@ -97,6 +97,6 @@ def _start(store: Store, target: Target, token: str) -> tuple[tuple[str, str] | 
         revision = int(found["rv"])
     except (ValueError, KeyError, TypeError) as error:
         raise bad_request(f"continue key is not valid: {error}") from error
-    if revision < store.forgotten(target.kind.ref):
+    if revision < store.forgotten(target.kind.stored):
         raise expired(_CONTINUE_TOO_OLD)
     return (namespace, name), revision

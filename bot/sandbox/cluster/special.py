@@ -126,7 +126,7 @@ async def proxy(route: Route, request: web.Request, backends: ServiceBackends | 
     """Passes a request on to a Service or a pod, as the proxy subresource does; credentials stay behind."""
     name, port = _proxied(route.target.name)
     target = route.target
-    if api.store.get(target.kind.ref, target.namespace, name) is None:
+    if api.store.get(target.kind.stored, target.namespace, name) is None:
         raise not_found(target.kind, name)
     if backends is None:
         raise unavailable(f'no endpoints available for service "{name}"')

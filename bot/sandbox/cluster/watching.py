@@ -101,12 +101,12 @@ async def serve(request: web.Request, store: Store, target: Target, form: Form, 
     response = web.StreamResponse(headers={"Content-Type": form.media_type, "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
     try:
-        watcher = store.watch(target.kind.ref, None if initial or not since else since)
+        watcher = store.watch(target.kind.stored, None if initial or not since else since)
     except ApiError as error:
         await response.prepare(request)
         await response.write(_error_line(error))
         return response
-    first = list(stream.initial(list(store.all(target.kind.ref, target.namespace)))) if initial else []
+    first = list(stream.initial(list(store.all(target.kind.stored, target.namespace)))) if initial else []
     if flag(query, "sendInitialEvents"):
         first.append(stream.bookmark(store.revision, initial_end=True))
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from bot.sandbox.cluster import event_versions, protobuf
 from bot.sandbox.cluster.contract import ApiError, Object
 from bot.sandbox.cluster.operations import Target, Write
 from bot.sandbox.cluster.refusals import bad_request, status_of
@@ -81,9 +82,8 @@ async def body_of(request: web.Request) -> Any:
     raw = await request.read()
     if not raw:
         return None
-    if raw.startswith(b"k8s\x00") or "protobuf" in request.content_type:
-        text = "the body of the request was in an unknown format - accepted media types include: application/json, "
-        raise ApiError(415, "UnsupportedMediaType", f"{text}application/yaml")
+    if raw.startswith(protobuf.MAGIC):
+        return protobuf.decode(raw)
     try:
         return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else yaml.load(raw, _LOADER)  # noqa: S506 (a safe loader)
     except (ValueError, yaml.YAMLError) as error:
@@ -94,6 +94,8 @@ def as_version(target: Target, record: Record) -> bytes:
     """An object's JSON under the version that was asked for."""
     if record.obj.get("apiVersion") == target.api_version:
         return record.json
+    if target.kind.stored_as:
+        return encode(event_versions.to_new(record.obj))
     return encode({**record.obj, "apiVersion": target.api_version})
 
 

@@ -100,7 +100,7 @@ async def delete_collection(api: Api, target: Target, request: web.Request) -> l
     matches = selectors.matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
     records = [
         record
-        for record in list(api.store.all(target.kind.ref, target.namespace))
+        for record in list(api.store.all(target.kind.stored, target.namespace))
         if matches is None or matches(record.obj)
     ]
     for record in records:
