@@ -90,7 +90,10 @@ class Player:
     async def play_line(self, line: Line) -> str:
         """Plays one line; "" when it ended as expected, otherwise what was seen."""
         self._transcript.typed(line.user, str(line))
-        user = self._workspace.user(line.user)
+        try:
+            user = self._workspace.user(line.user)
+        except LookupError as error:
+            return f"but {error}"
         watch = _Watch(self._workspace, user=user.id, channel=self._channel.id)
         with self._followed(watch):
             try:
@@ -106,7 +109,7 @@ class Player:
         for line in lines:
             try:
                 self._workspace.user(line.user)
-            except KeyError as error:
+            except LookupError as error:
                 raise ScriptError(f"line {line.number}: no user @{line.user} in this workspace") from error
 
     @contextmanager

@@ -29,7 +29,7 @@ async def run_prompt(workspace: Workspace, channel: str = DEFAULT_CHANNEL, *, so
     """Takes lines from the terminal until Ctrl-D; from a pipe or file each line is awaited to its end instead."""
     lines = source or sys.stdin
     if lines.isatty():
-        await _terminal(workspace, channel)
+        await run_terminal(workspace, channel)
     else:
         await play_stream(workspace, channel, lines, write)
 
@@ -41,10 +41,13 @@ async def play_stream(workspace: Workspace, channel: str, source: TextIO, out: O
     while (text := await queue.get()) is not None:
         line = _parsed(text, out)
         if line is not None:
-            await player.play_line(line)
+            fault = await player.play_line(line)
+            if fault.startswith("but "):
+                out(f"  {fault.removeprefix('but ')}")
 
 
-async def _terminal(workspace: Workspace, channel: str) -> None:
+async def run_terminal(workspace: Workspace, channel: str) -> None:
+    """Prompts for lines and writes what happens above them, until Ctrl-D or Ctrl-C."""
     transcript = Transcript(workspace, channel, write)
     session: PromptSession[str] = PromptSession(f"#{workspace.channel(channel).name} > ")
     acts: set[asyncio.Task[None]] = set()

@@ -8,21 +8,22 @@ from bot.sandbox.workspace.core import Core
 from bot.sandbox.workspace.delivery import Typed
 from bot.sandbox.workspace.people import People, unique_client_id
 from bot.sandbox.workspace.state import Channel, Message, View
+from bot.slackrules import escape
 
 Json = dict[str, Any]
 
 
 class Acts:
-    """Commands, clicks, submissions and messages of people known by name or id (KeyError for unknown ones)."""
+    """Commands, clicks, submissions and messages of people known by name or id (LookupError for unknown ones)."""
 
     def __init__(self, core: Core, people: People) -> None:
         self._core, self._people = core, people
 
     def channel(self, name: str) -> Channel:
-        """A channel by name or id; KeyError for an unknown one."""
+        """A channel by name or id; LookupError for an unknown one."""
         found = self._core.state.channel_named(name)
         if found is None:
-            raise KeyError(f"no channel {name} in this workspace")
+            raise LookupError(f"no channel {name} in this workspace")
         return found
 
     async def command(self, user: str, channel: str, line: str) -> Typed:
@@ -53,14 +54,21 @@ class Acts:
         """Someone submits a modal; `values` is state.values: block_id → action_id → value object."""
         return await self._people.submit(self._core.state.user_named(user), view, values or {})
 
+    async def close_view(self, user: str, view: View) -> Typed:
+        """Someone closes a modal without submitting it."""
+        return await self._people.close(self._core.state.user_named(user), view)
+
     async def say(self, user: str, channel: str, text: str) -> Message:
         """Someone writes a plain message, of which the bot hears only if it is mentioned."""
+        return self._speak(user, channel, escape(text))
+
+    def _speak(self, user: str, channel: str, text: str) -> Message:
         state = self._core.state
         return state.post(state.draft(self.channel(channel).id, state.user_named(user).id, text))
 
     async def mention(self, user: str, channel: str, text: str) -> Typed:
         """Someone writes a message that mentions the bot."""
-        message = await self.say(user, channel, f"<@{self._core.bot.id}> {text}")
+        message = self._speak(user, channel, f"<@{self._core.bot.id}> {escape(text)}")
         body: Json = {"type": "app_mention", "user": message.user, "text": message.text, "ts": message.ts}
         body |= {"channel": message.channel, "event_ts": message.ts, "client_msg_id": unique_client_id()}
         return await self._people.event(self._core.state.user_named(user), body, message.channel)

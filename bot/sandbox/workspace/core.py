@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.workspace.hurt import Hurt
@@ -14,8 +17,13 @@ from bot.sandbox.workspace.limits import Limits
 from bot.sandbox.workspace.refusals import Refusal
 from bot.sandbox.workspace.state import State, User
 
+T = TypeVar("T")
+
 PATIENCE = 3.0
 """Wall seconds within which Slack wants an acknowledgement, and a trigger_id used."""
+
+TRIGGER_MEMORY = 60.0
+"""Wall seconds for which a stale trigger is told apart from one that never was."""
 
 RESPONSE_USES, RESPONSE_LIFE = 5, timedelta(minutes=30)
 
@@ -78,6 +86,8 @@ class Core:
         """A trigger_id for something that this person just did."""
         trigger = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._triggers[trigger] = Trigger(user, time.monotonic())
+        for old in _leading(self._triggers, lambda each: time.monotonic() - each.made > TRIGGER_MEMORY):
+            del self._triggers[old]
         return trigger
 
     def use_trigger(self, trigger_id: str) -> str:
@@ -95,5 +105,13 @@ class Core:
     def new_response_url(self, *, kind: str, channel: str, user: str, ts: str = "") -> str:
         """A response_url for a command ("commands") or a click ("actions") on the message `ts`."""
         key = secrets.token_urlsafe(18)
-        self.response_urls[key] = ResponseUrl(channel, user, self.clock.now(), ts)
+        now = self.clock.now()
+        self.response_urls[key] = ResponseUrl(channel, user, now, ts)
+        for old in _leading(self.response_urls, lambda each: now - each.made > 2 * RESPONSE_LIFE):
+            del self.response_urls[old]
         return f"{self.origin}/{kind}/{self.state.team_id}/{key}"
+
+
+def _leading(entries: Mapping[str, T], old: Callable[[T], bool]) -> list[str]:
+    """The keys of the oldest entries as far as they are old; entries lie in the order of their making."""
+    return [key for key, _ in itertools.takewhile(lambda item: old(item[1]), entries.items())]

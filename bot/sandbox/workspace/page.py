@@ -21,7 +21,6 @@ from aiohttp import web
 
 from bot.sandbox.workspace.acts import Acts
 from bot.sandbox.workspace.core import Core
-from bot.sandbox.workspace.methods.views import close_view
 from bot.sandbox.workspace.mrkdwn import to_html
 from bot.sandbox.workspace.plain import names_of
 from bot.sandbox.workspace.render import render_blocks, text_html
@@ -168,8 +167,7 @@ class Page:
         elif act == "submit":
             typed = await self._acts.submit_view(user, self._view(body), body.get("state") or {})
         else:
-            close_view(self._core, self._view(body))
-            return {"error": ""}
+            typed = await self._acts.close_view(user, self._view(body))
         return {"error": typed.error, "errors": (typed.ack_payload or {}).get("errors", {})}
 
     def _view(self, body: Json) -> View:

@@ -75,6 +75,15 @@ class People:
             self._after_submit(view, typed)
         return typed
 
+    async def close(self, user: User, view: View) -> Typed:
+        """Closes a modal unsubmitted; the bot hears of it only if the view asks for that (notify_on_close)."""
+        payload = self._person(user) | {"type": "view_closed", "view": view_json(self._core, view), "is_cleared": False}
+        typed = Typed(user.id, "", "close", payload)
+        close_view(self._core, view)
+        if view.body.get("notify_on_close"):
+            await self._carry(typed, Parcel("interactive", payload))
+        return typed
+
     async def event(self, user: User, body: Json, channel: str = "") -> Typed:
         """Sends an event; an attempt that is not acknowledged is repeated three times in the background."""
         payload = {
@@ -147,12 +156,13 @@ class People:
         }
 
     def _escaped(self, text: str) -> str:
-        """Typed names become references, as the manifest's should_escape asks for."""
+        """Typed names and links become references, as the manifest's should_escape asks for."""
         state = self._core.state
         known = {f"@{u.name}": f"<@{u.id}|{u.name}>" for u in state.users.values()}
         known |= {f"@{g.handle}": f"<!subteam^{g.id}|@{g.handle}>" for g in state.groups.values()}
         known |= {f"#{c.name}": f"<#{c.id}|{c.name}>" for c in state.channels.values() if not c.is_im}
-        return re.sub(r"[@#][\w.-]+", lambda match: known.get(match[0], match[0]), text)
+        linked = re.sub(r"https?://[^\s<>]+", r"<\g<0>>", text)
+        return re.sub(r"(?<!\S)[@#][\w.-]+", lambda match: known.get(match[0], match[0]), linked)
 
     def _complain(self, typed: Typed, name: str) -> None:
         text = f'{name} failed with the error "{typed.error}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from aiohttp import web
@@ -133,8 +134,8 @@ class Workspace:
         return self._core.bot
 
     @property
-    def calls(self) -> list[tuple[str, Json]]:
-        """Every Web API call so far: (method, arguments), tokens left out."""
+    def calls(self) -> deque[tuple[str, Json]]:
+        """The latest Web API calls, oldest first: (method, arguments), tokens left out."""
         return self._api.calls
 
     def changes(self) -> Changes:
@@ -142,11 +143,11 @@ class Workspace:
         return self._core.state.changes()
 
     def user(self, name: str) -> User:
-        """A user by name or id; KeyError for an unknown one."""
+        """A user by name or id; LookupError for an unknown one."""
         return self._core.state.user_named(name)
 
     def channel(self, name: str = DEFAULT_CHANNEL) -> Channel:
-        """A channel by name or id; KeyError for an unknown one."""
+        """A channel by name or id; LookupError for an unknown one."""
         return self._acts.channel(name)
 
     def messages(self, channel: str = DEFAULT_CHANNEL, user: str = "host") -> list[Message]:
@@ -168,6 +169,10 @@ class Workspace:
     async def submit_view(self, user: str, view: View, values: Json | None = None) -> Typed:
         """Someone submits a modal; `values` is state.values: block_id → action_id → value object."""
         return await self._acts.submit_view(user, view, values)
+
+    async def close_view(self, user: str, view: View) -> Typed:
+        """Someone closes a modal without submitting it."""
+        return await self._acts.close_view(user, view)
 
     async def say(self, user: str, channel: str, text: str) -> Message:
         """Someone writes a plain message, of which the bot hears only if it is mentioned."""

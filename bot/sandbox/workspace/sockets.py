@@ -56,7 +56,6 @@ class Sockets:
         self._turn = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
-        self.frames: list[Json] = []
 
     @property
     def open_connections(self) -> int:
@@ -165,7 +164,6 @@ class Sockets:
 
     def _receive(self, text: str) -> None:
         frame = json.loads(text)
-        self.frames.append(frame)
         if self._core.hurt.ack_delay:
             asyncio.get_running_loop().call_later(self._core.hurt.ack_delay, self._acknowledge, frame)
         else:

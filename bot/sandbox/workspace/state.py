@@ -174,12 +174,12 @@ class State:
         return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
     def user_named(self, name: str) -> User:
-        """The user with this id or name; KeyError names an unknown one."""
+        """The user with this id or name; LookupError names an unknown one."""
         wanted = name.removeprefix("@")
         for user in self.users.values():
             if wanted in (user.id, user.name):
                 return user
-        raise KeyError(f"no user {name} in this workspace")
+        raise LookupError(f"no user {name} in this workspace")
 
     def channel_named(self, name: str) -> Channel | None:
         """The channel with this id or name, if any."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from typing import Any
 
 from aiohttp import web
@@ -15,15 +16,18 @@ from bot.sandbox.workspace.methods.call import Call, Method
 from bot.sandbox.workspace.refusals import Refusal
 
 Json = dict[str, Any]
+CALLS = 10_000
+"""Calls that are remembered."""
+
 JSON_ARGUMENTS = ("attachments", "blocks", "files", "metadata", "view")
 
 
 class WebApi:
-    """Answers POST and GET on /api/METHOD; `calls` lists every call as (method, arguments) for tests to read."""
+    """Answers POST and GET on /api/METHOD; `calls` remembers them as (method, arguments) for tests to read."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.calls: list[tuple[str, Json]] = []
+        self.calls: deque[tuple[str, Json]] = deque(maxlen=CALLS)
 
     async def handle(self, request: web.Request) -> web.Response:
         """One call."""

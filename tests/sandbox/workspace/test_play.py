@@ -7,14 +7,17 @@ import io
 from typing import Any
 
 import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.play import Player
-from bot.sandbox.prompt import play_stream
+from bot.sandbox.prompt import play_stream, run_terminal
 from bot.sandbox.script import ScriptError, parse_script
 from bot.sandbox.workspace import Workspace
-from tests.sandbox.workspace.conftest import Connect
+from tests.sandbox.workspace.conftest import Connect, until
 
 Blocks = list[dict[str, Any]]
 
@@ -72,7 +75,7 @@ async def played(workspace: Workspace, app: AsyncApp, connect: Connect) -> list[
 
 def player(workspace: Workspace, out: list[str]) -> Player:
     """A player that does not wait long for stragglers."""
-    return Player(workspace, out=out.append, timeout=2, settle=0.05)
+    return Player(workspace, out=out.append, timeout=1, settle=0.05)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +102,8 @@ async def test_a_script_that_ends_as_expected_passes(workspace: Workspace, playe
         ("/mesh run error", "line 1 (/mesh run error): expected done, saw error: pods 1/1"),
         ("/mesh run done -> error", "line 1 (/mesh run done): expected error, saw done: pods 1/1"),
         ("/mesh mute", "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout"),
-        ("/mesh nothing", "expected done, saw no end within 2 s; nothing was answered"),
-        ("/mesh run running", "saw no end within 2 s; its answers stand at: running"),
+        ("/mesh nothing", "expected done, saw no end within 1 s; nothing was answered"),
+        ("/mesh run running", "saw no end within 1 s; its answers stand at: running"),
         (
             '/mesh ask\nclick "Yes"',
             'line 2 (click "Yes"): expected done, but host sees no button "Yes"; there are: Confirm',
@@ -140,10 +143,23 @@ async def test_an_unknown_user_stops_the_play_before_it_starts(workspace: Worksp
 
 async def test_lines_from_a_pipe_are_played_in_turn(workspace: Workspace, played: list[str]) -> None:
     """Without a terminal each line waits for its end, a bad one is explained, and the end of the pipe ends it."""
-    source = io.StringIO("/mesh oops\nhello\n\n@alice: /mesh oops\n")
+    source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n@alice: /mesh oops\n")
     await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)
-    assert [line for line in played if line.startswith(("host:", "alice:"))] == [
-        "host: /mesh oops",
-        "alice: /mesh oops",
-    ]
+    typed = [line for line in played if line.startswith(("host:", "alice:"))]
+    assert typed == ["host: /mesh oops", "alice: /mesh oops"]
+    assert "  no user mallory in this workspace" in played
     assert any("expected a /command" in line for line in played)
+
+
+async def test_the_terminal_is_the_channel(workspace: Workspace, played: list[str]) -> None:
+    """Lines typed at the prompt act, buttons too, what happens is written above it, and Ctrl-D ends."""
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        terminal = asyncio.create_task(run_terminal(workspace, "mesh-workshop"))
+        keys.send_text("/mesh ask\n@mallory: /mesh oops\n")
+        await until(lambda: bool(workspace.messages()))
+        message = workspace.messages()[0]
+        keys.send_text('click "Nope"\n@alice: click "Confirm"\n')
+        await until(lambda: len(message.edits) == 2)
+        keys.send_text("\x04")
+        await asyncio.wait_for(terminal, 5)
+    assert message.blocks[0]["text"]["text"] == "removed"

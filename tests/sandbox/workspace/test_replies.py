@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.workspace import Installed, Workspace
 
 Json = dict[str, Any]
 MODAL: Json = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "blocks": []}
@@ -110,3 +110,16 @@ async def test_views_stack_three_deep_and_hashes_guard_them(workspace: Workspace
     await client.views_update(view_id=view["id"], hash=view["hash"], view=MODAL)
     stale = client.views_update(view_id=view["id"], hash=view["hash"], view=MODAL)
     assert await refused(stale) == "hash_conflict"
+
+
+async def test_a_command_arrives_escaped_if_the_manifest_says_so(workspace: Workspace) -> None:
+    """should_escape turns names and links into references; without it the text is as typed."""
+    manifest = {"features": {"slash_commands": [{"command": "/mesh", "should_escape": True}]}}
+    escaping = Workspace(installed=Installed.from_manifest(manifest))
+    line = "/mesh @alice @hosts #mesh-workshop me@alice https://x.io"
+    plain = await workspace.command("bob", "mesh-workshop", line)
+    typed = await escaping.command("bob", "mesh-workshop", line)
+    assert plain.payload["text"] == "@alice @hosts #mesh-workshop me@alice https://x.io"
+    assert typed.payload["text"] == (
+        "<@U0ALICE|alice> <!subteam^S0HOSTS|@hosts> <#C0MESH|mesh-workshop> me@alice <https://x.io>"
+    )

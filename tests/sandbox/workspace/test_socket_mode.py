@@ -82,12 +82,13 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
 
 
 async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
-    """A trigger opens a view; its submission may be refused field by field, and closes it when it is not."""
+    """A trigger opens a view; its submission may be refused field by field, and closes it when it is not; closing it is heard too."""
     field = {"type": "plain_text_input", "action_id": "name"}
     label = {"type": "plain_text", "text": "Name"}
     modal = {
         "type": "modal",
         "callback_id": "form",
+        "notify_on_close": True,
         "title": {"type": "plain_text", "text": "Form"},
         "submit": {"type": "plain_text", "text": "Send"},
         "blocks": [{"type": "input", "block_id": "b", "label": label, "element": field}],
@@ -105,6 +106,13 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
         else:
             await ack()
 
+    closed: list[str] = []
+
+    @app.view_closed("form")
+    async def form_closed(ack: AsyncAck, view: dict[str, Any]) -> None:
+        closed.append(view["callback_id"])
+        await ack()
+
     await connect(app)
     await workspace.command("alice", "mesh-workshop", "/mesh form")
     await until(lambda: bool(workspace.state.views))
@@ -115,6 +123,9 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
         {"response_action": "errors", "errors": {"b": "no"}},
         True,
     )
+    assert (await workspace.close_view("alice", view)).acked
+    assert (closed, view.open) == (["form"], False)
+    view.open = True
     good = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}})
     assert (good.error, view.open) == ("", False)
 

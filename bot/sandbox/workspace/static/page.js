@@ -86,6 +86,11 @@ document.addEventListener("change", (event) => {
   else if (field.matches("[data-message] select[data-action]")) act(field, field.value);
 });
 
+modal.addEventListener("cancel", () => {
+  const view = modal.querySelector("[data-view]");
+  if (view) send("close", { view: view.dataset.view });
+});
+
 byId("open-home").addEventListener("click", () => { home.hidden = !home.hidden; if (!home.hidden) send("home", {}); });
 byId("composer").addEventListener("submit", (event) => {
   event.preventDefault();
