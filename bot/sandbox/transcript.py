@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from bot.sandbox.workspace import Change, Message, Workspace
-from bot.sandbox.workspace.plain import message_lines, names_of
+from bot.sandbox.workspace.plain import block_lines, message_lines, names_of
 from bot.sandbox.workspace.state import SLACKBOT
 
 Out = Callable[[str], None]
+_NUMBER = re.compile(r"\d+")
 
 
 class Transcript:
@@ -38,9 +40,18 @@ class Transcript:
         lines = message_lines(message, names_of(self._workspace.state))
         before = self._shown.get(message.ts)
         self._shown[message.ts] = lines
-        fresh = lines if before is None else [line for line in lines if line not in before]
+        fresh = lines if before is None else self._fresh(message, lines, before)
         if any(line.strip() for line in fresh):
             self._write(message, fresh, mark="" if before is None else " ~")
+
+    def _fresh(self, message: Message, lines: list[str], before: list[str]) -> list[str]:
+        """The lines that were not there before; in context blocks a clock that has moved on is not news."""
+        names = names_of(self._workspace.state)
+        asides = [block for block in message.blocks if block.get("type") == "context"]
+        small = {line for block in asides for line in block_lines(block, names)}
+        shapes = {_NUMBER.sub("0", line) for line in before}
+        new = [line for line in lines if line not in before]
+        return [line for line in new if not (line in small and _NUMBER.sub("0", line) in shapes)]
 
     def _write(self, message: Message, lines: list[str], *, mark: str) -> None:
         whom = f" (only visible to {self._name(message.ephemeral_to)})" if message.ephemeral_to else ""

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.play import Player
 from bot.sandbox.prompt import play_stream, run_terminal
 from bot.sandbox.script import ScriptError, parse_script
+from bot.sandbox.transcript import Transcript
 from bot.sandbox.workspace import Workspace
 from tests.sandbox.workspace.conftest import Connect, until
 
@@ -131,6 +132,31 @@ async def test_the_transcript_reads_like_the_channel(workspace: Workspace, playe
         "host: /mesh oops",
         "  meshbot (only visible to host): did you mean install?",
         "2 lines, all as expected",
+    ]
+
+
+async def test_a_clock_in_the_small_print_is_not_news(workspace: Workspace, client: AsyncWebClient) -> None:
+    """An edit that only moves the seconds of a context block on is passed over; a count of pods never is."""
+    out: list[str] = []
+    transcript = Transcript(workspace, "mesh-workshop", out.append)
+
+    def at(pods: int, aside: str) -> Blocks:
+        return [
+            *blocks("running", f"pods {pods}/2"),
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": aside}]},
+        ]
+
+    with workspace.changes() as changes:
+        ts = (await client.chat_postMessage(channel="C0MESH", text="…", blocks=at(0, "since 1 s")))["ts"]
+        transcript.show(await anext(changes))
+        for shown in (at(0, "since 3 s"), at(1, "since 5 s"), at(1, "stopped by bob")):
+            await client.chat_update(channel="C0MESH", ts=ts, text="…", blocks=shown)
+            transcript.show(await anext(changes))
+    assert out == [
+        "  meshbot: pods 0/2",
+        "    since 1 s",
+        "  meshbot ~: pods 1/2",
+        "  meshbot ~: stopped by bob",
     ]
 
 

@@ -82,7 +82,7 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
 
 
 async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
-    """A trigger opens a view; its submission may be refused field by field, and closes it when it is not; closing it is heard too."""
+    """A trigger opens a view; the bot hears of its closing, refuses a submission by field, and takes a good one."""
     field = {"type": "plain_text_input", "action_id": "name"}
     label = {"type": "plain_text", "text": "Name"}
     modal = {
