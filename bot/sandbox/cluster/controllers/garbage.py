@@ -9,10 +9,11 @@ from bot.sandbox.cluster.contract import ApiError, Object, Ref
 from bot.sandbox.cluster.controllers.context import Context
 from bot.sandbox.cluster.controllers.meta import CRDS, Key, is_deleting, key_of, owners_of, uid_of
 from bot.sandbox.cluster.controllers.namespace import Served
-from bot.sandbox.cluster.controllers.queue import WorkQueue
+from bot.sandbox.cluster.controllers.queue import Again, WorkQueue
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+_UNKNOWN: Object = {"metadata": {}}
 _ABSENT = 5000  # how many removed uids are remembered
 
 
@@ -115,9 +116,11 @@ class GarbageCollector:
             await self._patch(item, {"metadata": {"uid": item.uid, "ownerReferences": staying}})
         elif not staying:
             await self._collect(item, obj, foreground=any(owner is not None for _, owner in found))
+        if any(owner is not None and owner is not _UNKNOWN and uid_of(owner) not in self._items for _, owner in found):
+            raise Again("an owner exists that no watch has shown yet, so that its end might be missed")
 
     async def _owner(self, reference: Object, namespace: str) -> Object | None:
-        """The owner as it stands, None when it is gone. One of an unknown type can't be judged, and so stays."""
+        """The owner as it stands, None when it is gone, _UNKNOWN (which stays) when its type is not served."""
         if reference["uid"] in self._absent:
             return None
         known = self._items.get(reference["uid"])
@@ -129,7 +132,7 @@ class GarbageCollector:
                 place = namespace if kind.namespaced else ""
                 obj = await self._context.client.get(kind.ref, reference["name"], place)
                 return obj if obj is not None and uid_of(obj) == reference["uid"] else None
-        return {"metadata": {"name": reference["name"]}}
+        return _UNKNOWN
 
     async def _collect(self, item: Item, obj: Object, *, foreground: bool) -> None:
         if foreground and self._dependents.get(item.uid):

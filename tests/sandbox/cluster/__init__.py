@@ -1,0 +1,1 @@
+"""The embedded cluster: its API server, and its controllers and nodes."""

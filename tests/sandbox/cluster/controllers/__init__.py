@@ -1,0 +1,1 @@
+"""Controllers, scheduler and nodes of the embedded cluster, seen through its API."""

@@ -1,0 +1,92 @@
+"""The scheduler: where pods go, and in which words it says that they can't."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, NODES, condition_of
+from bot.sandbox.cluster.controllers.quantities import Amount, quality_of, quantity, requests_of
+from tests.sandbox.cluster.controllers.world import World, deployment
+
+HELPLESS = (
+    "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+)
+
+
+def asks(cpu: str, memory: str = "1Mi") -> Object:
+    """Resource requests of a container."""
+    return {"resources": {"requests": {"cpu": cpu, "memory": memory}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reasons"),
+    [
+        ({"container": asks("900")}, "2 Insufficient cpu"),
+        ({"container": asks("900", "900Gi")}, "2 Insufficient cpu, 2 Insufficient memory"),
+        ({"pod": {"nodeSelector": {"disk": "fast"}}}, "2 node(s) didn't match Pod's node affinity/selector"),
+    ],
+)
+async def test_words_of_a_refusal(world: World, spec: Object, reasons: str) -> None:
+    """A pod that fits nowhere says why, as the real scheduler does, in its event and its condition."""
+    await world.client.create(deployment("web", **spec))
+    event = await world.event("FailedScheduling")
+    pod = await world.pod("web", lambda pod: condition_of(pod, "PodScheduled") is not None)
+    assert event["message"] == f"0/2 nodes are available: {reasons}. {HELPLESS}"
+    condition = condition_of(pod, "PodScheduled") or {}
+    assert (condition["reason"], condition["message"]) == ("Unschedulable", event["message"])
+
+
+async def test_taints_and_cordons(world: World) -> None:
+    """A taint and a cordon keep pods off; when one goes, the waiting pod is placed."""
+    await world.client.merge(NODES, "node-1", "", {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}})
+    await world.client.merge(NODES, "node-2", "", {"spec": {"unschedulable": True}})
+    await world.client.create(deployment("web"))
+    message = (await world.event("FailedScheduling"))["message"]
+    assert "1 node(s) had untolerated taint(s), 1 node(s) were unschedulable." in message
+    await world.client.merge(NODES, "node-2", "", {"spec": {"unschedulable": None}})
+    assert (await world.pod("web"))["spec"]["nodeName"] == "node-2"
+
+
+async def test_room_that_is_freed_is_used(world: World) -> None:
+    """A pod that waits for room starts when another leaves."""
+    await world.deploy("big", replicas=2, container=asks("5"))
+    await world.client.create(deployment("late", container=asks("5")))
+    assert "2 No preemption victims found" in (await world.event("FailedScheduling"))["message"]
+    await world.client.delete(DEPLOYMENTS, "big", "demo")
+    await world.pod("late")
+
+
+async def test_replicas_spread(world: World) -> None:
+    """Equal pods are spread over the nodes."""
+    await world.deploy("web", replicas=4)
+    nodes = sorted(pod["spec"]["nodeName"] for pod in await world.pods("web"))
+    assert nodes == ["node-1", "node-1", "node-2", "node-2"]
+
+
+@pytest.mark.parametrize(("text", "value"), [("100m", 0.1), ("2", 2), ("1Gi", 2**30), ("1.5k", 1500), ("1e3", 1000)])
+def test_quantities(text: str, value: float) -> None:
+    """Quantities are read with all their suffixes."""
+    assert float(quantity(text)) == value
+
+
+def test_requests_count_init_containers_once() -> None:
+    """A pod asks for the larger of its init step and its running containers with their sidecars."""
+    sidecar = {"name": "s", "restartPolicy": "Always", **asks("1", "1Mi")}
+    init = {"name": "i", **asks("5", "1Mi")}
+    pod = {"spec": {"initContainers": [sidecar, init], "containers": [{"name": "c", **asks("2", "9Mi")}]}}
+    assert requests_of(pod) == Amount(6000, 10 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("resources", "quality"),
+    [
+        ({}, "BestEffort"),
+        ({"requests": {"cpu": "1"}}, "Burstable"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
+        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}, "Burstable"),
+    ],
+)
+def test_quality(resources: Object, quality: str) -> None:
+    """The QoS class follows requests and limits."""
+    assert quality_of({"spec": {"containers": [{"name": "c", "resources": resources}]}}) == quality
