@@ -63,7 +63,7 @@ def listen(app: AsyncApp) -> None:
 @pytest.fixture
 def patience() -> float:
     """Short, so that lines without an acknowledgement end soon."""
-    return 0.7
+    return 1.2
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ async def played(workspace: Workspace, app: AsyncApp, connect: Connect) -> list[
     return []
 
 
-def player(workspace: Workspace, out: list[str]) -> Player:
+def player(workspace: Workspace, out: list[str], timeout: float = 10) -> Player:
     """A player that does not wait long for stragglers."""
-    return Player(workspace, out=out.append, timeout=1, settle=0.05)
+    return Player(workspace, out=out.append, timeout=timeout, settle=0.05)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ async def test_a_script_that_ends_as_expected_passes(workspace: Workspace, playe
         ("/mesh run error", "line 1 (/mesh run error): expected done, saw error: pods 1/1"),
         ("/mesh run done -> error", "line 1 (/mesh run done): expected error, saw done: pods 1/1"),
         ("/mesh mute", "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout"),
-        ("/mesh nothing", "expected done, saw no end within 1 s; nothing was answered"),
-        ("/mesh run running", "saw no end within 1 s; its answers stand at: running"),
+        ("/mesh nothing", "expected done, saw no end within 2 s; nothing was answered"),
+        ("/mesh run running", "saw no end within 2 s; its answers stand at: running"),
         (
             '/mesh ask\nclick "Yes"',
             'line 2 (click "Yes"): expected done, but host sees no button "Yes"; there are: Confirm',
@@ -116,7 +116,7 @@ async def test_a_script_that_ends_otherwise_says_so(
     workspace: Workspace, played: list[str], script: str, seen: str
 ) -> None:
     """The first line that ends otherwise is named with what was seen, and nothing more is typed."""
-    assert not await player(workspace, played).play(parse_script(f"{script}\n/mesh run done"))
+    assert not await player(workspace, played, 2).play(parse_script(f"{script}\n/mesh run done"))
     assert seen in played[-1]
 
 
