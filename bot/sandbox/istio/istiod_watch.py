@@ -43,23 +43,32 @@ class Mirror:
         while True:
             if served is not None:
                 await served.wait(self.ref)
-            self.objects.clear()
             try:
+                await self._forget_what_went(client)
                 async for event in client.watch(self.ref):
                     self._take(event)
             except ApiError as refusal:
                 log.debug("watch of %s: %s", self.ref.plural, refusal.message)
             await clock.sleep(RETRY_SECONDS)
 
+    async def _forget_what_went(self, client: Client) -> None:
+        """A watch that was cut does not say what was deleted meanwhile."""
+        live = {_place(obj) for obj in await client.list(self.ref)}
+        for key in [key for key in self.objects if key not in live]:
+            self._take(Event("DELETED", self.objects[key]))
+
     def _take(self, event: Event) -> None:
-        meta = event.object["metadata"]
-        key = (meta.get("namespace", ""), meta["name"])
+        key = _place(event.object)
         if event.type == "DELETED":
             self.objects.pop(key, None)
         else:
             self.objects[key] = event.object
         if self._changed is not None:
             self._changed(event)
+
+
+def _place(obj: Object) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
 class Served:

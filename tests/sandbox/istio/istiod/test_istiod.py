@@ -7,7 +7,7 @@ import base64
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Object, Ref
+from bot.sandbox.cluster.contract import ApiError, Object, Ref, Request
 
 from .mesh import (
     DEPLOYMENTS,
@@ -21,6 +21,7 @@ from .mesh import (
     eventually,
     managers,
     namespace,
+    service,
 )
 
 SECRETS = Ref("", "secrets")
@@ -149,3 +150,29 @@ async def test_a_deleted_namespace_does_not_come_back(mesh: TestMesh) -> None:
         return await mesh.client.get(NAMESPACES, "short") is None
 
     assert await eventually(gone)
+
+
+async def test_istiod_outlives_a_restart_of_the_api_server(mesh: TestMesh) -> None:
+    """Cut watches are begun again, and what changed meanwhile is seen."""
+    mesh.cluster.server.restart()
+    await mesh.client.delete(MAPS, "istio-ca-root-cert", "default")
+    await mesh.client.create(namespace("late"))
+    assert await eventually(lambda: mesh.client.get(MAPS, "istio-ca-root-cert", "default"))
+    assert await eventually(lambda: mesh.client.get(MAPS, "istio-ca-root-cert", "late"))
+
+
+async def test_the_ports_of_an_istiod(mesh: TestMesh, version: str) -> None:
+    """Readiness, version and metrics are answered through the cluster's Services as those of the real one."""
+    await mesh.client.create(service("monitoring", SYSTEM, {"app": "istiod"}, 15014, 15014))
+    backends = mesh.cluster.server.backends
+    assert backends is not None
+
+    async def answer(path: str) -> str:
+        try:
+            found = await backends.call(SYSTEM, "monitoring", 15014, Request("GET", path))
+        except ApiError:
+            return ""
+        return found.body.decode()
+
+    assert await eventually(lambda: answer("/version")) == f"{version}-unknown-Clean"
+    assert f'tag="{version}"' in await answer("/metrics")
