@@ -57,6 +57,7 @@ class Heading:
     user: str
     seconds: float = 0.0
     typed: str = ""
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def headline(state: str, heading: Heading, words: str) -> str:
 def small_print(heading: Heading) -> Block:
     """Who asked for what, and how long it took."""
     took = f" · {duration(heading.seconds)}" if heading.seconds else ""
-    return context(f"<@{escape(heading.user)}> typed `{escape(heading.typed)}`{took}")
+    again = " · taken up again after a restart" if heading.attempt > 1 else ""
+    return context(f"<@{escape(heading.user)}> typed `{escape(heading.typed)}`{took}{again}")
 
 
 def part_line(part: Part) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.errors import IstioError, UserError
+from bot.kinds import Object
 from bot.knowledge import gatewayapi, installation, verification
 from bot.knowledge.waiting import change
 from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
@@ -28,21 +29,21 @@ def chosen(context: Context, options: InstallOptions) -> tuple[str, ...]:
     return installation.arguments(context, profile=options.profile, settings=options.set, access_log=options.access_log)
 
 
-async def difference(context: Context, options: InstallOptions) -> installation.Difference:
-    """What installing with these options would change; wrong options are refused here, before anything is written."""
+async def rendered(context: Context, options: InstallOptions) -> list[Object]:
+    """What istioctl would apply; options that it refuses are refused here, before anything is written."""
     context.progress.say("comparing with what is installed")
     try:
-        rendered = await context.mesh.render(chosen(context, options))
+        return await context.mesh.render(chosen(context, options))
     except IstioError as problem:
         raise UserError(f"Istio refuses these options: {problem}", "Nothing was changed.") from problem
-    return await installation.compare(context, rendered)
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:
     """Asks only when there is an installation that would change."""
+    objects = await rendered(context, options)
     if await installation.present(context) is None:
         return None
-    found = await difference(context, options)
+    found = await installation.compare(context, objects)
     if not found.changed and not found.removed:
         return None
     return Plan(
@@ -56,16 +57,19 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
 
 async def run(context: Context, options: InstallOptions) -> Verdict:
     """Installs, or says that it is already so; then proves it."""
-    arguments = chosen(context, options)
-    there = await installation.present(context) is not None
-    if there and not await difference(context, options) and await installation.all_ready(context):
-        crds = await gatewayapi.ensure(context)
-        return await verification.verdict(context, already=True, crds=crds)
-    failure = await carry_out(context, arguments)
+    already = await as_wanted(context, options)
+    failure = None if already else await carry_out(context, chosen(context, options))
     if failure is not None:
         return failure
     crds = await gatewayapi.ensure(context)
-    return await verification.verdict(context, already=False, crds=crds)
+    return await verification.verdict(context, already=already, crds=crds)
+
+
+async def as_wanted(context: Context, options: InstallOptions) -> bool:
+    """True when these very options are installed, and every pod of them is ready."""
+    if await installation.present(context) is None or not await installation.all_ready(context):
+        return False
+    return not await installation.compare(context, await rendered(context, options))
 
 
 async def carry_out(context: Context, arguments: tuple[str, ...]) -> Verdict | None:

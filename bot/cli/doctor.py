@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from bot.app import open_cluster, open_mesh
+from bot.cli.arguments import MANIFEST
 from bot.cli.terminal import say
 from bot.errors import MeshbotError
 from bot.kinds import CLUSTER_ROLE, CRD, DEPLOYMENT, NAMESPACE, POD, Kind
@@ -18,7 +18,6 @@ from bot.slack.checkup import Finding, check_slack, manifest_scopes
 from bot.slack.client import build_client, build_session
 from bot.steps import Cluster, Mesh
 
-MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 NEEDED: tuple[tuple[str, Kind, str], ...] = (
     ("create", NAMESPACE, ""),
     ("create", CRD, ""),

@@ -7,23 +7,27 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from bot.app import running
+from bot.cli.arguments import MANIFEST, environment
 from bot.cli.run import stop_event
 from bot.cli.terminal import complain, say
 from bot.errors import SettingsError
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.istio.programs import programs
-from bot.sandbox.istio.release import RELEASES, write_release
+from bot.sandbox.istio.release import write_release
 from bot.sandbox.play import Player
 from bot.sandbox.prompt import run_prompt
-from bot.sandbox.script import ScriptError, built_in, load_script
-from bot.sandbox.workspace import Workspace
+from bot.sandbox.script import Line, ScriptError, load_script
+from bot.sandbox.workspace import Installed, Workspace
 from bot.settings import Settings, load
 
 PLAY_SPEED = 20.0
@@ -40,29 +44,6 @@ class Ground:
     gateway_api: str = ""
 
 
-def extend(verb: argparse.ArgumentParser) -> None:
-    """The sandbox's own arguments."""
-    verb.add_argument("--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(built_in())}")
-    verb.add_argument(
-        "--istio", choices=RELEASES, default=RELEASES[0], help="the release that the embedded cluster plays"
-    )
-    verb.add_argument("--cluster", choices=("sandbox", "kubeconfig"), default="sandbox", help="embedded, or a real one")
-    verb.add_argument("--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)")
-    verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")
-    verb.add_argument(
-        "--istio-home", type=Path, help="with --cluster kubeconfig: an Istio release (default: ISTIO_HOME)"
-    )
-    verb.add_argument("--gateway-api", type=Path, help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)")
-    verb.add_argument("--port", type=int, default=0, help="the page's port (default: a free one)")
-    verb.add_argument("--speed", type=float, help="how fast simulated time runs (default: 1, or 20 with --play)")
-    verb.add_argument("--timeout", type=float, default=600.0, help="seconds that one line of a script may take")
-
-
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the settings of a real workspace: a rehearsal must never reach one."""
-    return {key: value for key, value in environ.items() if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))}
-
-
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Serves the sandbox, or plays a script and tells whether it went as expected."""
     lines = script(options.play) if options.play else None
@@ -71,7 +52,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
         ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
-        workspace = Workspace(clock)
+        workspace = Workspace(clock, installed())
         await workspace.start(port=options.port)
         stack.push_async_callback(workspace.stop)
         await stack.enter_async_context(running(rehearsal(options, workspace, ground, home)))
@@ -84,10 +65,15 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def script(name: str) -> list[object]:
+def installed() -> Installed:
+    """The Slack app as its manifest installs it."""
+    return Installed.from_manifest(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
+
+
+def script(name: str) -> list[Line]:
     """The lines to play; SettingsError when they cannot be read."""
     try:
-        return list(load_script(name))
+        return load_script(name)
     except (ScriptError, OSError) as problem:
         raise SettingsError(f"--play {name}: {problem}") from problem
 
@@ -99,7 +85,7 @@ async def embedded(options: argparse.Namespace, clock: Clock, home: Path, stack:
     stack.push_async_callback(cluster.stop)
     kubeconfig, release = home / "kubeconfig", home / f"istio-{options.istio}"
     await asyncio.to_thread(cluster.write_kubeconfig, kubeconfig)
-    await asyncio.to_thread(write_release, release, options.istio)
+    await asyncio.to_thread(write_release, release, options.istio, speed=clock.speed)
     return Ground(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""))
 
 
@@ -129,9 +115,9 @@ def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground,
     return load(options.config, environment(os.environ) | {key: value for key, value in wanted.items() if value})
 
 
-async def ended(work: object, stop: asyncio.Event) -> bool:
+async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
     """The outcome of a play; False when it was stopped by a signal."""
-    play = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    play = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({play, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

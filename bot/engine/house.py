@@ -43,7 +43,7 @@ class House:
         """What each message of a run starts with."""
         step = self.catalog.get(run.step)
         title = step.title if step is not None else run.step
-        return Heading(run.id, title, run.user, typed=f"{self.catalog.command} {run.arguments}")
+        return Heading(run.id, title, run.user, typed=f"{self.catalog.command} {run.arguments}", attempt=run.attempt)
 
     def context(self, invocation: Invocation, asker: Asker, progress: Progress) -> Context:
         """Everything a step may use."""

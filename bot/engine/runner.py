@@ -136,7 +136,6 @@ class Runner:
             words = "the bot was restarted in the middle of this."
             await self._end(run, self._session(run), RunState.INTERRUPTED, words, turn="Type it again to go on.")
             return
-        self._session(run).say("taken up again after a restart of the bot")
         asker = await self._house.roles.of(run.user)
         await self._carry_out(run, invocation, asker, confirmed=run.digest is not None)
 

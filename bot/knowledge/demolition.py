@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from bot.errors import ClusterError
+from bot.errors import IstioError
 from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
 from bot.knowledge import removal
 from bot.knowledge.gatewayapi import GROUP
@@ -92,7 +92,8 @@ async def control_plane(context: Context, found: Found) -> None:
             if "Removed" in output.line:
                 context.progress.say(output.line.strip().rstrip("."))
         if await program.wait() != 0:
-            raise ClusterError("istioctl uninstall failed: " + " ".join(program.tail[-3:]))
+            raise IstioError("uninstall: " + " ".join(program.tail[-3:]))
+    await until(context, "", PATIENCE, (CRD,), lambda crds: all(c["spec"]["group"] not in removal.GROUPS for c in crds))
 
 
 async def namespace(context: Context, found: Found) -> None:

@@ -28,6 +28,7 @@ from bot.messages import Asked, Desk, Message, Posted, Pressed, Whisper
 from bot.slack.calls import library_log
 from bot.slack.client import Identity
 from bot.slack.once import Once
+from bot.slack.typed import as_typed
 from bot.slack.whisper import Ephemera
 from bot.slackrules import escape
 
@@ -143,7 +144,7 @@ class Listeners:
 
     def _hand_command(self, body: Body) -> None:
         user, channel = _string(body, "user_id"), _string(body, "channel_id")
-        asked = Asked(user, channel, _string(body, "text"), _string(body, "trigger_id"))
+        asked = Asked(user, channel, as_typed(_string(body, "text")), _string(body, "trigger_id"))
         whisper = self._ways.to(user, channel, _string(body, "response_url"))
         self._guarded(lambda: self._desk.command(asked, whisper), whisper)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import Bot, running
+from bot.cli.sandbox import installed
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
@@ -88,12 +89,12 @@ async def furnished(home: Path, *, istio: str = ISTIO, speed: float = SPEED, **m
         cluster = EmbeddedCluster(clock, programs=programs(clock), **more)
         await cluster.start()
         stack.push_async_callback(cluster.stop)
-        workspace = Workspace(clock, enforce_limits=False)
+        workspace = Workspace(clock, installed(), enforce_limits=False)
         await workspace.start()
         stack.push_async_callback(workspace.stop)
         release = home / f"istio-{istio}"
         if not release.exists():
-            await asyncio.to_thread(write_release, release, istio)
+            await asyncio.to_thread(write_release, release, istio, speed=speed)
         yield Stage(workspace, cluster, environment(workspace, cluster, home, release))
 
 

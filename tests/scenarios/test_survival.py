@@ -45,9 +45,11 @@ async def shows(stage: Stage, state: str, seconds: float = 40) -> Message:
 
 async def gone(stage: Stage) -> None:
     """Waits until the workspace has noticed that the bot's socket is closed."""
-    async with asyncio.timeout(10):
-        while stage.workspace.connections:
-            await asyncio.sleep(0.02)
+    for _ in range(500):
+        if not stage.workspace.connections:
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError("the bot's socket is still open")
 
 
 async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
             after = await shows(stage, "done")
         assert after.ts == before.ts
         assert "is ready" in words(after)
-        assert any("taken up again after a restart" in edit.text for edit in after.edits)
+        assert "taken up again after a restart" in words(after)
 
 
 async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The grammar of the command line, light enough to be read at every start."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
+"""The Slack app's manifest: in the checkout, and beside the packages when they are installed."""
+
+RELEASES = ("1.30.3", "1.23.2")
+"""Istio releases that the embedded cluster can play; a test compares them with the sandbox's own."""
+
+SCRIPTS = ("install",)
+"""Scripts that are built in; a test compares them with the sandbox's own."""
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the settings of a real workspace: a rehearsal must never reach one."""
+    return {key: value for key, value in environ.items() if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))}
+
+
+def parser() -> argparse.ArgumentParser:
+    """What can be typed after `meshbot`."""
+    top = argparse.ArgumentParser(
+        prog="meshbot", description="Runs a service-mesh workshop with Istio and Kiali from a Slack channel."
+    )
+    top.add_argument("--version", action="version", version=f"meshbot {version('meshbot')}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--config", type=Path, help="a YAML file with settings (default: MESHBOT_CONFIG, meshbot.yaml)")
+    added = {
+        name: verbs.add_parser(name, help=text, description=text.capitalize() + ".", parents=[shared])
+        for name, text in (
+            ("run", "serve a real workspace and a real cluster"),
+            ("sandbox", "try it: an embedded workspace in front of an embedded or a real cluster"),
+            ("doctor", "check tokens, scopes, cluster, permissions and the Istio release"),
+            ("settings", "print the settings, with secrets masked"),
+        )
+    }
+    extend(added["sandbox"])
+    return top
+
+
+def extend(verb: argparse.ArgumentParser) -> None:
+    """The sandbox's own arguments."""
+    verb.add_argument("--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}")
+    verb.add_argument("--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays")
+    verb.add_argument("--cluster", choices=("sandbox", "kubeconfig"), default="sandbox", help="embedded, or a real one")
+    verb.add_argument("--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)")
+    verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")
+    verb.add_argument("--istio-home", type=Path, help="with --cluster kubeconfig: a release (default: ISTIO_HOME)")
+    verb.add_argument("--gateway-api", type=Path, help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)")
+    verb.add_argument("--port", type=int, default=0, help="the page's port (default: a free one)")
+    verb.add_argument("--speed", type=float, help="how fast simulated time runs (default: 1, or 20 with --play)")
+    verb.add_argument("--timeout", type=float, default=600.0, help="seconds that one line of a script may take")
