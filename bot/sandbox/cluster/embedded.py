@@ -9,7 +9,6 @@ import yaml
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Object, Program
-from bot.sandbox.cluster.controllers.autoscaler import AutoscalerController
 from bot.sandbox.cluster.controllers.binding import binder
 from bot.sandbox.cluster.controllers.context import Context
 from bot.sandbox.cluster.controllers.daemonset import DaemonSetController
@@ -39,6 +38,8 @@ class EmbeddedCluster:
     """A Kubernetes cluster in this process. Times on its nodes are simulated seconds of `clock`.
 
     `programs` run in pods; `nodes` and `timings` say what the nodes are like; `history` is the API server's.
+    There are no metrics and no storage, so nothing scales by itself and no volume claim is bound; autoscalers keep the
+    status that they are created with, as in a real cluster whose controller has not looked at them yet.
     """
 
     def __init__(
@@ -102,7 +103,6 @@ class EmbeddedCluster:
             DaemonSetController,
             StatefulSetController,
             EndpointsController,
-            AutoscalerController,
             NodeLifecycleController,
         ):
             controller(context)

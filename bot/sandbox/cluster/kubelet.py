@@ -23,6 +23,7 @@ from bot.sandbox.cluster.kubelet_pod import Host, PodLife
 MANAGER = "kubelet"
 # How long a node may be silent before it is Unknown: --node-monitor-grace-period of Kubernetes 1.36.
 _GRACE_PERIOD = 50.0
+_WRITES = 8
 
 _Conditions = Callable[[list[Object], str], list[Object]]
 
@@ -86,6 +87,7 @@ class Kubelet:
             timings=registry.timings,
             events=self._context.events.recorder("kubelet", MANAGER, node.name),
             programs=programs,
+            gate=asyncio.Semaphore(_WRITES),
         )
         return _Machine(host, _Addresses(number, node))
 

@@ -28,7 +28,10 @@ _BACKOFF, _LONGEST_BACKOFF = 10.0, 300.0
 
 @dataclass(frozen=True)
 class Host:
-    """What a node offers its pods. `client` writes as the kubelet; programs get it too and act as themselves."""
+    """What a node offers its pods. `client` writes as the kubelet; programs get it too and act as themselves.
+
+    `gate` limits how many status writes are under way at once.
+    """
 
     name: str
     address: str
@@ -39,6 +42,7 @@ class Host:
     timings: Timings
     events: Recorder
     programs: Sequence[Program]
+    gate: asyncio.Semaphore
 
 
 class _Exit(Exception):
@@ -105,7 +109,8 @@ class PodLife:
             delay = min(delay * 2, 122.0)  # the kubelet's longest back-off between mounts
 
     async def _publish(self) -> None:
-        async with self._publishing:
+        async with self._publishing, self.host.gate:
+            await asyncio.sleep(0)  # a crowd of pods that change at once must leave the loop to others in between
             pod = self.pod
             status = status_of(pod, self._containers, self._place, self.host.clock.stamp())
             known = pod.get("status", {})
@@ -269,11 +274,16 @@ class PodLife:
         if container.death is None:
             return
         sleep = asyncio.create_task(self.host.clock.sleep(seconds))
-        container.death.add_done_callback(lambda _: sleep.cancel())
+
+        def wake(_: asyncio.Future[int]) -> None:
+            sleep.cancel()
+
+        container.death.add_done_callback(wake)
         try:
             await asyncio.wait([sleep])
         finally:
             sleep.cancel()
+            container.death.remove_done_callback(wake)
         if container.death.done():
             raise _Exit(container.death.result())
 

@@ -145,8 +145,10 @@ class EndpointsController:
         for each in backends:
             groups.setdefault(each.ports, []).append(each)
         existing = {_slice_ports(each): each for each in self._slices.by("service", f"{key.namespace}/{key.name}")}
+        if not groups:
+            groups[()] = []  # a Service without pods has one empty slice
         spare = [each for ports, each in existing.items() if ports not in groups]
-        for ports, members in (groups or {(): []}).items():
+        for ports, members in groups.items():
             before = existing.get(ports) or (spare.pop() if spare else None)
             wanted = _slice(service, ports, members)
             await self._write(ENDPOINT_SLICES, wanted, before, ("endpoints", "ports"))

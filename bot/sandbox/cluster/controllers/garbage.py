@@ -151,13 +151,13 @@ class GarbageCollector:
         if ORPHAN in finalizers:
             for each in dependents:
                 await self._disown(each, item.uid)
-            await self._drop_finalizer(item, finalizers, ORPHAN)
+            await self._drop_finalizer(item, obj, ORPHAN)
         elif FOREGROUND in finalizers:
             blocking = [each for each in dependents if self._blocks(each, item.uid)]
             for each in dependents:
                 self.queue.add(each)
             if not blocking:
-                await self._drop_finalizer(item, finalizers, FOREGROUND)
+                await self._drop_finalizer(item, obj, FOREGROUND)
 
     def _blocks(self, dependent: Item, owner: str) -> bool:
         obj = self._object(dependent)
@@ -171,9 +171,18 @@ class GarbageCollector:
             left = [each for each in owners_of(obj) if each["uid"] != owner]
             await self._patch(dependent, {"metadata": {"uid": dependent.uid, "ownerReferences": left}})
 
-    async def _drop_finalizer(self, item: Item, finalizers: list[str], done: str) -> None:
-        left = [each for each in finalizers if each != done]
-        await self._patch(item, {"metadata": {"uid": item.uid, "finalizers": left}})
+    async def _drop_finalizer(self, item: Item, obj: Object, done: str) -> None:
+        """Takes one finalizer off, unless the object has changed: another's finalizer must not come back."""
+        metadata = obj["metadata"]
+        left = [each for each in metadata["finalizers"] if each != done]
+        patch = {"uid": item.uid, "resourceVersion": metadata["resourceVersion"], "finalizers": left}
+        try:
+            await self._patch(item, {"metadata": patch})
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            await self._context.informers.of(item.ref).refresh(item.key)
+            raise Again("the object changed while its finalizer was taken off") from error
         await self._context.informers.of(item.ref).refresh(item.key)
 
     async def _patch(self, item: Item, patch: Object) -> None:

@@ -23,7 +23,6 @@ REPLICA_SETS = Ref("apps", "replicasets")
 DAEMON_SETS = Ref("apps", "daemonsets")
 STATEFUL_SETS = Ref("apps", "statefulsets")
 ENDPOINT_SLICES = Ref("discovery.k8s.io", "endpointslices")
-AUTOSCALERS = Ref("autoscaling", "horizontalpodautoscalers")
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 
 CONTROLLER_MANAGER = "kube-controller-manager"

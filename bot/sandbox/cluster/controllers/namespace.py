@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -100,6 +101,7 @@ class NamespaceController:
         left: dict[str, int] = {}
         finalizers: Counter[str] = Counter()
         for kind in self._deletable():
+            await asyncio.sleep(0)  # fifty types in one go would hold up the loop
             remaining = await self._delete_all(kind.ref, name)
             if remaining:
                 left[f"{kind.ref.plural}.{kind.group}"] = len(remaining)

@@ -10,11 +10,11 @@ import pytest
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Object
 from bot.sandbox.cluster.controllers.informer import Informer
-from bot.sandbox.cluster.controllers.meta import AUTOSCALERS, CONFIG_MAPS, EVENTS, Key, hash_of, share_of
+from bot.sandbox.cluster.controllers.meta import CONFIG_MAPS, EVENTS, Key, hash_of, share_of
 from bot.sandbox.cluster.controllers.queue import WorkQueue
 from bot.sandbox.cluster.controllers.recorder import Broadcaster
 from bot.sandbox.cluster.controllers.tasks import Tasks
-from tests.sandbox.cluster.controllers.world import World, finding
+from tests.sandbox.cluster.controllers.world import World
 
 
 def config(name: str) -> Object:
@@ -144,20 +144,6 @@ async def test_repeated_events_are_counted(world: World) -> None:
     [event] = [each for each in await world.client.list(EVENTS, "demo") if each["reason"] == "Odd"]
     assert event["source"] == {"component": "tester", "host": "node-1"}
     assert event["metadata"]["managedFields"][0]["manager"] == "kubelet"
-
-
-async def test_autoscalers_know_no_load(world: World) -> None:
-    """An autoscaler says that metrics are missing, and scales nothing."""
-    await world.deploy("web", replicas=2)
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-    meta = {"name": "web", "namespace": "demo"}
-    spec = {"minReplicas": 1, "maxReplicas": 5, "scaleTargetRef": target}
-    await world.client.create(
-        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec}
-    )
-    hpa = await world.until(AUTOSCALERS, lambda obj: finding(obj, "ScalingActive").startswith("False"), "web")
-    assert finding(hpa, "ScalingActive") == "False:FailedGetResourceMetric"
-    assert (hpa["status"]["currentReplicas"], len(await world.pods("web"))) == (2, 2)
 
 
 @pytest.mark.parametrize(("value", "up", "share"), [(2, True, 2), ("25%", True, 2), ("25%", False, 1), ("0%", True, 0)])

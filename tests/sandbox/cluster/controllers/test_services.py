@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,11 @@ from bot.sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import Echo, World, deployment, service
 
 UNREADY = {"sandbox.meshbot.dev/unready": "true"}
+
+
+def serves(port: int, slice_: Object) -> bool:
+    """Whether the slice has one ready endpoint on that port."""
+    return ready_addresses(slice_) == 1 and bool(slice_["ports"][0]["port"] == port)
 
 
 def ready_addresses(slice_: Object) -> int:
@@ -45,6 +51,33 @@ async def test_pods_that_are_not_ready(world: World) -> None:
     published = await world.until(ENDPOINTS, lambda obj: bool(obj.get("subsets")), "all")
     assert "addresses" in published["subsets"][0]
     assert "service.kubernetes.io/headless" in published["metadata"]["labels"]
+
+
+async def test_an_empty_service_keeps_its_slice(world: World) -> None:
+    """A Service without pods has one empty slice, which follows the Service's labels and later its pods."""
+    await world.client.create(service("web", "web"))
+    first = await world.until(ENDPOINT_SLICES, lambda obj: True)
+    await world.client.merge(SERVICES, "web", "demo", {"metadata": {"labels": {"team": "shop"}}})
+    await world.until(ENDPOINT_SLICES, lambda obj: obj["metadata"]["labels"].get("team") == "shop")
+    await world.deploy("web")
+    last = await world.until(ENDPOINT_SLICES, lambda obj: ready_addresses(obj) == 1)
+    assert last["metadata"]["uid"] == first["metadata"]["uid"]
+
+
+async def test_named_ports_that_differ(world: World) -> None:
+    """Pods that give one port name different numbers are listed in slices of their own."""
+    await world.client.create(
+        service("web", "web", ports=[{"port": 80, "targetPort": "http"}], selector={"team": "shop"})
+    )
+    for name, number in (("one", 8081), ("two", 8082)):
+        labels = {"team": "shop", "app": name}
+        container = {"name": "main", "image": "nginx:1", "ports": [{"name": "http", "containerPort": number}]}
+        meta = {"name": name, "namespace": "demo", "labels": labels}
+        await world.client.create(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
+        )
+    for number in (8081, 8082):
+        await world.until(ENDPOINT_SLICES, partial(serves, number))
 
 
 async def test_a_service_takes_its_endpoints_along(world: World) -> None:
