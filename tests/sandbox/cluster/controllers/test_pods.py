@@ -57,6 +57,20 @@ async def test_sidecars_start_before_the_others(world: World) -> None:
     assert (proxy["ready"], proxy["started"], "running" in proxy["state"]) == (True, True, True)
 
 
+async def test_no_container_before_its_sidecar(world: World) -> None:
+    """While a sidecar can't start, the pod's own container waits as PodInitializing."""
+    inits = [{"name": "proxy", "image": "does-not-exist:1", "restartPolicy": "Always"}]
+    await world.client.create(deployment("web", pod={"initContainers": inits}))
+
+    def stuck(pod: Object) -> bool:
+        [proxy] = pod.get("status", {}).get("initContainerStatuses") or [{"state": {}}]
+        return bool(proxy["state"].get("waiting", {}).get("reason") == "ImagePullBackOff")
+
+    pod = await world.pod("web", stuck)
+    assert reason_of(pod) == "PodInitializing"
+    assert finding(pod, "Initialized") == "False:ContainersNotInitialized"
+
+
 @pytest.mark.parametrize("way", ["name", "annotation", "registry"])
 async def test_images_that_cannot_be_pulled(world: World, way: str) -> None:
     """A broken image waits as ErrImagePull, then ImagePullBackOff in a real kubelet's words."""
