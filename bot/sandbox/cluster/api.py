@@ -12,8 +12,7 @@ from bot.sandbox.cluster.allocation import Allocator
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.kinds import Kinds
 from bot.sandbox.cluster.operations import DeleteOptions, Review, Target, Write
-from bot.sandbox.cluster.refusals import already_exists, bad_request, conflict, forbidden, invalid, not_found
-from bot.sandbox.cluster.schema import skeleton
+from bot.sandbox.cluster.refusals import already_exists, bad_request, conflict, forbidden, needs_version, not_found
 from bot.sandbox.cluster.store import Record, Store
 
 NAMESPACES = Ref("", "namespaces")
@@ -67,9 +66,7 @@ class Api:
             new = prepare.stamped(target, obj, now)
             new["metadata"]["managedFields"] = owned["metadata"].get("managedFields", [])
         else:
-            new = prepare.stamped(target, obj, now)
-            empty = {"metadata": {}} if target.kind.custom else skeleton(target.kind.kind)
-            new = managers.after_update(dict(empty), new, prepare.node_of(target), prepare.writer(target, write, now))
+            new = prepare.created(target, prepare.stamped(target, obj, now), write, now)
         self._complete(target, new)
         new = await self._admit(target, "CREATE", new, None, write)
         if self.store.get(target.kind.stored, target.namespace, target.name):
@@ -92,7 +89,7 @@ class Api:
                 missing = (
                     f'error looking up service account {target.namespace}/{name}: serviceaccount "{name}" not found'
                 )
-                raise forbidden(target.kind, target.name, missing)
+                raise forbidden(target.kind, new["metadata"].get("generateName") or target.name, missing)
             admission_pods.complete(new, account=account.obj if account else None)
 
     async def _admit(self, target: Target, operation: str, new: Object, old: Object | None, write: Write) -> Object:
@@ -131,8 +128,7 @@ class Api:
         def change(live: Object) -> Object:
             prepare.require_version(target, new, live)
             if target.kind.custom and not new["metadata"].get("resourceVersion") and not target.subresource:
-                why = "Invalid value: 0: must be specified for an update"
-                raise invalid(target.kind, target.name, ("metadata.resourceVersion", "FieldValueInvalid", why))
+                raise needs_version(target.kind, target.name)
             return prepare.updated(target, live, new, write, self.clock.stamp())
 
         return await self._change(target, change, write, versioned=bool(new["metadata"].get("resourceVersion")))
@@ -188,7 +184,7 @@ class Api:
     def _commit(self, target: Target, new: Object, old: Object | None) -> Record:
         ref = target.kind.stored
         if old is not None and deletion.is_over(new):
-            record = self.store.drop(ref, target.namespace, target.name) or Record(new, 0)
+            record = self.store.drop(ref, target.namespace, target.name, last=new) or Record(new, 0)
             self._follower.stored(ref, None, old)
             return record
         record = self.store.put(ref, new)
@@ -204,16 +200,16 @@ class Api:
             await self._admission.validate(Review(target, "DELETE", None, live.obj, write, labels))
             if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
-            left = deletion.marked(target, live.obj, options, self.clock.now())
+            left, gone = deletion.marked(target, live.obj, options, self.clock.now())
             if write.dry_run:
-                return live, left is None
-            return self._carry_out(target, live, left)
+                return Record(left, live.revision), gone
+            return self._carry_out(target, live, left, gone=gone)
         raise conflict(target.kind, target.name)
 
-    def _carry_out(self, target: Target, live: Record, left: Object | None) -> tuple[Record, bool]:
+    def _carry_out(self, target: Target, live: Record, left: Object, *, gone: bool) -> tuple[Record, bool]:
         ref = target.kind.stored
-        if left is None:
-            record = self.store.drop(ref, target.namespace, target.name) or live
+        if gone:
+            record = self.store.drop(ref, target.namespace, target.name, last=left) or live
             if target.kind.kind == "Service":
                 self._addresses.release(live.obj)
             self._follower.stored(ref, None, live.obj)

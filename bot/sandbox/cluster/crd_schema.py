@@ -102,8 +102,12 @@ def _own_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
         yield from _list_causes(value, schema, field)
     elif isinstance(value, dict):
         for name in schema.get("required") or ():
-            if name not in value:
+            if value.get(name) is None and not _may_be_null(schema, name):
                 yield f"{field}.{name}" if field else name, "FieldValueRequired", "Required value"
+
+
+def _may_be_null(schema: Openapi, name: str) -> bool:
+    return bool((schema.get("properties") or {}).get(name, {}).get("nullable"))
 
 
 def _text_causes(value: str, schema: Openapi, field: str) -> Iterator[Cause]:
@@ -129,7 +133,7 @@ def _number_causes(value: float, schema: Openapi, field: str) -> Iterator[Cause]
 
 def _list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Cause]:
     if len(value) > schema.get("maxItems", len(value)):
-        text = f"Too many: {len(value)}: must have at most {schema['maxItems']} items"
+        text = f"Too many: {len(value)}: must have at most {schema['maxItems']} item{'s' * (schema['maxItems'] != 1)}"
         yield field, "FieldValueTooMany", text
     if len(value) < schema.get("minItems", 0):
         why = f"{field} in body should have at least {schema['minItems']} items"
@@ -146,5 +150,6 @@ def _below(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
     extra = schema.get("additionalProperties")
     for name, sub in value.items():
         place = properties.get(name) or (extra if isinstance(extra, dict) else None)
-        if place:
+        missing = sub is None and name in (schema.get("required") or ())
+        if place and not missing:
             yield from causes(sub, place, f"{field}.{name}" if field else name)

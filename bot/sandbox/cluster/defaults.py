@@ -6,11 +6,12 @@ in a real cluster. Each function changes the object it is given, which must be t
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.defaults_pod import pod_spec_defaults
+from bot.sandbox.cluster.defaults_pod import pod_defaults, pod_spec_defaults, qos_class
 
 Values = dict[str, Any]
 
@@ -85,6 +86,8 @@ def _daemon_set(obj: Object) -> None:
     if update["type"] == "RollingUpdate":
         fill(_part(update, "rollingUpdate"), maxSurge=0, maxUnavailable=1)
     _template(spec)
+    annotations = _part(obj["metadata"], "annotations")
+    fill(annotations, **{"deprecated.daemonset.template.generation": "1"})
     zeroes = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
     fill(_part(obj, "status"), **dict.fromkeys(zeroes, 0))
 
@@ -138,6 +141,8 @@ def _node(obj: Object) -> None:
 
 def _secret(obj: Object) -> None:
     fill(obj, type="Opaque")
+    for key, text in (obj.pop("stringData", None) or {}).items():
+        _part(obj, "data")[key] = base64.b64encode(text.encode()).decode()
 
 
 def _autoscaler(obj: Object) -> None:
@@ -193,6 +198,8 @@ def _definition(obj: Object) -> None:
     kind = str(names.get("kind", ""))
     fill(names, singular=kind.lower(), listKind=f"{kind}List")
     fill(spec, conversion={"strategy": "None"})
+    stored = [version["name"] for version in spec.get("versions") or () if version.get("storage")]
+    fill(_part(obj, "status"), conditions=[], acceptedNames={"plural": "", "kind": ""}, storedVersions=stored)
 
 
 def _binding(obj: Object) -> None:
@@ -212,9 +219,10 @@ def _ingress(obj: Object) -> None:
 
 
 def _pod(obj: Object) -> None:
-    pod_spec_defaults(_part(obj, "spec"))
-    fill(_part(obj, "spec"), enableServiceLinks=True)
-    fill(_part(obj, "status"), phase="Pending")
+    spec = _part(obj, "spec")
+    pod_spec_defaults(spec)
+    pod_defaults(spec)
+    fill(_part(obj, "status"), phase="Pending", qosClass=qos_class(spec))
 
 
 def _claim(obj: Object) -> None:

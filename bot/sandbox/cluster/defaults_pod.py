@@ -25,13 +25,40 @@ def pod_spec_defaults(spec: Values) -> None:
     )
     if spec.get("serviceAccountName"):
         spec["serviceAccount"] = spec["serviceAccountName"]
-    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        _container(container, host_network=bool(spec.get("hostNetwork")))
+    for container in _containers(spec):
+        _container(container)
     for volume in spec.get("volumes") or ():
         _volume(volume)
 
 
-def _container(container: Values, *, host_network: bool) -> None:
+def _containers(spec: Values) -> list[Values]:
+    return [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+
+
+def pod_defaults(spec: Values) -> None:
+    """What is filled in for pods but not for templates (changed in place)."""
+    _fill(spec, enableServiceLinks=True)
+    for container in _containers(spec):
+        _requests(container["resources"])
+        for port in container.get("ports") or () if spec.get("hostNetwork") else ():
+            _fill(port, hostPort=port.get("containerPort"))
+
+
+def qos_class(spec: Values) -> str:
+    """`Guaranteed`, `Burstable` or `BestEffort`, from cpu and memory of all containers."""
+    requests = [(each.get("resources") or {}).get("requests") or {} for each in _containers(spec)]
+    limits = [(each.get("resources") or {}).get("limits") or {} for each in _containers(spec)]
+    if not any(set(each) & _COUNTED for each in (*requests, *limits)):
+        return "BestEffort"
+    pairs = zip(requests, limits, strict=True)
+    full = all(set(limit) >= _COUNTED and all(request.get(k) == limit[k] for k in _COUNTED) for request, limit in pairs)
+    return "Guaranteed" if full else "Burstable"
+
+
+_COUNTED = {"cpu", "memory"}
+
+
+def _container(container: Values) -> None:
     image = str(container.get("image", ""))
     tag = image.rpartition("/")[2].partition(":")[2]
     latest = "@" not in image and tag in ("", "latest")
@@ -44,8 +71,6 @@ def _container(container: Values, *, host_network: bool) -> None:
     )
     for port in container.get("ports") or ():
         _fill(port, protocol="TCP")
-        if host_network:
-            _fill(port, hostPort=port.get("containerPort"))
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name):
             _probe(container[name])
@@ -53,7 +78,6 @@ def _container(container: Values, *, host_network: bool) -> None:
         reference = (variable.get("valueFrom") or {}).get("fieldRef")
         if reference:
             _fill(reference, apiVersion="v1")
-    _requests(container["resources"])
 
 
 def _requests(resources: Values) -> None:

@@ -99,10 +99,11 @@ class DefinitionController:
         for record in list(self._store.all(ref)) if kind else ():
             assert kind is not None
             namespace, name = record.key
-            left = deletion.marked(Target(kind, namespace, name), record.obj, DeleteOptions(), self._clock.now())
-            if left is None:
+            target = Target(kind, namespace, name)
+            left, gone = deletion.marked(target, record.obj, DeleteOptions(), self._clock.now())
+            if gone:
                 self._store.drop(ref, namespace, name)
-            else:
+            elif left != record.obj:
                 self._store.put(ref, left)
 
     async def stop(self) -> None:

@@ -114,16 +114,19 @@ def _approval(definition: Object, now: str) -> list[Object]:
     return [_condition(kind, "MissingAnnotation", why, now, status="False")]
 
 
-def terminating_status(definition: Object, now: str, *, failed: str = "") -> Object:
+def pending_status(definition: Object, now: str) -> Object:
+    """The status right after the delete."""
+    text = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+    return _terminating(definition, _condition("Terminating", "InstanceDeletionPending", text, now))
+
+
+def terminating_status(definition: Object, now: str) -> Object:
     """The status while the type's objects are being removed."""
+    text = "CustomResource deletion is in progress"
+    return _terminating(definition, _condition("Terminating", "InstanceDeletionInProgress", text, now))
+
+
+def _terminating(definition: Object, condition: Object) -> Object:
     status = definition.get("status") or {}
-    message = failed or "CustomResource deletion is in progress"
-    ending = _condition("Terminating", "InstanceDeletionInProgress", message, now)
     others = [each for each in status.get("conditions") or () if each["type"] != "Terminating"]
-    return {**status, "conditions": [*others, ending]}
-
-
-def established(definition: Object) -> bool:
-    """Whether its type is served."""
-    conditions = (definition.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+    return {**status, "conditions": [*others, condition]}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.definitions import CLEANUP
+from bot.sandbox.cluster.definitions import CLEANUP, DEFINITIONS, pending_status
 from bot.sandbox.cluster.operations import DeleteOptions, Target
-from bot.sandbox.cluster.refusals import conflict
+from bot.sandbox.cluster.refusals import precondition
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _DEFAULT_GRACE = 30
@@ -15,49 +15,56 @@ _DEFAULT_GRACE = 30
 
 def check_preconditions(target: Target, live: Object, options: DeleteOptions) -> None:
     """Raises ApiError(409) when the object is not the one meant."""
-    metadata = live["metadata"]
-    for name, wanted, found in (
-        ("UID", options.uid, metadata["uid"]),
-        ("ResourceVersion", options.revision, metadata["resourceVersion"]),
+    for name, wanted, found, guess in (
+        ("UID", options.uid, live["metadata"]["uid"], "been deleted and then recreated"),
+        ("ResourceVersion", options.revision, live["metadata"]["resourceVersion"], "been modified"),
     ):
         if wanted and wanted != found:
-            why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
-            raise conflict(target.kind, target.name, why)
+            why = f"the {name} in the precondition ({wanted}) does not match the {name} in record ({found})"
+            raise precondition(target.kind, target.name, f"{why}. The object might have {guess}")
 
 
-def marked(target: Target, live: Object, options: DeleteOptions, now: datetime) -> Object | None:
-    """The object while it waits for its end, or None when it may go at once."""
+def marked(target: Target, live: Object, options: DeleteOptions, now: datetime) -> tuple[Object, bool]:
+    """The object as a delete leaves it, and whether it is gone with that (else it waits for something)."""
     metadata = dict(live["metadata"])
     finalizers = _finalizers(metadata.get("finalizers") or [], options.policy)
-    if (
-        target.kind.kind == "CustomResourceDefinition"
-        and CLEANUP not in finalizers
-        and "deletionTimestamp" not in metadata
-    ):
+    pod = target.kind.ref == ("", "pods")
+    if target.kind.ref == DEFINITIONS and "deletionTimestamp" not in metadata and CLEANUP not in finalizers:
         finalizers.append(CLEANUP)
-    grace = _grace(live, options) if target.kind.kind == "Pod" and not target.kind.custom else 0
-    waits_for_spec = bool((live.get("spec") or {}).get("finalizers")) and target.kind.kind == "Namespace"
-    if not (finalizers or grace or waits_for_spec):
-        return None
-    _mark(metadata, grace, now)
-    if finalizers:
-        metadata["finalizers"] = finalizers
-    else:
-        metadata.pop("finalizers", None)
-    out = {**live, "metadata": metadata}
-    if waits_for_spec:
-        out["status"] = {**(live.get("status") or {}), "phase": "Terminating"}
-    return out
+    grace = _grace(live, options) if pod else 0
+    waits_for_spec = target.kind.ref == ("", "namespaces") and bool((live.get("spec") or {}).get("finalizers"))
+    gone = not (finalizers or grace or waits_for_spec)
+    if pod or not gone:
+        _mark(metadata, None if waits_for_spec or CLEANUP in finalizers else grace, now)
+    metadata["finalizers"] = finalizers
+    if not finalizers:
+        del metadata["finalizers"]
+    return _with_status(target, {**live, "metadata": metadata}, now, phase=waits_for_spec), gone
 
 
-def _mark(metadata: Object, grace: int, now: datetime) -> None:
+def _with_status(target: Target, obj: Object, now: datetime, *, phase: bool) -> Object:
+    """Namespaces and definitions say that they are going."""
+    status = obj.get("status") or {}
+    if phase:
+        return {**obj, "status": {**status, "phase": "Terminating"}}
+    if target.kind.ref == DEFINITIONS and CLEANUP in (obj["metadata"].get("finalizers") or ()):
+        return {**obj, "status": pending_status(obj, now.strftime(_STAMP))}
+    return obj
+
+
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _mark(metadata: Object, grace: int | None, now: datetime) -> None:
+    """Writes when the object shall be gone; a later delete can only shorten the grace."""
     before = metadata.get("deletionGracePeriodSeconds")
-    if "deletionTimestamp" in metadata and (before is None or grace >= before):
+    if "deletionTimestamp" in metadata and (grace is None or before is None or grace >= before):
         return
-    if "deletionTimestamp" not in metadata and "generation" in metadata:
+    if "deletionTimestamp" not in metadata and "generation" in metadata and grace is not None:
         metadata["generation"] += 1
-    metadata["deletionTimestamp"] = (now + timedelta(seconds=grace)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    metadata["deletionGracePeriodSeconds"] = grace
+    metadata["deletionTimestamp"] = (now + timedelta(seconds=grace or 0)).strftime(_STAMP)
+    if grace is not None:
+        metadata["deletionGracePeriodSeconds"] = grace
 
 
 def _finalizers(present: list[str], policy: str) -> list[str]:

@@ -46,9 +46,9 @@ _SUB_KINDS = {
 
 
 def _groups(kinds: Kinds) -> dict[str, list[str]]:
-    """Each group's served versions, preferred first; the core group is left out."""
+    """Each group's served versions, preferred first; the core group is left out, those of definitions come by name."""
     found: dict[str, set[str]] = {}
-    for kind in kinds:
+    for kind in sorted(kinds, key=lambda each: (each.custom, each.group if each.custom else "")):
         if kind.group:
             found.setdefault(kind.group, set()).update(info.name for info in kind.versions)
     return {group: sorted(versions, key=version_rank) for group, versions in found.items()}

@@ -53,6 +53,8 @@ class Front:
             return await self._answer(request)
         except ApiError as error:
             return error_response(error)
+        except paths.NoSuchGroup:
+            return web.Response(text="404 page not found\n", status=404)
         except _Dropped:
             if request.transport is not None:
                 request.transport.abort()
@@ -170,7 +172,7 @@ class Front:
         return self._one(route, record, request, 201 if created else 200)
 
     async def _delete(self, route: Route, request: web.Request) -> web.Response:
-        options, write = await writes.delete_options(request)
+        options, write = await writes.delete_options(route.target, request)
         record, gone = await self._api.delete(route.target, options, write)
         if not gone or route.target.kind.kind == "Pod":
             return self._one(route, record, request)
@@ -197,19 +199,19 @@ class Front:
         else:
             kind = request.content_type if route.verb == "patch" else ""
             write = write_options(request)
-            record = await special.scale(self._api, target, await body_of(request), kind, write)
+            record = await special.scale(self._api, target, await body_of(request, route.target.kind), kind, write)
         return json_response(special.scale_of(record, target))
 
     async def _log(self, route: Route, request: web.Request) -> web.Response:
         return web.Response(body=await special.logs(self._api, route.target, request.query, self.logs))
 
     async def _bind(self, route: Route, request: web.Request) -> web.Response:
-        await special.bind(self._api, route.target, await body_of(request), write_options(request))
+        await special.bind(self._api, route.target, await body_of(request, route.target.kind), write_options(request))
         return json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, status=201)
 
     async def _evict(self, route: Route, request: web.Request) -> web.Response:
-        await special.evict(self._api, route.target, await body_of(request), write_options(request))
+        await special.evict(self._api, route.target, await body_of(request, route.target.kind), write_options(request))
         return json_response({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}, status=201)
 
     async def _access(self, route: Route, request: web.Request) -> web.Response:
-        return json_response(special.access_review(await body_of(request), self._faults), status=201)
+        return json_response(special.access_review(await body_of(request, route.target.kind), self._faults), status=201)

@@ -45,7 +45,6 @@ class Manager:
             text += f' with subresource "{self.subresource}"'
         if self.operation == UPDATE:
             text += f" using {self.api_version}"
-            text += f" at {self.time}" if self.time else ""
         return text
 
     def entry(self) -> Object:

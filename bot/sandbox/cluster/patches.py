@@ -32,8 +32,11 @@ def json_patch(document: Any, operations: Any) -> Any:
     return out
 
 
-def _unprocessable(message: str) -> ApiError:
-    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {message}")
+def _unprocessable(why: str) -> ApiError:
+    """422; like the real server's, its message does not say why, which is the cause of the exception."""
+    error = ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    error.add_note(why)
+    return error
 
 
 def _carry_out(document: Any, operation: dict[str, Any]) -> Any:

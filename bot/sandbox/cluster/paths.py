@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.sandbox.cluster.contract import ApiError
-from bot.sandbox.cluster.kinds import Kind, Kinds
+from bot.sandbox.cluster.kinds import Kinds
 from bot.sandbox.cluster.operations import Target
 from bot.sandbox.cluster.refusals import no_such_path
 
 _OBJECT = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "POST": "create"}
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+
+
+class NoSuchGroup(Exception):
+    """A path that belongs to no group and version that is served."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def route(kinds: Kinds, method: str, path: str, query: Mapping[str, str]) -> Rou
     kind = kinds.served(group, version, parts[0])
     name = parts[1] if len(parts) > 1 else ""
     subresource = parts[2] if len(parts) > 2 else ""
+    if kind is None and not any(each.group == group and each.info(version).name == version for each in kinds):
+        raise NoSuchGroup(path)
     if kind is None or (subresource and subresource not in kind.subresources) or (name and not name.strip()):
         raise no_such_path()
     if len(parts) > 3 and subresource != "proxy":
@@ -45,7 +51,7 @@ def route(kinds: Kinds, method: str, path: str, query: Mapping[str, str]) -> Rou
     if kind.namespaced and not namespace and name:
         raise no_such_path()
     if kind.namespaced and not namespace and method != "GET":
-        raise _not_allowed(kind)
+        raise _not_allowed()
     target = Target(kind, namespace if kind.namespaced else "", name, subresource, version)
     rest = "/" + "/".join(parts[3:]) if subresource == "proxy" else ""
     return Route(target, _verb(target, method, query), rest)
@@ -79,11 +85,9 @@ def _verb(target: Target, method: str, query: Mapping[str, str]) -> str:
     if verb == "list" and query.get("watch") in ("1", "true", "True"):
         verb = "watch"
     if not verb or (not target.subresource and (verb not in target.kind.verbs or (verb == "create" and target.name))):
-        raise _not_allowed(target.kind)
+        raise _not_allowed()
     return verb
 
 
-def _not_allowed(kind: Kind) -> ApiError:
-    details = {"kind": kind.plural, **({"group": kind.group} if kind.group else {})}
-    text = "the server does not allow this method on the requested resource"
-    return ApiError(405, "MethodNotAllowed", text, details)
+def _not_allowed() -> ApiError:
+    return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")

@@ -12,7 +12,7 @@ from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.kinds import Kind
 from bot.sandbox.cluster.managers import UPDATE, Manager
 from bot.sandbox.cluster.operations import Target, Write
-from bot.sandbox.cluster.refusals import bad_request, conflict, invalid, not_found
+from bot.sandbox.cluster.refusals import bad_request, conflict, invalid, unreadable
 from bot.sandbox.cluster.schema import Node
 
 _NAME_LIMIT = 63
@@ -42,7 +42,7 @@ def writer(target: Target, write: Write, now: str, operation: str = UPDATE) -> M
 def decoded(target: Target, obj: Any) -> Object:
     """A copy of a request's object that fits the target. Raises ApiError(400) when it does not."""
     if not isinstance(obj, dict):
-        raise bad_request("the object provided is unrecognized (must be of type Object)")
+        raise unreadable(target.kind, "unexpected end of JSON input (<empty>)")
     kind = target.kind
     if obj.get("kind", kind.kind) != kind.kind or obj.get("apiVersion", target.api_version) != target.api_version:
         raise bad_request(_mismatch(target, obj))
@@ -75,10 +75,9 @@ def _mismatch(target: Target, obj: Object) -> str:
     if found != wanted:
         return f"the API version in the data ({found}) does not match the expected API version ({wanted})"
     kind, version = obj.get("kind"), wanted.rpartition("/")[2]
-    return (
-        f'{kind} in version "{version}" cannot be handled as a {target.kind.kind}: '
-        f"converting (v1.{kind}) to ({target.kind.kind}): unknown conversion"
-    )
+    internal = f"{target.kind.group.split('.')[0] or 'core'}.{target.kind.kind}"
+    why = f"converting ({version}.{kind}) to ({internal}): unknown conversion"
+    return f'{kind} in version "{version}" cannot be handled as a {target.kind.kind}: {why}'
 
 
 def _without_type(obj: Object) -> Object:
@@ -117,6 +116,26 @@ def _keeps_status(kind: Kind) -> bool:
     return kind.kind == "Node" and not kind.custom
 
 
+def created(target: Target, new: Object, write: Write, now: str) -> Object:
+    """A new object with its creator as the owner of what the request brought and of its defaults.
+
+    Status and what the server chooses (a namespace's finalizer, a Service's address family) belong to nobody.
+    """
+    kind = target.kind
+    empty = {"metadata": {}} if kind.custom else schema.skeleton(kind.kind)
+    ignored = {"status"} if "status" in kind.subresources and not _keeps_status(kind) else set()
+    seen = {key: value for key, value in new.items() if key not in ignored}
+    chosen: set[str] = set() if kind.custom else _CHOSEN.get(kind.kind, set())
+    if chosen and isinstance(seen.get("spec"), dict):
+        seen["spec"] = {key: value for key, value in seen["spec"].items() if key not in chosen}
+    live = {key: value for key, value in empty.items() if key not in ignored}
+    owned = managers.after_update(live, seen, node_of(target), writer(target, write, now))
+    return {**new, "metadata": owned["metadata"]}
+
+
+_CHOSEN = {"Namespace": {"finalizers"}, "Service": {"ipFamilies", "ipFamilyPolicy"}}
+
+
 def fill_defaults(target: Target, obj: Object) -> None:
     """Defaults of the type (changed in place)."""
     if target.kind.custom:
@@ -149,7 +168,12 @@ def require_version(target: Target, new: Object, live: Object) -> None:
     """Optimistic locking of an update: what it was made from must still stand."""
     metadata, current = new["metadata"], live["metadata"]
     if metadata.get("uid") and metadata["uid"] != current["uid"]:
-        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {current['uid']}"
+        why = (
+            "StorageError: invalid object, Code: 4, "
+            f"Key: /registry/{target.kind.plural}/{target.namespace}/{target.name}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {metadata['uid']}, "
+            f"UID in object meta: {current['uid']}"
+        )
         raise conflict(target.kind, target.name, why)
     given = metadata.get("resourceVersion")
     if given and given != current["resourceVersion"]:
@@ -204,20 +228,27 @@ def _limited(target: Target, live: Object, new: Object) -> Object:
     return out
 
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""The annotation in which Kubernetes counts the changes of a DaemonSet's pod template."""
+
+
 def with_generation(target: Target, live: Object, new: Object) -> Object:
     """Counts a change of what the type's owner wants (not of metadata or status)."""
     if not target.kind.generation or "generation" not in live["metadata"]:
         return new
     if _wanted(target.kind, live) == _wanted(target.kind, new):
         return new
-    return {**new, "metadata": {**new["metadata"], "generation": live["metadata"]["generation"] + 1}}
+    metadata = {**new["metadata"], "generation": live["metadata"]["generation"] + 1}
+    if target.kind.kind == "DaemonSet" and _template(live) != _template(new):
+        count = int((metadata.get("annotations") or {}).get(TEMPLATE_GENERATION, "1"))
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: str(count + 1)}
+    return {**new, "metadata": metadata}
+
+
+def _template(obj: Object) -> Any:
+    return (obj.get("spec") or {}).get("template")
 
 
 def _wanted(kind: Kind, obj: Object) -> Object:
     ignored = ("metadata", "status") if not kind.custom or "status" in kind.subresources else ("metadata",)
     return {key: value for key, value in obj.items() if key not in ignored}
-
-
-def missing(target: Target) -> Exception:
-    """404 for the target."""
-    return not_found(target.kind, target.name)

@@ -55,6 +55,8 @@ def listing(store: Store, target: Target, form: Form, query: Mapping[str, str], 
         items = [tables.partial(record.obj) for record in records]
         kind = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
         return encode({**kind, "metadata": metadata, "items": items})
+    if target.kind.custom:
+        metadata.setdefault("continue", "")
     head = encode({"kind": f"{target.kind.kind}List", "apiVersion": target.api_version, "metadata": metadata})
     return head[:-1] + b',"items":[' + b",".join(_items(target, records)) + b"]}"
 

@@ -69,6 +69,22 @@ def invalid(kind: Named, name: str, *causes: tuple[str, str, str]) -> ApiError:
     return ApiError(422, "Invalid", f'{title} "{name}" is invalid: {text}', details)
 
 
+def needs_version(kind: Named, name: str) -> ApiError:
+    """422 for an update of a custom object that does not say which version it was made from."""
+    cause = ("metadata.resourceVersion", "FieldValueInvalid", "Invalid value: 0: must be specified for an update")
+    error = invalid(kind, name, cause)
+    error.details["kind"] = kind.plural
+    error.message = f'{qualified(kind)} "{name}" is invalid: {cause[0]}: {cause[2]}'
+    return error
+
+
+def precondition(kind: Named, name: str, why: str) -> ApiError:
+    """409 for a delete that meant another object."""
+    title = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    details = {**_details(kind, name), "kind": kind.kind}
+    return ApiError(409, "Conflict", f'Operation cannot be fulfilled on {title} "{name}": {why}', details)
+
+
 def forbidden(kind: Named, name: str, why: str, causes: list[Object] | None = None) -> ApiError:
     """403 by an admission plugin (not by RBAC: see `unauthorized_verb`)."""
     details = _details(kind, name)
@@ -90,6 +106,12 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def unreadable(kind: Named, why: str) -> ApiError:
+    """400 for a body that is no object; `why` in the words of the parser."""
+    text = f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind"
+    return bad_request(f"{text}; json parse error: {why}")
+
+
 def internal(message: str) -> ApiError:
     """500; Kubernetes puts `Internal error occurred: ` before the message."""
     return ApiError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})
@@ -105,6 +127,10 @@ def expired(message: str) -> ApiError:
     return ApiError(410, "Expired", message)
 
 
+_ALWAYS_DETAILED = (404, 405, 415, 422)
+"""Codes whose `Status` has details even when they are empty."""
+
+
 def status_of(error: ApiError) -> Object:
     """The `Status` body that answers for an error."""
     body: Object = {
@@ -115,7 +141,7 @@ def status_of(error: ApiError) -> Object:
         "message": error.message,
         "reason": error.reason,
     }
-    if error.details:
+    if error.details or error.code in _ALWAYS_DETAILED:
         body["details"] = error.details
     body["code"] = error.code
     return body

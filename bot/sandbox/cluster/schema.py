@@ -141,7 +141,7 @@ BUILT_IN: Mapping[str, Node] = {
         spec=_struct(podCIDRs=Node(is_set=True, merge_set=True)),
         status=_struct(conditions=_keyed("type"), addresses=_keyed("type")),
     ),
-    "HorizontalPodAutoscaler": _kind(spec=_struct(scaleTargetRef=_ATOMIC), status=_CONDITIONS),
+    "HorizontalPodAutoscaler": _kind(status=_CONDITIONS),
     "PodDisruptionBudget": _kind(spec=_SELECTOR, status=_CONDITIONS),
     "MutatingWebhookConfiguration": _kind(webhooks=_keyed("name", item=_WEBHOOK)),
     "ValidatingWebhookConfiguration": _kind(webhooks=_keyed("name", item=_WEBHOOK)),
@@ -213,6 +213,8 @@ def skeleton(kind: str) -> Mapping[str, Any]:
         return {"metadata": {}, "spec": {"selector": None, "template": template}, "status": {}}
     if kind == "Pod":
         return {"metadata": {}, "spec": {"containers": None}, "status": {}}
-    if kind in {"Service", "Namespace", "Node", "HorizontalPodAutoscaler", "CustomResourceDefinition"}:
+    if kind == "CustomResourceDefinition":
+        return {"metadata": {}, "spec": {"names": {}}, "status": {}}
+    if kind in {"Service", "Namespace", "Node", "HorizontalPodAutoscaler", "PodDisruptionBudget"}:
         return {"metadata": {}, "spec": {}, "status": {}}
     return {"metadata": {}}

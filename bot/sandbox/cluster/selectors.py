@@ -27,10 +27,10 @@ Requirement = tuple[str, str, tuple[str, ...]]
 
 def parse_labels(text: str) -> list[Requirement]:
     """The requirements of a labelSelector; raises ApiError(400) for what can't be read."""
-    return [_requirement(part, text) for part in _split(text)]
+    return [_requirement(part) for part in _split(text)]
 
 
-def _requirement(part: str, text: str) -> Requirement:
+def _requirement(part: str) -> Requirement:
     if found := _SET.match(part):
         values = tuple(value.strip() for value in found["values"].split(","))
         return found["key"], "In" if found["operator"] == "in" else "NotIn", values
@@ -39,7 +39,7 @@ def _requirement(part: str, text: str) -> Requirement:
         return found["key"], operator, (found["value"],)
     if found := _EXISTS.match(part):
         return found["key"], "DoesNotExist" if found["no"] else "Exists", ()
-    raise bad_request(f"unable to parse requirement: found '{part}', expected: identifier in {text!r}")
+    raise bad_request(f"unable to parse requirement: found '{part}', expected: identifier")
 
 
 def _holds(labels: Labels, requirement: Requirement) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.sandbox.cluster.api import Api
+from bot.sandbox.cluster.backends import check_port
 from bot.sandbox.cluster.contract import ApiError, Object, PodLogs, Request, ServiceBackends
 from bot.sandbox.cluster.faults import Faults
 from bot.sandbox.cluster.operations import DeleteOptions, Target, Write
@@ -35,7 +36,7 @@ def scale_of(record: Record, target: Target) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: metadata[key] for key in kept if key in metadata},
-        "spec": {"replicas": spec.get("replicas", 0)},
+        "spec": {"replicas": spec["replicas"]} if spec.get("replicas") else {},
         "status": {
             "replicas": status.get("replicas", 0),
             "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
@@ -128,6 +129,8 @@ async def proxy(route: Route, request: web.Request, backends: ServiceBackends | 
     target = route.target
     if api.store.get(target.kind.stored, target.namespace, name) is None:
         raise not_found(target.kind, name)
+    if target.kind.plural == "services":
+        check_port(api.store, target.namespace, name, port)
     if backends is None:
         raise unavailable(f'no endpoints available for service "{name}"')
     call = backends.call if target.kind.plural == "services" else backends.call_pod

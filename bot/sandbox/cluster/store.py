@@ -151,8 +151,8 @@ class Store:
         table.log(Change("MODIFIED" if old else "ADDED", record, old))
         return record
 
-    def drop(self, ref: Ref, namespace: str, name: str) -> Record | None:
-        """Removes an object and tells it; gives its last version, numbered with the removal."""
+    def drop(self, ref: Ref, namespace: str, name: str, *, last: Object | None = None) -> Record | None:
+        """Removes an object and tells it; gives its last version (`last`, or the stored one), numbered anew."""
         table = self._table(ref)
         space = table.spaces.get(namespace, {})
         old = space.pop(name, None)
@@ -161,8 +161,9 @@ class Store:
         if not space:
             del table.spaces[namespace]
         self.revision += 1
-        metadata = {**old.obj["metadata"], "resourceVersion": str(self.revision)}
-        record = Record({**old.obj, "metadata": metadata}, self.revision)
+        last = last or old.obj
+        metadata = {**last["metadata"], "resourceVersion": str(self.revision)}
+        record = Record({**last, "metadata": metadata}, self.revision)
         table.log(Change("DELETED", record, old))
         return record
 

@@ -59,7 +59,7 @@ def _merge_list(value: Any, change: list[Any], node: Node, order: Any) -> list[A
     old = value if isinstance(value, list) else []
     if node.merge_set:
         merged = [*old, *(item for item in change if item not in old)]
-        return sorted(merged, key=order.index) if order and all(item in order for item in merged) else merged
+        return _ordered(merged, "", order or change, old)
     key = node.merge_key
     if not key or not all(isinstance(item, dict) for item in (*old, *change)):
         return change
@@ -81,17 +81,21 @@ def _merge_keyed(old: list[dict[str, Any]], change: list[dict[str, Any]], node: 
             merged.append(strategic_merge({}, item, node.item))
         else:
             merged[at] = strategic_merge(merged[at], item, node.item)
-    return _ordered(merged, key, order)
+    return _ordered(merged, key, order or change, old)
 
 
-def _ordered(merged: list[dict[str, Any]], key: str, order: Any) -> list[Any]:
-    """In the order of `$setElementOrder`; what it does not name keeps its place after what stood before it."""
-    if not isinstance(order, list):
-        return merged
-    rank = {entry.get(key): index for index, entry in enumerate(order) if isinstance(entry, dict)}
-    last = -1
-    ranks: list[tuple[int, int, dict[str, Any]]] = []
-    for index, item in enumerate(merged):
-        last = rank.get(item.get(key), last)
-        ranks.append((last, index, item))
-    return [item for _, _, item in sorted(ranks, key=lambda each: each[:2])]
+def _ordered(merged: list[Any], key: str, patch_order: list[Any], old: list[Any]) -> list[Any]:
+    """The patch's order; what it does not name stands where the old list had it, relative to what it does."""
+    named = {_id(item, key): rank for rank, item in enumerate(patch_order)}
+    place = {_id(item, key): index for index, item in enumerate(old)}
+    first = sorted((item for item in merged if _id(item, key) in named), key=lambda item: named[_id(item, key)])
+    rest = [item for item in merged if _id(item, key) not in named]
+    out: list[Any] = []
+    while first and rest:
+        before = place.get(_id(rest[0], key), len(old)) < place.get(_id(first[0], key), -1)
+        out.append(rest.pop(0) if before else first.pop(0))
+    return [*out, *first, *rest]
+
+
+def _id(item: Any, key: str) -> Any:
+    return item.get(key) if key and isinstance(item, dict) else item

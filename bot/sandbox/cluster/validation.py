@@ -5,6 +5,7 @@ Not all that Kubernetes checks; the words are those of 1.36.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -71,6 +72,8 @@ def name_causes(kind: Kind, name: str, field: str = "metadata.name") -> list[Cau
     """What is wrong with an object's name."""
     if kind.kind in _FREE_NAMES:
         return [_bad_value(field, name, f"may not contain '{each}'") for each in "/%" if each in name]
+    if kind.kind in _LABEL_NAMES and "." in name:
+        return [_bad_value(field, name, "must not contain dots")]
     if kind.kind in _LABEL_NAMES and not (_LABEL.fullmatch(name) and len(name) <= 63):
         return [_bad_value(field, name, _BAD_LABEL if len(name) <= 63 else "must be no more than 63 bytes")]
     if kind.kind == "Service" and not kind.custom and not _LABEL.fullmatch(name):
@@ -155,7 +158,31 @@ def _container_causes(spec: Mapping[str, Any], field: str) -> list[Cause]:
 
 
 def _pod(obj: Object, old: Object | None) -> list[Cause]:
-    return [] if old else _container_causes(obj.get("spec") or {}, "spec")
+    spec = obj.get("spec") or {}
+    if old is None:
+        return _container_causes(spec, "spec")
+    if _fixed(spec, old.get("spec") or {}) == _fixed(old.get("spec") or {}, spec):
+        return []
+    return [("spec", "FieldValueForbidden", f"Forbidden: {_POD_FIXED}")]
+
+
+_POD_FIXED = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+_POD_OPEN = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "ephemeralContainers")
+
+
+def _fixed(spec: Mapping[str, Any], other: Mapping[str, Any]) -> Object:
+    """What may not change in a pod; a pod without a node may still be given one."""
+    left = {key: value for key, value in spec.items() if key not in _POD_OPEN}
+    if not (spec.get("nodeName") and other.get("nodeName")):
+        left.pop("nodeName", None)
+    for place in ("containers", "initContainers"):
+        if place in left:
+            left[place] = [{key: value for key, value in each.items() if key != "image"} for each in left[place]]
+    return left
 
 
 def _workload(obj: Object, old: Object | None) -> list[Cause]:
@@ -167,8 +194,8 @@ def _workload(obj: Object, old: Object | None) -> list[Cause]:
     wanted = (selector or {}).get("matchLabels") or {}
     if not selector:
         causes.append(_required("spec.selector"))
-    elif any(labels.get(key) != value for key, value in wanted.items()):
-        shown = "{" + ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items())) + "}"
+    if not selector or any(labels.get(key) != value for key, value in wanted.items()):
+        shown = _go(labels)
         why = f"Invalid value: {shown}: `selector` does not match template `labels`"
         causes.append(("spec.template.metadata.labels", "FieldValueInvalid", why))
     if old and (old.get("spec") or {}).get("selector") != selector:
@@ -176,11 +203,19 @@ def _workload(obj: Object, old: Object | None) -> list[Cause]:
     return [*causes, *_container_causes(template.get("spec") or {}, "spec.template.spec")]
 
 
-def _go(selector: Any) -> str:
-    labels = ", ".join(
-        f'"{key}":"{value}"' for key, value in sorted(((selector or {}).get("matchLabels") or {}).items())
-    )
-    return "{" + f'"matchLabels":{{{labels}}}' + "}"
+def _go(value: Any) -> str:
+    """A value as Kubernetes shows it in a cause."""
+    return json.dumps(value or None, separators=(",", ":"))
+
+
+def _port_causes(port: Mapping[str, Any], field: str, *, named: bool) -> list[Cause]:
+    causes = [] if named or port.get("name") else [_required(f"{field}.name")]
+    for place in ("port", "targetPort"):
+        number = port.get(place, 0)
+        if isinstance(number, int) and not 0 < number < 65536:
+            why = f"Invalid value: {number}: must be between 1 and 65535, inclusive"
+            causes.append((f"{field}.{place}", "FieldValueInvalid", why))
+    return causes
 
 
 def _service(obj: Object, old: Object | None) -> list[Cause]:
@@ -190,11 +225,7 @@ def _service(obj: Object, old: Object | None) -> list[Cause]:
     if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
         causes.append(_required("spec.ports"))
     for index, port in enumerate(ports):
-        if not isinstance(port.get("port"), int) or not 0 < port["port"] < 65536:
-            why = f"Invalid value: {port.get('port', 0)}: must be between 1 and 65535, inclusive"
-            causes.append((f"spec.ports[{index}].port", "FieldValueInvalid", why))
-        if len(ports) > 1 and not port.get("name"):
-            causes.append(_required(f"spec.ports[{index}].name"))
+        causes += _port_causes(port, f"spec.ports[{index}]", named=len(ports) == 1)
     address = ((old or {}).get("spec") or {}).get("clusterIP")
     if address and spec.get("type") != "ExternalName" and spec.get("clusterIP") not in (address, None):
         causes.append(("spec.clusterIPs[0]", "FieldValueInvalid",

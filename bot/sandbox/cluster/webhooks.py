@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.backends import check_port
 from bot.sandbox.cluster.contract import ApiError, Object, Ref, Request, Response, ServiceBackends
 from bot.sandbox.cluster.operations import USER, Review
 from bot.sandbox.cluster.patches import json_patch
@@ -96,6 +97,7 @@ class Webhooks:
         return _answer(response, question["request"]["uid"])
 
     async def _send(self, service: Object, seconds: int, body: bytes) -> Response:
+        check_port(self._store, service["namespace"], service["name"], service.get("port") or 443)
         if self.backends is None:
             raise unavailable(f'no endpoints available for service "{service["name"]}"')
         request = Request(
@@ -216,8 +218,8 @@ def _patched(hook: Object, obj: Object, patch: str) -> Object:
 
 def _denial(hook: Object, answer: Object) -> ApiError:
     status = answer.get("status") or {}
-    code = int(status.get("code") or 403)
-    reason = status.get("reason") or {400: "BadRequest", 403: "Forbidden", 422: "Invalid"}.get(code, "")
+    code = max(int(status.get("code") or 0), 400)
+    reason = status.get("reason") or ""
     text = status.get("message") or status.get("reason") or ""
     head = f'admission webhook "{hook["name"]}" denied the request'
     return ApiError(code, reason, f"{head}: {text}" if text else f"{head} without explanation", status.get("details"))

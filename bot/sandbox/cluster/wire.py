@@ -12,8 +12,9 @@ from aiohttp import web
 
 from bot.sandbox.cluster import event_versions, protobuf
 from bot.sandbox.cluster.contract import ApiError, Object
+from bot.sandbox.cluster.kinds import Kind
 from bot.sandbox.cluster.operations import Target, Write
-from bot.sandbox.cluster.refusals import bad_request, status_of
+from bot.sandbox.cluster.refusals import bad_request, status_of, unreadable
 from bot.sandbox.cluster.store import Record, encode
 
 JSON = "application/json"
@@ -77,8 +78,8 @@ def write_options(request: web.Request) -> Write:
     return Write(query.get("fieldManager") or agent, dry_run="dryRun" in query, force=flag(query, "force"))
 
 
-async def body_of(request: web.Request) -> Any:
-    """The body as JSON or YAML; None when there is none."""
+async def body_of(request: web.Request, kind: Kind) -> Any:
+    """The body as JSON or YAML; None when there is none. `kind` is what it should be."""
     raw = await request.read()
     if not raw:
         return None
@@ -87,7 +88,8 @@ async def body_of(request: web.Request) -> Any:
     try:
         return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else yaml.load(raw, _LOADER)  # noqa: S506 (a safe loader)
     except (ValueError, yaml.YAMLError) as error:
-        raise bad_request(f"the object provided is unrecognized (must be of type Object): {error}") from error
+        shown = raw[:100].decode(errors="replace")
+        raise unreadable(kind, f"{error} ({shown})") from error
 
 
 def as_version(target: Target, record: Record) -> bytes:

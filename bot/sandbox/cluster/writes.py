@@ -26,32 +26,32 @@ _BUILT_IN = (_JSON_PATCH, _MERGE, _STRATEGIC, APPLY)
 
 async def create(api: Api, target: Target, request: web.Request) -> Record:
     """POST to a collection."""
-    return await api.create(target, await body_of(request), write_options(request))
+    return await api.create(target, await body_of(request, target.kind), write_options(request))
 
 
 async def update(api: Api, target: Target, request: web.Request) -> Record:
     """PUT."""
-    return await api.update(target, await body_of(request), write_options(request))
+    return await api.update(target, await body_of(request, target.kind), write_options(request))
 
 
 async def patch(api: Api, target: Target, request: web.Request) -> tuple[Record, bool]:
     """PATCH of any kind; the flag says whether an apply created the object."""
     write = write_options(request)
     kind = request.content_type
-    change = await body_of(request)
+    change = await body_of(request, target.kind)
     if kind == APPLY:
         if "fieldManager" not in request.query:
-            raise _patch_options("fieldManager: Required value: is required for apply patch")
+            raise _patch_options("fieldManager: Required value: is required for apply patch", "FieldValueRequired")
         return await api.apply(target, change, write)
     if write.force:
-        raise _patch_options("force: Forbidden: may not be specified for non-apply patch")
+        raise _patch_options("force: Forbidden: may not be specified for non-apply patch", "FieldValueForbidden")
     return await api.patch(target, patcher(target, kind, change), write), False
 
 
-def _patch_options(why: str) -> ApiError:
+def _patch_options(why: str, reason: str) -> ApiError:
     field, _, message = why.partition(": ")
     details: Object = {"group": "meta.k8s.io", "kind": "PatchOptions"}
-    details["causes"] = [{"reason": "FieldValueInvalid", "message": message, "field": field}]
+    details["causes"] = [{"reason": reason, "message": message, "field": field}]
     return ApiError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {why}', details)
 
 
@@ -59,8 +59,7 @@ def patcher(target: Target, kind: str, change: Any) -> Callable[[Object], Any]:
     """From the live object to the patched one; raises ApiError(415) for a form that the type does not take."""
     known = _CUSTOM if target.kind.custom else _BUILT_IN
     if kind not in known:
-        text = "the body of the request was in an unknown format - accepted media types include: "
-        raise ApiError(415, "UnsupportedMediaType", text + ", ".join(known))
+        raise _unsupported(target, kind)
     if kind == _JSON_PATCH:
         return lambda live: patches.json_patch(live, change)
     if not isinstance(change, dict):
@@ -70,9 +69,17 @@ def patcher(target: Target, kind: str, change: Any) -> Callable[[Object], Any]:
     return lambda live: strategic.strategic_merge(live, change, prepare.node_of(target))
 
 
-async def delete_options(request: web.Request) -> tuple[DeleteOptions, Write]:
+def _unsupported(target: Target, kind: str) -> ApiError:
+    """415; a media type that is a patch elsewhere gets the list of what this type takes."""
+    text = "415: Unsupported Media Type"
+    if target.kind.custom and kind == _STRATEGIC:
+        text = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(_CUSTOM)
+    return ApiError(415, "UnsupportedMediaType", text)
+
+
+async def delete_options(target: Target, request: web.Request) -> tuple[DeleteOptions, Write]:
     """From the body and the query of a DELETE; the body wins."""
-    body = await body_of(request) or {}
+    body = await body_of(request, target.kind) or {}
     if not isinstance(body, dict):
         raise bad_request("DeleteOptions expected")
     query = request.query
@@ -95,7 +102,7 @@ def _orphan(body: Object, query: Mapping[str, str]) -> str:
 
 async def delete_collection(api: Api, target: Target, request: web.Request) -> list[Record]:
     """Deletes all that the selectors choose; gives what was deleted."""
-    options, write = await delete_options(request)
+    options, write = await delete_options(target, request)
     query = request.query
     matches = selectors.matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
     records = [
