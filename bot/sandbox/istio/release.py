@@ -1,4 +1,4 @@
-"""An Istio release as it comes out of its archive: `bin/istioctl`, profiles, samples; a Gateway API file beside them."""
+"""An Istio release as its archive unpacks: `bin/istioctl`, profiles, samples; a Gateway API file beside them."""
 
 from __future__ import annotations
 

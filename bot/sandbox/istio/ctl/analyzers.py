@@ -188,23 +188,15 @@ def _referenced_gateways(view: View) -> Iterator[Finding]:
 
 
 def _subsets(view: View) -> Iterator[Finding]:
+    """Subsets whose labels no pod has; Istio looks at all pods, not only at those of the rule's host."""
     for rule in view.here(view.destination_rules):
-        selector = _selector(view, _full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]))
-        if selector is None:
+        if not _resolves(_full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]), view.hosts):
             continue
         for subset in at(rule, "spec.subsets", []):
-            wanted = {**selector, **(subset.get("labels") or {})}
+            wanted = subset.get("labels") or {}
             if not any(wanted.items() <= _labels(pod).items() for pod in view.pods):
                 text = f"The Subset {subset['name']} defined in the DestinationRule does not select any pods. "
                 yield Finding("Error", "IST0173", _origin(rule), text + "Which may lead to 503 UH (NoHealthyUpstream).")
-
-
-def _selector(view: View, host: str) -> Mapping[str, str] | None:
-    for service in view.services:
-        if host == f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local":
-            selector: Mapping[str, str] = at(service, "spec.selector", {})
-            return selector
-    return None
 
 
 def _annotations(view: View) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""Contracts: the same cases against the sandbox and against the real thing."""

@@ -1,0 +1,124 @@
+"""Types a recorded run's commands at a cluster and compares what comes of each with what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bot.sandbox.istio.ctl.console import SHIP as SHIP_LINES
+from bot.sandbox.istio.ctl.kube import Kube, access
+from tests.contract.recordings.differences import ALLOWED, Difference, between
+from tests.contract.recordings.observed import line, objects, state
+from tests.contract.recordings.recorded import SHIP, Recording, State, Step
+
+_NOISE = "port forward failed"
+
+
+@dataclass
+class Play:
+    """One run of a recording. `patience` is how long (seconds) a state may take to become the recorded one."""
+
+    recording: Recording
+    environment: Mapping[str, str]
+    patience: float = 4.0
+    before: frozenset[str] = frozenset()
+    found: list[Difference] = field(default_factory=list)
+    seconds: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def kube(self) -> Kube:
+        return Kube(access(self.environment["KUBECONFIG"], ""), "contract")
+
+    async def run(self, *, kubectl: bool = True) -> list[Difference]:
+        """Plays every step (without kubectl: those before it is needed); the deviations that are not allowed."""
+        present = await asyncio.to_thread(objects, self.kube)
+        self.before = frozenset(obj["metadata"]["uid"] for obj in present)
+        for step in self.recording.steps:
+            if not kubectl and "kubectl" in step.command and step.name != "namespace":
+                break
+            started = time.monotonic()
+            if kubectl or "kubectl" not in step.command:
+                self.found += self._unexpected(await self._typed(step))
+            self.found += await self._settled(step)
+            self.seconds[step.number] = time.monotonic() - started
+        return self.found
+
+    def _unexpected(self, differences: list[Difference]) -> list[Difference]:
+        release = self.recording.release
+        return [d for d in differences if not any(allowed.covers(d, release) for allowed in ALLOWED)]
+
+    async def _typed(self, step: Step) -> list[Difference]:
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-c",
+            step.command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(self.environment),
+        )
+        out, err = await process.communicate()
+        found = list(_lines(step, "stdout", step.stdout, out.decode()))
+        found += _lines(step, "stderr", step.stderr, err.decode())
+        if process.returncode != step.code:
+            found.append(Difference(step.number, "exit code", "code", step.code, process.returncode))
+        return found
+
+    async def _settled(self, step: Step) -> list[Difference]:
+        """What still deviates once the cluster has come to rest, or patience has ended."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            now: State = await asyncio.to_thread(lambda: state(objects(self.kube), self.before))
+            left = self._unexpected(list(between(step.number, step.state, now)))
+            if not left or time.monotonic() > deadline:
+                return left
+            await asyncio.sleep(0.05)
+
+
+def _lines(step: Step, stream: str, recorded: list[str], text: str) -> Iterator[Difference]:
+    expected = _trimmed(recorded)
+    actual = _trimmed([item for item in _folded(text) if _NOISE not in item])
+    if expected != actual:
+        yield Difference(step.number, stream, _respect(expected, actual), expected, actual)
+
+
+def _trimmed(lines: list[str]) -> list[str]:
+    made = [line(item) for item in lines]
+    while made and not made[-1]:
+        made.pop()
+    return made
+
+
+def _respect(expected: list[str], actual: list[str]) -> str:
+    """In which respect lines differ: the `order` of progress, a waypoint's `state`, or the `lines` themselves."""
+    if [_told(item) for item in expected] == [_told(item) for item in actual]:
+        return "state"
+    kept = [sorted(item for item in lines if not item.startswith("- Processing")) for lines in (expected, actual)]
+    return "order" if kept[0] == kept[1] else "lines"
+
+
+def _told(text: str) -> str:
+    return re.sub(r" (True|False|Unknown)$", " …", text)
+
+
+def _folded(text: str) -> list[str]:
+    """The lines, the ship as one."""
+    lines = [item.rstrip() for item in text.split("\n")]
+    height = len(SHIP_LINES)
+    return [SHIP, *lines[height:]] if lines[:height] == [row.rstrip() for row in SHIP_LINES] else lines
+
+
+def environment(home: Path, kubeconfig: Path, channel: Path, place: Path) -> dict[str, str]:
+    """What the recorded commands expect: `$ISTIO_HOME`, `$GATEWAY_API_CRDS`, `istioctl` on the path, an empty home."""
+    return {
+        "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(place),
+        "KUBECONFIG": str(kubeconfig),
+        "ISTIO_HOME": str(home),
+        "GATEWAY_API_CRDS": str(channel),
+    }
