@@ -49,6 +49,7 @@ class GatewayController:
         self._namespaces = namespaces
         self.mesh: Mesh | None = None
         self.leads = False
+        self._classes_due = False
         self._applied: dict[tuple[str, str, str], Object] = {}
         self._classes = Mirror(CLASSES, self._class_changed)
         self._gateways = Mirror(GATEWAYS, self._gateway_changed)
@@ -66,10 +67,22 @@ class GatewayController:
             yield mirror.follow(self._client, self._clock), mirror.ref.plural
         for mirror in (self._classes, self._gateways, self._routes, self._grants):
             yield mirror.follow(self._client, self._clock, self._served), mirror.ref.plural
+        yield self.begin_with_classes(), "classes"
+
+    async def begin_with_classes(self) -> None:
+        """Follows the coming and going of the Gateway API: some time after it is there, its classes are made."""
+        while True:
+            await self._served.wait(CLASSES)
+            if self.mesh is not None:
+                await self._clock.sleep(self.mesh.identity.facts.class_delay_seconds)
+            self._classes_due = True
+            self.everything()
+            await self._served.wait(CLASSES, away=True)
+            self._classes_due = False
 
     def everything(self) -> None:
         """Asks for all of it to be looked at again: the mesh configuration or the leader has changed."""
-        if self.mesh is not None and self._served.has(CLASSES):
+        if self.mesh is not None and self._classes_due:
             self._queue.add(*(Key("class", "", name) for name in wanted_classes(self.mesh.identity)))
         self._queue.add(*(Key("gateway", *key) for key in self._gateways.objects))
         self._queue.add(*self._all_routes())
@@ -144,7 +157,7 @@ class GatewayController:
 
     async def _keep_class(self, name: str, mesh: Mesh) -> None:
         wanted = wanted_classes(mesh.identity).get(name)
-        if wanted is None or not self._served.has(CLASSES):
+        if wanted is None or not self._classes_due:
             return
         live = await self._client.get(CLASSES, name)
         if live is None:

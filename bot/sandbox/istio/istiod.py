@@ -75,7 +75,7 @@ class RunningIstiod:
         self._root = await certificate_authority(self._client, self.me)
         maps = [await self._client.get(CONFIGMAPS, name, self.me.namespace) for name in _MESH_MAPS]
         self._gateways.mesh = self._mesh = mesh_of(self.me, maps[0], maps[1])
-        crds = Mirror(CRDS, self._crd_changed)
+        crds = Mirror(CRDS, self._served.changed)
         for mirror in (crds, self._namespaces, self._maps, self._injectors, self._validators):
             self._tasks.start(mirror.follow(self._client, self._clock), f"istiod: {mirror.ref.plural}")
         for work, name in self._gateways.following():
@@ -140,11 +140,6 @@ class RunningIstiod:
             conditions = (pod or {}).get("status", {}).get("conditions") or []
             self._serving = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
         self._queue.add(*(Key("validator", "", name) for _, name in self._validators.objects))
-
-    def _crd_changed(self, event: Event) -> None:
-        self._served.changed(event)
-        if event.object["metadata"]["name"] == "gatewayclasses.gateway.networking.k8s.io":
-            self._gateways.everything()
 
     def _namespace_changed(self, event: Event) -> None:
         name = event.object["metadata"]["name"]

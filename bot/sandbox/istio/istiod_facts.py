@@ -35,6 +35,8 @@ class Facts:
     """`istio.io/WaypointBound` on Services and `ResolvedWaypoints` on routes, under ambient."""
     waypoint_hostnames: bool
     """A waypoint's status lists its host name beside its IP address."""
+    class_delay_seconds: float
+    """Simulated seconds from the Gateway API's CRDs to the GatewayClasses."""
     default_mesh_when_gone: bool
     """Gateways are rendered with the default mesh configuration as soon as ConfigMap `istio` is deleted."""
 
@@ -53,6 +55,7 @@ ISTIO_1_23 = Facts(
     nearby_waypoints=False,
     waypoint_conditions=False,
     waypoint_hostnames=False,
+    class_delay_seconds=1.0,
     default_mesh_when_gone=True,
 )
 ISTIO_1_30 = Facts(
@@ -69,6 +72,7 @@ ISTIO_1_30 = Facts(
     nearby_waypoints=True,
     waypoint_conditions=True,
     waypoint_hostnames=True,
+    class_delay_seconds=0.5,
     default_mesh_when_gone=False,
 )
 KNOWN = (ISTIO_1_23, ISTIO_1_30)

@@ -119,12 +119,12 @@ class Mesh:
         return json.dumps({k: config[k] for k in ordered}, separators=(",", ":")) + "\n"
 
     def proxy_image(self) -> str:
-        """The proxy's image: hub and tag from the values (else istiod's own), variant from defaultConfig.image."""
+        """The proxy's image: hub and tag from the values (else istiod's own), variant from defaultConfig or values."""
         own = re.match(r"(?P<hub>.*)/[^/:]+(:.*)?$", self.identity.image)
         hub = self.value("global.hub") or (own["hub"] if own else "docker.io/istio")
         tag = str(self.value("global.tag") or self.identity.version)
         name = self.value("global.proxy.image") or "proxyv2"
-        variant = (self.proxy_config.get("image") or {}).get("imageType") or ""
+        variant = (self.proxy_config.get("image") or {}).get("imageType") or self.value("global.variant") or ""
         if variant and variant != "default" and not tag.endswith(f"-{variant}"):
             tag = f"{tag}-{variant}"
         return f"{hub}/{name}:{tag}"

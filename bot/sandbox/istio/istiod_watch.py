@@ -75,28 +75,28 @@ class Served:
     """Which types of CRDs are served just now; feed it the events of the CRDs themselves."""
 
     def __init__(self) -> None:
-        self._events: dict[str, asyncio.Event] = {}
+        self._flags: dict[tuple[str, bool], asyncio.Event] = {}
 
-    def _event(self, name: str) -> asyncio.Event:
-        return self._events.setdefault(name, asyncio.Event())
+    def _flag(self, name: str, *, away: bool) -> asyncio.Event:
+        """Set while the type is there (or, with `away`, while it is not)."""
+        if (name, away) not in self._flags:
+            self._flags[name, away] = asyncio.Event()
+            if away:
+                self._flags[name, away].set()
+        return self._flags[name, away]
 
     def changed(self, event: Event) -> None:
         """Takes one event of the CRDs' watch."""
         conditions = (event.object.get("status") or {}).get("conditions") or []
         there = any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
-        flag = self._event(event.object["metadata"]["name"])
-        if there and event.type != "DELETED":
-            flag.set()
-        else:
-            flag.clear()
+        away = event.type == "DELETED" or not there
+        name = event.object["metadata"]["name"]
+        self._flag(name, away=away).set()
+        self._flag(name, away=not away).clear()
 
-    def has(self, ref: Ref) -> bool:
-        """Whether the type is served."""
-        return self._event(f"{ref.plural}.{ref.group}").is_set()
-
-    async def wait(self, ref: Ref) -> None:
-        """Returns once the type is served."""
-        await self._event(f"{ref.plural}.{ref.group}").wait()
+    async def wait(self, ref: Ref, *, away: bool = False) -> None:
+        """Returns once the type is served (or, with `away`, no longer)."""
+        await self._flag(f"{ref.plural}.{ref.group}", away=away).wait()
 
 
 class WorkQueue:

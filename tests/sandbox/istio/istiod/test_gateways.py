@@ -258,11 +258,11 @@ async def test_routes_resolve_waypoints_under_ambient(mesh: TestMesh, version: s
 
 
 async def test_the_1_23_istiod_falls_back_when_its_configuration_goes(mesh: TestMesh, version: str) -> None:
-    """As recorded at uninstall: without ConfigMap `istio` gateways lose the image's variant in 1.23, not in 1.30."""
-    await mesh.configure({"image": {"imageType": "distroless"}})
+    """As recorded at uninstall: without ConfigMap `istio` gateways are rolled once more in 1.23, not in 1.30."""
+    await mesh.configure({"tracing": {"sampling": 100}})
     await with_gateway(mesh)
     await mesh.client.delete(MAPS, "istio", SYSTEM)
     await asyncio.sleep(0.2)
     found = await mesh.get(DEPLOYMENTS, DEPLOYED, "bookinfo")
-    image = found["spec"]["template"]["spec"]["containers"][0]["image"]
-    assert image.endswith("-distroless") == (version == "1.30.3")
+    env = {e["name"]: e.get("value") for e in found["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["PROXY_CONFIG"] == ('{"tracing":{"sampling":100}}\n' if version == "1.30.3" else "{}\n")
