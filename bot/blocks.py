@@ -68,6 +68,11 @@ class Doing:
     parts: tuple[Part, ...] = field(default=())
 
 
+def shown(text: str, blocks: Sequence[Block]) -> Message:
+    """A message whose `text` is escaped as well: Slack reads marks in it too."""
+    return Message(text=escape(text), blocks=tuple(blocks))
+
+
 def section(text: str, **more: Any) -> Block:
     """A section of mrkdwn, cut at Slack's 3000 characters."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, 3000)}, **more}
@@ -105,8 +110,8 @@ def duration(seconds: float) -> str:
 
 def first(state: str, run: str, text: str) -> Block:
     """The block that states how it stands."""
-    shown = SHOWN_AS.get(state, state)
-    return section(text, block_id=f"verdict:{shown}:{run}" if run else f"verdict:{shown}")
+    read_as = SHOWN_AS.get(state, state)
+    return section(text, block_id=f"verdict:{read_as}:{run}" if run else f"verdict:{read_as}")
 
 
 def headline(state: str, heading: Heading, words: str) -> str:
@@ -137,7 +142,7 @@ def running(heading: Heading, doing: Doing) -> Message:
     blocks.append(small_print(heading))
     ready = sum(part.done for part in doing.parts)
     count = f" ({ready} of {len(doing.parts)} ready)" if doing.parts else ""
-    return Message(text=f"{heading.title}: {doing.text or 'starting'}{count}", blocks=tuple(blocks))
+    return shown(f"{heading.title}: {doing.text or 'starting'}{count}", blocks)
 
 
 def asks(heading: Heading, plan: Plan, minutes: float) -> Message:
@@ -158,7 +163,7 @@ def asks(heading: Heading, plan: Plan, minutes: float) -> Message:
     )
     blocks.append(context(f"Only a host can confirm; this expires in {duration(minutes * 60)}."))
     blocks.append(small_print(heading))
-    return Message(text=f"{heading.title}: please confirm. {plan.summary}", blocks=tuple(blocks))
+    return shown(f"{heading.title}: please confirm. {plan.summary}", blocks)
 
 
 def ended(heading: Heading, verdict: Verdict, *, command: str) -> Message:
@@ -167,7 +172,7 @@ def ended(heading: Heading, verdict: Verdict, *, command: str) -> Message:
     blocks = [first(state, heading.run, headline(state, heading, verdict.summary)), *verdict_blocks(verdict, command)]
     blocks.append(small_print(heading))
     why = f" Because: {verdict.because}" if verdict.because else ""
-    return Message(text=f"{heading.title}: {WORDS[state]}. {verdict.summary}{why}", blocks=tuple(blocks))
+    return shown(f"{heading.title}: {WORDS[state]}. {verdict.summary}{why}", blocks)
 
 
 def verdict_blocks(verdict: Verdict, command: str) -> list[Block]:
@@ -214,7 +219,7 @@ def failed(
     if again:
         blocks.extend(next_blocks((again,), command))
     blocks.append(small_print(heading))
-    return Message(text=f"{heading.title}: {WORDS[state]}. {summary} {turn}".strip(), blocks=tuple(blocks))
+    return shown(f"{heading.title}: {WORDS[state]}. {summary} {turn}".strip(), blocks)
 
 
 def mistake(message: str, hint: str = "") -> Message:
@@ -222,7 +227,7 @@ def mistake(message: str, hint: str = "") -> Message:
     blocks = [first("error", "", f"🤔 {escape(message)}")]
     if hint:
         blocks.append(section(escape(hint)))
-    return Message(text=f"{message} {hint}".strip(), blocks=tuple(blocks))
+    return shown(f"{message} {hint}".strip(), blocks)
 
 
 def busy(title: str, user: str, seconds: float, link: str) -> Message:
@@ -230,9 +235,7 @@ def busy(title: str, user: str, seconds: float, link: str) -> Message:
     where = f" <{link}|Look there>." if link else ""
     words = f"{escape(title)} is already running, started by <@{escape(user)}> {duration(seconds)} ago.{where}"
     blocks = (first("error", "", f"✋ {words}"), section("Nothing was started. Type it again when that one has ended."))
-    return Message(
-        text=f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks=blocks
-    )
+    return shown(f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks)
 
 
 def denied(title: str, role: str, needed: str, hosts: Sequence[str], command: str) -> Message:
@@ -241,7 +244,7 @@ def denied(title: str, role: str, needed: str, hosts: Sequence[str], command: st
     who = f"{people} can." if people else "No host is named yet: whoever runs the bot sets MESHBOT_ROLES__HOSTS."
     words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {who}"
     blocks = (first("error", "", words), section(f"`{escape(command)} whoami` explains. Nothing was changed."))
-    return Message(text=f"{title} needs the role {needed}; you are {role}. Nothing was changed.", blocks=blocks)
+    return shown(f"{title} needs the role {needed}; you are {role}. Nothing was changed.", blocks)
 
 
 def answer(title: str, verdict: Verdict, *, command: str) -> Message:
@@ -252,4 +255,4 @@ def answer(title: str, verdict: Verdict, *, command: str) -> Message:
         first(state, "", f"{icon} *{escape(title)}* — {escape(verdict.summary)}"),
         *verdict_blocks(verdict, command),
     ]
-    return Message(text=f"{title}: {verdict.summary}", blocks=tuple(blocks))
+    return shown(f"{title}: {verdict.summary}", blocks)

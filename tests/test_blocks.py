@@ -46,6 +46,7 @@ def words(message: Message) -> str:
 def test_no_text_of_the_cluster_can_ping_anyone(name: str) -> None:
     """Strangers' markup is shown, not obeyed."""
     assert "<!channel>" not in words(MESSAGES[name])
+    assert "<!channel>" not in MESSAGES[name].text
 
 
 @pytest.mark.parametrize("name", MESSAGES)

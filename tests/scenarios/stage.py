@@ -46,11 +46,13 @@ class Stage:
         return load(None, self.environment | more)
 
     async def type(self, line: str) -> Message:
-        """One line of a play script; fails when it does not end as it says. Gives the newest message of that person."""
+        """One line of a play script; fails when it does not end as it says. Gives the message that answers it."""
         parsed = parse_line(line)
+        before = {m.ts for m in self.workspace.messages(user=parsed.user)}
         fault = await Player(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
         assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
-        return self.newest(parsed.user)
+        fresh = [m for m in self.workspace.messages(user=parsed.user) if m.ts not in before and m.ephemeral_to]
+        return fresh[-1] if fresh else self.newest(parsed.user)
 
     def newest(self, user: str = "host") -> Message:
         """The bot's message that changed last, as that person sees it."""
@@ -113,7 +115,9 @@ def environment(workspace: Workspace, cluster: EmbeddedCluster, home: Path, rele
 
 
 @asynccontextmanager
-async def playing(home: Path, *, istio: str = ISTIO, **more: str) -> AsyncIterator[tuple[Stage, Bot]]:
-    """A stage with the bot on it."""
-    async with furnished(home, istio=istio) as stage, running(stage.settings(**more)) as bot:
+async def playing(
+    home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: str
+) -> AsyncIterator[tuple[Stage, Bot]]:
+    """A stage with the bot on it; `more` as environment variables."""
+    async with furnished(home, istio=istio, speed=speed) as stage, running(stage.settings(**more)) as bot:
         yield stage, bot

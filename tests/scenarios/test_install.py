@@ -20,7 +20,7 @@ DEPLOYMENTS, CRDS, MAPS = (
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
     """One message, edited until the verdict, with evidence; and the mesh is there."""
-    async with playing(tmp_path, istio=istio) as (stage, _):
+    async with playing(tmp_path, istio=istio, speed=10) as (stage, _):
         message = await stage.type("/mesh install")
         said = words(message)
         assert f"Istio {istio} is ready" in said
@@ -31,7 +31,7 @@ async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
         assert istiod is not None
         assert istiod["status"]["availableReplicas"] == 1
         assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
-        assert any("pods" in edit.text or "ready" in edit.text for edit in message.edits)
+        assert any("of 2 ready)" in edit.text or "of 1 ready)" in edit.text for edit in message.edits)
 
 
 async def test_again_it_is_already_so(stage: Stage) -> None:
@@ -112,7 +112,7 @@ async def test_a_cluster_that_asks_for_patience_gets_it(stage: Stage) -> None:
 
 async def test_a_second_install_points_at_the_first(stage: Stage) -> None:
     """While one runs, the second is answered with a link and starts nothing."""
-    stage.cluster.slow_pulls(60)
+    stage.cluster.slow_pulls(1000)
     first = await stage.workspace.command("host", "mesh-workshop", "/mesh install")
     said = words(await stage.type("/mesh install -> error"))
     assert first.acked

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.cluster.faults import Fault
 from bot.sandbox.workspace import Message
 from bot.sandbox.workspace.plain import verdict_of
 from tests.scenarios.stage import Stage, furnished, words
@@ -33,12 +34,12 @@ async def process(stage: Stage, **more: str) -> AsyncIterator[asyncio.subprocess
         await bot.communicate()
 
 
-async def shows(stage: Stage, state: str, seconds: float = 40) -> Message:
-    """Waits until the bot's newest message in the channel stands like that."""
+async def shows(stage: Stage, state: str, says: str = "", *, seconds: float = 40) -> Message:
+    """Waits until the bot's newest message in the channel stands like that, and says that."""
     async with asyncio.timeout(seconds):
         while True:
             mine = [m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]
-            if mine and verdict_of(mine[-1]) == state:
+            if mine and verdict_of(mine[-1]) == state and says in words(mine[-1]):
                 return mine[-1]
             await asyncio.sleep(0.05)
 
@@ -77,8 +78,9 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
             await stage.type("/mesh install")
             await stage.type("/mesh uninstall")
             question = stage.newest()
+            stage.cluster.server.faults.add(Fault("slow", verb="delete", seconds=5))
             await stage.workspace.click("host", question, "Confirm")
-            await shows(stage, "running")
+            await shows(stage, "running", "control plane")
             bot.kill()
             await bot.wait()
         await gone(stage)
