@@ -1,0 +1,71 @@
+"""The same play scripts on a real control plane, with the real istioctl (marker `realcluster`)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.realcluster,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
+        reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
+    ),
+]
+
+UNINSTALL = """
+/mesh install
+/mesh install demo
+click "Cancel" -> normal
+/mesh install nonesuch -> error
+@alice: /mesh status
+/mesh uninstall
+@alice: click "Confirm" -> error
+click "Confirm"
+/mesh uninstall
+"""
+
+
+async def play(script: str) -> tuple[int, str]:
+    """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--play", script),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await program.communicate()
+    assert program.returncode is not None
+    return program.returncode, output.decode()
+
+
+async def kubectl(*arguments: str) -> str:
+    """What kubectl prints."""
+    program = await asyncio.create_subprocess_exec("kubectl", *arguments, stdout=asyncio.subprocess.PIPE)
+    output, _ = await program.communicate()
+    return output.decode()
+
+
+async def test_the_install_script_passes() -> None:
+    """What passes in the sandbox passes here, and the mesh is really there."""
+    code, transcript = await play("install")
+    assert code == 0, transcript
+    assert "is ready" in transcript
+    ready = await kubectl("get", "deployment", "istiod", "-n", "istio-system", "-o", "jsonpath={.status.readyReplicas}")
+    assert ready == "1"
+    assert "Accepted" in await kubectl("get", "gatewayclass", "istio", "-o", "jsonpath={.status.conditions[*].type}")
+
+
+async def test_uninstall_leaves_what_it_says(tmp_path: Path) -> None:
+    """Asked, confirmed by a host, gone; the Gateway API CRDs go because the bot applied them."""
+    script = tmp_path / "uninstall.mesh"
+    await asyncio.to_thread(script.write_text, UNINSTALL)
+    code, transcript = await play(str(script))
+    assert code == 0, transcript
+    assert "15 Istio CRDs, and with them every rule in the cluster" in transcript
+    assert await kubectl("get", "crd", "-o", "name") == ""
+    assert "istio-system" not in await kubectl("get", "namespaces", "-o", "name")
