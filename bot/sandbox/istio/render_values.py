@@ -92,7 +92,7 @@ def _step(here: Any, key: str | int, value: Any, setting: str, *, last: bool = F
     raise SettingsError(f"cannot set {setting}: {key} does not fit there")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # PyYAML is extended by subclassing only
     """Go's YAML: double quotes where a text could be read as something else, no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -110,7 +110,8 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def _number(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", f"{number:g}")
+    kind = "int" if number.is_integer() else "float"
+    return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", f"{number:g}")
 
 
 _Dumper.add_representer(str, _text)

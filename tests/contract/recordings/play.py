@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.sandbox.istio.ctl.console import SHIP as SHIP_LINES
-from bot.sandbox.istio.ctl.kube import Kube, access
+from bot.sandbox.istio.ctl.kube import Kube, Object, access
 from tests.contract.recordings.differences import ALLOWED, Difference, between
 from tests.contract.recordings.observed import line, objects, state
-from tests.contract.recordings.recorded import SHIP, Recording, State, Step
+from tests.contract.recordings.recorded import SHIP, Recording, Step
 
 _NOISE = "port forward failed"
 
@@ -30,13 +30,17 @@ class Play:
     found: list[Difference] = field(default_factory=list)
     seconds: dict[int, float] = field(default_factory=dict)
 
-    @property
-    def kube(self) -> Kube:
-        return Kube(access(self.environment["KUBECONFIG"], ""), "contract")
+    def _look(self) -> list[Object]:
+        """Everything in the cluster, now."""
+        kube = Kube(access(self.environment["KUBECONFIG"], ""), "contract")
+        try:
+            return objects(kube)
+        finally:
+            kube.close()
 
     async def run(self, *, kubectl: bool = True) -> list[Difference]:
         """Plays every step (without kubectl: those before it is needed); the deviations that are not allowed."""
-        present = await asyncio.to_thread(objects, self.kube)
+        present = await asyncio.to_thread(self._look)
         self.before = frozenset(obj["metadata"]["uid"] for obj in present)
         for step in self.recording.steps:
             if not kubectl and "kubectl" in step.command and step.name != "namespace":
@@ -73,7 +77,7 @@ class Play:
         """What still deviates once the cluster has come to rest, or patience has ended."""
         deadline = time.monotonic() + self.patience
         while True:
-            now: State = await asyncio.to_thread(lambda: state(objects(self.kube), self.before))
+            now = state(await asyncio.to_thread(self._look), self.before)
             left = self._unexpected(list(between(step.number, step.state, now)))
             if not left or time.monotonic() > deadline:
                 return left

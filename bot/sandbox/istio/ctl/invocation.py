@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from bot.sandbox.istio.catalog import Release
 from bot.sandbox.istio.components.common import at
@@ -30,6 +30,13 @@ class Invocation:
     parsed: Parsed
     streams: Streams
     speed: float = 1.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "kube" in self.__dict__:
+            self.kube.close()
 
     def __getitem__(self, flag: str) -> Any:
         return self.parsed[flag]

@@ -161,7 +161,7 @@ class Kube:
                 return response.status, response.read()
             except (OSError, http.client.HTTPException) as error:
                 fresh = self._connection is None or attempt == 2
-                self._close()
+                self.close()
                 if fresh or isinstance(error, ConnectionRefusedError):
                     raise ApiFailure(0, self._unreachable(method, target, error)) from error
         raise AssertionError("unreachable: the loop returns or raises")
@@ -172,7 +172,8 @@ class Kube:
             return http.client.HTTPSConnection(host, port, timeout=60, context=self.access.context)
         return http.client.HTTPConnection(host, port, timeout=60)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ends the connection; the next call makes another."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None

@@ -22,7 +22,8 @@ def main(argv: Sequence[str], *, version: str, speed: float = 1.0, streams: Stre
         if parsed.help or not parsed.command.run:
             streams.stdout.write(usage(root, parsed) + "\n")
             return 0
-        return parsed.command.run(Invocation(release, parsed, streams, speed))
+        with Invocation(release, parsed, streams, speed) as run:
+            return parsed.command.run(run)
     except CtlError as error:
         streams.stderr.write(f"Error: {error.message}\n")
         return error.code
