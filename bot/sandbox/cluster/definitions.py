@@ -12,8 +12,12 @@ from bot.sandbox.cluster.kinds import Kind, VersionInfo
 DEFINITIONS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 MANAGER = "kube-apiserver"
-_APPROVAL = "api-approved.kubernetes.io"
-_PROTECTED = (".k8s.io", ".kubernetes.io")
+APPROVAL = "api-approved.kubernetes.io"
+PROTECTED = (".k8s.io", ".kubernetes.io")
+NOT_APPROVED = (
+    f'protected groups must have approval annotation "{APPROVAL}", '
+    "see https://github.com/kubernetes/enhancements/pull/1111"
+)
 
 
 def kind_of(definition: Object) -> Kind:
@@ -102,16 +106,15 @@ def _same(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:
 def _approval(definition: Object, now: str) -> list[Object]:
     """Groups of the Kubernetes project need an annotation that links to their approval."""
     group = definition["spec"]["group"]
-    if not group.endswith(_PROTECTED):
+    if not group.endswith(PROTECTED):
         return []
-    link = (definition["metadata"].get("annotations") or {}).get(_APPROVAL, "")
+    link = (definition["metadata"].get("annotations") or {}).get(APPROVAL, "")
     kind = "KubernetesAPIApprovalPolicyConformant"
     if link.startswith("unapproved"):
         return [_condition(kind, "UnapprovedAnnotation", f"not approved: {link!r}", now, status="False")]
     if link:
         return [_condition(kind, "ApprovedAnnotation", f"approved in {link}", now)]
-    why = f'protected groups must have approval annotation "{_APPROVAL}", see https://github.com/kubernetes/enhancements/pull/1111'
-    return [_condition(kind, "MissingAnnotation", why, now, status="False")]
+    return [_condition(kind, "MissingAnnotation", NOT_APPROVED, now, status="False")]
 
 
 def pending_status(definition: Object, now: str) -> Object:

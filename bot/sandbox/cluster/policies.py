@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from bot.sandbox.cluster.contract import Object, Ref
+from bot.sandbox.cluster.contract import ApiError, Object, Ref
 from bot.sandbox.cluster.operations import Review
-from bot.sandbox.cluster.refusals import invalid
+from bot.sandbox.cluster.refusals import forbidden
 from bot.sandbox.cluster.store import Store
 
 _GROUP = "admissionregistration.k8s.io"
@@ -49,10 +49,10 @@ class Policies:
         return ""
 
 
-def _denied(review: Review, text: str) -> Exception:
-    error = invalid(review.target.kind, review.target.name, ("", "", text))
-    error.message = error.message.removesuffix(f": {text}").removesuffix(" : ") + f": {text}"
-    return error
+def _denied(review: Review, text: str) -> ApiError:
+    """Named like a forbidden request, though code and reason are the policy's own."""
+    error = forbidden(review.target.kind, review.target.name, text, [{"message": text}])
+    return ApiError(422, "Invalid", error.message, error.details)
 
 
 def _annotations(obj: Object | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
+from bot.sandbox.cluster.definitions import APPROVAL, NOT_APPROVED, PROTECTED
 from bot.sandbox.cluster.kinds import Kind
 from bot.sandbox.cluster.refusals import bad_request, invalid
 
@@ -239,6 +240,17 @@ def _binding(obj: Object, old: Object | None) -> list[Cause]:
     return []
 
 
+def _approval(obj: Object, old: Object | None, group: str) -> list[Cause]:
+    """Groups of the Kubernetes project are protected by an annotation that links to their approval."""
+
+    def link(each: Object) -> str:
+        return str((each["metadata"].get("annotations") or {}).get(APPROVAL, ""))
+
+    if not group.endswith(PROTECTED) or link(obj) or (old is not None and not link(old)):
+        return []
+    return [_required(f"metadata.annotations[{APPROVAL}]", NOT_APPROVED)]
+
+
 def _definition(obj: Object, old: Object | None) -> list[Cause]:
     spec = obj.get("spec") or {}
     names = spec.get("names") or {}
@@ -248,6 +260,7 @@ def _definition(obj: Object, old: Object | None) -> list[Cause]:
         causes.append(
             _bad_value("metadata.name", obj["metadata"].get("name"), 'must be spec.names.plural+"."+spec.group')
         )
+    causes += _approval(obj, old, str(spec.get("group", "")))
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
         names = [version.get("name") for version in versions]

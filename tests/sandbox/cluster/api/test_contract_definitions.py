@@ -123,3 +123,10 @@ async def test_a_definition_takes_its_objects_along(cluster: Cluster, group: str
     assert _met(going.body, "Terminating")
     await cluster.until_gone(f"{CRDS}/things.{group}")
     await cluster.until_gone(path(group, space, "t"))
+
+
+async def test_a_protected_group_needs_its_approval(cluster: Cluster) -> None:
+    """A CRD in *.k8s.io without the approval annotation is refused."""
+    answer = await cluster.post(CRDS, definition(group="test.k8s.io"))
+    assert answer.status == 422
+    assert "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups" in answer.message

@@ -115,6 +115,7 @@ def gateway_crd(version: str, channel: str = "standard") -> dict[str, Any]:
     crd = definition("gateways", "gateway.networking.k8s.io")
     prefix = "gateway.networking.k8s.io"
     crd["metadata"]["annotations"] = {f"{prefix}/bundle-version": version, f"{prefix}/channel": channel}
+    crd["metadata"]["annotations"]["api-approved.kubernetes.io"] = "https://example.com/approval"
     return crd
 
 
@@ -130,7 +131,11 @@ async def test_old_gateway_crds_are_refused_by_the_safe_upgrades_policy(
         return
     with pytest.raises(ApiError, match="Installing CRDs with version before v1.5.0 is prohibited by default") as denied:
         await client.create(gateway_crd(version))
-    assert denied.value.code == 422
+    assert (denied.value.code, denied.value.reason) == (422, "Invalid")
+    assert denied.value.message.startswith(
+        'customresourcedefinitions.apiextensions.k8s.io "gateways.gateway.networking.k8s.io" is forbidden: '
+        f"ValidatingAdmissionPolicy '{POLICY}' with binding '{POLICY}' denied request: "
+    )
 
 
 async def test_without_the_policy_old_gateway_crds_are_taken(client: Client) -> None:
