@@ -130,13 +130,11 @@ async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
 
 
 async def serve(workspace: Workspace, stop: asyncio.Event) -> None:
-    """The terminal is the channel too; without one, until a signal."""
-    if not sys.stdin.isatty():
-        await stop.wait()
-        return
+    """The terminal is the channel too, until Ctrl-D; what comes through a pipe is typed, and serving goes on."""
     prompt = asyncio.create_task(run_prompt(workspace))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({prompt, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    awaited = {prompt, stopping} if sys.stdin.isatty() else {stopping}
+    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
     for task in (prompt, stopping):
         task.cancel()
     await asyncio.gather(prompt, stopping, return_exceptions=True)

@@ -116,6 +116,27 @@ def fault(now: Snapshot) -> tuple[bool, str]:
     return bool(hurt), f"fault on {', '.join(hurt)}" if hurt else "no fault injected"
 
 
+def traffic(now: Snapshot) -> tuple[bool, str]:
+    """Requests leave no trace in the cluster's objects: only metrics tell."""
+    return False, "no requests are being sent by this bot"
+
+
+def traces(now: Snapshot) -> tuple[bool, str]:
+    """Spans need somewhere to go; whether any came, only Jaeger tells."""
+    if "jaeger" not in now.mesh:
+        return False, "no Jaeger to look at"
+    return False, f"{tracing_words(now.config)}; not looked at in Jaeger"
+
+
+def shift(now: Snapshot) -> tuple[bool, str]:
+    """Weights between versions."""
+    routes = [
+        route for n in now.virtual_services.values() for rule in http_rules(n) for route in rule.get("route") or []
+    ]
+    weights = [f"{r['destination'].get('subset', '?')}={r['weight']}" for r in routes if 0 < r.get("weight", 0) < 100]
+    return bool(weights), " ".join(weights) if weights else "no weights"
+
+
 def ambient(now: Snapshot) -> tuple[bool, str]:
     """ztunnel, istio-cni, and the application's pods in the ambient mesh."""
     if "ztunnel" not in now.mesh:
@@ -148,8 +169,11 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("bookinfo", bookinfo),
     ("inject", inject),
     ("expose", expose),
+    ("traffic", traffic),
+    ("traces", traces),
     ("route", route),
     ("fault", fault),
+    ("shift", shift),
     ("ambient", ambient),
     ("waypoint", waypoint),
 )

@@ -59,4 +59,4 @@ async def test_status_can_be_shared(stage: Stage) -> None:
     """With `share` the whole channel sees it."""
     message = await stage.type("/mesh status share")
     assert message.ephemeral_to == ""
-    assert "0 of 10 steps are in place" in words(message)
+    assert "0 of 13 steps are in place" in words(message)
