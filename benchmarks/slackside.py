@@ -1,0 +1,188 @@
+"""How soon a command is acknowledged over Socket Mode: our listeners beside a bare Bolt echo app.
+
+Both run in a process of their own against one embedded workspace, in turns, at the same rate of commands. Ours also
+answers each command, and its loop is kept busy as by installs in progress: `--busy` is the part of the time that the
+loop is held, in slices of `--slice` milliseconds. Figures are ratios within one run, so that machines can differ.
+
+    python benchmarks/ack.py --seconds 10 --rate 50 --busy 0.2
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.jobs import Jobs
+from bot.messages import Asked, Message, Pressed, Whisper
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Typed, Workspace
+from bot.slack.client import build_client, build_session, identify
+from bot.slack.listeners import Listeners
+from bot.slack.socket import SocketLink
+from bot.slack.whisper import Ephemera
+
+ANSWER = Message("done", ({"type": "section", "text": {"type": "mrkdwn", "text": "*done*"}},))
+WARM_UP = 25
+"""Commands that are not counted."""
+
+
+@dataclass
+class AnsweringDesk:
+    """Answers each command to the one who typed it."""
+
+    jobs: Jobs
+
+    def command(self, asked: Asked, whisper: Whisper) -> None:
+        """Answers in a task of its own."""
+        self.jobs.spawn(whisper.say(ANSWER), asked.key)
+
+    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """No button is pressed here."""
+
+
+@dataclass
+class Figures:
+    """Times to acknowledgement in milliseconds, and how many commands were never acknowledged."""
+
+    times: list[float]
+    late: int
+
+    def quantile(self, part: float) -> float:
+        """The time below which this part of the commands lies."""
+        ordered = sorted(self.times)
+        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
+
+    def row(self, name: str) -> str:
+        """One line of the table."""
+        figures = [self.quantile(0.5), self.quantile(0.99), max(self.times, default=float("nan"))]
+        return f"{name:<12}" + "".join(f"{figure:9.1f}" for figure in figures) + f"{len(self.times):9}{self.late:7}"
+
+
+async def bare(workspace_url: str, bot_token: str, app_token: str) -> None:
+    """The echo app, until its standard input ends."""
+    app = AsyncApp(client=AsyncWebClient(token=bot_token, base_url=workspace_url))
+
+    @app.command("/mesh")
+    async def echo(ack, command) -> None:  # type: ignore[no-untyped-def]  # Bolt injects by name
+        await ack(command["text"])
+
+    handler = AsyncSocketModeHandler(app, app_token)
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    await until_told()
+    await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+
+
+async def ours(workspace_url: str, bot_token: str, app_token: str, *, busy: float, piece: float) -> None:
+    """The bot's Slack side with a busy loop, until its standard input ends."""
+    async with build_session() as session:
+        client = build_client(token=bot_token, base_url=workspace_url, session=session)
+        jobs = Jobs()
+        listeners = Listeners(desk=AnsweringDesk(jobs), ways=Ephemera(client, session), identity=await identify(client))
+        link = SocketLink(listeners, client=client, app_token=app_token)
+        await link.start()
+        load = asyncio.create_task(hold(busy, piece))
+        await until_told()
+        load.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await load
+        await link.close()
+        await jobs.drain(1)
+
+
+async def hold(busy: float, piece: float) -> None:
+    """Keeps the loop busy for this part of the time, in pieces of so many seconds."""
+    if busy <= 0:
+        return
+    while True:
+        end = time.perf_counter() + piece
+        while time.perf_counter() < end:
+            pass
+        await asyncio.sleep(piece * (1 - busy) / busy)
+
+
+async def until_told() -> None:
+    """Returns when the parent closes standard input."""
+    await asyncio.to_thread(sys.stdin.read)
+
+
+async def measure(workspace: Workspace, kind: str, options: argparse.Namespace) -> Figures:
+    """Starts one kind of bot, types commands at the rate, and gives the times."""
+    program = [sys.executable, __file__, "--kind", kind, "--busy", str(options.busy), "--slice", str(options.slice)]
+    clean = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "SLACK" not in name}
+    secrets = {"BENCH_URL": workspace.api_url, "BENCH_BOT": workspace.bot_token, "BENCH_APP": workspace.app_token}
+    child = await asyncio.create_subprocess_exec(*program, stdin=asyncio.subprocess.PIPE, env={**clean, **secrets})
+    try:
+        async with asyncio.timeout(30):
+            await workspace.wait_connected()
+        await type_commands(workspace, WARM_UP, options.rate)
+        typed = await type_commands(workspace, round(options.seconds * options.rate), options.rate)
+    finally:
+        assert child.stdin is not None
+        child.stdin.close()
+        await child.wait()
+    times = [one.ack_after * 1000 for one in typed if one.ack_after is not None]
+    return Figures(times, len(typed) - len(times))
+
+
+async def type_commands(workspace: Workspace, count: int, rate: float) -> list[Typed]:
+    """Types commands at an even rate, whether or not the earlier ones were acknowledged."""
+    started = time.monotonic()
+    typing = []
+    for number in range(count):
+        await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
+        typing.append(asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")))
+    return list(await asyncio.gather(*typing))
+
+
+async def compare(options: argparse.Namespace) -> bool:
+    """Measures both in turns and prints the table; True when ours keeps to 1.5 times the bare p99 and within 3 s."""
+    workspace = Workspace(enforce_limits=False)
+    await workspace.start()
+    found = {"bare": Figures([], 0), "ours": Figures([], 0)}
+    try:
+        for _ in range(options.rounds):
+            for kind, figures in found.items():
+                more = await measure(workspace, kind, options)
+                figures.times += more.times
+                figures.late += more.late
+    finally:
+        await workspace.stop()
+    print(f"{options.rate:g} commands/s, loop held {options.busy:.0%} in slices of {options.slice:g} ms; milliseconds")
+    print(f"{'':<12}{'p50':>9}{'p99':>9}{'max':>9}{'acked':>9}{'late':>7}")
+    for kind, figures in found.items():
+        print(figures.row(kind))
+    ratios = [found["ours"].quantile(part) / found["bare"].quantile(part) for part in (0.5, 0.99)]
+    print(f"{'ratio':<12}{ratios[0]:9.2f}{ratios[1]:9.2f}")
+    return ratios[1] <= 1.5 and not found["ours"].late
+
+
+def main() -> int:
+    """Reads the options; as a child, plays one kind of bot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0, help="per kind and round (default 10)")
+    parser.add_argument("--rounds", type=int, default=2, help="turns of each kind (default 2)")
+    parser.add_argument("--rate", type=float, default=50.0, help="commands per second (default 50)")
+    parser.add_argument("--busy", type=float, default=0.1, help="part of the time our loop is held (default 0.1)")
+    parser.add_argument("--slice", type=float, default=2.0, help="milliseconds that it is held at once (default 2)")
+    parser.add_argument("--kind", choices=("bare", "ours"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.kind is None:
+        return 0 if asyncio.run(compare(options)) else 1
+    where = (os.environ["BENCH_URL"], os.environ["BENCH_BOT"], os.environ["BENCH_APP"])
+    if options.kind == "bare":
+        asyncio.run(bare(*where))
+    else:
+        asyncio.run(ours(*where, busy=options.busy, piece=options.slice / 1000))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
