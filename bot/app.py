@@ -71,6 +71,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             catalog=Catalog(STEPS, command=settings.slack.command),
             cluster=cluster,
             mesh=mesh,
+            web=cluster.web,
             ledger=ledger,
             board=board,
             roles=roles(settings, members_of(client)),

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.messages import Message
+from bot.ports import Part
 from bot.slackrules import escape, truncate
-from bot.steps import Link, Part, Plan, State, Verdict
+from bot.steps import Link, Plan, State, Verdict
 
 Block = dict[str, Any]
 

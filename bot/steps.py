@@ -1,4 +1,4 @@
-"""The vocabulary that steps are written in. Handlers see this module, `bot.kinds` and `bot.errors` of the bot, no more.
+"""The vocabulary that steps are written in. Handlers see this, `bot.ports`, `bot.kinds` and `bot.errors`.
 
 A step is a value: what it is called, which options it takes, who may run it, and two functions. `plan` says what would
 change when that needs a confirmation, `run` does it and ends in a Verdict.
@@ -6,15 +6,14 @@ change when that needs a confirmation, `run` does it and ends in a Verdict.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.kinds import Kind, Object
+from bot.ports import Cluster, Mesh, Progress, Web
 
 
 class Role(StrEnum):
@@ -76,145 +75,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One component of a run in progress: `ready` of `wanted` pods, and in `note` the pod's own words when it lags."""
-
-    name: str
-    ready: int = 0
-    wanted: int = 0
-    note: str = ""
-    done: bool = False
-
-
-class Progress(Protocol):
-    """Where a step tells how far it is. Calls are cheap; what is shown is coalesced."""
-
-    def say(self, text: str) -> None:
-        """What is being done now, in a few words."""
-        ...
-
-    def part(self, part: Part) -> None:
-        """One component's state; the same name replaces what was said before."""
-        ...
-
-
-class View(Protocol):
-    """A live copy of some kinds in one namespace, kept by watches."""
-
-    def objects(self, kind: Kind) -> list[Object]:
-        """What is there now, by name. Not to be changed in place."""
-        ...
-
-    async def changed(self) -> None:
-        """Returns after something changed since the last return (at once if it already has)."""
-        ...
-
-
-class Cluster(Protocol):
-    """The Kubernetes API in the words that steps need. Objects are plain dicts. All raise `bot.errors.ClusterError`."""
-
-    async def version(self) -> str:
-        """The server's version, e.g. `v1.36.3`."""
-        ...
-
-    async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
-        """One object, or None when it (or its whole type) is not there."""
-        ...
-
-    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
-        """All matching objects; namespace "" means everywhere; empty when the type is not served."""
-        ...
-
-    async def types(self, group: str) -> list[Kind]:
-        """The types that are served in an API group, in its preferred version."""
-        ...
-
-    async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
-        """Server-side apply (field manager `meshbot` unless said); gives the object as the server holds it."""
-        ...
-
-    async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
-        """JSON merge patch; a None removes a field."""
-        ...
-
-    async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
-        """Deletes in the background; False when it was not there."""
-        ...
-
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
-        """What a SelfSubjectAccessReview says."""
-        ...
-
-    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
-        """List and watch these kinds in one namespace for as long as the context lasts."""
-        ...
-
-
-class Output(NamedTuple):
-    """One line that a program printed, and on which stream."""
-
-    stream: str
-    line: str
-
-
-class Mesh(Protocol):
-    """The Istio release and its `istioctl`. All raise `bot.errors.IstioError`."""
-
-    @property
-    def version(self) -> str:
-        """The release's version, e.g. `1.30.3`."""
-        ...
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What should be said about this release, e.g. that it is newer than those known."""
-        ...
-
-    @property
-    def profiles(self) -> tuple[str, ...]:
-        """The profiles that this release can install."""
-        ...
-
-    @property
-    def kubernetes_range(self) -> tuple[int, int]:
-        """Lowest and highest minor version of Kubernetes 1.x that this release supports."""
-        ...
-
-    async def render(self, arguments: Sequence[str]) -> list[Object]:
-        """What `istioctl manifest generate` prints; raises istioctl's own words when the arguments are wrong."""
-        ...
-
-    def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
-        """Starts `istioctl` with these arguments; leaving the context ends it."""
-        ...
-
-    async def precheck(self) -> tuple[bool, tuple[str, ...]]:
-        """Whether `istioctl x precheck` found nothing, and what it said."""
-        ...
-
-    def gateway_api(self) -> list[Object]:
-        """The Gateway API CRDs (and what comes with them) that fit this release; UserError when none are at hand."""
-        ...
-
-
-class Program(Protocol):
-    """A running `istioctl`."""
-
-    def output(self) -> AsyncIterator[Output]:
-        """Its lines as they come, until it ends."""
-        ...
-
-    async def wait(self) -> int:
-        """Its exit code."""
-        ...
-
-    @property
-    def tail(self) -> tuple[str, ...]:
-        """The last lines that it printed on standard error."""
-        ...
-
-
-@dataclass(frozen=True)
 class Workshop:
     """What the host has settled: namespaces and base URLs. The same for all steps."""
 
@@ -235,6 +95,7 @@ class Context:
     cluster: Cluster
     mesh: Mesh
     progress: Progress
+    web: Web
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"

@@ -13,7 +13,8 @@ from bot.kinds import Object
 from bot.knowledge import gatewayapi, installation, verification
 from bot.knowledge.waiting import change
 from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
-from bot.steps import Context, Options, Plan, Program, Role, Step, Verdict, View
+from bot.ports import Program, View
+from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
 class InstallOptions(Options):

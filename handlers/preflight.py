@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.kinds import CRD, NODE, POD
 from bot.knowledge import gatewayapi, installation, room
 from bot.knowledge.offers import offer
-from bot.steps import Context, Options, Part, Role, State, Step, Verdict
+from bot.ports import Part
+from bot.steps import Context, Options, Role, State, Step, Verdict
 
 
 async def run(context: Context, options: Options) -> Verdict:

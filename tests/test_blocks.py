@@ -7,8 +7,9 @@ import pytest
 from bot import blocks
 from bot.blocks import Doing, Heading
 from bot.messages import Message
+from bot.ports import Part
 from bot.slackrules import check_message
-from bot.steps import Link, Part, Plan, State, Verdict
+from bot.steps import Link, Plan, State, Verdict
 
 HEADING = Heading("run1", "Install Istio", "U0HOST", 83.0, "/mesh install")
 EVIL = "<!channel> & <@U1> *bold* `code` " + "x" * 4000

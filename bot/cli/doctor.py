@@ -13,10 +13,10 @@ from bot.cli.terminal import say
 from bot.errors import MeshbotError
 from bot.kinds import CLUSTER_ROLE, CRD, DEPLOYMENT, NAMESPACE, POD, Kind
 from bot.knowledge.room import minor
+from bot.ports import Cluster, Mesh
 from bot.settings import Settings
 from bot.slack.checkup import Finding, check_slack, manifest_scopes
 from bot.slack.client import build_client, build_session
-from bot.steps import Cluster, Mesh
 
 NEEDED: tuple[tuple[str, Kind, str], ...] = (
     ("create", NAMESPACE, ""),

@@ -1,4 +1,4 @@
-"""`bot.steps.Cluster` on a real API server."""
+"""`bot.ports.Cluster` on a real API server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from contextlib import AbstractAsyncContextManager
 
 from bot.cluster.api import APPLY_PATCH, MERGE_PATCH, Api, path_of
 from bot.cluster.discovery import Discovery
+from bot.cluster.proxy import ServiceProxy
 from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
 from bot.kinds import Kind, Object
-from bot.steps import View
+from bot.ports import View
 
 MANAGER = "meshbot"
 """The field manager under which the bot's own writes are recorded."""
@@ -26,6 +27,7 @@ class KubernetesCluster:
         self._api = api
         self._discovery = Discovery(api)
         self._watches = Watches(api, self.find_at)
+        self.web = ServiceProxy(api)
 
     async def version(self) -> str:
         """The server's version, e.g. `v1.36.3`."""
@@ -108,6 +110,22 @@ class KubernetesCluster:
             body=patch,
             content_type=MERGE_PATCH,
         )
+
+    async def put(self, obj: Object) -> Object:
+        """Creates the object, or replaces it whole; what the server keeps for itself is left to the server."""
+        kind = await self._discovery.kind_of(obj)
+        server_kept = {"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"}
+        metadata = {k: v for k, v in obj["metadata"].items() if k not in server_kept}
+        name, namespace = str(metadata["name"]), str(metadata.get("namespace", ""))
+        query = {"fieldManager": MANAGER}
+        live = await self.get(kind, name, namespace)
+        if live is None:
+            return await self._api.send(
+                "POST", path_of(kind, namespace), query=query, body={**obj, "metadata": metadata}
+            )
+        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
+        path = path_of(kind, namespace, _named(kind, name, namespace))
+        return await self._api.send("PUT", path, query=query, body={**obj, "metadata": metadata})
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
         """Deletes in the background; False when it was not there."""

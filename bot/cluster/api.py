@@ -52,6 +52,7 @@ class Api:
         self.seconds = seconds
         self.jobs = Jobs()
         self.requests = 0
+        self._cookieless: aiohttp.ClientSession | None = None
 
     @property
     def host(self) -> str:
@@ -61,6 +62,8 @@ class Api:
     async def close(self) -> None:
         """Ends what runs in the background and closes the connections."""
         await self.jobs.drain(0)
+        if self._cookieless is not None:
+            await self._cookieless.close()
         await self._client.close()
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> Object:
@@ -132,6 +135,40 @@ class Api:
         finally:
             if response is not None:
                 response.close()
+
+    async def raw(
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
+    ) -> tuple[int, list[tuple[str, str]], bytes]:  # fmt: skip
+        """One request as it is, whatever its status, and no cookie kept; for what stands behind the API server."""
+        url, sent = f"{self.host}{path}", {**self._client.default_headers, **headers}
+        configuration = self._client.configuration
+        try:
+            await self._client.update_params_for_auth(sent, [], ["BearerToken"], url, method, None)
+            self.requests += 1
+            async with self._plain().request(
+                method,
+                url,
+                headers=sent,
+                data=body or None,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,
+                server_hostname=configuration.tls_server_name or None,
+                proxy=configuration.proxy or None,
+            ) as answer:
+                return answer.status, list(answer.headers.items()), await answer.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise from_client(error, self.host, seconds) from error
+        except ConfigException as error:
+            raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
+
+    def _plain(self) -> aiohttp.ClientSession:
+        """A session without cookies: the answers of one persona must not colour the requests of another."""
+        if self._cookieless is None:
+            connector = self._client.rest_client._create_connector()
+            trust = (self._client.configuration.client_session_kwargs or {}).get("trust_env", True)
+            jar = aiohttp.DummyCookieJar()
+            self._cookieless = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=trust)
+        return self._cookieless
 
     async def stream(self, path: str, query: Mapping[str, str], *, quiet: float) -> AsyncGenerator[Object, None]:
         """The JSON lines of a watch as they come, until the server ends it; raises Unavailable after `quiet` seconds

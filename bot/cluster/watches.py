@@ -13,7 +13,7 @@ from bot.cluster.api import Api, path_of
 from bot.cluster.failures import from_status
 from bot.errors import ClusterError, NotFound, Throttled, Unavailable
 from bot.kinds import Kind, Object
-from bot.steps import View
+from bot.ports import View
 
 log = logging.getLogger(__name__)
 

@@ -56,8 +56,7 @@ class Engine:
                 raise UserError("I am being restarted.", "Type it again in a minute.")
             await work()
         except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
-            failure = explain(problem)
-            await whisper.say(blocks.mistake(failure.summary, failure.turn))
+            await whisper.say(answer_to(problem))
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
         invocation = self._house.catalog.parse(asked.text)
@@ -110,7 +109,7 @@ class Engine:
         try:
             await self.runner.start(run, invocation, asker)
         except SlackError as problem:
-            await self._house.ledger.finish(run.id, "error", f"could not post: {problem.code}")
+            await self.runner.remember(run, "error", f"could not post: {problem.code}")
             raise cannot_post(problem) from problem
 
     async def _busy(self, run: Run) -> Message:
@@ -140,16 +139,32 @@ class Engine:
         if self.runner.overdue(run):
             await self.runner.expire(run)
             return
+        invocation = self._house.catalog.parse(run.arguments)
         try:
             if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
                 raise UserError(*ANSWERED)
         except Busy as busy:
             await whisper.say(await self._busy(busy.run))
             return
-        await self.runner.confirmed(run, self._house.catalog.parse(run.arguments), asker)
+        await self.runner.confirmed(run, invocation, asker)
+
+
+def answer_to(problem: Exception) -> Message:
+    """What the person is told of an error; plain words when even that cannot be built."""
+    try:
+        failure = explain(problem)
+        return blocks.mistake(failure.summary, failure.turn)
+    except Exception:
+        log.exception("an answer could not be built")
+        return Message("Something went wrong on my side. Tell whoever runs the bot; the log has it.")
 
 
 def cannot_post(problem: SlackError) -> UserError:
     """What is said when the channel cannot be written to."""
-    hint = "Invite me with `/invite @meshbot`, then type it again." if "channel" in problem.code else ""
+    if "channel" in problem.code:
+        hint = "Invite me with `/invite @meshbot`, then type it again."
+    elif isinstance(problem, Away | Limited):
+        hint = "Slack does not take it just now. Type it again in a minute."
+    else:
+        hint = "Whoever runs the Slack app can tell why."
     return UserError(f"I cannot post in this channel ({problem.code}); nothing was started.", hint)

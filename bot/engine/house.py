@@ -10,8 +10,9 @@ from bot.catalog import Catalog, Invocation
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
 from bot.messages import Board
+from bot.ports import Cluster, Mesh, Part, Progress, Web
 from bot.roles import Roles
-from bot.steps import Asker, Cluster, Context, Mesh, Part, Progress, Workshop
+from bot.steps import Asker, Context, Workshop
 
 
 class Silent:
@@ -31,6 +32,7 @@ class House:
     catalog: Catalog
     cluster: Cluster
     mesh: Mesh
+    web: Web
     ledger: Ledger
     board: Board
     roles: Roles
@@ -51,6 +53,7 @@ class House:
             cluster=self.cluster,
             mesh=self.mesh,
             progress=progress,
+            web=self.web,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,

@@ -13,7 +13,7 @@ from bot import blocks
 from bot.blocks import Doing, Heading
 from bot.errors import SlackError
 from bot.messages import Board, Message, Posted
-from bot.steps import Part
+from bot.ports import Part
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

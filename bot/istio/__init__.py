@@ -1,4 +1,4 @@
-"""An Istio release and its `istioctl`, in the words of `bot.steps.Mesh`. The only package that runs it."""
+"""An Istio release and its `istioctl`, in the words of `bot.ports.Mesh`. The only package that runs it."""
 
 from __future__ import annotations
 

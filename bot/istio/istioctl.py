@@ -1,4 +1,4 @@
-"""`bot.steps.Mesh`: an Istio release directory and its `bin/istioctl`."""
+"""`bot.ports.Mesh`: an Istio release directory and its `bin/istioctl`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.istio.lines import error_words
 from bot.istio.program import Running, started
 from bot.istio.release import Judgement, judge, profiles_in
 from bot.kinds import Object
-from bot.steps import Program
+from bot.ports import Program
 
 BRIEF = 30.0
 """Seconds for a command that only looks (version, manifest generate)."""
@@ -108,6 +108,16 @@ class Istioctl:
         if code and not findings:
             raise _failed(program, code)
         return code == 0, findings or program.tail[:1]
+
+    def sample(self, path: str) -> list[Object]:
+        """The objects of a file under `samples/`; reads the disk. UserError when it is not there."""
+        file = self.home / "samples" / path
+        try:
+            return _objects(file.read_bytes())
+        except OSError as error:
+            raise UserError(
+                f"The Istio release has no samples/{path}.", "Whoever runs the bot: unpack it whole."
+            ) from error
 
     def gateway_api(self) -> list[Object]:
         """The Gateway API CRDs (and what comes with them) that fit this release; UserError when none are at hand."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.errors import IstioError
 from bot.istio.lines import clean, is_noise
 from bot.jobs import Jobs
-from bot.steps import Output
+from bot.ports import Output
 
 TAIL = 20
 """Lines of standard error that are kept."""

@@ -13,7 +13,8 @@ from bot.knowledge.gatewayapi import GROUP
 from bot.knowledge.removal import Found
 from bot.knowledge.waiting import until
 from bot.knowledge.workloads import is_ready, labels, name
-from bot.steps import Context, Part
+from bot.ports import Part
+from bot.steps import Context
 
 Stage = Callable[[Context, Found], Awaitable[None]]
 

@@ -13,7 +13,8 @@ import yaml
 from bot.errors import NotFound, UserError
 from bot.kinds import CONFIG_MAP, CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
 from bot.knowledge.workloads import is_ready, labels, name
-from bot.steps import Cluster, Context
+from bot.ports import Cluster
+from bot.steps import Context
 
 TRACING = (
     "values.meshConfig.enableTracing=true",

@@ -10,7 +10,8 @@ from bot.knowledge.offers import offer
 from bot.knowledge.reach import KIALI, console, reach
 from bot.knowledge.waiting import until
 from bot.knowledge.workloads import counts, is_ready, labels, name
-from bot.steps import Context, Link, Part, State, Verdict
+from bot.ports import Part
+from bot.steps import Context, Link, State, Verdict
 
 INJECTOR = "istio-revision-tag-default"
 """The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and 1.30)."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from bot.errors import Throttled, Unavailable
 from bot.kinds import Kind
-from bot.steps import Context, View
+from bot.ports import View
+from bot.steps import Context
 
 
 async def change(context: Context, view: View) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
-from bot.steps import Part, View
+from bot.ports import Part, View
 
 QUIET = {"ContainerCreating", "PodInitializing"}
 """Waiting reasons that every pod passes through."""

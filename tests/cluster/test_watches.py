@@ -12,7 +12,7 @@ from bot.cluster import Api, KubernetesCluster, Patience
 from bot.cluster.watches import Pace, Watches
 from bot.errors import Forbidden, Unavailable
 from bot.kinds import CONFIG_MAP
-from bot.steps import View
+from bot.ports import View
 from tests.cluster.stage import LIST, WATCH, Stage, api_of, cut, status
 
 

@@ -13,7 +13,7 @@ from bot.errors import IstioError
 from bot.istio import Istioctl
 from bot.istio.lines import LONGEST_LINE
 from bot.istio.program import PASSED_ON
-from bot.steps import Output
+from bot.ports import Output
 from tests.istio.conftest import Release
 
 
