@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import itertools
 import json
 import sys
@@ -105,6 +106,7 @@ async def measure(options: argparse.Namespace) -> tuple[Figures, Figures, int, i
         await bots.next()
         await asyncio.wait_for(echo.wait_connected(), 30)
         seen = await stack.enter_async_context(recording(rooms[0]))
+        gc.freeze()
         rounds = 0
         while time.monotonic() < end:
             await one_round(rooms, [(rooms[0], ours), (echo, bare)], options)

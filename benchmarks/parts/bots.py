@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 
 from benchmarks.parts.lines import tell, until_told
 from bot.app import running
+from bot.cli.run import stay_responsive
 from bot.settings import load
 
 
@@ -18,6 +19,7 @@ async def main() -> None:
     async with AsyncExitStack() as stack:
         for environment in json.loads(os.environ["BENCH_SETTINGS"]):
             await stack.enter_async_context(running(load(None, environment)))
+        stay_responsive()
         tell({"ready": True})
         await until_told()
 

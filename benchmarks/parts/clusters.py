@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -49,6 +50,7 @@ async def main(options: argparse.Namespace) -> None:
             kubeconfigs.append(str(cluster.write_kubeconfig(home / f"kubeconfig-{number}")))
             watching.append(asyncio.create_task(watch(cluster, number)))
         release = await asyncio.to_thread(write_release, home / f"istio-{ISTIO}", ISTIO, speed=options.speed)
+        gc.freeze()
         tell({"kubeconfigs": kubeconfigs, "release": str(release.home)})
         await until_told()
         for task in watching:
