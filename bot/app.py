@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.catalog import Catalog
@@ -29,6 +30,8 @@ from bot.slack.listeners import Listeners
 from bot.slack.socket import SocketLink
 from bot.slack.whisper import Ephemera
 from bot.steps import Role, Workshop
+from bot.traffic import Generator
+from bot.traffic.visitor import door
 from handlers import STEPS
 
 log = logging.getLogger(__name__)
@@ -67,11 +70,14 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         board = SlackBoard(client)
         stack.push_async_callback(board.aclose, 5.0)
         jobs = Jobs()
+        traffic = Generator(cluster.web, partial(door, cluster))
+        stack.push_async_callback(traffic.close)
         house = House(
             catalog=Catalog(STEPS, command=settings.slack.command),
             cluster=cluster,
             mesh=mesh,
             web=cluster.web,
+            traffic=traffic,
             ledger=ledger,
             board=board,
             roles=roles(settings, members_of(client)),

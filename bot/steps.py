@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.ports import Cluster, Mesh, Progress, Web
+from bot.ports import Cluster, History, Mesh, Progress, Traffic, Web
 
 
 class Role(StrEnum):
@@ -96,6 +96,8 @@ class Context:
     mesh: Mesh
     progress: Progress
     web: Web
+    traffic: Traffic
+    history: History
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"
@@ -149,6 +151,7 @@ class Step:
     """One thing that can be typed after `/mesh`.
 
     `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again after a crash.
+    `recorded`: what it writes through `Context.cluster` is kept beforehand, so that `undo` can take it back.
     """
 
     id: str
@@ -160,6 +163,7 @@ class Step:
     shape: Shape = Shape.RUN
     changes: bool = False
     resumable: bool = True
+    recorded: bool = True
     plan: Callable[[Context, Any], Awaitable[Plan | None]] | None = None
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()

@@ -7,10 +7,12 @@ from fnmatch import fnmatchcase
 
 from bot.blocks import Heading
 from bot.catalog import Catalog, Invocation
+from bot.engine.recorder import Recorder
+from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
 from bot.messages import Board
-from bot.ports import Cluster, Mesh, Part, Progress, Web
+from bot.ports import Cluster, Mesh, Part, Traffic, Web
 from bot.roles import Roles
 from bot.steps import Asker, Context, Workshop
 
@@ -33,6 +35,7 @@ class House:
     cluster: Cluster
     mesh: Mesh
     web: Web
+    traffic: Traffic
     ledger: Ledger
     board: Board
     roles: Roles
@@ -47,13 +50,18 @@ class House:
         title = step.title if step is not None else run.step
         return Heading(run.id, title, run.user, typed=f"{self.catalog.command} {run.arguments}", attempt=run.attempt)
 
-    def context(self, invocation: Invocation, asker: Asker, progress: Progress) -> Context:
-        """Everything a step may use."""
+    def context(self, invocation: Invocation, asker: Asker, progress: Session | Silent) -> Context:
+        """Everything a step may use; what a run changes is kept under its id."""
+        step, cluster = invocation.step, self.cluster
+        if isinstance(progress, Session) and step.changes and step.recorded:
+            cluster = Recorder(cluster, self.ledger.journal, progress.heading.run)
         return Context(
-            cluster=self.cluster,
+            cluster=cluster,
             mesh=self.mesh,
             progress=progress,
             web=self.web,
+            traffic=self.traffic,
+            history=self.ledger.journal,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,
