@@ -262,12 +262,16 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True)
 class Image:
-    """An object as it stood before a run changed it; `before` is None when there was none."""
+    """An object as it stood before a run changed it; `before` is None when there was none.
+
+    `after` is what the run sent last: a manifest, or for a merge the patch; None when it deleted the object.
+    """
 
     kind: Kind
     namespace: str
     name: str
     before: Object | None
+    after: Object | None = None
 
 
 @dataclass(frozen=True)

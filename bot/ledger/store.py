@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
 from bot.ledger.connection import PATIENCE, READS, connect, parse, translated
+from bot.ledger.journal import Journal
 from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
 from bot.ledger.schema import migrate
 from bot.ledger.tables import runs
@@ -32,6 +33,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow) -> None:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
+        self.journal = Journal(engine, now=now)
 
     @classmethod
     async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow) -> Ledger:

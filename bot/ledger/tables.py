@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -34,4 +46,23 @@ runs = Table(
     Index("runs_by_state", "state"),
     Index("runs_by_step", "step", "created_at"),
     Index("runs_by_time", "created_at"),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("run", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("group", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("plural", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("namespaced", Boolean, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Column("undone_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("run", "group", "plural", "namespace", "name", name="images_once_per_run"),
+    Index("images_by_namespace", "namespace", "run"),
 )

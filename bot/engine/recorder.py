@@ -1,0 +1,96 @@
+"""The cluster as a run sees it: before each write, what stood there is kept, so that the run can be taken back."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from bot.errors import NotFound
+from bot.kinds import Kind, Object
+from bot.knowledge.images import wanted
+from bot.ledger import Journal
+from bot.ports import Cluster, Image, View
+
+
+class Recorder:
+    """`bot.ports.Cluster` for one run. An image is kept before the write and dropped when the write changed nothing;
+    when the journal cannot keep it, nothing is written."""
+
+    def __init__(self, cluster: Cluster, journal: Journal, run: str) -> None:
+        self._cluster, self._journal, self._run = cluster, journal, run
+
+    async def version(self) -> str:
+        """The server's version."""
+        return await self._cluster.version()
+
+    async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
+        """One object, or None."""
+        return await self._cluster.get(kind, name, namespace)
+
+    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
+        """All matching objects."""
+        return await self._cluster.find(kind, namespace, labels=labels, fields=fields)
+
+    async def types(self, group: str) -> list[Kind]:
+        """The types that are served in an API group."""
+        return await self._cluster.types(group)
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
+        """What a SelfSubjectAccessReview says."""
+        return await self._cluster.allowed(verb, kind, namespace)
+
+    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
+        """List and watch."""
+        return self._cluster.follow(namespace, *kinds)
+
+    async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
+        """Server-side apply, remembered unless it is a dry run."""
+        if dry_run:
+            return await self._cluster.apply(obj, force=force, dry_run=True, manager=manager)
+        image, live = await self._before(await self._kind_of(obj), obj)
+        new = await self._journal.keep(self._run, image)
+        held = await self._cluster.apply(obj, force=force, manager=manager)
+        await self._unless_changed(image, live, held, new=new)
+        return held
+
+    async def put(self, obj: Object) -> Object:
+        """Creates or replaces, remembered."""
+        image, live = await self._before(await self._kind_of(obj), obj)
+        new = await self._journal.keep(self._run, image)
+        held = await self._cluster.put(obj)
+        await self._unless_changed(image, live, held, new=new)
+        return held
+
+    async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
+        """JSON merge patch, remembered."""
+        named = {"metadata": {"name": name, "namespace": namespace}}
+        image, live = await self._before(kind, named)
+        new = await self._journal.keep(self._run, Image(kind, namespace, name, image.before, patch))
+        held = await self._cluster.merge(kind, name, namespace, patch)
+        await self._unless_changed(image, live, held, new=new)
+        return held
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
+        """Deletes in the background, remembered when it was there."""
+        live = await self._cluster.get(kind, name, namespace)
+        if live is None:
+            return False
+        await self._journal.keep(self._run, Image(kind, namespace, name, wanted(live)))
+        return await self._cluster.delete(kind, name, namespace)
+
+    async def _before(self, kind: Kind, obj: Object) -> tuple[Image, Object | None]:
+        meta = obj["metadata"]
+        namespace = str(meta.get("namespace") or "") if kind.namespaced else ""
+        live = await self._cluster.get(kind, str(meta["name"]), namespace)
+        return Image(kind, namespace, str(meta["name"]), wanted(live) if live else None, obj), live
+
+    async def _unless_changed(self, image: Image, live: Object | None, held: Object, *, new: bool) -> None:
+        same = live is not None and live["metadata"]["resourceVersion"] == held["metadata"].get("resourceVersion")
+        if new and same:
+            await self._journal.forget(self._run, image)
+
+    async def _kind_of(self, obj: Object) -> Kind:
+        group, _, version = str(obj["apiVersion"]).rpartition("/")
+        for kind in await self._cluster.types(group):
+            if kind.kind == obj["kind"]:
+                return kind._replace(version=version)
+        raise NotFound(f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}", status=404)

@@ -1,0 +1,93 @@
+"""What stood there before each run changed it, so that a change can be taken back after any restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, RowMapping, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.kinds import Kind
+from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.tables import images, runs
+from bot.ports import Change, Image
+
+
+class Journal:
+    """Implements `bot.ports.History`, and keeps it. Everything raises `bot.errors.LedgerError` when the database is
+    away, so that nothing is changed that could not be taken back."""
+
+    def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime]) -> None:
+        self._engine, self._now = engine, now
+        self._reader = engine.execution_options(**READS)
+
+    async def keep(self, run: str, image: Image) -> bool:
+        """Keeps an object's image unless this run has one already: the first is how it stood before. True when kept."""
+        kind = image.kind
+        before = select(func.coalesce(func.max(images.c.position), 0) + 1).where(images.c.run == run)
+        values: dict[str, Any] = {
+            **{"run": run, "position": before.scalar_subquery()},
+            **{"group": kind.group, "version": kind.version, "plural": kind.plural, "kind": kind.kind},
+            **{"namespaced": kind.namespaced, "namespace": image.namespace, "name": image.name},
+            **{"before": image.before, "after": image.after},
+        }
+        try:
+            await self._execute(self._engine, images.insert().values(**values))
+        except IntegrityError:
+            await self._execute(self._engine, update(images).where(_of(run, image)).values(after=image.after))
+            return False
+        return True
+
+    async def forget(self, run: str, image: Image) -> None:
+        """Drops an image: the object was not changed after all."""
+        await self._execute(self._engine, delete(images).where(_of(run, image)))
+
+    async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
+        """Runs that changed something in that namespace, or its labels, and were not undone; the newest first."""
+        itself = (images.c.plural == "namespaces") & (images.c.name == namespace)
+        here = ((images.c.namespace == namespace) | itself) & images.c.undone_at.is_(None)
+        newest = select(images.c.run).where(here).distinct().order_by(images.c.run.desc()).limit(most)
+        query = (
+            select(images, runs.c.step, runs.c.arguments)
+            .join(runs, runs.c.id == images.c.run)
+            .where(images.c.run.in_(newest), images.c.undone_at.is_(None))
+            .order_by(images.c.run.desc(), images.c.position, images.c.name)
+        )
+        rows = await self._execute(self._reader, query)
+        return [_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
+
+    async def undone(self, run: str) -> None:
+        """That run's change was taken back, or can be taken back no more."""
+        await self._execute(
+            self._engine, update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC))
+        )
+
+    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
+        with translated(engine.url):
+            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
+                result = await connection.execute(statement)
+                return list(result.mappings()) if result.returns_rows else []
+
+
+def _of(run: str, image: Image) -> ColumnElement[bool]:
+    where = (images.c.group == image.kind.group) & (images.c.plural == image.kind.plural)
+    return (images.c.run == run) & where & (images.c.namespace == image.namespace) & (images.c.name == image.name)
+
+
+def _change(rows: list[RowMapping]) -> Change:
+    kept = tuple(
+        Image(
+            Kind(row["group"], row["version"], row["plural"], row["kind"], bool(row["namespaced"])),
+            row["namespace"],
+            row["name"],
+            row["before"],
+            row["after"],
+        )
+        for row in rows
+    )
+    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], kept)
