@@ -42,6 +42,9 @@ WORDS = {
 SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
 """States of a run that read as another kind of ending for whoever follows the channel."""
 
+ORDINARY = {"The", "This", "There", "That", "My", "Someone", "Something", "Nobody", "Nothing", "A", "An"}
+"""First words of the bot's own sentences that are no names."""
+
 MOST_LINES = 20
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
@@ -104,9 +107,9 @@ def bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`8 s`, `1 min 20 s`."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+    """`8 s`, `1 min 20 s`, `5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join(f"{n} {unit}" for n, unit in ((minutes, "min"), (rest, "s")) if n) or "0 s"
 
 
 def first(state: str, run: str, text: str) -> Block:
@@ -117,7 +120,12 @@ def first(state: str, run: str, text: str) -> Block:
 
 def headline(state: str, heading: Heading, words: str) -> str:
     """`✅ *Install Istio* — words`, with the outcome in words as well as by icon."""
-    return f"{ICONS[state]} *{escape(heading.title)}* — {WORDS[state]}: {escape(words)}"
+    return f"{ICONS[state]} *{escape(heading.title)}* — {WORDS[state]}: {escape(inside(words))}"
+
+
+def inside(words: str) -> str:
+    """A sentence as it goes on after a colon: its first word small, unless that is a name."""
+    return words[0].lower() + words[1:] if words.split(" ")[0] in ORDINARY else words
 
 
 def small_print(heading: Heading) -> Block:

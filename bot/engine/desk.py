@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 ANSWERED = ("This question was answered before.", "Type the command again to ask anew.")
 
+PASSING = {"ratelimited", "no_answer", "unreachable"}
+"""Codes of a SlackError that say that Slack did not take it just now."""
+
 
 class Engine:
     """Implements `bot.messages.Desk`."""
@@ -163,7 +166,7 @@ def cannot_post(problem: SlackError) -> UserError:
     """What is said when the channel cannot be written to."""
     if "channel" in problem.code:
         hint = "Invite me with `/invite @meshbot`, then type it again."
-    elif isinstance(problem, Away | Limited):
+    elif problem.code in PASSING:
         hint = "Slack does not take it just now. Type it again in a minute."
     else:
         hint = "Whoever runs the Slack app can tell why."

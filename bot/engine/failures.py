@@ -44,6 +44,10 @@ def explain(problem: BaseException) -> Failure:
     """An error in words for a person; what is not known gets a reference under which the log has the traceback."""
     if isinstance(problem, UserError):
         return Failure(problem.message, problem.hint)
+    if isinstance(problem, Conflict) and "has been modified" in str(problem):
+        return Failure(f"Something else changed that at the same moment: {problem}", "Type it again.")
+    if isinstance(problem, IstioError) and problem.code < 0:
+        return Failure(f"istioctl cannot be run: {problem}", "Whoever runs the bot must mend that. Then type it again.")
     for kind, words, turn in TURNS:
         if isinstance(problem, kind):
             return Failure(f"{words}: {problem}", turn)

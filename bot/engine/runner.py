@@ -11,9 +11,9 @@ from bot.catalog import Invocation
 from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
-from bot.errors import MeshbotError, UserError
+from bot.errors import MeshbotError
 from bot.ledger import Gone, Run, RunState
-from bot.messages import Posted
+from bot.messages import Message, Posted
 from bot.steps import Asker, Plan, Verdict
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,12 @@ class Runner:
 
     async def _posted(self, run: Run) -> Run:
         posted = await self._house.board.post(run.channel, blocks.running(self._house.heading(run), blocks.Doing()))
-        await self._house.ledger.posted(run.id, posted.channel, posted.ts)
-        return replace(run, channel=posted.channel, ts=posted.ts)
+        run = replace(run, channel=posted.channel, ts=posted.ts)
+        try:
+            await self._house.ledger.posted(run.id, posted.channel, posted.ts)
+        except MeshbotError as problem:
+            log.error("where run %s is shown was not kept: %s", run.id, problem)
+        return run
 
     async def _carry_out(self, run: Run, invocation: Invocation, asker: Asker, *, confirmed: bool) -> None:
         session = self._session(run)
@@ -57,17 +61,27 @@ class Runner:
         self._sessions.pop(run.id, None)
 
     async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
-        await self._remember(run, verdict.state.value, verdict.summary, recorded(verdict))
-        await session.settle(blocks.ended(session.heading, verdict, command=self._house.catalog.command))
+        await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict))
+        await self._show(run, session, blocks.ended(session.heading, verdict, command=self._house.catalog.command))
 
     async def _end(self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "") -> None:
-        await self._remember(run, state, summary, None)
+        await self.remember(run, state, summary)
         command = self._house.catalog.command
         again = run.arguments
         message = blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
-        await session.settle(message)
+        await self._show(run, session, message)
 
-    async def _remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None) -> None:
+    async def _show(self, run: Run, session: Session, message: Message) -> None:
+        """Shows an end in the run's message, or in a new one when that was deleted or takes no edits."""
+        if await session.settle(message):
+            return
+        try:
+            posted = await self._house.board.post(run.channel, message)
+            await self._house.ledger.posted(run.id, posted.channel, posted.ts)
+        except MeshbotError as problem:
+            log.error("the end of run %s was shown nowhere: %s", run.id, problem)
+
+    async def remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None = None) -> None:
         """The ledger may be away: then the message must still be ended, and the log says what was not kept."""
         try:
             await self._house.ledger.finish(run.id, state, summary, verdict)
@@ -79,7 +93,7 @@ class Runner:
     async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
         await self._house.ledger.ask(run.id, plan.digest, expires)
-        await session.settle(blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
+        await self._show(run, session, blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
 
     async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Goes on only when what would be done is still what was shown; else asks again."""
@@ -91,7 +105,7 @@ class Runner:
             if plan is not None and plan.digest != run.digest:
                 await self._ask(run, session, replace(plan, warnings=(CHANGED, *plan.warnings)))
                 return
-        except MeshbotError as problem:
+        except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
             failure = explain(problem)
             await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
             return
@@ -126,17 +140,18 @@ class Runner:
             run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
         except Gone:
             return
-        run = run if run.ts else await self._posted(run)
         try:
+            run = run if run.ts else await self._posted(run)
             invocation = self._house.catalog.parse(run.arguments)
-        except UserError as problem:
-            await self._end(run, self._session(run), RunState.INTERRUPTED, problem.message, turn=problem.hint)
+            asker = await self._house.roles.of(run.user)
+        except MeshbotError as problem:
+            failure = explain(problem)
+            await self._end(run, self._session(run), RunState.INTERRUPTED, failure.summary, turn=failure.turn)
             return
         if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
             words = "the bot was restarted in the middle of this."
             await self._end(run, self._session(run), RunState.INTERRUPTED, words, turn="Type it again to go on.")
             return
-        asker = await self._house.roles.of(run.user)
         await self._carry_out(run, invocation, asker, confirmed=run.digest is not None)
 
     async def say_interrupted(self) -> None:
