@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
 from bot.errors import IstioError, UserError
 from bot.kinds import Object
-from bot.knowledge import gatewayapi, installation, verification
+from bot.knowledge import gatewayapi, installation, namespaces, setbacks, verification
+from bot.knowledge.running import istioctl
 from bot.knowledge.waiting import change
 from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
-from bot.ports import Program, View
+from bot.ports import View
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
@@ -36,6 +38,8 @@ async def rendered(context: Context, options: InstallOptions) -> list[Object]:
     try:
         return await context.mesh.render(chosen(context, options))
     except IstioError as problem:
+        if problem.code <= 0:
+            raise
         raise UserError(f"Istio refuses these options: {problem}", "Nothing was changed.") from problem
 
 
@@ -75,27 +79,27 @@ async def as_wanted(context: Context, options: InstallOptions) -> bool:
 
 async def carry_out(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
     """Runs istioctl while the pods are watched; a verdict when it failed."""
+    if (held := await namespaces.held(context, context.workshop.mesh_namespace)) is not None:
+        return held
     context.progress.say(f"installing Istio {context.mesh.version}")
     timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
     async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED) as view:
         watching = asyncio.create_task(show(context, view))
         try:
-            async with context.mesh.run(["install", "-y", timeout, *arguments]) as program:
-                code = await listen(context, program)
+            ended = await istioctl(context, ["install", "-y", timeout, *arguments], partial(tell, context))
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        if code == 0:
+        if ended.code == 0:
             return None
-        return verification.failed(context, program.tail, [part for part in parts(view, of_the_mesh) if not part.done])
+        lagging = [part for part in parts(view, of_the_mesh) if not part.done]
+        return setbacks.failed(context, code=ended.code, tail=ended.tail, lagging=lagging)
 
 
-async def listen(context: Context, program: Program) -> int:
-    """Tells what istioctl says it is doing; gives its exit code."""
-    async for output in program.output():
-        if "Processing resources for" in output.line:
-            context.progress.say(output.line.strip(" -").split(". Waiting")[0].rstrip("."))
-    return await program.wait()
+def tell(context: Context, line: str) -> None:
+    """Shows what istioctl says it is doing."""
+    if "Processing resources for" in line:
+        context.progress.say(line.strip(" -").split(". Waiting")[0].rstrip("."))
 
 
 async def show(context: Context, view: View) -> None:

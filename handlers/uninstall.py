@@ -26,11 +26,17 @@ async def plan(context: Context, options: UninstallOptions) -> Plan | None:
         return None
     return Plan(
         summary="this will be removed.",
-        items=removal.items(found, context, with_app=options.app),
+        items=(*removal.items(found, context, with_app=options.app), *stays(found, context, options)),
         warnings=removal.warnings(found),
         confirm="Confirm",
         digest=found.digest,
     )
+
+
+def stays(found: removal.Found, context: Context, options: UninstallOptions) -> tuple[str, ...]:
+    """What is said of an application that is kept."""
+    words = removal.kept(found, context, with_app=options.app)
+    return (f"kept: {words}",) if words else ()
 
 
 async def run(context: Context, options: UninstallOptions) -> Verdict:
@@ -38,22 +44,28 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     found = await removal.survey(context)
     if not found:
         return Verdict(State.DONE, "there is no mesh here; nothing was changed.", next=offer(context, "install"))
-    removed = removal.items(found, context, with_app=options.app)
-    await demolish(context, found, with_app=options.app)
+    stopped = await demolish(context, found, with_app=options.app)
     context.progress.say("looking for what is left")
     left = await removal.leftovers(context)
-    mesh_left = [line for line in left if line.startswith(("workloads", "namespace", f"{len(found.crds)} Istio CRDs"))]
-    evidence = (*(f"removed: {line}" for line in removed), *(f"left: {line}" for line in left))
-    if mesh_left:
-        return Verdict(
-            State.NOT_YET,
-            "not everything is gone.",
-            f"still there: {', '.join(mesh_left)}. Something may hold it by a finalizer; type it again in a minute.",
-            evidence,
-            next=offer(context, "uninstall", "status"),
-        )
-    words = "the mesh is gone; what is left is listed." if left else "the mesh is gone, and nothing is left over."
-    return Verdict(State.DONE, words, evidence=evidence, next=offer(context, "install", "status"))
+    if stopped or left.mesh:
+        return unfinished(context, stopped, left)
+    removed = removal.items(found, context, with_app=options.app)
+    evidence = (*(f"removed: {line}" for line in removed), *stays(found, context, options))
+    words = "the mesh is gone; what is left is listed." if left.other else "the mesh is gone, and nothing is left over."
+    left_lines = tuple(f"left: {line}" for line in left.other)
+    return Verdict(State.DONE, words, evidence=(*evidence, *left_lines), next=offer(context, "install", "status"))
+
+
+def unfinished(context: Context, stopped: str, left: removal.Left) -> Verdict:
+    """What is still there, and why it stopped or what may hold it."""
+    held = f"still there: {', '.join(left.mesh)}. Something may hold it by a finalizer; type it again in a minute."
+    return Verdict(
+        State.NOT_YET,
+        "it stopped before it was through." if stopped else "not everything is gone.",
+        f"{stopped}." if stopped else held,
+        tuple(f"left: {line}" for line in (*left.mesh, *left.other)),
+        next=offer(context, "uninstall", "status"),
+    )
 
 
 STEP = Step(

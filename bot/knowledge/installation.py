@@ -12,7 +12,7 @@ import yaml
 
 from bot.errors import NotFound, UserError
 from bot.kinds import CONFIG_MAP, CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
-from bot.knowledge.workloads import is_ready, labels, name
+from bot.knowledge.workloads import counts, is_ready, labels, name
 from bot.ports import Cluster
 from bot.steps import Context
 
@@ -183,10 +183,10 @@ async def installed_version(context: Context) -> str:
 
 
 async def all_ready(context: Context) -> bool:
-    """True when each workload of the installation has all its pods."""
+    """True when each workload of the installation has all its pods, and none is scaled to 0."""
     namespace, owned = context.workshop.mesh_namespace, "operator.istio.io/managed=Reconcile"
     found = [w for kind in (DEPLOYMENT, DAEMON_SET) for w in await context.cluster.find(kind, namespace, labels=owned)]
-    return bool(found) and all(map(is_ready, found))
+    return bool(found) and all(is_ready(w) and counts(w)[1] for w in found)
 
 
 async def mesh_config(context: Context) -> Object:

@@ -23,11 +23,12 @@ from bot.kinds import (
     GATEWAY_CLASS,
     HTTP_ROUTE,
     NAMESPACE,
+    POD,
     Kind,
     Object,
 )
-from bot.knowledge import gatewayapi
-from bot.knowledge.workloads import labels, name, of_the_mesh
+from bot.knowledge import gatewayapi, namespaces
+from bot.knowledge.workloads import labels, name, of_the_mesh, selected
 from bot.steps import Context
 
 GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
@@ -39,7 +40,11 @@ Thing = tuple[Kind, str, str]
 
 @dataclass(frozen=True)
 class Found:
-    """What a removal would meet. `mine` are rules, routes and gateways of the workshop; `others`, everyone else's."""
+    """What a removal would meet. `mine` are rules, routes and gateways of the workshop; `others`, everyone else's.
+
+    `app` are the application's Deployments, `injected` those of them with sidecars; `stuck` are pods there that have
+    a sidecar and no Deployment that could be restarted.
+    """
 
     mine: tuple[Thing, ...] = ()
     others: tuple[Thing, ...] = ()
@@ -50,6 +55,8 @@ class Found:
     addons: tuple[str, ...] = ()
     crds: tuple[str, ...] = ()
     app: tuple[str, ...] = ()
+    injected: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
     mesh_namespace: bool = False
     gateway_api: gatewayapi.Served = field(default_factory=gatewayapi.Served)
 
@@ -63,8 +70,21 @@ class Found:
 
 
 def counted(things: Iterable[Thing]) -> str:
-    """`2 VirtualService, 1 Gateway`."""
-    return ", ".join(f"{n} {kind}" for kind, n in sorted(Counter(kind.kind for kind, _, _ in things).items()))
+    """`2 VirtualServices, 1 Gateway`."""
+    found = sorted(Counter(kind.kind for kind, _, _ in things).items())
+    return ", ".join(f"{n} {kind if n == 1 else plural(kind)}" for kind, n in found)
+
+
+def plural(kind: str) -> str:
+    """`Policies` of `Policy`, `Gateways` of `Gateway`."""
+    if kind.endswith("y") and kind[-2] not in "aeiou":
+        return f"{kind[:-1]}ies"
+    return f"{kind}s"
+
+
+def has_sidecar(pod: Object) -> bool:
+    """True for an injected pod, native sidecars too."""
+    return "sidecar.istio.io/status" in (pod["metadata"].get("annotations") or {})
 
 
 def named(things: Iterable[Thing], most: int = 10) -> str:
@@ -103,15 +123,18 @@ async def survey(context: Context) -> Found:
     all_rules, gateways, served = await asyncio.gather(
         rules(context), istio_gateways(context), gatewayapi.served(context)
     )
-    namespaces, crds, deployments, daemons, app_deployments = await asyncio.gather(
+    spaces, crds, deployments, daemons, app_deployments, pods = await asyncio.gather(
         context.cluster.find(NAMESPACE),
         context.cluster.find(CRD),
         context.cluster.find(DEPLOYMENT, mesh),
         context.cluster.find(DAEMON_SET, mesh),
         context.cluster.find(DEPLOYMENT, app),
+        context.cluster.find(POD, app),
     )
     ours = {mesh, app}
-    marked = [n for n in namespaces if any(key in labels(n) for key in LABELS)]
+    own = [w for w in app_deployments if "gateway.istio.io/managed" not in labels(w)]
+    injected = {name(w): {name(p) for p in selected(pods, w) if has_sidecar(p)} for w in own}
+    marked = [n for n in spaces if any(key in labels(n) for key in LABELS)]
     return Found(
         mine=tuple(t for t in [*all_rules, *gateways] if t[2] in ours),
         others=tuple(t for t in all_rules if t[2] not in ours),
@@ -121,8 +144,10 @@ async def survey(context: Context) -> Found:
         workloads=tuple(name(w) for w in [*deployments, *daemons] if of_the_mesh(w)),
         addons=tuple(name(w) for w in deployments if name(w) in ADDONS),
         crds=tuple(name(c) for c in crds if c["spec"]["group"] in GROUPS),
-        app=tuple(name(w) for w in app_deployments if "gateway.istio.io/managed" not in labels(w)),
-        mesh_namespace=any(name(n) == mesh for n in namespaces),
+        app=tuple(map(name, own)),
+        injected=tuple(called for called, inside in injected.items() if inside),
+        stuck=tuple(name(p) for p in pods if has_sidecar(p) and name(p) not in set().union(*injected.values())),
+        mesh_namespace=any(name(n) == mesh for n in spaces),
         gateway_api=served,
     )
 
@@ -130,18 +155,31 @@ async def survey(context: Context) -> Found:
 def items(found: Found, context: Context, *, with_app: bool) -> tuple[str, ...]:
     """What will be removed, counted by kind."""
     mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
-    fate = "deleted with its namespace" if with_app else "restarted without sidecars, and kept"
+    places = " and ".join(sorted({space for _, _, space in found.mine}))
     lines = (
-        (found.mine, f"{counted(found.mine)} in {app} and {mesh}"),
+        (found.mine, f"{counted(found.mine)} in {places}"),
         (found.labelled, f"the mesh's labels on {', '.join(found.labelled)}"),
-        (found.app, f"{len(found.app)} Deployments in {app}: {fate}"),
-        (found.addons, f"{len(found.addons)} add-ons: {', '.join(found.addons)}"),
-        (found.workloads, f"Istio: {', '.join(found.workloads)}, its webhooks and roles"),
-        (found.crds, f"{len(found.crds)} Istio CRDs, and with them every rule in the cluster"),
+        (with_app and found.app, f"the namespace {app} with its {number(len(found.app), 'Deployment')}"),
+        (found.addons, f"{number(len(found.addons), 'add-on')}: {', '.join(found.addons)}"),
+        (found.workloads, f"Istio: {', '.join(found.workloads)}, with webhooks and roles"),
+        (found.crds, f"{number(len(found.crds), 'Istio CRD')}, and with them every rule in the cluster"),
         (found.mesh_namespace, f"the namespace {mesh} with all that is in it"),
         (found.gateway_api.ours, f"the Gateway API CRDs {found.gateway_api.version}, which this bot applied"),
     )
     return tuple(line for there, line in lines if there)
+
+
+def kept(found: Found, context: Context, *, with_app: bool) -> str:
+    """What becomes of the application when it stays, or ""."""
+    if with_app or not found.app:
+        return ""
+    restarted = f"; {len(found.injected)} of them restart without sidecars" if found.injected else ""
+    return f"{number(len(found.app), 'Deployment')} in {context.workshop.app_namespace}{restarted}"
+
+
+def number(count: int, thing: str) -> str:
+    """`1 Deployment`, `2 Deployments`."""
+    return f"{count} {thing if count == 1 else plural(thing)}"
 
 
 def warnings(found: Found) -> tuple[str, ...]:
@@ -151,6 +189,8 @@ def warnings(found: Found) -> tuple[str, ...]:
         lines.append(f"Rules of others go too ({counted(found.others)}): {named(found.others)}.")
     if found.strangers:
         lines.append(f"Gateways of others lose their controller: {named(found.strangers)}.")
+    if found.stuck:
+        lines.append(f"Pods that no Deployment restarts keep dead sidecars: {', '.join(found.stuck)}.")
     if found.other_labelled:
         lines.append(
             f"Other namespaces are in the mesh; their pods keep dead sidecars: {', '.join(found.other_labelled)}."
@@ -158,26 +198,33 @@ def warnings(found: Found) -> tuple[str, ...]:
     return tuple(lines)
 
 
-async def leftovers(context: Context) -> list[str]:
-    """What is still there after a removal, each with its owner or reason."""
+@dataclass(frozen=True)
+class Left:
+    """What is still there after a removal: of the mesh itself, which should have gone, and other things."""
+
+    mesh: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+async def leftovers(context: Context) -> Left:
+    """Looks again, each thing with its owner or reason."""
     found = await survey(context)
-    left = []
-    if found.gateway_api.version:
-        left.append(f"Gateway API CRDs {found.gateway_api.version} (not applied by this bot)")
-    if found.app:
-        left.append(f"{len(found.app)} Deployments in {context.workshop.app_namespace}")
-    if found.crds:
-        left.append(f"{len(found.crds)} Istio CRDs")
-    if found.workloads or found.addons:
-        left.append(f"workloads {', '.join([*found.workloads, *found.addons])}")
-    if found.mesh_namespace:
-        left.append(f"namespace {context.workshop.mesh_namespace}")
-    if found.other_labelled:
-        left.append(f"mesh labels on {', '.join(found.other_labelled)}")
     maps = await context.cluster.find(CONFIG_MAP, labels="istio.io/config=true")
-    if maps:
-        left.append(f"{len(maps)} ConfigMaps with Istio's CA certificate")
-    return left
+    space = context.workshop.mesh_namespace
+    why = await namespaces.holds(context, space) if found.mesh_namespace else ""
+    mesh = (
+        (found.crds, number(len(found.crds), "Istio CRD")),
+        (found.workloads or found.addons, f"workloads {', '.join([*found.workloads, *found.addons])}"),
+        (found.mesh_namespace, f"namespace {space}{f' ({why})' if why else ''}"),
+        (found.mine, counted(found.mine)),
+    )
+    other = (
+        (found.gateway_api.version, f"Gateway API CRDs {found.gateway_api.version} (not applied by this bot)"),
+        (found.stuck, f"pods with dead sidecars, for whoever made them to restart: {', '.join(found.stuck)}"),
+        (found.other_labelled, f"mesh labels on {', '.join(found.other_labelled)}"),
+        (maps, number(len(maps), "ConfigMap") + " with Istio's CA certificate"),
+    )
+    return Left(tuple(text for there, text in mesh if there), tuple(text for there, text in other if there))
 
 
 CLUSTER_WIDE = ((CLUSTER_ROLE_BINDING, ("prometheus", "kiali")), (CLUSTER_ROLE, ("prometheus", "kiali")))

@@ -10,7 +10,6 @@ from bot.knowledge.offers import offer
 from bot.knowledge.reach import KIALI, console, reach
 from bot.knowledge.waiting import until
 from bot.knowledge.workloads import counts, is_ready, labels, name
-from bot.ports import Part
 from bot.steps import Context, Link, State, Verdict
 
 INJECTOR = "istio-revision-tag-default"
@@ -77,9 +76,17 @@ async def workload_lines(context: Context) -> tuple[list[str], list[str]]:
             ready, wanted = counts(workload)
             version = labels(workload).get("operator.istio.io/version", "?")
             lines.append(f"{name(workload)} {ready}/{wanted} pods ready ({version})")
-            if not is_ready(workload):
+            if not wanted and kind is DEPLOYMENT:
+                missing.append(scaled_down(context, name(workload)))
+            elif not is_ready(workload):
                 missing.append(f"{name(workload)} has {ready} of {wanted} pods")
     return lines, missing
+
+
+def scaled_down(context: Context, workload: str) -> str:
+    """What is said of a Deployment of the mesh that somebody scaled to 0, which istioctl leaves so."""
+    line = f"kubectl scale deployment/{workload} -n {context.workshop.mesh_namespace} --replicas=1"
+    return f"{workload} is scaled to 0; whoever did that: `{line}`"
 
 
 async def injects(context: Context) -> bool:
@@ -96,37 +103,3 @@ async def links(context: Context) -> tuple[Link, ...]:
     """Kiali's page of the mesh, once there is a Kiali that can be reached without a port-forward."""
     reached = await reach(context, KIALI)
     return (Link("Kiali: the mesh", console(reached).mesh()),) if reached.base and not reached.line else ()
-
-
-def failed(context: Context, tail: Sequence[str], lagging: Sequence[Part]) -> Verdict:
-    """istioctl gave up: the pods' own words are the cause where there are any, istioctl's otherwise."""
-    said = " ".join(line.removeprefix("Error: ") for line in tail[-3:]).strip()
-    causes = [f"{part.name} has {part.ready} of {part.wanted} pods: {part.note}" for part in lagging if part.note]
-    return Verdict(
-        State.NOT_YET,
-        f"Istio {context.mesh.version} did not become ready.",
-        "; ".join(causes) or said or "istioctl ended with an error and said nothing.",
-        tuple(f"istioctl: {line}" for line in tail[-5:]),
-        notes=advice(causes),
-        next=offer(context, "install", "status"),
-    )
-
-
-REMEDIES = (
-    (
-        "Insufficient cpu",
-        "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which requests less.",
-    ),
-    ("Insufficient memory", "The nodes lack memory: more of it (minikube: `--memory=16384`), or profile demo."),
-    ("toomanyrequests", "The registry's limit for this address is used up: wait, log in to it, or use a mirror."),
-    ("ImagePull", "An image cannot be pulled: check its name, the network, and the registry's limits."),
-    (
-        "failed calling webhook",
-        "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows it.",
-    ),
-)
-
-
-def advice(causes: Sequence[str]) -> tuple[str, ...]:
-    """What helps against the causes that are known."""
-    return tuple(dict.fromkeys(remedy for cause in causes for word, remedy in REMEDIES if word in cause))

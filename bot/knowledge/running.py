@@ -1,0 +1,58 @@
+"""Running istioctl when it changes the cluster: what it says is heard, and outages of the cluster are waited out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot.knowledge import setbacks
+from bot.ports import Program
+from bot.steps import Context
+
+MOST_TRIES = 3
+"""Times that istioctl is begun: it may be repeated at any point, and finds again what it did before."""
+LEAST = 300.0
+"""Seconds that istioctl gets at least, beside what it may wait for pods."""
+
+Hear = Callable[[str], None]
+"""Takes one line that istioctl printed."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How istioctl ended: its exit code (negative for a signal), and the end of what it said on standard error."""
+
+    code: int
+    tail: tuple[str, ...]
+
+
+async def istioctl(context: Context, arguments: Sequence[str], hear: Hear) -> Ended:
+    """Runs it to its end, and again when the cluster was away and is back. Raises Unavailable when it stays away."""
+    for attempt in range(1, MOST_TRIES + 1):
+        ended = await once(context, arguments, hear)
+        if ended.code == 0 or not setbacks.away(ended.tail) or attempt == MOST_TRIES:
+            break
+        context.progress.say("the cluster went away in the middle; waiting for it")
+        await context.cluster.version()
+        context.progress.say("the cluster is back; going on")
+    return ended
+
+
+async def once(context: Context, arguments: Sequence[str], hear: Hear) -> Ended:
+    """One run. What does not end in time is ended: a server that keeps connections open may hold istioctl for ever."""
+    limit = LEAST + 3 * context.workshop.readiness_timeout
+    async with context.mesh.run(arguments) as program:
+        try:
+            async with asyncio.timeout(limit):
+                code = await listen(program, hear)
+        except TimeoutError:
+            return Ended(1, (*program.tail, f"Error: istioctl did not end within {limit:.0f} s"))
+    return Ended(code, program.tail)
+
+
+async def listen(program: Program, hear: Hear) -> int:
+    """Hears every line; gives the exit code."""
+    async for output in program.output():
+        hear(output.line)
+    return await program.wait()
