@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.knowledge import installation
 from bot.knowledge.offers import offer
 from bot.knowledge.reach import FACES, KIALI, Reached, console, reach
 from bot.steps import Context, Link, Role, Shape, Shared, State, Step, Verdict
@@ -19,13 +20,19 @@ async def run(context: Context, options: Shared) -> Verdict:
         return Verdict(
             State.NOT_YET,
             "there is nothing to look at yet.",
-            "none of Kiali, Jaeger, Grafana and Bookinfo is installed.",
+            "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later steps.",
             missing,
-            next=offer(context, "install", "addons", "kiali"),
+            next=await after(context),
         )
     lines = tuple(one.line for one in there if one.line)
     words = "type these lines on your machine first, then the links work." if lines else "open them."
     return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines)
+
+
+async def after(context: Context) -> tuple[str, ...]:
+    """What to type while there is nothing to look at: the mesh comes first."""
+    there = await installation.present(context) is not None
+    return offer(context, "addons", "kiali", "bookinfo", "status")[:2] if there else offer(context, "install", "status")
 
 
 def links_to(context: Context, one: Reached) -> tuple[Link, ...]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from bot.kinds import CRD, NODE, POD
-from bot.knowledge import gatewayapi, installation, room
+from collections.abc import Awaitable, Callable
+
+from bot.errors import Forbidden, IstioError
+from bot.kinds import NODE, POD
+from bot.knowledge import gatewayapi, installation, permissions, room
 from bot.knowledge.offers import offer
 from bot.ports import Part
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
+Finding = tuple[str, str, str]
+"""What was looked at, what was found, and the problem with it ("" when there is none)."""
+Check = Callable[[Context], Awaitable[Finding]]
+
 
 async def run(context: Context, options: Options) -> Verdict:
     """Checks one thing after another and shows each as it is known."""
-    findings = [await kubernetes(context), await nodes(context), await permission(context), await precheck(context)]
+    findings = [await kubernetes(context), await permission(context)]
+    findings += [await seen(context, "Nodes", nodes), await seen(context, "istioctl x precheck", precheck)]
     for note in findings:
         context.progress.part(Part(note[0], done=not note[2], note=note[2]))
     gateway = await gatewayapi.served(context)
@@ -37,7 +45,15 @@ async def run(context: Context, options: Options) -> Verdict:
     )
 
 
-async def kubernetes(context: Context) -> tuple[str, str, str]:
+async def seen(context: Context, what: str, check: Check) -> Finding:
+    """A check, or that it could not be made."""
+    try:
+        return await check(context)
+    except (Forbidden, IstioError) as problem:
+        return what, "could not be looked at", str(problem)
+
+
+async def kubernetes(context: Context) -> Finding:
     """The server's version against what the release supports; a newer one is said and goes."""
     version = await context.cluster.version()
     lowest, highest = context.mesh.kubernetes_range
@@ -47,7 +63,7 @@ async def kubernetes(context: Context) -> tuple[str, str, str]:
     return "Kubernetes", words, ""
 
 
-async def nodes(context: Context) -> tuple[str, str, str]:
+async def nodes(context: Context) -> Finding:
     """Schedulable nodes, and what they have left."""
     found, pods = await context.cluster.find(NODE), await context.cluster.find(POD)
     usable = sum(map(room.schedulable, found))
@@ -61,24 +77,23 @@ async def nodes(context: Context) -> tuple[str, str, str]:
     return "Nodes", words, ""
 
 
-async def permission(context: Context) -> tuple[str, str, str]:
-    """Whether the bot's account may create CRDs, which an installation cannot do without."""
-    if await context.cluster.allowed("create", CRD):
-        return "Permissions", "the bot may create CRDs", ""
-    return (
-        "Permissions",
-        "the bot may not create CRDs",
-        "whoever runs the cluster must grant the bot's account cluster-admin",
-    )
+async def permission(context: Context) -> Finding:
+    """Whether the bot's account may do what an installation cannot do without."""
+    lacks = await permissions.missing(context.cluster)
+    if not lacks:
+        return "Permissions", f"all {len(permissions.NEEDED)} needed ones are granted", ""
+    more = f" and {len(lacks) - 5} more" if len(lacks) > 5 else ""
+    words = f"the bot's account may not {', '.join(lacks[:5])}{more}"
+    return "Permissions", words, "whoever runs the cluster must grant the bot's account cluster-admin"
 
 
-async def precheck(context: Context) -> tuple[str, str, str]:
+async def precheck(context: Context) -> Finding:
     """What `istioctl x precheck` finds."""
     context.progress.say("running istioctl's own checks")
     fine, lines = await context.mesh.precheck()
     return (
         "istioctl x precheck",
-        "no issues found" if fine else f"{len(lines)} findings",
+        "no issues found" if fine else f"{len(lines)} finding{'' if len(lines) == 1 else 's'}",
         "" if fine else "; ".join(lines[:3]),
     )
 

@@ -11,22 +11,12 @@ from bot.app import open_cluster, open_mesh
 from bot.cli.arguments import MANIFEST
 from bot.cli.terminal import say
 from bot.errors import MeshbotError
-from bot.kinds import CLUSTER_ROLE, CRD, DEPLOYMENT, NAMESPACE, POD, Kind
+from bot.knowledge import permissions
 from bot.knowledge.room import minor
 from bot.ports import Cluster, Mesh
 from bot.settings import Settings
 from bot.slack.checkup import Finding, check_slack, manifest_scopes
 from bot.slack.client import build_client, build_session
-
-NEEDED: tuple[tuple[str, Kind, str], ...] = (
-    ("create", NAMESPACE, ""),
-    ("create", CRD, ""),
-    ("delete", CRD, ""),
-    ("create", CLUSTER_ROLE, ""),
-    ("patch", DEPLOYMENT, "istio-system"),
-    ("list", POD, ""),
-)
-"""What an installation cannot do without."""
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -65,7 +55,7 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
             cluster = await open_cluster(settings, stack)
             version = await cluster.version()
             findings.append(Finding("cluster", True, f"Kubernetes {version}"))
-            findings += await permissions(cluster)
+            findings.append(await granted(cluster))
         except MeshbotError as problem:
             findings.append(Finding("cluster", False, str(problem)))
         try:
@@ -75,14 +65,12 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
         return findings
 
 
-async def permissions(cluster: Cluster) -> list[Finding]:
-    """One line for all that is allowed, one for each thing that is not."""
-    missing = [
-        f"{verb} {kind.plural}" for verb, kind, namespace in NEEDED if not await cluster.allowed(verb, kind, namespace)
-    ]
-    if missing:
-        return [Finding("permissions", False, f"the bot's account may not: {', '.join(missing)}")]
-    return [Finding("permissions", True, f"{len(NEEDED)} of {len(NEEDED)} needed ones granted")]
+async def granted(cluster: Cluster) -> Finding:
+    """Whether all is allowed that an installation cannot do without."""
+    lacks = await permissions.missing(cluster)
+    if lacks:
+        return Finding("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
+    return Finding("permissions", True, f"{len(permissions.NEEDED)} of {len(permissions.NEEDED)} needed ones granted")
 
 
 def release(mesh: Mesh, version: str) -> list[Finding]:

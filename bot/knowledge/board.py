@@ -38,7 +38,7 @@ def install(now: Snapshot) -> tuple[bool, str]:
     owned = {n: w for n, w in now.mesh.items() if of_the_mesh(w)}
     if "istiod" not in owned:
         return False, "not installed"
-    lagging = [f"{n} {counts(w)[0]}/{counts(w)[1]}" for n, w in owned.items() if not is_ready(w)]
+    lagging = [f"{n} {counts(w)[0]}/{counts(w)[1]}" for n, w in owned.items() if not (is_ready(w) and counts(w)[1])]
     version = labels(owned["istiod"]).get("operator.istio.io/version", "")
     if lagging:
         return False, f"Istio {version}: waiting for {', '.join(lagging)}"
@@ -73,6 +73,11 @@ def bookinfo(now: Snapshot) -> tuple[bool, str]:
     return found == len(BOOKINFO) and not lagging, f"{found - len(lagging)} of {len(BOOKINFO)} deployments ready"
 
 
+def captured(pod: Object) -> bool:
+    """True for a pod whose traffic ztunnel takes."""
+    return (pod["metadata"].get("annotations") or {}).get("ambient.istio.io/redirection") == "enabled"
+
+
 def inject(now: Snapshot) -> tuple[bool, str]:
     """Sidecars, by the annotation that the injector leaves (native sidecars have it too)."""
     pods = now.app_pods
@@ -80,6 +85,8 @@ def inject(now: Snapshot) -> tuple[bool, str]:
     words = f"{len(inside)} of {len(pods)} pods have a sidecar"
     if now.app_labels.get("istio-injection") == "enabled" and len(inside) < len(pods):
         words += "; the label is set, older pods want a restart"
+    elif not inside and pods and all(map(captured, pods)):
+        words += "; they are in the ambient mesh instead"
     return bool(pods) and len(inside) == len(pods), words if pods else "no pods yet"
 
 
@@ -90,9 +97,18 @@ def expose(now: Snapshot) -> tuple[bool, str]:
         return False, "no gateway"
     programmed = condition(gateways[0], "Programmed")
     done = programmed.get("status") == "True"
-    return done, f"gateway {gateways[0]['metadata']['name']} " + (
-        "programmed" if done else str(programmed.get("reason"))
-    )
+    reason = str(programmed.get("reason") or "waits for istiod")
+    words = "programmed" if done else GATEWAY_WORDS.get(reason, reason)
+    return done, f"gateway {gateways[0]['metadata']['name']} {words}"
+
+
+GATEWAY_WORDS = {
+    "AddressNotAssigned": "has no address yet: `minikube tunnel`, or annotate it with "
+    "networking.istio.io/service-type=ClusterIP",
+    "Pending": "waits for istiod",
+    "Invalid": "is refused by istiod: its status says why",
+}
+"""Reasons why a Gateway is not programmed (Gateway API 1.1 to 1.5, Istio 1.23 and 1.30), and what helps."""
 
 
 def http_rules(service: Object) -> Iterator[Any]:
@@ -106,7 +122,7 @@ def route(now: Snapshot) -> tuple[bool, str]:
         rules = list(http_rules(now.virtual_services["reviews"]))
         if "reviews" not in now.destination_rules:
             return False, "VirtualService reviews without its DestinationRule: callers get 503"
-        return True, f"VirtualService reviews, {len(rules)} rules"
+        return True, f"VirtualService reviews, {len(rules)} {'rule' if len(rules) == 1 else 'rules'}"
     return ("reviews" in now.routes, "HTTPRoute reviews" if "reviews" in now.routes else "no route for reviews")
 
 
@@ -142,9 +158,7 @@ def ambient(now: Snapshot) -> tuple[bool, str]:
     if "ztunnel" not in now.mesh:
         return False, "ztunnel is not installed"
     pods = now.app_pods
-    marked = [
-        p for p in pods if (p["metadata"].get("annotations") or {}).get("ambient.istio.io/redirection") == "enabled"
-    ]
+    marked = [p for p in pods if captured(p)]
     ready = all(is_ready(now.mesh[n]) for n in ("ztunnel", "istio-cni-node") if n in now.mesh)
     words = f"{len(marked)} of {len(pods)} pods captured" + ("" if ready else "; ztunnel or istio-cni not ready")
     return ready and bool(pods) and len(marked) == len(pods), words
