@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.sandbox.istio.ctl.console import SHIP as SHIP_LINES
-from bot.sandbox.istio.ctl.kube import Kube, Object, access
+from bot.sandbox.istio.ctl.kube import Kube, Object
+from bot.sandbox.istio.ctl.kubeconfig import access
 from tests.contract.recordings.differences import ALLOWED, Difference, between
 from tests.contract.recordings.observed import line, objects, state
 from tests.contract.recordings.recorded import SHIP, Recording, Step

@@ -42,11 +42,17 @@ class Recording:
     steps: list[Step] = field(default_factory=list)
 
 
-def recording(release: str) -> Recording:
-    """Reads the table of a release and adds its changes up to states."""
-    table = yaml.load((Path(__file__).parent / f"{release}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+def recording(release: str, played: str = "") -> Recording:
+    """Reads the table of a release and adds its changes up to states.
+
+    `played` is the version it is going to be compared with, where no table has that version: its name takes the place.
+    """
+    text = (Path(__file__).parent / f"{release}.yaml").read_text(encoding="utf-8")
+    if played:
+        text = text.replace(release, played).replace(_minor(release), _minor(played))
+    table = yaml.load(text, Loader=yaml.CSafeLoader)
     sets = {name: _whole(entry, table["groups"]) for name, entry in table["sets"].items()}
-    made, state = Recording(release), State()
+    made, state = Recording(played or release), State()
     for row in table["steps"]:
         for change in row.get("objects", []):
             text, facets = change if isinstance(change, list) else (change, {})
@@ -54,6 +60,11 @@ def recording(release: str) -> Recording:
         lines = (row.get("stdout", []), row.get("stderr", []))
         made.steps.append(Step(int(row["step"]), row["name"], row["run"], row["exit"], *lines, dict(state)))
     return _settled(made)
+
+
+def _minor(version: str) -> str:
+    """As addresses of the documentation name it."""
+    return "/v" + re.sub(r"^(\d+\.\d+).*", r"\1", version) + "/"
 
 
 def _settled(made: Recording) -> Recording:

@@ -10,7 +10,8 @@ from typing import Any, Self, TextIO
 from bot.sandbox.istio.catalog import Release
 from bot.sandbox.istio.components.common import at
 from bot.sandbox.istio.ctl.flags import Parsed
-from bot.sandbox.istio.ctl.kube import Access, ApiFailure, Kube, access
+from bot.sandbox.istio.ctl.kube import ApiFailure, Kube
+from bot.sandbox.istio.ctl.kubeconfig import Access, access
 
 
 @dataclass

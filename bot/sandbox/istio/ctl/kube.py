@@ -1,27 +1,21 @@
-"""The cluster's API for `istioctl`: one connection, plain or TLS, found through a kubeconfig as kubectl finds it."""
+"""The cluster's API for `istioctl`: one connection, and objects by API version, kind and name."""
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
-import os
-import ssl
-import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import yaml
-
+from bot.sandbox.istio.ctl.kubeconfig import Access
 from bot.sandbox.istio.errors import CtlError
 
 Object = dict[str, Any]
+_RETRIES = 10
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
-_SECRETS = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _CLUSTER_SCOPED = frozenset(
     "Namespace CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration ClusterRole "
     "ClusterRoleBinding Node GatewayClass".split()
@@ -35,16 +29,6 @@ class ApiFailure(CtlError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-@dataclass(frozen=True)
-class Access:
-    """Where the API server is and how to be known there."""
-
-    server: str
-    namespace: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    context: ssl.SSLContext | None = None
 
 
 def plural(kind: str) -> str:
@@ -153,18 +137,27 @@ class Kube:
         return made
 
     def _exchange(self, method: str, target: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-        for attempt in (1, 2):
-            try:
-                connection = self._connection = self._connection or self._connect()
-                connection.request(method, self._parts.path.rstrip("/") + target, body=data, headers=headers)
-                response = connection.getresponse()
-                return response.status, response.read()
-            except (OSError, http.client.HTTPException) as error:
-                fresh = self._connection is None or attempt == 2
-                self.close()
-                if fresh or isinstance(error, ConnectionRefusedError):
-                    raise ApiFailure(0, self._unreachable(method, target, error)) from error
-        raise AssertionError("unreachable: the loop returns or raises")
+        """One call; comes back as often as client-go does when the server says after how many seconds to try again."""
+        for _ in range(_RETRIES):
+            status, after, answer = self._once(method, target, data, headers)
+            if not after or (status != 429 and status < 500):
+                break
+            time.sleep(min(float(after), 30.0))
+        return status, answer
+
+    def _once(self, method: str, target: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, str, bytes]:
+        """One attempt: status, Retry-After and body. A connection that was cut while idle is made anew."""
+        reused = self._connection is not None
+        try:
+            connection = self._connection = self._connection or self._connect()
+            connection.request(method, self._parts.path.rstrip("/") + target, body=data, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.headers.get("Retry-After", ""), response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if reused and not isinstance(error, ConnectionRefusedError):
+                return self._once(method, target, data, headers)
+            raise ApiFailure(0, self._unreachable(method, target, error)) from error
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "localhost", self._parts.port
@@ -211,83 +204,3 @@ def _named(path: str) -> str:
         rest = rest[2:]
     resource = rest[0] + (f".{group}" if group else "")
     return " ".join([resource, *rest[1:2]])
-
-
-def access(kubeconfig: str, context: str) -> Access:
-    """Reads the kubeconfig: the flag, $KUBECONFIG, ~/.kube/config, or the pod's own account. Raises CtlError."""
-    names = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    paths = [Path(name) for name in names if name] or [Path.home() / ".kube" / "config"]
-    found = [path for path in paths if path.exists()]
-    if kubeconfig and not found:
-        raise CtlError(f"failed to setup client: stat {kubeconfig}: no such file or directory")
-    if not found:
-        return _inside()
-    merged: dict[str, dict[str, Any]] = {"clusters": {}, "contexts": {}, "users": {}}
-    current = ""
-    for path in found:
-        current = _collect(path, merged) or current
-    chosen = context or current
-    if chosen not in merged["contexts"]:
-        if not chosen and not merged["contexts"]:
-            return Access("http://localhost:8080")
-        raise CtlError(f'failed to setup client: context "{chosen}" does not exist')
-    where = merged["contexts"][chosen]
-    cluster, user = merged["clusters"].get(where.get("cluster"), {}), merged["users"].get(where.get("user"), {})
-    return Access(cluster.get("server", ""), where.get("namespace", ""), _credentials(user), _tls(cluster, user))
-
-
-def _collect(path: Path, merged: dict[str, dict[str, Any]]) -> str:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise CtlError(f"failed to setup client: error loading config file {path}: {error}") from error
-    for kind, single in (("clusters", "cluster"), ("contexts", "context"), ("users", "user")):
-        for entry in config.get(kind) or []:
-            merged[kind].setdefault(entry["name"], _absolute(entry.get(single) or {}, path))
-    return str(config.get("current-context") or "")
-
-
-def _absolute(entry: dict[str, Any], path: Path) -> dict[str, Any]:
-    files = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-    return {key: str(path.parent / value) if key in files and value else value for key, value in entry.items()}
-
-
-def _credentials(user: Mapping[str, Any]) -> dict[str, str]:
-    token = user.get("token") or (
-        Path(user["tokenFile"]).read_text(encoding="utf-8").strip() if user.get("tokenFile") else ""
-    )
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    if user.get("username"):
-        pair = f"{user['username']}:{user.get('password', '')}".encode()
-        return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
-    return {}
-
-
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext | None:
-    if not str(cluster.get("server", "")).startswith("https"):
-        return None
-    authority = base64.b64decode(cluster.get("certificate-authority-data", "")).decode() or None
-    context = ssl.create_default_context(cafile=cluster.get("certificate-authority"), cadata=authority)
-    if cluster.get("insecure-skip-tls-verify"):
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if user.get("client-certificate"):
-        context.load_cert_chain(user["client-certificate"], user.get("client-key"))
-    elif user.get("client-certificate-data"):
-        with tempfile.TemporaryDirectory() as place:
-            files = {"certificate": Path(place) / "certificate", "key": Path(place) / "key"}
-            for name, file in files.items():
-                file.write_bytes(base64.b64decode(user[f"client-{name}-data"]))
-            context.load_cert_chain(files["certificate"], files["key"])
-    return context
-
-
-def _inside() -> Access:
-    host = os.environ.get("KUBERNETES_SERVICE_HOST")
-    if not host:
-        return Access("http://localhost:8080")
-    token = (_SECRETS / "token").read_text(encoding="utf-8").strip()
-    context = ssl.create_default_context(cafile=str(_SECRETS / "ca.crt"))
-    server = f"https://{host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
-    namespace = (_SECRETS / "namespace").read_text(encoding="utf-8").strip()
-    return Access(server, namespace, {"Authorization": f"Bearer {token}"}, context)
