@@ -1,0 +1,92 @@
+"""Putting rules in force: what must be there first, in the order that breaks nothing, and where to look at them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from bot.errors import NotFound
+from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind, Object
+from bot.knowledge.images import wanted
+from bot.knowledge.offers import offer
+from bot.knowledge.reach import KIALI, console, reach
+from bot.knowledge.routing import Path, path_of
+from bot.knowledge.snapshot import Snapshot
+from bot.knowledge.workloads import name
+from bot.steps import Context, Link, State, Verdict
+
+KINDS = {kind.kind: kind for kind in (DESTINATION_RULE, VIRTUAL_SERVICE, HTTP_ROUTE, SERVICE)}
+VERSIONS_SAMPLE = "bookinfo/platform/kube/bookinfo-versions.yaml"
+
+
+def kind_of(obj: Object) -> Kind:
+    """The type of a rule."""
+    return KINDS[obj["kind"]]
+
+
+def called(obj: Object) -> str:
+    """`VirtualService reviews`."""
+    return f"{obj['kind']} {name(obj)}"
+
+
+def not_possible(context: Context, now: Snapshot) -> Verdict | None:
+    """The verdict when rules could not take effect yet: what is missing, and the step that brings it."""
+    if not now.app_pods:
+        return missing(context, f"Bookinfo does not run in {context.workshop.app_namespace}.", "bookinfo")
+    path = path_of(now)
+    if path is Path.L4:
+        return missing(context, "ztunnel passes bytes and knows no users: rules for HTTP need a waypoint.", "waypoint")
+    if path is Path.NONE:
+        return missing(context, "the pods have no sidecar, so nothing would obey a rule.", "inject", "ambient")
+    return None
+
+
+def missing(context: Context, because: str, *steps: str) -> Verdict:
+    """A verdict for a step that was not begun."""
+    return Verdict(State.NOT_YET, "nothing was changed.", because, next=offer(context, *steps))
+
+
+async def prepare(context: Context, path: Path) -> None:
+    """Through a waypoint versions are Services of their own, which the release's sample has."""
+    if path is not Path.WAYPOINT:
+        return
+    for service in await asyncio.to_thread(context.mesh.sample, VERSIONS_SAMPLE):
+        meta = service["metadata"] | {"namespace": context.workshop.app_namespace}
+        await context.cluster.apply(service | {"metadata": meta}, force=True)
+
+
+async def put_in_force(context: Context, objects: Sequence[Object]) -> list[str]:
+    """Applies rules in the given order; tells which are new or changed, nothing when all was already so."""
+    done = []
+    for obj in objects:
+        before = await context.cluster.get(kind_of(obj), name(obj), obj["metadata"]["namespace"])
+        context.progress.say(f"applying {called(obj)}")
+        after = await context.cluster.apply(obj, force=True)
+        if before is None:
+            done.append(f"{called(obj)} made")
+        elif wanted(before) != wanted(after):
+            done.append(f"{called(obj)} changed")
+    return done
+
+
+async def take_out(context: Context, *rules: tuple[Kind, str]) -> list[str]:
+    """Deletes rules, in the given order: what routes first, what it names after."""
+    gone = []
+    for kind, called_ in rules:
+        try:
+            if await context.cluster.delete(kind, called_, context.workshop.app_namespace):
+                gone.append(f"{kind.kind} {called_} removed")
+        except NotFound:
+            continue
+    return gone
+
+
+async def links(context: Context, objects: Iterable[Object]) -> tuple[Link, ...]:
+    """Kiali's pages of the very objects, and where the same can be made by hand."""
+    kiali = await reach(context, KIALI)
+    if not kiali.base:
+        return ()
+    pages, namespace = console(kiali), context.workshop.app_namespace
+    found = [Link(f"Kiali: {called(o)}", pages.object(namespace, kind_of(o), name(o))) for o in objects]
+    wizard = pages.at(f"/namespaces/{namespace}/services/reviews")
+    return (*found, Link("by hand: Kiali's Actions on reviews", wizard))
