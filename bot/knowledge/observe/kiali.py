@@ -107,11 +107,15 @@ async def object_checks(context: Context, kind: Kind, namespace: str, name: str)
 
 
 async def namespace_checks(context: Context, namespace: str) -> dict[tuple[str, str], list[Check]]:
-    """What is wrong with a namespace's objects, under (kind in lower case, name); Kiali 2 may lag by `LAG`."""
+    """What is wrong with a namespace's objects, under (kind in lower case, name); Kiali 2 may lag by `LAG`.
+
+    Kinds of the Gateway API have `k8s` before them, e.g. `k8sgateway`, as Kiali 1.87 writes them.
+    """
     said = await api(context, f"/namespaces/{quote(namespace)}/istio", validate="true")
     found = {}
     for type_, objects in (said.get("validations") or {}).items():
-        kind = type_.rpartition("Kind=")[2].lower()
+        prefix = "k8s" if type_.startswith("gateway.networking.k8s.io/") else ""
+        kind = prefix + type_.rpartition("Kind=")[2].lower()
         for key, validation in objects.items():
             if listed := checks(validation):
                 found[kind, key.removesuffix(f".{namespace}")] = listed

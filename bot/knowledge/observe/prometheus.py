@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from bot.errors import ClusterError, Unavailable
 from bot.knowledge.observe.asking import get, get_json
@@ -16,14 +16,15 @@ SCRAPE = 15.0
 """Seconds between two scrapes with the release's sample; a rate needs two of them."""
 
 
-class Series(NamedTuple):
-    """One line of an instant vector."""
+@dataclass(frozen=True)
+class Series:
+    """One line of an instant vector; `series["label"]` is "" for a label that it has not."""
 
     labels: Mapping[str, str]
     value: float
 
-    def __getitem__(self, label: Any) -> Any:
-        """A label's value, "" when it is not there."""
+    def __getitem__(self, label: str) -> str:
+        """A label's value."""
         return self.labels.get(label, "")
 
 

@@ -1,0 +1,61 @@
+"""The graph of a namespace out of Prometheus, for when there is no Kiali to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+
+from bot.knowledge.observe import prometheus
+from bot.knowledge.observe.graph import Call, Graph
+from bot.knowledge.observe.prometheus import Series
+from bot.steps import Context
+
+
+async def graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
+    """What the proxies reported in the last seconds. Raises ClusterError."""
+    arrived, through, lost, tcp = await asyncio.gather(
+        prometheus.query(context, prometheus.http_calls(namespace, seconds)),
+        prometheus.query(context, prometheus.http_calls(namespace, seconds, waypoint=True)),
+        prometheus.query(context, prometheus.lost_calls(namespace, seconds)),
+        prometheus.query(context, prometheus.tcp_calls(namespace, seconds)),
+    )
+    requests = [*arrived, *(s for s in through if s["destination_workload"] not in ("unknown", "")), *lost]
+    return read(requests, tcp, seconds)
+
+
+def read(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
+    """Adds series up to one call for each caller and service."""
+    spread = defaultdict[str, dict[str, float]](dict)
+    calls = [*collect("http", requests, spread), *collect("tcp", tcp, spread)]
+    return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus")
+
+
+def collect(protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]) -> list[Call]:
+    """The calls of one protocol; fills in which workload got how much."""
+    grouped = defaultdict[tuple[str, str], list[Series]](list)
+    for one in series:
+        service, workload = one["destination_service_name"], one["destination_workload"]
+        grouped[one["source_workload"], service or workload].append(one)
+        if service and workload and workload != "unknown":
+            spread[service][workload] = spread[service].get(workload, 0.0) + one.value
+    return [call(source, target, protocol, listed) for (source, target), listed in grouped.items()]
+
+
+def call(source: str, target: str, protocol: str, listed: list[Series]) -> Call:
+    """Several series of one caller and one service."""
+    total = sum(one.value for one in listed)
+    bad = [one for one in listed if one["response_code"][:1] in ("4", "5")]
+    told = [one for one in listed if one["connection_security_policy"]]
+    secure = sum(one.value for one in told if one["connection_security_policy"] == "mutual_tls")
+    results = {f"{one['response_code']} {one['response_flags']}".removesuffix(" -") for one in bad}
+    return Call(
+        source=source,
+        target=target,
+        protocol=protocol,
+        rate=total,
+        failed=100 * sum(one.value for one in bad) / total if total else 0.0,
+        results=tuple(sorted(results)),
+        secure=100 * secure / sum(one.value for one in told) if told else None,
+    )
