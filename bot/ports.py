@@ -259,6 +259,11 @@ class Traffic(Protocol):
         """What is going on now."""
         ...
 
+    def last(self, namespace: str) -> tuple[float, Seen] | None:
+        """When (epoch seconds) the newest requests for a namespace ended, and what they met; None when none were sent
+        since the bot started. Streams that go on are not among them."""
+        ...
+
 
 @dataclass(frozen=True)
 class Image:

@@ -49,6 +49,7 @@ class Generator:
     def __init__(self, web: Web, find: FindDoor) -> None:
         self._web, self._find = web, find
         self._streams: dict[tuple[str, str], Running] = {}
+        self._last: dict[str, tuple[float, Seen]] = {}
         self._jobs = Jobs()
 
     async def send(self, namespace: str, load: Load) -> Seen:
@@ -57,7 +58,9 @@ class Generator:
         tally = Tally(count)
         sending = Sending(Visitor(self._web, namespace, load.user), tally)
         place = await self._enter(namespace, sending)
-        return tally.seen(await sending.all(place, count, rate) if place else 0.0)
+        seen = tally.seen(await sending.all(place, count, rate) if place else 0.0)
+        self._last[namespace] = time.time(), seen
+        return seen
 
     def start(self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS) -> Stream:
         """Goes on in the background (at least 0.02 s between requests, at most an hour); replaces the same user's."""
@@ -78,6 +81,10 @@ class Generator:
         """What is going on now."""
         return [running.stream() for running in self._streams.values()]
 
+    def last(self, namespace: str) -> tuple[float, Seen] | None:
+        """When the newest load or stream of a namespace ended, and what it met."""
+        return self._last.get(namespace)
+
     async def close(self) -> None:
         """Stops everything."""
         for place, user in list(self._streams):
@@ -89,7 +96,12 @@ class Generator:
         if running is None or running.task is None:
             return None
         running.task.cancel()
-        return running.stream()
+        return self._remember(running)
+
+    def _remember(self, running: Running) -> Stream:
+        stream = running.stream()
+        self._last[running.namespace] = min(time.time(), stream.until), stream.seen
+        return stream
 
     async def _go_on(self, running: Running) -> None:
         """Sends until the time is over; an application that is away for a while is asked again."""
@@ -110,6 +122,7 @@ class Generator:
         finally:
             if self._streams.get((running.namespace, running.user)) is running:
                 del self._streams[running.namespace, running.user]
+                self._remember(running)
 
     async def _enter(self, namespace: str, sending: Sending) -> Door | None:
         """Where the page is now, with the visitor logged in there; None, and why in the tally, when it is nowhere."""
