@@ -1,0 +1,187 @@
+"""The cluster as the data plane sees it: live objects by kind, and what has to be looked up in them all the time.
+
+A `World` is a value. Whoever follows the cluster makes another one after a change; what was computed from a world stays
+with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from bot.sandbox.cluster.contract import Object, Ref
+from bot.sandbox.cluster.selectors import selects
+from bot.sandbox.dataplane.objects_pods import Proxy, labels_of
+from bot.sandbox.dataplane.objects_release import Traits, traits_of
+
+Place = tuple[str, str]
+"""(namespace, name); the namespace of cluster-scoped objects is ""."""
+Objects = Mapping[Place, Object]
+FOLLOWED: Mapping[str, Ref] = {
+    "namespaces": Ref("", "namespaces"),
+    "services": Ref("", "services"),
+    "pods": Ref("", "pods"),
+    "slices": Ref("discovery.k8s.io", "endpointslices"),
+    "virtual_services": Ref("networking.istio.io", "virtualservices"),
+    "destination_rules": Ref("networking.istio.io", "destinationrules"),
+    "istio_gateways": Ref("networking.istio.io", "gateways"),
+    "gateways": Ref("gateway.networking.k8s.io", "gateways"),
+    "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
+    "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
+}
+"""What a World is made of: its fields, and the resource types to follow for them."""
+DOMAIN = "svc.cluster.local"
+ROOT_NAMESPACE = "istio-system"
+_HTTP = ("http", "http2", "grpc", "grpc-web", "h2c", "kubernetes.io/h2c")
+_OTHER = ("tcp", "tls", "https", "mongo", "mysql", "redis", "udp")
+_USE = "istio.io/use-waypoint"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One place behind a Service's port."""
+
+    address: str
+    port: int
+    pod: Object | None = field(default=None, compare=False)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The pod's labels."""
+        return labels_of(self.pod)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies what to do."""
+
+    version: str = "1.30.3"
+    mesh: Object = field(default_factory=dict)
+    """Mesh configuration, parsed (`mesh` of ConfigMap `istio`)."""
+    namespaces: Objects = field(default_factory=dict)
+    services: Objects = field(default_factory=dict)
+    pods: Objects = field(default_factory=dict)
+    slices: Objects = field(default_factory=dict)
+    virtual_services: Objects = field(default_factory=dict)
+    destination_rules: Objects = field(default_factory=dict)
+    istio_gateways: Objects = field(default_factory=dict)
+    gateways: Objects = field(default_factory=dict)
+    http_routes: Objects = field(default_factory=dict)
+    grants: Objects = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What others have computed from this world."""
+
+    @property
+    def traits(self) -> Traits:
+        """How its release routes."""
+        return traits_of(self.version)
+
+    def service_for(self, host: str, namespace: str) -> Object | None:
+        """The Service that a name or a cluster IP means to a client in that namespace (as the cluster's DNS has it)."""
+        name = host.partition(":")[0].removesuffix(".").lower()
+        if name in self._by_address:
+            return self._by_address[name]
+        short, _, rest = name.removesuffix(f".{DOMAIN}").removesuffix(".svc").partition(".")
+        if not rest and name != short:
+            return None
+        return self.services.get((rest or namespace, short))
+
+    @cached_property
+    def _by_address(self) -> dict[str, Object]:
+        found = {}
+        for service in self.services.values():
+            for address in service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP", "")]:
+                found[address] = service
+        return {k: v for k, v in found.items() if k not in ("", "None")}
+
+    def endpoints(self, service: Object, number: int) -> tuple[Endpoint, ...]:
+        """The ready endpoints behind a Service's port, as its EndpointSlices list them."""
+        port = port_of(service, number)
+        place = (service["metadata"]["namespace"], service["metadata"]["name"])
+        if port is None:
+            return ()
+        return tuple(e for s in self._slices_of.get(place, ()) for e in self._of_slice(s, port.get("name", "")))
+
+    @cached_property
+    def _slices_of(self) -> dict[Place, list[Object]]:
+        found: dict[Place, list[Object]] = {}
+        for (namespace, _), item in sorted(self.slices.items()):
+            found.setdefault((namespace, labels_of(item).get("kubernetes.io/service-name", "")), []).append(item)
+        return found
+
+    def _of_slice(self, item: Object, port_name: str) -> Iterator[Endpoint]:
+        number = next((p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == port_name), None)
+        for one in item.get("endpoints") or []:
+            if number is None or (one.get("conditions") or {}).get("ready") is False:
+                continue
+            target = one.get("targetRef") or {}
+            pod = self.pods.get((item["metadata"]["namespace"], target.get("name", "")))
+            yield from (Endpoint(address, number, pod) for address in one["addresses"])
+
+    def waypoint_of(self, service: Object) -> Place | None:
+        """The waypoint that captured clients' traffic to a Service goes through: asked for by label, and programmed."""
+        meta = service["metadata"]
+        own = labels_of(service)
+        if own.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
+            return None
+        source = own if _USE in own else labels_of(self.namespaces.get(("", meta["namespace"])))
+        place = (source.get(f"{_USE}-namespace", meta["namespace"]), source.get(_USE, "none"))
+        return place if self._serves_services(place, meta["namespace"]) else None
+
+    def _serves_services(self, place: Place, namespace: str) -> bool:
+        gateway = self.gateways.get(place)
+        if gateway is None or gateway["spec"].get("gatewayClassName") != "istio-waypoint":
+            return False
+        wanted = labels_of(gateway).get("istio.io/waypoint-for", "service")
+        there = bool((gateway.get("status") or {}).get("addresses"))
+        return (
+            there
+            and wanted in ("service", "all")
+            and any(admits(self, listener, place[0], namespace) for listener in gateway["spec"].get("listeners") or [])
+        )
+
+    def ingress_uses_waypoint(self, service: Object) -> bool:
+        """Whether gateways send traffic through the Service's waypoint too; they go past it unless a label says so."""
+        if not self.traits.ingress_may_use_waypoint or self.waypoint_of(service) is None:
+            return False
+        label = "istio.io/ingress-use-waypoint"
+        namespace = self.namespaces.get(("", service["metadata"]["namespace"]))
+        return (labels_of(service).get(label) or labels_of(namespace).get(label)) == "true"
+
+    def served_by(self, proxy: Proxy) -> list[Object]:
+        """The Services that a waypoint serves, by name."""
+        place = (proxy.namespace, proxy.name)
+        return [s for _, s in sorted(self.services.items()) if self.waypoint_of(s) == place]
+
+
+def hostname(service: Object) -> str:
+    """The Service's full name."""
+    meta = service["metadata"]
+    return f"{meta['name']}.{meta['namespace']}.{DOMAIN}"
+
+
+def port_of(service: Object, number: int) -> Object | None:
+    """The Service's port of that number."""
+    return next((p for p in service["spec"].get("ports") or [] if p["port"] == number), None)
+
+
+def protocol(port: Object) -> str:
+    """`http`, `tcp`, or `` where a proxy finds out by itself: appProtocol, else what the name begins with (Istio)."""
+    if port.get("protocol") == "UDP":
+        return "udp"
+    said = (port.get("appProtocol") or str(port.get("name") or "").partition("-")[0]).lower()
+    return "http" if said in _HTTP else "tcp" if said in _OTHER else ""
+
+
+def admits(world: World, listener: Object, home: str, namespace: str) -> bool:
+    """Whether a Gateway's listener, in namespace `home`, takes what is in another namespace (allowedRoutes)."""
+    allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
+    match allowed.get("from", "Same"):
+        case "All":
+            return True
+        case "Selector":
+            return selects(allowed.get("selector") or {}, labels_of(world.namespaces.get(("", namespace))))
+        case _:
+            return home == namespace
