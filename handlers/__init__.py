@@ -1,11 +1,16 @@
 """The steps of the workshop, one module each; `STEPS` is all of them, in the order in which help lists them."""
 
+from handlers import addons, bookinfo, expose, inject, install, kiali, links, preflight, status, uninstall, whoami
 from handlers import help as help_
-from handlers import install, links, preflight, status, uninstall, whoami
 
 STEPS = (
     preflight.STEP,
     install.STEP,
+    addons.STEP,
+    kiali.STEP,
+    bookinfo.STEP,
+    inject.STEP,
+    expose.STEP,
     status.STEP,
     links.STEP,
     uninstall.STEP,

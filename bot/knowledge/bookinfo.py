@@ -1,0 +1,92 @@
+"""Bookinfo, the workshop's application: its objects, whether its page really shows reviews, and who is in the mesh."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
+from bot.knowledge.answering import Heard, ask_until, silent
+from bot.knowledge.board import BOOKINFO
+from bot.knowledge.deploying import sample
+from bot.knowledge.workloads import labels, name, selected
+from bot.ports import Answer, Ask
+from bot.steps import Context
+
+SAMPLE = "bookinfo/platform/kube/bookinfo.yaml"
+PATIENCE = 90.0
+"""Seconds in which reviews starts: a Java server without probes, slow on two CPUs (Bookinfo 1.20)."""
+SILENCE = 20.0
+"""Seconds in which the page's own server starts."""
+TITLE = "<title>Simple Bookstore App</title>"
+SHOWN = "Book Reviews"
+SERVED = re.compile(r"Reviews served by:\s+(reviews-v\d+)-")
+MANAGED = "gateway.istio.io/managed"
+
+
+async def objects(context: Context) -> list[Object]:
+    """The sample in the workshop's namespace."""
+    return await sample(context, SAMPLE, context.workshop.app_namespace)
+
+
+async def workloads(context: Context) -> list[Object]:
+    """The application's own Deployments: not those that istiod runs for gateways and waypoints."""
+    found = await context.cluster.find(DEPLOYMENT, context.workshop.app_namespace)
+    return [deployment for deployment in found if MANAGED not in labels(deployment)]
+
+
+async def absent(context: Context) -> str:
+    """Why there is no application to work on, or ""."""
+    namespace = context.workshop.app_namespace
+    if await context.cluster.get(NAMESPACE, namespace) is None:
+        return f"there is no namespace {namespace}"
+    there = {name(deployment) for deployment in await workloads(context)}
+    lacking = [wanted for wanted in BOOKINFO if wanted not in there]
+    if await context.cluster.get(SERVICE, "productpage", namespace) is None:
+        lacking.append("Service productpage")
+    return f"Bookinfo is not there whole in {namespace}: {', '.join(lacking)} missing" if lacking else ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The product page as it was last seen; `cause` says why it is not whole, "" when it shows reviews."""
+
+    words: str = ""
+    cause: str = ""
+
+
+def whole(answer: Answer) -> bool:
+    """True for a page that shows its reviews; the status is 200 even when it does not."""
+    return answer.status == 200 and TITLE in answer.text and SHOWN in answer.text
+
+
+async def page(context: Context, service: str = "productpage", port: int = 9080) -> Page:
+    """Asks for the page, through that Service, until it shows reviews or patience ends."""
+    ask = Ask(context.workshop.app_namespace, service, port, "/productpage")
+    patience = min(PATIENCE, context.workshop.readiness_timeout)
+    return read(service, await ask_until(context, ask, whole, seconds=patience, silence=SILENCE))
+
+
+def read(service: str, heard: Heard) -> Page:
+    """What the last page says."""
+    if heard.answer is None or heard.answer.status != 200:
+        return Page(cause=silent(service, heard))
+    if heard.good:
+        served = SERVED.search(heard.answer.text)
+        return Page(f"GET /productpage shows {SHOWN}" + (f", served by {served[1]}" if served else ""))
+    if "Error fetching product reviews" in heard.answer.text:
+        return Page(cause="the page answers, but without reviews: reviews has not started yet, or no route leads to it")
+    return Page(cause=f"{service} answers with another page than Bookinfo's")
+
+
+def inside(pod: Object) -> bool:
+    """True for a pod with a sidecar (native too), or one that ambient has captured."""
+    notes = pod["metadata"].get("annotations") or {}
+    return "sidecar.istio.io/status" in notes or notes.get("ambient.istio.io/redirection") == "enabled"
+
+
+async def outside(context: Context) -> list[str]:
+    """The application's workloads with a pod that is not in the mesh."""
+    pods = await context.cluster.find(POD, context.workshop.app_namespace)
+    own = await workloads(context)
+    return [name(w) for w in own if any(not inside(pod) for pod in selected(pods, w))]
