@@ -1,10 +1,10 @@
-"""How soon a command is acknowledged over Socket Mode: our listeners beside a bare Bolt echo app.
+"""The Slack side alone: our listeners beside a bare Bolt echo app, with a load that can be set (ack.py: whole bots).
 
 Both run in a process of their own against one embedded workspace, in turns, at the same rate of commands. Ours also
 answers each command, and its loop is kept busy as by installs in progress: `--busy` is the part of the time that the
 loop is held, in slices of `--slice` milliseconds. Figures are ratios within one run, so that machines can differ.
 
-    python benchmarks/ack.py --seconds 10 --rate 50 --busy 0.2
+    python -m benchmarks.slackside --seconds 10 --rate 50 --busy 0.2
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ import sys
 import time
 from dataclasses import dataclass
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
-from slack_sdk.web.async_client import AsyncWebClient
-
+from benchmarks.parts.lines import until_told
+from benchmarks.stage import part, program, quantile, tokens
 from bot.jobs import Jobs
 from bot.messages import Asked, Message, Pressed, Whisper
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Typed, Workspace
@@ -55,29 +53,14 @@ class Figures:
     times: list[float]
     late: int
 
-    def quantile(self, part: float) -> float:
+    def quantile(self, share: float) -> float:
         """The time below which this part of the commands lies."""
-        ordered = sorted(self.times)
-        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else float("nan")
+        return quantile(self.times, share)
 
     def row(self, name: str) -> str:
         """One line of the table."""
         figures = [self.quantile(0.5), self.quantile(0.99), max(self.times, default=float("nan"))]
         return f"{name:<12}" + "".join(f"{figure:9.1f}" for figure in figures) + f"{len(self.times):9}{self.late:7}"
-
-
-async def bare(workspace_url: str, bot_token: str, app_token: str) -> None:
-    """The echo app, until its standard input ends."""
-    app = AsyncApp(client=AsyncWebClient(token=bot_token, base_url=workspace_url))
-
-    @app.command("/mesh")
-    async def echo(ack, command) -> None:  # type: ignore[no-untyped-def]  # Bolt injects by name
-        await ack(command["text"])
-
-    handler = AsyncSocketModeHandler(app, app_token)
-    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
-    await until_told()
-    await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
 
 
 async def ours(workspace_url: str, bot_token: str, app_token: str, *, busy: float, piece: float) -> None:
@@ -108,26 +91,20 @@ async def hold(busy: float, piece: float) -> None:
         await asyncio.sleep(piece * (1 - busy) / busy)
 
 
-async def until_told() -> None:
-    """Returns when the parent closes standard input."""
-    await asyncio.to_thread(sys.stdin.read)
-
-
 async def measure(workspace: Workspace, kind: str, options: argparse.Namespace) -> Figures:
     """Starts one kind of bot, types commands at the rate, and gives the times."""
-    program = [sys.executable, __file__, "--kind", kind, "--busy", str(options.busy), "--slice", str(options.slice)]
-    clean = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "SLACK" not in name}
-    secrets = {"BENCH_URL": workspace.api_url, "BENCH_BOT": workspace.bot_token, "BENCH_APP": workspace.app_token}
-    child = await asyncio.create_subprocess_exec(*program, stdin=asyncio.subprocess.PIPE, env={**clean, **secrets})
-    try:
+    load = ("--kind", kind, "--busy", str(options.busy), "--slice", str(options.slice))
+    secrets = tokens(workspace)
+    started = (
+        part("bare", **secrets)
+        if kind == "bare"
+        else program(sys.executable, "-m", "benchmarks.slackside", *load, **secrets)
+    )
+    async with started:
         async with asyncio.timeout(30):
             await workspace.wait_connected()
         await type_commands(workspace, WARM_UP, options.rate)
         typed = await type_commands(workspace, round(options.seconds * options.rate), options.rate)
-    finally:
-        assert child.stdin is not None
-        child.stdin.close()
-        await child.wait()
     times = [one.ack_after * 1000 for one in typed if one.ack_after is not None]
     return Figures(times, len(typed) - len(times))
 
@@ -172,15 +149,12 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50.0, help="commands per second (default 50)")
     parser.add_argument("--busy", type=float, default=0.1, help="part of the time our loop is held (default 0.1)")
     parser.add_argument("--slice", type=float, default=2.0, help="milliseconds that it is held at once (default 2)")
-    parser.add_argument("--kind", choices=("bare", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--kind", choices=("ours",), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.kind is None:
         return 0 if asyncio.run(compare(options)) else 1
     where = (os.environ["BENCH_URL"], os.environ["BENCH_BOT"], os.environ["BENCH_APP"])
-    if options.kind == "bare":
-        asyncio.run(bare(*where))
-    else:
-        asyncio.run(ours(*where, busy=options.busy, piece=options.slice / 1000))
+    asyncio.run(ours(*where, busy=options.busy, piece=options.slice / 1000))
     return 0
 
 
