@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bot.kinds import Object
 from bot.knowledge.installation import tracing_words
+from bot.knowledge.requests import stream_words
 from bot.knowledge.snapshot import Snapshot
 from bot.knowledge.workloads import condition, counts, image_tag, is_ready, labels, of_the_mesh
 
@@ -133,15 +135,31 @@ def fault(now: Snapshot) -> tuple[bool, str]:
 
 
 def traffic(now: Snapshot) -> tuple[bool, str]:
-    """Requests leave no trace in the cluster's objects: only metrics tell."""
-    return False, "no requests are being sent by this bot"
+    """Requests leave no trace in the cluster's objects: this is what the bot itself sends and has sent."""
+    if now.streams:
+        words = "; ".join(stream_words(stream) for stream in now.streams)
+        return any(stream.seen.versions for stream in now.streams), f"going on: {words}"
+    if now.last is None:
+        return False, "no requests were sent since the bot started"
+    when, seen = now.last
+    pages, failed = sum(seen.versions.values()), seen.versions.get("none", 0)
+    words = f"{ago(time.time() - when)} ago: {pages - failed} of {seen.sent} requests got a page with reviews"
+    return pages > failed, words
+
+
+def ago(seconds: float) -> str:
+    """`40 s`, `3 min`, `2 h`."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def traces(now: Snapshot) -> tuple[bool, str]:
-    """Spans need somewhere to go; whether any came, only Jaeger tells."""
+    """Spans need somewhere to go; whether any came, only Jaeger tells, and a board asks nothing beside the cluster."""
     if "jaeger" not in now.mesh:
         return False, "no Jaeger to look at"
-    return False, f"{tracing_words(now.config)}; not looked at in Jaeger"
+    return False, f"{tracing_words(now.config)}; `traces` looks whether any came"
 
 
 def shift(now: Snapshot) -> tuple[bool, str]:

@@ -30,8 +30,11 @@ class Console:
         """The first page."""
         return self.at("/overview")
 
-    def graph(self, *namespaces: str, duration: int = 300) -> str:
-        """The traffic graph with versions, rates, locks for mTLS, and (Kiali 2) waypoints; duration in seconds."""
+    def graph(self, *namespaces: str, duration: int = 300, at: float = 0.0) -> str:
+        """The traffic graph with versions, rates, locks for mTLS, and (Kiali 2) waypoints; duration in seconds.
+
+        With `at` (epoch seconds) it opens Kiali's replay of the minute that ended then, and not what is now.
+        """
         query = {
             "namespaces": ",".join(namespaces),
             "graphType": "versionedApp",
@@ -46,6 +49,8 @@ class Console:
                 "waypoints": "true",
                 "traffic": "ambient,ambientTotal,http,httpRequest,tcp,tcpSent,grpc,grpcRequest",
             }
+        if at:
+            query |= {"replayActive": "true", "replayInterval": "60000", "replayStart": f"{(at - 60) * 1000:.0f}"}
         return self.at("/graph/namespaces", **query)
 
     def workloads(self, namespace: str) -> str:

@@ -18,6 +18,7 @@ from bot.kinds import (
 )
 from bot.knowledge import installation
 from bot.knowledge.workloads import labels, name
+from bot.ports import Seen, Stream
 from bot.steps import Context
 
 
@@ -34,6 +35,8 @@ class Snapshot:
     virtual_services: dict[str, Object]
     destination_rules: dict[str, Object]
     config: Object
+    streams: tuple[Stream, ...] = ()
+    last: tuple[float, Seen] | None = None
 
     @property
     def app_labels(self) -> dict[str, str]:
@@ -80,6 +83,8 @@ async def take(context: Context) -> Snapshot:
         virtual,
         rules,
         config,
+        tuple(stream for stream in context.traffic.streams() if stream.namespace == from_app),
+        context.traffic.last(from_app),
     )
 
 

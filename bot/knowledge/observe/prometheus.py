@@ -122,6 +122,19 @@ def recorded_requests(namespace: str) -> str:
     return f'sum(istio_requests_total{{destination_service_namespace="{namespace}"}})'
 
 
-def scraped_proxies(namespace: str) -> str:
-    """How many pods of a namespace Prometheus reaches, sidecars and waypoints among them."""
-    return f'count(up{{namespace="{namespace}"}} == 1)'
+def any_rate(namespace: str, seconds: int) -> str:
+    """Requests per second and connections' bytes together: more than none when anything flows. The two are added up
+    as one vector, since either may be without a value."""
+    requests = f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
+    tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'
+    return f"sum({requests} or {tcp})"
+
+
+async def targets(context: Context, namespace: str) -> tuple[int, str]:
+    """How many pods of a namespace Prometheus reaches, and the first failure of those that it does not."""
+    said = await get_json(context, SERVICE, PORT, "/api/v1/targets", {"state": "active"})
+    found = [
+        t for t in said["data"].get("activeTargets") or () if (t.get("labels") or {}).get("namespace") == namespace
+    ]
+    failures = [str(t.get("lastError") or "down") for t in found if t.get("health") == "down"]
+    return sum(t.get("health") == "up" for t in found), failures[0] if failures else ""

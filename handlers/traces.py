@@ -1,0 +1,66 @@
+"""`/mesh traces`: which services have sent spans to Jaeger, and the newest traces; when there are none, why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.errors import ClusterError
+from bot.knowledge import picture, snapshot, unseen
+from bot.knowledge.installation import tracing_words
+from bot.knowledge.offers import offer
+from bot.knowledge.workloads import is_ready
+from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+
+
+class TracesOptions(Shared):
+    """What can be chosen."""
+
+    count: Annotated[int, Field(default=5, ge=1, le=15, description="how many of the newest")]
+
+
+async def run(context: Context, options: TracesOptions) -> Verdict:
+    """Asks Jaeger; without an answer or without traces, says what is missing."""
+    now = await snapshot.take(context)
+    jaeger = now.mesh.get("jaeger")
+    if jaeger is None or not is_ready(jaeger):
+        because = "Jaeger is not ready yet." if jaeger else "Jaeger is not installed."
+        return Verdict(State.NOT_YET, "there are no traces.", because, next=offer(context, "addons", "status"))
+    try:
+        found = await picture.traces(context, options.count)
+    except ClusterError as problem:
+        because = f"Jaeger is installed and does not answer: {problem}"
+        return Verdict(State.NOT_YET, "the traces cannot be seen.", because, next=offer(context, "addons", "status"))
+    links, typed = await picture.trace_links(context, found)
+    settings = tracing_words(now.config)
+    if not found.traces:
+        reason = await unseen.traces(context, now)
+        return Verdict(reason.state, "there are no traces.", reason.because, (settings,), links, reason.next, typed)
+    namespace = context.workshop.app_namespace
+    return Verdict(
+        State.DONE,
+        f"{len(found.services)} services of {namespace} send spans; these are the newest traces.",
+        evidence=(
+            *(picture.trace_line(trace, namespace) for trace in found.traces),
+            f"services: {', '.join(service.removesuffix(f'.{namespace}') for service in found.services)}",
+            settings,
+        ),
+        links=links,
+        next=offer(context, "graph"),
+        lines=typed,
+    )
+
+
+STEP = Step(
+    id="traces",
+    title="Traces",
+    summary="services and newest traces in Jaeger, with links; if none, why",
+    run=run,
+    options=TracesOptions,
+    role=Role.ATTENDEE,
+    shape=Shape.ANSWER,
+    positional=("count",),
+    aliases=("trace", "tracing"),
+    examples=("traces", "traces 10", "traces share"),
+)
