@@ -22,9 +22,9 @@ from bot.cli.terminal import complain, say
 from bot.errors import SettingsError
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import programs
 from bot.sandbox.istio.release import write_release
 from bot.sandbox.play import Player
+from bot.sandbox.programs import programs
 from bot.sandbox.prompt import run_prompt
 from bot.sandbox.script import Line, ScriptError, load_script
 from bot.sandbox.workspace import Installed, Workspace

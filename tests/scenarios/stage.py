@@ -15,9 +15,9 @@ from bot.cli.sandbox import installed
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import programs
 from bot.sandbox.istio.release import write_release
 from bot.sandbox.play import Player
+from bot.sandbox.programs import programs
 from bot.sandbox.script import parse_line
 from bot.sandbox.workspace import Message, Workspace
 from bot.settings import Settings, load

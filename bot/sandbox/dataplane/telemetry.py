@@ -117,6 +117,16 @@ class Telemetry:
         """The pod and its counters are no more."""
         self._pods.pop(uid, None)
 
+    def pods(self) -> set[str]:
+        """The uids of the pods that keep counters."""
+        return set(self._pods)
+
+    def of_pod(self, uid: str) -> Iterator[Sample]:
+        """What one pod has counted, without the labels that a scrape adds."""
+        pod = self._pods.get(uid)
+        if pod is not None:
+            yield from PodMetrics({}, pod.counters, pod.histograms).samples()
+
     def http(self, report: HttpReport) -> None:
         """Counts one HTTP request."""
         pod = self._pods.get(report.pod)
