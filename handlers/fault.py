@@ -11,7 +11,7 @@ from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
 from bot.knowledge import faults, rules
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
-from bot.knowledge.routing import fault_for, path_of, reviews_of
+from bot.knowledge.routing import fault_for, faulted, path_of, reviews_of
 from bot.knowledge.snapshot import take
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -20,7 +20,7 @@ class FaultOptions(Options):
     """What can be chosen."""
 
     user: Annotated[
-        str, Field(default="", max_length=40, pattern=r"^[\w.@+-]*$", description="who is hurt, e.g. jason")
+        str, Field(default="", max_length=40, pattern=r"^[\w.@+-]*$", description="who is hurt, e.g. jason; or off")
     ]
     what: Annotated[
         tuple[str, ...], Field(default=(), max_length=3, description="abort 500, delay 2s, and a share as 50%")
@@ -43,49 +43,47 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     fault, now = faults.read(options.what), await take(context)
     if (verdict := rules.not_possible(context, now)) is not None:
         return verdict
-    path = path_of(now)
-    if reviews_of(now, options.user) == "v1":
-        because = f"{options.user} is routed to reviews v1, which never asks ratings: the fault would not be seen."
-        return rules.missing(context, because, f"route {options.user} v2")
+    path, user = path_of(now), options.user
     faults.refuse_what_cannot_be(fault, path)
-    await rules.prepare(context, path)
-    objects = fault_for(path, context.workshop.app_namespace, options.user, fault.spec)
-    changed = await rules.put_in_force(context, objects)
-    observed = await observe(context, *faults.expectations(options.user, fault))
+    if reviews_of(now, user) == "v1":
+        because = f"{user} is routed to reviews v1, which never asks ratings: the fault would not be seen."
+        return rules.missing(context, because, f"route {user} v2", "route off")
+    objects = fault_for(path, context.workshop.app_namespace, user, fault.spec)
+    done = await rules.enforce(context, path, objects)
+    observed = await observe(context, *faults.expectations(user, fault))
     kept = await faults.others_keep_ratings(context)
-    evidence = (*(changed or ["the fault was already so"]), f"decided by {path}", *observed.lines, kept.words)
-    links = await rules.links(context, objects)
-    notes = faults.notes(path)
+    evidence, notes = (*done, *observed.lines, kept.words), faults.notes(path, user)
+    links, lines = await rules.links(context, objects, "ratings")
     if not observed.holds or not kept.holds:
-        why = observed.trouble or "what was seen is not what the fault says"
-        words = f"the fault for {options.user} is applied, its effect was not seen."
-        again = offer(context, "fault off", "status")
-        return Verdict(State.NOT_YET, words, f"{why}.", evidence, links, again, notes=notes)
-    words = f"{options.user} {fault.seen_as}, and nobody else does."
-    return Verdict(State.DONE, words, "", evidence, links, offer(context, "fault off", "graph", "traces"), notes=notes)
+        words = f"the fault for {user} is applied, its effect was not seen."
+        following = offer(context, "fault off", "status")
+        return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines, notes)
+    words = f"{user} {fault.seen_as}, and nobody else does."
+    return Verdict(State.DONE, words, "", evidence, links, offer(context, "fault off", "graph", "traces"), lines, notes)
 
 
 async def off(context: Context) -> Verdict:
     """Takes the fault away: everybody keeps ratings."""
+    user = faulted(await take(context))
     gone = await rules.take_out(
         context, (VIRTUAL_SERVICE, "ratings"), (HTTP_ROUTE, "ratings"), (DESTINATION_RULE, "ratings")
     )
     if not gone:
-        return Verdict(State.DONE, "there was no fault on ratings; nothing was changed.")
-    observed = await observe(context, *faults.nobody_is_hurt())
+        words = "there was no fault on ratings; nothing was changed."
+        return Verdict(State.DONE, words, next=offer(context, "fault jason"))
+    observed = await observe(context, *faults.nobody_is_hurt(user))
     evidence = (*gone, *observed.lines)
     if not observed.holds:
-        why = observed.trouble or "ratings are still missing on some pages"
-        return Verdict(State.NOT_YET, "the fault is removed.", f"{why}.", evidence, next=offer(context, "status"))
-    return Verdict(
-        State.DONE, "the fault is gone: everybody keeps ratings.", evidence=evidence, next=offer(context, "graph")
-    )
+        words = "the fault is removed, but that was not seen."
+        return Verdict(State.NOT_YET, words, observed.because, evidence, next=offer(context, "status"))
+    words = "the fault is gone: everybody keeps ratings."
+    return Verdict(State.DONE, words, evidence=evidence, next=offer(context, "graph", "shift v1=50 v3=50"))
 
 
 STEP = Step(
     id="fault",
     title="Inject a fault",
-    summary="one user loses ratings or waits for them, everybody else keeps them",
+    summary="one user loses ratings or waits for them, everybody else keeps them; `off` ends it",
     run=run,
     options=FaultOptions,
     role=Role.HOST,

@@ -10,7 +10,7 @@ from bot.errors import UserError
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
 from bot.knowledge import rules
 from bot.knowledge.offers import offer
-from bot.knowledge.proof import NOBODY, SOMEBODY, Expectation, observe, only
+from bot.knowledge.proof import NOBODY, Expectation, observe, only, somebody_else
 from bot.knowledge.routing import path_of, route_for
 from bot.knowledge.snapshot import take
 from bot.steps import Context, Options, Role, State, Step, Verdict
@@ -20,7 +20,7 @@ class RouteOptions(Options):
     """What can be chosen."""
 
     user: Annotated[
-        str, Field(default="", max_length=40, pattern=r"^[\w.@+-]*$", description="who gets it, e.g. jason")
+        str, Field(default="", max_length=40, pattern=r"^[\w.@+-]*$", description="who gets it, e.g. jason; or off")
     ]
     version: Annotated[
         Literal["v1", "v2", "v3"], Field(default="v2", description="the version of reviews: v1, v2 or v3")
@@ -28,7 +28,7 @@ class RouteOptions(Options):
 
 
 async def run(context: Context, options: RouteOptions) -> Verdict:
-    """Applies the rules, then looks what three kinds of people get."""
+    """Applies the rules, then looks what the user, another one and nobody get."""
     if not options.user:
         raise UserError("Whose requests?", f"Type a user: `{context.command} route jason v2`.")
     if options.user == "off":
@@ -36,32 +36,24 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
     now = await take(context)
     if (verdict := rules.not_possible(context, now)) is not None:
         return verdict
-    path, namespace = path_of(now), context.workshop.app_namespace
-    await rules.prepare(context, path)
-    objects = route_for(path, namespace, options.user, options.version)
-    changed = await rules.put_in_force(context, objects)
+    user, version, path = options.user, options.version, path_of(now)
+    objects = route_for(path, context.workshop.app_namespace, user, version)
+    done = await rules.enforce(context, path, objects)
     observed = await observe(
         context,
-        Expectation(options.user, f"only {options.version}", lambda seen: only(seen.versions, options.version)),
-        Expectation(SOMEBODY, "only v1", lambda seen: only(seen.versions, "v1")),
+        Expectation(user, f"only {version}", lambda seen: only(seen.versions, version)),
+        Expectation(somebody_else(user), "only v1", lambda seen: only(seen.versions, "v1")),
         Expectation(NOBODY, "only v1", lambda seen: only(seen.versions, "v1")),
     )
-    evidence = (*(changed or ["the rules were already so"]), f"decided by {path}", *observed.lines)
-    links = await rules.links(context, objects)
+    evidence = (*done, *observed.lines)
+    links, lines = await rules.links(context, objects)
     if not observed.holds:
-        why = observed.trouble or "what was seen is not what the rules say"
-        return Verdict(
-            State.NOT_YET,
-            f"the rules for {options.user} are applied, their effect was not seen.",
-            f"{why}. Whoever runs the cluster: do the pods answer?",
-            evidence,
-            links,
-            offer(context, "status", f"route {options.user} {options.version}"),
-        )
-    words = f"{options.user} gets reviews {options.version}, everybody else v1."
-    return Verdict(
-        State.DONE, words, "", evidence, links, offer(context, f"fault {options.user}", "graph", "route off")
-    )
+        words = f"the rules for {user} are applied, their effect was not seen."
+        again = offer(context, "status", f"route {user} {version}", "route off")
+        return Verdict(State.NOT_YET, words, observed.because, evidence, links, again, lines)
+    words = f"{user} gets reviews {version}, everybody else v1."
+    following = offer(context, *([] if version == "v1" else [f"fault {user}"]), "graph", "break", "route off")
+    return Verdict(State.DONE, words, "", evidence, links, following, lines)
 
 
 async def off(context: Context) -> Verdict:
@@ -70,15 +62,22 @@ async def off(context: Context) -> Verdict:
         context, (VIRTUAL_SERVICE, "reviews"), (HTTP_ROUTE, "reviews"), (DESTINATION_RULE, "reviews")
     )
     if not gone:
-        return Verdict(State.DONE, "there was no route for reviews; nothing was changed.")
-    seen = await observe(context, Expectation(NOBODY, "several versions", lambda s: len(s.versions) > 1, count=20))
-    return Verdict(State.DONE, "no rule for reviews is in force.", evidence=(*gone, *seen.lines))
+        words = "there was no rule for reviews; nothing was changed."
+        return Verdict(State.DONE, words, next=offer(context, "route jason", "shift v1=50 v3=50"))
+    several = Expectation(NOBODY, "several versions", lambda s: len(s.versions) > 1 and "none" not in s.versions, 20)
+    observed = await observe(context, several)
+    evidence, following = (*gone, *observed.lines), offer(context, "route jason", "shift v1=50 v3=50", "status")
+    if not observed.holds:
+        words = "the rules for reviews are gone, but that was not seen."
+        return Verdict(State.NOT_YET, words, observed.because, evidence, next=following)
+    words = "no rule for reviews is in force: every version answers everybody."
+    return Verdict(State.DONE, words, evidence=evidence, next=following)
 
 
 STEP = Step(
     id="route",
     title="Route a user",
-    summary="one user gets a version of reviews, everybody else v1",
+    summary="one user gets a version of reviews, everybody else v1; `off` takes that away",
     run=run,
     options=RouteOptions,
     role=Role.HOST,

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from bot.errors import UserError
 from bot.knowledge import rules
 from bot.knowledge.offers import offer
-from bot.knowledge.proof import NOBODY, Expectation, interval, observe, see
+from bot.knowledge.proof import NOBODY, Expectation, interval, observe, pages
 from bot.knowledge.routing import VERSIONS, path_of, weights_for
 from bot.knowledge.snapshot import take
 from bot.ports import Seen
@@ -44,14 +44,13 @@ def read(options: ShiftOptions) -> dict[str, int]:
 
 
 def fits(weights: dict[str, int], seen: Seen) -> bool:
-    """True when every share that was asked lies in the interval (95 %) of what was seen, and nothing else was."""
-    pages = sum(seen.versions.values())
+    """True when every share that was asked lies in the interval of what was seen, and nothing else was."""
     inside = [
         low <= weights.get(v, 0) / 100 <= high
         for v in VERSIONS
-        for low, high in [interval(seen.versions.get(v, 0), pages)]
+        for low, high in [interval(seen.versions.get(v, 0), pages(seen))]
     ]
-    return pages > 0 and all(inside) and set(seen.versions) <= {v for v, weight in weights.items() if weight}
+    return pages(seen) > 0 and all(inside) and set(seen.versions) <= {v for v, weight in weights.items() if weight}
 
 
 async def run(context: Context, options: ShiftOptions) -> Verdict:
@@ -61,41 +60,30 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
     if (verdict := rules.not_possible(context, now)) is not None:
         return verdict
     path = path_of(now)
-    await rules.prepare(context, path)
     objects = weights_for(path, context.workshop.app_namespace, weights)
-    changed = await rules.put_in_force(context, objects)
-    wanted = {v for v, weight in weights.items() if weight}
-    arrived = await observe(
-        context, Expectation(NOBODY, f"only {', '.join(wanted)}", lambda s: set(s.versions) <= wanted)
-    )
-    context.progress.say(f"counting {REQUESTS} requests")
-    seen = await see(context, Expectation(NOBODY, "", lambda s: True, REQUESTS))
-    shares = tuple(
-        share(version, weights, seen) for version in VERSIONS if version in weights or seen.versions.get(version)
-    )
-    evidence = (*(changed or ["the weights were already so"]), f"decided by {path}", *shares)
-    links = await rules.links(context, objects)
-    if seen.trouble or not fits(weights, seen):
-        why = (
-            seen.trouble
-            or arrived.trouble
-            or "what was seen does not fit what was asked; chance does that once in twenty times"
-        )
-        return Verdict(State.NOT_YET, "the weights are applied.", f"{why}.", evidence, links, offer(context, "status"))
+    done = await rules.enforce(context, path, objects)
     asked = ", ".join(f"{version} {weight} %" for version, weight in weights.items())
-    return Verdict(
-        State.DONE, f"requests are shared as asked: {asked}.", "", evidence, links, offer(context, "graph", "route off")
+    observed = await observe(
+        context, Expectation(NOBODY, f"shared as asked: {asked}", lambda seen: fits(weights, seen), REQUESTS)
     )
+    shown = [version for version in VERSIONS if version in weights or observed.seen[0].versions.get(version)]
+    shares = tuple(share(version, weights, observed.seen[0]) for version in shown)
+    evidence = (*done, *([] if observed.trouble else shares), *observed.lines)
+    links, lines = await rules.links(context, objects)
+    if not observed.holds:
+        words = "the weights are applied, the shares were not seen."
+        following = offer(context, "status", "route off")
+        return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines)
+    words = f"requests are shared as asked: {asked}."
+    return Verdict(State.DONE, words, "", evidence, links, offer(context, "graph", "route off"), lines)
 
 
 def share(version: str, weights: dict[str, int], seen: Seen) -> str:
-    """`v1: asked 50 %, seen 48 % (39 to 57 %, 120 requests)`."""
-    pages = sum(seen.versions.values())
-    hits = seen.versions.get(version, 0)
-    low, high = interval(hits, pages)
-    part = 100 * hits / pages if pages else 0.0
-    between = f"{100 * low:.0f} to {100 * high:.0f} % of {pages} pages"
-    return f"{version}: asked {weights.get(version, 0)} %, seen {part:.0f} % ({between})"
+    """`v1: asked 50 %, seen 48 % (58 of 120 pages; by chance 39 to 57 %)`."""
+    hits, of = seen.versions.get(version, 0), pages(seen)
+    low, high = interval(hits, of)
+    between = f"{hits} of {of} pages; by chance {100 * low:.0f} to {100 * high:.0f} %"
+    return f"{version}: asked {weights.get(version, 0)} %, seen {100 * hits / max(of, 1):.0f} % ({between})"
 
 
 STEP = Step(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import ClusterError, UserError
 from bot.kinds import Object
-from bot.knowledge.proof import NOBODY, SOMEBODY, Expectation, interval
+from bot.knowledge.proof import NOBODY, Expectation, interval, pages, somebody_else
 from bot.knowledge.routing import PORT, Path
 from bot.ports import Ask, Seen
 from bot.steps import Context
 
 SHORTEST, LONGEST = 0.1, 2.5
 """Seconds that a delay may be: productpage gives up on reviews after 3 (Bookinfo 1.20)."""
-ANOTHER = 20
+LEAST, SOME, MOST = 10, 20, 200
+"""Requests that a look takes."""
 
 
 @dataclass(frozen=True)
@@ -73,36 +75,39 @@ def refuse_what_cannot_be(fault: Fault, path: Path) -> None:
         raise UserError("A waypoint takes only an abort with 500, of all requests.", "Type `fault USER` alone.")
 
 
-def notes(path: Path) -> tuple[str, ...]:
+WORKSHOPS_OWN = {"jason", "biznagafest"}
+"""The workshop's text prints the first, its file has the second: with both, nothing would be seen."""
+
+
+def notes(path: Path, user: str) -> tuple[str, ...]:
     """What should be known about how the fault was made."""
+    found = ["The fault happens in the caller's proxy: ratings itself never sees those requests (response flag FI)."]
     if path is Path.WAYPOINT:
-        return ("Gateway API has no fault: a backend of weight 0 answers 500, at the waypoint of ratings.",)
-    return ("The abort happens in the caller's proxy: ratings itself never sees those requests (flag FI).",)
-
-
-def expectations(user: str, fault: Fault) -> tuple[Expectation, ...]:
-    """What the user who is named meets, and that another one does not."""
-    spared = Expectation(
-        SOMEBODY, "ratings never lost", lambda seen: not seen.ratings.get("unavailable") and unhurt(seen)
-    )
-    if fault.delay:
-        slow = 1000 * fault.delay * 0.9
-        hurt = Expectation(
-            user, f"slower than {slow:.0f} ms", lambda seen: (seen.p50 if fault.percent > 50 else seen.p99) >= slow
+        found = ["Gateway API has no fault: a backend of weight 0 answers 500, at the waypoint of ratings."]
+    if user in WORKSHOPS_OWN:
+        found.append(
+            f"The workshop's text says jason here and its file biznagafest; this fault and its proof are for {user}."
         )
-        quick = Expectation(SOMEBODY, f"quicker than {slow:.0f} ms", lambda seen: unhurt(seen) and seen.p50 < slow)
-        return hurt, quick
+    return tuple(found)
+
+
+def expectations(user: str, fault: Fault) -> tuple[Expectation, Expectation]:
+    """What the user who is named meets, and that another one does not. Pages of reviews v1 never ask ratings."""
+    other = somebody_else(user)
+    if fault.delay:
+        slow, count = 1000 * fault.delay * 0.9, requests_for(fault.percent)
+        hurt = Expectation(user, f"some take {slow:.0f} ms or more", lambda s: unhurt(s) and s.p99 >= slow, count)
+        return hurt, Expectation(other, f"quicker than {slow:.0f} ms", lambda s: unhurt(s) and 0 < s.p95 < slow)
+    spared = Expectation(other, "ratings never lost", lambda seen: unhurt(seen) and not lost(seen))
     if fault.percent == 100:
-        return Expectation(user, "ratings always lost", lambda seen: lost(seen) == pages(seen) > 0), spared
-    near = Expectation(
-        user, f"ratings lost in {fault.percent} %", lambda seen: fits(fault.percent, seen), count=2 * ANOTHER
-    )
-    return near, spared
+        return Expectation(user, "ratings always lost", lambda s: lost(s) > 0 and not s.ratings.get("seen")), spared
+    words = f"ratings lost in {fault.percent} % of requests"
+    return Expectation(user, words, lambda seen: fits(fault.percent, seen), requests_for(fault.percent)), spared
 
 
-def pages(seen: Seen) -> int:
-    """Pages that were shown."""
-    return sum(seen.versions.values())
+def requests_for(percent: int) -> int:
+    """So many requests that a share is missed by chance less than once in a hundred times; at most 200."""
+    return MOST if percent <= 2 else max(LEAST if percent == 100 else SOME, math.ceil(-math.log(0.01) * 100 / percent))
 
 
 def lost(seen: Seen) -> int:
@@ -116,17 +121,17 @@ def unhurt(seen: Seen) -> bool:
 
 
 def fits(percent: int, seen: Seen) -> bool:
-    """Whether the share that was asked lies in the interval (95 %) of what was seen."""
-    low, high = interval(lost(seen), pages(seen))
-    return pages(seen) > 0 and low <= percent / 100 <= high
+    """Whether the share that was asked lies in the interval of what was seen where ratings were asked."""
+    asked = lost(seen) + seen.ratings.get("seen", 0)
+    low, high = interval(lost(seen), asked)
+    return asked > 0 and low <= percent / 100 <= high
 
 
-def nobody_is_hurt() -> tuple[Expectation, ...]:
-    """Without a fault, nobody loses ratings."""
-    calm = [lambda seen: unhurt(seen) and not lost(seen)] * 2
+def nobody_is_hurt(user: str = "") -> tuple[Expectation, ...]:
+    """Without a fault, nobody loses ratings; not the one either whom it named."""
+    users = (NOBODY, *([user] if user else []), somebody_else(user))
     return tuple(
-        Expectation(user, "ratings never lost", holds, ANOTHER)
-        for user, holds in zip((NOBODY, SOMEBODY), calm, strict=True)
+        Expectation(each, "ratings never lost", lambda seen: unhurt(seen) and not lost(seen), SOME) for each in users
     )
 
 

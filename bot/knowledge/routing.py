@@ -127,6 +127,17 @@ def fault_for(path: Path, namespace: str, user: str, fault: Object) -> list[Obje
     return [destination_rule("ratings", namespace, ("v1",)), virtual_service("ratings", namespace, http)]
 
 
+def faulted(now: Snapshot) -> str:
+    """The user whom a fault on ratings names, or ""."""
+    found = [
+        match.get("headers", {}).get("end-user", {}).get("exact", "")
+        for rule in (now.virtual_services.get("ratings") or {"spec": {}})["spec"].get("http") or []
+        for match in rule.get("match") or []
+        if rule.get("fault")
+    ]
+    return str(found[0]) if found else ""
+
+
 def reviews_of(now: Snapshot, user: str) -> str:
     """The version of reviews that the rules in force send a user to; "" when they do not say."""
     service = now.virtual_services.get("reviews")

@@ -81,12 +81,30 @@ async def take_out(context: Context, *rules: tuple[Kind, str]) -> list[str]:
     return gone
 
 
-async def links(context: Context, objects: Iterable[Object]) -> tuple[Link, ...]:
-    """Kiali's pages of the very objects, and where the same can be made by hand."""
+async def displace(context: Context, path: Path, service: str) -> list[str]:
+    """Takes out the rules of the other kind for a service: the two together are undefined (Istio 1.23 and 1.30)."""
+    if path is not Path.WAYPOINT:
+        return await take_out(context, (HTTP_ROUTE, service))
+    return await take_out(context, (VIRTUAL_SERVICE, service), (DESTINATION_RULE, service))
+
+
+async def enforce(context: Context, path: Path, objects: Sequence[Object]) -> tuple[str, ...]:
+    """Puts one service's rules in force; what was done, in words, and what decides now."""
+    await prepare(context, path)
+    service = name(objects[-1])
+    done = [*await put_in_force(context, objects), *await displace(context, path, service)]
+    return (*(done or ["the rules were already so"]), f"decided by {path}")
+
+
+async def links(
+    context: Context, objects: Iterable[Object], service: str = "reviews"
+) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Kiali's pages of the very objects, and where the same can be made by hand; and the line that leads to Kiali."""
     kiali = await reach(context, KIALI)
     if not kiali.base:
-        return ()
+        return (), ()
     pages, namespace = console(kiali), context.workshop.app_namespace
     found = [Link(f"Kiali: {called(o)}", pages.object(namespace, kind_of(o), name(o))) for o in objects]
-    wizard = pages.at(f"/namespaces/{namespace}/services/reviews")
-    return (*found, Link("by hand: Kiali's Actions on reviews", wizard))
+    wizard = pages.at(f"/namespaces/{namespace}/services/{service}")
+    by_hand = Link(f"by hand: Actions of {service} in Kiali", wizard)
+    return (*found, by_hand), ((kiali.line,) if kiali.line else ())
