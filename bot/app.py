@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, connect
+from bot.cluster import KubernetesCluster, Patience, connect
 from bot.engine import Engine, House
 from bot.errors import MeshbotError, SettingsError
 from bot.istio import Istioctl
@@ -106,6 +106,7 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
         context=chosen.context,
         in_cluster=chosen.in_cluster,
         seconds=chosen.request_timeout,
+        patience=Patience(total=chosen.patience),
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)

@@ -16,8 +16,15 @@ HOLDS = ("NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure", "Nam
 
 
 async def gone(context: Context, wanted: str) -> bool:
-    """Waits until a namespace is gone; False when it is still there after PATIENCE."""
-    return await until(context, "", PATIENCE, (NAMESPACE,), lambda spaces: all(name(s) != wanted for s in spaces))
+    """Waits until a namespace is gone, and shows what holds it; False when it is still there after PATIENCE."""
+
+    def left(spaces: list[Object]) -> bool:
+        there = [space for space in spaces if name(space) == wanted]
+        if there and (why := held_by(there[0])):
+            context.progress.say(f"waiting for namespace {wanted}: {why}")
+        return not there
+
+    return await until(context, "", PATIENCE, (NAMESPACE,), left)
 
 
 def leaving(namespace: Object | None) -> bool:
@@ -28,7 +35,12 @@ def leaving(namespace: Object | None) -> bool:
 async def holds(context: Context, wanted: str) -> str:
     """What holds a namespace that is being deleted, or ""."""
     live = await context.cluster.get(NAMESPACE, wanted)
-    found = ((live or {}).get("status") or {}).get("conditions") or []
+    return held_by(live) if live else ""
+
+
+def held_by(namespace: Object) -> str:
+    """The same, of a namespace that was read."""
+    found = (namespace.get("status") or {}).get("conditions") or []
     said = [str(c.get("message", "")) for c in found if c.get("type") in HOLDS and c.get("status") == "True"]
     return "; ".join(filter(None, said))
 

@@ -65,6 +65,7 @@ class Cluster(BaseModel):
         False, description="Use the pod's service account. Default: true inside a pod when no kubeconfig is named."
     )
     request_timeout: float = Field(30, gt=0, le=300, description="Seconds that one request to the cluster may take.")
+    patience: float = Field(20, ge=0, le=300, description="Seconds that requests are tried again while it is away.")
 
 
 class Istio(BaseModel):
