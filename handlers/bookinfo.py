@@ -31,13 +31,8 @@ async def run(context: Context, options: BookinfoOptions) -> Verdict:
     held = await namespaces.held(context, context.workshop.app_namespace)
     if held is not None:
         return held
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": context.workshop.app_namespace},
-    }
     context.progress.say(f"applying Bookinfo in {context.workshop.app_namespace}")
-    made = await ensure(context, [namespace])
+    made = await ensure(context, await bookinfo.namespace(context))
     objects = await bookinfo.objects(context)
     more = await ensure(context, objects)
     lagging = await available(context, context.workshop.app_namespace, deployments(objects))

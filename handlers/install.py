@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
 from bot.errors import IstioError, UserError
 from bot.kinds import Object
-from bot.knowledge import gatewayapi, installation, namespaces, setbacks, verification
-from bot.knowledge.running import istioctl
-from bot.knowledge.waiting import change
-from bot.knowledge.workloads import FOLLOWED, of_the_mesh, parts
-from bot.ports import View
+from bot.knowledge import gatewayapi, installation, installing, verification
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
@@ -63,7 +57,7 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
 async def run(context: Context, options: InstallOptions) -> Verdict:
     """Installs, or says that it is already so; then proves it."""
     already = await as_wanted(context, options)
-    failure = None if already else await carry_out(context, chosen(context, options))
+    failure = None if already else await installing.carry_out(context, chosen(context, options))
     if failure is not None:
         return failure
     crds = await gatewayapi.ensure(context)
@@ -77,39 +71,6 @@ async def as_wanted(context: Context, options: InstallOptions) -> bool:
     return not await installation.compare(context, await rendered(context, options))
 
 
-async def carry_out(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
-    """Runs istioctl while the pods are watched; a verdict when it failed."""
-    if (held := await namespaces.held(context, context.workshop.mesh_namespace)) is not None:
-        return held
-    context.progress.say(f"installing Istio {context.mesh.version}")
-    timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
-    async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED) as view:
-        watching = asyncio.create_task(show(context, view))
-        try:
-            ended = await istioctl(context, ["install", "-y", timeout, *arguments], partial(tell, context))
-        finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-        if ended.code == 0:
-            return None
-        lagging = [part for part in parts(view, of_the_mesh) if not part.done]
-        return setbacks.failed(context, code=ended.code, tail=ended.tail, lagging=lagging)
-
-
-def tell(context: Context, line: str) -> None:
-    """Shows what istioctl says it is doing."""
-    if "Processing resources for" in line:
-        context.progress.say(line.strip(" -").split(". Waiting")[0].rstrip("."))
-
-
-async def show(context: Context, view: View) -> None:
-    """Shows each workload's pods as they come, until cancelled."""
-    while True:
-        for part in parts(view, of_the_mesh):
-            context.progress.part(part)
-        await change(context, view)
-
-
 STEP = Step(
     id="install",
     title="Install Istio",
@@ -119,6 +80,7 @@ STEP = Step(
     options=InstallOptions,
     role=Role.HOST,
     changes=True,
+    recorded=False,
     positional=("profile", "set"),
     examples=("install", "install demo", "install access-log", "install set=values.pilot.resources.requests.cpu=100m"),
 )

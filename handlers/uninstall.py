@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import removal
+from bot.knowledge import removal, takingback
 from bot.knowledge.demolition import demolish
 from bot.knowledge.offers import offer
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
@@ -49,6 +49,7 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     left = await removal.leftovers(context)
     if stopped or left.mesh:
         return unfinished(context, stopped, left)
+    await takingback.forget(context, but="" if options.app else "bookinfo")
     removed = removal.items(found, context, with_app=options.app)
     evidence = (*(f"removed: {line}" for line in removed), *stays(found, context, options))
     words = "the mesh is gone; what is left is listed." if left.other else "the mesh is gone, and nothing is left over."
@@ -77,6 +78,7 @@ STEP = Step(
     options=UninstallOptions,
     role=Role.HOST,
     changes=True,
+    recorded=False,
     resumable=False,
     examples=("uninstall", "uninstall app"),
 )

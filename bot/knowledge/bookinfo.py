@@ -21,12 +21,22 @@ SILENCE = 20.0
 TITLE = "<title>Simple Bookstore App</title>"
 SHOWN = "Book Reviews"
 SERVED = re.compile(r"Reviews served by:\s+(reviews-v\d+)-")
+MADE_BY = {"app.kubernetes.io/managed-by": "meshbot"}
+"""The label on a namespace that this bot made."""
 MANAGED = "gateway.istio.io/managed"
 
 
 async def objects(context: Context) -> list[Object]:
     """The sample in the workshop's namespace."""
     return await sample(context, SAMPLE, context.workshop.app_namespace)
+
+
+async def namespace(context: Context) -> list[Object]:
+    """The namespace, marked as made by this bot; nothing when there is one already."""
+    called = context.workshop.app_namespace
+    if await context.cluster.get(NAMESPACE, called) is not None:
+        return []
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": called, "labels": dict(MADE_BY)}}]
 
 
 async def workloads(context: Context) -> list[Object]:

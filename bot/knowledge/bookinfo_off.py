@@ -9,7 +9,7 @@ from bot.knowledge import bookinfo, namespaces
 from bot.knowledge.deploying import remove, served
 from bot.knowledge.installation import called
 from bot.knowledge.offers import offer
-from bot.knowledge.workloads import name
+from bot.knowledge.workloads import labels, name
 from bot.steps import Context, Plan, State, Verdict
 
 AROUND = (GATEWAY, HTTP_ROUTE, VIRTUAL_SERVICE, DESTINATION_RULE)
@@ -17,9 +17,8 @@ AROUND = (GATEWAY, HTTP_ROUTE, VIRTUAL_SERVICE, DESTINATION_RULE)
 
 
 def ours(namespace: Object | None) -> bool:
-    """True for a namespace that this bot made, by the fields that it applied."""
-    entries = (namespace or {"metadata": {}})["metadata"].get("managedFields") or []
-    return any(entry.get("manager") == "meshbot" and entry.get("operation") == "Apply" for entry in entries)
+    """True for a namespace that this bot made."""
+    return namespace is not None and bookinfo.MADE_BY.items() <= labels(namespace).items()
 
 
 async def there(context: Context) -> list[Object]:
@@ -67,6 +66,9 @@ async def run(context: Context) -> Verdict:
             evidence=(f"{len(found)} objects deleted",),
             next=offer(context, "bookinfo"),
         )
+    for kind in AROUND:
+        for obj in await context.cluster.find(kind, namespace):
+            await context.cluster.delete(kind, name(obj), namespace)
     await context.cluster.delete(NAMESPACE, namespace)
     if not await namespaces.gone(context, namespace):
         why = await namespaces.holds(context, namespace) or "something in it holds it by a finalizer"

@@ -1,0 +1,39 @@
+"""`/mesh undo`: takes the last change back to what stood there before; shows what, and asks."""
+
+from __future__ import annotations
+
+from bot.knowledge import takingback
+from bot.knowledge.offers import offer
+from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+
+
+async def plan(context: Context, options: Options) -> Plan | None:
+    """What would be put back."""
+    context.progress.say("looking at what the last change left")
+    back = await takingback.last(context)
+    return await takingback.plan(context, back, f"{back.changes[-1].typed} will be taken back." if back.changes else "")
+
+
+async def run(context: Context, options: Options) -> Verdict:
+    """Puts back what stood there before, and compares."""
+    back = await takingback.last(context)
+    if not back.differences:
+        for change in back.changes:
+            await context.history.undone(change.run)
+        words = "there is nothing to take back; nothing was changed."
+        return Verdict(State.DONE, words, next=offer(context, "status"))
+    return await takingback.restore(context, back, again="undo")
+
+
+STEP = Step(
+    id="undo",
+    title="Undo",
+    summary="takes the last change back to what stood there before; asks first",
+    run=run,
+    plan=plan,
+    role=Role.HOST,
+    changes=True,
+    recorded=False,
+    aliases=("revert",),
+    examples=("undo",),
+)
