@@ -1,0 +1,79 @@
+"""A server that answers as an API server with Services behind it does, and a step's context that asks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from bot.cluster import KubernetesCluster, connect
+from bot.engine.house import Silent
+from bot.istio import Istioctl
+from bot.ledger import Ledger
+from bot.steps import Asker, Context, Role, Workshop
+from bot.traffic import Generator
+from bot.traffic.visitor import door
+from handlers import STEPS
+
+Answers = Mapping[str, Any]
+"""What is answered, by `service:port/path` for Services and by path for the API: JSON, (status, JSON) or text."""
+PROXY = "/api/v1/namespaces/istio-system/services/"
+
+
+@asynccontextmanager
+async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -> AsyncIterator[Context]:
+    """A context in front of these answers; `asked` collects path and query of each request."""
+
+    async def answer(request: web.Request) -> web.Response:
+        path = request.path.removeprefix(PROXY).replace("/proxy/", "/", 1)
+        if asked is not None:
+            asked.append(request.path_qs)
+        if path not in answers:
+            return web.json_response({"kind": "Status", "apiVersion": "v1", "message": f"{path} not found"}, status=404)
+        said = answers[path]
+        if isinstance(said, str):
+            return web.Response(text=said)
+        status, body = said if isinstance(said, tuple) else (200, said)
+        return web.json_response(body, status=status)
+
+    server = web.Application()
+    server.router.add_get("/{rest:.*}", answer)
+    runner = web.AppRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    config = {"current-context": "c", "clusters": [cluster], "users": [{"name": "u", "user": {}}]}
+    (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [context]} | config))
+    api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
+    kubernetes = KubernetesCluster(api)
+    traffic = Generator(kubernetes.web, partial(door, kubernetes))
+    ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
+    yield Context(
+        cluster=kubernetes,
+        mesh=Istioctl(home, home / "config", None, None),
+        progress=Silent(),
+        web=kubernetes.web,
+        traffic=traffic,
+        history=ledger.journal,
+        workshop=Workshop(),
+        asker=Asker("U1", Role.HOST),
+        steps=STEPS,
+    )
+    await ledger.close()
+    await traffic.close()
+    await api.close()
+    await runner.cleanup()
+
+
+def deployment(image: str) -> dict[str, Any]:
+    """A Deployment with one container."""
+    return {
+        "metadata": {"name": "x", "generation": 1},
+        "spec": {"template": {"spec": {"containers": [{"name": "x", "image": image}]}}},
+    }
