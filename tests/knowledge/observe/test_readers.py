@@ -58,7 +58,7 @@ async def test_components(tmp_path: Path, key: str) -> None:
     """What is core is spelt differently."""
     said = [
         {"name": "istiod", "status": "Healthy", key: True},
-        {"name": "grafana", "status": "Unreachable", key: False},
+        {"name": "x", "status": "Unreachable", key: False},
     ]
     async with asking({"kiali:20001/kiali/api/istio/status": said}, tmp_path) as context:
         found = await kiali.components(context)
@@ -126,16 +126,11 @@ async def test_a_query_that_prometheus_refuses(tmp_path: Path) -> None:
             await prometheus.query(context, "sum(")
 
 
-def span(start: int, duration: int, process: str, **tags: str) -> dict[str, Any]:
+def span(start: int, duration: int, process: str, status: int = 200) -> dict[str, Any]:
     """One span of Jaeger's JSON."""
-    listed = [{"key": key.replace("_", "."), "value": value} for key, value in tags.items()]
-    return {
-        "operationName": f"call {process}",
-        "startTime": start,
-        "duration": duration,
-        "processID": process,
-        "tags": listed,
-    }
+    tags = [{"key": "http.status_code", "value": str(status)}]
+    times = {"startTime": start, "duration": duration}
+    return times | {"operationName": f"call {process}", "processID": process, "tags": tags}
 
 
 async def test_traces(tmp_path: Path) -> None:
