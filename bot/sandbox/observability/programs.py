@@ -8,6 +8,7 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Program
 from bot.sandbox.observability.grafana import Grafana
 from bot.sandbox.observability.jaeger import Jaeger
+from bot.sandbox.observability.kiali.program import Kiali
 from bot.sandbox.observability.metrics.program import Prometheus
 from bot.sandbox.observability.neighbours import Neighbours
 from bot.sandbox.observability.sources import Metrics, Spans
@@ -24,4 +25,5 @@ def programs(clock: Clock, telemetry: Telemetry) -> tuple[Program, ...]:
         Prometheus(clock, telemetry, neighbours),
         Jaeger(clock, telemetry, neighbours),
         Grafana(neighbours),
+        Kiali(clock, neighbours),
     )

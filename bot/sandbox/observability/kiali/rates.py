@@ -1,0 +1,217 @@
+"""What Kiali asks Prometheus: rates by both ends of a call, for graphs, and by code, for health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.sandbox.observability.kiali.health import Requests
+from bot.sandbox.observability.metrics.query import Result, Value
+
+UNKNOWN = "unknown"
+_ENDS = (
+    "source_workload_namespace,source_workload,source_canonical_service,source_canonical_revision,"
+    "destination_service_namespace,destination_service,destination_service_name,destination_workload_namespace,"
+    "destination_workload,destination_canonical_service,destination_canonical_revision"
+)
+_HTTP = f"{_ENDS},request_protocol,response_code,grpc_response_status,response_flags"
+_TCP = f"{_ENDS},response_flags"
+_SECURITY = f"{_ENDS},source_principal,destination_principal,connection_security_policy"
+_TCP_METRICS = {
+    "sent": "istio_tcp_received_bytes_total",
+    "received": "istio_tcp_sent_bytes_total",
+    "total": "istio_tcp_sent_bytes_total",
+}
+"""Bytes are named as the client sees them here, and as the server sees them in the metrics."""
+
+
+class Engine(Protocol):
+    """Prometheus, as far as it is asked here."""
+
+    def query(self, text: str) -> Result:
+        """Raises `metrics.syntax.QueryError`."""
+        ...
+
+
+@dataclass(frozen=True)
+class End:
+    """A workload at one end of a call; `unknown` where a proxy could not tell."""
+
+    namespace: str
+    workload: str
+    app: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """Traffic between two workloads through a Service. HTTP in requests per second, TCP in bytes per second."""
+
+    source: End
+    destination: End
+    service_namespace: str
+    service: str
+    host: str
+    protocol: str
+    code: str
+    flags: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a graph is to be made of; `seconds` is the range of rates."""
+
+    seconds: int
+    ambient: str = "total"
+    """`total`, `waypoint`, `ztunnel` or `none`."""
+    tcp: str = "sent"
+    idle: bool = False
+
+
+def calls(engine: Engine, namespace: str, asked: Asked) -> Iterator[Call]:
+    """All traffic from, to and within a namespace."""
+    both = "waypoint|" if asked.ambient in ("total", "waypoint") else ""
+    layer = [f'reporter=~"{both}{side}"' for side in ("destination", "source")]
+    yield from _calls(engine, "istio_requests_total", _conditions(namespace, *layer), asked, by=_HTTP)
+    plain = "" if asked.ambient in ("total", "ztunnel") else ',app!="ztunnel"'
+    layer = [f'reporter="{side}"{plain}' for side in ("destination", "source")]
+    yield from _calls(engine, _TCP_METRICS[asked.tcp], _conditions(namespace, *layer), asked, by=_TCP)
+
+
+def _conditions(namespace: str, at_server: str, at_client: str) -> tuple[str, ...]:
+    """From nobody known; from other namespaces; from inside."""
+    return (
+        f'{at_server},source_workload="{UNKNOWN}",destination_workload_namespace="{namespace}"',
+        f'{at_client},source_workload_namespace!="{namespace}",source_workload!="{UNKNOWN}",'
+        f'destination_service_namespace="{namespace}"',
+        f'{at_client},source_workload_namespace="{namespace}"',
+    )
+
+
+def _calls(engine: Engine, metric: str, conditions: Iterable[str], asked: Asked, *, by: str) -> Iterator[Call]:
+    kept = "" if asked.idle else " > 0"
+    for condition in conditions:
+        for each in _vector(engine, f"sum(rate({metric}{{{condition}}}[{asked.seconds}s])) by ({by}){kept}"):
+            if each.labels.get("source_workload_namespace") and each.labels.get("destination_service_name"):
+                yield _call(each)
+
+
+def _call(each: Value) -> Call:
+    labels = each.labels
+    return Call(
+        source=_end(labels, "source"),
+        destination=_end(labels, "destination"),
+        service_namespace=labels.get("destination_service_namespace", UNKNOWN),
+        service=labels["destination_service_name"],
+        host=labels.get("destination_service", UNKNOWN),
+        protocol=labels.get("request_protocol", "tcp"),
+        code=_code(labels),
+        flags=labels.get("response_flags") or "-",
+        rate=each.value,
+    )
+
+
+def _code(labels: Mapping[str, str]) -> str:
+    if labels.get("request_protocol") == "grpc" and labels.get("grpc_response_status"):
+        return labels["grpc_response_status"]
+    code = labels.get("response_code", "-")
+    return "-" if code == "0" else code
+
+
+def _end(labels: Mapping[str, str], side: str) -> End:
+    return End(
+        labels.get(f"{side}_workload_namespace", UNKNOWN),
+        labels.get(f"{side}_workload", UNKNOWN),
+        labels.get(f"{side}_canonical_service", UNKNOWN),
+        labels.get(f"{side}_canonical_revision", UNKNOWN),
+    )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How secured a call was, as its server's side saw it: principals, and `mutual_tls` or `none`."""
+
+    source: End
+    destination: End
+    service_namespace: str
+    service: str
+    principals: tuple[str, str]
+    policy: str
+    rate: float
+
+
+def policies(engine: Engine, namespace: str, asked: Asked) -> Iterator[Policy]:
+    """The security of all calls to and from a namespace."""
+    both = "waypoint|" if asked.ambient in ("total", "waypoint") else ""
+    metrics = {
+        "istio_requests_total": f'reporter=~"{both}destination"',
+        _TCP_METRICS[asked.tcp]: 'reporter="destination"',
+    }
+    sides = (f'destination_workload_namespace="{namespace}"', f'source_workload_namespace="{namespace}",')
+    sides = (sides[0], f'{sides[1]}destination_workload_namespace!="{namespace}"')
+    for metric, reporter in metrics.items():
+        for side in sides:
+            query = f"sum(rate({metric}{{{reporter},{side}}}[{asked.seconds}s])) by ({_SECURITY}) > 0"
+            for each in _vector(engine, query):
+                yield Policy(
+                    source=_end(each.labels, "source"),
+                    destination=_end(each.labels, "destination"),
+                    service_namespace=each.labels.get("destination_service_namespace", UNKNOWN),
+                    service=each.labels.get("destination_service_name", UNKNOWN),
+                    principals=(each.labels.get("source_principal", ""), each.labels.get("destination_principal", "")),
+                    policy=each.labels.get("connection_security_policy", "none"),
+                    rate=each.value,
+                )
+
+
+@dataclass(frozen=True)
+class Side:
+    """One direction of something's health: who reports it, and the labels that name the thing and its namespace."""
+
+    direction: str
+    reporter: str
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a call took: milliseconds, for calls from `source` through a Service to `destination`."""
+
+    source: End
+    destination: End
+    service_namespace: str
+    service: str
+    milliseconds: float
+
+
+def timings(engine: Engine, namespace: str, asked: Asked, quantile: float) -> Iterator[Timing]:
+    """A quantile of the durations of the calls within a namespace, as their clients saw them."""
+    metric = "istio_request_duration_milliseconds_bucket"
+    condition = f'reporter=~"waypoint|source",source_workload_namespace="{namespace}"'
+    inner = f"sum(rate({metric}{{{condition}}}[{asked.seconds}s])) by (le,{_ENDS})"
+    for each in _vector(engine, f"histogram_quantile({quantile}, {inner}) > 0"):
+        service = (
+            each.labels.get("destination_service_namespace", ""),
+            each.labels.get("destination_service_name", ""),
+        )
+        yield Timing(_end(each.labels, "source"), _end(each.labels, "destination"), *service, each.value)
+
+
+def health_of(engine: Engine, namespace: str, sides: Iterable[Side], seconds: int) -> dict[str, Requests]:
+    """Requests of what is in a namespace, by name. Waypoints are not asked, in neither release."""
+    found: dict[str, Requests] = {}
+    for side in sides:
+        labels = f"{side.name},request_protocol,response_code,grpc_response_status"
+        where = f'reporter="{side.reporter}",{side.namespace}="{namespace}"'
+        for each in _vector(engine, f"sum(rate(istio_requests_total{{{where}}}[{seconds}s])) by ({labels}) > 0"):
+            name, protocol = each.labels.get(side.name, UNKNOWN), each.labels.get("request_protocol", "http")
+            found.setdefault(name, Requests()).add(side.direction, protocol, _code(each.labels), each.value)
+    return found
+
+
+def _vector(engine: Engine, query: str) -> list[Value]:
+    found = engine.query(query)
+    return [] if isinstance(found, float) else found
