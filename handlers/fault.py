@@ -52,13 +52,13 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     done = await rules.enforce(context, path, objects)
     observed = await observe(context, *faults.expectations(user, fault))
     kept = await faults.others_keep_ratings(context)
-    evidence, notes = (*done, *observed.lines, kept.words), faults.notes(path, user)
+    evidence, notes = (*done.lines, *observed.lines, kept.words), faults.notes(path, user)
     links, lines = await rules.links(context, objects, "ratings")
     if not observed.holds or not kept.holds:
         words = f"the fault for {user} is applied, its effect was not seen."
         following = offer(context, "fault off", "status")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines, notes)
-    words = f"{user} {fault.seen_as}, and nobody else does."
+    words = f"{user} {fault.seen_as}, and nobody else does.{done.already}"
     return Verdict(State.DONE, words, "", evidence, links, offer(context, "fault off", "graph", "traces"), lines, notes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.knowledge import breaking, rules
+from bot.knowledge.breaking import CODE
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
 from bot.knowledge.snapshot import take
@@ -27,7 +28,7 @@ async def run(context: Context, options: Options) -> Verdict:
         following = offer(context, "mend", "status")
         return Verdict(State.NOT_YET, summary, observed.because, evidence, links, following, lines)
     summary = "the route is whole: everybody gets reviews again."
-    notes = () if clear else ("Kiali may lag behind for a minute.",)
+    notes = () if clear or CODE not in words else ("Kiali may lag behind for a minute.",)
     return Verdict(State.DONE, summary, "", evidence, links, offer(context, "fault jason", "graph"), lines, notes)
 
 

@@ -45,13 +45,13 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
         Expectation(somebody_else(user), "only v1", lambda seen: only(seen.versions, "v1")),
         Expectation(NOBODY, "only v1", lambda seen: only(seen.versions, "v1")),
     )
-    evidence = (*done, *observed.lines)
+    evidence = (*done.lines, *observed.lines)
     links, lines = await rules.links(context, objects)
     if not observed.holds:
         words = f"the rules for {user} are applied, their effect was not seen."
         again = offer(context, "status", f"route {user} {version}", "route off")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, again, lines)
-    words = f"{user} gets reviews {version}, everybody else v1."
+    words = f"{user} gets reviews {version}, everybody else v1.{done.already}"
     following = offer(context, *([] if version == "v1" else [f"fault {user}"]), "graph", "break", "route off")
     return Verdict(State.DONE, words, "", evidence, links, following, lines)
 

@@ -68,13 +68,13 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
     )
     shown = [version for version in VERSIONS if version in weights or observed.seen[0].versions.get(version)]
     shares = tuple(share(version, weights, observed.seen[0]) for version in shown)
-    evidence = (*done, *([] if observed.trouble else shares), *observed.lines)
+    evidence = (*done.lines, *([] if observed.trouble else shares), *observed.lines)
     links, lines = await rules.links(context, objects)
     if not observed.holds:
         words = "the weights are applied, the shares were not seen."
         following = offer(context, "status", "route off")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines)
-    words = f"requests are shared as asked: {asked}."
+    words = f"requests are shared as asked: {asked}.{done.already}"
     return Verdict(State.DONE, words, "", evidence, links, offer(context, "graph", "route off"), lines)
 
 

@@ -62,6 +62,8 @@ def routed_user(now: Snapshot) -> str:
 
 async def at_kiali(context: Context, *, shows: bool) -> tuple[bool, str]:
     """Asks Kiali about VirtualService reviews until it shows KIA1107, or shows it no more; what it says, in words."""
+    if not await kiali.version(context):
+        return False, "there is no Kiali that could be asked"
     patience = min(kiali.LAG, context.workshop.readiness_timeout)
     deadline = time.monotonic() + patience
     while True:

@@ -149,5 +149,5 @@ async def others_keep_ratings(context: Context) -> Kept:
     try:
         answer = await context.web.ask(ask)
     except ClusterError as problem:
-        return Kept(False, f"ratings as nobody: no answer ({problem})")
-    return Kept(answer.status == 200, f"ratings as nobody: {answer.status}")
+        return Kept(False, f"ratings themselves, not logged in: no answer ({problem})")
+    return Kept(answer.status == 200, f"ratings themselves, not logged in: status {answer.status}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from bot.errors import NotFound
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind, Object
@@ -88,12 +89,25 @@ async def displace(context: Context, path: Path, service: str) -> list[str]:
     return await take_out(context, (VIRTUAL_SERVICE, service), (DESTINATION_RULE, service))
 
 
-async def enforce(context: Context, path: Path, objects: Sequence[Object]) -> tuple[str, ...]:
-    """Puts one service's rules in force; what was done, in words, and what decides now."""
+@dataclass(frozen=True)
+class Enforced:
+    """Whether anything had to be changed, and the words for it."""
+
+    changed: bool
+    lines: tuple[str, ...]
+
+    @property
+    def already(self) -> str:
+        """What a summary adds when all was as wanted."""
+        return "" if self.changed else " It was already so; nothing was changed."
+
+
+async def enforce(context: Context, path: Path, objects: Sequence[Object]) -> Enforced:
+    """Puts one service's rules in force."""
     await prepare(context, path)
     service = name(objects[-1])
     done = [*await put_in_force(context, objects), *await displace(context, path, service)]
-    return (*(done or ["the rules were already so"]), f"decided by {path}")
+    return Enforced(bool(done), (*(done or ["the rules were already so"]), f"obeyed by {path}"))
 
 
 async def links(
