@@ -172,6 +172,22 @@ def test_the_ingress_gateway_of_the_installation() -> None:
     assert route(world, GATEWAY, HttpRequest("any", 8080, path="/productpage")).refused
 
 
+@pytest.mark.parametrize(("space", "status"), [("bookinfo", 0), ("*", 0), (".", 404), ("other", 404)])
+def test_a_gateway_for_rules_of_some_namespaces(space: str, status: int) -> None:
+    """A server's hosts say whose VirtualServices it takes; its port is the Service's, not the pod's."""
+    objects = samples("1.23.2", "networking/bookinfo-gateway")
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [f"{space}/*"]}
+    gateway = {**objects[0], "metadata": {"name": "g", "namespace": "istio-system"}}
+    gateway["spec"] = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+    rule = {**objects[1], "spec": {**objects[1]["spec"], "gateways": ["istio-system/g"]}}
+    ports = {"selector": {"istio": "ingressgateway"}, "ports": [{"name": "http2", "port": 80, "targetPort": 8080}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "in", "namespace": "istio-system"}}
+    world = world_of("1.23.2", [*bookinfo("1.23.2"), gateway, rule, {**service, "spec": ports}])
+    ingress = Proxy("gateway", "istio-system", labels=frozenset({("istio", "ingressgateway")}))
+    assert route(world, ingress, HttpRequest("any", 8080, path="/productpage")).status == status
+    assert route(world, ingress, HttpRequest("any", 80, path="/productpage")).refused
+
+
 @pytest.mark.parametrize(
     ("version", "refs", "status"),
     [
@@ -201,13 +217,14 @@ def test_two_virtual_services_at_a_waypoint(version: str, expected: str) -> None
     assert asked(world, PAGE, "ratings", "mary").response_flags == "NR"
 
 
-def test_a_virtual_service_older_than_an_http_route() -> None:
+@pytest.mark.parametrize(("born", "expected"), [("2020", "details-v1"), ("2030", "reviews-v2")])
+def test_a_virtual_service_beside_an_http_route(born: str, expected: str) -> None:
     """A sidecar takes one rule for a host, the oldest; the other kind is as if it were not there."""
     mine = istio_object("VirtualService", "reviews", {"hosts": ["reviews"], "http": [_to("details")]})
-    mine["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z"
+    mine["metadata"]["creationTimestamp"] = f"{born}-01-01T00:00:00Z"
     versions = samples("1.30.3", "platform/kube/bookinfo-versions")
     objects = with_slices([*bookinfo("1.30.3"), *versions, http_route("reviews", FOR_JASON), mine])
-    assert pods(asked(world_of("1.30.3", objects), PAGE, user="jason")) == {"details-v1"}
+    assert pods(asked(world_of("1.30.3", objects), PAGE, user="jason")) == {expected}
 
 
 def test_names_that_nobody_knows() -> None:

@@ -10,6 +10,7 @@ from bot.sandbox.cluster.contract import Object
 from bot.sandbox.dataplane.clusters import clusters, traffic_policy
 from bot.sandbox.dataplane.objects import World
 from bot.sandbox.dataplane.routes import Decision, HttpRequest, route
+from bot.sandbox.dataplane.routes_dump import dump
 from bot.sandbox.dataplane.routes_translate import seconds
 
 from .stages import (
@@ -182,6 +183,41 @@ def test_two_destination_rules_for_a_host_are_one() -> None:
     reviews = world.services[NAMESPACE, "reviews"]
     assert traffic_policy(world, PAGE, reviews) == policy["trafficPolicy"]
     assert traffic_policy(world, PAGE, reviews, "v3") == own["trafficPolicy"]
+
+
+def test_the_narrowest_destination_rule_holds_alone() -> None:
+    """One for all hosts adds nothing to one that names the host."""
+    wide = istio_object("DestinationRule", "a", {"host": "*.bookinfo.svc.cluster.local", "subsets": SUBSETS})
+    near = istio_object("DestinationRule", "b", {"host": "reviews"})
+    names = clusters(with_rules(wide, near), PAGE)
+    assert f"outbound|9080|v2|{FULL}" not in names
+    assert "outbound|9080|v2|ratings.bookinfo.svc.cluster.local" in names
+
+
+def test_what_is_never_reached_is_not_sent() -> None:
+    """Neither entries behind one that catches all, nor destinations without weight beside others with it."""
+    targets = [{"destination": {"host": h}, "weight": w} for h, w in (("details", 0), ("reviews", 60), ("ratings", 40))]
+    world = with_rules(service({"http": [{"route": targets}, {"directResponse": {"status": 418}}]}))
+    routes = dump(world, PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
+    assert [list(r["weighted"].values()) for r in routes] == [[60, 40]]
+
+
+@pytest.mark.parametrize(("port", "status"), [({}, 418), ({"port": 9080}, 418), ({"port": 80}, 0)])
+def test_a_route_for_one_port_of_its_parent(port: dict[str, int], status: int) -> None:
+    """Without a port it is for all of them."""
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"statusCode": 418}}
+    parents = [{"group": "", "kind": "Service", "name": "reviews", **port}]
+    assert (
+        ask(with_rules(http_route("r", {"parentRefs": parents, "rules": [{"filters": [redirect]}]}))).status == status
+    )
+
+
+def test_backends_weigh_one_unless_said_otherwise() -> None:
+    """Two without weights share the requests."""
+    refs: list[Object] = [{"name": name, "port": 9080} for name in ("details", "ratings")]
+    spec = {"parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}], "rules": [{"backendRefs": refs}]}
+    routes = dump(with_rules(http_route("r", spec)), PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
+    assert list(routes[0]["weighted"].values()) == [1, 1]
 
 
 @pytest.mark.parametrize(("percentage", "status"), [({"percentage": {"value": 100}}, 418), ({}, 0)])
