@@ -40,8 +40,8 @@ def lines(seen: Seen, rate: float = 0.0) -> tuple[str, ...]:
     return tuple(said)
 
 
-async def verdict(context: Context, seen: Seen, load: Load, words: str = "") -> Verdict:
-    """How a load ended: only pages that show reviews are a success."""
+async def verdict(context: Context, seen: Seen, load: Load, begun: str = "") -> Verdict:
+    """How a load ended: only pages that show reviews are a success. `begun` says what goes on from now."""
     rate = load.rate if load.count > 1 else 0.0
     evidence, notes = lines(seen, rate), cautions(seen, rate)
     pages = sum(seen.versions.values())
@@ -50,11 +50,12 @@ async def verdict(context: Context, seen: Seen, load: Load, words: str = "") -> 
         return Verdict(State.NOT_YET, "the page was not seen.", cause.because, evidence, next=cause.next)
     if seen.versions.get("none") == pages:
         cause = await no_reviews(context)
-        summary = "the page answers, but without reviews."
+        summary = f"{begun} The page answers, but without reviews.".strip()
         return Verdict(State.NOT_YET, summary, cause.because, evidence, next=cause.next, notes=notes)
     times = "request got its page" if pages == 1 else "requests got their pages"
-    said = words or f"{pages} of {seen.asked} {times}, as {who(load.user)}."
-    return Verdict(State.DONE, said, "", evidence, next=offer(context, "graph", "traces", "traffic start"), notes=notes)
+    said = begun or f"{pages} of {seen.asked} {times}, as {who(load.user)}."
+    after = offer(context, "graph", "traces", "traffic stop" if begun else "traffic start")
+    return Verdict(State.DONE, said, "", evidence, next=after, notes=notes)
 
 
 def counted(counts: Mapping[str, int], names: Mapping[str, str]) -> str:
@@ -104,6 +105,8 @@ async def silence(context: Context, seen: Seen) -> Cause:
         lagging = [pod["metadata"]["name"] for pod in pods if condition(pod, "Ready").get("status") != "True"]
         words = f"no pod behind {seen.via or 'the page'} is ready ({', '.join(lagging[:3])})"
         return Cause(f"{words}; it goes on by itself.", offer(context, "status"))
+    if "forbidden" in said.lower():
+        return Cause(f"whoever runs the cluster must grant the bot get and create on services/proxy: {said}")
     if "log" in said and "in (it answered" in said:
         return Cause(f"{said}: the page is there, but its login is not.", offer(context, "status"))
     words = f"the pods are there and nothing answers at their ports: {said}"
@@ -132,10 +135,11 @@ async def no_reviews(context: Context) -> Cause:
         return Cause("no pod of reviews is ready.", offer(context, "bookinfo", "status"))
     try:
         answer = await context.web.ask(Ask(namespace, "reviews", 9080, "/health", seconds=5.0))
+        said = f"it answers {answer.status}"
     except ClusterError as problem:
+        answer, said = None, problem.message
+    if answer is None or answer.status >= 500:
         words = "reviews is a Java server that answers only some time after its pod is ready"
-        return Cause(f"{words} ({problem}). Type it again in a minute.", offer(context, "traffic once"))
-    words = (
-        f"reviews itself answers ({answer.status}), the calls to it fail on their way; the graph shows with which flag."
-    )
+        return Cause(f"{words} ({said}). Type it again in a minute.", offer(context, "traffic once"))
+    words = f"reviews itself is well ({said}), the calls to it fail on their way; the graph shows with which flag."
     return Cause(words, offer(context, "graph", "status"))
