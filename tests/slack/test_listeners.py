@@ -45,7 +45,7 @@ async def test_a_command_reaches_the_desk_as_it_was_typed(workspace: Workspace, 
     asked = desk.asked[0]
     assert typed.acked
     assert (asked.user, asked.channel, asked.key) == ("U0ALICE", "C0MESH", typed.trigger_id)
-    assert asked.text == "whoami <@U0BOB|bob>  é☃ 'a;b'"
+    assert asked.text == "whoami <@U0BOB>  é☃ 'a;b'"
 
 
 async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
