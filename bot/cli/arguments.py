@@ -13,7 +13,7 @@ MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 RELEASES = ("1.30.3", "1.23.2")
 """Istio releases that the embedded cluster can play; a test compares them with the sandbox's own."""
 
-SCRIPTS = ("install",)
+SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""
 
 
@@ -49,6 +49,12 @@ def extend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}")
     verb.add_argument("--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays")
     verb.add_argument("--cluster", choices=("sandbox", "kubeconfig"), default="sandbox", help="embedded, or a real one")
+    verb.add_argument(
+        "--data-plane",
+        choices=("none", "embedded"),
+        default="none",
+        help="with --cluster kubeconfig: embedded answers at the pods' own addresses, where those are local",
+    )
     verb.add_argument("--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)")
     verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")
     verb.add_argument("--istio-home", type=Path, help="with --cluster kubeconfig: a release (default: ISTIO_HOME)")
