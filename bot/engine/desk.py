@@ -101,6 +101,7 @@ class Engine:
             owner=self._house.owner,
             lock_key=workshop.mesh_namespace if invocation.step.changes else None,
         )
+        await self.runner.keep_again()
         try:
             run = await self._house.ledger.begin(new)
         except Duplicate:

@@ -29,6 +29,7 @@ class Runner:
     def __init__(self, house: House) -> None:
         self._house = house
         self._sessions: dict[str, Session] = {}
+        self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
     async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
@@ -82,11 +83,18 @@ class Runner:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
 
     async def remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None = None) -> None:
-        """The ledger may be away: then the message must still be ended, and the log says what was not kept."""
+        """Keeps an end. The ledger may be away: then the message is ended all the same, and this is kept later."""
         try:
             await self._house.ledger.finish(run.id, state, summary, verdict)
         except MeshbotError as problem:
-            log.error("the end of run %s (%s) was not kept: %s", run.id, state, problem)
+            log.error("the end of run %s (%s) is not kept yet: %s", run.id, state, problem)
+            self._unkept[run.id] = (state, summary, verdict)
+
+    async def keep_again(self) -> None:
+        """Keeps the ends that the ledger did not take; raises LedgerError while it is still away."""
+        for run, (state, summary, verdict) in list(self._unkept.items()):
+            await self._house.ledger.finish(run, state, summary, verdict)
+            self._unkept.pop(run, None)
 
     # Questions
 
@@ -125,7 +133,8 @@ class Runner:
         await self.withdraw(run, RunState.EXPIRED, "Nobody confirmed in time; nothing was changed.")
 
     async def expire_questions(self) -> None:
-        """Ends each question whose time is over; to be called now and then."""
+        """Ends each question whose time is over, and keeps what was not kept; to be called now and then."""
+        await self.keep_again()
         for run in await self._house.ledger.unfinished():
             if run.state is RunState.ASKS and self.overdue(run):
                 await self.expire(run)

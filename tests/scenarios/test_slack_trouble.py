@@ -1,0 +1,151 @@
+"""Slack away, slow, forgetful or repeating itself, and the ledger with it: whoever types is answered all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot import blocks
+from bot.ledger import connection
+from bot.messages import Message as Shown
+from bot.sandbox.workspace import Message
+from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.state import Channel
+from tests.scenarios.stage import Stage, playing, words
+
+WAIT = 30.0
+
+
+async def end(stage: Stage, *, channel: str = "mesh-workshop", user: str = "host") -> Message:
+    """The bot's newest message in a channel, once it shows an end."""
+    with stage.workspace.changes() as changes:
+        async with asyncio.timeout(WAIT):
+            while True:
+                mine = [m for m in stage.workspace.messages(channel, user) if m.user == stage.workspace.bot.id]
+                if mine and (verdict_of(mine[-1]) or "done") != "running":
+                    return mine[-1]
+                await anext(changes)
+
+
+async def begun(stage: Stage, line: str = "/mesh install") -> Message:
+    """Types that, with pulls so slow that it goes on for a second; gives its message while it runs."""
+    stage.cluster.slow_pulls(80)
+    with stage.workspace.changes() as changes:
+        await stage.workspace.command("host", "mesh-workshop", line)
+        async with asyncio.timeout(WAIT):
+            async for change in changes:
+                if change.message is not None and verdict_of(change.message) == "running":
+                    return change.message
+    raise AssertionError("the changes ended")
+
+
+async def test_a_deleted_message_is_replaced_by_the_end(stage: Stage) -> None:
+    """Somebody deletes the message in the middle: the verdict comes in a new one."""
+    message = await begun(stage)
+    stage.workspace.state.delete(message)
+    last = await end(stage)
+    assert last.ts != message.ts
+    assert "is ready" in words(last)
+
+
+async def test_a_deleted_question_is_asked_again(stage: Stage) -> None:
+    """Typed again after its message was deleted, it can still be confirmed."""
+    await stage.type("/mesh install")
+    await stage.type("/mesh uninstall")
+    stage.workspace.state.delete(stage.newest())
+    await stage.type("/mesh uninstall")
+    assert "the mesh is gone" in words(await stage.type('click "Confirm"'))
+
+
+async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
+    """The person alone is told how to invite it, and nothing is started."""
+    people = {stage.workspace.user("host").id}
+    stage.workspace.state.channels["C0PRIV"] = Channel("C0PRIV", "backstage", people, is_private=True)
+    await stage.workspace.command("host", "backstage", "/mesh install")
+    said = await end(stage, channel="backstage")
+    assert said.ephemeral_to
+    assert "I cannot post in this channel" in words(said)
+    assert "/invite @meshbot" in words(said)
+
+
+async def test_a_direct_conversation_is_a_channel_too(stage: Stage) -> None:
+    """An install that is typed to the bot alone is carried out there."""
+    direct = stage.workspace.state.direct(stage.workspace.bot.id, stage.workspace.user("host").id)
+    await stage.workspace.command("host", direct.id, "/mesh install")
+    assert "is ready" in words(await end(stage, channel=direct.id))
+
+
+@pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+async def test_slack_that_limits_or_fails_is_waited_for(stage: Stage, method: str) -> None:
+    """429 and 503 in the middle: later, and whole."""
+    stage.workspace.hurt.rate_limit(method, times=2, retry_after=1)
+    stage.workspace.hurt.fail(method, times=1)
+    assert "is ready" in words(await stage.type("/mesh install"))
+
+
+async def test_slack_that_takes_no_message_at_all_starts_nothing(stage: Stage) -> None:
+    """Posting fails for good: the person is told in private, and may type again."""
+    stage.workspace.hurt.fail("chat.postMessage", times=5)
+    said = words(await stage.type("/mesh install -> error"))
+    assert "nothing was started" in said
+    assert "Type it again in a minute" in said
+    assert "is ready" in words(await stage.type("/mesh install"))
+
+
+async def test_a_lost_socket_loses_no_run(stage: Stage) -> None:
+    """The connection goes in the middle; the verdict is shown, and the next command is heard."""
+    await begun(stage)
+    await stage.workspace.drop("close")
+    assert "is ready" in words(await end(stage))
+    await asyncio.wait_for(stage.workspace.wait_connected(), WAIT)
+    assert "✅ install" in words(await stage.type("/mesh status"))
+
+
+async def test_a_command_that_is_delivered_twice_is_carried_out_once(stage: Stage) -> None:
+    """One message, one run."""
+    stage.workspace.hurt.duplicates = 1
+    await stage.type("/mesh install")
+    assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+
+
+async def test_a_ledger_without_its_table_is_said(tmp_path: Path) -> None:
+    """The database is broken: the person is told, and looking still works."""
+    async with playing(tmp_path) as (stage, _):
+        with sqlite3.connect(tmp_path / "meshbot.sqlite") as database:
+            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                database.execute(f'DROP TABLE "{name}"')
+        said = words(await stage.type("/mesh install -> error"))
+        assert "My database is away" in said
+        assert "Whoever runs the bot" in said
+        await stage.type("/mesh status")
+
+
+async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done is shown though it could not be kept, and kept when the ledger is back."""
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    async with playing(tmp_path) as (stage, bot):
+        await begun(stage)
+        database = sqlite3.connect(tmp_path / "meshbot.sqlite", isolation_level=None)
+        database.execute("BEGIN EXCLUSIVE")
+        assert "is ready" in words(await end(stage))
+        database.execute("ROLLBACK")
+        database.close()
+        assert "already installed" in words(await stage.type("/mesh install"))
+        assert await bot.ledger.unfinished() == []
+
+
+async def test_even_an_answer_that_cannot_be_built_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain words are the last resort."""
+
+    def broken(*_: object) -> Shown:
+        raise RuntimeError("no blocks today")
+
+    monkeypatch.setattr(blocks, "mistake", broken)
+    await stage.workspace.command("host", "mesh-workshop", "/mesh nonesuch")
+    assert "Something went wrong on my side" in (await end(stage)).text
