@@ -22,9 +22,14 @@ from bot.cli.terminal import complain, say
 from bot.errors import SettingsError
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
+from bot.sandbox.dataplane.attach import Attachment
+from bot.sandbox.dataplane.attach_client import HttpClient
+from bot.sandbox.dataplane.programs import DataPlane
+from bot.sandbox.istio.ctl.kubeconfig import access
+from bot.sandbox.istio.errors import CtlError
 from bot.sandbox.istio.release import write_release
 from bot.sandbox.play import Player
-from bot.sandbox.programs import programs
+from bot.sandbox.programs import behind_pods, programs
 from bot.sandbox.prompt import run_prompt
 from bot.sandbox.script import Line, ScriptError, load_script
 from bot.sandbox.workspace import Installed, Workspace
@@ -52,6 +57,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
         ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
+        if options.cluster == "kubeconfig" and options.data_plane == "embedded":
+            await attach(ground, clock, stack)
         workspace = Workspace(clock, installed())
         await workspace.start(port=options.port)
         stack.push_async_callback(workspace.stop)
@@ -97,6 +104,19 @@ def real(options: argparse.Namespace) -> Ground:
         raise SettingsError("--istio-home: name the directory of an unpacked Istio release (or set ISTIO_HOME)")
     crds = str(options.gateway_api or os.environ.get("GATEWAY_API_CRDS") or "")
     return Ground(kubeconfig, home, context=options.context, gateway_api=crds)
+
+
+async def attach(ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
+    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts."""
+    try:
+        where = await asyncio.to_thread(access, ground.kubeconfig, ground.context)
+    except CtlError as problem:
+        raise SettingsError(f"--data-plane: {problem}") from problem
+    client = HttpClient(where)
+    stack.push_async_callback(client.close)
+    attachment = Attachment(client, clock, behind_pods(clock, DataPlane(clock)))
+    stack.push_async_callback(attachment.stop)
+    await attachment.start()
 
 
 def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground, home: Path) -> Settings:
