@@ -1,0 +1,82 @@
+"""`/mesh traffic`, `graph` and `traces`, typed as people type them, in the order of the workshop and out of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+
+from tests.scenarios.stage import Stage, playing, words
+
+
+    Ref("", "services"),
+    Ref("", "configmaps"),
+    Ref("networking.istio.io", "destinationrules"),
+)
+
+
+async def arrange(stage: Stage, *steps: str) -> None:
+    """Types steps that must all end as done."""
+    for step in steps:
+        await stage.type(f"/mesh {step}")
+
+
+@pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
+async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> None:
+    """The same requests in the answers, in the graph, and in Jaeger."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        await arrange(stage, "install", "addons", "kiali", "bookinfo", "inject", "expose")
+        sent = words(await stage.type("/mesh traffic burst 60 at 50/s"))
+        assert "60 asked, 60 sent through bookinfo-gateway-istio" in sent
+        assert "status: 200 × 60" in sent
+        assert re.search(r"reviews: v1 × \d+, v2 × \d+, v3 × \d+", sent)
+        seen = words(await stage.type("/mesh graph 5m"))
+        assert "by Kiali" in seen
+        assert re.search(r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS; v1 \d+ %, v2 \d+ %", seen)
+        assert "replayStart=" in str((await stage.type("/mesh graph 5m")).blocks)
+        traces = words(await stage.type("/mesh traces"))
+        assert "8 spans" in traces or "6 spans" in traces
+        assert "services: bookinfo-gateway-istio, details, productpage, ratings, reviews" in traces
+
+
+async def test_traffic_goes_on_until_it_is_stopped(stage: Stage) -> None:
+    """Typed again it is already so; the board shows it; stop tells what was seen, then there is nothing to stop."""
+    await arrange(stage, "install", "bookinfo")
+    assert "one request every 0.1 s as jason" in words(await stage.type("/mesh traffic start every=100ms as jason"))
+    assert "go on already: as jason, logged in, every 0.1 s" in words(
+        await stage.type("/mesh traffic start every=100ms as jason")
+    )
+    assert "going on: as jason, logged in, every 0.1 s" in words(await stage.type("/mesh status"))
+    assert "as jason, logged in: status: 200 × " in words(await stage.type("/mesh traffic stop"))
+    assert "nothing to stop" in words(await stage.type("/mesh traffic stop"))
+
+
+async def test_before_there_is_anything(stage: Stage) -> None:
+    """Each says what is missing, and offers it."""
+    assert "Bookinfo is not deployed" in words(await stage.type("/mesh traffic once -> not yet"))
+    assert "no application runs in bookinfo" in words(await stage.type("/mesh graph -> not yet"))
+    assert "Jaeger is not installed" in words(await stage.type("/mesh traces -> not yet"))
+
+
+async def test_without_proxies_nothing_is_seen(stage: Stage) -> None:
+    """The page answers, and neither graph nor traces can know."""
+    await arrange(stage, "install", "addons jaeger prometheus", "bookinfo", "traffic once")
+    for step in ("graph", "traces"):
+        assert "no pod of bookinfo has a proxy" in words(await stage.type(f"/mesh {step} -> not yet"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("traffic burst 5000", "less than or equal to 2000"),
+        ("traffic burst 10 at 500/s", "less than or equal to 50"),
+        ("traffic start every=soon", "should be a time such as 3s"),
+        ("traffic sometimes", "should be"),
+        ("traffic once as <b>", "pattern"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused(stage: Stage, typed: str, said: str) -> None:
+    """In words that say what can be."""
+    assert said in words(await stage.type(f"/mesh {typed} -> error"))
