@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-
 from tests.scenarios.stage import Stage, playing, words
-
-
-    Ref("", "services"),
-    Ref("", "configmaps"),
-    Ref("networking.istio.io", "destinationrules"),
-)
 
 
 async def arrange(stage: Stage, *steps: str) -> None:

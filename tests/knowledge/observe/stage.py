@@ -30,7 +30,9 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
     """A context in front of these answers; `asked` collects path and query of each request."""
 
     async def answer(request: web.Request) -> web.Response:
-        path = request.path.removeprefix(PROXY).replace("/proxy/", "/", 1)
+        path = request.path
+        if "/proxy/" in path:
+            path = path.removeprefix(PROXY).replace("/proxy/", "/", 1)
         if asked is not None:
             asked.append(request.path_qs)
         if path not in answers:
