@@ -28,8 +28,8 @@ def listed(moment: Moment, namespace: str, checks: Checks | None) -> Object:
 
 def _shown(moment: Moment, kind: ConfigKind, obj: Object) -> Object:
     if moment.traits.by_gvk:
-        return {**obj, "kind": kind.kind, "apiVersion": f"{kind.group}/{kind.version}"}
-    return {**{key: value for key, value in obj.items() if key != "apiVersion"}, "kind": kind.old_kind}
+        return {"status": {}, **obj, "kind": kind.kind, "apiVersion": f"{kind.group}/{kind.version}"}
+    return {"status": {}, **{key: value for key, value in obj.items() if key != "apiVersion"}, "kind": kind.old_kind}
 
 
 def _validations(moment: Moment, namespace: str, checks: Checks) -> Object:

@@ -279,20 +279,20 @@ def _health_of(drawing: Drawing, node: Node) -> Object:
     for each in members:
         requests.merge(_requests(each))
     said: Object = {"requests": requests.rounded(3).wire()}
-    if node.type != "service":
+    if node.type == "workload":
+        said |= {"workloadStatus": replicas(found[0])} if found else {}
+    elif node.type != "service":
         said["workloadStatuses"] = [replicas(each) for each in found] if node.type == "box" else []
     if drawing.moment.traits.health_status:
-        said["status"] = verdict(requests.rounded(3), None if node.type == "service" else found)
+        said["status"] = verdict(requests.rounded(3), found if node.type in ("box", "workload") else None)
     return said
 
 
 def _requests(node: Node) -> Requests:
-    """TCP has no codes and does not count."""
     found = Requests()
     for direction, traffic in (("inbound", node.inbound), ("outbound", node.outbound)):
         for (protocol, code), rate in traffic.items():
-            if protocol != "tcp":
-                found.add(direction, protocol, code, rate)
+            found.add(direction, protocol, code, rate)
     return found
 
 

@@ -67,19 +67,19 @@ def replicas(workload: Workload) -> Object:
 
 
 def verdict(requests: Requests, workloads: Iterable[Workload] | None) -> Object:
-    """Kiali 2's `status`; `workloads` is None for what has no replicas of its own."""
-    total = sum(sum(found.values()) for codes in (requests.inbound, requests.outbound) for found in codes.values())
-    states = ["NA"] if workloads is None else [_state(each) for each in workloads] or ["Healthy"]
-    if not total:
-        return {"status": max(states, key=_ORDER.index), "errorRatio": -1}
-    ratio, worst = 0.0, "Healthy"
+    """Kiali 2's `status`; `workloads` is None for what has no replicas of its own. TCP counts, but has no errors."""
+    states = [] if workloads is None else [_state(each) for each in workloads]
+    levels, ratio, total, judgeable = list(states), 0.0, 0.0, False
     for codes in (requests.inbound, requests.outbound):
-        for found in codes.values():
-            level, percent = judged(found)
-            worst, ratio = max(worst, level, key=_ORDER.index), max(ratio, percent)
-    known = [worst, *(state for state in states if state != "NA")]
-    error = {"errorRatio": ratio} if ratio else {}
-    return {"status": max(known, key=_ORDER.index), **error, "totalRequestRate": total}
+        for protocol, found in codes.items():
+            total += sum(found.values())
+            if protocol != "tcp":
+                level, percent = judged(found)
+                levels.append(level)
+                ratio, judgeable = max(ratio, percent), True
+    error = {"errorRatio": ratio if judgeable else -1} if ratio or not judgeable else {}
+    rate = {"totalRequestRate": total} if total else {}
+    return {"status": max(levels, key=_ORDER.index, default="NA"), **error, **rate}
 
 
 def judged(codes: Mapping[str, float]) -> tuple[str, float]:

@@ -33,7 +33,7 @@ class Around:
 
 async def status(moment: Moment, around: Around) -> Object:
     """`/status`, and `/` of the API."""
-    modern_keys = {"Kiali commit hash": "sandbox", "Kiali container version": around.version}
+    modern_keys = {"Kiali commit hash": "unknown", "Kiali container version": around.version}
     own = {"Disabled features": "", **modern_keys, "Kiali state": "running", "Kiali version": around.version}
     nodes = await around.client.list(_NODES)
     kubelet = next(
