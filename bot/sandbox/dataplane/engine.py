@@ -123,7 +123,9 @@ class Engine:
         passage.target = around.workload(endpoint.pod)
         waypoint = around.pushed.waypoint_of(service)
         if waypoint is not None and proxy.kind == "gateway" and around.pushed.ingress_uses_waypoint(service):
-            return self._to_waypoint(proxy, waypoint, service, leg)
+            cluster = parse_cluster(passage.decision.cluster)
+            port = cluster.port if cluster else leg.call.port
+            return self._to_waypoint(proxy, waypoint, service, leg.sending(replace(leg.call, port=port)))
         return self._reach(proxy, endpoint, service, leg)
 
     def _tell(self, passage: Passage, leg: Leg, reply: Reply) -> None:

@@ -1,0 +1,1 @@
+"""Tests of the embedded data plane's engine, applications and programs."""

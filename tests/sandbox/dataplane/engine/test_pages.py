@@ -1,0 +1,188 @@
+"""What people see on the product page, by routes, faults, and which proxies there are."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.sandbox.dataplane.engine.place import Place, rules, versions
+from tests.sandbox.dataplane.routes.stages import FOR_JASON, VERSIONS, http_route, istio_object, samples
+
+ROUTE = ("destination-rule-all", "virtual-service-reviews-test-v2")
+ABORT = (*ROUTE, "virtual-service-ratings-test-abort")
+release = pytest.mark.parametrize("version", VERSIONS)
+
+
+@pytest.mark.parametrize("mode", ["plain", "sidecar", "ambient"])
+def test_without_rules_all_versions_take_turns(mode: str) -> None:
+    """Nobody in particular is sent anywhere in particular."""
+    assert versions(Place(mode=mode).pages(40)) == {"reviews-v1", "reviews-v2", "reviews-v3"}
+
+
+@release
+def test_a_route_is_for_its_user_alone(version: str) -> None:
+    """jason always gets version 2, everybody else version 1."""
+    place = Place(version, rules=rules(version, *ROUTE))
+    assert versions(place.pages(10, "jason")) == {"reviews-v2"}
+    assert versions(place.pages(10)) == versions(place.pages(10, "anna")) == {"reviews-v1"}
+
+
+@release
+def test_an_abort_takes_ratings_from_its_user_alone(version: str) -> None:
+    """The page stays 200; jason's ratings are unavailable, and his calls of the ratings API fail."""
+    place = Place(version, rules=rules(version, *ABORT))
+    page = place.page("jason")
+    assert (page.status, page.version, page.unavailable) == (200, "reviews-v2", True)
+    cookie = {"cookie": place.cookie("jason")}
+    assert place.ask("/api/v1/products/0/ratings", headers=cookie).status == 500
+    assert place.ask("/api/v1/products/0/ratings").status == 200
+    assert place.total(response_code="500", response_flags="FI", reporter="source", source_workload="reviews-v2") == 1
+
+
+def test_a_fault_needs_the_callers_sidecar() -> None:
+    """Where reviews has none, jason keeps his ratings."""
+    place = Place(rules=rules("1.30.3", *ABORT), outside=("reviews-v2",))
+    page = place.page("jason")
+    assert (page.version, page.unavailable, page.stars) == ("reviews-v2", False, "black")
+
+
+def test_without_sidecars_no_route_holds() -> None:
+    """Rules are kept by proxies; without any, all versions still take turns."""
+    assert len(versions(Place(mode="plain", rules=rules("1.30.3", *ABORT)).pages(40, "jason"))) == 3
+
+
+@release
+def test_a_route_without_its_subset_fails_for_everybody(version: str) -> None:
+    """503 with flag NC, once more for the second try, and the page says so."""
+    place = Place(version, rules=rules(version, "virtual-service-reviews-test-v2"))
+    page = place.page()
+    assert page.status == 200
+    assert "Error fetching product reviews" in page.text
+    assert "Sorry, product reviews are currently unavailable for this book." in page.text
+    assert "Book Reviews" not in page.text
+    assert place.total(response_code="503", response_flags="NC", destination_service_name="reviews") == 2
+    assert place.ask("/api/v1/products/0/reviews").status == 503
+
+
+def test_a_subset_without_pods_has_no_healthy_upstream() -> None:
+    """503 with flag UH: the cluster is there, and nobody in it."""
+    place = Place(rules=rules("1.30.3", *ROUTE), gone=("reviews-v2",))
+    assert "Error fetching product reviews" in place.page("jason").text
+    assert place.page().version == "reviews-v1"
+    assert place.total(response_flags="UH", destination_service_name="reviews") == 2
+
+
+def test_a_long_delay_outlasts_the_page() -> None:
+    """Seven seconds are too long for productpage, which gives up after twice three; its sidecar says DC."""
+    place = Place(rules=rules("1.30.3", *ROUTE, "virtual-service-ratings-test-delay"))
+    cookie = place.cookie("jason")
+    start = place.now
+    reply = place.ask("/productpage", headers={"cookie": cookie})
+    assert "Error fetching product reviews" in reply.body.decode()
+    assert 6.0 < place.now - start < 6.5
+    assert place.total(response_code="0", response_flags="DC", destination_service_name="reviews") == 4
+
+
+def test_half_an_abort_is_about_half() -> None:
+    """Percentages are kept over many requests."""
+    route = {"destination": {"host": "ratings", "subset": "v1"}}
+    abort = {"abort": {"httpStatus": 500, "percentage": {"value": 50}}}
+    half = istio_object(
+        "VirtualService", "ratings", {"hosts": ["ratings"], "http": [{"fault": abort, "route": [route]}]}
+    )
+    place = Place(rules=[*rules("1.30.3", *ROUTE), half])
+    lost = sum(page.unavailable for page in place.pages(200, "jason"))
+    assert 70 <= lost <= 130
+
+
+def test_weights_split_the_visitors() -> None:
+    """90 to 10 is seen as such over many pages, and the third version is not."""
+    place = Place(rules=rules("1.30.3", "destination-rule-all", "virtual-service-reviews-90-10"))
+    seen = [page.version for page in place.pages(300)]
+    assert set(seen) == {"reviews-v1", "reviews-v2"}
+    assert 12 <= seen.count("reviews-v2") <= 50
+
+
+@release
+def test_captured_pods_without_a_waypoint_know_no_routes(version: str) -> None:
+    """ztunnel passes bytes on: no user is told from another."""
+    place = Place(version, mode="ambient", rules=rules(version, *ABORT))
+    assert len(versions(place.pages(40, "jason"))) == 3
+    assert not any(page.unavailable for page in place.pages(20, "jason"))
+
+
+@release
+def test_a_waypoint_keeps_virtual_services(version: str) -> None:
+    """Route and fault hold again, and the waypoint reports them."""
+    place = Place(version, mode="ambient", waypoint=True, rules=rules(version, *ABORT))
+    assert (place.page("jason").version, place.page("jason").unavailable) == ("reviews-v2", True)
+    assert versions(place.pages(10)) == {"reviews-v1"}
+    assert place.total(reporter="waypoint", response_flags="FI", source_workload="reviews-v2") == 2
+
+
+@release
+def test_a_waypoint_keeps_routes_to_version_services(version: str) -> None:
+    """The supported way: an HTTPRoute for the Service, to a Service for each version."""
+    extra = [*samples(version, "platform/kube/bookinfo-versions"), http_route("reviews", FOR_JASON)]
+    place = Place(version, mode="ambient", waypoint=True, rules=extra)
+    assert versions(place.pages(10, "jason")) == {"reviews-v2"}
+    assert versions(place.pages(10)) == {"reviews-v1"}
+
+
+def test_dead_ztunnels_swallow_what_they_had_captured() -> None:
+    """Pods whose node has lost its ztunnel reach nobody."""
+    reply = Place(mode="ambient", ztunnel=False).ask(pod="productpage")
+    assert reply.failure == "refused"
+
+
+def test_strict_mtls_refuses_plain_text() -> None:
+    """From outside the mesh the connection is cut; through the gateway the page comes."""
+    strict = {("bookinfo", "default"): {"spec": {"mtls": {"mode": "STRICT"}}}}
+    place = Place(peers=strict)
+    assert place.ask(pod="productpage").failure == "reset"
+    assert place.page().status == 200
+
+
+def test_a_client_without_a_sidecar_is_refused_by_strict_servers() -> None:
+    """productpage outside the mesh loses its reviews."""
+    strict = {("istio-system", "default"): {"spec": {"mtls": {"mode": "STRICT"}}}}
+    place = Place(peers=strict, outside=("productpage-v1",))
+    assert "Error fetching product reviews" in place.page(pod="productpage").text
+
+
+@pytest.mark.parametrize("path", ["/health", "/", "/metrics", "/None", "/productpages"])
+def test_the_gateway_knows_the_pages_of_its_route_alone(path: str) -> None:
+    """Everything else is 404, by the gateway itself."""
+    place = Place()
+    assert place.ask(path).status == 404
+    assert place.total(response_flags="NR", reporter="source") == 1
+
+
+def test_a_gateway_listens_where_it_has_a_listener() -> None:
+    """Other ports refuse."""
+    assert Place().ask(port=8080).failure == "refused"
+
+
+def test_reviews_that_do_not_answer_yet_are_an_error_on_the_page() -> None:
+    """A Java server that is still starting: its sidecar answers 503."""
+    place = Place(rules=rules("1.30.3", *ROUTE))
+    place.silent.add("reviews-v1")
+    assert "Error fetching product reviews" in place.page().text
+    assert place.total(reporter="destination", response_flags="UF", destination_workload="reviews-v1") > 0
+
+
+@pytest.mark.parametrize(("version", "masked"), [("1.23.2", True), ("1.30.3", False)])
+def test_older_releases_try_another_pod_after_a_503(version: str, masked: bool) -> None:
+    """1.23 retries a 503 elsewhere, which hides a server that starts; since 1.24 it is passed on."""
+    place = Place(version)
+    place.silent |= {"reviews-v1", "reviews-v2"}
+    failed = sum("Error fetching" in page.text for page in place.pages(20))
+    assert failed == 0 if masked else failed > 0
+
+
+def test_the_reviews_say_which_pod_served_them() -> None:
+    """The JSON names the pod, so that versions can be counted without reading HTML."""
+    body = json.loads(Place().ask("/api/v1/products/0/reviews").body)
+    assert body["podname"].startswith("reviews-v")
+    assert [r["reviewer"] for r in body["reviews"]] == ["Reviewer1", "Reviewer2"]
