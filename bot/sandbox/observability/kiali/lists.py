@@ -56,21 +56,21 @@ def workloads(moment: Moment, namespaces: list[str], seconds: int, *, health: bo
         for workload in moment.view.workloads_of(namespace):
             row = _workload(moment, workload)
             if health:
-                found = requests.get(workload.name, Requests())
+                found = _got(requests, workload.name, [workload])
                 extra: Object = {"workloadStatus": replicas(workload)}
                 row["health"] = _health(moment, found, [workload], **extra)
             rows.append(row)
-    checked = {
-        f"{row['name']}.{row['namespace']}": validated_workload(moment, row["name"], row["namespace"]) for row in rows
-    }
+    where = CLUSTER if moment.traits.by_gvk else ""
+    places = [(row["name"], row["namespace"]) for row in rows]
+    checked = {".".join(each): validated_workload(moment, *each, cluster=where) for each in places}
     return {"cluster": CLUSTER, "workloads": rows, "validations": {"workload": checked} if checked else {}}
 
 
-def validated_workload(moment: Moment, name: str, namespace: str) -> Object:
+def validated_workload(moment: Moment, name: str, namespace: str, *, cluster: str = CLUSTER) -> Object:
     """What Kiali finds wrong with a workload: nothing that is looked for here."""
     empty = {"Group": "", "Version": "", "Kind": "workload"}
     said: Object = {"objectGVK": empty} if moment.traits.by_gvk else {"objectType": "workload"}
-    who = {"name": name, "namespace": namespace, "cluster": CLUSTER}
+    who = {"name": name, "namespace": namespace, "cluster": cluster}
     return {**who, **said, "valid": True, "checks": [], "references": None}
 
 
@@ -171,7 +171,7 @@ def apps(moment: Moment, namespaces: list[str], seconds: int, *, health: bool) -
         for name, members in sorted(moment.apps(namespace).items()):
             row = _app(moment, name, namespace, members)
             if health:
-                found = requests.get(name, Requests())
+                found = _got(requests, name, members)
                 row["health"] = _health(moment, found, members, workloadStatuses=[replicas(each) for each in members])
             rows.append(row)
     return {"applications": rows, "cluster": CLUSTER}
@@ -232,11 +232,13 @@ def _healths(moment: Moment, namespace: str, side: str, seconds: int) -> Object:
     requests = requests_of(moment, namespace, side, seconds, summary=True)
     makers: dict[str, Callable[[], Object]] = {
         "app": lambda: {
-            name: _health(moment, _got(requests, name), members, workloadStatuses=[replicas(each) for each in members])
+            name: _health(
+                moment, _got(requests, name, members), members, workloadStatuses=[replicas(each) for each in members]
+            )
             for name, members in sorted(moment.apps(namespace).items())
         },
         "workload": lambda: {
-            each.name: _health(moment, _got(requests, each.name), [each], workloadStatus=replicas(each))
+            each.name: _health(moment, _got(requests, each.name, [each]), [each], workloadStatus=replicas(each))
             for each in moment.view.workloads_of(namespace)
         },
         "service": lambda: {
@@ -247,5 +249,8 @@ def _healths(moment: Moment, namespace: str, side: str, seconds: int) -> Object:
     return makers[side]()
 
 
-def _got(requests: Mapping[str, Requests], name: str) -> Requests:
+def _got(requests: Mapping[str, Requests], name: str, members: list[Workload] | None = None) -> Requests:
+    """A thing's requests; what has neither sidecar nor ztunnel (a gateway too) is not looked up."""
+    if members is not None and not any(each.sidecar or each.captured for each in members):
+        return Requests()
     return requests.get(name, Requests())
