@@ -60,8 +60,8 @@ class Board(Protocol):
         """Posts at once; raises `bot.errors.SlackError` when Slack refuses for good."""
         ...
 
-    def edit(self, posted: Posted, message: Message) -> None:
-        """Shows this as soon as the limits allow; a newer edit replaces a waiting one."""
+    def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
+        """Shows this as soon as the limits allow; a newer edit replaces a waiting one. `news` goes before the rest."""
         ...
 
     async def settle(self, posted: Posted, message: Message) -> None:

@@ -42,15 +42,16 @@ class Session:
 
     def part(self, part: Part) -> None:
         """One component's state."""
-        if self._parts.get(part.name) != part:
+        before = self._parts.get(part.name)
+        if before != part:
             self._parts[part.name] = part
-            self.show()
+            self.show(news=part.done and not (before and before.done))
 
-    def show(self) -> None:
-        """Edits the message; nothing once the run is over."""
+    def show(self, *, news: bool = False) -> None:
+        """Edits the message; nothing once the run is over. That a part got ready is news."""
         if not self.over:
             doing = Doing(self._text, tuple(self._parts.values()))
-            self._board.edit(self.posted, blocks.running(self.heading, doing))
+            self._board.edit(self.posted, blocks.running(self.heading, doing), news=news)
 
     async def beat(self) -> None:
         """Keeps the time taken fresh until cancelled."""

@@ -75,9 +75,9 @@ class SlackBoard:
             else:
                 return self._posted(answer)
 
-    def edit(self, posted: Posted, message: Message) -> None:
-        """Shows this as soon as the limits allow; a newer edit replaces a waiting one."""
-        self.edits.edit(posted, message)
+    def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
+        """Shows this as soon as the limits allow; a newer edit replaces a waiting one. `news` goes before the rest."""
+        self.edits.edit(posted, message, news=news)
 
     async def settle(self, posted: Posted, message: Message) -> None:
         """The last edit of a run: goes before waiting edits and returns when Slack has it; raises SlackError."""

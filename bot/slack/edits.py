@@ -24,6 +24,7 @@ class _Slot:
     """What waits to be shown in one message; `final` goes before `edit`, and only one call is under way at a time."""
 
     edit: Message | None = None
+    news: bool = False
     final: Message | None = None
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
     under_way: bool = False
@@ -68,11 +69,11 @@ class Edits:
         """A message was just posted: its first edit waits as long as one after an edit."""
         self._slots.setdefault(posted, _Slot()).not_before = self._now() + self._pace.interval
 
-    def edit(self, posted: Posted, message: Message) -> None:
-        """Shows this as soon as the limits allow; a newer edit replaces a waiting one."""
+    def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
+        """Shows this as soon as the limits allow; a newer edit replaces a waiting one, and is news if that was."""
         slot = self._slots.setdefault(posted, _Slot())
         self.coalesced += slot.edit is not None
-        slot.edit = message
+        slot.edit, slot.news = message, news or slot.news
         self._stir()
 
     async def settle(self, posted: Posted, message: Message) -> None:
@@ -139,14 +140,15 @@ class Edits:
         if slot.final is not None:
             own = slot.not_before if slot.failures else 0.0
             return max(own, self.gate.open_at, self._bucket.ready_at(now, 1))
-        return max(slot.not_before, self.gate.open_at, self._bucket.ready_at(now, 1 + self._pace.reserve))
+        reserve = self._pace.reserve // 2 if slot.news else self._pace.reserve
+        return max(slot.not_before, self.gate.open_at, self._bucket.ready_at(now, 1 + reserve))
 
     def _take(self, posted: Posted, now: float) -> _Turn:
         """Takes the edit out of its slot, and moves the slot to the end of the queue."""
         slot = self._slots.pop(posted)
         self._slots[posted] = slot
         self._bucket.take(now)
-        slot.under_way = True
+        slot.under_way, slot.news = True, False
         if slot.final is not None:
             turn = _Turn(posted, slot, slot.final, slot.waiters)
             slot.final, slot.waiters = None, []

@@ -72,6 +72,24 @@ async def test_a_final_edit_goes_before_waiting_ones(
     assert await board.aclose(0) == 1
 
 
+async def test_news_is_shown_when_the_allowance_is_short(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
+    """What people wait for takes some of what small changes must leave; the rest stays for final edits."""
+    board = SlackBoard(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
+    first, second, third = [await board.post(channel, message(f"run {number}")) for number in range(3)]
+    await asyncio.sleep(QUICK.interval)
+    board.edit(first, message("small"))
+    await eventually(lambda: updates(workspace) == ["small"])
+    board.edit(second, message("news"), news=True)
+    board.edit(second, message("news, a little later"))
+    board.edit(third, message("more news"), news=True)
+    await eventually(lambda: updates(workspace) == ["small", "news, a little later"])
+    await board.settle(third, message("done"))
+    assert updates(workspace) == ["small", "news, a little later", "done"]
+    await board.aclose(0)
+
+
 async def test_settling_does_not_wait_for_the_interval(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
