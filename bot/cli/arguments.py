@@ -22,6 +22,22 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))}
 
 
+def positive(text: str) -> float:
+    """A number above 0 that is not infinite."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def port(text: str) -> int:
+    """A TCP port, or 0 for a free one."""
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     """What can be typed after `meshbot`."""
     top = argparse.ArgumentParser(
@@ -32,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--config", type=Path, help="a YAML file with settings (default: MESHBOT_CONFIG, meshbot.yaml)")
     added = {
-        name: verbs.add_parser(name, help=text, description=text.capitalize() + ".", parents=[shared])
+        name: verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[shared])
         for name, text in (
             ("run", "serve a real workspace and a real cluster"),
             ("sandbox", "try it: an embedded workspace in front of an embedded or a real cluster"),
@@ -59,6 +75,6 @@ def extend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")
     verb.add_argument("--istio-home", type=Path, help="with --cluster kubeconfig: a release (default: ISTIO_HOME)")
     verb.add_argument("--gateway-api", type=Path, help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)")
-    verb.add_argument("--port", type=int, default=0, help="the page's port (default: a free one)")
-    verb.add_argument("--speed", type=float, help="how fast simulated time runs (default: 1, or 20 with --play)")
-    verb.add_argument("--timeout", type=float, default=600.0, help="seconds that one line of a script may take")
+    verb.add_argument("--port", type=port, default=0, help="the page's port (default: a free one)")
+    verb.add_argument("--speed", type=positive, help="how fast simulated time runs (default: 1, or 20 with --play)")
+    verb.add_argument("--timeout", type=positive, default=600.0, help="seconds that one line of a script may take")

@@ -13,6 +13,7 @@ from bot.cli.terminal import say
 from bot.errors import MeshbotError
 from bot.knowledge import permissions
 from bot.knowledge.room import minor
+from bot.ledger import Ledger
 from bot.ports import Cluster, Mesh
 from bot.settings import Settings
 from bot.slack.checkup import Finding, check_slack, manifest_scopes
@@ -21,7 +22,7 @@ from bot.slack.client import build_client, build_session
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Checks everything, also when something fails early."""
-    findings = [*await slack(settings), *await cluster_and_mesh(settings), roles(settings)]
+    findings = [*await slack(settings), *await cluster_and_mesh(settings), await ledger(settings), roles(settings)]
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -84,6 +85,16 @@ def release(mesh: Mesh, version: str) -> list[Finding]:
     except MeshbotError as problem:
         findings.append(Finding("gateway api", False, str(problem)))
     return findings
+
+
+async def ledger(settings: Settings) -> Finding:
+    """Whether runs can be remembered: opens the database, and makes it when it is not there yet."""
+    try:
+        opened = await Ledger.open(settings.ledger.address)
+    except MeshbotError as problem:
+        return Finding("ledger", False, str(problem))
+    await opened.close()
+    return Finding("ledger", True, "runs can be remembered")
 
 
 def roles(settings: Settings) -> Finding:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rehearsing = options.verb == "sandbox"
     try:
         settings = load(options.config, environment(os.environ) if rehearsing else os.environ)
-        configure_logging("error" if rehearsing else settings.log.level, lines=settings.log.json_lines)
+        configure_logging(settings.log.level if options.verb == "run" else "error", lines=settings.log.json_lines)
         return asyncio.run(finished(WORK[options.verb](options, settings)))
     except (SettingsError, CatalogError) as problem:
         complain(str(problem))

@@ -60,7 +60,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         if options.cluster == "kubeconfig" and options.data_plane == "embedded":
             await attach(ground, clock, stack)
         workspace = Workspace(clock, installed())
-        await workspace.start(port=options.port)
+        await opened(workspace, options.port)
         stack.push_async_callback(workspace.stop)
         await stack.enter_async_context(running(rehearsal(options, workspace, ground, home)))
         if lines is not None:
@@ -72,6 +72,14 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+async def opened(workspace: Workspace, port: int) -> None:
+    """Serves the workspace; SettingsError when the port is taken."""
+    try:
+        await workspace.start(port=port)
+    except OSError as problem:
+        raise SettingsError(f"--port {port}: {problem.strerror or problem}") from problem
+
+
 def installed() -> Installed:
     """The Slack app as its manifest installs it."""
     return Installed.from_manifest(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
@@ -80,9 +88,12 @@ def installed() -> Installed:
 def script(name: str) -> list[Line]:
     """The lines to play; SettingsError when they cannot be read."""
     try:
-        return load_script(name)
-    except (ScriptError, OSError) as problem:
+        lines = load_script(name)
+    except (ScriptError, OSError, UnicodeDecodeError) as problem:
         raise SettingsError(f"--play {name}: {problem}") from problem
+    if not lines:
+        raise SettingsError(f"--play {name}: there is nothing to play in it")
+    return lines
 
 
 async def embedded(options: argparse.Namespace, clock: Clock, home: Path, stack: AsyncExitStack) -> Ground:
@@ -146,7 +157,10 @@ async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
         await asyncio.gather(play, return_exceptions=True)
         complain("stopped")
         return False
-    return bool(play.result())
+    try:
+        return bool(play.result())
+    except ScriptError as problem:
+        raise SettingsError(f"--play: {problem}") from problem
 
 
 async def serve(workspace: Workspace, stop: asyncio.Event) -> None:
