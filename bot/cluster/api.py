@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,7 +21,16 @@ from bot.kinds import Kind, Object
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-"""Server-side apply (Kubernetes 1.22 and newer); JSON is YAML, so the body is JSON."""
+"""Server-side apply (Kubernetes 1.22 and newer). The server reads the body as YAML, which JSON is, but for one thing:
+JSON writes what is beyond 16 bits as two escapes, and YAML takes neither."""
+UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters that JSON allows as they are and YAML does not."""
+
+
+def as_yaml(body: Any) -> bytes:
+    """JSON that is also YAML, in UTF-8."""
+    text = json.dumps(body, ensure_ascii=False)
+    return UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def path_of(kind: Kind, namespace: str = "", name: str = "") -> str:
@@ -116,6 +126,9 @@ class Api:
     ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
         """The open response of a request that succeeded; anything else, while it is open too, becomes our errors."""
         headers = {**self._client.default_headers, "Accept": JSON, "Content-Type": content_type}
+        if content_type == APPLY_PATCH:
+            # With the parameter, the client sends the body as it is; without, it would escape it.
+            body, headers["Content-Type"] = as_yaml(body), f"{APPLY_PATCH}; charset=utf-8"
         waited = limit.sock_read if limit and limit.sock_read else self.seconds
         response: aiohttp.ClientResponse | None = None
         try:

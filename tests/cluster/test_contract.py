@@ -52,6 +52,13 @@ async def test_what_is_absent_is_none_or_empty(cluster: KubernetesCluster, names
     assert await cluster.find(CONFIG_MAP, "no-such-namespace") == []
 
 
+async def test_any_text_survives_an_apply(cluster: KubernetesCluster, namespace: str) -> None:
+    """Pictograms, accents and odd breaks come out as they went in, though the server reads what is applied as YAML."""
+    text = '⛵️ 🧠 é \u0085 \u2028 \x7f " \\ \n end'
+    made = await cluster.apply(config_map(namespace, sign=text))
+    assert made["data"] == {"sign": text}
+
+
 async def test_apply_creates_and_then_changes(cluster: KubernetesCluster, namespace: str) -> None:
     """Server-side apply creates what is not there, and takes away what is no longer said, under our own name."""
     made = await cluster.apply(config_map(namespace, soup="leek", cake="plum"))
