@@ -50,6 +50,11 @@ class DataPlane:
         """For `EmbeddedCluster(programs=…)`."""
         return (MeshPod(self),)
 
+    @property
+    def awake(self) -> bool:
+        """Whether it follows the cluster: it does while any of its programs runs."""
+        return self._follower is not None
+
     async def begin(self, pod: Object, client: Client) -> None:
         """A pod's containers have started. The first of all begins to follow the cluster."""
         app = app_of(pod, self._chance)
