@@ -117,8 +117,8 @@ def main() -> int:
     """Prints the table; 0 when the target is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=80.0, help="time in which installs are begun (default 80)")
-    parser.add_argument("--clusters", type=int, default=3, help="installs side by side (default 3)")
-    parser.add_argument("--speed", type=float, default=2.0, help="how much faster than life pods start (default 2)")
+    parser.add_argument("--clusters", type=int, default=5, help="installs side by side (default 5)")
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life pods start (default 1)")
     options = parser.parse_args()
     found = asyncio.run(measure(options))
     rows = (
