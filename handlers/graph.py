@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.knowledge import picture, snapshot, unseen
 from bot.knowledge.observe.graph import lines
+from bot.knowledge.observe.prometheus import SCRAPE
 from bot.knowledge.offers import offer
 from bot.knowledge.typed import seconds
 from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
@@ -30,9 +31,11 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         reason = await unseen.graph(context, now, span)
         words = "the graph is empty."
         return Verdict(reason.state, words, reason.because, (), links, reason.next, typed)
+    fresh = unseen.sent(now)
+    late = ", without the newest requests yet" if fresh is not None and fresh < SCRAPE else ""
     return Verdict(
         State.DONE,
-        f"{context.workshop.app_namespace} in the last {graph.seconds} s, by {graph.source}.",
+        f"{context.workshop.app_namespace} in the last {graph.seconds} s, by {graph.source}{late}.",
         evidence=lines(graph),
         links=links,
         next=offer(context, "traces", "traffic start"),

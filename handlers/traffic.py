@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.knowledge import requests
 from bot.knowledge.offers import offer
-from bot.knowledge.typed import per_second, seconds
+from bot.knowledge.typed import per_second, seconds, spoken
 from bot.ports import Load
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -73,9 +73,7 @@ async def start(context: Context, options: TrafficOptions) -> Verdict:
     if not seen.versions:
         return await requests.verdict(context, seen, load)
     context.traffic.start(namespace, every=options.every, user=options.user, seconds=options.how_long)
-    words = (
-        f"one request every {options.every:g} s as {requests.who(options.user)}, for {options.how_long / 60:.0f} min."
-    )
+    words = f"one request every {options.every:g} s as {requests.who(options.user)}, for {spoken(options.how_long)}."
     return await requests.verdict(context, seen, load, words)
 
 

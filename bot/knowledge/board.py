@@ -11,6 +11,7 @@ from bot.kinds import Object
 from bot.knowledge.installation import tracing_words
 from bot.knowledge.requests import stream_words
 from bot.knowledge.snapshot import Snapshot
+from bot.knowledge.typed import spoken
 from bot.knowledge.workloads import condition, counts, image_tag, is_ready, labels, of_the_mesh
 
 BOOKINFO = ("details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
@@ -143,16 +144,8 @@ def traffic(now: Snapshot) -> tuple[bool, str]:
         return False, "no requests were sent since the bot started"
     when, seen = now.last
     pages, failed = sum(seen.versions.values()), seen.versions.get("none", 0)
-    words = f"{ago(time.time() - when)} ago: {pages - failed} of {seen.sent} requests got a page with reviews"
-    return pages > failed, words
-
-
-def ago(seconds: float) -> str:
-    """`40 s`, `3 min`, `2 h`."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    met = f"{pages - failed} of {seen.asked} requests got a page with reviews" if pages else "nothing answered"
+    return pages > failed, f"{spoken(time.time() - when)} ago: {met}"
 
 
 def traces(now: Snapshot) -> tuple[bool, str]:

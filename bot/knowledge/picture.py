@@ -85,9 +85,9 @@ async def traces(context: Context, limit: int) -> Found:
 def trace_line(trace: Trace, namespace: str) -> str:
     """`18:03:09 UTC: 8 spans, 42 ms, productpage → reviews → ratings`."""
     way = " → ".join(service.removesuffix(f".{namespace}") for service in trace.services)
-    failed = f", {trace.failed} spans with errors" if trace.failed else ""
+    failed = f" ({trace.failed} with an error)" if trace.failed else ""
     at = time.strftime("%H:%M:%S UTC", time.gmtime(trace.start))
-    return f"{at}: {trace.spans} spans, {trace.milliseconds:.0f} ms{failed}: {way}"
+    return f"{at}: {trace.spans} spans{failed}, {trace.milliseconds:.0f} ms: {way}"
 
 
 async def trace_links(context: Context, found: Found) -> tuple[tuple[Link, ...], tuple[str, ...]]:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from bot.errors import ClusterError
 from bot.kinds import DESTINATION_RULE, POD, VIRTUAL_SERVICE
+from bot.knowledge.answering import plainly
 from bot.knowledge.offers import offer
+from bot.knowledge.typed import spoken
 from bot.knowledge.workloads import condition, labels
 from bot.ports import Ask, Load, Seen, Stream
 from bot.steps import Context, State, Verdict
@@ -28,7 +30,7 @@ class Cause:
 def lines(seen: Seen, rate: float = 0.0) -> tuple[str, ...]:
     """Counts, rates, codes, versions, ratings and times, each line for itself; `rate` is what was asked for."""
     asked = f" (asked for {rate:g}/s)" if rate and seen.asked > 1 else ""
-    how = f", {seen.rate:.1f}/s{asked}" if seen.asked > 1 else ""
+    how = f", {seen.rate:.1f}/s{asked}" if seen.sent > 1 else ""
     through = f" through {seen.via}" if seen.via else ""
     said = [f"{seen.asked} asked, {seen.sent} sent{through}{how}"]
     if seen.codes:
@@ -90,9 +92,9 @@ def who(user: str) -> str:
 
 def stream_words(stream: Stream) -> str:
     """One stream in a line."""
-    left = max(0.0, stream.until - time.time()) / 60
+    left = spoken(max(0.0, stream.until - time.time()))
     met = counted(stream.seen.codes, {"0": "no answer"}) or "nothing sent yet"
-    return f"as {who(stream.user)}, every {stream.every:g} s, {left:.0f} min left: {met}"
+    return f"as {who(stream.user)}, every {stream.every:g} s, {left} left: {met}"
 
 
 async def silence(context: Context, seen: Seen) -> Cause:
@@ -109,7 +111,7 @@ async def silence(context: Context, seen: Seen) -> Cause:
         return Cause(f"whoever runs the cluster must grant the bot get and create on services/proxy: {said}")
     if "log" in said and "in (it answered" in said:
         return Cause(f"{said}: the page is there, but its login is not.", offer(context, "status"))
-    words = f"the pods are there and nothing answers at their ports: {said}"
+    words = f"the pods are there and nothing answers at their ports: {plainly(said)}"
     return Cause(f"{words}. Whoever runs the cluster: can its API server reach pods?", offer(context, "status"))
 
 

@@ -1,4 +1,4 @@
-"""Times and rates as people type them."""
+"""Times and rates as people type and read them."""
 
 from __future__ import annotations
 
@@ -18,3 +18,11 @@ def seconds(typed: object) -> float:
 def per_second(typed: object) -> str:
     """The number out of `20/s`, `20rps` or `20`; whether it is one is not looked at."""
     return re.sub(r"\s*(/s|/sec|rps|qps)$", "", str(typed).strip().lower())
+
+
+def spoken(passed: float) -> str:
+    """Seconds in words: `40 s`, `3 min`, `2 h`."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if passed > size:
+            return f"{passed / size:.0f} {unit}"
+    return f"{passed:.0f} s"

@@ -21,6 +21,9 @@ MOST_SECONDS = 3600.0
 FRESH = 5.0
 """Seconds for which a stream takes the door to be where it was."""
 
+FORSAKEN = 300.0
+"""Seconds without any answer after which a stream ends by itself: the application is gone."""
+
 FindDoor = Callable[[str], Awaitable[Door]]
 
 
@@ -44,10 +47,11 @@ class Running:
 
 
 class Generator:
-    """Implements `bot.ports.Traffic`; `find` says through which Service a namespace's page is reached."""
+    """Implements `bot.ports.Traffic`; `find` says through which Service a namespace's page is reached, `patience` after
+    how many seconds of silence a stream ends."""
 
-    def __init__(self, web: Web, find: FindDoor) -> None:
-        self._web, self._find = web, find
+    def __init__(self, web: Web, find: FindDoor, *, patience: float = FORSAKEN) -> None:
+        self._web, self._find, self._patience = web, find, patience
         self._streams: dict[tuple[str, str], Running] = {}
         self._last: dict[str, tuple[float, Seen]] = {}
         self._jobs = Jobs()
@@ -109,7 +113,7 @@ class Generator:
         place: Door | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                while time.time() < running.until:
+                while time.time() < running.until and time.monotonic() - running.sending.heard < self._patience:
                     if time.monotonic() - looked >= FRESH:
                         place = await self._enter(running.namespace, running.sending) or place
                         looked = time.monotonic()

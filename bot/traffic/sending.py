@@ -16,12 +16,13 @@ HOPELESS = 5
 
 
 class Sending:
-    """Sends requests for one visitor and adds up in `tally` what they meet."""
+    """Sends requests for one visitor and adds up in `tally` what they meet; `heard` is when something last answered."""
 
     def __init__(self, visitor: Visitor, tally: Tally) -> None:
         self.visitor, self.tally = visitor, tally
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._last = 0.0
+        self.heard = time.monotonic()
 
     async def all(self, place: Door, count: int, rate: float) -> float:
         """Sends them all; gives the seconds over which they were sent, the last one's share of time included."""
@@ -44,7 +45,8 @@ class Sending:
     async def _ask(self, place: Door, intended: float) -> None:
         try:
             answer = await self.visitor.look(place)
-            self.tally.answer(answer, time.monotonic() - intended)
+            self.heard = time.monotonic()
+            self.tally.answer(answer, self.heard - intended)
         except ClusterError as problem:
             self.tally.silence(problem.message)
         finally:

@@ -77,7 +77,7 @@ def gateway(status: str, message: str = "") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def sending_to(app: App, home: Path) -> AsyncIterator[Generator]:
+async def sending_to(app: App, home: Path, *, patience: float = 300.0) -> AsyncIterator[Generator]:
     """The bot's traffic for that application."""
     server = web.Application()
     proxy = "/api/v1/namespaces/bookinfo/services/{service}:{port}/proxy"
@@ -94,7 +94,7 @@ async def sending_to(app: App, home: Path) -> AsyncIterator[Generator]:
     (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config"} | config))
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
-    traffic = Generator(kubernetes.web, partial(door, kubernetes))
+    traffic = Generator(kubernetes.web, partial(door, kubernetes), patience=patience)
     yield traffic
     await traffic.close()
     await api.close()

@@ -152,6 +152,17 @@ async def test_a_stream_waits_for_an_application_that_is_away(tmp_path: Path) ->
         assert traffic.streams()[0].seen.codes["200"] >= 1
 
 
+async def test_a_stream_that_nothing_answers_ends(tmp_path: Path) -> None:
+    """An application that is gone is not asked for an hour; what was met stays known."""
+    async with sending_to(App(away=True), tmp_path, patience=0.2) as traffic:
+        traffic.start("bookinfo", every=0.05)
+        await asyncio.sleep(0.5)
+        assert traffic.streams() == []
+        last = traffic.last("bookinfo")
+    assert last is not None
+    assert "no endpoints" in last[1].trouble
+
+
 async def test_a_load_that_is_cancelled_stops(tmp_path: Path) -> None:
     """A bot that is told to stop does not go on asking."""
     app = App()
