@@ -25,7 +25,6 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
     ("==", "!=", "<=", "<", ">=", ">"),
     ("+", "-"),
     ("*", "/", "%"),
-    ("^",),
 )
 
 
@@ -151,9 +150,15 @@ def _binary(tokens: _Tokens, level: int) -> Node:
 
 
 def _unary(tokens: _Tokens) -> Node:
+    """A sign binds less than a power, and powers are read from the right."""
     if tokens.take("-"):
         return Binary("*", Number(-1.0), _unary(tokens))
     tokens.take("+")
+    base = _ranged(tokens)
+    return Binary("^", base, _unary(tokens)) if tokens.take("^") else base
+
+
+def _ranged(tokens: _Tokens) -> Node:
     node = _primary(tokens)
     if not tokens.take("["):
         return node
