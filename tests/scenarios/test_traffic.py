@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
+
+RULES = Ref("networking.istio.io", "destinationrules")
 
 
 async def arrange(stage: Stage, *steps: str) -> None:
@@ -60,6 +63,15 @@ async def test_without_proxies_nothing_is_seen(stage: Stage) -> None:
         assert "no pod of bookinfo has a proxy" in words(await stage.type(f"/mesh {step} -> not yet"))
 
 
+async def test_a_page_without_reviews_is_not_done(stage: Stage) -> None:
+    """The page is 200, and the cause is named: no DestinationRule."""
+    await arrange(stage, "install", "bookinfo", "inject", "expose", "route jason")
+    await stage.api.delete(RULES, "reviews", "bookinfo")
+    said = words(await stage.type("/mesh traffic burst 5 -> not yet"))
+    assert "5 of 5 pages came without reviews" in said
+    assert "names subsets, and no DestinationRule defines them" in said
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -67,7 +79,7 @@ async def test_without_proxies_nothing_is_seen(stage: Stage) -> None:
         ("traffic burst 10 at 500/s", "less than or equal to 50"),
         ("traffic start every=soon", "should be a time such as 3s"),
         ("traffic sometimes", "should be"),
-        ("traffic once as <b>", "pattern"),
+        ("traffic once as <b>", "characters that do not belong"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused(stage: Stage, typed: str, said: str) -> None:
