@@ -128,11 +128,16 @@ def inside(words: str) -> str:
     return words[0].lower() + words[1:] if words.split(" ")[0] in ORDINARY else words
 
 
+def code(text: str) -> str:
+    """A text that can stand between two backticks."""
+    return escape(text.replace("`", "ˋ"))
+
+
 def small_print(heading: Heading) -> Block:
     """Who asked for what, and how long it took."""
     took = f" · {duration(heading.seconds)}" if heading.seconds else ""
     again = " · taken up again after a restart" if heading.attempt > 1 else ""
-    return context(f"<@{escape(heading.user)}> typed `{escape(heading.typed)}`{took}{again}")
+    return context(f"<@{escape(heading.user)}> typed `{code(heading.typed)}`{took}{again}")
 
 
 def part_line(part: Part) -> str:
@@ -213,7 +218,7 @@ def linked(link: Link) -> str:
 def next_blocks(commands: Sequence[str], command: str) -> list[Block]:
     """What to type next, in words and as buttons."""
     whole = [f"{command} {c}" for c in commands[:5]]
-    words = section("👉 Next: " + " or ".join(f"`{escape(c)}`" for c in whole))
+    words = section("👉 Next: " + " or ".join(f"`{code(c)}`" for c in whole))
     buttons = [button(c, f"{TYPE}:{i}", c) for i, c in enumerate(whole)]
     return [words, {"type": "actions", "elements": buttons}]
 

@@ -21,6 +21,9 @@ LONGEST = 1000
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 """What phones and word processors make of plain quotes and blanks."""
 
+HELP = frozenset({"--help", "-h", "-help"})
+"""What people type who expect a program's command line."""
+
 
 @dataclass(frozen=True)
 class Invocation:
@@ -65,9 +68,11 @@ class Catalog:
         words = split(text)
         if not words:
             return self.parse("help")
-        step = self.get(words[0])
+        step = self.get("help" if words[0] in HELP else words[0])
         if step is None:
             raise self._unknown(words[0])
+        if HELP & set(words[1:]) and self.get("help") is not None:
+            return self.parse(f"help {step.id}")
         return Invocation(step, self._options(step, words[1:]), " ".join([step.id, *map(quoted, words[1:])]))
 
     def _unknown(self, word: str) -> UserError:
@@ -88,8 +93,21 @@ class Catalog:
             raise UserError("; ".join(faults), help_line) from problem
 
 
+WORDS = {
+    "bool_parsing": "should be yes or no; the word alone means yes",
+    "string_pattern_mismatch": "has characters that do not belong in it",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_parsing": "should be a number",
+    "extra_forbidden": "is not an option of this step",
+}
+"""Errors of pydantic 2 for which it has a programmer's words."""
+
+
 def plain(error: Any) -> str:
     """A pydantic error in words for a person."""
+    if (words := WORDS.get(error["type"])) is not None:
+        return words
     message = str(error["msg"]).removeprefix("Value error, ")
     return message.replace("Input should", "should").replace("String should", "should")
 

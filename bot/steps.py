@@ -151,6 +151,7 @@ class Step:
     """One thing that can be typed after `/mesh`.
 
     `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again after a crash.
+    `check`: raises UserError at once for options that this release cannot take; asked before anything is shown.
     `recorded`: what it writes through `Context.cluster` is kept beforehand, so that `undo` can take it back.
     """
 
@@ -165,6 +166,7 @@ class Step:
     resumable: bool = True
     recorded: bool = True
     plan: Callable[[Context, Any], Awaitable[Plan | None]] | None = None
+    check: Callable[[Context, Any], None] | None = None
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     explain: str = ""

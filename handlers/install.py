@@ -26,6 +26,11 @@ def chosen(context: Context, options: InstallOptions) -> tuple[str, ...]:
     return installation.arguments(context, profile=options.profile, settings=options.set, access_log=options.access_log)
 
 
+def check(context: Context, options: InstallOptions) -> None:
+    """Refuses profiles and settings that this release does not have."""
+    chosen(context, options)
+
+
 async def rendered(context: Context, options: InstallOptions) -> list[Object]:
     """What istioctl would apply; options that it refuses are refused here, before anything is written."""
     context.progress.say("comparing with what is installed")
@@ -77,6 +82,7 @@ STEP = Step(
     summary="Istio with the workshop's tracing, and the Gateway API CRDs",
     run=run,
     plan=plan,
+    check=check,
     options=InstallOptions,
     role=Role.HOST,
     changes=True,

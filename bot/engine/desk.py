@@ -91,6 +91,8 @@ class Engine:
 
     async def _run(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         workshop = self._house.workshop_of(invocation)
+        if invocation.step.check is not None:
+            invocation.step.check(self._house.context(invocation, asker, Silent()), invocation.options)
         new = NewRun(
             request_key=asked.key,
             step=invocation.step.id,

@@ -11,7 +11,7 @@ from bot.catalog import Invocation
 from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
-from bot.errors import MeshbotError
+from bot.errors import MeshbotError, UserError
 from bot.ledger import Gone, Run, RunState
 from bot.messages import Message, Posted
 from bot.steps import Asker, Plan, Verdict
@@ -58,17 +58,20 @@ class Runner:
                 await self._conclude(run, session, verdict)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
             failure = explain(problem)
-            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
+            again = f"help {run.step}" if isinstance(problem, UserError) else run.arguments
+            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn, again=again)
         self._sessions.pop(run.id, None)
 
     async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
         await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict))
         await self._show(run, session, blocks.ended(session.heading, verdict, command=self._house.catalog.command))
 
-    async def _end(self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "") -> None:
+    async def _end(
+        self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
+    ) -> None:
         await self.remember(run, state, summary)
         command = self._house.catalog.command
-        again = run.arguments
+        again = again or run.arguments
         message = blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
         await self._show(run, session, message)
 
