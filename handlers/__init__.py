@@ -2,6 +2,7 @@
 
 from handlers import (
     addons,
+    ambient,
     bookinfo,
     break_,
     expose,
@@ -22,6 +23,7 @@ from handlers import (
     traffic,
     undo,
     uninstall,
+    waypoint,
     whoami,
 )
 from handlers import help as help_
@@ -41,6 +43,8 @@ STEPS = (
     shift.STEP,
     break_.STEP,
     mend.STEP,
+    ambient.STEP,
+    waypoint.STEP,
     undo.STEP,
     reset.STEP,
     show.STEP,

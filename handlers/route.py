@@ -11,7 +11,7 @@ from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
 from bot.knowledge import rules
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import NOBODY, Expectation, observe, only, somebody_else
-from bot.knowledge.routing import path_of, route_for
+from bot.knowledge.routing import Path, path_of, route_for
 from bot.knowledge.snapshot import take
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -52,8 +52,9 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
         again = offer(context, "status", f"route {user} {version}", "route off")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, again, lines)
     words = f"{user} gets reviews {version}, everybody else v1.{done.already}"
-    following = offer(context, *([] if version == "v1" else [f"fault {user}"]), "graph", "break", "route off")
-    return Verdict(State.DONE, words, "", evidence, links, following, lines)
+    further = [] if version == "v1" else [f"fault {user}"]
+    further += ["graph", "route off"] if path is Path.WAYPOINT else ["graph", "break", "route off"]
+    return Verdict(State.DONE, words, "", evidence, links, offer(context, *further), lines)
 
 
 async def off(context: Context) -> Verdict:

@@ -27,6 +27,8 @@ ACCESS_LOG = "values.meshConfig.accessLogFile=/dev/stdout"
 SETTING = re.compile(r"(values|meshConfig|components|hub|tag|revision|unvalidatedValues)[\w.\-\[\]\\/]*=[^\s\x00]*")
 ONCE = {"CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
 """Kinds that istiod or the API server change after the installation: only their presence is compared."""
+OWNER = "install.operator.istio.io/owning-resource"
+"""A label that the installer writes over what is rendered (Istio 1.23)."""
 AT_ONCE = 8
 
 
@@ -112,11 +114,17 @@ async def compare_one(cluster: Cluster, obj: Object, crds: Iterable[str]) -> tup
     if obj["kind"] in ONCE:
         return None
     try:
-        after = await cluster.apply(obj, force=True, dry_run=True, manager="meshbot-plan")
+        after = await cluster.apply(without_owner(obj), force=True, dry_run=True, manager="meshbot-plan")
     except NotFound:
         return "new", called(obj)
     changes = differing(stripped(live), stripped(after))
     return ("changed", f"{called(obj)} ({'; '.join(changes[:4])})") if changes else None
+
+
+def without_owner(obj: Object) -> Object:
+    """A rendered object without the label in which the installer says who owns it."""
+    kept = {key: value for key, value in labels(obj).items() if key != OWNER}
+    return obj | {"metadata": obj["metadata"] | {"labels": kept}} if labels(obj) else obj
 
 
 def stripped(obj: Object) -> Object:

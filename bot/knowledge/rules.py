@@ -47,13 +47,14 @@ def missing(context: Context, because: str, *steps: str) -> Verdict:
     return Verdict(State.NOT_YET, "nothing was changed.", because, next=offer(context, *steps))
 
 
-async def prepare(context: Context, path: Path) -> None:
-    """Through a waypoint versions are Services of their own, which the release's sample has."""
+async def prepare(context: Context, path: Path) -> list[str]:
+    """Through a waypoint versions are Services of their own, which the release's sample has; what was done."""
     if path is not Path.WAYPOINT:
-        return
-    for service in await asyncio.to_thread(context.mesh.sample, VERSIONS_SAMPLE):
-        meta = service["metadata"] | {"namespace": context.workshop.app_namespace}
-        await context.cluster.apply(service | {"metadata": meta}, force=True)
+        return []
+    sample = await asyncio.to_thread(context.mesh.sample, VERSIONS_SAMPLE)
+    services = [s | {"metadata": s["metadata"] | {"namespace": context.workshop.app_namespace}} for s in sample]
+    done = await put_in_force(context, services)
+    return [f"version Services {', '.join(map(name, services))} (the release's sample)"] if done else []
 
 
 async def put_in_force(context: Context, objects: Sequence[Object]) -> list[str]:
@@ -104,9 +105,8 @@ class Enforced:
 
 async def enforce(context: Context, path: Path, objects: Sequence[Object]) -> Enforced:
     """Puts one service's rules in force."""
-    await prepare(context, path)
-    service = name(objects[-1])
-    done = [*await put_in_force(context, objects), *await displace(context, path, service)]
+    service, ready = name(objects[-1]), await prepare(context, path)
+    done = [*ready, *await put_in_force(context, objects), *await displace(context, path, service)]
     return Enforced(bool(done), (*(done or ["the rules were already so"]), f"obeyed by {path}"))
 
 
