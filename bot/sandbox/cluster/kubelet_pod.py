@@ -259,8 +259,9 @@ class PodLife:
         for pattern, seconds in self.host.timings.ready:
             if fits(pattern, container.image):
                 return seconds
-        probe = container.spec.get("readinessProbe")
-        return self.host.timings.probe + probe.get("initialDelaySeconds", 0) if probe else 0.0
+        probes = [probe for name in ("startupProbe", "readinessProbe") if (probe := container.spec.get(name))]
+        delays = [probe.get("initialDelaySeconds", 0) for probe in probes]
+        return self.host.timings.probe + max(delays) if delays else 0.0
 
     async def _stay_unready(self, container: Container) -> None:
         period = (container.spec.get("readinessProbe") or {}).get("periodSeconds", 10)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Object, Ref, Request
+from bot.sandbox.cluster.contract import Ref, Request
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.istio import programs as istio
 from bot.sandbox.istio.samples import sample_files
@@ -33,7 +33,6 @@ ISTIO = {"1.87": "1.23.2", "2.26": "1.30.3"}
 VERSIONS = tuple(ISTIO)
 STAGES = ("bare", "sidecars", "route", "fault", "broken", "ambient", "waypoint")
 RULES, ROUTES = Ref("networking.istio.io", "destinationrules"), Ref("networking.istio.io", "virtualservices")
-_EDITED = {"tracing": {"enabled": True, "url": "http://localhost:16686/jaeger"}}
 _FULL = (
     "namespaces=bookinfo&duration=60s&graphType=versionedApp&injectServiceNodes=true&includeIdleEdges=false"
     "&refreshInterval=0&waypoints=true&ambientTraffic=total&rateHttp=requests&rateTcp=sent&rateGrpc=requests"
@@ -201,7 +200,17 @@ class World:
         return all(note in (p["metadata"].get("annotations") or {}) for p in pods if "app" in p["metadata"]["labels"])
 
     async def waypoint(self) -> None:
-        """A waypoint for the namespace."""
+        """A waypoint for the namespace, under ambient."""
+        await self.make_waypoint()
+        await self.label(istio__use_waypoint="waypoint")
+
+    async def waypoint_only(self) -> None:
+        """A waypoint that nothing leads to yet."""
+        await self.mesh.go_ambient()
+        await self.make_waypoint()
+
+    async def make_waypoint(self) -> None:
+        """The Gateway, and what istiod makes of it."""
         await eventually(lambda: self.mesh.accepted("istio-waypoint"))
         listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
         spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
@@ -210,7 +219,6 @@ class World:
         await self.mesh.client.apply(gateway)
         await self.mesh.settles(GATEWAYS, "waypoint", "True:Programmed")
         await self.mesh.ready("waypoint", "bookinfo")
-        await self.label(istio__use_waypoint="waypoint")
 
 
 @asynccontextmanager
@@ -260,11 +268,3 @@ def played(kiali: str) -> dict[str, dict[str, Answer]]:
     if kiali not in _PLAYED:
         _PLAYED[kiali] = asyncio.run(_play(kiali))
     return _PLAYED[kiali]
-
-
-def validation_of(answer: Answer, kind: str, name: str) -> Object:
-    """One object's validation in a list: `kind` as in `VirtualService`."""
-    for key, found in answer.json["validations"].items():
-        if key.endswith(f"Kind={kind}") or key == kind.lower():
-            return dict(found[f"{name}.bookinfo"])
-    return {}

@@ -231,6 +231,8 @@ class RunningKiali:
         if refresh and not refresh.isdigit():
             raise Refused(400, f"Invalid refreshInterval [{refresh}]")
         kept = int(refresh) / 1000 if refresh else GRAPH_SECONDS
+        if not kept:
+            return graph(moment, asked, now)
         key = tuple(sorted((name, values[0]) for name, values in asked.items() if name != "refreshInterval"))
         at, answer = self._graphs.get(key, (0.0, {}))
         if not answer or now.timestamp() - at >= kept:

@@ -1,0 +1,284 @@
+"""Kiali's own ways: configuration at start, what it refuses, its caches, add-ons out of reach, kinds of graphs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.sandbox.cluster.contract import ApiError, Object
+from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, MAPS, PODS, SERVICES, SYSTEM, eventually, placed
+
+from . import reading
+from .feeding import DETAILS, GATEWAY, NOBODY, PRODUCTPAGE, RATINGS, Flow, http, labels, reviews, tcp
+from .stages import RULES, SPEED, TRAFFIC, World, page_views, world
+
+GRAPH = "/api/namespaces/graph?namespaces=bookinfo&duration=60s&graphType={}&injectServiceNodes=true&refreshInterval=0"
+RULE = "/api/namespaces/bookinfo/istio/{}/reviews?validate=true"
+PLACES = {"1.87": "virtualservices", "2.26": "networking.istio.io/v1/VirtualService"}
+
+
+@pytest.fixture
+async def busy(mesh: World) -> World:
+    """With Bookinfo, its sidecars and traffic."""
+    await mesh.bare()
+    await mesh.sidecars()
+    await mesh.flow("sidecars")
+    return mesh
+
+
+async def reconfigure(mesh: World, **services: Any) -> None:
+    """Edits `external_services` in Kiali's ConfigMap."""
+    found = await mesh.mesh.get(MAPS, "kiali", SYSTEM)
+    config = yaml.safe_load(found["data"]["config.yaml"])
+    config["external_services"] |= services
+    await mesh.mesh.client.merge(MAPS, "kiali", SYSTEM, {"data": {"config.yaml": yaml.safe_dump(config)}})
+
+
+async def restart(mesh: World) -> None:
+    """Restarts Kiali, and waits until only the new pod is there."""
+    note = {"metadata": {"annotations": {"restarted": "now"}}}
+    await mesh.mesh.client.merge(DEPLOYMENTS, "kiali", SYSTEM, {"spec": {"template": note}})
+    await mesh.mesh.ready("kiali", SYSTEM)
+
+    async def alone() -> bool:
+        pods = await mesh.mesh.client.list(PODS, SYSTEM, "app=kiali")
+        return len(pods) == 1 and "restarted" in pods[0]["metadata"]["annotations"]
+
+    await eventually(alone)
+
+
+async def test_configuration_is_read_at_start(mesh: World) -> None:
+    """What is changed in the ConfigMap counts after a restart, and the older key for a link still works."""
+    assert (await mesh.ask("/api/tracing")).json["enabled"] is False
+    await reconfigure(mesh, tracing={"enabled": True, "url": "http://localhost:16686/jaeger"})
+    assert (await mesh.ask("/api/tracing")).json["enabled"] is False
+    await restart(mesh)
+    said = (await mesh.ask("/api/tracing")).json
+    assert (said["enabled"], said["provider"], said["url"]) == (True, "jaeger", "http://localhost:16686/jaeger")
+
+
+async def test_addons_are_checked(mesh: World) -> None:
+    """An add-on that is enabled is listed, Unreachable until it answers; one that is not enabled is absent."""
+    await reconfigure(mesh, tracing={"enabled": True}, grafana={"enabled": False}, custom_dashboards={"enabled": False})
+    await restart(mesh)
+
+    async def addons() -> dict[str, str]:
+        rows = (await mesh.ask("/api/istio/status")).json
+        return {row["name"]: row["status"] for row in rows if "istio" not in row["name"]}
+
+    assert await addons() == {"prometheus": "Healthy", "tracing": "Unreachable"}
+    await mesh.addon("jaeger", ("jaeger",))
+    assert await addons() == {"prometheus": "Healthy", "tracing": "Healthy"}
+
+
+async def test_a_broken_configuration_crashes(mesh: World) -> None:
+    """Kiali does not come up with a configuration that it can't read."""
+    await mesh.mesh.client.merge(MAPS, "kiali", SYSTEM, {"data": {"config.yaml": "external_services: [}"}})
+    (pod,) = await mesh.mesh.pods(SYSTEM, app="kiali")
+    await mesh.mesh.client.delete(PODS, pod["metadata"]["name"], SYSTEM)
+
+    async def crashed() -> bool:
+        found = await mesh.mesh.pods(SYSTEM, app="kiali")
+        statuses = [s for p in found for s in p.get("status", {}).get("containerStatuses") or ()]
+        return any("CrashLoopBackOff" in str(each["state"]) for each in statuses)
+
+    await eventually(crashed)
+
+
+@pytest.mark.parametrize("kiali", ["2.26"])
+async def test_the_grafana_links(mesh: World) -> None:
+    """Links to the dashboards that Grafana has; 503 while it is away, 204 when switched off."""
+    assert (await mesh.ask("/api/grafana")).status == 503
+    await mesh.addon("grafana", ("grafana",))
+    links = (await mesh.ask("/api/grafana")).json["externalLinks"]
+    assert "Istio Service Dashboard" in {link["name"] for link in links}
+    await reconfigure(mesh, grafana={"enabled": False})
+    await restart(mesh)
+    assert (await mesh.ask("/api/grafana")).status == 204
+
+
+async def test_anonymous_visitors(mesh: World) -> None:
+    """The sample lets everybody in."""
+    assert (await mesh.ask("/api/auth/info")).json["strategy"] == "anonymous"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("namespaces=nonesuch&graphType=app", 403, "Requested namespace [nonesuch] is not accessible."),
+        ("graphType=app", 400, "At least one namespace"),
+        ("namespaces=default&graphType=cake", 400, "Invalid graphType [cake]"),
+        ("namespaces=default&duration=long", 400, "Invalid duration [long]"),
+        ("namespaces=default&appenders=cake", 400, "Invalid appender [cake]"),
+        ("namespaces=default&injectServiceNodes=maybe", 400, "Invalid injectServiceNodes [maybe]"),
+        ("namespaces=default&ambientTraffic=some", 400, "Invalid ambientTraffic [some]"),
+        ("namespaces=default&rateTcp=some", 400, "Invalid rateTcp [some]"),
+    ],
+)
+async def test_graphs_refused(mesh: World, path: str, status: int, words: str) -> None:
+    """A namespace that is not there is 403, a parameter that is no good 400, and both say which."""
+    answer = await mesh.ask(f"/api/namespaces/graph?{path}")
+    assert (answer.status, answer.json["error"][: len(words)]) == (status, words)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/namespaces/default/istio/cakes/reviews", 400),
+        ("/api/clusters/health?type=cake", 400),
+        ("/api/clusters/health?rateInterval=long", 400),
+        ("/api/clusters/cake", 404),
+        ("/api/namespaces/nonesuch/tls", 404),
+        ("/graph/namespaces", 404),
+        ("/console/graph/namespaces", 200),
+    ],
+)
+async def test_other_paths(mesh: World, path: str, status: int) -> None:
+    """Bad parameters are 400, what is not there 404; the console's pages are below /console only."""
+    assert (await mesh.ask(path)).status == status
+
+
+async def test_an_object_that_is_not_there(mesh: World, kiali: str) -> None:
+    """A missing object is 404 with its kind and name."""
+    answer = await mesh.ask(RULE.format(PLACES[kiali]).replace("bookinfo", "default"))
+    assert (answer.status, answer.json["error"]) == (404, 'virtualservices.networking.istio.io "reviews" not found')
+
+
+async def test_no_prometheus_no_graph(mesh: World) -> None:
+    """Without Prometheus there is no graph, and the status says so; lists and health still answer."""
+    await mesh.mesh.client.delete(SERVICES, "prometheus", SYSTEM)
+    assert (await mesh.ask("/api/namespaces/graph?namespaces=default&graphType=app")).status == 503
+    rows = (await mesh.ask("/api/istio/status")).json
+    assert next(row["status"] for row in rows if row["name"] == "prometheus") == "Unreachable"
+    assert (await mesh.ask("/api/clusters/workloads?namespaces=istio-system&health=true")).status == 200
+
+
+async def test_an_empty_graph(mesh: World) -> None:
+    """Without traffic there are no nodes."""
+    answer = await mesh.ask("/api/namespaces/graph?namespaces=default&graphType=app")
+    assert answer.json["elements"] == {"nodes": [], "edges": []}
+
+
+async def test_kinds_of_graphs(busy: World) -> None:
+    """Versions, applications, workloads and Services as nodes; Services in between only on request."""
+    found = {}
+    for kind in ("app", "workload", "service"):
+        elements = (await busy.ask(GRAPH.format(kind).replace("Nodes=true", "Nodes=false"))).json["elements"]
+        found[kind] = sorted({reading.name(node["data"]) for node in elements["nodes"]})
+    assert found["app"] == [f"{app}-None" for app in (GATEWAY[1], "details", "productpage", "ratings", "reviews")]
+    assert "=reviews-v3" in found["workload"]
+    assert {"/details", "/productpage", "/ratings", "/reviews"} < set(found["service"])
+
+
+@pytest.mark.parametrize("kiali", ["2.26"])
+async def test_graphs_are_kept_a_minute(busy: World) -> None:
+    """Kiali 2 answers the same for a minute, unless it is told to look anew."""
+    kept = GRAPH.format("app").removesuffix("&refreshInterval=0")
+    first = (await busy.ask(kept)).json
+    busy.feed.start(TRAFFIC["broken"])
+    await busy.cluster.clock.sleep(40)
+    fresh = (await busy.ask(GRAPH.format("app"))).json
+    assert (await busy.ask(kept)).json == first
+    assert fresh["timestamp"] > first["timestamp"]
+    await busy.cluster.clock.sleep(25)
+    assert (await busy.ask(kept)).json != first
+    assert (await busy.ask(f"{kept}&refreshInterval=soon")).status == 400
+
+
+async def test_lists_lag_and_objects_do_not(busy: World, kiali: str) -> None:
+    """A missing subset shows in the object itself at once; in Kiali 2's list up to a minute later."""
+    await busy.route()
+    await busy.cluster.clock.sleep(61)
+    await busy.mesh.client.delete(RULES, "reviews", "bookinfo")
+    alone = (await busy.ask(RULE.format(PLACES[kiali]))).json["validation"]
+    assert [check["code"] for check in alone["checks"]] == ["KIA1107", "KIA1107"]
+
+    async def listed() -> bool:
+        return any(
+            "KIA1107" in line for line in reading.findings((await busy.ask("/api/istio/config?validate=true")).json)
+        )
+
+    before = time.monotonic()
+    await eventually(listed)
+    assert (time.monotonic() - before) * SPEED < 70
+
+
+async def test_validation_only_on_request(busy: World, kiali: str) -> None:
+    """Without the parameter nothing is validated."""
+    await busy.route()
+    alone = (await busy.ask(RULE.format(PLACES[kiali]).partition("?")[0])).json
+    assert alone["validation"] is None
+    assert (await busy.ask("/api/istio/config")).json["validations"] == {}
+    named = alone["resource"] if kiali == "2.26" else alone["virtualService"]
+    assert named["spec"]["hosts"] == ["reviews"]
+
+
+async def test_a_client_outside_of_the_mesh(busy: World) -> None:
+    """Who has no proxy is one unknown node, and its traffic has no lock."""
+    plain = labels(Flow(NOBODY, "productpage", PRODUCTPAGE, 2), "destination", "none")
+    more = {"request_protocol": "http", "response_code": "200", "grpc_response_status": ""}
+    busy.feed.start([("istio_requests_total", plain | more, 2.0)])
+    await busy.cluster.clock.sleep(80)
+    graph = (await busy.ask(GRAPH.format("versionedApp"))).json
+    (unknown,) = (node["data"] for node in graph["elements"]["nodes"] if node["data"]["nodeType"] == "unknown")
+    assert unknown["isInaccessible"]
+    assert not any("isMTLS" in edge["data"] for edge in graph["elements"]["edges"])
+
+
+async def test_waypoints_on_request(busy: World) -> None:
+    """A waypoint that carries traffic is shown only when asked for."""
+    busy.feed.start(tcp([Flow(PRODUCTPAGE, "waypoint", ("waypoint", "waypoint", "latest"), 1), *page_views(1, {1: 1})]))
+    await busy.waypoint_only()
+    await busy.cluster.clock.sleep(80)
+    names = {}
+    for shown in ("true", "false"):
+        elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&waypoints={shown}")).json["elements"]
+        names[shown] = {reading.name(node["data"]) for node in elements["nodes"]}
+    assert "waypoint-latest" in names["true"] - names["false"]
+
+
+async def test_response_times(busy: World) -> None:
+    """Edges carry the slowest quantile of their calls, in milliseconds."""
+    found = labels(Flow(reviews(2), "ratings", RATINGS, 1), "source", "unknown")
+    more = {"request_protocol": "http", "response_code": "200", "grpc_response_status": ""}
+    flows = http([Flow(reviews(2), "ratings", RATINGS, 1), Flow(PRODUCTPAGE, "details", DETAILS, 1)], "source")
+    name = "istio_request_duration_milliseconds_bucket"
+    busy.feed.start(
+        [*flows, *((name, found | more | {"le": le}, n) for le, n in (("5", 0.0), ("10", 1.0), ("+Inf", 1.0)))]
+    )
+    await busy.cluster.clock.sleep(80)
+    elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&appenders=responseTime")).json["elements"]
+    times = [edge["data"]["responseTime"] for edge in elements["edges"] if "responseTime" in edge["data"]]
+    assert times == ["10", "10"]
+
+
+@pytest.mark.parametrize(("kiali", "seconds"), [("1.87", 5), ("2.26", 30)])
+async def test_kiali_takes_its_time(kiali: str, seconds: float) -> None:
+    """Kiali is not ready before its first probe: 5 s in 1.87, 30 s in 2.26; until then its Service has nobody."""
+    async with world(kiali, speed=50) as mesh:
+        (pod,) = await mesh.mesh.pods(SYSTEM, app="kiali")
+        status: Object = pod["status"]
+        times = {each["type"]: each["lastTransitionTime"] for each in status["conditions"]}
+        started = status["containerStatuses"][0]["state"]["running"]["startedAt"]
+        assert yaml.safe_load(times["Ready"]).timestamp() - yaml.safe_load(started).timestamp() >= seconds - 1
+        await mesh.mesh.client.delete(PODS, pod["metadata"]["name"], SYSTEM)
+        with pytest.raises(ApiError, match="no endpoints available"):
+            await eventually(lambda: _answered(mesh))
+
+
+async def _answered(mesh: World) -> bool:
+    await mesh.ask("/healthz")
+    return False
+
+
+async def test_two_rules_for_one_host(busy: World, kiali: str) -> None:
+    """Two VirtualServices for one host, in one namespace, are found out."""
+    await busy.route()
+    (rule,) = busy.samples["bookinfo/networking/virtual-service-reviews-test-v2.yaml"]
+    rival = placed({**rule, "metadata": {**rule["metadata"], "name": "rival"}}, "bookinfo")
+    await busy.mesh.client.apply(rival)
+    found = (await busy.ask(RULE.format(PLACES[kiali]))).json["validation"]
+    assert (found["valid"], [check["code"] for check in found["checks"]]) == (False, ["KIA1106"])
