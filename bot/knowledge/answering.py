@@ -29,7 +29,7 @@ class Heard:
 
 
 async def ask_until(
-    context: Context, ask: Ask, good: Callable[[Answer], bool], *, seconds: float, silence: float = SILENCE
+    context: Context, ask: Ask, good: Callable[[Answer], bool], *, seconds: float, silence: float | None = None
 ) -> Heard:
     """Asks again until an answer is good; gives up after `seconds`, or after `silence` when nothing answers at all."""
     began, pause, heard = time.monotonic(), 0.05, Heard(good=False)
@@ -39,7 +39,7 @@ async def ask_until(
             heard = Heard(good(answer), answer)
         except Unavailable as problem:
             heard = Heard(good=False, why=plainly(str(problem)))
-        patience = seconds if heard.answer is not None else min(seconds, silence)
+        patience = seconds if heard.answer is not None else min(seconds, SILENCE if silence is None else silence)
         if heard.good or time.monotonic() - began + pause > patience:
             return heard
         await asyncio.sleep(pause)

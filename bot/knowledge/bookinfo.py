@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.kinds import DEPLOYMENT, NAMESPACE, POD, SERVICE, Object
+from bot.kinds import DEPLOYMENT, DESTINATION_RULE, NAMESPACE, POD, SERVICE, VIRTUAL_SERVICE, Object
 from bot.knowledge.answering import Heard, ask_until, silent
 from bot.knowledge.board import BOOKINFO
 from bot.knowledge.deploying import sample
@@ -74,10 +74,11 @@ async def page(context: Context, service: str = "productpage", port: int = 9080)
     """Asks for the page, through that Service, until it shows reviews or patience ends."""
     ask = Ask(context.workshop.app_namespace, service, port, "/productpage")
     patience = min(PATIENCE, context.workshop.readiness_timeout)
-    return read(service, await ask_until(context, ask, whole, seconds=patience, silence=SILENCE))
+    heard = await ask_until(context, ask, whole, seconds=patience, silence=SILENCE)
+    return await read(context, service, heard)
 
 
-def read(service: str, heard: Heard) -> Page:
+async def read(context: Context, service: str, heard: Heard) -> Page:
     """What the last page says."""
     if heard.answer is None or heard.answer.status != 200:
         return Page(cause=silent(service, heard))
@@ -85,8 +86,18 @@ def read(service: str, heard: Heard) -> Page:
         served = SERVED.search(heard.answer.text)
         return Page(f"GET /productpage shows {SHOWN}" + (f", served by {served[1]}" if served else ""))
     if "Error fetching product reviews" in heard.answer.text:
-        return Page(cause="the page answers, but without reviews: reviews has not started yet, or no route leads to it")
+        return Page(cause=f"the page answers, but without reviews: {await without_reviews(context)}")
     return Page(cause=f"{service} answers with another page than Bookinfo's")
+
+
+async def without_reviews(context: Context) -> str:
+    """Why callers do not reach reviews, as far as the objects tell."""
+    namespace = context.workshop.app_namespace
+    if await context.cluster.get(VIRTUAL_SERVICE, "reviews", namespace) is None:
+        return "reviews, a Java server, has not started yet. Give it a minute"
+    if await context.cluster.get(DESTINATION_RULE, "reviews", namespace) is None:
+        return "VirtualService reviews names subsets, and no DestinationRule defines them, so its callers get 503"
+    return "VirtualService reviews leads its callers to pods that do not answer"
 
 
 def inside(pod: Object) -> bool:

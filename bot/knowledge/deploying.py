@@ -124,8 +124,8 @@ async def available(context: Context, namespace: str, names: Sequence[str]) -> l
 
 
 async def restart(context: Context, namespace: str, deployment: str) -> None:
-    """Rolls a Deployment's pods, as `kubectl rollout restart` does."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Rolls a Deployment's pods, as `kubectl rollout restart` does; also twice within one second."""
+    now = datetime.now(UTC).isoformat()
     note = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
     await context.cluster.merge(DEPLOYMENT, deployment, namespace, {"spec": {"template": note}})
 

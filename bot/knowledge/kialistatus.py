@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from bot.errors import ClusterError
+from bot.kinds import DEPLOYMENT
 from bot.knowledge import installation
 from bot.knowledge.kialiconfig import misfit
 from bot.knowledge.observe import kiali
@@ -33,8 +34,10 @@ class Sight:
 
 
 async def look(context: Context) -> Sight:
-    """Asks until what Kiali needs is healthy, or the time is over."""
-    deadline = time.monotonic() + min(PATIENCE, context.workshop.readiness_timeout)
+    """Asks until what Kiali needs is healthy, or the time is over; what is not installed is not waited for."""
+    there = await context.cluster.get(DEPLOYMENT, "prometheus", context.workshop.mesh_namespace)
+    patience = min(PATIENCE, context.workshop.readiness_timeout) if there is not None else 0.0
+    deadline = time.monotonic() + patience
     while True:
         try:
             found = judged(context, await kiali.components(context))

@@ -10,8 +10,8 @@ import yaml
 from bot.kinds import Object
 from bot.ports import Change, Image
 
-ROOM = 2400
-"""Characters of manifests in one answer: a section of Slack takes 3000, and marks in the text count several times."""
+ROOM = 2800
+"""Characters of manifests in one answer: a section of Slack takes 3000."""
 LONG = 400
 """Characters of one value (a whole file in a ConfigMap) that are printed."""
 
@@ -40,7 +40,7 @@ def printed(images: Sequence[Image]) -> Printed:
     lines, left, used = list[str](), list[str](), 0
     for image in images:
         text = manifest(image)
-        size = sum(map(len, text)) + len(text)
+        size = sum(map(weight, text))
         if lines and used + size > ROOM:
             left.append(called(image))
             continue
@@ -51,11 +51,16 @@ def printed(images: Sequence[Image]) -> Printed:
     return Printed(tuple(lines), tuple(left))
 
 
+def weight(line: str) -> int:
+    """Characters that a line takes in Slack, where `&`, `<` and `>` are written as entities."""
+    return len(line) + 4 * sum(map(line.count, "&<>")) + 1
+
+
 def cut(lines: Sequence[str]) -> list[str]:
     """As many lines as there is room for."""
     kept, used = list[str](), 0
     for line in lines:
-        used += len(line) + 1
+        used += weight(line)
         if used > ROOM - 40:
             break
         kept.append(line)

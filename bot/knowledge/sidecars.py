@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.kinds import NAMESPACE, POD, Object
+from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
 from bot.knowledge import bookinfo
 from bot.knowledge.deploying import restart
 from bot.knowledge.removal import has_sidecar
 from bot.knowledge.waiting import change
-from bot.knowledge.workloads import FOLLOWED, is_ready, labels, name, parts
+from bot.knowledge.workloads import FOLLOWED, counts, is_ready, labels, name, parts
 from bot.ports import Part, View
 from bot.steps import Context
 
@@ -124,18 +124,14 @@ def show(context: Context, view: View, *, on: bool) -> Standing:
 
 def watched(view: View, *, on: bool) -> Standing:
     """How a followed namespace stands."""
-    deployments = [w for w in view.objects(FOLLOWED[0])]
-    return standing(deployments, view.objects(POD), on=on)
+    return standing(view.objects(DEPLOYMENT), view.objects(POD), on=on)
 
 
 def lagging(view: View, *, on: bool) -> list[Part]:
     """The workloads that did not settle, with the reason."""
     found = watched(view, on=on)
     slow = {name(w) for w in found.workloads if not is_ready(w)}
-    old = {
-        name(w)
-        for w in found.workloads
-        if any(has_sidecar(pod) != on for pod in found.pods_of(w)) and name(w) not in slow
-    }
+    old = [(w, [p for p in found.pods_of(w) if has_sidecar(p) != on]) for w in found.workloads if name(w) not in slow]
     waits = parts(view, lambda workload: name(workload) in slow)
-    return [*waits, *(Part(n, note="an old pod is still there") for n in sorted(old))]
+    leaving = [Part(name(w), *counts(w), f"old pod {name(pods[0])} is still there") for w, pods in old if pods]
+    return [*waits, *leaving]

@@ -38,15 +38,17 @@ def selected(pods: Iterable[Object], workload: Object) -> list[Object]:
 
 
 def counts(workload: Object) -> tuple[int, int]:
-    """Pods that are ready and up to date, and how many are wanted."""
+    """Pods that are ready and up to date, and how many are wanted. Pods of an older template are counted as the ready
+    ones as long as they are there: a Deployment's status does not tell whose the available pods are."""
     status = workload.get("status") or {}
     current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
     if workload.get("kind") == "DaemonSet":
         ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
         updated = status.get("updatedNumberScheduled", 0)
     else:
-        ready, wanted = status.get("availableReplicas", 0), workload["spec"].get("replicas", 1)
-        updated = status.get("updatedReplicas", 0)
+        wanted, updated = workload["spec"].get("replicas", 1), status.get("updatedReplicas", 0)
+        old = max(0, status.get("replicas", 0) - updated)
+        ready = max(0, status.get("availableReplicas", 0) - old)
     return (min(ready, updated), wanted) if current else (0, wanted)
 
 

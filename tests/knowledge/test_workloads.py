@@ -34,6 +34,8 @@ def pod(*, ready: str = "False", labels: dict[str, str] | None = None, **status:
         (deployment(availableReplicas=1, updatedReplicas=1), (1, 1), True),
         (deployment(availableReplicas=1, updatedReplicas=0), (0, 1), False),
         (deployment(generation=2, availableReplicas=1, updatedReplicas=1), (0, 1), False),
+        (deployment(replicas=2, availableReplicas=1, updatedReplicas=1), (0, 1), False),
+        (deployment(replicas=2, availableReplicas=2, updatedReplicas=1), (1, 1), True),
         (deployment(), (0, 1), False),
     ],
 )

@@ -1,0 +1,201 @@
+"""`/mesh bookinfo`, `inject` and `expose`: each until its proof, twice, off, and with what it needs missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.app import running
+from bot.sandbox.cluster.contract import Ref
+from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
+
+DEPLOYMENTS, PODS, SERVICES = Ref("apps", "deployments"), Ref("", "pods"), Ref("", "services")
+NODES = Ref("", "nodes")
+APP = "bookinfo"
+SHORT = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "1.5"}
+
+
+@pytest.fixture
+async def mesh(stage: Stage) -> Stage:
+    """Istio and Bookinfo are there."""
+    await stage.type("/mesh install")
+    await stage.type("/mesh bookinfo")
+    return stage
+
+
+async def restarts(stage: Stage) -> dict[str, str]:
+    """The application's pods by name and resourceVersion of their Deployments."""
+    return {d["metadata"]["name"]: d["metadata"]["resourceVersion"] for d in await stage.api.list(DEPLOYMENTS, APP)}
+
+
+async def test_bookinfo_is_done_when_its_page_shows_reviews(stage: Stage) -> None:
+    """Six Deployments, the page itself, and who is outside the mesh; the second time nothing is changed."""
+    said = words(await stage.type("/mesh bookinfo"))
+    assert "GET /productpage shows Book Reviews, served by reviews-v" in said
+    assert "outside the mesh, without sidecar: details-v1, productpage-v1, ratings-v1, reviews-v1" in said
+    before = await restarts(stage)
+    assert "was already in bookinfo; nothing changed" in words(await stage.type("/mesh bookinfo"))
+    assert await restarts(stage) == before
+
+
+async def test_pods_that_cannot_start_say_why(tmp_path: Path) -> None:
+    """The cause is the pod's own, with what helps."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
+        stage.cluster.break_image("reviews-v3", "toomanyrequests: You have reached your pull rate limit")
+        said = words(await stage.type("/mesh bookinfo -> not yet"))
+        assert "reviews-v3 has 0 of 1 pods" in said
+        assert "The registry's limit for this address is used up" in said
+
+
+async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
+    """Only what differs from the sample is applied, and it is named."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
+        await stage.type("/mesh bookinfo")
+        nothing = {"name": "reviews", "namespace": APP}
+        spec = {"ports": [{"name": "http", "port": 9080, "targetPort": 9999}], "selector": {"app": "reviews"}}
+        await stage.api.delete(SERVICES, "reviews", APP)
+        await stage.api.create({"apiVersion": "v1", "kind": "Service", "metadata": nothing, "spec": spec})
+        said = words(await stage.type("/mesh bookinfo"))
+        assert "1 changed (Service reviews)" in said
+
+
+async def test_a_page_without_reviews_is_not_done(tmp_path: Path) -> None:
+    """All pods are ready and the page answers 200, but a rule leads to subsets that nobody defines."""
+    async with furnished(tmp_path) as stage:
+        async with running(stage.settings()):
+            for line in ("/mesh install", "/mesh bookinfo", "/mesh inject"):
+                await stage.type(line)
+        kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+        route = {"route": [{"destination": {"host": "reviews", "subset": "v2"}}]}
+        place = {"name": "reviews", "namespace": APP}
+        await stage.api.create({**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}})
+        async with running(stage.settings(**SHORT)):
+            assert "no DestinationRule defines them" in words(await stage.type("/mesh bookinfo -> not yet"))
+
+
+async def test_another_namespace_can_be_named(tmp_path: Path) -> None:
+    """Each namespace that the settings allow has its own application."""
+    async with playing(tmp_path, MESHBOT_WORKSHOP__NAMESPACES="bookinfo shop-*") as (stage, _):
+        assert "answers in shop-1" in words(await stage.type("/mesh bookinfo in=shop-1"))
+        assert await stage.api.get(NAMESPACES, APP) is None
+
+
+async def test_bookinfo_off_asks_and_takes_its_namespace_away(mesh: Stage) -> None:
+    """The namespace that the bot made goes; nothing is left, and a second time there is nothing to ask."""
+    asked = words(await mesh.type("/mesh bookinfo off"))
+    assert "the namespace bookinfo, which this bot made" in asked
+    assert "Bookinfo is gone" in words(await mesh.type('click "Take it away"'))
+    assert await mesh.api.get(NAMESPACES, APP) is None
+    assert "there is no Bookinfo" in words(await mesh.type("/mesh bookinfo off"))
+
+
+async def test_a_namespace_of_others_stays(stage: Stage) -> None:
+    """Where somebody else made the namespace, only the sample's objects go."""
+    await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}})
+    await stage.type("/mesh bookinfo")
+    assert "for this bot did not make it" in words(await stage.type("/mesh bookinfo off"))
+    await stage.type('click "Take it away"')
+    assert await stage.api.get(NAMESPACES, APP) is not None
+    assert await stage.api.list(DEPLOYMENTS, APP) == []
+
+
+@pytest.mark.parametrize(("istio", "how"), [("1.30.3", "native sidecars"), ("1.23.2", "containers of their own")])
+async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) -> None:
+    """By annotation, native sidecars too, and no old pod is left; the second time nothing is restarted."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        await stage.type("/mesh install")
+        await stage.type("/mesh bookinfo")
+        said = words(await stage.type("/mesh inject"))
+        assert f"6 of 6 application pods carry a sidecar, by their annotation ({how})" in said
+        assert "no old pod is left" in said
+        before = await restarts(stage)
+        assert "was already in the mesh; nothing was changed" in words(await stage.type("/mesh inject"))
+        assert await restarts(stage) == before
+        assert "6 of 6 application pods are without sidecar" in words(await stage.type("/mesh inject off"))
+
+
+async def test_conflicting_labels_go(mesh: Stage) -> None:
+    """Beside the label for sidecars no other way into the mesh stays on the namespace."""
+    labels = {"istio.io/rev": "canary", "istio.io/dataplane-mode": "ambient"}
+    await mesh.api.merge(NAMESPACES, APP, "", {"metadata": {"labels": labels}})
+    said = words(await mesh.type("/mesh inject"))
+    assert "label istio.io/rev removed" in said
+    assert "label istio.io/dataplane-mode removed" in said
+
+
+async def test_gateways_are_not_restarted(mesh: Stage) -> None:
+    """The port-forward to the gateway lives on when the application is restarted."""
+    await mesh.type("/mesh expose")
+    before = (await mesh.api.list(PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"))[0]
+    await mesh.type("/mesh inject")
+    after = (await mesh.api.list(PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"))[0]
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "cause", "offered"),
+    [
+        ("/mesh inject", "istiod is not ready", "/mesh install"),
+        ("/mesh expose", "istiod is not ready", "/mesh install"),
+        ("/mesh inject off", "there is no namespace bookinfo", "/mesh bookinfo"),
+    ],
+)
+async def test_what_is_missing_is_offered(stage: Stage, typed: str, cause: str, offered: str) -> None:
+    """A step whose precondition is missing says which, and changes nothing."""
+    said = words(await stage.type(f"{typed} -> not yet"))
+    assert cause in said
+    assert offered in said
+
+
+@pytest.mark.parametrize("typed", ["/mesh inject", "/mesh expose"])
+async def test_without_the_application_it_is_offered(stage: Stage, typed: str) -> None:
+    """The same for Bookinfo."""
+    await stage.type("/mesh install")
+    assert "/mesh bookinfo" in words(await stage.type(f"{typed} -> not yet"))
+
+
+async def test_a_restart_that_hangs_is_named(tmp_path: Path) -> None:
+    """When new pods do not come, the verdict says whose they are and why."""
+    async with furnished(tmp_path) as stage:
+        async with running(stage.settings()):
+            await stage.type("/mesh install")
+            await stage.type("/mesh bookinfo")
+        for node in await stage.api.list(NODES):
+            await stage.api.merge(NODES, node["metadata"]["name"], "", {"spec": {"unschedulable": True}})
+        async with running(stage.settings(**SHORT)):
+            said = words(await stage.type("/mesh inject -> not yet"))
+        assert "not every pod has been replaced" in said
+        assert "nodes are available" in said
+
+
+@pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
+async def test_the_page_answers_through_the_gateway(tmp_path: Path, istio: str) -> None:
+    """ClusterIP from the start, programmed, attached, answering; twice; and off leaves nothing of it."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        await stage.type("/mesh install")
+        await stage.type("/mesh bookinfo")
+        said = words(await stage.type("/mesh expose"))
+        assert "Gateway bookinfo-gateway is programmed" in said
+        assert "1 route attached" in said
+        assert "through bookinfo-gateway-istio: GET /productpage shows Book Reviews" in said
+        assert "kubectl port-forward -n bookinfo svc/bookinfo-gateway-istio 8080:80" in said
+        service = await stage.api.get(SERVICES, "bookinfo-gateway-istio", APP)
+        assert service is not None
+        assert service["spec"]["type"] == "ClusterIP"
+        assert "already exposed; nothing was changed" in words(await stage.type("/mesh expose"))
+        assert "not exposed any more" in words(await stage.type("/mesh expose off"))
+        assert await stage.api.get(SERVICES, "bookinfo-gateway-istio", APP) is None
+        assert "nothing is exposed" in words(await stage.type("/mesh expose off"))
+
+
+async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
+    """A Gateway that waits for a load balancer is given the annotation, and is programmed."""
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
+    place = {"name": "bookinfo-gateway", "namespace": APP}
+    await mesh.api.create(
+        {**gateway, "metadata": place, "spec": {"gatewayClassName": "istio", "listeners": [listener]}}
+    )
+    said = words(await mesh.type("/mesh expose"))
+    assert "1 objects created, 1 changed (Gateway bookinfo-gateway)" in said
