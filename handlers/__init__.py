@@ -40,6 +40,7 @@ STEPS = (
     traces.STEP,
     route.STEP,
     fault.STEP,
+    fault.UNFAULT,
     shift.STEP,
     break_.STEP,
     mend.STEP,

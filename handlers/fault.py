@@ -62,7 +62,7 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     return Verdict(State.DONE, words, "", evidence, links, offer(context, "fault off", "graph", "traces"), lines, notes)
 
 
-async def off(context: Context) -> Verdict:
+async def off(context: Context, options: Options | None = None) -> Verdict:
     """Takes the fault away: everybody keeps ratings."""
     user = faulted(await take(context))
     gone = await rules.take_out(
@@ -90,4 +90,14 @@ STEP = Step(
     changes=True,
     positional=("user", "what"),
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
+)
+
+UNFAULT = Step(
+    id="unfault",
+    title="End the fault",
+    summary="the same as `fault off`: everybody keeps ratings",
+    run=off,
+    role=Role.HOST,
+    changes=True,
+    examples=("unfault",),
 )

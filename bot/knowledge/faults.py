@@ -14,8 +14,8 @@ from bot.knowledge.routing import PORT, Path
 from bot.ports import Ask, Seen
 from bot.steps import Context
 
-SHORTEST, LONGEST = 0.1, 2.5
-"""Seconds that a delay may be: productpage gives up on reviews after 3 (Bookinfo 1.20)."""
+SHORTEST, LONGEST = 0.1, 2.4
+"""Seconds that a delay may be: reviews v3 gives up on ratings after 2.5, productpage on reviews after 3 (1.20)."""
 LEAST, SOME, MOST = 10, 20, 200
 """Requests that a look takes."""
 

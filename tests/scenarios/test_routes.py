@@ -46,7 +46,8 @@ async def test_a_fault_hurts_whom_it_names(meshed: Stage) -> None:
     assert "The workshop's text says jason here and its file biznagafest" in said
     assert "nothing was changed" in words(await meshed.type("/mesh fault biznagafest"))
     assert "in 50 % of requests" in words(await meshed.type("/mesh fault biznagafest abort 503 50%"))
-    said = words(await meshed.type("/mesh fault off"))
+    assert "waits 1.5 s for ratings" in words(await meshed.type("/mesh fault biznagafest delay 1.5s"))
+    said = words(await meshed.type("/mesh unfault"))
     assert "as biznagafest, 20 pages: reviews v3 20; ratings seen 20" in said
     assert await meshed.api.get(SERVICES, "ratings", "bookinfo") is None
 
@@ -92,7 +93,7 @@ async def test_what_is_missing_is_offered(stage: Stage, before: tuple[str, ...],
         ("route", "Whose requests?"),
         ("route jason v4", "version: should be 'v1', 'v2' or 'v3'"),
         ("fault jason abort 200", "an abort has a status of 400 to 599"),
-        ("fault jason delay 1h", "a delay is 0.1s to 2.5s"),
+        ("fault jason delay 1h", "a delay is 0.1s to 2.4s"),
         ("fault jason explode", "“explode” is no fault"),
         ("shift v9=100", "is not a share such as v1=50"),
     ],
