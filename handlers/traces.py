@@ -49,6 +49,7 @@ async def run(context: Context, options: TracesOptions) -> Verdict:
         links=links,
         next=offer(context, "graph"),
         lines=typed,
+        notes=unseen.trace_cautions(context, now),
     )
 
 

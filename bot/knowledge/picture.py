@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.errors import ClusterError
 from bot.knowledge.observe import jaeger, kiali_graph, prometheus_graph
-from bot.knowledge.observe.graph import Graph, doubled
+from bot.knowledge.observe.graph import Graph, doubled, once
 from bot.knowledge.observe.jaeger import Trace
 from bot.knowledge.reach import JAEGER, KIALI, console, reach
 from bot.knowledge.snapshot import Snapshot
@@ -15,6 +15,8 @@ from bot.knowledge.unseen import has_waypoint
 from bot.steps import Context, Link
 
 EMPTY = Graph(())
+TCP = "TCP edges are correct: ztunnel sees connections and no requests. A waypoint shows requests."
+TCP_BESIDE_A_WAYPOINT = "TCP edges pass no waypoint: a gateway's calls do not, by design, and older calls did not yet."
 
 
 async def graph(context: Context, now: Snapshot, seconds: int) -> tuple[Graph, tuple[str, ...]]:
@@ -38,9 +40,8 @@ async def graph(context: Context, now: Snapshot, seconds: int) -> tuple[Graph, t
 def remarks(graph: Graph, now: Snapshot) -> tuple[str, ...]:
     """What looks broken and is right, and what looks right and is broken."""
     said = []
-    if graph.protocols == {"tcp"}:
-        advice = "" if has_waypoint(now) else " A waypoint shows requests."
-        said.append(f"Only TCP: ztunnel sees connections and no requests, which is correct.{advice}")
+    if any(call.protocol == "tcp" for call in once(graph.calls)):
+        said.append(TCP_BESIDE_A_WAYPOINT if has_waypoint(now) else TCP)
     if doubled(graph):
         said.append("Kiali draws calls twice, as requests (waypoint) and as TCP (ztunnel): it is the same traffic.")
     if any(call.source == "unknown" for call in graph.calls):
@@ -87,7 +88,8 @@ def trace_line(trace: Trace, namespace: str) -> str:
     way = " → ".join(service.removesuffix(f".{namespace}") for service in trace.services)
     failed = f" ({trace.failed} with an error)" if trace.failed else ""
     at = time.strftime("%H:%M:%S UTC", time.gmtime(trace.start))
-    return f"{at}: {trace.spans} spans{failed}, {trace.milliseconds:.0f} ms: {way}"
+    spans = f"{trace.spans} span{'s' if trace.spans > 1 else ''}"
+    return f"{at}: {spans}{failed}, {trace.milliseconds:.0f} ms: {way}"
 
 
 async def trace_links(context: Context, found: Found) -> tuple[tuple[Link, ...], tuple[str, ...]]:

@@ -155,6 +155,12 @@ def unconfigured(context: Context, now: Snapshot) -> Reason | None:
     return None
 
 
+def trace_cautions(context: Context, now: Snapshot) -> tuple[str, ...]:
+    """Why there will be no more traces though there are some: what Jaeger has stays when the mesh changes."""
+    reason = outside(context, now) or unconfigured(context, now)
+    return (f"These may be old or of the gateway alone: {reason.because}",) if reason else ()
+
+
 def untravelled(context: Context, now: Snapshot) -> Reason:
     """Everything is in place: no requests, too few of them sampled, or spans on their way."""
     ago, sampling = sent(now), sampled(now.config)

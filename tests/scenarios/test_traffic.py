@@ -37,6 +37,25 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
         assert "services: bookinfo-gateway-istio, details, productpage, ratings, reviews" in traces
 
 
+@pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
+async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path, istio: str) -> None:
+    """TCP edges with mTLS and no new traces at first; with a waypoint requests again, and its spans."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        await arrange(stage, "install", "addons", "kiali", "bookinfo", "expose")
+        await stage.type("/mesh ambient")
+        await stage.type('click "Go ambient"')
+        await stage.type("/mesh traffic burst 50 at 50/s")
+        seen = words(await stage.type("/mesh graph 5m"))
+        assert re.search(r"productpage-v1 → reviews: \d+ B/s tcp, connections only, mTLS", seen)
+        assert "TCP edges are correct" in seen
+        assert "without a waypoint: ztunnel sees connections" in words(await stage.type("/mesh traces"))
+        await arrange(stage, "waypoint", "traffic burst 50 at 50/s")
+        assert re.search(
+            r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS", words(await stage.type("/mesh graph 5m"))
+        )
+        assert "waypoint" in words(await stage.type("/mesh traces"))
+
+
 async def test_traffic_goes_on_until_it_is_stopped(stage: Stage) -> None:
     """Typed again it is already so; the board shows it; stop tells what was seen, then there is nothing to stop."""
     await arrange(stage, "install", "bookinfo")

@@ -48,11 +48,6 @@ class Graph:
     source: str = "Kiali"
     faulty: tuple[str, ...] = ()
 
-    @property
-    def protocols(self) -> set[str]:
-        """Which protocols are seen."""
-        return {call.protocol for call in self.calls}
-
 
 def lines(graph: Graph) -> tuple[str, ...]:
     """A line for each call, callers in the order of the request's way."""
