@@ -47,7 +47,7 @@ def option(step: Step, name: str, field: FieldInfo) -> str:
     key = field.alias or name
     typed = key if field.annotation is bool else f"{key}=…"
     short = " (the word alone will do)" if name in step.positional else ""
-    default = f"; default {field.default}" if field.default not in ("", (), False, None) else ""
+    default = f"; default: `{field.default}`" if field.default not in ("", (), False, None) else ""
     return f"option `{typed}` — {field.description}{short}{default}"
 
 

@@ -41,7 +41,7 @@ async def run(context: Context, options: Options) -> Verdict:
         f"the cluster can hold the workshop with Istio {context.mesh.version}.",
         evidence=tuple(evidence),
         notes=context.mesh.notes,
-        next=offer(context, "install"),
+        next=offer(context, "status" if mesh else "install"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,9 @@ from bot.steps import Asker, Role, Shape, Shared
 log = logging.getLogger(__name__)
 
 ANSWERED = ("This question was answered before.", "Type the command again to ask anew.")
+
+TRIES, BETWEEN = 10, 0.1
+"""How often, and seconds between, a run that has just begun is asked where its message stands."""
 
 PASSING = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
@@ -119,6 +123,11 @@ class Engine:
             raise cannot_post(problem) from problem
 
     async def _busy(self, run: Run) -> Message:
+        for _ in range(TRIES):
+            if run.posted is not None:
+                break
+            await asyncio.sleep(BETWEEN)
+            run = await self._house.ledger.get(run.id) or run
         link = await self._house.board.permalink(run.posted) if run.posted else ""
         return blocks.busy(self._house.heading(run).title, run.user, time.time() - run.created_at.timestamp(), link)
 

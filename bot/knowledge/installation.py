@@ -149,7 +149,10 @@ def differing(before: object, after: object, path: str = "") -> list[str]:
         return [f"{path.removeprefix('spec.template.spec.')}: {len(before)} → {len(after)} entries"]
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
         lines = difflib.ndiff(before.splitlines(), after.splitlines())
-        return [f"{line[0]} {line[2:].strip()}".replace("- ", "− ", 1) for line in lines if line[0] in "+-"]
+        changes = (
+            f"{line[0]} {line[2:].strip().rstrip(',')}".replace("- ", "− ", 1) for line in lines if line[0] in "+-"
+        )
+        return list(dict.fromkeys(changes))
     short = path.removeprefix("spec.template.spec.").removeprefix("spec.")
     return [f"{short}: {brief(before)} → {brief(after)}"]
 

@@ -27,9 +27,11 @@ async def verdict(context: Context, *, already: bool, crds: str) -> Verdict:
     if not await gatewayapi.accepted(context):
         missing.append("istiod has not accepted GatewayClass istio yet")
     version = await installation.installed_version(context)
+    config = await installation.mesh_config(context)
     evidence = (
         *workloads,
-        installation.tracing_words(await installation.mesh_config(context)),
+        installation.tracing_words(config),
+        *([f"Envoy's access log goes to {config['accessLogFile']}"] if config.get("accessLogFile") else []),
         *(["sidecar injection answers (webhook has its CA)"] if injector else []),
         crds,
     )
