@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -57,24 +58,40 @@ def labels(flow: Flow, reporter: str, policy: str) -> dict[str, str]:
     return found
 
 
+Series = tuple[str, dict[str, str], float]
+"""Name, labels, and growth per second."""
+
+
 @dataclass
 class Feed:
-    """`sources.Metrics` and `sources.Spans`: what flows now, counted by the clock."""
+    """`sources.Metrics` and `sources.Spans`: what flows now, counted by the clock. Counters never begin anew."""
 
     clock: Clock
-    flows: list[tuple[str, dict[str, str], float]] = field(default_factory=list)
+    flows: list[Series] = field(default_factory=list)
     receivers: list[Callable[[Span], None]] = field(default_factory=list)
-    since: float = 0.0
+    origin: float = 0.0
+    scraped: float = math.inf
+    """When what flows now was first seen by a scrape."""
 
-    def start(self, flows: list[tuple[str, dict[str, str], float]]) -> None:
+    def start(self, flows: list[Series]) -> None:
         """From now on this flows, and nothing else."""
-        self.flows, self.since = flows, self.clock.now().timestamp()
+        self.flows, self.scraped = flows, math.inf
+        self.origin = self.origin or self._now()
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
 
     def samples(self) -> Iterator[Sample]:
-        """Counters since the start of what flows; they begin at one, so that none is found at zero."""
-        seconds = self.clock.now().timestamp() - self.since
+        """Counters as if everything had flowed from the start; they begin at one, so that none is found at zero."""
+        now = self._now()
+        self.scraped = min(self.scraped, now)
         for name, found, rate in self.flows:
-            yield Sample(name, found, 1 + rate * seconds)
+            yield Sample(name, found, 1 + rate * (now - self.origin))
+
+    async def steady(self, seconds: float) -> None:
+        """Waits until a range of so many seconds holds nothing but what flows now (simulated seconds)."""
+        while self._now() - self.scraped < seconds:
+            await self.clock.sleep(5)
 
     def subscribe(self, receive: Callable[[Span], None]) -> Callable[[], None]:
         """Spans go to `receive`."""
@@ -87,7 +104,7 @@ class Feed:
             receive(span)
 
 
-def http(flows: list[Flow], *reporters: str) -> list[tuple[str, dict[str, str], float]]:
+def http(flows: list[Flow], *reporters: str) -> list[Series]:
     """Requests as their reporters count them; a server never tells of what did not arrive."""
     found = []
     for flow in flows:
@@ -100,7 +117,7 @@ def http(flows: list[Flow], *reporters: str) -> list[tuple[str, dict[str, str], 
     return found
 
 
-def tcp(flows: list[Flow]) -> list[tuple[str, dict[str, str], float]]:
+def tcp(flows: list[Flow]) -> list[Series]:
     """Bytes as both ztunnels count them."""
     pod = {"app": "ztunnel", "namespace": "istio-system"}
     return [

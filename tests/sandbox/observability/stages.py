@@ -155,7 +155,7 @@ class World:
     async def flow(self, stage: str) -> None:
         """Lets the stage's traffic flow, until nothing of another stage is within a minute's range or a cache."""
         self.feed.start(TRAFFIC[stage])
-        await self.cluster.clock.sleep(80)
+        await self.feed.steady(65)
 
     async def bare(self) -> None:
         """Bookinfo without sidecars."""

@@ -54,21 +54,23 @@ async def test_prometheus_is_healthy(mesh: World) -> None:
     assert told.json["data"]["version"] == {"1.23.2": "2.52.0", "1.30.3": "3.10.0"}[mesh.mesh.version]
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_what_flows_becomes_a_rate(mesh: World) -> None:
     """After two scrapes there is a rate; before that there is none."""
     query = "/api/v1/query?query=" + quote("sum by (response_code) (rate(istio_requests_total[1m]))")
     assert (await mesh.ask(query, "prometheus", 9090)).json["data"] == {"resultType": "vector", "result": []}
     mesh.feed.start(http([Flow(PRODUCTPAGE, "ratings", RATINGS, 4)], "source"))
-    await mesh.cluster.clock.sleep(70)
+    await mesh.feed.steady(65)
     (row,) = (await mesh.ask(query, "prometheus", 9090)).json["data"]["result"]
     assert row["metric"] == {"response_code": "200"}
     assert float(row["value"][1]) == pytest.approx(4, rel=0.1)
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_a_range_of_values(mesh: World) -> None:
     """A range query gives a value for each step; the targets are the pods that are scraped."""
     mesh.feed.start([("up_total", {"pod": "a", "namespace": "b"}, 1.0)])
-    await mesh.cluster.clock.sleep(40)
+    await mesh.feed.steady(20)
     now = mesh.cluster.clock.now().timestamp()
     path = f"/api/v1/query_range?query=up_total&start={now - 10}&end={now}&step=5s"
     (row,) = (await mesh.ask(path, "prometheus", 9090)).json["data"]["result"]
@@ -77,6 +79,7 @@ async def test_a_range_of_values(mesh: World) -> None:
     assert target["labels"] == {"namespace": "b", "pod": "a"}
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -93,6 +96,7 @@ async def test_prometheus_refuses(mesh: World, path: str, status: int) -> None:
     assert status == 404 or answer.json["errorType"] == "bad_data"
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_a_query_may_be_posted(mesh: World) -> None:
     """A form in the body counts like a query."""
     backends = mesh.cluster.server.backends
@@ -103,10 +107,11 @@ async def test_a_query_may_be_posted(mesh: World) -> None:
     assert json.loads(answer.body)["data"]["result"][1] == "2"
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_a_restarted_prometheus_has_forgotten(mesh: World) -> None:
     """What was scraped goes with the pod."""
     mesh.feed.start([("up_total", {}, 1.0)])
-    await mesh.cluster.clock.sleep(20)
+    await mesh.feed.steady(1)
     assert (await mesh.ask("/api/v1/query?query=up_total", "prometheus", 9090)).json["data"]["result"]
     mesh.feed.start([])
     mesh.cluster.kill_pod(SYSTEM, await _prometheus(mesh))
@@ -157,6 +162,7 @@ async def test_traces(jaeger: World) -> None:
     assert [each["references"][0]["spanID"] for each in one["spans"] if each["references"]] == ["a" * 16]
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_search(jaeger: World) -> None:
     """Limit, time, tags, duration and operation narrow a search."""
     for number in (5, 10, 5000):
@@ -170,6 +176,7 @@ async def test_search(jaeger: World) -> None:
     assert await searched(jaeger, operation="other") == []
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 @pytest.mark.parametrize("query", ["", "service=a&limit=x", "service=a&tags=[", "service=a&minDuration=soon"])
 async def test_jaeger_refuses(jaeger: World, query: str) -> None:
     """A search without a service, or with a value that can't be read, is 400; an unknown trace 404."""
@@ -178,6 +185,7 @@ async def test_jaeger_refuses(jaeger: World, query: str) -> None:
     assert (await jaeger.ask("/jaeger/api/traces/abc", "tracing", 80)).status == 404
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_no_collector_no_traces(jaeger: World) -> None:
     """Spans for an address without a Service are lost, and so are those sent while Service zipkin is away."""
     await jaeger.mesh.client.delete(SERVICES, "zipkin", SYSTEM)
@@ -187,6 +195,7 @@ async def test_no_collector_no_traces(jaeger: World) -> None:
     assert (await jaeger.ask("/jaeger/api/services", "tracing", 80)).json["data"] == []
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_traces_go_with_the_pod(jaeger: World) -> None:
     """A new Jaeger begins with nothing."""
     jaeger.feed.send(span(jaeger, 5))
@@ -229,6 +238,7 @@ async def test_grafana(mesh: World) -> None:
     assert statuses == [200, 404, 404, 200]
 
 
+@pytest.mark.parametrize("kiali", ["2.26"])
 async def test_stopped_programs_are_found_no_more(jaeger: World) -> None:
     """Without a pod nothing answers, and nothing is left that listens."""
     await jaeger.mesh.client.merge(DEPLOYMENTS, "jaeger", SYSTEM, {"spec": {"replicas": 0}})

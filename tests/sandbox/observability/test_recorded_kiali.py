@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import reading, recorded
+from . import reading, recorded, recorded_graphs
 from .stages import STAGES, VERSIONS, Answer, played
 
 pytestmark = pytest.mark.parametrize("kiali", VERSIONS)
@@ -30,16 +30,16 @@ def answer(kiali: str, stage: str, question: str) -> Any:
 @pytest.mark.parametrize("question", ["graph", "idle graph"])
 def test_edges(kiali: str, stage: str, question: str) -> None:
     """Who calls whom, at which rate and share, with which errors and flags, and with mTLS or without."""
-    assert reading.edges(answer(kiali, stage, question)) == lines(recorded.EDGES[stage])
+    assert reading.edges(answer(kiali, stage, question)) == lines(recorded_graphs.EDGES[stage])
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_nodes(kiali: str, stage: str) -> None:
     """Which nodes there are with idle ones, in which boxes, with which marks."""
-    expected = lines(recorded.NODES[stage])
+    expected = lines(recorded_graphs.NODES[stage])
     if kiali == "1.87":
         plain = [line.replace(" isInjected", "") for line in expected]
-        expected = sorted(one for line in plain for one in recorded.OLDER_GATEWAYS.get(line, [line]))
+        expected = sorted(one for line in plain for one in recorded_graphs.OLDER_GATEWAYS.get(line, [line]))
     assert reading.nodes(answer(kiali, stage, "idle graph")) == expected
 
 
