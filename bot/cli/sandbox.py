@@ -52,12 +52,15 @@ class Ground:
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Serves the sandbox, or plays a script and tells whether it went as expected."""
     lines = script(options.play) if options.play else None
+    attaching = options.data_plane == "embedded"
+    if attaching and options.cluster == "sandbox":
+        raise SettingsError("--data-plane: the embedded cluster has its own; say --cluster kubeconfig as well")
     clock = Clock(options.speed or (PLAY_SPEED if options.play else 1.0))
     stop = stop_event()
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
         ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
-        if options.cluster == "kubeconfig" and options.data_plane == "embedded":
+        if attaching:
             await attach(ground, clock, stack)
         workspace = Workspace(clock, installed())
         await opened(workspace, options.port)

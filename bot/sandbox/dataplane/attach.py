@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Attachment:
         self._pods = Mirror(_PODS, self._pod_changed)
         self._services = Mirror(_SERVICES, self._service_changed)
         self._stands: dict[tuple[str, str, str], _Stand] = {}
+        self._elsewhere = False
 
     async def start(self) -> None:
         """Begins to follow pods and Services."""
@@ -91,9 +93,17 @@ class Attachment:
             try:
                 await site.start()
             except OSError as error:
-                log.error("pod %s/%s: no server on %s:%s: %s", *key[:2], stand.address, port, error)
+                self._complain(key, f"{stand.address}:{port}", error)
                 return
             stand.sites[port] = site
+
+    def _complain(self, key: tuple[str, str, str], where: str, error: OSError) -> None:
+        """That pods have addresses elsewhere is said once: then it is so for all of them."""
+        if error.errno != errno.EADDRNOTAVAIL:
+            log.error("pod %s/%s: no server on %s: %s", *key[:2], where, error)
+        elif not self._elsewhere:
+            self._elsewhere = True
+            log.error("pod addresses such as %s are not this machine's: nothing can answer there from here", where)
 
     def _ports(self, pod: Object) -> set[int]:
         """Container ports, and what Services lead to."""

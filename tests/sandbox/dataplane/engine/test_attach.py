@@ -139,13 +139,13 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-async def a_pod(client: Client, ports: list[int]) -> None:
-    """A pod that runs, as somebody else's kubelet says, at an address of this machine."""
+async def a_pod(client: Client, ports: list[int], *, name: str = "p", address: str = "127.0.0.1") -> None:
+    """A pod that runs, as somebody else's kubelet says; usually at an address of this machine."""
     container = {"name": "c", "image": "i", "ports": [{"containerPort": port} for port in ports]}
-    meta = {"name": "p", "namespace": "default", "labels": {"app": "greeting"}}
+    meta = {"name": name, "namespace": "default", "labels": {"app": "greeting"}}
     await client.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}})
-    status = {"status": {"phase": "Running", "podIP": "127.0.0.1"}}
-    await client.merge(PODS, "p", "default", status, subresource="status")
+    status = {"status": {"phase": "Running", "podIP": address}}
+    await client.merge(PODS, name, "default", status, subresource="status")
 
 
 @asynccontextmanager
@@ -195,3 +195,14 @@ async def test_ports_of_services_are_listened_on_too(server: ApiServer) -> None:
         spec = {"selector": {"app": "greeting"}, "ports": [{"port": 80, "targetPort": ports[2]}]}
         await server.client("t").create({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
         assert (await reached(f"http://127.0.0.1:{ports[2]}/later"))[1].startswith(f"{ports[2]} POST /later")
+
+
+async def test_addresses_of_other_machines_are_said_once(server: ApiServer, caplog: pytest.LogCaptureFixture) -> None:
+    """On an ordinary cluster nothing can stand in for pods, and that is one sentence, not one for each."""
+    program, ports = Greeting(), free_ports(2)
+    async with attached(server, program):
+        for name in ("far", "away"):
+            await a_pod(server.client("kubelet"), ports, name=name, address="203.0.113.7")
+        await a_pod(server.client("kubelet"), ports)
+        await reached(f"http://127.0.0.1:{ports[0]}/")
+    assert [r.message.partition(":")[0] for r in caplog.records] == ["pod addresses such as 203.0.113.7"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -186,3 +187,39 @@ def test_the_reviews_say_which_pod_served_them() -> None:
     body = json.loads(Place().ask("/api/v1/products/0/reviews").body)
     assert body["podname"].startswith("reviews-v")
     assert [r["reviewer"] for r in body["reviews"]] == ["Reviewer1", "Reviewer2"]
+
+
+def test_a_route_may_have_a_time_limit() -> None:
+    """504 with flag UT, by the caller's sidecar, though the server goes on."""
+    route = [{"destination": {"host": "reviews"}}]
+    limit = istio_object(
+        "VirtualService", "reviews", {"hosts": ["reviews"], "http": [{"timeout": "1ms", "route": route}]}
+    )
+    place = Place(rules=[limit])
+    assert "Error fetching product reviews" in place.page().text
+    assert place.total(response_code="504", response_flags="UT", destination_service_name="reviews") == 2
+    assert place.total(reporter="destination", response_flags="DC", destination_service_name="reviews") == 2
+
+
+def test_tries_are_used_up() -> None:
+    """Where every pod answers 503, the policy's tries are made and the last answer is marked URX."""
+    place = Place("1.23.2")
+    place.silent |= {"reviews-v1", "reviews-v2", "reviews-v3"}
+    assert "Error fetching product reviews" in place.page().text
+    assert place.total(reporter="source", response_flags="URX", destination_service_name="reviews") == 2
+    assert place.total(reporter="destination", response_flags="UF", destination_service_name="reviews") == 6
+
+
+def test_a_waypoint_that_is_gone_is_not_waited_for() -> None:
+    """The label alone leads nowhere: without the Gateway, requests go straight on."""
+    place = Place(mode="ambient", labels={"istio.io/use-waypoint": "waypoint"}, rules=rules("1.30.3", *ABORT))
+    assert len(versions(place.pages(40, "jason"))) == 3
+
+
+def test_without_istiod_proxies_go_on_with_what_they_know() -> None:
+    """A rule that is applied meanwhile reaches nobody."""
+    place, ruled = Place(), Place(rules=rules("1.30.3", *ROUTE))
+    place.around = replace(place.around, live=ruled.around.live)
+    assert len(versions(place.pages(40, "jason"))) == 3
+    place.around = replace(place.around, pushed=ruled.around.live)
+    assert versions(place.pages(10, "jason")) == {"reviews-v2"}
