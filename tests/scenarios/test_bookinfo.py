@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from bot.app import running
+from bot.knowledge import namespaces
 from bot.sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
 
 DEPLOYMENTS, PODS, SERVICES = Ref("apps", "deployments"), Ref("", "pods"), Ref("", "services")
-NODES = Ref("", "nodes")
+NODES, CRDS = Ref("", "nodes"), Ref("apiextensions.k8s.io", "customresourcedefinitions")
 APP = "bookinfo"
 SHORT = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "1.5"}
 
@@ -199,3 +200,47 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
     )
     said = words(await mesh.type("/mesh expose"))
     assert "1 objects created, 1 changed (Gateway bookinfo-gateway)" in said
+
+
+async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    """Pods then simply do not appear: the cause is found at their Deployment, with what helps."""
+    async with furnished(tmp_path) as stage:
+        async with running(stage.settings()):
+            await stage.type("/mesh install")
+            await stage.type("/mesh bookinfo")
+        await stage.api.delete(SERVICES, "istiod", "istio-system")
+        async with running(stage.settings(**SHORT)):
+            said = words(await stage.type("/mesh inject -> not yet"))
+        assert "failed calling webhook" in said
+        assert "A webhook does not answer: istiod is away" in said
+
+
+async def test_a_namespace_that_does_not_go_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made in a namespace that is being deleted; what holds it is told."""
+    monkeypatch.setattr(namespaces, "PATIENCE", 0.5)
+    await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}})
+    held = {"name": "held", "namespace": APP, "finalizers": ["example.com/never"]}
+    await stage.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})
+    await stage.api.delete(NAMESPACES, APP)
+    said = words(await stage.type("/mesh bookinfo -> not yet"))
+    assert "namespace bookinfo is being deleted and does not go" in said
+    assert "example.com/never" in said
+
+
+async def test_without_the_gateway_api_the_install_is_offered(mesh: Stage) -> None:
+    """Its CRDs come with install, and expose says so."""
+    await mesh.api.delete(CRDS, "gateways.gateway.networking.k8s.io")
+    said = words(await mesh.type("/mesh expose -> not yet"))
+    assert "the Gateway API CRDs are missing; install applies them" in said
+
+
+async def test_every_step_works_in_another_namespace(tmp_path: Path) -> None:
+    """With `in=` all of it happens there, and is taken back there."""
+    async with playing(tmp_path, MESHBOT_WORKSHOP__NAMESPACES="bookinfo shop-*") as (stage, _):
+        await stage.type("/mesh install")
+        for step in ("bookinfo", "inject", "expose"):
+            assert "shop-1" in words(await stage.type(f"/mesh {step} in=shop-1")) or step == "inject"
+        assert "there is nothing to take back" in words(await stage.type("/mesh undo"))
+        assert "expose in=shop-1 will be taken back" in words(await stage.type("/mesh undo in=shop-1"))
+        await stage.type('click "Take it back"')
+        assert await stage.api.get(SERVICES, "bookinfo-gateway-istio", "shop-1") is None
