@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.realcluster,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
         reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
@@ -31,10 +31,28 @@ click "Confirm"
 """
 
 
-async def play(script: str) -> tuple[int, str]:
+UNSEEN = """
+/mesh install
+/mesh addons -> not yet
+/mesh kiali -> not yet
+/mesh bookinfo -> not yet
+/mesh inject
+/mesh expose -> not yet
+/mesh traffic once -> not yet
+/mesh traces -> not yet
+/mesh graph -> not yet
+/mesh route jason v2 -> not yet
+/mesh fault jason -> not yet
+/mesh shift v1=50 v3=50 -> not yet
+/mesh uninstall app
+click "Confirm"
+"""
+
+
+async def play(script: str, *more: str) -> tuple[int, str]:
     """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--play", script),
+        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--play", script, *more),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -69,3 +87,18 @@ async def test_uninstall_leaves_what_it_says(tmp_path: Path) -> None:
     assert "15 Istio CRDs, and with them every rule in the cluster" in transcript
     assert await kubectl("get", "crd", "-o", "name") == ""
     assert "istio-system" not in await kubectl("get", "namespaces", "-o", "name")
+
+
+async def test_without_a_data_plane_nothing_unseen_is_called_done(tmp_path: Path) -> None:
+    """No process answers behind the pods here: what needs requests ends as not yet, and says why."""
+    script = tmp_path / "unseen.mesh"
+    await asyncio.to_thread(script.write_text, UNSEEN)
+    code, transcript = await play(str(script))
+    assert code == 0, transcript
+
+
+async def test_the_whole_workshop_passes_with_the_embedded_data_plane() -> None:
+    """The same script as in the sandbox: real API server, istiod and istioctl, embedded proxies and applications."""
+    code, transcript = await play("workshop", "--data-plane", "embedded")
+    assert code == 0, transcript
+    assert "the mesh is gone, and nothing is left over" in transcript
