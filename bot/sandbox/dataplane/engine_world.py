@@ -6,6 +6,7 @@ so without an istiod proxies go on with what they know.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -113,6 +114,7 @@ class Follower:
 
     async def stop(self) -> None:
         """Ends all of it."""
+        await asyncio.sleep(0)  # what was only just started must begin before it can be ended in order
         await self._tasks.stop()
 
     def pods(self) -> list[Object]:
