@@ -228,6 +228,7 @@ async def test_grafana(mesh: World) -> None:
     assert (await mesh.ask("/api/health", "grafana", 3000)).json["database"] == "ok"
     rows = {row["title"]: row for row in (await mesh.ask("/api/search", "grafana", 3000)).json}
     assert rows["Istio Control Plane Dashboard"]["uid"] == "1813f692a8e4ac77155348d4c7d2fba8"
+    assert rows["Istio Mesh Dashboard"]["uid"] == "1a9a8ea49444aae205c7737573e894f9"
     (found,) = (await mesh.ask("/api/search?query=Istio%20Service%20Dashboard", "grafana", 3000)).json
     assert found["url"] == f"/d/{found['uid']}/istio-service-dashboard"
     board = await mesh.ask(f"/api/dashboards/uid/{found['uid']}", "grafana", 3000)

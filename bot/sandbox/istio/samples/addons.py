@@ -33,6 +33,8 @@ _DASHBOARDS = {
     "istio-services": {"istio-mesh": "Mesh", "istio-service": "Service", "istio-workload": "Workload"},
 }
 _DASHBOARD_UIDS = {"pilot": "1813f692a8e4ac77155348d4c7d2fba8", "ztunnel": "12c58766acc81a1c835dd5059eaf2741"}
+_NEWER_UIDS = {"istio-mesh": "1a9a8ea49444aae205c7737573e894f9"}
+"""Dashboards that have a fixed uid in 1.30.3 and none in 1.23.2 (Istio's samples)."""
 _COLLECTOR_PORTS = {
     "jaeger-collector-http": 14268,
     "jaeger-collector-grpc": 14250,
@@ -137,7 +139,10 @@ def grafana(release: SampleRelease) -> list[Object]:
         config_map("grafana", data, labels),
         service(dict(place), selector, [port("service", 3000)]),
         deployment(dict(place), selector, template),
-        *(config_map(f"{folder}-grafana-dashboards", _dashboards(titles)) for folder, titles in _DASHBOARDS.items()),
+        *(
+            config_map(f"{folder}-grafana-dashboards", _dashboards(titles, release))
+            for folder, titles in _DASHBOARDS.items()
+        ),
     ]
 
 
@@ -162,11 +167,12 @@ def _grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
     return {"metadata": {"annotations": annotations, "labels": labels}, "spec": pod}
 
 
-def _dashboards(titles: dict[str, str]) -> dict[str, str]:
+def _dashboards(titles: dict[str, str], release: SampleRelease) -> dict[str, str]:
     """Dashboards with a title and no panels: the sandbox's Grafana has nothing to draw."""
     result = {}
+    uids = _DASHBOARD_UIDS | (_NEWER_UIDS if release.release >= (1, 30) else {})
     for name, title in titles.items():
-        uid = {"uid": _DASHBOARD_UIDS[name]} if name in _DASHBOARD_UIDS else {}
+        uid = {"uid": uids[name]} if name in uids else {}
         board = {"title": f"Istio {title} Dashboard", "panels": [], "schemaVersion": 39, **uid}
         result[f"{name}-dashboard.json"] = json.dumps(board)
     return result

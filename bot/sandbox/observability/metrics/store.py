@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from bot.sandbox.observability.sources import Sample
@@ -14,16 +16,15 @@ from bot.sandbox.observability.sources import Sample
 NAME = "__name__"
 LOOKBACK_SECONDS = 300.0
 """How old the newest sample of a series may be to count as its value now (Prometheus' default)."""
-KEPT_SAMPLES = 480
-"""Samples that a series keeps: two hours of scrapes."""
+KEPT_SAMPLES = 240
+"""Samples that a series keeps at least: an hour of scrapes."""
 
 
 class Point(NamedTuple):
-    """A value at a moment (epoch seconds); NaN with `gone` says that the series was no longer there."""
+    """A value at a moment (epoch seconds)."""
 
     at: float
     value: float
-    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,53 +40,92 @@ class Matcher:
         found = labels.get(self.label, "")
         if self.operator in ("=", "!="):
             return (found == self.value) is (self.operator == "=")
-        return bool(re.fullmatch(self.value, found)) is (self.operator == "=~")
+        return (_pattern(self.value).fullmatch(found) is not None) is (self.operator == "=~")
 
 
-@dataclass(eq=False)
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
 class Series:
-    """One series: its labels with the name under `__name__`, and its samples in the order of time."""
+    """One series: its labels with the name under `__name__`, and its samples in the order of time.
 
-    labels: Mapping[str, str]
-    points: deque[Point] = field(default_factory=lambda: deque(maxlen=KEPT_SAMPLES))
+    NaN says that it was no longer there at that moment.
+    """
+
+    __slots__ = ("labels", "times", "values")
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.labels = labels
+        self.times, self.values = array("d"), array("d")
+
+    def append(self, at: float, value: float) -> None:
+        """Adds a sample, and forgets the oldest when there are twice as many as are kept."""
+        self.times.append(at)
+        self.values.append(value)
+        if len(self.times) > 2 * KEPT_SAMPLES:
+            del self.times[:KEPT_SAMPLES], self.values[:KEPT_SAMPLES]
 
     def value_at(self, at: float) -> float | None:
         """Its value at a moment; None when it was gone, or not seen for too long."""
-        for point in reversed(self.points):
-            if point.at <= at:
-                return None if point.gone or point.at <= at - LOOKBACK_SECONDS else point.value
-        return None
+        index = bisect_right(self.times, at) - 1
+        if index < 0 or self.times[index] <= at - LOOKBACK_SECONDS or math.isnan(self.values[index]):
+            return None
+        return self.values[index]
 
     def within(self, start: float, end: float) -> list[Point]:
         """Its samples after `start` up to `end`."""
-        return [point for point in self.points if start < point.at <= end and not point.gone]
+        first, last = bisect_right(self.times, start), bisect_right(self.times, end)
+        pairs = zip(self.times[first:last], self.values[first:last], strict=True)
+        return [Point(at, value) for at, value in pairs if not math.isnan(value)]
+
+
+class _Family:
+    """The series of one name. Proxies show labels in the same order each time, so that order is looked up first."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.series: dict[frozenset[tuple[str, str]], Series] = {}
+        self._ordered: dict[tuple[tuple[str, ...], tuple[str, ...]], Series] = {}
+
+    def of(self, labels: Mapping[str, str]) -> Series:
+        """The series with these labels, made when it is met first."""
+        order = (tuple(labels), tuple(labels.values()))
+        found = self._ordered.get(order)
+        if found is None:
+            key = frozenset(labels.items())
+            found = self.series.setdefault(key, Series({NAME: self.name, **labels}))
+            self._ordered[order] = found
+        return found
 
 
 class Store:
     """All series. What a scrape no longer shows is gone from that moment on."""
 
     def __init__(self) -> None:
-        self._series: dict[str, dict[frozenset[tuple[str, str]], Series]] = {}
+        self._families: dict[str, _Family] = {}
         self._shown: set[Series] = set()
 
     def scrape(self, at: float, samples: Iterable[Sample]) -> None:
         """Takes in what is shown at a moment (epoch seconds)."""
         shown: set[Series] = set()
         for sample in samples:
-            family = self._series.setdefault(sample.name, {})
-            key = frozenset(sample.labels.items())
-            series = family.get(key)
-            if series is None:
-                series = family[key] = Series({NAME: sample.name, **sample.labels})
-            series.points.append(Point(at, sample.value))
+            family = self._families.get(sample.name) or self._families.setdefault(sample.name, _Family(sample.name))
+            series = family.of(sample.labels)
+            series.append(at, sample.value)
             shown.add(series)
         for series in self._shown - shown:
-            series.points.append(Point(at, math.nan, gone=True))
+            series.append(at, math.nan)
         self._shown = shown
 
     def select(self, matchers: Sequence[Matcher]) -> list[Series]:
         """The series that fulfil every matcher."""
         named = next((m.value for m in matchers if m.label == NAME and m.operator == "="), None)
-        families = [self._series.get(named, {})] if named is not None else list(self._series.values())
-        found = (series for family in families for series in family.values())
+        if named is not None:
+            families = [self._families[named]] if named in self._families else []
+            matchers = [m for m in matchers if (m.label, m.operator) != (NAME, "=") or m.value != named]
+        else:
+            families = list(self._families.values())
+        found = (series for family in families for series in family.series.values())
         return [series for series in found if all(matcher.fits(series.labels) for matcher in matchers)]
