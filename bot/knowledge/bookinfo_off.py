@@ -58,6 +58,7 @@ async def run(context: Context) -> Verdict:
         words = f"there is no Bookinfo in {namespace}; nothing was changed."
         return Verdict(State.DONE, words, next=offer(context, "bookinfo"))
     context.progress.say(f"taking Bookinfo away from {namespace}")
+    context.traffic.stop(namespace)
     await remove(context, found)
     if not ours(live):
         return Verdict(

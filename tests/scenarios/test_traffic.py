@@ -68,6 +68,14 @@ async def test_traffic_goes_on_until_it_is_stopped(stage: Stage) -> None:
     assert "nothing to stop" in words(await stage.type("/mesh traffic stop"))
 
 
+async def test_traffic_ends_with_what_it_goes_to(stage: Stage) -> None:
+    """Taking the application away stops it; nobody has to think of it."""
+    await arrange(stage, "install", "bookinfo", "traffic start")
+    await stage.type("/mesh bookinfo off")
+    await stage.type('click "Take it away"')
+    assert "nothing to stop" in words(await stage.type("/mesh traffic stop"))
+
+
 async def test_before_there_is_anything(stage: Stage) -> None:
     """Each says what is missing, and offers it."""
     assert "Bookinfo is not deployed" in words(await stage.type("/mesh traffic once -> not yet"))
