@@ -138,8 +138,19 @@ def _ambient(release: Release) -> dict[str, Any]:
     }
 
 
-def chart_values(release: Release, profile: str) -> dict[str, Any]:
-    """The charts' own defaults under a `values.profile`."""
+_RANCHER = "/var/lib/rancher/k3s"
+_MICROK8S = "/var/snap/microk8s/current"
+_PLATFORMS: Mapping[str, Mapping[str, str]] = {
+    "minikube": {"cniNetnsDir": "/var/run/docker/netns"},
+    "k3d": {"cniConfDir": f"{_RANCHER}/agent/etc/cni/net.d", "cniBinDir": "/bin"},
+    "k3s": {"cniConfDir": f"{_RANCHER}/agent/etc/cni/net.d", "cniBinDir": f"{_RANCHER}/data/cni"},
+    "microk8s": {"cniConfDir": f"{_MICROK8S}/args/cni-network", "cniBinDir": f"{_MICROK8S}/opt/cni/bin"},
+}
+"""Where istio-cni looks by `values.global.platform`, from Istio 1.24."""
+
+
+def chart_values(release: Release, profile: str, platform: str = "") -> dict[str, Any]:
+    """The charts' own defaults under a `values.profile`, and under a `values.global.platform` from Istio 1.24."""
     overlays: Mapping[str, Mapping[str, Any]] = {
         "ambient": _ambient(release),
         "demo": _demo(release),
@@ -147,7 +158,8 @@ def chart_values(release: Release, profile: str) -> dict[str, Any]:
         "remote": {"istiodRemote": {"enabled": True}},
         "stable": {"experimental": {"stableValidationPolicy": True}},
     }
-    return merged(_CHARTS, overlays.get(profile))
+    known = _PLATFORMS.get(platform) if release.chart_labels else None
+    return merged(merged(_CHARTS, overlays.get(profile)), {"cni": known} if known else None)
 
 
 def profile_spec(release: Release, name: str) -> dict[str, Any] | None:

@@ -48,7 +48,9 @@ def settings(release: Release, *, files: Iterable[str] = (), sets: Iterable[str]
     bad = unknown_value(values)
     if bad:
         raise SettingsError(release.words.unknown_field.format(field=bad[0], message=bad[1]))
-    full = merged(chart_values(release, str(values.get("profile", ""))), values)
+    full = merged(
+        chart_values(release, str(values.get("profile", "")), str(at(values, "global.platform") or "")), values
+    )
     full["revision"] = at(whole, "revision") or full.get("revision", "")
     return Settings(release, {**whole, "profile": profile, "values": full, "original": values})
 
