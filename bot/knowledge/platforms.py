@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bot.errors import UserError
 from bot.kinds import NODE, Object
+from bot.knowledge.room import minor
 from bot.knowledge.workloads import labels
 from bot.steps import Context
 
 KNOWN = ("minikube", "k3d", "k3s", "microk8s", "gke")
 """What `values.global.platform` takes, from Istio 1.24."""
+FIRST = 24
 BY_HAND = {
     "minikube": ("values.cni.cniNetnsDir=/var/run/docker/netns",),
     "k3d": ("values.cni.cniConfDir=/var/lib/rancher/k3s/agent/etc/cni/net.d", "values.cni.cniBinDir=/bin"),
@@ -24,7 +26,7 @@ def settings(context: Context, platform: str) -> tuple[str, ...]:
     """The settings for a platform ("" for none); UserError when this release has none for it."""
     if not platform:
         return ()
-    if tuple(int(part) for part in context.mesh.version.split(".")[:2] if part.isdigit()) >= (1, 24):
+    if minor(context.mesh.version) >= FIRST:
         return (f"values.global.platform={platform}",)
     if platform not in BY_HAND:
         raise UserError(

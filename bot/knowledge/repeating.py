@@ -12,6 +12,7 @@ import yaml
 
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, Object
 from bot.knowledge.installation import SETTING
+from bot.knowledge.room import quantity
 from bot.knowledge.workloads import name
 from bot.steps import Context
 
@@ -19,6 +20,8 @@ WHOLE = "original-values"
 """Key of ConfigMap `values` under which the installer keeps the values it was given (from Istio 1.24)."""
 NOT_REPEATED = ("global.hub", "global.tag", "global.istioNamespace", "profile")
 """Values that belong to the release or the profile."""
+
+RESOURCES = "pilot.resources"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def values(objects: Iterable[Object]) -> dict[str, Any]:
 def pilot(istiod: Object | None) -> dict[str, Any]:
     """istiod's own resources and environment."""
     container = istiod["spec"]["template"]["spec"]["containers"][0] if istiod else {}
-    resources = flat(container.get("resources") or {}, "pilot.resources")
+    resources = flat(container.get("resources") or {}, RESOURCES)
     return resources | {f"pilot.env.{e['name']}": e["value"] for e in container.get("env") or [] if e.get("value")}
 
 
@@ -72,7 +75,7 @@ def beyond(found: dict[str, Any], rendered: dict[str, Any]) -> Settings:
     """The leaves of one installation that another one has not, or has with another value."""
     sets, lost = list[str](), list[str]()
     for path, value in found.items():
-        if value is None or value == rendered.get(path) or path.startswith(NOT_REPEATED):
+        if value is None or same(path, value, rendered.get(path)) or path.startswith(NOT_REPEATED):
             continue
         setting = f"values.{path}={spelled(value)}"
         if isinstance(value, list | dict) or not SETTING.fullmatch(setting):
@@ -80,6 +83,13 @@ def beyond(found: dict[str, Any], rendered: dict[str, Any]) -> Settings:
         else:
             sets.append(setting)
     return Settings(tuple(sets), tuple(lost))
+
+
+def same(path: str, value: Any, other: Any) -> bool:
+    """Whether two values mean the same: the API server writes 2048Mi as 2Gi."""
+    if path.startswith(RESOURCES) and other is not None:
+        return quantity(str(value)) == quantity(str(other))
+    return bool(value == other)
 
 
 def spelled(value: Any) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, SERVICE, Object
 from bot.knowledge import ambient
 from bot.knowledge.images import wanted
+from bot.knowledge.room import minor
 from bot.knowledge.routing import is_waypoint, named
 from bot.knowledge.snapshot import Snapshot
 from bot.knowledge.waiting import until
@@ -19,6 +20,7 @@ NAME, CLASS = "waypoint", "istio-waypoint"
 LABEL = "istio.io/use-waypoint"
 BOUND = "istio.io/WaypointBound"
 """The condition of a Service whose traffic passes a waypoint (from Istio 1.24)."""
+FIRST_BOUND = 24
 
 
 def gateway(namespace: str) -> Object:
@@ -65,7 +67,7 @@ async def programmed(context: Context) -> str:
 
 def binds(context: Context) -> bool:
     """Whether this release tells on a Service that its waypoint is bound."""
-    return tuple(int(part) for part in context.mesh.version.split(".")[:2] if part.isdigit()) >= (1, 24)
+    return minor(context.mesh.version) >= FIRST_BOUND
 
 
 async def bound(context: Context) -> tuple[str, ...]:

@@ -87,6 +87,26 @@ async def test_a_label_of_a_waypoint_that_is_gone_is_no_trap(stage: Stage) -> No
     assert "the label was left over from a waypoint that is gone" in await typed(stage, "/mesh waypoint")
 
 
+@pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
+async def test_minikubes_networks_are_found(tmp_path: Path, istio: str) -> None:
+    """Each release has its own setting for where Docker keeps the pods' networks; it is there afterwards, and said."""
+    async with playing(tmp_path, istio=istio) as (stage, _):
+        await typed(stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh ambient platform=minikube")
+        said = await typed(stage, 'click "Go ambient"')
+        assert ("values.global.platform=minikube" if istio == "1.30.3" else "values.cni.cniNetnsDir") in said
+        agent = await stage.api.get(DAEMONS, "istio-cni-node", "istio-system") or {}
+        volumes = agent["spec"]["template"]["spec"]["volumes"]
+        assert "/var/run/docker/netns" in [v.get("hostPath", {}).get("path") for v in volumes]
+
+
+async def test_a_platform_that_the_release_does_not_know_is_refused(tmp_path: Path) -> None:
+    """Istio 1.23 has no settings for it: said before anything is changed."""
+    async with playing(tmp_path, istio="1.23.2") as (stage, _):
+        await typed(stage, "/mesh install", "/mesh bookinfo")
+        assert "Istio 1.23.2 has no settings for k3s" in await typed(stage, "/mesh ambient platform=k3s -> error")
+        assert await stage.api.list(DAEMONS, "istio-system") == []
+
+
 async def test_rules_that_are_to_stay_stay(stage: Stage) -> None:
     """With rules=keep nothing of the sidecars' rules is removed."""
     await typed(stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh inject", "/mesh route jason")

@@ -71,6 +71,35 @@ async def test_a_user_on_version_1_would_see_no_fault(meshed: Stage) -> None:
     assert await meshed.api.get(SERVICES, "ratings", "bookinfo") is None
 
 
+async def test_another_namespace_has_rules_of_its_own(tmp_path: Path) -> None:
+    """With in=NAMESPACE everything happens there, and nowhere else."""
+    async with playing(tmp_path, MESHBOT_WORKSHOP__NAMESPACES="bookinfo,team-*") as (stage, _):
+        for line in (
+            "install",
+            "bookinfo in=team-1",
+            "inject in=team-1",
+            "route jason in=team-1",
+            "fault jason in=team-1",
+        ):
+            await stage.type(f"/mesh {line}")
+        said = words(await stage.type("/mesh shift v2=100 in=team-1"))
+        assert "v2: asked 100 %, seen 100 %" in said
+        services = await stage.api.list(SERVICES)
+        assert {s["metadata"]["namespace"] for s in services} == {"team-1"}
+        assert services[0]["spec"]["hosts"] == ["ratings.team-1.svc.cluster.local"]
+        assert "not a namespace of this workshop" in words(await stage.type("/mesh route jason in=shop -> error"))
+
+
+async def test_an_undone_route_is_gone(meshed: Stage) -> None:
+    """Undo takes the last rules back to those before: another user's route."""
+    await meshed.type("/mesh route alice")
+    before = (await meshed.api.get(SERVICES, "reviews", "bookinfo") or {})["spec"]
+    await meshed.type("/mesh route bob v3")
+    await meshed.type("/mesh undo")
+    await meshed.type('click "Take it back"')
+    assert (await meshed.api.get(SERVICES, "reviews", "bookinfo") or {})["spec"] == before
+
+
 @pytest.mark.parametrize(
     ("before", "typed", "because"),
     [

@@ -1,0 +1,170 @@
+"""Routes, faults and their proof as pure computation: what is obeyed, what is missing, and what chance allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.kinds import Object
+from bot.knowledge import breaking, faults, platforms, proof, repeating, routing
+from bot.knowledge.routing import Path, path_of
+from bot.knowledge.snapshot import Snapshot
+from bot.ports import Seen
+
+SPACE = "team-1"
+
+
+def pod(app: str, *, sidecar: bool = False) -> Object:
+    """A pod of the application."""
+    notes = {"sidecar.istio.io/status": "{}"} if sidecar else {}
+    return {"metadata": {"name": f"{app}-1", "labels": {"app": app}, "annotations": notes}}
+
+
+def snapshot(*rules: Object, pods: tuple[Object, ...] = (), labels: dict[str, str] | None = None) -> Snapshot:
+    """A namespace with these rules and pods."""
+    found: dict[str, dict[str, Object]] = {}
+    for rule in rules:
+        found.setdefault(rule["kind"], {})[rule["metadata"]["name"]] = rule
+    kinds = ("Gateway", "HTTPRoute", "VirtualService", "DestinationRule")
+    gateways, routes, services, destinations = (found.get(kind, {}) for kind in kinds)
+    space = {"metadata": {"name": SPACE, "labels": labels or {}}}
+    return Snapshot({}, {}, space, pods, gateways, routes, services, destinations, {})
+
+
+WAYPOINT = {"kind": "Gateway", "metadata": {"name": "waypoint"}, "spec": {"gatewayClassName": "istio-waypoint"}}
+BOUND = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
+
+
+@pytest.mark.parametrize(
+    ("now", "path"),
+    [
+        (snapshot(pods=(pod("productpage", sidecar=True),)), Path.SIDECAR),
+        (snapshot(pods=(pod("productpage"), pod("reviews", sidecar=True))), Path.NONE),
+        (snapshot(pods=(pod("productpage"),), labels={"istio.io/dataplane-mode": "ambient"}), Path.L4),
+        (snapshot(WAYPOINT, pods=(pod("productpage"),), labels=BOUND), Path.WAYPOINT),
+        (snapshot(pods=(pod("productpage"),), labels=BOUND), Path.L4),
+    ],
+)
+def test_what_decides_over_a_request(now: Snapshot, path: Path) -> None:
+    """The caller's sidecar, the waypoint if it is really there, or nothing that knows HTTP."""
+    assert path_of(now) is path
+
+
+@pytest.mark.parametrize("path", [Path.SIDECAR, Path.WAYPOINT])
+def test_a_route_says_where_a_user_goes(path: Path) -> None:
+    """What is applied is read back: the user's version, and everybody else's; hosts are those of the namespace."""
+    rules = routing.route_for(path, SPACE, "jason", "v3")
+    now = snapshot(*rules)
+    assert routing.reviews_of(now, "jason") == "v3"
+    assert routing.reviews_of(now, "guest") == "v1"
+    assert all(rule["metadata"]["namespace"] == SPACE for rule in rules)
+
+
+def test_the_destination_rule_comes_first() -> None:
+    """A VirtualService whose subsets nobody knows would answer 503 until they are known."""
+    assert [rule["kind"] for rule in routing.route_for(Path.SIDECAR, SPACE, "jason", "v2")] == [
+        "DestinationRule",
+        "VirtualService",
+    ]
+
+
+def test_shares_leave_no_version_to_read() -> None:
+    """With weights, nobody's version is certain, so a fault is not refused."""
+    now = snapshot(*routing.weights_for(Path.SIDECAR, SPACE, {"v1": 50, "v3": 50}))
+    assert routing.reviews_of(now, "jason") == ""
+
+
+def test_a_missing_subset_is_found() -> None:
+    """Without the rule both subsets dangle, with a smaller one only the other, with the whole none."""
+    whole, service = routing.route_for(Path.SIDECAR, SPACE, "jason", "v2")
+    assert breaking.dangling(snapshot(service)) == ("v2", "v1")
+    assert breaking.dangling(snapshot(service, routing.destination_rule("reviews", SPACE, ("v1",)))) == ("v2",)
+    assert breaking.dangling(snapshot(service, whole)) == ()
+    assert breaking.routed_user(snapshot(service)) == "jason"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ((), faults.Fault()),
+        (("50%",), faults.Fault(percent=50)),
+        (("abort", "503", "10%"), faults.Fault(503, percent=10)),
+        (("10%", "ABORT"), faults.Fault(percent=10)),
+        (("delay",), faults.Fault(delay=2.0)),
+        (("delay", "0.5s"), faults.Fault(delay=0.5)),
+    ],
+)
+def test_faults_are_read(words: tuple[str, ...], fault: faults.Fault) -> None:
+    """In any order, with sensible defaults."""
+    assert faults.read(words) == fault
+
+
+@pytest.mark.parametrize(
+    "words", [("abort", "99"), ("delay", "3s"), ("delay", "soon"), ("0%",), ("101%",), ("5%", "6%"), ("a", "b", "c")]
+)
+def test_what_is_no_fault_is_refused(words: tuple[str, ...]) -> None:
+    """Before anything is applied."""
+    with pytest.raises(ValueError, match="fault|share|status|delay"):
+        faults.read(words)
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "low", "high"),
+    [(0, 0, 0.0, 1.0), (60, 120, 0.368, 0.632), (0, 120, 0.0, 0.070), (120, 120, 0.930, 1.0)],
+)
+def test_what_chance_allows(hits: int, of: int, low: float, high: float) -> None:
+    """Wilson's interval at three standard deviations."""
+    assert list(proof.interval(hits, of)) == pytest.approx([low, high], abs=0.001)
+
+
+def test_pages_of_version_1_neither_prove_nor_disprove_a_fault() -> None:
+    """They never ask ratings; only pages that did count."""
+    hurt, spared = faults.expectations("jason", faults.Fault())
+    assert hurt.holds(Seen(10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}))
+    assert not hurt.holds(Seen(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
+    assert not hurt.holds(Seen(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9}))
+    assert not spared.holds(Seen(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
+
+
+def test_the_other_user_is_another_one() -> None:
+    """Also when the rule names the one whom proofs use."""
+    assert proof.somebody_else("guest") != "guest"
+
+
+def configuration(mesh: str, requests: dict[str, str]) -> list[Object]:
+    """An installation's objects as far as settings are read from them."""
+    container = {"resources": {"requests": requests}, "env": [{"name": "A", "value": "1"}, {"name": "B"}]}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    return [
+        {"kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"mesh": mesh}},
+        {"kind": "Deployment", "metadata": {"name": "istiod"}, "spec": spec},
+    ]
+
+
+def test_settings_of_an_installation_are_found() -> None:
+    """What differs from the profile is repeated as --set takes it; what it cannot take is named."""
+    plain = repeating.values(configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"}))
+    mesh = "enableTracing: false\naccessLogFile: /dev/stdout\nextensionProviders: [{name: otel}]\na.b: {c: 2}"
+    live = repeating.values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
+    found = repeating.beyond(live, plain)
+    assert found.sets == (
+        "values.meshConfig.enableTracing=false",
+        "values.meshConfig.accessLogFile=/dev/stdout",
+        r"values.meshConfig.a\.b.c=2",
+        "values.pilot.resources.requests.cpu=100m",
+    )
+    assert found.lost == ("meshConfig.extensionProviders",)
+    assert repeating.beyond(plain, plain) == repeating.Settings()
+
+
+@pytest.mark.parametrize(
+    ("labels", "runtime", "special"),
+    [
+        ({"minikube.k8s.io/name": "minikube"}, "docker://28.1.1", True),
+        ({"minikube.k8s.io/name": "minikube"}, "containerd://2.1.0", False),
+        ({}, "docker://28.1.1", False),
+    ],
+)
+def test_minikube_with_docker_is_recognised(labels: dict[str, str], runtime: str, special: bool) -> None:
+    """Only there do the pods' networks lie elsewhere."""
+    node = {"metadata": {"name": "n", "labels": labels}, "status": {"nodeInfo": {"containerRuntimeVersion": runtime}}}
+    assert platforms.docker_minikube(node) is special
