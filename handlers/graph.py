@@ -40,7 +40,7 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         links=links,
         next=offer(context, "traces", "traffic start"),
         lines=typed,
-        notes=(*notes, *picture.remarks(graph, now)),
+        notes=(*notes, *picture.remarks(graph, now), *await picture.findings(context, graph)),
     )
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bot.errors import ClusterError
-from bot.knowledge.observe import jaeger, kiali_graph, prometheus_graph
+from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus_graph
 from bot.knowledge.observe.graph import Graph, doubled, once
 from bot.knowledge.observe.jaeger import Trace
 from bot.knowledge.reach import JAEGER, KIALI, console, reach
@@ -50,6 +50,23 @@ def remarks(graph: Graph, now: Snapshot) -> tuple[str, ...]:
     if failed and "FI" in " ".join(result for call in failed for result in call.results):
         said.append("FI is the fault that was injected: those requests never reached their service.")
     return tuple(said)
+
+
+async def findings(context: Context, graph: Graph) -> tuple[str, ...]:
+    """What Kiali finds wrong with the namespace's rules, each code once; its list may be a minute old."""
+    if graph.source != "Kiali":
+        return ()
+    try:
+        found = await kiali.namespace_checks(context, context.workshop.app_namespace)
+    except ClusterError:
+        return ()
+    said = {
+        f"Kiali finds {check.code} on {kind} {name}: {check.message} ({check.severity})."
+        for (kind, name), checks in found.items()
+        for check in checks
+        if check.severity in ("error", "warning")
+    }
+    return tuple(sorted(said))
 
 
 async def graph_links(context: Context, graph: Graph) -> tuple[tuple[Link, ...], tuple[str, ...]]:

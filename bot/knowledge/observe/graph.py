@@ -46,7 +46,6 @@ class Graph:
     at: float = 0.0
     seconds: int = 60
     source: str = "Kiali"
-    faulty: tuple[str, ...] = ()
 
 
 def lines(graph: Graph) -> tuple[str, ...]:

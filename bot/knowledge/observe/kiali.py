@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bot.errors import ClusterError
 from bot.kinds import DEPLOYMENT, Kind
 from bot.knowledge.kiali import Console
-from bot.knowledge.observe.asking import get, get_json
+from bot.knowledge.observe.asking import get_json
 from bot.knowledge.workloads import image_tag
 from bot.steps import Context
 
@@ -37,32 +36,10 @@ class Check:
     path: str
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A workload and how it is in the mesh."""
-
-    name: str
-    sidecar: bool
-    ambient: bool
-
-    @property
-    def outside(self) -> bool:
-        """True for a workload that no proxy looks after."""
-        return not self.sidecar and not self.ambient
-
-
 async def version(context: Context) -> str:
     """Kiali's version by its image, such as `v2.26`; "" when there is no Kiali."""
     deployment = await context.cluster.get(DEPLOYMENT, "kiali", context.workshop.mesh_namespace)
     return image_tag(deployment) if deployment else ""
-
-
-async def healthy(context: Context) -> bool:
-    """Whether `/kiali/healthz` answers 200."""
-    try:
-        return (await get(context, SERVICE, PORT, "/kiali/healthz")).status == 200
-    except ClusterError:
-        return False
 
 
 async def api(context: Context, path: str, **query: str) -> Any:
@@ -75,24 +52,10 @@ async def own_version(context: Context) -> str:
     return str((await api(context, "/status"))["status"].get("Kiali version", ""))
 
 
-async def warnings(context: Context) -> tuple[str, ...]:
-    """What Kiali warns of, e.g. that its version does not fit Istio's."""
-    return tuple(str(words) for words in (await api(context, "/status")).get("warningMessages") or ())
-
-
 async def components(context: Context) -> list[Component]:
     """istiod and the add-ons as Kiali reaches them; an add-on that is switched off is not among them."""
     said = await api(context, "/istio/status")
     return [Component(c["name"], c["status"], bool(c.get("isCore", c.get("is_core")))) for c in said]
-
-
-async def workloads(context: Context, namespace: str) -> list[Workload]:
-    """A namespace's workloads."""
-    said = await api(
-        context, "/clusters/workloads", namespaces=namespace, health="false", istioResources="false", rateInterval="60s"
-    )
-    found = [(w["name"], bool(w.get("istioSidecar")), bool(w.get("isAmbient"))) for w in said.get("workloads") or []]
-    return [Workload(*one) for one in found]
 
 
 async def object_checks(context: Context, kind: Kind, namespace: str, name: str) -> list[Check]:
@@ -126,9 +89,3 @@ def checks(validation: Any) -> list[Check]:
     """The checks of one validation; none when Kiali says nothing of the object."""
     listed = (validation or {}).get("checks") or []
     return [Check(c.get("code", ""), c.get("message", ""), c.get("severity", ""), c.get("path", "")) for c in listed]
-
-
-async def mutual_tls(context: Context, namespace: str) -> str:
-    """What Kiali says of a namespace's own mTLS settings: `UNSET` or `MTLS_NOT_ENABLED` without any, which is usual,
-    since Istio's automatic mTLS needs none."""
-    return str((await api(context, f"/namespaces/{quote(namespace)}/tls"))["status"])

@@ -52,7 +52,6 @@ def read(said: Any) -> Graph:
         spread=dict(spread),
         at=float(said.get("timestamp", 0)),
         seconds=int(said.get("duration", 60)),
-        faulty=tuple(sorted({name(n) for n in nodes.values() if n.get("hasFaultInjection") and not n.get("isBox")})),
     )
 
 

@@ -86,31 +86,6 @@ def secure_connections(namespace: str) -> str:
     return f"sum by (source_workload,destination_workload) (istio_tcp_connections_opened_total{{{where}}})"
 
 
-def versions(namespace: str, service: str, seconds: int) -> str:
-    """How many requests each version of a service's workloads got in the last seconds."""
-    where = (
-        f'reporter=~"destination|waypoint",destination_workload_namespace="{namespace}",'
-        f'destination_service_name=~"{service}.*"'
-    )
-    return f"sum by (destination_version,destination_workload) (increase(istio_requests_total{{{where}}}[{seconds}s]))"
-
-
-def error_share(namespace: str, service: str, seconds: int) -> str:
-    """Which share of a service's calls its callers saw fail with 5xx; no value when there were none."""
-    where = (
-        f'reporter=~"source|waypoint",destination_service_name="{service}",destination_service_namespace="{namespace}"'
-    )
-    failed = f'sum(rate(istio_requests_total{{{where},response_code=~"5.."}}[{seconds}s]))'
-    return f"{failed} / sum(rate(istio_requests_total{{{where}}}[{seconds}s]))"
-
-
-def secure_share(namespace: str, seconds: int) -> str:
-    """Which share of the requests that arrived in a namespace came with mutual TLS; no value when there were none."""
-    where = f'reporter=~"destination|waypoint",destination_workload_namespace="{namespace}"'
-    secure = f'sum(rate(istio_requests_total{{{where},connection_security_policy="mutual_tls"}}[{seconds}s]))'
-    return f"{secure} / sum(rate(istio_requests_total{{{where}}}[{seconds}s]))"
-
-
 def waypoint_requests(namespace: str) -> str:
     """How many requests waypoints have reported for a namespace's services so far, by service."""
     where = f'reporter="waypoint",destination_service_namespace="{namespace}"'

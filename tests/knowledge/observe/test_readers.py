@@ -9,7 +9,10 @@ import pytest
 
 from bot.errors import ClusterError, NotFound, Rejected, Unavailable
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Kind
+from bot.knowledge import picture
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus
+from bot.knowledge.observe.graph import Graph
+from bot.knowledge.snapshot import Snapshot
 from tests.knowledge.observe.stage import asking, deployment
 
 KIALI = "/apis/apps/v1/namespaces/istio-system/deployments/kiali"
@@ -68,14 +71,6 @@ async def test_components(tmp_path: Path, key: str) -> None:
     ]
 
 
-async def test_workloads_outside(tmp_path: Path) -> None:
-    """Neither sidecar nor ambient."""
-    said = {"workloads": [{"name": "a", "istioSidecar": True}, {"name": "b", "isAmbient": True}, {"name": "c"}]}
-    async with asking({"kiali:20001/kiali/api/clusters/workloads": said}, tmp_path) as context:
-        found = await kiali.workloads(context, "bookinfo")
-    assert [w.name for w in found if w.outside] == ["c"]
-
-
 REFUSALS: list[tuple[Any, type[ClusterError], str]] = [
     ((403, {"error": "Requested namespace [bookinfo] is not accessible."}), Rejected, "not accessible"),
     ((404, {"error": "no such thing"}), NotFound, "no such thing"),
@@ -95,7 +90,6 @@ async def test_bad_answers(tmp_path: Path, said: Any, kind: type[ClusterError], 
 async def test_nobody_there(tmp_path: Path) -> None:
     """Is unavailable, and not healthy."""
     async with asking({}, tmp_path) as context:
-        assert not await kiali.healthy(context)
         assert not await prometheus.ready(context)
         assert await kiali.version(context) == ""
         with pytest.raises(Unavailable, match="not found"):
@@ -112,7 +106,7 @@ async def test_numbers_of_prometheus(tmp_path: Path) -> None:
     """Values are strings; what is no number (0/0) is left out."""
     asked: list[str] = []
     async with asking({"prometheus:9090/api/v1/query": vector("2.5", "NaN")}, tmp_path, asked) as context:
-        found = await prometheus.query(context, prometheus.error_share("bookinfo", "ratings", 60))
+        found = await prometheus.query(context, prometheus.lost_calls("bookinfo", 60))
         assert await prometheus.number(context, "x") == 2.5
     assert [(series["v"], series["none"], series.value) for series in found] == [("0", "", 2.5)]
     assert "destination_service_name" in asked[0]
@@ -143,3 +137,34 @@ async def test_traces(tmp_path: Path) -> None:
         first, second = await jaeger.traces(context, "productpage.bookinfo")
     assert (first.id, second.id, second.start, second.milliseconds) == ("b", "a", 1.0, 900.0)
     assert (second.services, second.failed) == (("productpage.bookinfo", "reviews.bookinfo"), 1)
+
+
+async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
+    """A Kiali that is away takes no graph with it, and it is said whose it is."""
+    deployed: dict[str, Any] = {"kiali": {}, "prometheus": {}}
+    now = Snapshot(deployed, {}, None, (), {}, {}, {}, {}, {})
+    series = {
+        "metric": {"source_workload": "a", "destination_service_name": "b", "response_code": "200"},
+        "value": [1.0, "2"],
+    }
+    said = {"status": "success", "data": {"resultType": "vector", "result": [series]}}
+    answers: dict[str, Any] = {
+        "kiali:20001/kiali/api/namespaces/graph": (503, {}),
+        "prometheus:9090/api/v1/query": said,
+    }
+    async with asking(answers, tmp_path) as context:
+        graph, notes = await picture.graph(context, now, 60)
+        assert await picture.findings(context, graph) == ()
+    assert graph.source == "Prometheus"
+    assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
+    assert "Kiali does not answer (kiali answered 503)" in notes[0]
+
+
+async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
+    """Each code once for each object, and nothing that is neither error nor warning."""
+    unknown = FOUND | {"code": "KIA0203", "severity": "unknown"}
+    validations = {"virtualservice": {"reviews.bookinfo": {"checks": [FOUND, FOUND, unknown]}}}
+    answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
+    async with asking(answers, tmp_path) as context:
+        said = await picture.findings(context, Graph(()))
+    assert said == ("Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",)
