@@ -60,7 +60,6 @@ class DataPlane:
         app = app_of(pod, self._chance)
         answers_from = self._now() + (app.start_seconds if app else 0.0)
         async with self._lock:
-            self._running[pod["metadata"]["uid"]] = _Running(app, answers_from)
             if self._follower is None:
                 follower = Follower(self._clock, self._pod_changed)
                 await follower.start(client)
@@ -68,6 +67,7 @@ class DataPlane:
                 for known in follower.pods():
                     self._pod_changed(Event("ADDED", known))
                 self._follower = follower
+            self._running[pod["metadata"]["uid"]] = _Running(app, answers_from)
 
     async def end(self, uid: str) -> None:
         """A pod's containers have stopped. The last of all ends what follows the cluster."""

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 import yaml
 
+from bot.cli.main import main
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Client, Object, Process, Ref, Request, Response
 from bot.sandbox.cluster.server import ApiServer
@@ -206,3 +207,9 @@ async def test_addresses_of_other_machines_are_said_once(server: ApiServer, capl
         await a_pod(server.client("kubelet"), ports)
         await reached(f"http://127.0.0.1:{ports[0]}/")
     assert [r.message.partition(":")[0] for r in caplog.records] == ["pod addresses such as 203.0.113.7"]
+
+
+def test_the_embedded_cluster_needs_no_second_data_plane(capsys: pytest.CaptureFixture[str]) -> None:
+    """Asking for one without a real cluster is refused in a sentence."""
+    assert main(["sandbox", "--data-plane", "embedded"]) == 2
+    assert "say --cluster kubeconfig as well" in capsys.readouterr().err

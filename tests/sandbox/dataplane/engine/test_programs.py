@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Ref
+from bot.sandbox.cluster.contract import ApiError, Client, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.dataplane.programs import DataPlane
 from bot.sandbox.istio.samples import sample_files
@@ -20,6 +20,25 @@ from bot.sandbox.programs import programs
 PODS = Ref("", "pods")
 DEPLOYMENTS = Ref("apps", "deployments")
 SPEED = 100.0
+PEER_AUTHENTICATIONS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "peerauthentications.security.istio.io"},
+    "spec": {
+        "group": "security.istio.io",
+        "scope": "Namespaced",
+        "names": {"kind": "PeerAuthentication", "plural": "peerauthentications"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+"""As much of Istio's CRD as is needed to keep such objects."""
 
 
 @dataclass
@@ -123,6 +142,38 @@ async def test_a_port_that_nothing_listens_on_refuses(town: Town) -> None:
         assert "connection refused" in await answer.text()
 
 
+async def test_plain_text_to_a_strict_pod_is_a_cut_connection(town: Town) -> None:
+    """The API server's proxy is outside the mesh: PeerAuthentication STRICT keeps it out, in the API server's words."""
+    await town.ready()
+    pod = (await town.api.list(PODS, "bookinfo", "app=details"))[0]
+    sidecar = {"metadata": {"annotations": {"sidecar.istio.io/status": "{}"}}}
+    await town.api.merge(PODS, pod["metadata"]["name"], "bookinfo", sidecar)
+    istiod = {"name": "discovery", "image": "docker.io/istio/pilot:1.30.3"}
+    meta = {"name": "istiod", "namespace": "bookinfo", "labels": {"app": "istiod"}}
+    await town.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [istiod]}})
+    await town.ready(7)
+    await town.api.create(PEER_AUTHENTICATIONS)
+    strict = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "bookinfo"},
+        "spec": {"mtls": {"mode": "STRICT"}},
+    }
+
+    async def cut() -> bool:
+        status, text = await town.get("details:9080", "/details/0")
+        return status == 503 and "connection reset by peer" in text
+
+    async def applied() -> bool:
+        try:
+            return bool(await town.api.apply(strict))
+        except ApiError:
+            return False
+
+    await soon(applied)
+    await soon(cut)
+
+
 async def test_no_pods_is_not_an_answer(town: Town) -> None:
     """A Service without endpoints is the API server's own 503."""
     await town.ready()
@@ -151,4 +202,8 @@ async def test_it_sleeps_when_its_last_pod_is_gone_and_wakes_again(town: Town) -
     await soon(asleep)
     await scale(1)
     await town.ready()
-    assert (await town.get("productpage:9080", "/api/v1/products/0"))[0] == 200
+
+    async def answers() -> bool:
+        return (await town.get("productpage:9080", "/api/v1/products/0"))[0] == 200
+
+    await soon(answers)
