@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
-from bot.knowledge import namespaces
+from bot.knowledge import namespaces, profileback
 from bot.knowledge.deploying import available, not_ready
 from bot.knowledge.images import wanted
 from bot.knowledge.installation import differing
@@ -23,8 +23,6 @@ PATIENCE = 60.0
 """Seconds in which deleted objects go, when nothing holds them."""
 TRIES = 5
 """Times that an object is put back when its controllers change it at the same moment."""
-BESIDE = {"ambient": "Istio itself keeps the ambient profile: `ambient off` takes that back."}
-"""Steps that change more than objects, and what is said of the rest."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ async def plan(context: Context, back: Back, summary: str) -> Plan | None:
     """What would be put back; nothing to ask when nothing differs."""
     if not back.differences:
         return None
-    warnings = [BESIDE[change.step] for change in back.changes if change.step in BESIDE]
+    warnings = await profileback.warnings(context, back.changes)
     for found in back.differences:
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
             warnings += await lost(context, found.image.name, back)
@@ -147,6 +145,9 @@ async def restore(context: Context, back: Back, *, again: str) -> Verdict:
     lagging = await rolled(context, back)
     if lagging is not None:
         return lagging
+    profile, failure = await profileback.take_back(context, back.changes)
+    if failure is not None:
+        return failure
     left = await settled(context, back)
     if left:
         held = "; ".join(found.words.replace("deletes", "still there:") for found in left)
@@ -154,11 +155,8 @@ async def restore(context: Context, back: Back, *, again: str) -> Verdict:
         return Verdict(State.NOT_YET, words, f"{held}. Type it again.", next=offer(context, again, "status"))
     for change in back.changes:
         await context.history.undone(change.run)
-    evidence = (*(found.words for found in back.differences), "objects differing afterwards: none")
-    notes = tuple(BESIDE[change.step] for change in back.changes if change.step in BESIDE)
-    return Verdict(
-        State.DONE, f"{back.typed} taken back.", evidence=evidence, notes=notes, next=offer(context, "status", again)
-    )
+    evidence = (*(found.words for found in back.differences), *profile, "objects differing afterwards: none")
+    return Verdict(State.DONE, f"{back.typed} taken back.", evidence=evidence, next=offer(context, "status", again))
 
 
 async def put_back(context: Context, image: Image) -> None:

@@ -116,6 +116,19 @@ async def test_reset_goes_back_to_the_state_after_a_step(stage: Stage) -> None:
     assert "this is the state after bookinfo already" in words(await stage.type("/mesh reset bookinfo"))
 
 
+async def test_a_reset_leaves_the_ambient_mesh_and_its_profile(stage: Stage) -> None:
+    """Labels, sidecars, waypoint and Istio's own profile go back to where they were before `ambient`."""
+    await lines(stage, "/mesh install", "/mesh addons prometheus", "/mesh bookinfo", "/mesh inject", "/mesh expose")
+    await lines(stage, "/mesh ambient", 'click "Go ambient"', "/mesh waypoint")
+    asked = words(await stage.type("/mesh reset expose"))
+    assert "Istio goes back to the default profile" in asked
+    done = words(await stage.type(BACK))
+    assert "back to the default profile; settings repeated" in done
+    assert "objects differing afterwards: none" in done
+    assert "already in the mesh; nothing was changed" in words(await stage.type("/mesh inject"))
+    assert await stage.api.list(Ref("apps", "daemonsets"), MESH) == []
+
+
 async def test_a_reset_to_what_is_not_there_says_so(stage: Stage) -> None:
     """A step that is not in place is offered; one that does not exist is refused."""
     said = words(await stage.type("/mesh reset bookinfo -> not yet"))
