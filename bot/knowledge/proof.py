@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.knowledge.answering import plainly
 from bot.ports import Load, Seen
 from bot.steps import Context
 
@@ -46,7 +47,8 @@ class Observed:
     def because(self) -> str:
         """Why it is not done, and whose turn it is."""
         if self.trouble:
-            return f"nothing answers requests for the page: {self.trouble}. Whoever runs the cluster: do the pods run?"
+            why = plainly(self.trouble)
+            return f"nothing answers requests for the page: {why}. Whoever runs the cluster: do the pods run?"
         return "what was seen is not what was asked. Give it a minute, then type it again."
 
 
@@ -79,7 +81,7 @@ def line(expected: Expectation, seen: Seen) -> str:
     """`as jason, 10 pages: reviews v2 10; ratings seen 10; half within 21 ms (expected: only v2)`."""
     who = f"as {expected.user}" if expected.user else "not logged in"
     if seen.trouble:
-        return f"{who}: no answer ({seen.trouble})"
+        return f"{who}: no answer ({plainly(seen.trouble)})"
     versions = ", ".join(f"{'failed' if key == 'none' else key} {n}" for key, n in seen.versions.items())
     ratings = ", ".join(f"{'not asked' if key == 'none' else key} {n}" for key, n in seen.ratings.items())
     codes = ", ".join(f"{code}: {count}" for code, count in seen.codes.items() if code != "200")
