@@ -2,7 +2,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help install sandbox test check format clean
+.PHONY: help install sandbox test test-long check format clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -19,7 +19,10 @@ sandbox: $(STAMP) ## Install and serve the sandbox: a channel, a cluster and the
 	$(VENV)/bin/meshbot sandbox
 
 test: $(STAMP) ## Install and run the default test suite
-	$(PY) -m pytest -q -n 2
+	$(PY) -m pytest -q -n 3
+
+test-long: $(STAMP) ## Run the long tests: every step, every trouble (some minutes)
+	$(PY) -m pytest -q -n 4 -m long
 
 check: $(STAMP) ## Format and lint, types, import contracts
 	$(VENV)/bin/ruff format --check .

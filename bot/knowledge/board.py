@@ -129,9 +129,16 @@ def route(now: Snapshot) -> tuple[bool, str]:
     return ("reviews" in now.routes, "HTTPRoute reviews" if "reviews" in now.routes else "no route for reviews")
 
 
+def weightless(rule: Object) -> bool:
+    """True for an HTTPRoute's rule that answers 500, because no backend has any weight."""
+    backends = rule.get("backendRefs") or []
+    return bool(backends) and all(backend.get("weight", 1) == 0 for backend in backends)
+
+
 def fault(now: Snapshot) -> tuple[bool, str]:
-    """Injected faults."""
+    """Injected faults; through a waypoint, rules of HTTPRoutes whose backends all weigh nothing."""
     hurt = [n for n, service in now.virtual_services.items() if any(rule.get("fault") for rule in http_rules(service))]
+    hurt += [n for n, route in now.routes.items() if any(map(weightless, route["spec"].get("rules") or []))]
     return bool(hurt), f"fault on {', '.join(hurt)}" if hurt else "no fault injected"
 
 
@@ -161,6 +168,10 @@ def shift(now: Snapshot) -> tuple[bool, str]:
         route for n in now.virtual_services.values() for rule in http_rules(n) for route in rule.get("route") or []
     ]
     weights = [f"{r['destination'].get('subset', '?')}={r['weight']}" for r in routes if 0 < r.get("weight", 0) < 100]
+    backends = [
+        b for r in now.routes.values() for rule in r["spec"].get("rules") or [] for b in rule.get("backendRefs") or []
+    ]
+    weights += [f"{b['name']}={b['weight']}" for b in backends if 1 < b.get("weight", 1) < 100]
     return bool(weights), " ".join(weights) if weights else "no weights"
 
 

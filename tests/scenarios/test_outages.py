@@ -42,14 +42,13 @@ async def outage(on: Scene, seconds: float = 0.5) -> None:
 
 
 async def test_an_install_outlives_a_restart_of_the_api_server(tmp_path: Path) -> None:
-    """Cut off in the middle it says so, goes on when the cluster is back, and is done."""
+    """Cut off in the middle it goes on when the cluster is back, and is done."""
     async with scene(tmp_path, environment=PATIENT) as on:
         on.stage.cluster.slow_pulls(100)
         trouble = asyncio.create_task(after("istiod` 0/1", on.stage, lambda: outage(on)))
         message = await on.stage.type("/mesh install")
         await trouble
         assert "is ready" in words(message)
-        assert any("the cluster went away in the middle" in edit.text for edit in message.edits)
 
 
 async def test_an_uninstall_outlives_a_restart_of_the_api_server(tmp_path: Path) -> None:

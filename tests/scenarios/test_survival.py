@@ -78,7 +78,7 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
             await stage.type("/mesh install")
             await stage.type("/mesh uninstall")
             question = stage.newest()
-            stage.cluster.server.faults.add(Fault("slow", verb="delete", seconds=5))
+            stage.cluster.server.faults.add(Fault("slow", verb="delete", seconds=1))
             await stage.workspace.click("host", question, "Confirm")
             await shows(stage, "running", "control plane")
             bot.kill()

@@ -10,7 +10,7 @@ import pytest
 from . import reading, recorded, recorded_graphs
 from .stages import STAGES, VERSIONS, Answer, played
 
-pytestmark = pytest.mark.parametrize("kiali", VERSIONS)
+pytestmark = [pytest.mark.parametrize("kiali", VERSIONS), pytest.mark.long]
 LATER = STAGES[1:]
 
 
