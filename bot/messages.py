@@ -26,6 +26,23 @@ class Posted(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where in a channel a message goes.
+
+    `thread` is the `ts` of the message whose thread it joins; `broadcast` shows a reply in the channel as well. `key`
+    names the message for good: posted twice under one key, by whatever process, it is there once.
+    """
+
+    thread: str = ""
+    broadcast: bool = False
+    key: str = ""
+
+
+CHANNEL = Place()
+"""At the end of the channel, under no name."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """A command as it arrived. `key` is the same for each delivery of the same command (Slack's trigger_id)."""
 
@@ -56,7 +73,7 @@ class Whisper(Protocol):
 class Board(Protocol):
     """Messages in channels, edited in place."""
 
-    async def post(self, channel: str, message: Message) -> Posted:
+    async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts at once; raises `bot.errors.SlackError` when Slack refuses for good."""
         ...
 

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
-from bot.messages import Message, Posted
+from bot.messages import CHANNEL, Message, Place, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
 from bot.slack.edits import Edits
 from bot.slack.fitting import fit, plain
@@ -50,7 +50,7 @@ class SlackBoard:
         """How often Slack answered 429."""
         return self._gate.waits + self.edits.gate.waits
 
-    async def post(self, channel: str, message: Message) -> Posted:
+    async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts; waits where Slack says so; raises SlackError when it refuses, or when it may have posted unseen.
 
         A call that was cut after sending is not repeated: Slack has no key by which it would know the repeat.
@@ -59,7 +59,7 @@ class SlackBoard:
         while True:
             await self._pass()
             try:
-                answer = await attempt("chat.postMessage", self._send(channel, payload))
+                answer = await attempt("chat.postMessage", self._send(channel, place, payload))
             except Limited as limited:
                 self._gate.close(asyncio.get_running_loop().time(), limited.retry_after)
             except Away as away:
@@ -97,8 +97,11 @@ class SlackBoard:
         """Sends what waits for up to `grace` seconds; gives how many messages lack their last edit."""
         return await self.edits.aclose(grace)
 
-    async def _send(self, channel: str, payload: dict[str, Any]) -> AsyncSlackResponse:
-        return await self._client.chat_postMessage(channel=channel, unfurl_links=False, unfurl_media=False, **payload)
+    async def _send(self, channel: str, place: Place, payload: dict[str, Any]) -> AsyncSlackResponse:
+        thread = {"thread_ts": place.thread, "reply_broadcast": place.broadcast} if place.thread else {}
+        return await self._client.chat_postMessage(
+            channel=channel, unfurl_links=False, unfurl_media=False, **thread, **payload
+        )
 
     def _posted(self, answer: AsyncSlackResponse) -> Posted:
         posted = Posted(str(answer["channel"]), str(answer["ts"]))

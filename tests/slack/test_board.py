@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.messages import Message, Posted
+from bot.messages import Message, Place, Posted
 from bot.sandbox.workspace import Workspace
 from bot.slack.board import SlackBoard
 from bot.slack.client import build_session
@@ -246,3 +246,10 @@ async def test_a_message_has_a_link(workspace: Workspace, board: SlackBoard, cha
     assert link.startswith("https://")
     assert posted.ts.replace(".", "") in link
     assert await board.permalink(Posted(channel, "1.000001")) == ""
+
+
+async def test_a_reply_goes_into_its_thread(workspace: Workspace, board: SlackBoard, channel: str) -> None:
+    """What belongs to a message stands in its thread."""
+    parent = await board.post(channel, message("parent"))
+    reply = await board.post(channel, message("reply"), Place(thread=parent.ts))
+    assert workspace.state.messages[reply].thread_ts == parent.ts
