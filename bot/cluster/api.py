@@ -147,7 +147,7 @@ class Api:
             raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
         finally:
             if response is not None:
-                response.close()
+                _end(response)
 
     async def raw(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
@@ -196,3 +196,10 @@ class Api:
                 for line in lines:
                     if line.strip():
                         yield self._parsed(bytes(line))
+
+
+def _end(response: aiohttp.ClientResponse) -> None:
+    """Lets go of a response; one that goes on, as a watch does, is cut: over TLS a close waits for the server's own."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()

@@ -88,6 +88,9 @@ class Cluster:
                 events.append(json.loads(line))
                 if len(events) == count:
                     break
+            if response.connection is not None and response.connection.transport is not None:
+                # Over TLS a close would wait for the server's goodbye, which may come after the test's loop is gone.
+                response.connection.transport.abort()
         return events
 
     async def until_gone(self, path: str, seconds: float = 15) -> None:
