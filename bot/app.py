@@ -18,6 +18,7 @@ from bot.cluster import KubernetesCluster, Patience, connect
 from bot.engine import Engine, House
 from bot.errors import MeshbotError, SettingsError
 from bot.istio import Istioctl
+from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
 from bot.ledger import Ledger
 from bot.roles import Members, Roles
@@ -116,7 +117,11 @@ async def open_mesh(settings: Settings) -> Istioctl:
     """The Istio release; SettingsError when there is none."""
     if settings.istio.home is None:
         raise SettingsError("istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)")
-    extra = {} if settings.cluster.kubeconfig or settings.cluster.in_cluster else {"KUBECONFIG": default_kubeconfig()}
+    chosen = settings.cluster
+    extra = {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": default_kubeconfig()}
+    if not chosen.in_cluster:
+        kubeconfig = chosen.kubeconfig or Path(default_kubeconfig())
+        extra |= await asyncio.to_thread(for_plugins, kubeconfig, chosen.context, os.environ)
     mesh = Istioctl(
         settings.istio.home,
         settings.cluster.kubeconfig,

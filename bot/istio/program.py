@@ -40,10 +40,16 @@ PASSED_ON = (
 """The only variables of ours that a program sees: any ISTIOCTL_* would silently become a flag."""
 
 
+NO_DEFAULTS = "istioctl.yaml"
+"""An empty file in the private home. Without ISTIOCONFIG istioctl takes flags from `~/.istioctl/config.yaml`, and a
+file that is not there, or /dev/null, ends it (1.32-alpha)."""
+
+
 def environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment with a private home, plain English and no colours."""
+    """A clean environment with a private home, plain English, no colours and no flags from files."""
     passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", "NO_COLOR": "1", "HOME": home, "TMPDIR": home, **passed, **extra}
+    ours = {"LANG": "C.UTF-8", "NO_COLOR": "1", "HOME": home, "TMPDIR": home, "ISTIOCONFIG": f"{home}/{NO_DEFAULTS}"}
+    return {"PATH": os.defpath, **ours, **passed, **extra}
 
 
 @asynccontextmanager
@@ -57,6 +63,7 @@ async def started(
     with tempfile.TemporaryDirectory(prefix="meshbot-", ignore_cleanup_errors=True) as home:
         loop = asyncio.get_running_loop()
         try:
+            (Path(home) / NO_DEFAULTS).touch()
             _, running = await loop.subprocess_exec(
                 lambda: Running(whole=whole),
                 program,

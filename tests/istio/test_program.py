@@ -105,7 +105,17 @@ async def test_its_environment_is_clean(release: Release, home: Path, monkeypatc
     release("env")
     _, lines = await ran(Istioctl(home, None, None, None, extra={"AWS_PROFILE": "class"}))
     seen = dict(output.line.split("=", 1) for output in lines)
-    assert set(seen) - set(PASSED_ON) <= {"HOME", "TMPDIR", "LANG", "NO_COLOR", "PWD", "AWS_PROFILE", "SHLVL", "_"}
+    assert set(seen) - set(PASSED_ON) <= {
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "NO_COLOR",
+        "ISTIOCONFIG",
+        "PWD",
+        "AWS_PROFILE",
+        "SHLVL",
+        "_",
+    }
     assert seen["HTTPS_PROXY"] == "http://proxy.test:3128"
     assert seen["HOME"] != os.environ.get("HOME")
     assert not there(seen["HOME"])
