@@ -10,7 +10,7 @@ from bot.steps import Context, Link, Role, Shape, Shared, State, Step, Verdict
 
 async def run(context: Context, options: Shared) -> Verdict:
     """One pass over the live objects; nothing is remembered."""
-    rows = board.rows(await snapshot.take(context))
+    rows = board.rows(await snapshot.observed(context))
     done = sum(row.done for row in rows)
     lines = tuple(f"{'✅' if row.done else '▫️ not yet:'} {row.step} — {row.words}" for row in rows)
     waiting = [row.step for row in rows if not row.done]

@@ -156,10 +156,13 @@ def traffic(now: Snapshot) -> tuple[bool, str]:
 
 
 def traces(now: Snapshot) -> tuple[bool, str]:
-    """Spans need somewhere to go; whether any came, only Jaeger tells, and a board asks nothing beside the cluster."""
+    """Spans need somewhere to go, and whether any came, only Jaeger tells."""
     if "jaeger" not in now.mesh:
         return False, "no Jaeger to look at"
-    return False, f"{tracing_words(now.config)}; `traces` looks whether any came"
+    if now.senders:
+        return True, f"spans came from {', '.join(now.senders)}"
+    came = "no spans yet" if now.senders is not None else "Jaeger does not answer"
+    return False, f"{came}; {tracing_words(now.config)}"
 
 
 def shift(now: Snapshot) -> tuple[bool, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.errors import ClusterError
 from bot.kinds import (
     DAEMON_SET,
     DEPLOYMENT,
@@ -17,14 +18,18 @@ from bot.kinds import (
     Object,
 )
 from bot.knowledge import installation
-from bot.knowledge.workloads import labels, name
+from bot.knowledge.observe import jaeger
+from bot.knowledge.workloads import is_ready, labels, name
 from bot.ports import Seen, Stream
 from bot.steps import Context
+
+GLANCE = 2.0
+"""Seconds that Jaeger gets to answer a board; without an answer the board says so."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was read, all at about the same moment."""
+    """What was read, all at about the same moment. `senders` are services that sent spans, None when nobody told."""
 
     mesh: dict[str, Object]
     app: dict[str, Object]
@@ -37,6 +42,7 @@ class Snapshot:
     config: Object
     streams: tuple[Stream, ...] = ()
     last: tuple[float, Seen] | None = None
+    senders: tuple[str, ...] | None = None
 
     @property
     def app_labels(self) -> dict[str, str]:
@@ -86,6 +92,20 @@ async def take(context: Context) -> Snapshot:
         tuple(stream for stream in context.traffic.streams() if stream.namespace == from_app),
         context.traffic.last(from_app),
     )
+
+
+async def observed(context: Context) -> Snapshot:
+    """`take`, and which services have sent spans, where Jaeger is ready to say: one request more."""
+    now = await take(context)
+    if "jaeger" not in now.mesh or not is_ready(now.mesh["jaeger"]):
+        return now
+    try:
+        async with asyncio.timeout(GLANCE):
+            services = await jaeger.services(context)
+    except (ClusterError, TimeoutError):
+        return now
+    suffix = f".{context.workshop.app_namespace}"
+    return replace(now, senders=tuple(s.removesuffix(suffix) for s in services if s.endswith(suffix)))
 
 
 def by_name(objects: list[Object]) -> dict[str, Object]:

@@ -23,7 +23,9 @@ async def arrange(stage: Stage, *steps: str) -> None:
 async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> None:
     """The same requests in the answers, in the graph, and in Jaeger."""
     async with playing(tmp_path, istio=istio) as (stage, _):
-        await arrange(stage, "install", "addons", "kiali", "bookinfo", "inject", "expose")
+        await arrange(stage, "install", "addons")
+        assert "not yet: traces — no spans yet" in words(await stage.type("/mesh status"))
+        await arrange(stage, "kiali", "bookinfo", "inject", "expose")
         sent = words(await stage.type("/mesh traffic burst 60 at 50/s"))
         assert "60 asked, 60 sent through bookinfo-gateway-istio" in sent
         assert "status: 200 × 60" in sent
@@ -35,6 +37,7 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
         traces = words(await stage.type("/mesh traces"))
         assert "8 spans" in traces or "6 spans" in traces
         assert "services: bookinfo-gateway-istio, details, productpage, ratings, reviews" in traces
+        assert "✅ traces — spans came from bookinfo-gateway-istio, details" in words(await stage.type("/mesh status"))
 
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
