@@ -1,0 +1,68 @@
+"""Adds the picture of a verdict to what was said in words; whatever fails here leaves the words as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from bot import blocks
+from bot.drawings import Artist, Picture
+from bot.errors import SlackError
+from bot.messages import Board, Files, Message, Place, Posted
+
+SECONDS = 10.0
+"""How long drawing and uploading may take together; an answer to one person waits for it."""
+
+log = logging.getLogger(__name__)
+
+
+class Gallery:
+    """Draws pictures and hangs them up. Never raises; `hung` counts messages that got one."""
+
+    def __init__(self, artist: Artist, files: Files, board: Board) -> None:
+        self._artist, self._files, self._board = artist, files, board
+        self.hung = 0
+
+    async def illustrate(self, message: Message, picture: Picture | None) -> Message:
+        """The message with the picture, for someone who alone sees it; as it was when there is none."""
+        block = await self._block(picture) if picture is not None else None
+        if block is None:
+            return message
+        self.hung += 1
+        return blocks.illustrated(message, block)
+
+    async def hang(self, posted: Posted, message: Message, picture: Picture | None) -> None:
+        """Adds the picture to a message that stands in a channel.
+
+        It goes into the message's thread first: Slack lets everyone in the channel see a file that was posted there,
+        and shows one that is only edited into a message as not found (bolt-python issue 1295).
+        """
+        block = await self._block(picture) if picture is not None else None
+        if picture is None or block is None:
+            return
+        alone = blocks.shown(f"{picture.title}. {picture.words}", (block,))
+        try:
+            await self._board.post(posted.channel, alone, Place(thread=posted.ts, key=f"picture:{posted.ts}"))
+            await self._board.settle(posted, blocks.illustrated(message, block))
+        except SlackError as problem:
+            log.info("a picture is not shown: %s", problem)
+        except Exception:
+            log.exception("a picture could not be shown")
+        else:
+            self.hung += 1
+
+    async def _block(self, picture: Picture) -> dict[str, Any] | None:
+        try:
+            async with asyncio.timeout(SECONDS):
+                drawn = await self._artist.draw(picture)
+                if drawn is None:
+                    return None
+                file = await self._files.upload(drawn.name, drawn.png, title=picture.title, alt=picture.words)
+        except (SlackError, TimeoutError) as problem:
+            log.warning("a picture could not be uploaded: %s", problem or "it took too long")
+            return None
+        except Exception:
+            log.exception("a picture could not be made")
+            return None
+        return blocks.image(file, picture.words, f"{picture.title} · {picture.caption}")
