@@ -61,7 +61,7 @@ class Studio:
         except TimeoutError:
             log.warning("a picture took more than %g s; it is left out", self._seconds)
             png = b""
-        except (OSError, EOFError, ValueError, asyncio.IncompleteReadError) as problem:
+        except Exception as problem:  # noqa: BLE001 - a picture is never worth an error
             log.warning("the process that draws pictures failed (%s); this one is left out", type(problem).__name__)
             png = b""
         if not png:
