@@ -30,11 +30,14 @@ def fewer(picture: GraphPicture, most: int = MOST) -> GraphPicture:
 
 
 def ranked(picture: GraphPicture) -> list[Node]:
-    """The nodes, the most important first."""
+    """The nodes, the most important first; bytes are weighed against bytes, requests against requests."""
     traffic, failing = defaultdict[str, float](float), set[str]()
+    heaviest = defaultdict[str, float](float)
+    for edge in picture.edges:
+        heaviest[edge.protocol] = max(heaviest[edge.protocol], edge.rate)
     for edge in picture.edges:
         for end in (edge.source, edge.target):
-            traffic[end] += edge.rate
+            traffic[end] += edge.rate / heaviest[edge.protocol] if edge.rate else 0.0
             if edge.failed:
                 failing.add(end)
 

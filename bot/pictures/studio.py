@@ -147,5 +147,5 @@ def missing() -> tuple[str, ...]:
 
 def environment() -> dict[str, str]:
     """What the process is told: where Python finds its modules, and none of the bot's secrets."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONPATH": os.pathsep.join(sys.path)}

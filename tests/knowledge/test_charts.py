@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.drawings import Shape
+from bot.drawings import GraphPicture, Shape
 from bot.knowledge import charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
@@ -42,7 +42,7 @@ def now(**gateways: str) -> Snapshot:
     return Snapshot({}, workloads, namespace, (), found, {}, {}, {}, {})
 
 
-def picture(snapshot: Snapshot, *calls: Call) -> charts.GraphPicture:
+def picture(snapshot: Snapshot, *calls: Call) -> GraphPicture:
     """The picture of these calls, Bookinfo's unless told otherwise."""
     spread = {"productpage": {"productpage-v1": 3.0}, "reviews": {"reviews-v1": 2.0, "reviews-v2": 1.0}}
     return charts.of_graph(Graph(calls or CALLS, spread, 1_700_000_000.0, 60, inner=INNER), snapshot, "bookinfo")
