@@ -80,7 +80,7 @@ async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[s
 
 async def test_without_the_libraries_there_is_no_picture_and_no_second_try() -> None:
     """It is found out once; after that nothing is started."""
-    async with open_studio((sys.executable, "-c", BARE)) as studio:
+    async with open_studio((sys.executable, "-c", BARE), jobs=1) as studio:
         assert [await studio.draw(graph()), await studio.draw(burst(5))] == [None, None]
         assert studio.starts == 1
 
