@@ -14,15 +14,21 @@ from bot.messages import Board, Files, Message, Place, Posted
 SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
 
+FOR_GOOD = frozenset({"missing_scope", "no_permission", "not_allowed_token_type", "file_uploads_disabled"})
+"""Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot is started again."""
+
 log = logging.getLogger(__name__)
 
 
 class Gallery:
-    """Draws pictures and hangs them up. Never raises; `hung` counts messages that got one."""
+    """Draws pictures and hangs them up. Never raises; `hung` counts messages that got one.
+
+    `refused` is Slack's code when it will take no picture at all.
+    """
 
     def __init__(self, artist: Artist, files: Files, board: Board) -> None:
         self._artist, self._files, self._board = artist, files, board
-        self.hung = 0
+        self.hung, self.refused = 0, ""
 
     async def illustrate(self, message: Message, picture: Picture | None) -> Message:
         """The message with the picture, for someone who alone sees it; as it was when there is none."""
@@ -53,14 +59,20 @@ class Gallery:
             self.hung += 1
 
     async def _block(self, picture: Picture) -> dict[str, Any] | None:
+        if self.refused:
+            return None
         try:
             async with asyncio.timeout(SECONDS):
                 drawn = await self._artist.draw(picture)
                 if drawn is None:
                     return None
                 file = await self._files.upload(drawn.name, drawn.png, title=picture.title, alt=picture.words)
-        except (SlackError, TimeoutError) as problem:
-            log.warning("a picture could not be uploaded: %s", problem or "it took too long")
+        except SlackError as problem:
+            self.refused = problem.code if problem.code in FOR_GOOD else ""
+            log.warning("a picture could not be uploaded: %s%s", problem, "; no more are tried" if self.refused else "")
+            return None
+        except TimeoutError:
+            log.warning("a picture could not be drawn and uploaded within %g s", SECONDS)
             return None
         except Exception:
             log.exception("a picture could not be made")

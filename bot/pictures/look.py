@@ -6,6 +6,7 @@ The colours are those of Okabe and Ito (2008), made for all common kinds of colo
 from __future__ import annotations
 
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 INK, QUIET, FAINT, PAPER, PANEL = "#1D2630", "#5C6873", "#D5DBE1", "#FFFFFF", "#F3F6F8"
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#00795A"
@@ -13,7 +14,7 @@ FONT = "Aileron"
 """The font that comes with Pillow (a subset of Aileron, CC0), so that no machine needs to have any."""
 
 ELLIPSIS = "…"
-KNOWN = frozenset(map(chr, range(32, 127))) | {ELLIPSIS, "·", "’"}
+KNOWN = frozenset(map(chr, range(32, 127))) | {"·", "’"}
 """The characters that the font has."""
 
 
@@ -47,6 +48,7 @@ ICONS = (LOCK, OPEN, HALF, WAYPOINT)
 
 
 def legible(text: str, most: int = 60) -> str:
-    """The text in characters that the font has, an ellipsis for what is too long."""
-    shown = "".join(char if char in KNOWN else "?" for char in text)
+    """The text in characters that the font has (letters without their accents), an ellipsis for what is too long."""
+    plain = (char for char in normalize("NFKD", text) if not combining(char))
+    shown = "".join(char if char in KNOWN else "?" for char in plain)
     return shown if len(shown) <= most else shown[: most - 1] + ELLIPSIS

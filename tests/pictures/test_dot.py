@@ -9,7 +9,7 @@ import pytest
 from bot.drawings import Edge, Node, Shape
 from bot.pictures.crowd import MOST, fewer
 from bot.pictures.dot import emit
-from bot.pictures.look import BLUE, QUIET, VERMILLION
+from bot.pictures.look import BLUE, QUIET, VERMILLION, legible
 from tests.pictures.examples import EDGES, GATEWAY, NODES, PAGE, graph
 
 HOSTILE = (
@@ -97,6 +97,15 @@ def test_a_hostile_name_is_a_label(name: str) -> None:
     assert svg.count(b'class="node"') == 2
     assert b"<image" not in svg
     read.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("josé", "jose"), ("niño's", "nino's"), ("a→b🔒", "a?b?"), ("x" * 70, "x" * 59 + "…"), ("a\nb", "a?b")],
+)
+def test_only_letters_that_the_font_has_are_drawn(typed: str, shown: str) -> None:
+    """Accents go, what has no letter becomes a question mark, and what is too long is cut."""
+    assert legible(typed) == shown
 
 
 def test_too_many_nodes_become_one_more() -> None:

@@ -14,7 +14,7 @@ from bot.engine import Gallery
 from bot.errors import SlackError
 from bot.messages import Posted
 from bot.pictures import Studio
-from bot.sandbox.workspace import Message, Workspace
+from bot.sandbox.workspace import Installed, Message, Workspace
 from bot.slack.board import SlackBoard
 from bot.slack.files import SlackFiles, files_in
 from bot.slack.pace import Pace
@@ -100,24 +100,28 @@ async def test_a_slow_slack_is_asked_again(
     assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
-@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "chat.postMessage"])
-async def test_words_stay_when_slack_takes_no_picture(
-    workspace: Workspace,
-    board: SlackBoard,
-    gallery: Gallery,
-    channel: str,
-    monkeypatch: pytest.MonkeyPatch,
-    method: str,
+async def test_words_stay_when_slack_never_knows_the_file(
+    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the upload is refused for good or the file is never known: the message is as it was."""
+    """The message is as it was, and its thread empty."""
     monkeypatch.setattr("bot.slack.files.WAITS", (0.01,))
-    posted = await board.post(channel, message("done"))
     workspace.hurt.file_delay = 60.0
-    if method.startswith("files"):
-        workspace._core.installed = workspace._core.installed.__class__(scopes=frozenset({"chat:write"}))
+    posted = await board.post(channel, message("done"))
     await gallery.hang(posted, message("done"), PICTURE)
     (only,) = workspace.messages()
     assert (only.text, pictures(only), gallery.hung) == ("done", [], 0)
+
+
+async def test_without_the_scope_it_is_tried_once(
+    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str
+) -> None:
+    """Words alone from then on; nobody waits for a picture that cannot come."""
+    workspace._core.installed = Installed(scopes=frozenset({"chat:write"}))
+    posted = await board.post(channel, message("done"))
+    for _ in range(2):
+        await gallery.hang(posted, message("done"), PICTURE)
+    assert (len(workspace.messages()), gallery.refused) == (1, "missing_scope")
+    assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
 async def test_a_whisper_shows_its_picture_to_one_person(
