@@ -94,7 +94,10 @@ class Files(Protocol):
     """Keeps pictures where messages can show them."""
 
     async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
-        """The file's id, for an image block; raises `bot.errors.SlackError`."""
+        """The file's id, for an image block; raises `bot.errors.SlackError`.
+
+        A board refuses the block with the code `invalid_blocks` as long as the file is not known everywhere.
+        """
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from bot import blocks
@@ -13,6 +14,12 @@ from bot.messages import Board, Files, Message, Place, Posted
 
 SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
+
+PAUSES = (1.0, 0.5, 1.0, 1.5, 2.0)
+"""Seconds before each attempt to show a file in a channel: Slack knows it one or two seconds after its upload."""
+
+NOT_KNOWN = "invalid_blocks"
+"""What Slack says of a file until then."""
 
 FOR_GOOD = frozenset({"missing_scope", "no_permission", "not_allowed_token_type", "file_uploads_disabled"})
 """Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot is started again."""
@@ -26,8 +33,8 @@ class Gallery:
     `refused` is Slack's code when it will take no picture at all.
     """
 
-    def __init__(self, artist: Artist, files: Files, board: Board) -> None:
-        self._artist, self._files, self._board = artist, files, board
+    def __init__(self, artist: Artist, files: Files, board: Board, *, pauses: Sequence[float] = PAUSES) -> None:
+        self._artist, self._files, self._board, self._pauses = artist, files, board, pauses
         self.hung, self.refused = 0, ""
 
     async def illustrate(self, message: Message, picture: Picture | None) -> Message:
@@ -49,7 +56,7 @@ class Gallery:
             return
         alone = blocks.shown(f"{picture.title}. {picture.words}", (block,))
         try:
-            await self._board.post(posted.channel, alone, Place(thread=posted.ts, key=f"picture:{posted.ts}"))
+            await self._in_thread(posted, alone)
             await self._board.settle(posted, blocks.illustrated(message, block))
         except SlackError as problem:
             log.info("a picture is not shown: %s", problem)
@@ -57,6 +64,19 @@ class Gallery:
             log.exception("a picture could not be shown")
         else:
             self.hung += 1
+
+    async def _in_thread(self, posted: Posted, alone: Message) -> None:
+        """Posts the picture, again while Slack does not know it; raises SlackError when it never does."""
+        place = Place(thread=posted.ts, key=f"picture:{posted.ts}")
+        for pause in self._pauses:
+            await asyncio.sleep(pause)
+            try:
+                await self._board.post(posted.channel, alone, place)
+                return
+            except SlackError as refusal:
+                if refusal.code != NOT_KNOWN:
+                    raise
+        raise SlackError(NOT_KNOWN, "chat.postMessage")
 
     async def _block(self, picture: Picture) -> dict[str, Any] | None:
         if self.refused:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,7 +13,7 @@ from bot.errors import SlackError
 from bot.messages import CHANNEL, Message, Place, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
 from bot.slack.edits import Edits
-from bot.slack.files import files_in, showing
+from bot.slack.files import files_in
 from bot.slack.fitting import fit, plain
 from bot.slack.pace import Gate, Pace
 
@@ -55,14 +54,14 @@ class SlackBoard:
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts; waits where Slack says so; raises SlackError when it refuses, or when it may have posted unseen.
 
-        Where it refuses the blocks, their text is posted instead; a message with a picture is rather not posted at all.
+        Where it refuses the blocks, their text is posted instead; not for a picture, which Slack may only not know yet.
         A call that was cut after sending is not repeated: Slack has no key by which it would know the repeat.
         """
         payload, failures = fit(message), 0
         while True:
             await self._pass()
             try:
-                answer = await showing("chat.postMessage", partial(self._send, channel, place), payload)
+                answer = await attempt("chat.postMessage", self._send(channel, place, payload))
             except Limited as limited:
                 self._gate.close(asyncio.get_running_loop().time(), limited.retry_after)
             except Away as away:

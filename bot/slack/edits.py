@@ -13,7 +13,7 @@ from bot.errors import SlackError
 from bot.jobs import Jobs
 from bot.messages import Message, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
-from bot.slack.files import files_in, showing
+from bot.slack.files import files_in
 from bot.slack.fitting import fit, plain
 from bot.slack.pace import Bucket, Gate, Pace
 
@@ -188,7 +188,7 @@ class Edits:
         channel, ts = turn.posted
         payload = fit(turn.message)
         try:
-            await showing("chat.update", lambda p: self._client.chat_update(channel=channel, ts=ts, **p), payload)
+            await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **payload))
         except SlackError as refusal:
             if refusal.code not in NOT_TAKEN or files_in(payload["blocks"]):
                 raise

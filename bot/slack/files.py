@@ -20,7 +20,7 @@ from bot.slack.calls import Away, attempt
 from bot.slack.client import proxy_for
 
 WAITS = (0.3, 0.7, 1.0, 1.5, 2.0)
-"""Seconds between attempts to show a file that Slack does not know yet: 5.5 in all."""
+"""Seconds between attempts to show one person a file that Slack does not know yet: 5.5 in all."""
 
 REFUSED = "invalid_blocks"
 MOST_ALT = 1000
