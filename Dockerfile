@@ -32,7 +32,7 @@ COPY manifests manifests
 COPY bot bot
 COPY handlers handlers
 COPY manifests manifests
-RUN pip --python /opt/meshbot install --constraint requirements.lock --editable ".[postgres]" \
+RUN pip --python /opt/meshbot install --constraint requirements.lock --editable ".[graphs,postgres]" \
     && /opt/meshbot/bin/python -m compileall -q bot handlers
 
 FROM ${PYTHON_IMAGE}

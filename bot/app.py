@@ -15,16 +15,18 @@ from pathlib import Path
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Engine, House
+from bot.engine import Engine, Gallery, House
 from bot.errors import MeshbotError, SettingsError
 from bot.istio import Istioctl
 from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
 from bot.ledger import Ledger
+from bot.pictures import Studio
 from bot.roles import Members, Roles
 from bot.settings import Settings, require
 from bot.slack.board import SlackBoard
 from bot.slack.client import build_client, build_session, identify
+from bot.slack.files import SlackFiles
 from bot.slack.groups import members_of
 from bot.slack.http import HttpLink
 from bot.slack.listeners import Listeners
@@ -71,6 +73,8 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         board = SlackBoard(client)
         stack.push_async_callback(board.aclose, 5.0)
         jobs = Jobs()
+        studio = Studio()
+        stack.push_async_callback(studio.close)
         traffic = Generator(cluster.web, partial(door, cluster))
         stack.push_async_callback(traffic.close)
         house = House(
@@ -81,6 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             traffic=traffic,
             ledger=ledger,
             board=board,
+            gallery=Gallery(studio, SlackFiles(client, session), board),
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,

@@ -7,7 +7,7 @@ rehearsal) can tell how a command ended without understanding the words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.messages import Message
@@ -205,6 +205,21 @@ def verdict_blocks(verdict: Verdict, command: str) -> list[Block]:
     if verdict.next:
         blocks.extend(next_blocks(verdict.next, command))
     return blocks
+
+
+def image(file: str, alt: str, title: str) -> Block:
+    """A picture out of an uploaded file; the words beside it are cut at Slack's 2000 characters."""
+    return {
+        "type": "image",
+        "slack_file": {"id": file},
+        "alt_text": truncate(alt, 2000),
+        "title": {"type": "plain_text", "text": truncate(title, 2000)},
+    }
+
+
+def illustrated(message: Message, picture: Block) -> Message:
+    """The message with a picture under its first block."""
+    return replace(message, blocks=(*message.blocks[:1], picture, *message.blocks[1:]))
 
 
 def linked(link: Link) -> str:

@@ -90,6 +90,17 @@ class Board(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Keeps pictures where messages can show them."""
+
+    async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
+        """The file's id, for an image block; raises `bot.errors.SlackError`.
+
+        A board refuses the block with the code `invalid_blocks` as long as the file is not known everywhere.
+        """
+        ...
+
+
 class Desk(Protocol):
     """Takes what people ask. Both return at once with the work handed to a task of its own, and never raise."""
 

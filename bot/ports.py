@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from bot.kinds import Kind, Object
@@ -202,12 +203,29 @@ class Load:
     user: str = ""
 
 
+class Outcome(StrEnum):
+    """How one request for the page ended: the page whole, with a part missing, or no page."""
+
+    WHOLE = "whole"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class Sample(NamedTuple):
+    """One request of a load: meant to start `at` seconds after the first, ended `ms` after that, and how."""
+
+    at: float
+    ms: float
+    outcome: Outcome
+
+
 @dataclass(frozen=True)
 class Seen:
     """What requests met. Times are milliseconds from the moment each was intended, so a late start counts.
 
     `versions` counts pages by the version of reviews that served them, `none` where reviews failed; `ratings` counts
     pages with `seen`, `unavailable` and `none` (version 1 shows none); `codes` counts HTTP statuses, `0` for no answer.
+    `samples` holds each request of a load that ended, in the order of their ends; a stream keeps none.
     """
 
     asked: int
@@ -221,6 +239,7 @@ class Seen:
     p99: float = 0.0
     via: str = ""
     trouble: str = ""
+    samples: tuple[Sample, ...] = ()
 
     @property
     def rate(self) -> float:

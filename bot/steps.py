@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.drawings import Picture
 from bot.ports import Cluster, History, Mesh, Progress, Traffic, Web
 
 
@@ -51,6 +52,7 @@ class Verdict:
 
     `because` is the cause when it is not done, in one sentence that says whose turn it is. `evidence` holds observed
     facts. `next` holds whole commands, the likeliest first; `lines`, command lines for a person's own terminal.
+    `picture` shows what the evidence tells.
     """
 
     state: State
@@ -61,6 +63,7 @@ class Verdict:
     next: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)

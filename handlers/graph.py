@@ -1,4 +1,4 @@
-"""`/mesh graph`: Kiali's graph as text, with a link to that moment; when it is empty, why."""
+"""`/mesh graph`: Kiali's graph as a picture and as text, with a link to that moment; when it is empty, why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.knowledge import picture, snapshot, unseen
+from bot.knowledge import charts, picture, snapshot, unseen
 from bot.knowledge.observe.graph import lines
 from bot.knowledge.observe.prometheus import SCRAPE
 from bot.knowledge.offers import offer
@@ -41,13 +41,14 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         next=offer(context, "traces", "traffic start"),
         lines=typed,
         notes=(*notes, *picture.remarks(graph, now), *await picture.findings(context, graph)),
+        picture=charts.of_graph(graph, now, context.workshop.app_namespace),
     )
 
 
 STEP = Step(
     id="graph",
     title="Graph",
-    summary="Kiali's graph as text: who calls whom, rate, errors, protocol, mTLS",
+    summary="Kiali's graph, drawn and as text: who calls whom, rate, errors, protocol, mTLS",
     run=run,
     options=GraphOptions,
     role=Role.ATTENDEE,

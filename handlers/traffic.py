@@ -1,14 +1,16 @@
 """`/mesh traffic`: requests for the application's page, once, as a burst or going on, as nobody or as a user; ends in
-what they met: codes, versions of reviews, ratings, and times."""
+what they met: codes, versions of reviews, ratings, and times, and for a burst a plot of them."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.knowledge import requests
+from bot.knowledge import charts, requests
 from bot.knowledge.offers import offer
 from bot.knowledge.typed import per_second, seconds, spoken
 from bot.ports import Load
@@ -56,7 +58,8 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     if burst:
         context.progress.say(f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s")
     seen = await context.traffic.send(context.workshop.app_namespace, load)
-    return await requests.verdict(context, seen, load)
+    verdict = await requests.verdict(context, seen, load)
+    return replace(verdict, picture=charts.of_burst(seen, load, context.workshop.app_namespace, time.time()))
 
 
 async def start(context: Context, options: TrafficOptions) -> Verdict:

@@ -177,6 +177,8 @@ def test_a_limit_holds_exactly(make: Make, limit: int) -> None:
         (actions({"type": "plain_text_input", "action_id": "a"}), "/blocks/0/elements/0/type"),
         (select("static_select", 0), "/blocks/0/elements/0/options"),
         ({"type": "image", "alt_text": "a"}, "/blocks/0"),
+        ({"type": "image", "alt_text": "a", "slack_file": {}}, "/blocks/0/slack_file"),
+        ({"type": "image", "alt_text": "a", "slack_file": {"id": "f1"}}, "/blocks/0/slack_file/id"),
         ({"type": "image", "image_url": "https://x.io"}, "/blocks/0"),
         ({"type": "table", "rows": [[{"type": "raw_text", "text": ""}]]}, "/blocks/0/rows/0/0/text"),
         (data_table(1), "/blocks/0/rows"),

@@ -14,6 +14,7 @@ from bot.errors import MeshbotError
 from bot.knowledge import permissions
 from bot.knowledge.room import minor
 from bot.ledger import Ledger
+from bot.pictures import missing
 from bot.ports import Cluster, Mesh
 from bot.settings import Settings
 from bot.slack.checkup import Finding, check_slack, manifest_scopes
@@ -22,7 +23,13 @@ from bot.slack.client import build_client, build_session
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Checks everything, also when something fails early."""
-    findings = [*await slack(settings), *await cluster_and_mesh(settings), await ledger(settings), roles(settings)]
+    findings = [
+        *await slack(settings),
+        *await cluster_and_mesh(settings),
+        await ledger(settings),
+        roles(settings),
+        pictures(),
+    ]
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -95,6 +102,15 @@ async def ledger(settings: Settings) -> Finding:
         return Finding("ledger", False, str(problem))
     await opened.close()
     return Finding("ledger", True, "runs can be remembered")
+
+
+def pictures() -> Finding:
+    """Whether graphs and plots can be drawn; without, the bot says the same in words, so it is never wrong."""
+    lacking = missing()
+    if lacking:
+        words = f"in words only: {', '.join(lacking)} not installed (pip install '.[graphs]')"
+        return Finding("pictures", True, words)
+    return Finding("pictures", True, "graphs and plots are drawn")
 
 
 def roles(settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """Carries out what people ask: understands it, checks who may, runs the step in its own message, survives restarts."""
 
 from bot.engine.desk import Engine
+from bot.engine.gallery import Gallery
 from bot.engine.house import House
 
-__all__ = ["Engine", "House"]
+__all__ = ["Engine", "Gallery", "House"]

@@ -15,7 +15,7 @@ from bot.engine.runner import Runner
 from bot.errors import SlackError, UserError
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
-from bot.messages import Asked, Message, Pressed, Whisper
+from bot.messages import Asked, Message, Posted, Pressed, Whisper
 from bot.steps import Asker, Role, Shape, Shared
 
 log = logging.getLogger(__name__)
@@ -82,14 +82,16 @@ class Engine:
         context = self._house.context(invocation, asker, Silent())
         verdict = await invocation.step.run(context, invocation.options)
         message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
+        gallery = self._house.gallery
         if isinstance(invocation.options, Shared) and invocation.options.share:
-            await self._share(asked.channel, message)
+            posted = await self._share(asked.channel, message)
+            await gallery.hang(posted, message, verdict.picture)
         else:
-            await whisper.say(message)
+            await whisper.say(await gallery.illustrate(message, verdict.picture))
 
-    async def _share(self, channel: str, message: Message) -> None:
+    async def _share(self, channel: str, message: Message) -> Posted:
         try:
-            await self._house.board.post(channel, message)
+            return await self._house.board.post(channel, message)
         except SlackError as problem:
             raise cannot_post(problem) from problem
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from bot.blocks import Heading
 from bot.catalog import Catalog, Invocation
+from bot.engine.gallery import Gallery
 from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
@@ -38,6 +39,7 @@ class House:
     traffic: Traffic
     ledger: Ledger
     board: Board
+    gallery: Gallery
     roles: Roles
     workshop: Workshop
     namespaces: tuple[str, ...]

@@ -64,7 +64,11 @@ class Runner:
 
     async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
         await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict))
-        await self._show(run, session, blocks.ended(session.heading, verdict, command=self._house.catalog.command))
+        message = blocks.ended(session.heading, verdict, command=self._house.catalog.command)
+        shown = await self._show(run, session, message)
+        self._sessions.pop(run.id, None)  # what follows must not be said to be cut off: the run is over
+        if shown is not None:
+            await self._house.gallery.hang(shown, message, verdict.picture)
 
     async def _end(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
@@ -75,15 +79,17 @@ class Runner:
         message = blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
         await self._show(run, session, message)
 
-    async def _show(self, run: Run, session: Session, message: Message) -> None:
-        """Shows an end in the run's message, or in a new one when that was deleted or takes no edits."""
+    async def _show(self, run: Run, session: Session, message: Message) -> Posted | None:
+        """Shows an end in the run's message, or in a new one when that was deleted or takes no edits; gives which."""
         if await session.settle(message):
-            return
+            return session.posted
         try:
             posted = await self._house.board.post(run.channel, message)
             await self._house.ledger.posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
+            return None
+        return posted
 
     async def remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None = None) -> None:
         """Keeps an end. The ledger may be away: then the message is ended all the same, and this is kept later."""

@@ -13,6 +13,7 @@ from bot.errors import SlackError
 from bot.messages import CHANNEL, Message, Place, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
 from bot.slack.edits import Edits
+from bot.slack.files import files_in
 from bot.slack.fitting import fit, plain
 from bot.slack.pace import Gate, Pace
 
@@ -53,6 +54,7 @@ class SlackBoard:
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts; waits where Slack says so; raises SlackError when it refuses, or when it may have posted unseen.
 
+        Where it refuses the blocks, their text is posted instead; not for a picture, which Slack may only not know yet.
         A call that was cut after sending is not repeated: Slack has no key by which it would know the repeat.
         """
         payload, failures = fit(message), 0
@@ -68,7 +70,7 @@ class SlackBoard:
                     raise
                 await asyncio.sleep(backoff(failures))
             except SlackError as refusal:
-                if refusal.code not in NOT_TAKEN or payload == plain(message):
+                if refusal.code not in NOT_TAKEN or payload == plain(message) or files_in(payload["blocks"]):
                     raise
                 log.error("Slack refused the blocks of a message (%s): posting its text", refusal.code)
                 payload = plain(message)
@@ -98,7 +100,7 @@ class SlackBoard:
         return await self.edits.aclose(grace)
 
     async def _send(self, channel: str, place: Place, payload: dict[str, Any]) -> AsyncSlackResponse:
-        thread = {"thread_ts": place.thread, "reply_broadcast": place.broadcast} if place.thread else {}
+        thread: dict[str, Any] = {"thread_ts": place.thread, "reply_broadcast": place.broadcast} if place.thread else {}
         return await self._client.chat_postMessage(
             channel=channel, unfurl_links=False, unfurl_media=False, **thread, **payload
         )

@@ -13,6 +13,7 @@ from bot.errors import SlackError
 from bot.jobs import Jobs
 from bot.messages import Message, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
+from bot.slack.files import files_in
 from bot.slack.fitting import fit, plain
 from bot.slack.pace import Bucket, Gate, Pace
 
@@ -189,7 +190,7 @@ class Edits:
         try:
             await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **payload))
         except SlackError as refusal:
-            if refusal.code not in NOT_TAKEN:
+            if refusal.code not in NOT_TAKEN or files_in(payload["blocks"]):
                 raise
             log.error("Slack refused the blocks of an edit (%s): showing its text", refusal.code)
             await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **plain(turn.message)))

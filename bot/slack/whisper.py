@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ from bot.errors import SlackError
 from bot.messages import Message
 from bot.slack.calls import attempt
 from bot.slack.client import proxy_for
+from bot.slack.files import files_in, showing, without_files
 from bot.slack.fitting import fit
 
 MOST_USES = 5
@@ -49,10 +51,24 @@ class SlackWhisper:
         """Shows it to this person alone; a failure is logged, never raised."""
         try:
             payload = fit(message)
+            if files_in(payload["blocks"]):
+                if await self._with_files(payload):
+                    return
+                payload = without_files(payload)
             if not await self._by_url(payload):
                 await self._by_method(payload)
         except Exception:
             log.exception("an answer to %s was lost", self._user)
+
+    async def _with_files(self, payload: dict[str, Any]) -> bool:
+        """Shows a picture, which only a call with the bot's own token can; False when Slack refuses it."""
+        send = partial(self._ways.client.chat_postEphemeral, channel=self._channel, user=self._user)
+        try:
+            await showing("chat.postEphemeral", lambda p: send(**p), payload)
+        except SlackError as problem:
+            log.info("a picture is left out of an answer to %s: %s", self._user, problem)
+            return False
+        return True
 
     async def _by_url(self, payload: dict[str, Any]) -> bool:
         age = asyncio.get_running_loop().time() - self._since

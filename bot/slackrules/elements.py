@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from bot.slackrules.problems import BOTH, PLAIN, Findings, TextRule
 Element = Mapping[str, Any]
 SELECT_OPTIONS, CHOICE_OPTIONS, OVERFLOW_OPTIONS = 100, 10, 5
 STYLES = ("primary", "danger")
+FILE_ID = re.compile(r"^[F][A-Z0-9]{8,}$")
+"""Slack's own pattern, as its refusals name it (python-slack-sdk issue 1521)."""
 
 
 def check_element(found: Findings, value: Any, pointer: str, allowed: frozenset[str]) -> None:
@@ -33,9 +36,21 @@ def check_image(found: Findings, image: Element, pointer: str) -> None:
     """An image's source and its words: one of image_url and slack_file, alt_text always."""
     if ("image_url" in image) == ("slack_file" in image):
         found.add(pointer, "exactly one of image_url and slack_file is needed")
+    if "slack_file" in image:
+        _slack_file(found, image["slack_file"], f"{pointer}/slack_file")
     found.string(image, "image_url", pointer, limit=3000)
     check_link(found, image, "image_url", pointer)
     found.string(image, "alt_text", pointer, limit=2000, required=True)
+
+
+def _slack_file(found: Findings, value: Any, pointer: str) -> None:
+    file = found.mapping(value, pointer, "slack_file")
+    if file is None:
+        return
+    if ("id" in file) == ("url" in file):
+        found.add(pointer, "exactly one of id and url is needed")
+    elif "id" in file and not (isinstance(file["id"], str) and FILE_ID.fullmatch(file["id"])):
+        found.add(f"{pointer}/id", f"input must match regex pattern: {FILE_ID.pattern}")
 
 
 def check_link(found: Findings, holder: Element, key: str, pointer: str) -> None:

@@ -59,7 +59,7 @@ class Generator:
     async def send(self, namespace: str, load: Load) -> Seen:
         """Sends a load (at most 2000 requests, 50 a second) and waits for all answers."""
         count, rate = min(max(load.count, 1), MOST_COUNT), min(max(load.rate, 0.01), MOST_RATE)
-        tally = Tally(count)
+        tally = Tally(count, each=True)
         sending = Sending(Visitor(self._web, namespace, load.user), tally)
         place = await self._enter(namespace, sending)
         seen = tally.seen(await sending.all(place, count, rate) if place else 0.0)

@@ -21,12 +21,12 @@ class Sending:
     def __init__(self, visitor: Visitor, tally: Tally) -> None:
         self.visitor, self.tally = visitor, tally
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._last = 0.0
+        self._begun = self._last = 0.0
         self.heard = time.monotonic()
 
     async def all(self, place: Door, count: int, rate: float) -> float:
         """Sends them all; gives the seconds over which they were sent, the last one's share of time included."""
-        begun = time.monotonic()
+        begun = self._begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(count):
                 await self.one(group, place, begun + number / rate)
@@ -46,8 +46,8 @@ class Sending:
         try:
             answer = await self.visitor.look(place)
             self.heard = time.monotonic()
-            self.tally.answer(answer, self.heard - intended)
+            self.tally.answer(answer, self.heard - intended, intended - self._begun)
         except ClusterError as problem:
-            self.tally.silence(problem.message)
+            self.tally.silence(problem.message, time.monotonic() - intended, intended - self._begun)
         finally:
             self._gate.release()

@@ -51,13 +51,17 @@ class Stage:
         before = {m.ts for m in self.workspace.messages(user=parsed.user)}
         fault = await Player(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
         assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
-        fresh = [m for m in self.workspace.messages(user=parsed.user) if m.ts not in before and m.ephemeral_to]
-        return fresh[-1] if fresh else self.newest(parsed.user)
+        fresh = [m for m in self._told(parsed.user) if m.ts not in before]
+        return ([m for m in fresh if m.ephemeral_to] or fresh or [self.newest(parsed.user)])[-1]
 
     def newest(self, user: str = "host") -> Message:
         """The bot's message that changed last, as that person sees it."""
-        mine = [m for m in self.workspace.messages(user=user) if m.user == self.workspace.bot.id]
-        return max(mine, key=lambda m: (m.edited_ts or m.ts, m.ts))
+        return max(self._told(user), key=lambda m: (m.edited_ts or m.ts, m.ts))
+
+    def _told(self, user: str) -> list[Message]:
+        """The bot's messages as that person sees them, those in threads left out."""
+        seen = self.workspace.messages(user=user)
+        return [m for m in seen if m.user == self.workspace.bot.id and m.thread_ts in ("", m.ts)]
 
     async def version(self) -> int:
         """The cluster's resourceVersion: the same again means that nothing was written."""

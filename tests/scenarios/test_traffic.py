@@ -30,10 +30,10 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
         assert "60 asked, 60 sent through bookinfo-gateway-istio" in sent
         assert "status: 200 × 60" in sent
         assert re.search(r"reviews: v1 × \d+, v2 × \d+, v3 × \d+", sent)
-        seen = words(await stage.type("/mesh graph 5m"))
+        seen = words(await stage.type("/mesh graph 20m"))
         assert "by Kiali" in seen
         assert re.search(r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS; v1 \d+ %, v2 \d+ %", seen)
-        assert "replayStart=" in str((await stage.type("/mesh graph 5m")).blocks)
+        assert "replayStart=" in str((await stage.type("/mesh graph 20m")).blocks)
         traces = words(await stage.type("/mesh traces"))
         assert "8 spans" in traces or "6 spans" in traces
         assert "services: bookinfo-gateway-istio, details, productpage, ratings, reviews" in traces
@@ -48,13 +48,13 @@ async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path,
         await stage.type("/mesh ambient")
         await stage.type('click "Go ambient"')
         await stage.type("/mesh traffic burst 50 at 50/s")
-        seen = words(await stage.type("/mesh graph 5m"))
+        seen = words(await stage.type("/mesh graph 20m"))
         assert re.search(r"productpage-v1 → reviews: \d+ B/s tcp, connections only, mTLS", seen)
         assert "TCP edges are correct" in seen
         assert "without a waypoint: ztunnel sees connections" in words(await stage.type("/mesh traces"))
         await arrange(stage, "waypoint", "traffic burst 50 at 50/s")
         assert re.search(
-            r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS", words(await stage.type("/mesh graph 5m"))
+            r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS", words(await stage.type("/mesh graph 20m"))
         )
         assert "waypoint" in words(await stage.type("/mesh traces"))
 

@@ -39,13 +39,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Graph:
-    """What was seen in the `seconds` before `at` (epoch seconds); `spread` is each service's rate by workload."""
+    """What was seen in the `seconds` before `at` (epoch seconds); `spread` is each service's rate by workload.
+
+    `inner` holds the second half of each call, from the service to the workload that took it.
+    """
 
     calls: tuple[Call, ...]
     spread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     at: float = 0.0
     seconds: int = 60
     source: str = "Kiali"
+    inner: tuple[Call, ...] = ()
 
 
 def lines(graph: Graph) -> tuple[str, ...]:

@@ -38,20 +38,23 @@ def read(said: Any) -> Graph:
     """The graph out of Kiali's JSON."""
     elements = said.get("elements") or {}
     nodes = {node["data"]["id"]: node["data"] for node in elements.get("nodes") or ()}
-    calls, spread = [], defaultdict[str, dict[str, float]](dict)
+    calls, inner, spread = [], [], defaultdict[str, dict[str, float]](dict)
     for edge in elements.get("edges") or ():
         data = edge["data"]
         source, target = nodes[data["source"]], nodes[data["target"]]
         call = read_call(name(source), name(target), data)
         if source["nodeType"] != "service":
             calls.append(call)
-        elif call.protocol != "tcp" or name(target) not in spread[name(source)]:
+            continue
+        inner.append(call)
+        if call.protocol != "tcp" or name(target) not in spread[name(source)]:
             spread[name(source)][name(target)] = call.rate
     return Graph(
         calls=tuple(calls),
         spread=dict(spread),
         at=float(said.get("timestamp", 0)),
         seconds=int(said.get("duration", 60)),
+        inner=tuple(inner),
     )
 
 

@@ -28,8 +28,10 @@ async def graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph
 def read(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
     """Adds series up to one call for each caller and service."""
     spread = defaultdict[str, dict[str, float]](dict)
+    requests, tcp = list(requests), list(tcp)
     calls = [*collect("http", requests, spread), *collect("tcp", tcp, spread)]
-    return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus")
+    inner = [*behind("http", requests), *behind("tcp", tcp)]
+    return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus", tuple(inner))
 
 
 def collect(protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]) -> list[Call]:
@@ -41,6 +43,16 @@ def collect(protocol: str, series: Iterable[Series], spread: dict[str, dict[str,
         if service and workload and workload != "unknown":
             spread[service][workload] = spread[service].get(workload, 0.0) + one.value
     return [call(source, target, protocol, listed) for (source, target), listed in grouped.items()]
+
+
+def behind(protocol: str, series: Iterable[Series]) -> list[Call]:
+    """The second half of each call: from the service to the workload that took it."""
+    grouped = defaultdict[tuple[str, str], list[Series]](list)
+    for one in series:
+        service, workload = one["destination_service_name"], one["destination_workload"]
+        if service and workload not in ("", "unknown"):
+            grouped[service, workload].append(one)
+    return [call(service, workload, protocol, listed) for (service, workload), listed in grouped.items()]
 
 
 def call(source: str, target: str, protocol: str, listed: list[Series]) -> Call:

@@ -20,6 +20,8 @@ class Hurt:
     """Wall seconds by which every acknowledgement reaches Slack late."""
     duplicates: int = 0
     """How many of the next envelopes are delivered twice."""
+    file_delay: float = 0.3
+    """Wall seconds after its upload for which a file cannot be shown; Slack takes one or two."""
     _ills: dict[str, list[_Ill]] = field(default_factory=dict)
 
     def rate_limit(self, method: str, *, times: int = 1, retry_after: int = 1) -> None:

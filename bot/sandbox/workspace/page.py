@@ -24,6 +24,7 @@ from bot.sandbox.workspace.core import Core
 from bot.sandbox.workspace.mrkdwn import to_html
 from bot.sandbox.workspace.plain import names_of
 from bot.sandbox.workspace.render import render_blocks, text_html
+from bot.sandbox.workspace.shared import file_for
 from bot.sandbox.workspace.state import SLACKBOT, Change, Message, View
 
 Json = dict[str, Any]
@@ -51,6 +52,7 @@ class Page:
         app.router.add_get("/", self._guarded_page)
         app.router.add_get("/page/{asset:page\\.(?:js|css)}", self._asset)
         app.router.add_get("/page/events", self._events)
+        app.router.add_get("/page/files/{file}", self._file)
         app.router.add_post("/page/{act:say|click|submit|close|home}", self._act)
 
     async def stop(self) -> None:
@@ -85,6 +87,15 @@ class Page:
         self._check(request)
         name = request.match_info["asset"]
         return web.Response(text=self._files[name], content_type=ASSETS[name], headers=HEADERS)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        """A picture, for who may see it: `?user=`."""
+        self._check(request)
+        user = self._core.state.user_named(request.query.get("user", "host")).id
+        entry = file_for(self._core.state, request.match_info["file"], user)
+        if entry is None or not entry["name"].endswith(".png"):
+            return web.Response(status=404, text="file not found", headers=HEADERS)
+        return web.Response(body=entry["bytes"], content_type="image/png", headers=HEADERS)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         self._check(request)

@@ -113,7 +113,7 @@ def _actions(block: Json, names: Names) -> list[str]:
 
 
 def _image(block: Json, names: Names) -> list[str]:
-    return [f"(picture: {block.get('alt_text', '')})"]
+    return [f"(picture: {_text(block.get('title'), names) or block.get('alt_text', '')})"]
 
 
 def _input(block: Json, names: Names) -> list[str]:

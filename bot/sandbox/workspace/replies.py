@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.sandbox.workspace.core import RESPONSE_LIFE, RESPONSE_USES, Core, ResponseUrl
 from bot.sandbox.workspace.refusals import Refusal, refuse
+from bot.sandbox.workspace.shared import check_files
 from bot.sandbox.workspace.state import SLACKBOT, Message
 from bot.slackrules import check_message
 
@@ -48,6 +49,7 @@ def apply(core: Core, reply: ResponseUrl, body: Json) -> None:
         return
     # A response_url does not hold the cumulative cap that chat.postMessage has.
     refuse([problem for problem in check_message(body) if problem.code != "msg_blocks_too_long"])
+    check_files(core, body.get("blocks"), channel=reply.channel)
     if body.get("replace_original") and original is not None and not original.deleted:
         core.state.edit(original, body.get("text"), body.get("blocks"))
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.sandbox.workspace.methods.call import Call, Json, Method
 from bot.sandbox.workspace.refusals import Refusal, refuse
+from bot.sandbox.workspace.shared import check_files, take_along
 from bot.sandbox.workspace.state import Channel, Message
 from bot.slackrules import check_message
 
@@ -60,10 +61,12 @@ async def _post(call: Call) -> Json:
     channel = _destination(call)
     payload = _payload(call)
     refuse(check_message(payload))
+    check_files(call.core, payload.get("blocks"))
     thread = _thread(call, channel)
     call.core.limits.count_post(channel.id)
     message = call.state.draft(channel.id, call.core.bot.id, payload.get("text") or "", payload.get("blocks"))
     message.thread_ts, message.metadata = thread, call.args.get("metadata")
+    take_along(call.state, message.blocks, channel=channel.id)
     call.state.post(message)
     return {"channel": channel.id, "ts": message.ts, "message": call.state.message_json(message)}
 
@@ -72,6 +75,7 @@ async def _update(call: Call) -> Json:
     message = _own_message(call, "cant_update_message")
     payload = _payload(call)
     refuse(check_message(payload, edit=True))
+    check_files(call.core, payload.get("blocks"))
     call.state.edit(message, payload.get("text"), payload.get("blocks"))
     body = call.state.message_json(message)
     return {"channel": message.channel, "ts": message.ts, "text": message.text, "message": body}
@@ -90,6 +94,8 @@ async def _post_ephemeral(call: Call) -> Json:
         raise Refusal("user_not_in_channel")
     payload = _payload(call)
     refuse(check_message(payload))
+    check_files(call.core, payload.get("blocks"))
+    take_along(call.state, payload.get("blocks"), person=user)
     message = call.state.draft(channel.id, call.core.bot.id, payload.get("text") or "", payload.get("blocks"))
     message.thread_ts, message.ephemeral_to = str(call.args.get("thread_ts") or ""), str(user)
     call.state.post(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ async def _upload_url(call: Call) -> Json:
         raise Refusal("alt_txt_too_large")
     file_id = new_id("F")
     entry: Json = {"id": file_id, "name": name, "length": int(length), "alt_txt": alt, "bytes": None}
+    entry |= {"finished": None, "shared": set()}
     call.state.files[file_id] = entry
     return {"upload_url": f"{call.core.origin}/upload/{file_id}", "file_id": file_id}
 
@@ -48,8 +50,9 @@ def _entries(call: Call) -> list[Json]:
     entries = []
     for item in wanted:
         entry = call.state.files.get(item.get("id", "")) if isinstance(item, dict) else None
-        if entry is None or entry["bytes"] is None:
+        if entry is None or entry["bytes"] is None or entry["finished"] is not None:
             raise Refusal("file_not_found")
+        entry["finished"] = time.monotonic()
         entry["title"] = item.get("title") or entry["name"]
         entries.append(entry)
     return entries
@@ -78,6 +81,8 @@ async def _complete(call: Call) -> Json:
         message = call.state.draft(channel.id, call.core.bot.id, comment, None if comment else blocks)
         message.files, message.thread_ts = shown, str(call.args.get("thread_ts") or "")
         call.state.post(message)
+        for entry in entries:
+            entry["shared"].add(channel.id)
     return {"files": [{"id": entry["id"], "title": entry["title"]} for entry in entries]}
 
 
@@ -85,7 +90,7 @@ async def _info(call: Call) -> Json:
     entry = call.state.files.get(call.need("file"))
     if entry is None:
         raise Refusal("file_not_found")
-    return {"file": {key: value for key, value in entry.items() if key != "bytes"}}
+    return {"file": {key: value for key, value in entry.items() if key not in ("bytes", "finished", "shared")}}
 
 
 METHODS: Mapping[str, Method] = {

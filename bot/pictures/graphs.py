@@ -1,0 +1,23 @@
+"""Draws a traffic graph with Graphviz, in this process; the engine may be another, the DOT is our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pygraphviz import AGraph
+
+from bot.drawings import GraphPicture
+from bot.pictures.crowd import fewer
+from bot.pictures.dot import emit
+
+
+def draw(picture: GraphPicture, home: Path) -> bytes:
+    """The PNG; `home` was prepared by `bot.pictures.kit`. Raises what Graphviz raises."""
+    graph = AGraph(string=emit(fewer(picture), str(home)))
+    try:
+        drawn = graph.draw(format="png", prog="dot")
+    finally:
+        graph.close()
+    if not drawn:
+        raise RuntimeError("Graphviz gave no picture")
+    return bytes(drawn)

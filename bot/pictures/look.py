@@ -1,0 +1,54 @@
+"""How pictures look: colours that colour-blind people can tell apart, each beside a second sign; and what the font has.
+
+The colours are those of Okabe and Ito (2008), made for all common kinds of colour blindness.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from unicodedata import combining, normalize
+
+INK, QUIET, FAINT, PAPER, PANEL = "#1D2630", "#5C6873", "#D5DBE1", "#FFFFFF", "#F3F6F8"
+BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#00795A"
+FONT = "Aileron"
+"""The font that comes with Pillow (a subset of Aileron, CC0), so that no machine needs to have any."""
+
+ELLIPSIS = "…"
+KNOWN = frozenset(map(chr, range(32, 127))) | {"·", "’"}
+"""The characters that the font has."""
+
+
+class Line(NamedTuple):
+    """How calls of one kind are drawn: by colour and by style."""
+
+    name: str
+    color: str
+    style: str
+    words: str
+
+
+HTTP = Line("http", BLUE, "solid", "HTTP, no errors")
+TCP = Line("tcp", QUIET, "dotted", "TCP: connections, no requests seen")
+ERRORS = Line("errors", VERMILLION, "dashed", "with errors")
+LINES = (HTTP, TCP, ERRORS)
+
+
+class Icon(NamedTuple):
+    """A small sign, by the name of its file, and what it means."""
+
+    name: str
+    words: str
+
+
+LOCK = Icon("lock", "mutual TLS")
+OPEN = Icon("open", "no mutual TLS")
+HALF = Icon("half", "mutual TLS for a part")
+WAYPOINT = Icon("waypoint", "passes the waypoint")
+ICONS = (LOCK, OPEN, HALF, WAYPOINT)
+
+
+def legible(text: str, most: int = 60) -> str:
+    """The text in characters that the font has (letters without their accents), an ellipsis for what is too long."""
+    plain = (char for char in normalize("NFKD", text) if not combining(char))
+    shown = "".join(char if char in KNOWN else "?" for char in plain)
+    return shown if len(shown) <= most else shown[: most - 1] + ELLIPSIS

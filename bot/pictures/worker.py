@@ -1,0 +1,63 @@
+"""The process that draws: reads pictures from standard input until that ends, writes PNGs to standard output.
+
+A process and not a thread, because Graphviz holds the interpreter's lock for a tenth of a second and may crash; it
+imports nothing of the bot but the pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.drawings import Picture, PlotPicture
+from bot.pictures.wire import from_line
+
+MISSING, FAILED = "missing", "failed"
+"""What an answer says in `error`: a library is not installed, or drawing went wrong."""
+
+
+def serve(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
+    """Answers each picture with a line that tells how many bytes follow, or which error it was."""
+    for line in asked:
+        error, words, png = "", "", b""
+        try:
+            png = draw(from_line(line), home)
+        except ModuleNotFoundError as missing:
+            error, words = MISSING, str(missing.name)
+        except Exception as problem:  # noqa: BLE001 - whatever goes wrong here is told, and the next picture drawn
+            error, words = FAILED, f"{type(problem).__name__}: {problem}"[:300]
+        answers.write(json.dumps({"length": len(png), "error": error, "words": words}).encode() + b"\n" + png)
+        answers.flush()
+
+
+def draw(picture: Picture, home: Path) -> bytes:
+    """The PNG. The libraries are imported when they are first needed."""
+    if isinstance(picture, PlotPicture):
+        from bot.pictures import plots
+
+        return plots.draw(picture)
+    if not (home / "fonts.conf").exists():
+        from bot.pictures import kit
+
+        kit.prepare(home)
+    from bot.pictures import graphs
+
+    return graphs.draw(picture, home)
+
+
+def main() -> None:
+    """Serves on the standard streams, with the directory that is the only argument; takes it away at the end."""
+    home, answers = Path(sys.argv[1]), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not come between the answers
+    try:
+        serve(sys.stdin.buffer, answers, home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Pictures in Slack: uploaded without a channel, and shown by blocks that name the file.
+
+For a second or two after its upload Slack does not know the file yet and refuses such blocks (python-slack-sdk issue
+1521). Only who can see a file may show it, so a response_url, which is nobody, never can (java-slack-sdk issue 1349).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.errors import SlackError
+from bot.slack.calls import Away, attempt
+from bot.slack.client import proxy_for
+
+WAITS = (0.3, 0.7, 1.0, 1.5, 2.0)
+"""Seconds between attempts to show one person a file that Slack does not know yet: 5.5 in all."""
+
+REFUSED = "invalid_blocks"
+MOST_ALT = 1000
+"""Characters of a file's alt text (Slack limit)."""
+
+PATIENCE = aiohttp.ClientTimeout(total=15.0, sock_connect=5.0)
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+class SlackFiles:
+    """`bot.messages.Files` over the external upload."""
+
+    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
+        self._client, self._session = client, session
+        self.uploads = 0
+
+    async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
+        """The id of the uploaded file, which no channel has yet; raises SlackError."""
+        wanted = self._client.files_getUploadURLExternal(filename=name, length=len(content), alt_txt=alt[:MOST_ALT])
+        place = await attempt("files.getUploadURLExternal", wanted)
+        await self._send(str(place["upload_url"]), content)
+        id_ = str(place["file_id"])
+        finished = self._client.files_completeUploadExternal(files=[{"id": id_, "title": title}])
+        await attempt("files.completeUploadExternal", finished)
+        self.uploads += 1
+        return id_
+
+    async def _send(self, url: str, content: bytes) -> None:
+        headers = {"Content-Type": "application/octet-stream"}
+        try:
+            async with self._session.post(
+                url, data=content, headers=headers, timeout=PATIENCE, proxy=proxy_for(url)
+            ) as answer:
+                if answer.status != 200:
+                    raise SlackError(f"http_{answer.status}", "upload")
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            raise Away("upload", unsure=True) from problem
+
+
+def files_in(blocks: list[Json]) -> list[Json]:
+    """The image blocks that show a file of Slack's."""
+    return [block for block in blocks if block.get("type") == "image" and "slack_file" in block]
+
+
+def without_files(payload: Json) -> Json:
+    """The payload without the pictures."""
+    return {**payload, "blocks": [block for block in payload["blocks"] if not files_in([block])]}
+
+
+async def showing(
+    method: str, send: Callable[[Json], Awaitable[AsyncSlackResponse]], payload: Json
+) -> AsyncSlackResponse:
+    """Sends a payload; one with a picture in it again for some seconds while Slack does not know that. Raises as
+    `bot.slack.calls.attempt`."""
+    waits = WAITS if files_in(payload["blocks"]) else ()
+    for wait in waits:
+        try:
+            return await attempt(method, send(payload))
+        except SlackError as refusal:
+            if refusal.code != REFUSED:
+                raise
+            log.info("%s: Slack does not know the picture yet", method)
+        await asyncio.sleep(wait)
+    return await attempt(method, send(payload))

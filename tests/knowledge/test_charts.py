@@ -1,0 +1,109 @@
+"""The pictures as values: which nodes a graph has, and what a burst's plot is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.drawings import GraphPicture, Shape
+from bot.knowledge import charts
+from bot.knowledge.observe.graph import Call, Graph
+from bot.knowledge.snapshot import Snapshot
+from bot.ports import Load, Outcome, Sample, Seen
+
+GATEWAY = "bookinfo-gateway-istio"
+INNER = (
+    Call("productpage", "productpage-v1", "http", 3.0, secure=100.0),
+    Call("reviews", "reviews-v1", "http", 2.0, secure=100.0),
+    Call("reviews", "reviews-v2", "http", 1.0, 10.0, ("503 UH",), 100.0),
+)
+CALLS = (
+    Call(GATEWAY, "productpage", "http", 3.0, secure=100.0),
+    Call("productpage-v1", "reviews", "http", 3.0, 4.0, ("503 UH",), 100.0),
+    Call("productpage-v1", "reviews", "tcp", 900.0, secure=100.0),
+)
+
+
+def deployment(name: str) -> dict[str, Any]:
+    """One of Bookinfo's, by its name and version."""
+    app, _, version = name.rpartition("-")
+    return {"spec": {"template": {"metadata": {"labels": {"app": app, "version": version}}}}}
+
+
+def gateway(kind: str) -> dict[str, Any]:
+    """A Gateway of that class that serves."""
+    return {"spec": {"gatewayClassName": kind}, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
+
+
+def now(**gateways: str) -> Snapshot:
+    """Bookinfo with these Gateways; a waypoint is used by the namespace."""
+    namespace = {"metadata": {"labels": {"istio.io/use-waypoint": "waypoint"}}}
+    workloads = {name: deployment(name) for name in ("productpage-v1", "reviews-v1", "reviews-v2")}
+    found = {name.replace("_", "-"): gateway(kind) for name, kind in gateways.items()}
+    return Snapshot({}, workloads, namespace, (), found, {}, {}, {}, {})
+
+
+def picture(snapshot: Snapshot, *calls: Call) -> GraphPicture:
+    """The picture of these calls, Bookinfo's unless told otherwise."""
+    spread = {"productpage": {"productpage-v1": 3.0}, "reviews": {"reviews-v1": 2.0, "reviews-v2": 1.0}}
+    return charts.of_graph(Graph(calls or CALLS, spread, 1_700_000_000.0, 60, inner=INNER), snapshot, "bookinfo")
+
+
+def test_a_service_is_one_with_its_only_workload() -> None:
+    """productpage is one node with its version; reviews stands before its two, in one application."""
+    nodes = {node.id: node for node in picture(now(bookinfo_gateway="istio")).nodes}
+    assert set(nodes) == {
+        f"workload/{GATEWAY}",
+        "service/productpage",
+        "service/reviews",
+        "workload/reviews-v1",
+        "workload/reviews-v2",
+    }
+    assert (nodes["service/productpage"].note, nodes[f"workload/{GATEWAY}"].shape) == ("v1", Shape.GATEWAY)
+    assert {nodes[f"workload/reviews-v{n}"].group for n in (1, 2)} == {nodes["service/reviews"].group} == {"reviews"}
+
+
+def test_edges_carry_what_was_seen_and_are_there_once() -> None:
+    """The TCP beside an HTTP call is left out; the version that fails is marked with its reason."""
+    edges = {(edge.source, edge.target): edge for edge in picture(now(bookinfo_gateway="istio")).edges}
+    assert len(edges) == 4
+    assert edges["service/productpage", "service/reviews"].protocol == "http"
+    failing = edges["service/reviews", "workload/reviews-v2"]
+    assert (failing.failed, failing.why, failing.secure) == (10.0, "503 UH", 100.0)
+
+
+def test_only_requests_inside_pass_the_waypoint() -> None:
+    """A gateway's calls do not, connections do not, and without a waypoint none does."""
+    with_one = picture(now(bookinfo_gateway="istio", waypoint="istio-waypoint"), *CALLS[:2])
+    assert [edge.target for edge in with_one.edges if edge.waypoint] == ["service/reviews"]
+    tcp = picture(now(waypoint="istio-waypoint"), CALLS[2])
+    assert not any(edge.waypoint for edge in tcp.edges)
+    assert not any(edge.waypoint for edge in picture(now(bookinfo_gateway="istio")).edges)
+
+
+def test_strangers_and_lost_calls_have_a_place() -> None:
+    """`unknown` is outside; a Service that nothing answered for stands alone."""
+    seen = picture(
+        now(), Call("unknown", "productpage", "http", 1.0), Call("productpage-v1", "gone", "http", 1.0, 100.0)
+    )
+    nodes = {node.id: node for node in seen.nodes}
+    assert nodes["workload/unknown"].shape is Shape.OUTSIDE
+    assert (nodes["service/gone"].shape, nodes["service/gone"].group) == (Shape.SERVICE, "")
+
+
+def test_words_and_caption_tell_the_same() -> None:
+    """Of when it is, and each call in words."""
+    seen = picture(now(bookinfo_gateway="istio"))
+    assert seen.caption == "Kiali, 60 s until 2023-11-14 22:13:20 UTC"
+    assert "productpage-v1 → reviews: 3.00/s http, 4 % errors: 503 UH" in seen.words
+
+
+def test_a_burst_is_plotted_when_there_is_something_to_see() -> None:
+    """In the order of the intended starts; a single request is no plot."""
+    samples = (Sample(0.1, 30.0, Outcome.WHOLE), Sample(0.0, 90.0, Outcome.FAILED))
+    seen = Seen(2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples)
+    plot = charts.of_burst(seen, Load(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
+    assert plot is not None
+    assert plot.title == "2 requests at 10/s, as jason, logged in"
+    assert [sample.at for sample in plot.samples] == [0.0, 0.1]
+    assert (plot.asked, plot.achieved, "no answer × 1" in plot.words) == (10.0, 10.0, True)
+    assert charts.of_burst(Seen(1, 1, 1.0, samples=samples[:1]), Load(1), "bookinfo", 0.0) is None

@@ -1,0 +1,1 @@
+"""Pictures: the DOT text, the plot, and the process that draws."""

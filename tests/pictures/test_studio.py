@@ -1,0 +1,107 @@
+"""The process that draws: it draws, is replaced, and never holds anyone up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.drawings import Picture
+from bot.pictures import Studio
+from bot.pictures.studio import WORKER, environment
+from bot.pictures.wire import from_line, to_line
+from bot.ports import Outcome
+from tests.pictures.examples import burst, graph
+
+STUCK = (sys.executable, "-c", "import time; time.sleep(60)")
+CRASHING = (sys.executable, "-c", "import os; os._exit(3)")
+GIBBERISH = (sys.executable, "-c", "print('{}', flush=True); input()")
+BARE = """
+import sys
+sys.modules["pygraphviz"] = sys.modules["PIL"] = None
+from bot.pictures.worker import main
+main()
+"""
+
+
+@asynccontextmanager
+async def open_studio(
+    worker: Sequence[str] = WORKER, *, seconds: float = 20.0, jobs: int = 50
+) -> AsyncIterator[Studio]:
+    """A studio, closed at the end."""
+    studio = Studio(worker=worker, seconds=seconds, jobs=jobs)
+    try:
+        yield studio
+    finally:
+        await studio.close()
+
+
+def is_there(path: str) -> bool:
+    """Whether there is a directory of this name."""
+    return os.path.isdir(path)
+
+
+@pytest.mark.parametrize("picture", [graph(), burst(5, lambda n: Outcome.PARTIAL)], ids=["graph", "plot"])
+def test_a_picture_survives_its_way(picture: Picture) -> None:
+    """What the process reads is what was asked for."""
+    assert from_line(to_line(picture)) == picture
+
+
+async def test_pictures_are_drawn_and_processes_replaced() -> None:
+    """Graph and plot by one process, the third picture by the next; nothing is left behind."""
+    pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
+    async with open_studio(jobs=2) as studio:
+        drawn = [await studio.draw(picture) for picture in (graph(), burst(20), graph())]
+        assert [each.name for each in drawn if each] == ["graph.png", "burst.png", "graph.png"]
+        assert all(each.png.startswith(b"\x89PNG") for each in drawn if each)
+        assert drawn[0] == drawn[2]
+        assert (studio.starts, studio.drawn, studio.failures) == (2, 3, 0)
+        home = studio._home
+        assert is_there(home)
+    assert not is_there(home)
+
+
+@pytest.mark.parametrize("worker", [STUCK, CRASHING, GIBBERISH], ids=["stuck", "crashing", "gibberish"])
+async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[str, ...]) -> None:
+    """No picture, in time, without an error; the process is ended, and the next picture gets a fresh one."""
+    async with open_studio(worker, seconds=0.3) as studio:
+        started = time.monotonic()
+        assert await studio.draw(graph()) is None
+        assert time.monotonic() - started < 3
+        assert studio._process is None
+        assert await studio.draw(graph()) is None
+        assert (studio.starts, studio.failures) == (2, 2)
+
+
+async def test_without_the_libraries_there_is_no_picture_and_no_second_try() -> None:
+    """It is found out once; after that nothing is started."""
+    async with open_studio((sys.executable, "-c", BARE), jobs=1) as studio:
+        assert [await studio.draw(graph()), await studio.draw(burst(5))] == [None, None]
+        assert studio.starts == 1
+
+
+async def test_the_loop_goes_on_while_it_draws() -> None:
+    """Two thousand marks are drawn, and the loop is never held up for a tenth of a second by it."""
+    pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
+    async with open_studio() as studio:
+        await studio.draw(burst(5))
+        drawing = asyncio.create_task(studio.draw(burst(2000)))
+        lags, last = [], time.monotonic()
+        while not drawing.done():
+            await asyncio.sleep(0.002)
+            lags.append(time.monotonic() - last)
+            last = time.monotonic()
+    assert len(lags) > 5
+    assert sorted(lags)[len(lags) // 2] < 0.1
+
+
+def test_the_process_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens are none of its business."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    assert "SLACK_BOT_TOKEN" not in environment()
+    assert os.environ["PATH"] == environment()["PATH"]
