@@ -2,5 +2,6 @@
 
 from bot.engine.desk import Engine
 from bot.engine.house import House
+from bot.engine.rounds import Rounds
 
-__all__ = ["Engine", "House"]
+__all__ = ["Engine", "House", "Rounds"]
