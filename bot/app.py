@@ -14,6 +14,7 @@ from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, Patience, connect
 from bot.engine import Engine, House, Rounds
 from bot.errors import SettingsError
+from bot.health import HealthServer
 from bot.istio import Istioctl
 from bot.jobs import Jobs
 from bot.ledger import Ledger, new_owner
@@ -29,6 +30,7 @@ from bot.slack.whisper import Ephemera
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import door
+from bot.vitals import Vitals
 from handlers import STEPS
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class Bot:
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
+    health: HealthServer | None = None
 
 
 @asynccontextmanager
@@ -91,8 +94,10 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)
         await rounds.start()
+        vitals = Vitals(engine, rounds, ledger, board, cluster, listeners, link)
+        health = await open_health(settings, vitals, stack)
         log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
-        yield Bot(engine, link, board, cluster, mesh, ledger)
+        yield Bot(engine, link, board, cluster, mesh, ledger, health)
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
@@ -107,6 +112,16 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)
+
+
+async def open_health(settings: Settings, vitals: Vitals, stack: AsyncExitStack) -> HealthServer | None:
+    """The server for probes and scrapes, unless its port is 0."""
+    if not settings.health.port:
+        return None
+    server = HealthServer(vitals.checks, vitals.sources)
+    await server.start(settings.health.host, settings.health.port)
+    stack.push_async_callback(server.close)
+    return server
 
 
 async def open_mesh(settings: Settings) -> Istioctl:

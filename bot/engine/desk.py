@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from bot import blocks
 from bot.catalog import Invocation
@@ -13,6 +13,7 @@ from bot.engine.failures import explain
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
 from bot.errors import LedgerError, MeshbotError, SlackError, UserError
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Pressed, Whisper
@@ -63,6 +64,11 @@ class Engine:
     def let_go(self) -> None:
         """Drops what runs, for others may count this process as gone and take it over."""
         self.runner.let_go()
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield counter("duplicates", "Deliveries dropped because they came before.", self.duplicates, seen_by="ledger")
+        yield Figure("work_in_progress", "Commands, buttons and runs that are being carried out.", len(self._jobs))
 
     async def drain(self, grace: float) -> None:
         """Takes nothing new, waits `grace` seconds for what runs, and says in what is left over that it goes on."""

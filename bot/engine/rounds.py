@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from bot.engine.desk import Engine
 from bot.errors import MeshbotError
+from bot.figures import Figure, counter
 from bot.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,13 @@ class Rounds:
         self._again, self._let_go = again, let_go
         self._due: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self.last = time.monotonic()
+        self.began = self.last = time.monotonic()
+        self.pending = 0
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield Figure("outbox_pending", "Messages of all processes that Slack does not show as wanted.", self.pending)
+        yield counter("evictions", "Processes that this one found to be gone.", self._ledger.replicas.evictions)
 
     async def start(self) -> None:
         """Joins the others, takes over what is to be taken over now, and goes on with that in the background."""
@@ -75,9 +82,13 @@ class Rounds:
             await self._try("messages that wait", self._again)
             await self._try("runs of those that are gone", self._engine.recover)
         await self._now_and_then(QUESTIONS, "questions", self._engine.runner.expire_questions)
+        await self._now_and_then(QUESTIONS, "what waits", self._count)
         for what, prune in (("replicas", ledger.replicas), ("messages", ledger.outbox), ("requests", ledger.requests)):
             await self._now_and_then(PRUNING, what, prune.prune)
         self.last = time.monotonic()
+
+    async def _count(self) -> None:
+        self.pending = await self._ledger.outbox.pending()
 
     async def _now_and_then(self, every: float, what: str, work: Work) -> None:
         if self._due.get(what, time.monotonic()) <= time.monotonic():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
 from bot.errors import LedgerError, MeshbotError, UserError
+from bot.figures import Figure, counter
 from bot.ledger import Gone, Run, RunState, run_key
 from bot.messages import Message, Place, Posted
 from bot.steps import Asker, Plan, Verdict
@@ -34,7 +36,18 @@ class Runner:
         self._sessions: dict[str, Session] = {}
         self._carried: dict[str, asyncio.Task[object]] = {}
         self._dropped: set[str] = set()
+        self.begun: Counter[str] = Counter()
+        self.ended: Counter[tuple[str, str]] = Counter()
+        self.taken_up = 0
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        for step, count in self.begun.items():
+            yield counter("runs", "Runs that were begun.", count, step=step)
+        for (step, state), count in self.ended.items():
+            yield counter("verdicts", "Runs that ended, by the state they ended in.", count, step=step, state=state)
+        yield counter("runs_taken_up", "Runs of processes that were gone, taken up here.", self.taken_up)
 
     @contextmanager
     def carrying(self, run_id: str) -> Iterator[None]:
@@ -70,6 +83,7 @@ class Runner:
 
     async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
+        self.begun[run.step] += 1
         await self._carry_out(await self._posted(run), invocation, asker, confirmed=False)
 
     async def _posted(self, run: Run) -> Run:
@@ -145,11 +159,13 @@ class Runner:
         """
         owner = self._house.owner
         try:
-            return await self._house.ledger.finish(run.id, state, summary, verdict, shown=shown, owner=owner)
+            kept = await self._house.ledger.finish(run.id, state, summary, verdict, shown=shown, owner=owner)
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not kept yet: %s", run.id, state, problem)
             self._unkept[run.id] = (state, summary, verdict)
-            return True
+            kept = True
+        self.ended[run.step, str(state)] += kept
+        return kept
 
     async def keep_again(self) -> None:
         """Keeps the ends that the ledger did not take; raises LedgerError while it is still away."""
@@ -186,6 +202,7 @@ class Runner:
         session = self._session(run)
         message = self._failed(run, session, RunState(state), summary)
         if await self._house.ledger.withdraw(run.id, state, summary, shown=message):
+            self.ended[run.step, str(state)] += 1
             await self._show(run, session, message)
 
     def overdue(self, run: Run) -> bool:
@@ -214,6 +231,7 @@ class Runner:
                 run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
             except Gone:
                 return
+            self.taken_up += 1
             await self._take_up(run)
 
     async def _take_up(self, run: Run) -> None:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import LedgerError, SlackError
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.messages import CHANNEL, WAITS, Letter, Message, Outbox, Place, Posted
 from bot.slack.calls import Away, attempt
@@ -74,6 +75,18 @@ class SlackBoard:
     def limit_waits(self) -> int:
         """How often Slack answered 429."""
         return self.posts.gate.waits + self.edits.gate.waits
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield counter("posts", "Messages that Slack took.", self.posts_sent)
+        yield counter(
+            "posts_repeated", "Posts sent again after an answer was lost; each may be there twice.", self.posts.doubts
+        )
+        yield counter("edits", "Edits that Slack took.", self.edits_sent)
+        yield counter("edits_coalesced", "Edits that a newer one replaced before they were sent.", self.edits_coalesced)
+        yield counter("edits_lost", "Edits that were refused or given up.", self.edits.lost)
+        yield counter("slack_limit_waits", "How often Slack answered 429.", self.limit_waits)
+        yield Figure("messages_pending", "Messages here with something that Slack does not have yet.", self.pending)
 
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts; waits where Slack says so; what takes longer than a moment is delivered later, and given as pending.
