@@ -51,8 +51,10 @@ ENV PATH=/opt/meshbot/bin:$PATH \
 USER 10001:10001
 WORKDIR /var/lib/meshbot
 VOLUME /var/lib/meshbot
-EXPOSE 3000
-# Slack, the cluster, the permissions and the Istio release, all really asked; seldom, for it makes requests to each.
-HEALTHCHECK --interval=5m --timeout=60s --start-period=30s --retries=3 CMD ["meshbot", "doctor"]
+EXPOSE 3000 8080
+# Fails only for what a restart mends; /readyz and `meshbot doctor` tell the rest.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-c", "\
+import os, urllib.request as web; \
+web.urlopen('http://127.0.0.1:%s/healthz' % os.environ.get('MESHBOT_HEALTH__PORT', '8080'), timeout=4)"]
 ENTRYPOINT ["meshbot"]
 CMD ["run"]

@@ -96,6 +96,7 @@ def settings(workspace: Workspace, kubeconfig: str, release: str, state: Path) -
         "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(state),
         "MESHBOT_LOG__LEVEL": "warning",
+        "MESHBOT_HEALTH__PORT": "0",
         "MESHBOT_DRAIN_SECONDS": "2",
     }
 

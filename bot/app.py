@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,12 +13,13 @@ from pathlib import Path
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Engine, Gallery, House
-from bot.errors import MeshbotError, SettingsError
+from bot.engine import Engine, Gallery, House, Rounds
+from bot.errors import SettingsError
+from bot.health import HealthServer
 from bot.istio import Istioctl
 from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
-from bot.ledger import Ledger
+from bot.ledger import Ledger, new_owner
 from bot.pictures import Studio
 from bot.roles import Members, Roles
 from bot.settings import Settings, require
@@ -35,12 +34,10 @@ from bot.slack.whisper import Ephemera
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import door
+from bot.vitals import Vitals
 from handlers import STEPS
 
 log = logging.getLogger(__name__)
-
-ROUND = 15.0
-"""Seconds between looks for questions whose time is over."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,7 @@ class Bot:
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
+    health: HealthServer | None = None
 
 
 @asynccontextmanager
@@ -62,7 +60,8 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
     async with AsyncExitStack() as stack:
         cluster = await open_cluster(settings, stack)
         mesh = await open_mesh(settings)
-        ledger = await Ledger.open(settings.ledger.address)
+        owner = new_owner()
+        ledger = await Ledger.open(settings.ledger.address, owner=owner)
         stack.push_async_callback(ledger.close)
         session = await stack.enter_async_context(build_session())
         assert settings.slack.bot_token is not None  # `require` saw to it
@@ -70,8 +69,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
         )
         identity = await identify(client)
-        board = SlackBoard(client)
-        stack.push_async_callback(board.aclose, 5.0)
+        board = SlackBoard(client, outbox=ledger.outbox)
         jobs = Jobs()
         studio = Studio()
         stack.push_async_callback(studio.close)
@@ -89,19 +87,24 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
-            owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            owner=owner,
             confirm_seconds=settings.confirm_seconds,
         )
         engine = Engine(house, jobs)
+        rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
+        stack.push_async_callback(rounds.leave)
+        stack.push_async_callback(rounds.stop)
+        stack.push_async_callback(board.aclose, 5.0)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
         ways = Ephemera(client, session)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)
-        await engine.recover()
-        stack.push_async_callback(stop, asyncio.create_task(rounds(engine)))
+        await rounds.start()
+        vitals = Vitals(engine, rounds, ledger, board, cluster, listeners, link)
+        health = await open_health(settings, vitals, stack)
         log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
-        yield Bot(engine, link, board, cluster, mesh, ledger)
+        yield Bot(engine, link, board, cluster, mesh, ledger, health)
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
@@ -116,6 +119,16 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)
+
+
+async def open_health(settings: Settings, vitals: Vitals, stack: AsyncExitStack) -> HealthServer | None:
+    """The server for probes and scrapes, unless its port is 0."""
+    if not settings.health.port:
+        return None
+    server = HealthServer(vitals.checks, vitals.sources)
+    await server.start(settings.health.host, settings.health.port)
+    stack.push_async_callback(server.close)
+    return server
 
 
 async def open_mesh(settings: Settings) -> Istioctl:
@@ -180,19 +193,3 @@ def workshop(settings: Settings) -> Workshop:
         readiness_timeout=settings.istio.readiness_timeout,
         settings=settings.istio.set,
     )
-
-
-async def rounds(engine: Engine) -> None:
-    """Ends questions that nobody answered, until cancelled."""
-    while True:
-        await asyncio.sleep(ROUND)
-        try:
-            await engine.runner.expire_questions()
-        except MeshbotError as problem:
-            log.warning("questions could not be looked at: %s", problem)
-
-
-async def stop(task: asyncio.Task[None]) -> None:
-    """Cancels a task and waits until it has ended."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

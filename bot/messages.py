@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+WAITS = "~"
+"""What the `ts` of a message begins with that Slack does not have yet."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -19,10 +22,15 @@ class Message:
 
 
 class Posted(NamedTuple):
-    """Where a message stands: channel id and Slack's `ts`."""
+    """Where a message stands: channel id and Slack's `ts`, or `~` and its number in the outbox until Slack has it."""
 
     channel: str
     ts: str
+
+    @property
+    def pending(self) -> bool:
+        """True while Slack does not have the message yet."""
+        return self.ts.startswith(WAITS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,25 @@ class Place:
 
 CHANNEL = Place()
 """At the end of the channel, under no name."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message as the outbox keeps it: what is wanted, in which version, and which version Slack has (0: none)."""
+
+    number: int
+    channel: str
+    place: Place
+    message: Message
+    version: int = 1
+    shown: int = 0
+    ts: str = ""
+    refused: str = ""
+
+    @property
+    def posted(self) -> Posted:
+        """Where it stands, or will stand."""
+        return Posted(self.channel, self.ts or f"{WAITS}{self.number}")
 
 
 @dataclass(frozen=True)
@@ -70,11 +97,41 @@ class Whisper(Protocol):
     async def say(self, message: Message) -> None: ...
 
 
+class Outbox(Protocol):
+    """Messages that are kept until Slack has them. All raise `bot.errors.LedgerError`."""
+
+    async def enter(self, channel: str, message: Message, place: Place) -> tuple[Letter, bool]:
+        """Keeps a message that is to be posted, in this process's hands; with an earlier one of that name, that one.
+        The flag tells whether it is new."""
+        ...
+
+    async def want(self, posted: Posted, message: Message) -> Letter | None:
+        """Keeps what that message is to show from now on; None when the outbox does not know the message."""
+        ...
+
+    async def delivered(self, letter: Letter, posted: Posted) -> None:
+        """Slack has the letter's version, there."""
+        ...
+
+    async def refuse(self, letter: Letter, code: str) -> None:
+        """Slack refused the letter's version for good."""
+        ...
+
+    async def waiting(self) -> list[Letter]:
+        """What is in this process's hands and not shown as wanted, the oldest first."""
+        ...
+
+    async def find(self, posted: Posted) -> Letter | None:
+        """The message there."""
+        ...
+
+
 class Board(Protocol):
     """Messages in channels, edited in place."""
 
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
-        """Posts at once; raises `bot.errors.SlackError` when Slack refuses for good."""
+        """Posts at once, or, while Slack is away, as soon as it is back: then what is given is `pending`, and is good
+        for everything below. Raises `bot.errors.SlackError` when Slack refuses for good."""
         ...
 
     def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
@@ -82,7 +139,12 @@ class Board(Protocol):
         ...
 
     async def settle(self, posted: Posted, message: Message) -> None:
-        """The last edit of a run: goes before waiting edits and returns when Slack has it; raises SlackError."""
+        """The last edit of a run: goes before waiting edits, and is not lost when this process dies. Returns when Slack
+        has it, or when Slack is away and it is kept for later; raises SlackError when Slack refuses."""
+        ...
+
+    def forget(self, posted: Posted) -> None:
+        """Drops what waits to be shown there: the message is another process's now."""
         ...
 
     async def permalink(self, posted: Posted) -> str:

@@ -145,6 +145,7 @@ def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground,
         "MESHBOT_ISTIO__GATEWAY_API": ground.gateway_api,
         "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
+        "MESHBOT_HEALTH__PORT": "0",
         "MESHBOT_DRAIN_SECONDS": "2",
     }
     return load(options.config, environment(os.environ) | {key: value for key, value in wanted.items() if value})

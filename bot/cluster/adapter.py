@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 
 from bot.cluster.api import APPLY_PATCH, MERGE_PATCH, Api, path_of
@@ -10,6 +10,7 @@ from bot.cluster.discovery import Discovery
 from bot.cluster.proxy import ServiceProxy
 from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
+from bot.figures import Figure
 from bot.kinds import Kind, Object
 from bot.ports import View
 
@@ -28,6 +29,10 @@ class KubernetesCluster:
         self._discovery = Discovery(api)
         self._watches = Watches(api, self.find_at)
         self.web = ServiceProxy(api)
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        return self._api.figures()
 
     async def version(self) -> str:
         """The server's version, e.g. `v1.36.3`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,6 +16,7 @@ from kubernetes.aio.config import ConfigException
 
 from bot.cluster.failures import Patience, from_client, from_status, patiently
 from bot.errors import Forbidden, Rejected, Unavailable
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.kinds import Kind, Object
 
@@ -62,12 +64,18 @@ class Api:
         self.seconds = seconds
         self.jobs = Jobs()
         self.requests = 0
+        self.answered: Counter[tuple[str, str]] = Counter()
         self._cookieless: aiohttp.ClientSession | None = None
 
     @property
     def host(self) -> str:
         """The server's URL, without credentials."""
         return str(self._client.configuration.host)
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus; the code `none` is a request that got no answer."""
+        for (verb, code), count in self.answered.items():
+            yield counter("kubernetes_requests", "Requests to the Kubernetes API.", count, verb=verb, code=code)
 
     async def close(self) -> None:
         """Ends what runs in the background and closes the connections."""
@@ -137,11 +145,13 @@ class Api:
             rest = self._client.rest_client
             answer = await rest.request(method, url, headers=headers, body=body, _request_timeout=limit or self.seconds)
             response = answer.response
+            self.answered[method, str(response.status)] += 1
             if response.status >= 400:
                 raw = await response.read()
                 raise from_status(response.status, raw, retry_after=response.headers.get("Retry-After", ""))
             yield response
         except (aiohttp.ClientError, OSError) as error:
+            self.answered[method, "none"] += response is None
             raise from_client(error, self.host, waited) from error
         except ConfigException as error:
             raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
@@ -168,6 +178,7 @@ class Api:
                 server_hostname=configuration.tls_server_name or None,
                 proxy=configuration.proxy or None,
             ) as answer:
+                self.answered[method, str(answer.status)] += 1
                 return answer.status, list(answer.headers.items()), await answer.read()
         except (aiohttp.ClientError, OSError) as error:
             raise from_client(error, self.host, seconds) from error

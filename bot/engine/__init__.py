@@ -3,5 +3,6 @@
 from bot.engine.desk import Engine
 from bot.engine.gallery import Gallery
 from bot.engine.house import House
+from bot.engine.rounds import Rounds
 
-__all__ = ["Engine", "Gallery", "House"]
+__all__ = ["Engine", "Gallery", "House", "Rounds"]

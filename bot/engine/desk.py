@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.failures import explain
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
-from bot.errors import SlackError, UserError
+from bot.errors import LedgerError, MeshbotError, SlackError, UserError
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Posted, Pressed, Whisper
@@ -25,6 +26,9 @@ ANSWERED = ("This question was answered before.", "Type the command again to ask
 TRIES, BETWEEN = 10, 0.1
 """How often, and seconds between, a run that has just begun is asked where its message stands."""
 
+PATIENCE = 1.0
+"""Seconds that a person waits while it is found out whether their request was answered before."""
+
 PASSING = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
 
@@ -36,20 +40,35 @@ class Engine:
         self._house, self._jobs = house, jobs
         self.runner = Runner(house)
         self.draining = False
+        self.duplicates = 0
 
     def command(self, asked: Asked, whisper: Whisper) -> None:
         """A command; returns at once."""
-        self._jobs.spawn(self._guard(lambda: self._command(asked, whisper), whisper), f"command {asked.key}")
+        work = self._guard(asked.key, lambda: self._command(asked, whisper), whisper)
+        self._jobs.spawn(work, f"command {asked.key}")
 
     def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
         """A button; returns at once."""
-        self._jobs.spawn(self._guard(lambda: self._pressed(pressed, whisper), whisper), f"button {pressed.key}")
+        work = self._guard(pressed.key, lambda: self._pressed(pressed, whisper), whisper)
+        self._jobs.spawn(work, f"button {pressed.key}")
 
     async def recover(self) -> None:
-        """Takes up, or ends in words, each run that another life of the bot left unfinished."""
-        for run in await self._house.ledger.unfinished():
-            if run.owner != self._house.owner:
-                self._jobs.spawn(self.runner.recover(run), f"recover {run.id}")
+        """Takes up, or ends in words, each run that a process which is gone left, or that this one dropped."""
+        if self.draining or self._house.ledger.replicas.fenced:
+            return
+        unfinished = await self._house.ledger.unfinished()
+        left = [run for run in unfinished if self.runner.mine_to_take_up(run)]
+        for run in [*left, *await self._house.ledger.orphans()]:
+            self._jobs.spawn(self.runner.recover(run), f"recover {run.id}")
+
+    def let_go(self) -> None:
+        """Drops what runs, for others may count this process as gone and take it over."""
+        self.runner.let_go()
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield counter("duplicates", "Deliveries dropped because they came before.", self.duplicates, seen_by="ledger")
+        yield Figure("work_in_progress", "Commands, buttons and runs that are being carried out.", len(self._jobs))
 
     async def drain(self, grace: float) -> None:
         """Takes nothing new, waits `grace` seconds for what runs, and says in what is left over that it goes on."""
@@ -57,13 +76,31 @@ class Engine:
         await self._jobs.drain(grace)
         await self.runner.say_interrupted()
 
-    async def _guard(self, work: Callable[[], Awaitable[None]], whisper: Whisper) -> None:
+    async def _guard(self, key: str, work: Callable[[], Awaitable[None]], whisper: Whisper) -> None:
         try:
             if self.draining:
                 raise UserError("I am being restarted.", "Type it again in a minute.")
-            await work()
+            if await self._first(key):
+                await work()
         except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
             await whisper.say(answer_to(problem))
+
+    async def _first(self, key: str) -> bool:
+        """False when this request was answered before, by whatever process. With the ledger away, nobody can tell."""
+        asking = self._jobs.spawn(self._noted(key), f"note {key}")
+        await asyncio.wait({asking}, timeout=PATIENCE)
+        if asking.done() and not asking.result():
+            self.duplicates += 1
+            log.info("request %s was delivered twice", key)
+            return False
+        return True
+
+    async def _noted(self, key: str) -> bool:
+        try:
+            return not key or await self._house.ledger.requests.first(key)
+        except MeshbotError as problem:
+            log.warning("whether request %s was answered before is not known: %s", key, problem)
+            return True
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
         invocation = self._house.catalog.parse(asked.text)
@@ -110,6 +147,8 @@ class Engine:
             lock_key=workshop.mesh_namespace if invocation.step.changes else None,
         )
         await self.runner.keep_again()
+        if self._house.ledger.replicas.fenced:
+            raise LedgerError("this process has lost touch with the ledger")
         try:
             run = await self._house.ledger.begin(new)
         except Duplicate:
@@ -118,11 +157,12 @@ class Engine:
         except Busy as busy:
             await whisper.say(await self._busy(busy.run))
             return
-        try:
-            await self.runner.start(run, invocation, asker)
-        except SlackError as problem:
-            await self.runner.remember(run, "error", f"could not post: {problem.code}")
-            raise cannot_post(problem) from problem
+        with self.runner.carrying(run.id):
+            try:
+                await self.runner.start(run, invocation, asker)
+            except SlackError as problem:
+                await self.runner.remember(run, "error", f"could not post: {problem.code}")
+                raise cannot_post(problem) from problem
 
     async def _busy(self, run: Run) -> Message:
         for _ in range(TRIES):
@@ -157,13 +197,14 @@ class Engine:
             await self.runner.expire(run)
             return
         invocation = self._house.catalog.parse(run.arguments)
-        try:
-            if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
-                raise UserError(*ANSWERED)
-        except Busy as busy:
-            await whisper.say(await self._busy(busy.run))
-            return
-        await self.runner.confirmed(run, invocation, asker)
+        with self.runner.carrying(run.id):
+            try:
+                if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
+                    raise UserError(*ANSWERED)
+            except Busy as busy:
+                await whisper.say(await self._busy(busy.run))
+                return
+            await self.runner.confirmed(run, invocation, asker)
 
 
 def answer_to(problem: Exception) -> Message:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +15,10 @@ from bot.catalog import Invocation
 from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
-from bot.errors import MeshbotError, UserError
-from bot.ledger import Gone, Run, RunState
-from bot.messages import Message, Posted
+from bot.errors import LedgerError, MeshbotError, UserError
+from bot.figures import Figure, counter
+from bot.ledger import Gone, Run, RunState, run_key
+from bot.messages import Message, Place, Posted
 from bot.steps import Asker, Plan, Verdict
 
 log = logging.getLogger(__name__)
@@ -24,20 +29,69 @@ CHANGED = "This has changed since it was shown. Please look again."
 
 
 class Runner:
-    """Carries runs out. A run's end is written to the ledger first and shown after."""
+    """Carries runs out. A run's end is kept first, together with what its message is to show, and shown after."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._sessions: dict[str, Session] = {}
+        self._carried: dict[str, asyncio.Task[object]] = {}
+        self._dropped: set[str] = set()
+        self.begun: Counter[str] = Counter()
+        self.ended: Counter[tuple[str, str]] = Counter()
+        self.taken_up = 0
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        for step, count in self.begun.items():
+            yield counter("runs", "Runs that were begun.", count, step=step)
+        for (step, state), count in self.ended.items():
+            yield counter("verdicts", "Runs that ended, by the state they ended in.", count, step=step, state=state)
+        yield counter("runs_taken_up", "Runs of processes that were gone, taken up here.", self.taken_up)
+
+    @contextmanager
+    def carrying(self, run_id: str) -> Iterator[None]:
+        """While it lasts, this task carries the run out, and is cancelled when the run must be left to others.
+
+        Raises LedgerError when it must be left to them now.
+        """
+        task = asyncio.current_task()
+        assert task is not None, "runs are carried out in tasks"
+        if self._house.ledger.replicas.fenced:
+            self._dropped.add(run_id)
+            raise LedgerError("this process has lost touch with the ledger")
+        self._carried[run_id] = task
+        self._dropped.discard(run_id)
+        try:
+            yield
+        finally:
+            if self._carried.get(run_id) is task:
+                del self._carried[run_id]
+
+    def let_go(self) -> None:
+        """Drops every run as it is, its end unwritten: whoever takes it over carries it out."""
+        for run_id, task in list(self._carried.items()):
+            self._dropped.add(run_id)
+            session = self._sessions.pop(run_id, None)
+            if session is not None:
+                session.leave()
+            task.cancel()
+
+    def mine_to_take_up(self, run: Run) -> bool:
+        """True when this process dropped the run, and nobody has taken it over yet."""
+        return run.owner == self._house.owner and run.id in self._dropped and run.id not in self._carried
 
     async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
+        self.begun[run.step] += 1
         await self._carry_out(await self._posted(run), invocation, asker, confirmed=False)
 
     async def _posted(self, run: Run) -> Run:
-        posted = await self._house.board.post(run.channel, blocks.running(self._house.heading(run), blocks.Doing()))
+        message = blocks.running(self._house.heading(run), blocks.Doing())
+        posted = await self._house.board.post(run.channel, message, Place(key=run_key(run.id)))
         run = replace(run, channel=posted.channel, ts=posted.ts)
+        if posted.pending:
+            return run
         try:
             await self._house.ledger.posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
@@ -63,8 +117,9 @@ class Runner:
         self._sessions.pop(run.id, None)
 
     async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
-        await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict))
         message = blocks.ended(session.heading, verdict, command=self._house.catalog.command)
+        if not await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict), shown=message):
+            return
         shown = await self._show(run, session, message)
         self._sessions.pop(run.id, None)  # what follows must not be said to be cut off: the run is over
         if shown is not None:
@@ -73,11 +128,15 @@ class Runner:
     async def _end(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
     ) -> None:
-        await self.remember(run, state, summary)
-        command = self._house.catalog.command
-        again = again or run.arguments
-        message = blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
-        await self._show(run, session, message)
+        message = self._failed(run, session, state, summary, turn=turn, again=again)
+        if await self.remember(run, state, summary, shown=message):
+            await self._show(run, session, message)
+
+    def _failed(
+        self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
+    ) -> Message:
+        command, again = self._house.catalog.command, again or run.arguments
+        return blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
 
     async def _show(self, run: Run, session: Session, message: Message) -> Posted | None:
         """Shows an end in the run's message, or in a new one when that was deleted or takes no edits; gives which."""
@@ -91,26 +150,42 @@ class Runner:
             return None
         return posted
 
-    async def remember(self, run: Run, state: str, summary: str, verdict: dict[str, object] | None = None) -> None:
-        """Keeps an end. The ledger may be away: then the message is ended all the same, and this is kept later."""
+    async def remember(
+        self,
+        run: Run,
+        state: str,
+        summary: str,
+        verdict: dict[str, object] | None = None,
+        *,
+        shown: Message | None = None,
+    ) -> bool:
+        """Keeps an end; False when the run is another process's by now, or ended, and nothing is to be shown of it.
+
+        The ledger may be away: then the message is ended all the same, and this is kept later.
+        """
+        owner = self._house.owner
         try:
-            await self._house.ledger.finish(run.id, state, summary, verdict)
+            kept = await self._house.ledger.finish(run.id, state, summary, verdict, shown=shown, owner=owner)
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not kept yet: %s", run.id, state, problem)
             self._unkept[run.id] = (state, summary, verdict)
+            kept = True
+        self.ended[run.step, str(state)] += kept
+        return kept
 
     async def keep_again(self) -> None:
         """Keeps the ends that the ledger did not take; raises LedgerError while it is still away."""
         for run, (state, summary, verdict) in list(self._unkept.items()):
-            await self._house.ledger.finish(run, state, summary, verdict)
+            await self._house.ledger.finish(run, state, summary, verdict, owner=self._house.owner)
             self._unkept.pop(run, None)
 
     # Questions
 
     async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
-        await self._house.ledger.ask(run.id, plan.digest, expires)
-        await self._show(run, session, blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
+        message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60)
+        if await self._house.ledger.ask(run.id, plan.digest, expires, message):
+            await self._show(run, session, message)
 
     async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Goes on only when what would be done is still what was shown; else asks again."""
@@ -130,8 +205,11 @@ class Runner:
 
     async def withdraw(self, run: Run, state: str, summary: str) -> None:
         """Ends a run that still asks; nothing when it was confirmed meanwhile."""
-        if await self._house.ledger.withdraw(run.id, state, summary):
-            await self._end(run, self._session(run), RunState(state), summary)
+        session = self._session(run)
+        message = self._failed(run, session, RunState(state), summary)
+        if await self._house.ledger.withdraw(run.id, state, summary, shown=message):
+            self.ended[run.step, str(state)] += 1
+            await self._show(run, session, message)
 
     def overdue(self, run: Run) -> bool:
         """True when nobody may confirm any more."""
@@ -154,10 +232,15 @@ class Runner:
         """Takes up a run of another life of the bot, or ends it in words with the command to go on."""
         if run.state is RunState.ASKS:
             return
-        try:
-            run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
-        except Gone:
-            return
+        with self.carrying(run.id):
+            try:
+                run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
+            except Gone:
+                return
+            self.taken_up += 1
+            await self._take_up(run)
+
+    async def _take_up(self, run: Run) -> None:
         try:
             run = run if run.ts else await self._posted(run)
             invocation = self._house.catalog.parse(run.arguments)
@@ -176,7 +259,7 @@ class Runner:
         """Says in each message of a run that was cut off that it goes on, or what to type."""
         words = "the bot is being restarted; it takes this up when it is back."
         command = self._house.catalog.command
-        for session in self._sessions.values():
+        for session in [session for session in self._sessions.values() if not session.over]:
             heading = session.heading
             message = blocks.failed(heading, words, state="interrupted", command=command, again="status")
             await session.settle(message)

@@ -53,6 +53,11 @@ class Session:
             doing = Doing(self._text, tuple(self._parts.values()))
             self._board.edit(self.posted, blocks.running(self.heading, doing), news=news)
 
+    def leave(self) -> None:
+        """Shows nothing more: the message is another process's now."""
+        self.over = True
+        self._board.forget(self.posted)
+
     async def beat(self) -> None:
         """Keeps the time taken fresh until cancelled."""
         while True:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import signal
+import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,6 +30,8 @@ LINGER = 1.0
 """Seconds that the streams may stay open after the program has ended (a child of its own may hold them)."""
 GRACE = 3.0
 """Seconds between TERM and KILL."""
+OURSELVES = Path(sys.executable)
+"""A binary for this machine, if there is one."""
 PASSED_ON = (
     "PATH",
     "HTTPS_PROXY",
@@ -52,6 +56,40 @@ def environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.defpath, **ours, **passed, **extra}
 
 
+def command(program: Path, *, search: str) -> tuple[str, ...]:
+    """The program, tied to the life of this process where util-linux can do that: killed with it, whatever kills it.
+
+    A program that cannot be run is left as it is, so that the error is its own. The kernel takes the thread that starts
+    it for its parent: that is the event loop's, which lives as long as the process.
+    """
+    setpriv = shutil.which("setpriv", path=search) if sys.platform == "linux" else None
+    if setpriv is None or not _looks_runnable(program):
+        return (str(program),)
+    return (setpriv, "--pdeathsig", "KILL", "--", str(program))
+
+
+def _looks_runnable(program: Path) -> bool:
+    """It may be executed, and is a script whose interpreter is there, or a binary for this machine."""
+    head = _head(program)
+    if head.startswith(b"#!"):
+        interpreter = head[2:].partition(b"\n")[0].split()[:1]
+        return os.access(program, os.X_OK) and bool(interpreter) and os.access(interpreter[0], os.X_OK)
+    return os.access(program, os.X_OK) and head.startswith(b"\x7fELF") and _machine(head) == _machine(_head(OURSELVES))
+
+
+def _machine(head: bytes) -> bytes:
+    """What an ELF header says of word size, byte order and machine."""
+    return head[4:6] + head[18:20]
+
+
+def _head(program: Path) -> bytes:
+    try:
+        with program.open("rb") as file:
+            return file.read(256)
+    except OSError:
+        return b""
+
+
 @asynccontextmanager
 async def started(
     program: Path, arguments: Sequence[str], *, extra: Mapping[str, str] | None = None, whole: bool = False
@@ -66,7 +104,7 @@ async def started(
             (Path(home) / NO_DEFAULTS).touch()
             _, running = await loop.subprocess_exec(
                 lambda: Running(whole=whole),
-                program,
+                *command(program, search=os.environ.get("PATH", os.defpath)),
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=home,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Executable, RowMapping, event, make_url
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import LedgerError
 
@@ -84,6 +85,21 @@ def prepare_file(url: URL) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
+
+
+async def execute(engine: AsyncEngine, *statements: Executable) -> list[RowMapping]:
+    """Statements in one transaction; gives the rows of the first. Raises LedgerError or IntegrityError."""
+    async with transaction(engine) as connection:
+        results = [await connection.execute(statement) for statement in statements]
+        return list(results[0].mappings()) if results[0].returns_rows else []
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that counts when the context ends well; raises LedgerError or IntegrityError, within seconds."""
+    with translated(engine.url):
+        async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
+            yield connection
 
 
 @contextmanager

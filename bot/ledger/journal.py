@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, delete, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.kinds import Kind
-from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.connection import READS, execute
 from bot.ledger.tables import images, runs
 from bot.ports import Change, Image
 
@@ -37,15 +36,15 @@ class Journal:
             **{"before": image.before, "after": image.after},
         }
         try:
-            await self._execute(self._engine, images.insert().values(**values))
+            await execute(self._engine, images.insert().values(**values))
         except IntegrityError:
-            await self._execute(self._engine, update(images).where(_of(run, image)).values(after=image.after))
+            await execute(self._engine, update(images).where(_of(run, image)).values(after=image.after))
             return False
         return True
 
     async def forget(self, run: str, image: Image) -> None:
         """Drops an image: the object was not changed after all."""
-        await self._execute(self._engine, delete(images).where(_of(run, image)))
+        await execute(self._engine, delete(images).where(_of(run, image)))
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
         """Runs that changed something in that namespace, or its labels, and were not undone; the newest first."""
@@ -58,20 +57,14 @@ class Journal:
             .where(images.c.run.in_(newest), images.c.undone_at.is_(None))
             .order_by(images.c.run.desc(), images.c.position, images.c.name)
         )
-        rows = await self._execute(self._reader, query)
+        rows = await execute(self._reader, query)
         return [_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back, or can be taken back no more."""
-        await self._execute(
+        await execute(
             self._engine, update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC))
         )
-
-    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
-        with translated(engine.url):
-            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
-                result = await connection.execute(statement)
-                return list(result.mappings()) if result.returns_rows else []
 
 
 def _of(run: str, image: Image) -> ColumnElement[bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import PATIENCE, READS, connect, parse, translated
+from bot.ledger.connection import READS, connect, execute, parse, transaction
 from bot.ledger.journal import Journal
+from bot.ledger.once import Requests
+from bot.ledger.outbox import Postbox, wanted_of_run
+from bot.ledger.replicas import LIVING, Replicas, new_owner
 from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
 from bot.ledger.schema import migrate
 from bot.ledger.tables import runs
+from bot.messages import Message
 
 TRIES = 5
 """How often a run is tried to begin when what stood in its way is gone on looking."""
@@ -30,17 +33,24 @@ def utcnow() -> datetime:
 class Ledger:
     """Runs in a database. Everything raises `bot.errors.LedgerError` when the database is away, within seconds."""
 
-    def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow) -> None:
+    def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> None:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
+        owner = owner or new_owner()
         self.journal = Journal(engine, now=now)
+        self.requests = Requests(engine, now=now)
+        self.replicas = Replicas(engine, owner=owner, now=now)
+        self.outbox = Postbox(engine, owner=owner, now=now)
 
     @classmethod
-    async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow) -> Ledger:
-        """Opens `sqlite:///FILE` or `postgresql://…` and brings its schema up to date. Raises LedgerError."""
+    async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> Ledger:
+        """Opens `sqlite:///FILE` or `postgresql://…` and brings its schema up to date. Raises LedgerError.
+
+        `owner` names this process among those that share the ledger; without it, it gets a name of its own.
+        """
         parsed = parse(url)
         await migrate(parsed)
-        return cls(connect(parsed), now=now)
+        return cls(connect(parsed), now=now, owner=owner)
 
     async def close(self) -> None:
         """Gives the connections back."""
@@ -66,11 +76,14 @@ class Ledger:
         """Remembers where the run's message stands, so that another process can edit it."""
         await self._write(self._change(_this(run_id), channel=channel, ts=ts))
 
-    async def ask(self, run_id: str, digest: str, expires_at: datetime) -> bool:
-        """The run waits for a confirmation of the plan with this digest and holds nothing; False when it had ended."""
+    async def ask(self, run_id: str, digest: str, expires_at: datetime, shown: Message | None = None) -> bool:
+        """The run waits for a confirmation of the plan with this digest and holds nothing; False when it had ended.
+
+        `shown` is what the run's message is to show, kept in the same transaction.
+        """
         where = _this(run_id) & (runs.c.state == RunState.RUNNING)
         values = {"digest": digest, "expires_at": expires_at.astimezone(UTC), "lock_key": None}
-        return bool(await self._write(self._change(where, state=RunState.ASKS, **values)))
+        return await self._change_and_show(run_id, self._change(where, state=RunState.ASKS, **values), shown)
 
     async def confirm(self, run_id: str, *, owner: str = "") -> bool:
         """True for exactly one of all who confirm a run that asks, in time: it runs again and holds its lock.
@@ -101,13 +114,27 @@ class Ledger:
             return as_run(row)
         raise Gone(f"run {run_id} is not to be taken up any more")
 
-    async def finish(self, run_id: str, state: str, summary: str, verdict: Mapping[str, Any] | None = None) -> bool:
-        """Ends a run in a RunState and frees its lock. False when it had ended before: the first end stands."""
-        return await self._end(runs.c.state.in_(ACTIVE), run_id, state=state, summary=summary, verdict=verdict)
+    async def finish(
+        self,
+        run_id: str,
+        state: str,
+        summary: str,
+        verdict: Mapping[str, Any] | None = None,
+        *,
+        shown: Message | None = None,
+        owner: str = "",
+    ) -> bool:
+        """Ends a run in a RunState and frees its lock. False when it had ended before (the first end stands), or when
+        another process than `owner` carries it out by now. `shown` is kept as what the run's message is to show."""
+        where: ColumnElement[bool] = runs.c.state.in_(ACTIVE)
+        if owner:
+            where &= runs.c.owner == owner
+        return await self._end(where, run_id, shown, state=state, summary=summary, verdict=verdict)
 
-    async def withdraw(self, run_id: str, state: str, summary: str) -> bool:
+    async def withdraw(self, run_id: str, state: str, summary: str, *, shown: Message | None = None) -> bool:
         """Ends a run only if it still asks (cancelled, expired). False when it was confirmed or ended before."""
-        return await self._end(runs.c.state == RunState.ASKS, run_id, state=state, summary=summary, verdict=None)
+        asks = runs.c.state == RunState.ASKS
+        return await self._end(asks, run_id, shown, state=state, summary=summary, verdict=None)
 
     async def get(self, run_id: str) -> Run | None:
         """The run of that id."""
@@ -123,16 +150,30 @@ class Ledger:
         """The `n` newest runs, the newest first."""
         return await self._find(runs.c.id.is_not(None), limit=n)
 
+    async def orphans(self) -> list[Run]:
+        """Running runs of processes that are gone, the oldest first."""
+        gone = (runs.c.state == RunState.RUNNING) & runs.c.owner.not_in(LIVING)
+        query = select(runs).where(gone).order_by(runs.c.created_at, runs.c.id)
+        return [as_run(row) for row in await self._rows(query)]
+
     async def unfinished(self) -> list[Run]:
         """Runs that run or ask, the oldest first."""
         query = select(runs).where(runs.c.state.in_(ACTIVE)).order_by(runs.c.created_at, runs.c.id)
         return [as_run(row) for row in await self._rows(query)]
 
-    async def _end(self, where: ColumnElement[bool], run_id: str, **values: Any) -> bool:
+    async def _end(self, where: ColumnElement[bool], run_id: str, shown: Message | None, **values: Any) -> bool:
         if (end := RunState(values["state"])) in ACTIVE:
             raise ValueError(f"{end} is not an end")
         ends = {"lock_key": None, "expires_at": None, "finished_at": self._now().astimezone(UTC)}
-        return bool(await self._write(self._change(_this(run_id) & where, **values, **ends)))
+        return await self._change_and_show(run_id, self._change(_this(run_id) & where, **values, **ends), shown)
+
+    async def _change_and_show(self, run_id: str, change: Executable, shown: Message | None) -> bool:
+        """Changes a run and what its message is to show, both or, when the run is not to be changed, nothing."""
+        async with transaction(self._engine) as connection:
+            changed = bool(list((await connection.execute(change)).mappings()))
+            if changed and shown is not None:
+                await connection.execute(wanted_of_run(clean(run_id), shown, self._now().astimezone(UTC)))
+        return changed
 
     async def _find(self, where: ColumnElement[bool], *, limit: int) -> list[Run]:
         query = select(runs).where(where).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
@@ -163,16 +204,11 @@ class Ledger:
         kept = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
         return update(runs).where(where).values(updated_at=self._now().astimezone(UTC), **kept).returning(*runs.c)
 
-    async def _write(self, statement: Executable) -> list[RowMapping]:
-        return await self._execute(self._engine, statement)
+    async def _write(self, *statements: Executable) -> list[RowMapping]:
+        return await execute(self._engine, *statements)
 
     async def _rows(self, statement: Executable) -> list[RowMapping]:
-        return await self._execute(self._reader, statement)
-
-    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
-        with translated(engine.url):
-            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
-                return list((await connection.execute(statement)).mappings())
+        return await execute(self._reader, statement)
 
 
 def _this(run_id: str) -> ColumnElement[bool]:

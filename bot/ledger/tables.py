@@ -66,3 +66,44 @@ images = Table(
     PrimaryKeyConstraint("run", "group", "plural", "namespace", "name", name="images_once_per_run"),
     Index("images_by_namespace", "namespace", "run"),
 )
+
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("beat", Integer, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("gone_at", DateTime(timezone=True)),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("key", Text),
+    Column("channel", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("broadcast", Boolean, nullable=False),
+    Column("ts", Text),
+    Column("owner", Text, nullable=False),
+    Column("wanted", JSON, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("shown", Integer, nullable=False),
+    Column("refused", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("key", name="messages_key_once"),
+    Index("messages_by_owner", "owner"),
+    Index("messages_by_place", "channel", "ts"),
+    Index("messages_by_time", "updated_at"),
+    sqlite_autoincrement=True,
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Index("requests_by_time", "seen_at"),
+)

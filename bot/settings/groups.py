@@ -137,6 +137,15 @@ class Ledger(BaseModel):
         return self.url.get_secret_value() if self.url else f"sqlite:///{self.state_dir.absolute() / 'meshbot.sqlite'}"
 
 
+class Health(BaseModel):
+    """Where probes and Prometheus ask: /healthz, /readyz and /metrics."""
+
+    model_config = CLOSED
+
+    host: str = Field("0.0.0.0", description="Address that the health port listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port for /healthz, /readyz and /metrics; 0 for none.")
+
+
 class Log(BaseModel):
     """What the bot writes on standard error."""
 
@@ -165,6 +174,7 @@ class Settings(BaseSettings):
     workshop: Workshop = Field(Workshop(), description="The workshop.")
     roles: Roles = Field(Roles(), description="Who may do what.")
     ledger: Ledger = Field(Ledger(), description="Where runs are remembered.")
+    health: Health = Field(Health(), description="Where probes and Prometheus ask.")
     log: Log = Field(Log(), description="The log.")
     drain_seconds: float = Field(25, ge=0, le=600, description="Seconds that runs get to end when the bot is stopped.")
     confirm_seconds: float = Field(300, ge=10, le=86400, description="Seconds that a confirmation can be given.")

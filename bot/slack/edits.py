@@ -87,6 +87,12 @@ class Edits:
         self._stir()
         await done
 
+    def forget(self, posted: Posted) -> None:
+        """Drops an edit that waits, but not an end."""
+        slot = self._slots.get(posted)
+        if slot is not None:
+            slot.edit = None
+
     async def aclose(self, grace: float) -> int:
         """Sends what waits for up to `grace` seconds, finals first; gives how many messages lack their last edit."""
         deadline = self._now() + grace

@@ -6,14 +6,14 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.errors import SettingsError
+from bot.figures import Figure, counter
 from bot.slack.listeners import Listeners
 from bot.slack.once import Once
 
@@ -88,9 +88,20 @@ class HttpLink:
         """True while it listens."""
         return self._runner is not None
 
-    def health(self) -> dict[str, Any]:
-        """For /healthz."""
-        return {"connected": self.connected, "port": self.port, "refused": self.refused}
+    @property
+    def alive(self) -> bool:
+        """True while a restart would mend nothing."""
+        return self.connected
+
+    @property
+    def away(self) -> float:
+        """Seconds without a connection; who listens has none to lose."""
+        return 0.0
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield Figure("slack_connected", "1 while commands can arrive.", self.connected)
+        yield counter("requests_refused", "Requests that were not Slack's, or came before.", self.refused)
 
     async def _receive(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

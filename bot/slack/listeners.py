@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -23,6 +24,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.figures import Figure, Spread, counter
 from bot.jobs import Jobs
 from bot.messages import Asked, Desk, Message, Posted, Pressed, Whisper
 from bot.slack.calls import library_log
@@ -36,6 +38,8 @@ OURS = re.compile(r"^mesh:")
 """action_ids of the bot's own buttons."""
 ANY = re.compile(r".*", re.DOTALL)
 AFTER_ACK = "after_ack"
+ACK_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+"""Seconds; Slack gives up after the last."""
 Body = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
@@ -60,6 +64,7 @@ class Listeners:
         self._jobs = Jobs()
         self.draining = False
         self.commands = self.presses = self.duplicates = self.declined = self.acks = 0
+        self.ack_seconds = Spread(ACK_BOUNDS)
         self.under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -79,12 +84,23 @@ class Listeners:
         """Counts an envelope whose acknowledgement has not been sent."""
         self.under_way += 1
         self._idle.clear()
+        began = time.perf_counter()
         try:
             yield
         finally:
+            self.ack_seconds.add(time.perf_counter() - began)
             self.under_way -= 1
             if not self.under_way:
                 self._idle.set()
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        yield counter("commands", "Commands that were taken.", self.commands)
+        yield counter("presses", "Buttons that were taken.", self.presses)
+        yield counter("acks", "Envelopes that were acknowledged.", self.acks)
+        yield counter("duplicates", "Deliveries dropped because they came before.", self.duplicates, seen_by="process")
+        yield counter("declined", "Commands and buttons declined while being stopped.", self.declined)
+        yield Figure("ack_seconds", "From an envelope to its acknowledgement.", self.ack_seconds, "histogram")
 
     async def drain(self, grace: float = 3.0) -> int:
         """Declines what comes from now on, waits for acknowledgements under way; gives how many were not sent."""

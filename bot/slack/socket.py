@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MeshbotError, SettingsError, SlackError
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.slack.calls import Limited, attempt, library_log, refused_token
 from bot.slack.client import proxy_for
@@ -35,6 +37,10 @@ log = logging.getLogger(__name__)
 
 ACK_LIMIT = 3.0
 """Seconds in which Slack takes an acknowledgement (Slack limit)."""
+
+
+SLACK_CALL = 60.0
+"""Seconds that one call of the Web API may take at most, with its repeats."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class SocketLink:
         self._sdk: SocketModeClient | None = None
         self._jobs = Jobs()
         self._hellos = 0
+        self._seen_good = self._sign_by = time.monotonic()
         self.rebuilds = 0
 
     async def start(self) -> None:
@@ -104,15 +111,23 @@ class SocketLink:
         """Connections after the first, made by slack_sdk or by the watchdog."""
         return max(0, self._hellos - 1)
 
-    def health(self) -> dict[str, Any]:
-        """For /healthz: connected, seconds since the last pong (None before the first), reconnects, rebuilds."""
+    @property
+    def alive(self) -> bool:
+        """True while it is connected, or something still tries to be: a restart would mend nothing."""
+        return self.connected or time.monotonic() < self._sign_by
+
+    @property
+    def away(self) -> float:
+        """Seconds since the connection was last seen to be good."""
+        return 0.0 if self.connected else time.monotonic() - self._seen_good
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
         age = None if self._sdk is None else self._pong_age(self._sdk)
-        return {
-            "connected": self.connected,
-            "last_pong_age": age,
-            "reconnects": self.reconnects,
-            "rebuilds": self.rebuilds,
-        }
+        yield Figure("slack_connected", "1 while commands can arrive.", self.connected)
+        yield Figure("slack_pong_age_seconds", "Seconds since Slack last answered a ping.", age or 0.0)
+        yield counter("slack_reconnects", "Connections after the first.", self.reconnects)
+        yield counter("slack_rebuilds", "Connections that the watchdog had to make anew.", self.rebuilds)
 
     @staticmethod
     def _pong_age(sdk: SocketModeClient) -> float | None:
@@ -143,15 +158,20 @@ class SocketLink:
 
     async def _watch(self) -> None:
         """Rebuilds the connection when slack_sdk has not brought it back for `silence` seconds."""
-        connected_at = time.monotonic()
+        self._seen_good = time.monotonic()
         while True:
+            self._sign(self._timing.check)
             await asyncio.sleep(self._timing.check)
             if self.connected:
-                connected_at = time.monotonic()
-            elif time.monotonic() - connected_at >= self._timing.silence:
+                self._seen_good = time.monotonic()
+            elif time.monotonic() - self._seen_good >= self._timing.silence:
                 log.warning("not connected to Slack for %.0f s: starting a new connection", self._timing.silence)
                 await self._rebuild()
-                connected_at = time.monotonic()
+                self._seen_good = time.monotonic()
+
+    def _sign(self, seconds: float) -> None:
+        """The watchdog lives, and shows it again within so many seconds and what one try to connect may take."""
+        self._sign_by = time.monotonic() + seconds + self._timing.connect + SLACK_CALL
 
     async def _rebuild(self) -> None:
         sdk, self._sdk = self._sdk, None
@@ -159,13 +179,16 @@ class SocketLink:
             await _close(sdk)
         wait = self._timing.retry
         while self._sdk is None:
+            self._sign(0.0)
             try:
                 self._sdk = await self._connect()
                 self.rebuilds += 1
             except (MeshbotError, aiohttp.ClientError, OSError) as problem:
                 log.warning("no connection to Slack yet: %s", problem)
                 least = problem.retry_after if isinstance(problem, Limited) else 0.0
-                await asyncio.sleep(max(least, wait * random.uniform(0.7, 1.3)))  # noqa: S311 - jitter, not a secret
+                pause = max(least, wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+                self._sign(pause)
+                await asyncio.sleep(pause)
                 wait = min(self._timing.most_retry, wait * 2)
 
     async def _on_message(self, _client: AsyncBaseSocketModeClient, message: dict[str, Any], _raw: str | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -187,3 +189,29 @@ async def test_a_missing_program_is_said(home: Path) -> None:
     with pytest.raises(IstioError, match="istio_home"):
         await ran(Istioctl(home, None, None, None))
     assert asyncio.all_tasks() == before
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from bot.istio import Istioctl
+
+async def main() -> None:
+    async with Istioctl(Path(sys.argv[1]), None, None, None).run([]) as program:
+        await program.wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux' setpriv is not here")
+async def test_it_does_not_outlive_a_killed_bot(release: Release, home: Path, tmp_path: Path) -> None:
+    """kill -9 leaves nobody who could end it; the kernel does."""
+    file = tmp_path / "pids"
+    release(f"echo $$ > {file}; while :; do sleep 0.1; done")
+    bot = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, str(home))
+    await written(file)
+    assert alive(int(file.read_text()))
+    bot.kill()
+    await bot.wait()
+    assert gone(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,20 +45,29 @@ def asked(key: str = "", lock: str = "", step: str = "install") -> NewRun:
     return NewRun(key or uuid4().hex, step, "U1", "C1", owner="one", arguments=step, lock_key=lock or None)
 
 
+@asynccontextmanager
+async def database() -> AsyncIterator[str]:
+    """The URL of an empty PostgreSQL database, which is dropped in the end."""
+    name = f"meshbot_{uuid4().hex[:12]}"
+    server = connect(parse(POSTGRES)).execution_options(isolation_level="AUTOCOMMIT")
+    async with server.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    finally:
+        async with server.connect() as connection:
+            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        await server.dispose()
+
+
 @pytest.fixture(params=BACKENDS)
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'folder' / 'meshbot.sqlite'}"
         return
-    name = f"meshbot_{uuid4().hex[:12]}"
-    server = connect(parse(POSTGRES)).execution_options(isolation_level="AUTOCOMMIT")
-    async with server.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    async with server.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.dispose()
+    async with database() as made:
+        yield made
 
 
 @pytest.fixture

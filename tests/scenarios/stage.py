@@ -114,6 +114,7 @@ def environment(workspace: Workspace, cluster: EmbeddedCluster, home: Path, rele
         "MESHBOT_ISTIO__HOME": str(release),
         "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
+        "MESHBOT_HEALTH__PORT": "0",
         "MESHBOT_DRAIN_SECONDS": "2",
     }
 

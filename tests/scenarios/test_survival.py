@@ -59,7 +59,7 @@ async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
         stage.cluster.slow_pulls(200)
         async with process(stage) as bot:
             await stage.workspace.command("host", "mesh-workshop", "/mesh install")
-            before = await shows(stage, "running")
+            before = await shows(stage, "running", "istiod")
             bot.kill()
             await bot.wait()
         await gone(stage)

@@ -98,7 +98,7 @@ class Sockets:
         try:
             await self._send(connection, envelope)
             if self._core.hurt.duplicated():
-                await self._send(connection, self._envelope(parcel))
+                await self._send(self._choose() or connection, self._envelope(parcel))
             payload = await asyncio.wait_for(answer, self._core.patience)
         except TimeoutError:
             return Outcome(envelope["envelope_id"], error=TOO_LATE, reason="timeout")

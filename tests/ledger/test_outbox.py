@@ -1,0 +1,100 @@
+"""Messages that are kept until Slack has them, whoever delivers them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.ledger import Ledger, run_key
+from bot.messages import CHANNEL, Message, Place, Posted
+from tests.ledger.conftest import Time, asked
+
+
+def said(text: str) -> Message:
+    """A message of one section, with characters that databases have trouble with."""
+    return Message(text, ({"type": "section", "text": {"type": "mrkdwn", "text": f"{text} \x00 \ud800"}},))
+
+
+async def test_what_is_entered_waits_until_it_is_delivered(ledger: Ledger) -> None:
+    """In the order in which it came, whole."""
+    first, new = await ledger.outbox.enter("C1", said("one"), Place(thread="1.2", broadcast=True))
+    second, _ = await ledger.outbox.enter("C1", said("two"), CHANNEL)
+    assert new
+    assert first.posted.pending
+    assert await ledger.outbox.waiting() == [first, second]
+    await ledger.outbox.delivered(first, Posted("C1", "5.1"))
+    assert await ledger.outbox.waiting() == [second]
+    assert await ledger.outbox.pending() == 1
+
+
+async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> None:
+    """Slack has the first version: the second is still to be shown, at the place where the message stands."""
+    letter, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
+    changed = await ledger.outbox.want(letter.posted, said("done"))
+    await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
+    (waiting,) = await ledger.outbox.waiting()
+    assert changed is not None
+    assert (waiting.message, waiting.version, waiting.posted) == (said("done"), 2, Posted("C1", "5.1"))
+    await ledger.outbox.delivered(changed, Posted("C1", "5.1"))
+    assert await ledger.outbox.waiting() == []
+
+
+async def test_a_named_message_is_there_once(ledger: Ledger) -> None:
+    """Entered again under its name, it is the earlier one."""
+    letter, _ = await ledger.outbox.enter("C1", said("one"), Place(key="digest 7"))
+    again, new = await ledger.outbox.enter("C1", said("another"), Place(key="digest 7"))
+    assert (again, new) == (letter, False)
+
+
+async def test_what_slack_refuses_is_not_tried_again_unless_it_changes(ledger: Ledger) -> None:
+    """A refusal holds for the version that was refused."""
+    letter, _ = await ledger.outbox.enter("C1", said("one"), CHANNEL)
+    await ledger.outbox.refuse(letter, "channel_not_found")
+    assert await ledger.outbox.waiting() == []
+    await ledger.outbox.want(letter.posted, said("two"))
+    assert [waiting.version for waiting in await ledger.outbox.waiting()] == [2]
+
+
+async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> None:
+    """By one of those that live, once the process is gone."""
+    other = await Ledger.open(url, owner="elsewhere-1-abc")
+    await other.replicas.join()
+    letter, _ = await other.outbox.enter("C1", said("one"), CHANNEL)
+    assert await ledger.outbox.take() == 0
+    await other.replicas.leave()
+    assert await ledger.outbox.take() == 1
+    assert await ledger.outbox.waiting() == [letter]
+    assert await other.outbox.waiting() == []
+    await other.close()
+
+
+async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -> None:
+    """Killed between the two, nobody would ever be told; the run also learns where its message stands."""
+    run = await ledger.begin(asked())
+    letter, _ = await ledger.outbox.enter("C1", said("working"), Place(key=run_key(run.id)))
+    await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
+    found = await ledger.get(run.id)
+    assert found is not None
+    assert found.posted == Posted("C1", "5.1")
+    assert await ledger.finish(run.id, "done", "ready", shown=said("done"))
+    assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
+    assert not await ledger.finish(run.id, "error", "late", shown=said("late"))
+    assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
+
+
+async def test_the_end_of_a_run_whose_message_waits_is_posted_instead(ledger: Ledger) -> None:
+    """Slack was away all the time: what it gets is the end."""
+    run = await ledger.begin(asked())
+    await ledger.outbox.enter("C1", said("working"), Place(key=run_key(run.id)))
+    await ledger.finish(run.id, "done", "ready", shown=said("done"))
+    (letter,) = await ledger.outbox.waiting()
+    assert (letter.ts, letter.version, letter.message) == ("", 2, said("done"))
+
+
+async def test_old_messages_are_dropped(ledger: Ledger, time: Time) -> None:
+    """A week after their last change, delivered or not."""
+    await ledger.outbox.enter("C1", said("old"), CHANNEL)
+    time.move(timedelta(days=6).total_seconds())
+    await ledger.outbox.enter("C1", said("newer"), CHANNEL)
+    time.move(timedelta(days=2).total_seconds())
+    await ledger.outbox.prune()
+    assert [letter.message.text for letter in await ledger.outbox.waiting()] == ["newer"]

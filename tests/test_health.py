@@ -1,0 +1,142 @@
+"""What probes and Prometheus are told: the truth, and nothing that would restart a bot in vain."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.app import Bot
+from bot.errors import SettingsError
+from bot.figures import Figure, Spread, counter
+from bot.health import Finding, HealthServer
+from bot.health.exposition import exposition
+from tests.scenarios.stage import Stage, playing
+
+
+def free() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+async def asked(port: int, path: str) -> tuple[int, Any]:
+    """Status and body of a request."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
+        text = await answer.text()
+        return answer.status, (await answer.json()) if answer.content_type == "application/json" else text
+
+
+@dataclass
+class Ward:
+    """A bot whose health can be asked for."""
+
+    stage: Stage
+    bot: Bot
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """Status and body."""
+        assert self.bot.health is not None
+        return await asked(self.bot.health.port, path)
+
+    async def metrics(self) -> dict[str, float]:
+        """Every sample by name and labels, as Prometheus itself would read it."""
+        _, text = await self.ask("/metrics")
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return {s.name + "".join(f",{k}={v}" for k, v in sorted(s.labels.items())): s.value for s in samples}
+
+
+@asynccontextmanager
+async def ward(home: Path) -> AsyncIterator[Ward]:
+    """A whole bot with a health port."""
+    async with playing(home, MESHBOT_HEALTH__PORT=str(free()), MESHBOT_HEALTH__HOST="127.0.0.1") as (stage, bot):
+        yield Ward(stage, bot)
+
+
+async def test_a_bot_that_works_says_so_and_counts(tmp_path: Path) -> None:
+    """Alive and ready; commands, acknowledgements, runs, verdicts and requests are in the figures."""
+    async with ward(tmp_path) as on:
+        await on.stage.type("/mesh preflight")
+        await on.stage.type("/mesh whoami")
+        on.stage.workspace.hurt.duplicates = 1
+        await on.stage.type("/mesh help")
+        for path in ("/healthz", "/readyz"):
+            status, told = await on.ask(path)
+            assert (status, told["ok"]) == (200, True)
+        figures = await on.metrics()
+        assert figures["meshbot_commands_total"] == 3
+        assert figures["meshbot_acks_total"] == figures["meshbot_ack_seconds_count"] == 4
+        assert figures["meshbot_duplicates_total,seen_by=process"] == 1
+        assert figures["meshbot_runs_total,step=preflight"] == 1
+        assert figures["meshbot_verdicts_total,state=done,step=preflight"] == 1
+        assert figures["meshbot_kubernetes_requests_total,code=200,verb=GET"] > 1
+        assert figures["meshbot_slack_connected"] == 1
+
+
+async def test_slack_away_makes_a_bot_unready_not_dead(tmp_path: Path) -> None:
+    """Half an outage is no reason to start anew: the probe says what is wrong and answers 200."""
+    async with ward(tmp_path) as on:
+        await on.stage.workspace.stop()
+        async with asyncio.timeout(10):
+            while (await on.ask("/readyz"))[0] == 200:  # noqa: ASYNC110 - nothing announces it
+                await asyncio.sleep(0.05)
+        status, told = await on.ask("/healthz")
+        assert status == 200
+        assert not told["parts"]["slack"]["ok"]
+        assert re.search(r"not connected for \d+ s", told["parts"]["slack"]["says"])
+
+
+async def test_a_bot_whose_watchdog_died_is_dead(tmp_path: Path) -> None:
+    """Nothing would ever connect it again: only a restart helps."""
+    async with ward(tmp_path) as on:
+        await on.bot.link.close()
+        on.bot.link._sign_by = 0.0  # type: ignore[union-attr]  # the time that it would take
+        assert (await on.ask("/healthz"))[0] == 503
+
+
+async def test_a_check_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probe gets its answer all the same."""
+    monkeypatch.setattr("bot.health.server.PATIENCE", 0.05)
+
+    async def stuck() -> Finding:
+        await asyncio.sleep(10)
+        raise AssertionError
+
+    server = HealthServer([stuck], [])
+    await server.start("127.0.0.1", free())
+    assert (await asked(server.port, "/healthz"))[0] == 200
+    status, told = await asked(server.port, "/readyz")
+    assert (status, told["parts"]["stuck"]["says"]) == (503, "no answer in time")
+    await server.close()
+
+
+async def test_a_port_that_is_taken_is_said() -> None:
+    """With the setting that mends it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SettingsError, match=r"health\.port"):
+            await HealthServer([], []).start("127.0.0.1", taken.getsockname()[1])
+
+
+def test_figures_are_written_as_prometheus_reads_them() -> None:
+    """Counters by label, and spreads as cumulative buckets."""
+    spread = Spread((0.1, 1.0))
+    for seconds in (0.05, 0.1, 0.5, 7.0):
+        spread.add(seconds)
+    figures = [counter("runs", "Runs.", 2, step="a"), counter("runs", "Runs.", 3, step="b")]
+    text = exposition([lambda: figures, lambda: [Figure("took", "Time.", spread, "histogram")]]).decode()
+    assert 'meshbot_runs_total{step="b"} 3.0' in text
+    buckets = re.findall(r'meshbot_took_bucket\{le="(.+)"\} (.+)', text)
+    assert buckets == [("0.1", "2.0"), ("1.0", "3.0"), ("+Inf", "4.0")]
+    assert "meshbot_took_sum 7.65" in text
