@@ -157,6 +157,18 @@ class Mesh(Protocol):
         ...
 
 
+class Identity(NamedTuple):
+    """As whom the cluster is asked (Kubernetes impersonation); `{user}` in it stands for the Slack user's id."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+    def of(self, user: str) -> Identity:
+        """The identity for one Slack user."""
+        name = user.lower()
+        return Identity(self.user.replace("{user}", name), tuple(g.replace("{user}", name) for g in self.groups))
+
+
 class Answer(NamedTuple):
     """What an HTTP request got: header names in lower case, every `set-cookie` joined by line breaks."""
 

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.failures import explain
+from bot.engine.gate import Denied
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
 from bot.errors import SlackError, UserError
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Pressed, Whisper
-from bot.steps import Asker, Role, Shape, Shared
+from bot.steps import Asker, Shape, Shared
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +68,12 @@ class Engine:
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
         invocation = self._house.catalog.parse(asked.text)
-        step, asker = invocation.step, await self._house.roles.of(asked.user)
-        if not asker.role.covers(step.role):
-            await whisper.say(self._denied(step.title, asker, step.role))
-        elif step.shape is Shape.ANSWER:
+        asker = await self._house.asker(asked.user)
+        invocation = self._house.gate.admit(invocation, asker, asked.channel)
+        if invocation.step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
         else:
             await self._run(invocation, asker, asked, whisper)
-
-    def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
-        return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
 
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         context = self._house.context(invocation, asker, Silent())
@@ -94,7 +91,7 @@ class Engine:
             raise cannot_post(problem) from problem
 
     async def _run(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
-        workshop = self._house.workshop_of(invocation)
+        lock = self._house.lock(invocation)
         if invocation.step.check is not None:
             invocation.step.check(self._house.context(invocation, asker, Silent()), invocation.options)
         new = NewRun(
@@ -105,11 +102,14 @@ class Engine:
             user=asked.user,
             channel=asked.channel,
             owner=self._house.owner,
-            lock_key=workshop.mesh_namespace if invocation.step.changes else None,
+            lock_key=lock,
         )
         await self.runner.keep_again()
         try:
             run = await self._house.ledger.begin(new)
+            if (other := await self._house.in_the_way(run)) is not None:
+                await self.runner.remember(run, "error", f"not started: run {other.id} was under way")
+                raise Busy(other)
         except Duplicate:
             log.info("command %s was delivered twice", asked.key)
             return
@@ -139,25 +139,27 @@ class Engine:
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)
-        asker = await self._house.roles.of(pressed.user)
-        mine = pressed.action == blocks.CANCEL and pressed.user == run.user
-        if not mine and not asker.role.covers(Role.HOST):
-            await whisper.say(
-                self._denied("Cancel" if pressed.action == blocks.CANCEL else "Confirm", asker, Role.HOST)
-            )
-        elif pressed.action == blocks.CANCEL:
+        cancels = pressed.action == blocks.CANCEL
+        asker, invocation = await self._house.asker(pressed.user), self._house.catalog.parse(run.arguments)
+        if not (cancels and pressed.user == run.user):
+            what = f"{'Cancel' if cancels else 'Confirm'} {invocation.step.title}"
+            namespace = self._house.workshop_of(invocation).app_namespace
+            self._house.gate.allow(invocation, asker, pressed.channel, what=what, namespace=namespace)
+        if cancels:
             await self.runner.withdraw(run, "cancelled", "Nothing was changed.")
         else:
-            await self._confirm(run, asker, whisper)
+            await self._confirm(run, invocation, asker, whisper)
 
-    async def _confirm(self, run: Run, asker: Asker, whisper: Whisper) -> None:
+    async def _confirm(self, run: Run, invocation: Invocation, asker: Asker, whisper: Whisper) -> None:
         if self.runner.overdue(run):
             await self.runner.expire(run)
             return
-        invocation = self._house.catalog.parse(run.arguments)
         try:
             if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
                 raise UserError(*ANSWERED)
+            if (other := await self._house.in_the_way(run)) is not None:
+                await self._house.ledger.ask(run.id, run.digest or "", run.expires_at or run.created_at)
+                raise Busy(other)
         except Busy as busy:
             await whisper.say(await self._busy(busy.run))
             return
@@ -166,6 +168,8 @@ class Engine:
 
 def answer_to(problem: Exception) -> Message:
     """What the person is told of an error; plain words when even that cannot be built."""
+    if isinstance(problem, Denied):
+        return problem.message
     try:
         failure = explain(problem)
         return blocks.mistake(failure.summary, failure.turn)

@@ -104,7 +104,9 @@ class Runner:
     async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
         await self._house.ledger.ask(run.id, plan.digest, expires)
-        await self._show(run, session, blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
+        who = self._house.confirmers(run)
+        message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60, who=who)
+        await self._show(run, session, message)
 
     async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Goes on only when what would be done is still what was shown; else asks again."""
@@ -155,7 +157,7 @@ class Runner:
         try:
             run = run if run.ts else await self._posted(run)
             invocation = self._house.catalog.parse(run.arguments)
-            asker = await self._house.roles.of(run.user)
+            asker = await self._house.asker(run.user)
         except MeshbotError as problem:
             failure = explain(problem)
             await self._end(run, self._session(run), RunState.INTERRUPTED, failure.summary, turn=failure.turn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -48,6 +49,12 @@ class Istioctl:
         self._judgement: Judgement | None = None
         self._profiles: tuple[str, ...] = ()
         self._bundle: list[Object] | UserError = UserError("The Istio release has not been opened.")
+
+    def through(self, kubeconfig: Path) -> Istioctl:
+        """The same release, reaching its cluster by the current context of another kubeconfig."""
+        other = copy.copy(self)
+        other._kubeconfig, other._context = kubeconfig.absolute(), None
+        return other
 
     async def open(self) -> None:
         """Learns the release's version and reads what lies beside it; IstioError when istioctl is not usable."""

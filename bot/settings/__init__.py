@@ -4,12 +4,13 @@ The environment wins over the file. `MESHBOT_SLACK__BOT_TOKEN` sets `bot_token` 
 refused in both, so that a misspelt setting never passes for its default.
 """
 
-from bot.settings.groups import Cluster, Istio, Ledger, Log, Roles, Settings, Slack, Workshop
+from bot.settings.groups import Cluster, Impersonated, Istio, Ledger, Log, Roles, Settings, Slack, Workshop
 from bot.settings.reading import load
 from bot.settings.showing import Setting, describe, reference, require, variable
 
 __all__ = [
     "Cluster",
+    "Impersonated",
     "Istio",
     "Ledger",
     "Log",
