@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.ports import Cluster, History, Mesh, Progress, Traffic, Web
+from bot.ports import Cluster, History, Mesh, Progress, Traffic, Trail, Web
 
 
 class Role(StrEnum):
@@ -107,6 +107,7 @@ class Context:
     web: Web
     traffic: Traffic
     history: History
+    trail: Trail
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"

@@ -13,7 +13,7 @@ from bot.engine.failures import explain
 from bot.engine.gate import Denied
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
-from bot.errors import SlackError, UserError
+from bot.errors import MeshbotError, SlackError, UserError
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Pressed, Whisper
@@ -40,14 +40,17 @@ class Engine:
 
     def command(self, asked: Asked, whisper: Whisper) -> None:
         """A command; returns at once."""
-        self._jobs.spawn(self._guard(lambda: self._command(asked, whisper), whisper), f"command {asked.key}")
+        self._jobs.spawn(self._guard(lambda: self._command(asked, whisper), whisper, asked), f"command {asked.key}")
 
     def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
         """A button; returns at once."""
-        self._jobs.spawn(self._guard(lambda: self._pressed(pressed, whisper), whisper), f"button {pressed.key}")
+        self._jobs.spawn(
+            self._guard(lambda: self._pressed(pressed, whisper), whisper, pressed), f"button {pressed.key}"
+        )
 
     async def recover(self) -> None:
         """Takes up, or ends in words, each run that another life of the bot left unfinished."""
+        self._jobs.spawn(self.runner.audit.catch_up(), "complete the audit")
         for run in await self._house.ledger.unfinished():
             if run.owner != self._house.owner:
                 self._jobs.spawn(self.runner.recover(run), f"recover {run.id}")
@@ -58,13 +61,15 @@ class Engine:
         await self._jobs.drain(grace)
         await self.runner.say_interrupted()
 
-    async def _guard(self, work: Callable[[], Awaitable[None]], whisper: Whisper) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]], whisper: Whisper, what: Asked | Pressed) -> None:
+        since = time.time()
         try:
             if self.draining:
                 raise UserError("I am being restarted.", "Type it again in a minute.")
             await work()
         except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
-            await whisper.say(answer_to(problem))
+            await whisper.say(await self._explained(problem))
+            await self.runner.audit.refused(what, problem, since)
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
         invocation = self._house.catalog.parse(asked.text)
@@ -76,13 +81,14 @@ class Engine:
             await self._run(invocation, asker, asked, whisper)
 
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
-        context = self._house.context(invocation, asker, Silent())
+        since, context = time.time(), self._house.context(invocation, asker, Silent())
         verdict = await invocation.step.run(context, invocation.options)
         message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
         if isinstance(invocation.options, Shared) and invocation.options.share:
             await self._share(asked.channel, message)
         else:
             await whisper.say(message)
+        await self.runner.audit.answered(asked, invocation, verdict, since)
 
     async def _share(self, channel: str, message: Message) -> None:
         try:
@@ -113,14 +119,18 @@ class Engine:
         except Duplicate:
             log.info("command %s was delivered twice", asked.key)
             return
-        except Busy as busy:
-            await whisper.say(await self._busy(busy.run))
-            return
         try:
             await self.runner.start(run, invocation, asker)
         except SlackError as problem:
             await self.runner.remember(run, "error", f"could not post: {problem.code}")
+            await self.runner.audit.ended(run, "error", f"could not post: {problem.code}")
             raise cannot_post(problem) from problem
+
+    async def _explained(self, problem: Exception) -> Message:
+        try:
+            return await self._busy(problem.run) if isinstance(problem, Busy) else answer_to(problem)
+        except MeshbotError as another:
+            return answer_to(another)
 
     async def _busy(self, run: Run) -> Message:
         for _ in range(TRIES):
@@ -146,23 +156,20 @@ class Engine:
             namespace = self._house.workshop_of(invocation).app_namespace
             self._house.gate.allow(invocation, asker, pressed.channel, what=what, namespace=namespace)
         if cancels:
-            await self.runner.withdraw(run, "cancelled", "Nothing was changed.")
+            await self.runner.withdraw(run, "cancelled", "Nothing was changed.", by=pressed.user)
         else:
-            await self._confirm(run, invocation, asker, whisper)
+            await self._confirm(run, invocation, asker, pressed)
 
-    async def _confirm(self, run: Run, invocation: Invocation, asker: Asker, whisper: Whisper) -> None:
+    async def _confirm(self, run: Run, invocation: Invocation, asker: Asker, pressed: Pressed) -> None:
         if self.runner.overdue(run):
             await self.runner.expire(run)
             return
-        try:
-            if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
-                raise UserError(*ANSWERED)
-            if (other := await self._house.in_the_way(run)) is not None:
-                await self._house.ledger.ask(run.id, run.digest or "", run.expires_at or run.created_at)
-                raise Busy(other)
-        except Busy as busy:
-            await whisper.say(await self._busy(busy.run))
-            return
+        if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
+            raise UserError(*ANSWERED)
+        if (other := await self._house.in_the_way(run)) is not None:
+            await self._house.ledger.ask(run.id, run.digest or "", run.expires_at or run.created_at)
+            raise Busy(other)
+        await self.runner.audit.confirmed(run, pressed)
         await self.runner.confirmed(run, invocation, asker)
 
 

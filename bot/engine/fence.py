@@ -1,20 +1,30 @@
-"""The fence around an attendee: whatever a step tries, only objects of their own namespace are written."""
+"""Around the cluster of a run: an attendee writes only in their own namespace, and what was written is noted."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
 
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
 from bot.ports import Change, Cluster, History, View
 
 
-class Fence:
-    """`bot.ports.Cluster` that reads everything and writes only in one namespace, and that Namespace itself."""
+class Touched(NamedTuple):
+    """An object that a run wrote or deleted."""
 
-    def __init__(self, cluster: Cluster, own: str) -> None:
-        self._cluster, self._own = cluster, own
+    kind: Kind
+    namespace: str
+    name: str
+
+
+class Fence:
+    """`bot.ports.Cluster` that reads everything and writes only in the namespace `own`, and that Namespace itself; ""
+    for everywhere. What is written goes into `notes`."""
+
+    def __init__(self, cluster: Cluster, own: str, notes: set[Touched]) -> None:
+        self._cluster, self._own, self._notes = cluster, own, notes
 
     async def version(self) -> str:
         """The server's version."""
@@ -42,30 +52,37 @@ class Fence:
 
     async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
         """Server-side apply within the fence."""
-        self._within_object(obj)
+        await self._within_object(obj, noted=not dry_run)
         return await self._cluster.apply(obj, force=force, dry_run=dry_run, manager=manager)
 
     async def put(self, obj: Object) -> Object:
         """Creates or replaces within the fence."""
-        self._within_object(obj)
+        await self._within_object(obj)
         return await self._cluster.put(obj)
 
     async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
         """JSON merge patch within the fence."""
         self._within(kind.kind, name, namespace)
+        self._notes.add(Touched(kind, namespace, name))
         return await self._cluster.merge(kind, name, namespace, patch)
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
         """Deletes within the fence."""
         self._within(kind.kind, name, namespace)
+        self._notes.add(Touched(kind, namespace, name))
         return await self._cluster.delete(kind, name, namespace)
 
-    def _within_object(self, obj: Object) -> None:
-        meta = obj.get("metadata") or {}
-        self._within(str(obj.get("kind")), str(meta.get("name")), str(meta.get("namespace") or ""))
+    async def _within_object(self, obj: Object, *, noted: bool = True) -> None:
+        meta, kind = obj.get("metadata") or {}, str(obj.get("kind"))
+        name, namespace = str(meta.get("name")), str(meta.get("namespace") or "")
+        self._within(kind, name, namespace)
+        if noted:
+            group, _, version = str(obj.get("apiVersion")).rpartition("/")
+            served = [k for k in await self._cluster.types(group) if k.kind == kind]
+            self._notes |= {Touched(k._replace(version=version), namespace, name) for k in served}
 
     def _within(self, kind: str, name: str, namespace: str) -> None:
-        if namespace == self._own or (kind == NAMESPACE.kind and not namespace and name == self._own):
+        if not self._own or namespace == self._own or (kind == NAMESPACE.kind and not namespace and name == self._own):
             return
         where = f" in {namespace}" if namespace else ""
         raise UserError(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bot.blocks import Heading
 from bot.catalog import Catalog, Invocation
-from bot.engine.fence import Fence, OwnHistory
+from bot.engine.fence import Fence, OwnHistory, Touched
 from bot.engine.gate import Gate
+from bot.engine.noting import NotingMesh
 from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
@@ -18,6 +20,9 @@ from bot.messages import Board
 from bot.ports import Cluster, History, Identity, Mesh, Part, Traffic, Web
 from bot.roles import Roles
 from bot.steps import Asker, Context, Scope, Workshop
+
+LOOKS, BETWEEN = 4, 0.15
+"""How often, and seconds between, it is looked whether something still changes what everyone shares."""
 
 
 class Silent:
@@ -81,15 +86,23 @@ class House:
 
     async def in_the_way(self, run: Run) -> Run | None:
         """A running change that this one, which is entered already, must not meet though it holds another lock: one
-        of the two is in someone's own namespace, the other changes what everyone shares."""
+        of the two is in someone's own namespace, the other changes what everyone shares.
 
-        def shared(one: Run) -> bool:
-            step = self.catalog.get(one.step)
-            return step is None or step.scope is Scope.MESH
+        Of two that begin at the same moment the latter gives way at once; the former looks again before it does.
+        """
+        mine = self._is_shared(run)
+        for _ in range(1 if mine else LOOKS):
+            others = await self.ledger.unfinished() if run.scope else []
+            met = [o for o in others if o.lock_key not in (None, run.scope) and (mine or self._is_shared(o))]
+            if not met:
+                return None
+            if not mine:
+                await asyncio.sleep(BETWEEN)
+        return met[0]
 
-        others = await self.ledger.unfinished() if run.scope else []
-        met = [o for o in others if o.lock_key not in (None, run.scope) and (shared(o) or shared(run))]
-        return met[0] if met else None
+    def _is_shared(self, run: Run) -> bool:
+        step = self.catalog.get(run.step)
+        return step is None or step.scope is Scope.MESH
 
     def confirmers(self, run: Run) -> str:
         """Who can confirm what that run asks, in words."""
@@ -107,19 +120,25 @@ class House:
         """Everything a step may use; what a run changes is kept under its id."""
         step, hands, history = invocation.step, self.hands(asker), self.ledger.journal
         cluster: Cluster = hands.cluster
+        mesh: Mesh = hands.mesh
         past: History = history
-        if asker.confined:
-            cluster = Fence(cluster, asker.own)
-            past = OwnHistory(history, asker.own, asker.own_steps) if step.acts else history
+        if asker.confined and step.acts:
+            past = OwnHistory(history, asker.own, asker.own_steps)
+        if isinstance(progress, Session) and step.changes:
+            # What a recorded step changed is in its images; there a write that changed nothing is none.
+            notes = set[Touched]() if step.recorded else progress.notes
+            cluster = Fence(cluster, asker.own if asker.confined else "", notes)
+            mesh = NotingMesh(mesh, self.workshop.mesh_namespace, progress.notes)
         if isinstance(progress, Session) and step.changes and step.recorded:
             cluster = Recorder(cluster, self.ledger.journal, progress.heading.run)
         return Context(
             cluster=cluster,
-            mesh=hands.mesh,
+            mesh=mesh,
             progress=progress,
             web=hands.web,
             traffic=hands.traffic,
             history=past,
+            trail=self.ledger.audit,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot import blocks
 from bot.catalog import Invocation
+from bot.engine import events
+from bot.engine.audit import Auditor
 from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
@@ -29,6 +31,7 @@ class Runner:
     def __init__(self, house: House) -> None:
         self._house = house
         self._sessions: dict[str, Session] = {}
+        self.audit = Auditor(house)
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
     async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
@@ -65,8 +68,20 @@ class Runner:
     async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
         await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict))
         await self._show(run, session, blocks.ended(session.heading, verdict, command=self._house.catalog.command))
+        await self._told(run, session, verdict.state.value, verdict.summary)
+
+    async def _told(self, run: Run, session: Session, state: str, summary: str) -> None:
+        """What is written down of an end, once it is shown."""
+        await self.audit.ended(run, state, summary)
+        await events.tell(self._house, run, session.notes, state, summary)
 
     async def _end(
+        self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
+    ) -> None:
+        await self._close(run, session, state, summary, turn=turn, again=again)
+        await self._told(run, session, state, summary)
+
+    async def _close(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
     ) -> None:
         await self.remember(run, state, summary)
@@ -98,6 +113,7 @@ class Runner:
         for run, (state, summary, verdict) in list(self._unkept.items()):
             await self._house.ledger.finish(run, state, summary, verdict)
             self._unkept.pop(run, None)
+        await self.audit.keep_again()
 
     # Questions
 
@@ -124,10 +140,11 @@ class Runner:
             return
         await self._carry_out(run, invocation, asker, confirmed=True)
 
-    async def withdraw(self, run: Run, state: str, summary: str) -> None:
-        """Ends a run that still asks; nothing when it was confirmed meanwhile."""
+    async def withdraw(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """Ends a run that still asks; nothing when it was confirmed meanwhile. `by` is who cancelled it."""
         if await self._house.ledger.withdraw(run.id, state, summary):
-            await self._end(run, self._session(run), RunState(state), summary)
+            await self._close(run, self._session(run), RunState(state), summary)
+            await self.audit.ended(run, state, summary, by=by)
 
     def overdue(self, run: Run) -> bool:
         """True when nobody may confirm any more."""

@@ -12,11 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
+from bot.ledger.audit import Audit
 from bot.ledger.connection import PATIENCE, READS, connect, parse, translated
 from bot.ledger.journal import Journal
-from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
+from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, clean, new_id
 from bot.ledger.schema import migrate
-from bot.ledger.tables import runs
+from bot.ledger.tables import audit, runs
 
 TRIES = 5
 """How often a run is tried to begin when what stood in its way is gone on looking."""
@@ -34,6 +35,7 @@ class Ledger:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
         self.journal = Journal(engine, now=now)
+        self.audit = Audit(engine)
 
     @classmethod
     async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow) -> Ledger:
@@ -128,6 +130,11 @@ class Ledger:
         query = select(runs).where(runs.c.state.in_(ACTIVE)).order_by(runs.c.created_at, runs.c.id)
         return [as_run(row) for row in await self._rows(query)]
 
+    async def unaudited(self, *, most: int = 500) -> list[Run]:
+        """Runs that have ended without a row of their own in the audit, the newest first."""
+        audited = select(audit.c.id).where(audit.c.id == runs.c.id).exists()
+        return await self._find(runs.c.finished_at.is_not(None) & ~audited, limit=most)
+
     async def _end(self, where: ColumnElement[bool], run_id: str, **values: Any) -> bool:
         if (end := RunState(values["state"])) in ACTIVE:
             raise ValueError(f"{end} is not an end")
@@ -177,11 +184,6 @@ class Ledger:
 
 def _this(run_id: str) -> ColumnElement[bool]:
     return runs.c.id == clean(run_id)
-
-
-def clean(words: str) -> str:
-    """Text that every database takes: no NUL (PostgreSQL refuses it) and no half of a surrogate pair."""
-    return words.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def as_run(row: RowMapping) -> Run:

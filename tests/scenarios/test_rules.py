@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from bot.app import gate
+from bot.app import Bot, gate, running
 from bot.errors import SettingsError
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace.state import Channel
 from bot.settings import load
-from tests.scenarios.stage import NAMESPACES, Stage, playing, words
+from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
 OWN = {"MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}"}
 ALICES, BOBS = "bookinfo-u0alice", "bookinfo-u0bob"
 DEPLOYMENTS = Ref("apps", "deployments")
+
+
+@asynccontextmanager
+async def ruled(home: Path, rules: dict[str, str]) -> AsyncIterator[tuple[Stage, Bot]]:
+    """The bot with these settings in front of an empty cluster."""
+    async with furnished(home) as stage, running(stage.settings(**rules)) as bot:
+        yield stage, bot
 
 
 async def names(stage: Stage) -> set[str]:
@@ -26,7 +35,7 @@ async def names(stage: Stage) -> set[str]:
 async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
     """An attendee runs what the settings give them; a host is refused what is the admins', who are named."""
     given = {"MESHBOT_ROLES__STEPS": "preflight=attendee, uninstall=admin", "MESHBOT_ROLES__ADMIN_GROUPS": "S0HOSTS"}
-    async with playing(tmp_path, **given | {"MESHBOT_ROLES__HOSTS": "U0BOB"}) as (stage, _):
+    async with ruled(tmp_path, given | {"MESHBOT_ROLES__HOSTS": "U0BOB"}) as (stage, _):
         assert "Done" in words(await stage.type("@alice: /mesh preflight"))
         denial = words(await stage.type("@bob: /mesh uninstall -> error"))
         assert "needs the role admin; you are host. <!subteam^S0HOSTS> can." in denial
@@ -52,7 +61,7 @@ def test_rules_that_cannot_be_are_refused_at_the_start(settings: dict[str, str],
 
 async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> None:
     """Without in= their own is meant; whatever else it would change is refused, naming a host."""
-    async with playing(tmp_path, **OWN) as (stage, _):
+    async with ruled(tmp_path, OWN) as (stage, _):
         done = words(await stage.type("@alice: /mesh bookinfo"))
         assert f"Bookinfo answers in {ALICES}" in done
         assert f"/mesh bookinfo in={ALICES}" in done
@@ -63,9 +72,10 @@ async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> N
         assert await names(stage) & {"bookinfo", BOBS, "istio-system"} == set()
 
 
+@pytest.mark.long
 async def test_only_its_owner_or_a_host_confirms_for_a_namespace(tmp_path: Path) -> None:
     """Another attendee can neither confirm nor cancel; the owner can."""
-    async with playing(tmp_path, **OWN) as (stage, _):
+    async with ruled(tmp_path, OWN) as (stage, _):
         await stage.type("@alice: /mesh bookinfo")
         assert "Only whoever has that namespace, or a host, can confirm" in words(
             await stage.type("@alice: /mesh bookinfo off")
@@ -80,7 +90,7 @@ async def test_only_its_owner_or_a_host_confirms_for_a_namespace(tmp_path: Path)
 
 async def test_an_attendee_does_not_confirm_for_the_workshops_namespace(tmp_path: Path) -> None:
     """A question about the workshop's namespace is not about theirs, though neither names one."""
-    async with playing(tmp_path, **OWN) as (stage, _):
+    async with ruled(tmp_path, OWN) as (stage, _):
         await stage.type("/mesh bookinfo")
         await stage.type("/mesh bookinfo off")
         denial = words(await stage.type('@alice: click "Take it away" -> error'))
@@ -88,9 +98,10 @@ async def test_an_attendee_does_not_confirm_for_the_workshops_namespace(tmp_path
         assert "bookinfo" in await names(stage)
 
 
+@pytest.mark.long
 async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) -> None:
     """What a host did to everyone after it is not an attendee's to take back."""
-    async with playing(tmp_path, **OWN) as (stage, _):
+    async with ruled(tmp_path, OWN) as (stage, _):
         await stage.type("/mesh install")
         await stage.type("@alice: /mesh bookinfo")
         await stage.type("/mesh addons prometheus")
@@ -102,9 +113,10 @@ async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) ->
         assert await stage.api.get(DEPLOYMENTS, "prometheus", "istio-system") is not None
 
 
+@pytest.mark.long
 async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
     """Two namespaces are changed at the same time; what everyone shares waits for them, and they for it."""
-    async with playing(tmp_path, **OWN) as (stage, bot):
+    async with ruled(tmp_path, OWN) as (stage, bot):
         stage.cluster.slow_pulls(30)
         for user in ("alice", "bob"):
             await stage.workspace.command(user, "mesh-workshop", "/mesh bookinfo")
@@ -116,7 +128,7 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
 
 async def test_reading_is_for_everyone_and_defaults_to_ones_own(tmp_path: Path) -> None:
     """An attendee's status is that of their namespace; any other of the workshop's can be named."""
-    async with playing(tmp_path, **OWN, MESHBOT_ROLES__NAMESPACE_OF="U0BOB=team-b") as (stage, _):
+    async with ruled(tmp_path, OWN | {"MESHBOT_ROLES__NAMESPACE_OF": "U0BOB=team-b"}) as (stage, _):
         assert ALICES in words(await stage.type("@alice: /mesh status"))
         assert "team-b" in words(await stage.type("@bob: /mesh status"))
         await stage.type(f"@alice: /mesh status in={BOBS}")
@@ -125,9 +137,10 @@ async def test_reading_is_for_everyone_and_defaults_to_ones_own(tmp_path: Path) 
         assert "in your own namespace team-b you may also: bookinfo, inject" in said
 
 
+@pytest.mark.long
 async def test_someone_without_a_namespace_is_told_who_can_help(tmp_path: Path) -> None:
     """A mapping that leaves someone out lets them read, and says who can."""
-    async with playing(tmp_path, MESHBOT_ROLES__NAMESPACE_OF="U0BOB=team-b") as (stage, _):
+    async with ruled(tmp_path, {"MESHBOT_ROLES__NAMESPACE_OF": "U0BOB=team-b"}) as (stage, _):
         denial = words(await stage.type("@alice: /mesh bookinfo -> error"))
         assert "needs the role host; you are attendee. <@U0HOST> can." in denial
         assert "you have no namespace of your own yet" in words(await stage.type("@alice: /mesh whoami"))
@@ -136,7 +149,7 @@ async def test_someone_without_a_namespace_is_told_who_can_help(tmp_path: Path) 
 
 async def test_other_channels_are_pointed_to_the_right_one(tmp_path: Path) -> None:
     """Elsewhere nothing is started, for hosts either; a direct message may ask, and not change."""
-    async with playing(tmp_path, MESHBOT_SLACK__CHANNELS="C0MESH") as (stage, bot):
+    async with ruled(tmp_path, {"MESHBOT_SLACK__CHANNELS": "C0MESH"}) as (stage, bot):
         everyone = set(stage.workspace.state.channels["C0MESH"].members)
         stage.workspace.state.channels["C0ELSE"] = Channel("C0ELSE", "random", everyone)
         stage.workspace.state.channels["D0HOST"] = Channel("D0HOST", "dm", everyone, is_private=True, is_im=True)
