@@ -12,11 +12,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bot.acting import Actors
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, Patience, connect, kubeconfigs
+from bot.cluster import KubernetesCluster, Patience, connect
 from bot.engine import Engine, Gate, House
 from bot.engine.gate import OwnNamespaces, assigned, reserved
 from bot.errors import MeshbotError, SettingsError
@@ -77,7 +76,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         jobs = Jobs()
         traffic = Generator(cluster.web, partial(door, cluster))
         stack.push_async_callback(traffic.close)
-        actors = Actors(cluster, mesh, traffic, await own_access(settings))
+        actors = Actors(cluster, mesh, traffic)
         stack.push_async_callback(actors.close)
         house = House(
             catalog=Catalog(rules.steps, command=settings.slack.command),
@@ -165,15 +164,6 @@ def roles(settings: Settings, members: Members) -> Roles:
         groups={Role.HOST: chosen.host_groups, Role.ADMIN: chosen.admin_groups},
         members=members,
     )
-
-
-async def own_access(settings: Settings) -> dict[str, Any]:
-    """The bot's own cluster and user, where someone is to be impersonated; otherwise nothing is read."""
-    chosen = settings.cluster
-    if not chosen.impersonate:
-        return {}
-    read = partial(kubeconfigs.chosen, chosen.kubeconfig, chosen.context, in_cluster=chosen.in_cluster)
-    return await asyncio.to_thread(read)
 
 
 def gate(settings: Settings) -> Gate:

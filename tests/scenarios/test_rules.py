@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.app import Bot, gate, running
-from bot.errors import SettingsError
+from bot.engine.fence import Fence
+from bot.errors import SettingsError, UserError
+from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace.state import Channel
 from bot.settings import load
@@ -124,6 +126,44 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
         runs = [run for run in await bot.ledger.recent(3) if run.step == "bookinfo"]
         assert {run.state for run in runs} == {"done"}
         assert max(run.created_at for run in runs) < min(run.finished_at for run in runs if run.finished_at)
+
+
+async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
+    """Inside their namespace and on it everything can be written, elsewhere nothing, by no kind of write."""
+    async with ruled(tmp_path, OWN) as (_, bot):
+        fence = Fence(bot.cluster, ALICES, set())
+        for name in (ALICES, BOBS):
+            await bot.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        await fence.merge(NAMESPACE, ALICES, "", {"metadata": {"labels": {"a": "b"}}})
+        await fence.apply(config(ALICES))
+        for attempt in (
+            fence.apply(config(BOBS)),
+            fence.put(config(BOBS)),
+            fence.merge(NAMESPACE, BOBS, "", {"metadata": {"labels": {"a": "b"}}}),
+            fence.delete(NAMESPACE, BOBS),
+            fence.delete(CRD, ALICES),
+        ):
+            with pytest.raises(UserError, match=f"you may change only {ALICES}"):
+                await attempt
+        assert await bot.cluster.find(CONFIG_MAP, BOBS, fields="metadata.name=c") == []
+
+
+def config(namespace: str) -> Object:
+    """A ConfigMap there."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": namespace}, "data": {}}
+
+
+@pytest.mark.long
+async def test_the_bot_acts_as_whom_the_settings_name(tmp_path: Path) -> None:
+    """Everything works as before under other names, istioctl included; whoami names them."""
+    acting = {f"MESHBOT_CLUSTER__IMPERSONATE__{role}__USER": "slack:{user}" for role in ("HOST", "ATTENDEE")}
+    async with ruled(tmp_path, OWN | acting) as (stage, _):
+        await stage.type("/mesh install")
+        await stage.type("@alice: /mesh bookinfo")
+        await stage.type("@alice: /mesh inject")
+        await stage.type("@alice: /mesh traffic once")
+        said = words(await stage.type("@alice: /mesh whoami"))
+        assert "in the cluster I act for you as the user slack:u0alice" in said
 
 
 async def test_reading_is_for_everyone_and_defaults_to_ones_own(tmp_path: Path) -> None:
