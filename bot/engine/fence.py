@@ -20,10 +20,10 @@ class Touched(NamedTuple):
 
 
 class Fence:
-    """`bot.ports.Cluster` that reads everything and writes only in the namespace `own`, and that Namespace itself; ""
-    for everywhere. What is written goes into `notes`."""
+    """`bot.ports.Cluster` that reads everything and writes only in the namespace `own`, and that Namespace itself: None
+    is everywhere, "" nowhere. What is written goes into `notes`."""
 
-    def __init__(self, cluster: Cluster, own: str, notes: set[Touched]) -> None:
+    def __init__(self, cluster: Cluster, own: str | None, notes: set[Touched]) -> None:
         self._cluster, self._own, self._notes = cluster, own, notes
 
     async def version(self) -> str:
@@ -82,12 +82,11 @@ class Fence:
             self._notes |= {Touched(k._replace(version=version), namespace, name) for k in served}
 
     def _within(self, kind: str, name: str, namespace: str) -> None:
-        if not self._own or namespace == self._own or (kind == NAMESPACE.kind and not namespace and name == self._own):
+        itself = kind == NAMESPACE.kind and not namespace and name == self._own
+        if self._own is None or (self._own and namespace == self._own) or itself:
             return
-        where = f" in {namespace}" if namespace else ""
-        raise UserError(
-            f"This would change {kind} {name}{where}; you may change only {self._own}.", "A host can do it."
-        )
+        what = f"{kind} {name}{f' in {namespace}' if namespace else ''}"
+        raise UserError(f"This would change {what}; you may change only {self._own}.", "A host can do it.")
 
 
 class OwnHistory:

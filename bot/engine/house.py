@@ -127,7 +127,7 @@ class House:
         if isinstance(progress, Session) and step.changes:
             # What a recorded step changed is in its images; there a write that changed nothing is none.
             notes = set[Touched]() if step.recorded else progress.notes
-            cluster = Fence(cluster, asker.own if asker.confined else "", notes)
+            cluster = Fence(cluster, asker.own if asker.confined else None, notes)
             mesh = NotingMesh(mesh, self.workshop.mesh_namespace, progress.notes)
         if isinstance(progress, Session) and step.changes and step.recorded:
             cluster = Recorder(cluster, self.ledger.journal, progress.heading.run)

@@ -72,8 +72,12 @@ class Runner:
 
     async def _told(self, run: Run, session: Session, state: str, summary: str) -> None:
         """What is written down of an end, once it is shown."""
-        await self.audit.ended(run, state, summary)
-        await events.tell(self._house, run, session.notes, state, summary)
+        try:
+            await self.audit.ended(run, state, summary)
+            await events.tell(self._house, run, session.notes, state, summary)
+        except Exception:
+            # The run has ended and that is shown; whatever goes wrong here must not read as its failure.
+            log.exception("the end of run %s was not written down", run.id)
 
     async def _end(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
