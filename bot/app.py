@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bot.acting import Actors
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Engine, Gallery, House, Rounds
+from bot.engine import Engine, Gallery, Gate, House, Rounds
+from bot.engine.gate import OwnNamespaces, assigned, reserved
 from bot.errors import SettingsError
 from bot.health import HealthServer
 from bot.istio import Istioctl
@@ -21,6 +23,7 @@ from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
 from bot.ledger import Ledger, new_owner
 from bot.pictures import Studio
+from bot.ports import Identity
 from bot.roles import Members, Roles
 from bot.settings import Settings, require
 from bot.slack.board import SlackBoard
@@ -57,6 +60,7 @@ class Bot:
 async def running(settings: Settings) -> AsyncIterator[Bot]:
     """The bot, connected and taking commands, while the context lasts; leaving it drains. Raises MeshbotError."""
     require(settings)
+    rules = gate(settings)
     async with AsyncExitStack() as stack:
         cluster = await open_cluster(settings, stack)
         mesh = await open_mesh(settings)
@@ -75,8 +79,10 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(studio.close)
         traffic = Generator(cluster.web, partial(door, cluster))
         stack.push_async_callback(traffic.close)
+        actors = Actors(cluster, mesh, traffic)
+        stack.push_async_callback(actors.close)
         house = House(
-            catalog=Catalog(STEPS, command=settings.slack.command),
+            catalog=Catalog(rules.steps, command=settings.slack.command),
             cluster=cluster,
             mesh=mesh,
             web=cluster.web,
@@ -86,7 +92,10 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             gallery=Gallery(studio, SlackFiles(client, session), board),
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
-            namespaces=settings.workshop.allowed,
+            namespaces=settings.namespaces,
+            gate=rules,
+            acting=actors.hands,
+            place=place(settings, cluster),
             owner=owner,
             confirm_seconds=settings.confirm_seconds,
         )
@@ -178,6 +187,26 @@ def roles(settings: Settings, members: Members) -> Roles:
         groups={Role.HOST: chosen.host_groups, Role.ADMIN: chosen.admin_groups},
         members=members,
     )
+
+
+def gate(settings: Settings) -> Gate:
+    """The rules on who may do what, by the settings. Raises SettingsError for a step that there is not."""
+    chosen = settings.roles
+    rules = Gate(
+        steps=assigned(STEPS, chosen.steps),
+        command=settings.slack.command,
+        channels=settings.slack.channels,
+        own=OwnNamespaces(chosen.own_namespaces, chosen.namespace_of),
+        reserved=reserved(STEPS, chosen.steps),
+        acting={Role(role): Identity(one.user, one.groups) for role, one in settings.cluster.impersonate.items()},
+    )
+    rules.check()
+    return rules
+
+
+def place(settings: Settings, cluster: KubernetesCluster) -> str:
+    """Which cluster it is, for whoever reads the audit: the context, where one is named, and the server."""
+    return f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
 
 
 def workshop(settings: Settings) -> Workshop:

@@ -159,8 +159,8 @@ def running(heading: Heading, doing: Doing) -> Message:
     return shown(f"{heading.title}: {doing.text or 'starting'}{count}", blocks)
 
 
-def asks(heading: Heading, plan: Plan, minutes: float) -> Message:
-    """A plan that waits for a host's confirmation."""
+def asks(heading: Heading, plan: Plan, minutes: float, *, who: str = "a host") -> Message:
+    """A plan that waits for a confirmation by `who`."""
     blocks = [first("asks", heading.run, headline("asks", heading, plan.summary))]
     if plan.items:
         blocks.append(section(bullets(plan.items)))
@@ -175,7 +175,7 @@ def asks(heading: Heading, plan: Plan, minutes: float) -> Message:
             ],
         }
     )
-    blocks.append(context(f"Only a host can confirm; this expires in {duration(minutes * 60)}."))
+    blocks.append(context(f"Only {escape(who)} can confirm; this expires in {duration(minutes * 60)}."))
     blocks.append(small_print(heading))
     return shown(f"{heading.title}: please confirm. {plan.summary}", blocks)
 
@@ -267,13 +267,28 @@ def busy(title: str, user: str, seconds: float, link: str) -> Message:
     return shown(f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks)
 
 
-def denied(title: str, role: str, needed: str, hosts: Sequence[str], command: str) -> Message:
+def denied(title: str, role: str, needed: str, helpers: Sequence[str], command: str) -> Message:
     """The answer to someone whose role does not allow a step: which role it needs, and who has it."""
-    people = ", ".join(f"<@{escape(user)}>" for user in hosts[:5])
-    who = f"{people} can." if people else "No host is named yet: whoever runs the bot sets MESHBOT_ROLES__HOSTS."
-    words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {who}"
+    words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {who_can(helpers, needed)}"
+    return locked(words, f"{title} needs the role {needed}; you are {role}. Nothing was changed.", command)
+
+
+def locked(words: str, text: str, command: str) -> Message:
+    """A denial, and where it is explained."""
     blocks = (first("error", "", words), section(f"`{escape(command)} whoami` explains. Nothing was changed."))
-    return shown(f"{title} needs the role {needed}; you are {role}. Nothing was changed.", blocks)
+    return shown(text, blocks)
+
+
+def who_can(helpers: Sequence[str], role: str = "host") -> str:
+    """Who has a role, by ids of users and of user groups."""
+    if not helpers:
+        return f"No {role} is named yet: whoever runs the bot sets MESHBOT_ROLES__{role.upper()}S."
+    return f"{', '.join(map(mention, helpers[:5]))} can."
+
+
+def mention(one: str) -> str:
+    """A user, or the members of a user group (ids that begin with S)."""
+    return f"<!subteam^{escape(one)}>" if one.startswith("S") else f"<@{escape(one)}>"
 
 
 def answer(title: str, verdict: Verdict, *, command: str) -> Message:

@@ -60,7 +60,9 @@ class Throttled(ClusterError):
 
 
 class Forbidden(ClusterError):
-    """401 or 403."""
+    """401 or 403; `acting_as` is the user as whom the cluster was asked, "" for the bot's own account."""
+
+    acting_as: str = ""
 
 
 class NotFound(ClusterError):

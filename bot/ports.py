@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -156,6 +157,18 @@ class Mesh(Protocol):
     def gateway_api(self) -> list[Object]:
         """The Gateway API CRDs (and what comes with them) that fit this release; UserError when none are at hand."""
         ...
+
+
+class Identity(NamedTuple):
+    """As whom the cluster is asked (Kubernetes impersonation); `{user}` in it stands for the Slack user's id."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+
+    def of(self, user: str) -> Identity:
+        """The identity for one Slack user."""
+        name = user.lower()
+        return Identity(self.user.replace("{user}", name), tuple(g.replace("{user}", name) for g in self.groups))
 
 
 class Answer(NamedTuple):
@@ -317,4 +330,37 @@ class History(Protocol):
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was asked, as the audit keeps it.
+
+    `outcome` is how a run or an answer ended (done, not_yet, normal, error, cancelled, interrupted, expired), or
+    confirmed, denied (the rules) or refused (a mistake, or something else was under way). `seconds` is how long it
+    took, `run` the run that it belongs to, `decided_by` who confirmed or cancelled it, `link` its message.
+    """
+
+    id: str
+    at: datetime
+    user: str
+    channel: str
+    step: str
+    arguments: str
+    cluster: str
+    namespace: str
+    outcome: str
+    summary: str
+    seconds: float = 0.0
+    run: str = ""
+    decided_by: str = ""
+    link: str = ""
+
+
+class Trail(Protocol):
+    """The audit, to be read."""
+
+    async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[Entry]:
+        """The newest first, of one user or step when that is named."""
         ...

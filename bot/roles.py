@@ -33,22 +33,26 @@ class Roles:
 
     async def of(self, user: str) -> Asker:
         """The highest role of that user, and why."""
-        hosts = tuple(dict.fromkeys([*self._users.get(Role.HOST, ()), *self._users.get(Role.ADMIN, ())]))
+        admins = self._named(Role.ADMIN)
+        hosts = tuple(dict.fromkeys([*self._named(Role.HOST), *admins]))
         unread: list[str] = []
         for role in (Role.ADMIN, Role.HOST):
             if user in self._users.get(role, ()):
-                return Asker(user, role, hosts, f"your user id is among the {role}s in the settings")
+                return Asker(user, role, hosts, f"your user id is among the {role}s in the settings", admins)
             for group in self._groups.get(role, ()):
                 try:
                     if user in await self._group(group):
-                        return Asker(user, role, hosts, f"you are in the user group {group}")
+                        return Asker(user, role, hosts, f"you are in the user group {group}", admins)
                 except MeshbotError as problem:
                     log.warning("user group %s could not be read: %s", group, problem)
                     unread.append(group)
         why = "everyone in the channel is an attendee"
-        return Asker(
-            user, Role.ATTENDEE, hosts, why + (f"; groups {', '.join(unread)} could not be read" if unread else "")
-        )
+        why += f"; groups {', '.join(unread)} could not be read" if unread else ""
+        return Asker(user, Role.ATTENDEE, hosts, why, admins)
+
+    def _named(self, role: Role) -> tuple[str, ...]:
+        """The ids of users, then of groups, that the settings give this role."""
+        return (*self._users.get(role, ()), *self._groups.get(role, ()))
 
     async def _group(self, group: str) -> frozenset[str]:
         known = self._seen.get(group)

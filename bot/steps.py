@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.drawings import Picture
-from bot.ports import Cluster, History, Mesh, Progress, Traffic, Web
+from bot.ports import Cluster, History, Mesh, Progress, Traffic, Trail, Web
 
 
 class Role(StrEnum):
@@ -28,6 +28,15 @@ class Role(StrEnum):
         """True when someone with this role may do what `needed` may."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
+
+
+class Scope(StrEnum):
+    """What a step reaches when it changes something."""
+
+    APPLICATION = "application"
+    """The application's namespace alone, which may be someone's own."""
+    MESH = "mesh"
+    """The mesh that everyone shares."""
 
 
 class State(StrEnum):
@@ -101,6 +110,7 @@ class Context:
     web: Web
     traffic: Traffic
     history: History
+    trail: Trail
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"
@@ -109,12 +119,33 @@ class Context:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who typed, with which role, and who could do more."""
+    """Who typed, with which role, and who could do more (`hosts`, `admins`: ids of users and of user groups).
+
+    `confined`: changes only in the namespace `own` ("" when they have none), by the steps `own_steps`. `acts_as` is the
+    user as whom the cluster is asked, "" for the bot's own account; `channels` are where commands are taken, () for
+    everywhere.
+    """
 
     user: str
     role: Role
     hosts: tuple[str, ...] = ()
     why: str = ""
+    admins: tuple[str, ...] = ()
+    confined: bool = False
+    own: str = ""
+    own_steps: tuple[str, ...] = ()
+    acts_as: str = ""
+    channels: tuple[str, ...] = ()
+
+    def may(self, step: Step) -> bool:
+        """True when they may run that step somewhere."""
+        if self.confined and step.acts:
+            return bool(self.own) and step.id in self.own_steps
+        return self.role.covers(step.role)
+
+    def helpers(self, needed: Role) -> tuple[str, ...]:
+        """Who has that role: ids of users and of user groups."""
+        return self.admins if needed is Role.ADMIN else self.hosts
 
 
 class Options(BaseModel):
@@ -155,7 +186,8 @@ class Step:
 
     `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again after a crash.
     `check`: raises UserError at once for options that this release cannot take; asked before anything is shown.
-    `recorded`: what it writes through `Context.cluster` is kept beforehand, so that `undo` can take it back.
+    `scope`: what it reaches, if it acts. `recorded`: what it writes through `Context.cluster` is kept beforehand, so
+    that `undo` can take it back.
     """
 
     id: str
@@ -166,6 +198,7 @@ class Step:
     role: Role = Role.HOST
     shape: Shape = Shape.RUN
     changes: bool = False
+    scope: Scope = Scope.MESH
     resumable: bool = True
     recorded: bool = True
     plan: Callable[[Context, Any], Awaitable[Plan | None]] | None = None
@@ -174,3 +207,8 @@ class Step:
     examples: tuple[str, ...] = ()
     explain: str = ""
     positional: tuple[str, ...] = field(default=())
+
+    @property
+    def acts(self) -> bool:
+        """True when it does more than look: it changes the cluster, or sends requests to the application."""
+        return self.changes or self.scope is Scope.APPLICATION

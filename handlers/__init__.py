@@ -3,6 +3,7 @@
 from handlers import (
     addons,
     ambient,
+    audit,
     bookinfo,
     break_,
     expose,
@@ -53,6 +54,7 @@ STEPS = (
     status.STEP,
     links.STEP,
     uninstall.STEP,
+    audit.STEP,
     whoami.STEP,
     help_.STEP,
 )

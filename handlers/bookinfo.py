@@ -10,7 +10,7 @@ from bot.knowledge import board, bookinfo, bookinfo_off, namespaces
 from bot.knowledge.answering import at_kiali
 from bot.knowledge.deploying import Made, available, deployments, ensure, not_ready
 from bot.knowledge.offers import offer
-from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 class BookinfoOptions(Options):
@@ -72,6 +72,7 @@ STEP = Step(
     options=BookinfoOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     positional=(),
     examples=("bookinfo", "bookinfo off", "bookinfo in=bookinfo"),
 )

@@ -12,7 +12,7 @@ from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
 from bot.knowledge.routing import Path, path_of
 from bot.knowledge.snapshot import Snapshot, take
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class BreakOptions(Options):
@@ -60,6 +60,7 @@ STEP = Step(
     options=BreakOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     positional=("what",),
     examples=("break destinationrule",),
 )

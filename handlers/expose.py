@@ -13,7 +13,7 @@ from bot.knowledge.deploying import Made, ensure, missing, remove
 from bot.knowledge.offers import offer
 from bot.knowledge.reach import APP, reach
 from bot.knowledge.setbacks import advice
-from bot.steps import Context, Link, Options, Role, State, Step, Verdict
+from bot.steps import Context, Link, Options, Role, Scope, State, Step, Verdict
 
 
 class ExposeOptions(Options):
@@ -89,6 +89,7 @@ STEP = Step(
     options=ExposeOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     aliases=("gateway",),
     examples=("expose", "expose off"),
 )

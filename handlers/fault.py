@@ -13,7 +13,7 @@ from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
 from bot.knowledge.routing import fault_for, faulted, path_of, reviews_of
 from bot.knowledge.snapshot import take
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class FaultOptions(Options):
@@ -88,6 +88,7 @@ STEP = Step(
     options=FaultOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     positional=("user", "what"),
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
 )
@@ -99,5 +100,6 @@ UNFAULT = Step(
     run=off,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     examples=("unfault",),
 )

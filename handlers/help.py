@@ -37,6 +37,8 @@ def one(context: Context, wanted: str) -> Verdict:
     step = found[0]
     options = [option(step, name, field) for name, field in step.options.model_fields.items()]
     who = "everyone" if step.role is Role.ATTENDEE else f"needs the role {step.role}"
+    if context.asker.confined and step.id in context.asker.own_steps:
+        who += f"; you may in your own namespace {context.asker.own}" if context.asker.own else ""
     evidence = (f"who may: {who}", *options, *(f"example: `{context.command} {words}`" for words in step.examples))
     also = f" Also understood: {', '.join(step.aliases)}." if step.aliases else ""
     return Verdict(State.DONE, f"`{step.id}`: {step.summary}.{also}", evidence=evidence)

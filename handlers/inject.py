@@ -11,7 +11,7 @@ from bot.knowledge.answering import at_kiali
 from bot.knowledge.deploying import missing, not_ready
 from bot.knowledge.offers import offer
 from bot.knowledge.workloads import name
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class InjectOptions(Options):
@@ -70,6 +70,7 @@ STEP = Step(
     options=InjectOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     aliases=("sidecars",),
     examples=("inject", "inject off"),
 )

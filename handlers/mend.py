@@ -7,7 +7,7 @@ from bot.knowledge.breaking import CODE
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
 from bot.knowledge.snapshot import take
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 async def run(context: Context, options: Options) -> Verdict:
@@ -39,5 +39,6 @@ STEP = Step(
     run=run,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     examples=("mend",),
 )

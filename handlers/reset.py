@@ -9,7 +9,7 @@ from pydantic import Field
 from bot.errors import UserError
 from bot.knowledge import board, snapshot, takingback
 from bot.knowledge.offers import offer
-from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 class ResetOptions(Options):
@@ -63,6 +63,7 @@ STEP = Step(
     options=ResetOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     recorded=False,
     positional=("step",),
     examples=("reset bookinfo", "reset inject"),

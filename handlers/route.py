@@ -13,7 +13,7 @@ from bot.knowledge.offers import offer
 from bot.knowledge.proof import NOBODY, Expectation, observe, only, somebody_else
 from bot.knowledge.routing import Path, path_of, route_for
 from bot.knowledge.snapshot import take
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class RouteOptions(Options):
@@ -83,6 +83,7 @@ STEP = Step(
     options=RouteOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     positional=("user", "version"),
     examples=("route jason", "route jason v3", "route off"),
 )

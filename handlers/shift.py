@@ -14,7 +14,7 @@ from bot.knowledge.proof import NOBODY, Expectation, interval, observe, pages
 from bot.knowledge.routing import VERSIONS, path_of, weights_for
 from bot.knowledge.snapshot import take
 from bot.ports import Seen
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 REQUESTS = 120
 """Istio's documentation says that up to 100 requests may be needed to see a weight."""
@@ -94,6 +94,7 @@ STEP = Step(
     options=ShiftOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     positional=("weights",),
     examples=("shift v1=50 v3=50", "shift v1=90 v2=10"),
 )

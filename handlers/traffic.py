@@ -14,7 +14,7 @@ from bot.knowledge import charts, requests
 from bot.knowledge.offers import offer
 from bot.knowledge.typed import per_second, seconds, spoken
 from bot.ports import Load
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class Action(StrEnum):
@@ -98,6 +98,7 @@ STEP = Step(
     run=run,
     options=TrafficOptions,
     role=Role.HOST,
+    scope=Scope.APPLICATION,
     aliases=("load",),
     positional=("action", "count"),
     examples=(

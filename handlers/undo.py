@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.knowledge import takingback
 from bot.knowledge.offers import offer
-from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 async def plan(context: Context, options: Options) -> Plan | None:
@@ -33,6 +33,7 @@ STEP = Step(
     plan=plan,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     recorded=False,
     aliases=("revert",),
     examples=("undo",),

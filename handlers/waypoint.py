@@ -13,7 +13,7 @@ from bot.knowledge.deploying import missing
 from bot.knowledge.observe import prometheus
 from bot.knowledge.offers import offer
 from bot.knowledge.snapshot import Snapshot, take
-from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class WaypointOptions(Options):
@@ -87,5 +87,6 @@ STEP = Step(
     options=WaypointOptions,
     role=Role.HOST,
     changes=True,
+    scope=Scope.APPLICATION,
     examples=("waypoint", "waypoint off"),
 )

@@ -9,7 +9,9 @@ import yaml
 from pydantic import ValidationError
 
 from bot.errors import SettingsError
-from bot.settings import Settings, describe, load, reference, require
+from bot.settings import Impersonated, Settings, describe, load, reference, require
+from bot.settings.values import ROLES
+from bot.steps import Role
 
 BOT = "xoxb-1234567890-secretsecret"
 APP = "xapp-1-A0123-4567890-secretsecret"
@@ -97,6 +99,11 @@ def test_slacks_own_names_are_taken_and_yield_to_ours() -> None:
         ("ISTIO__HOME", "~/istio-1.30.3", Path("~/istio-1.30.3").expanduser()),
         ("CLUSTER__IN_CLUSTER", "yes", True),
         ("LOG__LEVEL", "debug", "debug"),
+        ("SLACK__CHANNELS", "C012AB3CD G0345", ("C012AB3CD", "G0345")),
+        ("ROLES__STEPS", "fault=attendee, uninstall=admin", {"fault": "attendee", "uninstall": "admin"}),
+        ("ROLES__STEPS", "{fault: attendee}", {"fault": "attendee"}),
+        ("ROLES__NAMESPACE_OF", "U012AB3CD=team-a", {"U012AB3CD": "team-a"}),
+        ("CLUSTER__IMPERSONATE", "{attendee: {user: guest}}", {"attendee": Impersonated(user="guest")}),
     ],
 )
 def test_values_are_read_as_people_write_them(name: str, text: str, value: object) -> None:
@@ -126,6 +133,22 @@ def test_values_are_read_as_people_write_them(name: str, text: str, value: objec
         ("ISTIO__SET", "a=1 b", "istio.set entry 2: should be NAME=VALUE"),
         ("ISTIO__HOME", "~nobody-of-that-name/istio", "istio.home: should be a path"),
         ("LEDGER__URL", "mysql://root:hunter2@db", "ledger.url: should be sqlite:///FILE or postgresql://"),
+        ("SLACK__CHANNELS", "#mesh", "slack.channels entry 1: should be a Slack channel id such as C012AB3CD"),
+        ("ROLES__STEPS", "fault", "roles.steps: should be a mapping such as one=a, two=b"),
+        ("ROLES__STEPS", "fault=guest", "roles.steps.fault: should be 'attendee', 'host' or 'admin'"),
+        ("ROLES__OWN_NAMESPACES", "mesh-lab", "roles.own_namespaces: should be a namespace's name with {user} in it"),
+        (
+            "ROLES__OWN_NAMESPACES",
+            "kube-{user}",
+            "roles.own_namespaces: should be a namespace's name with {user} in it",
+        ),
+        ("ROLES__NAMESPACE_OF", "U012AB3CD=Team_A", "roles.namespace_of.U012AB3CD: should be the name of a namespace"),
+        (
+            "CLUSTER__IMPERSONATE",
+            "{guest: {user: x}}",
+            "cluster.impersonate: should name only roles, which are attendee,",
+        ),
+        ("CLUSTER__IMPERSONATE", "{host: {groups: [x]}}", "cluster.impersonate.host.user: is not set"),
         ("CONFIRM_SECONDS", "0.001", "confirm_seconds: should be greater than or equal to 10"),
         ("SLACK", BOT, "slack: is a group of settings"),
     ],
@@ -222,7 +245,8 @@ def test_secrets_are_masked_where_settings_are_shown() -> None:
 
 def test_what_is_shown_without_secrets_can_be_loaded_again(here: Path) -> None:
     """The description is a settings file."""
-    settings = load(None, {"MESHBOT_ROLES__HOSTS": "U012AB3CD", "MESHBOT_ISTIO__HOME": "/opt/istio"})
+    rules = {"MESHBOT_ROLES__STEPS": "fault=attendee", "MESHBOT_CLUSTER__IMPERSONATE__HOST__USER": "mesh:{user}"}
+    settings = load(None, {"MESHBOT_ROLES__HOSTS": "U012AB3CD", "MESHBOT_ISTIO__HOME": "/opt/istio"} | rules)
     assert load(written(here, describe(settings), "again.yaml"), {}) == settings
 
 
@@ -244,6 +268,17 @@ def test_what_is_missing_to_run_is_listed(environ: dict[str, str], missing: list
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == missing
     assert all("(set MESHBOT_" in line for line in lines)
+
+
+def test_roles_are_the_same_in_settings_and_steps() -> None:
+    """A role that can be set is one that steps know, and the other way round."""
+    assert list(Role) == list(ROLES)
+
+
+def test_namespaces_of_single_users_can_be_named() -> None:
+    """What in=… may name are the workshop's namespaces, and those of users."""
+    more = {"MESHBOT_ROLES__OWN_NAMESPACES": "shop-{user}", "MESHBOT_ROLES__NAMESPACE_OF": "U012AB3CD=team-a"}
+    assert load(None, more).namespaces == ("bookinfo", "shop-*", "team-a")
 
 
 def test_every_setting_is_described() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,10 @@ RELEASES = ("1.30.3", "1.23.2")
 
 SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""
+
+
+UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+"""What an age may be counted in."""
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,6 +43,19 @@ def port(text: str) -> int:
     return number
 
 
+def moment(text: str) -> datetime:
+    """`7d`, `24h`, `90m`, or a date or time such as 2026-11-25 or 2026-11-25T09:00 (UTC unless it says otherwise)."""
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in UNITS and len(text) < 8:
+        back = timedelta(**{UNITS[text[-1]]: int(text[:-1])})
+        if back < timedelta(days=36_500):
+            return datetime.now(UTC) - back
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is neither a time such as 2026-11-25 nor an age such as 7d") from None
+    return read.replace(tzinfo=read.tzinfo or UTC)
+
+
 def parser() -> argparse.ArgumentParser:
     """What can be typed after `meshbot`."""
     top = argparse.ArgumentParser(
@@ -54,10 +72,20 @@ def parser() -> argparse.ArgumentParser:
             ("sandbox", "try it: an embedded workspace in front of an embedded or a real cluster"),
             ("doctor", "check tokens, scopes, cluster, permissions and the Istio release"),
             ("settings", "print the settings, with secrets masked"),
+            ("audit", "print who asked for what, where, and what became of it"),
         )
     }
     extend(added["sandbox"])
+    narrow(added["audit"])
     return top
+
+
+def narrow(verb: argparse.ArgumentParser) -> None:
+    """Which rows of the audit, and how."""
+    verb.add_argument("--csv", action="store_true", help="as CSV in UTF-8, with a line of names")
+    verb.add_argument("--since", type=moment, help="a time such as 2026-11-25 (UTC), or an age such as 7d, 24h, 90m")
+    verb.add_argument("--user", default="", help="only what this Slack user asked, by id")
+    verb.add_argument("--step", default="", help="only this step")
 
 
 def extend(verb: argparse.ArgumentParser) -> None:

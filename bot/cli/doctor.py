@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from pydantic import SecretStr
 
-from bot.app import open_cluster, open_mesh
+from bot.app import gate, open_cluster, open_mesh
 from bot.cli.arguments import MANIFEST
 from bot.cli.terminal import say
-from bot.errors import MeshbotError
+from bot.cluster import KubernetesCluster
+from bot.errors import MeshbotError, SettingsError
 from bot.knowledge import permissions
 from bot.knowledge.room import minor
 from bot.ledger import Ledger
 from bot.pictures import missing
-from bot.ports import Cluster, Mesh
+from bot.ports import Cluster, Identity, Mesh
 from bot.settings import Settings
 from bot.slack.checkup import Finding, check_slack, manifest_scopes
 from bot.slack.client import build_client, build_session
+from bot.steps import Role
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -64,6 +67,7 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
             version = await cluster.version()
             findings.append(Finding("cluster", True, f"Kubernetes {version}"))
             findings.append(await granted(cluster))
+            findings += await impersonation(cluster, gate(settings).acting)
         except MeshbotError as problem:
             findings.append(Finding("cluster", False, str(problem)))
         try:
@@ -79,6 +83,17 @@ async def granted(cluster: Cluster) -> Finding:
     if lacks:
         return Finding("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
     return Finding("permissions", True, f"{len(permissions.NEEDED)} of {len(permissions.NEEDED)} needed ones granted")
+
+
+async def impersonation(cluster: KubernetesCluster, acting: Mapping[Role, Identity]) -> list[Finding]:
+    """Whether the bot's account may act as whom the settings name for a role; nothing when they name nobody."""
+    if not acting:
+        return []
+    lacks = [line for identity in acting.values() for line in await cluster.may_impersonate(identity)]
+    if lacks:
+        return [Finding("impersonation", False, f"the bot's account may not: {', '.join(dict.fromkeys(lacks))}")]
+    named = ", ".join(f"{role} as {identity.user}" for role, identity in acting.items())
+    return [Finding("impersonation", True, f"granted: {named}")]
 
 
 def release(mesh: Mesh, version: str) -> list[Finding]:
@@ -116,6 +131,10 @@ def pictures() -> Finding:
 def roles(settings: Settings) -> Finding:
     """Whether anybody may run the steps that change something."""
     chosen = settings.roles
+    try:
+        gate(settings)
+    except SettingsError as problem:
+        return Finding("roles", False, str(problem).splitlines()[-1].strip())
     named = len(chosen.hosts) + len(chosen.admins) + len(chosen.host_groups) + len(chosen.admin_groups)
     if named:
         return Finding("roles", True, f"{named} users or groups are hosts or admins")

@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.cli import doctor, run
+from bot.cli import audit, doctor, run
 from bot.cli.arguments import environment, parser
 from bot.cli.terminal import complain, configure_logging, say
 from bot.errors import CatalogError, MeshbotError, SettingsError
@@ -29,7 +29,13 @@ async def rehearse(options: argparse.Namespace, settings: Settings) -> int:
     return await sandbox.run(options, settings)
 
 
-WORK: dict[str, Work] = {"run": run.run, "sandbox": rehearse, "doctor": doctor.run, "settings": show_settings}
+WORK: dict[str, Work] = {
+    "run": run.run,
+    "sandbox": rehearse,
+    "doctor": doctor.run,
+    "settings": show_settings,
+    "audit": audit.run,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

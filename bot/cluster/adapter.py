@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from bot.cluster.api import APPLY_PATCH, MERGE_PATCH, Api, path_of
@@ -12,7 +12,7 @@ from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
 from bot.figures import Figure
 from bot.kinds import Kind, Object
-from bot.ports import View
+from bot.ports import Identity, View
 
 MANAGER = "meshbot"
 """The field manager under which the bot's own writes are recorded."""
@@ -33,6 +33,25 @@ class KubernetesCluster:
     def figures(self) -> Iterator[Figure]:
         """For Prometheus."""
         return self._api.figures()
+
+    @property
+    def host(self) -> str:
+        """The server's URL."""
+        return self._api.host
+
+    def acting_as(self, identity: Identity) -> KubernetesCluster:
+        """The same cluster, asked as someone else (impersonation); `close` it."""
+        return KubernetesCluster(self._api.acting_as(identity))
+
+    async def close(self) -> None:
+        """Ends what runs in the background for it, and for `acting_as` nothing else."""
+        await self._api.close()
+
+    async def may_impersonate(self, identity: Identity) -> list[str]:
+        """What the bot's account lacks to act as that user: `impersonate users/NAME` and so on."""
+        wanted = [("users", identity.user), *(("groups", group) for group in identity.groups)]
+        answers = [await self._reviewed({"verb": "impersonate", "resource": r, "name": named(n)}) for r, n in wanted]
+        return [f"impersonate {r} {n}" for (r, n), allowed in zip(wanted, answers, strict=True) if not allowed]
 
     async def version(self) -> str:
         """The server's version, e.g. `v1.36.3`."""
@@ -145,10 +164,13 @@ class KubernetesCluster:
         """What a SelfSubjectAccessReview says; a kind whose plural is `pods/log` asks for the subresource."""
         plural, _, subresource = kind.plural.partition("/")
         asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
+        return await self._reviewed({**asked, "namespace": namespace} if namespace else asked)
+
+    async def _reviewed(self, attributes: Mapping[str, str]) -> bool:
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {**asked, "namespace": namespace} if namespace else asked},
+            "spec": {"resourceAttributes": dict(attributes)},
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         answer = await self._api.send("POST", path, body=review, repeatable=True)
@@ -157,6 +179,11 @@ class KubernetesCluster:
     def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
         """List and watch these kinds in one namespace for as long as the context lasts."""
         return self._watches.follow(namespace, *kinds)
+
+
+def named(name: str) -> str:
+    """The name that an access review asks for: all of them, when it differs from user to user."""
+    return "" if "{user}" in name else name
 
 
 def _named(kind: Kind, name: str, namespace: str) -> str:

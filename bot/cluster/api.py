@@ -13,12 +13,14 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
+from multidict import CIMultiDict
 
 from bot.cluster.failures import Patience, from_client, from_status, patiently
-from bot.errors import Forbidden, Rejected, Unavailable
+from bot.errors import ClusterError, Forbidden, Rejected, Unavailable
 from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.kinds import Kind, Object
+from bot.ports import Identity
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -66,6 +68,7 @@ class Api:
         self.requests = 0
         self.answered: Counter[tuple[str, str]] = Counter()
         self._cookieless: aiohttp.ClientSession | None = None
+        self.identity: Identity | None = None
 
     @property
     def host(self) -> str:
@@ -77,12 +80,28 @@ class Api:
         for (verb, code), count in self.answered.items():
             yield counter("kubernetes_requests", "Requests to the Kubernetes API.", count, verb=verb, code=code)
 
+    def acting_as(self, identity: Identity) -> Api:
+        """The same server and connections, asked as someone else; what runs in the background for it is its own."""
+        other = Api(self._client, patience=self.patience, seconds=self.seconds)
+        other.identity = identity
+        return other
+
     async def close(self) -> None:
-        """Ends what runs in the background and closes the connections."""
+        """Ends what runs in the background and closes the connections, which stay open when they are another's."""
         await self.jobs.drain(0)
         if self._cookieless is not None:
             await self._cookieless.close()
-        await self._client.close()
+        if self.identity is None:
+            await self._client.close()
+
+    def _headers(self, more: Mapping[str, str]) -> CIMultiDict[str]:
+        """The client's own headers, those of the request, and as whom it is made. A header may come several times."""
+        headers = CIMultiDict({**self._client.default_headers, **more})
+        if self.identity is not None:
+            headers.add("Impersonate-User", self.identity.user)
+            for group in self.identity.groups:
+                headers.add("Impersonate-Group", group)
+        return headers
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> Object:
         """GET, tried again while the cluster is away."""
@@ -133,7 +152,7 @@ class Api:
         limit: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
         """The open response of a request that succeeded; anything else, while it is open too, becomes our errors."""
-        headers = {**self._client.default_headers, "Accept": JSON, "Content-Type": content_type}
+        headers = self._headers({"Accept": JSON, "Content-Type": content_type})
         if content_type == APPLY_PATCH:
             # With the parameter, the client sends the body as it is; without, it would escape it.
             body, headers["Content-Type"] = as_yaml(body), f"{APPLY_PATCH}; charset=utf-8"
@@ -148,7 +167,8 @@ class Api:
             self.answered[method, str(response.status)] += 1
             if response.status >= 400:
                 raw = await response.read()
-                raise from_status(response.status, raw, retry_after=response.headers.get("Retry-After", ""))
+                error = from_status(response.status, raw, retry_after=response.headers.get("Retry-After", ""))
+                raise self.signed(error)
             yield response
         except (aiohttp.ClientError, OSError) as error:
             self.answered[method, "none"] += response is None
@@ -163,7 +183,7 @@ class Api:
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
     ) -> tuple[int, list[tuple[str, str]], bytes]:  # fmt: skip
         """One request as it is, whatever its status, and no cookie kept; for what stands behind the API server."""
-        url, sent = f"{self.host}{path}", {**self._client.default_headers, **headers}
+        url, sent = f"{self.host}{path}", self._headers(headers)
         configuration = self._client.configuration
         try:
             await self._client.update_params_for_auth(sent, [], ["BearerToken"], url, method, None)
@@ -184,6 +204,12 @@ class Api:
             raise from_client(error, self.host, seconds) from error
         except ConfigException as error:
             raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
+
+    def signed(self, error: ClusterError) -> ClusterError:
+        """A refusal says to whom it was given."""
+        if isinstance(error, Forbidden) and self.identity is not None:
+            error.acting_as = self.identity.user
+        return error
 
     def _plain(self) -> aiohttp.ClientSession:
         """A session without cookies: the answers of one persona must not colour the requests of another."""

@@ -24,7 +24,7 @@ class ServiceProxy:
         )
         refused = said_by_the_server(body) if status >= 400 else ""
         if refused and status in (401, 403):
-            raise Forbidden(refused, status=status)
+            raise self._api.signed(Forbidden(refused, status=status))
         if refused:
             raise Unavailable(refused, status=status)
         return Answer(status, joined(headers), body)

@@ -2,7 +2,8 @@
 
 from bot.engine.desk import Engine
 from bot.engine.gallery import Gallery
-from bot.engine.house import House
+from bot.engine.gate import Gate
+from bot.engine.house import Hands, House
 from bot.engine.rounds import Rounds
 
-__all__ = ["Engine", "Gallery", "House", "Rounds"]
+__all__ = ["Engine", "Gallery", "Gate", "Hands", "House", "Rounds"]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.failures import explain
+from bot.engine.gate import Denied
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
 from bot.errors import LedgerError, MeshbotError, SlackError, UserError
@@ -17,7 +18,7 @@ from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Posted, Pressed, Whisper
-from bot.steps import Asker, Role, Shape, Shared
+from bot.steps import Asker, Shape, Shared
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,11 @@ class Engine:
 
     def command(self, asked: Asked, whisper: Whisper) -> None:
         """A command; returns at once."""
-        work = self._guard(asked.key, lambda: self._command(asked, whisper), whisper)
-        self._jobs.spawn(work, f"command {asked.key}")
+        self._jobs.spawn(self._guard(lambda: self._command(asked, whisper), whisper, asked), f"command {asked.key}")
 
     def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
         """A button; returns at once."""
-        work = self._guard(pressed.key, lambda: self._pressed(pressed, whisper), whisper)
+        work = self._guard(lambda: self._pressed(pressed, whisper), whisper, pressed)
         self._jobs.spawn(work, f"button {pressed.key}")
 
     async def recover(self) -> None:
@@ -76,14 +76,16 @@ class Engine:
         await self._jobs.drain(grace)
         await self.runner.say_interrupted()
 
-    async def _guard(self, key: str, work: Callable[[], Awaitable[None]], whisper: Whisper) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]], whisper: Whisper, what: Asked | Pressed) -> None:
+        since = time.time()
         try:
             if self.draining:
                 raise UserError("I am being restarted.", "Type it again in a minute.")
-            if await self._first(key):
+            if await self._first(what.key):
                 await work()
         except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
-            await whisper.say(answer_to(problem))
+            await whisper.say(await self._explained(problem))
+            await self.runner.audit.refused(what, problem, since)
 
     async def _first(self, key: str) -> bool:
         """False when this request was answered before, by whatever process. With the ledger away, nobody can tell."""
@@ -104,19 +106,15 @@ class Engine:
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
         invocation = self._house.catalog.parse(asked.text)
-        step, asker = invocation.step, await self._house.roles.of(asked.user)
-        if not asker.role.covers(step.role):
-            await whisper.say(self._denied(step.title, asker, step.role))
-        elif step.shape is Shape.ANSWER:
+        asker = await self._house.asker(asked.user)
+        invocation = self._house.gate.admit(invocation, asker, asked.channel)
+        if invocation.step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
         else:
             await self._run(invocation, asker, asked, whisper)
 
-    def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
-        return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
-
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
-        context = self._house.context(invocation, asker, Silent())
+        since, context = time.time(), self._house.context(invocation, asker, Silent())
         verdict = await invocation.step.run(context, invocation.options)
         message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
         gallery = self._house.gallery
@@ -125,6 +123,7 @@ class Engine:
             await gallery.hang(posted, message, verdict.picture)
         else:
             await whisper.say(await gallery.illustrate(message, verdict.picture))
+        await self.runner.audit.answered(asked, invocation, verdict, since)
 
     async def _share(self, channel: str, message: Message) -> Posted:
         try:
@@ -133,7 +132,7 @@ class Engine:
             raise cannot_post(problem) from problem
 
     async def _run(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
-        workshop = self._house.workshop_of(invocation)
+        lock = self._house.lock(invocation)
         if invocation.step.check is not None:
             invocation.step.check(self._house.context(invocation, asker, Silent()), invocation.options)
         new = NewRun(
@@ -144,25 +143,32 @@ class Engine:
             user=asked.user,
             channel=asked.channel,
             owner=self._house.owner,
-            lock_key=workshop.mesh_namespace if invocation.step.changes else None,
+            lock_key=lock,
         )
         await self.runner.keep_again()
         if self._house.ledger.replicas.fenced:
             raise LedgerError("this process has lost touch with the ledger")
         try:
             run = await self._house.ledger.begin(new)
+            if (other := await self._house.in_the_way(run)) is not None:
+                await self.runner.remember(run, "error", f"not started: run {other.id} was under way")
+                raise Busy(other)
         except Duplicate:
             log.info("command %s was delivered twice", asked.key)
-            return
-        except Busy as busy:
-            await whisper.say(await self._busy(busy.run))
             return
         with self.runner.carrying(run.id):
             try:
                 await self.runner.start(run, invocation, asker)
             except SlackError as problem:
                 await self.runner.remember(run, "error", f"could not post: {problem.code}")
+                await self.runner.audit.ended(run, "error", f"could not post: {problem.code}")
                 raise cannot_post(problem) from problem
+
+    async def _explained(self, problem: Exception) -> Message:
+        try:
+            return await self._busy(problem.run) if isinstance(problem, Busy) else answer_to(problem)
+        except MeshbotError as another:
+            return answer_to(another)
 
     async def _busy(self, run: Run) -> Message:
         for _ in range(TRIES):
@@ -181,34 +187,35 @@ class Engine:
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)
-        asker = await self._house.roles.of(pressed.user)
-        mine = pressed.action == blocks.CANCEL and pressed.user == run.user
-        if not mine and not asker.role.covers(Role.HOST):
-            await whisper.say(
-                self._denied("Cancel" if pressed.action == blocks.CANCEL else "Confirm", asker, Role.HOST)
-            )
-        elif pressed.action == blocks.CANCEL:
-            await self.runner.withdraw(run, "cancelled", "Nothing was changed.")
+        cancels = pressed.action == blocks.CANCEL
+        asker, invocation = await self._house.asker(pressed.user), self._house.catalog.parse(run.arguments)
+        if not (cancels and pressed.user == run.user):
+            what = f"{'Cancel' if cancels else 'Confirm'} {invocation.step.title}"
+            namespace = self._house.workshop_of(invocation).app_namespace
+            self._house.gate.allow(invocation, asker, pressed.channel, what=what, namespace=namespace)
+        if cancels:
+            await self.runner.withdraw(run, "cancelled", "Nothing was changed.", by=pressed.user)
         else:
-            await self._confirm(run, asker, whisper)
+            await self._confirm(run, invocation, asker, pressed)
 
-    async def _confirm(self, run: Run, asker: Asker, whisper: Whisper) -> None:
+    async def _confirm(self, run: Run, invocation: Invocation, asker: Asker, pressed: Pressed) -> None:
         if self.runner.overdue(run):
             await self.runner.expire(run)
             return
-        invocation = self._house.catalog.parse(run.arguments)
         with self.runner.carrying(run.id):
-            try:
-                if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
-                    raise UserError(*ANSWERED)
-            except Busy as busy:
-                await whisper.say(await self._busy(busy.run))
-                return
+            if not await self._house.ledger.confirm(run.id, owner=self._house.owner):
+                raise UserError(*ANSWERED)
+            if (other := await self._house.in_the_way(run)) is not None:
+                await self._house.ledger.ask(run.id, run.digest or "", run.expires_at or run.created_at)
+                raise Busy(other)
+            await self.runner.audit.confirmed(run, pressed)
             await self.runner.confirmed(run, invocation, asker)
 
 
 def answer_to(problem: Exception) -> Message:
     """What the person is told of an error; plain words when even that cannot be built."""
+    if isinstance(problem, Denied):
+        return problem.message
     try:
         failure = explain(problem)
         return blocks.mistake(failure.summary, failure.turn)

@@ -48,6 +48,11 @@ def explain(problem: BaseException) -> Failure:
         return Failure(f"Something else changed that at the same moment: {problem}", "Type it again.")
     if isinstance(problem, IstioError) and problem.code < 0:
         return Failure(f"istioctl cannot be run: {problem}", "Whoever runs the bot must mend that. Then type it again.")
+    if isinstance(problem, Forbidden) and problem.acting_as:
+        turn = (
+            f"I act for you as {problem.acting_as}: whoever runs the cluster must grant this there, or a host does it."
+        )
+        return Failure(f"The cluster forbids it: {problem}", turn)
     for kind, words, turn in TURNS:
         if isinstance(problem, kind):
             return Failure(f"{words}: {problem}", turn)

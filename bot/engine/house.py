@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bot.blocks import Heading
 from bot.catalog import Catalog, Invocation
+from bot.engine.fence import Fence, OwnHistory, Touched
 from bot.engine.gallery import Gallery
+from bot.engine.gate import Gate
+from bot.engine.noting import NotingMesh
 from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
 from bot.messages import Board
-from bot.ports import Cluster, Mesh, Part, Traffic, Web
+from bot.ports import Cluster, History, Identity, Mesh, Part, Traffic, Web
 from bot.roles import Roles
-from bot.steps import Asker, Context, Workshop
+from bot.steps import Asker, Context, Scope, Workshop
+
+LOOKS, BETWEEN = 4, 0.15
+"""How often, and seconds between, it is looked whether something still changes what everyone shares."""
 
 
 class Silent:
@@ -29,8 +37,19 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class Hands:
+    """What reaches into the cluster, all under one name there."""
+
+    cluster: Cluster
+    mesh: Mesh
+    web: Web
+    traffic: Traffic
+
+
+@dataclass(frozen=True)
 class House:
-    """All collaborators; `owner` names this process, `namespaces` are globs of what the workshop may touch."""
+    """All collaborators; `owner` names this process, `namespaces` are globs of what the workshop may touch. `acting`
+    gives hands that act as someone else in the cluster, `place` says which cluster it is."""
 
     catalog: Catalog
     cluster: Cluster
@@ -44,7 +63,54 @@ class House:
     workshop: Workshop
     namespaces: tuple[str, ...]
     owner: str
+    gate: Gate
+    acting: Callable[[Identity], Hands]
+    place: str = ""
     confirm_seconds: float = 300.0
+
+    async def asker(self, user: str) -> Asker:
+        """Who that is, by the roles and the rules."""
+        return self.gate.know(await self.roles.of(user))
+
+    def hands(self, asker: Asker) -> Hands:
+        """As whom the cluster is asked for this person: the bot itself, unless the settings say otherwise."""
+        identity = self.gate.identity(asker)
+        return self.acting(identity) if identity else Hands(self.cluster, self.mesh, self.web, self.traffic)
+
+    def lock(self, invocation: Invocation) -> str | None:
+        """What a run holds while it changes something: a namespace of someone's own, or all of the workshop."""
+        if not invocation.step.changes:
+            return None
+        namespace = self.workshop_of(invocation).app_namespace
+        if invocation.step.scope is Scope.APPLICATION and namespace != self.workshop.app_namespace:
+            return namespace
+        return self.workshop.mesh_namespace
+
+    async def in_the_way(self, run: Run) -> Run | None:
+        """A running change that this one, which is entered already, must not meet though it holds another lock: one
+        of the two is in someone's own namespace, the other changes what everyone shares.
+
+        Of two that begin at the same moment the latter gives way at once; the former looks again before it does.
+        """
+        mine = self._is_shared(run)
+        for _ in range(1 if mine else LOOKS):
+            others = await self.ledger.unfinished() if run.scope else []
+            met = [o for o in others if o.lock_key not in (None, run.scope) and (mine or self._is_shared(o))]
+            if not met:
+                return None
+            if not mine:
+                await asyncio.sleep(BETWEEN)
+        return met[0]
+
+    def _is_shared(self, run: Run) -> bool:
+        step = self.catalog.get(run.step)
+        return step is None or step.scope is Scope.MESH
+
+    def confirmers(self, run: Run) -> str:
+        """Who can confirm what that run asks, in words."""
+        invocation = self.catalog.parse(run.arguments)
+        someones = bool(self.gate.own) and self.workshop_of(invocation) != self.workshop
+        return self.gate.confirmers(invocation.step, someones=someones)
 
     def heading(self, run: Run) -> Heading:
         """What each message of a run starts with."""
@@ -54,16 +120,27 @@ class House:
 
     def context(self, invocation: Invocation, asker: Asker, progress: Session | Silent) -> Context:
         """Everything a step may use; what a run changes is kept under its id."""
-        step, cluster = invocation.step, self.cluster
+        step, hands, history = invocation.step, self.hands(asker), self.ledger.journal
+        cluster: Cluster = hands.cluster
+        mesh: Mesh = hands.mesh
+        past: History = history
+        if asker.confined and step.acts:
+            past = OwnHistory(history, asker.own, asker.own_steps)
+        if isinstance(progress, Session) and step.changes:
+            # What a recorded step changed is in its images; there a write that changed nothing is none.
+            notes = set[Touched]() if step.recorded else progress.notes
+            cluster = Fence(cluster, asker.own if asker.confined else None, notes)
+            mesh = NotingMesh(mesh, self.workshop.mesh_namespace, progress.notes)
         if isinstance(progress, Session) and step.changes and step.recorded:
             cluster = Recorder(cluster, self.ledger.journal, progress.heading.run)
         return Context(
             cluster=cluster,
-            mesh=self.mesh,
+            mesh=mesh,
             progress=progress,
-            web=self.web,
-            traffic=self.traffic,
-            history=self.ledger.journal,
+            web=hands.web,
+            traffic=hands.traffic,
+            history=past,
+            trail=self.ledger.audit,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,

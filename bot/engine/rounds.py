@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 QUESTIONS = 15.0
 """Seconds between looks for questions whose time is over."""
 
+AUDITS = 60.0
+"""Seconds between looks for runs whose end no process had the time to write into the audit."""
+
 PRUNING = 3600.0
 """Seconds between prunings of what is old."""
 
@@ -83,6 +86,7 @@ class Rounds:
             await self._try("runs of those that are gone", self._engine.recover)
         await self._now_and_then(QUESTIONS, "questions", self._engine.runner.expire_questions)
         await self._now_and_then(QUESTIONS, "what waits", self._count)
+        await self._now_and_then(AUDITS, "the audit", self._engine.runner.audit.catch_up)
         for what, prune in (("replicas", ledger.replicas), ("messages", ledger.outbox), ("requests", ledger.requests)):
             await self._now_and_then(PRUNING, what, prune.prune)
         self.last = time.monotonic()

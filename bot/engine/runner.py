@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot import blocks
 from bot.catalog import Invocation
+from bot.engine import events
+from bot.engine.audit import Auditor
 from bot.engine.failures import explain
 from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
@@ -39,6 +41,7 @@ class Runner:
         self.begun: Counter[str] = Counter()
         self.ended: Counter[tuple[str, str]] = Counter()
         self.taken_up = 0
+        self.audit = Auditor(house)
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
     def figures(self) -> Iterator[Figure]:
@@ -122,8 +125,18 @@ class Runner:
             return
         shown = await self._show(run, session, message)
         self._sessions.pop(run.id, None)  # what follows must not be said to be cut off: the run is over
+        await self._told(run, session, verdict.state.value, verdict.summary)
         if shown is not None:
             await self._house.gallery.hang(shown, message, verdict.picture)
+
+    async def _told(self, run: Run, session: Session, state: str, summary: str) -> None:
+        """What is written down of an end, once it is shown."""
+        try:
+            await self.audit.ended(run, state, summary)
+            await events.tell(self._house, run, session.notes, state, summary)
+        except Exception:
+            # The run has ended and that is shown; whatever goes wrong here must not read as its failure.
+            log.exception("the end of run %s was not written down", run.id)
 
     async def _end(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
@@ -131,6 +144,7 @@ class Runner:
         message = self._failed(run, session, state, summary, turn=turn, again=again)
         if await self.remember(run, state, summary, shown=message):
             await self._show(run, session, message)
+            await self._told(run, session, state, summary)
 
     def _failed(
         self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
@@ -178,12 +192,14 @@ class Runner:
         for run, (state, summary, verdict) in list(self._unkept.items()):
             await self._house.ledger.finish(run, state, summary, verdict, owner=self._house.owner)
             self._unkept.pop(run, None)
+        await self.audit.keep_again()
 
     # Questions
 
     async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
-        message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60)
+        who = self._house.confirmers(run)
+        message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60, who=who)
         if await self._house.ledger.ask(run.id, plan.digest, expires, message):
             await self._show(run, session, message)
 
@@ -203,13 +219,14 @@ class Runner:
             return
         await self._carry_out(run, invocation, asker, confirmed=True)
 
-    async def withdraw(self, run: Run, state: str, summary: str) -> None:
-        """Ends a run that still asks; nothing when it was confirmed meanwhile."""
+    async def withdraw(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """Ends a run that still asks; nothing when it was confirmed meanwhile. `by` is who cancelled it."""
         session = self._session(run)
         message = self._failed(run, session, RunState(state), summary)
         if await self._house.ledger.withdraw(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
             await self._show(run, session, message)
+            await self.audit.ended(run, state, summary, by=by)
 
     def overdue(self, run: Run) -> bool:
         """True when nobody may confirm any more."""
@@ -244,7 +261,7 @@ class Runner:
         try:
             run = run if run.ts else await self._posted(run)
             invocation = self._house.catalog.parse(run.arguments)
-            asker = await self._house.roles.of(run.user)
+            asker = await self._house.asker(run.user)
         except MeshbotError as problem:
             failure = explain(problem)
             await self._end(run, self._session(run), RunState.INTERRUPTED, failure.summary, turn=failure.turn)

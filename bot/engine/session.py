@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot import blocks
 from bot.blocks import Doing, Heading
+from bot.engine.fence import Touched
 from bot.errors import SlackError
 from bot.messages import Board, Message, Posted
 from bot.ports import Part
@@ -29,6 +30,7 @@ class Session:
         self._board, self.posted, self._heading, self._started = board, posted, heading, started
         self._text, self._parts = "", dict[str, Part]()
         self.over = False
+        self.notes: set[Touched] = set()
 
     @property
     def heading(self) -> Heading:

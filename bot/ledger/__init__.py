@@ -1,17 +1,19 @@
 """The ledger: who asked for what, when, and with which result.
 
-It remembers requests, results, and what stood there before a change; what is true is read from the cluster each time.
-SQLite by default, PostgreSQL by one URL.
+It remembers requests, results, what stood there before a change, and the audit; what is true is read from the cluster
+each time. SQLite by default, PostgreSQL by one URL.
 """
 
+from bot.ledger.audit import Audit
 from bot.ledger.journal import Journal
 from bot.ledger.outbox import Postbox, run_key
 from bot.ledger.replicas import Replicas, Rhythm, new_owner
-from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState
+from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
 from bot.ledger.store import Ledger
 
 __all__ = [
     "ACTIVE",
+    "Audit",
     "Busy",
     "Duplicate",
     "Gone",
@@ -23,6 +25,7 @@ __all__ = [
     "Rhythm",
     "Run",
     "RunState",
+    "new_id",
     "new_owner",
     "run_key",
 ]

@@ -60,6 +60,11 @@ class Journal:
         rows = await execute(self._reader, query)
         return [_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
 
+    async def kept(self, run: str) -> list[Image]:
+        """What that run changed, in the order in which it did."""
+        query = select(images).where(images.c.run == run).order_by(images.c.position, images.c.name)
+        return [_image(row) for row in await execute(self._reader, query)]
+
     async def undone(self, run: str) -> None:
         """That run's change was taken back, or can be taken back no more."""
         await execute(
@@ -73,14 +78,9 @@ def _of(run: str, image: Image) -> ColumnElement[bool]:
 
 
 def _change(rows: list[RowMapping]) -> Change:
-    kept = tuple(
-        Image(
-            Kind(row["group"], row["version"], row["plural"], row["kind"], bool(row["namespaced"])),
-            row["namespace"],
-            row["name"],
-            row["before"],
-            row["after"],
-        )
-        for row in rows
-    )
-    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], kept)
+    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], tuple(map(_image, rows)))
+
+
+def _image(row: RowMapping) -> Image:
+    kind = Kind(row["group"], row["version"], row["plural"], row["kind"], bool(row["namespaced"]))
+    return Image(kind, row["namespace"], row["name"], row["before"], row["after"])

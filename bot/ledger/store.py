@@ -11,14 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.errors import LedgerError
+from bot.ledger.audit import Audit
 from bot.ledger.connection import READS, connect, execute, parse, transaction
 from bot.ledger.journal import Journal
 from bot.ledger.once import Requests
 from bot.ledger.outbox import Postbox, wanted_of_run
 from bot.ledger.replicas import LIVING, Replicas, new_owner
-from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
+from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, clean, new_id
 from bot.ledger.schema import migrate
-from bot.ledger.tables import runs
+from bot.ledger.tables import audit, runs
 from bot.messages import Message
 
 TRIES = 5
@@ -41,6 +42,7 @@ class Ledger:
         self.requests = Requests(engine, now=now)
         self.replicas = Replicas(engine, owner=owner, now=now)
         self.outbox = Postbox(engine, owner=owner, now=now)
+        self.audit = Audit(engine)
 
     @classmethod
     async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> Ledger:
@@ -161,6 +163,11 @@ class Ledger:
         query = select(runs).where(runs.c.state.in_(ACTIVE)).order_by(runs.c.created_at, runs.c.id)
         return [as_run(row) for row in await self._rows(query)]
 
+    async def unaudited(self, *, most: int = 500) -> list[Run]:
+        """Runs that have ended without a row of their own in the audit, the newest first."""
+        audited = select(audit.c.id).where(audit.c.id == runs.c.id).exists()
+        return await self._find(runs.c.finished_at.is_not(None) & ~audited, limit=most)
+
     async def _end(self, where: ColumnElement[bool], run_id: str, shown: Message | None, **values: Any) -> bool:
         if (end := RunState(values["state"])) in ACTIVE:
             raise ValueError(f"{end} is not an end")
@@ -213,11 +220,6 @@ class Ledger:
 
 def _this(run_id: str) -> ColumnElement[bool]:
     return runs.c.id == clean(run_id)
-
-
-def clean(words: str) -> str:
-    """Text that every database takes: no NUL (PostgreSQL refuses it) and no half of a surrogate pair."""
-    return words.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def as_run(row: RowMapping) -> Run:

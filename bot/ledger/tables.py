@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -106,4 +107,25 @@ requests = Table(
     Column("key", Text, primary_key=True),
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Index("requests_by_time", "seen_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("user", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("cluster", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("link", Text, nullable=False),
+    Index("audit_by_time", "at", "id"),
+    Index("audit_by_run", "run"),
 )

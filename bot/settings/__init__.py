@@ -4,13 +4,25 @@ The environment wins over the file. `MESHBOT_SLACK__BOT_TOKEN` sets `bot_token` 
 refused in both, so that a misspelt setting never passes for its default.
 """
 
-from bot.settings.groups import Cluster, Health, Istio, Ledger, Log, Roles, Settings, Slack, Workshop
+from bot.settings.groups import (
+    Cluster,
+    Health,
+    Impersonated,
+    Istio,
+    Ledger,
+    Log,
+    Roles,
+    Settings,
+    Slack,
+    Workshop,
+)
 from bot.settings.reading import load
 from bot.settings.showing import Setting, describe, reference, require, variable
 
 __all__ = [
     "Cluster",
     "Health",
+    "Impersonated",
     "Istio",
     "Ledger",
     "Log",

@@ -9,15 +9,22 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.settings.values import (
+    USER_MARK,
     Api,
     Assignment,
+    Channel,
     Glob,
     Group,
+    Known,
     Namespace,
+    OwnNamespace,
     Place,
     User,
     Web,
+    by_role,
+    by_user,
     database,
+    mapping,
     matching,
     several,
     several_settings,
@@ -27,6 +34,9 @@ from bot.settings.values import (
 PREFIX, DELIMITER = "MESHBOT_", "__"
 
 CLOSED = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+RoleName = Literal["attendee", "host", "admin"]
 
 
 class Slack(BaseModel):
@@ -49,9 +59,24 @@ class Slack(BaseModel):
     command: Annotated[str, matching(r"/[a-z0-9_-]{1,31}", "a slash command such as /mesh")] = Field(
         "/mesh", description="The slash command, as the Slack app declares it."
     )
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(several)] = Field(
+        (),
+        description="Ids of the channels that take commands; beside them, only reading by direct message.",
+    )
     base_url: Api = Field("https://slack.com/api/", description="Slack's Web API; another one only for rehearsals.")
     http_host: str = Field("0.0.0.0", description="Address that mode http listens on.")
     http_port: int = Field(3000, ge=1, le=65535, description="Port that mode http listens on.")
+
+
+class Impersonated(BaseModel):
+    """As whom the cluster is asked on behalf of a role (Kubernetes impersonation)."""
+
+    model_config = CLOSED
+
+    user: Known = Field(description="Name of the Kubernetes user; {user} stands for the Slack user's id.")
+    groups: Annotated[tuple[Known, ...], BeforeValidator(several)] = Field(
+        (), description="Kubernetes groups of that user."
+    )
 
 
 class Cluster(BaseModel):
@@ -66,6 +91,9 @@ class Cluster(BaseModel):
     )
     request_timeout: float = Field(30, gt=0, le=300, description="Seconds that one request to the cluster may take.")
     patience: float = Field(20, ge=0, le=300, description="Seconds that requests are tried again while it is away.")
+    impersonate: Annotated[dict[RoleName, Impersonated], BeforeValidator(by_role)] = Field(
+        {}, description="By role, user and groups as whom the cluster is asked. Default: the bot's own account."
+    )
 
 
 class Istio(BaseModel):
@@ -117,6 +145,15 @@ class Roles(BaseModel):
     )
     admin_groups: Annotated[tuple[Group, ...], BeforeValidator(several)] = Field(
         (), description="Ids of user groups whose members are admins."
+    )
+    steps: Annotated[dict[str, RoleName], BeforeValidator(mapping)] = Field(
+        {}, description="The role that a step needs, by step, where it is another than the step's own."
+    )
+    own_namespaces: OwnNamespace = Field(
+        "", description="Attendees may change this namespace only; {user} stands for the user's id. Default: none."
+    )
+    namespace_of: Annotated[dict[User, Namespace], BeforeValidator(by_user)] = Field(
+        {}, description="The same, by user id, before own_namespaces: the one namespace that a user may change."
     )
 
 
@@ -178,6 +215,14 @@ class Settings(BaseSettings):
     log: Log = Field(Log(), description="The log.")
     drain_seconds: float = Field(25, ge=0, le=600, description="Seconds that runs get to end when the bot is stopped.")
     confirm_seconds: float = Field(300, ge=10, le=86400, description="Seconds that a confirmation can be given.")
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Patterns of every namespace that in=… may name, those of single users included."""
+        own = self.roles.own_namespaces.replace(USER_MARK, "*")
+        return tuple(
+            dict.fromkeys([*self.workshop.allowed, *([own] if own else []), *self.roles.namespace_of.values()])
+        )
 
     @classmethod
     def settings_customise_sources(

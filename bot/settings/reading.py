@@ -121,6 +121,8 @@ def _fault(error: Mapping[str, Any]) -> str:
         return f"{names[0]}: is a group of settings, not one; its members are set as {variable(names)}{DELIMITER}…"
     if error["type"] == "path_type":
         return f"{'.'.join(names)}: should be a path (set {variable(names)})"
+    if error["type"] == "missing":
+        return f"{'.'.join(names)}: is not set (set {variable(names)})"
     words = error["msg"].removeprefix("Value error, ").replace("Input should", "should").partition(", unable")[0]
     return f"{'.'.join(names)}{entry}: {words} (set {variable(names)})"
 

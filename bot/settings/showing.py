@@ -66,6 +66,8 @@ def _shown(value: Any) -> Any:
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         return re.sub(r"(?<=:)[^:/]*(?=@)", "…", text) if "://" in text else text[:5] + "…"
+    if isinstance(value, dict):
+        return {name: _shown(each) for name, each in value.items()}
     if isinstance(value, tuple):
         return [_shown(each) for each in value]
     return str(value) if isinstance(value, Path) else value

@@ -10,6 +10,12 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import AfterValidator, SecretStr
 
+ROLES = ("attendee", "host", "admin")
+"""The roles as settings spell them; a test compares them with `bot.steps.Role`."""
+
+USER_MARK = "{user}"
+"""Stands for the Slack user's id, in small letters."""
+
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -28,6 +34,44 @@ def several(value: Any) -> Any:
 def several_settings(value: Any) -> Any:
     """A list of NAME=VALUE parted by blanks alone, for a value of Istio's may hold commas."""
     return value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else several(value)
+
+
+def mapping(value: Any) -> Any:
+    """A mapping, also when it is written as one text: `one=a, two=b`, or as a YAML mapping."""
+    if not isinstance(value, str):
+        return value
+    if not value.lstrip().startswith("{"):
+        pairs = [entry.partition("=") for entry in several(value)]
+        if not all(equals and key and text for key, equals, text in pairs):
+            raise ValueError("should be a mapping such as one=a, two=b")
+        return {key: text for key, _, text in pairs}
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError("should be a mapping such as {one: a, two: b}") from None
+
+
+def by_role(value: Any) -> Any:
+    """A mapping by role; names the key that is none."""
+    value = mapping(value)
+    if isinstance(value, dict) and not set(value) <= set(ROLES):
+        raise ValueError(f"should name only roles, which are {', '.join(ROLES)}")
+    return value
+
+
+def by_user(value: Any) -> Any:
+    """A mapping by Slack user id; an environment variable's name may have made the id small."""
+    value = mapping(value)
+    return {str(key).upper(): each for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _own(value: str) -> str:
+    if not value:
+        return ""
+    example = value.replace(USER_MARK, "u012ab3cd4ef")
+    if value.count(USER_MARK) != 1 or not LABEL.fullmatch(example) or value.startswith("kube-"):
+        raise ValueError(f"should be a namespace's name with {USER_MARK} in it, such as bookinfo-{USER_MARK}")
+    return value
 
 
 def matching(pattern: str, words: str) -> AfterValidator:
@@ -98,10 +142,17 @@ def database(value: SecretStr) -> SecretStr:
 Web = Annotated[str, AfterValidator(_web)]
 Api = Annotated[str, AfterValidator(_api)]
 Namespace = Annotated[str, AfterValidator(_workshop_namespace)]
+OwnNamespace = Annotated[str, AfterValidator(_own)]
 Place = Annotated[Path, AfterValidator(_home)]
 User = Annotated[
     str, matching(r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)")
 ]
 Group = Annotated[str, matching(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")]
 Glob = Annotated[str, matching(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*")]
+Channel = Annotated[
+    str, matching(r"[CG][A-Z0-9]{2,}", "a Slack channel id such as C012AB3CD (in the channel's details, at the bottom)")
+]
+Known = Annotated[
+    str, matching(r"(?=.)[^\s{}]*(\{user\})?[^\s{}]*", "a name without blanks, in which {user} may stand")
+]
 Assignment = Annotated[str, matching(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")]

@@ -4,6 +4,7 @@ intended times, whatever became of the ones before, so that slowness is seen and
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -55,6 +56,12 @@ class Generator:
         self._streams: dict[tuple[str, str], Running] = {}
         self._last: dict[str, tuple[float, Seen]] = {}
         self._jobs = Jobs()
+
+    def through(self, web: Web, find: FindDoor) -> Generator:
+        """The same streams and memory, with what is sent from now on going another way."""
+        other = copy.copy(self)
+        other._web, other._find = web, find
+        return other
 
     async def send(self, namespace: str, load: Load) -> Seen:
         """Sends a load (at most 2000 requests, 50 a second) and waits for all answers."""

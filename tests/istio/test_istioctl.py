@@ -9,6 +9,7 @@ import pytest
 from bot.errors import IstioError, UserError
 from bot.istio import Istioctl, istioctl
 from bot.istio.release import PROFILES, judge
+from bot.ports import Identity
 from tests.istio.conftest import Release
 
 CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gateways.test}\n"
@@ -48,6 +49,15 @@ async def test_opening_learns_the_release(release: Release, home: Path) -> None:
     await mesh.open()
     assert (mesh.version, mesh.kubernetes_range, mesh.notes) == ("1.30.3", (32, 36), ())
     assert mesh.profiles == ("ambient", "default")
+
+
+async def test_acting_as_someone_is_said_by_flags(release: Release) -> None:
+    """User and groups are named on the command line, each group by a flag of its own."""
+    mesh = release('echo "$@"').acting_as(Identity("slack:u1", ("workshop", "guests")))
+    async with mesh.run(["install", "-y"]) as program:
+        said = [line.line async for line in program.output()]
+    assert said[0].startswith("install -y --kubeconfig=/etc/kube/config --context=class")
+    assert said[0].endswith("--as=slack:u1 --as-group=workshop --as-group=guests")
 
 
 async def test_without_a_directory_of_profiles_the_usual_ones_count(release: Release) -> None:

@@ -46,6 +46,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         ("MESHBOT_CLUSTER__KUBECONFIG", "/nonexistent/config", "cluster: kubeconfig: there is no file"),
         ("MESHBOT_CLUSTER__CONTEXT", "nonesuch", "cluster: "),
         ("MESHBOT_ISTIO__HOME", "/nonexistent/istio", "istio release: there is no /nonexistent/istio"),
+        ("MESHBOT_ROLES__STEPS", "fualt=host", "roles: roles.steps.fualt: there is no such step"),
         ("MESHBOT_ROLES__HOSTS", "", "roles: nobody is a host: set MESHBOT_ROLES__HOSTS"),
         ("MESHBOT_LEDGER__URL", "sqlite:////proc/nonexistent/x.sqlite", "ledger: "),
     ],

@@ -63,6 +63,7 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
         web=kubernetes.web,
         traffic=traffic,
         history=ledger.journal,
+        trail=ledger.audit,
         workshop=Workshop(),
         asker=Asker("U1", Role.HOST),
         steps=STEPS,

@@ -1,0 +1,147 @@
+"""Writes the audit: a row for each command, answer, denial and press, and for each run when it ends.
+
+The person is answered first. A row that the database does not take is kept and written later; a run that ended when the
+process was killed gets its row from the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bot import blocks
+from bot.catalog import Invocation
+from bot.engine.gate import Denied
+from bot.engine.house import House
+from bot.errors import LedgerError, MeshbotError, UserError
+from bot.ledger import Busy, Run, new_id
+from bot.messages import Asked, Pressed
+from bot.ports import Entry
+from bot.steps import Scope, Verdict
+
+log = logging.getLogger(__name__)
+
+LONGEST = 1000
+"""Characters of a text that are kept; people can type far longer ones."""
+MOST_KEPT = 10_000
+"""Rows that wait for the database in memory."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """Who gave which command where; `run` is the run that it is about, `since` when it was said, in epoch seconds."""
+
+    user: str
+    channel: str
+    text: str
+    since: float
+    run: Run | None = None
+
+
+class Auditor:
+    """Adds rows; never raises."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._unkept: dict[str, Entry] = {}
+
+    async def answered(self, asked: Asked, invocation: Invocation, verdict: Verdict, since: float) -> None:
+        """An answer that only one person saw, or shared."""
+        said = Said(asked.user, asked.channel, invocation.text, since)
+        await self._add(self._entry(said, verdict.state.value, verdict.summary))
+
+    async def refused(self, what: Asked | Pressed, problem: BaseException, since: float) -> None:
+        """A command or a press that came to nothing."""
+        outcome = "denied" if isinstance(problem, Denied) else "error"
+        outcome = "refused" if isinstance(problem, (UserError, Busy)) else outcome
+        words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
+        if isinstance(what, Asked):
+            said = Said(what.user, what.channel, what.text, since)
+        elif what.action.startswith(blocks.TYPE):
+            text = what.value.removeprefix(self._house.catalog.command).strip()
+            said = Said(what.user, what.channel, text, since)
+        else:
+            run = await self._run(what.value)
+            said = Said(what.user, what.channel, run.arguments if run else "", since, run)
+            words = f"{'Cancel' if what.action == blocks.CANCEL else 'Confirm'}: {words}"
+        await self._add(self._entry(said, outcome, words))
+
+    async def confirmed(self, run: Run, pressed: Pressed) -> None:
+        """Someone confirmed a run."""
+        said = Said(pressed.user, pressed.channel, run.arguments, time.time(), run)
+        entry = self._entry(said, "confirmed", f"asked by {run.user}")
+        await self._add(replace(entry, decided_by=pressed.user))
+
+    async def ended(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """A run's end; `by` is who cancelled it. The row has the run's id, so that it is there once."""
+        said = Said(run.user, run.channel, run.arguments, run.created_at.timestamp(), run)
+        entry = replace(self._entry(said, state, summary), id=run.id)
+        if run.finished_at is not None:
+            took = (run.finished_at - run.created_at).total_seconds()
+            entry = replace(entry, at=run.finished_at, seconds=took)
+        try:
+            by = by or (await self._house.ledger.audit.confirmer(run.id) if run.digest is not None else "")
+        except LedgerError as problem:
+            log.warning("who confirmed run %s is not known: %s", run.id, problem)
+        link = await self._house.board.permalink(run.posted) if run.posted else ""
+        await self._add(replace(entry, decided_by=by, link=link))
+
+    async def catch_up(self) -> None:
+        """Adds the rows of runs whose end a process wrote that had no time for more."""
+        try:
+            for run in await self._house.ledger.unaudited():
+                await self.ended(run, run.state.value, run.summary)
+        except LedgerError as problem:
+            log.warning("the audit could not be completed: %s", problem)
+
+    async def keep_again(self) -> None:
+        """Adds the rows that the database did not take; raises LedgerError while it is still away."""
+        for key, entry in list(self._unkept.items()):
+            await self._house.ledger.audit.add(entry)
+            self._unkept.pop(key, None)
+
+    async def _add(self, entry: Entry) -> None:
+        try:
+            await self.keep_again()
+            await self._house.ledger.audit.add(entry)
+        except LedgerError as problem:
+            log.error("not in the audit yet: %s: %s", problem, entry)
+            if len(self._unkept) < MOST_KEPT:
+                self._unkept[entry.id] = entry
+
+    async def _run(self, run: str) -> Run | None:
+        try:
+            return await self._house.ledger.get(run)
+        except LedgerError:
+            return None
+
+    def _entry(self, said: Said, outcome: str, summary: str) -> Entry:
+        now, invocation = datetime.now(UTC), self._parsed(said.text)
+        return Entry(
+            id=new_id(now),
+            at=now,
+            user=said.user,
+            channel=said.channel,
+            step=invocation.step.id if invocation else said.run.step if said.run else "",
+            arguments=said.text[:LONGEST],
+            cluster=self._house.place,
+            namespace=self._namespace(invocation) if invocation else "",
+            outcome=outcome,
+            summary=summary[:LONGEST],
+            seconds=round(max(0.0, now.timestamp() - said.since), 3),
+            run=said.run.id if said.run else "",
+        )
+
+    def _parsed(self, text: str) -> Invocation | None:
+        try:
+            return self._house.catalog.parse(text)
+        except UserError:
+            return None
+
+    def _namespace(self, invocation: Invocation) -> str:
+        """The namespace that is changed or looked at: the mesh's for what everyone shares."""
+        if invocation.step.changes and invocation.step.scope is Scope.MESH:
+            return self._house.workshop.mesh_namespace
+        return invocation.options.namespace or self._house.workshop.app_namespace

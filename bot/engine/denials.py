@@ -1,0 +1,32 @@
+"""What people are told who may not do something here: why, and who can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot import blocks
+from bot.messages import Message
+from bot.slackrules import escape
+
+
+def fenced(title: str, wanted: str, own: str, helpers: Sequence[str], command: str) -> Message:
+    """The answer to an attendee who wants to change a namespace that is not theirs."""
+    said = f"you may change only your own namespace {own}"
+    words = f"🔒 *{escape(title)}* in {escape(wanted)} needs the role host; {said}. {blocks.who_can(helpers)}"
+    return blocks.locked(words, f"{title} in {wanted} needs the role host; {said}. Nothing was changed.", command)
+
+
+def homeless(title: str, helpers: Sequence[str], command: str) -> Message:
+    """The answer to an attendee who may change only a namespace of their own and has none."""
+    said = "you have no namespace of your own yet"
+    words = f"🔒 *{escape(title)}*: {said}. Whoever runs the bot sets roles.namespace_of. {blocks.who_can(helpers)}"
+    return blocks.locked(words, f"{title}: {said}. Nothing was changed.", command)
+
+
+def elsewhere(channels: Sequence[str], command: str, *, private: bool) -> Message:
+    """The answer to a command in a channel that takes none."""
+    there = " or ".join(f"<#{escape(channel)}>" for channel in channels[:5])
+    words = "a direct message can only ask, not change anything" if private else "this channel takes no commands"
+    said = blocks.first("error", "", f"🔒 `{escape(command)}`: {words}. Type it in {there}.")
+    text = f"{command}: {words}. Type it in the workshop's channel. Nothing was changed."
+    return blocks.shown(text, (said, blocks.section("Nothing was changed.")))

@@ -1,0 +1,62 @@
+"""The Istio release as a run sees it: that istioctl changed the mesh is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from bot.engine.fence import Touched
+from bot.kinds import DEPLOYMENT, Object
+from bot.ports import Mesh, Program
+
+CHANGES = ("install", "uninstall")
+"""istioctl's commands that change the mesh."""
+
+
+class NotingMesh:
+    """`bot.ports.Mesh` that notes istiod in `namespace` when istioctl is about to change it."""
+
+    def __init__(self, mesh: Mesh, namespace: str, notes: set[Touched]) -> None:
+        self._mesh, self._namespace, self._notes = mesh, namespace, notes
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self._mesh.version
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be said about this release."""
+        return self._mesh.notes
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that this release can install."""
+        return self._mesh.profiles
+
+    @property
+    def kubernetes_range(self) -> tuple[int, int]:
+        """Lowest and highest minor version of Kubernetes 1.x that this release supports."""
+        return self._mesh.kubernetes_range
+
+    async def render(self, arguments: Sequence[str]) -> list[Object]:
+        """What `istioctl manifest generate` prints."""
+        return await self._mesh.render(arguments)
+
+    def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
+        """Starts `istioctl`."""
+        if any(word in CHANGES for word in arguments[:1]):
+            self._notes.add(Touched(DEPLOYMENT, self._namespace, "istiod"))
+        return self._mesh.run(arguments)
+
+    async def precheck(self) -> tuple[bool, tuple[str, ...]]:
+        """What `istioctl x precheck` says."""
+        return await self._mesh.precheck()
+
+    def sample(self, path: str) -> list[Object]:
+        """The objects of a file under the release's `samples/`."""
+        return self._mesh.sample(path)
+
+    def gateway_api(self) -> list[Object]:
+        """The Gateway API CRDs that fit this release."""
+        return self._mesh.gateway_api()

@@ -1,0 +1,77 @@
+"""The audit: who asked for what, where, and what became of it. Rows are added and read, never changed or removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable, RowMapping, select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.runs import clean
+from bot.ledger.tables import audit
+from bot.ports import Entry
+
+PAGE = 500
+"""Rows that are read at once when all are wanted."""
+
+
+class Audit:
+    """Implements `bot.ports.Trail`. Everything raises `bot.errors.LedgerError` when the database is away."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine, self._reader = engine, engine.execution_options(**READS)
+
+    async def add(self, entry: Entry) -> bool:
+        """Adds a row; False when one of that id is there, which then stands."""
+        values: dict[str, Any] = asdict(entry)
+        kept = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+        try:
+            await self._execute(self._engine, audit.insert().values(**kept | {"at": entry.at.astimezone(UTC)}))
+        except IntegrityError:
+            return False
+        return True
+
+    async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[Entry]:
+        """The newest rows first, of one user or step when that is named."""
+        query = select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(most)
+        query = query.where(audit.c.user == clean(user)) if user else query
+        query = query.where(audit.c.step == clean(step)) if step else query
+        return [_entry(row) for row in await self._execute(self._reader, query)]
+
+    async def since(self, moment: datetime, *, page: int = PAGE) -> AsyncIterator[Entry]:
+        """Every row from that moment on, the oldest first; `page` rows are read at once."""
+        place: tuple[datetime, str] = (moment.astimezone(UTC), "")
+        while True:
+            later = tuple_(audit.c.at, audit.c.id) > place
+            query = select(audit).where(later).order_by(audit.c.at, audit.c.id).limit(page)
+            rows = [_entry(row) for row in await self._execute(self._reader, query)]
+            for row in rows:
+                yield row
+            if len(rows) < page:
+                return
+            place = (rows[-1].at, rows[-1].id)
+
+    async def confirmer(self, run: str) -> str:
+        """Who confirmed that run last, or ""."""
+        where = (audit.c.run == clean(run)) & (audit.c.outcome == "confirmed")
+        query = select(audit.c.decided_by).where(where).order_by(audit.c.at.desc()).limit(1)
+        rows = await self._execute(self._reader, query)
+        return str(rows[0]["decided_by"]) if rows else ""
+
+    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
+        with translated(engine.url):
+            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
+                result = await connection.execute(statement)
+                return list(result.mappings()) if result.returns_rows else []
+
+
+def _entry(row: RowMapping) -> Entry:
+    """A row as a value; SQLite keeps times without their zone, which is always UTC."""
+    values: dict[str, Any] = dict(row)
+    return Entry(**{**values, "at": values["at"].replace(tzinfo=values["at"].tzinfo or UTC)})

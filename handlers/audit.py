@@ -1,0 +1,86 @@
+"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from bot.ports import Entry
+from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+
+MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)
+"""A user id, alone or as Slack writes a mention."""
+
+
+def user_id(value: object) -> object:
+    """The id in a mention."""
+    found = MENTION.fullmatch(value) if isinstance(value, str) else None
+    return found[1].upper() if found else value
+
+
+class AuditOptions(Shared):
+    """What can be chosen."""
+
+    count: Annotated[int, Field(default=20, ge=1, le=100, description="how many, the newest first")]
+    user: Annotated[
+        str,
+        BeforeValidator(user_id),
+        Field(default="", pattern=r"^([UW][A-Z0-9]{2,})?$", description="only what this user asked (id or mention)"),
+    ]
+    step: Annotated[str, Field(default="", max_length=40, description="only this step")]
+
+
+async def run(context: Context, options: AuditOptions) -> Verdict:
+    """The newest entries, a line each."""
+    wanted = options.step.lower()
+    steps = [step.id for step in context.steps if wanted in (step.id, *step.aliases)] if wanted else [""]
+    found = await context.trail.entries(most=options.count, user=options.user, step=(steps or [wanted])[0])
+    if not found:
+        return Verdict(State.NORMAL, "nothing that fits was asked since the audit began.")
+    lines = tuple(map(line, found))
+    command = "`meshbot audit --csv` prints all of it where the bot runs."
+    return Verdict(State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fitting(lines))
+
+
+def line(entry: Entry) -> str:
+    """One entry: when, who, what, how it ended, how long it took, by whom it was confirmed or cancelled."""
+    typed = entry.arguments or "(nothing)"
+    if len(typed) > 80:
+        typed = typed[:79] + "…"
+    where = f" in {entry.namespace}" if entry.namespace and "in=" not in typed else ""
+    by = f", by {entry.decided_by}" if entry.decided_by and entry.decided_by != entry.user else ""
+    took = f" {entry.seconds:.0f} s" if entry.seconds >= 1 else ""
+    return f"{moment(entry.at)} {entry.user} {typed}{where}: {entry.outcome}{by}{took}"
+
+
+def moment(at: datetime) -> str:
+    """`2026-11-25 19:05:12`."""
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def fitting(lines: tuple[str, ...], room: int = 2400) -> tuple[str, ...]:
+    """As many lines as a message takes; the rest is counted."""
+    kept: list[str] = []
+    for number, each in enumerate(lines):
+        room -= len(each) + 1
+        if room < 0:
+            return (*kept, f"… and {len(lines) - number} more")
+        kept.append(each)
+    return tuple(kept)
+
+
+STEP = Step(
+    id="audit",
+    title="Audit",
+    summary="who asked for what, where, and what became of it",
+    run=run,
+    options=AuditOptions,
+    role=Role.HOST,
+    shape=Shape.ANSWER,
+    aliases=("log",),
+    positional=("count",),
+    examples=("audit", "audit 50 step=fault", "audit user=U012AB3CD", "audit share"),
+)
