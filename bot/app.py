@@ -72,6 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         jobs = Jobs()
         traffic = Generator(cluster.web, partial(door, cluster))
         stack.push_async_callback(traffic.close)
+        ways = Ephemera(client, session)
         house = House(
             catalog=Catalog(STEPS, command=settings.slack.command),
             cluster=cluster,
@@ -80,15 +81,16 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             traffic=traffic,
             ledger=ledger,
             board=board,
+            screens=ways.screens,
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
             owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             confirm_seconds=settings.confirm_seconds,
+            home_channel=settings.slack.home_channel,
         )
         engine = Engine(house, jobs)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        ways = Ephemera(client, session)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)

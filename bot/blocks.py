@@ -252,6 +252,17 @@ def busy(title: str, user: str, seconds: float, link: str) -> Message:
     return shown(f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks)
 
 
+def loading() -> Message:
+    """What stands in a modal until the answer is there."""
+    return shown("Looking…", (first("running", "", "⏳ Looking…"),))
+
+
+def elsewhere(title: str, channel: str) -> Message:
+    """The answer to a run that was asked for where its message will not be."""
+    words = f"⏳ *{escape(title)}* goes on in <#{escape(channel)}>, in a message of its own."
+    return shown(f"{title} goes on in the workshop's channel.", (first("running", "", words),))
+
+
 def denied(title: str, role: str, needed: str, hosts: Sequence[str], command: str) -> Message:
     """The answer to someone whose role does not allow a step: which role it needs, and who has it."""
     people = ", ".join(f"<@{escape(user)}>" for user in hosts[:5])

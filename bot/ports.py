@@ -266,6 +266,27 @@ class Traffic(Protocol):
 
 
 @dataclass(frozen=True)
+class Planned:
+    """Something that will be typed by itself: the command, when next in epoch seconds (0: not again), and who said so.
+
+    `rhythm` says in words how often, "" for once.
+    """
+
+    typed: str
+    next: float
+    user: str
+    rhythm: str = ""
+
+
+class Schedules(Protocol):
+    """What is planned."""
+
+    async def planned(self) -> Sequence[Planned]:
+        """Everything that is to come, the soonest first. Raises `bot.errors.MeshbotError`."""
+        ...
+
+
+@dataclass(frozen=True)
 class Image:
     """An object as it stood before a run changed it; `before` is None when there was none.
 

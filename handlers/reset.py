@@ -65,5 +65,6 @@ STEP = Step(
     changes=True,
     recorded=False,
     positional=("step",),
+    choices={"step": lambda context: [step for step, _ in board.LOOKS]},
     examples=("reset bookinfo", "reset inject"),
 )

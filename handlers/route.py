@@ -84,5 +84,6 @@ STEP = Step(
     role=Role.HOST,
     changes=True,
     positional=("user", "version"),
+    needs=("user",),
     examples=("route jason", "route jason v3", "route off"),
 )

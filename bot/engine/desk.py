@@ -10,13 +10,18 @@ from collections.abc import Awaitable, Callable
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.failures import explain
+from bot.engine.forms import OPEN, Forms, Retold
+from bot.engine.home import Homes
+from bot.engine.homeview import REFRESH
 from bot.engine.house import House, Silent
+from bot.engine.pages import TOUR
 from bot.engine.runner import Runner
+from bot.engine.tour import Tour
 from bot.errors import SlackError, UserError
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
-from bot.messages import Asked, Message, Pressed, Whisper
-from bot.steps import Asker, Role, Shape, Shared
+from bot.messages import Asked, Message, Origin, Place, Pressed, Submitted, Whisper
+from bot.steps import Asker, Role, Shape, Shared, Step
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +39,9 @@ class Engine:
 
     def __init__(self, house: House, jobs: Jobs) -> None:
         self._house, self._jobs = house, jobs
-        self.runner = Runner(house)
+        self.forms, self.homes = Forms(house), Homes(house, jobs)
+        self.tour = Tour(house, jobs, self.forms)
+        self.runner = Runner(house, (self.tour.heard, self.homes.heard))
         self.draining = False
 
     def command(self, asked: Asked, whisper: Whisper) -> None:
@@ -44,6 +51,23 @@ class Engine:
     def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
         """A button; returns at once."""
         self._jobs.spawn(self._guard(lambda: self._pressed(pressed, whisper), whisper), f"button {pressed.key}")
+
+    def opened(self, user: str) -> None:
+        """Someone opened the Home tab; returns at once."""
+        if not self.draining:
+            self._jobs.spawn(self.homes.show(user), f"home of {user}")
+
+    def faults(self, submitted: Submitted) -> dict[str, str]:
+        """What is wrong with which input of a form."""
+        return self.forms.faults(submitted)
+
+    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
+        """A form without faults is typed like a command; returns at once."""
+        text = self.forms.command(submitted)
+        told = Retold(whisper, text, self._house.catalog.command)
+        origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
+        asked = Asked(submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel)
+        self._jobs.spawn(self._guard(lambda: self._command(asked, told), told), f"form {submitted.key}")
 
     async def recover(self) -> None:
         """Takes up, or ends in words, each run that another life of the bot left unfinished."""
@@ -66,14 +90,30 @@ class Engine:
             await whisper.say(answer_to(problem))
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
+        if (form := self.forms.wanted(asked)) is not None:
+            await self._form(form, asked, whisper)
+            return
         invocation = self._house.catalog.parse(asked.text)
         step, asker = invocation.step, await self._house.roles.of(asked.user)
         if not asker.role.covers(step.role):
             await whisper.say(self._denied(step.title, asker, step.role))
         elif step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
+        elif asked.away and not asked.channel:
+            await self.homes.needed_channel(asked.text)
+        elif step.shape is Shape.TOUR:
+            await self.tour.typed(invocation, asker, asked, whisper)
         else:
             await self._run(invocation, asker, asked, whisper)
+
+    async def _form(self, step: Step, asked: Asked, whisper: Whisper) -> None:
+        asker = await self._house.roles.of(asked.user)
+        if not asker.role.covers(step.role):
+            await whisper.say(self._denied(step.title, asker, step.role))
+            return
+        if step.shape is Shape.RUN and not asked.channel:
+            await self.homes.needed_channel(step.id)
+        await self.forms.open(step, asked.trigger, Origin(asked.channel, asked.thread), over=asked.view)
 
     def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
         return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
@@ -83,13 +123,13 @@ class Engine:
         verdict = await invocation.step.run(context, invocation.options)
         message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
         if isinstance(invocation.options, Shared) and invocation.options.share:
-            await self._share(asked.channel, message)
+            await self._share(asked, message)
         else:
             await whisper.say(message)
 
-    async def _share(self, channel: str, message: Message) -> None:
+    async def _share(self, asked: Asked, message: Message) -> None:
         try:
-            await self._house.board.post(channel, message)
+            await self._house.board.post(asked.channel, message, Place(thread=asked.thread))
         except SlackError as problem:
             raise cannot_post(problem) from problem
 
@@ -116,8 +156,10 @@ class Engine:
         except Busy as busy:
             await whisper.say(await self._busy(busy.run))
             return
+        if asked.away:
+            await whisper.say(blocks.elsewhere(invocation.step.title, asked.channel))
         try:
-            await self.runner.start(run, invocation, asker)
+            await self.runner.start(run, invocation, asker, Place(thread=asked.thread))
         except SlackError as problem:
             await self.runner.remember(run, "error", f"could not post: {problem.code}")
             raise cannot_post(problem) from problem
@@ -132,10 +174,34 @@ class Engine:
         return blocks.busy(self._house.heading(run).title, run.user, time.time() - run.created_at.timestamp(), link)
 
     async def _pressed(self, pressed: Pressed, whisper: Whisper) -> None:
-        if pressed.action.startswith(blocks.TYPE):
-            text = pressed.value.removeprefix(self._house.catalog.command).strip()
-            await self._command(Asked(pressed.user, pressed.channel, text, pressed.key), whisper)
+        if pressed.action == REFRESH:
+            await self.homes.show(pressed.user)
+        elif pressed.action.startswith(TOUR):
+            asked = await self.tour.pressed(pressed, await self._house.roles.of(pressed.user), whisper)
+            if asked is not None:
+                await self._command(asked, whisper)
+        elif pressed.action.startswith((blocks.TYPE, OPEN)):
+            await self._typed(pressed, whisper)
+        else:
+            await self._answered(pressed, whisper)
+
+    async def _typed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """A button that types its value, or opens the form of the step that it names."""
+        text = pressed.value.removeprefix(self._house.catalog.command).strip()
+        channel = pressed.channel or (await self.homes.channel() if pressed.away else "")
+        asked = Asked(
+            pressed.user, channel, text, pressed.key, pressed.thread, pressed.key, away=pressed.away, view=pressed.view
+        )
+        form = self._house.catalog.get(text) if pressed.action.startswith(OPEN) else None
+        if form is not None:
+            await self._form(form, asked, whisper)
             return
+        if pressed.away and self.forms.wanted(asked) is None:
+            await whisper.say(blocks.loading())
+        await self._command(asked, whisper)
+
+    async def _answered(self, pressed: Pressed, whisper: Whisper) -> None:
+        """Confirm or Cancel under a run's question."""
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)

@@ -11,10 +11,10 @@ from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
-from bot.messages import Board
-from bot.ports import Cluster, Mesh, Part, Traffic, Web
+from bot.messages import Board, Screens
+from bot.ports import Cluster, Mesh, Part, Schedules, Traffic, Web
 from bot.roles import Roles
-from bot.steps import Asker, Context, Workshop
+from bot.steps import Asker, Context, Options, Role, Workshop
 
 
 class Silent:
@@ -29,7 +29,10 @@ class Silent:
 
 @dataclass(frozen=True)
 class House:
-    """All collaborators; `owner` names this process, `namespaces` are globs of what the workshop may touch."""
+    """All collaborators; `owner` names this process, `namespaces` are globs of what the workshop may touch.
+
+    `home_channel` is where runs go that are asked for in App Home; "" for the channel that the last run was in.
+    """
 
     catalog: Catalog
     cluster: Cluster
@@ -38,11 +41,14 @@ class House:
     traffic: Traffic
     ledger: Ledger
     board: Board
+    screens: Screens
     roles: Roles
     workshop: Workshop
     namespaces: tuple[str, ...]
     owner: str
     confirm_seconds: float = 300.0
+    home_channel: str = ""
+    schedules: Schedules | None = None
 
     def heading(self, run: Run) -> Heading:
         """What each message of a run starts with."""
@@ -67,6 +73,11 @@ class House:
             command=self.catalog.command,
             steps=self.catalog.steps,
         )
+
+    def looking(self) -> Context:
+        """A context for looking, as anybody may, beside all runs."""
+        step = self.catalog.steps[0]
+        return self.context(Invocation(step, Options.model_validate({}), step.id), Asker("", Role.ATTENDEE), Silent())
 
     def workshop_of(self, invocation: Invocation) -> Workshop:
         """The workshop in the namespace that was asked for; UserError when that is not one of the workshop's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from bot.engine.house import House
 from bot.engine.session import Session, with_heartbeat
 from bot.errors import MeshbotError, UserError
 from bot.ledger import Gone, Run, RunState
-from bot.messages import Message, Posted
+from bot.messages import CHANNEL, Message, Place, Posted
 from bot.steps import Asker, Plan, Verdict
 
 log = logging.getLogger(__name__)
@@ -26,23 +27,30 @@ CHANGED = "This has changed since it was shown. Please look again."
 class Runner:
     """Carries runs out. A run's end is written to the ledger first and shown after."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, hear: Sequence[Callable[[Run], None]] = ()) -> None:
+        """`hear` is told of each run that is shown, asks or has ended; it returns at once."""
+        self._house, self._hear = house, tuple(hear)
         self._sessions: dict[str, Session] = {}
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
-    async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
+    async def start(self, run: Run, invocation: Invocation, asker: Asker, place: Place = CHANNEL) -> None:
         """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
-        await self._carry_out(await self._posted(run), invocation, asker, confirmed=False)
+        await self._carry_out(await self._posted(run, place), invocation, asker, confirmed=False)
 
-    async def _posted(self, run: Run) -> Run:
-        posted = await self._house.board.post(run.channel, blocks.running(self._house.heading(run), blocks.Doing()))
+    async def _posted(self, run: Run, place: Place = CHANNEL) -> Run:
+        message = blocks.running(self._house.heading(run), blocks.Doing())
+        posted = await self._house.board.post(run.channel, message, place)
         run = replace(run, channel=posted.channel, ts=posted.ts)
         try:
             await self._house.ledger.posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("where run %s is shown was not kept: %s", run.id, problem)
+        self._tell(run)
         return run
+
+    def _tell(self, run: Run) -> None:
+        for hear in self._hear:
+            hear(run)
 
     async def _carry_out(self, run: Run, invocation: Invocation, asker: Asker, *, confirmed: bool) -> None:
         session = self._session(run)
@@ -92,6 +100,7 @@ class Runner:
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not kept yet: %s", run.id, state, problem)
             self._unkept[run.id] = (state, summary, verdict)
+        self._tell(replace(run, state=RunState(state), summary=summary))
 
     async def keep_again(self) -> None:
         """Keeps the ends that the ledger did not take; raises LedgerError while it is still away."""
@@ -104,12 +113,14 @@ class Runner:
     async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
         await self._house.ledger.ask(run.id, plan.digest, expires)
+        self._tell(replace(run, state=RunState.ASKS))
         await self._show(run, session, blocks.asks(session.heading, plan, self._house.confirm_seconds / 60))
 
     async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Goes on only when what would be done is still what was shown; else asks again."""
         session = self._session(run)
         session.say("confirmed; looking once more")
+        self._tell(replace(run, state=RunState.RUNNING))
         try:
             context = self._house.context(invocation, asker, session)
             plan = await invocation.step.plan(context, invocation.options) if invocation.step.plan else None

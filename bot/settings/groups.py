@@ -49,6 +49,11 @@ class Slack(BaseModel):
     command: Annotated[str, matching(r"/[a-z0-9_-]{1,31}", "a slash command such as /mesh")] = Field(
         "/mesh", description="The slash command, as the Slack app declares it."
     )
+    home_channel: Annotated[str, matching(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")] = Field(
+        "",
+        description="The workshop's channel, by its id: where runs go that are asked for in App Home. "
+        "Default: where the last run was.",
+    )
     base_url: Api = Field("https://slack.com/api/", description="Slack's Web API; another one only for rehearsals.")
     http_host: str = Field("0.0.0.0", description="Address that mode http listens on.")
     http_port: int = Field(3000, ge=1, le=65535, description="Port that mode http listens on.")

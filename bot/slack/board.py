@@ -98,7 +98,7 @@ class SlackBoard:
         return await self.edits.aclose(grace)
 
     async def _send(self, channel: str, place: Place, payload: dict[str, Any]) -> AsyncSlackResponse:
-        thread = {"thread_ts": place.thread, "reply_broadcast": place.broadcast} if place.thread else {}
+        thread: dict[str, Any] = {"thread_ts": place.thread, "reply_broadcast": place.broadcast} if place.thread else {}
         return await self._client.chat_postMessage(
             channel=channel, unfurl_links=False, unfurl_media=False, **thread, **payload
         )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.scenarios.stage import Stage, playing
 
-SHORT = {"test_install", "test_people", "test_uninstall", "test_survival", "test_doctor"}
+SHORT = {"test_install", "test_people", "test_uninstall", "test_survival", "test_surfaces", "test_doctor"}
 """The dialogues that are among the default tests; the others take minutes together and carry the mark `long`."""
 
 
