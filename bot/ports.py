@@ -266,27 +266,6 @@ class Traffic(Protocol):
 
 
 @dataclass(frozen=True)
-class Planned:
-    """Something that will be typed by itself: the command, when next in epoch seconds (0: not again), and who said so.
-
-    `rhythm` says in words how often, "" for once.
-    """
-
-    typed: str
-    next: float
-    user: str
-    rhythm: str = ""
-
-
-class Schedules(Protocol):
-    """What is planned."""
-
-    async def planned(self) -> Sequence[Planned]:
-        """Everything that is to come, the soonest first. Raises `bot.errors.MeshbotError`."""
-        ...
-
-
-@dataclass(frozen=True)
 class Image:
     """An object as it stood before a run changed it; `before` is None when there was none.
 
@@ -319,4 +298,32 @@ class History(Protocol):
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A schedule as steps see it: what is done (`typed`, without the slash command), when in words, and how it stands.
+
+    `state` is `active`, `paused`, `ended` or `removed`; `next_at` is in epoch seconds, None when nothing is to come;
+    `next` is the same in words, in the schedule's own zone.
+    """
+
+    id: str
+    step: str
+    typed: str
+    when: str
+    user: str
+    state: str
+    next_at: float | None = None
+    next: str = ""
+    last: str = ""
+    missed: int = 0
+
+
+class Schedules(Protocol):
+    """What is done again and again. All raise `bot.errors.LedgerError`; an unknown id is a UserError."""
+
+    async def entries(self) -> list[Entry]:
+        """Those that go on or are paused, the oldest first."""
         ...

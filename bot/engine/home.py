@@ -13,7 +13,7 @@ from bot.errors import MeshbotError, UserError
 from bot.jobs import Jobs
 from bot.knowledge import board, inforce, snapshot
 from bot.ledger import Run
-from bot.ports import Planned
+from bot.ports import Entry
 from bot.steps import Verdict
 
 LATELY, MOST = 1800.0, 40
@@ -107,11 +107,11 @@ class Homes:
         step = self._house.catalog.get("links")
         return await step.run(self._house.looking(), step.options.model_validate({})) if step is not None else None
 
-    async def _planned(self) -> tuple[Planned, ...]:
+    async def _planned(self) -> tuple[Entry, ...]:
         if self._house.schedules is None:
             return ()
         try:
-            return tuple(await self._house.schedules.planned())
+            return tuple(await self._house.schedules.entries())
         except MeshbotError as problem:
             log.warning("what is planned could not be read: %s", problem)
             return ()

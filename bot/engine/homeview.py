@@ -11,7 +11,7 @@ from bot import blocks
 from bot.engine.forms import OPEN
 from bot.engine.pages import TOUR
 from bot.knowledge.board import Row
-from bot.ports import Planned
+from bot.ports import Entry
 from bot.slackrules import escape
 from bot.steps import Asker, Role, Step, Verdict
 
@@ -32,7 +32,7 @@ class Scene:
     rows: tuple[Row, ...] = ()
     rules: tuple[str, ...] = ()
     links: Verdict | None = None
-    planned: tuple[Planned, ...] = ()
+    planned: tuple[Entry, ...] = ()
     trouble: str = ""
     channel: str = ""
 
@@ -101,18 +101,19 @@ def looking(links: Verdict | None) -> list[Block]:
     return found
 
 
-def planned(entries: Sequence[Planned]) -> list[Block]:
+def planned(entries: Sequence[Entry]) -> list[Block]:
     """What will be typed by itself."""
     if not entries:
         return []
     lines = [plan_line(entry) for entry in entries[:MOST_PLANNED]]
     if len(entries) > MOST_PLANNED:
         lines.append(f"… and {len(entries) - MOST_PLANNED} more")
-    return [heading("Planned"), blocks.section("\n".join(lines))]
+    return [heading("Schedules"), blocks.section("\n".join(lines))]
 
 
-def plan_line(entry: Planned) -> str:
-    """`• /mesh digest — every Monday, next …, by @host`."""
-    when = f"next <!date^{int(entry.next)}^{{date_short_pretty}} {{time}}|soon>" if entry.next else "not again"
-    rhythm = f"{escape(entry.rhythm)}, " if entry.rhythm else ""
-    return f"• `{blocks.code(entry.typed)}` — {rhythm}{when}, by <@{escape(entry.user)}>"
+def plan_line(entry: Entry) -> str:
+    """`• digest — every Monday at 9:00, next …, by @host`."""
+    fallback = escape(entry.next) or "soon"
+    soon = f", next <!date^{int(entry.next_at)}^{{date_short_pretty}} {{time}}|{fallback}>" if entry.next_at else ""
+    state = "" if entry.state == "active" else f", {escape(entry.state)}"
+    return f"• `{blocks.code(entry.typed)}` — {escape(entry.when)}{soon}{state}, by <@{escape(entry.user)}>"

@@ -128,11 +128,14 @@ class Tour:
         return run.posted if run is not None and run.arguments == STEP else None
 
     async def _first(self, invocation: Invocation, asker: Asker) -> Page:
-        """The page that the step's own verdict names next."""
+        """The page that the step's own verdict names next; the first one while the cluster does not answer."""
         context = self._house.context(invocation, asker, Silent())
-        verdict = await invocation.step.run(context, invocation.options)
-        named = [page for page in self._pages if page.typed in verdict.next]
-        return (named or list(self._pages))[0]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                verdict = await invocation.step.run(context, invocation.options)
+        except TimeoutError:
+            return self._pages[0]
+        return next((page for page in self._pages if page.typed in verdict.next), self._pages[0])
 
     # Pressed
 
