@@ -40,8 +40,13 @@ def check_view(view: Mapping[str, Any]) -> list[Problem]:
         return found.problems
     found.string(view, "private_metadata", "", limit=3000)
     found.string(view, "callback_id", "", limit=255)
+    found.string(view, "external_id", "", limit=255)
     if kind == "modal":
         _modal(found, view)
+    else:
+        for key in ("title", "submit", "close"):
+            if key in view:
+                found.add(f"/{key}", f"{key} is for modals only")
     if "blocks" not in view:
         found.add("", "missing required field: blocks")
     else:
