@@ -117,11 +117,22 @@ class Modal:
     origin: Origin = NOWHERE
 
 
+class Shown(NamedTuple):
+    """A modal on someone's screen: its id, and Slack's `hash` of what it holds."""
+
+    view: str
+    hash: str
+
+
 class Screens(Protocol):
     """What a person alone has before them: modals, and the app's Home tab. All raise `bot.errors.SlackError`."""
 
-    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> None:
+    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> Shown:
         """Opens a modal for whoever made the trigger within the last three seconds; in place of `over`, if named."""
+        ...
+
+    async def update(self, shown: Shown, modal: Modal) -> None:
+        """Puts other content into a modal, unless it was closed or changed meanwhile."""
         ...
 
     async def publish(self, user: str, blocks: tuple[dict[str, Any], ...]) -> None:

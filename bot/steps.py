@@ -194,7 +194,8 @@ class Step:
     `recorded`: what it writes through `Context.cluster` is kept beforehand, so that `undo` can take it back.
     `needs`: options that a person must give although they have a default; the step's name alone opens its form.
     `choices`: what may be chosen for an option where its type does not say; asks nothing of the cluster.
-    `form`: the questions of its form; without one, there is a question for each option.
+    `form`: the questions of its form; without one, there is a question for each option. `standing` reads from the
+    cluster what is in force, for the form to begin with.
     """
 
     id: str
@@ -216,3 +217,4 @@ class Step:
     needs: tuple[str, ...] = ()
     choices: Mapping[str, Callable[[Context], Sequence[str]]] = field(default_factory=dict)
     form: Form | None = None
+    standing: Callable[[Context], Awaitable[Answers]] | None = None

@@ -91,6 +91,7 @@ STEP = Step(
     positional=("user", "what"),
     needs=("user",),
     form=asking.FAULT,
+    standing=asking.fault_standing,
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
 )
 

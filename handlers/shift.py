@@ -97,5 +97,6 @@ STEP = Step(
     positional=("weights",),
     needs=("weights",),
     form=asking.SHARES,
+    standing=asking.shares_standing,
     examples=("shift v1=50 v3=50", "shift v1=90 v2=10"),
 )

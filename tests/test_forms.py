@@ -121,8 +121,8 @@ def run_of(step: str, state: RunState, words: str) -> Run:
     now = datetime.now(UTC)
     values: dict[str, Any] = dict.fromkeys(("ts", "verdict", "lock_key", "digest", "finished_at", "expires_at"))
     values |= dict.fromkeys(("created_at", "updated_at"), now) | {"options": {}, "attempt": 1}
-    texts = dict.fromkeys(("id", "request_key", "user", "channel", "scope", "owner"), "X")
-    return Run(**values, **texts, step=step, arguments=f"{step} {words}"[:900], state=state, summary=words)
+    values |= dict.fromkeys(("id", "request_key", "user", "channel", "scope", "owner"), "X")
+    return Run(**values, step=step, arguments=f"{step} {words}"[:900], state=state, summary=words)
 
 
 @pytest.mark.parametrize("number", range(1, len(PAGES) + 1), ids=[page.step for page in PAGES])

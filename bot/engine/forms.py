@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import replace
+
 from pydantic import ValidationError
 
 from bot import blocks
@@ -9,10 +13,10 @@ from bot.catalog import plain
 from bot.engine.house import House
 from bot.engine.inputs import as_input
 from bot.engine.questions import command_of, questions
-from bot.errors import SlackError, UserError
+from bot.errors import MeshbotError, SlackError, UserError
 from bot.messages import Asked, Message, Modal, Origin, Submitted, Whisper
 from bot.slackrules import escape
-from bot.steps import Question, Role, Step
+from bot.steps import Answers, Question, Shape, Step
 
 NAME = "mesh:form:"
 """Of a modal; the step follows. Also the action_id of a button that opens it."""
@@ -21,6 +25,11 @@ OPEN = "mesh:form"
 """action_id of a button that opens the form of the step in its value."""
 
 TOO_LATE = ("The form could not be opened: Slack gives three seconds for that.", "Press again, or type it: `{}`.")
+
+PATIENCE = 2.5
+"""Seconds that a form waits for what is in force."""
+
+log = logging.getLogger(__name__)
 
 
 class Forms:
@@ -44,23 +53,39 @@ class Forms:
         return questions(step, self._house.looking(), namespaces=several)
 
     async def open(self, step: Step, trigger: str, origin: Origin, *, over: str = "") -> None:
-        """Opens a step's form; UserError when Slack does not."""
-        command = self._house.catalog.command
-        asked = self.of(step)
-        intro = blocks.section(f"`{command} {step.id}` — {escape(step.summary)}.")
-        modal = Modal(
-            title=step.title,
-            blocks=(intro, *(as_input(question) for question in asked)),
-            name=f"{NAME}{step.id}",
-            submit="Run" if step.role is not Role.ATTENDEE else "Show",
-            close="Cancel",
-            origin=origin,
-        )
+        """Opens a step's form, first without what the cluster must be asked for; UserError when Slack does not."""
+        screens, command = self._house.screens, self._house.catalog.command
+        waiting = Modal(step.title, (blocks.section("⏳ Looking at what is in force…"),), origin=origin)
         try:
-            await self._house.screens.open(trigger, modal, over=over)
+            if step.standing is None:
+                await screens.open(trigger, self._modal(step, origin, {}), over=over)
+            else:
+                shown = await screens.open(trigger, waiting, over=over)
+                await screens.update(shown, self._modal(step, origin, await self._standing(step)))
         except SlackError as problem:
             example = step.examples[0] if step.examples else step.id
             raise UserError(TOO_LATE[0], TOO_LATE[1].format(f"{command} {example}")) from problem
+
+    def _modal(self, step: Step, origin: Origin, standing: Answers) -> Modal:
+        intro = f"`{self._house.catalog.command} {step.id}` — {escape(step.summary)}."
+        asked = (begun(each, standing.get(each.name, ())) for each in self.of(step))
+        return Modal(
+            title=step.title,
+            blocks=(blocks.section(intro), *map(as_input, asked)),
+            name=f"{NAME}{step.id}",
+            submit="Run" if step.shape is Shape.RUN else "Show",
+            close="Cancel",
+            origin=origin,
+        )
+
+    async def _standing(self, step: Step) -> Answers:
+        """What is in force; nothing while the cluster does not say."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await step.standing(self._house.looking()) if step.standing is not None else {}
+        except (TimeoutError, MeshbotError) as problem:
+            log.info("the form of %s begins with its defaults: %s", step.id, problem)
+            return {}
 
     def faults(self, submitted: Submitted) -> dict[str, str]:
         """What is wrong with which answer, in words for a person."""
@@ -92,6 +117,13 @@ class Forms:
 
     def _step(self, submitted: Submitted) -> Step | None:
         return self._house.catalog.get(submitted.name.removeprefix(NAME))
+
+
+def begun(question: Question, standing: tuple[str, ...]) -> Question:
+    """A question that begins with what is in force, where its input can hold that."""
+    chosen = not question.choices or set(standing) <= set(question.choices)
+    short = not question.longest or all(len(word) <= question.longest for word in standing)
+    return replace(question, initial=standing) if standing and chosen and short else question
 
 
 class Retold:

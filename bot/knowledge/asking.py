@@ -1,10 +1,11 @@
-"""Forms for faults and shares, whose words on the command line are not one option each."""
+"""Forms for faults and shares, whose words on the command line are not one option each; and what they begin with."""
 
 from __future__ import annotations
 
 from bot.knowledge import faults
-from bot.knowledge.routing import VERSIONS
-from bot.steps import Answers, Form, Question
+from bot.knowledge.routing import VERSIONS, faulted, reviews_of
+from bot.knowledge.snapshot import Snapshot, take
+from bot.steps import Answers, Context, Form, Question
 
 TENS = tuple(str(share) for share in range(0, 101, 10))
 
@@ -70,3 +71,39 @@ SHARES = Form(
     share_words,
     share_faults,
 )
+
+
+def routed(now: Snapshot) -> str:
+    """The user whom the rules for reviews name, or ""."""
+    http = (now.virtual_services.get("reviews") or {"spec": {}})["spec"].get("http") or []
+    rules = (now.routes.get("reviews") or {"spec": {}})["spec"].get("rules") or []
+    users = [m.get("headers", {}).get("end-user", {}).get("exact") for rule in http for m in rule.get("match") or []]
+    users += [h.get("value") for rule in rules for m in rule.get("matches") or [] for h in m.get("headers") or []]
+    return str(next(filter(None, users), ""))
+
+
+async def route_standing(context: Context) -> Answers:
+    """The user and the version of the route in force."""
+    now = await take(context)
+    user = routed(now)
+    version = reviews_of(now, user)
+    return {"user": (user,), **({"version": (version,)} if version in VERSIONS else {})} if user else {}
+
+
+async def fault_standing(context: Context) -> Answers:
+    """The user who is hurt already, or else the one for whom a fault would be seen."""
+    now = await take(context)
+    user = faulted(now) or routed(now)
+    return {"user": (user,)} if user else {}
+
+
+async def shares_standing(context: Context) -> Answers:
+    """The weights in force, where they are ones that the form can show."""
+    now = await take(context)
+    http = (now.virtual_services.get("reviews") or {"spec": {}})["spec"].get("http") or []
+    rules = (now.routes.get("reviews") or {"spec": {}})["spec"].get("rules") or []
+    found = {r["destination"].get("subset"): r.get("weight") for rule in http for r in rule.get("route") or []}
+    found |= {b["name"].removeprefix("reviews-"): b.get("weight") for r in rules for b in r.get("backendRefs") or []}
+    shares = {version: (str(found.get(version) or 0),) for version in VERSIONS}
+    whole = all(share in TENS for (share,) in shares.values())
+    return shares if whole and sum(int(share) for (share,) in shares.values()) == 100 else {}

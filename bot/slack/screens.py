@@ -6,9 +6,10 @@ import logging
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
-from bot.messages import Message, Modal, Origin
+from bot.messages import Message, Modal, Origin, Shown
 from bot.slack.calls import attempt
 from bot.slack.fitting import fit
 from bot.slack.payloads import written
@@ -20,6 +21,9 @@ MOST_BLOCKS = 100
 LONGEST_TITLE = 24
 """Characters of a modal's title and of its buttons (Slack limit)."""
 
+PASSED = frozenset({"not_found", "hash_conflict", "view_not_found"})
+"""Refusals of an update that say that the person has closed the modal, or has gone on in it."""
+
 Block = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -30,22 +34,21 @@ class SlackScreens:
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
 
-    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> None:
-        """Opens a modal, or replaces the one that `over` names; raises SlackError."""
+    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> Shown:
+        """Opens a modal, or replaces the one that `over` names; raises SlackError, soon expired_trigger_id."""
+        view = fitted(modal)
         if over:
-            await self.update(over, modal)
-        else:
-            await self.show(trigger, modal)
+            return shown(await attempt("views.update", self._client.views_update(view_id=over, view=view)))
+        return shown(await attempt("views.open", self._client.views_open(trigger_id=trigger, view=view)))
 
-    async def show(self, trigger: str, modal: Modal) -> str:
-        """Opens a modal and gives its id; raises SlackError, soon expired_trigger_id."""
-        request = self._client.views_open(trigger_id=trigger, view=fitted(modal))
-        answer = await attempt("views.open", request)
-        return str((answer.get("view") or {}).get("id") or "")
-
-    async def update(self, view: str, modal: Modal) -> None:
-        """Puts other content into a modal; raises SlackError, not_found when it was closed."""
-        await attempt("views.update", self._client.views_update(view_id=view, view=fitted(modal)))
+    async def update(self, shown: Shown, modal: Modal) -> None:
+        """Puts other content into a modal, unless it was closed or changed meanwhile; raises SlackError."""
+        request = self._client.views_update(view_id=shown.view, hash=shown.hash, view=fitted(modal))
+        try:
+            await attempt("views.update", request)
+        except SlackError as problem:
+            if problem.code not in PASSED:
+                raise
 
     async def publish(self, user: str, blocks: tuple[Block, ...]) -> None:
         """Shows these blocks in that person's Home tab; raises SlackError."""
@@ -55,6 +58,12 @@ class SlackScreens:
     async def write(self, user: str, message: Message) -> None:
         """Writes to that person directly; raises SlackError."""
         await attempt("chat.postMessage", self._client.chat_postMessage(channel=user, **fit(message)))
+
+
+def shown(answer: AsyncSlackResponse) -> Shown:
+    """What a call of views.* says of the modal."""
+    view = answer.get("view") or {}
+    return Shown(str(view.get("id") or ""), str(view.get("hash") or ""))
 
 
 def fitted(modal: Modal) -> dict[str, Any]:
@@ -82,9 +91,9 @@ def checked(view: dict[str, Any]) -> dict[str, Any]:
         return view
     log.error("a view was refused by our own check: %s", "; ".join(map(str, problems[:5])))
     texts = [block["text"]["text"] for block in view["blocks"] if isinstance(block.get("text"), dict)]
-    shown = truncate("\n".join(map(str, texts)) or "…", 2_900)
+    text = truncate("\n".join(map(str, texts)) or "…", 2_900)
     plain = {key: value for key, value in view.items() if key not in ("submit", "blocks")}
-    return plain | {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": shown}}]}
+    return plain | {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": text}}]}
 
 
 class ScreenWhisper:
@@ -105,10 +114,7 @@ class ScreenWhisper:
             log.exception("an answer to %s was lost", self._user)
 
     async def _show(self, modal: Modal) -> None:
-        if self._view:
-            await self._screens.update(self._view, modal)
-        else:
-            self._view = await self._screens.show(self._trigger, modal)
+        self._view = (await self._screens.open(self._trigger, modal, over=self._view)).view
 
     async def _write(self, message: Message) -> None:
         try:

@@ -24,8 +24,13 @@ async def until(found: Callable[[], T | None], seconds: float = 30.0) -> T:
 
 
 async def modal(stage: Stage, user: str = "host") -> View:
-    """The modal in front of this person, as soon as there is one."""
-    return (await until(lambda: stage.workspace.modals(user)))[-1]
+    """The modal in front of this person, as soon as there is one with everything in it."""
+
+    def found() -> View | None:
+        there = stage.workspace.modals(user)
+        return there[-1] if there and "Looking at what" not in read(there[-1]) else None
+
+    return await until(found)
 
 
 async def form(stage: Stage, line: str, user: str = "host") -> View:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.scenarios.screens import fill, modal, read, says, until
+from bot.sandbox.workspace.state import View
+from tests.scenarios.screens import fill, form, modal, read, says, until
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.wire import scene
 
@@ -102,3 +103,24 @@ async def test_without_the_cluster_the_tab_says_so(tmp_path: Path) -> None:
         await here.wire.mend()
         await press(here.stage, "Refresh")
         await until(lambda: "*install* — not installed" in read(here.stage.workspace.home("host")))
+
+
+async def test_a_form_begins_with_what_is_in_force(tmp_path: Path) -> None:
+    """The route's user, the fault's likeliest one, and shares as they are, whoever made them."""
+    async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+        for line in ("/mesh install", "/mesh bookinfo", "/mesh inject", "/mesh route alice v3"):
+            await stage.type(line)
+        assert initial(await form(stage, "/mesh route")) == {"user": "alice", "version": "v3"}
+        assert initial(await form(stage, "/mesh fault"))["user"] == "alice"
+        await stage.type("/mesh shift v1=70 v2=30")
+        assert initial(await form(stage, "/mesh shift")) == {"v1": "70", "v2": "30", "v3": "0"}
+
+
+def initial(view: View) -> dict[str, str]:
+    """What stands in the inputs of a form."""
+    found = {}
+    for block in view.body["blocks"]:
+        if block["type"] == "input":
+            chosen = block["element"].get("initial_option", {}).get("value")
+            found[block["block_id"]] = chosen or block["element"].get("initial_value", "")
+    return found

@@ -75,7 +75,7 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
 async def test_forms_and_events_arrive(
     workspace: Workspace, http: HttpLink, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
-    """A mention, the Home tab, and what is wrong with a form go over HTTP as well; the answer is the response's body."""
+    """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the response's body."""
     await workspace.mention("alice", DEFAULT_CHANNEL, "status")
     await workspace.open_home("alice")
     typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh fault")
