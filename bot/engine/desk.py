@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from bot import blocks
 from bot.catalog import Invocation
@@ -94,29 +95,31 @@ class Engine:
             await self._form(form, asked, whisper)
             return
         invocation = self._house.catalog.parse(asked.text)
-        step, asker = invocation.step, await self._house.roles.of(asked.user)
+        step, asker = invocation.step, await self._house.asker(asked.user)
         if not asker.role.covers(step.role):
-            await whisper.say(self._denied(step.title, asker, step.role))
+            await whisper.say(self._house.denied(step.title, asker, step.role))
         elif step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
-        elif asked.away and not asked.channel:
-            await self.homes.needed_channel(asked.text)
-        elif step.shape is Shape.TOUR:
-            await self.tour.typed(invocation, asker, asked, whisper)
         else:
-            await self._run(invocation, asker, asked, whisper)
+            asked = replace(asked, channel=asked.channel or await self.homes.needed_channel(asked.text))
+            carry_out = self._tour if step.shape is Shape.TOUR else self._run
+            await carry_out(invocation, asker, asked, whisper)
+
+    async def _tour(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        try:
+            await self.tour.typed(invocation, asker, asked, whisper)
+        except SlackError as problem:
+            raise cannot_post(problem) from problem
 
     async def _form(self, step: Step, asked: Asked, whisper: Whisper) -> None:
-        asker = await self._house.roles.of(asked.user)
+        asker = await self._house.asker(asked.user)
         if not asker.role.covers(step.role):
-            await whisper.say(self._denied(step.title, asker, step.role))
+            await whisper.say(self._house.denied(step.title, asker, step.role))
             return
-        if step.shape is Shape.RUN and not asked.channel:
-            await self.homes.needed_channel(step.id)
-        await self.forms.open(step, asked.trigger, Origin(asked.channel, asked.thread), over=asked.view)
-
-    def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
-        return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
+        channel = asked.channel
+        if step.shape is not Shape.ANSWER:
+            channel = channel or await self.homes.needed_channel(step.id)
+        await self.forms.open(step, asked.trigger, Origin(channel, asked.thread), over=asked.view)
 
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         context = self._house.context(invocation, asker, Silent())
@@ -177,7 +180,7 @@ class Engine:
         if pressed.action == REFRESH:
             await self.homes.show(pressed.user)
         elif pressed.action.startswith(TOUR):
-            asked = await self.tour.pressed(pressed, await self._house.roles.of(pressed.user), whisper)
+            asked = await self.tour.pressed(pressed, await self._house.asker(pressed.user), whisper)
             if asked is not None:
                 await self._command(asked, whisper)
         elif pressed.action.startswith((blocks.TYPE, OPEN)):
@@ -205,11 +208,11 @@ class Engine:
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)
-        asker = await self._house.roles.of(pressed.user)
+        asker = await self._house.asker(pressed.user)
         mine = pressed.action == blocks.CANCEL and pressed.user == run.user
         if not mine and not asker.role.covers(Role.HOST):
             await whisper.say(
-                self._denied("Cancel" if pressed.action == blocks.CANCEL else "Confirm", asker, Role.HOST)
+                self._house.denied("Cancel" if pressed.action == blocks.CANCEL else "Confirm", asker, Role.HOST)
             )
         elif pressed.action == blocks.CANCEL:
             await self.runner.withdraw(run, "cancelled", "Nothing was changed.")

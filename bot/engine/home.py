@@ -79,7 +79,7 @@ class Homes:
                     await self._publish(user, scene)
 
     async def _publish(self, user: str, scene: Scene) -> None:
-        asker = await self._house.roles.of(user)
+        asker = await self._house.asker(user)
         catalog = self._house.catalog
         try:
             await self._house.screens.publish(user, home(scene, asker, catalog.steps, catalog.command))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from bot import blocks
 from bot.blocks import Heading
 from bot.catalog import Catalog, Invocation
 from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
-from bot.messages import Board, Screens
+from bot.messages import Board, Message, Screens
 from bot.ports import Cluster, Mesh, Part, Schedules, Traffic, Web
 from bot.roles import Roles
 from bot.steps import Asker, Context, Options, Role, Workshop
@@ -49,6 +50,14 @@ class House:
     confirm_seconds: float = 300.0
     home_channel: str = ""
     schedules: Schedules | None = None
+
+    async def asker(self, user: str) -> Asker:
+        """Who that is, by the roles."""
+        return await self.roles.of(user)
+
+    def denied(self, what: str, asker: Asker, needed: Role) -> Message:
+        """What somebody is told whose role does not cover what they want to do."""
+        return blocks.denied(what, asker.role, needed, asker.hosts, self.catalog.command)
 
     def heading(self, run: Run) -> Heading:
         """What each message of a run starts with."""

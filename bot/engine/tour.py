@@ -75,8 +75,7 @@ class Tour:
         if stands is not None and not action:
             await whisper.say(pointed(link, may_move=host, command=command))
         elif not host:
-            title = invocation.step.title
-            await whisper.say(blocks.denied(title, asker.role, Role.HOST, asker.hosts, command))
+            await whisper.say(self._house.denied(invocation.step.title, asker, Role.HOST))
         elif action == "off":
             await self._finish(stands, asked, whisper)
         else:
@@ -89,7 +88,11 @@ class Tour:
             run = await self._house.ledger.begin(self._new(asked, STEP))
         except Duplicate:
             return
-        posted = await self._house.board.post(asked.channel, await self._leaf_message(asked.channel, page))
+        try:
+            posted = await self._house.board.post(asked.channel, await self._leaf_message(asked.channel, page))
+        except MeshbotError as problem:
+            await self._house.ledger.finish(run.id, "error", f"not begun: {problem}")
+            raise
         self._at[posted] = page.step
         await self._house.ledger.posted(run.id, posted.channel, posted.ts)
         await self._house.ledger.finish(run.id, "done", f"the tour stands at {page.step}")
@@ -155,7 +158,7 @@ class Tour:
             return Asked(pressed.user, pressed.channel, typed, mark.key(pressed.key), pressed.posted.ts)
         needed = {"options": step.role, "look": Role.ATTENDEE}.get(verb, Role.HOST)
         if not asker.role.covers(needed):
-            await whisper.say(blocks.denied(step.title, asker.role, needed, asker.hosts, command))
+            await whisper.say(self._house.denied(step.title, asker, needed))
         elif verb == "options":
             origin = Origin(pressed.channel, pressed.posted.ts, mark.key(""))
             await self._forms.open(step, pressed.key, origin)

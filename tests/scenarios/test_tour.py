@@ -9,6 +9,7 @@ import pytest
 
 from bot.app import running
 from bot.sandbox.workspace import Message
+from bot.sandbox.workspace.state import Channel
 from tests.scenarios.screens import fill, modal, says, until
 from tests.scenarios.stage import Stage, furnished, words
 from tests.scenarios.test_survival import gone, process
@@ -145,3 +146,12 @@ async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
     """A tour begins in the channel; the bare name is help."""
     await stage.workspace.write("host", "mesh-workshop", typed)
     await says(stage, "step 1 of 16" if "workshop" in typed else "shows a step's options")
+
+
+async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
+    """In a private channel without the bot its host is told to invite it, and nothing is left over."""
+    host = stage.workspace.user("host").id
+    stage.workspace.state.channels["C0SECRET"] = Channel("C0SECRET", "secret", {host}, is_private=True)
+    await stage.workspace.command("host", "secret", "/mesh workshop")
+    await until(lambda: [m for m in stage.workspace.messages("secret") if "/invite @meshbot" in words(m)])
+    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
