@@ -143,6 +143,8 @@ class Player:
     async def _type(self, line: Line, watch: _Watch) -> Typed:
         if line.kind == "command":
             return await self._workspace.command(line.user, self._channel.id, line.text)
+        if line.kind == "mention":
+            return await self._workspace.write(line.user, self._channel.id, line.text)
         message = self._newest_with(line)
         watch.adopt(message)
         return await self._workspace.click(line.user, message, line.text)
