@@ -58,7 +58,7 @@ def read_press(body: Body) -> Pressed:
         value=value,
         key=string(body, "trigger_id"),
         posted=Posted(channel, ts) if ts and channel and not container.get("is_ephemeral") else None,
-        thread=string(container, "thread_ts") or origin.thread,
+        thread=_thread(body, ts) or origin.thread,
         view=string(view, "id") if view.get("type") == "modal" else "",
         away=bool(view),
     )
@@ -93,6 +93,12 @@ def read_origin(view: Body) -> Origin:
         carried = {}
     kept = carried if isinstance(carried, Mapping) else {}
     return Origin(string(kept, "channel"), string(kept, "thread"), string(kept, "note"))
+
+
+def _thread(body: Body, ts: str) -> str:
+    """The thread that a pressed message is in; a message that replies were written to is in none, though it says so."""
+    thread = string(mapping(body, "container"), "thread_ts") or string(mapping(body, "message"), "thread_ts")
+    return thread if thread != ts else ""
 
 
 def _answer(entry: Any) -> tuple[str, ...]:

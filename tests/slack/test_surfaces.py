@@ -7,10 +7,11 @@ from slack_bolt.async_app import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.messages import Modal, Origin
+from bot.messages import Modal, Origin, Place
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from bot.sandbox.workspace.inputs import values
 from bot.sandbox.workspace.state import View
+from bot.slack.board import SlackBoard
 from bot.slack.listeners import Listeners
 from bot.slack.screens import SlackScreens
 from tests.slack.conftest import RecordingDesk, eventually, message, with_button
@@ -97,6 +98,18 @@ async def test_an_answer_to_a_mention_stays_in_its_thread(workspace: Workspace, 
     await desk.whispers[0].say(message("0 of 13"))
     answer = workspace.messages(user="alice")[-1]
     assert (answer.text, answer.thread_ts, answer.ephemeral_to) == ("0 of 13", said.ts, "U0ALICE")
+
+
+async def test_a_button_knows_its_thread(workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient) -> None:
+    """What is typed by a button in a thread stays there; a message that has a thread is not in it."""
+    board = SlackBoard(client)
+    root = await board.post("C0MESH", with_button("mesh:type:0"))
+    reply = await board.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
+    workspace.state.messages[root].thread_ts = root.ts
+    for posted in (root, reply):
+        await workspace.click("alice", workspace.state.messages[posted], "Confirm")
+    await desk.wait(2)
+    assert [pressed.thread for pressed in desk.pressed_] == ["", root.ts]
 
 
 async def test_only_the_home_tab_is_shown(workspace: Workspace, desk: RecordingDesk, listeners: Listeners) -> None:
