@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.catalog import Catalog, collect, split
 from bot.engine.homeview import Scene, home
-from bot.engine.inputs import as_input
+from bot.engine.inputs import as_inputs
 from bot.engine.pages import Leaf, explained, page_message
 from bot.engine.questions import YES, command_of, questions
 from bot.knowledge.board import LOOKS, Row
@@ -111,7 +111,8 @@ def test_a_fault_is_refused_part_by_part(answers: dict[str, tuple[str, ...]], wr
 @pytest.mark.parametrize("step", [s for s in STEPS if not s.choices], ids=lambda step: step.id)
 def test_slack_takes_every_form(step: Step) -> None:
     """Every input is within Slack's limits, also where a namespace is asked for."""
-    inputs = [as_input(question) for question in questions(step, NO_CONTEXT, namespaces=True)]
+    asked = questions(step, NO_CONTEXT, namespaces=True)
+    inputs = list(as_inputs(asked)) if asked else []
     text = {"type": "plain_text", "text": "x"}
     assert check_view({"type": "modal", "title": text, "submit": text, "blocks": inputs}) == []
 

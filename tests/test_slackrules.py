@@ -310,6 +310,11 @@ def preset(kind: str, key: str, chosen: Any) -> Json:
     return modal(blocks=[block], submit=plain(4))
 
 
+def focused(name: str) -> Json:
+    """An input that takes the focus."""
+    return {**number_input(focus_on_load=True)["blocks"][0], "block_id": name}
+
+
 @pytest.mark.parametrize(
     ("view", "place"),
     [
@@ -324,6 +329,8 @@ def preset(kind: str, key: str, chosen: Any) -> Json:
         ),
         (preset("checkboxes", "initial_options", []), "/blocks/0/element/initial_options"),
         ({"type": "home", "blocks": [], "title": plain(1)}, "/title"),
+        (modal(blocks=number_input(focus_on_load=True)["blocks"], submit=plain(1)), ""),
+        (modal(blocks=[focused("a"), focused("b")], submit=plain(1)), "/blocks"),
     ],
 )
 def test_what_stands_in_a_form_at_first_must_fit(view: Json, place: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bot import blocks
 from bot.catalog import plain
 from bot.engine.house import House
-from bot.engine.inputs import as_input
+from bot.engine.inputs import as_inputs
 from bot.engine.questions import command_of, questions
 from bot.errors import MeshbotError, SlackError, UserError
 from bot.messages import Asked, Message, Modal, Origin, Submitted, Whisper
@@ -71,7 +71,7 @@ class Forms:
         asked = (begun(each, standing.get(each.name, ())) for each in self.of(step))
         return Modal(
             title=step.title,
-            blocks=(blocks.section(intro), *map(as_input, asked)),
+            blocks=(blocks.section(intro), *as_inputs(asked)),
             name=f"{NAME}{step.id}",
             submit="Run" if step.shape is Shape.RUN else "Show",
             close="Cancel",

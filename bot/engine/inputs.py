@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bot.engine.questions import YES
@@ -9,6 +10,12 @@ from bot.slackrules import truncate
 from bot.steps import Question
 
 Block = dict[str, Any]
+
+
+def as_inputs(asked: Iterable[Question]) -> tuple[Block, ...]:
+    """Questions as input blocks; one begins in the first, also where the form comes after something else."""
+    first, *others = map(as_input, asked)
+    return ({**first, "element": {**first["element"], "focus_on_load": True}}, *others)
 
 
 def as_input(question: Question) -> Block:

@@ -87,7 +87,7 @@ def progress(leaf: Leaf) -> str:
 def mark(leaf: Leaf, page: Page) -> str:
     """Where the tour is, what is in place, and what is not."""
     row = leaf.rows.get(page.step)
-    return "▶️" if page is leaf.page else "✅" if row is not None and row.done else "▫️"
+    return "▶️" if page is leaf.page else "✅" if row is not None and row.done else "⬜"
 
 
 def standing(leaf: Leaf) -> str:

@@ -27,7 +27,7 @@ async def test_the_tour_opens_where_the_workshop_stands(stage: Stage) -> None:
     await stage.type("/mesh install")
     tour = await stage.type("/mesh workshop")
     assert "step 3 of 16: Add-ons" in words(tour)
-    assert "▫️ ✅ ▶️ ▫️" in words(tour)
+    assert "⬜ ✅ ▶️ ⬜" in words(tour)
     assert "in place, 1 of 13: install" in words(tour)
     await turned(stage, tour, "Back", "step 2 of 16: Install Istio", "Istio 1.30.3, 2 workloads ready", "Run again")
 
