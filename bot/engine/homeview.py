@@ -86,7 +86,7 @@ def first_buttons(scene: Scene, asker: Asker, steps: dict[str, Step], command: s
 
 def row_block(row: Row, step: Step | None) -> Block:
     """One step of the board, with a button that explains it."""
-    state = "✅" if row.done else "▫️ not yet:"
+    state = "✅" if row.done else "⬜ not yet:"
     more = {"accessory": blocks.button("Explain", f"{TOUR}explain:{row.step}", row.step)} if step is not None else {}
     return blocks.section(f"{state} *{escape(row.step)}* — {escape(row.words)}", **more)
 

@@ -95,14 +95,14 @@ def standing(leaf: Leaf) -> str:
     lines = []
     row = leaf.rows.get(leaf.page.step)
     if row is not None:
-        lines.append(f"{'✅' if row.done else '▫️'} now: {escape(row.words)}")
+        lines.append(f"{'✅' if row.done else '⬜'} now: {escape(row.words)}")
     if (run := leaf.run) is not None:
         state = run.state.value
         words = f": {escape(blocks.inside(run.summary))}" if run.summary else ""
         where = f" — <{leaf.link}|its message>" if leaf.link else ""
         typed = f"`{blocks.code(run.arguments)}` by <@{escape(run.user)}>"
         lines.append(f"{blocks.ICONS[state]} {typed} — {blocks.WORDS[state]}{words}{where}")
-    return "\n".join(lines) or "▫️ not run in this channel yet"
+    return "\n".join(lines) or "⬜ not run in this channel yet"
 
 
 def turning(leaf: Leaf) -> list[Block]:

@@ -59,6 +59,7 @@ class Tour:
         self._house, self._jobs, self._forms = house, jobs, forms
         self._at: dict[Posted, str] = {}
         self._turns: dict[Posted, int] = {}
+        self._typing = asyncio.Lock()
         known = [page for page in PAGES if house.catalog.get(page.step) is not None]
         self._pages = tuple(known)
 
@@ -66,6 +67,10 @@ class Tour:
 
     async def typed(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         """`workshop` begins a tour or points at the one that stands, `here` moves it down, `off` ends it."""
+        async with self._typing:  # typed twice at once, the second finds the first one's tour
+            await self._typed(invocation, asker, asked, whisper)
+
+    async def _typed(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         action, host = getattr(invocation.options, "action", ""), asker.role.covers(Role.HOST)
         stands = await self._standing(asked.channel)
         link = await self._house.board.permalink(stands) if stands else ""

@@ -155,3 +155,10 @@ async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
     await stage.workspace.command("host", "secret", "/mesh workshop")
     await until(lambda: [m for m in stage.workspace.messages("secret") if "/invite @meshbot" in words(m)])
     assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+
+
+async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
+    """The second is pointed at the first one's."""
+    await asyncio.gather(*(stage.workspace.command("host", "mesh-workshop", "/mesh workshop") for _ in range(2)))
+    await says(stage, "The tour stands")
+    assert len([m for m in stage.workspace.messages() if "step 1 of 16" in words(m)]) == 1
