@@ -81,6 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(traffic.close)
         actors = Actors(cluster, mesh, traffic)
         stack.push_async_callback(actors.close)
+        ways = Ephemera(client, session)
         house = House(
             catalog=Catalog(rules.steps, command=settings.slack.command),
             cluster=cluster,
@@ -90,6 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             ledger=ledger,
             board=board,
             gallery=Gallery(studio, SlackFiles(client, session), board),
+            screens=ways.screens,
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.namespaces,
@@ -98,6 +100,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             place=place(settings, cluster),
             owner=owner,
             confirm_seconds=settings.confirm_seconds,
+            home_channel=settings.slack.home_channel,
         )
         engine = Engine(house, jobs)
         rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
@@ -105,7 +108,6 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(rounds.stop)
         stack.push_async_callback(board.aclose, 5.0)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        ways = Ephemera(client, session)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)

@@ -106,6 +106,12 @@ def bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
     return "\n".join(listed)
 
 
+def listed(lines: Sequence[str]) -> list[str]:
+    """Lines with bullets in as many texts as they need, at most three; what is too many is counted."""
+    room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
+    return [bullets(lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room]
+
+
 def duration(seconds: float) -> str:
     """`8 s`, `1 min 20 s`, `5 min`."""
     minutes, rest = divmod(round(seconds), 60)
@@ -194,8 +200,7 @@ def verdict_blocks(verdict: Verdict, command: str) -> list[Block]:
     blocks: list[Block] = []
     if verdict.because:
         blocks.append(section(f"*Because* {escape(verdict.because)}"))
-    if verdict.evidence:
-        blocks.append(section(bullets(verdict.evidence)))
+    blocks.extend(map(section, listed(verdict.evidence)))
     if verdict.notes:
         blocks.append(section("\n".join(f"⚠️ {escape(note)}" for note in verdict.notes)))
     if verdict.links:
@@ -265,6 +270,17 @@ def busy(title: str, user: str, seconds: float, link: str) -> Message:
     words = f"{escape(title)} is already running, started by <@{escape(user)}> {duration(seconds)} ago.{where}"
     blocks = (first("error", "", f"✋ {words}"), section("Nothing was started. Type it again when that one has ended."))
     return shown(f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks)
+
+
+def loading() -> Message:
+    """What stands in a modal until the answer is there."""
+    return shown("Looking…", (first("running", "", "⏳ Looking…"),))
+
+
+def elsewhere(title: str, channel: str) -> Message:
+    """The answer to a run that was asked for where its message will not be."""
+    words = f"⏳ *{escape(title)}* goes on in <#{escape(channel)}>, in a message of its own."
+    return shown(f"{title} goes on in the workshop's channel.", (first("running", "", words),))
 
 
 def denied(title: str, role: str, needed: str, helpers: Sequence[str], command: str) -> Message:

@@ -119,6 +119,8 @@ def shown(text: str, limit: int = 40) -> str:
 
 def quoted(word: str) -> str:
     """A word as it must be typed to come out the same."""
+    if set("\"'") & set(word):
+        return shlex.quote(word)
     return f'"{word}"' if " " in word or not word else word
 
 

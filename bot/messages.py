@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -71,17 +72,30 @@ class Letter:
 
 @dataclass(frozen=True)
 class Asked:
-    """A command as it arrived. `key` is the same for each delivery of the same command (Slack's trigger_id)."""
+    """A command as it arrived. `key` is the same for each delivery of one command (Slack's trigger_id or event_id).
+
+    `thread` is the `ts` of the message whose thread it was typed in. `trigger` lets a modal be opened within three
+    seconds, "" where none can be. `away`: it was asked where its run will not be seen, in App Home or in a modal, and
+    then `view` is the modal's id.
+    """
 
     user: str
     channel: str
     text: str
     key: str
+    thread: str = ""
+    trigger: str = ""
+    away: bool = False
+    view: str = ""
 
 
 @dataclass(frozen=True)
 class Pressed:
-    """A button as it was pressed: its action_id, the value that it carries, and the message it stands in."""
+    """A button as it was pressed: its action_id, the value that it carries, and the message it stands in.
+
+    `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal there is no message;
+    `view` is the modal's id, and `channel` the one that the modal was opened for, if any. `key` is the trigger too.
+    """
 
     user: str
     channel: str
@@ -89,6 +103,68 @@ class Pressed:
     value: str
     key: str
     posted: Posted | None
+    thread: str = ""
+    view: str = ""
+    away: bool = False
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a modal was opened from, which is where what comes of it goes; `note` is the engine's own."""
+
+    channel: str = ""
+    thread: str = ""
+    note: str = ""
+
+
+NOWHERE = Origin()
+"""Of a modal that leads to nothing in a channel."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A modal as it was submitted: which one, and each input's values by its block_id."""
+
+    user: str
+    name: str
+    answers: Mapping[str, tuple[str, ...]]
+    key: str
+    origin: Origin = NOWHERE
+
+
+@dataclass(frozen=True)
+class Modal:
+    """A window over the chat. `name` comes back when it is submitted; without `submit` it can only be closed."""
+
+    title: str
+    blocks: tuple[dict[str, Any], ...]
+    name: str = ""
+    submit: str = ""
+    close: str = "Close"
+    origin: Origin = NOWHERE
+
+
+class Shown(NamedTuple):
+    """A modal on someone's screen: its id, and Slack's `hash` of what it holds."""
+
+    view: str
+    hash: str
+
+
+class Screens(Protocol):
+    """What a person alone has before them: modals, and the app's Home tab. All raise `bot.errors.SlackError`."""
+
+    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> Shown:
+        """Opens a modal for whoever made the trigger within the last three seconds; in place of `over`, if named."""
+        ...
+
+    async def update(self, shown: Shown, modal: Modal) -> None:
+        """Puts other content into a modal, unless it was closed or changed meanwhile."""
+        ...
+
+    async def publish(self, user: str, blocks: tuple[dict[str, Any], ...]) -> None:
+        """Shows these blocks in that person's Home tab, now and when they open it again."""
+        ...
 
 
 class Whisper(Protocol):
@@ -164,8 +240,25 @@ class Files(Protocol):
 
 
 class Desk(Protocol):
-    """Takes what people ask. Both return at once with the work handed to a task of its own, and never raise."""
+    """Takes what people ask. All but `faults` return at once with the work handed to a task; none raises."""
 
-    def command(self, asked: Asked, whisper: Whisper) -> None: ...
+    def command(self, asked: Asked, whisper: Whisper) -> None:
+        """A command, or what was said to the bot by its name."""
+        ...
 
-    def pressed(self, pressed: Pressed, whisper: Whisper) -> None: ...
+    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """A button."""
+        ...
+
+    def opened(self, user: str) -> None:
+        """Someone opened the app's Home tab."""
+        ...
+
+    def faults(self, submitted: Submitted) -> dict[str, str]:
+        """What is wrong with which input of a modal, by block_id; asks nobody, for it stands before the
+        acknowledgement."""
+        ...
+
+    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
+        """A modal without faults."""
+        ...

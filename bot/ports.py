@@ -364,3 +364,31 @@ class Trail(Protocol):
     async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[Entry]:
         """The newest first, of one user or step when that is named."""
         ...
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A schedule as steps see it: what is done (`typed`, without the slash command), when in words, and how it stands.
+
+    `state` is `active`, `paused`, `ended` or `removed`; `next_at` is in epoch seconds, None when nothing is to come;
+    `next` is the same in words, in the schedule's own zone.
+    """
+
+    id: str
+    step: str
+    typed: str
+    when: str
+    user: str
+    state: str
+    next_at: float | None = None
+    next: str = ""
+    last: str = ""
+    missed: int = 0
+
+
+class Schedules(Protocol):
+    """What is done again and again. All raise `bot.errors.LedgerError`; an unknown id is a UserError."""
+
+    async def entries(self) -> list[Scheduled]:
+        """Those that go on or are paused, the oldest first."""
+        ...

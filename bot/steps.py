@@ -6,10 +6,10 @@ change when that needs a confirmation, `run` does it and ends in a Verdict.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -178,6 +178,45 @@ class Shape(StrEnum):
     """One message in the channel that is edited until the verdict; in the ledger."""
     ANSWER = "answer"
     """Only the person who asked sees it; not in the ledger."""
+    TOUR = "tour"
+    """One message in the channel that leads through the workshop, a step to a page; the engine turns the pages."""
+
+
+Answers = Mapping[str, tuple[str, ...]]
+"""What was filled into a form, by the question's name; nothing is an empty tuple."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One input of a form: a text, a whole number, a tick, one of `choices` or some of them.
+
+    `initial` is what stands in it at first; a `needed` one may not be left empty. `longest` in characters (0: any);
+    `least` and `most` bound a number, as text, "" when they do not.
+    """
+
+    name: str
+    label: str
+    hint: str = ""
+    kind: Literal["text", "number", "tick", "one", "some"] = "text"
+    choices: tuple[str, ...] = ()
+    initial: tuple[str, ...] = ()
+    needed: bool = False
+    longest: int = 0
+    least: str = ""
+    most: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """Questions that are not a step's options one by one.
+
+    `words` makes of the answers what would be typed after the step's name; `faults` tells what is wrong with which
+    answer, beyond what the options themselves refuse. Both are pure and quick.
+    """
+
+    questions: tuple[Question, ...]
+    words: Callable[[Answers], Sequence[str]]
+    faults: Callable[[Answers], dict[str, str]] = field(default=lambda answers: {})
 
 
 @dataclass(frozen=True)
@@ -188,6 +227,10 @@ class Step:
     `check`: raises UserError at once for options that this release cannot take; asked before anything is shown.
     `scope`: what it reaches, if it acts. `recorded`: what it writes through `Context.cluster` is kept beforehand, so
     that `undo` can take it back.
+    `needs`: options that a person must give although they have a default; the step's name alone opens its form.
+    `choices`: what may be chosen for an option where its type does not say; asks nothing of the cluster.
+    `form`: the questions of its form; without one, there is a question for each option. `standing` reads from the
+    cluster what is in force, for the form to begin with.
     """
 
     id: str
@@ -207,6 +250,10 @@ class Step:
     examples: tuple[str, ...] = ()
     explain: str = ""
     positional: tuple[str, ...] = field(default=())
+    needs: tuple[str, ...] = ()
+    choices: Mapping[str, Callable[[Context], Sequence[str]]] = field(default_factory=dict)
+    form: Form | None = None
+    standing: Callable[[Context], Awaitable[Answers]] | None = None
 
     @property
     def acts(self) -> bool:

@@ -26,10 +26,12 @@ from handlers import (
     uninstall,
     waypoint,
     whoami,
+    workshop,
 )
 from handlers import help as help_
 
 STEPS = (
+    workshop.STEP,
     preflight.STEP,
     install.STEP,
     addons.STEP,

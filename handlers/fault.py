@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from bot.errors import UserError
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
-from bot.knowledge import faults, rules
+from bot.knowledge import asking, faults, rules
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import observe
 from bot.knowledge.routing import fault_for, faulted, path_of, reviews_of
@@ -90,6 +90,9 @@ STEP = Step(
     changes=True,
     scope=Scope.APPLICATION,
     positional=("user", "what"),
+    needs=("user",),
+    form=asking.FAULT,
+    standing=asking.fault_standing,
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
 )
 

@@ -25,7 +25,7 @@ async def run(context: Context, options: HelpOptions) -> Verdict:
         f"`{context.command} {step.id}` — {step.summary}{'' if step.role is Role.ATTENDEE else f' ({step.role})'}"
         for step in context.steps
     )
-    words = f"`{context.command} help STEP` shows a step's options. Start with `{context.command} status`."
+    words = f"`{context.command} help STEP` shows a step's options. Start with `{context.command} workshop`."
     return Verdict(State.DONE, words, evidence=lines)
 
 

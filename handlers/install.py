@@ -88,5 +88,6 @@ STEP = Step(
     changes=True,
     recorded=False,
     positional=("profile", "set"),
+    choices={"profile": lambda context: context.mesh.profiles},
     examples=("install", "install demo", "install access-log", "install set=values.pilot.resources.requests.cpu=100m"),
 )

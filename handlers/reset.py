@@ -66,5 +66,6 @@ STEP = Step(
     scope=Scope.APPLICATION,
     recorded=False,
     positional=("step",),
+    choices={"step": lambda context: [step for step, _ in board.LOOKS]},
     examples=("reset bookinfo", "reset inject"),
 )

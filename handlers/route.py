@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.errors import UserError
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
-from bot.knowledge import rules
+from bot.knowledge import asking, rules
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import NOBODY, Expectation, observe, only, somebody_else
 from bot.knowledge.routing import Path, path_of, route_for
@@ -85,5 +85,7 @@ STEP = Step(
     changes=True,
     scope=Scope.APPLICATION,
     positional=("user", "version"),
+    needs=("user",),
+    standing=asking.route_standing,
     examples=("route jason", "route jason v3", "route off"),
 )

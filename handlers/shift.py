@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from bot.errors import UserError
-from bot.knowledge import rules
+from bot.knowledge import asking, rules
 from bot.knowledge.offers import offer
 from bot.knowledge.proof import NOBODY, Expectation, interval, observe, pages
 from bot.knowledge.routing import VERSIONS, path_of, weights_for
@@ -96,5 +96,8 @@ STEP = Step(
     changes=True,
     scope=Scope.APPLICATION,
     positional=("weights",),
+    needs=("weights",),
+    form=asking.SHARES,
+    standing=asking.shares_standing,
     examples=("shift v1=50 v3=50", "shift v1=90 v2=10"),
 )

@@ -63,6 +63,15 @@ def test_each_block_is_within_its_limits(name: str) -> None:
     assert codes <= {"msg_blocks_too_long"}
 
 
+def test_all_of_a_long_list_is_shown() -> None:
+    """Help has more lines than one block is good for; beyond sixty the rest is counted."""
+    for count, last in ((27, "line 26"), (60, "line 59"), (70, "… and 10 more")):
+        verdict = Verdict(State.DONE, "x", evidence=tuple(f"line {n}" for n in range(count)))
+        texts = [block["text"]["text"] for block in blocks.answer("Help", verdict, command="/mesh").blocks[1:]]
+        assert "\n".join(texts).split("\n")[-1].removeprefix("• ") == last
+        assert sum(text.count("• line") for text in texts) == min(count, 60)
+
+
 @pytest.mark.parametrize(
     ("message", "state"),
     [

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.catalog import Catalog
+from bot.knowledge.board import LOOKS
+from bot.knowledge.tour import PAGES
 from handlers import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +62,15 @@ def test_the_steps_live_together() -> None:
 def test_every_step_is_in_the_readme(step: object) -> None:
     """The README's table lists what can be typed."""
     assert f"`/mesh {step.id}" in (ROOT / "README.md").read_text(encoding="utf-8")  # type: ignore[attr-defined]  # parametrised
+
+
+def test_the_tour_leads_through_the_board() -> None:
+    """Each step of the board has a page, in the same order, and all that the pages' buttons type is understood."""
+    catalog, pages = Catalog(STEPS), [page.step for page in PAGES]
+    assert [step for step in pages if step in dict(LOOKS)] == [step for step, _ in LOOKS]
+    for page in PAGES:
+        assert catalog.parse(page.typed).step.id == page.step
+        assert all(catalog.parse(typed) for typed in page.also)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)

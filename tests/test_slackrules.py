@@ -295,3 +295,46 @@ def test_visible_length_counts_what_is_read() -> None:
     }
     blocks = [{"type": "section", "text": mrkdwn(10)}, actions(button(value="v" * 99)), table(2, 3), rich]
     assert visible_length(blocks) == 10 + 1 + 6 + 4
+
+
+def number_input(**more: Any) -> Json:
+    """A form that asks for a number."""
+    element = {"type": "number_input", "action_id": "a", "is_decimal_allowed": False, **more}
+    block = {"type": "input", "block_id": "b", "label": plain(1), "element": element}
+    return modal(blocks=[block], submit=plain(4))
+
+
+def preset(kind: str, key: str, chosen: Any) -> Json:
+    """A form with one option, of which something is chosen at first."""
+    only = {"text": plain(1), "value": "v"}
+    element = {"type": kind, "action_id": "a", "options": [only], key: chosen if chosen is not None else only}
+    block = {"type": "input", "block_id": "b", "label": plain(1), "element": element}
+    return modal(blocks=[block], submit=plain(4))
+
+
+def focused(name: str) -> Json:
+    """An input that takes the focus."""
+    return {**number_input(focus_on_load=True)["blocks"][0], "block_id": name}
+
+
+@pytest.mark.parametrize(
+    ("view", "place"),
+    [
+        (number_input(min_value="1", initial_value="5", max_value="5"), ""),
+        (number_input(min_value="1", initial_value="6", max_value="5"), "/blocks/0/element"),
+        (number_input(min_value=1, max_value="many"), "/blocks/0/element/max_value"),
+        (number_input(is_decimal_allowed="no"), "/blocks/0/element/is_decimal_allowed"),
+        (preset("static_select", "initial_option", None), ""),
+        (
+            preset("static_select", "initial_option", {"text": plain(2), "value": "v"}),
+            "/blocks/0/element/initial_option",
+        ),
+        (preset("checkboxes", "initial_options", []), "/blocks/0/element/initial_options"),
+        ({"type": "home", "blocks": [], "title": plain(1)}, "/title"),
+        (modal(blocks=number_input(focus_on_load=True)["blocks"], submit=plain(1)), ""),
+        (modal(blocks=[focused("a"), focused("b")], submit=plain(1)), "/blocks"),
+    ],
+)
+def test_what_stands_in_a_form_at_first_must_fit(view: Json, place: str) -> None:
+    """Numbers within their bounds, and options that are there word for word; a Home tab has no title."""
+    assert [problem.pointer for problem in check_view(view)] == ([place] if place else [])

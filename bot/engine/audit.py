@@ -59,7 +59,7 @@ class Auditor:
         words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
         if isinstance(what, Asked):
             said = Said(what.user, what.channel, what.text, since)
-        elif what.action.startswith(blocks.TYPE):
+        elif what.action not in (blocks.CONFIRM, blocks.CANCEL):
             text = what.value.removeprefix(self._house.catalog.command).strip()
             said = Said(what.user, what.channel, text, since)
         else:

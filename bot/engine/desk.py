@@ -6,19 +6,25 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.failures import explain
+from bot.engine.forms import OPEN, Forms, Retold
 from bot.engine.gate import Denied
+from bot.engine.home import Homes
+from bot.engine.homeview import REFRESH
 from bot.engine.house import House, Silent
+from bot.engine.pages import TOUR
 from bot.engine.runner import Runner
+from bot.engine.tour import Tour
 from bot.errors import LedgerError, MeshbotError, SlackError, UserError
 from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
-from bot.messages import Asked, Message, Posted, Pressed, Whisper
-from bot.steps import Asker, Shape, Shared
+from bot.messages import Asked, Message, Origin, Place, Posted, Pressed, Submitted, Whisper
+from bot.steps import Asker, Shape, Shared, Step
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +45,9 @@ class Engine:
 
     def __init__(self, house: House, jobs: Jobs) -> None:
         self._house, self._jobs = house, jobs
-        self.runner = Runner(house)
+        self.forms, self.homes = Forms(house), Homes(house, jobs)
+        self.tour = Tour(house, jobs, self.forms)
+        self.runner = Runner(house, (self.tour.heard, self.homes.heard))
         self.draining = False
         self.duplicates = 0
 
@@ -51,6 +59,23 @@ class Engine:
         """A button; returns at once."""
         work = self._guard(lambda: self._pressed(pressed, whisper), whisper, pressed)
         self._jobs.spawn(work, f"button {pressed.key}")
+
+    def opened(self, user: str) -> None:
+        """Someone opened the Home tab; returns at once."""
+        if not self.draining:
+            self._jobs.spawn(self.homes.show(user), f"home of {user}")
+
+    def faults(self, submitted: Submitted) -> dict[str, str]:
+        """What is wrong with which input of a form."""
+        return self.forms.faults(submitted)
+
+    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
+        """A form without faults is typed like a command; returns at once."""
+        text = self.forms.command(submitted)
+        told = Retold(whisper, text, self._house.catalog.command)
+        origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
+        asked = Asked(submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel)
+        self._jobs.spawn(self._guard(lambda: self._command(asked, told), told, asked), f"form {submitted.key}")
 
     async def recover(self) -> None:
         """Takes up, or ends in words, each run that a process which is gone left, or that this one dropped."""
@@ -105,13 +130,33 @@ class Engine:
             return True
 
     async def _command(self, asked: Asked, whisper: Whisper) -> None:
+        if (form := self.forms.wanted(asked)) is not None:
+            await self._form(form, asked, whisper)
+            return
         invocation = self._house.catalog.parse(asked.text)
-        asker = await self._house.asker(asked.user)
+        step, asker = invocation.step, await self._house.asker(asked.user)
+        if step.shape is not Shape.ANSWER:
+            asked = replace(asked, channel=asked.channel or await self.homes.needed_channel(asked.text))
         invocation = self._house.gate.admit(invocation, asker, asked.channel)
-        if invocation.step.shape is Shape.ANSWER:
+        if step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
         else:
-            await self._run(invocation, asker, asked, whisper)
+            asked = replace(asked, channel=asked.channel or await self.homes.needed_channel(asked.text))
+            carry_out = self._tour if step.shape is Shape.TOUR else self._run
+            await carry_out(invocation, asker, asked, whisper)
+
+    async def _tour(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        try:
+            await self.tour.typed(invocation, asker, asked, whisper)
+        except SlackError as problem:
+            raise cannot_post(problem) from problem
+
+    async def _form(self, step: Step, asked: Asked, whisper: Whisper) -> None:
+        asker, channel = await self._house.asker(asked.user), asked.channel
+        if step.shape is not Shape.ANSWER:
+            channel = channel or await self.homes.needed_channel(step.id)
+        self._house.gate.allow_step(step, asker, channel, what=step.title)
+        await self.forms.open(step, asked.trigger, Origin(channel, asked.thread), over=asked.view)
 
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         since, context = time.time(), self._house.context(invocation, asker, Silent())
@@ -119,15 +164,15 @@ class Engine:
         message = blocks.answer(invocation.step.title, verdict, command=self._house.catalog.command)
         gallery = self._house.gallery
         if isinstance(invocation.options, Shared) and invocation.options.share:
-            posted = await self._share(asked.channel, message)
+            posted = await self._share(asked, message)
             await gallery.hang(posted, message, verdict.picture)
         else:
             await whisper.say(await gallery.illustrate(message, verdict.picture))
         await self.runner.audit.answered(asked, invocation, verdict, since)
 
-    async def _share(self, channel: str, message: Message) -> Posted:
+    async def _share(self, asked: Asked, message: Message) -> Posted:
         try:
-            return await self._house.board.post(channel, message)
+            return await self._house.board.post(asked.channel, message, Place(thread=asked.thread))
         except SlackError as problem:
             raise cannot_post(problem) from problem
 
@@ -156,9 +201,11 @@ class Engine:
         except Duplicate:
             log.info("command %s was delivered twice", asked.key)
             return
+        if asked.away:
+            await whisper.say(blocks.elsewhere(invocation.step.title, asked.channel))
         with self.runner.carrying(run.id):
             try:
-                await self.runner.start(run, invocation, asker)
+                await self.runner.start(run, invocation, asker, Place(thread=asked.thread))
             except SlackError as problem:
                 await self.runner.remember(run, "error", f"could not post: {problem.code}")
                 await self.runner.audit.ended(run, "error", f"could not post: {problem.code}")
@@ -180,10 +227,34 @@ class Engine:
         return blocks.busy(self._house.heading(run).title, run.user, time.time() - run.created_at.timestamp(), link)
 
     async def _pressed(self, pressed: Pressed, whisper: Whisper) -> None:
-        if pressed.action.startswith(blocks.TYPE):
-            text = pressed.value.removeprefix(self._house.catalog.command).strip()
-            await self._command(Asked(pressed.user, pressed.channel, text, pressed.key), whisper)
+        if pressed.action == REFRESH:
+            await self.homes.show(pressed.user)
+        elif pressed.action.startswith(TOUR):
+            asked = await self.tour.pressed(pressed, await self._house.asker(pressed.user), whisper)
+            if asked is not None:
+                await self._command(asked, whisper)
+        elif pressed.action.startswith((blocks.TYPE, OPEN)):
+            await self._typed(pressed, whisper)
+        else:
+            await self._answered(pressed, whisper)
+
+    async def _typed(self, pressed: Pressed, whisper: Whisper) -> None:
+        """A button that types its value, or opens the form of the step that it names."""
+        text = pressed.value.removeprefix(self._house.catalog.command).strip()
+        channel = pressed.channel or (await self.homes.channel() if pressed.away else "")
+        asked = Asked(
+            pressed.user, channel, text, pressed.key, pressed.thread, pressed.key, away=pressed.away, view=pressed.view
+        )
+        form = self._house.catalog.get(text) if pressed.action.startswith(OPEN) else None
+        if form is not None:
+            await self._form(form, asked, whisper)
             return
+        if pressed.away and self.forms.wanted(asked) is None:
+            await whisper.say(blocks.loading())
+        await self._command(asked, whisper)
+
+    async def _answered(self, pressed: Pressed, whisper: Whisper) -> None:
+        """Confirm or Cancel under a run's question."""
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)

@@ -106,11 +106,20 @@ class Gate:
     def allow(self, invocation: Invocation, asker: Asker, channel: str, *, what: str, namespace: str) -> None:
         """Raises Denied unless this person may give that command, in that namespace; `what` is what they did."""
         step = invocation.step
+        self.allow_step(step, asker, channel, what=what)
+        if asker.confined and step.acts and namespace != asker.own:
+            raise Denied(denials.fenced(what, namespace, asker.own, asker.helpers(Role.HOST), self.command))
+
+    def allow_step(self, step: Step, asker: Asker, channel: str, *, what: str) -> None:
+        """Raises Denied unless this person may run that step somewhere, and speak of it here."""
         self._in_channel(step, channel)
         if not asker.may(step):
             raise Denied(self._refusal(what, step, asker))
-        if asker.confined and step.acts and namespace != asker.own:
-            raise Denied(denials.fenced(what, namespace, asker.own, asker.helpers(Role.HOST), self.command))
+
+    def require(self, needed: Role, asker: Asker, *, what: str) -> None:
+        """Raises Denied unless this person has that role."""
+        if not asker.role.covers(needed):
+            raise Denied(blocks.denied(what, asker.role, needed, asker.helpers(needed), self.command))
 
     def confirmers(self, step: Step, *, someones: bool) -> str:
         """Who can confirm that step, in words; `someones` says that it changes a namespace of someone's own."""

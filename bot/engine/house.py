@@ -17,10 +17,10 @@ from bot.engine.recorder import Recorder
 from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
-from bot.messages import Board
-from bot.ports import Cluster, History, Identity, Mesh, Part, Traffic, Web
+from bot.messages import Board, Screens
+from bot.ports import Cluster, History, Identity, Mesh, Part, Schedules, Traffic, Web
 from bot.roles import Roles
-from bot.steps import Asker, Context, Scope, Workshop
+from bot.steps import Asker, Context, Options, Role, Scope, Workshop
 
 LOOKS, BETWEEN = 4, 0.15
 """How often, and seconds between, it is looked whether something still changes what everyone shares."""
@@ -49,7 +49,10 @@ class Hands:
 @dataclass(frozen=True)
 class House:
     """All collaborators; `owner` names this process, `namespaces` are globs of what the workshop may touch. `acting`
-    gives hands that act as someone else in the cluster, `place` says which cluster it is."""
+    gives hands that act as someone else in the cluster, `place` says which cluster it is.
+
+    `home_channel` is where runs go that are asked for in App Home; "" for the channel that the last run was in.
+    """
 
     catalog: Catalog
     cluster: Cluster
@@ -59,6 +62,7 @@ class House:
     ledger: Ledger
     board: Board
     gallery: Gallery
+    screens: Screens
     roles: Roles
     workshop: Workshop
     namespaces: tuple[str, ...]
@@ -67,6 +71,8 @@ class House:
     acting: Callable[[Identity], Hands]
     place: str = ""
     confirm_seconds: float = 300.0
+    home_channel: str = ""
+    schedules: Schedules | None = None
 
     async def asker(self, user: str) -> Asker:
         """Who that is, by the roles and the rules."""
@@ -75,7 +81,10 @@ class House:
     def hands(self, asker: Asker) -> Hands:
         """As whom the cluster is asked for this person: the bot itself, unless the settings say otherwise."""
         identity = self.gate.identity(asker)
-        return self.acting(identity) if identity else Hands(self.cluster, self.mesh, self.web, self.traffic)
+        return self.acting(identity) if identity else self._own_hands()
+
+    def _own_hands(self) -> Hands:
+        return Hands(self.cluster, self.mesh, self.web, self.traffic)
 
     def lock(self, invocation: Invocation) -> str | None:
         """What a run holds while it changes something: a namespace of someone's own, or all of the workshop."""
@@ -118,9 +127,11 @@ class House:
         title = step.title if step is not None else run.step
         return Heading(run.id, title, run.user, typed=f"{self.catalog.command} {run.arguments}", attempt=run.attempt)
 
-    def context(self, invocation: Invocation, asker: Asker, progress: Session | Silent) -> Context:
-        """Everything a step may use; what a run changes is kept under its id."""
-        step, hands, history = invocation.step, self.hands(asker), self.ledger.journal
+    def context(
+        self, invocation: Invocation, asker: Asker, progress: Session | Silent, hands: Hands | None = None
+    ) -> Context:  # fmt: skip
+        """Everything a step may use; what a run changes is kept under its id. `hands` are the asker's unless given."""
+        step, hands, history = invocation.step, hands or self.hands(asker), self.ledger.journal
         cluster: Cluster = hands.cluster
         mesh: Mesh = hands.mesh
         past: History = history
@@ -146,6 +157,11 @@ class House:
             command=self.catalog.command,
             steps=self.catalog.steps,
         )
+
+    def looking(self) -> Context:
+        """A context for looking, as anybody may, beside all runs; it is the bot itself that looks."""
+        invocation = Invocation(self.catalog.steps[0], Options.model_validate({}), self.catalog.steps[0].id)
+        return self.context(invocation, Asker("", Role.ATTENDEE), Silent(), self._own_hands())
 
     def workshop_of(self, invocation: Invocation) -> Workshop:
         """The workshop in the namespace that was asked for; UserError when that is not one of the workshop's."""

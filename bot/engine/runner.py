@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from bot.engine.session import Session, with_heartbeat
 from bot.errors import LedgerError, MeshbotError, UserError
 from bot.figures import Figure, counter
 from bot.ledger import Gone, Run, RunState, run_key
-from bot.messages import Message, Place, Posted
+from bot.messages import CHANNEL, Message, Place, Posted
 from bot.steps import Asker, Plan, Verdict
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,9 @@ CHANGED = "This has changed since it was shown. Please look again."
 class Runner:
     """Carries runs out. A run's end is kept first, together with what its message is to show, and shown after."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, hear: Sequence[Callable[[Run], None]] = ()) -> None:
+        """`hear` is told of each run that is shown, asks or has ended; it returns at once."""
+        self._house, self._hear = house, tuple(hear)
         self._sessions: dict[str, Session] = {}
         self._carried: dict[str, asyncio.Task[object]] = {}
         self._dropped: set[str] = set()
@@ -84,22 +85,28 @@ class Runner:
         """True when this process dropped the run, and nobody has taken it over yet."""
         return run.owner == self._house.owner and run.id in self._dropped and run.id not in self._carried
 
-    async def start(self, run: Run, invocation: Invocation, asker: Asker) -> None:
+    async def start(self, run: Run, invocation: Invocation, asker: Asker, place: Place = CHANNEL) -> None:
         """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
         self.begun[run.step] += 1
-        await self._carry_out(await self._posted(run), invocation, asker, confirmed=False)
+        await self._carry_out(await self._posted(run, place), invocation, asker, confirmed=False)
 
-    async def _posted(self, run: Run) -> Run:
+    async def _posted(self, run: Run, place: Place = CHANNEL) -> Run:
         message = blocks.running(self._house.heading(run), blocks.Doing())
-        posted = await self._house.board.post(run.channel, message, Place(key=run_key(run.id)))
+        posted = await self._house.board.post(run.channel, message, replace(place, key=run_key(run.id)))
         run = replace(run, channel=posted.channel, ts=posted.ts)
         if posted.pending:
+            self._tell(run)
             return run
         try:
             await self._house.ledger.posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("where run %s is shown was not kept: %s", run.id, problem)
+        self._tell(run)
         return run
+
+    def _tell(self, run: Run) -> None:
+        for hear in self._hear:
+            hear(run)
 
     async def _carry_out(self, run: Run, invocation: Invocation, asker: Asker, *, confirmed: bool) -> None:
         session = self._session(run)
@@ -185,6 +192,8 @@ class Runner:
             self._unkept[run.id] = (state, summary, verdict)
             kept = True
         self.ended[run.step, str(state)] += kept
+        if kept:
+            self._tell(replace(run, state=RunState(state), summary=summary))
         return kept
 
     async def keep_again(self) -> None:
@@ -201,12 +210,14 @@ class Runner:
         who = self._house.confirmers(run)
         message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60, who=who)
         if await self._house.ledger.ask(run.id, plan.digest, expires, message):
+            self._tell(replace(run, state=RunState.ASKS))
             await self._show(run, session, message)
 
     async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
         """Goes on only when what would be done is still what was shown; else asks again."""
         session = self._session(run)
         session.say("confirmed; looking once more")
+        self._tell(replace(run, state=RunState.RUNNING))
         try:
             context = self._house.context(invocation, asker, session)
             plan = await invocation.step.plan(context, invocation.options) if invocation.step.plan else None

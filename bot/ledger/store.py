@@ -143,9 +143,10 @@ class Ledger:
         found = await self._find(_this(run_id), limit=1)
         return found[0] if found else None
 
-    async def last(self, step: str) -> Run | None:
-        """The newest run of a step, whatever became of it."""
-        found = await self._find(runs.c.step == clean(step), limit=1)
+    async def last(self, step: str, channel: str = "") -> Run | None:
+        """The newest run of a step, in one channel or in any, whatever became of it."""
+        where = runs.c.step == clean(step)
+        found = await self._find(where & (runs.c.channel == clean(channel)) if channel else where, limit=1)
         return found[0] if found else None
 
     async def recent(self, n: int) -> list[Run]:

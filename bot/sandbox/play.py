@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from bot.sandbox.script import Line, ScriptError
 from bot.sandbox.transcript import Out, Transcript
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Change, Message, Typed, Workspace
 from bot.sandbox.workspace.elements import labels
 from bot.sandbox.workspace.plain import message_lines, names_of, verdict_of
+from bot.sandbox.workspace.state import View
 
 ENDS = {"asks": "done", "done": "done", "not_yet": "not yet", "normal": "normal", "error": "error"}
 GRAVITY = ("error", "not_yet", "normal", "done", "asks")
@@ -38,6 +40,8 @@ class _Watch:
 
     def feed(self, change: Change) -> None:
         """Takes note of one change."""
+        if change.view is not None:
+            self._see(change.view)
         message = change.message
         if message is None or message.channel != self._channel or message.user != self._bot:
             return
@@ -49,6 +53,14 @@ class _Watch:
         else:
             self.answers[message.ts] = state, message
         self.moved.set()
+
+    def _see(self, view: View) -> None:
+        """A window that opens for who typed asks for more, as a question in the channel does."""
+        if view.user == self._user and view.open and view.body.get("type") == "modal":
+            title = str(view.body["title"]["text"])
+            message = Message(self._channel, view.id, self._bot, title, view.body["blocks"], datetime.now(UTC))
+            self.answers[view.id] = "asks", message
+            self.moved.set()
 
     def ended(self) -> tuple[str, Message] | None:
         """The gravest end among the answers that tell one, once nothing runs any more."""
@@ -131,6 +143,8 @@ class Player:
     async def _type(self, line: Line, watch: _Watch) -> Typed:
         if line.kind == "command":
             return await self._workspace.command(line.user, self._channel.id, line.text)
+        if line.kind == "mention":
+            return await self._workspace.write(line.user, self._channel.id, line.text)
         message = self._newest_with(line)
         watch.adopt(message)
         return await self._workspace.click(line.user, message, line.text)

@@ -16,7 +16,7 @@ from bot.sandbox.transcript import Out, Transcript
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from bot.sandbox.workspace.elements import labels
 
-USAGE = 'Type /mesh help, @alice: /mesh status, or click "Button". Ctrl-D ends.'
+USAGE = 'Type /mesh help, @meshbot status, @alice: /mesh status, or click "Button". Ctrl-D ends.'
 
 
 def write(text: str) -> None:
@@ -75,8 +75,8 @@ async def run_terminal(workspace: Workspace, channel: str) -> None:
 
 async def _act(workspace: Workspace, channel: str, line: Line) -> None:
     try:
-        if line.kind == "command":
-            await workspace.command(line.user, channel, line.text)
+        if line.kind != "click":
+            await workspace.write(line.user, channel, line.text)
             return
         for message in reversed(workspace.messages(channel, line.user)):
             if line.text in labels(message.blocks):

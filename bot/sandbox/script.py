@@ -26,12 +26,12 @@ class Line:
 
     number: int
     user: str
-    kind: Literal["command", "click"]
+    kind: Literal["command", "mention", "click"]
     text: str
     expects: str = "done"
 
     def __str__(self) -> str:
-        return self.text if self.kind == "command" else f'click "{self.text}"'
+        return f'click "{self.text}"' if self.kind == "click" else self.text
 
 
 def parse_script(text: str) -> list[Line]:
@@ -54,7 +54,9 @@ def parse_line(line: str, number: int = 1) -> Line:
         return Line(number, user, "click", match[1], expects)
     if re.fullmatch(r"/\w\S*(\s.*)?", action, re.DOTALL):
         return Line(number, user, "command", action, expects)
-    raise ScriptError(f'line {number}: expected a /command or click "Button", found: {line}')
+    if re.fullmatch(r"@meshbot(\s.*)?", action, re.DOTALL):
+        return Line(number, user, "mention", action, expects)
+    raise ScriptError(f'line {number}: expected a /command, @meshbot words or click "Button", found: {line}')
 
 
 def _split_end(line: str, number: int) -> tuple[str, str]:

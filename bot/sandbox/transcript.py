@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bot.sandbox.workspace import Change, Message, Workspace
 from bot.sandbox.workspace.plain import block_lines, message_lines, names_of
-from bot.sandbox.workspace.state import SLACKBOT
+from bot.sandbox.workspace.state import SLACKBOT, View
 
 Out = Callable[[str], None]
 _NUMBER = re.compile(r"\d+")
@@ -27,7 +27,7 @@ class Transcript:
     def show(self, change: Change) -> None:
         """Writes one change, if it is of this channel and says something new."""
         if change.kind == "view" and change.view is not None:
-            self._out(f"  (a window for {self._name(change.view.user)} {'opens' if change.view.open else 'closes'})")
+            self._out(f"  ({self._window(change.view)})")
         if change.message is None or change.message.channel != self._channel:
             return
         message = change.message
@@ -35,6 +35,13 @@ class Transcript:
             self._write(message, ["(deleted)"], mark="")
         elif message.user in (self._workspace.bot.id, SLACKBOT):
             self._compare(message)
+
+    def _window(self, view: View) -> str:
+        """What happens on one person's screen beside the channel; the page shows what is in it."""
+        name = self._name(view.user)
+        if view.body.get("type") == "home":
+            return f"the Home tab of {name} is shown anew"
+        return f"a window for {name} {'shows' if view.open else 'closes'}: {view.body['title']['text']}"
 
     def _compare(self, message: Message) -> None:
         lines = message_lines(message, names_of(self._workspace.state))

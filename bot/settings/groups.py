@@ -63,6 +63,11 @@ class Slack(BaseModel):
         (),
         description="Ids of the channels that take commands; beside them, only reading by direct message.",
     )
+    home_channel: Annotated[str, matching(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")] = Field(
+        "",
+        description="The workshop's channel, by its id: where runs go that are asked for in App Home. "
+        "Default: where the last run was.",
+    )
     base_url: Api = Field("https://slack.com/api/", description="Slack's Web API; another one only for rehearsals.")
     http_host: str = Field("0.0.0.0", description="Address that mode http listens on.")
     http_port: int = Field(3000, ge=1, le=65535, description="Port that mode http listens on.")

@@ -11,11 +11,12 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.messages import Message
+from bot.messages import Message, Origin
 from bot.slack.calls import attempt
 from bot.slack.client import proxy_for
 from bot.slack.files import files_in, showing, without_files
 from bot.slack.fitting import fit
+from bot.slack.screens import ScreenWhisper, SlackScreens
 
 MOST_USES = 5
 """Uses of a response_url (Slack limit)."""
@@ -33,17 +34,24 @@ class Ephemera:
 
     def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
         self.client, self.session = client, session
+        self.screens = SlackScreens(client)
 
-    def to(self, user: str, channel: str, response_url: str = "") -> SlackWhisper:
-        """A whisper to this person in this channel."""
-        return SlackWhisper(self, user=user, channel=channel, response_url=response_url)
+    def to(self, user: str, channel: str, response_url: str = "", *, thread: str = "") -> SlackWhisper:
+        """A whisper to this person in this channel, or in the thread of its message `thread`."""
+        return SlackWhisper(self, user=user, place=Origin(channel, thread), response_url=response_url)
+
+    def before(self, user: str, trigger: str, view: str, origin: Origin) -> ScreenWhisper:
+        """An answer in a modal, for a press where there is no channel; in the modal `view`, if it was there."""
+        return ScreenWhisper(self.screens, user=user, trigger=trigger, view=view, origin=origin)
 
 
 class SlackWhisper:
     """`bot.messages.Whisper` for the one who typed or pressed."""
 
-    def __init__(self, ways: Ephemera, *, user: str, channel: str, response_url: str) -> None:
-        self._ways, self._user, self._channel, self._url = ways, user, channel, response_url
+    def __init__(self, ways: Ephemera, *, user: str, place: Origin, response_url: str) -> None:
+        self._ways, self._user, self._url = ways, user, response_url
+        self._channel = place.channel
+        self._thread: dict[str, Any] = {"thread_ts": place.thread} if place.thread else {}
         self._uses = 0
         self._since = asyncio.get_running_loop().time()
 
@@ -56,7 +64,7 @@ class SlackWhisper:
                     return
                 payload = without_files(payload)
             if not await self._by_url(payload):
-                await self._by_method(payload)
+                await self._by_method(message, payload)
         except Exception:
             log.exception("an answer to %s was lost", self._user)
 
@@ -75,7 +83,7 @@ class SlackWhisper:
         if not self._url.startswith(("https://", "http://")) or self._uses >= MOST_USES or age > LIFETIME:
             return False
         self._uses += 1
-        body = {"response_type": "ephemeral", "replace_original": False, **payload}
+        body = {"response_type": "ephemeral", "replace_original": False, **self._thread, **payload}
         try:
             async with self._ways.session.post(
                 self._url, json=body, timeout=PATIENCE, proxy=proxy_for(self._url)
@@ -87,9 +95,14 @@ class SlackWhisper:
             log.info("response_url failed: %s", type(problem).__name__)
         return False
 
-    async def _by_method(self, payload: dict[str, Any]) -> None:
-        request = self._ways.client.chat_postEphemeral(channel=self._channel, user=self._user, **payload)
+    async def _by_method(self, message: Message, payload: dict[str, Any]) -> None:
+        request = self._ways.client.chat_postEphemeral(
+            channel=self._channel, user=self._user, **self._thread, **payload
+        )
         try:
             await attempt("chat.postEphemeral", request)
         except SlackError as problem:
+            if problem.code == "user_not_in_channel":
+                await self._ways.screens.write(self._user, message)
+                return
             log.warning("an answer to %s was lost: %s", self._user, problem)

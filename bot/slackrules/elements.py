@@ -102,7 +102,21 @@ def _options(found: Findings, element: Element, pointer: str, bounds: tuple[int,
         _option(found, option, where)
 
 
+def _initial(found: Findings, element: Element, pointer: str) -> None:
+    """What is chosen at first must be among what can be chosen, word for word."""
+    groups = [group for group in element.get("option_groups") or [] if isinstance(group, dict)]
+    there = [*(element.get("options") or []), *(each for group in groups for each in group.get("options") or [])]
+    for key in ("initial_option", "initial_options"):
+        chosen = element.get(key, [])
+        for option in chosen if isinstance(chosen, list) else [chosen]:
+            if option not in there:
+                found.add(f"{pointer}/{key}", f"{key} must be among the options")
+    if element.get("initial_options") == []:
+        found.add(f"{pointer}/initial_options", "no fewer than 1 items allowed")
+
+
 def _select(found: Findings, element: Element, pointer: str) -> None:
+    _initial(found, element, pointer)
     if "option_groups" not in element:
         _options(found, element, pointer, (1, SELECT_OPTIONS))
         return
@@ -116,6 +130,7 @@ def _select(found: Findings, element: Element, pointer: str) -> None:
 
 
 def _choice(found: Findings, element: Element, pointer: str) -> None:
+    _initial(found, element, pointer)
     _options(found, element, pointer, (1, CHOICE_OPTIONS))
 
 
@@ -127,6 +142,23 @@ def _plain_input(found: Findings, element: Element, pointer: str) -> None:
     longest = element.get("max_length")
     if longest is not None and not (isinstance(longest, int) and 1 <= longest <= 3000):
         found.add(f"{pointer}/max_length", "max_length must be between 1 and 3000")
+        return
+    found.string(element, "initial_value", pointer, limit=longest or 3000)
+
+
+def _number_input(found: Findings, element: Element, pointer: str) -> None:
+    if not isinstance(element.get("is_decimal_allowed"), bool):
+        found.add(f"{pointer}/is_decimal_allowed", "is_decimal_allowed must be a boolean")
+    numbers = {}
+    for key in ("min_value", "initial_value", "max_value"):
+        try:
+            numbers[key] = float(element[key]) if key in element else None
+        except (TypeError, ValueError):
+            found.add(f"{pointer}/{key}", f"{key} must be a number in a string")
+            return
+    given = [number for number in numbers.values() if number is not None]
+    if given != sorted(given):
+        found.add(pointer, "min_value, initial_value and max_value must be in this order")
 
 
 _CHECKS: dict[str, Callable[[Findings, Element, str], None]] = {
@@ -134,6 +166,7 @@ _CHECKS: dict[str, Callable[[Findings, Element, str], None]] = {
     "checkboxes": _choice,
     "image": check_image,
     "multi_static_select": _select,
+    "number_input": _number_input,
     "overflow": _overflow,
     "plain_text_input": _plain_input,
     "radio_buttons": _choice,

@@ -40,13 +40,28 @@ def check_view(view: Mapping[str, Any]) -> list[Problem]:
         return found.problems
     found.string(view, "private_metadata", "", limit=3000)
     found.string(view, "callback_id", "", limit=255)
+    found.string(view, "external_id", "", limit=255)
     if kind == "modal":
         _modal(found, view)
+    else:
+        for key in ("title", "submit", "close"):
+            if key in view:
+                found.add(f"/{key}", f"{key} is for modals only")
     if "blocks" not in view:
         found.add("", "missing required field: blocks")
     else:
         check_blocks(found, view["blocks"], "", surface=kind, most=VIEW_BLOCKS)
+        _focus(found, view["blocks"])
     return found.problems
+
+
+def _focus(found: Findings, blocks: Any) -> None:
+    """At most one element of a view may take the focus when it is shown."""
+    there = blocks if isinstance(blocks, list) else []
+    inputs = [block.get("element") for block in there if isinstance(block, dict)]
+    wanting = [element for element in inputs if isinstance(element, dict) and element.get("focus_on_load")]
+    if len(wanting) > 1:
+        found.add("/blocks", "only one element may have focus_on_load")
 
 
 def _modal(found: Findings, view: Mapping[str, Any]) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from tests.scenarios.stage import Stage, playing
 
-SHORT = {"test_audit", "test_install", "test_people", "test_rules", "test_uninstall", "test_survival", "test_doctor"}
+SHORT = {
+    "test_audit",
+    "test_doctor",
+    "test_install",
+    "test_people",
+    "test_rules",
+    "test_surfaces",
+    "test_survival",
+    "test_uninstall",
+}
 """The dialogues that are among the default tests; the others take minutes together and carry the mark `long`."""
 
 

@@ -69,8 +69,8 @@ class Stage:
         return max(int(n["metadata"]["resourceVersion"]) for n in found)
 
 
-def words(message: Message) -> str:
-    """Everything that a person reads in a message."""
+def words(shown: Message | list[dict[str, Any]]) -> str:
+    """Everything that a person reads in a message, or in the blocks of a view."""
     texts: list[str] = []
 
     def collect(value: Any) -> None:
@@ -83,7 +83,7 @@ def words(message: Message) -> str:
             for each in value:
                 collect(each)
 
-    collect(message.blocks)
+    collect(shown.blocks if isinstance(shown, Message) else shown)
     return re.sub(r"&lt;|&gt;|&amp;", lambda m: {"&lt;": "<", "&gt;": ">", "&amp;": "&"}[m[0]], "\n".join(texts))
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages import Asked, Message, Pressed, Whisper
+from bot.messages import Asked, Message, Pressed, Submitted, Whisper
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Installed, Workspace
 from bot.slack.client import Retries, build_client, build_session, identify
 from bot.slack.listeners import Listeners
@@ -27,6 +27,9 @@ class RecordingDesk:
 
     asked: list[Asked] = field(default_factory=list)
     pressed_: list[Pressed] = field(default_factory=list)
+    submitted_: list[Submitted] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
     whispers: list[Whisper] = field(default_factory=list)
     meet: Callable[[Whisper], None] = field(default=lambda whisper: None)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,6 +42,19 @@ class RecordingDesk:
     def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
         """Takes a button."""
         self.pressed_.append(pressed)
+        self._take(whisper)
+
+    def opened(self, user: str) -> None:
+        """Takes note of a Home tab."""
+        self.homes.append(user)
+
+    def faults(self, submitted: Submitted) -> dict[str, str]:
+        """What the test says is wrong."""
+        return self.wrong
+
+    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
+        """Takes a form."""
+        self.submitted_.append(submitted)
         self._take(whisper)
 
     def _take(self, whisper: Whisper) -> None:

@@ -14,15 +14,26 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
-from bot.messages import Whisper
+from bot.messages import Modal, Whisper
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from bot.sandbox.workspace.inputs import values
 from bot.slack.board import SlackBoard
 from bot.slack.http import MOST_BODY, PATH, HttpLink
 from bot.slack.listeners import Listeners
+from bot.slack.screens import SlackScreens
 from tests.slack.conftest import RecordingDesk, with_button
 
 SECRET = "s3cret"
 FORM = {"command": "/mesh", "text": "install", "user_id": "U0ALICE", "channel_id": "C0MESH", "team_id": "T0MESHTEAM"}
+FIELD = (
+    {
+        "type": "input",
+        "block_id": "user",
+        "optional": True,
+        "label": {"type": "plain_text", "text": "User"},
+        "element": {"type": "plain_text_input", "action_id": "answer"},
+    },
+)
 BODY = urlencode(FORM).encode()
 
 
@@ -59,6 +70,21 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
         "X-Slack-Signature": f"v0={signed}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
+
+
+async def test_forms_and_events_arrive(
+    workspace: Workspace, http: HttpLink, desk: RecordingDesk, client: AsyncWebClient
+) -> None:
+    """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the response's body."""
+    await workspace.mention("alice", DEFAULT_CHANNEL, "status")
+    await workspace.open_home("alice")
+    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh fault")
+    await desk.wait(2)
+    await SlackScreens(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
+    view, desk.wrong = workspace.modals("alice")[0], {"user": "No such user."}
+    submitted = await workspace.submit_view("alice", view, values(view.body["blocks"]))
+    assert submitted.ack_payload == {"response_action": "errors", "errors": desk.wrong}
+    assert (desk.asked[0].text, desk.homes, http.refused) == ("status", ["U0ALICE"], 0)
 
 
 async def test_commands_and_buttons_arrive(

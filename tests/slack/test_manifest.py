@@ -122,6 +122,14 @@ def test_the_commands_are_those_that_are_listened_to(manifest: dict[str, Any], l
     assert offered == {listeners.command}
 
 
+def test_the_events_are_those_that_are_listened_to(manifest: dict[str, Any], listeners: Listeners) -> None:
+    """What the Slack app subscribes to needs a listener and the scopes, and the Home tab must be switched on."""
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == set(listeners.events)
+    assert "app_mentions:read" in manifest["oauth_config"]["scopes"]["bot"]
+    assert manifest["features"]["app_home"]["home_tab_enabled"]
+    assert manifest["settings"]["interactivity"]["is_enabled"]
+
+
 async def test_the_bot_works_in_a_workspace_installed_from_it(manifest: dict[str, Any]) -> None:
     """With the scopes of the manifest and no more, it can say, edit and whisper."""
     workspace = Workspace(installed=Installed.from_manifest(manifest), enforce_limits=False)

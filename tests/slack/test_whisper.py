@@ -64,3 +64,13 @@ async def test_what_cannot_be_said_is_logged(
     """Nobody to tell is no reason to raise."""
     await Ephemera(client, session).to("U0ALICE", "C0NOWHERE").say(message("hello"))
     assert "an answer to U0ALICE was lost: chat.postEphemeral: channel_not_found" in caplog.text
+
+
+async def test_who_is_not_in_the_channel_is_written_to(
+    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
+    """A run that was asked for in App Home may be answered in a channel that the person never joined."""
+    workspace.channel().members.discard("U0ALICE")
+    await Ephemera(client, session).to("U0ALICE", "C0MESH").say(message("hello"))
+    direct = workspace.state.direct("U0MESHBOT", "U0ALICE")
+    assert [found.text for found in workspace.messages(direct.id, "alice")] == ["hello"]

@@ -15,6 +15,7 @@ from bot.sandbox.script import Line, ScriptError, built_in, load_script, parse_s
         ("/mesh install", Line(1, "host", "command", "/mesh install")),
         ("  /mesh install   -> not yet ", Line(1, "host", "command", "/mesh install", "not yet")),
         ("@alice: /mesh status", Line(1, "alice", "command", "/mesh status")),
+        ("@bob: @meshbot status", Line(1, "bob", "mention", "@meshbot status")),
         ('click "Confirm"', Line(1, "host", "click", "Confirm")),
         ('@bob: click "Remove it"->error', Line(1, "bob", "click", "Remove it", "error")),
         ("# a remark\n\n/mesh links", Line(3, "host", "command", "/mesh links")),
@@ -28,7 +29,7 @@ def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: Line) -> Non
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("/mesh install\nhello", r"line 2: expected a /command or click"),
+        ("/mesh install\nhello", r"line 2: expected a /command, @meshbot words or click"),
         ("/mesh install -> fine", r'line 1: unknown end "fine"; it is one of: done, not yet, normal, error'),
         ("@alice:", r"line 1: expected"),
         ("click Confirm", r"line 1: expected"),

@@ -1,0 +1,52 @@
+"""The Bolt app: an empty one that asks Slack nothing by itself and reads nothing of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.calls import library_log
+from bot.slack.client import Identity
+
+
+def build_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
+    """An app that asks Slack nothing by itself: who we are is known, and requests are checked in front of it."""
+
+    async def authorize() -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=identity.team_id,
+            bot_id=identity.bot_id,
+            bot_user_id=identity.user_id,
+            bot_token=client.token,
+        )
+
+    nameless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=library_log("api"))
+    nameless.proxy = client.proxy
+    with _unprompted():
+        return AsyncApp(
+            name="meshbot",
+            client=nameless,
+            authorize=authorize,
+            logger=library_log("bolt"),
+            signing_secret="",
+            process_before_response=True,
+            request_verification_enabled=False,
+            ssl_check_enabled=False,
+            attaching_function_token_enabled=False,
+        )
+
+
+@contextmanager
+def _unprompted() -> Iterator[None]:
+    """Hides Slack's variables while Bolt looks for them: SLACK_CLIENT_ID alone would switch it to another mode."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -1,0 +1,50 @@
+"""`/mesh workshop`: a guided tour through the steps, in one message: what each teaches, how it stands, buttons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.errors import ClusterError
+from bot.knowledge import board, snapshot, tour
+from bot.steps import Context, Options, Role, Shape, State, Step, Verdict
+
+
+class WorkshopOptions(Options):
+    """What can be chosen."""
+
+    action: Annotated[
+        Literal["", "here", "off"],
+        Field(default="", description="here moves a tour down that stands further up; off ends it"),
+    ]
+
+
+async def run(context: Context, options: WorkshopOptions) -> Verdict:
+    """Where the workshop stands: the first step that is not in place, which is the page that a tour opens at."""
+    known = {step.id for step in context.steps}
+    pages = [page for page in tour.PAGES if page.step in known]
+    try:
+        rows = {row.step: row for row in board.rows(await snapshot.take(context))}
+    except ClusterError as problem:
+        return Verdict(State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",))
+    if not any(row.done for row in rows.values()):
+        return Verdict(State.DONE, "nothing is in place yet.", next=tuple(page.typed for page in pages[:1]))
+    waiting = [page for page in pages if page.step in rows and not rows[page.step].done]
+    words = f"{sum(row.done for row in rows.values())} of {len(rows)} steps are in place."
+    return Verdict(State.DONE, words, next=tuple(page.typed for page in (waiting or pages[-1:])[:1]))
+
+
+STEP = Step(
+    id="workshop",
+    title="Workshop",
+    summary="a guided tour: one message that leads through the steps, with buttons",
+    run=run,
+    options=WorkshopOptions,
+    role=Role.ATTENDEE,
+    shape=Shape.TOUR,
+    resumable=False,
+    aliases=("tour", "guide"),
+    positional=("action",),
+    examples=("workshop", "workshop here", "workshop off"),
+)

@@ -1,0 +1,60 @@
+"""What people have before them beside the channel: waiting for it, reading it, and filling it in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from bot.sandbox.workspace import DEFAULT_CHANNEL, Message, Typed
+from bot.sandbox.workspace.inputs import values
+from bot.sandbox.workspace.state import View
+from tests.scenarios.stage import Stage, words
+
+T = TypeVar("T")
+
+
+async def until(found: Callable[[], T | None], seconds: float = 30.0) -> T:
+    """The first thing that is found; fails when it does not come."""
+    for _ in range(round(seconds / 0.01)):
+        if thing := found():
+            return thing
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come in time")
+
+
+async def modal(stage: Stage, user: str = "host") -> View:
+    """The modal in front of this person, as soon as there is one with everything in it."""
+
+    def found() -> View | None:
+        there = stage.workspace.modals(user)
+        return there[-1] if there and "Looking at what" not in read(there[-1]) else None
+
+    return await until(found)
+
+
+async def form(stage: Stage, line: str, user: str = "host") -> View:
+    """The form that a command opens."""
+    await stage.workspace.command(user, DEFAULT_CHANNEL, line)
+    return await modal(stage, user)
+
+
+async def fill(stage: Stage, view: View, by: str = "host", **answers: str | list[str]) -> Typed:
+    """Fills in a form by its inputs' names and submits it; the rest is as it stands in it."""
+    raw = {name: {"answer": value} for name, value in answers.items()}
+    return await stage.workspace.submit_view(by, view, values(view.body["blocks"], raw))
+
+
+async def says(stage: Stage, *texts: str, user: str = "host") -> Message:
+    """The newest message of the bot's in which all of these stand, as soon as this person sees one."""
+
+    def found() -> Message | None:
+        mine = [m for m in stage.workspace.messages(user=user) if m.user == stage.workspace.bot.id]
+        return next((m for m in reversed(mine) if all(text in words(m) for text in texts)), None)
+
+    return await until(found)
+
+
+def read(view: View | None) -> str:
+    """Everything that stands in a modal or in a Home tab."""
+    return words(view.body["blocks"]) if view is not None else ""

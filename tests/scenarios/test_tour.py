@@ -1,0 +1,164 @@
+"""The guided tour through restarts, outages and several hands."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.app import running
+from bot.sandbox.workspace import Message
+from bot.sandbox.workspace.state import Channel
+from tests.scenarios.screens import fill, modal, says, until
+from tests.scenarios.stage import Stage, furnished, words
+from tests.scenarios.test_survival import gone, process
+from tests.scenarios.wire import scene
+
+
+async def turned(stage: Stage, tour: Message, button: str, *texts: str) -> None:
+    """Presses a button of the tour and waits until all of this stands in it."""
+    await stage.workspace.click("host", tour, button)
+    await until(lambda: all(text in words(tour) for text in texts))
+
+
+async def test_the_tour_opens_where_the_workshop_stands(stage: Stage) -> None:
+    """With Istio installed it begins at the add-ons, and what is done has its mark."""
+    await stage.type("/mesh install")
+    tour = await stage.type("/mesh workshop")
+    assert "step 3 of 16: Add-ons" in words(tour)
+    assert "⬜ ✅ ▶️ ⬜" in words(tour)
+    assert "in place, 1 of 13: install" in words(tour)
+    await turned(stage, tour, "Back", "step 2 of 16: Install Istio", "Istio 1.30.3, 2 workloads ready", "Run again")
+
+
+async def test_a_step_that_was_typed_by_hand_is_seen_too(stage: Stage) -> None:
+    """The tour looks at the cluster and not at its own buttons."""
+    tour = await stage.type("/mesh workshop")
+    await turned(stage, tour, "Skip", "step 2 of 16")
+    await stage.type("/mesh install")
+    await until(lambda: "✅ `install` by" in words(tour))
+    assert "✅ now: Istio 1.30.3" in words(tour)
+
+
+async def test_there_is_one_tour_in_a_channel(stage: Stage) -> None:
+    """Typed again it points at the one that stands; it is moved down, ended, and begun anew by hosts alone."""
+    assert "needs the role host" in words(await stage.type("@alice: /mesh workshop -> error"))
+    first = await stage.type("/mesh workshop")
+    await turned(stage, first, "Skip", "step 2 of 16")
+    pointer = await stage.type("@alice: /mesh workshop")
+    assert f"p{first.ts.replace('.', '')}" in words(pointer)
+    assert "Move it down" not in words(pointer)
+    await stage.type("/mesh workshop")
+    second = await stage.type('click "Move it down here"')
+    await until(lambda: "goes on further down" in words(first))
+    assert "step 2 of 16" in words(second)
+    await stage.type("/mesh workshop off")
+    await until(lambda: "this tour is ended" in words(second))
+    assert "No tour stands" in words(await stage.type("/mesh workshop off -> error"))
+    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+
+
+async def test_a_tour_that_was_deleted_is_begun_anew(stage: Stage) -> None:
+    """What nobody sees is pointed at by nobody."""
+    stage.workspace.state.delete(await stage.type("/mesh workshop"))
+    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+
+
+async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
+    """The form's run belongs to the tour: it goes on in its thread, and ends on its page."""
+    tour = await stage.type("/mesh workshop")
+    await turned(stage, tour, "Skip", "step 2 of 16")
+    await stage.workspace.click("alice", tour, "Options…")
+    assert "needs the role host" in words(await says(stage, "needs the role host", user="alice"))
+    await stage.workspace.click("host", tour, "Options…")
+    form = await modal(stage)
+    assert (await fill(stage, form, profile="minimal")).error == ""
+    run = await says(stage, "typed `/mesh install minimal`", "Done")
+    assert run.thread_ts == tour.ts
+    await until(lambda: "✅ `install minimal` by" in words(tour))
+
+
+async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
+    """The page says that its run asks; confirmed or cancelled in the thread, it says so."""
+    await stage.type("/mesh install")
+    tour = await stage.type("/mesh workshop")
+    for number in range(4, 17):
+        await turned(stage, tour, "Skip", f"step {number} of 16")
+    await turned(stage, tour, "Run", "Please confirm")
+    await stage.workspace.click("host", await says(stage, "Only a host can confirm"), "Cancel")
+    await until(lambda: "Cancelled: nothing was changed" in words(tour))
+    await turned(stage, tour, "End the tour", "this tour is ended")
+
+
+async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
+    """Buttons of an earlier life turn pages, and the tour that stands is known."""
+    async with furnished(tmp_path) as stage:
+        async with running(stage.settings()):
+            tour = await stage.type("/mesh workshop")
+            await turned(stage, tour, "Skip", "step 2 of 16")
+        async with running(stage.settings()):
+            await turned(stage, tour, "Skip", "step 3 of 16")
+            assert "The tour stands" in words(await stage.type("/mesh workshop"))
+            await turned(stage, tour, "Back", "step 2 of 16")
+            await turned(stage, tour, "Run", "✅ now: Istio 1.30.3", "Done: Istio 1.30.3 is ready")
+
+
+async def test_a_run_that_outlives_the_bot_ends_on_its_page(tmp_path: Path) -> None:
+    """kill -9 in the middle of a run of the tour: the next life ends it in the tour as well."""
+    async with furnished(tmp_path) as stage:
+        stage.cluster.slow_pulls(200)
+        async with process(stage) as bot:
+            tour = await stage.type("/mesh workshop")
+            await turned(stage, tour, "Skip", "step 2 of 16")
+            await turned(stage, tour, "Run", "⏳ `install` by")
+            await says(stage, "istiod` 0/1")
+            bot.kill()
+            await bot.wait()
+        await gone(stage)
+        async with process(stage):
+            await until(lambda: "✅ `install` by" in words(tour), 40)
+
+
+async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
+    """The page says that the cluster cannot be read, and comes to life again with it; a form opens all the same."""
+    async with scene(tmp_path) as here:
+        await here.wire.cut()
+        tour = await here.stage.type("/mesh workshop")
+        assert "the cluster cannot be read" in words(tour)
+        await here.stage.workspace.command("host", "mesh-workshop", "/mesh fault")
+        await modal(here.stage)
+        await here.wire.mend()
+        await turned(here.stage, tour, "Refresh", "in place, 0 of 13")
+
+
+async def test_two_hands_turn_one_page(stage: Stage) -> None:
+    """A page that is turned twice at once is turned once: its buttons say where to."""
+    tour = await stage.type("/mesh workshop")
+    await asyncio.gather(*(stage.workspace.click("host", tour, "Skip") for _ in range(3)))
+    await until(lambda: "step 2 of 16" in words(tour))
+    await asyncio.sleep(0.3)
+    assert "step 2 of 16" in words(tour)
+
+
+@pytest.mark.parametrize("typed", ["@meshbot workshop", "@meshbot"])
+async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
+    """A tour begins in the channel; the bare name is help."""
+    await stage.workspace.write("host", "mesh-workshop", typed)
+    await says(stage, "step 1 of 16" if "workshop" in typed else "shows a step's options")
+
+
+async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
+    """In a private channel without the bot its host is told to invite it, and nothing is left over."""
+    host = stage.workspace.user("host").id
+    stage.workspace.state.channels["C0SECRET"] = Channel("C0SECRET", "secret", {host}, is_private=True)
+    await stage.workspace.command("host", "secret", "/mesh workshop")
+    await until(lambda: [m for m in stage.workspace.messages("secret") if "/invite @meshbot" in words(m)])
+    assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
+
+
+async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
+    """The second is pointed at the first one's."""
+    await asyncio.gather(*(stage.workspace.command("host", "mesh-workshop", "/mesh workshop") for _ in range(2)))
+    await says(stage, "The tour stands")
+    assert len([m for m in stage.workspace.messages() if "step 1 of 16" in words(m)]) == 1
