@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bot.sandbox.workspace.inputs import FIELDS, entry, interactive, options_of, values
+
 Json = dict[str, Any]
-MENUS = ("static_select", "overflow", "radio_buttons")
 
 
 @dataclass(frozen=True)
@@ -18,68 +18,45 @@ class Pressed:
     state: Json
 
 
-def interactive(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Every (block, element) that can be pressed or picked from."""
-    for block in blocks:
-        kind = block.get("type")
-        if kind in ("actions", "context_actions"):
-            yield from ((block, element) for element in block.get("elements", []))
-        elif kind == "section" and block.get("accessory", {}).get("type") not in (None, "image"):
-            yield block, block["accessory"]
-        elif kind == "input":
-            yield block, block["element"]
-        elif kind == "container":
-            yield from interactive(block.get("child_blocks", []))
-
-
 def labels(blocks: list[Json]) -> list[str]:
     """The texts of all buttons."""
     return [element["text"]["text"] for _, element in interactive(blocks) if element.get("type") == "button"]
 
 
-def find_pressed(blocks: list[Json], label: str, value: str | None = None) -> Pressed:
-    """The element with this text or action_id (and its option `value`); LookupError says what there is instead."""
+def find_pressed(blocks: list[Json], label: str, value: str | None = None, state: Json | None = None) -> Pressed:
+    """The element with this text or action_id (and its option `value`, or what `state` holds for it).
+
+    LookupError says what there is instead.
+    """
     for block, element in interactive(blocks):
         text = element.get("text", {}).get("text")
         if label in (text, element.get("action_id")):
-            return Pressed(_action(block, element, value), _state(blocks))
+            return _pressed(blocks, block, element, value=value, state=state or {})
     there = ", ".join(f'"{text}"' for text in labels(blocks)) or "none"
     raise LookupError(f'no button "{label}" in this message; there are: {there}')
 
 
-def _action(block: Json, element: Json, value: str | None) -> Json:
-    kind = element["type"]
-    action: Json = {"type": kind, "action_id": element["action_id"], "block_id": block["block_id"]}
-    if kind == "button":
+def _pressed(blocks: list[Json], block: Json, element: Json, *, value: str | None, state: Json) -> Pressed:
+    kind, block_id, name = element["type"], block["block_id"], element["action_id"]
+    merged = values(blocks)
+    for each, entries in state.items():
+        merged[each] = {**merged.get(each, {}), **entries}
+    action: Json = {"type": kind, "action_id": name, "block_id": block_id}
+    if kind in ("button", "workflow_button", "icon_button"):
         action |= {key: element[key] for key in ("text", "value", "style", "url") if key in element}
-    elif kind in MENUS:
-        action["selected_option"] = _option(element, value)
-    elif kind == "users_select":
-        action["selected_user"] = value
+    elif name in state.get(block_id, {}):
+        action |= state[block_id][name]
     else:
-        action["value"] = value
-    return action
+        chosen = entry(element, value) if value is not None or not options_of(element) else _nothing(element, value)
+        action |= chosen
+        if kind != "overflow" and block_id in merged:
+            merged[block_id][name] = chosen
+    return Pressed(action, merged)
 
 
-def _option(element: Json, value: str | None) -> Json:
-    groups = [group["options"] for group in element.get("option_groups", [])]
-    options: list[Json] = [*element.get("options", []), *(option for group in groups for option in group)]
-    for option in options:
-        if value in (option.get("value"), option["text"]["text"]):
-            return option
-    raise LookupError(f'no option "{value}"; there are: {", ".join(option["text"]["text"] for option in options)}')
-
-
-def _state(blocks: list[Json]) -> Json:
-    """The inputs' initial values: what Slack reports for those that nobody has touched."""
-    values: Json = {}
-    for block, element in interactive(blocks):
-        if element["type"] in ("button", "overflow"):
-            continue
-        entry: Json = {"type": element["type"]}
-        if "initial_option" in element:
-            entry["selected_option"] = element["initial_option"]
-        else:
-            entry["value"] = element.get("initial_value")
-        values.setdefault(block["block_id"], {})[element["action_id"]] = entry
-    return values
+def _nothing(element: Json, value: str | None) -> Json:
+    """A menu from which nothing was picked: a person always picks something, so this is a mistake of the caller."""
+    if FIELDS[element["type"]].many:
+        return entry(element, value)
+    there = ", ".join(option["text"]["text"] for option in options_of(element))
+    raise LookupError(f'no option "{value}"; there are: {there}')

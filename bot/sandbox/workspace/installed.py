@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SCOPES = frozenset(
@@ -26,21 +26,30 @@ SCOPES = frozenset(
 
 @dataclass(frozen=True)
 class Installed:
-    """What the app may do and hears of; `should_escape` turns typed names in commands into references."""
+    """What the app may do and hears of.
+
+    `should_escape` turns typed names in commands into references; `home` says whether there is a Home tab.
+    """
 
     scopes: frozenset[str] = SCOPES
     commands: frozenset[str] = frozenset({"/mesh"})
     events: frozenset[str] = frozenset({"app_home_opened", "app_mention"})
     should_escape: bool = False
+    home: bool = True
+    usage: Mapping[str, str] = field(default_factory=dict)
+    """Each command's usage hint, as Slack shows it while the command is typed."""
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> Installed:
         """The app as this Slack app manifest (schema v2, parsed) installs it, every scope granted."""
         commands = manifest.get("features", {}).get("slash_commands", [])
+        home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
         events = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", [])
         return cls(
             scopes=frozenset(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", [])),
             commands=frozenset(command["command"] for command in commands),
             events=frozenset(events),
+            home=bool(home),
+            usage={command["command"]: str(command.get("usage_hint") or "") for command in commands},
             should_escape=any(command.get("should_escape", False) for command in commands),
         )

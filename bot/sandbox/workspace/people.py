@@ -11,6 +11,8 @@ from typing import Any
 from bot.sandbox.workspace.core import Core, ResponseUrl
 from bot.sandbox.workspace.delivery import Courier, Outcome, Parcel, Typed
 from bot.sandbox.workspace.elements import Pressed, find_pressed
+from bot.sandbox.workspace.inputs import refused
+from bot.sandbox.workspace.inputs import values as initial_values
 from bot.sandbox.workspace.methods.views import close_view, new_view, replace_view, view_json
 from bot.sandbox.workspace.refusals import Refusal, refuse
 from bot.sandbox.workspace.replies import apply, complain
@@ -50,24 +52,37 @@ class People:
         """Presses a button by its text or action_id, or picks the option `value` of a select or menu."""
         if not message.visible_to(user.id):
             raise LookupError(f"{user.name} does not see this message")
-        pressed = find_pressed(message.blocks, label, value)
-        payload = self._actions_payload(user, pressed)
-        payload["state"] = {"values": {**pressed.state, **(state or {})}}
+        pressed = find_pressed(message.blocks, label, value, state)
+        payload = self._actions_payload(user, pressed) | {"state": {"values": pressed.state}}
         payload |= self._message_part(user, message)
         typed = Typed(user.id, message.channel, label, payload)
         return await self._carry(typed, Parcel("interactive", payload))
 
-    async def click_view(self, user: User, view: View, label: str, value: str | None = None) -> Typed:
-        """Presses a button in a modal or in App Home."""
-        pressed = find_pressed(view.body["blocks"], label, value)
+    async def click_view(
+        self, user: User, view: View, label: str, value: str | None = None, *, state: Json | None = None
+    ) -> Typed:
+        """Presses a button or picks an option in a modal or in App Home."""
+        pressed = find_pressed(view.body["blocks"], label, value, state)
         payload = self._actions_payload(user, pressed)
-        payload |= {"container": {"type": "view", "view_id": view.id}, "view": view_json(self._core, view)}
+        shown = view_json(self._core, view) | {"state": {"values": pressed.state}}
+        payload |= {"container": {"type": "view", "view_id": view.id}, "view": shown}
         typed = Typed(user.id, "", label, payload)
         return await self._carry(typed, Parcel("interactive", payload))
 
     async def submit(self, user: User, view: View, values: Json) -> Typed:
-        """Submits a modal; `values` is state.values: block_id → action_id → value object."""
-        shown = view_json(self._core, view) | {"state": {"values": values}}
+        """Submits a modal; `values` is state.values: block_id → action_id → value object.
+
+        Inputs that are not in it have their initial values. What Slack itself refuses does not reach the bot: it ends
+        with the error "errors" and a sentence for each bad block, as if the bot had answered so.
+        """
+        filled = initial_values(view.body["blocks"])
+        for block, entries in values.items():
+            filled[block] = {**filled.get(block, {}), **entries}
+        bad = refused(view.body["blocks"], filled)
+        if bad:
+            answer = {"response_action": "errors", "errors": bad}
+            return Typed(user.id, "", "submit", error="errors", ack_payload=answer)
+        shown = view_json(self._core, view) | {"state": {"values": filled}}
         payload = self._person(user) | {"type": "view_submission", "view": shown, "response_urls": []}
         typed = Typed(user.id, "", "submit", payload)
         await self._carry(typed, Parcel("interactive", payload, reply=True))
@@ -75,13 +90,16 @@ class People:
             self._after_submit(view, typed)
         return typed
 
-    async def close(self, user: User, view: View) -> Typed:
-        """Closes a modal unsubmitted; the bot hears of it only if the view asks for that (notify_on_close)."""
-        payload = self._person(user) | {"type": "view_closed", "view": view_json(self._core, view), "is_cleared": False}
-        typed = Typed(user.id, "", "close", payload)
-        close_view(self._core, view)
+    async def close(self, user: User, view: View, *, everything: bool = False) -> Typed:
+        """Closes a modal unsubmitted, or `everything` that is stacked in it.
+
+        The bot hears of it only if the view asks for that (notify_on_close).
+        """
+        payload = self._person(user) | {"type": "view_closed", "view": view_json(self._core, view)}
+        typed = Typed(user.id, "", "close", payload | {"is_cleared": everything})
+        close_view(self._core, view, all_of_them=everything)
         if view.body.get("notify_on_close"):
-            await self._carry(typed, Parcel("interactive", payload))
+            await self._carry(typed, Parcel("interactive", typed.payload))
         return typed
 
     async def event(self, user: User, body: Json, channel: str = "") -> Typed:
@@ -189,7 +207,7 @@ class People:
 
     def _actions_payload(self, user: User, pressed: Pressed) -> Json:
         action = pressed.action | {"action_ts": f"{time.time():.6f}"}
-        return self._person(user) | {"type": "block_actions", "actions": [action], "state": {"values": pressed.state}}
+        return self._person(user) | {"type": "block_actions", "actions": [action]}
 
     def _message_part(self, user: User, message: Message) -> Json:
         channel = self._core.state.channels[message.channel]

@@ -58,8 +58,8 @@ def apply(core: Core, reply: ResponseUrl, body: Json) -> None:
     core.state.post(message)
 
 
-def complain(core: Core, channel: str, user: str, text: str) -> Message:
+def complain(core: Core, channel: str, user: str, text: str, *, thread: str = "") -> Message:
     """What Slack itself tells someone, only to them."""
     message = core.state.draft(channel, SLACKBOT, text)
-    message.ephemeral_to = user
+    message.ephemeral_to, message.thread_ts = user, thread
     return core.state.post(message)

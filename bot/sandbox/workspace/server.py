@@ -158,32 +158,52 @@ class Workspace:
         """Someone types a slash command; returns once it is acknowledged or has failed."""
         return await self._acts.command(user, channel, line)
 
-    async def click(self, user: str, message: Message, label: str, value: str | None = None) -> Typed:
-        """Someone presses a button, by text or action_id, or picks an option; LookupError if it is not there."""
-        return await self._acts.click(user, message, label, value)
+    async def click(
+        self, user: str, message: Message, label: str, value: str | None = None, state: Json | None = None
+    ) -> Typed:
+        """Someone presses a button, by text or action_id, or picks an option; LookupError if it is not there.
 
-    async def click_view(self, user: str, view: View, label: str, value: str | None = None) -> Typed:
-        """Someone presses a button in a modal or in App Home."""
-        return await self._acts.click_view(user, view, label, value)
+        `state` is what the inputs around it hold, as state.values has it; the others have their initial values.
+        """
+        return await self._acts.click(user, message, label, value, state)
+
+    async def click_view(
+        self, user: str, view: View, label: str, value: str | None = None, state: Json | None = None
+    ) -> Typed:
+        """Someone presses a button or picks an option in a modal or in App Home."""
+        return await self._acts.click_view(user, view, label, value, state)
+
+    def modals(self, user: str) -> list[View]:
+        """The modals on someone's screen, the one in front last."""
+        wanted = self.user(user).id
+        return [view for view in self.state.views.values() if view.open and view.user == wanted]
+
+    def home(self, user: str) -> View | None:
+        """What stands on someone's Home tab."""
+        return self.state.homes.get(self.user(user).id)
 
     async def submit_view(self, user: str, view: View, values: Json | None = None) -> Typed:
         """Someone submits a modal; `values` is state.values: block_id → action_id → value object."""
         return await self._acts.submit_view(user, view, values)
 
-    async def close_view(self, user: str, view: View) -> Typed:
-        """Someone closes a modal without submitting it."""
-        return await self._acts.close_view(user, view)
+    async def close_view(self, user: str, view: View, *, everything: bool = False) -> Typed:
+        """Someone closes a modal without submitting it, or `everything` that is stacked in it."""
+        return await self._acts.close_view(user, view, everything=everything)
 
-    async def say(self, user: str, channel: str, text: str) -> Message:
+    async def say(self, user: str, channel: str, text: str, thread: str = "") -> Message:
         """Someone writes a plain message, of which the bot hears only if it is mentioned."""
-        return await self._acts.say(user, channel, text)
+        return await self._acts.say(user, channel, text, thread)
 
-    async def mention(self, user: str, channel: str, text: str) -> Typed:
-        """Someone writes a message that mentions the bot."""
-        return await self._acts.mention(user, channel, text)
+    async def write(self, user: str, channel: str, line: str, thread: str = "") -> Typed:
+        """Someone sends a line as it is typed: a command, a mention of the bot, or plain talk."""
+        return await self._acts.write(user, channel, line, thread)
+
+    async def mention(self, user: str, channel: str, text: str, thread: str = "") -> Typed:
+        """Someone writes a message that mentions the bot, in the channel or in the thread of a message."""
+        return await self._acts.mention(user, channel, text, thread)
 
     async def open_home(self, user: str) -> Typed:
-        """Someone opens the app's Home tab."""
+        """Someone opens the app's Home tab, which has to be switched on in its manifest."""
         return await self._acts.open_home(user)
 
     @property

@@ -67,6 +67,7 @@ class Message:
     blocks: list[Json]
     created: datetime
     thread_ts: str = ""
+    broadcast: bool = False
     ephemeral_to: str = ""
     edits: list[Edit] = field(default_factory=list)
     edited_ts: str = ""
@@ -79,6 +80,11 @@ class Message:
     def visible_to(self, user: str) -> bool:
         """Whether this person sees the message."""
         return not self.deleted and self.ephemeral_to in ("", user)
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it lies in another message's thread; with `broadcast`, in the channel as well."""
+        return self.thread_ts not in ("", self.ts)
 
 
 @dataclass
@@ -238,8 +244,7 @@ class State:
             body["blocks"] = copy.deepcopy(message.blocks)
         if message.user in self.users and self.users[message.user].is_bot:
             body |= {"bot_id": self.bot_id, "app_id": self.app_id}
-        if message.thread_ts:
-            body["thread_ts"] = message.thread_ts
+        body |= self._thread_json(message)
         if message.edited_ts:
             body["edited"] = {"user": message.user, "ts": message.edited_ts}
         for key, value in (("files", message.files), ("metadata", message.metadata)):
@@ -248,6 +253,22 @@ class State:
         if message.reactions:
             body["reactions"] = [{"name": n, "users": u, "count": len(u)} for n, u in message.reactions.items()]
         return body
+
+    def replies(self, message: Message) -> list[Message]:
+        """The replies in a message's thread that everyone sees, oldest first."""
+        answers = (m for m in self.messages.values() if m.channel == message.channel and m.thread_ts == message.ts)
+        return [m for m in answers if m.is_reply and not m.deleted and not m.ephemeral_to]
+
+    def _thread_json(self, message: Message) -> Json:
+        if message.is_reply:
+            kind = {"subtype": "thread_broadcast"} if message.broadcast else {}
+            return {"thread_ts": message.thread_ts, **kind}
+        replies = self.replies(message)
+        if not replies:
+            return {"thread_ts": message.thread_ts} if message.thread_ts else {}
+        users = list(dict.fromkeys(reply.user for reply in replies))
+        counts = {"reply_count": len(replies), "reply_users": users, "reply_users_count": len(users)}
+        return {"thread_ts": message.ts, **counts, "latest_reply": replies[-1].ts}
 
 
 def with_ids(blocks: Iterable[Json]) -> list[Json]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.sandbox.workspace.methods.call import Call, Json, Method
 from bot.sandbox.workspace.refusals import Refusal, refuse
-from bot.sandbox.workspace.state import Channel, Message
+from bot.sandbox.workspace.state import Change, Channel, Message
 from bot.slackrules import check_message
 
 
@@ -64,6 +64,7 @@ async def _post(call: Call) -> Json:
     call.core.limits.count_post(channel.id)
     message = call.state.draft(channel.id, call.core.bot.id, payload.get("text") or "", payload.get("blocks"))
     message.thread_ts, message.metadata = thread, call.args.get("metadata")
+    message.broadcast = bool(thread) and call.flag("reply_broadcast")
     call.state.post(message)
     return {"channel": channel.id, "ts": message.ts, "message": call.state.message_json(message)}
 
@@ -108,6 +109,7 @@ async def _react(call: Call) -> Json:
     if me in users:
         raise Refusal("already_reacted")
     users.append(me)
+    call.state.announce(Change("edited", message))
     return {}
 
 
@@ -116,6 +118,7 @@ async def _unreact(call: Call) -> Json:
     if me not in message.reactions.get(name, []):
         raise Refusal("no_reaction")
     message.reactions[name].remove(me)
+    call.state.announce(Change("edited", message))
     return {}
 
 

@@ -91,7 +91,7 @@ def _within(call: Call, messages: list[Message]) -> list[Message]:
 
 
 async def _history(call: Call) -> Json:
-    messages = _within(call, [m for m in _said(call) if m.thread_ts in ("", m.ts)])
+    messages = _within(call, [m for m in _said(call) if m.broadcast or not m.is_reply])
     page = call.page("messages", [call.state.message_json(m) for m in reversed(messages)])
     return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
