@@ -15,7 +15,7 @@ from bot.sandbox.workspace.http import HttpCourier
 from bot.sandbox.workspace.hurt import Hurt
 from bot.sandbox.workspace.installed import Installed
 from bot.sandbox.workspace.methods.files import receive_upload
-from bot.sandbox.workspace.page import Page
+from bot.sandbox.workspace.page import Page, Side
 from bot.sandbox.workspace.people import People
 from bot.sandbox.workspace.replies import handle_response_url
 from bot.sandbox.workspace.sockets import Loss, Sockets
@@ -49,7 +49,9 @@ class Workspace:
         self._people = People(self._core)
         self._people.courier = self._sockets
         self._acts = Acts(self._core, self._people)
-        self._page = Page(self._core, self._acts)
+        self.side = Side()
+        """What stands beside the channel on the page, and what can be done there."""
+        self._page = Page(self._core, self._acts, self.side)
         self._http: HttpCourier | None = None
         self._runner: web.AppRunner | None = None
         _furnish(self._core.state)

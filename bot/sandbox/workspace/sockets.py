@@ -69,6 +69,8 @@ class Sockets:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One WebSocket connection, for as long as it lasts."""
+        if self._core.hurt.no_sockets:
+            return web.Response(status=503, text="no connections just now")
         if not self._core.tickets.pop(request.query.get("ticket", ""), False):
             return web.Response(status=404, text="ticket unknown or already used")
         socket = web.WebSocketResponse()

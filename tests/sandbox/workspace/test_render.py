@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from bot.sandbox.workspace.look import Look
 from bot.sandbox.workspace.mrkdwn import to_html, to_plain
 from bot.sandbox.workspace.plain import block_lines
 from bot.sandbox.workspace.render import render_blocks
 
 NAMES = {"U1": "alice", "C1": "general", "S1": "hosts"}
+LOOK = Look(NAMES)
 Json = dict[str, Any]
 
 
@@ -31,7 +33,8 @@ Json = dict[str, Any]
         ("<@U1> <#C1>", '<span class="mention">@alice</span> <span class="mention">#general</span>', "@alice #general"),
         ("<!channel>", '<span class="mention">@channel</span>', "@channel"),
         ("<!subteam^S1>", '<span class="mention">@hosts</span>', "@hosts"),
-        ("<!date^1^{date}|today>", '<span class="mention">today</span>', "today"),
+        ("<!date^soon^{date}|today>", "today", "today"),
+        ("a\n&gt; *b*\n> c\nd", "a<blockquote><b>b</b><br>c</blockquote>d", "a\n> b\n> c\nd"),
         (":x: :unheard_of:", "❌ :unheard_of:", "❌ :unheard_of:"),
         ("a\nb", "a<br>b", "a\nb"),
         ('" onclick="x', "&quot; onclick=&quot;x", '" onclick="x'),
@@ -39,7 +42,7 @@ Json = dict[str, Any]
 )
 def test_mrkdwn(text: str, html: str, plain: str) -> None:
     """Each mark of the allow-list is shown, references get names, and all else is text."""
-    assert (to_html(text, NAMES), to_plain(text, NAMES)) == (html, plain)
+    assert (to_html(text, LOOK), to_plain(text, NAMES)) == (html, plain)
 
 
 def plain(text: str) -> Json:
@@ -79,13 +82,13 @@ RICH = [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": "
 def test_every_block_has_lines_and_html(block: Json, lines: list[str]) -> None:
     """Plain lines are what a person would read; the HTML of any block lets no markup of its texts through."""
     assert block_lines(block, NAMES) == lines
-    html = render_blocks([block], NAMES)
+    html = render_blocks([block], LOOK)
     assert "<b>" not in html.replace("Go &lt;b&gt;", "")
     assert "javascript:" not in html
 
 
 def test_an_unknown_block_shows_its_json() -> None:
     """Nothing is silently dropped."""
-    html = render_blocks([{"type": "odd", "text": "<i>"}], NAMES)
+    html = render_blocks([{"type": "odd", "text": "<i>"}], LOOK)
     assert '<pre class="unknown">' in html
     assert "&lt;i&gt;" in html
