@@ -33,7 +33,7 @@ from bot.sandbox.play import Player
 from bot.sandbox.programs import behind_pods, programs
 from bot.sandbox.prompt import run_prompt
 from bot.sandbox.script import Line, ScriptError, load_script
-from bot.sandbox.troubles import Strip, cluster_troubles, slack_troubles
+from bot.sandbox.troubles import SLACK, Strip, cluster_troubles, connections, slack_troubles
 from bot.sandbox.workspace import Completion, Installed, Workspace
 from bot.settings import Settings, load
 from handlers import STEPS
@@ -157,7 +157,8 @@ async def furnish(workspace: Workspace, ground: Ground, clock: Clock, stack: Asy
     troubles = slack_troubles(workspace)
     if ground.cluster is not None:
         troubles += cluster_troubles(ground.cluster, lambda: panel.pods)
-    strip = Strip(workspace.side, troubles)
+    strip = Strip(workspace.side, troubles, {SLACK: lambda: connections(workspace)})
+    workspace.on_connections(strip.show)
     stack.push_async_callback(strip.stop)
     stack.push_async_callback(panel.stop)
     panel.listen(strip.show)

@@ -167,14 +167,17 @@ class Tab:
     async def goto(self, url: str) -> None:
         """Opens an address and waits until the page is alive."""
         await self.call("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete' && document.querySelector('.place[aria-current]') !== null")
+        await self.until(
+            "document.readyState === 'complete' && document.querySelector('.place[aria-current]') !== null"
+        )
 
     async def click(self, selector: str, text: str = "") -> None:
         """Presses the mouse in the middle of what can be seen there, and only if nothing lies over it."""
         find = f"({FIND})({json.dumps(selector)}, {json.dumps(text)})"
         await self.until(f"{find} !== undefined")
         where = await self.value(
-            f"(() => {{ const it = {find}; it.scrollIntoView({{block: 'center'}}); const r = it.getBoundingClientRect();"
+            f"(() => {{ const it = {find}; it.scrollIntoView({{block: 'center'}});"
+            "const r = it.getBoundingClientRect();"
             "const x = r.left + r.width / 2, y = r.top + r.height / 2, top = document.elementFromPoint(x, y);"
             "return { x, y, hit: it.contains(top) || Boolean(top?.contains(it)) }; })()"
         )
@@ -213,4 +216,4 @@ class Tab:
     async def shot(self, path: Path) -> None:
         """A picture of the window."""
         data = (await self.call("Page.captureScreenshot", format="png"))["data"]
-        path.write_bytes(base64.b64decode(data))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(data))

@@ -20,7 +20,7 @@ def cluster_html(name: str, objects: Objects, trouble: str) -> str:
     apps = [pod for pod in pods if pod.role == "app" and pod.namespace not in SYSTEM]
     meshed = sum(pod.in_mesh for pod in apps)
     about = f"{len(pods)} pods" + (f", {meshed} of {len(apps)} in the mesh" if version and apps else "")
-    title = f"Istio {escape(version)}" if version else "no Istio yet"
+    title = f"Istio {escape(version)}" if version else "no istiod"
     warning = f'<p class="side-trouble">{escape(trouble)}</p>' if trouble else ""
     body = _namespaces(objects["namespaces"], pods) + _gateways(objects) + _routes(objects)
     return f"<h2>{escape(name)} <small data-key='version'>{title}</small></h2>{warning}<p>{about}</p>{body}"
@@ -54,15 +54,16 @@ def _pod(pod: Pod) -> str:
         if each.proxy
     )
     ambient = '<span class="box-chip sidecar" title="its traffic passes the ztunnel of its node">ztunnel</span>'
+    marks = f"{role} {proxies} {ambient if pod.redirected else ''}"
     status = "" if pod.well else f'<span class="rest">{escape(pod.status)}</span>'
     why = f'<span class="why">{escape(pod.why[:160])}</span>' if pod.why and pod.broken else ""
     key = escape(f"pod/{pod.namespace}/{pod.name}", quote=True)
-    rest = pod.name.removeprefix(pod.workload)
-    name = f'{escape(pod.workload)}<span class="rest">{escape(rest)}</span>' if rest != pod.name else escape(pod.name)
+    full, last = escape(pod.name, quote=True), pod.name.rpartition("-")[2] if pod.name != pod.workload else ""
+    name = f'{escape(pod.workload)} <span class="rest">{escape(last)}</span>'
     return (
         f'<li class="row" data-key="{key}"><span class="dot {kind}" aria-hidden="true">{sign}</span><div class="body">'
-        f'<span class="name">{name}</span>{role} {proxies} {ambient if pod.redirected else ""} {status}{why}</div>'
-        f'<span class="count">{escape(pod.ready)}</span></li>'
+        f'<span class="name" title="{full}">{name}</span>{marks} {status}{why}'
+        f'</div><span class="count">{escape(pod.ready)}</span></li>'
     )
 
 
@@ -97,8 +98,9 @@ def _entry(obj: Object, rest: str, *, dot: tuple[str, str] | None = None, below:
     meta, kind = obj["metadata"], str(obj.get("kind", ""))
     key = escape(f"{kind}/{obj.get('apiVersion')}/{meta.get('namespace')}/{meta['name']}", quote=True)
     sign, colour = dot or ("▸", "")
+    name, kind = escape(meta["name"]), escape(kind)
     return (
-        f'<li class="row" data-key="{key}"><span class="dot {colour}" aria-hidden="true">{sign}</span><div class="body">'
-        f'<span class="name">{escape(meta["name"])}</span><span class="box-chip">{escape(kind)}</span> '
-        f'<span class="rest">{escape(rest)}</span>{below}</div></li>'
+        f'<li class="row" data-key="{key}"><span class="dot {colour}" aria-hidden="true">{sign}</span>'
+        f'<div class="body"><span class="name">{name}</span><span class="box-chip">{kind}</span>'
+        f' <span class="rest">{escape(rest)}</span>{below}</div></li>'
     )

@@ -27,6 +27,12 @@ def slack_troubles(workspace: Workspace) -> tuple[Trouble, ...]:
     )
 
 
+def connections(workspace: Workspace) -> str:
+    """How many sockets the bot holds, in words."""
+    count = workspace.connections
+    return {0: "no socket is open", 1: "one socket is open"}.get(count, f"{count} sockets are open")
+
+
 class _SlackHurt:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace, self._hurt = workspace, workspace.hurt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -37,10 +37,13 @@ class Trouble:
 
 
 class Strip:
-    """Shows the troubles on a side, and makes and undoes them as people press."""
+    """Shows the troubles on a side, and makes and undoes them as people press.
 
-    def __init__(self, side: Side, troubles: Sequence[Trouble]) -> None:
-        self._side = side
+    `notes` say beside a group's name how it stands.
+    """
+
+    def __init__(self, side: Side, troubles: Sequence[Trouble], notes: Mapping[str, Callable[[], str]]) -> None:
+        self._side, self._notes = side, notes
         self._troubles = {trouble.name: trouble for trouble in troubles}
         self._active: dict[str, tuple[str, Undo]] = {}
         self._gate = asyncio.Lock()
@@ -84,7 +87,7 @@ class Strip:
         """Shows how things are."""
         groups = groupby(self._troubles.values(), key=lambda trouble: trouble.group)
         rows = "".join(
-            f'<div class="strip" role="group" aria-label="{escape(group, quote=True)}"><h3>{escape(group)}</h3>'
+            f'<div class="strip" role="group" aria-label="{escape(group, quote=True)}">{self._heading(group)}'
             f"{''.join(map(self._trouble, inside))}</div>"
             for group, inside in groups
         )
@@ -94,6 +97,10 @@ class Strip:
             f'<button type="button" class="hurting" data-goto="fragment-troubles">⚠ Hurting: {escape(names)}</button>'
         )
         self._side.put(MARK, mark if names else "")
+
+    def _heading(self, group: str) -> str:
+        note = self._notes[group]() if group in self._notes else ""
+        return f'<h3 data-key="{escape(group, quote=True)}">{escape(group)} <small>{escape(note)}</small></h3>'
 
     def _trouble(self, trouble: Trouble) -> str:
         """A button that makes it, or undoes it while it is in force."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -222,6 +223,10 @@ class Workspace:
     def connections(self) -> int:
         """Socket Mode connections that can be delivered to."""
         return self._sockets.open_connections
+
+    def on_connections(self, listener: Callable[[], None]) -> None:
+        """Calls this whenever a Socket Mode connection has come or gone."""
+        self._sockets.listeners.append(listener)
 
     async def wait_connected(self, count: int = 1) -> None:
         """Returns once the bot holds this many Socket Mode connections."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,6 +57,8 @@ class Sockets:
         self._turn = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
+        self.listeners: list[Callable[[], None]] = []
+        """Called whenever a connection has come or gone."""
 
     @property
     def open_connections(self) -> int:
@@ -142,6 +145,8 @@ class Sockets:
     async def _announce(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+        for listener in self.listeners:
+            listener()
 
     async def _read(self, connection: _Connection) -> None:
         """Reads frames, which also answers pings with their own payload, until the end or until it falls silent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from bot.sandbox.workspace.look import Look
 from bot.sandbox.workspace.mrkdwn import to_html, to_plain
 from bot.sandbox.workspace.plain import block_lines
 from bot.sandbox.workspace.render import render_blocks
+from bot.sandbox.workspace.render.markdown import markdown_html
 
 NAMES = {"U1": "alice", "C1": "general", "S1": "hosts"}
 LOOK = Look(NAMES)
@@ -92,3 +94,87 @@ def test_an_unknown_block_shows_its_json() -> None:
     html = render_blocks([{"type": "odd", "text": "<i>"}], LOOK)
     assert '<pre class="unknown">' in html
     assert "&lt;i&gt;" in html
+
+
+OPTIONS = [{"text": plain("One <i>"), "value": "1"}, {"text": plain("Two"), "value": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("element", "parts"),
+    [
+        (
+            {"type": "static_select", "options": OPTIONS, "initial_option": OPTIONS[1]},
+            ["<select", 'selected value="2"'],
+        ),
+        ({"type": "multi_static_select", "options": OPTIONS}, ["multiple", 'size="2"']),
+        ({"type": "users_select", "initial_user": "U1"}, ['selected value="U1">alice']),
+        ({"type": "overflow", "options": OPTIONS}, ["<details", 'aria-label="More actions"', 'data-value="1"']),
+        ({"type": "radio_buttons", "options": OPTIONS, "initial_option": OPTIONS[0]}, ['type="radio"', "checked"]),
+        ({"type": "checkboxes", "options": OPTIONS}, ['type="checkbox"', 'role="group"']),
+        ({"type": "datepicker", "initial_date": "2026-11-25"}, ['type="date"', 'value="2026-11-25"']),
+        ({"type": "timepicker", "initial_time": "09:30"}, ['type="time"', 'value="09:30"']),
+        ({"type": "datetimepicker", "initial_date_time": 0}, ['value="1970-01-01T02:00"']),
+        (
+            {"type": "plain_text_input", "multiline": True, "initial_value": "</textarea>"},
+            ["&lt;/textarea&gt;</textarea>"],
+        ),
+        ({"type": "number_input", "min_value": "0", "max_value": "9"}, ['type="number"', 'min="0"', 'max="9"']),
+        ({"type": "future_input"}, ['class="unknown"']),
+    ],
+)
+def test_every_element_is_a_native_control(element: Json, parts: list[str]) -> None:
+    """Elements keep their kind, their ids and their initial values, and get a name from their label."""
+    look = Look(NAMES, people=(("U1", "alice"),), zone=timezone(timedelta(hours=2)))
+    block = {"type": "input", "label": plain("Which"), "element": {"action_id": "it", **element}}
+    html = render_blocks([block], look)
+    assert [part for part in [*parts, "Which"] if part not in html] == []
+    assert "<i>" not in html
+
+
+def test_a_confirmation_waits_beside_its_button() -> None:
+    """It is there for the page to ask, escaped, and a dangerous one looks so."""
+    ask = {
+        "title": plain("Sure?"),
+        "text": plain("<b>"),
+        "confirm": plain("Yes"),
+        "deny": plain("No"),
+        "style": "danger",
+    }
+    html = render_blocks([{"type": "actions", "elements": [{**BUTTON, "confirm": ask}]}], LOOK)
+    assert '<template class="confirm"><h2>Sure?</h2><div class="body">&lt;b&gt;</div>' in html
+    assert 'class="btn danger" value="yes">Yes' in html
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("{date_num} {time_secs}", "2026-11-25 01:00:05"),
+        ("{date}", "November 25th, 2026"),
+        ("{date_short_pretty} at {time}", "Today at 01:00"),
+        ("on {date_long_pretty}", "on today"),
+        ("{ago}", "2 hours ago"),
+        ("{nonsense}", "{nonsense}"),
+    ],
+)
+def test_dates_are_in_the_readers_zone(form: str, shown: str) -> None:
+    """A moment just before midnight UTC is the next day for someone who is two hours ahead."""
+    when = datetime(2026, 11, 24, 23, 0, 5, tzinfo=UTC)
+    look = Look(zone=timezone(timedelta(hours=2)), now=when + timedelta(hours=2))
+    assert f">{shown}</time>" in to_html(f"<!date^{int(when.timestamp())}^{form}|x>", look)
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("# A *b*", "<h3>A <i>b</i></h3>"),
+        ("- [x] **a**\n- b", '<ul><li class="indent0">☑ <b>a</b></li><li class="indent0">b</li></ul>'),
+        ("1. a\n2. b", '<ol><li class="indent0">a</li><li class="indent0">b</li></ol>'),
+        ("```\n*a* <b>\n```", "<pre>*a* &lt;b&gt;</pre>"),
+        ("> a\n> b", "<blockquote><p>a<br>b</p></blockquote>"),
+        ("[a](javascript:b) `<i>`", '<p><span class="mention">a</span> <code>&lt;i&gt;</code></p>'),
+        ("a\n\n---\nsnake_case_word", "<p>a</p><hr><p>snake_case_word</p>"),
+    ],
+)
+def test_markdown(text: str, html: str) -> None:
+    """Standard Markdown is shown; HTML in it is text."""
+    assert markdown_html(text) == html

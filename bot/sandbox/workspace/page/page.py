@@ -183,12 +183,19 @@ class Page:
         try:
             body = await request.json()
             if act == "side":
-                await self._side.perform(str(body["deed"]), body)
-                return web.json_response({"error": "", "errors": {}}, headers=HEADERS)
+                return web.json_response(await self._do(body), headers=HEADERS)
             typed = await self._perform[act](self, body)
         except (KeyError, TypeError, ValueError, LookupError, OSError) as error:
             return web.json_response({"error": str(error) or "this was not understood"}, status=400, headers=HEADERS)
         return web.json_response(_answer(act, typed), headers=HEADERS)
+
+    async def _do(self, body: Json) -> Json:
+        """Something beside the channel; that it cannot be done just now is an answer, not a fault of the page."""
+        try:
+            await self._side.perform(str(body["deed"]), body)
+        except (LookupError, OSError) as error:
+            return {"error": str(error.args[0] if error.args else error), "errors": {}}
+        return {"error": "", "errors": {}}
 
     async def _say(self, body: Json) -> Typed:
         channel = self._channel(body["user"], body["channel"])

@@ -62,10 +62,11 @@ export function showThread(ts, from) {
 
 export function closeThread(back = true) {
   if (thread.hidden) return;
+  const counter = [...list.querySelectorAll(".replies")].find((each) => each.dataset.thread === openThread);
   openThread = "";
   thread.hidden = true;
   document.body.classList.remove("threaded");
-  if (back) (opener?.isConnected ? opener : byId("line")).focus();
+  if (back) (opener?.isConnected ? opener : counter || byId("line")).focus();
 }
 
 document.addEventListener("click", (event) => {
