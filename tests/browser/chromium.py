@@ -172,16 +172,14 @@ class Tab:
         )
 
     async def click(self, selector: str, text: str = "") -> None:
-        """Presses the mouse in the middle of what can be seen there, and only if nothing lies over it."""
+        """Presses the mouse in the middle of what can be seen there, once nothing lies over it."""
         find = f"({FIND})({json.dumps(selector)}, {json.dumps(text)})"
-        await self.until(f"{find} !== undefined")
-        where = await self.value(
-            f"(() => {{ const it = {find}; it.scrollIntoView({{block: 'center'}});"
+        where = await self.until(
+            f"(() => {{ const it = {find}; if (!it) return null; it.scrollIntoView({{block: 'center'}});"
             "const r = it.getBoundingClientRect();"
             "const x = r.left + r.width / 2, y = r.top + r.height / 2, top = document.elementFromPoint(x, y);"
-            "return { x, y, hit: it.contains(top) || Boolean(top?.contains(it)) }; })()"
+            "return it.contains(top) || it.labels?.[0]?.contains(top) ? { x, y } : null; })()"
         )
-        assert where["hit"], f"something lies over {selector} {text}"
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
                 "Input.dispatchMouseEvent", type=kind, x=where["x"], y=where["y"], button="left", clickCount=1

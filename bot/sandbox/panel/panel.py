@@ -30,10 +30,11 @@ CUSTOM = {
 
 
 class Panel:
-    """The cluster behind `client`, shown on `side` under the title `name`."""
+    """The cluster behind `client`, shown on `side` under the title `name`; `heartbeat` in wall seconds."""
 
-    def __init__(self, client: Client, clock: Clock, side: Side, *, name: str) -> None:
+    def __init__(self, client: Client, clock: Clock, side: Side, *, name: str, heartbeat: float = HEARTBEAT) -> None:
         self._client, self._clock, self._side, self._name = client, clock, side, name
+        self._heartbeat = heartbeat
         self._tasks, self._served = Tasks(), Served()
         self._dirty = asyncio.Event()
         self._mirrors = {key: Mirror(ref, self._touched) for key, ref in {**CORE, **CUSTOM}.items()}
@@ -100,4 +101,4 @@ class Panel:
             if trouble != self._trouble:
                 self._trouble = trouble
                 self._dirty.set()
-            await asyncio.sleep(HEARTBEAT)
+            await asyncio.sleep(self._heartbeat)

@@ -78,6 +78,65 @@ async def test_others_are_kept_out(workspace: Workspace, path: str, headers: dic
         assert response.status == 403
 
 
+async def test_the_printed_link_may_be_followed_from_anywhere(workspace: Workspace) -> None:
+    """A terminal in a browser is another site, and a link in it opens a document, not a part of its page."""
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(workspace.page_url) as response:
+        assert response.status == 200
+
+
+async def test_replies_come_with_their_thread(
+    workspace: Workspace, browser: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    """A reply says whose it is and whether the channel shows it; its parent comes again with the new count."""
+    parent = await client.chat_postMessage(channel="C0MESH", text="run")
+    async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
+        await event(response, "ready")
+        await client.chat_postMessage(channel="C0MESH", text="a", thread_ts=parent["ts"])
+        reply, again = await event(response, "message"), await event(response, "message")
+        await client.chat_postMessage(channel="C0MESH", text="b", thread_ts=parent["ts"], reply_broadcast=True)
+        loud = await event(response, "message")
+    assert (reply["thread"], reply["top"], loud["top"]) == (parent["ts"], False, True)
+    assert (again["message"], "1 reply" in again["html"]) == (parent["ts"], True)
+
+
+async def test_a_person_and_the_bot_have_a_place_of_their_own(
+    workspace: Workspace, app: AsyncApp, connect: Connect, browser: aiohttp.ClientSession
+) -> None:
+    """What is typed to the app alone is not in the channel, and a command there says where it was typed."""
+    channels: list[str] = []
+
+    @app.command("/mesh")
+    async def mesh(ack: AsyncAck, body: Json) -> None:
+        channels.append(body["channel_id"])
+        await ack()
+
+    await connect(app)
+    for text in ("just talk", "/mesh help"):
+        await browser.post(at(workspace, "/page/say"), json={"user": "bob", "channel": "app", "text": text})
+    direct = workspace.state.direct("U0BOB", "U0MESHBOT").id
+    assert ([m.channel for m in workspace.state.messages.values()], channels) == ([direct], [direct])
+
+
+async def test_what_stands_beside_comes_alive_too(workspace: Workspace, browser: aiohttp.ClientSession) -> None:
+    """Fragments come at the beginning and whenever they change; a deed reaches who offers it, or says why not."""
+    done: list[Json] = []
+
+    async def deed(body: Json) -> None:
+        done.append(body)
+        raise LookupError("not just now")
+
+    workspace.side.deeds["poke"] = deed
+    workspace.side.put("cluster", "<p>one</p>")
+    async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
+        first = await event(response, "fragment")
+        workspace.side.put("cluster", "<p>two</p>")
+        second = await event(response, "fragment")
+    assert (first["html"], second["html"]) == ("<p>one</p>", "<p>two</p>")
+    async with browser.post(at(workspace, "/page/side"), json={"deed": "poke", "user": "bob"}) as response:
+        assert ((await response.json())["error"], len(done)) == ("not just now", 1)
+
+
 @pytest.mark.parametrize("origin", ["", "http://evil.example", "null"])
 async def test_writing_needs_our_own_origin(workspace: Workspace, origin: str) -> None:
     """A request that does something is refused unless it says that it comes from this page."""

@@ -38,13 +38,17 @@ class Guard:
         self.token = secrets.token_urlsafe(16)
 
     def local(self, request: web.Request, *, writing: bool = False) -> None:
-        """Refuses what does not come from this machine and from this page; with `writing` it must say that it does."""
+        """Refuses what does not come from this machine and from this page; with `writing` it must say that it does.
+
+        The link that is printed at the start may be followed from anywhere: it opens a document of its own.
+        """
         port = self._core.origin.rpartition(":")[2]
         hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         origin = request.headers.get("Origin", "")
         if request.host not in hosts or not _loopback(request.remote):
             raise web.HTTPForbidden(text="this page is for this machine alone", headers=HEADERS)
-        foreign = request.headers.get("Sec-Fetch-Site", "") not in _OURS
+        followed = not writing and request.headers.get("Sec-Fetch-Dest") == "document"
+        foreign = request.headers.get("Sec-Fetch-Site", "") not in _OURS and not followed
         if foreign or ((writing or origin) and origin not in {f"http://{host}" for host in hosts}):
             raise web.HTTPForbidden(text="wrong origin", headers=HEADERS)
 

@@ -83,10 +83,17 @@ function question(control) {
   return beside?.matches("template.confirm") ? beside : null;
 }
 
+// What was picked does not count after all.
+function restore(control) {
+  if (control.tagName === "SELECT") for (const option of control.options) option.selected = option.defaultSelected;
+  if (control.tagName === "FORM") control.reset();
+  delete control.dataset.touched;
+}
+
 export async function press(control) {
   const root = control.closest("[data-message], [data-view]");
   const asked = question(control);
-  if (asked && !(await ask(asked))) { if (control.form || control.tagName === "SELECT") control.closest("form.choices")?.reset(); return; }
+  if (asked && !(await ask(asked))) return restore(control);
   if (control.dataset.url) window.open(control.dataset.url, "_blank", "noreferrer");
   control.closest("details.overflow")?.removeAttribute("open");
   const body = { action: control.dataset.action, value: control.dataset.value ?? null, state: stateOf(root) };
