@@ -152,7 +152,7 @@ async def furnish(workspace: Workspace, ground: Ground, clock: Clock, stack: Asy
     where = await reached(ground, "the page")
     client = HttpClient(where, "meshbot-sandbox-page")
     stack.push_async_callback(client.close)
-    name = "Embedded cluster" if ground.cluster is not None else f"Cluster {ground.context}".strip()
+    name = "Embedded cluster" if ground.cluster is not None else ground.context or "Cluster of the kubeconfig"
     panel = Panel(client, clock, workspace.side, name=name)
     troubles = slack_troubles(workspace)
     if ground.cluster is not None:

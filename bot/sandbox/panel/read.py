@@ -142,7 +142,7 @@ def marks_of(namespace: Object) -> list[tuple[str, str]]:
 def version_of(pods: Sequence[Pod]) -> str:
     """The release that the control plane's image names, or ""."""
     images = [pod.image for pod in pods if pod.role == "control"]
-    return images[0].rpartition(":")[2].split("-")[0] if images else ""
+    return images[0].rpartition(":")[2].removesuffix("-distroless").removesuffix("-debug") if images else ""
 
 
 def programmed(gateway: Object) -> str:
