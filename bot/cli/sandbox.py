@@ -166,11 +166,10 @@ async def furnish(workspace: Workspace, ground: Ground, clock: Clock, stack: Asy
 
 
 def completions(command: str) -> tuple[Completion, ...]:
-    """What can be typed, for the page's composer: each step and its examples."""
-    found = {f"{command} {step.id}": step.summary for step in STEPS}
-    for step in STEPS:
-        for example in step.examples:
-            found.setdefault(f"{command} {example}", step.summary)
+    """What can be typed, for the page's composer: each step that needs no word after it, then all examples."""
+    complete = [step for step in STEPS if not any(o.is_required() for o in step.options.model_fields.values())]
+    typed = [(step.id, step) for step in complete] + [(example, step) for step in STEPS for example in step.examples]
+    found = {f"{command} {text}": step.summary for text, step in typed}
     return tuple(Completion(text, hint) for text, hint in found.items())
 
 

@@ -178,3 +178,46 @@ def test_dates_are_in_the_readers_zone(form: str, shown: str) -> None:
 def test_markdown(text: str, html: str) -> None:
     """Standard Markdown is shown; HTML in it is text."""
     assert markdown_html(text) == html
+
+
+TASK = {"type": "task_card", "task_id": "t", "title": "Install", "status": "complete"}
+CARD = {"type": "card", "title": {"type": "mrkdwn", "text": "*Card*"}, "actions": [{**BUTTON, "url": "https://x.io"}]}
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        (CARD, '<div class="title"><b>Card</b></div>'),
+        ({"type": "carousel", "elements": [CARD, CARD]}, 'aria-label="Cards"'),
+        ({"type": "plan", "title": "Workshop", "tasks": [TASK]}, "Install <small>complete</small>"),
+        (
+            {"type": "alert", "level": "warning", "text": plain("Careful")},
+            '<div class="note warning" role="note">Careful',
+        ),
+        (
+            {"type": "container", "title": plain("T"), "collapsible": True, "child_blocks": [CARD]},
+            "<summary>T</summary>",
+        ),
+        (
+            {"type": "context_actions", "elements": [{"type": "icon_button", "icon": "trash", "text": plain("Away")}]},
+            "Away",
+        ),
+        ({"type": "video", "title": plain("How"), "title_url": "https://x.io", "alt_text": "a"}, 'href="https://x.io"'),
+        ({"type": "file", "external_id": "F<1", "source": "remote"}, "F&lt;1"),
+        ({"type": "data_table", "caption": "C", "rows": CELLS}, '<th scope="col" class="">name</th>'),
+        (
+            {"type": "data_visualization", "title": "Split", "chart": CHART},
+            '<th scope="row">v1</th><td class="right">3',
+        ),
+        (
+            {"type": "image", "image_url": "https://x.io/a.png", "alt_text": "graph"},
+            'class="picture" href="https://x.io/a.png"',
+        ),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_what_slack_knows_is_not_grey(block: Json, part: str) -> None:
+    """Every block that Slack has is shown as what it is; only one that it lacks falls back to JSON."""
+    html = render_blocks([block], LOOK)
+    assert part in html
+    assert "unknown" not in html

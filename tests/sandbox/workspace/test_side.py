@@ -10,6 +10,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.catalog import Catalog
+from bot.cli.sandbox import completions
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
@@ -20,6 +22,7 @@ from bot.sandbox.panel.read import marks_of, pods_of
 from bot.sandbox.panel.rules import sentences
 from bot.sandbox.troubles import Strip, cluster_troubles, slack_troubles
 from bot.sandbox.workspace import Side, Workspace
+from handlers import STEPS
 from tests.sandbox.workspace.conftest import until
 
 Json = dict[str, Any]
@@ -132,6 +135,14 @@ async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
         await outside.list(PODS)
     await outside.close()
     await strip.stop()
+
+
+def test_every_completion_can_be_typed() -> None:
+    """The composer offers each step, and nothing that the bot would not understand."""
+    catalog, offered = Catalog(STEPS), [completion.text for completion in completions("/mesh")]
+    assert {step.id for step in STEPS} <= {text.split()[1] for text in offered}
+    for text in offered:
+        catalog.parse(text.removeprefix("/mesh "))
 
 
 def test_the_page_reads_pods_and_namespaces() -> None:

@@ -53,7 +53,7 @@ class Files:
             inner = f'<a href="{link}" target="_blank" rel="noreferrer"><img src="{link}" alt="{alt}"></a>'
             return f'<figure class="file"><figcaption>{title} <small>{size}</small></figcaption>{inner}</figure>'
         return (
-            f'<a class="file card" href="{link}" download><span aria-hidden="true">📄</span> {title} '
+            f'<a class="file card-box" href="{link}" download><span aria-hidden="true">📄</span> {title} '
             f"<small>{size}</small></a>"
         )
 

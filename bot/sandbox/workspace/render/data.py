@@ -81,19 +81,19 @@ def card(block: Json, look: Look) -> str:
         if key in block
     )
     buttons = "".join(element_html(each, look) for each in block.get("actions", []) if isinstance(each, dict))
-    return f'<div class="card">{hero}{texts}<div class="actions">{buttons}</div></div>'
+    return f'<div class="card-box">{hero}{texts}<div class="actions">{buttons}</div></div>'
 
 
 def carousel(block: Json, look: Look) -> str:
     """Cards side by side."""
     inner = "".join(card(each, look) for each in block.get("elements", []))
-    return f'<div class="wide cards" tabindex="0" role="region" aria-label="Cards">{inner}</div>'
+    return f'<div class="wide card-row" tabindex="0" role="region" aria-label="Cards">{inner}</div>'
 
 
 def plan(block: Json, look: Look) -> str:
     """A title and its tasks."""
     tasks = "".join(f"<li>{task(each, look)}</li>" for each in block.get("tasks", []))
-    return f'<h4>{text_html(block.get("title"), look)}</h4><ul class="plan">{tasks}</ul>'
+    return f'<h4>{text_html(block.get("title"), look)}</h4><ul class="tasks">{tasks}</ul>'
 
 
 def task(block: Json, look: Look) -> str:

@@ -2,7 +2,7 @@
 import { byId, post, trouble } from "./wire.js";
 
 export const words = { completions: [], names: [] };
-const MOST = 8;
+const MOST = 12;
 
 function matching(line, commands) {
   if (commands && line.startsWith("/")) {
