@@ -25,15 +25,18 @@ from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.dataplane.attach import Attachment
 from bot.sandbox.dataplane.attach_client import HttpClient
 from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.ctl.kubeconfig import access
+from bot.sandbox.istio.ctl.kubeconfig import Access, access
 from bot.sandbox.istio.errors import CtlError
 from bot.sandbox.istio.release import write_release
+from bot.sandbox.panel import Panel
 from bot.sandbox.play import Player
 from bot.sandbox.programs import behind_pods, programs
 from bot.sandbox.prompt import run_prompt
 from bot.sandbox.script import Line, ScriptError, load_script
-from bot.sandbox.workspace import Installed, Workspace
+from bot.sandbox.troubles import SLACK, Strip, cluster_troubles, connections, slack_troubles
+from bot.sandbox.workspace import Completion, Installed, Workspace
 from bot.settings import Settings, load
+from handlers import STEPS
 
 PLAY_SPEED = 20.0
 """How much faster than life pods start when a script is played."""
@@ -41,12 +44,16 @@ PLAY_SPEED = 20.0
 
 @dataclass(frozen=True)
 class Ground:
-    """What the bot is pointed at: a kubeconfig, perhaps a context in it, a release, and Gateway API CRDs."""
+    """What the bot is pointed at: a kubeconfig, perhaps a context in it, a release, and Gateway API CRDs.
+
+    `cluster` is the embedded one, if it is that.
+    """
 
     kubeconfig: str
     istio_home: str
     context: str = ""
     gateway_api: str = ""
+    cluster: EmbeddedCluster | None = None
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -65,10 +72,13 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         workspace = Workspace(clock, installed())
         await opened(workspace, options.port)
         stack.push_async_callback(workspace.stop)
-        await stack.enter_async_context(running(rehearsal(options, workspace, ground, home)))
+        rehearsed = rehearsal(options, workspace, ground, home)
+        await stack.enter_async_context(running(rehearsed))
         if lines is not None:
             player = Player(workspace, out=say, timeout=options.timeout)
             return 0 if await ended(player.play(lines), stop) else 1
+        workspace.side.completions = completions(rehearsed.slack.command)
+        await furnish(workspace, ground, clock, stack)
         say(f"channel:    {workspace.page_url}")
         say(f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)")
         await serve(workspace, stop)
@@ -107,7 +117,7 @@ async def embedded(options: argparse.Namespace, clock: Clock, home: Path, stack:
     kubeconfig, release = home / "kubeconfig", home / f"istio-{options.istio}"
     await asyncio.to_thread(cluster.write_kubeconfig, kubeconfig)
     await asyncio.to_thread(write_release, release, options.istio, speed=clock.speed)
-    return Ground(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""))
+    return Ground(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""), cluster=cluster)
 
 
 def real(options: argparse.Namespace) -> Ground:
@@ -120,17 +130,47 @@ def real(options: argparse.Namespace) -> Ground:
     return Ground(kubeconfig, home, context=options.context, gateway_api=crds)
 
 
+async def reached(ground: Ground, what: str) -> Access:
+    """Where the cluster's API is and how to be known there; SettingsError in the name of `what` needs it."""
+    try:
+        return await asyncio.to_thread(access, ground.kubeconfig, ground.context)
+    except CtlError as problem:
+        raise SettingsError(f"{what}: {problem}") from problem
+
+
 async def attach(ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
     """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts."""
-    try:
-        where = await asyncio.to_thread(access, ground.kubeconfig, ground.context)
-    except CtlError as problem:
-        raise SettingsError(f"--data-plane: {problem}") from problem
-    client = HttpClient(where)
+    client = HttpClient(await reached(ground, "--data-plane"))
     stack.push_async_callback(client.close)
     attachment = Attachment(client, clock, behind_pods(clock, DataPlane(clock)))
     stack.push_async_callback(attachment.stop)
     await attachment.start()
+
+
+async def furnish(workspace: Workspace, ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
+    """Puts the cluster and the troubles beside the channel, for as long as the stack lasts."""
+    where = await reached(ground, "the page")
+    client = HttpClient(where, "meshbot-sandbox-page")
+    stack.push_async_callback(client.close)
+    name = "Embedded cluster" if ground.cluster is not None else ground.context or "Cluster of the kubeconfig"
+    panel = Panel(client, clock, workspace.side, name=name)
+    troubles = slack_troubles(workspace)
+    if ground.cluster is not None:
+        troubles += cluster_troubles(ground.cluster, lambda: panel.pods)
+    strip = Strip(workspace.side, troubles, {SLACK: lambda: connections(workspace)})
+    workspace.on_connections(strip.show)
+    stack.push_async_callback(strip.stop)
+    stack.push_async_callback(panel.stop)
+    panel.listen(strip.show)
+    await panel.start()
+
+
+def completions(command: str) -> tuple[Completion, ...]:
+    """What can be typed, for the page's composer: each step that needs no word after it, then all examples."""
+    complete = [step for step in STEPS if not any(o.is_required() for o in step.options.model_fields.values())]
+    typed = [(step.id, step) for step in complete] + [(example, step) for step in STEPS for example in step.examples]
+    found = {f"{command} {text}": step.summary for text, step in typed}
+    return tuple(Completion(text, hint) for text, hint in found.items())
 
 
 def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground, home: Path) -> Settings:

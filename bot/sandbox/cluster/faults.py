@@ -8,9 +8,9 @@ from typing import Literal
 from bot.sandbox.cluster.contract import ApiError
 from bot.sandbox.cluster.kinds import Kind
 from bot.sandbox.cluster.operations import USER
-from bot.sandbox.cluster.refusals import conflict, internal, unauthorized_verb
+from bot.sandbox.cluster.refusals import conflict, internal, unauthorized_verb, unavailable
 
-Effect = Literal["forbid", "conflict", "throttle", "error", "drop", "slow"]
+Effect = Literal["forbid", "conflict", "throttle", "error", "unavailable", "drop", "slow"]
 
 
 @dataclass
@@ -76,4 +76,6 @@ def refusal(fault: Fault, kind: Kind, name: str, namespace: str, verb: str) -> A
     if fault.effect == "throttle":
         details = {"retryAfterSeconds": int(fault.seconds)}
         return ApiError(429, "TooManyRequests", "too many requests, please try again later", details)
+    if fault.effect == "unavailable":
+        return unavailable("the server is currently unable to handle the request")
     return internal("etcdserver: request timed out")

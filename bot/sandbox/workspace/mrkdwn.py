@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Mapping
+from html import escape
+
+from bot.sandbox.workspace.dates import moment, written
+from bot.sandbox.workspace.emoji import pictured
+from bot.sandbox.workspace.look import Look
 
 Names = Mapping[str, str]
 """Ids of people and channels, and the names to show for them."""
 
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _REFERENCE = re.compile(r"<([^<>\n]+)>")
+_BARE = re.compile(r"(?<![\w\ue001])https?://[^\s<>|\ue000\ue001]*[^\s<>|\ue000\ue001.,;:!?)'\"*_~]")
+_QUOTED = re.compile(r"(?:&gt;|>) ?")
 _MARKS = (("*", "b"), ("_", "i"), ("~", "s"))
-_EMOJI = re.compile(r":([a-z0-9_+-]+):")
-_PICTURES = {
-    "arrow_right": "→",
-    "bulb": "💡",
-    "busts_in_silhouette": "👥",
-    "calendar": "📅",
-    "hourglass": "⏳",
-    "hourglass_flowing_sand": "⏳",
-    "information_source": "ℹ️",
-    "lock": "🔒",
-    "no_entry": "⛔",
-    "question": "❓",
-    "tada": "🎉",
-    "warning": "⚠️",
-    "white_check_mark": "✅",
-    "white_circle": "⚪",
-    "x": "❌",
-}
 
 
 def unescape(text: str) -> str:
@@ -42,9 +30,17 @@ def safe_link(url: str) -> str:
     return url if url.startswith(("http://", "https://")) else ""
 
 
-def to_html(text: str, names: Names) -> str:
+def anchor(url: str, label: str) -> str:
+    """A link that leaves the page; `label` is HTML. What is no http or https link is only shown."""
+    link = safe_link(url)
+    if not link:
+        return f'<span class="mention">{label}</span>'
+    return f'<a href="{escape(link)}" target="_blank" rel="noreferrer">{label}</a>'
+
+
+def to_html(text: str, look: Look) -> str:
     """HTML of mrkdwn text; everything that is not one of its marks is escaped."""
-    parts = [_code(part) if part.startswith("`") else _inline(part, names) for part in _CODE.split(text) if part]
+    parts = [_code(part) if part.startswith("`") else _inline(part, look) for part in _CODE.split(text) if part]
     return "".join(parts)
 
 
@@ -59,11 +55,6 @@ def to_plain(text: str, names: Names) -> str:
         else:
             parts.append(unescape(_plain(part, names)))
     return "".join(parts)
-
-
-def pictured(text: str) -> str:
-    """The text with the emoji names that we know as characters."""
-    return _EMOJI.sub(lambda match: _PICTURES.get(match[1], match[0]), text)
 
 
 def _plain(part: str, names: Names) -> str:
@@ -102,7 +93,7 @@ def _marked(mark: str) -> re.Pattern[str]:
 
 
 def _safe(text: str) -> str:
-    return html.escape(unescape(text))
+    return escape(unescape(text))
 
 
 def _code(part: str) -> str:
@@ -111,25 +102,60 @@ def _code(part: str) -> str:
     return f"<code>{_safe(part[1:-1])}</code>"
 
 
-def _inline(part: str, names: Names) -> str:
+def _inline(part: str, look: Look) -> str:
     """References are set aside while the marks are found, so that an underscore in a link stays one."""
     held: list[str] = []
 
-    def hold(match: re.Match[str]) -> str:
-        held.append(_reference_html(match[1], names))
+    def hold(html: str) -> str:
+        held.append(html)
         return f"\ue000{len(held) - 1}\ue001"
 
-    text = _REFERENCE.sub(hold, part.replace("\ue000", "").replace("\ue001", ""))
-    text = _safe(pictured(text))
+    text = part.replace("\ue000", "").replace("\ue001", "")
+    text = _REFERENCE.sub(lambda match: hold(_reference_html(match[1], look)), text)
+    text = _BARE.sub(lambda match: hold(anchor(unescape(match[0]), _safe(match[0]))), text)
+    html = "".join(_lines(pictured(text)))
+    restored: Callable[[re.Match[str]], str] = lambda match: held[int(match[1])]  # noqa: E731 - one use, beside its list
+    return re.sub("\ue000(\\d+)\ue001", restored, html)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their marks; those that begin with > are a quotation."""
+    html: list[str] = []
+    quoting = False
+    for number, line in enumerate(text.split("\n")):
+        quote = _QUOTED.match(line)
+        shown = _emphasised(line[quote.end() :] if quote else line)
+        if bool(quote) != quoting:
+            html.append("<blockquote>" if quote else "</blockquote>")
+        elif number:
+            html.append("<br>")
+        html.append(shown)
+        quoting = bool(quote)
+    return [*html, "</blockquote>"] if quoting else html
+
+
+def _emphasised(line: str) -> str:
+    text = _safe(line)
     for mark, tag in _MARKS:
         text = _marked(mark).sub(rf"<{tag}>\1</{tag}>", text)
-    restored: Callable[[re.Match[str]], str] = lambda match: held[int(match[1])]  # noqa: E731 - one use, beside its list
-    return re.sub("\ue000(\\d+)\ue001", restored, text).replace("\n", "<br>")
+    return text
 
 
-def _reference_html(inner: str, names: Names) -> str:
-    label, url = _reference(inner, names)
-    link = safe_link(unescape(url))
-    if link:
-        return f'<a href="{html.escape(link)}" target="_blank" rel="noreferrer">{_safe(label)}</a>'
-    return f'<span class="mention">{_safe(label)}</span>'
+def _reference_html(inner: str, look: Look) -> str:
+    if inner.startswith("!date^"):
+        return _date(inner, look)
+    label, url = _reference(inner, look.names)
+    return anchor(unescape(url), _safe(label))
+
+
+def _date(inner: str, look: Look) -> str:
+    """A moment in the reader's zone, with the whole of it as a tooltip; the fallback when it is none."""
+    target, _, fallback = inner.partition("|")
+    seconds, _, form = target.removeprefix("!date^").partition("^")
+    form, _, link = form.partition("^")
+    when = moment(seconds, look.zone)
+    if when is None:
+        return _safe(fallback)
+    shown = _safe(written(form, when, look.now))
+    html = f'<time datetime="{when.isoformat()}" title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{shown}</time>'
+    return anchor(unescape(link), html) if safe_link(link) else html

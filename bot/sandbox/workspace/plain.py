@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bot.sandbox.workspace.mrkdwn import Names, pictured, to_plain
+from bot.sandbox.workspace.emoji import pictured
+from bot.sandbox.workspace.mrkdwn import Names, to_plain
 from bot.sandbox.workspace.state import Message, State
 
 Json = dict[str, Any]

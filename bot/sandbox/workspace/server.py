@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +16,7 @@ from bot.sandbox.workspace.http import HttpCourier
 from bot.sandbox.workspace.hurt import Hurt
 from bot.sandbox.workspace.installed import Installed
 from bot.sandbox.workspace.methods.files import receive_upload
-from bot.sandbox.workspace.page import Page
+from bot.sandbox.workspace.page import Page, Side
 from bot.sandbox.workspace.people import People
 from bot.sandbox.workspace.replies import handle_response_url
 from bot.sandbox.workspace.sockets import Loss, Sockets
@@ -49,7 +50,9 @@ class Workspace:
         self._people = People(self._core)
         self._people.courier = self._sockets
         self._acts = Acts(self._core, self._people)
-        self._page = Page(self._core, self._acts)
+        self.side = Side()
+        """What stands beside the channel on the page, and what can be done there."""
+        self._page = Page(self._core, self._acts, self.side)
         self._http: HttpCourier | None = None
         self._runner: web.AppRunner | None = None
         _furnish(self._core.state)
@@ -220,6 +223,10 @@ class Workspace:
     def connections(self) -> int:
         """Socket Mode connections that can be delivered to."""
         return self._sockets.open_connections
+
+    def on_connections(self, listener: Callable[[], None]) -> None:
+        """Calls this whenever a Socket Mode connection has come or gone."""
+        self._sockets.listeners.append(listener)
 
     async def wait_connected(self, count: int = 1) -> None:
         """Returns once the bot holds this many Socket Mode connections."""

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,6 +57,8 @@ class Sockets:
         self._turn = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
+        self.listeners: list[Callable[[], None]] = []
+        """Called whenever a connection has come or gone."""
 
     @property
     def open_connections(self) -> int:
@@ -69,6 +72,8 @@ class Sockets:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One WebSocket connection, for as long as it lasts."""
+        if self._core.hurt.no_sockets:
+            return web.Response(status=503, text="no connections just now")
         if not self._core.tickets.pop(request.query.get("ticket", ""), False):
             return web.Response(status=404, text="ticket unknown or already used")
         socket = web.WebSocketResponse()
@@ -140,6 +145,8 @@ class Sockets:
     async def _announce(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+        for listener in self.listeners:
+            listener()
 
     async def _read(self, connection: _Connection) -> None:
         """Reads frames, which also answers pings with their own payload, until the end or until it falls silent."""

@@ -1,0 +1,106 @@
+"""The cluster as HTML for the page's side; `data-key` marks what glows when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from bot.sandbox.cluster.contract import Object
+from bot.sandbox.panel.read import WORDS, Pod, marks_of, pods_of, programmed, version_of
+from bot.sandbox.panel.rules import hosts_of, sentences, subsets_of
+
+Objects = Mapping[str, Sequence[Object]]
+SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
+
+
+def cluster_html(name: str, objects: Objects, trouble: str) -> str:
+    """The whole of it."""
+    pods = pods_of(objects["pods"])
+    version = version_of(pods)
+    apps = [pod for pod in pods if pod.role == "app" and pod.namespace not in SYSTEM]
+    meshed = sum(pod.in_mesh for pod in apps)
+    about = f"{len(pods)} pods" + (f", {meshed} of {len(apps)} in the mesh" if version and apps else "")
+    title = f"Istio {escape(version)}" if version else "no istiod"
+    warning = f'<p class="side-trouble">{escape(trouble)}</p>' if trouble else ""
+    body = _namespaces(objects["namespaces"], pods) + _gateways(objects) + _routes(objects)
+    return f"<h2>{escape(name)} <small data-key='version'>{title}</small></h2>{warning}<p>{about}</p>{body}"
+
+
+def _namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
+    html, empty = "", []
+    for namespace in namespaces:
+        name, marks = namespace["metadata"]["name"], marks_of(namespace)
+        inside = [pod for pod in pods if pod.namespace == name]
+        if inside or marks:
+            tags = "".join(f'<span class="tag {kind}">{escape(words)}</span>' for kind, words in marks)
+            rows = "".join(_pod(pod) for pod in inside) or '<li class="row rest">no pods</li>'
+            key = escape(f"ns/{name}", quote=True)
+            html += (
+                f'<section class="ns" aria-label="Namespace {escape(name, quote=True)}"><h3 data-key="{key}">'
+                f"{escape(name)} {tags}</h3><ul>{rows}</ul></section>"
+            )
+        else:
+            empty.append(escape(name))
+    return html + (f"<p>Empty: {', '.join(empty)}</p>" if empty else "")
+
+
+def _pod(pod: Pod) -> str:
+    sign, kind = ("●", "ok") if pod.well else (("✕", "no") if pod.broken else ("◌", "wait"))
+    word = WORDS.get(pod.role, "")
+    role = f'<span class="tag">{word}</span>' if word else ""
+    proxies = "".join(
+        f'<span class="box-chip sidecar" title="the sidecar of this pod">{escape(each.name)}</span>'
+        for each in pod.containers
+        if each.proxy
+    )
+    ambient = '<span class="box-chip sidecar" title="its traffic passes the ztunnel of its node">ztunnel</span>'
+    marks = f"{role} {proxies} {ambient if pod.redirected else ''}"
+    status = "" if pod.well else f'<span class="rest">{escape(pod.status)}</span>'
+    why = f'<span class="why">{escape(pod.why[:160])}</span>' if pod.why and pod.broken else ""
+    key = escape(f"pod/{pod.namespace}/{pod.name}", quote=True)
+    full, last = escape(pod.name, quote=True), pod.name.rpartition("-")[2] if pod.name != pod.workload else ""
+    name = f'{escape(pod.workload)} <span class="rest">{escape(last)}</span>'
+    return (
+        f'<li class="row" data-key="{key}"><span class="dot {kind}" aria-hidden="true">{sign}</span><div class="body">'
+        f'<span class="name" title="{full}">{name}</span>{marks} {status}{why}'
+        f'</div><span class="count">{escape(pod.ready)}</span></li>'
+    )
+
+
+def _gateways(objects: Objects) -> str:
+    rows = ""
+    for gateway in objects["gateways"]:
+        said = programmed(gateway)
+        sign, kind = {"yes": ("●", "ok"), "no": ("✕", "no")}.get(said, ("◌", "wait"))
+        state = {"yes": "programmed", "no": "not programmed"}.get(said, "waiting for a controller")
+        rows += _entry(gateway, f"class {gateway['spec'].get('gatewayClassName', '')}, {state}", dot=(sign, kind))
+    for gateway in objects["istio_gateways"]:
+        servers = gateway["spec"].get("servers") or []
+        ports = ", ".join(
+            f"{(s.get('port') or {}).get('number', '')} for {' '.join(s.get('hosts') or [])}" for s in servers
+        )
+        rows += _entry(gateway, ports, dot=("●", "ok"))
+    return f"<h3>Gateways</h3><ul>{rows}</ul>" if rows else ""
+
+
+def _routes(objects: Objects) -> str:
+    rows = ""
+    for route in (*objects["virtual_services"], *objects["http_routes"]):
+        lines = "".join(f"<li>{escape(line)}</li>" for line in sentences(route))
+        rows += _entry(route, hosts_of(route), below=f'<ul class="rest">{lines}</ul>' if lines else "")
+    for rule in objects["rules"]:
+        subsets = subsets_of(rule)
+        rows += _entry(rule, f"versions {subsets}" if subsets else "no subsets")
+    return f"<h3>Routes in force</h3><ul>{rows}</ul>" if rows else "<h3>Routes in force</h3><p>None.</p>"
+
+
+def _entry(obj: Object, rest: str, *, dot: tuple[str, str] | None = None, below: str = "") -> str:
+    meta, kind = obj["metadata"], str(obj.get("kind", ""))
+    key = escape(f"{kind}/{obj.get('apiVersion')}/{meta.get('namespace')}/{meta['name']}", quote=True)
+    sign, colour = dot or ("▸", "")
+    name, kind = escape(meta["name"]), escape(kind)
+    return (
+        f'<li class="row" data-key="{key}"><span class="dot {colour}" aria-hidden="true">{sign}</span>'
+        f'<div class="body"><span class="name">{name}</span><span class="box-chip">{kind}</span>'
+        f' <span class="rest">{escape(rest)}</span>{below}</div></li>'
+    )

@@ -1,0 +1,104 @@
+"""Follows a cluster through its API, read-only, and shows it on the page's side whenever something has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from bot.sandbox.clock import Clock
+from bot.sandbox.cluster.contract import ApiError, Client, Event, Object, Ref
+from bot.sandbox.istio.istiod_watch import CRDS, Mirror, Served, Tasks
+from bot.sandbox.panel.html import cluster_html
+from bot.sandbox.workspace import Side
+
+FRAGMENT = "cluster"
+PAUSE = 0.25
+"""Wall seconds between two showings: a roll-out changes dozens of objects at once."""
+
+HEARTBEAT = 2.0
+"""Wall seconds between two looks at whether the API answers; watches that are open would not tell."""
+
+CORE = {"namespaces": Ref("", "namespaces"), "pods": Ref("", "pods")}
+CUSTOM = {
+    "rules": Ref("networking.istio.io", "destinationrules"),
+    "istio_gateways": Ref("networking.istio.io", "gateways"),
+    "virtual_services": Ref("networking.istio.io", "virtualservices"),
+    "gateways": Ref("gateway.networking.k8s.io", "gateways"),
+    "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
+}
+"""Types that are there only once their CRDs are."""
+
+
+class Panel:
+    """The cluster behind `client`, shown on `side` under the title `name`; `heartbeat` in wall seconds."""
+
+    def __init__(self, client: Client, clock: Clock, side: Side, *, name: str, heartbeat: float = HEARTBEAT) -> None:
+        self._client, self._clock, self._side, self._name = client, clock, side, name
+        self._heartbeat = heartbeat
+        self._tasks, self._served = Tasks(), Served()
+        self._dirty = asyncio.Event()
+        self._mirrors = {key: Mirror(ref, self._touched) for key, ref in {**CORE, **CUSTOM}.items()}
+        self._definitions = Mirror(CRDS, self._defined)
+        self._trouble = ""
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def pods(self) -> list[tuple[str, str]]:
+        """(namespace, name) of all pods."""
+        return sorted(self._mirrors["pods"].objects)
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Calls this whenever something else is shown."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Begins to follow."""
+        self._tasks.start(self._definitions.follow(self._client, self._clock), "panel: types")
+        for key, mirror in self._mirrors.items():
+            served = self._served if key in CUSTOM else None
+            self._tasks.start(mirror.follow(self._client, self._clock, served), f"panel: {mirror.ref.plural}")
+        self._tasks.start(self._show_changes(), "panel: showing")
+        self._tasks.start(self._feel_pulse(), "panel: pulse")
+        self._dirty.set()
+
+    async def stop(self) -> None:
+        """Ends all of it."""
+        await self._tasks.stop()
+
+    def _touched(self, event: Event) -> None:
+        self._dirty.set()
+
+    def _defined(self, event: Event) -> None:
+        self._served.changed(event)
+        if event.type == "DELETED":
+            names = event.object["spec"]["names"]["plural"], event.object["spec"]["group"]
+            for mirror in self._mirrors.values():
+                if (mirror.ref.plural, mirror.ref.group) == names:
+                    mirror.objects.clear()
+        self._dirty.set()
+
+    async def _show_changes(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            self._side.put(FRAGMENT, cluster_html(self._name, self._objects(), self._trouble))
+            for listener in self._listeners:
+                listener()
+            await asyncio.sleep(PAUSE)
+
+    def _objects(self) -> Mapping[str, list[Object]]:
+        return {
+            key: [mirror.objects[place] for place in sorted(mirror.objects)] for key, mirror in self._mirrors.items()
+        }
+
+    async def _feel_pulse(self) -> None:
+        while True:
+            try:
+                await self._client.get(CORE["namespaces"], "kube-system")
+                trouble = ""
+            except ApiError as refusal:
+                trouble = f"The API server answers {refusal.code}: {refusal.message}"
+            if trouble != self._trouble:
+                self._trouble = trouble
+                self._dirty.set()
+            await asyncio.sleep(self._heartbeat)
