@@ -40,7 +40,7 @@ def playing(tmp_path: Path, script: str) -> tuple[str, str]:
     return "--play", str(path)
 
 
-@pytest.mark.parametrize("verb", ["", "run", "sandbox", "doctor", "settings"])
+@pytest.mark.parametrize("verb", ["", "run", "sandbox", "doctor", "settings", "audit"])
 def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--help prints the usage and exits with 0."""
     with pytest.raises(SystemExit) as ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ GRANTED = """
 @alice: /mesh inject
 @alice: /mesh undo
 @alice: click "Take it back"
+/mesh uninstall
+click "Confirm"
 """
 
 
@@ -71,13 +74,17 @@ subjects:
 
 
 @pytest.fixture
-async def _rbac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def _rbac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Attendees may look (by a group), Alice may do everything in her namespace, and the host's user may look."""
     for name, value in RULES.items():
         monkeypatch.setenv(name, value)
     manifest = tmp_path / "rbac.yaml"
     await asyncio.to_thread(manifest.write_text, RBAC)
     await kubectl("apply", "-f", str(manifest))
+    yield
+    await kubectl("delete", "--ignore-not-found", "-f", str(manifest))
+    await kubectl("delete", "--ignore-not-found", "clusterrolebinding", "boss-may", "looker")
+    await kubectl("delete", "--ignore-not-found", "serviceaccount", "looker", "-n", "default")
 
 
 async def played(folder: Path, script: str) -> str:
