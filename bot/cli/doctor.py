@@ -22,7 +22,8 @@ from bot.slack.client import build_client, build_session
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Checks everything, also when something fails early."""
-    findings = [*await slack(settings), *await cluster_and_mesh(settings), await ledger(settings), roles(settings)]
+    findings = [*await slack(settings), *await cluster_and_mesh(settings, options.mode)]
+    findings += [await ledger(settings), roles(settings)]
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -48,7 +49,7 @@ async def slack(settings: Settings) -> list[Finding]:
         )
 
 
-async def cluster_and_mesh(settings: Settings) -> list[Finding]:
+async def cluster_and_mesh(settings: Settings, mode: permissions.Mode) -> list[Finding]:
     """The cluster, what the bot may do there, and the release against it."""
     async with AsyncExitStack() as stack:
         findings, version = [], ""
@@ -56,7 +57,7 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
             cluster = await open_cluster(settings, stack)
             version = await cluster.version()
             findings.append(Finding("cluster", True, f"Kubernetes {version}"))
-            findings.append(await granted(cluster))
+            findings.append(await granted(cluster, settings, mode))
         except MeshbotError as problem:
             findings.append(Finding("cluster", False, str(problem)))
         try:
@@ -66,12 +67,14 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
         return findings
 
 
-async def granted(cluster: Cluster) -> Finding:
-    """Whether all is allowed that an installation cannot do without."""
-    lacks = await permissions.missing(cluster)
+async def granted(cluster: Cluster, settings: Settings, mode: permissions.Mode) -> Finding:
+    """Whether all is allowed that the mode needs."""
+    mesh, app = settings.workshop.mesh_namespace, settings.workshop.app_namespace
+    needed = permissions.needed(mode, mesh=mesh, app=app)
+    lacks = await permissions.missing(cluster, needed)
     if lacks:
         return Finding("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
-    return Finding("permissions", True, f"{len(permissions.NEEDED)} of {len(permissions.NEEDED)} needed ones granted")
+    return Finding("permissions", True, f"{len(needed)} of {len(needed)} needed ones granted ({mode})")
 
 
 def release(mesh: Mesh, version: str) -> list[Finding]:

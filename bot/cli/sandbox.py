@@ -61,7 +61,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
         ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
         if attaching:
-            await attach(ground, clock, stack)
+            await attach(options.data_plane_kubeconfig, ground, clock, stack)
         workspace = Workspace(clock, installed())
         await opened(workspace, options.port)
         stack.push_async_callback(workspace.stop)
@@ -120,10 +120,13 @@ def real(options: argparse.Namespace) -> Ground:
     return Ground(kubeconfig, home, context=options.context, gateway_api=crds)
 
 
-async def attach(ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
-    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts."""
+async def attach(own: Path | None, ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
+    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts.
+
+    It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with the rights that they have.
+    """
     try:
-        where = await asyncio.to_thread(access, ground.kubeconfig, ground.context)
+        where = await asyncio.to_thread(access, str(own or ground.kubeconfig), "" if own else ground.context)
     except CtlError as problem:
         raise SettingsError(f"--data-plane: {problem}") from problem
     client = HttpClient(where)

@@ -136,10 +136,10 @@ class KubernetesCluster:
             return False
         return True
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
         """What a SelfSubjectAccessReview says; a kind whose plural is `pods/log` asks for the subresource."""
         plural, _, subresource = kind.plural.partition("/")
-        asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
+        asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource, "name": name}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
