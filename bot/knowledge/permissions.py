@@ -67,8 +67,9 @@ OBSERVE: tuple[Rule, ...] = (
     Rule("gateways and routes in force", "get list", _GATEWAYS, "gateways httproutes"),
     Rule("rules in force", "get list", _ISTIO, "destinationrules virtualservices"),
     Rule(
-        "the graph, traces and health of the add-ons",
-        *("get", "", "services/proxy", "grafana:3000 kiali:20001 prometheus:9090 tracing:80"),
+        "the graph, traces and health of the add-ons, of istiod and of the gateway",
+        *("get", "", "services/proxy"),
+        "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 tracing:80",
     ),
 )
 """What looking on cannot do without: status, links, graph, traces."""
@@ -88,6 +89,7 @@ WORKSHOP: tuple[Rule, ...] = (
     Rule("labels for injection and ambient, and their way back", "patch update", "", "namespaces", "{app}"),
     Rule("their end", "delete", "", "namespaces", "{app} {mesh}"),
     Rule("Istio, the add-ons and the application", f"create {_CHANGE}", "", "configmaps serviceaccounts services"),
+    Rule("tells on an object who asked the bot to change it", "create patch", "events.k8s.io", "events"),
     Rule("istioctl compares and removes", "get list", "", "serviceaccounts"),
     Rule("istioctl looks for what it may have left", "list", "", "secrets"),
     Rule("the same, whether that type exists or not", "list", "k8s.cni.cncf.io", "networkattachmentdefinitions"),

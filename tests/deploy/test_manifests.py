@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,18 @@ def test_settings_in_the_manifests_are_settings() -> None:
     files = [*DEPLOY.rglob("*.yaml"), HOME / "compose.yaml", HOME / "Dockerfile", *(HOME / "docs").glob("*.md")]
     named = {name for file in files for name in re.findall(r"\b(?:MESHBOT_|SLACK_)[A-Z_]+\b", file.read_text())}
     assert named - known == set()
+
+
+def test_one_version_everywhere() -> None:
+    """The image that is built is the one that manifests, compose and documents name."""
+    version = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["version"]
+    files = [
+        DEPLOY / "base" / "deployment.yaml",
+        *(HOME / name for name in ("compose.yaml", "Dockerfile", "docs/deploy.md")),
+    ]
+    for file in files:
+        text = file.read_text()
+        assert set(re.findall(r"(?:\bmeshbot:|newTag: \"|ARG VERSION=)(\d[\w.]*)", text)) == {version}, file
 
 
 def test_the_image_carries_its_labels_fonts_and_parts() -> None:
