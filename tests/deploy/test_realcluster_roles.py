@@ -55,7 +55,7 @@ LOOK = """
 /mesh graph
 /mesh traces
 @alice: /mesh status
-/mesh show
+/mesh show -> normal
 """
 FURNISH = """/mesh install
 /mesh addons
@@ -130,7 +130,18 @@ async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_p
 async def furnished() -> AsyncIterator[None]:
     """The workshop up to traffic, by an administrator, and its data plane running for as long as the context lasts."""
     host = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--data-plane", "embedded"),
+        *(
+            sys.executable,
+            "-m",
+            "bot",
+            "sandbox",
+            "--cluster",
+            "kubeconfig",
+            "--data-plane",
+            "embedded",
+            "--speed",
+            "20",
+        ),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
