@@ -61,8 +61,11 @@ def kubeconfig(server: str, authority: str, token: str) -> dict[str, Any]:
 
 
 async def play_as(file: Path, script: str, *more: str) -> tuple[int, str]:
-    """Plays a script with that kubeconfig for the bot, and the admin's for what stands in for kubelets and proxies."""
-    plane = ("--data-plane", "embedded", "--data-plane-kubeconfig", os.environ["KUBECONFIG"])
+    """Plays a script with that kubeconfig for the bot, and the admin's for what stands in for kubelets and proxies.
+
+    Slower than plays are elsewhere: the graph's minute must be long enough for what lies between traffic and graph.
+    """
+    plane = ("--data-plane", "embedded", "--data-plane-kubeconfig", os.environ["KUBECONFIG"], "--speed", "10")
     return await play(script, "--kubeconfig", str(file), *plane, *more)
 
 

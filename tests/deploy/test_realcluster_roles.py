@@ -64,6 +64,7 @@ FURNISH = """/mesh install
 /mesh inject
 /mesh expose
 /mesh traffic start
+/mesh traffic burst 100 at 10/s
 """
 
 
@@ -130,34 +131,23 @@ async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_p
 async def furnished() -> AsyncIterator[None]:
     """The workshop up to traffic, by an administrator, and its data plane running for as long as the context lasts."""
     host = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "bot",
-            "sandbox",
-            "--cluster",
-            "kubeconfig",
-            "--data-plane",
-            "embedded",
-            "--speed",
-            "20",
-        ),
+        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig"),
+        *("--data-plane", "embedded", "--speed", "4"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     assert host.stdin is not None
     assert host.stdout is not None
     host.stdin.write(FURNISH.encode())
-    seen = []
     async for line in host.stdout:
-        seen.append(line.decode())
-        if "host typed `/mesh traffic start` ·" in seen[-1]:
+        if b"of 100 requests got their pages" in line:
             break
+    rest = asyncio.create_task(host.stdout.read())  # a full pipe would stop it
     try:
         yield
     finally:
         host.terminate()
-        await host.communicate()
+        await asyncio.gather(rest, host.wait())
 
 
 @pytest.mark.timeout(10 * MINUTES)
