@@ -78,8 +78,8 @@ class Cluster(Protocol):
         """Deletes in the background; False when it was not there."""
         ...
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
-        """What a SelfSubjectAccessReview says."""
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
+        """What a SelfSubjectAccessReview says; a name "" asks for any object of the kind."""
         ...
 
     async def put(self, obj: Object) -> Object:

@@ -79,12 +79,14 @@ async def nodes(context: Context) -> Finding:
 
 async def permission(context: Context) -> Finding:
     """Whether the bot's account may do what an installation cannot do without."""
-    lacks = await permissions.missing(context.cluster)
+    mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
+    needed = permissions.needed("workshop", mesh=mesh, app=app)
+    lacks = await permissions.missing(context.cluster, needed)
     if not lacks:
-        return "Permissions", f"all {len(permissions.NEEDED)} needed ones are granted", ""
+        return "Permissions", f"all {len(needed)} needed ones are granted", ""
     more = f" and {len(lacks) - 5} more" if len(lacks) > 5 else ""
     words = f"the bot's account may not {', '.join(lacks[:5])}{more}"
-    return "Permissions", words, "whoever runs the cluster must grant the bot's account cluster-admin"
+    return "Permissions", words, "whoever runs the cluster must grant them (docs/security.md, or cluster-admin)"
 
 
 async def precheck(context: Context) -> Finding:

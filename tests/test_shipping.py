@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
+import sys
 import tarfile
 import tomllib
 from collections.abc import AsyncIterator
@@ -190,6 +192,27 @@ def test_the_lock_file_names_everything_exactly_once() -> None:
     versions = dict(zip(names, locked.values(), strict=True))
     for requirement in map(Requirement, project["dependencies"]):
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
+
+
+def test_the_tool_for_the_list_of_parts_is_locked() -> None:
+    """Every line of its lock file is one exact version, and CycloneDX's tool is among them."""
+    lines = [line for line in (HOME / "scripts" / "sbom.lock").read_text().splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
+    assert "cyclonedx-bom" in {line.partition("==")[0] for line in lines}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+async def test_the_list_of_parts_names_all_that_is_installed(tmp_path: Path) -> None:
+    """CycloneDX, with each distribution that the project needs in the version that is here."""
+    target = tmp_path / "sbom.cdx.json"
+    made = await asyncio.create_subprocess_exec(str(HOME / "scripts" / "sbom"), sys.executable, str(target))
+    assert await made.wait() == 0
+    document = json.loads(target.read_text())
+    assert document["bomFormat"] == "CycloneDX"
+    assert document["metadata"]["component"]["name"] == "meshbot"
+    listed = {canonicalize_name(part["name"]): part["version"] for part in document["components"]}
+    assert {name: distribution(name).version for name in needed()}.items() <= listed.items()
 
 
 def test_the_image_is_pinned_and_unprivileged() -> None:

@@ -75,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
             ("audit", "print who asked for what, where, and what became of it"),
         )
     }
+    added["doctor"].add_argument(
+        "--mode", choices=("workshop", "observe"), default="workshop", help="what the bot's account is meant to do"
+    )
     extend(added["sandbox"])
     narrow(added["audit"])
     return top
@@ -98,6 +101,9 @@ def extend(verb: argparse.ArgumentParser) -> None:
         choices=("none", "embedded"),
         default="none",
         help="with --cluster kubeconfig: embedded answers at the pods' own addresses, where those are local",
+    )
+    verb.add_argument(
+        "--data-plane-kubeconfig", type=Path, help="whose account the data plane writes with (default: the bot's)"
     )
     verb.add_argument("--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)")
     verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")

@@ -26,13 +26,8 @@ from bot.steps import Role
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Checks everything, also when something fails early."""
-    findings = [
-        *await slack(settings),
-        *await cluster_and_mesh(settings),
-        await ledger(settings),
-        roles(settings),
-        pictures(),
-    ]
+    findings = [*await slack(settings), *await cluster_and_mesh(settings, options.mode)]
+    findings += [await ledger(settings), roles(settings), pictures()]
     for finding in findings:
         say(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
     return 0 if all(finding.ok for finding in findings) else 1
@@ -58,7 +53,7 @@ async def slack(settings: Settings) -> list[Finding]:
         )
 
 
-async def cluster_and_mesh(settings: Settings) -> list[Finding]:
+async def cluster_and_mesh(settings: Settings, mode: permissions.Mode) -> list[Finding]:
     """The cluster, what the bot may do there, and the release against it."""
     async with AsyncExitStack() as stack:
         findings, version = [], ""
@@ -66,7 +61,7 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
             cluster = await open_cluster(settings, stack)
             version = await cluster.version()
             findings.append(Finding("cluster", True, f"Kubernetes {version}"))
-            findings.append(await granted(cluster))
+            findings.append(await granted(cluster, settings, mode))
             findings += await impersonation(cluster, gate(settings).acting)
         except MeshbotError as problem:
             findings.append(Finding("cluster", False, str(problem)))
@@ -77,12 +72,14 @@ async def cluster_and_mesh(settings: Settings) -> list[Finding]:
         return findings
 
 
-async def granted(cluster: Cluster) -> Finding:
-    """Whether all is allowed that an installation cannot do without."""
-    lacks = await permissions.missing(cluster)
+async def granted(cluster: Cluster, settings: Settings, mode: permissions.Mode) -> Finding:
+    """Whether all is allowed that the mode needs."""
+    mesh, app = settings.workshop.mesh_namespace, settings.workshop.app_namespace
+    needed = permissions.needed(mode, mesh=mesh, app=app)
+    lacks = await permissions.missing(cluster, needed)
     if lacks:
         return Finding("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
-    return Finding("permissions", True, f"{len(permissions.NEEDED)} of {len(permissions.NEEDED)} needed ones granted")
+    return Finding("permissions", True, f"{len(needed)} of {len(needed)} needed ones granted ({mode})")
 
 
 async def impersonation(cluster: KubernetesCluster, acting: Mapping[Role, Identity]) -> list[Finding]:

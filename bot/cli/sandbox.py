@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
         ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
         if attaching:
-            await attach(ground, clock, stack)
+            await attach(options.data_plane_kubeconfig, ground, clock, stack)
         workspace = Workspace(clock, installed())
         await opened(workspace, options.port)
         stack.push_async_callback(workspace.stop)
@@ -138,8 +138,12 @@ async def reached(ground: Ground, what: str) -> Access:
         raise SettingsError(f"{what}: {problem}") from problem
 
 
-async def attach(ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
-    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts."""
+async def attach(own: Path | None, ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
+    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts.
+
+    It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with the rights that they have.
+    """
+    ground = replace(ground, kubeconfig=str(own), context="") if own else ground
     client = HttpClient(await reached(ground, "--data-plane"))
     stack.push_async_callback(client.close)
     attachment = Attachment(client, clock, behind_pods(clock, DataPlane(clock)))

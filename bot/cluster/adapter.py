@@ -160,11 +160,12 @@ class KubernetesCluster:
             return False
         return True
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
         """What a SelfSubjectAccessReview says; a kind whose plural is `pods/log` asks for the subresource."""
         plural, _, subresource = kind.plural.partition("/")
         asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
-        return await self._reviewed({**asked, "namespace": namespace} if namespace else asked)
+        named = {"name": name} if name else {}
+        return await self._reviewed({**asked, **named, **({"namespace": namespace} if namespace else {})})
 
     async def _reviewed(self, attributes: Mapping[str, str]) -> bool:
         review = {

@@ -42,9 +42,9 @@ class Fence:
         """The types that are served in an API group."""
         return await self._cluster.types(group)
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
         """What a SelfSubjectAccessReview says."""
-        return await self._cluster.allowed(verb, kind, namespace)
+        return await self._cluster.allowed(verb, kind, namespace, name=name)
 
     def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
         """List and watch."""

@@ -34,9 +34,9 @@ class Recorder:
         """The types that are served in an API group."""
         return await self._cluster.types(group)
 
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "") -> bool:
-        """What a SelfSubjectAccessReview says."""
-        return await self._cluster.allowed(verb, kind, namespace)
+    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
+        """What a SelfSubjectAccessReview says; a name "" asks for any object of the kind."""
+        return await self._cluster.allowed(verb, kind, namespace, name=name)
 
     def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
         """List and watch."""

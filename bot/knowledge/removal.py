@@ -34,6 +34,8 @@ from bot.steps import Context
 GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 ADDONS = ("prometheus", "grafana", "jaeger", "kiali")
 LABELS = ("istio-injection", "istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
+OUTSIDE = ("disabled", "none")
+"""Values of those labels that keep a namespace out of the mesh."""
 Thing = tuple[Kind, str, str]
 """A type, a name and a namespace ("" for cluster-scoped)."""
 
@@ -117,6 +119,11 @@ async def istio_gateways(context: Context) -> list[Thing]:
     return [*((HTTP_ROUTE, name(r), app) for r in await context.cluster.find(HTTP_ROUTE, app)), *gateways]
 
 
+def in_the_mesh(namespace: Object) -> bool:
+    """Whether its labels put it into the mesh."""
+    return any(labels(namespace).get(key, OUTSIDE[0]) not in OUTSIDE for key in LABELS)
+
+
 async def survey(context: Context) -> Found:
     """Reads everything that a removal concerns; changes nothing."""
     mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
@@ -140,7 +147,7 @@ async def survey(context: Context) -> Found:
         others=tuple(t for t in all_rules if t[2] not in ours),
         strangers=tuple(t for t in gateways if t[2] not in ours),
         labelled=tuple(name(n) for n in marked if name(n) in ours),
-        other_labelled=tuple(name(n) for n in marked if name(n) not in ours),
+        other_labelled=tuple(name(n) for n in marked if name(n) not in ours and in_the_mesh(n)),
         workloads=tuple(name(w) for w in [*deployments, *daemons] if of_the_mesh(w)),
         addons=tuple(name(w) for w in deployments if name(w) in ADDONS),
         crds=tuple(name(c) for c in crds if c["spec"]["group"] in GROUPS),

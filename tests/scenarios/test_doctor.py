@@ -82,9 +82,10 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
 
 
 async def test_a_permission_that_is_missing_is_named(tmp_path: Path) -> None:
-    """The verb and the kind."""
+    """The verb and the kind; who is only to look on does not need it."""
     async with furnished(tmp_path) as stage:
         stage.cluster.server.faults.add(Fault("forbid", verb="create", resource="customresourcedefinitions"))
         code, lines = await doctor(stage)
         assert code == 1
         assert "permissions: the bot's account may not: create customresourcedefinitions" in failures(lines)
+        assert (await meshbot("doctor", "--mode", "observe", **stage.environment))[0] == 0

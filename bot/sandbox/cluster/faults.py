@@ -63,8 +63,15 @@ class Faults:
         return found
 
     def forbids(self, verb: str, resource: str, namespace: str) -> bool:
-        """Whether such a request would be forbidden (for SelfSubjectAccessReview; counts nothing down)."""
-        return any(each.effect == "forbid" and each.hits(verb, resource, namespace) for each in self._faults)
+        """Whether such a request would be forbidden (for SelfSubjectAccessReview; counts nothing down).
+
+        `*` asks for all verbs or resources: it is forbidden when any of them is.
+        """
+        return any(
+            each.hits(each.verb if verb == "*" else verb, each.resource if resource == "*" else resource, namespace)
+            for each in self._faults
+            if each.effect == "forbid"
+        )
 
 
 def refusal(fault: Fault, kind: Kind, name: str, namespace: str, verb: str) -> ApiError:

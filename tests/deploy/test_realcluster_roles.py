@@ -1,0 +1,169 @@
+"""The roles of the manifests on a real API server: enough for the whole workshop, and nothing that it does not need.
+
+Marker `realcluster`. The bot and istioctl have the ServiceAccount's token and nothing else; what stands in for kubelets
+and proxies has an account of its own, as they have on a real node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.access import Grant, grants, unused
+from tests.deploy.account import OVERLAYS, account, play_as, role
+from tests.deploy.test_roles import Rules, handed_out, lacking
+from tests.scenarios.test_realcluster import kubectl, play, pytestmark
+
+__all__ = ["pytestmark"]
+
+MINUTES = 60
+HARMLESS = ("felixconfigurations.projectcalico.org", "pods/portforward")
+"""What istioctl asks for, is refused, and goes on without: Calico's settings, and istiod's own word for its version."""
+SPARE = {
+    "update configmaps": "undo of add-ons of another release",
+    "update serviceaccounts": "undo of add-ons of another release",
+    "update services": "undo of add-ons of another release",
+    "update clusterroles.rbac.authorization.k8s.io kiali": "undo of add-ons of another release",
+    "update clusterroles.rbac.authorization.k8s.io prometheus": "undo of add-ons of another release",
+    "update clusterrolebindings.rbac.authorization.k8s.io kiali": "undo of add-ons of another release",
+    "update clusterrolebindings.rbac.authorization.k8s.io prometheus": "undo of add-ons of another release",
+    "update gateways.gateway.networking.k8s.io": "undo of a Gateway that somebody else made otherwise",
+    "update destinationrules.networking.istio.io": "undo of a DestinationRule that somebody else made otherwise",
+    "get services/proxy reviews:9080": "asked only when no page shows reviews",
+    "get services/proxy istiod:15014": "asked only when its health is",
+    "get services/proxy bookinfo-gateway-istio:15021": "asked only when its health is",
+    "create events.events.k8s.io": "Events on what was changed",
+    "patch events.events.k8s.io": "Events on what was changed",
+    **{f"{verb} poddisruptionbudgets.policy": "Istio 1.23 has them" for verb in ("get", "create", "patch", "delete")},
+    **{
+        f"{verb} {kind}.rbac.authorization.k8s.io kiali-controlplane": "Kiali of Istio 1.23 has it"
+        for kind in ("roles", "rolebindings")
+        for verb in ("patch", "update", "delete")
+    },
+}
+"""Pieces that no script here needs, and why they are held all the same."""
+LOOK = """
+/mesh status
+/mesh links
+/mesh graph
+/mesh traces
+@alice: /mesh status
+/mesh show -> normal
+"""
+FURNISH = """/mesh install
+/mesh addons
+/mesh kiali
+/mesh bookinfo
+/mesh inject
+/mesh expose
+/mesh traffic start
+/mesh traffic burst 100 at 10/s
+"""
+
+
+async def granted_by_istio(folder: Path) -> list[Grant]:
+    """What the roles of the release at hand, and of its add-ons, hold."""
+    home = Path(os.environ["ISTIO_HOME"])
+    found: Rules = []
+    texts = [(home / "samples" / "addons" / f"{name}.yaml").read_text() for name in ("kiali", "prometheus")]
+    for profile in ("demo", "ambient"):
+        program = await asyncio.create_subprocess_exec(
+            *(str(home / "bin" / "istioctl"), "manifest", "generate", "--set", f"profile={profile}"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        texts.append((await program.communicate())[0].decode())
+    for text in texts:
+        for obj in filter(None, yaml.safe_load_all(text)):
+            found += obj.get("rules", ()) if obj["kind"].endswith("Role") else ()
+    return [*grants(found), *handed_out("1.30.3", folder / "a"), *handed_out("1.23.2", folder / "b")]
+
+
+@pytest.mark.timeout(25 * MINUTES)
+async def test_the_whole_workshop_runs_with_exactly_its_role(tmp_path: Path) -> None:
+    """Both scripts pass, nothing that matters is refused, and each piece of the roles was needed or has its reason."""
+    async with account("workshop", tmp_path) as (file, recorder):
+        for script in ("workshop", str(Path(__file__).parent / "ways-back.mesh")):
+            code, transcript = await play_as(file, script)
+            assert code == 0, transcript
+        assert [ask for ask in recorder.refused if not any(known in ask for known in HARMLESS)] == []
+        own = await role("meshbot-observe", "meshbot-workshop")
+        assert {str(piece) for piece in unused(own, recorder.asks)} <= set(SPARE)
+
+
+async def test_what_the_bot_may_grant_is_what_istio_is_granted(tmp_path: Path) -> None:
+    """Each piece is in a role of Istio, Kiali or Prometheus, and the API server lets the bot grant nothing else."""
+    async with account("workshop", tmp_path) as (file, _):
+        held, wanted = grants(await role("meshbot-grant")), await granted_by_istio(tmp_path)
+        assert lacking(held, wanted) == []
+        assert lacking(wanted, held) == []
+        attempt = await asyncio.create_subprocess_exec(
+            *("kubectl", "--kubeconfig", str(file), "create", "clusterrole", "mine"),
+            *("--verb=deletecollection", "--resource=secrets"),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await attempt.communicate()
+        assert "attempting to grant RBAC permissions not currently held" in said.decode()
+
+
+@pytest.mark.parametrize("overlay", ["workshop", "workshop-postgres", "observe"])
+async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_path: Path) -> None:
+    """Nothing is unknown to it, and the namespace's Pod Security Standard lets as many pods in as are wanted."""
+    async with account(overlay, tmp_path):
+        wanted = "2" if overlay == "workshop-postgres" else "1"
+        told = await kubectl("apply", "--dry-run=server", "--server-side", "-k", str(OVERLAYS / overlay))
+        assert "deployment.apps/meshbot serverside-applied (server dry run)" in told
+        made = ("get", "replicasets", "--namespace", "meshbot", "-o", "jsonpath={.items[*].status.replicas}")
+        for _ in range(50):
+            if await kubectl(*made) == wanted:
+                return
+            await asyncio.sleep(0.2)
+        raise AssertionError(await kubectl("get", "events", "--namespace", "meshbot"))
+
+
+@asynccontextmanager
+async def furnished() -> AsyncIterator[None]:
+    """The workshop up to traffic, by an administrator, and its data plane running for as long as the context lasts."""
+    host = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig"),
+        *("--data-plane", "embedded", "--speed", "4"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert host.stdin is not None
+    assert host.stdout is not None
+    host.stdin.write(FURNISH.encode())
+    async for line in host.stdout:
+        if b"of 100 requests got their pages" in line:
+            break
+    rest = asyncio.create_task(host.stdout.read())  # a full pipe would stop it
+    try:
+        yield
+    finally:
+        host.terminate()
+        await asyncio.gather(rest, host.wait())
+
+
+@pytest.mark.timeout(10 * MINUTES)
+async def test_who_may_only_observe_sees_everything_and_changes_nothing(tmp_path: Path) -> None:
+    """Install is refused by the cluster, in words that say whose turn it is; status, links, graph and traces work."""
+    script = tmp_path / "look.mesh"
+    async with account("observe", tmp_path) as (file, recorder):
+        script.write_text("/mesh install")
+        code, transcript = await play(str(script), "--kubeconfig", str(file))
+        assert code == 1
+        assert 'is forbidden: User "system:serviceaccount:meshbot:meshbot" cannot' in transcript
+        assert "Whoever runs the cluster must grant" in transcript
+        recorder.refused.clear()
+        async with furnished():
+            script.write_text(LOOK)
+            code, transcript = await play(str(script), "--kubeconfig", str(file))
+        assert code == 0, transcript
+        assert dict(recorder.refused) == {}
+        assert "istio-system" in await kubectl("get", "namespaces", "-o", "name")

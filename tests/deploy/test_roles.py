@@ -1,0 +1,109 @@
+"""The roles in `manifests/deploy`: one source with what the bot asks for, and wide enough for what Istio grants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.knowledge import permissions
+from bot.sandbox.istio.catalog import RELEASES
+from bot.sandbox.istio.release import write_release
+from bot.sandbox.istio.render import render, settings
+from tests.deploy.access import Ask, Grant, allows, asked, grants, unused
+
+COMPONENTS = Path(__file__).parents[2] / "manifests" / "deploy" / "components"
+Rules = list[Mapping[str, Any]]
+
+
+def role(path: str) -> Rules:
+    """The rules of the ClusterRole in a file of the components."""
+    objects = list(yaml.safe_load_all((COMPONENTS / path).read_text()))
+    return [rule for obj in objects if obj["kind"] == "ClusterRole" for rule in obj["rules"]]
+
+
+def workshop() -> Rules:
+    """All rules of mode workshop."""
+    return role("mode-observe/observe.yaml") + role("mode-workshop/workshop.yaml") + role("mode-workshop/grant.yaml")
+
+
+def handed_out(version: str, folder: Path) -> list[Grant]:
+    """What the roles of a release and of its add-ons hold."""
+    write_release(folder, version)
+    objects = [yaml.safe_load_all(file.read_text()) for file in (folder / "samples" / "addons").glob("*.yaml")]
+    found: Rules = [rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())]
+    for profile in ("demo", "ambient"):
+        for objects_of in render(settings(RELEASES[version], sets=[f"profile={profile}"])).values():
+            found += [rule for obj in objects_of if obj["kind"].endswith("Role") for rule in obj["rules"]]
+    return grants(found)
+
+
+def lacking(held: Iterable[Grant], wanted: Iterable[Grant]) -> list[str]:
+    """What of `wanted` Kubernetes would not let the holder of `held` grant."""
+    has = list(held)
+    return sorted({str(piece) for piece in wanted if not any(allows(each, Ask(*piece)) for each in has)})
+
+
+@pytest.mark.parametrize(
+    ("mode", "files"),
+    [
+        ("observe", ["mode-observe/observe.yaml"]),
+        ("workshop", ["mode-observe/observe.yaml", "mode-workshop/workshop.yaml"]),
+    ],
+)
+def test_the_roles_grant_just_what_the_bot_asks_for(mode: permissions.Mode, files: list[str]) -> None:
+    """`meshbot doctor` and preflight ask for each piece of the role, and the role has no piece beside."""
+    granted = [piece for file in files for piece in grants(role(file))]
+    assert len(granted) == len(set(granted)), "a piece stands in two rules"
+    assert set(granted) == {Grant(*piece) for piece in permissions.needed(mode)}
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_bot_holds_all_that_istio_is_granted(version: str, tmp_path: Path) -> None:
+    """Kubernetes lets nobody create a role with more than they hold, and the bot has neither `escalate` nor `bind`."""
+    assert lacking(grants(workshop()), handed_out(version, tmp_path)) == []
+
+
+def test_the_roles_leave_out_what_would_make_an_administrator() -> None:
+    """No rule for everything, none of the verbs that go around RBAC; in observe mode only reading."""
+    pieces = grants(workshop())
+    assert not [piece for piece in pieces if piece.verb in {"escalate", "bind", "impersonate", "deletecollection"}]
+    assert not [piece for piece in pieces if piece.group == "*" or (piece.resource == "*" and piece.verb == "*")]
+    observing = grants(role("mode-observe/observe.yaml"))
+    assert {piece.verb for piece in observing} == {"get", "list"}
+    assert not [piece for piece in observing if piece.resource == "secrets" or "*" in piece]
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "wanted"),
+    [
+        ("GET", "/api/v1/namespaces", Ask("list", "", "namespaces")),
+        ("PATCH", "/api/v1/namespaces/x?fieldManager=m", Ask("patch", "", "namespaces", "x")),
+        ("PUT", "/api/v1/namespaces/x/finalize", Ask("update", "", "namespaces/finalize", "x")),
+        ("GET", "/api/v1/namespaces/x/pods?watch=true", Ask("watch", "", "pods")),
+        ("GET", "/api/v1/pods?fieldSelector=metadata.name%3Da", Ask("list", "", "pods", "a")),
+        ("DELETE", "/apis/apps/v1/namespaces/x/deployments", Ask("deletecollection", "apps", "deployments")),
+        (
+            "POST",
+            "/api/v1/namespaces/x/services/kiali:20001/proxy/a/b",
+            Ask("create", "", "services/proxy", "kiali:20001"),
+        ),
+        ("GET", "/apis/apps/v1", Ask("get", "", "", "/apis/apps/v1")),
+    ],
+)
+def test_a_request_is_taken_for_what_kubernetes_takes_it_for(method: str, url: str, wanted: Ask) -> None:
+    """Verb, group, resource with subresource, and name."""
+    assert asked(method, url) == wanted
+
+
+def test_rules_are_read_as_kubernetes_reads_them() -> None:
+    """A rule with names covers just these, a star covers all; what nobody asked for is found."""
+    rules: Rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["a"], "verbs": ["get"]},
+        {"apiGroups": ["apps"], "resources": ["*"], "verbs": ["list"]},
+    ]
+    needs = [Ask("get", "", "secrets", "b"), Ask("list", "apps", "deployments")]
+    assert unused(rules, needs) == [Grant("get", "", "secrets", "a")]
