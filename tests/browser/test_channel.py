@@ -116,7 +116,7 @@ async def test_a_picture_is_shown_with_its_words(workspace: Workspace, client: A
 
 
 async def test_only_you_see_what_is_for_you(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:
-    """Acting as someone else shows what they see, and leaves out what only the first one sees."""
+    """Acting as someone else shows what they see, also loaded anew, and leaves out what only the first one sees."""
     await client.chat_postEphemeral(channel="C0MESH", user="U0HOST", text="for the host")
     await client.chat_postMessage(channel="C0MESH", text="for all")
     await tab.goto(workspace.page_url)
@@ -128,6 +128,9 @@ async def test_only_you_see_what_is_for_you(workspace: Workspace, client: AsyncW
     await tab.type("hello")
     await tab.press("Enter")
     await tab.sees("alice", "article .who")
+    await tab.goto(workspace.page_url)
+    await tab.sees("for all")
+    assert "for the host" not in await tab.value("document.body.innerText")
 
 
 async def test_texts_stay_texts(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:

@@ -10,6 +10,9 @@ from bot.sandbox.panel.read import WORDS, Pod, marks_of, pods_of, programmed, ve
 from bot.sandbox.panel.rules import hosts_of, sentences, subsets_of
 
 Objects = Mapping[str, Sequence[Object]]
+MOST_PODS = 40
+"""Pods of one namespace that are shown; the others are counted."""
+
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
 
 
@@ -33,7 +36,9 @@ def _namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
         inside = [pod for pod in pods if pod.namespace == name]
         if inside or marks:
             tags = "".join(f'<span class="tag {kind}">{escape(words)}</span>' for kind, words in marks)
-            rows = "".join(_pod(pod) for pod in inside) or '<li class="row rest">no pods</li>'
+            rows = "".join(_pod(pod) for pod in inside[:MOST_PODS]) or "<li>no pods</li>"
+            more = len(inside) - MOST_PODS
+            rows += f"<li>… and {more} more</li>" if more > 0 else ""
             key = escape(f"ns/{name}", quote=True)
             html += (
                 f'<section class="ns" aria-label="Namespace {escape(name, quote=True)}"><h3 data-key="{key}">'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 
 from bot.sandbox.clock import Clock
@@ -14,6 +15,9 @@ from bot.sandbox.workspace import Side
 FRAGMENT = "cluster"
 PAUSE = 0.25
 """Wall seconds between two showings: a roll-out changes dozens of objects at once."""
+
+SHARE = 9.0
+"""At least this many times as long as a showing takes, nothing is shown."""
 
 HEARTBEAT = 2.0
 """Wall seconds between two looks at whether the API answers; watches that are open would not tell."""
@@ -81,10 +85,12 @@ class Panel:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            begun = time.monotonic()
             self._side.put(FRAGMENT, cluster_html(self._name, self._objects(), self._trouble))
             for listener in self._listeners:
                 listener()
-            await asyncio.sleep(PAUSE)
+            # Where there are thousands of pods, drawing them takes its time: others on this loop get most of it.
+            await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
 
     def _objects(self) -> Mapping[str, list[Object]]:
         return {

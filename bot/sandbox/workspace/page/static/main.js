@@ -47,6 +47,7 @@ async function openHome() {
 
 function actAs(user) {
   page.user = user;
+  sessionStorage.setItem("user", user);
   closeThread(false);
   trouble(box, "");
   home.replaceChildren();
@@ -78,5 +79,9 @@ document.addEventListener("keydown", (event) => {
 
 composer(box, () => "");
 composer(byId("reply"), () => openThread);
-page.user = document.querySelector("input[name=user]:checked").value;
+// Loaded anew, a tab goes on as whoever it was.
+const people = [...document.querySelectorAll("input[name=user]")];
+const before = people.find((each) => each.value === sessionStorage.getItem("user"));
+if (before) before.checked = true;
+page.user = people.find((each) => each.checked).value;
 go(places[0]);
