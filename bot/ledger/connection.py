@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Executable, RowMapping, event, make_url
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,6 +27,10 @@ SQLITE, POSTGRES = "sqlite+aiosqlite", "postgresql+asyncpg"
 DRIVERS = {"sqlite": SQLITE, SQLITE: SQLITE, "postgres": POSTGRES, "postgresql": POSTGRES, POSTGRES: POSTGRES}
 QUERY = {SQLITE: frozenset[str](), POSTGRES: frozenset({"host", "port", "ssl", "sslmode"})}
 """What may follow the `?` of a URL; a driver would answer anything else with a TypeError."""
+
+
+_LINES: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
+"""Where those stand in line who write to a SQLite file, by engine."""
 
 
 def parse(text: str) -> URL:
@@ -98,8 +103,15 @@ async def execute(engine: AsyncEngine, *statements: Executable) -> list[RowMappi
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction that counts when the context ends well; raises LedgerError or IntegrityError, within seconds."""
     with translated(engine.url):
-        async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
+        async with asyncio.timeout(3 * PATIENCE), _turn(engine), engine.begin() as connection:
             yield connection
+
+
+def _turn(engine: AsyncEngine) -> AbstractAsyncContextManager[None]:
+    """SQLite lets one write at a time, and who waits only asks again: so those in one process stand in line."""
+    if engine.url.drivername != SQLITE or engine.sync_engine.get_execution_options().get("meshbot_reads", False):
+        return nullcontext()
+    return _LINES.setdefault(engine.sync_engine, asyncio.Lock())
 
 
 @contextmanager

@@ -93,6 +93,24 @@ async def test_slack_that_takes_no_message_for_a_while_gets_it_later(stage: Stag
     assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
 
 
+async def test_slow_answers_lose_no_order(stage: Stage) -> None:
+    """Slack takes a second for each call: the verdict is the last word all the same, in the one message."""
+    for method in ("chat.postMessage", "chat.update"):
+        stage.workspace.hurt.slow(method, seconds=1.0, times=3)
+    last = await stage.type("/mesh install")
+    await asyncio.sleep(1.5)
+    assert verdict_of(last) == "done"
+    assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+
+
+async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
+    """Slack asks for a new connection in the middle: the run goes on, and what is typed meanwhile is answered."""
+    await begun(stage)
+    await stage.workspace.refresh()
+    await stage.type("/mesh whoami")
+    assert "is ready" in words(await end(stage))
+
+
 async def test_a_lost_socket_loses_no_run(stage: Stage) -> None:
     """The connection goes in the middle; the verdict is shown, and the next command is heard."""
     await begun(stage)

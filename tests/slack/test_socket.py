@@ -57,6 +57,20 @@ async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketLink, d
     assert link.rebuilds == 0
 
 
+async def test_acknowledgements_may_cross(workspace: Workspace, link: SocketLink, desk: RecordingDesk) -> None:
+    """The later command's comes first, the earlier one's over a connection made meanwhile: each counts for its own."""
+    workspace.hurt.ack_delay = 0.3
+    early = asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh early"))
+    await desk.wait()
+    workspace.hurt.ack_delay = 0.0
+    await workspace.refresh()
+    await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
+    late = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh late")
+    assert late.acked
+    assert (await early).acked
+    assert [asked.text for asked in desk.asked] == ["early", "late"]
+
+
 async def test_the_watchdog_rebuilds_what_does_not_recover(
     workspace: Workspace, link: SocketLink, desk: RecordingDesk
 ) -> None:

@@ -1,0 +1,223 @@
+"""200 kills at random moments, over runs, questions and messages: what is lost, and what comes twice.
+
+Three bots share one PostgreSQL database (one bot keeps a SQLite file, when there is no server). People type on while
+bots are killed and Slack refuses now and then. `LOADS` is what they type: whatever else must survive is added there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import select
+
+from bot.ledger import Ledger, Run, RunState
+from bot.ledger.connection import execute
+from bot.ledger.tables import messages, requests
+from bot.sandbox.workspace import Message
+from bot.sandbox.workspace.plain import verdict_of
+from tests.ledger.conftest import POSTGRES, database
+from tests.scenarios.stage import Stage, furnished
+
+KILLS = 200
+SECONDS = 420.0
+"""Time for the kills; a machine that is slower kills fewer, and says so."""
+CALM = 120.0
+"""Seconds in which everything must have ended afterwards."""
+PEOPLE = 2
+SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
+
+
+@dataclass
+class Soak:
+    """The stage, the bots that live, and what was done to them."""
+
+    stage: Stage
+    ledger: Ledger
+    environment: dict[str, str]
+    forge: asyncio.subprocess.Process
+    dice: random.Random
+    alive: list[int] = field(default_factory=list)
+    kills: list[float] = field(default_factory=list)
+    typed: int = 0
+    acked: list[str] = field(default_factory=list)
+    taken: dict[str, float] = field(default_factory=dict)
+
+    async def watch(self) -> None:
+        """Notes when Slack took each message, until cancelled."""
+        with self.stage.workspace.changes() as changes:
+            async for change in changes:
+                if change.message is not None:
+                    self.taken.setdefault(change.message.ts, time.time())
+
+    async def start(self) -> None:
+        """One more bot."""
+        assert self.forge.stdin is not None
+        assert self.forge.stdout is not None
+        self.forge.stdin.write((json.dumps(self.environment) + "\n").encode())
+        self.alive.append(int(await self.forge.stdout.readline()))
+
+    async def kill(self) -> None:
+        """kill -9 for one of them, every other time the one that is at work, and a new one in its place."""
+        newest = await self.ledger.recent(1)
+        at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
+        victim = at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
+        self.alive.remove(victim)
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        self.kills.append(time.time())
+        await self.start()
+
+    async def type(self, line: str) -> None:
+        """Typed by the host; who is not heard types again some time."""
+        self.typed += 1
+        typed = await self.stage.workspace.command("host", "mesh-workshop", line)
+        if typed.acked:
+            self.acked.append(str(typed.payload["trigger_id"]))
+
+
+async def install(on: Soak) -> None:
+    """A long run."""
+    await on.type("/mesh install")
+
+
+async def look(on: Soak) -> None:
+    """A short run, and a message without a run."""
+    await on.type(on.dice.choice(("/mesh preflight", "/mesh status share")))
+
+
+async def remove(on: Soak) -> None:
+    """A question, and mostly its answer."""
+    await on.type("/mesh uninstall")
+    await asyncio.sleep(on.dice.random())
+    asked = [m for m in on.stage.workspace.messages() if verdict_of(m) == "asks"]
+    if asked and on.dice.random() < 0.8:
+        with suppress(LookupError):
+            await on.stage.workspace.click("host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel")))
+
+
+async def trouble(on: Soak) -> None:
+    """Slack refuses some calls."""
+    method = on.dice.choice(("chat.postMessage", "chat.update"))
+    if on.dice.random() < 0.5:
+        on.stage.workspace.hurt.fail(method, times=on.dice.randint(1, 3))
+    else:
+        on.stage.workspace.hurt.rate_limit(method, times=1, retry_after=1)
+
+
+LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (install, install, look, look, remove, trouble)
+
+
+@asynccontextmanager
+async def soaking(home: Path, seed: int) -> AsyncIterator[Soak]:
+    """Bots, and a looker-on at their ledger."""
+    async with AsyncExitStack() as stack:
+        stage = await stack.enter_async_context(furnished(home))
+        url = await stack.enter_async_context(database()) if POSTGRES else f"sqlite:///{home}/meshbot.sqlite"
+        ledger = await Ledger.open(url)
+        stack.push_async_callback(ledger.close)
+        forge = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.soak.forge"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        more = {"MESHBOT_LEDGER__URL": url, "MESHBOT_CONFIRM_SECONDS": "20", "SOAK_LOG": str(home / "bots.log")}
+        made = Soak(stage, ledger, stage.environment | more, forge, random.Random(seed))
+        try:
+            for _ in range(3 if POSTGRES else 1):
+                await made.start()
+            await stage.workspace.wait_connected(len(made.alive))
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(made.watch())
+                yield made
+                watching.cancel()
+        finally:
+            assert forge.stdin is not None
+            forge.stdin.close()
+            await forge.wait()
+
+
+async def typing(on: Soak) -> None:
+    """People, until cancelled."""
+    while True:
+        await on.dice.choice(LOADS)(on)
+        await asyncio.sleep(on.dice.uniform(0.2, 1.0))
+
+
+async def killing(on: Soak) -> None:
+    """Kills at random moments, as many as there are to be or as there is time for."""
+    deadline = time.monotonic() + SECONDS
+    while len(on.kills) < KILLS and time.monotonic() < deadline:
+        await asyncio.sleep(on.dice.uniform(0.1, 2.0))
+        await on.kill()
+
+
+async def calm(on: Soak) -> list[Run]:
+    """Waits until every run has ended and every message is delivered; gives the runs."""
+    on.stage.workspace.hurt.heal()
+    deadline = time.monotonic() + CALM
+    while time.monotonic() < deadline:
+        if not await on.ledger.unfinished() and not await on.ledger.outbox.pending():
+            break
+        await asyncio.sleep(0.5)
+    return await on.ledger.recent(100_000)
+
+
+async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, object]]) -> None:
+    """Each run has one end, in its own message; each message is there as it was wanted; what is double is explained."""
+    seed = random.randrange(10**6)
+    async with soaking(tmp_path, seed) as on:
+        on.stage.cluster.slow_pulls(150)
+        people = [asyncio.create_task(typing(on)) for _ in range(PEOPLE)]
+        await killing(on)
+        for each in people:
+            each.cancel()
+        await asyncio.gather(*people, return_exceptions=True)
+        runs = await calm(on)
+        rows = await execute(on.ledger._engine, select(messages))
+        noted = {row["key"] for row in await execute(on.ledger._engine, select(requests.c.key))}
+        mine = [m for m in on.stage.workspace.messages() if m.user == on.stage.workspace.bot.id and not m.ephemeral_to]
+    by_ts = {m.ts: m for m in mine}
+    lost = [row for row in rows if not row["ts"] or row["shown"] < row["version"] or row["ts"] not in by_ts]
+    lost += [row for row in rows if row not in lost and by_ts[row["ts"]].text != row["wanted"]["text"]]
+    endless = [run for run in runs if run.active]
+    unshown = [run for run in runs if not run.active and not shows_end(run, by_ts)]
+    doubled = [m for m in mine if m.ts not in {row["ts"] for row in rows}]
+    unexplained = [m for m in doubled if not near(on.taken.get(m.ts, 0.0), on.kills)]
+    figures += [
+        ("seed", seed),
+        ("bots", f"{len(on.alive)} over {'PostgreSQL' if POSTGRES else 'SQLite'}"),
+        ("kills", len(on.kills)),
+        ("commands typed / acknowledged", f"{on.typed} / {len(on.acked)}"),
+        ("commands gone (killed between acknowledgement and ledger)", len(set(on.acked) - noted)),
+        ("runs / taken up at least once", f"{len(runs)} / {sum(run.attempt > 1 for run in runs)}"),
+        ("runs by end", {state.value: count for state in RunState if (count := sum(r.state == state for r in runs))}),
+        ("runs without an end", len(endless)),
+        ("ended runs whose end is not shown", len(unshown)),
+        ("messages", len(rows)),
+        ("messages lost or out of date", len(lost)),
+        ("messages doubled (killed between Slack taking it and keeping its ts)", len(doubled)),
+        ("messages doubled without such a kill", len(unexplained)),
+    ]
+    assert not endless
+    assert not unshown, [(run.id, run.state, run.ts) for run in unshown]
+    assert not lost, lost
+    assert not unexplained, [(m.ts, m.text) for m in unexplained]
+
+
+def shows_end(run: Run, by_ts: dict[str, Message]) -> bool:
+    """Whether the run's message reads as the run ended."""
+    message = by_ts.get(run.ts or "")
+    return message is not None and verdict_of(message) == SHOWN_AS.get(run.state, run.state)
+
+
+def near(taken: float, kills: list[float]) -> bool:
+    """Whether somebody was killed within two seconds after Slack took a message."""
+    return any(taken - 0.1 <= kill <= taken + 2.0 for kill in kills)
