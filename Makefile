@@ -2,7 +2,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: help install sandbox test test-long check format clean
+.PHONY: help install sandbox test test-long check format docs clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -34,6 +34,9 @@ check: $(STAMP) ## Format and lint, types, import contracts
 format: $(STAMP) ## Format the code
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+docs: $(STAMP) ## Write the references of commands and settings
+	$(PY) scripts/reference.py
 
 clean: ## Remove what was installed
 	rm -rf $(VENV)

@@ -1,0 +1,121 @@
+"""Writes docs/commands.md and docs/settings.md from the steps and the settings themselves.
+
+python scripts/reference.py            writes them
+python scripts/reference.py --check    exits with 1 when one is not what it should be
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bot.settings import Setting, reference
+from bot.steps import Role, Shape, Step
+from handlers import STEPS
+from handlers.help import option
+
+DOCS = Path(__file__).parents[1] / "docs"
+NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
+
+
+def commands() -> str:
+    """The command reference."""
+    return "\n".join(["# Commands", "", NOTE, "", *_introduction(), *(line for step in STEPS for line in _step(step))])
+
+
+def _introduction() -> Iterator[str]:
+    yield "Everything is typed after `/mesh`. Options may come in any order, as `option=value` or `option value`;"
+    yield "words in quotes hold together. *Answer*: only the one who asked sees it. *Run*: a message in the channel,"
+    yield "edited until the verdict. `/mesh help STEP` shows the same in Slack."
+    yield ""
+    yield "| command | what for | who | shape |"
+    yield "|---|---|---|---|"
+    for step in STEPS:
+        yield f"| [`{step.id}`](#{step.id}) | {_cell(step.summary)} | {_who(step)} | {_shape(step)} |"
+    yield ""
+
+
+def _step(step: Step) -> Iterator[str]:
+    yield f"## {step.id}"
+    yield ""
+    yield f"{step.title}: {step.summary}."
+    if step.explain:
+        yield ""
+        yield step.explain
+    yield ""
+    yield f"- who may: {_who(step)}; {_shape(step)}{_nature(step)}"
+    if step.aliases:
+        yield f"- also understood: {', '.join(f'`{name}`' for name in step.aliases)}"
+    for name, field in step.options.model_fields.items():
+        yield f"- {option(step, name, field)}"
+    if step.examples:
+        yield ""
+        yield "```"
+        yield from (f"/mesh {example}" for example in step.examples)
+        yield "```"
+    yield ""
+
+
+def _who(step: Step) -> str:
+    return "everyone" if step.role is Role.ATTENDEE else str(step.role)
+
+
+def _shape(step: Step) -> str:
+    return "answer" if step.shape is Shape.ANSWER else "run"
+
+
+def _nature(step: Step) -> str:
+    asks = "; asks first when it removes or changes much" if step.plan else ""
+    return ("; changes the cluster, one at a time" if step.changes else "") + asks
+
+
+def settings() -> str:
+    """The settings reference."""
+    lines = [
+        "# Settings",
+        "",
+        NOTE,
+        "",
+        "Settings come from the environment and from a YAML file (`--config FILE`); the environment wins. In the file,",
+        "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the start, by its name.",
+        "`meshbot settings` prints what is set, with secrets masked.",
+    ]
+    groups: dict[str, list[Setting]] = {}
+    for one in reference():
+        groups.setdefault(one.name.rpartition(".")[0] or "general", []).append(one)
+    for group, members in groups.items():
+        lines += ["", f"## {group}", "", "| setting | variable | default | what for |", "|---|---|---|---|"]
+        lines += [f"| `{m.name}` | `{m.variable}` | {_default(m)} | {_cell(m.description)} |" for m in members]
+    return "\n".join([*lines, ""])
+
+
+def _default(one: Setting) -> str:
+    value: Any = one.default
+    if value in (None, "", (), {}):
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Writes or checks both."""
+    made = {DOCS / "commands.md": commands(), DOCS / "settings.md": settings()}
+    if "--check" not in sys.argv[1:]:
+        for path, text in made.items():
+            path.write_text(text, encoding="utf-8")
+        return 0
+    stale = [path.name for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for name in stale:
+        sys.stderr.write(f"docs/{name} is not what the code says: run `make docs`\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

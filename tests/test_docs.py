@@ -1,0 +1,76 @@
+"""The documentation against the code: references are generated, and what is named is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.catalog import Catalog
+from bot.settings import reference
+from handlers import STEPS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
+OTHER = frozenset({"MESHBOT_TEST_POSTGRES"})
+"""Variables that are no settings."""
+PLACEHOLDERS = re.compile(r"\b(STEP|USER|NAMESPACE|COMMAND)\b|…|\[|\.\.\.| / ")
+
+
+def text(page: Path) -> str:
+    """What a page says."""
+    return page.read_text(encoding="utf-8")
+
+
+def named(page: Path) -> str:
+    """A page's name for pytest."""
+    return str(page.relative_to(ROOT))
+
+
+def test_the_references_are_what_the_code_says() -> None:
+    """`make docs` renews them."""
+    check = subprocess.run(
+        [sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert check.stderr == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files that a page links to are there, headings too."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", text(page)):
+        if re.match(r"https?://|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), target
+        if anchor:
+            headings = [re.sub(r"[^\w -]", "", h).strip().lower() for h in re.findall(r"^#+ (.+)$", text(file), re.M)]
+            assert anchor in [h.replace(" ", "-") for h in headings], target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_variables_are_settings(page: Path) -> None:
+    """No page names a setting that there is not."""
+    known = {setting.variable for setting in reference()}
+    assert set(re.findall(r"MESHBOT_[A-Z_]+[A-Z]", text(page))) - OTHER - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_commands_can_be_typed(page: Path) -> None:
+    """Each whole command in a page is understood."""
+    catalog = Catalog(STEPS)
+    prose = re.sub(r"```python\n.*?```", "", text(page), flags=re.S)
+    for typed in re.findall(r"`/mesh ([^`]+)`", prose):
+        if not PLACEHOLDERS.search(typed):
+            catalog.parse(typed)
+
+
+def test_the_example_of_a_step_is_python() -> None:
+    """The code in docs/adding-a-step.md parses."""
+    for block in re.findall(r"```python\n(.*?)```", text(ROOT / "docs" / "adding-a-step.md"), re.S):
+        ast.parse(block)
