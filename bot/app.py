@@ -19,6 +19,7 @@ from bot.engine import Engine, House
 from bot.errors import MeshbotError, SettingsError
 from bot.istio import Istioctl
 from bot.jobs import Jobs
+from bot.language import SpokenBoard, tongue
 from bot.ledger import Ledger
 from bot.roles import Members, Roles
 from bot.settings import Settings, require
@@ -67,7 +68,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
         )
         identity = await identify(client)
-        board = SlackBoard(client)
+        board, speak = SlackBoard(client), (await asyncio.to_thread(tongue, settings.language)).message
         stack.push_async_callback(board.aclose, 5.0)
         jobs = Jobs()
         traffic = Generator(cluster.web, partial(door, cluster))
@@ -79,7 +80,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             web=cluster.web,
             traffic=traffic,
             ledger=ledger,
-            board=board,
+            board=SpokenBoard(board, speak),
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
@@ -88,7 +89,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         )
         engine = Engine(house, jobs)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        ways = Ephemera(client, session)
+        ways = Ephemera(client, session, speak)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)
