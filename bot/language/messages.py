@@ -36,14 +36,14 @@ class Tongue:
     """Says messages and views in the language of the channel; without a translator as they are written, in English."""
 
     def __init__(self, translator: Translator | None = None) -> None:
-        self._translator = translator or Translator((), between={})
+        self.translator = translator or Translator((), between={})
         self.english = translator is None
 
     def message(self, message: Message) -> Message:
         """The message in the language of the channel."""
         if self.english:
             return message
-        text, blocks = self._translator.notice(message.text), tuple(self.blocks(message.blocks))
+        text, blocks = self.translator.notice(message.text), tuple(self.blocks(message.blocks))
         return replace(message, text=text, blocks=blocks)
 
     def blocks(self, blocks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -52,7 +52,7 @@ class Tongue:
 
     def line(self, text: str) -> str:
         """One line of plain text."""
-        return text if self.english else self._translator.notice(text)
+        return text if self.english else self.translator.notice(text)
 
     def _inside(self, value: Any, within: str) -> Any:
         if isinstance(value, list):
@@ -74,7 +74,7 @@ class Tongue:
         done, code = [], False
         for line in text.split("\n"):
             fences = line.count(FENCE)
-            done.append(line if code or fences else self._translator.line(line))
+            done.append(line if code or fences else self.translator.line(line))
             code = code != bool(fences % 2)
         return "\n".join(done)
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 from bot.language.catalogue import FRAMES, Entry
 from bot.language.template import words_of
@@ -20,20 +21,48 @@ LONGEST = 4000
 """Characters of a text that is looked at; what is longer stays as it is."""
 SURE = 12
 """Characters of its own that a sentence must have to be found among foreign words, and more than one word."""
+DEEPEST = 8
+"""Sentences within sentences that are looked at; what is deeper was not put together by the bot."""
 MOST_SEAMS = 8
 """Seams of a text at which its parts are looked for; with more, only whole sentences between `; ` are."""
 SEAM = re.compile(r"(?<=[.?!]) |; |: |, | — | · |(?= \()")
 """Where texts of the bot's own are put together."""
+SENTENCE = re.compile(r"(?<=[.?!]) ")
 CLAUSE = re.compile(r"(?<=[.?!]) |; ")
 BETWEEN = re.compile(r"(`[^`]*`)|\b(and|or)\b")
 SHAPES = {
     "name": re.compile(r"\S+"),
     "number": re.compile(r"[\d.,]+"),
     "counted": re.compile(r"\d[^;]*"),
-    "mark": re.compile(r"\W+"),
+    "mark": re.compile(r"\S{1,2}"),
 }
 """What a value must be in the modes that are about its shape."""
 LINK = re.compile(r"<(https?://[^|>]+)\|([^>]*)>")
+
+
+class Reading(NamedTuple):
+    """A text as it may be meant: without the full stop that was set behind it, with the first letter of a beginning."""
+
+    text: str
+    stop: str = ""
+    swapped: bool = False
+
+    def back(self, said: str | None) -> str | None:
+        """The translation as the text was."""
+        if said is None or not said:
+            return said
+        return (said[0].swapcase() + said[1:] if self.swapped else said) + self.stop
+
+
+def readings_of(text: str) -> Iterator[Reading]:
+    """The ways to read a text, the plainest first."""
+    for swapped in (False, True):
+        core = text[0].swapcase() + text[1:] if swapped else text
+        if swapped and core == text:
+            return
+        yield Reading(core, swapped=swapped)
+        if core.endswith("."):
+            yield Reading(core[:-1], ".", swapped)
 
 
 class Translator:
@@ -41,13 +70,13 @@ class Translator:
 
     def __init__(self, entries: Iterable[Entry], *, between: dict[str, str]) -> None:
         listed = list(entries)
-        self._between = between
+        self._between, self._depth = between, 0
         self._fixed = {entry.pattern.around[0]: entry for entry in listed if entry.pattern.fixed}
         self._by_word: dict[str, list[Entry]] = defaultdict(list)
         self._loose: list[Entry] = []
         self._frames = [entry for entry in listed if entry.file == FRAMES]
         self._enter([entry for entry in listed if not entry.pattern.fixed and entry.file != FRAMES])
-        self._line = lru_cache(REMEMBERED)(self._framed)
+        self._frame = lru_cache(REMEMBERED)(self._framed)
         self._whole = lru_cache(REMEMBERED)(self._find)
         self._sure = lru_cache(REMEMBERED)(self._surely)
         self._parts = lru_cache(REMEMBERED)(self._spread)
@@ -61,11 +90,15 @@ class Translator:
 
     def line(self, text: str) -> str:
         """A whole line of a message: what stands around the sentence, and the sentence."""
-        return self._line(text) if len(text) <= LONGEST else text
+        if len(text) > LONGEST:
+            return text
+        return said if (said := self._frame(text)) is not None else self.text(text)
 
     def notice(self, text: str) -> str:
-        """The text of a message for notifications."""
-        return said if (said := self.line(text)) != text else self.texts(text)
+        """The text of a message for notifications, which is put together of sentences."""
+        if len(text) > LONGEST:
+            return text
+        return said if (said := self._frame(text)) is not None else self.texts(text)
 
     def text(self, text: str) -> str:
         """A text that is one sentence of the bot's own; anything else as it is."""
@@ -73,7 +106,9 @@ class Translator:
 
     def texts(self, text: str) -> str:
         """A text that is put together of several, of which some may be foreign."""
-        return said if (said := self.text(text)) != text or len(text) > LONGEST else self._parts(text, True)
+        if len(text) > LONGEST or text in self._fixed or (said := self._sentences(text)) is None:
+            return said if (said := self.text(text)) != text or len(text) > LONGEST else self._parts(text, True)
+        return said
 
     def parts(self, text: str) -> str:
         """A text that is put together of several of the bot's own."""
@@ -100,7 +135,17 @@ class Translator:
         """Links in mrkdwn, of which only the labels are words."""
         return LINK.sub(lambda link: f"<{link[1]}|{self.text(link[2])}>", text)
 
-    def _say(self, value: str, mode: str) -> str | None:
+    def say(self, value: str, mode: str) -> str | None:
+        """A value in one of `bot.language.template.MODES`; None when it is not what it should be."""
+        if self._depth >= DEEPEST:
+            return None
+        self._depth += 1
+        try:
+            return self._said(value, mode)
+        finally:
+            self._depth -= 1
+
+    def _said(self, value: str, mode: str) -> str | None:
         if mode == "known":
             return self.known(value)
         if (shape := SHAPES.get(mode)) is not None:
@@ -114,46 +159,36 @@ class Translator:
         }
         return say[mode](value)
 
-    def _framed(self, text: str) -> str:
-        for entry in self._frames:
-            if (said := self._filled(entry, text)) is not None:
-                return said
-        return self.text(text)
+    def _framed(self, text: str) -> str | None:
+        found = (self._filled(entry, text) for entry in self._frames)
+        return next((said for said in found if said is not None), None)
 
     def _find(self, text: str, least: int = 0) -> str | None:
-        """The sentence as it is, without its full stop, or with its first letter as it is after a colon."""
-        if (said := self._match(text, least)) is not None:
-            return said
-        if text.endswith(".") and (said := self._match(text[:-1], least)) is not None:
-            return f"{said}."
-        swapped = text[0].swapcase() + text[1:]
-        if swapped == text or (said := self._match(swapped, least, swapped=True)) is None:
-            return None
-        return said[0].swapcase() + said[1:]
+        """The heaviest sentence that fits: as it is, without its full stop, or with a small first letter."""
+        readings = list(readings_of(text))
+        for reading in readings:
+            if (fixed := self._fixed.get(reading.text)) is not None:
+                return reading.back(fixed.forms[0].fill((), self.say))
+        for entry in self._candidates(text, least):
+            for reading in readings:
+                own = entry.pattern.around[0] or not reading.swapped
+                if own and (said := self._filled(entry, reading.text, own=reading.swapped)) is not None:
+                    return reading.back(said)
+        return None
 
     def _surely(self, text: str) -> str | None:
         return self._find(text, SURE) if " " in text else None
 
-    def _match(self, text: str, least: int, *, swapped: bool = False) -> str | None:
-        """The heaviest sentence that fits; when a letter was swapped, only one whose first letter is its own."""
-        for entry in self._candidates(text, least):
-            if swapped and not entry.pattern.around[0]:
-                continue
-            if (said := self._filled(entry, text, swapped=swapped)) is not None:
-                return said
-        return None
-
-    def _filled(self, entry: Entry, text: str, *, swapped: bool = False) -> str | None:
+    def _filled(self, entry: Entry, text: str, *, own: bool = False) -> str | None:
+        """The sentence in the first of its forms that the values fit; with `own` only one that begins with words."""
         values = entry.pattern.match(text)
         for form in entry.forms if values is not None else ():
-            own = form.begins_with_words or not swapped
-            if own and (said := form.fill(values or (), self._say)) is not None:
-                return said
+            if form.begins_with_words or not own:
+                if (said := form.fill(values or (), self.say)) is not None:
+                    return said
         return None
 
     def _candidates(self, text: str, least: int) -> Iterator[Entry]:
-        if (fixed := self._fixed.get(text)) is not None:
-            yield fixed
         found = [entry for word in set(words_of(text)) for entry in self._by_word.get(word, ())]
         sure = [entry for entry in (*found, *self._loose) if entry.pattern.weight >= least]
         yield from sorted(sure, key=lambda entry: -entry.pattern.weight)
@@ -175,8 +210,13 @@ class Translator:
         return text[:foreign] + (self._parts(text[foreign:], surely) if foreign < len(text) else "")
 
     def _after(self, text: str, seam: re.Match[str], surely: bool) -> str:
-        said = self._end(text, seam, surely)
-        return said if said is not None else seam[0] + self._parts(text[seam.end() :], surely)
+        """What follows a known beginning."""
+        if (said := self._end(text, seam, surely)) is not None:
+            return said
+        for later in reversed(list(SEAM.finditer(text, seam.end()))) if seam[0].strip() else ():
+            if (said := self.known(text[seam.start() : later.start()], surely=surely)) is not None:
+                return said + self._after(text, later, surely)
+        return seam[0] + self._parts(text[seam.end() :], surely)
 
     def _end(self, text: str, seam: re.Match[str], surely: bool) -> str | None:
         """What begins at a seam, with it or after it."""
@@ -184,6 +224,12 @@ class Translator:
             return said
         said = self.known(text[seam.end() :], surely=surely)
         return None if said is None else seam[0] + said
+
+    def _sentences(self, text: str) -> str | None:
+        """Several sentences, each known by itself; None when one is not, or when there is only one."""
+        parts = SENTENCE.split(text)
+        said = [self.known(part) for part in parts] if 1 < len(parts) <= MOST_SEAMS else [None]
+        return None if None in said else " ".join(map(str, said))
 
     def _clauses(self, text: str, surely: bool) -> str:
         done, at = [], 0

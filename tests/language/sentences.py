@@ -17,6 +17,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bot.language import FRAMES, LANGUAGES, Entry, entries
@@ -60,9 +61,10 @@ def modules() -> list[Path]:
     return sorted([*ROOT.glob("handlers/**/*.py"), *ours])
 
 
-def sentences() -> list[Sentence]:
+@cache
+def sentences() -> tuple[Sentence, ...]:
     """All of them, in the order of the source."""
-    return [sentence for module in modules() for sentence in of_module(module)]
+    return tuple(sentence for module in modules() for sentence in of_module(module))
 
 
 def of_module(module: Path) -> Iterator[Sentence]:
