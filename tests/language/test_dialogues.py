@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.sandbox import PLAY_SPEED
 from bot.language import tongue
 from bot.sandbox.play import Player
 from bot.sandbox.script import load_script, parse_script
@@ -87,7 +88,7 @@ async def test_mistakes_in_spanish(tmp_path: Path) -> None:
 @pytest.mark.timeout(200)
 async def test_the_whole_workshop_in_spanish(tmp_path: Path) -> None:
     """Every step of the built-in script, its progress and its verdict."""
-    async with playing(tmp_path, MESHBOT_LANGUAGE="es") as (stage, _):
+    async with playing(tmp_path, speed=PLAY_SPEED, MESHBOT_LANGUAGE="es") as (stage, _):
         lines = await played(stage, "workshop")
         assert left("es", lines) == []
         assert any("pasan por el waypoint" in line for line in lines)
