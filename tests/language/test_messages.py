@@ -89,7 +89,7 @@ def test_a_verdict_in_spanish() -> None:
         "• las aplica: sidecars",
         "⚠️ Kiali puede ir un minuto por detrás.",
         "🔗 <http://localhost:20001/kiali?a=1&amp;b=2|Kiali: cargas>",
-        "👉 Ahora: `/mesh fault off` o `/mesh status`",
+        "👉 Siguiente: `/mesh fault off` o `/mesh status`",
         "/mesh fault off",
         "/mesh status",
         "<@U1> escribió `/mesh fault jason` · 1 min 20 s · retomado tras un reinicio",
@@ -104,8 +104,8 @@ def test_what_a_terminal_takes_stays() -> None:
 
 def test_views_are_said_too() -> None:
     """Titles, labels, placeholders, options and what pictures show; the values that come back stay."""
-    option = {"text": {"type": "plain_text", "text": "Confirm"}, "value": "Confirm"}
-    menu = {"type": "static_select", "action_id": "Cancel", "options": [option]}
+    option: dict[str, Any] = {"text": {"type": "plain_text", "text": "Confirm"}, "value": "Confirm"}
+    menu: dict[str, Any] = {"type": "static_select", "action_id": "Cancel", "options": [option]}
     view = {"type": "modal", "title": {"type": "plain_text", "text": "Inject a fault"}, "blocks": [menu]}
     found = SPANISH.blocks([view, {"type": "image", "alt_text": "no requests were sent lately"}])
     assert found[0]["title"]["text"] == "Inyectar un fallo"

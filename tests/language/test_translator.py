@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.language import FRAMES, Translator, entry, tongue
 
+SPANISH = tongue("es")
 BETWEEN = {"and": "y", "or": "o"}
 
 
@@ -115,9 +118,21 @@ def test_a_translation_that_loses_a_value_is_refused(other: str) -> None:
         entry("{} of {}", other)
 
 
+PIECES = st.sampled_from(
+    [", ", "; ", ": ", ". ", " (", ")", "` ", "{0}", "not ready", "2 of 3 pods ", "• ", "a", "\n", "&lt;"]
+)
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map("".join)))
+def test_no_text_is_too_strange(text: str) -> None:
+    """Whatever a pod, a person or a server says, a message with it is shown."""
+    spanish = SPANISH.translator
+    assert all(isinstance(say(text), str) for say in (spanish.line, spanish.notice, spanish.texts, spanish.parts))
+
+
 def test_a_hostile_text_costs_no_time() -> None:
     """Thousands of commas, colons and half sentences are read in milliseconds."""
-    spanish = tongue("es").translator
+    spanish = SPANISH.translator
     hostile = ["a: " * 1300, "ready; " * 500, "2 of 3 pods " * 300, ", not ready" * 300, "`" * 3000, "reviews " * 450]
     began = time.process_time()
     for text in hostile:
