@@ -17,14 +17,35 @@ Speak = Callable[[Message], Message]
 """Gives a message in the language of the channel."""
 
 FENCE = "```"
-LIMITS = {"section": 3000, "header": 150, "context": 2000, "button": 75, "image": 2000}
-"""Characters of a text by what it stands in (Slack's limits); a translation may be longer than the English."""
-OTHER = 75
-"""The same for options, labels and placeholders."""
-UNREAD = frozenset({"block_id", "action_id", "callback_id", "value", "url", "image_url", "private_metadata", "type"})
-"""Keys whose texts no person reads."""
-PLAIN = frozenset({"alt_text"})
-"""Keys whose texts stand bare, and not in a text object."""
+TEXTS = frozenset({"mrkdwn", "plain_text", "raw_text", "text", "markdown"})
+"""Types of what holds a text under `text` (Slack's text objects, cells of a table, rich text)."""
+PLAIN = frozenset({"alt_text", "accessibility_label"})
+"""Keys whose texts stand bare."""
+LIMITS = {
+    "section": 3000,
+    "context": 2000,
+    "header": 150,
+    "markdown": 12_000,
+    "table": 2000,
+    "rich_text_section": 3000,
+    "alert": 200,
+    "label": 2000,
+    "hint": 2000,
+    "placeholder": 150,
+    "title": 2000,
+    "title of modal": 24,
+    "title of home": 24,
+    "submit": 24,
+    "close": 24,
+    "confirm": 300,
+    "title of confirm": 100,
+    "confirm of confirm": 30,
+    "deny": 30,
+    "alt_text": 2000,
+}
+"""Characters of a text by where it stands (Slack's limits); a translation may be longer than the English."""
+SHORTEST = 75
+"""The same for everything else: buttons, options and their descriptions."""
 
 
 def as_written(message: Message) -> Message:
@@ -54,20 +75,23 @@ class Tongue:
         """One line of plain text."""
         return text if self.english else self.translator.notice(text)
 
-    def _inside(self, value: Any, within: str) -> Any:
+    def _inside(self, value: Any, within: str, key: str = "") -> Any:
+        """Any part of a message: `within` is the type of the nearest thing around it, `key` its own name in that."""
         if isinstance(value, list):
-            return [self._inside(each, within) for each in value]
+            return [self._inside(each, within, key) for each in value]
+        if isinstance(value, str):
+            return self._cut(value, within, key) if key in PLAIN else value
         if not isinstance(value, dict):
             return value
-        kind = str(value.get("type", ""))
-        if kind in {"mrkdwn", "plain_text"} and isinstance(value.get("text"), str):
-            return {**value, "text": truncate(self._lines(value["text"]), LIMITS.get(within, OTHER))}
-        return {key: self._under(key, each, kind or within) for key, each in value.items()}
+        kind = str(value.get("type", "")) or (key if key == "confirm" else within)
+        if kind in TEXTS and isinstance(value.get("text"), str):
+            return {**value, "text": self._cut(value["text"], within or kind, key)}
+        return {name: self._inside(each, kind, name) for name, each in value.items()}
 
-    def _under(self, key: str, value: Any, within: str) -> Any:
-        if key in PLAIN and isinstance(value, str):
-            return truncate(self._lines(value), LIMITS.get(within, OTHER))
-        return value if key in UNREAD else self._inside(value, within)
+    def _cut(self, text: str, within: str, key: str) -> str:
+        """A text, no longer than Slack takes it there."""
+        limits = (LIMITS.get(place) for place in (f"{key} of {within}", key, within))
+        return truncate(self._lines(text), next(filter(None, limits), SHORTEST))
 
     def _lines(self, text: str) -> str:
         """Each line by itself; what stands between fences is for a terminal and stays."""

@@ -98,8 +98,8 @@ def test_a_verdict_in_spanish() -> None:
 
 def test_what_a_terminal_takes_stays() -> None:
     """Lines between fences are for a shell, whatever they say."""
-    block = blocks.section("open them.\n```starting\nnot installed```\nopen them.")
-    assert SPANISH.blocks([block])[0]["text"]["text"] == "ábrelos.\n```starting\nnot installed```\nábrelos."
+    block = blocks.section("open them.\n```\nnot installed\n```\nopen them.")
+    assert SPANISH.blocks([block])[0]["text"]["text"] == "ábrelos.\n```\nnot installed\n```\nábrelos."
 
 
 def test_views_are_said_too() -> None:
@@ -115,6 +115,9 @@ def test_views_are_said_too() -> None:
 
 def test_a_translation_is_cut_where_slack_cuts() -> None:
     """Spanish is longer than English; a button's label may not be."""
-    label = {"type": "plain_text", "text": "the cluster can hold the workshop with Istio " + "9" * 29 + "."}
+    label = {"type": "plain_text", "text": f"traces go to {'9' * 43}, 100 % of requests"}
     button = SPANISH.blocks([{"type": "button", "text": label}])[0]
-    assert len(button["text"]["text"]) <= 75
+    assert (len(label["text"]), len(button["text"]["text"])) == (75, 75)
+    assert button["text"]["text"].startswith("las trazas van a 999")
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "Take the last change back"}}
+    assert SPANISH.blocks([view])[0]["title"]["text"] == "Take the last change ba…"
