@@ -22,6 +22,7 @@ MODES = {
     "name": "one word; with anything else the sentence is another one",
     "number": "a number; with anything else the sentence is another one",
     "counted": "begins with a number, as `2 Gateways`; with anything else the sentence is another one",
+    "ending": "the English ending of a word in the plural, or nothing: it is not said",
     "names": "names or commands with `and` or `or` between them",
     "links": "links in mrkdwn, whose labels are the bot's own",
 }

@@ -37,6 +37,7 @@ SHAPES = {
     "mark": re.compile(r"\S{1,2}"),
 }
 """What a value must be in the modes that are about its shape."""
+ENDINGS = {"", "s", "es"}
 LINK = re.compile(r"<(https?://[^|>]+)\|([^>]*)>")
 
 
@@ -148,6 +149,8 @@ class Translator:
     def _said(self, value: str, mode: str) -> str | None:
         if mode == "known":
             return self.known(value)
+        if mode == "ending":
+            return "" if value in ENDINGS else None
         if (shape := SHAPES.get(mode)) is not None:
             return self.text(value) if shape.fullmatch(value) else None
         say: dict[str, Callable[[str], str]] = {

@@ -10,7 +10,7 @@ from bot.language.template import Slot
 from tests.language.sentences import missing, of_source, stubs, unused
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
-SAMPLES = {"number": "2", "counted": "2 Gateways", "mark": "✅"}
+SAMPLES = {"number": "2", "counted": "2 Gateways", "mark": "✅", "ending": "s"}
 
 
 @pytest.mark.parametrize("language", OTHERS)

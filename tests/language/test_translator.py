@@ -65,8 +65,9 @@ def test_a_value_that_should_be_a_number_makes_the_difference() -> None:
 
 def test_number_agrees() -> None:
     """One page, two pages."""
-    spanish = translator(("{} pages say so", "{0} {0?página lo dice|páginas lo dicen}"))
-    assert [spanish.text(f"{n} pages say so") for n in (1, 2)] == ["1 página lo dice", "2 páginas lo dicen"]
+    spanish = translator(("{} page{} of it", "{0} {0?página|páginas}{1:ending} de ello"))
+    assert spanish.text("1 page of it") == "1 página de ello"
+    assert spanish.text("2 pages of it") == "2 páginas de ello"
 
 
 def test_a_sentence_goes_on_after_a_colon() -> None:
