@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-VALUE = "{}"
+VALUE, OPEN, CLOSE = "{}", "\1", "\2"
 SLOT = re.compile(r"\{(\d+)(?::(\w+)|\?([^|{}]*)\|([^|{}]*))?\}")
 MODES = {
     "": "as it is",
@@ -108,9 +108,10 @@ class Form:
 
     @classmethod
     def of(cls, template: str, values: int) -> Form:
-        """Read from its template: `{0}`, `{0:text}` (see MODES), `{0?pod|pods}`; ValueError when it cannot be."""
+        """Read from its template: `{0}`, `{0:text}` (see MODES), `{0?pod|pods}`, and `{{` for a brace that is one.
+        Raises ValueError when it cannot be."""
         parts: list[str | Slot] = []
-        at, used = 0, set[int]()
+        at, used, template = 0, set[int](), template.replace("{{", OPEN).replace("}}", CLOSE)
         for found in SLOT.finditer(template):
             parts += [template[at : found.start()], slot(found)]
             used.add(int(found[1]))
@@ -118,7 +119,8 @@ class Form:
         rest = (*parts, template[at:])
         if used != set(range(values)) or any(isinstance(p, str) and ("{" in p or "}" in p) for p in rest):
             raise ValueError(f"“{template}” should use each of {values} values, and has {sorted(used)}")
-        return cls(tuple(part for part in rest if part != ""))
+        plain = (p.replace(OPEN, "{").replace(CLOSE, "}") if isinstance(p, str) else p for p in rest)
+        return cls(tuple(part for part in plain if part != ""))
 
     @property
     def begins_with_words(self) -> bool:

@@ -16,7 +16,14 @@ SILENT = (
     "bot/slack/client",
     "bot/slack/http",
     "bot/slack/socket",
+    "bot/engine/events",  # Kubernetes Events, for whoever runs the cluster
+    "bot/engine/gate",  # at the start
+    "bot/engine/rounds",  # of the log
+    "bot/health",  # for probes and metrics
+    "bot/knowledge/permissions",  # of the roles that the bot's account needs, for whoever grants them
+    "bot/pictures",  # drawn into pictures
     "bot/cluster/connection",  # at the start
+    "bot/cluster/kubeconfigs",  # at the start
 )
 """Parts of the bot that do not speak to the channel."""
 
@@ -33,6 +40,13 @@ KEPT: dict[str, str] = {
     r"kubectl .*": "a line for the terminal",
     r"creating default tag would conflict|has been modified|failed calling webhook": "looked for in others' words",
     r"Insufficient (cpu|memory)|is being terminated|is forbidden: User": "looked for in others' words",
+    r"the desk failed, reference %s|could not post: \{\}|not started: run \{\} was under way": "for log and ledger",
+    r"(picture|schedule|meshbot)[:.]\{\}.*|Meshbot\{\}": "a name for machines",
+    r"(\{\})?(explain|run|options|end|look)(:\{\})?": "of the id of a button",
+    r"impersonate \{\} \{\}": "a right in Kubernetes",
+    r"(show|schedule|traffic|break|shift|traces|route jason) (\{\}( \{\})?|\w+|burst 100|v1=50 v3=50)": "a command",
+    r"\{\} (off|workshop here|schedule)": "a command",
+    r"UTC\{\}|reporter=.*": "names only",
     r"(help|route|fault|inject|addons|ambient|bookinfo) (\{\}( v2)?|off|jason|prometheus)": "a command",
 }
 """Texts, as patterns for the whole of one, that read like words and are none that people in the channel are told."""

@@ -112,6 +112,12 @@ def test_a_frame_is_looked_at_before_the_sentence_in_it() -> None:
     assert spanish.line("✅ — Done: x is gone") == "✅ — Hecho: x ya no está"
 
 
+def test_a_brace_may_be_one() -> None:
+    """What stands in braces for Slack, such as the form of a date, comes through."""
+    spanish = translator(("next {} <{date}>", "próximo {0} <{{date}}>"))
+    assert spanish.text("next run <{date}>") == "próximo run <{date}>"
+
+
 @pytest.mark.parametrize("other", ["{0}", "{0} {1} {2}", "{0:nonsense} {1}", "{0} {1"])
 def test_a_translation_that_loses_a_value_is_refused(other: str) -> None:
     """Each value of the English sentence has its place, and nothing else is in braces."""
