@@ -22,6 +22,7 @@ SILENT = (
     "bot/health",  # for probes and metrics
     "bot/knowledge/permissions",  # of the roles that the bot's account needs, for whoever grants them
     "bot/pictures",  # drawn into pictures
+    "bot/vitals",  # for probes and metrics
     "bot/cluster/connection",  # at the start
     "bot/cluster/kubeconfigs",  # at the start
 )

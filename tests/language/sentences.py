@@ -31,9 +31,9 @@ OF_ITS_OWN = {FRAMES, "layout.yaml", "libraries.yaml"}
 LOOKED_FOR = {"compile", "fullmatch", "match", "search", "sub", "findall", "startswith", "endswith", "removeprefix"}
 LOOKED_FOR |= {"removesuffix", "replace", "partition", "rpartition", "split", "rsplit", "strip", "lstrip", "rstrip"}
 LOGGED = {"debug", "info", "warning", "error", "exception"}
-TYPED = {"offer"}
-MACHINES = LOOKED_FOR | LOGGED | TYPED | {"TypeVar", "spawn", "getLogger", "strftime", "to_thread", "getattr"}
-"""Functions whose own texts are for machines, for the log, or what a person is to type."""
+TYPED, COUNTED = {"offer"}, {"counter", "gauge", "histogram", "Figure"}
+MACHINES = LOOKED_FOR | LOGGED | TYPED | COUNTED | {"TypeVar", "spawn", "getLogger", "strftime", "to_thread", "getattr"}
+"""Functions whose own texts are for machines, for the log, for metrics, or what a person is to type."""
 NAMES = {"pattern", "labels", "fields", "prefix", "name", "id", "alias", "examples", "aliases", "positional", "again"}
 """Arguments that are no words."""
 SHOWN = {"title", "summary", "description", "explain", "confirm", "label", "placeholder", "words"}
