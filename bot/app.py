@@ -68,7 +68,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
         )
         identity = await identify(client)
-        board, speak = SlackBoard(client), (await asyncio.to_thread(tongue, settings.language)).message
+        board, spoken = SlackBoard(client), await asyncio.to_thread(tongue, settings.language)
         stack.push_async_callback(board.aclose, 5.0)
         jobs = Jobs()
         traffic = Generator(cluster.web, partial(door, cluster))
@@ -80,7 +80,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             web=cluster.web,
             traffic=traffic,
             ledger=ledger,
-            board=SpokenBoard(board, speak),
+            board=SpokenBoard(board, spoken),
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
@@ -89,7 +89,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         )
         engine = Engine(house, jobs)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        ways = Ephemera(client, session, speak)
+        ways = Ephemera(client, session, spoken)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)

@@ -5,18 +5,17 @@ its template beside what it becomes. A test holds each catalogue complete agains
 """
 
 from bot.language.catalogue import FRAMES, LANGUAGES, Entry, entries, entry
-from bot.language.messages import Speak, SpokenBoard, Tongue, as_written
+from bot.language.messages import ENGLISH, SpokenBoard, Tongue
 from bot.language.translator import Translator
 
 __all__ = [
+    "ENGLISH",
     "FRAMES",
     "LANGUAGES",
     "Entry",
-    "Speak",
     "SpokenBoard",
     "Tongue",
     "Translator",
-    "as_written",
     "entries",
     "entry",
     "tongue",
@@ -28,4 +27,4 @@ BETWEEN = {"es": {"and": "y", "or": "o"}}
 
 def tongue(language: str) -> Tongue:
     """Who speaks that language, one of LANGUAGES. Reads files, but not for English."""
-    return Tongue() if language == "en" else Tongue(Translator(entries(language), between=BETWEEN[language]))
+    return ENGLISH if language == "en" else Tongue(Translator(entries(language), between=BETWEEN[language]))

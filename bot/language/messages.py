@@ -5,16 +5,13 @@ Only what people read is touched: ids, values, addresses and what stands in a co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from bot.language.translator import Translator
 from bot.messages import CHANNEL, Board, Message, Place, Posted
 from bot.slackrules import truncate
-
-Speak = Callable[[Message], Message]
-"""Gives a message in the language of the channel."""
 
 FENCE = "```"
 TEXTS = frozenset({"mrkdwn", "plain_text", "raw_text", "text", "markdown"})
@@ -46,11 +43,6 @@ LIMITS = {
 """Characters of a text by where it stands (Slack's limits); a translation may be longer than the English."""
 SHORTEST = 75
 """The same for everything else: buttons, options and their descriptions."""
-
-
-def as_written(message: Message) -> Message:
-    """In English, as the bot is written."""
-    return message
 
 
 class Tongue:
@@ -103,23 +95,26 @@ class Tongue:
         return "\n".join(done)
 
 
+ENGLISH = Tongue()
+
+
 class SpokenBoard:
     """A `bot.messages.Board` on which everything is shown in the language of the channel."""
 
-    def __init__(self, board: Board, speak: Speak) -> None:
-        self._board, self._speak = board, speak
+    def __init__(self, board: Board, tongue: Tongue) -> None:
+        self._board, self._tongue = board, tongue
 
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
         """Posts at once; raises `bot.errors.SlackError` when Slack refuses for good."""
-        return await self._board.post(channel, self._speak(message), place)
+        return await self._board.post(channel, self._tongue.message(message), place)
 
     def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
         """Shows this as soon as the limits allow."""
-        self._board.edit(posted, self._speak(message), news=news)
+        self._board.edit(posted, self._tongue.message(message), news=news)
 
     async def settle(self, posted: Posted, message: Message) -> None:
         """The last edit of a run; raises SlackError."""
-        await self._board.settle(posted, self._speak(message))
+        await self._board.settle(posted, self._tongue.message(message))
 
     async def permalink(self, posted: Posted) -> str:
         """A link to the message, or ""."""

@@ -112,7 +112,7 @@ class Listeners:
     async def _on_command(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         if self.draining:
             self.declined += 1
-            await ack(_ephemeral(self._ways.speak(RESTARTING)))
+            await ack(_ephemeral(self._ways.tongue.message(RESTARTING)))
             return
         await ack()
         if not self._once.first(_string(body, "trigger_id")):
@@ -124,7 +124,7 @@ class Listeners:
     async def _on_other_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         typed = escape(_string(body, "command"))
         text = f"Here I answer to `{self._command}`, not to `{typed}`: the bot's settings and the Slack app disagree."
-        await ack(_ephemeral(self._ways.speak(note("error", text))))
+        await ack(_ephemeral(self._ways.tongue.message(note("error", text))))
 
     async def _on_action(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()

@@ -10,7 +10,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.language import Speak, as_written
+from bot.language import ENGLISH, Tongue
 from bot.messages import Message
 from bot.slack.calls import attempt
 from bot.slack.client import proxy_for
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Ephemera:
-    """Makes a whisper for each command and button; `speak` gives messages in the language of the channel."""
+    """Makes a whisper for each command and button, which speaks in that tongue."""
 
-    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession, speak: Speak = as_written) -> None:
-        self.client, self.session, self.speak = client, session, speak
+    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession, tongue: Tongue = ENGLISH) -> None:
+        self.client, self.session, self.tongue = client, session, tongue
 
     def to(self, user: str, channel: str, response_url: str = "") -> SlackWhisper:
         """A whisper to this person in this channel."""
@@ -49,7 +49,7 @@ class SlackWhisper:
     async def say(self, message: Message) -> None:
         """Shows it to this person alone; a failure is logged, never raised."""
         try:
-            payload = fit(self._ways.speak(message))
+            payload = fit(self._ways.tongue.message(message))
             if not await self._by_url(payload):
                 await self._by_method(payload)
         except Exception:
