@@ -18,6 +18,7 @@ MODES = {
     "texts": "several texts, some of them foreign: only what is surely the bot's own is translated",
     "parts": "several texts, all of them the bot's own",
     "known": "one text of the bot's own; with anything else the sentence is another one",
+    "title": "a title or word that stands so in the catalogue; with anything else the sentence is another one",
     "mark": "an icon; with anything else the sentence is another one",
     "name": "one word; with anything else the sentence is another one",
     "number": "a number; with anything else the sentence is another one",

@@ -149,6 +149,8 @@ class Translator:
     def _said(self, value: str, mode: str) -> str | None:
         if mode == "known":
             return self.known(value)
+        if mode == "title":
+            return self._fixed[value].forms[0].fill((), self.say) if value in self._fixed else None
         if mode == "ending":
             return "" if value in ENDINGS else None
         if (shape := SHAPES.get(mode)) is not None:
@@ -167,7 +169,7 @@ class Translator:
         return next((said for said in found if said is not None), None)
 
     def _find(self, text: str, least: int = 0) -> str | None:
-        """The heaviest sentence that fits: as it is, without its full stop, or with a small first letter."""
+        """The heaviest sentence that fits: as it is, without its full stop or its end, or with a small first letter."""
         readings = list(readings_of(text))
         for reading in readings:
             if (fixed := self._fixed.get(reading.text)) is not None:
@@ -177,7 +179,8 @@ class Translator:
                 own = entry.pattern.around[0] or not reading.swapped
                 if own and (said := self._filled(entry, reading.text, own=reading.swapped)) is not None:
                     return reading.back(said)
-        return None
+        ended = self._fixed.get(f"{text}.")
+        return None if ended is None else str(ended.forms[0].fill((), self.say)).removesuffix(".")
 
     def _surely(self, text: str) -> str | None:
         return self._find(text, SURE) if " " in text else None

@@ -40,7 +40,7 @@ SHOWN = {"title", "summary", "description", "explain", "confirm", "label", "plac
 """Arguments and names of which a single word is shown too."""
 FIRST_SHOWN = {"button", "Link", "Face"}
 """Functions whose first argument is shown, be it a single word."""
-WORDS = re.compile(r"(?:^|[\s“\"(*•>]|\{\})[^\W\d_][^\W_]+(?:['’-]\w+)*[.,;:!?”)*]*(?=\s|$|\{\})")
+WORDS = re.compile(r"(?:^|[\s“\"(*•>]|\{\})[^\W\d_][^\W_]+(?:['’-]\w+)*[.,;:!?”)*…]*(?=\s|$|\{\})")
 
 
 NOT_WORDS = re.compile("|".join(KEPT))

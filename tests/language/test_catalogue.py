@@ -42,7 +42,7 @@ def samples(entry: Entry, translator: Translator) -> tuple[str, ...]:
     slots = [part for part in entry.forms[0].parts if isinstance(part, Slot)]
     modes = {slot.value: "number" if slot.forms else slot.mode for slot in slots}
     known = next(text for text in ("nothing", "Kiali") if translator.known(text))
-    return tuple({**SAMPLES, "known": known}.get(modes[n], f"zq{n}") for n in sorted(modes))
+    return tuple({**SAMPLES, "known": known, "title": known}.get(modes[n], f"zq{n}") for n in sorted(modes))
 
 
 def test_a_pair_that_stands_twice_is_seen() -> None:

@@ -74,6 +74,7 @@ def test_a_sentence_goes_on_after_a_colon() -> None:
     """With a small first letter, and with the full stop that ends what is put together, it is the same sentence."""
     spanish = translator(("The cluster is away", "El clúster no está"))
     assert spanish.text("the cluster is away.") == "el clúster no está."
+    assert translator(("It is away.", "No está.")).text("It is away") == "No está"
 
 
 def test_causes_are_found_among_foreign_ones() -> None:
