@@ -68,8 +68,10 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
         )
         identity = await identify(client)
-        board, spoken = SlackBoard(client), await asyncio.to_thread(tongue, settings.language)
-        stack.push_async_callback(board.aclose, 5.0)
+        spoken = await asyncio.to_thread(tongue, settings.language)
+        slack = SlackBoard(client)
+        stack.push_async_callback(slack.aclose, 5.0)
+        board = SpokenBoard(slack, spoken)
         jobs = Jobs()
         traffic = Generator(cluster.web, partial(door, cluster))
         stack.push_async_callback(traffic.close)
@@ -80,7 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             web=cluster.web,
             traffic=traffic,
             ledger=ledger,
-            board=SpokenBoard(board, spoken),
+            board=board,
             roles=roles(settings, members_of(client)),
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
@@ -96,7 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         await engine.recover()
         stack.push_async_callback(stop, asyncio.create_task(rounds(engine)))
         log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
-        yield Bot(engine, link, board, cluster, mesh, ledger)
+        yield Bot(engine, link, slack, cluster, mesh, ledger)
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
