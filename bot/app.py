@@ -21,6 +21,7 @@ from bot.health import HealthServer
 from bot.istio import Istioctl
 from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
+from bot.language import tongue
 from bot.ledger import Ledger, new_owner
 from bot.pictures import Studio
 from bot.ports import Identity
@@ -73,7 +74,8 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
         )
         identity = await identify(client)
-        board = SlackBoard(client, outbox=ledger.outbox)
+        spoken = await asyncio.to_thread(tongue, settings.language)
+        board = SlackBoard(client, outbox=ledger.outbox, tongue=spoken)
         jobs = Jobs()
         studio = Studio()
         stack.push_async_callback(studio.close)
@@ -81,7 +83,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         stack.push_async_callback(traffic.close)
         actors = Actors(cluster, mesh, traffic)
         stack.push_async_callback(actors.close)
-        ways = Ephemera(client, session)
+        ways = Ephemera(client, session, spoken)
         house = House(
             catalog=Catalog(rules.steps, command=settings.slack.command),
             cluster=cluster,

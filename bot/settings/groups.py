@@ -218,6 +218,7 @@ class Settings(BaseSettings):
     ledger: Ledger = Field(Ledger(), description="Where runs are remembered.")
     health: Health = Field(Health(), description="Where probes and Prometheus ask.")
     log: Log = Field(Log(), description="The log.")
+    language: Literal["en", "es"] = Field("en", description="What the bot speaks in the channel: en or es.")
     drain_seconds: float = Field(25, ge=0, le=600, description="Seconds that runs get to end when the bot is stopped.")
     confirm_seconds: float = Field(300, ge=10, le=86400, description="Seconds that a confirmation can be given.")
 

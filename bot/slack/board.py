@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import LedgerError, SlackError
 from bot.figures import Figure, counter
 from bot.jobs import Jobs
+from bot.language import ENGLISH, Tongue
 from bot.messages import CHANNEL, WAITS, Letter, Message, Outbox, Place, Posted
 from bot.slack.calls import Away, attempt
 from bot.slack.edits import Edits
@@ -42,10 +43,18 @@ log = logging.getLogger(__name__)
 class SlackBoard:
     """`bot.messages.Board` over chat.postMessage and chat.update; the counters are there for metrics."""
 
-    def __init__(self, client: AsyncWebClient, *, pace: Pace | None = None, outbox: Outbox | None = None) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        *,
+        pace: Pace | None = None,
+        outbox: Outbox | None = None,
+        tongue: Tongue = ENGLISH,
+    ) -> None:
+        """The outbox keeps messages in English; `tongue` says them when Slack is told."""
         self._client, self._outbox = client, outbox
-        self.edits = Edits(client, pace or Pace())
-        self.posts = Posts(client, sent=self._sent, refused=self._refused, thread=self._ts)
+        self.edits = Edits(client, pace or Pace(), tongue)
+        self.posts = Posts(client, sent=self._sent, refused=self._refused, thread=self._ts, tongue=tongue)
         self._jobs = Jobs()
         self._hands: Counter[Posted] = Counter()
         self._shown: OrderedDict[int, tuple[Posted, int]] = OrderedDict()

@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
 from bot.jobs import Jobs
+from bot.language import ENGLISH, Tongue
 from bot.messages import Message, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
 from bot.slack.files import files_in
@@ -51,8 +52,8 @@ class _Turn:
 class Edits:
     """The queue of edits. `gate.waits` counts 429s; `sent`, `coalesced` and `lost` count edits."""
 
-    def __init__(self, client: AsyncWebClient, pace: Pace) -> None:
-        self._client, self._pace = client, pace
+    def __init__(self, client: AsyncWebClient, pace: Pace, tongue: Tongue = ENGLISH) -> None:
+        self._client, self._pace, self._tongue = client, pace, tongue
         self._bucket = Bucket(pace.burst, pace.per_minute / 60)
         self.gate = Gate()
         self._slots: dict[Posted, _Slot] = {}
@@ -192,14 +193,15 @@ class Edits:
 
     async def _update(self, turn: _Turn) -> None:
         channel, ts = turn.posted
-        payload = fit(turn.message)
+        said = self._tongue.message(turn.message)
+        payload = fit(said)
         try:
             await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **payload))
         except SlackError as refusal:
             if refusal.code not in NOT_TAKEN or files_in(payload["blocks"]):
                 raise
             log.error("Slack refused the blocks of an edit (%s): showing its text", refusal.code)
-            await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **plain(turn.message)))
+            await attempt("chat.update", self._client.chat_update(channel=channel, ts=ts, **plain(said)))
 
     def _failed(self, turn: _Turn, away: Away) -> None:
         slot, now = turn.slot, self._now()

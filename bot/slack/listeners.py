@@ -144,7 +144,7 @@ class Listeners:
     async def _on_command(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         if self.draining:
             self.declined += 1
-            await ack(_ephemeral(RESTARTING))
+            await ack(_ephemeral(self._ways.tongue.message(RESTARTING)))
             return
         await ack()
         if not self._once.first(string(body, "trigger_id")):
@@ -156,7 +156,7 @@ class Listeners:
     async def _on_other_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         typed = escape(string(body, "command"))
         text = f"Here I answer to `{self._command}`, not to `{typed}`: the bot's settings and the Slack app disagree."
-        await ack(_ephemeral(note("error", text)))
+        await ack(_ephemeral(self._ways.tongue.message(note("error", text))))
 
     async def _on_action(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await ack()
@@ -196,7 +196,10 @@ class Listeners:
     async def _on_submission(self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         if self.draining:
             self.declined += 1
-            await ack(response_action="errors", errors=dict.fromkeys(inputs_of(body)[:1], RESTARTING.text))
+            await ack(
+                response_action="errors",
+                errors=dict.fromkeys(inputs_of(body)[:1], self._ways.tongue.line(RESTARTING.text)),
+            )
             return
         if faults := self._faults(body):
             await ack(response_action="errors", errors=faults)
@@ -220,6 +223,7 @@ class Listeners:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
             found = {"": OWNED_UP.format(reference)}
+        found = {block: self._ways.tongue.line(words) for block, words in found.items()}
         named = {block: words for block, words in found.items() if block in inputs}
         return named or dict.fromkeys(inputs[:1] if found else (), " ".join(found.values()))
 

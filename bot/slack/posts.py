@@ -19,6 +19,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
 from bot.jobs import Jobs
+from bot.language import ENGLISH, Tongue
 from bot.messages import Letter, Message, Place, Posted
 from bot.slack.calls import NOT_TAKEN, Away, Limited, attempt, backoff
 from bot.slack.files import files_in
@@ -69,8 +70,11 @@ class Posts:
     """The queues of messages that are to be posted. `sent` is told of each that Slack took, `refused` of each that it
     did not, and `thread` gives the `ts` of a thread; `doubts` counts repeats of calls whose answer was lost."""
 
-    def __init__(self, client: AsyncWebClient, *, sent: Sent, refused: Refused, thread: Thread) -> None:
+    def __init__(
+        self, client: AsyncWebClient, *, sent: Sent, refused: Refused, thread: Thread, tongue: Tongue = ENGLISH
+    ) -> None:
         self._client, self._sent, self._refused, self._thread = client, sent, refused, thread
+        self._tongue = tongue
         self.gate = Gate()
         self._lanes: dict[str, deque[Post]] = {}
         self._numbered: dict[int, Post] = {}
@@ -166,7 +170,8 @@ class Posts:
         while True:
             await self._pass(post)
             message, letter = post.message, post.letter
-            payload = plain(message) if bare else fit(message)
+            said = self._tongue.message(message)
+            payload = plain(said) if bare else fit(said)
             try:
                 answer = await self._call(post, payload)
             except Limited as limited:

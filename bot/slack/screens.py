@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
+from bot.language import ENGLISH, Tongue
 from bot.messages import Message, Modal, Origin, Shown
 from bot.slack.calls import attempt
 from bot.slack.fitting import fit
@@ -31,19 +32,19 @@ log = logging.getLogger(__name__)
 class SlackScreens:
     """`bot.messages.Screens` over views.open, views.update and views.publish."""
 
-    def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+    def __init__(self, client: AsyncWebClient, tongue: Tongue = ENGLISH) -> None:
+        self._client, self._tongue = client, tongue
 
     async def open(self, trigger: str, modal: Modal, *, over: str = "") -> Shown:
         """Opens a modal, or replaces the one that `over` names; raises SlackError, soon expired_trigger_id."""
-        view = fitted(modal)
+        view = self._fitted(modal)
         if over:
             return shown(await attempt("views.update", self._client.views_update(view_id=over, view=view)))
         return shown(await attempt("views.open", self._client.views_open(trigger_id=trigger, view=view)))
 
     async def update(self, shown: Shown, modal: Modal) -> None:
         """Puts other content into a modal, unless it was closed or changed meanwhile; raises SlackError."""
-        request = self._client.views_update(view_id=shown.view, hash=shown.hash, view=fitted(modal))
+        request = self._client.views_update(view_id=shown.view, hash=shown.hash, view=self._fitted(modal))
         try:
             await attempt("views.update", request)
         except SlackError as problem:
@@ -52,12 +53,19 @@ class SlackScreens:
 
     async def publish(self, user: str, blocks: tuple[Block, ...]) -> None:
         """Shows these blocks in that person's Home tab; raises SlackError."""
-        view = checked({"type": "home", "blocks": list(blocks[:MOST_BLOCKS])})
+        (view,) = self._tongue.blocks([{"type": "home", "blocks": list(blocks[:MOST_BLOCKS])}])
+        view = checked(view)
         await attempt("views.publish", self._client.views_publish(user_id=user, view=view))
 
     async def write(self, user: str, message: Message) -> None:
         """Writes to that person directly; raises SlackError."""
-        await attempt("chat.postMessage", self._client.chat_postMessage(channel=user, **fit(message)))
+        await attempt(
+            "chat.postMessage", self._client.chat_postMessage(channel=user, **fit(self._tongue.message(message)))
+        )
+
+    def _fitted(self, modal: Modal) -> dict[str, Any]:
+        (view,) = self._tongue.blocks([as_view(modal)])
+        return checked(view)
 
 
 def shown(answer: AsyncSlackResponse) -> Shown:
@@ -66,8 +74,8 @@ def shown(answer: AsyncSlackResponse) -> Shown:
     return Shown(str(view.get("id") or ""), str(view.get("hash") or ""))
 
 
-def fitted(modal: Modal) -> dict[str, Any]:
-    """A modal as Slack takes it."""
+def as_view(modal: Modal) -> dict[str, Any]:
+    """A modal as views.open takes it."""
     view: dict[str, Any] = {
         "type": "modal",
         "title": words(modal.title),
@@ -76,7 +84,7 @@ def fitted(modal: Modal) -> dict[str, Any]:
         "private_metadata": written(modal.origin),
         "blocks": list(modal.blocks[:MOST_BLOCKS]),
     }
-    return checked(view | ({"submit": words(modal.submit)} if modal.submit else {}))
+    return view | ({"submit": words(modal.submit)} if modal.submit else {})
 
 
 def words(text: str) -> Block:

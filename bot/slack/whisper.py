@@ -11,6 +11,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
+from bot.language import ENGLISH, Tongue
 from bot.messages import Message, Origin
 from bot.slack.calls import attempt
 from bot.slack.client import proxy_for
@@ -30,11 +31,11 @@ log = logging.getLogger(__name__)
 
 
 class Ephemera:
-    """Makes a whisper for each command and button."""
+    """Makes a whisper for each command and button, which speaks in that tongue."""
 
-    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession) -> None:
-        self.client, self.session = client, session
-        self.screens = SlackScreens(client)
+    def __init__(self, client: AsyncWebClient, session: aiohttp.ClientSession, tongue: Tongue = ENGLISH) -> None:
+        self.client, self.session, self.tongue = client, session, tongue
+        self.screens = SlackScreens(client, tongue)
 
     def to(self, user: str, channel: str, response_url: str = "", *, thread: str = "") -> SlackWhisper:
         """A whisper to this person in this channel, or in the thread of its message `thread`."""
@@ -58,7 +59,7 @@ class SlackWhisper:
     async def say(self, message: Message) -> None:
         """Shows it to this person alone; a failure is logged, never raised."""
         try:
-            payload = fit(message)
+            payload = fit(self._ways.tongue.message(message))
             if files_in(payload["blocks"]):
                 if await self._with_files(payload):
                     return
