@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +15,13 @@ from pathlib import Path
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Engine, House
+from bot.engine import Counter, Engine, House, Slots
 from bot.errors import MeshbotError, SettingsError
 from bot.istio import Istioctl
 from bot.jobs import Jobs
 from bot.ledger import Ledger
 from bot.roles import Members, Roles
+from bot.schedule import Hands, Keeper, Limits, Office, Streams
 from bot.settings import Settings, require
 from bot.slack.board import SlackBoard
 from bot.slack.client import build_client, build_session, identify
@@ -40,6 +41,10 @@ ROUND = 15.0
 """Seconds between looks for questions whose time is over."""
 
 
+SLOT_GRACE = 5.0
+"""Seconds that slots of schedules get to end when the bot is stopped; the next process takes up what is left."""
+
+
 @dataclass(frozen=True)
 class Bot:
     """A running bot, for whoever started it."""
@@ -50,6 +55,7 @@ class Bot:
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
+    keeper: Keeper
 
 
 @asynccontextmanager
@@ -70,10 +76,13 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         board = SlackBoard(client)
         stack.push_async_callback(board.aclose, 5.0)
         jobs = Jobs()
-        traffic = Generator(cluster.web, partial(door, cluster))
+        owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        catalog = Catalog(STEPS, command=settings.slack.command)
+        traffic = open_traffic(cluster, ledger, owner)
         stack.push_async_callback(traffic.close)
+        office = open_office(settings, ledger, board, catalog, owner)
         house = House(
-            catalog=Catalog(STEPS, command=settings.slack.command),
+            catalog=catalog,
             cluster=cluster,
             mesh=mesh,
             web=cluster.web,
@@ -81,21 +90,25 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
             ledger=ledger,
             board=board,
             roles=roles(settings, members_of(client)),
+            schedules=office,
             workshop=workshop(settings),
             namespaces=settings.workshop.allowed,
-            owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+            owner=owner,
             confirm_seconds=settings.confirm_seconds,
         )
-        engine = Engine(house, jobs)
+        engine = Engine(house, jobs, Counter(office, now=ledger.timetable.now))
         stack.push_async_callback(engine.drain, settings.drain_seconds)
+        keeper = await open_keeper(house, office, traffic)
+        stack.push_async_callback(keeper.close, min(SLOT_GRACE, settings.drain_seconds))
         ways = Ephemera(client, session)
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)
         await engine.recover()
+        keeper.start()
         stack.push_async_callback(stop, asyncio.create_task(rounds(engine)))
         log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
-        yield Bot(engine, link, board, cluster, mesh, ledger)
+        yield Bot(engine, link, board, cluster, mesh, ledger, keeper)
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
@@ -133,6 +146,37 @@ def default_kubeconfig() -> str:
     return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
+def open_traffic(cluster: KubernetesCluster, ledger: Ledger, owner: str) -> Streams:
+    """The bot's own requests; those that go on are remembered."""
+    generator = Generator(cluster.web, partial(door, cluster))
+    return Streams(generator, ledger.streams, owner=owner, now=ledger.timetable.now)
+
+
+def open_office(settings: Settings, ledger: Ledger, board: SlackBoard, catalog: Catalog, owner: str) -> Office:
+    """Where schedules are made, within the limits of the settings."""
+    chosen = settings.schedules
+    limits = Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600)
+    zone = settings.workshop.timezone
+    return Office(ledger.timetable, board, catalog, owner=owner, zone=zone, limits=limits)
+
+
+async def open_keeper(house: House, office: Office, traffic: Streams) -> Keeper:
+    """What fires the slots of schedules; not started yet."""
+    gone = await departed(house.ledger, house.owner)
+    hands = Hands(house.catalog.regular, Slots(house).carry_out, gone, beside=traffic.round)
+    return Keeper(house.ledger.timetable, office, hands, owner=house.owner)
+
+
+async def departed(ledger: Ledger, owner: str) -> Callable[[], Awaitable[Collection[str]]]:
+    """Names the processes that are no more: whoever left something behind before this one started."""
+    left = frozenset(await ledger.timetable.owners() | await ledger.streams.owners()) - {owner}
+
+    async def gone() -> Collection[str]:
+        return left
+
+    return gone
+
+
 async def open_link(settings: Settings, listeners: Listeners, ways: Ephemera) -> SocketLink | HttpLink:
     """Connects to Slack in the chosen mode."""
     chosen = settings.slack
@@ -167,6 +211,7 @@ def workshop(settings: Settings) -> Workshop:
         jaeger_url=chosen.jaeger_url,
         grafana_url=chosen.grafana_url,
         app_url=chosen.app_url,
+        timezone=chosen.timezone,
         readiness_timeout=settings.istio.readiness_timeout,
         settings=settings.istio.set,
     )

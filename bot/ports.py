@@ -247,16 +247,17 @@ class Traffic(Protocol):
         """Sends that load and waits for its end. `trouble` says why nothing could be sent; never raises for that."""
         ...
 
-    def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
-        """Goes on in the background until stopped or its time is over; one stream per namespace and user."""
+    async def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
+        """Goes on in the background, and after a restart of the bot, until stopped or its time is over; one stream per
+        namespace and user. Raises `bot.errors.LedgerError` when it could not be remembered, and then does not start."""
         ...
 
-    def stop(self, namespace: str) -> list[Stream]:
+    async def stop(self, namespace: str) -> list[Stream]:
         """Stops all streams of a namespace and gives what they saw."""
         ...
 
-    def streams(self) -> list[Stream]:
-        """What is going on now."""
+    async def streams(self) -> list[Stream]:
+        """What is going on now, whichever process carries it."""
         ...
 
     def last(self, namespace: str) -> tuple[float, Seen] | None:
@@ -289,8 +290,22 @@ class Change:
     images: tuple[Image, ...]
 
 
+@dataclass(frozen=True)
+class Deed:
+    """What somebody did: `typed` without the slash command, the run's state in one word, its start in epoch seconds."""
+
+    user: str
+    typed: str
+    state: str
+    at: float
+
+
 class History(Protocol):
-    """The before-images of changes, newest first."""
+    """The before-images of changes, newest first, and who did what."""
+
+    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
+        """What was asked for since then (epoch seconds), the newest first."""
+        ...
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
         """Runs that changed something in that namespace and were not undone."""
@@ -298,4 +313,48 @@ class History(Protocol):
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A schedule as steps see it: what is done (`typed`, without the slash command), when in words, and how it stands.
+
+    `state` is `active`, `paused`, `ended` or `removed`; `next_at` is in epoch seconds, None when nothing is to come;
+    `next` is the same in words, in the schedule's own zone.
+    """
+
+    id: str
+    step: str
+    typed: str
+    when: str
+    user: str
+    state: str
+    next_at: float | None = None
+    next: str = ""
+    last: str = ""
+    missed: int = 0
+
+
+class Schedules(Protocol):
+    """What is done again and again. All raise `bot.errors.LedgerError`; an unknown id is a UserError."""
+
+    async def entries(self) -> list[Entry]:
+        """Those that go on or are paused, the oldest first."""
+        ...
+
+    async def pause(self, id: str, by: str) -> Entry:
+        """Nothing is done until it is resumed; `by` is who wants it."""
+        ...
+
+    async def resume(self, id: str, by: str) -> Entry:
+        """It goes on with its next time."""
+        ...
+
+    async def remove(self, id: str, by: str) -> Entry:
+        """It is over."""
+        ...
+
+    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[Entry]:
+        """Ends those of a step and a namespace ("" is any), because what they need is taken away; gives them."""
         ...

@@ -47,7 +47,11 @@ class Roles:
                     unread.append(group)
         why = "everyone in the channel is an attendee"
         return Asker(
-            user, Role.ATTENDEE, hosts, why + (f"; groups {', '.join(unread)} could not be read" if unread else "")
+            user,
+            Role.ATTENDEE,
+            hosts,
+            why + (f"; groups {', '.join(unread)} could not be read" if unread else ""),
+            unsure=bool(unread),
         )
 
     async def _group(self, group: str) -> frozenset[str]:

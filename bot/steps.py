@@ -6,14 +6,14 @@ change when that needs a confirmation, `run` does it and ends in a Verdict.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.ports import Cluster, History, Mesh, Progress, Traffic, Web
+from bot.ports import Cluster, History, Mesh, Progress, Schedules, Traffic, Web
 
 
 class Role(StrEnum):
@@ -74,6 +74,11 @@ class Plan:
     digest: str = ""
 
 
+def person(user: str) -> str:
+    """A person in a verdict's evidence, whom the chat shows by name; anything else that looks like one is mere text."""
+    return f"\ue000{user}\ue001"
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What the host has settled: namespaces and base URLs. The same for all steps."""
@@ -84,6 +89,7 @@ class Workshop:
     jaeger_url: str = ""
     grafana_url: str = ""
     app_url: str = ""
+    timezone: str = "UTC"
     readiness_timeout: float = 300.0
     settings: tuple[str, ...] = ()
 
@@ -98,6 +104,7 @@ class Context:
     web: Web
     traffic: Traffic
     history: History
+    schedules: Schedules
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"
@@ -106,12 +113,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who typed, with which role, and who could do more."""
+    """Who typed, with which role, and who could do more; `unsure` when the chat did not tell everything just now."""
 
     user: str
     role: Role
     hosts: tuple[str, ...] = ()
     why: str = ""
+    unsure: bool = False
 
 
 class Options(BaseModel):
@@ -147,6 +155,55 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True)
+class Occasion:
+    """One slot of a schedule: when it was due (epoch seconds), how many seconds ago that is if the bot was away, and
+    `memory`, what the slot before left for this one (empty for the first)."""
+
+    at: float
+    late: float = 0.0
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tell(StrEnum):
+    """Where the result of a slot is told, beside the schedule's own message, which always shows the last."""
+
+    NOWHERE = "nowhere"
+    THREAD = "thread"
+    CHANNEL = "channel"
+    """In the thread, and shown in the channel as well."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a slot ended; `memory` is what the next one gets, and `failed` counts it among the failures."""
+
+    verdict: Verdict
+    tell: Tell = Tell.NOWHERE
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Regular:
+    """How a step is done again and again; a step without it cannot be scheduled.
+
+    `least` is the shortest time between two slots in seconds, and may depend on the options; `longest`, how many
+    seconds a schedule that comes more often than hourly may go on (0: no limit). `late`: a missed slot is made up for
+    once. `again`: a slot that died with its process is begun once more. `once` gives the words of the options that make
+    it no schedule, such as `start`.
+    """
+
+    run: Callable[[Context, Any, Occasion], Awaitable[Report]]
+    examples: tuple[str, ...]
+    least: Callable[[Any], float]
+    longest: float = 0.0
+    late: bool = False
+    again: bool = False
+    once: frozenset[str] = frozenset()
+    role: Role = Role.HOST
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing that can be typed after `/mesh`.
 
@@ -171,3 +228,4 @@ class Step:
     examples: tuple[str, ...] = ()
     explain: str = ""
     positional: tuple[str, ...] = field(default=())
+    regular: Regular | None = None

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from bot import blocks
 from bot.catalog import Invocation
+from bot.engine.counter import Counter, needed_for
 from bot.engine.failures import explain
 from bot.engine.house import House, Silent
 from bot.engine.runner import Runner
@@ -32,8 +33,8 @@ PASSING = {"ratelimited", "no_answer", "unreachable"}
 class Engine:
     """Implements `bot.messages.Desk`."""
 
-    def __init__(self, house: House, jobs: Jobs) -> None:
-        self._house, self._jobs = house, jobs
+    def __init__(self, house: House, jobs: Jobs, counter: Counter) -> None:
+        self._house, self._jobs, self._counter = house, jobs, counter
         self.runner = Runner(house)
         self.draining = False
 
@@ -70,10 +71,25 @@ class Engine:
         step, asker = invocation.step, await self._house.roles.of(asked.user)
         if not asker.role.covers(step.role):
             await whisper.say(self._denied(step.title, asker, step.role))
+        elif invocation.wish is not None:
+            await self._schedule(invocation, asker, asked, whisper)
         elif step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
         else:
             await self._run(invocation, asker, asked, whisper)
+
+    async def _schedule(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        needed = needed_for(invocation)
+        if not asker.role.covers(needed):
+            await whisper.say(self._denied(f"Scheduling {invocation.step.title}", asker, needed))
+            return
+        workshop = self._house.workshop_of(invocation)
+        if invocation.step.check is not None:
+            invocation.step.check(self._house.context(invocation, asker, Silent()), invocation.options)
+        try:
+            await self._counter.order(invocation, asked, workshop.app_namespace)
+        except SlackError as problem:
+            raise cannot_post(problem) from problem
 
     def _denied(self, what: str, asker: Asker, needed: Role) -> Message:
         return blocks.denied(what, asker.role, needed, asker.hosts, self._house.catalog.command)
@@ -136,6 +152,9 @@ class Engine:
             text = pressed.value.removeprefix(self._house.catalog.command).strip()
             await self._command(Asked(pressed.user, pressed.channel, text, pressed.key), whisper)
             return
+        if self._counter.knows(pressed.action):
+            await self._turn(pressed, whisper)
+            return
         run = await self._house.ledger.get(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)
@@ -149,6 +168,13 @@ class Engine:
             await self.runner.withdraw(run, "cancelled", "Nothing was changed.")
         else:
             await self._confirm(run, asker, whisper)
+
+    async def _turn(self, pressed: Pressed, whisper: Whisper) -> None:
+        asker = await self._house.roles.of(pressed.user)
+        if not asker.role.covers(Role.HOST):
+            await whisper.say(self._denied("Changing a schedule", asker, Role.HOST))
+            return
+        await self._counter.press(pressed)
 
     async def _confirm(self, run: Run, asker: Asker, whisper: Whisper) -> None:
         if self.runner.overdue(run):

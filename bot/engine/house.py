@@ -12,7 +12,7 @@ from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
 from bot.messages import Board
-from bot.ports import Cluster, Mesh, Part, Traffic, Web
+from bot.ports import Cluster, Mesh, Part, Schedules, Traffic, Web
 from bot.roles import Roles
 from bot.steps import Asker, Context, Workshop
 
@@ -39,6 +39,7 @@ class House:
     ledger: Ledger
     board: Board
     roles: Roles
+    schedules: Schedules
     workshop: Workshop
     namespaces: tuple[str, ...]
     owner: str
@@ -62,6 +63,7 @@ class House:
             web=self.web,
             traffic=self.traffic,
             history=self.ledger.journal,
+            schedules=self.schedules,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,

@@ -6,6 +6,28 @@ SQLite by default, PostgreSQL by one URL.
 
 from bot.ledger.journal import Journal
 from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState
+from bot.ledger.schedules import Ending, NewSchedule, Schedule, ScheduleState, Slot, SlotState
 from bot.ledger.store import Ledger
+from bot.ledger.streams import StreamBook, StreamRow
+from bot.ledger.timetable import Timetable
 
-__all__ = ["ACTIVE", "Busy", "Duplicate", "Gone", "Journal", "Ledger", "NewRun", "Run", "RunState"]
+__all__ = [
+    "ACTIVE",
+    "Busy",
+    "Duplicate",
+    "Ending",
+    "Gone",
+    "Journal",
+    "Ledger",
+    "NewRun",
+    "NewSchedule",
+    "Run",
+    "RunState",
+    "Schedule",
+    "ScheduleState",
+    "Slot",
+    "SlotState",
+    "StreamBook",
+    "StreamRow",
+    "Timetable",
+]

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.kinds import Kind
 from bot.ledger.connection import PATIENCE, READS, translated
 from bot.ledger.tables import images, runs
-from bot.ports import Change, Image
+from bot.ledger.texts import in_utc
+from bot.ports import Change, Deed, Image
 
 
 class Journal:
@@ -60,6 +61,14 @@ class Journal:
         )
         rows = await self._execute(self._reader, query)
         return [_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
+
+    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
+        """What was asked for since then (epoch seconds), the newest first."""
+        begun = datetime.fromtimestamp(since, UTC)
+        wanted = (runs.c.user, runs.c.arguments, runs.c.state, runs.c.created_at)
+        query = select(*wanted).where(runs.c.created_at >= begun).order_by(runs.c.created_at.desc()).limit(most)
+        rows = map(in_utc, await self._execute(self._reader, query))
+        return [Deed(row["user"], row["arguments"], row["state"], row["created_at"].timestamp()) for row in rows]
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back, or can be taken back no more."""

@@ -16,7 +16,10 @@ from bot.ledger.connection import PATIENCE, READS, connect, parse, translated
 from bot.ledger.journal import Journal
 from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
 from bot.ledger.schema import migrate
+from bot.ledger.streams import StreamBook
 from bot.ledger.tables import runs
+from bot.ledger.texts import clean
+from bot.ledger.timetable import Timetable
 
 TRIES = 5
 """How often a run is tried to begin when what stood in its way is gone on looking."""
@@ -34,6 +37,8 @@ class Ledger:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
         self.journal = Journal(engine, now=now)
+        self.timetable = Timetable(engine, now=now)
+        self.streams = StreamBook(engine)
 
     @classmethod
     async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow) -> Ledger:
@@ -177,11 +182,6 @@ class Ledger:
 
 def _this(run_id: str) -> ColumnElement[bool]:
     return runs.c.id == clean(run_id)
-
-
-def clean(words: str) -> str:
-    """Text that every database takes: no NUL (PostgreSQL refuses it) and no half of a surrogate pair."""
-    return words.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def as_run(row: RowMapping) -> Run:
