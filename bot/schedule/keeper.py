@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -108,7 +109,9 @@ class Keeper:
         for slot in await self._timetable.unfinished():
             if slot.owner in gone and slot.owner != self._owner:
                 await self._inherit(slot)
-        schedules = [await self._looked_at(one, gone) for one in await self._timetable.live()]
+        live = await self._timetable.live()
+        random.shuffle(live)  # so that replicas that look at the same moment do not all reach for the same slot
+        schedules = [await self._looked_at(one, gone) for one in live]
         now = self._timetable.now()
         self._alarm.set({one.id: one.next_at for one in schedules if one.next_at and one.next_at > now})
         if self._hands.beside is not None:
@@ -134,7 +137,12 @@ class Keeper:
             return ended or schedule
         if schedule.next_at is None:
             return await self._ended(schedule) or schedule
-        return await self._due(schedule) if schedule.next_at <= now else schedule
+        return await self._due(schedule) if schedule.next_at <= now and await self._still(schedule) else schedule
+
+    async def _still(self, schedule: Schedule) -> bool:
+        """Whether it stands as it was read: a look is cheap, a write that comes too late holds up the others."""
+        now = await self._timetable.get(schedule.id)
+        return now is not None and (now.next_at, now.state) == (schedule.next_at, schedule.state)
 
     async def _ended(self, schedule: Schedule) -> Schedule | None:
         """Ends a schedule of which nothing is to come, once its last slot has ended."""
@@ -184,7 +192,6 @@ class Keeper:
         except MeshbotError as problem:
             log.error("the end of a slot of %s is not kept yet: %s", slot.schedule, problem)
             self._unkept[slot] = outcome
-        self._wake.set()
 
     async def _finish(self, slot: Slot, outcome: Outcome) -> None:
         after = await self._timetable.finish(slot, outcome.ending)
@@ -196,6 +203,8 @@ class Keeper:
             await self._office.turn(after, ScheduleState.ENDED, outcome.pause or OVER, among={ACTIVE})
         else:
             self._office.show(after)
+        if after is not None and after.next_at is not None and after.next_at <= self._timetable.now():
+            self._wake.set()
 
     async def _keep_again(self) -> None:
         for slot, outcome in list(self._unkept.items()):

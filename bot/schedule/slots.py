@@ -25,6 +25,9 @@ MOST = 20_000
 AHEAD = 60
 """Slots over which it is seen how often a cron expression comes."""
 
+HORIZON = timedelta(days=9 * 366)
+"""How far a cron expression is followed: 29 February may be eight years away, and 31 February never comes."""
+
 SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Plain cron's weekdays by number: 0 and 7 are Sunday."""
 
@@ -107,7 +110,7 @@ def _days(timing: Timing, moment: datetime) -> Iterator[datetime]:
 
 
 def _cron(timing: Timing, moment: datetime) -> Iterator[datetime]:
-    trigger = cron(timing.cron, timing.zone)
+    trigger = cron(timing.cron, timing.zone, moment + HORIZON)
     fixed = re.fullmatch(r"[\d,]+", timing.cron.split()[1]) is not None
     last = moment
     while True:
@@ -120,8 +123,8 @@ def _cron(timing: Timing, moment: datetime) -> Iterator[datetime]:
             yield last
 
 
-def cron(expression: str, zone: str) -> CronTrigger:
-    """A trigger for five fields of plain cron. Raises UserError."""
+def cron(expression: str, zone: str, end: datetime | None = None) -> CronTrigger:
+    """A trigger for five fields of plain cron, which looks no further than `end`. Raises UserError."""
     minute, hour, day, month, weekday = expression.split()
     if day != "*" and weekday != "*":
         raise UserError(
@@ -130,8 +133,14 @@ def cron(expression: str, zone: str) -> CronTrigger:
         )
     try:
         return CronTrigger(
-            minute=minute, hour=hour, day=day, month=month, day_of_week=weekdays(weekday), timezone=zone
-        )  # fmt: skip
+            minute=minute,
+            hour=hour,
+            day=day,
+            month=month,
+            day_of_week=weekdays(weekday),
+            timezone=zone,
+            end_date=end,
+        )
     except (ValueError, TypeError) as problem:
         words = str(problem).rstrip(".")
         raise UserError(

@@ -9,9 +9,20 @@ revision = "0004"
 down_revision = "0002"
 
 
+MOMENT = sa.DateTime(timezone=True)
+
+
 def upgrade() -> None:
     """Makes the tables of schedules, slots and streams."""
-    moment = sa.DateTime(timezone=True)
+    make_schedules()
+    make_slots()
+    make_streams()
+    op.create_index("schedules_by_state", "schedules", ["state", "next_at"])
+    op.create_index("slots_by_state", "slots", ["state", "slot_at"])
+
+
+def make_schedules() -> None:
+    """The table of schedules."""
     op.create_table(
         "schedules",
         sa.Column("id", sa.Text, primary_key=True),
@@ -25,11 +36,11 @@ def upgrade() -> None:
         sa.Column("ts", sa.Text),
         sa.Column("namespace", sa.Text, nullable=False),
         sa.Column("timing", sa.JSON, nullable=False),
-        sa.Column("until", moment),
+        sa.Column("until", MOMENT),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("next_at", moment),
-        sa.Column("last_at", moment),
+        sa.Column("next_at", MOMENT),
+        sa.Column("last_at", MOMENT),
         sa.Column("last_state", sa.Text, nullable=False),
         sa.Column("last_summary", sa.Text, nullable=False),
         sa.Column("fired", sa.Integer, nullable=False),
@@ -38,36 +49,42 @@ def upgrade() -> None:
         sa.Column("cut", sa.Integer, nullable=False),
         sa.Column("memory", sa.JSON, nullable=False),
         sa.Column("owner", sa.Text, nullable=False),
-        sa.Column("created_at", moment, nullable=False),
-        sa.Column("updated_at", moment, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
         sa.UniqueConstraint("number", name="schedules_number_once"),
         sa.UniqueConstraint("request_key", name="schedules_request_key_once"),
     )
+
+
+def make_slots() -> None:
+    """The table of slots."""
     op.create_table(
         "slots",
         sa.Column("schedule", sa.Text, nullable=False),
-        sa.Column("slot_at", moment, nullable=False),
+        sa.Column("slot_at", MOMENT, nullable=False),
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("summary", sa.Text, nullable=False),
-        sa.Column("begun_at", moment, nullable=False),
-        sa.Column("ended_at", moment),
+        sa.Column("begun_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT),
         sa.PrimaryKeyConstraint("schedule", "slot_at", name="slots_once"),
     )
+
+
+def make_streams() -> None:
+    """The table of streams."""
     op.create_table(
         "streams",
         sa.Column("namespace", sa.Text, nullable=False),
         sa.Column("user", sa.Text, nullable=False),
         sa.Column("every", sa.Float, nullable=False),
-        sa.Column("since", moment, nullable=False),
-        sa.Column("until", moment, nullable=False),
+        sa.Column("since", MOMENT, nullable=False),
+        sa.Column("until", MOMENT, nullable=False),
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("seen", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("namespace", "user", name="streams_once"),
     )
-    op.create_index("schedules_by_state", "schedules", ["state", "next_at"])
-    op.create_index("slots_by_state", "slots", ["state", "slot_at"])
 
 
 def downgrade() -> None:
