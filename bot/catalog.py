@@ -211,7 +211,8 @@ def place(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo
     key, equals, _ = word.partition("=")
     known = [(f.alias or n) for n, f in fields.items()] + list(when.KEYWORDS if step.regular else ())
     near = difflib.get_close_matches(key.lstrip("-").lower(), known, n=1)
-    hint = f"Did you mean `{near[0]}{'=…' if equals else ''}`?" if near else ""
+    zone = when.of_city(word) if step.regular and not equals else ""
+    hint = f"Did you mean `{zone or near[0]}{'=…' if equals else ''}`?" if zone or near else ""
     raise UserError(f"{step.id} does not know “{shown(word)}”.", hint)
 
 

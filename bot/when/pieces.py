@@ -114,10 +114,17 @@ def looks_like_zone(word: str) -> bool:
     return re.fullmatch(r"[A-Za-z_]+/[A-Za-z_/+-]+", word) is not None
 
 
+def of_city(word: str) -> str:
+    """The zone of a city, whatever stands before it: `Europe/Madrid` for `Madrid`; or ""."""
+    city = word.lower().rpartition("/")[2].replace(" ", "_")
+    found = sorted(name for name in _zones() if name.endswith(f"/{city}"))
+    return _zones()[found[0]] if found and city else ""
+
+
 def nearest_zone(word: str) -> str:
     """The zone that is most like the word, or ""; the city alone finds it too."""
     names = _zones()
-    last = word.lower().rpartition("/")[2]
-    cities = sorted(name for name in names if name.endswith(f"/{last}"))
-    close = cities or difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    if found := of_city(word):
+        return found
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return names[close[0]] if close else ""

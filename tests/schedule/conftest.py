@@ -47,9 +47,9 @@ async def nothing_again(context: Context, options: Options, occasion: Occasion) 
     return Report(Verdict(State.DONE, ""))
 
 
-def regular(**more: bool) -> Regular:
+def regular(*, late: bool = False, again: bool = False) -> Regular:
     """A rule of a schedule."""
-    return Regular(nothing_again, (), least=lambda options: 1.0, **more)
+    return Regular(nothing_again, (), least=lambda options: 1.0, late=late, again=again)
 
 
 BURST = Step("burst", "Burst", "is not made up for", nothing, regular=regular())
@@ -117,7 +117,9 @@ class World:
         assert wish is not None
         channel = self.workspace.channel(DEFAULT_CHANNEL).id
         words = " ".join([step, *rest])
-        return Order(found, Options(), wish, words, typed, "U0HOST", channel, "bookinfo", key or uuid4().hex)
+        return Order(
+            found, Options(namespace=""), wish, words, typed, "U0HOST", channel, "bookinfo", key or uuid4().hex
+        )
 
     async def make(self, replica: Replica, typed: str) -> Schedule:
         """Somebody types that to a replica."""
