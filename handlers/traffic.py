@@ -40,8 +40,9 @@ class TrafficOptions(Options):
     how_long: Annotated[
         float,
         BeforeValidator(seconds),
-        Field(default=3600.0, alias="for", ge=1, le=3600, description="how long a start goes on, e.g. 10m"),
+        Field(default=3600.0, alias="for", ge=1, le=86400, description="how long a start goes on, e.g. 10m"),
     ]
+    until: Annotated[str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")]
 
 
 async def run(context: Context, options: TrafficOptions) -> Verdict:
@@ -49,7 +50,8 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     if options.action is Action.STOP:
         return await streaming.stop(context)
     if options.action is Action.START:
-        return await streaming.start(context, every=options.every, user=options.user, seconds=options.how_long)
+        lasts = streaming.lasts(context, options.how_long, options.until)
+        return await streaming.start(context, every=options.every, user=options.user, seconds=lasts)
     burst = options.action is Action.BURST
     load = load_of(options)
     if burst:
@@ -61,6 +63,11 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
 def load_of(options: TrafficOptions) -> Load:
     """What is sent at once."""
     return Load(options.count if options.action is Action.BURST else 1, options.at, options.user)
+
+
+def check(context: Context, options: TrafficOptions) -> None:
+    """An end that is over is said before anything is shown."""
+    streaming.lasts(context, options.how_long, options.until)
 
 
 async def regularly(context: Context, options: TrafficOptions, occasion: Occasion) -> Report:
@@ -79,6 +86,7 @@ STEP = Step(
     title="Traffic",
     summary="requests for the page: once, a burst, or going on; as nobody or as a user",
     run=run,
+    check=check,
     options=TrafficOptions,
     role=Role.HOST,
     aliases=("load",),
@@ -87,6 +95,7 @@ STEP = Step(
         "traffic once",
         "traffic start every=3s",
         "traffic start as jason for 10m",
+        "traffic start every 3s until 17:00",
         "traffic burst 200 at 20/s as jason",
         "traffic burst 200 at 20/s every 10m until 23:59 as jason",
         "traffic stop",

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from bot.errors import UserError
 from bot.knowledge import requests
 from bot.knowledge.offers import offer
 from bot.knowledge.typed import spoken
 from bot.ports import Load
 from bot.steps import Context, State, Verdict
+from bot.when import seconds_until
+
+LONGEST = 86400.0
+"""Seconds that traffic may go on."""
+
+
+def lasts(context: Context, seconds: float, until: str) -> float:
+    """How long it is to go on: so many seconds, or until a time of day. Raises UserError."""
+    if not until:
+        return seconds
+    left = seconds_until(until, datetime.now(UTC), context.workshop.timezone)
+    if left > LONGEST:
+        raise UserError("Traffic may go on for 24 hours.", "Write an end that is nearer.")
+    return left
 
 
 async def start(context: Context, *, every: float, user: str, seconds: float) -> Verdict:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.errors import MeshbotError
+from bot.errors import MeshbotError, SlackError
 from bot.jobs import Jobs
 from bot.ledger import Ending, Schedule, ScheduleState, Slot, Timetable
 from bot.ledger.timetable import Move
@@ -109,11 +109,15 @@ class Keeper:
         for slot in await self._timetable.unfinished():
             if slot.owner in gone and slot.owner != self._owner:
                 await self._inherit(slot)
+        begun = self._timetable.now()
         live = await self._timetable.live()
         random.shuffle(live)  # so that replicas that look at the same moment do not all reach for the same slot
-        schedules = [await self._looked_at(one, gone) for one in live]
+        schedules = [await self._safely(one, gone) for one in live]
         now = self._timetable.now()
-        self._alarm.set({one.id: one.next_at for one in schedules if one.next_at and one.next_at > now})
+        times = {one.id: one.next_at for one in schedules if one.next_at}
+        self._alarm.set({name: at for name, at in times.items() if at > now})
+        if any(begun < at <= now for at in times.values()):
+            self._wake.set()  # it became due after it was looked at
         if self._hands.beside is not None:
             await self._hands.beside(gone)
         await self._tidy()
@@ -122,12 +126,32 @@ class Keeper:
         """Returns when nothing is carried out any more."""
         await self._jobs.idle()
 
+    async def _safely(self, schedule: Schedule, gone: Collection[str]) -> Schedule:
+        """One schedule that cannot be looked at does not hold up the others."""
+        try:
+            return await self._looked_at(schedule, gone)
+        except MeshbotError as problem:
+            log.warning("schedule %s could not be looked at: %s", schedule.id, problem)
+            return schedule
+
+    async def _posted(self, schedule: Schedule) -> Schedule:
+        """Shows a schedule whose process died before it did; one that Slack refuses is not kept in secret."""
+        adopted = await self._timetable.adopt(schedule, self._owner)
+        if adopted is None:
+            return schedule
+        try:
+            return await self._office.post(adopted)
+        except SlackError as problem:
+            why = f"its message could not be posted ({problem.code})"
+            return await self._office.turn(adopted, ScheduleState.ENDED, why, among=LIVE) or adopted
+
     async def _looked_at(self, schedule: Schedule, gone: Collection[str]) -> Schedule:
         """The schedule after what this moment wants of it."""
         now = self._timetable.now()
         if schedule.ts is None and schedule.owner in gone:
-            adopted = await self._timetable.adopt(schedule, self._owner)
-            schedule = await self._office.post(adopted) if adopted else schedule
+            schedule = await self._posted(schedule)
+        if schedule.over:
+            return schedule
         if self._hands.rule(schedule.step) is None:
             why = f"this version of the bot does not schedule {schedule.step}"
             return await self._office.turn(schedule, ScheduleState.ENDED, why, among=LIVE) or schedule

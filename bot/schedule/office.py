@@ -62,7 +62,7 @@ class Office:
         if not fresh:
             return
         try:
-            await self.post(schedule, (*said, *remarks(timing, now)))
+            await self.post(schedule, said)
         except MeshbotError:
             await self._timetable.turn(
                 schedule.id, ScheduleState.REMOVED, "it could not be shown", among=LIVE, next_at=None
@@ -191,7 +191,8 @@ class Office:
     def _card(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Message:
         step = self._catalog.get(schedule.step)
         title = step.title if step is not None else schedule.step
-        return cards.card(schedule, title, command=self._catalog.command, remarks=said)
+        known = () if schedule.over else remarks(Timing.from_json(schedule.timing), self._timetable.now())
+        return cards.card(schedule, title, command=self._catalog.command, remarks=(*said, *known))
 
 
 def entry(schedule: Schedule) -> Entry:

@@ -17,7 +17,7 @@ from bot.traffic.visitor import Door, Visitor
 
 MOST_RATE = 50.0
 MOST_COUNT = 2000
-MOST_SECONDS = 3600.0
+MOST_SECONDS = 86400.0
 FRESH = 5.0
 """Seconds for which a stream takes the door to be where it was."""
 
@@ -67,7 +67,7 @@ class Generator:
         return seen
 
     def start(self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS) -> Stream:
-        """Goes on in the background (at least 0.02 s between requests, at most an hour); replaces the same user's."""
+        """Goes on in the background (at least 0.02 s between requests, at most a day); replaces the same user's."""
         self.end(namespace, user)
         now = time.time()
         sending = Sending(Visitor(self._web, namespace, user), Tally(0))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
+from bot.when.pieces import moment as moment_of
 from bot.when.timing import Clock, Kind, Moment, Timing, Wish
 
 LONGEST = timedelta(days=366)
@@ -33,6 +34,16 @@ def settle(wish: Wish, now: datetime, zone: str) -> Timing:
         clock=wish.clock,
         cron=wish.cron,
     )
+
+
+def seconds_until(typed: str, now: datetime, zone: str) -> float:
+    """How long it is from now until a time of day such as `17:00`. Raises UserError."""
+    found = moment_of(typed.split())
+    if found is None:
+        raise UserError(f"“{typed[:20]}” is not a time of day.", "Write `until 17:00`.")
+    end = _end(Wish(Kind.EVERY, until=found[0]), now, ZoneInfo(zone))
+    assert end is not None  # an end was named
+    return (end - now).total_seconds()
 
 
 def wall(day: date, clock: Clock, place: ZoneInfo) -> datetime:
