@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.app import Bot, running
-from bot.ledger import StreamRow
+from bot.ledger import Ledger, StreamRow
+from bot.ledger.timetable import Move
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
@@ -147,6 +149,30 @@ async def carried_on(bot: Bot, before: StreamRow) -> StreamRow:
             return row
         await asyncio.sleep(0.05)
     raise TimeoutError("nobody carries the stream on")
+
+
+async def test_a_digest_that_was_missed_says_that_it_is_late(tmp_path: Path) -> None:
+    """Sent once when the bot is back, for the whole channel, and not again."""
+    hour = (datetime.now(UTC) - timedelta(hours=2)).hour
+    async with furnished(tmp_path) as stage:
+        async with again(stage):
+            await stage.type(f"/mesh digest daily {hour}:00")
+        await due_yesterday(stage)
+        async with again(stage) as bot:
+            late = await seen(stage, in_thread("late: I was away when it was due"))
+            await bot.keeper.round()
+            await bot.keeper.idle()
+        told = [m for m in stage.workspace.messages() if m.thread_ts == late.thread_ts]
+        assert len(told) == 1
+
+
+async def due_yesterday(stage: Stage) -> None:
+    """As if the only schedule had last been looked at a day ago."""
+    ledger = await Ledger.open(stage.settings().ledger.address)
+    (schedule,) = await ledger.timetable.live()
+    assert schedule.next_at is not None
+    assert await ledger.timetable.skip(schedule, Move(schedule.next_at, schedule.next_at - timedelta(days=1)))
+    await ledger.close()
 
 
 async def test_buttons_and_roles(tmp_path: Path) -> None:
