@@ -181,7 +181,8 @@ class Keeper:
         assert rule is not None
         if schedule.ts is None:
             return schedule
-        found = slots.due(Timing.from_json(schedule.timing), schedule.next_at, now)
+        # After days away a frequent cron takes a second to count.
+        found = await asyncio.to_thread(slots.due, Timing.from_json(schedule.timing), schedule.next_at, now)
         late = (now - found.slot).total_seconds()
         if late > GRACE and not rule.late:
             passed = await self._timetable.skip(
@@ -251,6 +252,7 @@ class Keeper:
 
     async def _tidy(self) -> None:
         now = asyncio.get_running_loop().time()
-        if not self._tidied or now - self._tidied > TIDY:
+        self._tidied = self._tidied or now
+        if now - self._tidied > TIDY:
             self._tidied = now
             await self._timetable.prune(self._timetable.now() - KEPT)

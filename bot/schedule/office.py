@@ -16,6 +16,7 @@ from bot.schedule import cards, slots
 from bot.schedule.limits import Limits, admit, room
 from bot.steps import Options, Step, Tell
 from bot.when import Timing, Wish, remarks, settle
+from bot.when.pieces import zones
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Office:
     ) -> None:
         self._timetable, self._board, self._catalog = timetable, board, catalog
         self._owner, self._zone, self._limits = owner, zone, limits
+        zones()  # read before anybody waits for it
         self.changed: Callable[[], None] = lambda: None
 
     async def make(self, order: Order, now: datetime) -> None:

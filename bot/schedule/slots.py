@@ -62,10 +62,13 @@ def due(timing: Timing, next_at: datetime, now: datetime) -> Due:
         slot = next_at + earlier * timedelta(seconds=timing.every)
         return Due(slot, earlier, after(timing, slot))
     slot, earlier = next_at, 0
-    following = after(timing, slot)
-    while following is not None and following <= now and earlier < MOST:
-        slot, earlier, following = following, earlier + 1, after(timing, following)
-    return Due(slot, earlier, following)
+    for following in _after(timing, slot):
+        if timing.until is not None and following > timing.until:
+            break
+        if following > now or earlier >= MOST:
+            return Due(slot, earlier, following)
+        slot, earlier = following, earlier + 1
+    return Due(slot, earlier, None)
 
 
 def shortest(timing: Timing) -> float:

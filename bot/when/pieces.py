@@ -100,13 +100,14 @@ def moment(words: list[str]) -> tuple[Moment, int] | None:
 
 
 @cache
-def _zones() -> dict[str, str]:
+def zones() -> dict[str, str]:
+    """All time zones, by their names in lower case; the first call reads the disk for some hundredths of a second."""
     return {name.lower(): name for name in available_timezones()}
 
 
 def zone(word: str) -> str | None:
     """A time zone by its IANA name, in whatever case."""
-    return _zones().get(word.lower().replace(" ", "_"))
+    return zones().get(word.lower().replace(" ", "_"))
 
 
 def looks_like_zone(word: str) -> bool:
@@ -117,13 +118,13 @@ def looks_like_zone(word: str) -> bool:
 def of_city(word: str) -> str:
     """The zone of a city, whatever stands before it: `Europe/Madrid` for `Madrid`; or ""."""
     city = word.lower().rpartition("/")[2].replace(" ", "_")
-    found = sorted(name for name in _zones() if name.endswith(f"/{city}"))
-    return _zones()[found[0]] if found and city else ""
+    found = sorted(name for name in zones() if name.endswith(f"/{city}"))
+    return zones()[found[0]] if found and city else ""
 
 
 def nearest_zone(word: str) -> str:
     """The zone that is most like the word, or ""; the city alone finds it too."""
-    names = _zones()
+    names = zones()
     if found := of_city(word):
         return found
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
