@@ -8,14 +8,14 @@ from bot.cluster import KubernetesCluster
 from bot.engine import Hands
 from bot.istio import Istioctl
 from bot.ports import Identity
-from bot.traffic import Generator
+from bot.schedule import Streams
 from bot.traffic.visitor import door
 
 
 class Actors:
     """Hands by identity, made when first needed and kept."""
 
-    def __init__(self, cluster: KubernetesCluster, mesh: Istioctl, traffic: Generator) -> None:
+    def __init__(self, cluster: KubernetesCluster, mesh: Istioctl, traffic: Streams) -> None:
         self._cluster, self._mesh, self._traffic = cluster, mesh, traffic
         self._known: dict[Identity, Hands] = {}
         self._clusters: list[KubernetesCluster] = []

@@ -4,44 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
+from bot import parts
 from bot.acting import Actors
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Engine, Gallery, Gate, House, Rounds
-from bot.engine.gate import OwnNamespaces, assigned, reserved
-from bot.errors import SettingsError
+from bot.cluster import KubernetesCluster
+from bot.engine import Counter, Engine, Gallery, House, Rounds
 from bot.health import HealthServer
 from bot.istio import Istioctl
-from bot.istio.plugins import for_plugins
 from bot.jobs import Jobs
 from bot.language import tongue
 from bot.ledger import Ledger, new_owner
 from bot.pictures import Studio
-from bot.ports import Identity
-from bot.roles import Members, Roles
+from bot.roles import Members
+from bot.schedule import Keeper, Office, Streams
 from bot.settings import Settings, require
 from bot.slack.board import SlackBoard
-from bot.slack.client import build_client, build_session, identify
+from bot.slack.client import Identity, build_client, build_session, identify
 from bot.slack.files import SlackFiles
 from bot.slack.groups import members_of
 from bot.slack.http import HttpLink
 from bot.slack.listeners import Listeners
 from bot.slack.socket import SocketLink
 from bot.slack.whisper import Ephemera
-from bot.steps import Role, Workshop
-from bot.traffic import Generator
-from bot.traffic.visitor import door
 from bot.vitals import Vitals
-from handlers import STEPS
 
 log = logging.getLogger(__name__)
+
+SLOT_GRACE = 5.0
+"""Seconds that slots of schedules get to end when the bot is stopped; the next process takes up what is left."""
 
 
 @dataclass(frozen=True)
@@ -54,84 +48,125 @@ class Bot:
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
+    keeper: Keeper
     health: HealthServer | None = None
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the bot stands on: the cluster, the Istio release, and what is remembered."""
+
+    cluster: KubernetesCluster
+    mesh: Istioctl
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Slack, reached and known."""
+
+    identity: Identity
+    board: SlackBoard
+    ways: Ephemera
+    files: SlackFiles
+    members: Members
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is carried out, and what goes on."""
+
+    house: House
+    office: Office
+    traffic: Streams
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Bot]:
     """The bot, connected and taking commands, while the context lasts; leaving it drains. Raises MeshbotError."""
     require(settings)
-    rules = gate(settings)
     async with AsyncExitStack() as stack:
-        cluster = await open_cluster(settings, stack)
-        mesh = await open_mesh(settings)
-        owner = new_owner()
-        ledger = await Ledger.open(settings.ledger.address, owner=owner)
-        stack.push_async_callback(ledger.close)
-        session = await stack.enter_async_context(build_session())
-        assert settings.slack.bot_token is not None  # `require` saw to it
-        client = build_client(
-            token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
-        )
-        identity = await identify(client)
-        spoken = await asyncio.to_thread(tongue, settings.language)
-        board = SlackBoard(client, outbox=ledger.outbox, tongue=spoken)
-        jobs = Jobs()
-        studio = Studio()
-        stack.push_async_callback(studio.close)
-        traffic = Generator(cluster.web, partial(door, cluster))
-        stack.push_async_callback(traffic.close)
-        actors = Actors(cluster, mesh, traffic)
-        stack.push_async_callback(actors.close)
-        ways = Ephemera(client, session, spoken)
-        house = House(
-            catalog=Catalog(rules.steps, command=settings.slack.command),
-            cluster=cluster,
-            mesh=mesh,
-            web=cluster.web,
-            traffic=traffic,
-            ledger=ledger,
-            board=board,
-            gallery=Gallery(studio, SlackFiles(client, session), board),
-            screens=ways.screens,
-            roles=roles(settings, members_of(client)),
-            workshop=workshop(settings),
-            namespaces=settings.namespaces,
-            gate=rules,
-            acting=actors.hands,
-            place=place(settings, cluster),
-            owner=owner,
-            confirm_seconds=settings.confirm_seconds,
-            home_channel=settings.slack.home_channel,
-        )
-        engine = Engine(house, jobs)
+        ground = await stand(settings, stack)
+        chat = await reach(settings, ground.ledger, stack)
+        work = set_up(settings, ground, chat, stack)
+        ledger, board = ground.ledger, chat.board
+        engine = Engine(work.house, Jobs(), Counter(work.office, now=ledger.timetable.now))
         rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
         stack.push_async_callback(rounds.leave)
         stack.push_async_callback(rounds.stop)
         stack.push_async_callback(board.aclose, 5.0)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
-        link = await open_link(settings, listeners, ways)
+        keeper = parts.open_keeper(work.house, work.office, work.traffic)
+        stack.push_async_callback(keeper.close, min(SLOT_GRACE, settings.drain_seconds))
+        # Before this process is known to the others it must begin nothing, neither what is due nor what is typed.
+        await rounds.join()
+        keeper.start()
+        listeners = Listeners(desk=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command)
+        link = await parts.open_link(settings, listeners, chat.ways)
         stack.push_async_callback(link.close)
         await rounds.start()
-        vitals = Vitals(engine, rounds, ledger, board, cluster, listeners, link)
+        vitals = Vitals(engine, rounds, ledger, board, ground.cluster, listeners, link)
         health = await open_health(settings, vitals, stack)
-        log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
-        yield Bot(engine, link, board, cluster, mesh, ledger, health)
+        log.info("ready: %s in %s, Istio %s", chat.identity.user_id, chat.identity.team, ground.mesh.version)
+        yield Bot(engine, link, board, ground.cluster, ground.mesh, ledger, keeper, health)
 
 
-async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
-    """The cluster's adapter; nothing is asked of the cluster yet."""
-    chosen = settings.cluster
-    api = await connect(
-        kubeconfig=chosen.kubeconfig,
-        context=chosen.context,
-        in_cluster=chosen.in_cluster,
-        seconds=chosen.request_timeout,
-        patience=Patience(total=chosen.patience),
+async def stand(settings: Settings, stack: AsyncExitStack) -> Ground:
+    """Opens the cluster, the release and the ledger."""
+    cluster = await parts.open_cluster(settings, stack)
+    mesh = await parts.open_mesh(settings)
+    ledger = await Ledger.open(settings.ledger.address, owner=new_owner())
+    stack.push_async_callback(ledger.close)
+    return Ground(cluster, mesh, ledger)
+
+
+async def reach(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> Chat:
+    """Signs in to Slack; commands are not taken yet."""
+    session = await stack.enter_async_context(build_session())
+    assert settings.slack.bot_token is not None  # `require` saw to it
+    client = build_client(
+        token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
     )
-    stack.push_async_callback(api.close)
-    return KubernetesCluster(api)
+    identity = await identify(client)
+    spoken = await asyncio.to_thread(tongue, settings.language)
+    board = SlackBoard(client, outbox=ledger.outbox, tongue=spoken)
+    ways, files = Ephemera(client, session, spoken), SlackFiles(client, session)
+    return Chat(identity, board, ways, files, members_of(client))
+
+
+def set_up(settings: Settings, ground: Ground, chat: Chat, stack: AsyncExitStack) -> Work:
+    """Everything that commands need to be carried out."""
+    rules, ledger, owner = parts.gate(settings), ground.ledger, ground.ledger.replicas.owner
+    catalog = Catalog(rules.steps, command=settings.slack.command)
+    studio = Studio()
+    stack.push_async_callback(studio.close)
+    traffic = parts.open_traffic(ground.cluster, ledger, owner)
+    stack.push_async_callback(traffic.close)
+    actors = Actors(ground.cluster, ground.mesh, traffic)
+    stack.push_async_callback(actors.close)
+    office = parts.open_office(settings, ledger, chat.board, catalog, owner)
+    house = House(
+        catalog=catalog,
+        cluster=ground.cluster,
+        mesh=ground.mesh,
+        web=ground.cluster.web,
+        traffic=traffic,
+        ledger=ledger,
+        board=chat.board,
+        gallery=Gallery(studio, chat.files, chat.board),
+        screens=chat.ways.screens,
+        roles=parts.roles(settings, chat.members),
+        schedules=office,
+        workshop=parts.workshop(settings),
+        namespaces=settings.namespaces,
+        gate=rules,
+        acting=actors.hands,
+        place=parts.place(settings, ground.cluster),
+        owner=owner,
+        confirm_seconds=settings.confirm_seconds,
+        home_channel=settings.slack.home_channel,
+    )
+    return Work(house, office, traffic)
 
 
 async def open_health(settings: Settings, vitals: Vitals, stack: AsyncExitStack) -> HealthServer | None:
@@ -142,87 +177,3 @@ async def open_health(settings: Settings, vitals: Vitals, stack: AsyncExitStack)
     await server.start(settings.health.host, settings.health.port)
     stack.push_async_callback(server.close)
     return server
-
-
-async def open_mesh(settings: Settings) -> Istioctl:
-    """The Istio release; SettingsError when there is none."""
-    if settings.istio.home is None:
-        raise SettingsError("istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)")
-    chosen = settings.cluster
-    extra = {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": default_kubeconfig()}
-    if not chosen.in_cluster:
-        kubeconfig = chosen.kubeconfig or Path(default_kubeconfig())
-        extra |= await asyncio.to_thread(for_plugins, kubeconfig, chosen.context, os.environ)
-    mesh = Istioctl(
-        settings.istio.home,
-        settings.cluster.kubeconfig,
-        settings.cluster.context,
-        settings.istio.gateway_api,
-        extra=extra,
-    )
-    await mesh.open()
-    return mesh
-
-
-def default_kubeconfig() -> str:
-    """Where kubectl would look."""
-    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-
-
-async def open_link(settings: Settings, listeners: Listeners, ways: Ephemera) -> SocketLink | HttpLink:
-    """Connects to Slack in the chosen mode."""
-    chosen = settings.slack
-    if chosen.mode == "http":
-        assert chosen.signing_secret is not None  # `require` saw to it
-        http = HttpLink(listeners, signing_secret=chosen.signing_secret.get_secret_value())
-        await http.start(chosen.http_host, chosen.http_port)
-        return http
-    assert chosen.app_token is not None
-    link = SocketLink(listeners, client=ways.client, app_token=chosen.app_token.get_secret_value())
-    await link.start()
-    return link
-
-
-def roles(settings: Settings, members: Members) -> Roles:
-    """Who may do what, by the settings."""
-    chosen = settings.roles
-    return Roles(
-        users={Role.HOST: chosen.hosts, Role.ADMIN: chosen.admins},
-        groups={Role.HOST: chosen.host_groups, Role.ADMIN: chosen.admin_groups},
-        members=members,
-    )
-
-
-def gate(settings: Settings) -> Gate:
-    """The rules on who may do what, by the settings. Raises SettingsError for a step that there is not."""
-    chosen = settings.roles
-    rules = Gate(
-        steps=assigned(STEPS, chosen.steps),
-        command=settings.slack.command,
-        channels=settings.slack.channels,
-        own=OwnNamespaces(chosen.own_namespaces, chosen.namespace_of),
-        reserved=reserved(STEPS, chosen.steps),
-        acting={Role(role): Identity(one.user, one.groups) for role, one in settings.cluster.impersonate.items()},
-    )
-    rules.check()
-    return rules
-
-
-def place(settings: Settings, cluster: KubernetesCluster) -> str:
-    """Which cluster it is, for whoever reads the audit: the context, where one is named, and the server."""
-    return f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
-
-
-def workshop(settings: Settings) -> Workshop:
-    """What steps may know of the settings."""
-    chosen = settings.workshop
-    return Workshop(
-        mesh_namespace=chosen.mesh_namespace,
-        app_namespace=chosen.app_namespace,
-        kiali_url=chosen.kiali_url,
-        jaeger_url=chosen.jaeger_url,
-        grafana_url=chosen.grafana_url,
-        app_url=chosen.app_url,
-        readiness_timeout=settings.istio.readiness_timeout,
-        settings=settings.istio.set,
-    )

@@ -6,6 +6,7 @@ rehearsal) can tell how a command ended without understanding the words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,6 +47,7 @@ ORDINARY = {"The", "This", "There", "That", "My", "Someone", "Something", "Nobod
 """First words of the bot's own sentences that are no names."""
 
 MOST_LINES = 20
+PERSON = re.compile("\ue000([UW][A-Z0-9]+)\ue001")
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
 CONFIRM = "mesh:confirm"
@@ -100,7 +102,7 @@ def button(label: str, action: str, value: str, **more: Any) -> Block:
 
 def bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
     """Lines with bullets, escaped; what is too many is counted."""
-    listed = [f"• {escape(truncate(line, 500))}" for line in lines[:most]]
+    listed = [f"• {with_people(escape(truncate(line, 500)))}" for line in lines[:most]]
     if len(lines) > most:
         listed.append(f"… and {len(lines) - most} more")
     return "\n".join(listed)
@@ -110,6 +112,11 @@ def listed(lines: Sequence[str]) -> list[str]:
     """Lines with bullets in as many texts as they need, at most three; what is too many is counted."""
     room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
     return [bullets(lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room]
+
+
+def with_people(escaped: str) -> str:
+    """The people whom `bot.steps.person` named, as mentions."""
+    return PERSON.sub(r"<@\1>", escaped)
 
 
 def duration(seconds: float) -> str:

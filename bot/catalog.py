@@ -12,8 +12,10 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from bot import when
 from bot.errors import CatalogError, UserError
-from bot.steps import Options, Step
+from bot.steps import Options, Regular, Step
+from bot.when import Wish
 
 LONGEST = 1000
 """Characters that a command may have; Slack itself lets through far longer texts."""
@@ -27,11 +29,16 @@ HELP = frozenset({"--help", "-h", "-help"})
 
 @dataclass(frozen=True)
 class Invocation:
-    """A step with its validated options; `text` is the command as it can be typed again, without the slash command."""
+    """A step with its validated options; `text` is the command as it can be typed again, without the slash command.
+
+    `wish` says when, for a schedule; `words` is then the command without that.
+    """
 
     step: Step
     options: Options
     text: str
+    words: str = ""
+    wish: Wish | None = None
 
 
 class Catalog:
@@ -50,6 +57,8 @@ class Catalog:
             if (other := self._names.get(name)) is not None:
                 yield f"{name} is claimed by {other.id} and {step.id}"
             self._names[name] = step
+        if step.regular is not None and step.changes:
+            yield f"{step.id} changes the cluster and cannot be scheduled"
         for name in step.positional:
             if name not in step.options.model_fields:
                 yield f"{step.id} has no option {name}"
@@ -57,6 +66,11 @@ class Catalog:
     def get(self, name: str) -> Step | None:
         """The step of that name or alias."""
         return self._names.get(name.lower())
+
+    def regular(self, name: str) -> Regular | None:
+        """How the step of that name is done again and again; None when it is not, or not there."""
+        step = self.get(name)
+        return step.regular if step is not None else None
 
     def nearest(self, word: str) -> str:
         """The step's name that is most like the word, or ""."""
@@ -73,7 +87,30 @@ class Catalog:
             raise self._unknown(words[0])
         if HELP & set(words[1:]) and self.get("help") is not None:
             return self.parse(f"help {step.id}")
-        return Invocation(step, self._options(step, words[1:]), " ".join([step.id, *map(quoted, words[1:])]))
+        rest, wish = self._wish(step, words[1:])
+        typed, plain_words = (" ".join([step.id, *map(quoted, some)]) for some in (words[1:], rest))
+        return Invocation(step, self._options(step, rest), typed, plain_words, wish)
+
+    def _wish(self, step: Step, words: list[str]) -> tuple[list[str], Wish | None]:
+        """The words of the step's options, and when it is to be done if that was typed too."""
+        if step.regular is None:
+            self._refuse_times(step, words)
+            return words, None
+        if step.regular.once & {word.lower() for word in words}:
+            return words, None
+        rest, wish, _ = when.split(words)
+        return rest, wish
+
+    def _refuse_times(self, step: Step, words: list[str]) -> None:
+        """Times after a step that is not scheduled are refused in words; a word that only looks like one is not."""
+        try:
+            _, wish, said = when.split(words)
+        except UserError:
+            return
+        if wish is not None and len(said) > 1:
+            able = [f"`{self.command} {other.id}`" for other in self.steps if other.regular is not None]
+            hint = f"These can: {', '.join(able)}." if able else ""
+            raise UserError(f"{step.id} is done once, when it is typed; it cannot be scheduled.", hint)
 
     def _unknown(self, word: str) -> UserError:
         near = self.nearest(word)
@@ -174,8 +211,10 @@ def place(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo
         if several or (name not in values and "=" not in word):
             return name, fields[name]
     key, equals, _ = word.partition("=")
-    near = difflib.get_close_matches(key.lstrip("-"), [(f.alias or n) for n, f in fields.items()], n=1)
-    hint = f"Did you mean `{near[0]}{'=…' if equals else ''}`?" if near else ""
+    known = [(f.alias or n) for n, f in fields.items()] + list(when.KEYWORDS if step.regular else ())
+    near = difflib.get_close_matches(key.lstrip("-").lower(), known, n=1)
+    zone = when.of_city(word) if step.regular and not equals else ""
+    hint = f"Did you mean `{zone or near[0]}{'=…' if equals else ''}`?" if zone or near else ""
     raise UserError(f"{step.id} does not know “{shown(word)}”.", hint)
 
 

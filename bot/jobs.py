@@ -31,6 +31,11 @@ class Jobs:
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("task %s failed", task.get_name(), exc_info=problem)
 
+    async def idle(self) -> None:
+        """Returns when no task is running."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def drain(self, grace: float) -> int:
         """Waits up to `grace` seconds for all tasks, then cancels what is left; gives how many were cancelled."""
         if self._tasks:

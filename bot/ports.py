@@ -279,16 +279,17 @@ class Traffic(Protocol):
         """Sends that load and waits for its end. `trouble` says why nothing could be sent; never raises for that."""
         ...
 
-    def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
-        """Goes on in the background until stopped or its time is over; one stream per namespace and user."""
+    async def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
+        """Goes on in the background, and after a restart of the bot, until stopped or its time is over; one stream per
+        namespace and user. Raises `bot.errors.LedgerError` when it could not be remembered, and then does not start."""
         ...
 
-    def stop(self, namespace: str) -> list[Stream]:
+    async def stop(self, namespace: str) -> list[Stream]:
         """Stops all streams of a namespace and gives what they saw."""
         ...
 
-    def streams(self) -> list[Stream]:
-        """What is going on now."""
+    async def streams(self) -> list[Stream]:
+        """What is going on now, whichever process carries it."""
         ...
 
     def last(self, namespace: str) -> tuple[float, Seen] | None:
@@ -321,8 +322,22 @@ class Change:
     images: tuple[Image, ...]
 
 
+@dataclass(frozen=True)
+class Deed:
+    """What somebody did: `typed` without the slash command, the run's state in one word, its start in epoch seconds."""
+
+    user: str
+    typed: str
+    state: str
+    at: float
+
+
 class History(Protocol):
-    """The before-images of changes, newest first."""
+    """The before-images of changes, newest first, and who did what."""
+
+    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
+        """What was asked for since then (epoch seconds), the newest first."""
+        ...
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
         """Runs that changed something in that namespace and were not undone."""
@@ -391,4 +406,20 @@ class Schedules(Protocol):
 
     async def entries(self) -> list[Scheduled]:
         """Those that go on or are paused, the oldest first."""
+        ...
+
+    async def pause(self, id: str, by: str) -> Scheduled:
+        """Nothing is done until it is resumed; `by` is who wants it."""
+        ...
+
+    async def resume(self, id: str, by: str) -> Scheduled:
+        """It goes on with its next time."""
+        ...
+
+    async def remove(self, id: str, by: str) -> Scheduled:
+        """It is over."""
+        ...
+
+    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[Scheduled]:
+        """Ends those of a step and a namespace ("" is any), because what they need is taken away; gives them."""
         ...

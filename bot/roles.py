@@ -48,7 +48,7 @@ class Roles:
                     unread.append(group)
         why = "everyone in the channel is an attendee"
         why += f"; groups {', '.join(unread)} could not be read" if unread else ""
-        return Asker(user, Role.ATTENDEE, hosts, why, admins)
+        return Asker(user, Role.ATTENDEE, hosts, why, admins, unsure=bool(unread))
 
     def _named(self, role: Role) -> tuple[str, ...]:
         """The ids of users, then of groups, that the settings give this role."""

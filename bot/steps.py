@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.drawings import Picture
-from bot.ports import Cluster, History, Mesh, Progress, Traffic, Trail, Web
+from bot.ports import Cluster, History, Mesh, Progress, Schedules, Traffic, Trail, Web
 
 
 class Role(StrEnum):
@@ -86,6 +86,11 @@ class Plan:
     digest: str = ""
 
 
+def person(user: str) -> str:
+    """A person in a verdict's evidence, whom the chat shows by name; anything else that looks like one is mere text."""
+    return f"\ue000{user}\ue001"
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What the host has settled: namespaces and base URLs. The same for all steps."""
@@ -96,6 +101,7 @@ class Workshop:
     jaeger_url: str = ""
     grafana_url: str = ""
     app_url: str = ""
+    timezone: str = "UTC"
     readiness_timeout: float = 300.0
     settings: tuple[str, ...] = ()
 
@@ -111,6 +117,7 @@ class Context:
     traffic: Traffic
     history: History
     trail: Trail
+    schedules: Schedules
     workshop: Workshop
     asker: Asker
     command: str = "/mesh"
@@ -123,7 +130,7 @@ class Asker:
 
     `confined`: changes only in the namespace `own` ("" when they have none), by the steps `own_steps`. `acts_as` is the
     user as whom the cluster is asked, "" for the bot's own account; `channels` are where commands are taken, () for
-    everywhere.
+    everywhere. `unsure` when the chat did not tell everything just now.
     """
 
     user: str
@@ -136,6 +143,7 @@ class Asker:
     own_steps: tuple[str, ...] = ()
     acts_as: str = ""
     channels: tuple[str, ...] = ()
+    unsure: bool = False
 
     def may(self, step: Step) -> bool:
         """True when they may run that step somewhere."""
@@ -220,6 +228,55 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Occasion:
+    """One slot of a schedule: when it was due (epoch seconds), how many seconds ago that is if the bot was away, and
+    `memory`, what the slot before left for this one (empty for the first)."""
+
+    at: float
+    late: float = 0.0
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tell(StrEnum):
+    """Where the result of a slot is told, beside the schedule's own message, which always shows the last."""
+
+    NOWHERE = "nowhere"
+    THREAD = "thread"
+    CHANNEL = "channel"
+    """In the thread, and shown in the channel as well."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a slot ended; `memory` is what the next one gets, and `failed` counts it among the failures."""
+
+    verdict: Verdict
+    tell: Tell = Tell.NOWHERE
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Regular:
+    """How a step is done again and again; a step without it cannot be scheduled.
+
+    `least` is the shortest time between two slots in seconds, and may depend on the options; `longest`, how many
+    seconds a schedule that comes more often than hourly may go on (0: no limit). `late`: a missed slot is made up for
+    once. `again`: a slot that died with its process is begun once more. `once` gives the words of the options that make
+    it no schedule, such as `start`.
+    """
+
+    run: Callable[[Context, Any, Occasion], Awaitable[Report]]
+    examples: tuple[str, ...]
+    least: Callable[[Any], float]
+    longest: float = 0.0
+    late: bool = False
+    again: bool = False
+    once: frozenset[str] = frozenset()
+    role: Role = Role.HOST
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing that can be typed after `/mesh`.
 
@@ -254,6 +311,7 @@ class Step:
     choices: Mapping[str, Callable[[Context], Sequence[str]]] = field(default_factory=dict)
     form: Form | None = None
     standing: Callable[[Context], Awaitable[Answers]] | None = None
+    regular: Regular | None = None
 
     @property
     def acts(self) -> bool:

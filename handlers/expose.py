@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.kinds import GATEWAY
-from bot.knowledge import bookinfo, exposing, gatewayapi, installation
+from bot.knowledge import bookinfo, exposing, gatewayapi, installation, standing
 from bot.knowledge.answering import at_kiali
 from bot.knowledge.deploying import Made, ensure, missing, remove
 from bot.knowledge.offers import offer
@@ -77,7 +77,8 @@ async def off(context: Context) -> Verdict:
         words = "the Gateway is deleted, but what ran for it is still there."
         because = "istiod's Deployment for it has not gone: is the garbage collector of the cluster running?"
         return Verdict(State.NOT_YET, words, because, next=offer(context, "expose off", "status"))
-    evidence = ("Gateway, HTTPRoute and the gateway's Deployment and Service are gone",)
+    ended = await standing.traffic_ends(context, "the application is not exposed any more")
+    evidence = ("Gateway, HTTPRoute and the gateway's Deployment and Service are gone", *ended)
     return Verdict(State.DONE, "the page is not exposed any more.", evidence=evidence, next=offer(context, "expose"))
 
 

@@ -39,9 +39,23 @@ def one(context: Context, wanted: str) -> Verdict:
     who = "everyone" if step.role is Role.ATTENDEE else f"needs the role {step.role}"
     if context.asker.confined and step.id in context.asker.own_steps:
         who += f"; you may in your own namespace {context.asker.own}" if context.asker.own else ""
-    evidence = (f"who may: {who}", *options, *(f"example: `{context.command} {words}`" for words in step.examples))
+    evidence = (
+        f"who may: {who}",
+        *options,
+        *again(context, step),
+        *(f"example: `{context.command} {words}`" for words in step.examples),
+    )
     also = f" Also understood: {', '.join(step.aliases)}." if step.aliases else ""
     return Verdict(State.DONE, f"`{step.id}`: {step.summary}.{also}", evidence=evidence)
+
+
+def again(context: Context, step: Step) -> tuple[str, ...]:
+    """That a step can be scheduled, and how often."""
+    if step.regular is None:
+        return ()
+    who = f"needs the role {step.regular.role}" if step.regular.role is not Role.ATTENDEE else "everyone may"
+    times = '`every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * 1-5"`'
+    return (f"by schedule ({who}): {times} behind it; `{context.command} schedule` lists what goes on",)
 
 
 def option(step: Step, name: str, field: FieldInfo) -> str:

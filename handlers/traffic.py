@@ -10,11 +10,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.knowledge import charts, requests
-from bot.knowledge.offers import offer
-from bot.knowledge.typed import per_second, seconds, spoken
+from bot.knowledge import bursts, charts, requests, streaming
+from bot.knowledge.typed import per_second, seconds
 from bot.ports import Load
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Occasion, Options, Regular, Report, Role, Scope, Step, Verdict
 
 
 class Action(StrEnum):
@@ -43,18 +42,20 @@ class TrafficOptions(Options):
     how_long: Annotated[
         float,
         BeforeValidator(seconds),
-        Field(default=3600.0, alias="for", ge=1, le=3600, description="how long a start goes on, e.g. 10m"),
+        Field(default=3600.0, alias="for", ge=1, le=86400, description="how long a start goes on, e.g. 10m"),
     ]
+    until: Annotated[str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")]
 
 
 async def run(context: Context, options: TrafficOptions) -> Verdict:
     """Sends, starts or stops."""
     if options.action is Action.STOP:
-        return stop(context)
+        return await streaming.stop(context)
     if options.action is Action.START:
-        return await start(context, options)
+        lasts = streaming.lasts(context, options.how_long, options.until)
+        return await streaming.start(context, every=options.every, user=options.user, seconds=lasts)
     burst = options.action is Action.BURST
-    load = Load(options.count if burst else 1, options.at, options.user)
+    load = load_of(options)
     if burst:
         context.progress.say(f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s")
     seen = await context.traffic.send(context.workshop.app_namespace, load)
@@ -62,33 +63,25 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
     return replace(verdict, picture=charts.of_burst(seen, load, context.workshop.app_namespace, time.time()))
 
 
-async def start(context: Context, options: TrafficOptions) -> Verdict:
-    """One request as proof, then the stream; nothing goes on that nobody answers."""
-    namespace = context.workshop.app_namespace
-    going = [s for s in context.traffic.streams() if (s.namespace, s.user) == (namespace, options.user)]
-    if going and going[0].every == options.every:
-        words = f"requests go on already: {requests.stream_words(going[0])}."
-        return Verdict(
-            State.DONE, words, "", requests.lines(going[0].seen), next=offer(context, "graph", "traffic stop")
-        )
-    load = Load(user=options.user)
-    seen = await context.traffic.send(namespace, load)
-    if not seen.versions:
-        return await requests.verdict(context, seen, load)
-    context.traffic.start(namespace, every=options.every, user=options.user, seconds=options.how_long)
-    words = f"one request every {options.every:g} s as {requests.who(options.user)}, for {spoken(options.how_long)}."
-    return await requests.verdict(context, seen, load, words)
+def load_of(options: TrafficOptions) -> Load:
+    """What is sent at once."""
+    return Load(options.count if options.action is Action.BURST else 1, options.at, options.user)
 
 
-def stop(context: Context) -> Verdict:
-    """Ends all streams of the namespace, with what they saw."""
-    ended = context.traffic.stop(context.workshop.app_namespace)
-    if not ended:
-        return Verdict(
-            State.DONE, "no requests were being sent; nothing to stop.", next=offer(context, "traffic start")
-        )
-    evidence = tuple(f"as {requests.who(s.user)}: {line}" for s in ended for line in requests.lines(s.seen))
-    return Verdict(State.DONE, "no more requests are sent.", "", evidence, next=offer(context, "graph", "traces"))
+def check(context: Context, options: TrafficOptions) -> None:
+    """An end that is over is said before anything is shown."""
+    streaming.lasts(context, options.how_long, options.until)
+
+
+async def regularly(context: Context, options: TrafficOptions, occasion: Occasion) -> Report:
+    """The same load again."""
+    return await bursts.report(context, load_of(options), occasion)
+
+
+def least(options: TrafficOptions) -> float:
+    """A burst must be over before the next begins."""
+    load = load_of(options)
+    return load.count / load.rate
 
 
 STEP = Step(
@@ -96,6 +89,7 @@ STEP = Step(
     title="Traffic",
     summary="requests for the page: once, a burst, or going on; as nobody or as a user",
     run=run,
+    check=check,
     options=TrafficOptions,
     role=Role.HOST,
     scope=Scope.APPLICATION,
@@ -105,7 +99,16 @@ STEP = Step(
         "traffic once",
         "traffic start every=3s",
         "traffic start as jason for 10m",
+        "traffic start every 3s until 17:00",
         "traffic burst 200 at 20/s as jason",
+        "traffic burst 200 at 20/s every 10m until 23:59 as jason",
         "traffic stop",
+    ),
+    regular=Regular(
+        run=regularly,
+        examples=("traffic burst 200 at 20/s every 10m",),
+        least=least,
+        longest=86400.0,
+        once=frozenset({Action.START, Action.STOP}),
     ),
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import removal, takingback
+from bot.knowledge import removal, standing, takingback
 from bot.knowledge.demolition import demolish
 from bot.knowledge.offers import offer
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
@@ -24,9 +24,10 @@ async def plan(context: Context, options: UninstallOptions) -> Plan | None:
     found = await removal.survey(context)
     if not found:
         return None
+    going = tuple(f"ends: {line}" for line in await standing.all_planned(context))
     return Plan(
         summary="this will be removed.",
-        items=(*removal.items(found, context, with_app=options.app), *stays(found, context, options)),
+        items=(*removal.items(found, context, with_app=options.app), *stays(found, context, options), *going),
         warnings=removal.warnings(found),
         confirm="Confirm",
         digest=found.digest,
@@ -44,6 +45,7 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     found = await removal.survey(context)
     if not found:
         return Verdict(State.DONE, "there is no mesh here; nothing was changed.", next=offer(context, "install"))
+    ended = await standing.everything_ends(context, "the mesh was uninstalled")
     stopped = await demolish(context, found, with_app=options.app)
     context.progress.say("looking for what is left")
     left = await removal.leftovers(context)
@@ -51,7 +53,7 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
         return unfinished(context, stopped, left)
     await takingback.forget(context, but="" if options.app else "bookinfo")
     removed = removal.items(found, context, with_app=options.app)
-    evidence = (*(f"removed: {line}" for line in removed), *stays(found, context, options))
+    evidence = (*(f"removed: {line}" for line in removed), *stays(found, context, options), *ended)
     words = "the mesh is gone; what is left is listed." if left.other else "the mesh is gone, and nothing is left over."
     left_lines = tuple(f"left: {line}" for line in left.other)
     return Verdict(State.DONE, words, evidence=(*evidence, *left_lines), next=offer(context, "install", "status"))

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 
 from pydantic import SecretStr
 
-from bot.app import gate, open_cluster, open_mesh
 from bot.cli.arguments import MANIFEST
 from bot.cli.terminal import say
 from bot.cluster import KubernetesCluster
@@ -16,6 +15,7 @@ from bot.errors import MeshbotError, SettingsError
 from bot.knowledge import permissions
 from bot.knowledge.room import minor
 from bot.ledger import Ledger
+from bot.parts import gate, open_cluster, open_mesh
 from bot.pictures import missing
 from bot.ports import Cluster, Identity, Mesh
 from bot.settings import Settings

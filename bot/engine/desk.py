@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bot import blocks
 from bot.catalog import Invocation
+from bot.engine.counter import Counter, needed_for
 from bot.engine.failures import explain
 from bot.engine.forms import OPEN, Forms, Retold
 from bot.engine.gate import Denied
@@ -24,7 +25,7 @@ from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Busy, Duplicate, NewRun, Run
 from bot.messages import Asked, Message, Origin, Place, Posted, Pressed, Submitted, Whisper
-from bot.steps import Asker, Shape, Shared, Step
+from bot.steps import Asker, Role, Shape, Shared, State, Step, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ PASSING = {"ratelimited", "no_answer", "unreachable"}
 class Engine:
     """Implements `bot.messages.Desk`."""
 
-    def __init__(self, house: House, jobs: Jobs) -> None:
-        self._house, self._jobs = house, jobs
+    def __init__(self, house: House, jobs: Jobs, counter: Counter) -> None:
+        self._house, self._jobs, self._counter = house, jobs, counter
         self.forms, self.homes = Forms(house), Homes(house, jobs)
         self.tour = Tour(house, jobs, self.forms)
         self.runner = Runner(house, (self.tour.heard, self.homes.heard))
@@ -135,10 +136,12 @@ class Engine:
             return
         invocation = self._house.catalog.parse(asked.text)
         step, asker = invocation.step, await self._house.asker(asked.user)
-        if step.shape is not Shape.ANSWER:
+        if step.shape is not Shape.ANSWER or invocation.wish is not None:
             asked = replace(asked, channel=asked.channel or await self.homes.needed_channel(asked.text))
         invocation = self._house.gate.admit(invocation, asker, asked.channel)
-        if step.shape is Shape.ANSWER:
+        if invocation.wish is not None:
+            await self._schedule(invocation, asker, asked)
+        elif step.shape is Shape.ANSWER:
             await self._answer(invocation, asker, asked, whisper)
         else:
             asked = replace(asked, channel=asked.channel or await self.homes.needed_channel(asked.text))
@@ -157,6 +160,18 @@ class Engine:
             channel = channel or await self.homes.needed_channel(step.id)
         self._house.gate.allow_step(step, asker, channel, what=step.title)
         await self.forms.open(step, asked.trigger, Origin(channel, asked.thread), over=asked.view)
+
+    async def _schedule(self, invocation: Invocation, asker: Asker, asked: Asked) -> None:
+        since, title = time.time(), invocation.step.title
+        self._house.gate.require(needed_for(invocation), asker, what=f"Scheduling {title}")
+        workshop = self._house.workshop_of(invocation)
+        if invocation.step.check is not None:
+            invocation.step.check(self._house.context(invocation, asker, Silent()), invocation.options)
+        try:
+            await self._counter.order(invocation, asked, workshop.app_namespace)
+        except SlackError as problem:
+            raise cannot_post(problem) from problem
+        await self.runner.audit.answered(asked, invocation, Verdict(State.DONE, "scheduled"), since)
 
     async def _answer(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
         since, context = time.time(), self._house.context(invocation, asker, Silent())
@@ -233,6 +248,8 @@ class Engine:
             asked = await self.tour.pressed(pressed, await self._house.asker(pressed.user), whisper)
             if asked is not None:
                 await self._command(asked, whisper)
+        elif self._counter.knows(pressed.action):
+            await self._turn(pressed)
         elif pressed.action.startswith((blocks.TYPE, OPEN)):
             await self._typed(pressed, whisper)
         else:
@@ -252,6 +269,11 @@ class Engine:
         if pressed.away and self.forms.wanted(asked) is None:
             await whisper.say(blocks.loading())
         await self._command(asked, whisper)
+
+    async def _turn(self, pressed: Pressed) -> None:
+        """Pause, Resume or Remove under a schedule."""
+        self._house.gate.require(Role.HOST, await self._house.asker(pressed.user), what="Changing a schedule")
+        await self._counter.press(pressed)
 
     async def _answered(self, pressed: Pressed, whisper: Whisper) -> None:
         """Confirm or Cancel under a run's question."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
-from bot.ports import Change, Cluster, History, View
+from bot.ports import Change, Cluster, Deed, History, View
 
 
 class Touched(NamedTuple):
@@ -99,6 +99,10 @@ class OwnHistory:
         """Changes that can be taken back without leaving the namespace."""
         found = await self._history.changes(namespace, most=most) if namespace == self._own else []
         return [change for change in found if change.step in self._steps and self._inside(change)]
+
+    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
+        """What was asked for since then, by anybody."""
+        return await self._history.deeds(since, most=most)
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back."""

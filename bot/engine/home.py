@@ -108,8 +108,6 @@ class Homes:
         return await step.run(self._house.looking(), step.options.model_validate({})) if step is not None else None
 
     async def _planned(self) -> tuple[Scheduled, ...]:
-        if self._house.schedules is None:
-            return ()
         try:
             return tuple(await self._house.schedules.entries())
         except MeshbotError as problem:

@@ -64,6 +64,7 @@ class House:
     gallery: Gallery
     screens: Screens
     roles: Roles
+    schedules: Schedules
     workshop: Workshop
     namespaces: tuple[str, ...]
     owner: str
@@ -72,7 +73,6 @@ class House:
     place: str = ""
     confirm_seconds: float = 300.0
     home_channel: str = ""
-    schedules: Schedules | None = None
 
     async def asker(self, user: str) -> Asker:
         """Who that is, by the roles and the rules."""
@@ -152,6 +152,7 @@ class House:
             traffic=hands.traffic,
             history=past,
             trail=self.ledger.audit,
+            schedules=self.schedules,
             workshop=self.workshop_of(invocation),
             asker=asker,
             command=self.catalog.command,

@@ -42,9 +42,12 @@ class Rounds:
         yield Figure("outbox_pending", "Messages of all processes that Slack does not show as wanted.", self.pending)
         yield counter("evictions", "Processes that this one found to be gone.", self._ledger.replicas.evictions)
 
-    async def start(self) -> None:
-        """Joins the others, takes over what is to be taken over now, and goes on with that in the background."""
+    async def join(self) -> None:
+        """Makes this process known to the others; before that it must begin nothing."""
         await self._ledger.replicas.join()
+
+    async def start(self) -> None:
+        """Takes over what is to be taken over now, and goes on with that in the background."""
         await self._once()
         beating = self._ledger.replicas.beating(self._fenced)
         self._tasks = [asyncio.create_task(beating, name="beats"), asyncio.create_task(self._go(), name="rounds")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bot.kinds import DESTINATION_RULE, GATEWAY, HTTP_ROUTE, NAMESPACE, VIRTUAL_SERVICE, Object
-from bot.knowledge import bookinfo, namespaces
+from bot.knowledge import bookinfo, namespaces, standing
 from bot.knowledge.deploying import remove, served
 from bot.knowledge.installation import called
 from bot.knowledge.offers import offer
@@ -58,13 +58,13 @@ async def run(context: Context) -> Verdict:
         words = f"there is no Bookinfo in {namespace}; nothing was changed."
         return Verdict(State.DONE, words, next=offer(context, "bookinfo"))
     context.progress.say(f"taking Bookinfo away from {namespace}")
-    context.traffic.stop(namespace)
+    ended = await standing.traffic_ends(context, "Bookinfo was taken away")
     await remove(context, found)
     if not ours(live):
         return Verdict(
             State.DONE,
             "Bookinfo is gone.",
-            evidence=(f"{len(found)} objects deleted",),
+            evidence=(f"{len(found)} objects deleted", *ended),
             next=offer(context, "bookinfo"),
         )
     for kind in AROUND:
@@ -75,5 +75,5 @@ async def run(context: Context) -> Verdict:
         why = await namespaces.holds(context, namespace) or "something in it holds it by a finalizer"
         words = f"namespace {namespace} is still being deleted."
         return Verdict(State.NOT_YET, words, f"{why}.", next=offer(context, "bookinfo off", "status"))
-    evidence = (f"{len(found)} objects deleted", f"namespace {namespace} is gone")
+    evidence = (f"{len(found)} objects deleted", f"namespace {namespace} is gone", *ended)
     return Verdict(State.DONE, "Bookinfo is gone.", evidence=evidence, next=offer(context, "bookinfo"))

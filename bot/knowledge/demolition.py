@@ -150,7 +150,6 @@ async def demolish(context: Context, found: Found, *, with_app: bool) -> str:
         ("namespace", namespace),
         ("Gateway API", gateway_api),
     )
-    context.traffic.stop(context.workshop.app_namespace)
     for title, stage in stages:
         context.progress.say(f"removing: {title}")
         context.progress.part(Part(title))

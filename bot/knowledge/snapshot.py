@@ -77,6 +77,7 @@ async def take(context: Context) -> Snapshot:
     namespace, config = await asyncio.gather(
         context.cluster.get(NAMESPACE, from_app), installation.mesh_config(context)
     )
+    streams = await context.traffic.streams()
     deployments, daemons, app, pods, *rest = read
     gateways, routes, virtual, rules = (by_name(objects) for objects in rest)
     return Snapshot(
@@ -89,7 +90,7 @@ async def take(context: Context) -> Snapshot:
         virtual,
         rules,
         config,
-        tuple(stream for stream in context.traffic.streams() if stream.namespace == from_app),
+        tuple(stream for stream in streams if stream.namespace == from_app),
         context.traffic.last(from_app),
     )
 

@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ledger.connection import PATIENCE, READS, translated
-from bot.ledger.runs import clean
 from bot.ledger.tables import audit
+from bot.ledger.texts import clean
 from bot.ports import Entry
 
 PAGE = 500

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.kinds import Kind
 from bot.ledger.connection import READS, execute
 from bot.ledger.tables import images, runs
-from bot.ports import Change, Image
+from bot.ledger.texts import in_utc
+from bot.ports import Change, Deed, Image
 
 
 class Journal:
@@ -64,6 +65,14 @@ class Journal:
         """What that run changed, in the order in which it did."""
         query = select(images).where(images.c.run == run).order_by(images.c.position, images.c.name)
         return [_image(row) for row in await execute(self._reader, query)]
+
+    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
+        """What was asked for since then (epoch seconds), the newest first."""
+        begun = datetime.fromtimestamp(since, UTC)
+        wanted = (runs.c.user, runs.c.arguments, runs.c.state, runs.c.created_at)
+        query = select(*wanted).where(runs.c.created_at >= begun).order_by(runs.c.created_at.desc()).limit(most)
+        rows = map(in_utc, await execute(self._reader, query))
+        return [Deed(row["user"], row["arguments"], row["state"], row["created_at"].timestamp()) for row in rows]
 
     async def undone(self, run: str) -> None:
         """That run's change was taken back, or can be taken back no more."""

@@ -117,8 +117,3 @@ def new_id(now: datetime) -> str:
     """A short id that sorts by time: nine characters of milliseconds and five at random."""
     number = int(now.timestamp() * 1000) << 25 | secrets.randbits(25)
     return "".join(DIGITS[number >> 5 * place & 31] for place in reversed(range(14)))
-
-
-def clean(words: str) -> str:
-    """Text that every database takes: no NUL (PostgreSQL refuses it) and no half of a surrogate pair."""
-    return words.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

@@ -17,9 +17,12 @@ from bot.ledger.journal import Journal
 from bot.ledger.once import Requests
 from bot.ledger.outbox import Postbox, wanted_of_run
 from bot.ledger.replicas import LIVING, Replicas, new_owner
-from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, clean, new_id
+from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
 from bot.ledger.schema import migrate
+from bot.ledger.streams import StreamBook
 from bot.ledger.tables import audit, runs
+from bot.ledger.texts import clean
+from bot.ledger.timetable import Timetable
 from bot.messages import Message
 
 TRIES = 5
@@ -43,6 +46,8 @@ class Ledger:
         self.replicas = Replicas(engine, owner=owner, now=now)
         self.outbox = Postbox(engine, owner=owner, now=now)
         self.audit = Audit(engine)
+        self.timetable = Timetable(engine, now=now)
+        self.streams = StreamBook(engine)
 
     @classmethod
     async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> Ledger:

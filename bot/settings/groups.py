@@ -21,6 +21,7 @@ from bot.settings.values import (
     Place,
     User,
     Web,
+    Zone,
     by_role,
     by_user,
     database,
@@ -131,11 +132,22 @@ class Workshop(BaseModel):
     jaeger_url: Web = Field("", description="Jaeger as a browser reaches it. Default: found in the cluster.")
     grafana_url: Web = Field("", description="Grafana as a browser reaches it. Default: found in the cluster.")
     app_url: Web = Field("", description="The application as a browser reaches it. Default: found in the cluster.")
+    timezone: Zone = Field("UTC", description="Time zone of schedules that name none, such as Europe/Madrid.")
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """The patterns of `namespaces`, or the application's namespace alone."""
         return self.namespaces or (self.app_namespace,)
+
+
+class Schedules(BaseModel):
+    """Limits on what is done again and again."""
+
+    model_config = CLOSED
+
+    most: int = Field(20, ge=0, le=200, description="Schedules that may be there at the same time; 0 allows none.")
+    least_seconds: float = Field(10, ge=1, le=86400, description="Seconds that lie at least between two times of one.")
+    longest_hours: float = Field(24, gt=0, le=744, description="Hours that traffic more often than hourly may go on.")
 
 
 class Roles(BaseModel):
@@ -214,6 +226,7 @@ class Settings(BaseSettings):
     cluster: Cluster = Field(Cluster(), description="The Kubernetes cluster.")
     istio: Istio = Field(Istio(), description="The Istio release.")
     workshop: Workshop = Field(Workshop(), description="The workshop.")
+    schedules: Schedules = Field(Schedules(), description="Limits on what is done again and again.")
     roles: Roles = Field(Roles(), description="Who may do what.")
     ledger: Ledger = Field(Ledger(), description="Where runs are remembered.")
     health: Health = Field(Health(), description="Where probes and Prometheus ask.")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import AfterValidator, SecretStr
@@ -132,6 +133,13 @@ def _workshop_namespace(value: str) -> str:
     return value
 
 
+def _zone(value: str) -> str:
+    names = {name.lower(): name for name in available_timezones()}
+    if value.lower() not in names:
+        raise ValueError("should be a time zone such as Europe/Madrid or UTC")
+    return names[value.lower()]
+
+
 def database(value: SecretStr) -> SecretStr:
     """Accepts a URL of a database that the ledger can be kept in."""
     if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()):
@@ -143,6 +151,7 @@ Web = Annotated[str, AfterValidator(_web)]
 Api = Annotated[str, AfterValidator(_api)]
 Namespace = Annotated[str, AfterValidator(_workshop_namespace)]
 OwnNamespace = Annotated[str, AfterValidator(_own)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Place = Annotated[Path, AfterValidator(_home)]
 User = Annotated[
     str, matching(r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)")

@@ -1,4 +1,4 @@
-"""Requests for the application's page, sent by the bot itself: `Generator` is `bot.ports.Traffic`."""
+"""Requests for the application's page, sent by the bot itself: what `bot.ports.Traffic` does within one process."""
 
 from bot.traffic.generator import Generator
 

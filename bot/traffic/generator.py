@@ -1,4 +1,4 @@
-"""`bot.ports.Traffic`: bursts that are waited for, and streams that go on in the background. Requests start at their
+"""Bursts that are waited for, and streams that go on in the background of this process. Requests start at their
 intended times, whatever became of the ones before, so that slowness is seen and not hidden."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.traffic.visitor import Door, Visitor
 
 MOST_RATE = 50.0
 MOST_COUNT = 2000
-MOST_SECONDS = 3600.0
+MOST_SECONDS = 86400.0
 FRESH = 5.0
 """Seconds for which a stream takes the door to be where it was."""
 
@@ -48,8 +48,8 @@ class Running:
 
 
 class Generator:
-    """Implements `bot.ports.Traffic`; `find` says through which Service a namespace's page is reached, `patience` after
-    how many seconds of silence a stream ends."""
+    """Sends for `bot.schedule.Streams`, which remembers the streams; `find` says through which Service a namespace's
+    page is reached, `patience` after how many seconds of silence a stream ends."""
 
     def __init__(self, web: Web, find: FindDoor, *, patience: float = FORSAKEN) -> None:
         self._web, self._find, self._patience = web, find, patience
@@ -74,8 +74,8 @@ class Generator:
         return seen
 
     def start(self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS) -> Stream:
-        """Goes on in the background (at least 0.02 s between requests, at most an hour); replaces the same user's."""
-        self._end(namespace, user)
+        """Goes on in the background (at least 0.02 s between requests, at most a day); replaces the same user's."""
+        self.end(namespace, user)
         now = time.time()
         sending = Sending(Visitor(self._web, namespace, user), Tally(0))
         running = Running(namespace, max(every, 1 / MOST_RATE), user, now, now + min(seconds, MOST_SECONDS), sending)
@@ -86,7 +86,7 @@ class Generator:
     def stop(self, namespace: str) -> list[Stream]:
         """Stops all streams of a namespace."""
         users = [user for place, user in self._streams if place == namespace]
-        return [stream for user in users if (stream := self._end(namespace, user))]
+        return [stream for user in users if (stream := self.end(namespace, user))]
 
     def streams(self) -> list[Stream]:
         """What is going on now."""
@@ -99,10 +99,11 @@ class Generator:
     async def close(self) -> None:
         """Stops everything."""
         for place, user in list(self._streams):
-            self._end(place, user)
+            self.end(place, user)
         await self._jobs.drain(0)
 
-    def _end(self, namespace: str, user: str) -> Stream | None:
+    def end(self, namespace: str, user: str) -> Stream | None:
+        """Stops one stream."""
         running = self._streams.pop((namespace, user), None)
         if running is None or running.task is None:
             return None

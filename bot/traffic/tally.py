@@ -1,4 +1,4 @@
-"""Adds up what requests met, for bursts and for streams that go on for an hour."""
+"""Adds up what requests met, for bursts and for streams that go on for hours."""
 
 from __future__ import annotations
 

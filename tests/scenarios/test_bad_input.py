@@ -14,6 +14,7 @@ from bot.errors import UserError
 from bot.sandbox.workspace import Message
 from bot.sandbox.workspace.plain import verdict_of
 from bot.slackrules import check_message
+from bot.when import KEYWORDS
 from handlers import STEPS
 from tests.scenarios.stage import Stage, words
 
@@ -24,6 +25,7 @@ PIECES = st.one_of(
     st.sampled_from(
         ["=", "--", "'", '"', "`", "\\", "<!channel>", "<@U0HOST>", "*", "&amp;", "$(id)", ";", "|", "in="]
     ),
+    st.sampled_from([*KEYWORDS, "10m", "9:30", "mon,wed", "0 9 * * 1-5", "Europe/Madrid"]),
     st.text(max_size=12),
     st.text(alphabet="\u202e\u200b\x00\x07é😀👩‍💻\n\t", max_size=4),
 )
@@ -43,7 +45,7 @@ def test_ten_thousand_texts_mean_something_or_are_refused(text: str) -> None:
         assert "<@" not in answer.text
         return
     again = CATALOG.parse(found.text)
-    assert (again.step, again.options) == (found.step, found.options)
+    assert (again.step, again.options, again.wish) == (found.step, found.options, found.wish)
 
 
 NASTY = [

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Bot, gate, running
+from bot.app import Bot, running
 from bot.engine.fence import Fence
 from bot.errors import SettingsError, UserError
 from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
+from bot.parts import gate
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace.state import Channel
 from bot.settings import load

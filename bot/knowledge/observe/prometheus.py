@@ -97,6 +97,15 @@ def recorded_requests(namespace: str) -> str:
     return f'sum(istio_requests_total{{destination_service_namespace="{namespace}"}})'
 
 
+def answered(namespace: str, seconds: int) -> str:
+    """Requests that arrived in a namespace from outside its own workloads' proxies, by code, within that many seconds.
+
+    The page is where people come in, and its calls to the rest would count each request several times.
+    """
+    place = f'reporter=~"destination|waypoint",destination_service=~"productpage.{namespace}.svc.cluster.local"'
+    return f"sum by (response_code) (increase(istio_requests_total{{{place}}}[{seconds}s]))"
+
+
 def any_rate(namespace: str, seconds: int) -> str:
     """Requests per second and connections' bytes together: more than none when anything flows. The two are added up
     as one vector, since either may be without a value."""

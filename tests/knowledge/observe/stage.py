@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
 from bot.engine.house import Silent
 from bot.istio import Istioctl
 from bot.ledger import Ledger
+from bot.schedule import Limits, Office, Streams
+from bot.slack.board import SlackBoard
 from bot.steps import Asker, Context, Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import door
@@ -54,8 +58,10 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
     (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [context]} | config))
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
-    traffic = Generator(kubernetes.web, partial(door, kubernetes))
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
+    generator = Generator(kubernetes.web, partial(door, kubernetes))
+    traffic = Streams(generator, ledger.streams, owner="tests", now=ledger.timetable.now)
+    board = SlackBoard(AsyncWebClient())
     yield Context(
         cluster=kubernetes,
         mesh=Istioctl(home, home / "config", None, None),
@@ -64,12 +70,14 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
         traffic=traffic,
         history=ledger.journal,
         trail=ledger.audit,
+        schedules=Office(ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()),
         workshop=Workshop(),
         asker=Asker("U1", Role.HOST),
         steps=STEPS,
     )
-    await ledger.close()
     await traffic.close()
+    await board.aclose(0)
+    await ledger.close()
     await api.close()
     await runner.cleanup()
 

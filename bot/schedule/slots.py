@@ -1,0 +1,181 @@
+"""The slots of a timing: what comes after a moment, and what is due when one looks late.
+
+Times of day are reckoned here, since what clocks that change do to them is promised in words; cron is APScheduler's,
+whose numbers for weekdays begin at Monday and whose days and weekdays must both fit, which is not what people mean.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.triggers.cron import CronTrigger
+
+from bot.errors import UserError
+from bot.when.pieces import NAMES
+from bot.when.settling import wall
+from bot.when.timing import DAYS, Kind, Timing
+
+MOST = 20_000
+"""Slots that are counted when a schedule was away for long; more than a week of every minute."""
+
+AHEAD = 60
+"""Slots over which it is seen how often a cron expression comes."""
+
+HORIZON = timedelta(days=9 * 366)
+"""How far a cron expression is followed: 29 February may be eight years away, and 31 February never comes."""
+
+SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""Plain cron's weekdays by number: 0 and 7 are Sunday."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is due: the newest slot, how many before it, and the slot after it; None is the end."""
+
+    slot: datetime
+    earlier: int
+    following: datetime | None
+
+
+def first(timing: Timing) -> datetime | None:
+    """The first slot, which for `every` is the start itself; None when there is none before the end."""
+    if timing.kind in (Kind.EVERY, Kind.ONCE):
+        return timing.start
+    return after(timing, timing.start)
+
+
+def after(timing: Timing, moment: datetime) -> datetime | None:
+    """The first slot after a moment, UTC; None when there is none. Raises UserError for a cron that means nothing."""
+    found = next(_after(timing, moment), None)
+    return found if found and (timing.until is None or found <= timing.until) else None
+
+
+def due(timing: Timing, next_at: datetime, now: datetime) -> Due:
+    """What is due now, when the next slot that was not taken is at `next_at`, which is past."""
+    if timing.kind is Kind.EVERY:
+        late = min(now, timing.until or now) - next_at
+        earlier = max(0, math.floor(late / timedelta(seconds=timing.every)))
+        slot = next_at + earlier * timedelta(seconds=timing.every)
+        return Due(slot, earlier, after(timing, slot))
+    slot, earlier = next_at, 0
+    for following in _after(timing, slot):
+        if timing.until is not None and following > timing.until:
+            break
+        if following > now or earlier >= MOST:
+            return Due(slot, earlier, following)
+        slot, earlier = following, earlier + 1
+    return Due(slot, earlier, None)
+
+
+def shortest(timing: Timing) -> float:
+    """The shortest time between two slots that come, in seconds; infinite when there is one slot at most."""
+    if timing.kind is Kind.EVERY:
+        return timing.every
+    slots = []
+    for slot in _after(timing, timing.start):
+        slots.append(slot)
+        if len(slots) > AHEAD:
+            break
+    gaps = [(later - earlier).total_seconds() for earlier, later in zip(slots, slots[1:], strict=False)]
+    return min(gaps, default=math.inf)
+
+
+def _after(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    if timing.kind is Kind.EVERY:
+        return _every(timing, moment)
+    if timing.kind is Kind.DAYS:
+        return _days(timing, moment)
+    if timing.kind is Kind.CRON:
+        return _cron(timing, moment)
+    return iter([timing.start] if timing.start > moment else [])
+
+
+def _every(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    step = timedelta(seconds=timing.every)
+    number = max(0, math.floor((moment - timing.start) / step) + 1)
+    while True:
+        yield timing.start + number * step
+        number += 1
+
+
+def _days(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    assert timing.clock is not None  # the grammar sees to it
+    day = moment.astimezone(timing.place).date() - timedelta(days=1)
+    while True:
+        slot = wall(day, timing.clock, timing.place)
+        if day.weekday() in timing.days and slot > moment:
+            yield slot
+        day += timedelta(days=1)
+
+
+def _cron(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    trigger = cron(timing.cron, timing.zone, moment + HORIZON)
+    fixed = re.fullmatch(r"[\d,]+", timing.cron.split()[1]) is not None
+    last = moment
+    while True:
+        found = trigger.get_next_fire_time(None, last + timedelta(microseconds=1))
+        if found is None:
+            return
+        last = found.astimezone(UTC)
+        # An hour that comes twice counts once when it is named, and twice when every hour is meant.
+        if not (fixed and last.astimezone(timing.place).fold):
+            yield last
+
+
+def cron(expression: str, zone: str, end: datetime | None = None) -> CronTrigger:
+    """A trigger for five fields of plain cron, which looks no further than `end`. Raises UserError."""
+    minute, hour, day, month, weekday = expression.split()
+    if day != "*" and weekday != "*":
+        raise UserError(
+            "A cron expression with a day of the month and a weekday means either of them, which nobody expects.",
+            "Leave one as `*`, and make two schedules if both are meant.",
+        )
+    try:
+        return CronTrigger(
+            minute=minute,
+            hour=hour,
+            day=day,
+            month=month,
+            day_of_week=weekdays(weekday),
+            timezone=zone,
+            end_date=end,
+        )
+    except (ValueError, TypeError) as problem:
+        words = str(problem).rstrip(".")
+        raise UserError(
+            f"cron cannot read “{expression}”: {words}.",
+            'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.',
+        ) from problem
+
+
+def weekdays(field: str) -> str:
+    """Plain cron's weekdays by name: `1-5` is `mon,tue,wed,thu,fri`, and `0` and `7` are `sun`. Raises UserError."""
+    if field == "*":
+        return field
+    chosen: set[str] = set()
+    for part in field.lower().split(","):
+        span, slash, step = part.partition("/")
+        begin, dash, end = span.partition("-")
+        numbers = (0, 6) if span == "*" else (_weekday(begin), _weekday(end) if dash else _weekday(begin))
+        if slash and not dash and span != "*":
+            numbers = (numbers[0], 6)
+        every = int(step) if slash and step.isdigit() and int(step) else (0 if slash else 1)
+        if not every:
+            raise UserError(f"“{part}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday.")
+        length = numbers[1] - numbers[0] if numbers[1] >= numbers[0] else (numbers[1] - numbers[0]) % 7
+        chosen.update(SUNDAY_FIRST[(numbers[0] + n) % 7] for n in range(0, length + 1, every))
+    return ",".join(sorted(chosen, key=DAYS.index))
+
+
+def _weekday(word: str) -> int:
+    if word.isdigit() and int(word) <= 7:
+        return int(word)
+    if word in NAMES:
+        return (NAMES[word][0] + 1) % 7
+    raise UserError(
+        f"“{word}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday; names such as mon too."
+    )

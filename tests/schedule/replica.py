@@ -1,0 +1,55 @@
+"""A process that only keeps schedules: run as a program by the tests that kill it.
+
+Arguments: the database's URL, the name of this process, a file to which each slot is written when it begins and when it
+has ended, and a file that names the processes that are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.catalog import Catalog
+from bot.ledger import Ending, Ledger, Schedule
+from bot.schedule import Hands, Keeper, Limits, Office, Outcome
+from bot.slack.board import SlackBoard
+from bot.steps import Occasion
+from handlers import STEPS
+
+TAKES = 0.05
+"""Seconds that a slot takes, in which its process may be killed."""
+
+
+async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
+    """Keeps schedules until it is killed."""
+    ledger = await Ledger.open(url)
+    catalog = Catalog(STEPS)
+    # Nothing is posted: the schedules have no news, and edits of messages that are not there are given up.
+    board = SlackBoard(AsyncWebClient(base_url="http://127.0.0.1:9/"))
+    office = Office(ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits())
+    file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    async def carry_out(schedule: Schedule, occasion: Occasion) -> Outcome:
+        slot = f"{schedule.id} {datetime.fromtimestamp(occasion.at, UTC).isoformat()} {owner}"
+        os.write(file, f"begun {slot}\n".encode())
+        await asyncio.sleep(TAKES)
+        os.write(file, f"ended {slot}\n".encode())
+        return Outcome(Ending("done", "well"))
+
+    async def absent() -> Collection[str]:
+        return (await asyncio.to_thread(gone.read_text)).split()
+
+    keeper = Keeper(ledger.timetable, office, Hands(catalog.regular, carry_out, absent), owner=owner)
+    keeper.start()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])))
