@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.drawings import Picture
-from bot.ports import Cluster, History, Mesh, Progress, Schedules, Traffic, Trail, Web
+from bot.ports import Cluster, Mesh, Progress, Traffic, Web
+from bot.records import History, Schedules, Trail
 
 
 class Role(StrEnum):

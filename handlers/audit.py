@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.ports import Entry
+from bot.records import Entry
 from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
 
 MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.errors import UserError
 from bot.knowledge.offers import offer
-from bot.ports import Scheduled
+from bot.records import Scheduled
 from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict, person
 
 ALL = "all"

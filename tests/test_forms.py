@@ -18,7 +18,7 @@ from bot.engine.questions import YES, command_of, questions
 from bot.knowledge.board import LOOKS, Row
 from bot.knowledge.tour import PAGES
 from bot.ledger import Run, RunState
-from bot.ports import Scheduled
+from bot.records import Scheduled
 from bot.slackrules import check_message, check_view
 from bot.steps import Asker, Context, Link, Question, Role, State, Step, Verdict
 from handlers import STEPS

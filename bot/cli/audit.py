@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from bot.ledger import Ledger
-from bot.ports import Entry
+from bot.records import Entry
 from bot.settings import Settings
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)

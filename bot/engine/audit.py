@@ -18,7 +18,7 @@ from bot.engine.house import House
 from bot.errors import LedgerError, MeshbotError, UserError
 from bot.ledger import Busy, Run, new_id
 from bot.messages import Asked, Pressed
-from bot.ports import Entry
+from bot.records import Entry
 from bot.steps import Scope, Verdict
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
-from bot.ports import Change, Cluster, Deed, History, View
+from bot.ports import Cluster, View
+from bot.records import Change, Deed, History
 
 
 class Touched(NamedTuple):
@@ -90,7 +91,7 @@ class Fence:
 
 
 class OwnHistory:
-    """`bot.ports.History` of one namespace: only changes that stayed within it, by steps that stay within one."""
+    """`bot.records.History` of one namespace: only changes that stayed within it, by steps that stay within one."""
 
     def __init__(self, history: History, own: str, steps: Collection[str]) -> None:
         self._history, self._own, self._steps = history, own, steps

@@ -13,7 +13,7 @@ from bot.errors import MeshbotError, UserError
 from bot.jobs import Jobs
 from bot.knowledge import board, inforce, snapshot
 from bot.ledger import Run
-from bot.ports import Scheduled
+from bot.records import Scheduled
 from bot.steps import Verdict
 
 LATELY, MOST = 1800.0, 40

@@ -11,7 +11,7 @@ from bot import blocks
 from bot.engine.forms import OPEN
 from bot.engine.pages import TOUR
 from bot.knowledge.board import Row
-from bot.ports import Scheduled
+from bot.records import Scheduled
 from bot.slackrules import escape
 from bot.steps import Asker, Step, Verdict
 

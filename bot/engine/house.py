@@ -18,7 +18,8 @@ from bot.engine.session import Session
 from bot.errors import UserError
 from bot.ledger import Ledger, Run
 from bot.messages import Board, Screens
-from bot.ports import Cluster, History, Identity, Mesh, Part, Schedules, Traffic, Web
+from bot.ports import Cluster, Identity, Mesh, Part, Traffic, Web
+from bot.records import History, Schedules
 from bot.roles import Roles
 from bot.steps import Asker, Context, Options, Role, Scope, Workshop
 

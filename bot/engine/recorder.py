@@ -8,7 +8,8 @@ from bot.errors import NotFound
 from bot.kinds import Kind, Object
 from bot.knowledge.images import wanted
 from bot.ledger import Journal
-from bot.ports import Cluster, Image, View
+from bot.ports import Cluster, View
+from bot.records import Image
 
 
 class Recorder:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.errors import ClusterError
 from bot.knowledge.board import Row
 from bot.knowledge.observe import prometheus
-from bot.ports import Deed, Scheduled
+from bot.records import Deed, Scheduled
 from bot.steps import Context, person
 
 WINDOW = 3600

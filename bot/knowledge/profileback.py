@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.knowledge import ambient, ambient_off, installing
 from bot.knowledge.offers import offer
-from bot.ports import Change
+from bot.records import Change
 from bot.steps import Context, State, Verdict
 
 STEP = "ambient"

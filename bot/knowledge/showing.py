@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from bot.kinds import Object
-from bot.ports import Change, Image
+from bot.records import Change, Image
 
 ROOM = 2800
 """Characters of manifests in one answer: a section of Slack takes 3000."""

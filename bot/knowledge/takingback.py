@@ -16,7 +16,7 @@ from bot.knowledge.images import wanted
 from bot.knowledge.installation import differing
 from bot.knowledge.offers import offer
 from bot.knowledge.workloads import name
-from bot.ports import Change, Image
+from bot.records import Change, Image
 from bot.steps import Context, Plan, State, Verdict
 
 PATIENCE = 60.0

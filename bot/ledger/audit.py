@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.ledger.connection import PATIENCE, READS, translated
 from bot.ledger.tables import audit
 from bot.ledger.texts import clean
-from bot.ports import Entry
+from bot.records import Entry
 
 PAGE = 500
 """Rows that are read at once when all are wanted."""
 
 
 class Audit:
-    """Implements `bot.ports.Trail`. Everything raises `bot.errors.LedgerError` when the database is away."""
+    """Implements `bot.records.Trail`. Everything raises `bot.errors.LedgerError` when the database is away."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine, self._reader = engine, engine.execution_options(**READS)

@@ -15,11 +15,11 @@ from bot.kinds import Kind
 from bot.ledger.connection import READS, execute
 from bot.ledger.tables import images, runs
 from bot.ledger.texts import in_utc
-from bot.ports import Change, Deed, Image
+from bot.records import Change, Deed, Image
 
 
 class Journal:
-    """Implements `bot.ports.History`, and keeps it. Everything raises `bot.errors.LedgerError` when the database is
+    """Implements `bot.records.History`, and keeps it. Everything raises `bot.errors.LedgerError` when the database is
     away, so that nothing is changed that could not be taken back."""
 
     def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime]) -> None:

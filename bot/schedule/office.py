@@ -11,7 +11,7 @@ from bot.catalog import Catalog
 from bot.errors import MeshbotError, UserError
 from bot.ledger import NewSchedule, Schedule, ScheduleState, Timetable
 from bot.messages import Board, Message, Place
-from bot.ports import Scheduled
+from bot.records import Scheduled
 from bot.schedule import cards, slots
 from bot.schedule.limits import Limits, admit, room
 from bot.steps import Options, Step, Tell
@@ -40,7 +40,7 @@ class Order:
 
 
 class Office:
-    """Implements `bot.ports.Schedules`, and makes schedules; `zone` counts where none is named."""
+    """Implements `bot.records.Schedules`, and makes schedules; `zone` counts where none is named."""
 
     def __init__(
         self, timetable: Timetable, board: Board, catalog: Catalog, *, owner: str, zone: str, limits: Limits
@@ -87,7 +87,7 @@ class Office:
             **texts,
         )
 
-    # bot.ports.Schedules
+    # bot.records.Schedules
 
     async def entries(self) -> list[Scheduled]:
         """Those that go on or are paused, the oldest first."""

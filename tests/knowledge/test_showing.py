@@ -7,7 +7,7 @@ import pytest
 from bot.kinds import CONFIG_MAP, NAMESPACE, Object
 from bot.knowledge.kialiconfig import misfit
 from bot.knowledge.showing import ROOM, chosen, printed, weight
-from bot.ports import Change, Image
+from bot.records import Change, Image
 
 
 def config(name: str, **data: str) -> Image:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.ledger import Ledger, RunState
 from bot.ledger.connection import connect, parse
-from bot.ports import Entry
+from bot.records import Entry
 from tests.ledger.conftest import asked
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Object
 from bot.ledger import Ledger
-from bot.ports import Image
+from bot.records import Image
 from tests.ledger.conftest import Time, asked
 
 SPEC: Object = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}

@@ -14,7 +14,7 @@ from bot.app import Bot
 from bot.cli import audit
 from bot.cli.arguments import parser
 from bot.ledger.connection import connect, parse
-from bot.ports import Entry
+from bot.records import Entry
 from bot.sandbox.cluster.contract import Object, Ref
 from tests.ledger.conftest import asked
 from tests.scenarios.stage import Stage, playing, words
