@@ -3,10 +3,11 @@ typing the times behind it: `/mesh ping every 1m`."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
 from bot.knowledge.offers import offer
@@ -38,6 +39,14 @@ class ScheduleOptions(Shared):
         Field(default=Action.LIST, description="list, pause, resume or remove"),
     ]
     id: Annotated[str, Field(default="", max_length=12, description="which one, such as s3; `all` for every one")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def shown(cls, typed: dict[str, Any]) -> dict[str, Any]:
+        """`schedule s3` shows that one."""
+        if re.fullmatch(r"[sS]\d+", str(typed.get("action", ""))) and "id" not in typed:
+            return {**typed, "action": "list", "id": typed["action"]}
+        return typed
 
 
 async def run(context: Context, options: ScheduleOptions) -> Verdict:
