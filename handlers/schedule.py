@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
+from bot.knowledge import standing
 from bot.knowledge.offers import offer
 from bot.ports import Entry
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict, person
+from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
 
 ALL = "all"
 DONE = {"pause": "is paused", "resume": "goes on", "remove": "is removed"}
@@ -96,17 +97,9 @@ def listed(context: Context, entries: list[Entry], only: str) -> Verdict:
     return Verdict(
         State.DONE,
         f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
-        evidence=tuple(map(line, found)),
+        evidence=tuple(map(standing.line, found)),
         next=offer(context, *actions) if len(found) == 1 and context.asker.role.covers(Role.HOST) else (),
     )
-
-
-def line(one: Entry) -> str:
-    """`s3 — ping, every 1 min; next 18:03:09 UTC; by @host; last: all is well`."""
-    stands = f"next {one.next}" if one.next and one.state == "active" else one.state
-    missed = f"; {one.missed} missed" if one.missed else ""
-    last = f"; last: {one.last}" if one.last else ""
-    return f"{one.id} — {one.typed}, {one.when}; {stands}; by {person(one.user)}{missed}{last}"
 
 
 STEP = Step(
