@@ -3,15 +3,17 @@ typing the times behind it: `/mesh ping every 1m`."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
+from bot.knowledge import standing
 from bot.knowledge.offers import offer
 from bot.records import Scheduled
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict, person
+from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
 
 ALL = "all"
 DONE = {"pause": "is paused", "resume": "goes on", "remove": "is removed"}
@@ -38,6 +40,14 @@ class ScheduleOptions(Shared):
         Field(default=Action.LIST, description="list, pause, resume or remove"),
     ]
     id: Annotated[str, Field(default="", max_length=12, description="which one, such as s3; `all` for every one")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def shown(cls, typed: dict[str, Any]) -> dict[str, Any]:
+        """`schedule s3` shows that one."""
+        if re.fullmatch(r"[sS]\d+", str(typed.get("action", ""))) and "id" not in typed:
+            return {**typed, "action": "list", "id": typed["action"]}
+        return typed
 
 
 async def run(context: Context, options: ScheduleOptions) -> Verdict:
@@ -87,17 +97,9 @@ def listed(context: Context, entries: list[Scheduled], only: str) -> Verdict:
     return Verdict(
         State.DONE,
         f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
-        evidence=tuple(map(line, found)),
+        evidence=tuple(map(standing.line, found)),
         next=offer(context, *actions) if len(found) == 1 and context.asker.role.covers(Role.HOST) else (),
     )
-
-
-def line(one: Scheduled) -> str:
-    """`s3 — ping, every 1 min; next 18:03:09 UTC; by @host; last: all is well`."""
-    stands = f"next {one.next}" if one.next and one.state == "active" else one.state
-    missed = f"; {one.missed} missed" if one.missed else ""
-    last = f"; last: {one.last}" if one.last else ""
-    return f"{one.id} — {one.typed}, {one.when}; {stands}; by {person(one.user)}{missed}{last}"
 
 
 STEP = Step(

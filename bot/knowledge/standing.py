@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bot.knowledge.requests import who
-from bot.steps import Context
+from bot.records import Scheduled
+from bot.steps import Context, person
 
 TRAFFIC = "traffic"
 
 
 async def all_planned(context: Context) -> tuple[str, ...]:
     """What would end with the mesh, in words."""
-    streams = [stream for stream in await context.traffic.streams()]
+    streams = await context.traffic.streams()
     return (
         *(f"traffic to {stream.namespace} as {who(stream.user)}" for stream in streams),
         *(f"schedule {one.id}: {one.typed}, {one.when}" for one in await context.schedules.entries()),
@@ -40,3 +41,11 @@ async def everything_ends(context: Context, why: str) -> tuple[str, ...]:
         *(f"traffic to {stream.namespace} as {who(stream.user)} was stopped" for stream in stopped),
         *(f"schedule {one.id} ({one.typed}) is over" for one in ended),
     )
+
+
+def line(one: Scheduled) -> str:
+    """`s3 — ping, every 1 min; next 18:03:09 UTC; by @host; last: all is well`."""
+    stands = f"next {one.next}" if one.next and one.state == "active" else one.state
+    missed = f"; {one.missed} missed" if one.missed else ""
+    last = f"; last: {one.last}" if one.last else ""
+    return f"{one.id} — {one.typed}, {one.when}; {stands}; by {person(one.user)}{missed}{last}"

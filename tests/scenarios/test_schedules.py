@@ -16,6 +16,7 @@ from bot.ledger.timetable import Move
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
+from tests.scenarios.test_survival import gone, process
 
 DEPLOYMENTS = Ref("apps", "deployments")
 QUICK = {"MESHBOT_SCHEDULES__LEAST_SECONDS": "1"}
@@ -175,6 +176,33 @@ async def due_yesterday(stage: Stage) -> None:
     await ledger.close()
 
 
+async def test_a_burst_that_was_killed_is_counted_and_not_repeated(tmp_path: Path) -> None:
+    """kill -9 in the middle; the next life says so in the same message, and waits for the next time."""
+    async with furnished(tmp_path) as stage:
+        async with process(stage) as bot:
+            await arrange(stage, "install", "bookinfo", "traffic burst 600 at 20/s every 10m")
+            card = stage.newest()
+            await under_way(stage)
+            bot.kill()
+            await bot.wait()
+        await gone(stage)
+        async with process(stage):
+            counted = await seen(stage, says("1 time, 1 cut off by a restart"))
+        assert counted.ts == card.ts
+
+
+async def under_way(stage: Stage) -> None:
+    """Returns once a slot is being carried out."""
+    ledger = await Ledger.open(stage.settings().ledger.address)
+    for _ in range(400):
+        if await ledger.timetable.unfinished():
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise TimeoutError("no slot is being carried out")
+    await ledger.close()
+
+
 async def test_buttons_and_roles(tmp_path: Path) -> None:
     """Everyone may look; a host pauses, resumes and removes, by button or by command."""
     async with playing(tmp_path) as (stage, _):
@@ -187,6 +215,7 @@ async def test_buttons_and_roles(tmp_path: Path) -> None:
         await stage.type('click "Resume"')
         await stage.type("/mesh schedule pause s1")
         assert "paused already" in words(await stage.type("/mesh schedule pause s1 -> error"))
+        assert "s1 — digest" in words(await stage.type("/mesh schedule s1"))
         await stage.type("/mesh schedule remove all")
         assert "removed already" in words(await stage.type("/mesh schedule resume s1 -> error"))
 
