@@ -85,6 +85,7 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         )
         engine = Engine(house, jobs)
         rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
+        await rounds.join()
         stack.push_async_callback(rounds.leave)
         stack.push_async_callback(rounds.stop)
         stack.push_async_callback(board.aclose, 5.0)
@@ -93,9 +94,9 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         listeners = Listeners(desk=engine, ways=ways, identity=identity, command=settings.slack.command)
         link = await open_link(settings, listeners, ways)
         stack.push_async_callback(link.close)
-        await rounds.start()
         vitals = Vitals(engine, rounds, ledger, board, cluster, listeners, link)
         health = await open_health(settings, vitals, stack)
+        await rounds.start()
         log.info("ready: %s in %s, Istio %s", identity.user_id, identity.team, mesh.version)
         yield Bot(engine, link, board, cluster, mesh, ledger, health)
 
