@@ -108,7 +108,7 @@ async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
     await begun(stage)
     await stage.workspace.refresh()
     await asyncio.wait_for(stage.workspace.wait_connected(), WAIT)
-    await stage.type("/mesh whoami")
+    await stage.type("@alice: /mesh whoami")
     assert "is ready" in words(await end(stage))
 
 
