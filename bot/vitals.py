@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.cluster import KubernetesCluster
@@ -12,6 +12,7 @@ from bot.errors import MeshbotError
 from bot.figures import Figure, Source
 from bot.health import Check, Finding
 from bot.ledger import Ledger
+from bot.schedule import Keeper
 from bot.slack.board import SlackBoard
 from bot.slack.http import HttpLink
 from bot.slack.listeners import Listeners
@@ -20,7 +21,7 @@ from bot.slack.socket import SocketLink
 
 @dataclass(frozen=True)
 class Vitals:
-    """The parts that are looked at; `more` are further sources of figures."""
+    """The parts that are looked at."""
 
     engine: Engine
     rounds: Rounds
@@ -29,7 +30,7 @@ class Vitals:
     cluster: KubernetesCluster
     listeners: Listeners
     link: SocketLink | HttpLink
-    more: Sequence[Source] = ()
+    keeper: Keeper
 
     @property
     def checks(self) -> list[Check]:
@@ -39,8 +40,8 @@ class Vitals:
     @property
     def sources(self) -> list[Source]:
         """Where the figures come from."""
-        parts = (self.board, self.listeners, self.link, self.engine, self.engine.runner, self.rounds)
-        return [*(part.figures for part in parts), self.cluster.figures, self._own, *self.more]
+        parts = (self.board, self.listeners, self.link, self.engine, self.engine.runner, self.rounds, self.keeper)
+        return [*(part.figures for part in parts), self.cluster.figures, self._own]
 
     async def slack(self) -> Finding:
         """Connected; dead only when nothing tries any more to be."""
@@ -50,8 +51,9 @@ class Vitals:
 
     async def background(self) -> Finding:
         """What goes round goes round."""
-        going = self.rounds.going
-        return Finding("background", going, "" if going else "the rounds have stopped", vital=True)
+        parts = (("the rounds have stopped", self.rounds.going), ("nothing looks for what is due", self.keeper.going))
+        says = "; ".join(words for words, going in parts if not going)
+        return Finding("background", not says, says, vital=True)
 
     async def database(self) -> Finding:
         """The ledger answers."""

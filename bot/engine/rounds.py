@@ -43,18 +43,18 @@ class Rounds:
         yield counter("evictions", "Processes that this one found to be gone.", self._ledger.replicas.evictions)
 
     async def join(self) -> None:
-        """Makes this process known to the others; before that it must begin nothing."""
+        """Joins the others and beats from now on: nothing may be begun before, for it would count as left behind."""
         await self._ledger.replicas.join()
+        self._tasks.append(asyncio.create_task(self._ledger.replicas.beating(self._fenced), name="beats"))
 
     async def start(self) -> None:
         """Takes over what is to be taken over now, and goes on with that in the background."""
         await self._once()
-        beating = self._ledger.replicas.beating(self._fenced)
-        self._tasks = [asyncio.create_task(beating, name="beats"), asyncio.create_task(self._go(), name="rounds")]
+        self._tasks.append(asyncio.create_task(self._go(), name="rounds"))
 
     @property
     def going(self) -> bool:
-        """True while both tasks live and the last round is not long ago."""
+        """True while its tasks live and the last round is not long ago."""
         alive = bool(self._tasks) and not any(task.done() for task in self._tasks)
         return alive and time.monotonic() - self.last < QUESTIONS + 60.0
 

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.errors import MeshbotError, SlackError
+from bot.figures import Figure, counter
 from bot.jobs import Jobs
 from bot.ledger import Ending, Schedule, ScheduleState, Slot, Timetable
 from bot.ledger.timetable import Move
@@ -62,7 +63,7 @@ class Hands:
 
 
 class Keeper:
-    """Fires slots until closed; the counters are there for metrics (`lag`: seconds that the newest slot was late)."""
+    """Fires slots until closed."""
 
     def __init__(self, timetable: Timetable, office: Office, hands: Hands, *, owner: str) -> None:
         self._timetable, self._office, self._hands, self._owner = timetable, office, hands, owner
@@ -80,6 +81,17 @@ class Keeper:
         """Begins, in a task of its own."""
         self._alarm.start()
         self._loop = asyncio.create_task(self._rounds(), name="schedules")
+
+    @property
+    def going(self) -> bool:
+        """True while it looks for what is due."""
+        return self._loop is not None and not self._loop.done()
+
+    def figures(self) -> Iterator[Figure]:
+        """For Prometheus."""
+        for name, count in (("fired", self.fired), ("missed", self.missed), ("cut", self.cut)):
+            yield counter("schedule_slots", "Slots of schedules, by what became of them here.", count, outcome=name)
+        yield Figure("schedule_lag_seconds", "How late the newest slot was that this process fired.", self.lag)
 
     async def close(self, grace: float) -> None:
         """Takes no more slots, and waits that many seconds for those under way; what is left is for another process."""

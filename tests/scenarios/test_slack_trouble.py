@@ -104,10 +104,11 @@ async def test_slow_answers_lose_no_order(stage: Stage) -> None:
 
 
 async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
-    """Slack asks for a new connection in the middle: the run goes on, and what is typed meanwhile is answered."""
+    """Slack asks for a new connection in the middle: the run goes on, and what is typed then is answered."""
     await begun(stage)
     await stage.workspace.refresh()
-    await stage.type("/mesh whoami")
+    await asyncio.wait_for(stage.workspace.wait_connected(), WAIT)
+    await stage.type("@alice: /mesh whoami")
     assert "is ready" in words(await end(stage))
 
 
