@@ -253,4 +253,6 @@ class Translator:
         return "".join([*done, self._clause(text[at:], surely)])
 
     def _clause(self, text: str, surely: bool) -> str:
-        return said if (said := self.known(text, surely=surely)) is not None else text
+        if (said := self.known(text, surely=surely)) is not None or len(SEAM.findall(text)) > MOST_SEAMS:
+            return said or text
+        return self._parts(text, surely)
