@@ -57,7 +57,7 @@ class Reading(NamedTuple):
 
 def readings_of(text: str) -> Iterator[Reading]:
     """The ways to read a text, the plainest first."""
-    for swapped in (False, True):
+    for swapped in (False, True) if " " in text else (False,):
         core = text[0].swapcase() + text[1:] if swapped else text
         if swapped and core == text:
             return
@@ -154,7 +154,7 @@ class Translator:
         if mode == "ending":
             return "" if value in ENDINGS else None
         if (shape := SHAPES.get(mode)) is not None:
-            return self.text(value) if shape.fullmatch(value) else None
+            return (self.text(value) if mode == "counted" else value) if shape.fullmatch(value) else None
         say: dict[str, Callable[[str], str]] = {
             "text": self.text,
             "texts": self.texts,
@@ -232,10 +232,18 @@ class Translator:
         return None if said is None else seam[0] + said
 
     def _sentences(self, text: str) -> str | None:
-        """Several sentences, each known by itself; None when one is not, or when there is only one."""
-        parts = SENTENCE.split(text)
-        said = [self.known(part) for part in parts] if 1 < len(parts) <= MOST_SEAMS else [None]
-        return None if None in said else " ".join(map(str, said))
+        """Several sentences, each known by itself or with those behind it; None when one is not, or is the only one."""
+        parts = tuple(SENTENCE.split(text))
+        return self._row(parts, len(parts) - 1) if len(parts) <= MOST_SEAMS else None
+
+    def _row(self, parts: tuple[str, ...], most: int) -> str | None:
+        """Sentences one after the other, of which one text of the bot's own holds at most that many."""
+        for count in range(1, most + 1):
+            said = self.known(" ".join(parts[:count]))
+            rest = None if said is None else self._row(parts[count:], len(parts) - count)
+            if rest is not None:
+                return f"{said} {rest}".rstrip()
+        return None if parts else ""
 
     def _clauses(self, text: str, surely: bool) -> str:
         done, at = [], 0
@@ -245,4 +253,6 @@ class Translator:
         return "".join([*done, self._clause(text[at:], surely)])
 
     def _clause(self, text: str, surely: bool) -> str:
-        return said if (said := self.known(text, surely=surely)) is not None else text
+        if (said := self.known(text, surely=surely)) is not None or len(SEAM.findall(text)) > MOST_SEAMS:
+            return said or text
+        return self._parts(text, surely)

@@ -7,6 +7,7 @@ SILENT = (
     "bot/cli/",  # speaks to whoever runs the bot, in English
     "bot/__main__",
     "bot/app",
+    "bot/parts",  # at the start
     "bot/settings/",  # refused at the start, on the command line
     "bot/ledger/",  # its errors name files and statements, and go to whoever runs the bot
     "bot/language/",
