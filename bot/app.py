@@ -93,7 +93,6 @@ async def running(settings: Settings) -> AsyncIterator[Bot]:
         engine = Engine(work.house, Jobs(), Counter(work.office, now=ledger.timetable.now))
         rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
         await rounds.join()
-        await rounds.join()
         stack.push_async_callback(rounds.leave)
         stack.push_async_callback(rounds.stop)
         stack.push_async_callback(board.aclose, 5.0)
