@@ -135,7 +135,7 @@ async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> 
     async with playing(tmp_path) as (_, bot):
         run = await bot.ledger.begin(asked("k1"))
         await bot.ledger.finish(run.id, "done", "ready")
-        await bot.engine.recover()
+        await bot.engine.runner.audit.catch_up()
         (row,) = await rows(bot, 1)
         assert (row.id, row.step, row.outcome, row.summary) == (run.id, "install", "done", "ready")
 
