@@ -236,6 +236,7 @@ class Runner:
         message = self._failed(run, session, RunState(state), summary)
         if await self._house.ledger.withdraw(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
+            self._tell(replace(run, state=RunState(state), summary=summary))
             await self._show(run, session, message)
             await self.audit.ended(run, state, summary, by=by)
 

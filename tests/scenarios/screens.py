@@ -23,11 +23,11 @@ async def until(found: Callable[[], T | None], seconds: float = 30.0) -> T:
     raise AssertionError("it did not come in time")
 
 
-async def modal(stage: Stage, user: str = "host") -> View:
-    """The modal in front of this person, as soon as there is one with everything in it."""
+async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = frozenset()) -> View:
+    """The modal in front of this person, as soon as there is one with everything in it; not one of those `beside`."""
 
     def found() -> View | None:
-        there = stage.workspace.modals(user)
+        there = [view for view in stage.workspace.modals(user) if view.id not in beside]
         return there[-1] if there and "Looking at what" not in read(there[-1]) else None
 
     return await until(found)
@@ -35,8 +35,9 @@ async def modal(stage: Stage, user: str = "host") -> View:
 
 async def form(stage: Stage, line: str, user: str = "host") -> View:
     """The form that a command opens."""
+    earlier = frozenset(view.id for view in stage.workspace.modals(user))
     await stage.workspace.command(user, DEFAULT_CHANNEL, line)
-    return await modal(stage, user)
+    return await modal(stage, user, beside=earlier)
 
 
 async def fill(stage: Stage, view: View, by: str = "host", **answers: str | list[str]) -> Typed:

@@ -131,8 +131,8 @@ async def test_preflight_names_every_permission_that_is_missing(tmp_path: Path) 
         for verb, resource in (("patch", "customresourcedefinitions"), ("list", "pods")):
             on.stage.cluster.server.faults.add(Fault("forbid", verb=verb, resource=resource))
         said = words(await on.stage.type("/mesh preflight -> not yet"))
-        assert "may not patch customresourcedefinitions, list pods" in said
-        assert "must grant the bot's account cluster-admin" in said
+        assert "the bot's account may not list pods, patch customresourcedefinitions" in said
+        assert "must grant them (docs/security.md, or cluster-admin)" in said
 
 
 async def test_fields_of_another_manager_in_the_crds_are_taken(tmp_path: Path) -> None:

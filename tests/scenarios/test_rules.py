@@ -162,6 +162,7 @@ async def test_the_bot_acts_as_whom_the_settings_name(tmp_path: Path) -> None:
         await stage.type("/mesh install")
         await stage.type("@alice: /mesh bookinfo")
         await stage.type("@alice: /mesh inject")
+        await stage.type("@alice: /mesh expose")
         await stage.type("@alice: /mesh traffic once")
         said = words(await stage.type("@alice: /mesh whoami"))
         assert "in the cluster I act for you as the user slack:u0alice" in said
