@@ -103,6 +103,7 @@ async def test_threads_lie_beside_the_channel(
 
 async def test_a_picture_is_shown_with_its_words(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:
     """An uploaded picture is drawn, in its message and in an image block; a foreign one is only linked to."""
+    workspace.hurt.file_delay = 0
     await client.files_upload_v2(channel="C0MESH", filename="g.png", content=png(320, 120), alt_txt="Three services")
     file_id = next(iter(workspace.state.files))
     own = {"type": "image", "slack_file": {"id": file_id}, "alt_text": "The same"}
