@@ -24,7 +24,7 @@ async def regularly(context: Context, options: Shared, occasion: Occasion) -> Re
 async def told(context: Context, occasion: Occasion) -> Report:
     """The digest."""
     now = time.time()
-    rows = board.rows(await snapshot.take(context))
+    rows = board.rows(await snapshot.observed(context))
     since = float(occasion.memory.get("at", now - digesting.DAY))
     done = sum(row.done for row in rows)
     lines = (

@@ -25,7 +25,7 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
     known = {step.id for step in context.steps}
     pages = [page for page in tour.PAGES if page.step in known]
     try:
-        rows = {row.step: row for row in board.rows(await snapshot.take(context))}
+        rows = {row.step: row for row in board.rows(await snapshot.observed(context))}
     except ClusterError as problem:
         return Verdict(State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",))
     if not any(row.done for row in rows.values()):

@@ -93,7 +93,7 @@ class Homes:
         links, trouble = None, ""
         try:
             async with asyncio.timeout(PATIENCE):
-                now = await snapshot.take(self._house.looking())
+                now = await snapshot.observed(self._house.looking())
                 rows, rules = tuple(board.rows(now)), tuple(inforce.lines(now))
                 links = await self._links()
         except TimeoutError:

@@ -212,7 +212,7 @@ class Tour:
         """The live board by step, or why it cannot be read."""
         try:
             async with asyncio.timeout(PATIENCE):
-                now = await snapshot.take(self._house.looking())
+                now = await snapshot.observed(self._house.looking())
                 return {row.step: row for row in board.rows(now)}, ""
         except TimeoutError:
             return {}, f"it did not answer within {PATIENCE:g} s"

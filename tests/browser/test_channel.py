@@ -108,12 +108,16 @@ async def test_a_picture_is_shown_with_its_words(workspace: Workspace, client: A
     file_id = next(iter(workspace.state.files))
     own = {"type": "image", "slack_file": {"id": file_id}, "alt_text": "The same"}
     foreign = {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "From elsewhere"}
-    await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
     await tab.goto(workspace.page_url)
+    for number in range(20):
+        workspace.write("alice", "mesh-workshop", f"message {number}")
+    await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
     drawn = "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === 320)"
     assert await tab.until(f"{drawn}.length === 2 && {drawn}.map((each) => each.alt)") == ["Three services", "The same"]
     assert await tab.value("document.querySelectorAll('#messages img').length") == 2
     await tab.sees("From elsewhere", "a.picture")
+    rest = "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)"
+    assert await tab.until(f"{rest}(document.getElementById('messages')) < 5")
 
 
 async def test_only_you_see_what_is_for_you(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:

@@ -68,6 +68,8 @@ export function composer(form, thread) {
     if (typed[typed.length - 1] !== text) typed.push(text);
     at = typed.length;
     line.value = draft = "";
+    const holder = byId(thread() ? "replies" : "messages");
+    holder.scrollTop = holder.scrollHeight;
     trouble(form, "");
     trouble(form, (await post("say", { text, thread: thread() })).error);
   }

@@ -8,11 +8,13 @@ const known = new Map();
 let opener = null;
 export let openThread = "";
 
-// Who reads the end stays at the end, also when the part gets lower or narrower.
+// Who reads the end stays at the end, also when the part gets lower or narrower, and when a picture has come.
 for (const holder of [list, replies]) {
   let atEnd = true;
   holder.addEventListener("scroll", () => { atEnd = holder.scrollHeight - holder.scrollTop - holder.clientHeight < 120; });
-  new ResizeObserver(() => { if (atEnd) holder.scrollTop = holder.scrollHeight; }).observe(holder);
+  const stay = () => { if (atEnd) holder.scrollTop = holder.scrollHeight; };
+  new ResizeObserver(stay).observe(holder);
+  holder.addEventListener("load", stay, true);
 }
 
 export function clear() {

@@ -8,7 +8,11 @@ let opener = null;
 export function showModal(html) {
   if (!html) return hide();
   const fresh = fragment(html), old = dialog.firstElementChild;
-  if (dialog.open && old?.dataset.view === fresh.dataset.view) return swap(old, fresh);
+  if (dialog.open && old?.dataset.view === fresh.dataset.view) {
+    const shown = swap(old, fresh);
+    if (!document.activeElement.closest(".body")) shown.querySelector("[data-focus]")?.focus();
+    return;
+  }
   dialog.replaceChildren(fresh);
   if (!dialog.open) {
     opener = document.activeElement;
