@@ -110,7 +110,7 @@ async def test_a_picture_is_shown_with_its_words(workspace: Workspace, client: A
     foreign = {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "From elsewhere"}
     await tab.goto(workspace.page_url)
     for number in range(20):
-        workspace.write("alice", "mesh-workshop", f"message {number}")
+        await workspace.write("alice", "mesh-workshop", f"message {number}")
     await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
     drawn = "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === 320)"
     assert await tab.until(f"{drawn}.length === 2 && {drawn}.map((each) => each.alt)") == ["Three services", "The same"]
