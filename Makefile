@@ -19,10 +19,10 @@ sandbox: $(STAMP) ## Install and serve the sandbox: a channel, a cluster and the
 	$(VENV)/bin/meshbot sandbox
 
 test: $(STAMP) ## Install and run the default test suite
-	$(PY) -m pytest -q -n 3
+	$(PY) -m pytest -q -n 4 --dist worksteal
 
 test-long: $(STAMP) ## Run the long tests: every step, every trouble (some minutes)
-	$(PY) -m pytest -q -n 4 -m long
+	$(PY) -m pytest -q -n 4 --dist worksteal -m long
 
 check: $(STAMP) ## Format and lint, types, import contracts
 	$(VENV)/bin/ruff format --check .

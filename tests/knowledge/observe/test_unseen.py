@@ -69,6 +69,8 @@ def prometheus(value: str = "", *, targets: tuple[str, ...] = ("up",)) -> Answer
     }
 
 
+MADE = time.time()
+"""When the snapshots below were made; what they say of a moment ago is as old by then."""
 LONG_AGO = (time.time() - 600, PAGES)
 OTHER = {"data": {"config.yaml": "external_services:\n  prometheus:\n    url: http://elsewhere:9090\n"}}
 KIALI_MAP = "/api/v1/namespaces/istio-system/configmaps/kiali"
@@ -91,6 +93,8 @@ GRAPHS: dict[str, tuple[Snapshot, Answers, str, State]] = {
 async def test_an_empty_graph_says_why(tmp_path: Path, case: str) -> None:
     """One cause, and whether it only takes time."""
     snapshot, answers, words, state = GRAPHS[case]
+    if snapshot.last is not None:
+        snapshot = replace(snapshot, last=(snapshot.last[0] + time.time() - MADE, snapshot.last[1]))
     async with asking(answers, tmp_path) as context:
         reason = await unseen.graph(context, snapshot, 60)
     assert words in reason.because
