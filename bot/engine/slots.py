@@ -64,7 +64,7 @@ class Slots:
         if asker.unsure:
             return self._failed(schedule, "Slack does not tell who is a host just now, so nothing was done.")
         words = f"nothing was done: whoever made it is {asker.role} now, and it needs the role {needed}."
-        pause = f"<@{asker.user}>, who made it, is no {needed} any more"
+        pause = f"whoever made it (<@{asker.user}>) is no {needed} any more"
         return Outcome(Ending(ERROR, words, failed=True, memory=schedule.memory), pause=pause)
 
     def _message(self, schedule: Schedule, title: str, verdict: Verdict) -> Message:

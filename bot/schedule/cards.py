@@ -31,6 +31,13 @@ WORDS = {
     ScheduleState.ENDED: "over",
     ScheduleState.REMOVED: "removed",
 }
+STANDS = {
+    ScheduleState.ACTIVE: "goes on",
+    ScheduleState.PAUSED: "is paused",
+    ScheduleState.ENDED: "is over",
+    ScheduleState.REMOVED: "is removed",
+}
+"""The same, as what a sentence says of a schedule."""
 
 
 def card(schedule: Schedule, title: str, *, command: str, remarks: Sequence[str] = ()) -> Message:
@@ -48,7 +55,7 @@ def card(schedule: Schedule, title: str, *, command: str, remarks: Sequence[str]
         shown.append({"type": "actions", "elements": pressed})
     made = f"<@{escape(schedule.user)}> typed `{blocks.code(f'{command} {schedule.typed}')}`"
     shown.append(blocks.context(f"{made} · `{escape(command)} schedule` lists all"))
-    return blocks.shown(f"Schedule {schedule.id}, {title}: {WORDS[state]}{nameless(because)}. {timing}", shown)
+    return blocks.shown(f"Schedule {schedule.id}, {title}: {nameless(WORDS[state] + because)}. {timing}", shown)
 
 
 def lines(schedule: Schedule, timing: Timing) -> list[str]:
@@ -87,4 +94,4 @@ def note(schedule: Schedule, words: str) -> Message:
 
 def nameless(words: str) -> str:
     """Words without people, for where Slack would show their ids."""
-    return re.sub(r"\s*(by )?<@\w+>", "", words).strip()
+    return re.sub(r"\s*(\(<@\w+>\)|(by )?<@\w+>)", "", words).strip()

@@ -178,7 +178,7 @@ class Office:
         turned = await self._turn(schedule.id, state, why, among=among, next_at=next_at)
         if turned is None:
             now = await self._timetable.get(schedule.id) or schedule
-            raise UserError(f"{schedule.id} is {cards.WORDS[now.state]} already.", "`schedule` lists them all.")
+            raise UserError(f"{schedule.id} {cards.STANDS[now.state]} already.", "`schedule` lists them all.")
         return entry(turned)
 
     async def _there(self, id: str) -> Schedule:
@@ -187,7 +187,7 @@ class Office:
             there = ", ".join(one.id for one in await self._timetable.live())
             raise UserError(f"There is no schedule {id[:20]}.", f"These are: {there}." if there else "There are none.")
         if schedule.over:
-            raise UserError(f"{schedule.id} is {cards.WORDS[schedule.state]} already.", "`schedule` lists the others.")
+            raise UserError(f"{schedule.id} {cards.STANDS[schedule.state]} already.", "`schedule` lists the others.")
         return schedule
 
     def _card(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Message:

@@ -139,7 +139,7 @@ async def test_what_goes_on_outlives_the_bot(tmp_path: Path) -> None:
             assert "s1 — ping, every 10 s" in words(await stage.type("/mesh schedule"))
             assert "as nobody: status: 200 × " in words(await stage.type("/mesh traffic stop"))
         async with again(stage, MESHBOT_ROLES__HOSTS=stage.workspace.user("bob").id):
-            await seen(stage, says("paused", "who made it, is no host any more"))
+            await seen(stage, says("paused", "is no host any more"))
 
 
 async def carried_on(bot: Bot, before: StreamRow) -> StreamRow:
@@ -216,6 +216,8 @@ async def test_buttons_and_roles(tmp_path: Path) -> None:
         await stage.type("/mesh schedule pause s1")
         assert "paused already" in words(await stage.type("/mesh schedule pause s1 -> error"))
         assert "s1 — digest" in words(await stage.type("/mesh schedule s1"))
+        await stage.type("/mesh schedule resume s1")
+        assert "s1 goes on already" in words(await stage.type("/mesh schedule resume s1 -> error"))
         await stage.type("/mesh schedule remove all")
         assert "removed already" in words(await stage.type("/mesh schedule resume s1 -> error"))
 

@@ -139,6 +139,15 @@ async def test_paused_it_is_quiet_and_resumed_it_goes_on(world: World) -> None:
     assert ((await world.now(schedule)).fired, (await world.now(schedule)).missed) == (2, 0)
 
 
+async def test_a_notification_names_nobody(world: World) -> None:
+    """Who paused it is left out of the text that Slack shows beside the name of the channel."""
+    one = await world.replica()
+    schedule = await world.make(one, "burst every 10s")
+    await one.office.pause(schedule.id, "U0HOST")
+    await world.shows("paused by")
+    assert world.messages()[0].text == "Schedule s1, Burst: paused (paused). every 10 s"
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", "remove"])
 async def test_what_is_removed_stays_removed(world: World, verb: str) -> None:
     """And says so to whoever presses an old button."""
