@@ -47,9 +47,13 @@ async def upgrade(context: Context, profile: str, platform: str = "") -> Upgrade
     fresh = tuple(
         setting for setting in found.sets if setting.partition("=")[0] not in {s.partition("=")[0] for s in more}
     )
-    arguments = installation.arguments(context, profile=profile, settings=(*fresh, *more), access_log=False)
-    difference = await installation.compare(context, await context.mesh.render(arguments))
-    return Upgrade(arguments, (*fresh, *more), found.lost, difference)
+
+    def arguments(sets: Sequence[str]) -> tuple[str, ...]:
+        return installation.arguments(context, profile=profile, settings=(*sets, *more), access_log=False)
+
+    taken, rendered = await repeating.takeable(context.mesh, fresh, arguments)
+    difference = await installation.compare(context, rendered)
+    return Upgrade(arguments(taken.sets), (*taken.sets, *more), (*found.lost, *taken.lost), difference)
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,19 @@ loses them, the workshop's tracing among them (Istio 1.23 and 1.30). They are re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from bot.errors import IstioError
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, Object
 from bot.knowledge.installation import SETTING
 from bot.knowledge.room import quantity
 from bot.knowledge.workloads import name
+from bot.ports import Mesh
 from bot.steps import Context
 
 WHOLE = "original-values"
@@ -22,6 +25,8 @@ NOT_REPEATED = ("global.hub", "global.tag", "global.istioNamespace", "profile")
 """Values that belong to the release or the profile."""
 
 RESOURCES = "pilot.resources"
+UNKNOWN = re.compile(r'unknown field "(\w+)" in [\w.]*?(\w+)$', re.MULTILINE)
+"""How istioctl refuses a setting: the field, and the schema's message that has none of that name."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,39 @@ async def live(context: Context, rendered: Sequence[Object]) -> Settings:
     istiod = await context.cluster.get(DEPLOYMENT, "istiod", namespace)
     found = values([*there, *([istiod] if istiod else [])])
     return beyond(found, values(rendered))
+
+
+Arguments = Callable[[Sequence[str]], tuple[str, ...]]
+"""Makes istioctl's arguments of settings."""
+
+
+async def takeable(mesh: Mesh, sets: Sequence[str], arguments: Arguments) -> tuple[Settings, list[Object]]:
+    """The settings without those that istioctl does not know as settings, and what it renders with the others.
+
+    The installer keeps values of charts that its own schema refuses (the demo profile's `pilot.cni.resources` in
+    1.32-alpha). Raises IstioError for other refusals.
+    """
+    kept, lost = list(sets), list[str]()
+    while True:
+        try:
+            rendered = await mesh.render(arguments(kept))
+        except IstioError as refusal:
+            named = UNKNOWN.search(str(refusal))
+            dropped = worst(kept, *named.groups()) if named else []
+            if not dropped:
+                raise
+            kept = [setting for setting in kept if setting not in dropped]
+            lost += [setting.partition("=")[0].removeprefix("values.") for setting in dropped]
+        else:
+            return Settings(tuple(kept), tuple(lost)), rendered
+
+
+def worst(sets: Sequence[str], field: str, message: str) -> list[str]:
+    """The settings with that field in their path, below whatever the schema's message is most likely called after."""
+    paths = {setting: setting.partition("=")[0].split(".") for setting in sets}
+    having = [setting for setting, path in paths.items() if field in path[1:]]
+    near = [s for s in having if paths[s][paths[s].index(field) - 1].lower() in message.lower()]
+    return near or having
 
 
 def values(objects: Iterable[Object]) -> dict[str, Any]:

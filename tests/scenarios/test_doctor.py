@@ -37,6 +37,7 @@ async def test_all_is_well(tmp_path: Path) -> None:
         assert any("Kubernetes v1.36" in line for line in lines)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("setting", "value", "says"),
     [

@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from bot.ledger import Ledger, Run, RunState
 from bot.ledger.connection import execute
-from bot.ledger.tables import messages, requests
+from bot.ledger.tables import messages, requests, schedules, slots
 from bot.sandbox.workspace import Message
 from bot.sandbox.workspace.plain import verdict_of
 from tests.ledger.conftest import POSTGRES, database
@@ -105,6 +105,11 @@ async def remove(on: Soak) -> None:
             await on.stage.workspace.click("host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel")))
 
 
+async def plan(on: Soak) -> None:
+    """Something that is done again and again; an uninstall ends it, and a second one of the same is refused."""
+    await on.type(f"/mesh ping every {on.dice.choice((10, 12, 15))}s")
+
+
 async def trouble(on: Soak) -> None:
     """Slack refuses some calls."""
     method = on.dice.choice(("chat.postMessage", "chat.update"))
@@ -114,7 +119,7 @@ async def trouble(on: Soak) -> None:
         on.stage.workspace.hurt.rate_limit(method, times=1, retry_after=1)
 
 
-LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (install, install, look, look, remove, trouble)
+LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (install, install, look, look, remove, plan, plan, trouble)
 
 
 @asynccontextmanager
@@ -160,14 +165,52 @@ async def killing(on: Soak) -> None:
 
 
 async def calm(on: Soak) -> list[Run]:
-    """Waits until every run has ended and every message is delivered; gives the runs."""
+    """Waits until every run and every schedule has ended and every message is delivered; gives the runs."""
     on.stage.workspace.hurt.heal()
     deadline = time.monotonic() + CALM
     while time.monotonic() < deadline:
-        if not await on.ledger.unfinished() and not await on.ledger.outbox.pending():
+        table = on.ledger.timetable
+        if await table.live():
+            await on.type("/mesh schedule remove all")
+        elif not (await on.ledger.unfinished() or await table.unfinished() or await on.ledger.outbox.pending()):
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)
     return await on.ledger.recent(100_000)
+
+
+@dataclass
+class Slots:
+    """What became of the slots of all schedules."""
+
+    fired: int = 0
+    missed: int = 0
+    cut: int = 0
+    lost: int = 0
+    doubled: int = 0
+    left: int = 0
+
+    @classmethod
+    async def of(cls, ledger: Ledger) -> Slots:
+        """Reads the tables: a slot that is neither fired nor counted as missed is lost, one begun thrice is doubled."""
+        made = cls()
+        rows = await execute(ledger._engine, select(slots))
+        for schedule in await execute(ledger._engine, select(schedules)):
+            mine = sorted((row for row in rows if row["schedule"] == schedule["id"]), key=lambda row: row["slot_at"])
+            made.fired += schedule["fired"]
+            made.missed += schedule["missed"]
+            made.cut += schedule["cut"]
+            made.doubled += sum(row["attempt"] > 2 for row in mine) + abs(schedule["fired"] - len(mine))
+            made.left += sum(row["ended_at"] is None for row in mine)
+            if mine:
+                between = (mine[-1]["slot_at"] - mine[0]["slot_at"]).total_seconds()
+                passed = round(between / seconds_of(schedule["typed"])) + 1
+                made.lost += max(0, passed - schedule["fired"] - schedule["missed"])
+        return made
+
+
+def seconds_of(typed: str) -> float:
+    """The pause in `ping every 10s`."""
+    return float(typed.rpartition(" ")[2].removesuffix("s"))
 
 
 async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, object]]) -> None:
@@ -182,6 +225,7 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         await asyncio.gather(*people, return_exceptions=True)
         runs = await calm(on)
         rows = await execute(on.ledger._engine, select(messages))
+        planned = await Slots.of(on.ledger)
         noted = {row["key"] for row in await execute(on.ledger._engine, select(requests.c.key))}
         mine = [m for m in on.stage.workspace.messages() if m.user == on.stage.workspace.bot.id and not m.ephemeral_to]
     by_ts = {m.ts: m for m in mine}
@@ -201,11 +245,15 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         ("runs by end", {state.value: count for state in RunState if (count := sum(r.state == state for r in runs))}),
         ("runs without an end", len(endless)),
         ("ended runs whose end is not shown", len(unshown)),
+        ("slots fired / missed / cut", f"{planned.fired} / {planned.missed} / {planned.cut}"),
+        ("slots lost", planned.lost),
+        ("slots doubled", planned.doubled),
         ("messages", len(rows)),
         ("messages lost or out of date", len(lost)),
         ("messages doubled (killed between Slack taking it and keeping its ts)", len(doubled)),
         ("messages doubled without such a kill", len(unexplained)),
     ]
+    assert (planned.lost, planned.doubled, planned.left) == (0, 0, 0)
     assert not endless
     assert not unshown, [(run.id, run.state, run.ts) for run in unshown]
     assert not lost, lost
