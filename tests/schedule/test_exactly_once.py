@@ -95,7 +95,7 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
 
 async def over(ledger: Ledger) -> list[Schedule]:
     """All schedules, once each has ended."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while await ledger.timetable.live():  # noqa: ASYNC110 - nothing announces it across processes
             await asyncio.sleep(0.2)
     found = [await ledger.timetable.get(f"s{number + 1}") for number in range(SCHEDULES)]

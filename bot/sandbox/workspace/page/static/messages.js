@@ -8,11 +8,18 @@ const known = new Map();
 let opener = null;
 export let openThread = "";
 
-// Who reads the end stays at the end, also when the part gets lower or narrower, and when a picture has come.
+// Who reads the end stays at the end, also when the part gets lower or narrower, and when a picture has come. Only who
+// scrolls up leaves it: what grows below is no reason.
+const atEnd = new Map();
 for (const holder of [list, replies]) {
-  let atEnd = true;
-  holder.addEventListener("scroll", () => { atEnd = holder.scrollHeight - holder.scrollTop - holder.clientHeight < 120; });
-  const stay = () => { if (atEnd) holder.scrollTop = holder.scrollHeight; };
+  let before = 0;
+  atEnd.set(holder, true);
+  holder.addEventListener("scroll", () => {
+    const near = holder.scrollHeight - holder.scrollTop - holder.clientHeight < 120;
+    if (near || holder.scrollTop < before) atEnd.set(holder, near);
+    before = holder.scrollTop;
+  });
+  const stay = () => { if (atEnd.get(holder)) holder.scrollTop = holder.scrollHeight; };
   new ResizeObserver(stay).observe(holder);
   holder.addEventListener("load", stay, true);
 }
@@ -29,9 +36,8 @@ function inside(holder, ts) {
 
 function place(holder, data) {
   const fresh = fragment(data.html), old = inside(holder, data.message);
-  const atEnd = holder.scrollHeight - holder.scrollTop - holder.clientHeight < 120;
   if (old) swap(old, fresh); else holder.append(fresh);
-  if (atEnd || data.mine || !page.ready) holder.scrollTop = holder.scrollHeight;
+  if (atEnd.get(holder) || data.mine || !page.ready) holder.scrollTop = holder.scrollHeight;
 }
 
 function announce(data) {
