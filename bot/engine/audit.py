@@ -6,6 +6,7 @@ process was killed gets its row from the next one.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ LONGEST = 1000
 """Characters of a text that are kept; people can type far longer ones."""
 MOST_KEPT = 10_000
 """Rows that wait for the database in memory."""
+PAUSE = 5.0
+"""Seconds after a refusal in which new rows wait with the others rather than ask the database each."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Auditor:
     def __init__(self, house: House) -> None:
         self._house = house
         self._unkept: dict[str, Entry] = {}
+        self._keeping = asyncio.Lock()
+        self._away_until = 0.0
 
     async def answered(self, asked: Asked, invocation: Invocation, verdict: Verdict, since: float) -> None:
         """An answer that only one person saw, or shared."""
@@ -98,18 +103,27 @@ class Auditor:
 
     async def keep_again(self) -> None:
         """Adds the rows that the database did not take; raises LedgerError while it is still away."""
-        for key, entry in list(self._unkept.items()):
-            await self._house.ledger.audit.add(entry)
-            self._unkept.pop(key, None)
+        async with self._keeping:  # one after the other, in their order: whoever waits finds that it is done
+            while self._unkept:
+                entry = next(iter(self._unkept.values()))
+                try:
+                    await self._house.ledger.audit.add(entry)
+                except LedgerError:
+                    self._away_until = time.monotonic() + PAUSE
+                    raise
+                self._unkept.pop(entry.id, None)
 
     async def _add(self, entry: Entry) -> None:
+        if len(self._unkept) >= MOST_KEPT:
+            log.error("never in the audit, for too much waits: %s", entry)
+            return
+        self._unkept[entry.id] = entry
+        if time.monotonic() < self._away_until:
+            return
         try:
             await self.keep_again()
-            await self._house.ledger.audit.add(entry)
         except LedgerError as problem:
-            log.error("not in the audit yet: %s: %s", problem, entry)
-            if len(self._unkept) < MOST_KEPT:
-                self._unkept[entry.id] = entry
+            log.error("%d rows are not in the audit yet: %s", len(self._unkept), problem)
 
     async def _run(self, run: str) -> Run | None:
         try:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Executable, RowMapping, select, tuple_
+from sqlalchemy import RowMapping, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.connection import READS, execute
 from bot.ledger.tables import audit
 from bot.ledger.texts import clean
 from bot.records import Entry
@@ -32,7 +31,7 @@ class Audit:
         values: dict[str, Any] = asdict(entry)
         kept = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
         try:
-            await self._execute(self._engine, audit.insert().values(**kept | {"at": entry.at.astimezone(UTC)}))
+            await execute(self._engine, audit.insert().values(**kept | {"at": entry.at.astimezone(UTC)}))
         except IntegrityError:
             return False
         return True
@@ -42,7 +41,7 @@ class Audit:
         query = select(audit).order_by(audit.c.at.desc(), audit.c.id.desc()).limit(most)
         query = query.where(audit.c.user == clean(user)) if user else query
         query = query.where(audit.c.step == clean(step)) if step else query
-        return [_entry(row) for row in await self._execute(self._reader, query)]
+        return [_entry(row) for row in await execute(self._reader, query)]
 
     async def since(self, moment: datetime, *, page: int = PAGE) -> AsyncIterator[Entry]:
         """Every row from that moment on, the oldest first; `page` rows are read at once."""
@@ -50,7 +49,7 @@ class Audit:
         while True:
             later = tuple_(audit.c.at, audit.c.id) > place
             query = select(audit).where(later).order_by(audit.c.at, audit.c.id).limit(page)
-            rows = [_entry(row) for row in await self._execute(self._reader, query)]
+            rows = [_entry(row) for row in await execute(self._reader, query)]
             for row in rows:
                 yield row
             if len(rows) < page:
@@ -61,14 +60,8 @@ class Audit:
         """Who confirmed that run last, or ""."""
         where = (audit.c.run == clean(run)) & (audit.c.outcome == "confirmed")
         query = select(audit.c.decided_by).where(where).order_by(audit.c.at.desc()).limit(1)
-        rows = await self._execute(self._reader, query)
+        rows = await execute(self._reader, query)
         return str(rows[0]["decided_by"]) if rows else ""
-
-    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
-        with translated(engine.url):
-            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
-                result = await connection.execute(statement)
-                return list(result.mappings()) if result.returns_rows else []
 
 
 def _entry(row: RowMapping) -> Entry:

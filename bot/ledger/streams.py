@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.connection import READS, execute
 from bot.ledger.tables import streams
 from bot.ledger.texts import clean, in_utc
 
@@ -44,48 +43,38 @@ class StreamBook:
             **{"owner": clean(row.owner), "seen": dict(row.seen)},
         }
         try:
-            await self._execute(
+            await execute(
                 self._engine,
                 streams.insert().values(namespace=clean(row.namespace), user=clean(row.user), **values),
             )
         except IntegrityError:
-            await self._execute(self._engine, update(streams).where(_this(row)).values(**values))
+            await execute(self._engine, update(streams).where(_this(row)).values(**values))
 
     async def all(self) -> list[StreamRow]:
         """Every stream that was not stopped."""
-        rows = await self._execute(self._reader, select(streams).order_by(streams.c.namespace, streams.c.user))
+        rows = await execute(self._reader, select(streams).order_by(streams.c.namespace, streams.c.user))
         return [StreamRow(**in_utc(row)) for row in rows]
 
     async def remove(self, namespace: str) -> list[StreamRow]:
         """Takes the streams of a namespace out, and gives them as they stood."""
         gone = delete(streams).where(streams.c.namespace == clean(namespace)).returning(*streams.c)
-        return [StreamRow(**in_utc(row)) for row in await self._execute(self._engine, gone)]
+        return [StreamRow(**in_utc(row)) for row in await execute(self._engine, gone)]
 
     async def drop(self, row: StreamRow) -> bool:
         """Takes a stream out whose time is over; False when it is another one by now."""
         mine = _same(row)
-        return bool(await self._execute(self._engine, delete(streams).where(mine).returning(streams.c.user)))
+        return bool(await execute(self._engine, delete(streams).where(mine).returning(streams.c.user)))
 
     async def note(self, row: StreamRow, seen: Mapping[str, Any]) -> bool:
         """Keeps what a stream met; False when it was stopped, replaced or taken over."""
         kept = update(streams).where(_same(row)).values(seen=dict(seen)).returning(streams.c.user)
-        return bool(await self._execute(self._engine, kept))
+        return bool(await execute(self._engine, kept))
 
     async def take_over(self, row: StreamRow, owner: str) -> StreamRow | None:
         """Carries a stream on for a process that is gone; None when another process does."""
         taken = update(streams).where(_same(row)).values(owner=clean(owner)).returning(*streams.c)
-        rows = await self._execute(self._engine, taken)
+        rows = await execute(self._engine, taken)
         return StreamRow(**in_utc(rows[0])) if rows else None
-
-    async def owners(self) -> set[str]:
-        """The processes that carry streams."""
-        return {row["owner"] for row in await self._execute(self._reader, select(streams.c.owner))}
-
-    async def _execute(self, engine: AsyncEngine, statement: Executable) -> list[RowMapping]:
-        with translated(engine.url):
-            async with asyncio.timeout(3 * PATIENCE), engine.begin() as connection:
-                result = await connection.execute(statement)
-                return list(result.mappings()) if result.returns_rows else []
 
 
 def _this(row: StreamRow) -> ColumnElement[bool]:

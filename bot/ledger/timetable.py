@@ -6,9 +6,8 @@ seen, and the slot is entered under a key that there is once.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.errors import LedgerError
-from bot.ledger.connection import PATIENCE, READS, translated
+from bot.ledger.connection import READS, transaction
 from bot.ledger.schedules import Ending, NewSchedule, Schedule, ScheduleState, Slot, SlotState
 from bot.ledger.tables import schedules, slots
 from bot.ledger.texts import clean, in_utc
@@ -151,14 +150,6 @@ class Timetable:
         async with self._writing() as connection:
             return int((await connection.execute(delete(slots).where(old))).rowcount)
 
-    async def owners(self) -> set[str]:
-        """The processes that have slots under way or schedules to post."""
-        unposted = schedules.c.ts.is_(None) & schedules.c.state.in_(LIVE)
-        async with self._reading() as connection:
-            running = await connection.scalars(select(slots.c.owner).where(slots.c.state == SlotState.RUNNING))
-            posting = await connection.scalars(select(schedules.c.owner).where(unposted))
-            return {*running, *posting}
-
     def _moved(self, seen: Schedule, move: Move, **more: Any) -> Executable:
         """The compare-and-swap: only from the time that was seen, and only when no earlier slot is under way."""
         busy = exists().where((slots.c.schedule == seen.id) & (slots.c.state == SlotState.RUNNING))
@@ -211,17 +202,11 @@ class Timetable:
         async with self._reading() as connection:
             return [as_schedule(row) for row in (await connection.execute(query)).mappings()]
 
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncConnection]:
-        with translated(self._engine.url):
-            async with asyncio.timeout(3 * PATIENCE), self._engine.begin() as connection:
-                yield connection
+    def _writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self._engine)
 
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        with translated(self._engine.url):
-            async with asyncio.timeout(3 * PATIENCE), self._reader.begin() as connection:
-                yield connection
+    def _reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self._reader)
 
 
 def _this(slot: Slot) -> ColumnElement[bool]:

@@ -203,7 +203,7 @@ class Keeper:
             if passed is None:
                 return schedule
             self.missed += found.earlier + 1
-            self._office.show(passed)
+            await self._office.show(passed)
             return passed if passed.next_at else await self._ended(passed) or passed
         move = Move(schedule.next_at, found.following, found.earlier)
         claimed = await self._timetable.claim(schedule, found.slot, move, self._owner)
@@ -239,7 +239,7 @@ class Keeper:
         elif after.next_at is None and after.state is ACTIVE:
             await self._office.turn(after, ScheduleState.ENDED, outcome.pause or OVER, among={ACTIVE})
         else:
-            self._office.show(after)
+            await self._office.show(after)
         if after is not None and after.next_at is not None and after.next_at <= self._timetable.now():
             self._wake.set()
 
@@ -260,7 +260,7 @@ class Keeper:
         after = await self._timetable.cut(slot)
         if after is not None:
             self.cut += 1
-            self._office.show(after)
+            await self._office.show(after)
 
     async def _tidy(self) -> None:
         now = asyncio.get_running_loop().time()

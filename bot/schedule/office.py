@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.catalog import Catalog
-from bot.errors import MeshbotError, UserError
+from bot.errors import MeshbotError, SlackError, UserError
 from bot.ledger import NewSchedule, Schedule, ScheduleState, Timetable
 from bot.messages import Board, Message, Place
 from bot.records import Scheduled
@@ -129,10 +129,17 @@ class Office:
         await self._timetable.posted(schedule.id, posted.channel, posted.ts)
         return replace(schedule, channel=posted.channel, ts=posted.ts)
 
-    def show(self, schedule: Schedule) -> None:
-        """Edits its message as soon as the limits allow."""
-        if schedule.posted is not None:
-            self._board.edit(schedule.posted, self._card(schedule), news=schedule.over)
+    async def show(self, schedule: Schedule) -> None:
+        """Edits its message; what no later slot will say again is kept until Slack has it."""
+        if schedule.posted is None:
+            return
+        if schedule.state is ACTIVE:
+            self._board.edit(schedule.posted, self._card(schedule))
+            return
+        try:
+            await self._board.settle(schedule.posted, self._card(schedule))
+        except SlackError as problem:
+            log.error("schedule %s: that it is %s is not shown: %s", schedule.id, schedule.state, problem)
 
     async def tell(self, schedule: Schedule, message: Message, tell: Tell, key: str) -> bool:
         """Says something in its thread, perhaps for the whole channel; False when Slack does not take it."""
@@ -158,7 +165,7 @@ class Office:
         reason = "" if state is ACTIVE else why
         turned = await self._timetable.turn(id, state, reason, among=among, next_at=next_at)
         if turned is not None:
-            self.show(turned)
+            await self.show(turned)
             counts = f" {cards.tally(turned)}." if turned.over and cards.tally(turned) else ""
             words = f"{why}.{counts}"
             await self.tell(turned, cards.note(turned, words), Tell.THREAD, f"{state}:{turned.updated_at.timestamp()}")
