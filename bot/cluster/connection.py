@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,13 +80,18 @@ def _load_file(configuration: Configuration, kubeconfig: Path | None, context: s
         config_file=place, context=context or None, client_configuration=configuration, persist_config=False
     )
     try:
-        loader = asyncio.run(asyncio.wait_for(loading, PLUGIN_SECONDS))
+        loader = asyncio.run(_in_time(loading))
     except TimeoutError as error:
         raise Forbidden(f"kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s") from error
     except (ConfigException, yaml.YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(_explain(error, place, context)) from error
     _check_plugin(loader, configuration, place)
     return loader
+
+
+async def _in_time(loading: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(PLUGIN_SECONDS):
+        return await loading
 
 
 def _explain(error: Exception, place: str, context: str | None) -> str:

@@ -200,7 +200,8 @@ class Running(asyncio.SubprocessProtocol):
 
     async def _drain(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._drained.wait(), LINGER)
+            async with asyncio.timeout(LINGER):
+                await self._drained.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The program runs."""

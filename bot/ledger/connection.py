@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -87,9 +88,22 @@ def prepare_file(url: URL) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=PATIENCE)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
     finally:
         connection.close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    # Of those that change the mode in the same moment SQLite refuses all but one at once, whatever its timeout says.
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 async def execute(engine: AsyncEngine, *statements: Executable) -> list[RowMapping]:

@@ -113,7 +113,8 @@ class Player:
             except LookupError as error:
                 return f"but {error}"
             try:
-                return await asyncio.wait_for(self._fault(line, typed, watch), self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    return await self._fault(line, typed, watch)
             except TimeoutError:
                 return f"saw no end within {self._timeout:g} s; {_standing(watch)}"
 

@@ -84,7 +84,8 @@ class Watcher:
     async def wait(self, seconds: float | None = None) -> bool:
         """Waits for news; False when `seconds` (wall time) went by without."""
         try:
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         except TimeoutError:
             return False
         return True

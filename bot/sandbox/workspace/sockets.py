@@ -104,7 +104,8 @@ class Sockets:
             await self._send(connection, envelope)
             if self._core.hurt.duplicated():
                 await self._send(self._choose() or connection, self._envelope(parcel))
-            payload = await asyncio.wait_for(answer, self._core.patience)
+            async with asyncio.timeout(self._core.patience):
+                payload = await answer
         except TimeoutError:
             return Outcome(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
         finally:

@@ -337,3 +337,19 @@ async def test_a_connection_needs_the_app_token(workspace: Workspace, token: str
     with pytest.raises(SlackApiError) as caught:
         await client.apps_connections_open(app_token=workspace.bot_token if token == "bot" else token)
     assert caught.value.response["error"] == error
+
+
+async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
+    """Cancelled in any moment, also in the very one in which the acknowledgement comes: never as if nothing had been."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(await open_url(workspace)) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        for moment in range(200):
+            typing = asyncio.create_task(workspace.command("alice", "mesh-workshop", "/mesh"))
+            await socket.send_json({"envelope_id": (await socket.receive_json())["envelope_id"]})
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            if not typing.cancel():
+                break
+            with pytest.raises(asyncio.CancelledError):
+                await typing
+        assert 0 < moment < 199
