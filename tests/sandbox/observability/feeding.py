@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bot.sandbox.clock import Clock
+from bot.sandbox.observability.metrics.program import SCRAPE_SECONDS
 from bot.sandbox.observability.sources import Sample, Span
 
 NAMESPACE = "bookinfo"
@@ -72,6 +74,7 @@ class Feed:
     origin: float = 0.0
     scraped: float = math.inf
     """When what flows now was first seen by a scrape."""
+    scrapes: list[float] = field(default_factory=list)
 
     def start(self, flows: list[Series]) -> None:
         """From now on this flows, and nothing else."""
@@ -85,6 +88,7 @@ class Feed:
         """Counters as if everything had flowed from the start; they begin at one, so that none is found at zero."""
         now = self._now()
         self.scraped = min(self.scraped, now)
+        self.scrapes.append(now)
         for name, found, rate in self.flows:
             yield Sample(name, found, 1 + rate * (now - self.origin))
 
@@ -92,6 +96,12 @@ class Feed:
         """Waits until a range of so many seconds holds nothing but what flows now (simulated seconds)."""
         while self._now() - self.scraped < seconds:
             await self.clock.sleep(5)
+
+    def starved(self, seconds: float) -> bool:
+        """Whether scrapes of the last so many seconds stayed out, for the machine had no time: no rate can be told."""
+        now = self._now()
+        times = [*(at for at in self.scrapes if now - at < seconds), now]
+        return len(times) < 3 or any(b - a > 2 * SCRAPE_SECONDS for a, b in pairwise(times))
 
     def subscribe(self, receive: Callable[[Span], None]) -> Callable[[], None]:
         """Spans go to `receive`."""

@@ -157,6 +157,14 @@ class World:
         self.feed.start(TRAFFIC[stage])
         await self.feed.steady(65)
 
+    async def answers(self, stage: str) -> dict[str, Answer]:
+        """What Kiali says of the stage's traffic; asked again when the machine was too busy to scrape meanwhile."""
+        while True:
+            await self.flow(stage)
+            found = {name: await self.ask(path) for name, path in QUESTIONS.items()}
+            if not self.feed.starved(2 * 65):
+                return found
+
     async def bare(self) -> None:
         """Bookinfo without sidecars."""
         await self.mesh.bookinfo()
@@ -255,8 +263,7 @@ async def _play(kiali: str) -> dict[str, dict[str, Answer]]:
             await getattr(made, stage)()
             if stage == "ambient":
                 await made.mesh.client.delete(DEPLOYMENTS, "istio-ingressgateway", SYSTEM)
-            await made.flow(stage)
-            answers[stage] = {name: await made.ask(path) for name, path in QUESTIONS.items()}
+            answers[stage] = await made.answers(stage)
     return answers
 
 

@@ -340,7 +340,7 @@ async def test_a_connection_needs_the_app_token(workspace: Workspace, token: str
 
 
 async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
-    """Cancelled in any moment, also in the very one in which the acknowledgement comes: never as if nothing had been."""
+    """Cancelled in any moment, also in that in which the acknowledgement comes: never as if nothing had been."""
     async with aiohttp.ClientSession() as session, session.ws_connect(await open_url(workspace)) as socket:
         assert (await socket.receive_json())["type"] == "hello"
         for moment in range(200):

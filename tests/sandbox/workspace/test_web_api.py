@@ -168,7 +168,8 @@ async def test_updates_are_throttled_at_fifty_a_minute(client: AsyncWebClient, p
     for number in range(50):
         await client.chat_update(channel=CHANNEL, ts=posted, text=str(number))
     response = await refusal(client.chat_update(channel=CHANNEL, ts=posted, text="one more"))
-    assert (response.status_code, int(response.headers["Retry-After"])) == (429, 2)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 2
 
 
 async def test_429_on_demand_is_over_after_so_many(workspace: Workspace, client: AsyncWebClient) -> None:
