@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
+from bot.engine.through import Through
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
-from bot.ports import Cluster, View
+from bot.ports import Cluster
 from bot.records import Change, Deed, History
 
 
@@ -20,36 +20,13 @@ class Touched(NamedTuple):
     name: str
 
 
-class Fence:
+class Fence(Through):
     """`bot.ports.Cluster` that reads everything and writes only in the namespace `own`, and that Namespace itself: None
     is everywhere, "" nowhere. What is written goes into `notes`."""
 
     def __init__(self, cluster: Cluster, own: str | None, notes: set[Touched]) -> None:
-        self._cluster, self._own, self._notes = cluster, own, notes
-
-    async def version(self) -> str:
-        """The server's version."""
-        return await self._cluster.version()
-
-    async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
-        """One object, or None."""
-        return await self._cluster.get(kind, name, namespace)
-
-    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
-        """All matching objects."""
-        return await self._cluster.find(kind, namespace, labels=labels, fields=fields)
-
-    async def types(self, group: str) -> list[Kind]:
-        """The types that are served in an API group."""
-        return await self._cluster.types(group)
-
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
-        """What a SelfSubjectAccessReview says."""
-        return await self._cluster.allowed(verb, kind, namespace, name=name)
-
-    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
-        """List and watch."""
-        return self._cluster.follow(namespace, *kinds)
+        super().__init__(cluster)
+        self._own, self._notes = own, notes
 
     async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
         """Server-side apply within the fence."""
@@ -78,9 +55,7 @@ class Fence:
         name, namespace = str(meta.get("name")), str(meta.get("namespace") or "")
         self._within(kind, name, namespace)
         if noted:
-            group, _, version = str(obj.get("apiVersion")).rpartition("/")
-            served = [k for k in await self._cluster.types(group) if k.kind == kind]
-            self._notes |= {Touched(k._replace(version=version), namespace, name) for k in served}
+            self._notes.add(Touched(await self.kind_of(obj), namespace, name))
 
     def _within(self, kind: str, name: str, namespace: str) -> None:
         itself = kind == NAMESPACE.kind and not namespace and name == self._own

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
-
-from bot.errors import NotFound
+from bot.engine.through import Through
 from bot.kinds import Kind, Object
 from bot.knowledge.images import wanted
 from bot.ledger import Journal
-from bot.ports import Cluster, View
+from bot.ports import Cluster
 from bot.records import Image
 
 
-class Recorder:
+class Recorder(Through):
     """`bot.ports.Cluster` for one run. An image is kept before the write and dropped when the write changed nothing;
     when the journal cannot keep it, nothing is written."""
 
     def __init__(self, cluster: Cluster, journal: Journal, run: str) -> None:
-        self._cluster, self._journal, self._run = cluster, journal, run
-
-    async def version(self) -> str:
-        """The server's version."""
-        return await self._cluster.version()
-
-    async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
-        """One object, or None."""
-        return await self._cluster.get(kind, name, namespace)
-
-    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
-        """All matching objects."""
-        return await self._cluster.find(kind, namespace, labels=labels, fields=fields)
-
-    async def types(self, group: str) -> list[Kind]:
-        """The types that are served in an API group."""
-        return await self._cluster.types(group)
-
-    async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
-        """What a SelfSubjectAccessReview says; a name "" asks for any object of the kind."""
-        return await self._cluster.allowed(verb, kind, namespace, name=name)
-
-    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
-        """List and watch."""
-        return self._cluster.follow(namespace, *kinds)
+        super().__init__(cluster)
+        self._journal, self._run = journal, run
 
     async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
         """Server-side apply, remembered unless it is a dry run."""
         if dry_run:
             return await self._cluster.apply(obj, force=force, dry_run=True, manager=manager)
-        image, live = await self._before(await self._kind_of(obj), obj)
+        image, live = await self._before(await self.kind_of(obj), obj)
         new = await self._journal.keep(self._run, image)
         held = await self._cluster.apply(obj, force=force, manager=manager)
         await self._unless_changed(image, live, held, new=new)
@@ -55,7 +30,7 @@ class Recorder:
 
     async def put(self, obj: Object) -> Object:
         """Creates or replaces, remembered."""
-        image, live = await self._before(await self._kind_of(obj), obj)
+        image, live = await self._before(await self.kind_of(obj), obj)
         new = await self._journal.keep(self._run, image)
         held = await self._cluster.put(obj)
         await self._unless_changed(image, live, held, new=new)
@@ -88,10 +63,3 @@ class Recorder:
         same = live is not None and live["metadata"]["resourceVersion"] == held["metadata"].get("resourceVersion")
         if new and same:
             await self._journal.forget(self._run, image)
-
-    async def _kind_of(self, obj: Object) -> Kind:
-        group, _, version = str(obj["apiVersion"]).rpartition("/")
-        for kind in await self._cluster.types(group):
-            if kind.kind == obj["kind"]:
-                return kind._replace(version=version)
-        raise NotFound(f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}", status=404)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.kinds import DEPLOYMENT, DESTINATION_RULE, NAMESPACE, POD, SERVICE, VIRTUAL_SERVICE, Object
 from bot.knowledge.answering import Heard, ask_until, silent
@@ -18,6 +18,8 @@ PATIENCE = 90.0
 """Seconds in which reviews starts: a Java server without probes, slow on two CPUs (Bookinfo 1.20)."""
 SILENCE = 20.0
 """Seconds in which the page's own server starts."""
+GLANCE = 3.0
+"""Seconds for a page that is only looked at."""
 TITLE = "<title>Simple Bookstore App</title>"
 SHOWN = "Book Reviews"
 SERVED = re.compile(r"Reviews served by:\s+(reviews-v\d+)-")
@@ -72,10 +74,21 @@ def whole(answer: Answer) -> bool:
 
 async def page(context: Context, service: str = "productpage", port: int = 9080) -> Page:
     """Asks for the page, through that Service, until it shows reviews or patience ends."""
-    ask = Ask(context.workshop.app_namespace, service, port, "/productpage")
+    ask = asked(context, service, port)
     patience = min(PATIENCE, context.workshop.readiness_timeout)
     heard = await ask_until(context, ask, whole, seconds=patience, silence=SILENCE)
     return await read(context, service, heard)
+
+
+async def shown(context: Context) -> bool:
+    """Asks for the page once; True when it shows reviews."""
+    heard = await ask_until(context, replace(asked(context), seconds=GLANCE), whole, seconds=0)
+    return heard.good
+
+
+def asked(context: Context, service: str = "productpage", port: int = 9080) -> Ask:
+    """The request for the page."""
+    return Ask(context.workshop.app_namespace, service, port, "/productpage")
 
 
 async def read(context: Context, service: str, heard: Heard) -> Page:

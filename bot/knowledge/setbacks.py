@@ -69,11 +69,18 @@ def failed(context: Context, *, code: int, tail: Sequence[str], lagging: Sequenc
     return Verdict(
         State.NOT_YET,
         whole if errors or code < 0 else f"Istio {context.mesh.version} did not become ready.",
-        "; ".join(causes) or "istioctl ended with an error and said nothing.",
+        "; ".join(causes) or silence(tail),
         tuple(f"{part.name} {part.ready}/{part.wanted} pods ready" for part in lagging if part.wanted),
         notes=advice([*causes, *tail]),
         next=offer(context, "install", "status"),
     )
+
+
+def silence(tail: Sequence[str]) -> str:
+    """The cause when nothing lags by now and istioctl named no other."""
+    if any("resources not ready after" in line for line in tail):
+        return "istioctl stopped waiting for pods, which have become ready since."
+    return "istioctl ended with an error and said nothing."
 
 
 def waiting(lagging: Sequence[Part]) -> list[str]:

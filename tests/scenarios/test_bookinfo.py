@@ -110,10 +110,30 @@ async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) ->
         said = words(await stage.type("/mesh inject"))
         assert f"6 of 6 application pods carry a sidecar, by their annotation ({how})" in said
         assert "no old pod is left" in said
+        assert "GET /productpage shows Book Reviews" in said
         before = await restarts(stage)
         assert "was already in the mesh; nothing was changed" in words(await stage.type("/mesh inject"))
         assert await restarts(stage) == before
-        assert "6 of 6 application pods are without sidecar" in words(await stage.type("/mesh inject off"))
+        said = words(await stage.type("/mesh inject off"))
+        assert "6 of 6 application pods are without sidecar" in said
+        assert "GET /productpage shows Book Reviews" in said
+
+
+async def test_a_page_that_the_sidecars_change_is_told(tmp_path: Path) -> None:
+    """A route without its subsets counts only once there are sidecars; the step says what is lost."""
+    route = {"http": [{"route": [{"destination": {"host": "reviews", "subset": "v1"}}]}], "hosts": ["reviews"]}
+    meta = {"name": "reviews", "namespace": APP}
+    rule = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": route}
+    async with furnished(tmp_path) as stage:
+        async with running(stage.settings()):
+            await stage.type("/mesh install")
+            await stage.type("/mesh bookinfo")
+        await stage.api.create(rule)
+        async with running(stage.settings(MESHBOT_ISTIO__READINESS_TIMEOUT="8")):
+            said = words(await stage.type("/mesh inject"))
+    assert "6 of 6 application pods carry a sidecar" in said
+    assert "The page showed reviews before, and does not now: the page answers, but without reviews" in said
+    assert "no DestinationRule defines them" in said
 
 
 async def test_conflicting_labels_go(mesh: Stage) -> None:
