@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from bot import blocks
 from bot.catalog import Invocation
+from bot.engine.counter import typed
 from bot.engine.gate import Denied
 from bot.engine.house import House
 from bot.errors import LedgerError, MeshbotError, UserError
@@ -65,7 +66,7 @@ class Auditor:
         if isinstance(what, Asked):
             said = Said(what.user, what.channel, what.text, since)
         elif what.action not in (blocks.CONFIRM, blocks.CANCEL):
-            text = what.value.removeprefix(self._house.catalog.command).strip()
+            text = typed(what).removeprefix(self._house.catalog.command).strip()
             said = Said(what.user, what.channel, text, since)
         else:
             run = await self._run(what.value)

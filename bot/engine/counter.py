@@ -48,6 +48,12 @@ class Counter:
         await turn(pressed.value, pressed.user)
 
 
+def typed(pressed: Pressed) -> str:
+    """The command that does what a button does: its value, or what to do with the schedule that it is under."""
+    verb = pressed.action.removeprefix(PREFIX)
+    return pressed.value if verb == pressed.action else f"schedule {verb} {pressed.value}"
+
+
 def needed_for(invocation: Invocation) -> Role:
     """The role that it takes to have a step done again and again."""
     regular, own = invocation.step.regular, invocation.step.role

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot import blocks
 from bot.catalog import Invocation
-from bot.engine.counter import Counter, needed_for
+from bot.engine.counter import Counter, needed_for, typed
 from bot.engine.failures import explain
 from bot.engine.forms import OPEN, Forms, Retold
 from bot.engine.gate import Denied
@@ -272,8 +272,12 @@ class Engine:
 
     async def _turn(self, pressed: Pressed) -> None:
         """Pause, Resume or Remove under a schedule."""
+        since = time.time()
         self._house.gate.require(Role.HOST, await self._house.asker(pressed.user), what="Changing a schedule")
         await self._counter.press(pressed)
+        asked = Asked(pressed.user, pressed.channel, typed(pressed), pressed.key)
+        done = Verdict(State.DONE, "by its button")
+        await self.runner.audit.answered(asked, self._house.catalog.parse(asked.text), done, since)
 
     async def _answered(self, pressed: Pressed, whisper: Whisper) -> None:
         """Confirm or Cancel under a run's question."""

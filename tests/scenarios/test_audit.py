@@ -72,6 +72,20 @@ async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
         assert (press.run, cancelled.decided_by) == (cancelled.id, "U0HOST")
 
 
+async def test_the_buttons_of_a_schedule_leave_rows(tmp_path: Path) -> None:
+    """As if it had been typed what they do; also when it is refused."""
+    async with playing(tmp_path) as (stage, bot):
+        await stage.type("/mesh ping every 10m")
+        card = stage.newest()
+        await stage.workspace.click("alice", card, "Pause")
+        await stage.workspace.click("host", card, "Pause")
+        found = await rows(bot, 3)
+    assert [(row.user, row.step, row.arguments, row.outcome) for row in found[1:]] == [
+        ("U0ALICE", "schedule", "schedule pause s1", "denied"),
+        ("U0HOST", "schedule", "schedule pause s1", "done"),
+    ]
+
+
 @pytest.mark.long
 async def test_who_confirmed_stands_in_the_row(tmp_path: Path) -> None:
     """The press has a row of its own, and the run's row names who pressed; it is Events that `describe` shows."""
