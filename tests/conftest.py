@@ -7,6 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+LONG = 240
+"""Seconds for a long test: many times what it takes alone, for on a small machine several run side by side."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests have more time, unless they say how much."""
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG))
+
 
 @pytest.fixture(autouse=True)
 def _logging() -> Iterator[None]:
