@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -19,6 +20,15 @@ async def arrange(stage: Stage, *steps: str) -> None:
         await stage.type(f"/mesh {step}")
 
 
+async def drawn(stage: Stage) -> str:
+    """The graph in words, once it no longer says that Prometheus has not looked since the last requests."""
+    while True:
+        seen = words(await stage.type("/mesh graph 20m"))
+        if "without the newest requests yet" not in seen:
+            return seen
+        await asyncio.sleep(0.2)
+
+
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> None:
     """The same requests in the answers, in the graph, and in Jaeger."""
@@ -30,7 +40,7 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
         assert "60 asked, 60 sent through bookinfo-gateway-istio" in sent
         assert "status: 200 × 60" in sent
         assert re.search(r"reviews: v1 × \d+, v2 × \d+, v3 × \d+", sent)
-        seen = words(await stage.type("/mesh graph 20m"))
+        seen = await drawn(stage)
         assert "by Kiali" in seen
         assert re.search(r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS; v1 \d+ %, v2 \d+ %", seen)
         assert "replayStart=" in str((await stage.type("/mesh graph 20m")).blocks)
@@ -48,14 +58,12 @@ async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path,
         await stage.type("/mesh ambient")
         await stage.type('click "Go ambient"')
         await stage.type("/mesh traffic burst 50 at 50/s")
-        seen = words(await stage.type("/mesh graph 20m"))
+        seen = await drawn(stage)
         assert re.search(r"productpage-v1 → reviews: \d+ B/s tcp, connections only, mTLS", seen)
         assert "TCP edges are correct" in seen
         assert "without a waypoint: ztunnel sees connections" in words(await stage.type("/mesh traces"))
         await arrange(stage, "waypoint", "traffic burst 50 at 50/s")
-        assert re.search(
-            r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS", words(await stage.type("/mesh graph 20m"))
-        )
+        assert re.search(r"productpage-v1 → reviews: [\d.]+/s http, no errors, mTLS", await drawn(stage))
         assert "waypoint" in words(await stage.type("/mesh traces"))
 
 
