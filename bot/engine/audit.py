@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from bot import blocks
 from bot.catalog import Invocation
@@ -29,6 +30,8 @@ LONGEST = 1000
 """Characters of a text that are kept; people can type far longer ones."""
 MOST_KEPT = 10_000
 """Rows that wait for the database in memory."""
+BATCH = 200
+"""Rows that are written at once when many wait: in a rush each transaction stands in line behind all others."""
 PAUSE = 5.0
 """Seconds after a refusal in which new rows wait with the others rather than ask the database each."""
 
@@ -106,13 +109,14 @@ class Auditor:
         """Adds the rows that the database did not take; raises LedgerError while it is still away."""
         async with self._keeping:  # one after the other, in their order: whoever waits finds that it is done
             while self._unkept:
-                entry = next(iter(self._unkept.values()))
+                batch = list(islice(self._unkept.values(), BATCH))
                 try:
-                    await self._house.ledger.audit.add(entry)
+                    await self._house.ledger.audit.add(*batch)
                 except LedgerError:
                     self._away_until = time.monotonic() + PAUSE
                     raise
-                self._unkept.pop(entry.id, None)
+                for entry in batch:
+                    self._unkept.pop(entry.id, None)
 
     async def _add(self, entry: Entry) -> None:
         if len(self._unkept) >= MOST_KEPT:
@@ -124,7 +128,7 @@ class Auditor:
         try:
             await self.keep_again()
         except LedgerError as problem:
-            log.error("%d rows are not in the audit yet: %s", len(self._unkept), problem)
+            log.warning("%d rows wait for the audit: %s", len(self._unkept), problem)
 
     async def _run(self, run: str) -> Run | None:
         try:

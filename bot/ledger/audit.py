@@ -26,15 +26,13 @@ class Audit:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine, self._reader = engine, engine.execution_options(**READS)
 
-    async def add(self, entry: Entry) -> bool:
-        """Adds a row; False when one of that id is there, which then stands."""
-        values: dict[str, Any] = asdict(entry)
-        kept = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+    async def add(self, *entries: Entry) -> int:
+        """Adds rows in one transaction, and says how many; where one of that id is there, that one stands."""
         try:
-            await execute(self._engine, audit.insert().values(**kept | {"at": entry.at.astimezone(UTC)}))
+            await execute(self._engine, audit.insert().values([_values(entry) for entry in entries]))
         except IntegrityError:
-            return False
-        return True
+            return sum([await self.add(entry) for entry in entries]) if len(entries) > 1 else 0
+        return len(entries)
 
     async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[Entry]:
         """The newest rows first, of one user or step when that is named."""
@@ -62,6 +60,12 @@ class Audit:
         query = select(audit.c.decided_by).where(where).order_by(audit.c.at.desc()).limit(1)
         rows = await execute(self._reader, query)
         return str(rows[0]["decided_by"]) if rows else ""
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    values: dict[str, Any] = asdict(entry)
+    kept = {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
+    return kept | {"at": entry.at.astimezone(UTC)}
 
 
 def _entry(row: RowMapping) -> Entry:

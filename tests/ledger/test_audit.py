@@ -27,6 +27,18 @@ async def test_a_row_comes_back_as_it_was_added(ledger: Ledger) -> None:
     assert await ledger.audit.entries() == [ROW]
 
 
+async def test_many_rows_come_at_once(ledger: Ledger) -> None:
+    """In one transaction; those that are there already stand, and keep none of the others out."""
+    rows = [replace(ROW, id=f"{n:03}", at=NOON + timedelta(seconds=n)) for n in range(200)]
+    await ledger.audit.add(replace(rows[7], outcome="error"))
+    assert await ledger.audit.add(*rows) == 199
+    found = await ledger.audit.entries(most=300)
+    assert [row.id for row in found[::-1]] == [row.id for row in rows]
+    assert [row.id for row in found if row.outcome == "error"] == ["007"]
+    more = [replace(row, id=f"x{row.id}") for row in rows]
+    assert await ledger.audit.add(*more) == 200
+
+
 async def test_rows_are_found_by_user_and_step_the_newest_first(ledger: Ledger) -> None:
     """As many as are wanted, of those that fit."""
     for n, (user, step) in enumerate([("U1", "fault"), ("U2", "fault"), ("U1", "status"), ("U1", "fault")]):

@@ -46,7 +46,7 @@ async def test_ten_thousand_texts_are_answered(
     """Typed by an attendee through a whole bot: each gets exactly one answer, and none of them is an accident."""
     typed = await asyncio.to_thread(texts)
     answers: Counter[str] = Counter()
-    async with playing(tmp_path) as (stage, _):
+    async with playing(tmp_path) as (stage, bot):
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(text: str) -> bool:
@@ -68,15 +68,20 @@ async def test_ten_thousand_texts_are_answered(
                 while answers["all"] < len(typed):  # noqa: ASYNC110 - nothing announces the last
                     await asyncio.sleep(0.1)
             await asyncio.sleep(0.5)
+            async with asyncio.timeout(60):
+                while (kept := len(await bot.ledger.audit.entries(most=2 * COUNT))) < len(typed):  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(1)
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     figures += [
         ("texts typed / acknowledged / answered", f"{len(typed)} / {acked} / {answers['all']}"),
+        ("rows in the audit", kept),
         ("answers that are accidents", answers["accidents"]),
         ("errors in the log", len(errors)),
     ]
     assert answers["all"] == len(typed)
+    assert kept == len(typed)
     assert not answers["accidents"]
     assert not errors, errors[:3]
 
