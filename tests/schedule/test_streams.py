@@ -28,12 +28,19 @@ async def two(home: Path, app: App) -> AsyncIterator[tuple[Streams, Streams]]:
     await ledger.close()
 
 
+async def calls(app: App, count: int) -> None:
+    """Returns once the application was asked so often."""
+    async with asyncio.timeout(20):
+        while len(app.calls) < count:  # noqa: ASYNC110 - the application announces nothing
+            await asyncio.sleep(0.01)
+
+
 async def test_one_carries_and_all_know(tmp_path: Path) -> None:
     """Started here, seen there, and stopped there: within a round nothing is sent any more."""
     app = App()
     async with two(tmp_path, app) as (one, other):
         await one.start("bookinfo", every=0.02, user="")
-        await asyncio.sleep(0.2)
+        await calls(app, 3)
         for each in (one, other):
             await each.round(())
         (told,) = await other.streams()
@@ -48,15 +55,16 @@ async def test_one_carries_and_all_know(tmp_path: Path) -> None:
 
 async def test_what_a_dead_process_carried_goes_on(tmp_path: Path) -> None:
     """Only once it is known to be gone, with its beginning, its end, and what it met."""
-    async with two(tmp_path, App()) as (one, other):
+    app = App()
+    async with two(tmp_path, app) as (one, other):
         begun = await one.start("bookinfo", every=0.02, user="jason", seconds=600)
-        await asyncio.sleep(0.2)
+        await calls(app, 3)
         await one.close()
         await other.round(())
         assert (await other.stop("elsewhere"), [s.user for s in await other.streams()]) == ([], ["jason"])
         (before,) = await other.streams()
         await other.round({"one"})
-        await asyncio.sleep(0.2)
+        await calls(app, len(app.calls) + 3)
         (after,) = await other.streams()
     assert (after.since, after.until, after.every) == (begun.since, begun.until, begun.every)
     assert after.seen.sent > before.seen.sent >= 1
