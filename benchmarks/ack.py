@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.stage import part, play, quantile, recording, settings, table, tokens, workspaces
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Typed, Workspace
+from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
 
 INSTALLS = 3
 TARGET, LIMIT = 1.5, 3.0
@@ -39,7 +39,7 @@ TAKE_AWAY = ("/mesh uninstall", 'click "Confirm"')
 class Figures:
     """Commands to one app: when each was sent and acknowledged."""
 
-    typed: list[Typed] = field(default_factory=list)
+    typed: list[ActionResult] = field(default_factory=list)
 
     @property
     def times(self) -> list[float]:
@@ -74,7 +74,7 @@ async def type_on(
 
 async def type_one(workspace: Workspace, figures: Figures, text: str) -> None:
     """One command, until it is acknowledged or Slack gives up."""
-    figures.typed.append(await workspace.command("alice", DEFAULT_CHANNEL, f"/mesh {text}"))
+    figures.typed.append(await workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh {text}"))
 
 
 async def one_round(rooms: list[Workspace], apps: list[tuple[Workspace, Figures]], options: argparse.Namespace) -> None:
@@ -104,14 +104,14 @@ async def measure(options: argparse.Namespace) -> tuple[Figures, Figures, int, i
         bots = await stack.enter_async_context(part("bots", BENCH_SETTINGS=json.dumps(environments)))
         await stack.enter_async_context(part("bare", **tokens(echo)))
         await bots.next()
-        await asyncio.wait_for(echo.wait_connected(), 30)
+        await asyncio.wait_for(echo.wait_for_connections(), 30)
         seen = await stack.enter_async_context(recording(rooms[0]))
         gc.freeze()
         rounds = 0
         while time.monotonic() < end:
             await one_round(rooms, [(rooms[0], ours), (echo, bare)], options)
             rounds += 1
-        answers = sum(1 for one in seen if one.kind == "posted" and one.to == rooms[0].user("alice").id)
+        answers = sum(1 for one in seen if one.kind == "posted" and one.to == rooms[0].get_user("alice").id)
     return ours, bare, rounds, answers
 
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from benchmarks.parts.lines import until_told
 from benchmarks.stage import part, program, quantile, tokens
 from bot.jobs import Jobs
-from bot.messages import Asked, Message, Pressed, Whisper
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Typed, Workspace
-from bot.slack.client import build_client, build_session, identify
+from bot.messages import ButtonPress, Command, Message, Reply
+from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
+from bot.slack.client import build_client, build_session, fetch_identity
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink
-from bot.slack.whisper import Ephemera
+from bot.slack.socket import SocketModeReceiver
+from bot.slack.whisper import EphemeralResponder
 
 ANSWER = Message("done", ({"type": "section", "text": {"type": "mrkdwn", "text": "*done*"}},))
 WARM_UP = 25
@@ -38,11 +38,11 @@ class AnsweringDesk:
 
     jobs: Jobs
 
-    def command(self, asked: Asked, whisper: Whisper) -> None:
+    def command(self, asked: Command, whisper: Reply) -> None:
         """Answers in a task of its own."""
         self.jobs.spawn(whisper.say(ANSWER), asked.key)
 
-    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
         """No button is pressed here."""
 
 
@@ -68,8 +68,10 @@ async def ours(workspace_url: str, bot_token: str, app_token: str, *, busy: floa
     async with build_session() as session:
         client = build_client(token=bot_token, base_url=workspace_url, session=session)
         jobs = Jobs()
-        listeners = Listeners(desk=AnsweringDesk(jobs), ways=Ephemera(client, session), identity=await identify(client))
-        link = SocketLink(listeners, client=client, app_token=app_token)
+        listeners = Listeners(
+            desk=AnsweringDesk(jobs), ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+        )
+        link = SocketModeReceiver(listeners, client=client, app_token=app_token)
         await link.start()
         load = asyncio.create_task(hold(busy, piece))
         await until_told()
@@ -102,20 +104,20 @@ async def measure(workspace: Workspace, kind: str, options: argparse.Namespace) 
     )
     async with started:
         async with asyncio.timeout(30):
-            await workspace.wait_connected()
+            await workspace.wait_for_connections()
         await type_commands(workspace, WARM_UP, options.rate)
         typed = await type_commands(workspace, round(options.seconds * options.rate), options.rate)
     times = [one.ack_after * 1000 for one in typed if one.ack_after is not None]
     return Figures(times, len(typed) - len(times))
 
 
-async def type_commands(workspace: Workspace, count: int, rate: float) -> list[Typed]:
+async def type_commands(workspace: Workspace, count: int, rate: float) -> list[ActionResult]:
     """Types commands at an even rate, whether or not the earlier ones were acknowledged."""
     started = time.monotonic()
     typing = []
     for number in range(count):
         await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-        typing.append(asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")))
+        typing.append(asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")))
     return list(await asyncio.gather(*typing))
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.cli.sandbox import installed
-from bot.sandbox.play import Player
+from bot.cli.sandbox import read_installed_app
+from bot.sandbox.play import ScriptPlayer
 from bot.sandbox.script import parse_line
 from bot.sandbox.workspace import Workspace
 
@@ -93,7 +93,7 @@ def settings(workspace: Workspace, kubeconfig: str, release: str, state: Path) -
         "MESHBOT_SLACK__BASE_URL": workspace.api_url.rstrip("/"),
         "MESHBOT_CLUSTER__KUBECONFIG": kubeconfig,
         "MESHBOT_ISTIO__HOME": release,
-        "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
+        "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(state),
         "MESHBOT_LOG__LEVEL": "warning",
         "MESHBOT_HEALTH__PORT": "0",
@@ -107,7 +107,7 @@ async def workspaces(count: int) -> AsyncIterator[list[Workspace]]:
     started: list[Workspace] = []
     try:
         for _ in range(count):
-            workspace = Workspace(installed=installed(), enforce_limits=False)
+            workspace = Workspace(installed=read_installed_app(), enforce_limits=False)
             await workspace.start()
             started.append(workspace)
         yield started
@@ -119,7 +119,7 @@ async def workspaces(count: int) -> AsyncIterator[list[Workspace]]:
 async def play(workspace: Workspace, *lines: str, seconds: float = 120.0) -> None:
     """People type and click, line by line, each to its end; RuntimeError when one ends otherwise than it says."""
     said: list[str] = []
-    player = Player(workspace, out=said.append, timeout=seconds, settle=0.05)
+    player = ScriptPlayer(workspace, out=said.append, timeout=seconds, settle=0.05)
     for line in lines:
         fault = await player.play_line(parse_line(line))
         if fault:
@@ -142,7 +142,7 @@ class Shown:
 async def recording(workspace: Workspace) -> AsyncIterator[list[Shown]]:
     """Everything that appears or changes in a workspace, with the moment of it."""
     seen: list[Shown] = []
-    changes = workspace.changes()
+    changes = workspace.watch_changes()
 
     async def follow() -> None:
         async for change in changes:

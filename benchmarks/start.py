@@ -54,7 +54,7 @@ async def one(workspace: Workspace, start: Start, figures: Figures, *, idle: flo
     """One start, the idle time, and the end."""
     began = time.perf_counter()
     async with start() as started:
-        await asyncio.wait_for(workspace.wait_connected(), 60)
+        await asyncio.wait_for(workspace.wait_for_connections(), 60)
         figures.hello.append((time.perf_counter() - began) * 1000)
         if idle:
             await asyncio.sleep(idle)

@@ -43,9 +43,9 @@ class Figures:
 
 async def status(workspace: Workspace) -> None:
     """Someone types it, and waits for the answer."""
-    with workspace.changes() as changes:
-        typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
-        if not typed.acked:
+    with workspace.watch_changes() as changes:
+        typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+        if not typed.is_acked:
             raise RuntimeError(f"not acknowledged: {typed.error}")
         async for change in changes:
             if change.message is not None and change.message.ephemeral_to:

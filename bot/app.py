@@ -9,28 +9,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bot import parts
-from bot.acting import Actors
+from bot.acting import ImpersonatedClients
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster
-from bot.engine import Counter, Engine, Gallery, House, Rounds
+from bot.engine import CommandRouter, Maintenance, PictureAttacher, ScheduleCommands, Services
 from bot.health import HealthServer
 from bot.istio import Istioctl
 from bot.jobs import Jobs
 from bot.language import tongue
-from bot.ledger import Ledger, new_owner
-from bot.pictures import Studio
+from bot.ledger import Ledger, generate_owner
+from bot.pictures import DrawingProcess
 from bot.roles import Members
-from bot.schedule import Keeper, Office, Streams
-from bot.settings import Settings, require
-from bot.slack.board import SlackBoard
-from bot.slack.client import Identity, build_client, build_session, identify
+from bot.schedule import ScheduleService, SlotRunner, Streams
+from bot.settings import Settings, require_complete
+from bot.slack.board import SlackChannelMessages
+from bot.slack.client import BotIdentity, build_client, build_session, fetch_identity
 from bot.slack.files import SlackFiles
-from bot.slack.groups import members_of
-from bot.slack.http import HttpLink
+from bot.slack.groups import build_member_lookup
+from bot.slack.http import HttpReceiver
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink
-from bot.slack.whisper import Ephemera
-from bot.vitals import Vitals
+from bot.slack.socket import SocketModeReceiver
+from bot.slack.whisper import EphemeralResponder
+from bot.vitals import BotHealth
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +42,19 @@ SLOT_GRACE = 5.0
 class Bot:
     """A running bot, for whoever started it."""
 
-    engine: Engine
-    link: SocketLink | HttpLink
-    board: SlackBoard
+    engine: CommandRouter
+    link: SocketModeReceiver | HttpReceiver
+    board: SlackChannelMessages
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
-    keeper: Keeper
+    keeper: SlotRunner
     health: HealthServer | None = None
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What the bot stands on: the cluster, the Istio release, and what is remembered."""
+class Backends:
+    """The backends of the bot: the cluster, the Istio release and the ledger."""
 
     cluster: KubernetesCluster
     mesh: Istioctl
@@ -62,89 +62,92 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Chat:
-    """Slack, reached and known."""
+class SlackSide:
+    """The Slack side of the bot, signed in."""
 
-    identity: Identity
-    board: SlackBoard
-    ways: Ephemera
+    identity: BotIdentity
+    board: SlackChannelMessages
+    ways: EphemeralResponder
     files: SlackFiles
     members: Members
 
 
 @dataclass(frozen=True)
-class Work:
-    """What is carried out, and what goes on."""
+class Runtime:
+    """The parts that carry out commands, schedules and traffic."""
 
-    house: House
-    office: Office
+    house: Services
+    office: ScheduleService
     traffic: Streams
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Bot]:
-    """The bot, connected and taking commands, while the context lasts; leaving it drains. Raises MeshbotError."""
-    require(settings)
+async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
+    """Run the bot while the context lasts: it is connected and takes commands.
+
+    Leaving the context drains it. Raises MeshbotError when it cannot start.
+    """
+    require_complete(settings)
     async with AsyncExitStack() as stack:
-        ground = await stand(settings, stack)
-        chat = await reach(settings, ground.ledger, stack)
-        work = set_up(settings, ground, chat, stack)
+        ground = await open_backends(settings, stack)
+        chat = await sign_in_to_slack(settings, ground.ledger, stack)
+        work = build_runtime(settings, ground, chat, stack)
         ledger, board = ground.ledger, chat.board
-        engine = Engine(work.house, Jobs(), Counter(work.office, now=ledger.timetable.now))
-        rounds = Rounds(engine, ledger, again=board.again, let_go=board.let_go)
-        await rounds.join()
-        stack.push_async_callback(rounds.leave)
+        engine = CommandRouter(work.house, Jobs(), ScheduleCommands(work.office, now=ledger.timetable.now))
+        rounds = Maintenance(engine, ledger, again=board.deliver_kept_messages, let_go=board.drop_kept_posts)
+        await rounds.join_replicas()
+        stack.push_async_callback(rounds.leave_replicas)
         stack.push_async_callback(rounds.stop)
         stack.push_async_callback(board.aclose, 5.0)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        keeper = parts.open_keeper(work.house, work.office, work.traffic)
+        keeper = parts.build_slot_runner(work.house, work.office, work.traffic)
         stack.push_async_callback(keeper.close, min(SLOT_GRACE, settings.drain_seconds))
         keeper.start()
         listeners = Listeners(desk=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command)
-        link = await parts.open_link(settings, listeners, chat.ways)
+        link = await parts.connect_to_slack(settings, listeners, chat.ways)
         stack.push_async_callback(link.close)
-        vitals = Vitals(engine, rounds, ledger, board, ground.cluster, listeners, link, keeper)
-        health = await open_health(settings, vitals, stack)
+        vitals = BotHealth(engine, rounds, ledger, board, ground.cluster, listeners, link, keeper)
+        health = await start_health_server(settings, vitals, stack)
         await rounds.start()
         log.info("ready: %s in %s, Istio %s", chat.identity.user_id, chat.identity.team, ground.mesh.version)
         yield Bot(engine, link, board, ground.cluster, ground.mesh, ledger, keeper, health)
 
 
-async def stand(settings: Settings, stack: AsyncExitStack) -> Ground:
-    """Opens the cluster, the release and the ledger."""
+async def open_backends(settings: Settings, stack: AsyncExitStack) -> Backends:
+    """Open the cluster, the Istio release and the ledger."""
     cluster = await parts.open_cluster(settings, stack)
     mesh = await parts.open_mesh(settings)
-    ledger = await Ledger.open(settings.ledger.address, owner=new_owner())
+    ledger = await Ledger.open(settings.ledger.address, owner=generate_owner())
     stack.push_async_callback(ledger.close)
-    return Ground(cluster, mesh, ledger)
+    return Backends(cluster, mesh, ledger)
 
 
-async def reach(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> Chat:
-    """Signs in to Slack; commands are not taken yet."""
+async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> SlackSide:
+    """Sign in to Slack; commands are not taken yet."""
     session = await stack.enter_async_context(build_session())
     assert settings.slack.bot_token is not None  # `require` saw to it
     client = build_client(
         token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
     )
-    identity = await identify(client)
+    identity = await fetch_identity(client)
     spoken = await asyncio.to_thread(tongue, settings.language)
-    board = SlackBoard(client, outbox=ledger.outbox, tongue=spoken)
-    ways, files = Ephemera(client, session, spoken), SlackFiles(client, session)
-    return Chat(identity, board, ways, files, members_of(client))
+    board = SlackChannelMessages(client, outbox=ledger.outbox, tongue=spoken)
+    ways, files = EphemeralResponder(client, session, spoken), SlackFiles(client, session)
+    return SlackSide(identity, board, ways, files, build_member_lookup(client))
 
 
-def set_up(settings: Settings, ground: Ground, chat: Chat, stack: AsyncExitStack) -> Work:
-    """Everything that commands need to be carried out."""
-    rules, ledger, owner = parts.gate(settings), ground.ledger, ground.ledger.replicas.owner
+def build_runtime(settings: Settings, ground: Backends, chat: SlackSide, stack: AsyncExitStack) -> Runtime:
+    """Build everything that is needed to carry out commands."""
+    rules, ledger, owner = parts.build_access_policy(settings), ground.ledger, ground.ledger.replicas.owner
     catalog = Catalog(rules.steps, command=settings.slack.command)
-    studio = Studio()
+    studio = DrawingProcess()
     stack.push_async_callback(studio.close)
-    traffic = parts.open_traffic(ground.cluster, ledger, owner)
+    traffic = parts.build_traffic(ground.cluster, ledger, owner)
     stack.push_async_callback(traffic.close)
-    actors = Actors(ground.cluster, ground.mesh, traffic)
+    actors = ImpersonatedClients(ground.cluster, ground.mesh, traffic)
     stack.push_async_callback(actors.close)
-    office = parts.open_office(settings, ledger, chat.board, catalog, owner)
-    house = House(
+    office = parts.build_schedule_service(settings, ledger, chat.board, catalog, owner)
+    house = Services(
         catalog=catalog,
         cluster=ground.cluster,
         mesh=ground.mesh,
@@ -152,24 +155,24 @@ def set_up(settings: Settings, ground: Ground, chat: Chat, stack: AsyncExitStack
         traffic=traffic,
         ledger=ledger,
         board=chat.board,
-        gallery=Gallery(studio, chat.files, chat.board),
+        gallery=PictureAttacher(studio, chat.files, chat.board),
         screens=chat.ways.screens,
-        roles=parts.roles(settings, chat.members),
+        roles=parts.build_roles(settings, chat.members),
         schedules=office,
-        workshop=parts.workshop(settings),
+        workshop=parts.build_workshop(settings),
         namespaces=settings.namespaces,
         gate=rules,
-        acting=actors.hands,
-        place=parts.place(settings, ground.cluster),
+        acting=actors.get_clients,
+        place=parts.describe_cluster(settings, ground.cluster),
         owner=owner,
         confirm_seconds=settings.confirm_seconds,
         home_channel=settings.slack.home_channel,
     )
-    return Work(house, office, traffic)
+    return Runtime(house, office, traffic)
 
 
-async def open_health(settings: Settings, vitals: Vitals, stack: AsyncExitStack) -> HealthServer | None:
-    """The server for probes and scrapes, unless its port is 0."""
+async def start_health_server(settings: Settings, vitals: BotHealth, stack: AsyncExitStack) -> HealthServer | None:
+    """Start the server for probes and scrapes; return None when its port is 0."""
     if not settings.health.port:
         return None
     server = HealthServer(vitals.checks, vitals.sources)

@@ -1,7 +1,8 @@
-"""What is shown, as Block Kit: pure functions from results to messages, within Slack's limits and fully escaped.
+"""Block Kit messages as pure functions of results: escaped, within Slack's limits.
 
-The first block of each message carries `block_id` `verdict:STATE…`, so that anything that reads a channel (a test, a
-rehearsal) can tell how a command ended without understanding the words.
+The first block of each message carries `block_id` `verdict:STATE…`, so that anything
+that reads a channel (a test, a rehearsal) can tell how a command ended without
+understanding the words.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ CANCEL = "mesh:cancel"
 
 @dataclass(frozen=True)
 class Heading:
-    """What every message of a run starts with; `seconds` is how long it has taken."""
+    """Heading that every message of a run starts with; `seconds` is how long it has taken."""
 
     run: str
     title: str
@@ -67,30 +68,33 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Doing:
-    """A run in progress: the newest words and the parts in the order they were first named."""
+class RunProgress:
+    """A run in progress: the newest words, and the parts in the order they were first named."""
 
     text: str = ""
     parts: tuple[Part, ...] = field(default=())
 
 
-def shown(text: str, blocks: Sequence[Block]) -> Message:
-    """A message whose `text` is escaped as well: Slack reads marks in it too."""
+def build_message(text: str, blocks: Sequence[Block]) -> Message:
+    """Return a message with these blocks and with `text` escaped.
+
+    Slack reads marks in `text` too.
+    """
     return Message(text=escape(text), blocks=tuple(blocks))
 
 
 def section(text: str, **more: Any) -> Block:
-    """A section of mrkdwn, cut at Slack's 3000 characters."""
+    """Return a section block of mrkdwn, cut at Slack's 3000 characters."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, 3000)}, **more}
 
 
 def context(text: str) -> Block:
-    """Small print."""
+    """Return a context block (small print) of mrkdwn, cut at 2000 characters."""
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": truncate(text, 2000)}]}
 
 
 def button(label: str, action: str, value: str, **more: Any) -> Block:
-    """A button; the label is cut at Slack's 75 characters."""
+    """Return a button element; the label is cut at Slack's 75 characters."""
     return {
         "type": "button",
         "action_id": action,
@@ -100,83 +104,94 @@ def button(label: str, action: str, value: str, **more: Any) -> Block:
     }
 
 
-def bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
-    """Lines with bullets, escaped; what is too many is counted."""
-    listed = [f"• {with_people(escape(truncate(line, 500)))}" for line in lines[:most]]
+def format_bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
+    """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
+    listed = [f"• {mention_people(escape(truncate(line, 500)))}" for line in lines[:most]]
     if len(lines) > most:
         listed.append(f"… and {len(lines) - most} more")
     return "\n".join(listed)
 
 
-def listed(lines: Sequence[str]) -> list[str]:
-    """Lines with bullets in as many texts as they need, at most three; what is too many is counted."""
+def format_bullet_texts(lines: Sequence[str]) -> list[str]:
+    """Return the lines with bullets in as many texts as they need, at most three.
+
+    Lines beyond that are only counted, in the last text.
+    """
     room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
-    return [bullets(lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room]
+    return [format_bullets(lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room]
 
 
-def with_people(escaped: str) -> str:
-    """The people whom `bot.steps.person` named, as mentions."""
+def mention_people(escaped: str) -> str:
+    """Return the text with people whom `bot.steps.mark_person` marked turned into mentions."""
     return PERSON.sub(r"<@\1>", escaped)
 
 
-def duration(seconds: float) -> str:
-    """`8 s`, `1 min 20 s`, `5 min`."""
+def format_duration(seconds: float) -> str:
+    """Return seconds in words: `8 s`, `1 min 20 s`, `5 min`."""
     minutes, rest = divmod(round(seconds), 60)
     return " ".join(f"{n} {unit}" for n, unit in ((minutes, "min"), (rest, "s")) if n) or "0 s"
 
 
-def first(state: str, run: str, text: str) -> Block:
-    """The block that states how it stands."""
+def build_verdict_block(state: str, run: str, text: str) -> Block:
+    """Return the first block of a message, whose block_id states the run's state."""
     read_as = SHOWN_AS.get(state, state)
     return section(text, block_id=f"verdict:{read_as}:{run}" if run else f"verdict:{read_as}")
 
 
-def headline(state: str, heading: Heading, words: str) -> str:
-    """`✅ *Install Istio* — words`, with the outcome in words as well as by icon."""
-    return f"{ICONS[state]} *{escape(heading.title)}* — {WORDS[state]}: {escape(inside(words))}"
+def format_headline(state: str, heading: Heading, words: str) -> str:
+    """Return `✅ *Install Istio* — words`: the outcome in words as well as by icon."""
+    return f"{ICONS[state]} *{escape(heading.title)}* — {WORDS[state]}: {escape(lower_first_word(words))}"
 
 
-def inside(words: str) -> str:
-    """A sentence as it goes on after a colon: its first word small, unless that is a name."""
+def lower_first_word(words: str) -> str:
+    """Return a sentence as it goes on after a colon.
+
+    Its first word is put in lower case, unless that is a name.
+    """
     return words[0].lower() + words[1:] if words.split(" ")[0] in ORDINARY else words
 
 
-def code(text: str) -> str:
-    """A text that can stand between two backticks."""
+def escape_code(text: str) -> str:
+    """Return the text escaped so that it can stand between two backticks."""
     return escape(text.replace("`", "ˋ"))
 
 
-def small_print(heading: Heading) -> Block:
-    """Who asked for what, and how long it took."""
-    took = f" · {duration(heading.seconds)}" if heading.seconds else ""
+def build_run_footer(heading: Heading) -> Block:
+    """Return the context block that says who asked for the run and how long it took."""
+    took = f" · {format_duration(heading.seconds)}" if heading.seconds else ""
     again = " · taken up again after a restart" if heading.attempt > 1 else ""
-    return context(f"<@{escape(heading.user)}> typed `{code(heading.typed)}`{took}{again}")
+    return context(f"<@{escape(heading.user)}> typed `{escape_code(heading.typed)}`{took}{again}")
 
 
-def part_line(part: Part) -> str:
-    """`⏳ istiod 0/1 — ImagePullBackOff: …`."""
+def format_part(part: Part) -> str:
+    """Return one part of a run as a line: `⏳ istiod 0/1 — ImagePullBackOff: …`."""
     icon = "✅" if part.done else "⏳"
     count = f" {part.ready}/{part.wanted}" if part.wanted else ""
     note = f" — {escape(truncate(part.note, 300))}" if part.note and not part.done else ""
     return f"{icon} `{escape(part.name)}`{count}{note}"
 
 
-def running(heading: Heading, doing: Doing) -> Message:
-    """A run in progress."""
-    blocks = [first("running", heading.run, headline("running", heading, doing.text or "starting"))]
+def render_running(heading: Heading, doing: RunProgress) -> Message:
+    """Return the message of a run in progress."""
+    blocks = [
+        build_verdict_block("running", heading.run, format_headline("running", heading, doing.text or "starting"))
+    ]
     if doing.parts:
-        blocks.append(section("\n".join(part_line(part) for part in doing.parts[:MOST_LINES])))
-    blocks.append(small_print(heading))
+        blocks.append(section("\n".join(format_part(part) for part in doing.parts[:MOST_LINES])))
+    blocks.append(build_run_footer(heading))
     ready = sum(part.done for part in doing.parts)
     count = f" ({ready} of {len(doing.parts)} ready)" if doing.parts else ""
-    return shown(f"{heading.title}: {doing.text or 'starting'}{count}", blocks)
+    return build_message(f"{heading.title}: {doing.text or 'starting'}{count}", blocks)
 
 
-def asks(heading: Heading, plan: Plan, minutes: float, *, who: str = "a host") -> Message:
-    """A plan that waits for a confirmation by `who`."""
-    blocks = [first("asks", heading.run, headline("asks", heading, plan.summary))]
+def render_question(heading: Heading, plan: Plan, minutes: float, *, who: str = "a host") -> Message:
+    """Return the message of a plan that waits for a confirmation by `who`.
+
+    It expires in `minutes`.
+    """
+    blocks = [build_verdict_block("asks", heading.run, format_headline("asks", heading, plan.summary))]
     if plan.items:
-        blocks.append(section(bullets(plan.items)))
+        blocks.append(section(format_bullets(plan.items)))
     if plan.warnings:
         blocks.append(section("\n".join(f"⚠️ {escape(line)}" for line in plan.warnings[:MOST_LINES])))
     blocks.append(
@@ -188,39 +203,48 @@ def asks(heading: Heading, plan: Plan, minutes: float, *, who: str = "a host") -
             ],
         }
     )
-    blocks.append(context(f"Only {escape(who)} can confirm; this expires in {duration(minutes * 60)}."))
-    blocks.append(small_print(heading))
-    return shown(f"{heading.title}: please confirm. {plan.summary}", blocks)
+    blocks.append(context(f"Only {escape(who)} can confirm; this expires in {format_duration(minutes * 60)}."))
+    blocks.append(build_run_footer(heading))
+    return build_message(f"{heading.title}: please confirm. {plan.summary}", blocks)
 
 
-def ended(heading: Heading, verdict: Verdict, *, command: str) -> Message:
-    """The verdict of a run."""
+def render_verdict(heading: Heading, verdict: Verdict, *, command: str) -> Message:
+    """Return the message of a run that ended with a verdict."""
     state = verdict.state.value
-    blocks = [first(state, heading.run, headline(state, heading, verdict.summary)), *verdict_blocks(verdict, command)]
-    blocks.append(small_print(heading))
+    blocks = [
+        build_verdict_block(state, heading.run, format_headline(state, heading, verdict.summary)),
+        *build_verdict_details(verdict, command),
+    ]
+    blocks.append(build_run_footer(heading))
     why = f" Because: {verdict.because}" if verdict.because else ""
-    return shown(f"{heading.title}: {WORDS[state]}. {verdict.summary}{why}", blocks)
+    return build_message(f"{heading.title}: {WORDS[state]}. {verdict.summary}{why}", blocks)
 
 
-def verdict_blocks(verdict: Verdict, command: str) -> list[Block]:
-    """Cause, evidence, links, lines to type and the next step, each where there is one."""
+def build_verdict_details(verdict: Verdict, command: str) -> list[Block]:
+    """Return the blocks for cause, evidence, notes, links, lines to type and the next step.
+
+    Each is there only when the verdict has it.
+    """
     blocks: list[Block] = []
     if verdict.because:
         blocks.append(section(f"*Because* {escape(verdict.because)}"))
-    blocks.extend(map(section, listed(verdict.evidence)))
+    blocks.extend(map(section, format_bullet_texts(verdict.evidence)))
     if verdict.notes:
         blocks.append(section("\n".join(f"⚠️ {escape(note)}" for note in verdict.notes)))
     if verdict.links:
-        blocks.append(section("🔗 " + " · ".join(map(linked, verdict.links))))
+        blocks.append(section("🔗 " + " · ".join(map(format_link, verdict.links))))
     if verdict.lines:
         blocks.append(section("```" + "\n".join(escape(line) for line in verdict.lines) + "```"))
     if verdict.next:
-        blocks.extend(next_blocks(verdict.next, command))
+        blocks.extend(build_next_blocks(verdict.next, command))
     return blocks
 
 
 def image(file: str, alt: str, title: str) -> Block:
-    """A picture out of an uploaded file; the words beside it are cut at Slack's 2000 characters."""
+    """Return an image block for an uploaded file.
+
+    `alt` and `title` are cut at Slack's 2000 characters.
+    """
     return {
         "type": "image",
         "slack_file": {"id": file},
@@ -229,97 +253,115 @@ def image(file: str, alt: str, title: str) -> Block:
     }
 
 
-def illustrated(message: Message, picture: Block) -> Message:
-    """The message with a picture under its first block."""
+def insert_picture(message: Message, picture: Block) -> Message:
+    """Return the message with a picture under its first block."""
     return replace(message, blocks=(*message.blocks[:1], picture, *message.blocks[1:]))
 
 
-def linked(link: Link) -> str:
-    """A link in mrkdwn; only http and https addresses become one."""
+def format_link(link: Link) -> str:
+    """Return a link in mrkdwn; only http and https addresses become one."""
     if not link.url.startswith(("http://", "https://")):
         return escape(f"{link.label}: {link.url}")
     url = link.url.replace("|", "%7C").replace(">", "%3E").replace("<", "%3C")
     return f"<{url.replace('&', '&amp;')}|{escape(link.label).replace('|', '¦')}>"
 
 
-def next_blocks(commands: Sequence[str], command: str) -> list[Block]:
-    """What to type next, in words and as buttons."""
+def build_next_blocks(commands: Sequence[str], command: str) -> list[Block]:
+    """Return the commands to type next, in words and as buttons; at most five."""
     whole = [f"{command} {c}" for c in commands[:5]]
-    words = section("👉 Next: " + " or ".join(f"`{code(c)}`" for c in whole))
+    words = section("👉 Next: " + " or ".join(f"`{escape_code(c)}`" for c in whole))
     buttons = [button(c, f"{TYPE}:{i}", c) for i, c in enumerate(whole)]
     return [words, {"type": "actions", "elements": buttons}]
 
 
-def failed(
+def render_failure(
     heading: Heading, summary: str, *, state: str = "error", turn: str = "", command: str, again: str
 ) -> Message:
-    """A run that ended without a verdict: what happened, whose turn it is, and the command to go on with."""
-    blocks = [first(state, heading.run, headline(state, heading, summary))]
+    """Return the message of a run that ended without a verdict.
+
+    It says what happened, who has to act (`turn`), and the command to go on with
+    (`again`).
+    """
+    blocks = [build_verdict_block(state, heading.run, format_headline(state, heading, summary))]
     if turn:
         blocks.append(section(escape(turn)))
     if again:
-        blocks.extend(next_blocks((again,), command))
-    blocks.append(small_print(heading))
-    return shown(f"{heading.title}: {WORDS[state]}. {summary} {turn}".strip(), blocks)
+        blocks.extend(build_next_blocks((again,), command))
+    blocks.append(build_run_footer(heading))
+    return build_message(f"{heading.title}: {WORDS[state]}. {summary} {turn}".strip(), blocks)
 
 
-def mistake(message: str, hint: str = "") -> Message:
-    """The answer to something that could not be understood or is not allowed; nothing was changed."""
-    blocks = [first("error", "", f"🤔 {escape(message)}")]
+def render_user_error(message: str, hint: str = "") -> Message:
+    """Return the answer to a command that was not understood or is not allowed.
+
+    Nothing was changed by it.
+    """
+    blocks = [build_verdict_block("error", "", f"🤔 {escape(message)}")]
     if hint:
         blocks.append(section(escape(hint)))
-    return shown(f"{message} {hint}".strip(), blocks)
+    return build_message(f"{message} {hint}".strip(), blocks)
 
 
-def busy(title: str, user: str, seconds: float, link: str) -> Message:
-    """The answer to a change that is asked for while another one runs."""
+def render_busy(title: str, user: str, seconds: float, link: str) -> Message:
+    """Return the answer to a change that is asked for while another one runs."""
     where = f" <{link}|Look there>." if link else ""
-    words = f"{escape(title)} is already running, started by <@{escape(user)}> {duration(seconds)} ago.{where}"
-    blocks = (first("error", "", f"✋ {words}"), section("Nothing was started. Type it again when that one has ended."))
-    return shown(f"{title} is already running, started {duration(seconds)} ago. Nothing was started.", blocks)
+    words = f"{escape(title)} is already running, started by <@{escape(user)}> {format_duration(seconds)} ago.{where}"
+    blocks = (
+        build_verdict_block("error", "", f"✋ {words}"),
+        section("Nothing was started. Type it again when that one has ended."),
+    )
+    return build_message(
+        f"{title} is already running, started {format_duration(seconds)} ago. Nothing was started.", blocks
+    )
 
 
-def loading() -> Message:
-    """What stands in a modal until the answer is there."""
-    return shown("Looking…", (first("running", "", "⏳ Looking…"),))
+def render_loading() -> Message:
+    """Return the content of a modal until the answer is there."""
+    return build_message("Looking…", (build_verdict_block("running", "", "⏳ Looking…"),))
 
 
-def elsewhere(title: str, channel: str) -> Message:
-    """The answer to a run that was asked for where its message will not be."""
+def render_run_elsewhere(title: str, channel: str) -> Message:
+    """Return the answer to a run that was asked for where its message will not be."""
     words = f"⏳ *{escape(title)}* goes on in <#{escape(channel)}>, in a message of its own."
-    return shown(f"{title} goes on in the workshop's channel.", (first("running", "", words),))
+    return build_message(f"{title} goes on in the workshop's channel.", (build_verdict_block("running", "", words),))
 
 
-def denied(title: str, role: str, needed: str, helpers: Sequence[str], command: str) -> Message:
-    """The answer to someone whose role does not allow a step: which role it needs, and who has it."""
-    words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {who_can(helpers, needed)}"
-    return locked(words, f"{title} needs the role {needed}; you are {role}. Nothing was changed.", command)
+def render_role_denial(title: str, role: str, needed: str, helpers: Sequence[str], command: str) -> Message:
+    """Return the denial for a caller whose role does not allow a step.
+
+    It says which role the step needs, and who has it.
+    """
+    words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {describe_role_holders(helpers, needed)}"
+    return render_denial(words, f"{title} needs the role {needed}; you are {role}. Nothing was changed.", command)
 
 
-def locked(words: str, text: str, command: str) -> Message:
-    """A denial, and where it is explained."""
-    blocks = (first("error", "", words), section(f"`{escape(command)} whoami` explains. Nothing was changed."))
-    return shown(text, blocks)
+def render_denial(words: str, text: str, command: str) -> Message:
+    """Return a denial with these words, and the command that explains it."""
+    blocks = (
+        build_verdict_block("error", "", words),
+        section(f"`{escape(command)} whoami` explains. Nothing was changed."),
+    )
+    return build_message(text, blocks)
 
 
-def who_can(helpers: Sequence[str], role: str = "host") -> str:
-    """Who has a role, by ids of users and of user groups."""
+def describe_role_holders(helpers: Sequence[str], role: str = "host") -> str:
+    """Return a sentence that says who has a role, by ids of users and of user groups."""
     if not helpers:
         return f"No {role} is named yet: whoever runs the bot sets MESHBOT_ROLES__{role.upper()}S."
-    return f"{', '.join(map(mention, helpers[:5]))} can."
+    return f"{', '.join(map(format_mention, helpers[:5]))} can."
 
 
-def mention(one: str) -> str:
-    """A user, or the members of a user group (ids that begin with S)."""
+def format_mention(one: str) -> str:
+    """Return a mention of a user, or of a user group (ids that begin with S)."""
     return f"<!subteam^{escape(one)}>" if one.startswith("S") else f"<@{escape(one)}>"
 
 
-def answer(title: str, verdict: Verdict, *, command: str) -> Message:
-    """The verdict of a step that answers only the one who asked."""
+def render_answer(title: str, verdict: Verdict, *, command: str) -> Message:
+    """Return the verdict of a step that answers only the person who asked."""
     state = verdict.state.value
     icon = ICONS[state] if verdict.state is not State.DONE else "💬"
     blocks = [
-        first(state, "", f"{icon} *{escape(title)}* — {escape(verdict.summary)}"),
-        *verdict_blocks(verdict, command),
+        build_verdict_block(state, "", f"{icon} *{escape(title)}* — {escape(verdict.summary)}"),
+        *build_verdict_details(verdict, command),
     ]
-    return shown(f"{title}: {verdict.summary}", blocks)
+    return build_message(f"{title}: {verdict.summary}", blocks)

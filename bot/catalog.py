@@ -1,4 +1,4 @@
-"""The steps as one validated set, and what a person's words mean among them."""
+"""The set of all steps, validated, and the parsing of commands into steps and options."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from bot import when
 from bot.errors import CatalogError, UserError
-from bot.steps import Options, Regular, Step
-from bot.when import Wish
+from bot.steps import Options, Recurrence, Step
+from bot.when import TimingSpec
 
 LONGEST = 1000
 """Characters that a command may have; Slack itself lets through far longer texts."""
@@ -29,30 +29,34 @@ HELP = frozenset({"--help", "-h", "-help"})
 
 @dataclass(frozen=True)
 class Invocation:
-    """A step with its validated options; `text` is the command as it can be typed again, without the slash command.
+    """A step with its validated options, as parsed from a command.
 
-    `wish` says when, for a schedule; `words` is then the command without that.
+    `text` is the command as it can be typed again, without the slash command. `wish`
+    says when to run it, for a schedule; `words` is then the command without that.
     """
 
     step: Step
     options: Options
     text: str
     words: str = ""
-    wish: Wish | None = None
+    wish: TimingSpec | None = None
 
 
 class Catalog:
-    """All steps, in the order of the workshop. Raises CatalogError that lists every clash at once."""
+    """All steps, in the order of the workshop.
+
+    Raises CatalogError that lists every clash at once.
+    """
 
     def __init__(self, steps: Sequence[Step], *, command: str = "/mesh") -> None:
         self.steps = tuple(steps)
         self.command = command
         self._names: dict[str, Step] = {}
-        faults = [fault for step in steps for fault in self._enter(step)]
+        faults = [fault for step in steps for fault in self._register_step(step)]
         if faults:
             raise CatalogError("; ".join(faults))
 
-    def _enter(self, step: Step) -> Iterator[str]:
+    def _register_step(self, step: Step) -> Iterator[str]:
         for name in (step.id, *step.aliases):
             if (other := self._names.get(name)) is not None:
                 yield f"{name} is claimed by {other.id} and {step.id}"
@@ -64,47 +68,56 @@ class Catalog:
                 yield f"{step.id} has no option {name}"
 
     def get(self, name: str) -> Step | None:
-        """The step of that name or alias."""
+        """Return the step of that name or alias; None when there is none."""
         return self._names.get(name.lower())
 
-    def regular(self, name: str) -> Regular | None:
-        """How the step of that name is done again and again; None when it is not, or not there."""
+    def get_recurrence(self, name: str) -> Recurrence | None:
+        """Return how the step of that name is scheduled.
+
+        None when it cannot be scheduled, or when there is no such step.
+        """
         step = self.get(name)
         return step.regular if step is not None else None
 
-    def nearest(self, word: str) -> str:
-        """The step's name that is most like the word, or ""."""
+    def find_nearest_name(self, word: str) -> str:
+        """Return the step's name that is most like the word, or ""."""
         close = difflib.get_close_matches(word.lower(), self._names, n=1, cutoff=0.6)
         return close[0] if close else ""
 
     def parse(self, text: str) -> Invocation:
-        """What was typed after the slash command; raises UserError that says what to type instead."""
-        words = split(text)
+        """Parse what was typed after the slash command.
+
+        Raises UserError that says what to type instead.
+        """
+        words = split_command(text)
         if not words:
             return self.parse("help")
         step = self.get("help" if words[0] in HELP else words[0])
         if step is None:
-            raise self._unknown(words[0])
+            raise self._build_unknown_step_error(words[0])
         if HELP & set(words[1:]) and self.get("help") is not None:
             return self.parse(f"help {step.id}")
-        rest, wish = self._wish(step, words[1:])
-        typed, plain_words = (" ".join([step.id, *map(quoted, some)]) for some in (words[1:], rest))
-        return Invocation(step, self._options(step, rest), typed, plain_words, wish)
+        rest, wish = self._split_schedule(step, words[1:])
+        typed, plain_words = (" ".join([step.id, *map(quote_word, some)]) for some in (words[1:], rest))
+        return Invocation(step, self._validate_options(step, rest), typed, plain_words, wish)
 
-    def _wish(self, step: Step, words: list[str]) -> tuple[list[str], Wish | None]:
-        """The words of the step's options, and when it is to be done if that was typed too."""
+    def _split_schedule(self, step: Step, words: list[str]) -> tuple[list[str], TimingSpec | None]:
+        """Return the words of the step's options, and the schedule when one was typed too."""
         if step.regular is None:
-            self._refuse_times(step, words)
+            self._refuse_schedule(step, words)
             return words, None
         if step.regular.once & {word.lower() for word in words}:
             return words, None
-        rest, wish, _ = when.split(words)
+        rest, wish, _ = when.split_timing(words)
         return rest, wish
 
-    def _refuse_times(self, step: Step, words: list[str]) -> None:
-        """Times after a step that is not scheduled are refused in words; a word that only looks like one is not."""
+    def _refuse_schedule(self, step: Step, words: list[str]) -> None:
+        """Raise UserError for times after a step that cannot be scheduled.
+
+        A word that only looks like a time is let through.
+        """
         try:
-            _, wish, said = when.split(words)
+            _, wish, said = when.split_timing(words)
         except UserError:
             return
         if wish is not None and len(said) > 1:
@@ -112,21 +125,24 @@ class Catalog:
             hint = f"These can: {', '.join(able)}." if able else ""
             raise UserError(f"{step.id} is done once, when it is typed; it cannot be scheduled.", hint)
 
-    def _unknown(self, word: str) -> UserError:
-        near = self.nearest(word)
+    def _build_unknown_step_error(self, word: str) -> UserError:
+        near = self.find_nearest_name(word)
         hint = f"Did you mean `{self.command} {near}`?" if near else f"`{self.command} help` lists what there is."
-        return UserError(f"There is no step called “{shown(word)}”.", hint)
+        return UserError(f"There is no step called “{shorten_word(word)}”.", hint)
 
-    def _options(self, step: Step, words: Sequence[str]) -> Options:
+    def _validate_options(self, step: Step, words: Sequence[str]) -> Options:
         help_line = f"`{self.command} help {step.id}` shows its options."
         try:
-            values = collect(step, words)
+            values = collect_options(step, words)
         except UserError as problem:
             raise UserError(problem.message, problem.hint or help_line) from None
         try:
             return step.options.model_validate(values)
         except ValidationError as problem:
-            faults = [f"{'.'.join(map(str, e['loc'][:1])) or step.id}: {plain(e)}" for e in problem.errors()]
+            faults = [
+                f"{'.'.join(map(str, e['loc'][:1])) or step.id}: {explain_validation_error(e)}"
+                for e in problem.errors()
+            ]
             raise UserError("; ".join(faults), help_line) from problem
 
 
@@ -141,28 +157,32 @@ WORDS = {
 """Errors of pydantic 2 for which it has a programmer's words."""
 
 
-def plain(error: Any) -> str:
-    """A pydantic error in words for a person."""
+def explain_validation_error(error: Any) -> str:
+    """Return a pydantic error in words for a person."""
     if (words := WORDS.get(error["type"])) is not None:
         return words
     message = str(error["msg"]).removeprefix("Value error, ")
     return message.replace("Input should", "should").replace("String should", "should")
 
 
-def shown(text: str, limit: int = 40) -> str:
-    """A stranger's word, short enough to repeat."""
+def shorten_word(text: str, limit: int = 40) -> str:
+    """Return a word that someone typed, cut to `limit` characters so that it can be repeated."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def quoted(word: str) -> str:
-    """A word as it must be typed to come out the same."""
+def quote_word(word: str) -> str:
+    """Return a word as it must be typed to be parsed as that word again."""
     if set("\"'") & set(word):
         return shlex.quote(word)
     return f'"{word}"' if " " in word or not word else word
 
 
-def split(text: str) -> list[str]:
-    """The words of a command; quotes hold words together, and backslashes mean themselves."""
+def split_command(text: str) -> list[str]:
+    """Split a command into words; quotes hold words together, backslashes mean themselves.
+
+    Raises UserError for a text that is too long, has control characters or an open
+    quote.
+    """
     if len(text) > LONGEST:
         raise UserError(f"That is {len(text):,} characters; a command has at most {LONGEST:,}.", "Type it shorter.")
     text = text.translate(QUOTES).strip()
@@ -178,8 +198,12 @@ def split(text: str) -> list[str]:
         raise UserError("A quote is opened and not closed.", "Close it, or leave the quotes out.") from None
 
 
-def collect(step: Step, words: Sequence[str]) -> dict[str, Any]:
-    """Sorts words into the step's options: `key=value`, `--key value`, bare flags, and positionals in their order."""
+def collect_options(step: Step, words: Sequence[str]) -> dict[str, Any]:
+    """Sort words into the step's options, as values by option.
+
+    Takes `key=value`, `--key value`, bare flags, and positionals in their order. Raises
+    UserError for a word that is none of these.
+    """
     fields = {
         (field.alias or name).replace("_", "-"): (name, field) for name, field in step.options.model_fields.items()
     }
@@ -191,20 +215,24 @@ def collect(step: Step, words: Sequence[str]) -> dict[str, Any]:
         key, equals, value = bare.partition("=")
         known = fields.get(key.replace("_", "-").lower())
         if known is None:
-            put(values, *place(values, step, word), word)
+            set_option(values, *find_positional_option(values, step, word), word)
         elif equals:
-            put(values, *known, value)
+            set_option(values, *known, value)
         elif known[1].annotation is bool:
-            put(values, *known, "true")
+            set_option(values, *known, "true")
         elif rest:
-            put(values, *known, rest.pop(0))
+            set_option(values, *known, rest.pop(0))
         else:
             raise UserError(f"{key} needs a value.", f"Type `{key}=…`.")
     return values
 
 
-def place(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo]:
-    """The positional option that a bare word belongs to: `a=b` only fits one that takes several."""
+def find_positional_option(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo]:
+    """Return the positional option that a bare word belongs to, as name and field.
+
+    `a=b` only fits an option that takes several values. Raises UserError when no option
+    fits.
+    """
     fields = step.options.model_fields
     for name in step.positional:
         several = get_origin(fields[name].annotation) is tuple
@@ -213,13 +241,16 @@ def place(values: dict[str, Any], step: Step, word: str) -> tuple[str, FieldInfo
     key, equals, _ = word.partition("=")
     known = [(f.alias or n) for n, f in fields.items()] + list(when.KEYWORDS if step.regular else ())
     near = difflib.get_close_matches(key.lstrip("-").lower(), known, n=1)
-    zone = when.of_city(word) if step.regular and not equals else ""
+    zone = when.find_city_zone(word) if step.regular and not equals else ""
     hint = f"Did you mean `{zone or near[0]}{'=…' if equals else ''}`?" if zone or near else ""
-    raise UserError(f"{step.id} does not know “{shown(word)}”.", hint)
+    raise UserError(f"{step.id} does not know “{shorten_word(word)}”.", hint)
 
 
-def put(values: dict[str, Any], name: str, field: FieldInfo, value: str) -> None:
-    """Sets an option once, or adds to it when it takes several."""
+def set_option(values: dict[str, Any], name: str, field: FieldInfo, value: str) -> None:
+    """Set an option once, or add to it when it takes several values.
+
+    Raises UserError when it is given twice.
+    """
     key = field.alias or name
     if get_origin(field.annotation) is tuple:
         values.setdefault(key, []).append(value)

@@ -1,6 +1,7 @@
-"""What a step may show as a picture: plain values, which say what is true and not how it looks.
+"""Pictures that a step may show, as plain values: they hold the data, not the looks.
 
-`words` tells the same to whoever does not see it; it goes out as the picture's alt text.
+`words` says the same in text, for people who do not see the picture; it goes out as its
+alt text.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import NamedTuple, Protocol
 from bot.ports import Sample
 
 
-class Shape(StrEnum):
-    """What a node of a graph is."""
+class NodeKind(StrEnum):
+    """Kind of a node in a graph."""
 
     WORKLOAD = "workload"
     SERVICE = "service"
@@ -31,7 +32,7 @@ class Node:
 
     id: str
     label: str
-    shape: Shape = Shape.WORKLOAD
+    shape: NodeKind = NodeKind.WORKLOAD
     note: str = ""
     group: str = ""
 
@@ -56,7 +57,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class GraphPicture:
-    """Who calls whom. `caption` says of which time and by whose word."""
+    """A graph of calls between nodes; `caption` names the time and the source of the data."""
 
     title: str
     caption: str
@@ -67,7 +68,10 @@ class GraphPicture:
 
 @dataclass(frozen=True)
 class PlotPicture:
-    """What each request of a burst met; `asked` and `achieved` are requests a second, p50 to p99 milliseconds."""
+    """A plot of the requests of one load, with how each of them ended.
+
+    `asked` and `achieved` are requests a second, p50 to p99 milliseconds.
+    """
 
     title: str
     caption: str
@@ -83,16 +87,19 @@ class PlotPicture:
 Picture = GraphPicture | PlotPicture
 
 
-class Drawn(NamedTuple):
+class PngFile(NamedTuple):
     """A picture as a PNG file."""
 
     name: str
     png: bytes
 
 
-class Artist(Protocol):
+class Renderer(Protocol):
     """Draws pictures."""
 
-    async def draw(self, picture: Picture) -> Drawn | None:
-        """The picture, outside the event loop; None when it cannot be drawn here or not in time. Never raises."""
+    async def draw(self, picture: Picture) -> PngFile | None:
+        """Draw the picture outside the event loop.
+
+        Return None when it cannot be drawn here or not in time. Never raises.
+        """
         ...

@@ -1,17 +1,17 @@
-"""Every error that the bot raises itself, and whose turn it is when one is seen.
+"""All errors that the bot raises itself, and who has to act on each.
 
 MeshbotError
-├── UserError            the person who typed can mend it: shown to them as it stands
+├── UserError            the person who typed can correct it: shown to them unchanged
 ├── CatalogError         the steps contradict each other: shown at start, exit code 2
 ├── SettingsError        the settings are wrong: shown at start, exit code 2
 ├── ClusterError         the cluster refused or could not be reached
 │   ├── Unavailable      away, restarting or too slow: worth trying again
 │   ├── Throttled        429: worth trying again after `retry_after` seconds
-│   ├── Forbidden        403: whoever runs the cluster must grant it
+│   ├── Forbidden        403: the cluster's administrator must grant it
 │   ├── NotFound         404
 │   ├── Conflict         409: another field manager or a newer version of the object
 │   └── Rejected         any other 4xx: what was sent is wrong
-├── LedgerError          the database is away, full or not ours: whoever runs the bot must look
+├── LedgerError          the database is away, full or of another release
 ├── IstioError           istioctl could not be run, or ended with an error
 └── SlackError           Slack refused a call for good
 """
@@ -24,7 +24,7 @@ class MeshbotError(Exception):
 
 
 class UserError(MeshbotError):
-    """A mistake that the person can mend; `hint` is what to type instead."""
+    """A mistake that the person can correct; `hint` is what to type instead."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class UserError(MeshbotError):
 
 
 class CatalogError(MeshbotError):
-    """Steps that cannot live together; the text lists every fault."""
+    """Steps that contradict each other; the text lists every fault."""
 
 
 class SettingsError(MeshbotError):

@@ -1,4 +1,7 @@
-"""Figures that the parts count about themselves, in plain numbers: who gathers them need not be known to who counts."""
+"""Metrics that the parts of the bot keep about themselves, as plain numbers.
+
+A part that counts need not know who gathers its metrics.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +10,35 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 
-class Spread:
-    """How long things took: counts by upper bound (seconds), their number and their sum."""
+class Histogram:
+    """Histogram of durations: counts by upper bound (seconds), their number and their sum."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self.bounds, self.counts, self.total = bounds, [0] * (len(bounds) + 1), 0.0
 
-    def add(self, seconds: float) -> None:
-        """One more."""
+    def observe(self, seconds: float) -> None:
+        """Count one duration, in seconds."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
 
-class Figure(NamedTuple):
-    """One number, or one spread. A counter only grows; its name ends in `_total` where it is shown."""
+class Metric(NamedTuple):
+    """One metric: a number, or a histogram.
+
+    A counter only grows; its name ends in `_total` where it is shown.
+    """
 
     name: str
     says: str
-    value: float | Spread
+    value: float | Histogram
     kind: Literal["counter", "gauge", "histogram"] = "gauge"
     labels: tuple[tuple[str, str], ...] = ()
 
 
-Source = Callable[[], Iterable[Figure]]
+Source = Callable[[], Iterable[Metric]]
 """A part's figures as they are now; cheap, for it is asked at every scrape."""
 
 
-def counter(name: str, says: str, value: float, **labels: str) -> Figure:
-    """A figure that only grows."""
-    return Figure(name, says, value, "counter", tuple(labels.items()))
+def counter(name: str, says: str, value: float, **labels: str) -> Metric:
+    """Return a counter: a metric that only grows."""
+    return Metric(name, says, value, "counter", tuple(labels.items()))

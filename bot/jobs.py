@@ -1,4 +1,4 @@
-"""Background work with an owner: every task has a reference, and none dies unseen."""
+"""Background tasks that are kept referenced, and whose exceptions are logged."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ class Jobs:
         return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Starts the work; an exception is logged with its traceback."""
+        """Start the work in a task; an exception is logged with its traceback."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
         return task
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("task %s failed", task.get_name(), exc_info=problem)
 
-    async def idle(self) -> None:
-        """Returns when no task is running."""
+    async def wait_until_idle(self) -> None:
+        """Wait until no task is running."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def drain(self, grace: float) -> int:
-        """Waits up to `grace` seconds for all tasks, then cancels what is left; gives how many were cancelled."""
+        """Wait up to `grace` seconds for all tasks, then cancel the rest.
+
+        Return how many were cancelled.
+        """
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=grace)
         left = set(self._tasks)

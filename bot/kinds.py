@@ -1,4 +1,4 @@
-"""The Kubernetes types that the workshop touches, by the names that the API serves them under."""
+"""Kubernetes resource types that the workshop uses, by the names the API serves them under."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
     @property
     def api_version(self) -> str:
-        """`apps/v1`, or `v1` for the core group."""
+        """The group and version as in a manifest: `apps/v1`, or `v1` for the core group."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
 

@@ -1,4 +1,4 @@
-"""What passes between the engine and a chat: who asked for what, and what is shown."""
+"""Values and Protocols between the engine and a chat: requests, and messages to show."""
 
 from __future__ import annotations
 
@@ -12,34 +12,41 @@ WAITS = "~"
 
 @dataclass(frozen=True)
 class Message:
-    """Something to show: Block Kit blocks, and `text` that states the outcome for notifications and screen readers."""
+    """Content to show: Block Kit blocks, and `text` that states the outcome.
+
+    Slack shows `text` in notifications, and screen readers read it.
+    """
 
     text: str
     blocks: tuple[dict[str, Any], ...] = ()
 
-    def payload(self) -> dict[str, Any]:
-        """As chat.postMessage, chat.update and a response_url take it."""
+    def to_payload(self) -> dict[str, Any]:
+        """Return the message as chat.postMessage, chat.update and a response_url take it."""
         return {"text": self.text, "blocks": list(self.blocks)}
 
 
 class Posted(NamedTuple):
-    """Where a message stands: channel id and Slack's `ts`, or `~` and its number in the outbox until Slack has it."""
+    """Address of a message: channel id and Slack's `ts`.
+
+    Until Slack has the message, `ts` is `~` and its number in the outbox.
+    """
 
     channel: str
     ts: str
 
     @property
-    def pending(self) -> bool:
-        """True while Slack does not have the message yet."""
+    def is_pending(self) -> bool:
+        """Tell whether Slack does not have the message yet."""
         return self.ts.startswith(WAITS)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a channel a message goes.
+    """Position in a channel where a message goes.
 
-    `thread` is the `ts` of the message whose thread it joins; `broadcast` shows a reply in the channel as well. `key`
-    names the message for good: posted twice under one key, by whatever process, it is there once.
+    `thread` is the `ts` of the message whose thread it joins; `broadcast` shows a reply
+    in the channel as well. `key` names the message for good: posted twice under one
+    key, by whatever process, it is there once.
     """
 
     thread: str = ""
@@ -52,8 +59,12 @@ CHANNEL = Place()
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A message as the outbox keeps it: what is wanted, in which version, and which version Slack has (0: none)."""
+class OutboxEntry:
+    """A message as the outbox keeps it.
+
+    `message` is what it is to show, in which `version`; `shown` is the version that
+    Slack has (0: none).
+    """
 
     number: int
     channel: str
@@ -66,17 +77,19 @@ class Letter:
 
     @property
     def posted(self) -> Posted:
-        """Where it stands, or will stand."""
+        """The address of the message, or the one it will have."""
         return Posted(self.channel, self.ts or f"{WAITS}{self.number}")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A command as it arrived. `key` is the same for each delivery of one command (Slack's trigger_id or event_id).
+class Command:
+    """A command as it arrived.
 
-    `thread` is the `ts` of the message whose thread it was typed in. `trigger` lets a modal be opened within three
-    seconds, "" where none can be. `away`: it was asked where its run will not be seen, in App Home or in a modal, and
-    then `view` is the modal's id.
+    `key` is the same for each delivery of one command (Slack's trigger_id or event_id).
+    `thread` is the `ts` of the message whose thread it was typed in. `trigger` lets a
+    modal be opened within three seconds, "" where none can be. `away`: it was asked
+    where its run will not be seen, in App Home or in a modal, and then `view` is the
+    modal's id.
     """
 
     user: str
@@ -90,7 +103,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Pressed:
+class ButtonPress:
     """A button as it was pressed: its action_id, the value that it carries, and the message it stands in.
 
     `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal there is no message;
@@ -110,7 +123,10 @@ class Pressed:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a modal was opened from, which is where what comes of it goes; `note` is the engine's own."""
+    """Place where a modal was opened from; results of the modal go there.
+
+    `note` is the engine's own.
+    """
 
     channel: str = ""
     thread: str = ""
@@ -122,8 +138,8 @@ NOWHERE = Origin()
 
 
 @dataclass(frozen=True)
-class Submitted:
-    """A modal as it was submitted: which one, and each input's values by its block_id."""
+class FormSubmission:
+    """A modal as it was submitted: its name, and each input's values by block_id."""
 
     user: str
     name: str
@@ -144,31 +160,37 @@ class Modal:
     origin: Origin = NOWHERE
 
 
-class Shown(NamedTuple):
-    """A modal on someone's screen: its id, and Slack's `hash` of what it holds."""
+class OpenModal(NamedTuple):
+    """A modal on someone's screen: its id, and Slack's `hash` of its content."""
 
     view: str
     hash: str
 
 
-class Screens(Protocol):
-    """What a person alone has before them: modals, and the app's Home tab. All raise `bot.errors.SlackError`."""
+class Views(Protocol):
+    """Modals and the app's Home tab of one person. All raise `bot.errors.SlackError`."""
 
-    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> Shown:
-        """Opens a modal for whoever made the trigger within the last three seconds; in place of `over`, if named."""
+    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> OpenModal:
+        """Open a modal for the person who made the trigger within the last three seconds.
+
+        It replaces the modal `over`, if one is named.
+        """
         ...
 
-    async def update(self, shown: Shown, modal: Modal) -> None:
-        """Puts other content into a modal, unless it was closed or changed meanwhile."""
+    async def update(self, shown: OpenModal, modal: Modal) -> None:
+        """Replace the content of a modal, unless it was closed or changed meanwhile."""
         ...
 
     async def publish(self, user: str, blocks: tuple[dict[str, Any], ...]) -> None:
-        """Shows these blocks in that person's Home tab, now and when they open it again."""
+        """Show these blocks in that person's Home tab, now and when they open it again."""
         ...
 
 
-class Whisper(Protocol):
-    """Answers the one person who asked (an ephemeral message). Never raises: a failure is logged."""
+class Reply(Protocol):
+    """Answers the one person who asked (an ephemeral message).
+
+    Never raises: a failure is logged.
+    """
 
     async def say(self, message: Message) -> None: ...
 
@@ -176,89 +198,112 @@ class Whisper(Protocol):
 class Outbox(Protocol):
     """Messages that are kept until Slack has them. All raise `bot.errors.LedgerError`."""
 
-    async def enter(self, channel: str, message: Message, place: Place) -> tuple[Letter, bool]:
-        """Keeps a message that is to be posted, in this process's hands; with an earlier one of that name, that one.
-        The flag tells whether it is new."""
+    async def enter(self, channel: str, message: Message, place: Place) -> tuple[OutboxEntry, bool]:
+        """Keep a message that this process is to post.
+
+        When one with that key was entered before, return that one. The flag tells whether
+        it is new.
+        """
         ...
 
-    async def want(self, posted: Posted, message: Message) -> Letter | None:
-        """Keeps what that message is to show from now on; None when the outbox does not know the message."""
+    async def want(self, posted: Posted, message: Message) -> OutboxEntry | None:
+        """Keep the content that a message is to show from now on.
+
+        Return None when the outbox does not know the message.
+        """
         ...
 
-    async def delivered(self, letter: Letter, posted: Posted) -> None:
-        """Slack has the letter's version, there."""
+    async def delivered(self, letter: OutboxEntry, posted: Posted) -> None:
+        """Note that Slack has this version of the message, and its address."""
         ...
 
-    async def refuse(self, letter: Letter, code: str) -> None:
-        """Slack refused the letter's version for good."""
+    async def refuse(self, letter: OutboxEntry, code: str) -> None:
+        """Note that Slack refused this version of the message for good."""
         ...
 
-    async def waiting(self) -> list[Letter]:
-        """What is in this process's hands and not shown as wanted, the oldest first."""
+    async def waiting(self) -> list[OutboxEntry]:
+        """Return this process's messages that Slack does not show as wanted, the oldest first."""
         ...
 
-    async def find(self, posted: Posted) -> Letter | None:
-        """The message there."""
+    async def find(self, posted: Posted) -> OutboxEntry | None:
+        """Return the message at that address, None when the outbox does not know it."""
         ...
 
 
-class Board(Protocol):
+class ChannelMessages(Protocol):
     """Messages in channels, edited in place."""
 
     async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
-        """Posts at once, or, while Slack is away, as soon as it is back: then what is given is `pending`, and is good
-        for everything below. Raises `bot.errors.SlackError` when Slack refuses for good."""
+        """Post a message at once, or, while Slack is away, as soon as it is back.
+
+        In the second case the address that is returned is pending; it can be used for
+        everything below. Raises `bot.errors.SlackError` when Slack refuses for good.
+        """
         ...
 
     def edit(self, posted: Posted, message: Message, *, news: bool = False) -> None:
-        """Shows this as soon as the limits allow; a newer edit replaces a waiting one. `news` goes before the rest."""
+        """Show this as soon as the limits allow; a newer edit replaces a waiting one.
+
+        An edit with `news` goes before the others.
+        """
         ...
 
     async def settle(self, posted: Posted, message: Message) -> None:
-        """The last edit of a run: goes before waiting edits, and is not lost when this process dies. Returns when Slack
-        has it, or when Slack is away and it is kept for later; raises SlackError when Slack refuses."""
+        """Make the last edit of a run.
+
+        It goes before waiting edits, and is not lost when this process dies. Returns when
+        Slack has it, or when Slack is away and it is kept for later; raises SlackError when
+        Slack refuses.
+        """
         ...
 
     def forget(self, posted: Posted) -> None:
-        """Drops what waits to be shown there: the message is another process's now."""
+        """Drop the edits that wait for a message, because another process has it now."""
         ...
 
     async def permalink(self, posted: Posted) -> str:
-        """A link to the message, or "" when Slack does not give one."""
+        """Return a link to the message, or "" when Slack does not give one."""
         ...
 
 
 class Files(Protocol):
-    """Keeps pictures where messages can show them."""
+    """Uploads pictures so that messages can show them."""
 
     async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
-        """The file's id, for an image block; raises `bot.errors.SlackError`.
+        """Upload a file and return its id, for an image block.
 
-        A board refuses the block with the code `invalid_blocks` as long as the file is not known everywhere.
+        Raises `bot.errors.SlackError`. Until Slack knows the file everywhere, posting the
+        block is refused with the code `invalid_blocks`.
         """
         ...
 
 
-class Desk(Protocol):
-    """Takes what people ask. All but `faults` return at once with the work handed to a task; none raises."""
+class CommandRouter(Protocol):
+    """Takes the commands, buttons and forms of people.
 
-    def command(self, asked: Asked, whisper: Whisper) -> None:
-        """A command, or what was said to the bot by its name."""
+    All methods but `faults` return at once, with the work handed to a task; none
+    raises.
+    """
+
+    def command(self, asked: Command, whisper: Reply) -> None:
+        """Take a command, or a message that mentions the bot."""
         ...
 
-    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
-        """A button."""
+    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
+        """Take a button that was pressed."""
         ...
 
     def opened(self, user: str) -> None:
-        """Someone opened the app's Home tab."""
+        """Note that this user opened the app's Home tab."""
         ...
 
-    def faults(self, submitted: Submitted) -> dict[str, str]:
-        """What is wrong with which input of a modal, by block_id; asks nobody, for it stands before the
-        acknowledgement."""
+    def faults(self, submitted: FormSubmission) -> dict[str, str]:
+        """Return the faults of a submitted modal's inputs, by block_id.
+
+        It does no I/O, for it runs before the acknowledgement.
+        """
         ...
 
-    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
-        """A modal without faults."""
+    def submitted(self, submitted: FormSubmission, whisper: Reply) -> None:
+        """Take a modal that was submitted without faults."""
         ...

@@ -1,4 +1,7 @@
-"""Parts of the bot, each made from the settings. `bot.app` puts them together; the command line uses some alone."""
+"""Builders of the bot's parts from the settings.
+
+`bot.app` puts the parts together; the command line uses some alone.
+"""
 
 from __future__ import annotations
 
@@ -10,51 +13,51 @@ from functools import partial
 from pathlib import Path
 
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, Patience, connect
-from bot.engine import Gate, House, Slots
-from bot.engine.gate import OwnNamespaces, assigned, reserved
+from bot.cluster import KubernetesCluster, RetryPolicy, connect
+from bot.engine import AccessPolicy, Services, SlotExecutor
+from bot.engine.gate import OwnNamespaces, assign_roles, find_reserved_steps
 from bot.errors import LedgerError, SettingsError
 from bot.istio import Istioctl
-from bot.istio.plugins import for_plugins
+from bot.istio.plugins import select_plugin_environment
 from bot.ledger import Ledger
 from bot.ports import Identity
 from bot.roles import Members, Roles
-from bot.schedule import Hands, Keeper, Limits, Office, Streams
+from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotRunner, Streams
 from bot.settings import Settings
-from bot.slack.board import SlackBoard
-from bot.slack.http import HttpLink
+from bot.slack.board import SlackChannelMessages
+from bot.slack.http import HttpReceiver
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink
-from bot.slack.whisper import Ephemera
+from bot.slack.socket import SocketModeReceiver
+from bot.slack.whisper import EphemeralResponder
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
-from bot.traffic.visitor import door
+from bot.traffic.visitor import find_entry_point
 from handlers import STEPS
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
-    """The cluster's adapter; nothing is asked of the cluster yet."""
+    """Open the cluster's adapter; no request is sent to the cluster yet."""
     chosen = settings.cluster
     api = await connect(
         kubeconfig=chosen.kubeconfig,
         context=chosen.context,
         in_cluster=chosen.in_cluster,
         seconds=chosen.request_timeout,
-        patience=Patience(total=chosen.patience),
+        patience=RetryPolicy(total=chosen.patience),
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)
 
 
 async def open_mesh(settings: Settings) -> Istioctl:
-    """The Istio release; SettingsError when there is none."""
+    """Open the Istio release. Raises SettingsError when none is set."""
     if settings.istio.home is None:
         raise SettingsError("istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)")
     chosen = settings.cluster
-    extra = {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": default_kubeconfig()}
+    extra = {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": find_default_kubeconfig()}
     if not chosen.in_cluster:
-        kubeconfig = chosen.kubeconfig or Path(default_kubeconfig())
-        extra |= await asyncio.to_thread(for_plugins, kubeconfig, chosen.context, os.environ)
+        kubeconfig = chosen.kubeconfig or Path(find_default_kubeconfig())
+        extra |= await asyncio.to_thread(select_plugin_environment, kubeconfig, chosen.context, os.environ)
     mesh = Istioctl(
         settings.istio.home,
         settings.cluster.kubeconfig,
@@ -66,54 +69,60 @@ async def open_mesh(settings: Settings) -> Istioctl:
     return mesh
 
 
-def default_kubeconfig() -> str:
-    """Where kubectl would look."""
+def find_default_kubeconfig() -> str:
+    """Return the path of the kubeconfig that kubectl would use."""
     return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
-def open_traffic(cluster: KubernetesCluster, ledger: Ledger, owner: str) -> Streams:
-    """The bot's own requests; those that go on are remembered."""
-    generator = Generator(cluster.web, partial(door, cluster))
+def build_traffic(cluster: KubernetesCluster, ledger: Ledger, owner: str) -> Streams:
+    """Return the traffic generator; streams that go on are kept in the ledger."""
+    generator = Generator(cluster.web, partial(find_entry_point, cluster))
     return Streams(generator, ledger.streams, owner=owner, now=ledger.timetable.now)
 
 
-def open_office(settings: Settings, ledger: Ledger, board: SlackBoard, catalog: Catalog, owner: str) -> Office:
-    """Where schedules are made, within the limits of the settings."""
+def build_schedule_service(
+    settings: Settings, ledger: Ledger, board: SlackChannelMessages, catalog: Catalog, owner: str
+) -> ScheduleService:
+    """Return the service that creates schedules, within the limits of the settings."""
     chosen = settings.schedules
     limits = Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600)
     zone = settings.workshop.timezone
-    return Office(ledger.timetable, board, catalog, owner=owner, zone=zone, limits=limits)
+    return ScheduleService(ledger.timetable, board, catalog, owner=owner, zone=zone, limits=limits)
 
 
-def open_keeper(house: House, office: Office, traffic: Streams) -> Keeper:
-    """What fires the slots of schedules; not started yet."""
+def build_slot_runner(house: Services, office: ScheduleService, traffic: Streams) -> SlotRunner:
+    """Return the runner of the schedules' slots; it is not started yet."""
     replicas = house.ledger.replicas
 
     async def gone() -> Collection[str]:
-        if replicas.fenced:
+        if replicas.is_fenced:
             raise LedgerError("this process has lost touch with the ledger")
-        return await replicas.gone()
+        return await replicas.list_gone()
 
-    hands = Hands(house.catalog.regular, Slots(house).carry_out, gone, beside=traffic.round)
-    return Keeper(house.ledger.timetable, office, hands, owner=house.owner)
+    hands = SlotCallbacks(
+        house.catalog.get_recurrence, SlotExecutor(house).execute_slot, gone, beside=traffic.reconcile
+    )
+    return SlotRunner(house.ledger.timetable, office, hands, owner=house.owner)
 
 
-async def open_link(settings: Settings, listeners: Listeners, ways: Ephemera) -> SocketLink | HttpLink:
-    """Connects to Slack in the chosen mode."""
+async def connect_to_slack(
+    settings: Settings, listeners: Listeners, ways: EphemeralResponder
+) -> SocketModeReceiver | HttpReceiver:
+    """Connect to Slack in the mode that the settings choose, and return the connection."""
     chosen = settings.slack
     if chosen.mode == "http":
         assert chosen.signing_secret is not None  # `require` saw to it
-        http = HttpLink(listeners, signing_secret=chosen.signing_secret.get_secret_value())
+        http = HttpReceiver(listeners, signing_secret=chosen.signing_secret.get_secret_value())
         await http.start(chosen.http_host, chosen.http_port)
         return http
     assert chosen.app_token is not None
-    link = SocketLink(listeners, client=ways.client, app_token=chosen.app_token.get_secret_value())
+    link = SocketModeReceiver(listeners, client=ways.client, app_token=chosen.app_token.get_secret_value())
     await link.start()
     return link
 
 
-def roles(settings: Settings, members: Members) -> Roles:
-    """Who may do what, by the settings."""
+def build_roles(settings: Settings, members: Members) -> Roles:
+    """Return the roles of users and user groups from the settings."""
     chosen = settings.roles
     return Roles(
         users={Role.HOST: chosen.hosts, Role.ADMIN: chosen.admins},
@@ -122,28 +131,35 @@ def roles(settings: Settings, members: Members) -> Roles:
     )
 
 
-def gate(settings: Settings) -> Gate:
-    """The rules on who may do what, by the settings. Raises SettingsError for a step that there is not."""
+def build_access_policy(settings: Settings) -> AccessPolicy:
+    """Return the access rules from the settings.
+
+    Raises SettingsError for a step that does not exist, and when the rules contradict
+    each other.
+    """
     chosen = settings.roles
-    rules = Gate(
-        steps=assigned(STEPS, chosen.steps),
+    rules = AccessPolicy(
+        steps=assign_roles(STEPS, chosen.steps),
         command=settings.slack.command,
         channels=settings.slack.channels,
         own=OwnNamespaces(chosen.own_namespaces, chosen.namespace_of),
-        reserved=reserved(STEPS, chosen.steps),
+        reserved=find_reserved_steps(STEPS, chosen.steps),
         acting={Role(role): Identity(one.user, one.groups) for role, one in settings.cluster.impersonate.items()},
     )
-    rules.check()
+    rules.check_consistency()
     return rules
 
 
-def place(settings: Settings, cluster: KubernetesCluster) -> str:
-    """Which cluster it is, for whoever reads the audit: the context, where one is named, and the server."""
+def describe_cluster(settings: Settings, cluster: KubernetesCluster) -> str:
+    """Return the name of the cluster for the audit.
+
+    That is the kubeconfig's context, where one is named, and the server.
+    """
     return f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
 
 
-def workshop(settings: Settings) -> Workshop:
-    """What steps may know of the settings."""
+def build_workshop(settings: Settings) -> Workshop:
+    """Return the part of the settings that steps may know."""
     chosen = settings.workshop
     return Workshop(
         mesh_namespace=chosen.mesh_namespace,

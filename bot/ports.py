@@ -1,4 +1,7 @@
-"""What steps may use of the world outside, as Protocols that the adapters keep. Knows no adapter."""
+"""Protocols for all that steps may use outside themselves; adapters implement them.
+
+This module knows no adapter.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from bot.kinds import Kind, Object
 
 @dataclass(frozen=True)
 class Part:
-    """One component of a run in progress: `ready` of `wanted` pods, and in `note` the pod's own words when it lags."""
+    """One component of a run in progress.
+
+    `ready` of `wanted` pods are ready; `note` holds the pod's own words when it lags.
+    """
 
     name: str
     ready: int = 0
@@ -23,69 +29,84 @@ class Part:
 
 
 class Progress(Protocol):
-    """Where a step tells how far it is. Calls are cheap; what is shown is coalesced."""
+    """Takes reports of how far a step is. Calls are cheap; what is shown is coalesced."""
 
     def say(self, text: str) -> None:
-        """What is being done now, in a few words."""
+        """Say what is being done now, in a few words."""
         ...
 
     def part(self, part: Part) -> None:
-        """One component's state; the same name replaces what was said before."""
+        """Report one component's state; the same name replaces what was said before."""
         ...
 
 
-class View(Protocol):
+class WatchCache(Protocol):
     """A live copy of some kinds in one namespace, kept by watches."""
 
     def objects(self, kind: Kind) -> list[Object]:
-        """What is there now, by name. Not to be changed in place."""
+        """Return the objects of a kind that exist now, by name. Do not change them in place."""
         ...
 
     async def changed(self) -> None:
-        """Returns after something changed since the last return (at once if it already has)."""
+        """Wait until something changed since the last return (at once if it already has)."""
         ...
 
 
 class Cluster(Protocol):
-    """The Kubernetes API in the words that steps need. Objects are plain dicts. All raise `bot.errors.ClusterError`."""
+    """The Kubernetes API as steps need it. Objects are plain dicts.
+
+    All methods raise `bot.errors.ClusterError`.
+    """
 
     async def version(self) -> str:
-        """The server's version, e.g. `v1.36.3`."""
+        """Return the server's version, e.g. `v1.36.3`."""
         ...
 
     async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
-        """One object, or None when it (or its whole type) is not there."""
+        """Return one object, or None when it (or its whole type) does not exist."""
         ...
 
     async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
-        """All matching objects; namespace "" means everywhere; empty when the type is not served."""
+        """Return all matching objects; namespace "" means all namespaces.
+
+        Empty when the type is not served.
+        """
         ...
 
     async def types(self, group: str) -> list[Kind]:
-        """The types that are served in an API group, in its preferred version."""
+        """Return the types that are served in an API group, in its preferred version."""
         ...
 
     async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
-        """Server-side apply (field manager `meshbot` unless said); gives the object as the server holds it."""
+        """Apply an object on the server (field manager `meshbot` unless said).
+
+        Return the object as the server holds it.
+        """
         ...
 
     async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
-        """JSON merge patch; a None removes a field."""
+        """Apply a JSON merge patch; a None removes a field."""
         ...
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
-        """Deletes in the background; False when it was not there."""
+        """Delete an object in the background; return False when it did not exist."""
         ...
 
     async def allowed(self, verb: str, kind: Kind, namespace: str = "", *, name: str = "") -> bool:
-        """What a SelfSubjectAccessReview says; a name "" asks for any object of the kind."""
+        """Tell whether a SelfSubjectAccessReview allows the verb.
+
+        A name "" asks for any object of the kind.
+        """
         ...
 
     async def put(self, obj: Object) -> Object:
-        """Creates the object, or replaces it whole, as it stands in `obj` (its own version and times are ignored)."""
+        """Create the object, or replace it whole, as it stands in `obj`.
+
+        Its own resourceVersion and times are ignored.
+        """
         ...
 
-    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[View]:
+    def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[WatchCache]:
         """List and watch these kinds in one namespace for as long as the context lasts."""
         ...
 
@@ -101,11 +122,11 @@ class Program(Protocol):
     """A running `istioctl`."""
 
     def output(self) -> AsyncIterator[Output]:
-        """Its lines as they come, until it ends."""
+        """Yield the lines that the program prints, until it ends."""
         ...
 
     async def wait(self) -> int:
-        """Its exit code."""
+        """Wait until the program ends, and return its exit code."""
         ...
 
     @property
@@ -124,7 +145,7 @@ class Mesh(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be said about this release, e.g. that it is newer than those known."""
+        """The remarks on this release, e.g. that it is newer than those known."""
         ...
 
     @property
@@ -134,44 +155,59 @@ class Mesh(Protocol):
 
     @property
     def kubernetes_range(self) -> tuple[int, int]:
-        """Lowest and highest minor version of Kubernetes 1.x that this release supports."""
+        """The lowest and highest minor version of Kubernetes 1.x that this release supports."""
         ...
 
     async def render(self, arguments: Sequence[str]) -> list[Object]:
-        """What `istioctl manifest generate` prints; raises istioctl's own words when the arguments are wrong."""
+        """Return the objects that `istioctl manifest generate` prints.
+
+        Raises IstioError with istioctl's own words when the arguments are wrong.
+        """
         ...
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
-        """Starts `istioctl` with these arguments; leaving the context ends it."""
+        """Start `istioctl` with these arguments; leaving the context ends it."""
         ...
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:
-        """Whether `istioctl x precheck` found nothing, and what it said."""
+        """Run `istioctl x precheck`; return whether it found nothing, and its lines."""
         ...
 
     def sample(self, path: str) -> list[Object]:
-        """The objects of a file under the release's `samples/`; reads the disk. UserError when it is not there."""
+        """Return the objects of a file under the release's `samples/`.
+
+        Reads the disk. Raises UserError when the file does not exist.
+        """
         ...
 
     def gateway_api(self) -> list[Object]:
-        """The Gateway API CRDs (and what comes with them) that fit this release; UserError when none are at hand."""
+        """Return the Gateway API CRDs (and what comes with them) that fit this release.
+
+        Raises UserError when none are at hand.
+        """
         ...
 
 
 class Identity(NamedTuple):
-    """As whom the cluster is asked (Kubernetes impersonation); `{user}` in it stands for the Slack user's id."""
+    """User and groups that the cluster is asked as (Kubernetes impersonation).
+
+    `{user}` in them stands for the Slack user's id.
+    """
 
     user: str
     groups: tuple[str, ...] = ()
 
-    def of(self, user: str) -> Identity:
-        """The identity for one Slack user."""
+    def for_user(self, user: str) -> Identity:
+        """Return the identity for one Slack user, `{user}` replaced by the id in lower case."""
         name = user.lower()
         return Identity(self.user.replace("{user}", name), tuple(g.replace("{user}", name) for g in self.groups))
 
 
-class Answer(NamedTuple):
-    """What an HTTP request got: header names in lower case, every `set-cookie` joined by line breaks."""
+class HttpResponse(NamedTuple):
+    """Answer to an HTTP request.
+
+    Header names are in lower case, several `set-cookie` are joined by line breaks.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -179,12 +215,12 @@ class Answer(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The body as text."""
+        """The body, decoded as UTF-8."""
         return self.body.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)
-class Ask:
+class HttpRequest:
     """An HTTP request to a port of a Service; `path` begins with a slash and may carry a query."""
 
     namespace: str
@@ -200,15 +236,21 @@ class Ask:
 class Web(Protocol):
     """HTTP inside the cluster, through the API server's service proxy."""
 
-    async def ask(self, ask: Ask) -> Answer:
-        """One request, never repeated, no redirect followed. Raises `bot.errors.Unavailable` when nothing is there to
-        answer (no such Service, no ready pod, connection refused), which is not the same as an answer with 503."""
+    async def ask(self, ask: HttpRequest) -> HttpResponse:
+        """Send one request, never repeated; no redirect is followed.
+
+        Raises `bot.errors.Unavailable` when nothing is there to answer (no such Service, no
+        ready pod, connection refused), which is not the same as an answer with 503.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class Load:
-    """Requests for the application's page: how many, at which rate per second, and as whom ("" is nobody)."""
+class LoadSpec:
+    """Requests for the application's page: number, requests per second, and user.
+
+    The user "" is nobody.
+    """
 
     count: int = 1
     rate: float = 5.0
@@ -216,7 +258,7 @@ class Load:
 
 
 class Outcome(StrEnum):
-    """How one request for the page ended: the page whole, with a part missing, or no page."""
+    """Result of one request for the page: the page whole, with a part missing, or no page."""
 
     WHOLE = "whole"
     PARTIAL = "partial"
@@ -224,7 +266,11 @@ class Outcome(StrEnum):
 
 
 class Sample(NamedTuple):
-    """One request of a load: meant to start `at` seconds after the first, ended `ms` after that, and how."""
+    """One request of a load.
+
+    It was meant to start `at` seconds after the first, and ended `ms` milliseconds
+    after that.
+    """
 
     at: float
     ms: float
@@ -232,12 +278,15 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What requests met. Times are milliseconds from the moment each was intended, so a late start counts.
+class TrafficReport:
+    """Result of a number of requests.
 
-    `versions` counts pages by the version of reviews that served them, `none` where reviews failed; `ratings` counts
-    pages with `seen`, `unavailable` and `none` (version 1 shows none); `codes` counts HTTP statuses, `0` for no answer.
-    `samples` holds each request of a load that ended, in the order of their ends; a stream keeps none.
+    Times are milliseconds from the moment each was intended, so a late start counts.
+    `versions` counts pages by the version of reviews that served them, `none` where
+    reviews failed; `ratings` counts pages with `seen`, `unavailable` and `none`
+    (version 1 shows none); `codes` counts HTTP statuses, `0` for no answer. `samples`
+    holds each request of a load that ended, in the order of their ends; a stream keeps
+    none.
     """
 
     asked: int
@@ -255,7 +304,7 @@ class Seen:
 
     @property
     def rate(self) -> float:
-        """Requests per second that were achieved."""
+        """The requests per second that were achieved."""
         return self.sent / self.seconds if self.seconds else 0.0
 
 
@@ -268,30 +317,39 @@ class Stream:
     user: str
     since: float
     until: float
-    seen: Seen
+    seen: TrafficReport
 
 
 class Traffic(Protocol):
     """Sends requests to the application, through its gateway or, before there is one, to productpage itself."""
 
-    async def send(self, namespace: str, load: Load) -> Seen:
-        """Sends that load and waits for its end. `trouble` says why nothing could be sent; never raises for that."""
+    async def send(self, namespace: str, load: LoadSpec) -> TrafficReport:
+        """Send that load and wait for its end.
+
+        `trouble` says why nothing could be sent; never raises for that.
+        """
         ...
 
     async def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
-        """Goes on in the background, and after a restart of the bot, until stopped or its time is over; one stream per
-        namespace and user. Raises `bot.errors.LedgerError` when it could not be remembered, and then does not start."""
+        """Start a stream of requests in the background.
+
+        It goes on, also after a restart of the bot, until stopped or `seconds` are over;
+        one stream per namespace and user. Raises `bot.errors.LedgerError` when it could not
+        be kept, and then does not start.
+        """
         ...
 
     async def stop(self, namespace: str) -> list[Stream]:
-        """Stops all streams of a namespace and gives what they saw."""
+        """Stop all streams of a namespace and return them with their results."""
         ...
 
     async def streams(self) -> list[Stream]:
-        """What is going on now, whichever process carries it."""
+        """Return the streams that go on now, whichever process carries them."""
         ...
 
-    def last(self, namespace: str) -> tuple[float, Seen] | None:
-        """When (epoch seconds) the newest requests for a namespace ended, and what they met; None when none were sent
-        since the bot started. Streams that go on are not among them."""
+    def last(self, namespace: str) -> tuple[float, TrafficReport] | None:
+        """Return when (epoch seconds) the newest load for a namespace ended, and its result.
+
+        None when none was sent since the bot started. Streams do not count.
+        """
         ...

@@ -1,5 +1,7 @@
-"""What is remembered of what was done, and what is to be done again, as steps may use it. Protocols that the ledger and
-the schedules keep; knows neither."""
+"""Records of runs, of the audit and of schedules, as steps may use them.
+
+The ledger and the schedules implement these Protocols; this module knows neither.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from bot.kinds import Kind, Object
 
 
 @dataclass(frozen=True)
-class Image:
-    """An object as it stood before a run changed it; `before` is None when there was none.
+class BeforeImage:
+    """An object as it was before a run changed it; `before` is None when there was none.
 
-    `after` is what the run sent last: a manifest, or for a merge the patch; None when it deleted the object.
+    `after` is what the run sent last: a manifest, or for a merge the patch; None when
+    it deleted the object.
     """
 
     kind: Kind
@@ -26,17 +29,21 @@ class Image:
 
 @dataclass(frozen=True)
 class Change:
-    """What one run changed, in the order in which it did."""
+    """Objects that one run changed, in order."""
 
     run: str
     step: str
     typed: str
-    images: tuple[Image, ...]
+    images: tuple[BeforeImage, ...]
 
 
 @dataclass(frozen=True)
-class Deed:
-    """What somebody did: `typed` without the slash command, the run's state in one word, its start in epoch seconds."""
+class RunSummary:
+    """A command of somebody with the state of its run.
+
+    `typed` is without the slash command, `state` one word, `at` its start in epoch
+    seconds.
+    """
 
     user: str
     typed: str
@@ -45,28 +52,29 @@ class Deed:
 
 
 class History(Protocol):
-    """The before-images of changes, newest first, and who did what."""
+    """The before-images of changes, newest first, and the commands of people."""
 
-    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
-        """What was asked for since then (epoch seconds), the newest first."""
+    async def deeds(self, since: float, *, most: int = 50) -> list[RunSummary]:
+        """Return the commands since then (epoch seconds), the newest first."""
         ...
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
-        """Runs that changed something in that namespace and were not undone."""
+        """Return the runs that changed something in that namespace and were not undone."""
         ...
 
     async def undone(self, run: str) -> None:
-        """That run's change was taken back."""
+        """Note that this run's change was undone."""
         ...
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One thing that was asked, as the audit keeps it.
+class AuditEntry:
+    """One row of the audit: a command, an answer, a denial or the end of a run.
 
-    `outcome` is how a run or an answer ended (done, not_yet, normal, error, cancelled, interrupted, expired), or
-    confirmed, denied (the rules) or refused (a mistake, or something else was under way). `seconds` is how long it
-    took, `run` the run that it belongs to, `decided_by` who confirmed or cancelled it, `link` its message.
+    `outcome` is how a run or an answer ended (done, not_yet, normal, error, cancelled,
+    interrupted, expired), or confirmed, denied (the rules) or refused (a mistake, or
+    something else was under way). `seconds` is how long it took, `run` the run that it
+    belongs to, `decided_by` who confirmed or cancelled it, `link` its message.
     """
 
     id: str
@@ -85,20 +93,21 @@ class Entry:
     link: str = ""
 
 
-class Trail(Protocol):
-    """The audit, to be read."""
+class AuditTrail(Protocol):
+    """The audit, for reading."""
 
-    async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[Entry]:
-        """The newest first, of one user or step when that is named."""
+    async def entries(self, *, most: int = 20, user: str = "", step: str = "") -> list[AuditEntry]:
+        """Return the rows of one user or step, or of all, the newest first."""
         ...
 
 
 @dataclass(frozen=True)
-class Scheduled:
-    """A schedule as steps see it: what is done (`typed`, without the slash command), when in words, and how it stands.
+class ScheduleSummary:
+    """A schedule as steps see it: its command, its times in words, and its state.
 
-    `state` is `active`, `paused`, `ended` or `removed`; `next_at` is in epoch seconds, None when nothing is to come;
-    `next` is the same in words, in the schedule's own zone.
+    `typed` is without the slash command. `state` is `active`, `paused`, `ended` or
+    `removed`; `next_at` is in epoch seconds, None when nothing is to come; `next` is
+    the same in words, in the schedule's own zone.
     """
 
     id: str
@@ -114,24 +123,30 @@ class Scheduled:
 
 
 class Schedules(Protocol):
-    """What is done again and again. All raise `bot.errors.LedgerError`; an unknown id is a UserError."""
+    """The schedules of steps.
 
-    async def entries(self) -> list[Scheduled]:
-        """Those that go on or are paused, the oldest first."""
+    All methods raise `bot.errors.LedgerError`; an unknown id is a UserError.
+    """
+
+    async def entries(self) -> list[ScheduleSummary]:
+        """Return the schedules that are active or paused, the oldest first."""
         ...
 
-    async def pause(self, id: str, by: str) -> Scheduled:
-        """Nothing is done until it is resumed; `by` is who wants it."""
+    async def pause(self, id: str, by: str) -> ScheduleSummary:
+        """Pause a schedule until it is resumed; `by` is the user who asked."""
         ...
 
-    async def resume(self, id: str, by: str) -> Scheduled:
-        """It goes on with its next time."""
+    async def resume(self, id: str, by: str) -> ScheduleSummary:
+        """Resume a schedule with its next time."""
         ...
 
-    async def remove(self, id: str, by: str) -> Scheduled:
-        """It is over."""
+    async def remove(self, id: str, by: str) -> ScheduleSummary:
+        """Remove a schedule for good."""
         ...
 
-    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[Scheduled]:
-        """Ends those of a step and a namespace ("" is any), because what they need is taken away; gives them."""
+    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
+        """End the schedules of a step and a namespace ("" is any), and return them.
+
+        `why` says what is taken away that they need.
+        """
         ...

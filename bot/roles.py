@@ -1,4 +1,4 @@
-"""Who may do what: roles from user ids and user groups."""
+"""Roles of users, from user ids and Slack user groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 
 from bot.errors import MeshbotError
-from bot.steps import Asker, Role
+from bot.steps import Caller, Role
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,10 @@ FRESH = 300.0
 
 
 class Roles:
-    """Reads roles from ids first and groups after; a group that cannot be read grants nothing and is said in `why`."""
+    """Reads roles from ids first and groups after.
+
+    A group that cannot be read grants nothing, and `why` says so.
+    """
 
     def __init__(
         self,
@@ -31,30 +34,30 @@ class Roles:
         self._users, self._groups, self._members = users, groups, members
         self._seen: dict[str, tuple[float, frozenset[str]]] = {}
 
-    async def of(self, user: str) -> Asker:
-        """The highest role of that user, and why."""
-        admins = self._named(Role.ADMIN)
-        hosts = tuple(dict.fromkeys([*self._named(Role.HOST), *admins]))
+    async def get_caller(self, user: str) -> Caller:
+        """Return that user with their highest role, and why they have it."""
+        admins = self._list_ids_with_role(Role.ADMIN)
+        hosts = tuple(dict.fromkeys([*self._list_ids_with_role(Role.HOST), *admins]))
         unread: list[str] = []
         for role in (Role.ADMIN, Role.HOST):
             if user in self._users.get(role, ()):
-                return Asker(user, role, hosts, f"your user id is among the {role}s in the settings", admins)
+                return Caller(user, role, hosts, f"your user id is among the {role}s in the settings", admins)
             for group in self._groups.get(role, ()):
                 try:
-                    if user in await self._group(group):
-                        return Asker(user, role, hosts, f"you are in the user group {group}", admins)
+                    if user in await self._read_group_members(group):
+                        return Caller(user, role, hosts, f"you are in the user group {group}", admins)
                 except MeshbotError as problem:
                     log.warning("user group %s could not be read: %s", group, problem)
                     unread.append(group)
         why = "everyone in the channel is an attendee"
         why += f"; groups {', '.join(unread)} could not be read" if unread else ""
-        return Asker(user, Role.ATTENDEE, hosts, why, admins, unsure=bool(unread))
+        return Caller(user, Role.ATTENDEE, hosts, why, admins, unsure=bool(unread))
 
-    def _named(self, role: Role) -> tuple[str, ...]:
-        """The ids of users, then of groups, that the settings give this role."""
+    def _list_ids_with_role(self, role: Role) -> tuple[str, ...]:
+        """Return the ids of users, then of groups, that the settings give this role."""
         return (*self._users.get(role, ()), *self._groups.get(role, ()))
 
-    async def _group(self, group: str) -> frozenset[str]:
+    async def _read_group_members(self, group: str) -> frozenset[str]:
         known = self._seen.get(group)
         if known is not None and time.monotonic() - known[0] < FRESH:
             return known[1]

@@ -15,24 +15,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.drawings import Picture
 from bot.ports import Cluster, Mesh, Progress, Traffic, Web
-from bot.records import History, Schedules, Trail
+from bot.records import AuditTrail, History, Schedules
 
 
 class Role(StrEnum):
-    """Who may run a step; each role includes the ones before it."""
+    """Role that a step needs; each role includes the ones before it."""
 
     ATTENDEE = "attendee"
     HOST = "host"
     ADMIN = "admin"
 
-    def covers(self, needed: Role) -> bool:
-        """True when someone with this role may do what `needed` may."""
+    def is_at_least(self, needed: Role) -> bool:
+        """Tell whether someone with this role may do what `needed` may."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 class Scope(StrEnum):
-    """What a step reaches when it changes something."""
+    """Reach of a step when it changes something."""
 
     APPLICATION = "application"
     """The application's namespace alone, which may be someone's own."""
@@ -41,7 +41,7 @@ class Scope(StrEnum):
 
 
 class State(StrEnum):
-    """How a step ended (or, on the board, stands)."""
+    """End state of a step (or, on the board, its present state)."""
 
     DONE = "done"
     NOT_YET = "not_yet"
@@ -58,11 +58,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a step ended: what is true now, what was observed, and what to type next.
+    """Result of a step: what is true now, what was observed, and what to type next.
 
-    `because` is the cause when it is not done, in one sentence that says whose turn it is. `evidence` holds observed
-    facts. `next` holds whole commands, the likeliest first; `lines`, command lines for a person's own terminal.
-    `picture` shows what the evidence tells.
+    `because` is the cause when it is not done, in one sentence that says who has to
+    act. `evidence` holds observed facts. `next` holds whole commands, the likeliest
+    first; `lines`, command lines for a person's own terminal. `picture` shows what the
+    evidence says.
     """
 
     state: State
@@ -78,7 +79,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done, shown before a confirmation. `digest` changes when what would be done changes."""
+    """Changes that a step would make, shown before a confirmation.
+
+    `digest` changes when the plan changes.
+    """
 
     summary: str
     items: tuple[str, ...]
@@ -87,14 +91,17 @@ class Plan:
     digest: str = ""
 
 
-def person(user: str) -> str:
-    """A person in a verdict's evidence, whom the chat shows by name; anything else that looks like one is mere text."""
+def mark_person(user: str) -> str:
+    """Return a user id marked for a verdict's evidence, so that the chat shows the name.
+
+    Anything else that looks like a mention is mere text.
+    """
     return f"\ue000{user}\ue001"
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the host has settled: namespaces and base URLs. The same for all steps."""
+    """Settings of the workshop: namespaces and base URLs. The same for all steps."""
 
     mesh_namespace: str = "istio-system"
     app_namespace: str = "bookinfo"
@@ -117,21 +124,23 @@ class Context:
     web: Web
     traffic: Traffic
     history: History
-    trail: Trail
+    trail: AuditTrail
     schedules: Schedules
     workshop: Workshop
-    asker: Asker
+    asker: Caller
     command: str = "/mesh"
     steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who typed, with which role, and who could do more (`hosts`, `admins`: ids of users and of user groups).
+class Caller:
+    """The person who gave a command, their role, and who could do more.
 
-    `confined`: changes only in the namespace `own` ("" when they have none), by the steps `own_steps`. `acts_as` is the
-    user as whom the cluster is asked, "" for the bot's own account; `channels` are where commands are taken, () for
-    everywhere. `unsure` when the chat did not tell everything just now.
+    `hosts` and `admins` are ids of users and of user groups. `confined`: changes only
+    in the namespace `own` ("" when they have none), by the steps `own_steps`. `acts_as`
+    is the user as whom the cluster is asked, "" for the bot's own account; `channels`
+    are where commands are taken, () for everywhere. `unsure` when the chat did not tell
+    everything just now.
     """
 
     user: str
@@ -146,14 +155,14 @@ class Asker:
     channels: tuple[str, ...] = ()
     unsure: bool = False
 
-    def may(self, step: Step) -> bool:
-        """True when they may run that step somewhere."""
-        if self.confined and step.acts:
+    def can_run(self, step: Step) -> bool:
+        """Tell whether this person may run that step in some namespace."""
+        if self.confined and step.has_side_effects:
             return bool(self.own) and step.id in self.own_steps
-        return self.role.covers(step.role)
+        return self.role.is_at_least(step.role)
 
-    def helpers(self, needed: Role) -> tuple[str, ...]:
-        """Who has that role: ids of users and of user groups."""
+    def get_role_holders(self, needed: Role) -> tuple[str, ...]:
+        """Return who has that role: ids of users and of user groups."""
         return self.admins if needed is Role.ADMIN else self.hosts
 
 
@@ -175,13 +184,13 @@ class Options(BaseModel):
 
 
 class Shared(Options):
-    """Options of a step that answers only the one who asked, unless told to share."""
+    """Options of a step whose answer only the caller sees, unless `share` is set."""
 
     share: Annotated[bool, Field(default=False, description="show the answer to the whole channel")]
 
 
-class Shape(StrEnum):
-    """How an answer is given."""
+class StepKind(StrEnum):
+    """Kind of a step, by how its result is shown."""
 
     RUN = "run"
     """One message in the channel that is edited until the verdict; in the ledger."""
@@ -229,17 +238,24 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """One slot of a schedule: when it was due (epoch seconds), how many seconds ago that is if the bot was away, and
-    `memory`, what the slot before left for this one (empty for the first)."""
+class SlotContext:
+    """One slot of a schedule.
+
+    `at` is when it was due (epoch seconds), `late` how many seconds ago that is if the
+    bot was away, and `memory` what the slot before left for this one (empty for the
+    first).
+    """
 
     at: float
     late: float = 0.0
     memory: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Tell(StrEnum):
-    """Where the result of a slot is told, beside the schedule's own message, which always shows the last."""
+class ReplyTarget(StrEnum):
+    """Place where the result of a slot is posted.
+
+    The schedule's own message always shows the last result besides.
+    """
 
     NOWHERE = "nowhere"
     THREAD = "thread"
@@ -248,26 +264,30 @@ class Tell(StrEnum):
 
 
 @dataclass(frozen=True)
-class Report:
-    """How a slot ended; `memory` is what the next one gets, and `failed` counts it among the failures."""
+class SlotReport:
+    """Result of a slot.
+
+    `memory` is what the next slot gets, and `failed` counts it among the failures.
+    """
 
     verdict: Verdict
-    tell: Tell = Tell.NOWHERE
+    tell: ReplyTarget = ReplyTarget.NOWHERE
     memory: Mapping[str, Any] = field(default_factory=dict)
     failed: bool = False
 
 
 @dataclass(frozen=True)
-class Regular:
-    """How a step is done again and again; a step without it cannot be scheduled.
+class Recurrence:
+    """Rules by which a step is scheduled; a step without them cannot be scheduled.
 
-    `least` is the shortest time between two slots in seconds, and may depend on the options; `longest`, how many
-    seconds a schedule that comes more often than hourly may go on (0: no limit). `late`: a missed slot is made up for
-    once. `again`: a slot that died with its process is begun once more. `once` gives the words of the options that make
-    it no schedule, such as `start`.
+    `least` is the shortest time between two slots in seconds, and may depend on the
+    options; `longest`, how many seconds a schedule that comes more often than hourly
+    may go on (0: no limit). `late`: a missed slot is made up for once. `again`: a slot
+    that died with its process is begun once more. `once` gives the words of the options
+    that make it no schedule, such as `start`.
     """
 
-    run: Callable[[Context, Any, Occasion], Awaitable[Report]]
+    run: Callable[[Context, Any, SlotContext], Awaitable[SlotReport]]
     examples: tuple[str, ...]
     least: Callable[[Any], float]
     longest: float = 0.0
@@ -297,7 +317,7 @@ class Step:
     run: Callable[[Context, Any], Awaitable[Verdict]]
     options: type[Options] = Options
     role: Role = Role.HOST
-    shape: Shape = Shape.RUN
+    shape: StepKind = StepKind.RUN
     changes: bool = False
     scope: Scope = Scope.MESH
     resumable: bool = True
@@ -312,9 +332,9 @@ class Step:
     choices: Mapping[str, Callable[[Context], Sequence[str]]] = field(default_factory=dict)
     form: Form | None = None
     standing: Callable[[Context], Awaitable[Answers]] | None = None
-    regular: Regular | None = None
+    regular: Recurrence | None = None
 
     @property
-    def acts(self) -> bool:
-        """True when it does more than look: it changes the cluster, or sends requests to the application."""
+    def has_side_effects(self) -> bool:
+        """Tell whether the step changes the cluster or sends requests to the application."""
         return self.changes or self.scope is Scope.APPLICATION

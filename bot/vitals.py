@@ -1,4 +1,4 @@
-"""How the bot is, put together from what its parts know: what probes are answered, and where the figures come from."""
+"""Health checks of the bot for probes, and the sources of its metrics."""
 
 from __future__ import annotations
 
@@ -7,74 +7,85 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.cluster import KubernetesCluster
-from bot.engine import Engine, Rounds
+from bot.engine import CommandRouter, Maintenance
 from bot.errors import MeshbotError
-from bot.figures import Figure, Source
-from bot.health import Check, Finding
+from bot.figures import Metric, Source
+from bot.health import Check, ComponentHealth
 from bot.ledger import Ledger
-from bot.schedule import Keeper
-from bot.slack.board import SlackBoard
-from bot.slack.http import HttpLink
+from bot.schedule import SlotRunner
+from bot.slack.board import SlackChannelMessages
+from bot.slack.http import HttpReceiver
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink
+from bot.slack.socket import SocketModeReceiver
 
 
 @dataclass(frozen=True)
-class Vitals:
-    """The parts that are looked at."""
+class BotHealth:
+    """The parts whose health is checked."""
 
-    engine: Engine
-    rounds: Rounds
+    engine: CommandRouter
+    rounds: Maintenance
     ledger: Ledger
-    board: SlackBoard
+    board: SlackChannelMessages
     cluster: KubernetesCluster
     listeners: Listeners
-    link: SocketLink | HttpLink
-    keeper: Keeper
+    link: SocketModeReceiver | HttpReceiver
+    keeper: SlotRunner
 
     @property
     def checks(self) -> list[Check]:
-        """What probes are answered from."""
-        return [self.slack, self.background, self.database, self.replica, self.commands]
+        """The checks that probes are answered from."""
+        return [
+            self.check_slack,
+            self.check_background_tasks,
+            self.check_ledger,
+            self.check_replica,
+            self.check_commands,
+        ]
 
     @property
     def sources(self) -> list[Source]:
-        """Where the figures come from."""
+        """The sources of all metrics."""
         parts = (self.board, self.listeners, self.link, self.engine, self.engine.runner, self.rounds, self.keeper)
-        return [*(part.figures for part in parts), self.cluster.figures, self._own]
+        return [*(part.figures for part in parts), self.cluster.figures, self._collect_own_metrics]
 
-    async def slack(self) -> Finding:
-        """Connected; dead only when nothing tries any more to be."""
-        alive = self.link.alive
-        says = "" if self.link.connected else f"not connected for {self.link.away:.0f} s"
-        return Finding("slack", self.link.connected and alive, says, vital=not alive, needed=True)
+    async def check_slack(self) -> ComponentHealth:
+        """Check that Slack is connected; fatal only when nothing tries to connect any more."""
+        alive = self.link.is_alive
+        says = "" if self.link.is_connected else f"not connected for {self.link.seconds_disconnected:.0f} s"
+        return ComponentHealth("slack", self.link.is_connected and alive, says, vital=not alive, needed=True)
 
-    async def background(self) -> Finding:
-        """What goes round goes round."""
-        parts = (("the rounds have stopped", self.rounds.going), ("nothing looks for what is due", self.keeper.going))
+    async def check_background_tasks(self) -> ComponentHealth:
+        """Check that the background loops are running."""
+        parts = (
+            ("the rounds have stopped", self.rounds.is_running),
+            ("nothing looks for what is due", self.keeper.is_running),
+        )
         says = "; ".join(words for words, going in parts if not going)
-        return Finding("background", not says, says, vital=True)
+        return ComponentHealth("background", not says, says, vital=True)
 
-    async def database(self) -> Finding:
-        """The ledger answers."""
+    async def check_ledger(self) -> ComponentHealth:
+        """Check that the ledger's database answers."""
         try:
             await self.ledger.ping()
         except MeshbotError as problem:
-            return Finding("ledger", False, str(problem), needed=True)
-        return Finding("ledger", True, needed=True)
+            return ComponentHealth("ledger", False, str(problem), needed=True)
+        return ComponentHealth("ledger", True, needed=True)
 
-    async def replica(self) -> Finding:
-        """This process may change things."""
-        fenced = self.ledger.replicas.fenced
-        return Finding(
+    async def check_replica(self) -> ComponentHealth:
+        """Check that this process may change things: it is not cut off from the ledger."""
+        fenced = self.ledger.replicas.is_fenced
+        return ComponentHealth(
             "replica", not fenced, "cut off from the ledger: others take over" if fenced else "", needed=True
         )
 
-    async def commands(self) -> Finding:
-        """Commands are taken."""
+    async def check_commands(self) -> ComponentHealth:
+        """Check that commands are taken: the bot is not being stopped."""
         draining = self.engine.draining or self.listeners.draining
-        return Finding("commands", not draining, "being stopped: nothing new is taken" if draining else "", needed=True)
+        return ComponentHealth(
+            "commands", not draining, "being stopped: nothing new is taken" if draining else "", needed=True
+        )
 
-    def _own(self) -> Iterator[Figure]:
-        yield Figure("up_seconds", "Seconds since this process joined.", time.monotonic() - self.rounds.began)
-        yield Figure("replica_fenced", "1 while this process must not change anything.", self.ledger.replicas.fenced)
+    def _collect_own_metrics(self) -> Iterator[Metric]:
+        yield Metric("up_seconds", "Seconds since this process joined.", time.monotonic() - self.rounds.began)
+        yield Metric("replica_fenced", "1 while this process must not change anything.", self.ledger.replicas.is_fenced)

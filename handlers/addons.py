@@ -8,59 +8,78 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.knowledge import addons, installation
-from bot.knowledge.deploying import available, deployments, ensure, missing, not_ready, sample
-from bot.knowledge.offers import offer
-from bot.knowledge.reach import GRAFANA, JAEGER, reach
+from bot.knowledge.deploying import (
+    build_missing_verdict,
+    build_not_ready_verdict,
+    ensure_objects,
+    list_deployment_names,
+    load_sample,
+    wait_for_deployments,
+)
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.reach import GRAFANA, JAEGER, find_web_address
 from bot.steps import Context, Link, Options, Role, State, Step, Verdict
 
 Addon = Literal["prometheus", "grafana", "jaeger"]
 
 
 class AddonOptions(Options):
-    """What can be chosen."""
+    """Options of `addons`."""
 
     which: Annotated[tuple[Addon, ...], Field(default=(), max_length=3, description="prometheus, grafana, jaeger")]
 
 
 async def run(context: Context, options: AddonOptions) -> Verdict:
-    """Applies what differs, waits for the pods, and asks each for its health."""
-    if await installation.present(context) is None:
-        return missing(context, f"Istio is not installed: there is no istiod in {mesh(context)}", "install")
+    """Apply what differs, wait for the pods, and ask each add-on for its health."""
+    if await installation.find_istiod(context) is None:
+        return build_missing_verdict(
+            context, f"Istio is not installed: there is no istiod in {get_mesh_namespace(context)}", "install"
+        )
     chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
-    objects = [obj for one in chosen for obj in await sample(context, f"addons/{one}.yaml", mesh(context))]
+    objects = [
+        obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", get_mesh_namespace(context))
+    ]
     context.progress.say(f"applying {', '.join(chosen)}")
-    made = await ensure(context, objects)
-    lagging = await available(context, mesh(context), deployments(objects))
+    made = await ensure_objects(context, objects)
+    lagging = await wait_for_deployments(context, get_mesh_namespace(context), list_deployment_names(objects))
     if lagging:
-        return not_ready(context, "the add-ons are applied, but not all are ready.", lagging, "addons")
+        return build_not_ready_verdict(context, "the add-ons are applied, but not all are ready.", lagging, "addons")
     context.progress.say("asking each for its health")
-    healths = await asyncio.gather(*(addons.health(context, one) for one in chosen))
+    healths = await asyncio.gather(*(addons.check_health(context, one) for one in chosen))
     silent = [health.cause for health in healths if health.cause]
     evidence = (*(health.words for health in healths if health.words), made.words)
     if silent:
         words = "the add-ons' pods are ready, but not all of them answer."
-        return Verdict(State.NOT_YET, words, "; ".join(silent) + ".", evidence, next=offer(context, "addons", "status"))
+        return Verdict(
+            State.NOT_YET, words, "; ".join(silent) + ".", evidence, next=suggest_commands(context, "addons", "status")
+        )
     words = f"{', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} already there; nothing was changed."
-    links, lines = await looks(context, chosen)
+    links, lines = await link_to_addons(context, chosen)
     return Verdict(
         State.DONE,
         f"{', '.join(chosen)} {'answer' if len(chosen) > 1 else 'answers'}." if made else words,
         evidence=evidence,
         links=links,
         lines=lines,
-        next=offer(context, "kiali", "links", "status"),
+        next=suggest_commands(context, "kiali", "links", "status"),
     )
 
 
-def mesh(context: Context) -> str:
-    """The namespace that the add-ons live in."""
+def get_mesh_namespace(context: Context) -> str:
+    """Return the namespace in which the add-ons run."""
     return context.workshop.mesh_namespace
 
 
-async def looks(context: Context, chosen: tuple[str, ...]) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """Where to look at those that have a page, and the lines to type first."""
+async def link_to_addons(context: Context, chosen: tuple[str, ...]) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Return links to the chosen add-ons that have a page, and the port-forward lines to type
+    first.
+    """
     faces = [face for face in (GRAFANA, JAEGER) if face.deployment in chosen]
-    found = [reached for reached in await asyncio.gather(*(reach(context, face) for face in faces)) if reached.base]
+    found = [
+        reached
+        for reached in await asyncio.gather(*(find_web_address(context, face) for face in faces))
+        if reached.base
+    ]
     links = tuple(Link(reached.face.title, reached.base) for reached in found)
     return links, tuple(reached.line for reached in found if reached.line)
 

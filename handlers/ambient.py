@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.knowledge import ambient, ambient_off, ambient_proof, bookinfo, installation, installing, rules, sidecars
-from bot.knowledge.deploying import missing, not_ready
+from bot.knowledge.deploying import build_missing_verdict, build_not_ready_verdict
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
 class AmbientOptions(Options):
-    """What can be chosen."""
+    """Options of `ambient`."""
 
     off: Annotated[bool, Field(default=False, description="out of the ambient mesh, and back to the default profile")]
     platform: Annotated[
@@ -25,45 +25,51 @@ class AmbientOptions(Options):
 
 
 async def plan(context: Context, options: AmbientOptions) -> Plan | None:
-    """Says what the upgrade changes and which rules go."""
+    """Return what the upgrade changes and which rules it removes, or None when there is
+    nothing to confirm.
+    """
     if options.off:
-        return await ambient_off.plan(context)
-    if await lacking(context) is not None:
+        return await ambient_off.plan_leaving(context)
+    if await check_prerequisites(context) is not None:
         return None
-    way = await ambient.way_in(context, options.platform, keep_rules=options.rules == "keep")
-    return ambient.plan(way)
+    way = await ambient.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    return ambient.build_plan(way)
 
 
-async def lacking(context: Context) -> Verdict | None:
-    """The verdict when something must be there first."""
-    if await installation.present(context) is None:
-        return missing(context, f"Istio is not installed in {context.workshop.mesh_namespace}", "install")
-    if absent := await bookinfo.absent(context):
-        return missing(context, absent, "bookinfo")
+async def check_prerequisites(context: Context) -> Verdict | None:
+    """Return a verdict when Istio or Bookinfo must be there first, else None."""
+    if await installation.find_istiod(context) is None:
+        return build_missing_verdict(context, f"Istio is not installed in {context.workshop.mesh_namespace}", "install")
+    if absent := await bookinfo.explain_absence(context):
+        return build_missing_verdict(context, absent, "bookinfo")
     return None
 
 
 async def run(context: Context, options: AmbientOptions) -> Verdict:
-    """Rules off, profile, sidecars off, label: in this order."""
+    """Remove the sidecars' rules, install the profile, remove the sidecars and set the label,
+    in this order.
+    """
     if options.off:
-        return await ambient_off.run(context)
-    if (verdict := await lacking(context)) is not None:
+        return await ambient_off.leave_ambient(context)
+    if (verdict := await check_prerequisites(context)) is not None:
         return verdict
-    way = await ambient.way_in(context, options.platform, keep_rules=options.rules == "keep")
-    done = await rules.take_out(context, *way.rules)
-    if way.upgrade.difference or not await installation.all_ready(context):
-        if (failure := await installing.carry_out(context, way.upgrade.arguments)) is not None:
+    way = await ambient.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    done = await rules.delete_rules(context, *way.rules)
+    if way.upgrade.difference or not await installation.is_installation_ready(context):
+        if (failure := await installing.run_installation(context, way.upgrade.arguments)) is not None:
             return failure
         done += [f"upgraded to the ambient profile; settings repeated: {', '.join(way.upgrade.repeated) or 'tracing'}"]
-    if not await ambient.agents_ready(context):
-        return ambient_proof.no_agents(context)
-    done += await ambient.relabel(context, dict.fromkeys(ambient.OTHER_WAYS))
-    restarted, lagging = await sidecars.roll(context, on=False)
+    if not await ambient.wait_for_agents(context):
+        return ambient_proof.build_missing_agents_verdict(context)
+    done += await ambient.relabel_namespace(context, dict.fromkeys(ambient.OTHER_WAYS))
+    restarted, lagging = await sidecars.restart_workloads(context, on=False)
     if lagging:
-        return not_ready(context, "the ambient profile is there, but old pods still have sidecars.", lagging, "ambient")
+        return build_not_ready_verdict(
+            context, "the ambient profile is there, but old pods still have sidecars.", lagging, "ambient"
+        )
     done += [f"restarted without sidecars: {', '.join(restarted)}"] if restarted else []
-    done += await ambient.relabel(context, {ambient.LABEL: ambient.MODE})
-    return await ambient_proof.verdict(context, tuple(done))
+    done += await ambient.relabel_namespace(context, {ambient.LABEL: ambient.MODE})
+    return await ambient_proof.verify_and_report(context, tuple(done))
 
 
 STEP = Step(

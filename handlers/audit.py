@@ -8,61 +8,63 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.records import Entry
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+from bot.records import AuditEntry
+from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)
 """A user id, alone or as Slack writes a mention."""
 
 
-def user_id(value: object) -> object:
-    """The id in a mention."""
+def parse_mention(value: object) -> object:
+    """Return the user id in a Slack mention, upper case; anything else is returned unchanged."""
     found = MENTION.fullmatch(value) if isinstance(value, str) else None
     return found[1].upper() if found else value
 
 
 class AuditOptions(Shared):
-    """What can be chosen."""
+    """Options of `audit`."""
 
     count: Annotated[int, Field(default=20, ge=1, le=100, description="how many, the newest first")]
     user: Annotated[
         str,
-        BeforeValidator(user_id),
+        BeforeValidator(parse_mention),
         Field(default="", pattern=r"^([UW][A-Z0-9]{2,})?$", description="only what this user asked (id or mention)"),
     ]
     step: Annotated[str, Field(default="", max_length=40, description="only this step")]
 
 
 async def run(context: Context, options: AuditOptions) -> Verdict:
-    """The newest entries, a line each."""
+    """List the newest entries, one in a line."""
     wanted = options.step.lower()
     steps = [step.id for step in context.steps if wanted in (step.id, *step.aliases)] if wanted else [""]
     found = await context.trail.entries(most=options.count, user=options.user, step=(steps or [wanted])[0])
     if not found:
         return Verdict(State.NORMAL, "nothing that fits was asked since the audit began.")
-    lines = tuple(map(line, found))
+    lines = tuple(map(describe_entry, found))
     command = "`meshbot audit --csv` prints all of it where the bot runs."
-    return Verdict(State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fitting(lines))
+    return Verdict(State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fit_lines(lines))
 
 
-def line(entry: Entry) -> str:
-    """One entry: when, who, what, how it ended, how long it took, by whom it was confirmed or cancelled."""
+def describe_entry(entry: AuditEntry) -> str:
+    """Return one entry as a line: time, user, command, outcome, duration, and who confirmed or
+    cancelled it.
+    """
     typed = entry.arguments or "(nothing)"
     if len(typed) > 80:
         typed = typed[:79] + "…"
     where = f" in {entry.namespace}" if entry.namespace and "in=" not in typed else ""
     by = f", by {entry.decided_by}" if entry.decided_by and entry.decided_by != entry.user else ""
     took = f" {entry.seconds:.0f} s" if entry.seconds >= 1 else ""
-    return f"{moment(entry.at)} {entry.user} {typed}{where}: {entry.outcome}{by}{took}"
+    return f"{format_timestamp(entry.at)} {entry.user} {typed}{where}: {entry.outcome}{by}{took}"
 
 
-def moment(at: datetime) -> str:
-    """`2026-11-25 19:05:12`."""
+def format_timestamp(at: datetime) -> str:
+    """Return a time as `2026-11-25 19:05:12`."""
     return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def fitting(lines: tuple[str, ...], room: int = 2400) -> tuple[str, ...]:
-    """As many lines as a message takes; the rest is counted."""
+def fit_lines(lines: tuple[str, ...], room: int = 2400) -> tuple[str, ...]:
+    """Return as many lines as fit into `room` characters; the last line counts those left out."""
     kept: list[str] = []
     for number, each in enumerate(lines):
         room -= len(each) + 1
@@ -79,7 +81,7 @@ STEP = Step(
     run=run,
     options=AuditOptions,
     role=Role.HOST,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("log",),
     positional=("count",),
     examples=("audit", "audit 50 step=fault", "audit user=U012AB3CD", "audit share"),

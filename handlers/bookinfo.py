@@ -7,45 +7,53 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge import board, bookinfo, bookinfo_off, namespaces
-from bot.knowledge.answering import at_kiali
-from bot.knowledge.deploying import Made, available, deployments, ensure, not_ready
-from bot.knowledge.offers import offer
+from bot.knowledge.answering import link_to_kiali
+from bot.knowledge.deploying import (
+    ApplyResult,
+    build_not_ready_verdict,
+    ensure_objects,
+    list_deployment_names,
+    wait_for_deployments,
+)
+from bot.knowledge.offers import suggest_commands
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 class BookinfoOptions(Options):
-    """What can be chosen."""
+    """Options of `bookinfo`."""
 
     off: Annotated[bool, Field(default=False, description="take the application away; asks first")]
 
 
 async def plan(context: Context, options: BookinfoOptions) -> Plan | None:
-    """Only taking away asks."""
-    return await bookinfo_off.plan(context) if options.off else None
+    """Return what `bookinfo off` would remove; deploying needs no confirmation."""
+    return await bookinfo_off.plan_removal(context) if options.off else None
 
 
 async def run(context: Context, options: BookinfoOptions) -> Verdict:
-    """Applies what differs, waits for six Deployments, and looks at the page."""
+    """Apply what differs, wait for six Deployments, and check the page."""
     if options.off:
-        return await bookinfo_off.run(context)
-    held = await namespaces.held(context, context.workshop.app_namespace)
+        return await bookinfo_off.remove_bookinfo(context)
+    held = await namespaces.wait_until_usable(context, context.workshop.app_namespace)
     if held is not None:
         return held
     context.progress.say(f"applying Bookinfo in {context.workshop.app_namespace}")
-    made = await ensure(context, await bookinfo.namespace(context))
-    objects = await bookinfo.objects(context)
-    more = await ensure(context, objects)
-    lagging = await available(context, context.workshop.app_namespace, deployments(objects))
+    made = await ensure_objects(context, await bookinfo.build_namespace(context))
+    objects = await bookinfo.load_objects(context)
+    more = await ensure_objects(context, objects)
+    lagging = await wait_for_deployments(context, context.workshop.app_namespace, list_deployment_names(objects))
     if lagging:
-        return not_ready(context, "Bookinfo is applied, but not ready.", lagging, "bookinfo")
-    return await proven(context, Made((*made.new, *more.new), (*made.changed, *more.changed), made.same + more.same))
+        return build_not_ready_verdict(context, "Bookinfo is applied, but not ready.", lagging, "bookinfo")
+    return await verify_and_report(
+        context, ApplyResult((*made.new, *more.new), (*made.changed, *more.changed), made.same + more.same)
+    )
 
 
-async def proven(context: Context, made: Made) -> Verdict:
-    """The page shows reviews, or why it does not."""
+async def verify_and_report(context: Context, made: ApplyResult) -> Verdict:
+    """Ask for the product page and return the verdict: it shows reviews, or why it does not."""
     context.progress.say("asking for the product page; reviews takes a while to start")
-    seen = await bookinfo.page(context)
-    apart = await bookinfo.outside(context)
+    seen = await bookinfo.wait_for_page(context)
+    apart = await bookinfo.find_workloads_outside_mesh(context)
     mesh = f"outside the mesh, without sidecar: {', '.join(apart)}" if apart else "all workloads are in the mesh"
     evidence = (
         f"{len(board.BOOKINFO)} Deployments available",
@@ -55,12 +63,14 @@ async def proven(context: Context, made: Made) -> Verdict:
     )
     if seen.cause:
         words = "Bookinfo's pods are ready, but the page does not show reviews."
-        return Verdict(State.NOT_YET, words, f"{seen.cause}.", evidence, next=offer(context, "bookinfo", "status"))
+        return Verdict(
+            State.NOT_YET, words, f"{seen.cause}.", evidence, next=suggest_commands(context, "bookinfo", "status")
+        )
     namespace = context.workshop.app_namespace
-    links, lines = await at_kiali(context, "workloads", lambda console: console.workloads(namespace))
+    links, lines = await link_to_kiali(context, "workloads", lambda console: console.workloads_url(namespace))
     summary = f"Bookinfo answers in {namespace}." if made else f"Bookinfo was already in {namespace}; nothing changed."
     following = ("inject", "status") if apart else ("expose", "status")
-    return Verdict(State.DONE, summary, "", evidence, links, offer(context, *following), lines)
+    return Verdict(State.DONE, summary, "", evidence, links, suggest_commands(context, *following), lines)
 
 
 STEP = Step(

@@ -1,4 +1,6 @@
-"""`/mesh break destinationrule`: what do the page and Kiali show when the DestinationRule of a route is removed?"""
+"""`/mesh break destinationrule`: removes the DestinationRule of a route, and shows the
+effect on the page and in Kiali.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,15 @@ from pydantic import Field
 
 from bot.kinds import DESTINATION_RULE
 from bot.knowledge import breaking, rules
-from bot.knowledge.offers import offer
-from bot.knowledge.proof import observe
-from bot.knowledge.routing import Path, path_of
-from bot.knowledge.snapshot import Snapshot, take
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.proof import wait_for_expectations
+from bot.knowledge.routing import DataPath, find_data_path
+from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class BreakOptions(Options):
-    """What can be chosen."""
+    """Options of `break`."""
 
     what: Annotated[
         Literal["destinationrule"], Field(default="destinationrule", description="what is removed: destinationrule")
@@ -24,32 +26,36 @@ class BreakOptions(Options):
 
 
 async def run(context: Context, options: BreakOptions) -> Verdict:
-    """Removes the rule, looks at the page, then asks Kiali."""
-    now = await take(context)
-    if (verdict := rules.not_possible(context, now) or not_to_be_broken(context, now)) is not None:
+    """Remove the DestinationRule, check the page, then ask Kiali."""
+    now = await take_snapshot(context)
+    if (verdict := rules.check_prerequisites(context, now) or explain_nothing_to_break(context, now)) is not None:
         return verdict
-    gone = await rules.take_out(context, (DESTINATION_RULE, breaking.SERVICE))
-    observed = await observe(context, breaking.broken())
-    shown, words = await breaking.at_kiali(context, shows=True)
+    gone = await rules.delete_rules(context, (DESTINATION_RULE, breaking.SERVICE))
+    observed = await wait_for_expectations(context, breaking.expect_no_reviews())
+    shown, words = await breaking.wait_for_kiali_check(context, shows=True)
     evidence = (*(gone or ["DestinationRule reviews was already gone"]), *observed.lines, words)
-    links, lines = await rules.links(context, [now.virtual_services[breaking.SERVICE]])
+    links, lines = await rules.link_to_rules(context, [now.virtual_services[breaking.SERVICE]])
     if not observed.holds or not shown:
         why = observed.because if not observed.holds else f"{words}."
-        following = offer(context, "mend", *([] if shown else ["kiali"]), "status")
+        following = suggest_commands(context, "mend", *([] if shown else ["kiali"]), "status")
         summary = "DestinationRule reviews is removed, but not all that it does was seen."
         return Verdict(State.NOT_YET, summary, why, evidence, links, following, lines, breaking.EXPLANATION)
     summary = "without its DestinationRule the route breaks: nobody gets reviews, and Kiali shows why."
-    return Verdict(State.DONE, summary, "", evidence, links, offer(context, "mend"), lines, breaking.EXPLANATION)
+    return Verdict(
+        State.DONE, summary, "", evidence, links, suggest_commands(context, "mend"), lines, breaking.EXPLANATION
+    )
 
 
-def not_to_be_broken(context: Context, now: Snapshot) -> Verdict | None:
-    """The verdict when there is nothing that would break."""
+def explain_nothing_to_break(context: Context, now: Snapshot) -> Verdict | None:
+    """Return a verdict when there is no VirtualService that would break, else None."""
     if breaking.SERVICE in now.virtual_services:
         return None
-    if path_of(now) is Path.WAYPOINT and breaking.SERVICE in now.routes:
+    if find_data_path(now) is DataPath.WAYPOINT and breaking.SERVICE in now.routes:
         because = "with a waypoint, version Services stand for subsets, and no DestinationRule is needed."
         return Verdict(State.NORMAL, "there is nothing to break; nothing was changed.", because)
-    return rules.missing(context, "there is no VirtualService for reviews that could break.", "route jason")
+    return rules.build_unchanged_verdict(
+        context, "there is no VirtualService for reviews that could break.", "route jason"
+    )
 
 
 STEP = Step(

@@ -1,41 +1,55 @@
-"""`/mesh digest`: where the workshop stands, what changed, what flows, who did what, and what comes next. By schedule
-(`digest weekdays 09:00 Europe/Madrid`) it is posted for the whole channel, once even when the bot was away."""
+"""`/mesh digest`: the state of the workshop, what changed, the traffic, who did what, and
+what comes next. By schedule (`digest weekdays 09:00 Europe/Madrid`) it is posted for
+the whole channel, once even when the bot was not running.
+"""
 
 from __future__ import annotations
 
 import time
 
 from bot.knowledge import board, digesting, snapshot
-from bot.knowledge.answering import at_kiali
-from bot.knowledge.offers import offer
-from bot.steps import Context, Occasion, Regular, Report, Role, Shape, Shared, State, Step, Tell, Verdict
+from bot.knowledge.answering import link_to_kiali
+from bot.knowledge.offers import suggest_commands
+from bot.steps import (
+    Context,
+    Recurrence,
+    ReplyTarget,
+    Role,
+    Shared,
+    SlotContext,
+    SlotReport,
+    State,
+    Step,
+    StepKind,
+    Verdict,
+)
 
 
 async def run(context: Context, options: Shared) -> Verdict:
-    """Once, of the last day."""
-    return (await told(context, Occasion(time.time()))).verdict
+    """Return a digest of the last day."""
+    return (await build_report(context, SlotContext(time.time()))).verdict
 
 
-async def regularly(context: Context, options: Shared, occasion: Occasion) -> Report:
-    """Compared with the last one, and shown to the channel."""
-    return await told(context, occasion)
+async def run_scheduled(context: Context, options: Shared, occasion: SlotContext) -> SlotReport:
+    """Return a digest compared with the previous one, to be shown in the channel."""
+    return await build_report(context, occasion)
 
 
-async def told(context: Context, occasion: Occasion) -> Report:
-    """The digest."""
+async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
+    """Build the digest, compared with the memory of the previous slot."""
     now = time.time()
-    rows = board.rows(await snapshot.observed(context))
+    rows = board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
     since = float(occasion.memory.get("at", now - digesting.DAY))
     done = sum(row.done for row in rows)
     lines = (
-        *digesting.standing(rows),
-        digesting.changed(rows, occasion.memory),
-        await digesting.traffic(context),
-        digesting.coming([one for one in await context.schedules.entries() if one.state == "active"]),
-        *digesting.deeds(await context.history.deeds(since)),
+        *digesting.describe_progress(rows),
+        digesting.describe_changes(rows, occasion.memory),
+        await digesting.describe_traffic(context),
+        digesting.describe_next_schedules([one for one in await context.schedules.entries() if one.state == "active"]),
+        *digesting.describe_runs(await context.history.deeds(since)),
     )
-    links, more = await at_kiali(
-        context, "the graph", lambda console: console.graph(context.workshop.app_namespace, duration=3600)
+    links, more = await link_to_kiali(
+        context, "the graph", lambda console: console.graph_url(context.workshop.app_namespace, duration=3600)
     )
     verdict = Verdict(
         State.DONE,
@@ -43,9 +57,9 @@ async def told(context: Context, occasion: Occasion) -> Report:
         evidence=tuple(line for line in lines if line),
         links=links,
         lines=more,
-        next=offer(context, "status", "schedule"),
+        next=suggest_commands(context, "status", "schedule"),
     )
-    return Report(verdict, Tell.CHANNEL, digesting.remember(rows, now))
+    return SlotReport(verdict, ReplyTarget.CHANNEL, digesting.build_memory(rows, now))
 
 
 STEP = Step(
@@ -55,11 +69,11 @@ STEP = Step(
     run=run,
     options=Shared,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("summary",),
     examples=("digest", "digest share", "digest weekdays 09:00 Europe/Madrid", "digest daily 17:30"),
-    regular=Regular(
-        run=regularly,
+    regular=Recurrence(
+        run=run_scheduled,
         examples=("digest weekdays 09:00 Europe/Madrid", "digest daily 17:30"),
         least=lambda options: 3600.0,
         late=True,

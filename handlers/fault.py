@@ -1,4 +1,6 @@
-"""`/mesh fault jason`: one user loses ratings (or waits for them), everybody else keeps them; seen by real requests."""
+"""`/mesh fault jason`: one user loses ratings (or waits for them), everybody else keeps
+them; checked by real requests.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,15 @@ from pydantic import Field, field_validator
 from bot.errors import UserError
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
 from bot.knowledge import asking, faults, rules
-from bot.knowledge.offers import offer
-from bot.knowledge.proof import observe
-from bot.knowledge.routing import fault_for, faulted, path_of, reviews_of
-from bot.knowledge.snapshot import take
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.proof import wait_for_expectations
+from bot.knowledge.routing import build_user_fault, find_data_path, find_faulted_user, find_reviews_version
+from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class FaultOptions(Options):
-    """What can be chosen."""
+    """Options of `fault`."""
 
     user: Annotated[
         str, Field(default="", max_length=40, pattern=r"^[\w.@+-]*$", description="who is hurt, e.g. jason; or off")
@@ -28,56 +30,58 @@ class FaultOptions(Options):
 
     @field_validator("what")
     @classmethod
-    def readable(cls, what: tuple[str, ...]) -> tuple[str, ...]:
-        """Words that make one fault."""
-        faults.read(what)
+    def validate_fault_words(cls, what: tuple[str, ...]) -> tuple[str, ...]:
+        """Check that the words make one fault."""
+        faults.read_fault(what)
         return what
 
 
 async def run(context: Context, options: FaultOptions) -> Verdict:
-    """Applies the fault, then looks at the user it names and at another one."""
+    """Apply the fault, then check by requests the user it names and another one."""
     if not options.user:
         raise UserError("Whose requests?", f"Type a user: `{context.command} fault jason`.")
     if options.user == "off":
         return await off(context)
-    fault, now = faults.read(options.what), await take(context)
-    if (verdict := rules.not_possible(context, now)) is not None:
+    fault, now = faults.read_fault(options.what), await take_snapshot(context)
+    if (verdict := rules.check_prerequisites(context, now)) is not None:
         return verdict
-    path, user = path_of(now), options.user
-    faults.refuse_what_cannot_be(fault, path)
-    if reviews_of(now, user) == "v1":
+    path, user = find_data_path(now), options.user
+    faults.refuse_unsupported_fault(fault, path)
+    if find_reviews_version(now, user) == "v1":
         because = f"{user} is routed to reviews v1, which never asks ratings: the fault would not be seen."
-        return rules.missing(context, because, f"route {user} v2", "route off")
-    objects = fault_for(path, context.workshop.app_namespace, user, fault.spec)
-    done = await rules.enforce(context, path, objects)
-    observed = await observe(context, *faults.expectations(user, fault))
-    kept = await faults.others_keep_ratings(context)
-    evidence, notes = (*done.lines, *observed.lines, kept.words), faults.notes(path, user)
-    links, lines = await rules.links(context, objects, "ratings")
+        return rules.build_unchanged_verdict(context, because, f"route {user} v2", "route off")
+    objects = build_user_fault(path, context.workshop.app_namespace, user, fault.spec)
+    done = await rules.enforce_rules(context, path, objects)
+    observed = await wait_for_expectations(context, *faults.build_expectations(user, fault))
+    kept = await faults.check_ratings_reachable(context)
+    evidence, notes = (*done.lines, *observed.lines, kept.words), faults.explain_fault(path, user)
+    links, lines = await rules.link_to_rules(context, objects, "ratings")
     if not observed.holds or not kept.holds:
         words = f"the fault for {user} is applied, its effect was not seen."
-        following = offer(context, "fault off", "status")
+        following = suggest_commands(context, "fault off", "status")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines, notes)
     words = f"{user} {fault.seen_as}, and nobody else does.{done.already}"
-    return Verdict(State.DONE, words, "", evidence, links, offer(context, "fault off", "graph", "traces"), lines, notes)
+    return Verdict(
+        State.DONE, words, "", evidence, links, suggest_commands(context, "fault off", "graph", "traces"), lines, notes
+    )
 
 
 async def off(context: Context, options: Options | None = None) -> Verdict:
-    """Takes the fault away: everybody keeps ratings."""
-    user = faulted(await take(context))
-    gone = await rules.take_out(
+    """Remove the fault, and check that everybody gets ratings."""
+    user = find_faulted_user(await take_snapshot(context))
+    gone = await rules.delete_rules(
         context, (VIRTUAL_SERVICE, "ratings"), (HTTP_ROUTE, "ratings"), (DESTINATION_RULE, "ratings")
     )
     if not gone:
         words = "there was no fault on ratings; nothing was changed."
-        return Verdict(State.DONE, words, next=offer(context, "fault jason"))
-    observed = await observe(context, *faults.nobody_is_hurt(user))
+        return Verdict(State.DONE, words, next=suggest_commands(context, "fault jason"))
+    observed = await wait_for_expectations(context, *faults.expect_no_fault(user))
     evidence = (*gone, *observed.lines)
     if not observed.holds:
         words = "the fault is removed, but that was not seen."
-        return Verdict(State.NOT_YET, words, observed.because, evidence, next=offer(context, "status"))
+        return Verdict(State.NOT_YET, words, observed.because, evidence, next=suggest_commands(context, "status"))
     words = "the fault is gone: everybody keeps ratings."
-    return Verdict(State.DONE, words, evidence=evidence, next=offer(context, "graph", "shift v1=50 v3=50"))
+    return Verdict(State.DONE, words, evidence=evidence, next=suggest_commands(context, "graph", "shift v1=50 v3=50"))
 
 
 STEP = Step(
@@ -92,7 +96,7 @@ STEP = Step(
     positional=("user", "what"),
     needs=("user",),
     form=asking.FAULT,
-    standing=asking.fault_standing,
+    standing=asking.read_fault_in_force,
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
 )
 

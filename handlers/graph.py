@@ -7,41 +7,43 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from bot.knowledge import charts, picture, snapshot, unseen
-from bot.knowledge.observe.graph import lines
+from bot.knowledge.observe.graph import describe_graph
 from bot.knowledge.observe.prometheus import SCRAPE
-from bot.knowledge.offers import offer
-from bot.knowledge.typed import seconds
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.typed import parse_duration
+from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
 class GraphOptions(Shared):
-    """What can be chosen."""
+    """Options of `graph`."""
 
     last: Annotated[
-        float, BeforeValidator(seconds), Field(default=60.0, ge=30, le=3600, description="how far back, e.g. 5m")
+        float, BeforeValidator(parse_duration), Field(default=60.0, ge=30, le=3600, description="how far back, e.g. 5m")
     ]
 
 
 async def run(context: Context, options: GraphOptions) -> Verdict:
-    """Who calls whom, how often, with which errors, by which protocol, with mTLS or not."""
-    now, span = await snapshot.take(context), int(options.last)
-    graph, notes = await picture.graph(context, now, span)
-    links, typed = await picture.graph_links(context, graph)
+    """Show who calls whom, with rate, errors, protocol and mTLS; when the graph is empty,
+    explain why.
+    """
+    now, span = await snapshot.take_snapshot(context), int(options.last)
+    graph, notes = await picture.read_graph_with_fallback(context, now, span)
+    links, typed = await picture.link_to_graph(context, graph)
     if not graph.calls:
-        reason = await unseen.graph(context, now, span)
+        reason = await unseen.explain_empty_graph(context, now, span)
         words = "the graph is empty."
         return Verdict(reason.state, words, reason.because, (), links, reason.next, typed)
-    fresh = unseen.sent(now)
+    fresh = unseen.measure_last_traffic_age(now)
     late = ", without the newest requests yet" if fresh is not None and fresh < SCRAPE else ""
     return Verdict(
         State.DONE,
         f"{context.workshop.app_namespace} in the last {graph.seconds} s, by {graph.source}{late}.",
-        evidence=lines(graph),
+        evidence=describe_graph(graph),
         links=links,
-        next=offer(context, "traces", "traffic start"),
+        next=suggest_commands(context, "traces", "traffic start"),
         lines=typed,
-        notes=(*notes, *picture.remarks(graph, now), *await picture.findings(context, graph)),
-        picture=charts.of_graph(graph, now, context.workshop.app_namespace),
+        notes=(*notes, *picture.explain_graph(graph, now), *await picture.list_kiali_findings(context, graph)),
+        picture=charts.build_graph_picture(graph, now, context.workshop.app_namespace),
     )
 
 
@@ -52,7 +54,7 @@ STEP = Step(
     run=run,
     options=GraphOptions,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     positional=("last",),
     examples=("graph", "graph 5m", "graph share"),
 )

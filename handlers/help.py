@@ -8,19 +8,19 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from bot.errors import UserError
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
 class HelpOptions(Shared):
-    """What can be chosen."""
+    """Options of `help`."""
 
     step: Annotated[str, Field(default="", max_length=40, description="the step to explain")]
 
 
 async def run(context: Context, options: HelpOptions) -> Verdict:
-    """All steps, or one."""
+    """List all steps, or explain one."""
     if options.step:
-        return one(context, options.step.lower())
+        return explain_step(context, options.step.lower())
     lines = tuple(
         f"`{context.command} {step.id}` — {step.summary}{'' if step.role is Role.ATTENDEE else f' ({step.role})'}"
         for step in context.steps
@@ -29,28 +29,30 @@ async def run(context: Context, options: HelpOptions) -> Verdict:
     return Verdict(State.DONE, words, evidence=lines)
 
 
-def one(context: Context, wanted: str) -> Verdict:
-    """One step: what it does, its options, examples."""
+def explain_step(context: Context, wanted: str) -> Verdict:
+    """Return what one step does, its options and examples. Raises UserError when there is no
+    such step.
+    """
     found = [step for step in context.steps if wanted in (step.id, *step.aliases)]
     if not found:
         raise UserError(f"There is no step called “{wanted}”.", f"`{context.command} help` lists what there is.")
     step = found[0]
-    options = [option(step, name, field) for name, field in step.options.model_fields.items()]
+    options = [describe_option(step, name, field) for name, field in step.options.model_fields.items()]
     who = "everyone" if step.role is Role.ATTENDEE else f"needs the role {step.role}"
     if context.asker.confined and step.id in context.asker.own_steps:
         who += f"; you may in your own namespace {context.asker.own}" if context.asker.own else ""
     evidence = (
         f"who may: {who}",
         *options,
-        *again(context, step),
+        *describe_scheduling(context, step),
         *(f"example: `{context.command} {words}`" for words in step.examples),
     )
     also = f" Also understood: {', '.join(step.aliases)}." if step.aliases else ""
     return Verdict(State.DONE, f"`{step.id}`: {step.summary}.{also}", evidence=evidence)
 
 
-def again(context: Context, step: Step) -> tuple[str, ...]:
-    """That a step can be scheduled, and how often."""
+def describe_scheduling(context: Context, step: Step) -> tuple[str, ...]:
+    """Return a line that says how the step can be scheduled; empty when it cannot."""
     if step.regular is None:
         return ()
     who = f"needs the role {step.regular.role}" if step.regular.role is not Role.ATTENDEE else "everyone may"
@@ -58,8 +60,8 @@ def again(context: Context, step: Step) -> tuple[str, ...]:
     return (f"by schedule ({who}): {times} behind it; `{context.command} schedule` lists what goes on",)
 
 
-def option(step: Step, name: str, field: FieldInfo) -> str:
-    """One option in a line: how to type it, what it is for, its default."""
+def describe_option(step: Step, name: str, field: FieldInfo) -> str:
+    """Return one option as a line: how it is typed, what it is for, its default."""
     key = field.alias or name
     typed = key if field.annotation is bool else f"{key}=…"
     short = " (the word alone will do)" if name in step.positional else ""
@@ -74,7 +76,7 @@ STEP = Step(
     run=run,
     options=HelpOptions,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("?", "commands"),
     positional=("step",),
     examples=("help", "help install"),

@@ -14,28 +14,35 @@ from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
 class InstallOptions(Options):
-    """What can be chosen."""
+    """Options of `install`."""
 
     profile: Annotated[str, Field(default="default", max_length=40, description="Istio's profile: default, demo, …")]
     access_log: Annotated[bool, Field(default=False, alias="access-log", description="Envoy's access log on stdout")]
     set: Annotated[tuple[str, ...], Field(default=(), max_length=20, description="another setting, e.g. values.a.b=c")]
 
 
-def chosen(context: Context, options: InstallOptions) -> tuple[str, ...]:
-    """istioctl's arguments for these options."""
-    return installation.arguments(context, profile=options.profile, settings=options.set, access_log=options.access_log)
+def build_arguments(context: Context, options: InstallOptions) -> tuple[str, ...]:
+    """Return istioctl's arguments for these options. Raises UserError for unknown profiles and
+    settings.
+    """
+    return installation.build_arguments(
+        context, profile=options.profile, settings=options.set, access_log=options.access_log
+    )
 
 
 def check(context: Context, options: InstallOptions) -> None:
-    """Refuses profiles and settings that this release does not have."""
-    chosen(context, options)
+    """Raise UserError for profiles and settings that this release does not have."""
+    build_arguments(context, options)
 
 
-async def rendered(context: Context, options: InstallOptions) -> list[Object]:
-    """What istioctl would apply; options that it refuses are refused here, before anything is written."""
+async def render_manifests(context: Context, options: InstallOptions) -> list[Object]:
+    """Return the objects that istioctl would apply.
+
+    Raises UserError, before anything is written, when istioctl refuses the options.
+    """
     context.progress.say("comparing with what is installed")
     try:
-        return await context.mesh.render(chosen(context, options))
+        return await context.mesh.render(build_arguments(context, options))
     except IstioError as problem:
         if problem.code <= 0:
             raise
@@ -43,15 +50,15 @@ async def rendered(context: Context, options: InstallOptions) -> list[Object]:
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:
-    """Asks only when there is an installation that would change."""
-    objects = await rendered(context, options)
-    if await installation.present(context) is None:
+    """Return what would change in an existing installation, or None when nothing would."""
+    objects = await render_manifests(context, options)
+    if await installation.find_istiod(context) is None:
         return None
-    found = await installation.compare(context, objects)
+    found = await installation.compare_with_cluster(context, objects)
     if not found.changed and not found.removed:
         return None
     return Plan(
-        summary=f"Istio {await installation.installed_version(context)} is installed with other options.",
+        summary=f"Istio {await installation.read_installed_version(context)} is installed with other options.",
         items=found.lines,
         warnings=("istioctl keeps nothing from before: options that are not typed again are lost.",),
         confirm="Change it",
@@ -60,20 +67,20 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
 
 
 async def run(context: Context, options: InstallOptions) -> Verdict:
-    """Installs, or says that it is already so; then proves it."""
-    already = await as_wanted(context, options)
-    failure = None if already else await installing.carry_out(context, chosen(context, options))
+    """Install Istio unless it is already installed with these options, then verify it."""
+    already = await is_installed_as_wanted(context, options)
+    failure = None if already else await installing.run_installation(context, build_arguments(context, options))
     if failure is not None:
         return failure
-    crds = await gatewayapi.ensure(context)
-    return await verification.verdict(context, already=already, crds=crds)
+    crds = await gatewayapi.ensure_crds(context)
+    return await verification.verify_and_report(context, already=already, crds=crds)
 
 
-async def as_wanted(context: Context, options: InstallOptions) -> bool:
-    """True when these very options are installed, and every pod of them is ready."""
-    if await installation.present(context) is None or not await installation.all_ready(context):
+async def is_installed_as_wanted(context: Context, options: InstallOptions) -> bool:
+    """Tell whether Istio is installed with exactly these options and all its pods are ready."""
+    if await installation.find_istiod(context) is None or not await installation.is_installation_ready(context):
         return False
-    return not await installation.compare(context, await rendered(context, options))
+    return not await installation.compare_with_cluster(context, await render_manifests(context, options))
 
 
 STEP = Step(

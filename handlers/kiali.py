@@ -3,55 +3,73 @@
 from __future__ import annotations
 
 from bot.knowledge import installation, kialiconfig, kialistatus
-from bot.knowledge.answering import SILENCE, ask_until, at_kiali, silent
-from bot.knowledge.deploying import Made, available, deployments, ensure, missing, not_ready, restart, sample
-from bot.knowledge.offers import offer
-from bot.ports import Ask
+from bot.knowledge.answering import SILENCE, ask_until, explain_silence, link_to_kiali
+from bot.knowledge.deploying import (
+    ApplyResult,
+    build_missing_verdict,
+    build_not_ready_verdict,
+    ensure_objects,
+    list_deployment_names,
+    load_sample,
+    restart_deployment,
+    wait_for_deployments,
+)
+from bot.knowledge.offers import suggest_commands
+from bot.ports import HttpRequest
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
 HEALTH = "/kiali/healthz"
 
 
 async def run(context: Context, options: Options) -> Verdict:
-    """Applies what differs, rolls Kiali when its settings changed, and asks it what it sees."""
+    """Apply what differs, restart Kiali when its settings changed, and ask what it sees."""
     mesh = context.workshop.mesh_namespace
-    if await installation.present(context) is None:
-        return missing(context, f"Istio is not installed: there is no istiod in {mesh}", "install")
-    objects = kialiconfig.changed(context, await sample(context, "addons/kiali.yaml", mesh))
+    if await installation.find_istiod(context) is None:
+        return build_missing_verdict(context, f"Istio is not installed: there is no istiod in {mesh}", "install")
+    objects = kialiconfig.apply_workshop_settings(context, await load_sample(context, "addons/kiali.yaml", mesh))
     context.progress.say("applying Kiali with the workshop's settings")
-    made = await ensure(context, objects)
+    made = await ensure_objects(context, objects)
     if "ConfigMap kiali" in made.changed and "Deployment kiali" not in (*made.new, *made.changed):
-        await restart(context, mesh, "kiali")
+        await restart_deployment(context, mesh, "kiali")
     context.progress.say("waiting for Kiali; its first look at itself comes after half a minute")
-    lagging = await available(context, mesh, deployments(objects))
+    lagging = await wait_for_deployments(context, mesh, list_deployment_names(objects))
     if lagging:
-        return not_ready(context, "Kiali is applied, but not ready.", lagging, "kiali")
-    return await proven(context, made, kialiconfig.says(objects))
+        return build_not_ready_verdict(context, "Kiali is applied, but not ready.", lagging, "kiali")
+    return await verify_and_report(context, made, kialiconfig.describe_settings(objects))
 
 
-async def proven(context: Context, made: Made, settings: tuple[str, ...]) -> Verdict:
-    """Kiali answers, fits Istio, and reaches istiod and Prometheus; or which of these is not so."""
+async def verify_and_report(context: Context, made: ApplyResult, settings: tuple[str, ...]) -> Verdict:
+    """Return the verdict: Kiali answers, fits Istio and reaches istiod and Prometheus, or
+    which of these fails.
+    """
     context.progress.say("asking Kiali what it sees")
-    ask = Ask(context.workshop.mesh_namespace, "kiali", 20001, HEALTH)
+    ask = HttpRequest(context.workshop.mesh_namespace, "kiali", 20001, HEALTH)
     heard = await ask_until(context, ask, lambda answer: answer.status == 200, seconds=SILENCE)
     if not heard.good:
         return Verdict(
             State.NOT_YET,
             "Kiali's pod is ready, but Kiali does not answer.",
-            f"{silent('kiali', heard)} ({HEALTH}).",
+            f"{explain_silence('kiali', heard)} ({HEALTH}).",
             (made.words, *settings),
-            next=offer(context, "kiali", "status"),
+            next=suggest_commands(context, "kiali", "status"),
         )
-    found = await kialistatus.look(context)
+    found = await kialistatus.read_kiali_status(context)
     evidence = (f"Kiali {found.version} answers {HEALTH}", *found.lines, *settings, made.words)
     if found.causes:
         words = "Kiali answers, but does not see everything."
         because = "; ".join(found.causes) + "."
-        return Verdict(State.NOT_YET, words, because, evidence, next=offer(context, *found.next, "kiali"))
-    links, lines = await at_kiali(context, "the mesh", lambda console: console.mesh())
+        return Verdict(State.NOT_YET, words, because, evidence, next=suggest_commands(context, *found.next, "kiali"))
+    links, lines = await link_to_kiali(context, "the mesh", lambda console: console.mesh_url())
     summary = f"Kiali {found.version} is ready." if made else f"Kiali {found.version} was already so; nothing changed."
     return Verdict(
-        State.DONE, summary, "", evidence, links, offer(context, "bookinfo", "links", "status"), lines, found.notes
+        State.DONE,
+        summary,
+        "",
+        evidence,
+        links,
+        suggest_commands(context, "bookinfo", "links", "status"),
+        lines,
+        found.notes,
     )
 
 

@@ -5,48 +5,52 @@ from __future__ import annotations
 import asyncio
 
 from bot.knowledge import installation
-from bot.knowledge.offers import offer
-from bot.knowledge.reach import FACES, KIALI, Reached, console, reach
-from bot.steps import Context, Link, Role, Shape, Shared, State, Step, Verdict
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.reach import FACES, KIALI, WebAddress, build_console, find_web_address
+from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 
 
 async def run(context: Context, options: Shared) -> Verdict:
-    """Looks all of them up at once."""
-    found = await asyncio.gather(*(reach(context, face) for face in FACES))
+    """Look up Kiali, Jaeger, Grafana and the application at once."""
+    found = await asyncio.gather(*(find_web_address(context, face) for face in FACES))
     there = [one for one in found if one.base]
     missing = tuple(f"{one.face.title}: {one.why_not}" for one in found if not one.base)
-    links = tuple(link for one in there for link in links_to(context, one))
+    links = tuple(link for one in there for link in build_links(context, one))
     if not there:
         return Verdict(
             State.NOT_YET,
             "there is nothing to look at yet.",
             "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later steps.",
             missing,
-            next=await after(context),
+            next=await suggest_next(context),
         )
     lines = tuple(one.line for one in there if one.line)
     words = "type these lines on your machine first, then the links work." if lines else "open them."
     return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines)
 
 
-async def after(context: Context) -> tuple[str, ...]:
-    """What to type while there is nothing to look at: the mesh comes first."""
-    there = await installation.present(context) is not None
-    return offer(context, "addons", "kiali", "bookinfo", "status")[:2] if there else offer(context, "install", "status")
+async def suggest_next(context: Context) -> tuple[str, ...]:
+    """Return the commands to type while nothing can be reached; the mesh comes first."""
+    there = await installation.find_istiod(context) is not None
+    return (
+        suggest_commands(context, "addons", "kiali", "bookinfo", "status")[:2]
+        if there
+        else suggest_commands(context, "install", "status")
+    )
 
 
-def links_to(context: Context, one: Reached) -> tuple[Link, ...]:
-    """The pages worth opening behind one address."""
+def build_links(context: Context, one: WebAddress) -> tuple[Link, ...]:
+    """Return links to the useful pages behind one address."""
     if one.face is not KIALI:
         return (Link(one.face.title, one.base),)
-    pages = console(one)
+    pages = build_console(one)
     app = context.workshop.app_namespace
     return (
-        Link(f"Kiali {one.version}".strip(), pages.overview()),
-        Link("Kiali: traffic graph", pages.graph(app)),
-        Link("Kiali: mesh", pages.mesh()),
-        Link("Kiali: workloads", pages.workloads(app)),
-        Link("Kiali: Istio config", pages.config(app)),
+        Link(f"Kiali {one.version}".strip(), pages.overview_url()),
+        Link("Kiali: traffic graph", pages.graph_url(app)),
+        Link("Kiali: mesh", pages.mesh_url()),
+        Link("Kiali: workloads", pages.workloads_url(app)),
+        Link("Kiali: Istio config", pages.config_url(app)),
     )
 
 
@@ -57,7 +61,7 @@ STEP = Step(
     run=run,
     options=Shared,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("urls", "dashboards"),
     examples=("links", "links share"),
 )

@@ -1,4 +1,4 @@
-"""`/mesh preflight`: can this cluster hold the workshop? Changes nothing."""
+"""`/mesh preflight`: checks that the cluster can hold the workshop. Changes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from bot.errors import Forbidden, IstioError
 from bot.kinds import NODE, POD
 from bot.knowledge import gatewayapi, installation, permissions, room
-from bot.knowledge.offers import offer
+from bot.knowledge.offers import suggest_commands
 from bot.ports import Part
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -17,13 +17,16 @@ Check = Callable[[Context], Awaitable[Finding]]
 
 
 async def run(context: Context, options: Options) -> Verdict:
-    """Checks one thing after another and shows each as it is known."""
-    findings = [await kubernetes(context), await permission(context)]
-    findings += [await seen(context, "Nodes", nodes), await seen(context, "istioctl x precheck", precheck)]
+    """Run the checks one after another, and show each result as it is known."""
+    findings = [await check_kubernetes_version(context), await check_permissions(context)]
+    findings += [
+        await run_check(context, "Nodes", check_nodes),
+        await run_check(context, "istioctl x precheck", run_precheck),
+    ]
     for note in findings:
         context.progress.part(Part(note[0], done=not note[2], note=note[2]))
-    gateway = await gatewayapi.served(context)
-    mesh = await installation.installed_version(context)
+    gateway = await gatewayapi.read_gateway_api_status(context)
+    mesh = await installation.read_installed_version(context)
     evidence = [f"{what}: {words}" for what, words, _ in findings]
     evidence.append(f"Gateway API CRDs: {gateway.version or 'missing; install applies them'}")
     evidence.append(f"Istio: {mesh + ' is installed' if mesh else 'not installed yet'}")
@@ -41,33 +44,35 @@ async def run(context: Context, options: Options) -> Verdict:
         f"the cluster can hold the workshop with Istio {context.mesh.version}.",
         evidence=tuple(evidence),
         notes=context.mesh.notes,
-        next=offer(context, "status" if mesh else "install"),
+        next=suggest_commands(context, "status" if mesh else "install"),
     )
 
 
-async def seen(context: Context, what: str, check: Check) -> Finding:
-    """A check, or that it could not be made."""
+async def run_check(context: Context, what: str, check: Check) -> Finding:
+    """Run a check; when it is forbidden or istioctl fails, return that as its finding."""
     try:
         return await check(context)
     except (Forbidden, IstioError) as problem:
         return what, "could not be looked at", str(problem)
 
 
-async def kubernetes(context: Context) -> Finding:
-    """The server's version against what the release supports; a newer one is said and goes."""
+async def check_kubernetes_version(context: Context) -> Finding:
+    """Compare the server's version with the range that the release supports; only an older one
+    is a problem.
+    """
     version = await context.cluster.version()
     lowest, highest = context.mesh.kubernetes_range
     words = f"{version}; Istio {context.mesh.version} is tested with 1.{lowest} to 1.{highest}"
-    if room.minor(version) < lowest:
+    if room.parse_minor_version(version) < lowest:
         return "Kubernetes", words, f"{version} is older than 1.{lowest}; whoever runs the cluster must upgrade it"
     return "Kubernetes", words, ""
 
 
-async def nodes(context: Context) -> Finding:
-    """Schedulable nodes, and what they have left."""
+async def check_nodes(context: Context) -> Finding:
+    """Check that nodes take pods and have enough CPU and memory left."""
     found, pods = await context.cluster.find(NODE), await context.cluster.find(POD)
-    usable = sum(map(room.schedulable, found))
-    cpu, memory = room.free(found, pods, "cpu"), room.free(found, pods, "memory")
+    usable = sum(map(room.is_schedulable, found))
+    cpu, memory = room.compute_free_capacity(found, pods, "cpu"), room.compute_free_capacity(found, pods, "memory")
     words = f"{usable} of {len(found)} nodes take pods; {cpu:.1f} CPU and {memory / 2**30:.1f} GiB are free"
     if not usable:
         return "Nodes", words, "no node takes pods; whoever runs the cluster: look at `kubectl describe nodes`"
@@ -77,11 +82,11 @@ async def nodes(context: Context) -> Finding:
     return "Nodes", words, ""
 
 
-async def permission(context: Context) -> Finding:
-    """Whether the bot's account may do what an installation cannot do without."""
+async def check_permissions(context: Context) -> Finding:
+    """Check that the bot's account has the permissions that the workshop needs."""
     mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
-    needed = permissions.needed("workshop", mesh=mesh, app=app)
-    lacks = await permissions.missing(context.cluster, needed)
+    needed = permissions.list_needed_permissions("workshop", mesh=mesh, app=app)
+    lacks = await permissions.find_missing_permissions(context.cluster, needed)
     if not lacks:
         return "Permissions", f"all {len(needed)} needed ones are granted", ""
     more = f" and {len(lacks) - 5} more" if len(lacks) > 5 else ""
@@ -89,8 +94,8 @@ async def permission(context: Context) -> Finding:
     return "Permissions", words, "whoever runs the cluster must grant them (docs/security.md, or cluster-admin)"
 
 
-async def precheck(context: Context) -> Finding:
-    """What `istioctl x precheck` finds."""
+async def run_precheck(context: Context) -> Finding:
+    """Run `istioctl x precheck` and return its findings."""
     context.progress.say("running istioctl's own checks")
     fine, lines = await context.mesh.precheck()
     return (

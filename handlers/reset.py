@@ -8,18 +8,18 @@ from pydantic import Field
 
 from bot.errors import UserError
 from bot.knowledge import board, snapshot, takingback
-from bot.knowledge.offers import offer
+from bot.knowledge.offers import suggest_commands
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 class ResetOptions(Options):
-    """What can be chosen."""
+    """Options of `reset`."""
 
     step: Annotated[str, Field(max_length=40, description="the step whose state is wanted")]
 
 
-def known(context: Context, options: ResetOptions) -> str:
-    """The step that was meant; UserError when there is none."""
+def resolve_step(context: Context, options: ResetOptions) -> str:
+    """Return the id of the step that was meant. Raises UserError when there is none."""
     for step in context.steps:
         if options.step.lower() in (step.id, *step.aliases):
             return step.id
@@ -28,30 +28,32 @@ def known(context: Context, options: ResetOptions) -> str:
 
 
 async def plan(context: Context, options: ResetOptions) -> Plan | None:
-    """What later steps made, and what would be put back."""
-    step = known(context, options)
+    """Return what later steps changed and what would be restored."""
+    step = resolve_step(context, options)
     context.progress.say(f"looking at what was changed after {step}")
-    back = await takingback.after(context, step)
-    return await takingback.plan(context, back, f"back to the state after {step}: {back.typed} will be taken back.")
+    back = await takingback.find_later_changes(context, step)
+    return await takingback.build_plan(
+        context, back, f"back to the state after {step}: {back.typed} will be taken back."
+    )
 
 
 async def run(context: Context, options: ResetOptions) -> Verdict:
-    """Takes back what later steps changed, the newest first."""
-    step = known(context, options)
-    back = await takingback.after(context, step)
-    standing = [row for row in board.rows(await snapshot.take(context)) if row.step == step]
+    """Undo what later steps changed, the newest first."""
+    step = resolve_step(context, options)
+    back = await takingback.find_later_changes(context, step)
+    standing = [row for row in board.list_step_statuses(await snapshot.take_snapshot(context)) if row.step == step]
     lacking = [row for row in standing if not row.done]
     if lacking and not back.differences:
         return Verdict(
             State.NOT_YET,
             "nothing later is left to take back.",
             f"{step} itself is not in place: {lacking[0].words}.",
-            next=offer(context, step, "status"),
+            next=suggest_commands(context, step, "status"),
         )
     if not back.differences:
         words = f"this is the state after {step} already; nothing was changed."
-        return Verdict(State.DONE, words, next=offer(context, "status"))
-    return await takingback.restore(context, back, again=f"reset {step}")
+        return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
+    return await takingback.restore_objects(context, back, again=f"reset {step}")
 
 
 STEP = Step(

@@ -1,5 +1,6 @@
-"""`/mesh schedule`: what is done again and again; pauses, resumes and removes it. What can be scheduled is scheduled by
-typing the times behind it: `/mesh ping every 1m`."""
+"""`/mesh schedule`: lists, pauses, resumes and removes schedules. A step that can be
+scheduled is scheduled by typing the times behind it: `/mesh ping every 1m`.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +12,16 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
 from bot.knowledge import standing
-from bot.knowledge.offers import offer
-from bot.records import Scheduled
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+from bot.knowledge.offers import suggest_commands
+from bot.records import ScheduleSummary
+from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 ALL = "all"
 DONE = {"pause": "is paused", "resume": "goes on", "remove": "is removed"}
 
 
 class Action(StrEnum):
-    """What can be typed after `schedule`."""
+    """Actions that can be typed after `schedule`."""
 
     LIST = "list"
     PAUSE = "pause"
@@ -32,7 +33,7 @@ SAME = {"stop": "remove", "delete": "remove", "rm": "remove", "cancel": "remove"
 
 
 class ScheduleOptions(Shared):
-    """What can be chosen."""
+    """Options of `schedule`."""
 
     action: Annotated[
         Action,
@@ -43,28 +44,30 @@ class ScheduleOptions(Shared):
 
     @model_validator(mode="before")
     @classmethod
-    def shown(cls, typed: dict[str, Any]) -> dict[str, Any]:
-        """`schedule s3` shows that one."""
+    def accept_bare_id(cls, typed: dict[str, Any]) -> dict[str, Any]:
+        """Take `schedule s3` as a request to list that schedule."""
         if re.fullmatch(r"[sS]\d+", str(typed.get("action", ""))) and "id" not in typed:
             return {**typed, "action": "list", "id": typed["action"]}
         return typed
 
 
 async def run(context: Context, options: ScheduleOptions) -> Verdict:
-    """Lists, or changes one or all."""
+    """List the schedules, or change one or all. Raises UserError when the caller may not or
+    names none.
+    """
     if options.action is Action.LIST:
-        return listed(context, await context.schedules.entries(), options.id)
-    if not context.asker.role.covers(Role.HOST):
+        return list_schedules(context, await context.schedules.entries(), options.id)
+    if not context.asker.role.is_at_least(Role.HOST):
         words = f"Changing a schedule needs the role host; you are {context.asker.role}."
         raise UserError(words, f"A host can. `{context.command} whoami` explains.")
     if not options.id:
         typed = f"{context.command} schedule"
         raise UserError(f"{options.action} which one?", f"Write `{typed} {options.action} s3`; `{typed}` lists them.")
-    return await changed(context, options)
+    return await change_schedules(context, options)
 
 
-async def changed(context: Context, options: ScheduleOptions) -> Verdict:
-    """Pauses, resumes or removes."""
+async def change_schedules(context: Context, options: ScheduleOptions) -> Verdict:
+    """Pause, resume or remove one schedule or all."""
     there = context.schedules
     turn = {Action.PAUSE: there.pause, Action.RESUME: there.resume, Action.REMOVE: there.remove}[options.action]
     fits = "paused" if options.action is Action.RESUME else "active"
@@ -74,14 +77,18 @@ async def changed(context: Context, options: ScheduleOptions) -> Verdict:
         ids = [one.id for one in entries if options.action is Action.REMOVE or one.state == fits]
     entries = [await turn(id_, context.asker.user) for id_ in ids]
     if not entries:
-        return Verdict(State.DONE, "there is none to which that would apply.", next=offer(context, "schedule"))
+        return Verdict(
+            State.DONE, "there is none to which that would apply.", next=suggest_commands(context, "schedule")
+        )
     lines = tuple(f"{one.id}: {one.typed}, {one.when}" for one in entries)
     words = f"{', '.join(one.id for one in entries)} {DONE[options.action]}."
-    return Verdict(State.DONE, words, evidence=lines, next=offer(context, "schedule"))
+    return Verdict(State.DONE, words, evidence=lines, next=suggest_commands(context, "schedule"))
 
 
-def listed(context: Context, entries: list[Scheduled], only: str) -> Verdict:
-    """All of them, each in a line."""
+def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) -> Verdict:
+    """Return a verdict with one line for each schedule. Raises UserError when the one named
+    does not exist.
+    """
     found = [one for one in entries if not only or only.lower() in (one.id, ALL)]
     if only and not found:
         raise UserError(f"There is no schedule {only}.", f"`{context.command} schedule` lists them all.")
@@ -97,8 +104,10 @@ def listed(context: Context, entries: list[Scheduled], only: str) -> Verdict:
     return Verdict(
         State.DONE,
         f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
-        evidence=tuple(map(standing.line, found)),
-        next=offer(context, *actions) if len(found) == 1 and context.asker.role.covers(Role.HOST) else (),
+        evidence=tuple(map(standing.describe_schedule, found)),
+        next=suggest_commands(context, *actions)
+        if len(found) == 1 and context.asker.role.is_at_least(Role.HOST)
+        else (),
     )
 
 
@@ -109,7 +118,7 @@ STEP = Step(
     run=run,
     options=ScheduleOptions,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("schedules", "cron", "jobs"),
     positional=("action", "id"),
     examples=("schedule", "schedule pause s3", "schedule resume s3", "schedule remove s3", "schedule remove all"),

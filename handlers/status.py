@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from bot.knowledge import board, snapshot
-from bot.knowledge.offers import offer
-from bot.knowledge.reach import KIALI, console, reach
-from bot.steps import Context, Link, Role, Shape, Shared, State, Step, Verdict
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.reach import KIALI, build_console, find_web_address
+from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 
 
 async def run(context: Context, options: Shared) -> Verdict:
-    """One pass over the live objects; nothing is remembered."""
-    rows = board.rows(await snapshot.observed(context))
+    """Read the live objects once and list every step's state; nothing is remembered."""
+    rows = board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
     done = sum(row.done for row in rows)
     lines = tuple(f"{'✅' if row.done else '▫️ not yet:'} {row.step} — {row.words}" for row in rows)
     waiting = [row.step for row in rows if not row.done]
-    kiali = await reach(context, KIALI)
-    links = (Link("Kiali", console(kiali).graph(context.workshop.app_namespace)),) if kiali.base else ()
+    kiali = await find_web_address(context, KIALI)
+    links = (Link("Kiali", build_console(kiali).graph_url(context.workshop.app_namespace)),) if kiali.base else ()
     summary = f"{done} of {len(rows)} steps are in place (namespace {context.workshop.app_namespace})."
     return Verdict(
-        State.DONE, summary, evidence=lines, links=links, notes=context.mesh.notes, next=offer(context, *waiting)[:2]
+        State.DONE,
+        summary,
+        evidence=lines,
+        links=links,
+        notes=context.mesh.notes,
+        next=suggest_commands(context, *waiting)[:2],
     )
 
 
@@ -29,7 +34,7 @@ STEP = Step(
     run=run,
     options=Shared,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     aliases=("board", "state"),
     examples=("status", "status share", "status in=bookinfo"),
 )

@@ -8,48 +8,52 @@ from pydantic import Field
 
 from bot.errors import ClusterError
 from bot.knowledge import picture, snapshot, unseen
-from bot.knowledge.installation import tracing_words
-from bot.knowledge.offers import offer
+from bot.knowledge.installation import describe_tracing
+from bot.knowledge.offers import suggest_commands
 from bot.knowledge.workloads import is_ready
-from bot.steps import Context, Role, Shape, Shared, State, Step, Verdict
+from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
 class TracesOptions(Shared):
-    """What can be chosen."""
+    """Options of `traces`."""
 
     count: Annotated[int, Field(default=5, ge=1, le=15, description="how many of the newest")]
 
 
 async def run(context: Context, options: TracesOptions) -> Verdict:
-    """Asks Jaeger; without an answer or without traces, says what is missing."""
-    now = await snapshot.take(context)
+    """Ask Jaeger for services and newest traces; when there are none, explain why."""
+    now = await snapshot.take_snapshot(context)
     jaeger = now.mesh.get("jaeger")
     if jaeger is None or not is_ready(jaeger):
         because = "Jaeger is not ready yet." if jaeger else "Jaeger is not installed."
-        return Verdict(State.NOT_YET, "there are no traces.", because, next=offer(context, "addons", "status"))
+        return Verdict(
+            State.NOT_YET, "there are no traces.", because, next=suggest_commands(context, "addons", "status")
+        )
     try:
-        found = await picture.traces(context, options.count)
+        found = await picture.find_traces(context, options.count)
     except ClusterError as problem:
         because = f"Jaeger is installed and does not answer: {problem}"
-        return Verdict(State.NOT_YET, "the traces cannot be seen.", because, next=offer(context, "addons", "status"))
-    links, typed = await picture.trace_links(context, found)
-    settings = tracing_words(now.config)
+        return Verdict(
+            State.NOT_YET, "the traces cannot be seen.", because, next=suggest_commands(context, "addons", "status")
+        )
+    links, typed = await picture.link_to_traces(context, found)
+    settings = describe_tracing(now.config)
     if not found.traces:
-        reason = await unseen.traces(context, now)
+        reason = await unseen.explain_missing_traces(context, now)
         return Verdict(reason.state, "there are no traces.", reason.because, (settings,), links, reason.next, typed)
     namespace = context.workshop.app_namespace
     return Verdict(
         State.DONE,
         f"{len(found.services)} services of {namespace} send spans; these are the newest traces.",
         evidence=(
-            *(picture.trace_line(trace, namespace) for trace in found.traces),
+            *(picture.describe_trace(trace, namespace) for trace in found.traces),
             f"services: {', '.join(service.removesuffix(f'.{namespace}') for service in found.services)}",
             settings,
         ),
         links=links,
-        next=offer(context, "graph"),
+        next=suggest_commands(context, "graph"),
         lines=typed,
-        notes=unseen.trace_cautions(context, now),
+        notes=unseen.warn_about_stale_traces(context, now),
     )
 
 
@@ -60,7 +64,7 @@ STEP = Step(
     run=run,
     options=TracesOptions,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     positional=("count",),
     aliases=("trace", "tracing"),
     examples=("traces", "traces 10", "traces share"),

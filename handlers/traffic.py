@@ -1,5 +1,7 @@
-"""`/mesh traffic`: requests for the application's page, once, as a burst or going on, as nobody or as a user; ends in
-what they met: codes, versions of reviews, ratings, and times, and for a burst a plot of them."""
+"""`/mesh traffic`: requests for the application's page: once, as a burst, or as a stream,
+logged in or not; reports codes, versions of reviews, ratings and times, and for a burst
+a plot of them.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,13 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from bot.knowledge import bursts, charts, requests, streaming
-from bot.knowledge.typed import per_second, seconds
-from bot.ports import Load
-from bot.steps import Context, Occasion, Options, Regular, Report, Role, Scope, Step, Verdict
+from bot.knowledge.typed import parse_duration, strip_rate_unit
+from bot.ports import LoadSpec
+from bot.steps import Context, Options, Recurrence, Role, Scope, SlotContext, SlotReport, Step, Verdict
 
 
 class Action(StrEnum):
-    """What can be typed after `traffic`."""
+    """Actions that can be typed after `traffic`."""
 
     ONCE = "once"
     START = "start"
@@ -26,61 +28,65 @@ class Action(StrEnum):
 
 
 class TrafficOptions(Options):
-    """What can be chosen."""
+    """Options of `traffic`."""
 
     action: Annotated[Action, Field(default=Action.ONCE, description="once, start, stop or burst")]
     count: Annotated[int, Field(default=100, ge=1, le=2000, description="requests of a burst")]
     at: Annotated[
-        float, BeforeValidator(per_second), Field(default=10.0, gt=0, le=50, description="a burst's rate, e.g. 20/s")
+        float,
+        BeforeValidator(strip_rate_unit),
+        Field(default=10.0, gt=0, le=50, description="a burst's rate, e.g. 20/s"),
     ]
     every: Annotated[
-        float, BeforeValidator(seconds), Field(default=3.0, ge=0.02, le=60, description="pause of a start, e.g. 3s")
+        float,
+        BeforeValidator(parse_duration),
+        Field(default=3.0, ge=0.02, le=60, description="pause of a start, e.g. 3s"),
     ]
     user: Annotated[
         str, Field(default="", alias="as", max_length=40, pattern=r"^[\w.@+-]*$", description="logged in as this user")
     ]
     how_long: Annotated[
         float,
-        BeforeValidator(seconds),
+        BeforeValidator(parse_duration),
         Field(default=3600.0, alias="for", ge=1, le=86400, description="how long a start goes on, e.g. 10m"),
     ]
     until: Annotated[str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")]
 
 
 async def run(context: Context, options: TrafficOptions) -> Verdict:
-    """Sends, starts or stops."""
+    """Send requests, or start or stop a stream."""
     if options.action is Action.STOP:
-        return await streaming.stop(context)
+        return await streaming.stop_streams(context)
     if options.action is Action.START:
-        lasts = streaming.lasts(context, options.how_long, options.until)
-        return await streaming.start(context, every=options.every, user=options.user, seconds=lasts)
+        lasts = streaming.compute_duration(context, options.how_long, options.until)
+        return await streaming.start_stream(context, every=options.every, user=options.user, seconds=lasts)
     burst = options.action is Action.BURST
-    load = load_of(options)
+    load = build_load(options)
     if burst:
         context.progress.say(f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s")
     seen = await context.traffic.send(context.workshop.app_namespace, load)
-    verdict = await requests.verdict(context, seen, load)
-    return replace(verdict, picture=charts.of_burst(seen, load, context.workshop.app_namespace, time.time()))
+    verdict = await requests.build_verdict(context, seen, load)
+    return replace(verdict, picture=charts.build_burst_plot(seen, load, context.workshop.app_namespace, time.time()))
 
 
-def load_of(options: TrafficOptions) -> Load:
-    """What is sent at once."""
-    return Load(options.count if options.action is Action.BURST else 1, options.at, options.user)
+def build_load(options: TrafficOptions) -> LoadSpec:
+    """Return the load that is sent at once: one request, or a burst."""
+    return LoadSpec(options.count if options.action is Action.BURST else 1, options.at, options.user)
 
 
 def check(context: Context, options: TrafficOptions) -> None:
-    """An end that is over is said before anything is shown."""
-    streaming.lasts(context, options.how_long, options.until)
+    """Raise UserError when the end of the stream is not valid."""
+    streaming.compute_duration(context, options.how_long, options.until)
 
 
-async def regularly(context: Context, options: TrafficOptions, occasion: Occasion) -> Report:
-    """The same load again."""
-    return await bursts.report(context, load_of(options), occasion)
+async def run_scheduled(context: Context, options: TrafficOptions, occasion: SlotContext) -> SlotReport:
+    """Send the same load again."""
+    return await bursts.send_burst(context, build_load(options), occasion)
 
 
-def least(options: TrafficOptions) -> float:
-    """A burst must be over before the next begins."""
-    load = load_of(options)
+def compute_shortest_interval(options: TrafficOptions) -> float:
+    """Return the seconds between two slots: one burst must be over before the next begins."""
+    load = build_load(options)
     return load.count / load.rate
 
 
@@ -104,10 +110,10 @@ STEP = Step(
         "traffic burst 200 at 20/s every 10m until 23:59 as jason",
         "traffic stop",
     ),
-    regular=Regular(
-        run=regularly,
+    regular=Recurrence(
+        run=run_scheduled,
         examples=("traffic burst 200 at 20/s every 10m",),
-        least=least,
+        least=compute_shortest_interval,
         longest=86400.0,
         once=frozenset({Action.START, Action.STOP}),
     ),

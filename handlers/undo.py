@@ -1,28 +1,30 @@
-"""`/mesh undo`: takes the last change back to what stood there before; shows what, and asks."""
+"""`/mesh undo`: restores the state before the last change; shows what, and asks."""
 
 from __future__ import annotations
 
 from bot.knowledge import takingback
-from bot.knowledge.offers import offer
+from bot.knowledge.offers import suggest_commands
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 async def plan(context: Context, options: Options) -> Plan | None:
-    """What would be put back."""
+    """Return what would be restored."""
     context.progress.say("looking at what the last change left")
-    back = await takingback.last(context)
-    return await takingback.plan(context, back, f"{back.changes[-1].typed} will be taken back." if back.changes else "")
+    back = await takingback.find_last_change(context)
+    return await takingback.build_plan(
+        context, back, f"{back.changes[-1].typed} will be taken back." if back.changes else ""
+    )
 
 
 async def run(context: Context, options: Options) -> Verdict:
-    """Puts back what stood there before, and compares."""
-    back = await takingback.last(context)
+    """Restore the state before the last change, and compare."""
+    back = await takingback.find_last_change(context)
     if not back.differences:
         for change in back.changes:
             await context.history.undone(change.run)
         words = "there is nothing to take back; nothing was changed."
-        return Verdict(State.DONE, words, next=offer(context, "status"))
-    return await takingback.restore(context, back, again="undo")
+        return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
+    return await takingback.restore_objects(context, back, again="undo")
 
 
 STEP = Step(

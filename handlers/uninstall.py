@@ -1,4 +1,4 @@
-"""`/mesh uninstall`: takes the mesh away in the order that breaks nothing, and says what is left."""
+"""`/mesh uninstall`: removes the mesh in a safe order, and lists what is left."""
 
 from __future__ import annotations
 
@@ -7,67 +7,77 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge import removal, standing, takingback
-from bot.knowledge.demolition import demolish
-from bot.knowledge.offers import offer
+from bot.knowledge.demolition import remove_mesh
+from bot.knowledge.offers import suggest_commands
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
 
 
 class UninstallOptions(Options):
-    """What can be chosen."""
+    """Options of `uninstall`."""
 
     app: Annotated[bool, Field(default=False, description="delete the application's namespace as well")]
 
 
 async def plan(context: Context, options: UninstallOptions) -> Plan | None:
-    """Counts what would go; nothing to ask when nothing is there."""
+    """Count what would be removed; None when nothing is there."""
     context.progress.say("counting what there is")
-    found = await removal.survey(context)
+    found = await removal.survey_mesh(context)
     if not found:
         return None
-    going = tuple(f"ends: {line}" for line in await standing.all_planned(context))
+    going = tuple(f"ends: {line}" for line in await standing.list_background_activity(context))
     return Plan(
         summary="this will be removed.",
-        items=(*removal.items(found, context, with_app=options.app), *stays(found, context, options), *going),
-        warnings=removal.warnings(found),
+        items=(
+            *removal.describe_removal(found, context, with_app=options.app),
+            *describe_kept(found, context, options),
+            *going,
+        ),
+        warnings=removal.warn_about_others(found),
         confirm="Confirm",
         digest=found.digest,
     )
 
 
-def stays(found: removal.Found, context: Context, options: UninstallOptions) -> tuple[str, ...]:
-    """What is said of an application that is kept."""
-    words = removal.kept(found, context, with_app=options.app)
+def describe_kept(found: removal.MeshInventory, context: Context, options: UninstallOptions) -> tuple[str, ...]:
+    """Return a line about the application when it is kept, else nothing."""
+    words = removal.describe_kept_application(found, context, with_app=options.app)
     return (f"kept: {words}",) if words else ()
 
 
 async def run(context: Context, options: UninstallOptions) -> Verdict:
-    """Removes, waits, and looks again."""
-    found = await removal.survey(context)
+    """Remove the mesh, wait, and look for leftovers."""
+    found = await removal.survey_mesh(context)
     if not found:
-        return Verdict(State.DONE, "there is no mesh here; nothing was changed.", next=offer(context, "install"))
-    ended = await standing.everything_ends(context, "the mesh was uninstalled")
-    stopped = await demolish(context, found, with_app=options.app)
+        return Verdict(
+            State.DONE, "there is no mesh here; nothing was changed.", next=suggest_commands(context, "install")
+        )
+    ended = await standing.stop_all_activity(context, "the mesh was uninstalled")
+    stopped = await remove_mesh(context, found, with_app=options.app)
     context.progress.say("looking for what is left")
-    left = await removal.leftovers(context)
+    left = await removal.find_leftovers(context)
     if stopped or left.mesh:
-        return unfinished(context, stopped, left)
-    await takingback.forget(context, but="" if options.app else "bookinfo")
-    removed = removal.items(found, context, with_app=options.app)
-    evidence = (*(f"removed: {line}" for line in removed), *stays(found, context, options), *ended)
+        return build_unfinished_verdict(context, stopped, left)
+    await takingback.forget_changes(context, but="" if options.app else "bookinfo")
+    removed = removal.describe_removal(found, context, with_app=options.app)
+    evidence = (*(f"removed: {line}" for line in removed), *describe_kept(found, context, options), *ended)
     words = "the mesh is gone; what is left is listed." if left.other else "the mesh is gone, and nothing is left over."
     left_lines = tuple(f"left: {line}" for line in left.other)
-    return Verdict(State.DONE, words, evidence=(*evidence, *left_lines), next=offer(context, "install", "status"))
+    return Verdict(
+        State.DONE, words, evidence=(*evidence, *left_lines), next=suggest_commands(context, "install", "status")
+    )
 
 
-def unfinished(context: Context, stopped: str, left: removal.Left) -> Verdict:
-    """What is still there, and why it stopped or what may hold it."""
+def build_unfinished_verdict(context: Context, stopped: str, left: removal.Leftovers) -> Verdict:
+    """Return the verdict of an unfinished removal: what is still there, and what stopped it or
+    may hold it.
+    """
     held = f"still there: {', '.join(left.mesh)}. Something may hold it by a finalizer; type it again in a minute."
     return Verdict(
         State.NOT_YET,
         "it stopped before it was through." if stopped else "not everything is gone.",
         f"{stopped}." if stopped else held,
         tuple(f"left: {line}" for line in (*left.mesh, *left.other)),
-        next=offer(context, "uninstall", "status"),
+        next=suggest_commands(context, "uninstall", "status"),
     )
 
 

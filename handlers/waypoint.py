@@ -1,4 +1,6 @@
-"""`/mesh waypoint`: a proxy for the namespace that knows HTTP, so that rules and metrics for requests work again."""
+"""`/mesh waypoint`: an L7 proxy for the namespace, so that rules and metrics for HTTP
+requests work in the ambient mesh.
+"""
 
 from __future__ import annotations
 
@@ -7,76 +9,84 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge import ambient, evidence, gatewayapi, waypoints
-from bot.knowledge.answering import at_kiali
-from bot.knowledge.board import captured
-from bot.knowledge.deploying import missing
+from bot.knowledge.answering import link_to_kiali
+from bot.knowledge.board import is_captured
+from bot.knowledge.deploying import build_missing_verdict
 from bot.knowledge.observe import prometheus
-from bot.knowledge.offers import offer
-from bot.knowledge.snapshot import Snapshot, take
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
 class WaypointOptions(Options):
-    """What can be chosen."""
+    """Options of `waypoint`."""
 
     off: Annotated[bool, Field(default=False, description="take the waypoint and its label away")]
 
 
 async def run(context: Context, options: WaypointOptions) -> Verdict:
-    """Gateway, then label, then the proof by metrics."""
-    now = await take(context)
+    """Apply the Gateway, then set the label, then verify by metrics."""
+    now = await take_snapshot(context)
     if options.off:
         return await off(context, now)
-    if (verdict := await lacking(context, now)) is not None:
+    if (verdict := await check_prerequisites(context, now)) is not None:
         return verdict
-    done = await waypoints.put(context, now)
-    if waits := await waypoints.programmed(context):
+    done = await waypoints.apply_waypoint(context, now)
+    if waits := await waypoints.wait_until_programmed(context):
         words = "the waypoint is applied, but not programmed."
-        return Verdict(State.NOT_YET, words, f"{waits}.", tuple(done), next=offer(context, "waypoint", "status"))
-    done += await ambient.relabel(context, {waypoints.LABEL: waypoints.NAME})
-    return await proven(context, done)
+        return Verdict(
+            State.NOT_YET, words, f"{waits}.", tuple(done), next=suggest_commands(context, "waypoint", "status")
+        )
+    done += await ambient.relabel_namespace(context, {waypoints.LABEL: waypoints.NAME})
+    return await verify_and_report(context, done)
 
 
-async def lacking(context: Context, now: Snapshot) -> Verdict | None:
-    """The verdict when something must be there first."""
-    if not now.app_pods or not all(map(captured, now.app_pods)):
-        return missing(
+async def check_prerequisites(context: Context, now: Snapshot) -> Verdict | None:
+    """Return a verdict when the application or the GatewayClass is not ready for a waypoint,
+    else None.
+    """
+    if not now.app_pods or not all(map(is_captured, now.app_pods)):
+        return build_missing_verdict(
             context, "the application is not in the ambient mesh, so nothing would lead to a waypoint", "ambient"
         )
-    if not await gatewayapi.accepted(context, waypoints.CLASS):
-        return missing(context, f"istiod has not accepted GatewayClass {waypoints.CLASS}", "ambient")
+    if not await gatewayapi.wait_for_gateway_class(context, waypoints.CLASS):
+        return build_missing_verdict(context, f"istiod has not accepted GatewayClass {waypoints.CLASS}", "ambient")
     return None
 
 
-async def proven(context: Context, done: list[str]) -> Verdict:
-    """Services bound to it, and requests that it reports itself."""
+async def verify_and_report(context: Context, done: list[str]) -> Verdict:
+    """Check the Services bound to the waypoint and the requests it reports, and return the
+    verdict.
+    """
     namespace = context.workshop.app_namespace
-    bound = await waypoints.bound(context) if waypoints.binds(context) else ()
-    grown = await evidence.grows(
+    bound = await waypoints.wait_for_bound_services(context) if waypoints.has_bound_condition(context) else ()
+    grown = await evidence.send_and_measure_growth(
         context,
-        prometheus.waypoint_requests(namespace),
+        prometheus.build_waypoint_requests_query(namespace),
         lambda series: f"requests that the waypoint reports for {series['destination_service_name']}",
     )
     facts = [f"Gateway {waypoints.NAME} programmed", f"namespace {namespace} labelled {waypoints.LABEL}"]
     facts += [f"bound to it: {', '.join(bound)}"] if bound else []
-    links, lines = await at_kiali(context, "workloads", lambda console: console.workloads(namespace))
+    links, lines = await link_to_kiali(context, "workloads", lambda console: console.workloads_url(namespace))
     found = (*facts, *done, *grown.lines)
     if grown.missing:
         words = "the waypoint is there, but that requests pass it was not seen."
-        following = offer(context, "addons", "waypoint", "status")
+        following = suggest_commands(context, "addons", "waypoint", "status")
         return Verdict(State.NOT_YET, words, f"{grown.missing}.", found, links, following, lines)
     words = "requests pass the waypoint." if done else "the waypoint was already in place; nothing was changed."
-    return Verdict(State.DONE, words, "", found, links, offer(context, "route jason", "graph", "waypoint off"), lines)
+    return Verdict(
+        State.DONE, words, "", found, links, suggest_commands(context, "route jason", "graph", "waypoint off"), lines
+    )
 
 
 async def off(context: Context, now: Snapshot) -> Verdict:
-    """Label first, so that nothing is sent to a proxy that is gone."""
-    done = await waypoints.remove(context, now)
-    following = offer(context, "waypoint", "ambient off", "status")
+    """Remove the label, then the waypoint, so that nothing is sent to a proxy that is gone."""
+    done = await waypoints.remove_waypoints(context, now)
+    following = suggest_commands(context, "waypoint", "ambient off", "status")
     if not done:
         return Verdict(State.DONE, "there was no waypoint; nothing was changed.", next=following)
     words = "the waypoint is gone: ztunnel alone carries the traffic."
-    return Verdict(State.DONE, words, evidence=tuple(done), next=following, notes=waypoints.idle(now))
+    return Verdict(State.DONE, words, evidence=tuple(done), next=following, notes=waypoints.warn_about_idle_routes(now))
 
 
 STEP = Step(

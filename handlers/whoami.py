@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from bot.steps import Asker, Context, Role, Shape, Shared, State, Step, Verdict
+from bot.steps import Caller, Context, Role, Shared, State, Step, StepKind, Verdict
 
 
 async def run(context: Context, options: Shared) -> Verdict:
-    """From the settings and the user groups; nothing of the cluster is asked."""
+    """Describe the caller from the settings and the user groups, without asking the cluster."""
     asker = context.asker
-    evidence = (f"why: {asker.why}", *abilities(context), *places(asker), *identity(asker))
-    notes = () if asker.hosts or asker.role.covers(Role.HOST) else ("No host is named in the settings.",)
+    evidence = (f"why: {asker.why}", *describe_abilities(context), *describe_places(asker), *describe_identity(asker))
+    notes = () if asker.hosts or asker.role.is_at_least(Role.HOST) else ("No host is named in the settings.",)
     return Verdict(State.DONE, f"you are {asker.role} (user id {asker.user}).", evidence=evidence, notes=notes)
 
 
-def abilities(context: Context) -> list[str]:
-    """What may be typed, in the own namespace only where that is so, and what others may type."""
+def describe_abilities(context: Context) -> list[str]:
+    """Return lines on what the caller may type, in their own namespace or anywhere, and what
+    other roles may.
+    """
     asker = context.asker
-    may = [step for step in context.steps if asker.may(step)]
-    own = [step.id for step in may if asker.confined and step.acts]
+    may = [step for step in context.steps if asker.can_run(step)]
+    own = [step.id for step in may if asker.confined and step.has_side_effects]
     lines = [f"you may: {', '.join(step.id for step in may if step.id not in own)}"]
     lines += [f"in your own namespace {asker.own} you may also: {', '.join(own)}"] if own else []
-    barred = [step for step in context.steps if not asker.may(step)]
+    barred = [step for step in context.steps if not asker.can_run(step)]
     hosts, admins = ([s.id for s in barred if (s.role is Role.ADMIN) is admin] for admin in (False, True))
     lines += [f"a host may also: {', '.join(hosts)}"] if hosts else []
     lines += [f"an admin may also: {', '.join(admins)}"] if admins else []
     return lines
 
 
-def places(asker: Asker) -> list[str]:
-    """Which namespace and which channels."""
+def describe_places(asker: Caller) -> list[str]:
+    """Return lines on the namespace and the channels to which the caller is confined."""
     lines = []
     if asker.confined:
         lines.append(f"you may change only: {asker.own}" if asker.own else "you have no namespace of your own yet")
@@ -39,8 +41,10 @@ def places(asker: Asker) -> list[str]:
     return lines
 
 
-def identity(asker: Asker) -> list[str]:
-    """As whom the cluster is asked, when it is not the bot's own account."""
+def describe_identity(asker: Caller) -> list[str]:
+    """Return a line with the user that is impersonated in the cluster; empty for the bot's own
+    account.
+    """
     return [f"in the cluster I act for you as the user {asker.acts_as}"] if asker.acts_as else []
 
 
@@ -51,6 +55,6 @@ STEP = Step(
     run=run,
     options=Shared,
     role=Role.ATTENDEE,
-    shape=Shape.ANSWER,
+    shape=StepKind.ANSWER,
     examples=("whoami",),
 )

@@ -1,4 +1,6 @@
-"""`/mesh workshop`: a guided tour through the steps, in one message: what each teaches, how it stands, buttons."""
+"""`/mesh workshop`: a guided tour through the steps, in one message with buttons: what
+each step teaches, and its state.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from pydantic import Field
 
 from bot.errors import ClusterError
 from bot.knowledge import board, snapshot, tour
-from bot.steps import Context, Options, Role, Shape, State, Step, Verdict
+from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
 
 
 class WorkshopOptions(Options):
-    """What can be chosen."""
+    """Options of `workshop`."""
 
     action: Annotated[
         Literal["", "here", "off"],
@@ -21,11 +23,11 @@ class WorkshopOptions(Options):
 
 
 async def run(context: Context, options: WorkshopOptions) -> Verdict:
-    """Where the workshop stands: the first step that is not in place, which is the page that a tour opens at."""
+    """Find the first step that is not in place, which is the page at which the tour opens."""
     known = {step.id for step in context.steps}
     pages = [page for page in tour.PAGES if page.step in known]
     try:
-        rows = {row.step: row for row in board.rows(await snapshot.observed(context))}
+        rows = {row.step: row for row in board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))}
     except ClusterError as problem:
         return Verdict(State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",))
     if not any(row.done for row in rows.values()):
@@ -42,7 +44,7 @@ STEP = Step(
     run=run,
     options=WorkshopOptions,
     role=Role.ATTENDEE,
-    shape=Shape.TOUR,
+    shape=StepKind.TOUR,
     resumable=False,
     aliases=("tour", "guide"),
     positional=("action",),

@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bot.settings import Setting, reference
-from bot.steps import Role, Shape, Step
+from bot.settings import Setting, list_settings
+from bot.steps import Role, Step, StepKind
 from handlers import STEPS
-from handlers.help import option
+from handlers.help import describe_option
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
@@ -51,7 +51,7 @@ def _step(step: Step) -> Iterator[str]:
     if step.aliases:
         yield f"- also understood: {', '.join(f'`{name}`' for name in step.aliases)}"
     for name, field in step.options.model_fields.items():
-        yield f"- {option(step, name, field)}"
+        yield f"- {describe_option(step, name, field)}"
     if step.examples:
         yield ""
         yield "```"
@@ -65,7 +65,7 @@ def _who(step: Step) -> str:
 
 
 def _shape(step: Step) -> str:
-    return "answer" if step.shape is Shape.ANSWER else "run"
+    return "answer" if step.shape is StepKind.ANSWER else "run"
 
 
 def _nature(step: Step) -> str:
@@ -85,7 +85,7 @@ def settings() -> str:
         "`meshbot settings` prints what is set, with secrets masked.",
     ]
     groups: dict[str, list[Setting]] = {}
-    for one in reference():
+    for one in list_settings():
         groups.setdefault(one.name.rpartition(".")[0] or "general", []).append(one)
     for group, members in groups.items():
         lines += ["", f"## {group}", "", "| setting | variable | default | what for |", "|---|---|---|---|"]

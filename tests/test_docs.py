@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.catalog import Catalog
-from bot.settings import reference
+from bot.settings import list_settings
 from handlers import STEPS
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_variables_are_settings(page: Path) -> None:
     """No page names a setting that there is not."""
-    known = {setting.variable for setting in reference()}
+    known = {setting.variable for setting in list_settings()}
     assert set(re.findall(r"MESHBOT_[A-Z_]+[A-Z]", text(page))) - OTHER - known == set()
 
 

@@ -10,23 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.catalog import Catalog, collect, split
-from bot.engine.homeview import Scene, home
-from bot.engine.inputs import as_inputs
-from bot.engine.pages import Leaf, explained, page_message
-from bot.engine.questions import YES, command_of, questions
-from bot.knowledge.board import LOOKS, Row
+from bot.catalog import Catalog, collect_options, split_command
+from bot.engine.homeview import HomeContent, build_home_tab
+from bot.engine.inputs import build_input_blocks
+from bot.engine.pages import PageContent, render_explanation, render_page
+from bot.engine.questions import YES, build_questions, format_command
+from bot.knowledge.board import LOOKS, StepStatus
 from bot.knowledge.tour import PAGES
 from bot.ledger import Run, RunState
-from bot.records import Scheduled
+from bot.records import ScheduleSummary
 from bot.slackrules import check_message, check_view
-from bot.steps import Asker, Context, Link, Question, Role, State, Step, Verdict
+from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdict
 from handlers import STEPS
 
 CATALOG = Catalog(STEPS)
 NO_CONTEXT = cast(Context, None)
 """Only a step's own `choices` look at a context; these tests leave such steps out."""
-PLAIN = [step for step in STEPS if not step.choices and step.form is None and questions(step, NO_CONTEXT)]
+PLAIN = [step for step in STEPS if not step.choices and step.form is None and build_questions(step, NO_CONTEXT)]
 EVIL = "<!channel> & " + "x" * 4000
 WORDS = st.text("abcjason@.+-_=v1 %\"'0", min_size=1, max_size=12)
 
@@ -47,10 +47,10 @@ def answer(question: Question) -> st.SearchStrategy[tuple[str, ...]]:
 @given(data=st.data())
 def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -> None:
     """Whatever is filled in, the command that is typed puts each answer into its own option, or is refused."""
-    asked = questions(step, NO_CONTEXT)
+    asked = build_questions(step, NO_CONTEXT)
     answers = {question.name: data.draw(answer(question), question.name) for question in asked}
     try:
-        typed = collect(step, split(command_of(step, asked, answers))[1:])
+        typed = collect_options(step, split_command(format_command(step, asked, answers))[1:])
     except Exception:  # noqa: BLE001 - a refusal is an answer; only silent changes are wrong
         return
     for question in asked:
@@ -87,7 +87,7 @@ def test_a_form_types_what_a_person_would(name: str, answers: dict[str, tuple[st
     """In the words and the order of the examples, without what is the default anyway."""
     step = CATALOG.get(name)
     assert step is not None
-    assert command_of(step, questions(step, NO_CONTEXT), answers) == typed
+    assert format_command(step, build_questions(step, NO_CONTEXT), answers) == typed
     assert CATALOG.parse(typed).step is step
 
 
@@ -111,8 +111,8 @@ def test_a_fault_is_refused_part_by_part(answers: dict[str, tuple[str, ...]], wr
 @pytest.mark.parametrize("step", [s for s in STEPS if not s.choices], ids=lambda step: step.id)
 def test_slack_takes_every_form(step: Step) -> None:
     """Every input is within Slack's limits, also where a namespace is asked for."""
-    asked = questions(step, NO_CONTEXT, namespaces=True)
-    inputs = list(as_inputs(asked)) if asked else []
+    asked = build_questions(step, NO_CONTEXT, namespaces=True)
+    inputs = list(build_input_blocks(asked)) if asked else []
     text = {"type": "plain_text", "text": "x"}
     assert check_view({"type": "modal", "title": text, "submit": text, "blocks": inputs}) == []
 
@@ -133,27 +133,31 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
     page = PAGES[number - 1]
     step = CATALOG.get(page.step)
     assert step is not None
-    rows = {name: Row(name, True, EVIL[:500]) for name, _ in LOOKS}
+    rows = {name: StepStatus(name, True, EVIL[:500]) for name, _ in LOOKS}
     run = run_of(page.step, state, EVIL[:600]) if state else None
-    leaf = Leaf(page, step, number, PAGES, rows, run=run, link="https://x.slack.com/archives/C1/p1", options=True)
+    leaf = PageContent(
+        page, step, number, PAGES, rows, run=run, link="https://x.slack.com/archives/C1/p1", options=True
+    )
     for each in (leaf, replace(leaf, rows={}, trouble=EVIL)):
-        message = page_message(each, "/mesh")
-        assert check_message(message.payload()) == []
+        message = render_page(each, "/mesh")
+        assert check_message(message.to_payload()) == []
         assert "<!channel>" not in f"{message.blocks}{message.text}"
-    assert check_message(explained(page, step, "/mesh").payload()) == []
+    assert check_message(render_explanation(page, step, "/mesh").to_payload()) == []
 
 
 @pytest.mark.parametrize("role", Role)
 def test_slack_takes_the_home_tab(role: Role) -> None:
     """A full tab is within Slack's limits, with schedules and their times in words for old clients."""
-    rows = tuple(Row(name, False, EVIL) for name, _ in LOOKS)
-    entry = Scheduled("s1", "digest", "digest", "every Monday at 09:00", "U1", "active", 1.8e9, "Mon 09:00")
+    rows = tuple(StepStatus(name, False, EVIL) for name, _ in LOOKS)
+    entry = ScheduleSummary("s1", "digest", "digest", "every Monday at 09:00", "U1", "active", 1.8e9, "Mon 09:00")
     links = Verdict(State.DONE, "x", links=(Link(EVIL, "https://k/"),) * 20, lines=(EVIL,) * 5)
-    scene = Scene(rows, (EVIL,) * 50, links, (entry, replace(entry, state="paused", next_at=None)) * 20, EVIL, "C1")
-    blocks = home(scene, Asker("U1", role), STEPS, "/mesh")
+    scene = HomeContent(
+        rows, (EVIL,) * 50, links, (entry, replace(entry, state="paused", next_at=None)) * 20, EVIL, "C1"
+    )
+    blocks = build_home_tab(scene, Caller("U1", role), STEPS, "/mesh")
     assert check_view({"type": "home", "blocks": list(blocks)}) == []
     shown = str(blocks)
     assert "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by <@U1>" in shown
     assert "…and 25 more".replace("…", "… ") in shown
-    assert ("Run install" in shown) is role.covers(Role.HOST)
+    assert ("Run install" in shown) is role.is_at_least(Role.HOST)
     assert "<!channel>" not in shown

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app import Bot
 from bot.errors import SettingsError
-from bot.figures import Figure, Spread, counter
-from bot.health import Finding, HealthServer
-from bot.health.exposition import exposition
+from bot.figures import Histogram, Metric, counter
+from bot.health import ComponentHealth, HealthServer
+from bot.health.exposition import render_metrics
 from tests.scenarios.stage import Stage, playing
 
 
@@ -68,7 +68,7 @@ async def test_a_bot_that_works_says_so_and_counts(tmp_path: Path) -> None:
     async with ward(tmp_path) as on:
         await on.stage.type("/mesh preflight")
         await on.stage.type("/mesh whoami")
-        on.stage.workspace.hurt.duplicates = 1
+        on.stage.workspace.faults.duplicates = 1
         await on.stage.type("/mesh help")
         for path in ("/healthz", "/readyz"):
             status, told = await on.ask(path)
@@ -108,7 +108,7 @@ async def test_a_check_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) 
     """A probe gets its answer all the same."""
     monkeypatch.setattr("bot.health.server.PATIENCE", 0.05)
 
-    async def stuck() -> Finding:
+    async def stuck() -> ComponentHealth:
         await asyncio.sleep(10)
         raise AssertionError
 
@@ -131,11 +131,11 @@ async def test_a_port_that_is_taken_is_said() -> None:
 
 def test_figures_are_written_as_prometheus_reads_them() -> None:
     """Counters by label, and spreads as cumulative buckets."""
-    spread = Spread((0.1, 1.0))
+    spread = Histogram((0.1, 1.0))
     for seconds in (0.05, 0.1, 0.5, 7.0):
-        spread.add(seconds)
+        spread.observe(seconds)
     figures = [counter("runs", "Runs.", 2, step="a"), counter("runs", "Runs.", 3, step="b")]
-    text = exposition([lambda: figures, lambda: [Figure("took", "Time.", spread, "histogram")]]).decode()
+    text = render_metrics([lambda: figures, lambda: [Metric("took", "Time.", spread, "histogram")]]).decode()
     assert 'meshbot_runs_total{step="b"} 3.0' in text
     buckets = re.findall(r'meshbot_took_bucket\{le="(.+)"\} (.+)', text)
     assert buckets == [("0.1", "2.0"), ("1.0", "3.0"), ("+Inf", "4.0")]

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from bot.errors import SettingsError
-from bot.settings import Impersonated, Settings, describe, load, reference, require
+from bot.settings import Impersonated, Settings, format_settings, list_settings, load_settings, require_complete
 from bot.settings.values import ROLES
 from bot.steps import Role
 
@@ -34,14 +34,14 @@ def written(folder: Path, text: str, name: str = "meshbot.yaml") -> Path:
 def refused(environ: dict[str, str], config: Path | None = None) -> str:
     """What is said when these are loaded."""
     with pytest.raises(SettingsError) as caught:
-        load(config, environ)
+        load_settings(config, environ)
     assert caught.value.__cause__ is None or not isinstance(caught.value.__cause__, ValidationError)
     return str(caught.value)
 
 
 def test_nothing_set_is_the_default() -> None:
     """Without file and environment everything has a value that works."""
-    settings = load(None, {"PATH": "/bin", "HOME": "/root"})
+    settings = load_settings(None, {"PATH": "/bin", "HOME": "/root"})
     assert settings == Settings()
     assert (settings.slack.command, settings.workshop.allowed, settings.drain_seconds) == ("/mesh", ("bookinfo",), 25)
     assert settings.ledger.address == f"sqlite:///{Path.cwd()}/.meshbot/meshbot.sqlite"
@@ -49,7 +49,7 @@ def test_nothing_set_is_the_default() -> None:
 
 def test_settings_cannot_be_changed() -> None:
     """What was loaded stays what it is, in every group."""
-    settings = load(None, {})
+    settings = load_settings(None, {})
     for target, name in ((settings, "drain_seconds"), (settings.slack, "mode")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(target, name, 1)
@@ -58,13 +58,13 @@ def test_settings_cannot_be_changed() -> None:
 def test_the_constructor_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is passed counts, so that tests and the sandbox get what they ask for."""
     monkeypatch.setenv("MESHBOT_DRAIN_SECONDS", "99")
-    assert Settings().drain_seconds == load(None, {}).drain_seconds == 25
+    assert Settings().drain_seconds == load_settings(None, {}).drain_seconds == 25
 
 
 def test_the_environment_wins_over_the_file(here: Path) -> None:
     """A group is merged member by member; an empty variable counts as not set."""
     file = written(here, "slack: {mode: http, http_port: 80}\ndrain_seconds: 5\nroles:\n", "other.yaml")
-    settings = load(file, {"MESHBOT_SLACK__HTTP_PORT": "8080", "MESHBOT_DRAIN_SECONDS": ""})
+    settings = load_settings(file, {"MESHBOT_SLACK__HTTP_PORT": "8080", "MESHBOT_DRAIN_SECONDS": ""})
     assert (settings.slack.mode, settings.slack.http_port, settings.drain_seconds) == ("http", 8080, 5)
 
 
@@ -72,7 +72,11 @@ def test_the_file_is_found_in_order(here: Path) -> None:
     """The one that is passed, else the one that MESHBOT_CONFIG names, else meshbot.yaml here."""
     first, second, _ = (written(here, f"drain_seconds: {n}", name) for n, name in enumerate(["a", "b", "meshbot.yaml"]))
     environ = {"MESHBOT_CONFIG": str(second)}
-    assert [load(first, environ).drain_seconds, load(None, environ).drain_seconds, load(None, {}).drain_seconds] == [
+    assert [
+        load_settings(first, environ).drain_seconds,
+        load_settings(None, environ).drain_seconds,
+        load_settings(None, {}).drain_seconds,
+    ] == [
         0,
         1,
         2,
@@ -82,7 +86,7 @@ def test_the_file_is_found_in_order(here: Path) -> None:
 def test_slacks_own_names_are_taken_and_yield_to_ours() -> None:
     """SLACK_BOT_TOKEN and its like work, with blanks from copying taken off."""
     environ = {"SLACK_BOT_TOKEN": f" {BOT}\n", "SLACK_APP_TOKEN": APP, "SLACK_SIGNING_SECRET": SIGNING}
-    settings = load(None, environ | {"MESHBOT_SLACK__APP_TOKEN": APP + "2"})
+    settings = load_settings(None, environ | {"MESHBOT_SLACK__APP_TOKEN": APP + "2"})
     found = (settings.slack.bot_token, settings.slack.app_token, settings.slack.signing_secret)
     assert [secret.get_secret_value() for secret in found if secret] == [BOT, APP + "2", SIGNING]
 
@@ -109,7 +113,7 @@ def test_slacks_own_names_are_taken_and_yield_to_ours() -> None:
 def test_values_are_read_as_people_write_them(name: str, text: str, value: object) -> None:
     """Lists with commas, blanks or brackets, URLs with or without a slash, home directories."""
     group, member = name.lower().split("__")
-    assert getattr(getattr(load(None, {f"MESHBOT_{name}": text}), group), member) == value
+    assert getattr(getattr(load_settings(None, {f"MESHBOT_{name}": text}), group), member) == value
 
 
 @pytest.mark.parametrize(
@@ -190,7 +194,7 @@ def test_a_misspelt_variable_is_refused_with_a_guess(environ: dict[str, str], sa
 def test_what_kubernetes_puts_into_a_pod_is_no_setting() -> None:
     """The variables for a Service called meshbot are not taken for misspelt settings."""
     names = ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_3000_TCP", "PORT_3000_TCP_ADDR")
-    assert load(None, {f"MESHBOT_{name}": "10.0.0.1" for name in names}) == Settings()
+    assert load_settings(None, {f"MESHBOT_{name}": "10.0.0.1" for name in names}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_what_kubernetes_puts_into_a_pod_is_no_setting() -> None:
 )
 def test_inside_a_pod_the_service_account_is_used(extra: dict[str, str], inside: bool) -> None:
     """Unless a kubeconfig is named, or it is said otherwise."""
-    assert load(None, {"KUBERNETES_SERVICE_HOST": "10.0.0.1", **extra}).cluster.in_cluster is inside
+    assert load_settings(None, {"KUBERNETES_SERVICE_HOST": "10.0.0.1", **extra}).cluster.in_cluster is inside
 
 
 @pytest.mark.parametrize(
@@ -235,19 +239,19 @@ def test_a_missing_or_binary_file_is_said(here: Path) -> None:
 def test_secrets_are_masked_where_settings_are_shown() -> None:
     """Of a secret five characters are shown, of a database's URL all but the password, and repr shows none."""
     url = "postgresql://bot:hunter2@db:5432/meshbot"
-    settings = load(None, {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "MESHBOT_LEDGER__URL": url})
-    shown = yaml.safe_load(describe(settings))
+    settings = load_settings(None, {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "MESHBOT_LEDGER__URL": url})
+    shown = yaml.safe_load(format_settings(settings))
     assert (shown["slack"]["bot_token"], shown["slack"]["app_token"]) == ("xoxb-…", "xapp-…")
     assert shown["ledger"]["url"] == "postgresql://bot:…@db:5432/meshbot"
     assert settings.ledger.address == url
-    assert not [word for word in ("secretsecret", "hunter2") if word in describe(settings) + repr(settings)]
+    assert not [word for word in ("secretsecret", "hunter2") if word in format_settings(settings) + repr(settings)]
 
 
 def test_what_is_shown_without_secrets_can_be_loaded_again(here: Path) -> None:
     """The description is a settings file."""
     rules = {"MESHBOT_ROLES__STEPS": "fault=attendee", "MESHBOT_CLUSTER__IMPERSONATE__HOST__USER": "mesh:{user}"}
-    settings = load(None, {"MESHBOT_ROLES__HOSTS": "U012AB3CD", "MESHBOT_ISTIO__HOME": "/opt/istio"} | rules)
-    assert load(written(here, describe(settings), "again.yaml"), {}) == settings
+    settings = load_settings(None, {"MESHBOT_ROLES__HOSTS": "U012AB3CD", "MESHBOT_ISTIO__HOME": "/opt/istio"} | rules)
+    assert load_settings(written(here, format_settings(settings), "again.yaml"), {}) == settings
 
 
 @pytest.mark.parametrize(
@@ -260,11 +264,11 @@ def test_what_is_shown_without_secrets_can_be_loaded_again(here: Path) -> None:
 )
 def test_what_is_missing_to_run_is_listed(environ: dict[str, str], missing: list[str]) -> None:
     """Serving a real workspace needs tokens by mode and a release; everything missing is named with its variable."""
-    settings = load(None, environ)
+    settings = load_settings(None, environ)
     if not missing:
-        return require(settings)
+        return require_complete(settings)
     with pytest.raises(SettingsError) as caught:
-        require(settings)
+        require_complete(settings)
     lines = str(caught.value).splitlines()[1:]
     assert [line.split(":")[0].strip() for line in lines] == missing
     assert all("(set MESHBOT_" in line for line in lines)
@@ -278,12 +282,12 @@ def test_roles_are_the_same_in_settings_and_steps() -> None:
 def test_namespaces_of_single_users_can_be_named() -> None:
     """What in=… may name are the workshop's namespaces, and those of users."""
     more = {"MESHBOT_ROLES__OWN_NAMESPACES": "shop-{user}", "MESHBOT_ROLES__NAMESPACE_OF": "U012AB3CD=team-a"}
-    assert load(None, more).namespaces == ("bookinfo", "shop-*", "team-a")
+    assert load_settings(None, more).namespaces == ("bookinfo", "shop-*", "team-a")
 
 
 def test_every_setting_is_described() -> None:
     """The reference has a sentence for each setting, and its variable is one that load takes."""
-    settings = reference()
+    settings = list_settings()
     assert len(settings) > 30
     for setting in settings:
         assert setting.description.endswith(".")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slackrules import REFUSAL, check_message, check_view, escape, truncate, visible_length
+from bot.slackrules import REFUSAL, check_message, check_view, count_visible_characters, escape, truncate
 
 Json = dict[str, Any]
 Make = Callable[[int], Json]
@@ -223,7 +223,7 @@ def test_the_cumulative_cap(past: int, codes: list[str]) -> None:
     blocks = [{"type": "section", "text": mrkdwn(2600)}] * full + [{"type": "section", "text": mrkdwn(rest)}] * (
         rest > 0
     )
-    assert visible_length(blocks) == REFUSAL + past
+    assert count_visible_characters(blocks) == REFUSAL + past
     assert [problem.code for problem in check_message({"blocks": blocks})] == codes
 
 
@@ -294,7 +294,7 @@ def test_visible_length_counts_what_is_read() -> None:
         "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "1234"}]}],
     }
     blocks = [{"type": "section", "text": mrkdwn(10)}, actions(button(value="v" * 99)), table(2, 3), rich]
-    assert visible_length(blocks) == 10 + 1 + 6 + 4
+    assert count_visible_characters(blocks) == 10 + 1 + 6 + 4
 
 
 def number_input(**more: Any) -> Json:

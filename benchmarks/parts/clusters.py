@@ -13,7 +13,7 @@ from benchmarks.parts.lines import tell, until_told
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.programs import create_programs
 from bot.sandbox.istio.release import write_release
 
 PODS = Ref("", "pods")
@@ -43,10 +43,10 @@ async def main(options: argparse.Namespace) -> None:
         watching, kubeconfigs = [], []
         for number in range(options.count):
             clock = Clock(options.speed)
-            cluster = EmbeddedCluster(clock, programs=programs(clock))
+            cluster = EmbeddedCluster(clock, programs=create_programs(clock))
             await cluster.start()
             stack.push_async_callback(cluster.stop)
-            cluster.slow_pulls(options.pull)
+            cluster.slow_image_pulls(options.pull)
             kubeconfigs.append(str(cluster.write_kubeconfig(home / f"kubeconfig-{number}")))
             watching.append(asyncio.create_task(watch(cluster, number)))
         release = await asyncio.to_thread(write_release, home / f"istio-{ISTIO}", ISTIO, speed=options.speed)

@@ -22,9 +22,9 @@ from benchmarks.parts.lines import tell, told
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from bot.sandbox.cluster.server import ApiServer
-from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.programs import create_programs
 from bot.sandbox.istio.release import ReleaseDirectory, write_release
 
 MODEL = "bookinfo"
@@ -37,7 +37,7 @@ BUSY = ("resourceVersion", "uid", "creationTimestamp", "generation", "managedFie
 async def modelled(home: Path, release: ReleaseDirectory) -> list[tuple[Ref, Object]]:
     """Every object of a cluster with Istio and one ready Bookinfo, CRDs first."""
     clock = Clock(SPEED)
-    cluster = EmbeddedCluster(clock, programs=programs(clock))
+    cluster = EmbeddedCluster(clock, programs=create_programs(clock))
     await cluster.start()
     try:
         kubeconfig = cluster.write_kubeconfig(home / "kubeconfig-model")
@@ -49,7 +49,7 @@ async def modelled(home: Path, release: ReleaseDirectory) -> list[tuple[Ref, Obj
         await deploy(cluster, release.home / "samples" / "bookinfo" / "platform" / "kube" / "bookinfo.yaml")
         store, kinds = cluster.server.store, cluster.server.kinds
         stored = dict.fromkeys([CRDS, *(kind.stored for kind in kinds)])
-        return [(ref, record.obj) for ref in stored for record in store.all(ref)]
+        return [(ref, record.obj) for ref in stored for record in store.iterate_records(ref)]
     finally:
         await cluster.stop()
 
@@ -75,7 +75,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self.server = ApiServer(Clock())
-        self.counter = self.server.faults.add(Fault("slow", times=MANY, seconds=0))
+        self.counter = self.server.faults.add(ApiFault("slow", times=MANY, seconds=0))
         self.namespaces, self._model = 1, list[tuple[Ref, Object]]()
 
     async def furnish(self, objects: list[tuple[Ref, Object]]) -> None:
@@ -103,7 +103,7 @@ class Crowd:
 
     def pods(self) -> int:
         """All pods of the cluster."""
-        return sum(1 for _ in self.server.store.all(Ref("", "pods")))
+        return sum(1 for _ in self.server.store.iterate_records(Ref("", "pods")))
 
 
 def copied(obj: Object, namespace: str) -> Object:
@@ -121,7 +121,7 @@ async def main(home: Path) -> None:
     await crowd.server.start()
     await crowd.furnish(await modelled(home, release))
     kubeconfig = home / "kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(crowd.server.kubeconfig()))
+    kubeconfig.write_text(yaml.safe_dump(crowd.server.build_kubeconfig()))
     tell({"kubeconfig": str(kubeconfig), "url": crowd.server.url, "release": str(release.home)})
     async for asked in told():
         if "namespaces" in asked:

@@ -22,13 +22,16 @@ UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 """What an age may be counted in."""
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the settings of a real workspace: a rehearsal must never reach one."""
+def exclude_slack_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the settings of a real workspace.
+
+    A rehearsal must never reach one.
+    """
     return {key: value for key, value in environ.items() if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))}
 
 
 def positive(text: str) -> float:
-    """A number above 0 that is not infinite."""
+    """Parse a number above 0 that is not infinite."""
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
@@ -36,15 +39,18 @@ def positive(text: str) -> float:
 
 
 def port(text: str) -> int:
-    """A TCP port, or 0 for a free one."""
+    """Parse a TCP port, or 0 for a free one."""
     number = int(text)
     if not 0 <= number <= 65_535:
         raise argparse.ArgumentTypeError(f"{text} is not a port")
     return number
 
 
-def moment(text: str) -> datetime:
-    """`7d`, `24h`, `90m`, or a date or time such as 2026-11-25 or 2026-11-25T09:00 (UTC unless it says otherwise)."""
+def parse_moment(text: str) -> datetime:
+    """Parse `7d`, `24h`, `90m`, or a date or time such as 2026-11-25 or 2026-11-25T09:00.
+
+    A time is UTC unless it says otherwise.
+    """
     if text[:-1].isascii() and text[:-1].isdigit() and text[-1:] in UNITS and len(text) < 8:
         back = timedelta(**{UNITS[text[-1]]: int(text[:-1])})
         if back < timedelta(days=36_500):
@@ -56,8 +62,8 @@ def moment(text: str) -> datetime:
     return read.replace(tzinfo=read.tzinfo or UTC)
 
 
-def parser() -> argparse.ArgumentParser:
-    """What can be typed after `meshbot`."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of what can be typed after `meshbot`."""
     top = argparse.ArgumentParser(
         prog="meshbot", description="Runs a service-mesh workshop with Istio and Kiali from a Slack channel."
     )
@@ -78,21 +84,23 @@ def parser() -> argparse.ArgumentParser:
     added["doctor"].add_argument(
         "--mode", choices=("workshop", "observe"), default="workshop", help="what the bot's account is meant to do"
     )
-    extend(added["sandbox"])
-    narrow(added["audit"])
+    add_sandbox_arguments(added["sandbox"])
+    add_audit_arguments(added["audit"])
     return top
 
 
-def narrow(verb: argparse.ArgumentParser) -> None:
-    """Which rows of the audit, and how."""
+def add_audit_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which rows of the audit are printed, and how."""
     verb.add_argument("--csv", action="store_true", help="as CSV in UTF-8, with a line of names")
-    verb.add_argument("--since", type=moment, help="a time such as 2026-11-25 (UTC), or an age such as 7d, 24h, 90m")
+    verb.add_argument(
+        "--since", type=parse_moment, help="a time such as 2026-11-25 (UTC), or an age such as 7d, 24h, 90m"
+    )
     verb.add_argument("--user", default="", help="only what this Slack user asked, by id")
     verb.add_argument("--step", default="", help="only this step")
 
 
-def extend(verb: argparse.ArgumentParser) -> None:
-    """The sandbox's own arguments."""
+def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add the sandbox's own arguments."""
     verb.add_argument("--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}")
     verb.add_argument("--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays")
     verb.add_argument("--cluster", choices=("sandbox", "kubeconfig"), default="sandbox", help="embedded, or a real one")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from bot.ledger import Ledger
-from bot.records import Entry
+from bot.records import AuditEntry
 from bot.settings import Settings
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,33 +20,33 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Prints the rows that fit."""
+    """Print the rows that the options select."""
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(encoding="utf-8", newline="" if options.csv else None)
     ledger = await Ledger.open(settings.ledger.address)
     try:
         if options.csv:
-            csv.writer(out).writerow([field.name for field in fields(Entry)])
-        async for entry in ledger.audit.since(options.since or BEGINNING):
+            csv.writer(out).writerow([field.name for field in fields(AuditEntry)])
+        async for entry in ledger.audit.iterate_since(options.since or BEGINNING):
             if options.user in ("", entry.user) and options.step in ("", entry.step):
-                write(out, entry, as_csv=options.csv)
+                write_entry(out, entry, as_csv=options.csv)
     finally:
         await ledger.close()
     return 0
 
 
-def write(out: TextIO, entry: Entry, *, as_csv: bool) -> None:
-    """One row."""
+def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
+    """Write one row, as a line or as CSV."""
     if as_csv:
         values = asdict(entry) | {"at": entry.at.isoformat(timespec="milliseconds")}
-        csv.writer(out).writerow([harmless(value) for value in values.values()])
+        csv.writer(out).writerow([escape_formula(value) for value in values.values()])
         return
     by = f" by {entry.decided_by}" if entry.decided_by else ""
     time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(entry.summary.split())
     out.write(f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n")
 
 
-def harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
+def escape_formula(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

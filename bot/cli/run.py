@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 
-from bot.app import running
+from bot.app import run_bot
 from bot.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,27 +19,31 @@ SWITCH = 0.0005
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Serves until SIGINT or SIGTERM, then drains."""
-    stop = stop_event()
-    async with running(settings):
-        stay_responsive()
+    """Serve until SIGINT or SIGTERM, then drain; return the exit code."""
+    stop = create_stop_event()
+    async with run_bot(settings):
+        avoid_long_pauses()
         await stop.wait()
         log.info("stopping: runs get %.0f s to end", settings.drain_seconds)
     return 0
 
 
-def stay_responsive() -> None:
-    """For a process that serves: no pause of its own making is long enough to delay an acknowledgement.
+def avoid_long_pauses() -> None:
+    """Keep pauses of the process's own making too short to delay an acknowledgement.
 
-    What start-up made stays for good, and a full garbage collection over it takes a tenth of a second each time.
+    Objects made at start-up stay for good, and a full garbage collection over them takes a
+    tenth of a second each time.
     """
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(SWITCH)
 
 
-def stop_event() -> asyncio.Event:
-    """Set by the first SIGINT or SIGTERM; a second one ends the process as usual."""
+def create_stop_event() -> asyncio.Event:
+    """Return an event that the first SIGINT or SIGTERM sets.
+
+    A second one ends the process as usual.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

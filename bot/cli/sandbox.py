@@ -15,27 +15,27 @@ from typing import Any
 
 import yaml
 
-from bot.app import running
-from bot.cli.arguments import MANIFEST, environment
-from bot.cli.run import stop_event
-from bot.cli.terminal import complain, say
+from bot.app import run_bot
+from bot.cli.arguments import MANIFEST, exclude_slack_settings
+from bot.cli.run import create_stop_event
+from bot.cli.terminal import print_error, print_line
 from bot.errors import SettingsError
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.dataplane.attach import Attachment
 from bot.sandbox.dataplane.attach_client import HttpClient
 from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.ctl.kubeconfig import Access, access
+from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
 from bot.sandbox.istio.errors import CtlError
 from bot.sandbox.istio.release import write_release
-from bot.sandbox.panel import Panel
-from bot.sandbox.play import Player
-from bot.sandbox.programs import behind_pods, programs
+from bot.sandbox.panel import ClusterPanel
+from bot.sandbox.play import ScriptPlayer
+from bot.sandbox.programs import create_programs, create_programs_without_istiod
 from bot.sandbox.prompt import run_prompt
-from bot.sandbox.script import Line, ScriptError, load_script
-from bot.sandbox.troubles import SLACK, Strip, cluster_troubles, connections, slack_troubles
-from bot.sandbox.workspace import Completion, Installed, Workspace
-from bot.settings import Settings, load
+from bot.sandbox.script import ScriptError, ScriptLine, load_script
+from bot.sandbox.troubles import SLACK, FaultControls, build_cluster_faults, build_slack_faults, describe_connections
+from bot.sandbox.workspace import Completion, InstalledApp, Workspace
+from bot.settings import Settings, load_settings
 from handlers import STEPS
 
 PLAY_SPEED = 20.0
@@ -43,10 +43,11 @@ PLAY_SPEED = 20.0
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What the bot is pointed at: a kubeconfig, perhaps a context in it, a release, and Gateway API CRDs.
+class ClusterTarget:
+    """The cluster and the Istio release that the bot works with.
 
-    `cluster` is the embedded one, if it is that.
+    `kubeconfig` and `istio_home` are paths, as is `gateway_api`, the Gateway API CRDs.
+    `cluster` is the embedded cluster, if it is that.
     """
 
     kubeconfig: str
@@ -57,49 +58,53 @@ class Ground:
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Serves the sandbox, or plays a script and tells whether it went as expected."""
-    lines = script(options.play) if options.play else None
+    """Serve the sandbox, or play a script; return 0 when it went as expected."""
+    lines = read_script(options.play) if options.play else None
     attaching = options.data_plane == "embedded"
     if attaching and options.cluster == "sandbox":
         raise SettingsError("--data-plane: the embedded cluster has its own; say --cluster kubeconfig as well")
     clock = Clock(options.speed or (PLAY_SPEED if options.play else 1.0))
-    stop = stop_event()
+    stop = create_stop_event()
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
-        ground = await embedded(options, clock, home, stack) if options.cluster == "sandbox" else real(options)
+        ground = (
+            await start_embedded_cluster(options, clock, home, stack)
+            if options.cluster == "sandbox"
+            else find_real_cluster(options)
+        )
         if attaching:
-            await attach(options.data_plane_kubeconfig, ground, clock, stack)
-        workspace = Workspace(clock, installed())
-        await opened(workspace, options.port)
+            await attach_data_plane(options.data_plane_kubeconfig, ground, clock, stack)
+        workspace = Workspace(clock, read_installed_app())
+        await start_workspace(workspace, options.port)
         stack.push_async_callback(workspace.stop)
-        rehearsed = rehearsal(options, workspace, ground, home)
-        await stack.enter_async_context(running(rehearsed))
+        rehearsed = load_sandbox_settings(options, workspace, ground, home)
+        await stack.enter_async_context(run_bot(rehearsed))
         if lines is not None:
-            player = Player(workspace, out=say, timeout=options.timeout)
-            return 0 if await ended(player.play(lines), stop) else 1
-        workspace.side.completions = completions(rehearsed.slack.command)
-        await furnish(workspace, ground, clock, stack)
-        say(f"channel:    {workspace.page_url}")
-        say(f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)")
-        await serve(workspace, stop)
+            player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)
+            return 0 if await wait_for_player(player.play(lines), stop) else 1
+        workspace.side.completions = list_completions(rehearsed.slack.command)
+        await add_cluster_panel(workspace, ground, clock, stack)
+        print_line(f"channel:    {workspace.page_url}")
+        print_line(f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)")
+        await serve_until_stopped(workspace, stop)
     return 0
 
 
-async def opened(workspace: Workspace, port: int) -> None:
-    """Serves the workspace; SettingsError when the port is taken."""
+async def start_workspace(workspace: Workspace, port: int) -> None:
+    """Start serving the workspace; raise SettingsError when the port is taken."""
     try:
         await workspace.start(port=port)
     except OSError as problem:
         raise SettingsError(f"--port {port}: {problem.strerror or problem}") from problem
 
 
-def installed() -> Installed:
-    """The Slack app as its manifest installs it."""
-    return Installed.from_manifest(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
+def read_installed_app() -> InstalledApp:
+    """Return the Slack app as its manifest installs it."""
+    return InstalledApp.from_manifest(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
 
 
-def script(name: str) -> list[Line]:
-    """The lines to play; SettingsError when they cannot be read."""
+def read_script(name: str) -> list[ScriptLine]:
+    """Return the lines to play; raise SettingsError when they cannot be read."""
     try:
         lines = load_script(name)
     except (ScriptError, OSError, UnicodeDecodeError) as problem:
@@ -109,76 +114,90 @@ def script(name: str) -> list[Line]:
     return lines
 
 
-async def embedded(options: argparse.Namespace, clock: Clock, home: Path, stack: AsyncExitStack) -> Ground:
-    """Starts the embedded cluster and writes the release that fits it."""
-    cluster = EmbeddedCluster(clock, programs=programs(clock))
+async def start_embedded_cluster(
+    options: argparse.Namespace, clock: Clock, home: Path, stack: AsyncExitStack
+) -> ClusterTarget:
+    """Start the embedded cluster and write the release that fits it."""
+    cluster = EmbeddedCluster(clock, programs=create_programs(clock))
     await cluster.start()
     stack.push_async_callback(cluster.stop)
     kubeconfig, release = home / "kubeconfig", home / f"istio-{options.istio}"
     await asyncio.to_thread(cluster.write_kubeconfig, kubeconfig)
     await asyncio.to_thread(write_release, release, options.istio, speed=clock.speed)
-    return Ground(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""), cluster=cluster)
+    return ClusterTarget(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""), cluster=cluster)
 
 
-def real(options: argparse.Namespace) -> Ground:
-    """The cluster and release that were named, or that the environment names."""
+def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
+    """Return the cluster and release that the options or the environment name.
+
+    Raises SettingsError when no release is named.
+    """
     kubeconfig = str(options.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     home = str(options.istio_home or os.environ.get("ISTIO_HOME") or "")
     if not home:
         raise SettingsError("--istio-home: name the directory of an unpacked Istio release (or set ISTIO_HOME)")
     crds = str(options.gateway_api or os.environ.get("GATEWAY_API_CRDS") or "")
-    return Ground(kubeconfig, home, context=options.context, gateway_api=crds)
+    return ClusterTarget(kubeconfig, home, context=options.context, gateway_api=crds)
 
 
-async def reached(ground: Ground, what: str) -> Access:
-    """Where the cluster's API is and how to be known there; SettingsError in the name of `what` needs it."""
+async def resolve_api_access(ground: ClusterTarget, what: str) -> ClusterAccess:
+    """Return the address and credentials of the cluster's API.
+
+    Raises SettingsError, in which `what` names the feature that needs them.
+    """
     try:
-        return await asyncio.to_thread(access, ground.kubeconfig, ground.context)
+        return await asyncio.to_thread(load_cluster_access, ground.kubeconfig, ground.context)
     except CtlError as problem:
         raise SettingsError(f"{what}: {problem}") from problem
 
 
-async def attach(own: Path | None, ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
-    """Puts the embedded data plane behind the pods of a real cluster, for as long as the stack lasts.
+async def attach_data_plane(own: Path | None, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack) -> None:
+    """Put the embedded data plane behind the pods of a real cluster, while the stack lasts.
 
-    It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with the rights that they have.
+    It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with
+    the rights that they have.
     """
     ground = replace(ground, kubeconfig=str(own), context="") if own else ground
-    client = HttpClient(await reached(ground, "--data-plane"))
+    client = HttpClient(await resolve_api_access(ground, "--data-plane"))
     stack.push_async_callback(client.close)
-    attachment = Attachment(client, clock, behind_pods(clock, DataPlane(clock)))
+    attachment = Attachment(client, clock, create_programs_without_istiod(clock, DataPlane(clock)))
     stack.push_async_callback(attachment.stop)
     await attachment.start()
 
 
-async def furnish(workspace: Workspace, ground: Ground, clock: Clock, stack: AsyncExitStack) -> None:
-    """Puts the cluster and the troubles beside the channel, for as long as the stack lasts."""
-    where = await reached(ground, "the page")
+async def add_cluster_panel(workspace: Workspace, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack) -> None:
+    """Show the cluster and the troubles beside the channel, while the stack lasts."""
+    where = await resolve_api_access(ground, "the page")
     client = HttpClient(where, "meshbot-sandbox-page")
     stack.push_async_callback(client.close)
     name = "Embedded cluster" if ground.cluster is not None else ground.context or "Cluster of the kubeconfig"
-    panel = Panel(client, clock, workspace.side, name=name)
-    troubles = slack_troubles(workspace)
+    panel = ClusterPanel(client, clock, workspace.side, name=name)
+    troubles = build_slack_faults(workspace)
     if ground.cluster is not None:
-        troubles += cluster_troubles(ground.cluster, lambda: panel.pods)
-    strip = Strip(workspace.side, troubles, {SLACK: lambda: connections(workspace)})
-    workspace.on_connections(strip.show)
+        troubles += build_cluster_faults(ground.cluster, lambda: panel.pods)
+    strip = FaultControls(workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)})
+    workspace.add_connection_listener(strip.update_sidebar)
     stack.push_async_callback(strip.stop)
     stack.push_async_callback(panel.stop)
-    panel.listen(strip.show)
+    panel.add_listener(strip.update_sidebar)
     await panel.start()
 
 
-def completions(command: str) -> tuple[Completion, ...]:
-    """What can be typed, for the page's composer: each step that needs no word after it, then all examples."""
+def list_completions(command: str) -> tuple[Completion, ...]:
+    """Return what can be typed, for the page's composer.
+
+    Each step that needs no word after it comes first, then all examples.
+    """
     complete = [step for step in STEPS if not any(o.is_required() for o in step.options.model_fields.values())]
     typed = [(step.id, step) for step in complete] + [(example, step) for step in STEPS for example in step.examples]
     found = {f"{command} {text}": step.summary for text, step in typed}
     return tuple(Completion(text, hint) for text, hint in found.items())
 
 
-def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground, home: Path) -> Settings:
-    """The settings of a bot in the embedded workspace; whatever else is set stays."""
+def load_sandbox_settings(
+    options: argparse.Namespace, workspace: Workspace, ground: ClusterTarget, home: Path
+) -> Settings:
+    """Return the settings of a bot in the embedded workspace; whatever else is set stays."""
     wanted = {
         "MESHBOT_SLACK__BOT_TOKEN": workspace.bot_token,
         "MESHBOT_SLACK__APP_TOKEN": workspace.app_token,
@@ -187,16 +206,18 @@ def rehearsal(options: argparse.Namespace, workspace: Workspace, ground: Ground,
         "MESHBOT_CLUSTER__CONTEXT": ground.context,
         "MESHBOT_ISTIO__HOME": ground.istio_home,
         "MESHBOT_ISTIO__GATEWAY_API": ground.gateway_api,
-        "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
+        "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
         "MESHBOT_HEALTH__PORT": "0",
         "MESHBOT_DRAIN_SECONDS": "2",
     }
-    return load(options.config, environment(os.environ) | {key: value for key, value in wanted.items() if value})
+    return load_settings(
+        options.config, exclude_slack_settings(os.environ) | {key: value for key, value in wanted.items() if value}
+    )
 
 
-async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
-    """The outcome of a play; False when it was stopped by a signal."""
+async def wait_for_player(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
+    """Return the outcome of a play; False when it was stopped by a signal."""
     play = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({play, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -204,7 +225,7 @@ async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
     if not play.done():
         play.cancel()
         await asyncio.gather(play, return_exceptions=True)
-        complain("stopped")
+        print_error("stopped")
         return False
     try:
         return bool(play.result())
@@ -212,8 +233,12 @@ async def ended(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
         raise SettingsError(f"--play: {problem}") from problem
 
 
-async def serve(workspace: Workspace, stop: asyncio.Event) -> None:
-    """The terminal is the channel too, until Ctrl-D; what comes through a pipe is typed, and serving goes on."""
+async def serve_until_stopped(workspace: Workspace, stop: asyncio.Event) -> None:
+    """Serve until the stop event, or until Ctrl-D when standard input is a terminal.
+
+    The terminal is the channel too; what comes through a pipe is typed, and serving goes
+    on.
+    """
     prompt = asyncio.create_task(run_prompt(workspace))
     stopping = asyncio.create_task(stop.wait())
     awaited = {prompt, stopping} if sys.stdin.isatty() else {stopping}

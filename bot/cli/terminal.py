@@ -1,4 +1,4 @@
-"""What the command line writes, and where the log goes."""
+"""Output of the command line, and the set-up of its log."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import sys
 from datetime import UTC, datetime
 
 
-def say(text: str) -> None:
-    """A line on standard output."""
+def print_line(text: str) -> None:
+    """Print a line on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def complain(text: str) -> None:
-    """A line on standard error."""
+def print_error(text: str) -> None:
+    """Print a line on standard error."""
     sys.stderr.write(f"meshbot: {text}\n")
 
 
-class JsonLines(logging.Formatter):
+class JsonLinesFormatter(logging.Formatter):
     """One JSON object per record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time (UTC), level, logger, message, and the traceback where there is one."""
+        """Return the record as JSON.
+
+        It holds time (UTC), level, logger, message, and the traceback where there is one.
+        """
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
@@ -36,9 +39,9 @@ class JsonLines(logging.Formatter):
 
 
 def configure_logging(level: str, *, lines: bool) -> None:
-    """Everything goes to standard error, so that standard output is for what was asked for."""
+    """Send the log to standard error, so that standard output is for what was asked for."""
     handler = logging.StreamHandler(sys.stderr)
     plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if lines else plain)
+    handler.setFormatter(JsonLinesFormatter() if lines else plain)
     handler.setLevel(level.upper())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

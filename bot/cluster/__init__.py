@@ -1,10 +1,12 @@
-"""The Kubernetes API, in the words of `bot.steps.Cluster`. The only package that knows the `kubernetes` client."""
+"""The Kubernetes API as `bot.ports.Cluster`. The only package that knows the
+`kubernetes` client.
+"""
 
 from __future__ import annotations
 
 from bot.cluster.adapter import KubernetesCluster
 from bot.cluster.api import Api
 from bot.cluster.connection import connect
-from bot.cluster.failures import Patience
+from bot.cluster.failures import RetryPolicy
 
-__all__ = ["Api", "KubernetesCluster", "Patience", "connect"]
+__all__ = ["Api", "KubernetesCluster", "RetryPolicy", "connect"]

@@ -1,4 +1,6 @@
-"""From a kubeconfig, or from inside a pod, to one client for the process, with tokens that stay fresh."""
+"""Connects to the API server with a kubeconfig, or from inside a pod: one client for the
+process, with tokens that stay fresh.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 
 from bot.cluster.api import Api
-from bot.cluster.failures import Patience
+from bot.cluster.failures import RetryPolicy
 from bot.errors import Forbidden, SettingsError
 
 config: Any = kubernetes_config  # its functions carry no types
@@ -36,20 +38,22 @@ async def connect(
     kubeconfig: Path | None,
     context: str | None,
     in_cluster: bool,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     seconds: float = 30.0,
 ) -> Api:  # fmt: skip
-    """The API server that these settings name. Nothing is asked of it yet: it may be away.
+    """Return a client for the API server that these settings name. Nothing is sent yet: the
+    server may be unavailable.
 
-    Without a kubeconfig, KUBECONFIG and then ~/.kube/config are used. Raises SettingsError when the file or the
-    context is wrong, Forbidden when the credential plugin gives nothing.
+    Without a kubeconfig, KUBECONFIG and then ~/.kube/config are used. Raises
+    SettingsError when the file or the context is wrong, Forbidden when the credential
+    plugin gives nothing.
     """
     configuration = Configuration()
     loader: Any = None
     if in_cluster:
         await asyncio.to_thread(_load_in_cluster, configuration)
     else:
-        loader = await asyncio.to_thread(_load_file, configuration, kubeconfig, context)
+        loader = await asyncio.to_thread(_load_kubeconfig, configuration, kubeconfig, context)
     configuration.connection_pool_maxsize = POOL
     if _is_loopback(configuration.host):
         configuration.client_session_kwargs = {"trust_env": False}
@@ -60,7 +64,7 @@ async def connect(
     client.user_agent = "meshbot"
     api = Api(client, patience=patience, seconds=seconds)
     if loader is not None and "BearerToken" in configuration.api_key:
-        api.jobs.spawn(_keep_fresh(loader, configuration), "refresh the cluster's token")
+        api.jobs.spawn(_keep_token_fresh(loader, configuration), "refresh the cluster's token")
     return api
 
 
@@ -71,8 +75,10 @@ def _load_in_cluster(configuration: Configuration) -> None:
         raise SettingsError(f"in_cluster: this is not a pod with a service account: {error}") from error
 
 
-def _load_file(configuration: Configuration, kubeconfig: Path | None, context: str | None) -> Any:
-    """Runs on a thread of its own: the client reads files, parses YAML and may start a credential plugin."""
+def _load_kubeconfig(configuration: Configuration, kubeconfig: Path | None, context: str | None) -> Any:
+    """Load a kubeconfig and return its loader; for a thread of its own: the client reads
+    files, parses YAML and may start a credential plugin.
+    """
     place = str(kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     if not any(Path(p).expanduser().is_file() for p in place.split(os.pathsep) if p):
         raise SettingsError(f"kubeconfig: there is no file {place}")
@@ -80,29 +86,31 @@ def _load_file(configuration: Configuration, kubeconfig: Path | None, context: s
         config_file=place, context=context or None, client_configuration=configuration, persist_config=False
     )
     try:
-        loader = asyncio.run(_in_time(loading))
+        loader = asyncio.run(_await_with_timeout(loading))
     except TimeoutError as error:
         raise Forbidden(f"kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s") from error
     except (ConfigException, yaml.YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SettingsError(_explain(error, place, context)) from error
-    _check_plugin(loader, configuration, place)
+        raise SettingsError(_explain_config_error(error, place, context)) from error
+    _require_plugin_credentials(loader, configuration, place)
     return loader
 
 
-async def _in_time(loading: Awaitable[Any]) -> Any:
+async def _await_with_timeout(loading: Awaitable[Any]) -> Any:
     async with asyncio.timeout(PLUGIN_SECONDS):
         return await loading
 
 
-def _explain(error: Exception, place: str, context: str | None) -> str:
+def _explain_config_error(error: Exception, place: str, context: str | None) -> str:
     if context and f"name {context}" in str(error):
         return f"context: {context!r} is not in {place}"
     first = (str(error).splitlines() or [type(error).__name__])[0]
     return f"kubeconfig: {place} cannot be used: {first}"
 
 
-def _check_plugin(loader: Any, configuration: Configuration, place: str) -> None:
-    """The client only logs a plugin's failure and would go on without credentials."""
+def _require_plugin_credentials(loader: Any, configuration: Configuration, place: str) -> None:
+    """Raise Forbidden when the credential plugin gave nothing: the client only logs that and
+    would go on without credentials.
+    """
     user = loader._user
     if user and "exec" in user and not configuration.api_key and not configuration.cert_file:
         command = user["exec"].safe_get("command")
@@ -110,7 +118,9 @@ def _check_plugin(loader: Any, configuration: Configuration, place: str) -> None
 
 
 def _is_loopback(host: str) -> bool:
-    """Like kubectl, never go through HTTPS_PROXY to this machine itself."""
+    """Tell whether a URL leads to this machine itself; like kubectl, never go through
+    HTTPS_PROXY to it.
+    """
     name = urlsplit(host).hostname or ""
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -118,8 +128,10 @@ def _is_loopback(host: str) -> bool:
         return name == "localhost"
 
 
-async def _keep_fresh(loader: Any, configuration: Configuration) -> None:
-    """Renews a plugin's token for as long as the process lives; ends at once when there is nothing to renew."""
+async def _keep_token_fresh(loader: Any, configuration: Configuration) -> None:
+    """Renew a plugin's token for as long as the process lives; return at once when there is
+    nothing to renew.
+    """
     while True:
         try:
             await config.refresh_token(loader, configuration, interval=REFRESH_SECONDS)

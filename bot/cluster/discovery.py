@@ -1,4 +1,4 @@
-"""Which types the API server has, asked of the server itself and remembered for half a minute."""
+"""Discovery of the types that the API server serves, remembered for half a minute."""
 
 from __future__ import annotations
 
@@ -19,51 +19,57 @@ class Discovery:
         self._api, self._clock = api, clock
         self._known: dict[str, tuple[float, list[Kind]]] = {}
 
-    async def types(self, group: str) -> list[Kind]:
-        """The types of a group in its preferred version; empty when the group is not there."""
-        if (known := self._recall(group)) is None:
-            known = self._remember(group, await self._in_group(group))
+    async def list_types(self, group: str) -> list[Kind]:
+        """Return the types of a group in its preferred version; empty when the group is not
+        there.
+        """
+        if (known := self._get_remembered(group)) is None:
+            known = self._remember_kinds(group, await self._list_group_kinds(group))
         return list(known)
 
-    async def kind_of(self, obj: Object) -> Kind:
-        """The served type of an object; raises NotFound when the server does not know it (yet)."""
+    async def find_kind(self, obj: Object) -> Kind:
+        """Return the served type of an object; raise NotFound when the server does not know it
+        (yet).
+        """
         version, name = obj.get("apiVersion"), obj.get("kind")
         if not isinstance(version, str) or not isinstance(name, str):
             raise Rejected("an object needs apiVersion and kind", status=400)
         for fresh in (False, True):
-            for kind in await self._in_version(version, fresh=fresh):
+            for kind in await self._list_version_kinds(version, fresh=fresh):
                 if kind.kind == name:
                     return kind
         raise NotFound(f"the cluster does not serve {name} in {version}", status=404)
 
-    async def _in_group(self, group: str) -> list[Kind]:
+    async def _list_group_kinds(self, group: str) -> list[Kind]:
         if not group:
-            return await self._in_version("v1")
+            return await self._list_version_kinds("v1")
         try:
-            said = await self._api.read(f"/apis/{group}")
+            said = await self._api.get_json(f"/apis/{group}")
         except NotFound:
             return []
-        return await self._in_version(said.get("preferredVersion", {}).get("groupVersion", ""))
+        return await self._list_version_kinds(said.get("preferredVersion", {}).get("groupVersion", ""))
 
-    async def _in_version(self, version: str, *, fresh: bool = False) -> list[Kind]:
+    async def _list_version_kinds(self, version: str, *, fresh: bool = False) -> list[Kind]:
         key = f"={version}"
-        if not fresh and (known := self._recall(key)) is not None:
+        if not fresh and (known := self._get_remembered(key)) is not None:
             return known
         try:
-            said = await self._api.read(f"/apis/{version}" if "/" in version else f"/api/{version}")
+            said = await self._api.get_json(f"/apis/{version}" if "/" in version else f"/api/{version}")
         except NotFound:
             return []
-        return self._remember(key, [_kind(version, r) for r in said.get("resources", []) if "/" not in r["name"]])
+        return self._remember_kinds(
+            key, [_build_kind(version, r) for r in said.get("resources", []) if "/" not in r["name"]]
+        )
 
-    def _recall(self, key: str) -> list[Kind] | None:
+    def _get_remembered(self, key: str) -> list[Kind] | None:
         at, known = self._known.get(key, (0.0, []))
         return known if known and self._clock() - at < REMEMBERED_SECONDS else None
 
-    def _remember(self, key: str, kinds: list[Kind]) -> list[Kind]:
+    def _remember_kinds(self, key: str, kinds: list[Kind]) -> list[Kind]:
         self._known[key] = (self._clock(), kinds)
         return kinds
 
 
-def _kind(group_version: str, resource: Object) -> Kind:
+def _build_kind(group_version: str, resource: Object) -> Kind:
     group, _, version = group_version.rpartition("/")
     return Kind(group, version, resource["name"], resource["kind"], bool(resource.get("namespaced")))

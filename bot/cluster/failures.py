@@ -1,4 +1,6 @@
-"""What went wrong between us and the API server, in the bot's own errors, and how long to go on trying."""
+"""Failures between the bot and the API server as the bot's own errors, and the retries
+of requests.
+"""
 
 from __future__ import annotations
 
@@ -26,37 +28,43 @@ class NeverSent(Unavailable):
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a request is tried again while the cluster is away: seconds in all, first and longest pause."""
+class RetryPolicy:
+    """Limits of retries while the cluster is unavailable: seconds in all, first and longest
+    pause in seconds.
+    """
 
     total: float = 20.0
     first: float = 0.1
     longest: float = 3.0
 
-    def pause(self, attempt: int) -> float:
-        """Seconds before the next try (`attempt` counts from 0): doubling, with jitter so that callers spread."""
+    def compute_pause(self, attempt: int) -> float:
+        """Return the seconds to wait before the next try (`attempt` counts from 0): doubling,
+        with jitter so that callers spread.
+        """
         ceiling = min(self.longest, self.first * float(1 << min(attempt, 30)))
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311 — spreads retries, no secret
 
 
-def from_status(status: int, body: bytes, *, retry_after: str = "") -> ClusterError:
-    """The error for an HTTP status; the text is the `message` of the Kubernetes Status in the body, if there is one."""
-    message = _message(status, body)
+def build_status_error(status: int, body: bytes, *, retry_after: str = "") -> ClusterError:
+    """Return the error for an HTTP status; its text is the `message` of the Kubernetes
+    Status in the body, if there is one.
+    """
+    message = _build_error_message(status, body)
     if status == 429:
-        return Throttled(message, retry_after=_seconds(retry_after))
+        return Throttled(message, retry_after=_parse_retry_after(retry_after))
     if status >= 500 or status == 408:
         return Unavailable(message, status=status)
     if status in (401, 403):
-        return Forbidden(_unauthorized(message) if status == 401 else message, status=status)
+        return Forbidden(_explain_unauthorized(message) if status == 401 else message, status=status)
     kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict}
     return kinds.get(status, Rejected)(message, status=status)
 
 
-def _unauthorized(message: str) -> str:
+def _explain_unauthorized(message: str) -> str:
     return f"the cluster does not accept the credentials it was given ({message})"
 
 
-def _message(status: int, body: bytes) -> str:
+def _build_error_message(status: int, body: bytes) -> str:
     try:
         said = json.loads(body)
     except ValueError:
@@ -67,27 +75,32 @@ def _message(status: int, body: bytes) -> str:
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
-def _seconds(retry_after: str) -> float:
-    """Kubernetes sends Retry-After in whole seconds; anything else counts as one second."""
+def _parse_retry_after(retry_after: str) -> float:
+    """Return a Retry-After in seconds: Kubernetes sends whole seconds, anything else counts
+    as one second.
+    """
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 1.0
 
 
-def from_client(error: Exception, host: str, seconds: float) -> ClusterError:
-    """The error for a request that got no answer. `host` is the server's URL, `seconds` how long it was waited for."""
+def build_client_error(error: Exception, host: str, seconds: float) -> ClusterError:
+    """Return the error for a request that got no answer.
+
+    `host` is the server's URL, `seconds` the time that the request was waited for.
+    """
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
-        return ClusterError(f"no trusted TLS connection to {host}: {_cause(error)}")
+        return ClusterError(f"no trusted TLS connection to {host}: {_describe_cause(error)}")
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return NeverSent(f"the proxy on the way to {host} is away: {_cause(error)}")
+        return NeverSent(f"the proxy on the way to {host} is away: {_describe_cause(error)}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return NeverSent(f"cannot connect to {host}: {_cause(error)}")
+        return NeverSent(f"cannot connect to {host}: {_describe_cause(error)}")
     if isinstance(error, aiohttp.InvalidURL):
         return ClusterError(f"{host} is not the address of an API server")
     if isinstance(error, TimeoutError):
         return Unavailable(f"no answer from {host} within {seconds:g} s")
-    return Unavailable(f"the connection to {host} broke: {_cause(error)}")
+    return Unavailable(f"the connection to {host} broke: {_describe_cause(error)}")
 
 
-def _cause(error: BaseException) -> str:
+def _describe_cause(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
     if isinstance(inner, ssl.SSLError):
         return str(getattr(inner, "verify_message", "") or inner.reason or inner)
@@ -96,10 +109,12 @@ def _cause(error: BaseException) -> str:
     return str(inner) or type(inner).__name__
 
 
-async def patiently(work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: Patience) -> T:
-    """Does the work, and again when that is safe: reads after any outage, writes only when they were never carried out.
+async def run_with_retries(work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: RetryPolicy) -> T:
+    """Await `work`, and again when that is safe: reads after any outage, writes only when
+    they were never carried out.
 
-    A pause follows Retry-After when the server names one. Raises the last error when patience ends.
+    A pause follows Retry-After when the server names one. Raises the last error when the
+    time of the policy is over.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience.total
@@ -110,7 +125,7 @@ async def patiently(work: Callable[[], Awaitable[T]], *, repeatable: bool, patie
         except (Unavailable, Throttled) as error:
             if not (repeatable or isinstance(error, (NeverSent, Throttled))):
                 raise
-            wait = patience.pause(attempt)
+            wait = patience.compute_pause(attempt)
             if isinstance(error, Throttled):
                 wait = max(wait, error.retry_after)
             if loop.time() + wait > deadline:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bot.cluster.api import Api, segment
+from bot.cluster.api import Api, quote_segment
 from bot.errors import Forbidden, Unavailable
-from bot.ports import Answer, Ask
+from bot.ports import HttpRequest, HttpResponse
 
 
 class ServiceProxy:
@@ -15,23 +15,27 @@ class ServiceProxy:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def ask(self, ask: Ask) -> Answer:
-        """One request. What the API server itself answers, instead of the Service, is raised."""
-        place = f"{segment(ask.service)}:{ask.port}"
-        path = f"/api/v1/namespaces/{segment(ask.namespace)}/services/{place}/proxy{ask.path}"
-        status, headers, body = await self._api.raw(
+    async def ask(self, ask: HttpRequest) -> HttpResponse:
+        """Send one request to a Service and return its answer.
+
+        Raises Forbidden or Unavailable when the API server itself answers with an error
+        instead of the Service.
+        """
+        place = f"{quote_segment(ask.service)}:{ask.port}"
+        path = f"/api/v1/namespaces/{quote_segment(ask.namespace)}/services/{place}/proxy{ask.path}"
+        status, headers, body = await self._api.send_raw(
             ask.method, path, headers=ask.headers, body=ask.body, seconds=ask.seconds
         )
-        refused = said_by_the_server(body) if status >= 400 else ""
+        refused = read_status_message(body) if status >= 400 else ""
         if refused and status in (401, 403):
-            raise self._api.signed(Forbidden(refused, status=status))
+            raise self._api.add_identity(Forbidden(refused, status=status))
         if refused:
             raise Unavailable(refused, status=status)
-        return Answer(status, joined(headers), body)
+        return HttpResponse(status, join_headers(headers), body)
 
 
-def said_by_the_server(body: bytes) -> str:
-    """The message of a Kubernetes Status, or "" when the body is the Service's own."""
+def read_status_message(body: bytes) -> str:
+    """Return the message of a Kubernetes Status, or "" when the body is the Service's own."""
     if b'"Status"' not in body:
         return ""
     try:
@@ -43,8 +47,10 @@ def said_by_the_server(body: bytes) -> str:
     return str(said.get("message") or "the API server refused")
 
 
-def joined(headers: list[tuple[str, str]]) -> dict[str, str]:
-    """Header names in lower case; several of one name, as cookies come, on lines of their own."""
+def join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers by lower-case name; several values of one name, as cookies come,
+    are joined by line breaks.
+    """
     found: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from bot.cluster.api import Api, path_of
-from bot.cluster.failures import from_status
+from bot.cluster.api import Api, build_path
+from bot.cluster.failures import build_status_error
 from bot.errors import ClusterError, NotFound, Throttled, Unavailable
 from bot.kinds import Kind, Object
-from bot.ports import View
+from bot.ports import WatchCache
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,11 @@ Lister = Callable[[Kind, str], Awaitable[tuple[list[Object], str]]]
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Seconds: without a byte before a watch is renewed (the API server sends a bookmark about once a minute), one
-    watch at most, between looks for a type that is not served, and the outage after which followers are told."""
+class WatchTimings:
+    """Seconds: without a byte before a watch is renewed (the API server sends a bookmark
+    about once a minute), one watch at most, between looks for a type that is not served,
+    and the outage after which followers are told.
+    """
 
     quiet: float = 90.0
     longest: float = 290.0
@@ -38,32 +40,34 @@ class Pace:
 class Watches:
     """All watches of one cluster."""
 
-    def __init__(self, api: Api, lister: Lister, pace: Pace | None = None) -> None:
-        self._api, self._lister, self._pace = api, lister, pace or Pace()
+    def __init__(self, api: Api, lister: Lister, pace: WatchTimings | None = None) -> None:
+        self._api, self._lister, self._pace = api, lister, pace or WatchTimings()
         self._running: dict[tuple[Kind, str], Watch] = {}
 
     def __len__(self) -> int:
         return len(self._running)
 
     @asynccontextmanager
-    async def follow(self, namespace: str, *kinds: Kind) -> AsyncIterator[View]:
-        """The live view, once everything has been listed; raises what the cluster says when that is refused.
+    async def follow(self, namespace: str, *kinds: Kind) -> AsyncIterator[WatchCache]:
+        """Yield the live view, once everything has been listed; raise ClusterError when that is
+        refused.
 
-        Later refusals, and an outage longer than the pace allows, are raised by `changed()`. Calling that again
-        goes on: the watch is tried again for as long as somebody follows.
+        Later refusals, and an outage longer than the timings allow, are raised by
+        `changed()`. Calling that again goes on: the watch is tried again for as long as
+        somebody follows.
         """
-        follower = Follower()
+        follower = WatchView()
         try:
             for kind in kinds:
-                follower.watches[kind] = self._join(kind, namespace if kind.namespaced else "", follower)
-            await follower.listed()
+                follower.watches[kind] = self._join_watch(kind, namespace if kind.namespaced else "", follower)
+            await follower.wait_until_listed()
             yield follower
         finally:
-            ending = {task for watch in follower.watches.values() if (task := self._leave(watch, follower))}
+            ending = {task for watch in follower.watches.values() if (task := self._leave_watch(watch, follower))}
             if ending:
                 await asyncio.wait(ending)
 
-    def _join(self, kind: Kind, namespace: str, follower: Follower) -> Watch:
+    def _join_watch(self, kind: Kind, namespace: str, follower: WatchView) -> Watch:
         watch = self._running.get((kind, namespace))
         if watch is None:
             watch = self._running[kind, namespace] = Watch(self._api, self._lister, kind, namespace, self._pace)
@@ -71,7 +75,7 @@ class Watches:
         watch.followers.add(follower)
         return watch
 
-    def _leave(self, watch: Watch, follower: Follower) -> asyncio.Task[None] | None:
+    def _leave_watch(self, watch: Watch, follower: WatchView) -> asyncio.Task[None] | None:
         watch.followers.discard(follower)
         if watch.followers:
             return None
@@ -79,7 +83,7 @@ class Watches:
         return watch.stop()
 
 
-class Follower:
+class WatchView:
     """One `View`: wakes when any of its watches saw a change."""
 
     def __init__(self) -> None:
@@ -88,19 +92,23 @@ class Follower:
         self._refusal: ClusterError | None = None
 
     def objects(self, kind: Kind) -> list[Object]:
-        """What is there now, by name."""
-        return self.watches[kind].sorted()
+        """Return the objects that are there now, by name."""
+        return self.watches[kind].list_sorted()
 
     async def changed(self) -> None:
-        """Returns after something changed since the last return; raises what a watch was refused with."""
+        """Wait until something has changed since the last return; raise the error that a watch
+        was refused with.
+        """
         await self._dirty.wait()
         self._dirty.clear()
         if (refusal := self._refusal) is not None:
             self._refusal = None
             raise refusal
 
-    async def listed(self) -> None:
-        """Returns when every watch holds its first list; raises when one of them was refused it."""
+    async def wait_until_listed(self) -> None:
+        """Wait until every watch holds its first list; raise the error of a watch that was
+        refused it.
+        """
         for watch in self.watches.values():
             await watch.settled.wait()
             if watch.refusal is not None:
@@ -109,18 +117,20 @@ class Follower:
         self._refusal = None
 
     def wake(self, refusal: ClusterError | None = None) -> None:
-        """Called by a watch: something changed, or was refused."""
+        """Wake whoever waits in `changed()`; called by a watch after a change or a refusal."""
         self._refusal = refusal or self._refusal
         self._dirty.set()
 
 
 class Watch:
-    """The copy of one kind in one namespace ("" for all), and the task that keeps it."""
+    """The copy of one kind in one namespace ("" for all), and the task that keeps it up to
+    date.
+    """
 
-    def __init__(self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: Pace) -> None:
+    def __init__(self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: WatchTimings) -> None:
         self._api, self._lister, self._pace = api, lister, pace
         self.kind, self.namespace = kind, namespace
-        self.followers: set[Follower] = set()
+        self.followers: set[WatchView] = set()
         self.settled = asyncio.Event()
         self.refusal: ClusterError | None = None
         self._objects: dict[tuple[str, str], Object] = {}
@@ -131,83 +141,83 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins to list and watch."""
+        """Start to list and watch."""
         where = self.namespace or "all namespaces"
-        self._task = self._api.jobs.spawn(self._keep(), f"watch {self.kind.plural} in {where}")
-        self._task.add_done_callback(self._ended)
+        self._task = self._api.jobs.spawn(self._watch_forever(), f"watch {self.kind.plural} in {where}")
+        self._task.add_done_callback(self._report_task_end)
 
     def stop(self) -> asyncio.Task[None] | None:
-        """Ends the watch; nothing of it is left when the task that this gives is done."""
+        """Cancel the watch and return its task; nothing of it is left when that task is done."""
         if self._task is not None:
             self._task.cancel()
         return self._task
 
-    def sorted(self) -> list[Object]:
-        """The objects by namespace and name."""
+    def list_sorted(self) -> list[Object]:
+        """Return the objects by namespace and name."""
         if self._sorted is None:
             self._sorted = [self._objects[key] for key in sorted(self._objects)]
         return list(self._sorted)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _report_task_end(self, task: asyncio.Task[None]) -> None:
         if self.followers:
-            self._tell(ClusterError(f"the watch of {self.kind.plural} has ended"))
+            self._notify_followers(ClusterError(f"the watch of {self.kind.plural} has ended"))
 
-    def _tell(self, refusal: ClusterError | None = None) -> None:
+    def _notify_followers(self, refusal: ClusterError | None = None) -> None:
         self.refusal = refusal
         self.settled.set()
         for follower in self.followers:
             follower.wake(refusal)
 
-    async def _keep(self) -> None:
+    async def _watch_forever(self) -> None:
         while True:
             try:
-                await self._once()
+                await self._list_and_watch()
             except NotFound:
                 self._version = ""
-                self._replace({})
+                self._replace_objects({})
                 await asyncio.sleep(self._pace.absent * random.uniform(0.8, 1.2))  # noqa: S311 — spreads requests
             except ClusterError as error:
-                await self._after(error)
+                await self._pause_after_error(error)
 
-    async def _once(self) -> None:
-        """Lists when there is nothing to go on from, then follows one watch to its end."""
+    async def _list_and_watch(self) -> None:
+        """List when there is no version to go on from, then follow one watch to its end."""
         if not self._version:
-            await self._list()
+            await self._list_objects()
         began = asyncio.get_running_loop().time()
-        seen = await self._stream()
+        seen = await self._apply_events()
         if not seen and asyncio.get_running_loop().time() - began < 1:
             raise Unavailable(f"the watch of {self.kind.plural} ended at once")
-        self._recovered()
+        self._reset_failures()
 
-    async def _list(self) -> None:
+    async def _list_objects(self) -> None:
         began = asyncio.get_running_loop().time()
         try:
             found, self._version = await self._lister(self.kind, self.namespace)
         except (Unavailable, Throttled):
             self._failing_since = self._failing_since or began
             raise
-        self._replace({_key(obj): obj for obj in found})
+        self._replace_objects({_get_object_key(obj): obj for obj in found})
 
-    async def _stream(self) -> int:
+    async def _apply_events(self) -> int:
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(round(self._pace.longest * random.uniform(0.8, 1.0))),  # noqa: S311 — spreads requests
         }
-        path = path_of(self.kind, self.namespace)
+        path = build_path(self.kind, self.namespace)
         seen = 0
-        async with aclosing(self._api.stream(path, query, quiet=self._pace.quiet)) as events:
+        async with aclosing(self._api.stream_watch(path, query, quiet=self._pace.quiet)) as events:
             async for event in events:
-                self._take(str(event.get("type", "")), event.get("object") or {})
-                self._recovered()
+                self._apply_event(str(event.get("type", "")), event.get("object") or {})
+                self._reset_failures()
                 seen += 1
         return seen
 
-    def _take(self, change: str, obj: Object) -> None:
+    def _apply_event(self, change: str, obj: Object) -> None:
         if change == "ERROR":
             code = obj.get("code")
-            error = from_status(code if isinstance(code, int) else 500, b"")
+            error = build_status_error(code if isinstance(code, int) else 500, b"")
             error.message = str(obj.get("message") or error.message)
             raise error
         self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
@@ -216,25 +226,29 @@ class Watch:
         if not obj.get("metadata", {}).get("name"):
             raise Unavailable(f"the watch of {self.kind.plural} brought something without a name")
         if change == "DELETED":
-            self._objects.pop(_key(obj), None)
+            self._objects.pop(_get_object_key(obj), None)
         else:
-            self._objects[_key(obj)] = obj
+            self._objects[_get_object_key(obj)] = obj
         self._sorted = None
-        self._tell()
+        self._notify_followers()
 
-    def _replace(self, found: dict[tuple[str, str], Object]) -> None:
-        """After a list: followers wake only when it differs from what was known, deletions included."""
-        same = _versions(found) == _versions(self._objects)
+    def _replace_objects(self, found: dict[tuple[str, str], Object]) -> None:
+        """Take over a new list; notify followers only when it differs from what was known,
+        deletions included.
+        """
+        same = _map_versions(found) == _map_versions(self._objects)
         self._objects, self._sorted = found, None
-        self._recovered()
+        self._reset_failures()
         if not same or not self.settled.is_set():
-            self._tell()
+            self._notify_followers()
 
-    def _recovered(self) -> None:
+    def _reset_failures(self) -> None:
         self._failures, self._failing_since, self.refusal = 0, None, None
 
-    async def _after(self, error: ClusterError) -> None:
-        """A watch that failed goes on from where it was, or lists again when the server has forgotten that."""
+    async def _pause_after_error(self, error: ClusterError) -> None:
+        """Wait before the watch goes on from where it was; forget the version, so that it lists
+        again, when the server no longer has it.
+        """
         if error.status == GONE and self._version:
             self._version = ""
             return
@@ -243,21 +257,21 @@ class Watch:
             self._failing_since = now
         passing = isinstance(error, (Unavailable, Throttled))
         if not passing or now - self._failing_since >= self._pace.outage:
-            self._tell(error)
+            self._notify_followers(error)
         log.info("watch of %s: %s", self.kind.plural, error)
-        pause = self._api.patience.pause(self._failures)
+        pause = self._api.patience.compute_pause(self._failures)
         self._failures += 1
         if error.status and self._failures % RELIST_AFTER == 0:
             self._version = ""
         await asyncio.sleep(max(pause, error.retry_after) if isinstance(error, Throttled) else pause)
 
 
-def _key(obj: Object) -> tuple[str, str]:
+def _get_object_key(obj: Object) -> tuple[str, str]:
     metadata = obj.get("metadata", {})
     return metadata.get("namespace", ""), metadata.get("name", "")
 
 
-def _versions(objects: dict[tuple[str, str], Object]) -> dict[tuple[str, str], tuple[str, str]]:
+def _map_versions(objects: dict[tuple[str, str], Object]) -> dict[tuple[str, str], tuple[str, str]]:
     return {
         key: (obj["metadata"].get("uid", ""), obj["metadata"].get("resourceVersion", ""))
         for key, obj in objects.items()

@@ -1,11 +1,20 @@
-"""Carries out what people ask: understands it, checks who may, runs the step in its own message, survives restarts."""
+"""Carries out commands: parses them, checks access, runs the step, survives restarts."""
 
-from bot.engine.counter import Counter
-from bot.engine.desk import Engine
-from bot.engine.gallery import Gallery
-from bot.engine.gate import Gate
-from bot.engine.house import Hands, House
-from bot.engine.rounds import Rounds
-from bot.engine.slots import Slots
+from bot.engine.counter import ScheduleCommands
+from bot.engine.desk import CommandRouter
+from bot.engine.gallery import PictureAttacher
+from bot.engine.gate import AccessPolicy
+from bot.engine.house import ClusterClients, Services
+from bot.engine.rounds import Maintenance
+from bot.engine.slots import SlotExecutor
 
-__all__ = ["Counter", "Engine", "Gallery", "Gate", "Hands", "House", "Rounds", "Slots"]
+__all__ = [
+    "ScheduleCommands",
+    "CommandRouter",
+    "PictureAttacher",
+    "AccessPolicy",
+    "ClusterClients",
+    "Services",
+    "Maintenance",
+    "SlotExecutor",
+]

@@ -1,7 +1,7 @@
-"""Writes the audit: a row for each command, answer, denial and press, and for each run when it ends.
+"""Writes the audit: a row for each command, answer, denial and button, and for each run's end.
 
-The person is answered first. A row that the database does not take is kept and written later; a run that ended when the
-process was killed gets its row from the next one.
+The person is answered first. A row that the database does not take is kept and written
+later; a run that ended when the process was killed gets its row from the next one.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from itertools import islice
 
 from bot import blocks
 from bot.catalog import Invocation
-from bot.engine.counter import typed
-from bot.engine.gate import Denied
-from bot.engine.house import House
+from bot.engine.counter import get_button_command
+from bot.engine.gate import AccessDenied
+from bot.engine.house import Services
 from bot.errors import LedgerError, MeshbotError, UserError
-from bot.ledger import Busy, Run, new_id
-from bot.messages import Asked, Pressed
-from bot.records import Entry
+from bot.ledger import Run, ScopeLocked, generate_id
+from bot.messages import ButtonPress, Command
+from bot.records import AuditEntry
 from bot.steps import Scope, Verdict
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,11 @@ PAUSE = 5.0
 
 
 @dataclass(frozen=True)
-class Said:
-    """Who gave which command where; `run` is the run that it is about, `since` when it was said, in epoch seconds."""
+class AuditSubject:
+    """The command that an audit row is about: its user, channel and text.
+
+    `run` is the run that it is about, `since` when it was given, in epoch seconds.
+    """
 
     user: str
     channel: str
@@ -48,65 +51,71 @@ class Said:
 
 
 class Auditor:
-    """Adds rows; never raises."""
+    """Adds rows to the audit; never raises."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Services) -> None:
         self._house = house
-        self._unkept: dict[str, Entry] = {}
+        self._unkept: dict[str, AuditEntry] = {}
         self._keeping = asyncio.Lock()
         self._away_until = 0.0
 
-    async def answered(self, asked: Asked, invocation: Invocation, verdict: Verdict, since: float) -> None:
-        """An answer that only one person saw, or shared."""
-        said = Said(asked.user, asked.channel, invocation.text, since)
-        await self._add(self._entry(said, verdict.state.value, verdict.summary))
+    async def record_answer(self, asked: Command, invocation: Invocation, verdict: Verdict, since: float) -> None:
+        """Add the row of an answer that one person saw, or that was shared."""
+        said = AuditSubject(asked.user, asked.channel, invocation.text, since)
+        await self._write_entry(self._build_entry(said, verdict.state.value, verdict.summary))
 
-    async def refused(self, what: Asked | Pressed, problem: BaseException, since: float) -> None:
-        """A command or a press that came to nothing."""
-        outcome = "denied" if isinstance(problem, Denied) else "error"
-        outcome = "refused" if isinstance(problem, (UserError, Busy)) else outcome
+    async def record_refusal(self, what: Command | ButtonPress, problem: BaseException, since: float) -> None:
+        """Add the row of a command or a button that ended in an error or a denial."""
+        outcome = "denied" if isinstance(problem, AccessDenied) else "error"
+        outcome = "refused" if isinstance(problem, (UserError, ScopeLocked)) else outcome
         words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
-        if isinstance(what, Asked):
-            said = Said(what.user, what.channel, what.text, since)
+        if isinstance(what, Command):
+            said = AuditSubject(what.user, what.channel, what.text, since)
         elif what.action not in (blocks.CONFIRM, blocks.CANCEL):
-            text = typed(what).removeprefix(self._house.catalog.command).strip()
-            said = Said(what.user, what.channel, text, since)
+            text = get_button_command(what).removeprefix(self._house.catalog.command).strip()
+            said = AuditSubject(what.user, what.channel, text, since)
         else:
-            run = await self._run(what.value)
-            said = Said(what.user, what.channel, run.arguments if run else "", since, run)
+            run = await self._find_run(what.value)
+            said = AuditSubject(what.user, what.channel, run.arguments if run else "", since, run)
             words = f"{'Cancel' if what.action == blocks.CANCEL else 'Confirm'}: {words}"
-        await self._add(self._entry(said, outcome, words))
+        await self._write_entry(self._build_entry(said, outcome, words))
 
-    async def confirmed(self, run: Run, pressed: Pressed) -> None:
-        """Someone confirmed a run."""
-        said = Said(pressed.user, pressed.channel, run.arguments, time.time(), run)
-        entry = self._entry(said, "confirmed", f"asked by {run.user}")
-        await self._add(replace(entry, decided_by=pressed.user))
+    async def record_confirmation(self, run: Run, pressed: ButtonPress) -> None:
+        """Add the row that says who confirmed a run."""
+        said = AuditSubject(pressed.user, pressed.channel, run.arguments, time.time(), run)
+        entry = self._build_entry(said, "confirmed", f"asked by {run.user}")
+        await self._write_entry(replace(entry, decided_by=pressed.user))
 
-    async def ended(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
-        """A run's end; `by` is who cancelled it. The row has the run's id, so that it is there once."""
-        said = Said(run.user, run.channel, run.arguments, run.created_at.timestamp(), run)
-        entry = replace(self._entry(said, state, summary), id=run.id)
+    async def record_run_end(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """Add the row of a run's end; `by` is who cancelled it.
+
+        The row has the run's id, so that it is there only once.
+        """
+        said = AuditSubject(run.user, run.channel, run.arguments, run.created_at.timestamp(), run)
+        entry = replace(self._build_entry(said, state, summary), id=run.id)
         if run.finished_at is not None:
             took = (run.finished_at - run.created_at).total_seconds()
             entry = replace(entry, at=run.finished_at, seconds=took)
         try:
-            by = by or (await self._house.ledger.audit.confirmer(run.id) if run.digest is not None else "")
+            by = by or (await self._house.ledger.audit.find_confirmer(run.id) if run.digest is not None else "")
         except LedgerError as problem:
             log.warning("who confirmed run %s is not known: %s", run.id, problem)
         link = await self._house.board.permalink(run.posted) if run.posted else ""
-        await self._add(replace(entry, decided_by=by, link=link))
+        await self._write_entry(replace(entry, decided_by=by, link=link))
 
-    async def catch_up(self) -> None:
-        """Adds the rows of runs whose end a process wrote that had no time for more."""
+    async def record_missing_ends(self) -> None:
+        """Add the rows of runs that ended without one, because their process was killed."""
         try:
-            for run in await self._house.ledger.unaudited():
-                await self.ended(run, run.state.value, run.summary)
+            for run in await self._house.ledger.list_unaudited_runs():
+                await self.record_run_end(run, run.state.value, run.summary)
         except LedgerError as problem:
             log.warning("the audit could not be completed: %s", problem)
 
-    async def keep_again(self) -> None:
-        """Adds the rows that the database did not take; raises LedgerError while it is still away."""
+    async def retry_unwritten(self) -> None:
+        """Add the rows that the database did not take before.
+
+        Raises LedgerError while it is still away.
+        """
         async with self._keeping:  # one after the other, in their order: whoever waits finds that it is done
             while self._unkept:
                 batch = list(islice(self._unkept.values(), BATCH))
@@ -118,7 +127,7 @@ class Auditor:
                 for entry in batch:
                     self._unkept.pop(entry.id, None)
 
-    async def _add(self, entry: Entry) -> None:
+    async def _write_entry(self, entry: AuditEntry) -> None:
         if len(self._unkept) >= MOST_KEPT:
             log.error("never in the audit, for too much waits: %s", entry)
             return
@@ -126,41 +135,41 @@ class Auditor:
         if time.monotonic() < self._away_until:
             return
         try:
-            await self.keep_again()
+            await self.retry_unwritten()
         except LedgerError as problem:
             log.warning("%d rows wait for the audit: %s", len(self._unkept), problem)
 
-    async def _run(self, run: str) -> Run | None:
+    async def _find_run(self, run: str) -> Run | None:
         try:
-            return await self._house.ledger.get(run)
+            return await self._house.ledger.get_run(run)
         except LedgerError:
             return None
 
-    def _entry(self, said: Said, outcome: str, summary: str) -> Entry:
-        now, invocation = datetime.now(UTC), self._parsed(said.text)
-        return Entry(
-            id=new_id(now),
+    def _build_entry(self, said: AuditSubject, outcome: str, summary: str) -> AuditEntry:
+        now, invocation = datetime.now(UTC), self._parse_or_none(said.text)
+        return AuditEntry(
+            id=generate_id(now),
             at=now,
             user=said.user,
             channel=said.channel,
             step=invocation.step.id if invocation else said.run.step if said.run else "",
             arguments=said.text[:LONGEST],
             cluster=self._house.place,
-            namespace=self._namespace(invocation) if invocation else "",
+            namespace=self._get_namespace(invocation) if invocation else "",
             outcome=outcome,
             summary=summary[:LONGEST],
             seconds=round(max(0.0, now.timestamp() - said.since), 3),
             run=said.run.id if said.run else "",
         )
 
-    def _parsed(self, text: str) -> Invocation | None:
+    def _parse_or_none(self, text: str) -> Invocation | None:
         try:
             return self._house.catalog.parse(text)
         except UserError:
             return None
 
-    def _namespace(self, invocation: Invocation) -> str:
-        """The namespace that is changed or looked at: the mesh's for what everyone shares."""
+    def _get_namespace(self, invocation: Invocation) -> str:
+        """Return the namespace that is changed or read: the mesh's for mesh-wide changes."""
         if invocation.step.changes and invocation.step.scope is Scope.MESH:
             return self._house.workshop.mesh_namespace
         return invocation.options.namespace or self._house.workshop.app_namespace

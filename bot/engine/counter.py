@@ -1,4 +1,4 @@
-"""The desk's counter for schedules: takes orders and buttons, and hands them to the office."""
+"""Commands and buttons of schedules: passes them to the schedule service."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from datetime import datetime
 
 from bot.catalog import Invocation
 from bot.errors import UserError
-from bot.messages import Asked, Pressed
-from bot.schedule import Office, Order
+from bot.messages import ButtonPress, Command
+from bot.schedule import ScheduleRequest, ScheduleService
 from bot.schedule.cards import PAUSE, PREFIX, REMOVE, RESUME
 from bot.steps import Role
 
 
-class Counter:
-    """Whoever comes here was let in: the desk looks at roles first."""
+class ScheduleCommands:
+    """Creates and changes schedules on behalf of callers whose roles were checked before."""
 
-    def __init__(self, office: Office, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, office: ScheduleService, *, now: Callable[[], datetime]) -> None:
         self._office, self._now = office, now
 
-    async def order(self, invocation: Invocation, asked: Asked, namespace: str) -> None:
-        """Makes a schedule of a command with times. Raises UserError, LedgerError, SlackError."""
+    async def create_schedule(self, invocation: Invocation, asked: Command, namespace: str) -> None:
+        """Create a schedule from a command with times.
+
+        Raises UserError, LedgerError, SlackError.
+        """
         assert invocation.wish is not None  # the desk saw to it
-        order = Order(
+        order = ScheduleRequest(
             step=invocation.step,
             options=invocation.options,
             wish=invocation.wish,
@@ -33,14 +36,17 @@ class Counter:
             namespace=namespace,
             key=asked.key,
         )
-        await self._office.make(order, self._now())
+        await self._office.create(order, self._now())
 
-    def knows(self, action: str) -> bool:
-        """Whether a button is one of a schedule's."""
+    def is_schedule_action(self, action: str) -> bool:
+        """Tell whether an action_id is one of a schedule's buttons."""
         return action.startswith(PREFIX)
 
-    async def press(self, pressed: Pressed) -> None:
-        """Pauses, resumes or removes. Raises UserError when it is so already."""
+    async def change_schedule(self, pressed: ButtonPress) -> None:
+        """Pause, resume or remove the schedule whose button was pressed.
+
+        Raises UserError when it is in that state already.
+        """
         verbs = {PAUSE: self._office.pause, RESUME: self._office.resume, REMOVE: self._office.remove}
         turn = verbs.get(pressed.action.removeprefix(PREFIX))
         if turn is None:
@@ -48,13 +54,16 @@ class Counter:
         await turn(pressed.value, pressed.user)
 
 
-def typed(pressed: Pressed) -> str:
-    """The command that does what a button does: its value, or what to do with the schedule that it is under."""
+def get_button_command(pressed: ButtonPress) -> str:
+    """Return the command that does the same as a button.
+
+    That is the button's value, or the `schedule` command for a schedule's button.
+    """
     verb = pressed.action.removeprefix(PREFIX)
     return pressed.value if verb == pressed.action else f"schedule {verb} {pressed.value}"
 
 
-def needed_for(invocation: Invocation) -> Role:
-    """The role that it takes to have a step done again and again."""
+def get_scheduling_role(invocation: Invocation) -> Role:
+    """Return the role that is needed to schedule a step."""
     regular, own = invocation.step.regular, invocation.step.role
-    return regular.role if regular is not None and regular.role.covers(own) else own
+    return regular.role if regular is not None and regular.role.is_at_least(own) else own

@@ -1,7 +1,7 @@
-"""Kubernetes Events on what a run changed, so that `kubectl describe` tells who asked the bot for it.
+"""Kubernetes Events on the objects that a run changed: `kubectl describe` shows who asked.
 
-They are an extra: at most five a run, written by the bot's own account when the run has ended and its end is shown. A
-cluster that does not take them fails nothing.
+They are an extra: at most five a run, written by the bot's own account when the run has
+ended and its end is shown. A cluster that does not take them fails nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import logging
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from bot.engine.fence import Touched
-from bot.engine.house import House
+from bot.engine.fence import ChangedObject
+from bot.engine.house import Services
 from bot.errors import MeshbotError
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.ledger import Run
@@ -31,25 +31,27 @@ TELLING = ("VirtualService", "DestinationRule", "HTTPRoute", "Gateway", NAMESPAC
 FAILED = ("error", "interrupted")
 
 
-async def tell(house: House, run: Run, notes: Collection[Touched], state: str, summary: str) -> None:
-    """Writes the Events of a run that changed something; never raises."""
+async def write_events(house: Services, run: Run, notes: Collection[ChangedObject], state: str, summary: str) -> None:
+    """Write the Events of a run that changed something; never raises."""
     step = house.catalog.get(run.step)
     if step is None or not step.changes:
         return
     try:
         async with asyncio.timeout(PATIENCE):
-            kept = await house.ledger.journal.kept(run.id) if step.recorded else []
-            touched = [Touched(image.kind, image.namespace, image.name) for image in kept]
-            for number, each in enumerate(chosen([*touched, *notes])):
-                await house.cluster.apply(await event(house, run, each, number, said(house, run, state, summary)))
+            kept = await house.ledger.journal.list_images(run.id) if step.recorded else []
+            touched = [ChangedObject(image.kind, image.namespace, image.name) for image in kept]
+            for number, each in enumerate(select_objects([*touched, *notes])):
+                await house.cluster.apply(
+                    await build_event(house, run, each, number, format_note(house, run, state, summary))
+                )
     except (MeshbotError, TimeoutError) as problem:
         log.info("no Event on what run %s changed: %s", run.id, problem)
 
 
-def chosen(touched: Collection[Touched]) -> list[Touched]:
-    """The objects that tell most."""
+def select_objects(touched: Collection[ChangedObject]) -> list[ChangedObject]:
+    """Return the objects that tell most about the run, at most five."""
 
-    def rank(each: Touched) -> tuple[int, str]:
+    def rank(each: ChangedObject) -> tuple[int, str]:
         return (TELLING.index(each.kind.kind) if each.kind.kind in TELLING else len(TELLING), each.name)
 
     ordered = sorted(set(touched), key=rank)
@@ -57,15 +59,18 @@ def chosen(touched: Collection[Touched]) -> list[Touched]:
     return (telling or ordered)[:MOST]
 
 
-def said(house: House, run: Run, state: str, summary: str) -> tuple[str, str]:
-    """The Event's type and note."""
+def format_note(house: Services, run: Run, state: str, summary: str) -> tuple[str, str]:
+    """Return the Event's type and note; the note is at most 1024 bytes (Kubernetes API)."""
     words = f"Slack user {run.user} typed {house.catalog.command} {run.arguments}: {state}: {summary} (run {run.id})"
     note = words.encode()[:LONGEST].decode(errors="ignore")
     return ("Warning" if state in FAILED else "Normal"), note
 
 
-async def event(house: House, run: Run, about: Touched, number: int, told: tuple[str, str]) -> Object:
-    """One Event (events.k8s.io/v1). Those on objects without a namespace stand in `default`, as Kubernetes has it."""
+async def build_event(house: Services, run: Run, about: ChangedObject, number: int, told: tuple[str, str]) -> Object:
+    """Return one Event (events.k8s.io/v1).
+
+    Events on objects without a namespace are in `default`, as in Kubernetes.
+    """
     live = await house.cluster.get(about.kind, about.name, about.namespace)
     regarding = {"apiVersion": about.kind.api_version, "kind": about.kind.kind, "name": about.name}
     regarding |= {"namespace": about.namespace} if about.namespace else {}

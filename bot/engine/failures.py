@@ -1,4 +1,4 @@
-"""What a person is told of an error: what happened, and whose turn it is."""
+"""Explanations of errors for people: what happened, and who has to act."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """What happened, and whose turn it is."""
+    """An error in words: what happened, and who has to act."""
 
     summary: str
     turn: str
@@ -40,8 +40,11 @@ TURNS: tuple[tuple[type[MeshbotError], str, str], ...] = (
 )
 
 
-def explain(problem: BaseException) -> Failure:
-    """An error in words for a person; what is not known gets a reference under which the log has the traceback."""
+def explain_error(problem: BaseException) -> Failure:
+    """Return an error in words for a person.
+
+    An unexpected one gets a reference under which the log has the traceback.
+    """
     if isinstance(problem, UserError):
         return Failure(problem.message, problem.hint)
     if isinstance(problem, Conflict) and "has been modified" in str(problem):

@@ -1,4 +1,4 @@
-"""Adds the picture of a verdict to what was said in words; whatever fails here leaves the words as they are."""
+"""Adds the picture of a verdict to its message; on any failure the message stays as it is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot import blocks
-from bot.drawings import Artist, Picture
+from bot.drawings import Picture, Renderer
 from bot.errors import SlackError
-from bot.messages import Board, Files, Message, Place, Posted
+from bot.messages import ChannelMessages, Files, Message, Place, Posted
 
 SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
@@ -27,37 +27,44 @@ FOR_GOOD = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"
 log = logging.getLogger(__name__)
 
 
-class Gallery:
-    """Draws pictures and hangs them up. Never raises; `hung` counts messages that got one.
+class PictureAttacher:
+    """Draws pictures and adds them to messages. Never raises.
 
-    `refused` is Slack's code when it will take no picture at all.
+    `hung` counts messages that got one. `refused` is Slack's code when it will take no
+    picture at all.
     """
 
-    def __init__(self, artist: Artist, files: Files, board: Board, *, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(
+        self, artist: Renderer, files: Files, board: ChannelMessages, *, pauses: Sequence[float] = PAUSES
+    ) -> None:
         self._artist, self._files, self._board, self._pauses = artist, files, board, pauses
         self.hung, self.refused = 0, ""
 
-    async def illustrate(self, message: Message, picture: Picture | None) -> Message:
-        """The message with the picture, for someone who alone sees it; as it was when there is none."""
-        block = await self._block(picture) if picture is not None else None
+    async def add_to_message(self, message: Message, picture: Picture | None) -> Message:
+        """Return the message with the picture, for an answer that one person sees.
+
+        The message is unchanged when there is no picture.
+        """
+        block = await self._build_image_block(picture) if picture is not None else None
         if block is None:
             return message
         self.hung += 1
-        return blocks.illustrated(message, block)
+        return blocks.insert_picture(message, block)
 
-    async def hang(self, posted: Posted, message: Message, picture: Picture | None) -> None:
-        """Adds the picture to a message that stands in a channel.
+    async def attach(self, posted: Posted, message: Message, picture: Picture | None) -> None:
+        """Add the picture to a message that is posted in a channel.
 
-        It goes into the message's thread first: Slack lets everyone in the channel see a file that was posted there,
-        and shows one that is only edited into a message as not found (bolt-python issue 1295).
+        It goes into the message's thread first: Slack lets everyone in the channel see a
+        file that was posted there, and shows one that is only edited into a message as not
+        found (bolt-python issue 1295).
         """
-        block = await self._block(picture) if picture is not None else None
+        block = await self._build_image_block(picture) if picture is not None else None
         if picture is None or block is None:
             return
-        alone = blocks.shown(f"{picture.title}. {picture.words}", (block,))
+        alone = blocks.build_message(f"{picture.title}. {picture.words}", (block,))
         try:
-            await self._in_thread(posted, alone)
-            await self._board.settle(posted, blocks.illustrated(message, block))
+            await self._post_in_thread(posted, alone)
+            await self._board.settle(posted, blocks.insert_picture(message, block))
         except SlackError as problem:
             log.info("a picture is not shown: %s", problem)
         except Exception:
@@ -65,8 +72,11 @@ class Gallery:
         else:
             self.hung += 1
 
-    async def _in_thread(self, posted: Posted, alone: Message) -> None:
-        """Posts the picture, again while Slack does not know it; raises SlackError when it never does."""
+    async def _post_in_thread(self, posted: Posted, alone: Message) -> None:
+        """Post the picture, trying again while Slack does not know the file.
+
+        Raises SlackError when it never does.
+        """
         place = Place(thread=posted.ts, key=f"picture:{posted.ts}")
         for pause in self._pauses:
             await asyncio.sleep(pause)
@@ -78,7 +88,7 @@ class Gallery:
                     raise
         raise SlackError(NOT_KNOWN, "chat.postMessage")
 
-    async def _block(self, picture: Picture) -> dict[str, Any] | None:
+    async def _build_image_block(self, picture: Picture) -> dict[str, Any] | None:
         if self.refused:
             return None
         try:

@@ -10,10 +10,10 @@ from typing import Any
 from bot import blocks
 from bot.engine.forms import OPEN
 from bot.engine.pages import TOUR
-from bot.knowledge.board import Row
-from bot.records import Scheduled
+from bot.knowledge.board import StepStatus
+from bot.records import ScheduleSummary
 from bot.slackrules import escape
-from bot.steps import Asker, Step, Verdict
+from bot.steps import Caller, Step, Verdict
 
 REFRESH = "mesh:home:refresh"
 """action_id of the button that reads everything anew."""
@@ -23,53 +23,56 @@ Block = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What is the same for everybody: the board, the rules in force, where to look, and what is planned.
+class HomeContent:
+    """Content of the tab that is the same for everybody.
 
-    `trouble` says why the cluster was not read. `channel` is where runs go, "" when nobody knows.
+    That is the board, the rules in force, the links and the schedules. `trouble` says
+    why the cluster was not read. `channel` is where runs go, "" when nobody knows.
     """
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[StepStatus, ...] = ()
     rules: tuple[str, ...] = ()
     links: Verdict | None = None
-    planned: tuple[Scheduled, ...] = ()
+    planned: tuple[ScheduleSummary, ...] = ()
     trouble: str = ""
     channel: str = ""
 
 
-def home(scene: Scene, asker: Asker, steps: Sequence[Step], command: str) -> tuple[Block, ...]:
-    """The whole tab for one person."""
+def build_home_tab(scene: HomeContent, asker: Caller, steps: Sequence[Step], command: str) -> tuple[Block, ...]:
+    """Return the blocks of the whole tab for one person."""
     by_name = {step.id: step for step in steps}
-    found = [heading("Service-mesh workshop"), blocks.context(small_print(scene, asker))]
-    found += first_buttons(scene, asker, by_name, command)
-    found.append(heading("Steps"))
+    found = [build_header("Service-mesh workshop"), blocks.context(format_caller_line(scene, asker))]
+    found += build_action_blocks(scene, asker, by_name, command)
+    found.append(build_header("Steps"))
     if scene.trouble:
         found.append(blocks.section(f"🟡 The cluster cannot be read: {escape(scene.trouble)}"))
-    found += [row_block(row, by_name.get(row.step)) for row in scene.rows]
-    found.append(heading("In force"))
-    found.append(blocks.section(blocks.bullets(scene.rules) if scene.rules else "No rule, no fault, no traffic."))
-    found += looking(scene.links)
-    found += planned(scene.planned)
+    found += [build_row_block(row, by_name.get(row.step)) for row in scene.rows]
+    found.append(build_header("In force"))
+    found.append(
+        blocks.section(blocks.format_bullets(scene.rules) if scene.rules else "No rule, no fault, no traffic.")
+    )
+    found += build_link_blocks(scene.links)
+    found += build_schedule_blocks(scene.planned)
     return tuple(found)
 
 
-def heading(text: str) -> Block:
-    """A title."""
+def build_header(text: str) -> Block:
+    """Return a header block."""
     return {"type": "header", "text": {"type": "plain_text", "text": text}}
 
 
-def small_print(scene: Scene, asker: Asker) -> str:
-    """Who one is here, how fresh this is, and where runs go."""
+def format_caller_line(scene: HomeContent, asker: Caller) -> str:
+    """Return a line with the caller's role, the time of reading, and the channel of runs."""
     where = f"runs go to <#{escape(scene.channel)}>" if scene.channel else "type the first run in its channel"
     now = int(time.time())
     return f"You are {asker.role} · read <!date^{now}^{{date_short_pretty}} {{time}}|just now> · {where}"
 
 
-def first_buttons(scene: Scene, asker: Asker, steps: dict[str, Step], command: str) -> list[Block]:
-    """For a host the next step; for everybody what can be looked at."""
+def build_action_blocks(scene: HomeContent, asker: Caller, steps: dict[str, Step], command: str) -> list[Block]:
+    """Return the next step, with buttons for those who may run it, and buttons to look."""
     found: list[Block] = []
     following = next((steps[row.step] for row in scene.rows if not row.done and row.step in steps), None)
-    if following is not None and asker.may(following):
+    if following is not None and asker.can_run(following):
         run = blocks.button(f"Run {following.id}", f"{blocks.TYPE}:next", f"{command} {following.id}", style="primary")
         form = blocks.button("Options…", OPEN, following.id)
         found.append(blocks.section(f"👉 Next: *{escape(following.title)}* — {escape(following.summary)}."))
@@ -78,42 +81,44 @@ def first_buttons(scene: Scene, asker: Asker, steps: dict[str, Step], command: s
         found.append(blocks.section(f"👉 Next: *{escape(following.title)}*, which a {following.role} runs."))
     typed = [name for name in ("status", "links", "graph", "whoami") if name in steps]
     looks = [blocks.button(steps[name].title, f"{blocks.TYPE}:{name}", f"{command} {name}") for name in typed]
-    forms = [steps[name] for name in ("route", "fault", "shift", "traffic") if name in steps and asker.may(steps[name])]
+    forms = [
+        steps[name] for name in ("route", "fault", "shift", "traffic") if name in steps and asker.can_run(steps[name])
+    ]
     if forms:
         looks += [blocks.button(f"{step.title}…", f"{OPEN}:{step.id}", step.id) for step in forms]
     return [*found, {"type": "actions", "elements": [*looks, blocks.button("Refresh", REFRESH, "home")]}]
 
 
-def row_block(row: Row, step: Step | None) -> Block:
-    """One step of the board, with a button that explains it."""
+def build_row_block(row: StepStatus, step: Step | None) -> Block:
+    """Return one step of the board, with a button that explains it."""
     state = "✅" if row.done else "⬜ not yet:"
     more = {"accessory": blocks.button("Explain", f"{TOUR}explain:{row.step}", row.step)} if step is not None else {}
     return blocks.section(f"{state} *{escape(row.step)}* — {escape(row.words)}", **more)
 
 
-def looking(links: Verdict | None) -> list[Block]:
-    """Where to look, and what to type for it."""
+def build_link_blocks(links: Verdict | None) -> list[Block]:
+    """Return the blocks with links to dashboards, and the lines to type for them."""
     if links is None or not links.links:
         return []
-    found = [heading("Where to look"), blocks.section("🔗 " + " · ".join(map(blocks.linked, links.links)))]
+    found = [build_header("Where to look"), blocks.section("🔗 " + " · ".join(map(blocks.format_link, links.links)))]
     if links.lines:
         found.append(blocks.section("```" + "\n".join(escape(line) for line in links.lines) + "```"))
     return found
 
 
-def planned(entries: Sequence[Scheduled]) -> list[Block]:
-    """What will be typed by itself."""
+def build_schedule_blocks(entries: Sequence[ScheduleSummary]) -> list[Block]:
+    """Return the blocks that list the schedules, at most 15 of them."""
     if not entries:
         return []
-    lines = [plan_line(entry) for entry in entries[:MOST_PLANNED]]
+    lines = [format_schedule(entry) for entry in entries[:MOST_PLANNED]]
     if len(entries) > MOST_PLANNED:
         lines.append(f"… and {len(entries) - MOST_PLANNED} more")
-    return [heading("Schedules"), blocks.section("\n".join(lines))]
+    return [build_header("Schedules"), blocks.section("\n".join(lines))]
 
 
-def plan_line(entry: Scheduled) -> str:
-    """`• digest — every Monday at 9:00, next …, by @host`."""
+def format_schedule(entry: ScheduleSummary) -> str:
+    """Return a schedule as a line: `• digest — every Monday at 9:00, next …, by @host`."""
     fallback = escape(entry.next) or "soon"
     soon = f", next <!date^{int(entry.next_at)}^{{date_short_pretty}} {{time}}|{fallback}>" if entry.next_at else ""
     state = "" if entry.state == "active" else f", {escape(entry.state)}"
-    return f"• `{blocks.code(entry.typed)}` — {escape(entry.when)}{soon}{state}, by <@{escape(entry.user)}>"
+    return f"• `{blocks.escape_code(entry.typed)}` — {escape(entry.when)}{soon}{state}, by <@{escape(entry.user)}>"

@@ -1,11 +1,11 @@
-"""The Istio release as a run sees it: that istioctl changed the mesh is noted."""
+"""The Istio release as a run sees it: changes of the mesh by istioctl are noted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from bot.engine.fence import Touched
+from bot.engine.fence import ChangedObject
 from bot.kinds import DEPLOYMENT, Object
 from bot.ports import Mesh, Program
 
@@ -13,10 +13,10 @@ CHANGES = ("install", "uninstall")
 """istioctl's commands that change the mesh."""
 
 
-class NotingMesh:
+class MeshChangeLog:
     """`bot.ports.Mesh` that notes istiod in `namespace` when istioctl is about to change it."""
 
-    def __init__(self, mesh: Mesh, namespace: str, notes: set[Touched]) -> None:
+    def __init__(self, mesh: Mesh, namespace: str, notes: set[ChangedObject]) -> None:
         self._mesh, self._namespace, self._notes = mesh, namespace, notes
 
     @property
@@ -26,7 +26,7 @@ class NotingMesh:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be said about this release."""
+        """The remarks on this release."""
         return self._mesh.notes
 
     @property
@@ -36,27 +36,27 @@ class NotingMesh:
 
     @property
     def kubernetes_range(self) -> tuple[int, int]:
-        """Lowest and highest minor version of Kubernetes 1.x that this release supports."""
+        """The lowest and highest minor version of Kubernetes 1.x that this release supports."""
         return self._mesh.kubernetes_range
 
     async def render(self, arguments: Sequence[str]) -> list[Object]:
-        """What `istioctl manifest generate` prints."""
+        """Return the objects that `istioctl manifest generate` prints."""
         return await self._mesh.render(arguments)
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
-        """Starts `istioctl`."""
+        """Start `istioctl`; note istiod when the command changes the mesh."""
         if any(word in CHANGES for word in arguments[:1]):
-            self._notes.add(Touched(DEPLOYMENT, self._namespace, "istiod"))
+            self._notes.add(ChangedObject(DEPLOYMENT, self._namespace, "istiod"))
         return self._mesh.run(arguments)
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:
-        """What `istioctl x precheck` says."""
+        """Run `istioctl x precheck`; return whether it found nothing, and its lines."""
         return await self._mesh.precheck()
 
     def sample(self, path: str) -> list[Object]:
-        """The objects of a file under the release's `samples/`."""
+        """Return the objects of a file under the release's `samples/`."""
         return self._mesh.sample(path)
 
     def gateway_api(self) -> list[Object]:
-        """The Gateway API CRDs that fit this release."""
+        """Return the Gateway API CRDs that fit this release."""
         return self._mesh.gateway_api()

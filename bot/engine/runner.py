@@ -1,4 +1,4 @@
-"""Runs: started, asked about, carried out, ended, and taken up again after the bot was killed."""
+"""Runs of steps: started, confirmed, carried out, ended, and resumed after the bot was killed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bot import blocks
 from bot.catalog import Invocation
 from bot.engine import events
 from bot.engine.audit import Auditor
-from bot.engine.failures import explain
-from bot.engine.house import House
-from bot.engine.session import Session, with_heartbeat
+from bot.engine.failures import explain_error
+from bot.engine.house import Services
+from bot.engine.session import ProgressMessage, run_with_heartbeat
 from bot.errors import LedgerError, MeshbotError, UserError
-from bot.figures import Figure, counter
-from bot.ledger import Gone, Run, RunState, run_key
+from bot.figures import Metric, counter
+from bot.ledger import Run, RunNotResumable, RunState, build_run_key
 from bot.messages import CHANNEL, Message, Place, Posted
-from bot.steps import Asker, Plan, Verdict
+from bot.steps import Caller, Plan, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,16 @@ CHANGED = "This has changed since it was shown. Please look again."
 
 
 class Runner:
-    """Carries runs out. A run's end is kept first, together with what its message is to show, and shown after."""
+    """Carries runs out.
 
-    def __init__(self, house: House, hear: Sequence[Callable[[Run], None]] = ()) -> None:
+    A run's end is kept in the ledger first, together with its last message, and shown
+    after.
+    """
+
+    def __init__(self, house: Services, hear: Sequence[Callable[[Run], None]] = ()) -> None:
         """`hear` is told of each run that is shown, asks or has ended; it returns at once."""
         self._house, self._hear = house, tuple(hear)
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, ProgressMessage] = {}
         self._carried: dict[str, asyncio.Task[object]] = {}
         self._dropped: set[str] = set()
         self.begun: Counter[str] = Counter()
@@ -45,8 +49,8 @@ class Runner:
         self.audit = Auditor(house)
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
-    def figures(self) -> Iterator[Figure]:
-        """For Prometheus."""
+    def figures(self) -> Iterator[Metric]:
+        """Yield the metrics of runs."""
         for step, count in self.begun.items():
             yield counter("runs", "Runs that were begun.", count, step=step)
         for (step, state), count in self.ended.items():
@@ -54,14 +58,15 @@ class Runner:
         yield counter("runs_taken_up", "Runs of processes that were gone, taken up here.", self.taken_up)
 
     @contextmanager
-    def carrying(self, run_id: str) -> Iterator[None]:
-        """While it lasts, this task carries the run out, and is cancelled when the run must be left to others.
+    def track_run(self, run_id: str) -> Iterator[None]:
+        """Track this task as the one that carries the run out, while the context lasts.
 
-        Raises LedgerError when it must be left to them now.
+        The task is cancelled when the run must be left to other processes. Raises
+        LedgerError when it must be left to them now.
         """
         task = asyncio.current_task()
         assert task is not None, "runs are carried out in tasks"
-        if self._house.ledger.replicas.fenced:
+        if self._house.ledger.replicas.is_fenced:
             self._dropped.add(run_id)
             raise LedgerError("this process has lost touch with the ledger")
         self._carried[run_id] = task
@@ -72,106 +77,117 @@ class Runner:
             if self._carried.get(run_id) is task:
                 del self._carried[run_id]
 
-    def let_go(self) -> None:
-        """Drops every run as it is, its end unwritten: whoever takes it over carries it out."""
+    def release_runs(self) -> None:
+        """Cancel every run without writing its end, so that another process can take it over."""
         for run_id, task in list(self._carried.items()):
             self._dropped.add(run_id)
             session = self._sessions.pop(run_id, None)
             if session is not None:
-                session.leave()
+                session.abandon()
             task.cancel()
 
-    def mine_to_take_up(self, run: Run) -> bool:
-        """True when this process dropped the run, and nobody has taken it over yet."""
+    def can_take_back(self, run: Run) -> bool:
+        """Tell whether this process dropped the run, and nobody has taken it over yet."""
         return run.owner == self._house.owner and run.id in self._dropped and run.id not in self._carried
 
-    async def start(self, run: Run, invocation: Invocation, asker: Asker, place: Place = CHANNEL) -> None:
-        """Posts the run's message and carries it out; raises SlackError when it cannot be posted."""
-        self.begun[run.step] += 1
-        await self._carry_out(await self._posted(run, place), invocation, asker, confirmed=False)
+    async def start(self, run: Run, invocation: Invocation, asker: Caller, place: Place = CHANNEL) -> None:
+        """Post the run's message and carry the run out.
 
-    async def _posted(self, run: Run, place: Place = CHANNEL) -> Run:
-        message = blocks.running(self._house.heading(run), blocks.Doing())
-        posted = await self._house.board.post(run.channel, message, replace(place, key=run_key(run.id)))
+        Raises SlackError when the message cannot be posted.
+        """
+        self.begun[run.step] += 1
+        await self._execute_step(await self._post_message(run, place), invocation, asker, confirmed=False)
+
+    async def _post_message(self, run: Run, place: Place = CHANNEL) -> Run:
+        message = blocks.render_running(self._house.build_heading(run), blocks.RunProgress())
+        posted = await self._house.board.post(run.channel, message, replace(place, key=build_run_key(run.id)))
         run = replace(run, channel=posted.channel, ts=posted.ts)
-        if posted.pending:
-            self._tell(run)
+        if posted.is_pending:
+            self._notify_listeners(run)
             return run
         try:
-            await self._house.ledger.posted(run.id, posted.channel, posted.ts)
+            await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("where run %s is shown was not kept: %s", run.id, problem)
-        self._tell(run)
+        self._notify_listeners(run)
         return run
 
-    def _tell(self, run: Run) -> None:
+    def _notify_listeners(self, run: Run) -> None:
         for hear in self._hear:
             hear(run)
 
-    async def _carry_out(self, run: Run, invocation: Invocation, asker: Asker, *, confirmed: bool) -> None:
-        session = self._session(run)
+    async def _execute_step(self, run: Run, invocation: Invocation, asker: Caller, *, confirmed: bool) -> None:
+        session = self._build_progress_message(run)
         self._sessions[run.id] = session
         try:
-            context = self._house.context(invocation, asker, session)
+            context = self._house.build_context(invocation, asker, session)
             step = invocation.step
             plan = await step.plan(context, invocation.options) if step.plan and not confirmed else None
             if plan is not None:
-                await self._ask(run, session, plan)
+                await self._ask_for_confirmation(run, session, plan)
             else:
-                verdict = await with_heartbeat(session, lambda: step.run(context, invocation.options))
-                await self._conclude(run, session, verdict)
+                verdict = await run_with_heartbeat(session, lambda: step.run(context, invocation.options))
+                await self._finish_with_verdict(run, session, verdict)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
-            failure = explain(problem)
+            failure = explain_error(problem)
             again = f"help {run.step}" if isinstance(problem, UserError) else run.arguments
-            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn, again=again)
+            await self._finish_with_failure(
+                run, session, RunState.ERROR, failure.summary, turn=failure.turn, again=again
+            )
         self._sessions.pop(run.id, None)
 
-    async def _conclude(self, run: Run, session: Session, verdict: Verdict) -> None:
-        message = blocks.ended(session.heading, verdict, command=self._house.catalog.command)
-        if not await self.remember(run, verdict.state.value, verdict.summary, recorded(verdict), shown=message):
+    async def _finish_with_verdict(self, run: Run, session: ProgressMessage, verdict: Verdict) -> None:
+        message = blocks.render_verdict(session.heading, verdict, command=self._house.catalog.command)
+        if not await self.record_end(
+            run, verdict.state.value, verdict.summary, serialize_verdict(verdict), shown=message
+        ):
             return
-        shown = await self._show(run, session, message)
+        shown = await self._show_or_repost(run, session, message)
         self._sessions.pop(run.id, None)  # what follows must not be said to be cut off: the run is over
-        await self._told(run, session, verdict.state.value, verdict.summary)
+        await self._write_audit_and_events(run, session, verdict.state.value, verdict.summary)
         if shown is not None:
-            await self._house.gallery.hang(shown, message, verdict.picture)
+            await self._house.gallery.attach(shown, message, verdict.picture)
 
-    async def _told(self, run: Run, session: Session, state: str, summary: str) -> None:
-        """What is written down of an end, once it is shown."""
+    async def _write_audit_and_events(self, run: Run, session: ProgressMessage, state: str, summary: str) -> None:
+        """Write the audit row and the Events of an end, once it is shown."""
         try:
-            await self.audit.ended(run, state, summary)
-            await events.tell(self._house, run, session.notes, state, summary)
+            await self.audit.record_run_end(run, state, summary)
+            await events.write_events(self._house, run, session.notes, state, summary)
         except Exception:
             # The run has ended and that is shown; whatever goes wrong here must not read as its failure.
             log.exception("the end of run %s was not written down", run.id)
 
-    async def _end(
-        self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
+    async def _finish_with_failure(
+        self, run: Run, session: ProgressMessage, state: RunState, summary: str, *, turn: str = "", again: str = ""
     ) -> None:
-        message = self._failed(run, session, state, summary, turn=turn, again=again)
-        if await self.remember(run, state, summary, shown=message):
-            await self._show(run, session, message)
-            await self._told(run, session, state, summary)
+        message = self._render_failure(run, session, state, summary, turn=turn, again=again)
+        if await self.record_end(run, state, summary, shown=message):
+            await self._show_or_repost(run, session, message)
+            await self._write_audit_and_events(run, session, state, summary)
 
-    def _failed(
-        self, run: Run, session: Session, state: RunState, summary: str, *, turn: str = "", again: str = ""
+    def _render_failure(
+        self, run: Run, session: ProgressMessage, state: RunState, summary: str, *, turn: str = "", again: str = ""
     ) -> Message:
         command, again = self._house.catalog.command, again or run.arguments
-        return blocks.failed(session.heading, summary, state=state, turn=turn, command=command, again=again)
+        return blocks.render_failure(session.heading, summary, state=state, turn=turn, command=command, again=again)
 
-    async def _show(self, run: Run, session: Session, message: Message) -> Posted | None:
-        """Shows an end in the run's message, or in a new one when that was deleted or takes no edits; gives which."""
-        if await session.settle(message):
+    async def _show_or_repost(self, run: Run, session: ProgressMessage, message: Message) -> Posted | None:
+        """Show a message in place of the run's message, and return where it is shown.
+
+        It goes into a new message when that was deleted or takes no edits; None when it is
+        shown nowhere.
+        """
+        if await session.show_final(message):
             return session.posted
         try:
             posted = await self._house.board.post(run.channel, message)
-            await self._house.ledger.posted(run.id, posted.channel, posted.ts)
+            await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
             return None
         return posted
 
-    async def remember(
+    async def record_end(
         self,
         run: Run,
         state: str,
@@ -180,126 +196,149 @@ class Runner:
         *,
         shown: Message | None = None,
     ) -> bool:
-        """Keeps an end; False when the run is another process's by now, or ended, and nothing is to be shown of it.
+        """Keep an end in the ledger.
 
-        The ledger may be away: then the message is ended all the same, and this is kept later.
+        Return False when the run has another owner by now, or has ended, and nothing is to
+        be shown of it. While the ledger is away the message is ended all the same, and the
+        end is kept later.
         """
         owner = self._house.owner
         try:
-            kept = await self._house.ledger.finish(run.id, state, summary, verdict, shown=shown, owner=owner)
+            kept = await self._house.ledger.finish_run(run.id, state, summary, verdict, shown=shown, owner=owner)
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not kept yet: %s", run.id, state, problem)
             self._unkept[run.id] = (state, summary, verdict)
             kept = True
         self.ended[run.step, str(state)] += kept
         if kept:
-            self._tell(replace(run, state=RunState(state), summary=summary))
+            self._notify_listeners(replace(run, state=RunState(state), summary=summary))
         return kept
 
-    async def keep_again(self) -> None:
-        """Keeps the ends that the ledger did not take; raises LedgerError while it is still away."""
+    async def retry_unwritten(self) -> None:
+        """Keep the ends that the ledger did not take before.
+
+        Raises LedgerError while it is still away.
+        """
         for run, (state, summary, verdict) in list(self._unkept.items()):
-            await self._house.ledger.finish(run, state, summary, verdict, owner=self._house.owner)
+            await self._house.ledger.finish_run(run, state, summary, verdict, owner=self._house.owner)
             self._unkept.pop(run, None)
-        await self.audit.keep_again()
+        await self.audit.retry_unwritten()
 
     # Questions
 
-    async def _ask(self, run: Run, session: Session, plan: Plan) -> None:
+    async def _ask_for_confirmation(self, run: Run, session: ProgressMessage, plan: Plan) -> None:
         expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
-        who = self._house.confirmers(run)
-        message = blocks.asks(session.heading, plan, self._house.confirm_seconds / 60, who=who)
-        if await self._house.ledger.ask(run.id, plan.digest, expires, message):
-            self._tell(replace(run, state=RunState.ASKS))
-            await self._show(run, session, message)
+        who = self._house.describe_confirmers(run)
+        message = blocks.render_question(session.heading, plan, self._house.confirm_seconds / 60, who=who)
+        if await self._house.ledger.ask_confirmation(run.id, plan.digest, expires, message):
+            self._notify_listeners(replace(run, state=RunState.ASKS))
+            await self._show_or_repost(run, session, message)
 
-    async def confirmed(self, run: Run, invocation: Invocation, asker: Asker) -> None:
-        """Goes on only when what would be done is still what was shown; else asks again."""
-        session = self._session(run)
+    async def continue_confirmed(self, run: Run, invocation: Invocation, asker: Caller) -> None:
+        """Carry out a confirmed run if its plan is still the one that was shown.
+
+        Ask again when the plan has changed.
+        """
+        session = self._build_progress_message(run)
         session.say("confirmed; looking once more")
-        self._tell(replace(run, state=RunState.RUNNING))
+        self._notify_listeners(replace(run, state=RunState.RUNNING))
         try:
-            context = self._house.context(invocation, asker, session)
+            context = self._house.build_context(invocation, asker, session)
             plan = await invocation.step.plan(context, invocation.options) if invocation.step.plan else None
             if plan is not None and plan.digest != run.digest:
-                await self._ask(run, session, replace(plan, warnings=(CHANGED, *plan.warnings)))
+                await self._ask_for_confirmation(run, session, replace(plan, warnings=(CHANGED, *plan.warnings)))
                 return
         except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
-            failure = explain(problem)
-            await self._end(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
+            failure = explain_error(problem)
+            await self._finish_with_failure(run, session, RunState.ERROR, failure.summary, turn=failure.turn)
             return
-        await self._carry_out(run, invocation, asker, confirmed=True)
+        await self._execute_step(run, invocation, asker, confirmed=True)
 
-    async def withdraw(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
-        """Ends a run that still asks; nothing when it was confirmed meanwhile. `by` is who cancelled it."""
-        session = self._session(run)
-        message = self._failed(run, session, RunState(state), summary)
-        if await self._house.ledger.withdraw(run.id, state, summary, shown=message):
+    async def withdraw_question(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """End a run that still waits for its confirmation; do nothing when it was confirmed.
+
+        `by` is who cancelled it.
+        """
+        session = self._build_progress_message(run)
+        message = self._render_failure(run, session, RunState(state), summary)
+        if await self._house.ledger.withdraw_run(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
-            self._tell(replace(run, state=RunState(state), summary=summary))
-            await self._show(run, session, message)
-            await self.audit.ended(run, state, summary, by=by)
+            self._notify_listeners(replace(run, state=RunState(state), summary=summary))
+            await self._show_or_repost(run, session, message)
+            await self.audit.record_run_end(run, state, summary, by=by)
 
-    def overdue(self, run: Run) -> bool:
-        """True when nobody may confirm any more."""
+    def is_overdue(self, run: Run) -> bool:
+        """Tell whether the time to confirm a run is over."""
         return run.expires_at is not None and run.expires_at <= datetime.now(UTC)
 
-    async def expire(self, run: Run) -> None:
-        """Says that nobody confirmed in time."""
-        await self.withdraw(run, RunState.EXPIRED, "Nobody confirmed in time; nothing was changed.")
+    async def expire_run(self, run: Run) -> None:
+        """End a run that nobody confirmed in time."""
+        await self.withdraw_question(run, RunState.EXPIRED, "Nobody confirmed in time; nothing was changed.")
 
-    async def expire_questions(self) -> None:
-        """Ends each question whose time is over, and keeps what was not kept; to be called now and then."""
-        await self.keep_again()
-        for run in await self._house.ledger.unfinished():
-            if run.state is RunState.ASKS and self.overdue(run):
-                await self.expire(run)
+    async def expire_overdue_questions(self) -> None:
+        """End each question whose time is over, and keep the ends that were not kept.
+
+        It is called periodically.
+        """
+        await self.retry_unwritten()
+        for run in await self._house.ledger.list_unfinished_runs():
+            if run.state is RunState.ASKS and self.is_overdue(run):
+                await self.expire_run(run)
 
     # Restarts
 
-    async def recover(self, run: Run) -> None:
-        """Takes up a run of another life of the bot, or ends it in words with the command to go on."""
+    async def recover_run(self, run: Run) -> None:
+        """Resume a run whose process is gone.
+
+        A run that cannot be resumed is ended, with the command to go on.
+        """
         if run.state is RunState.ASKS:
             return
-        with self.carrying(run.id):
+        with self.track_run(run.id):
             try:
-                run = await self._house.ledger.resume(run.id, self._house.owner, attempt=run.attempt)
-            except Gone:
+                run = await self._house.ledger.resume_run(run.id, self._house.owner, attempt=run.attempt)
+            except RunNotResumable:
                 return
             self.taken_up += 1
-            await self._take_up(run)
+            await self._resume_run(run)
 
-    async def _take_up(self, run: Run) -> None:
+    async def _resume_run(self, run: Run) -> None:
         try:
-            run = run if run.ts else await self._posted(run)
+            run = run if run.ts else await self._post_message(run)
             invocation = self._house.catalog.parse(run.arguments)
-            asker = await self._house.asker(run.user)
+            asker = await self._house.resolve_caller(run.user)
         except MeshbotError as problem:
-            failure = explain(problem)
-            await self._end(run, self._session(run), RunState.INTERRUPTED, failure.summary, turn=failure.turn)
+            failure = explain_error(problem)
+            await self._finish_with_failure(
+                run, self._build_progress_message(run), RunState.INTERRUPTED, failure.summary, turn=failure.turn
+            )
             return
         if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
             words = "the bot was restarted in the middle of this."
-            await self._end(run, self._session(run), RunState.INTERRUPTED, words, turn="Type it again to go on.")
+            await self._finish_with_failure(
+                run, self._build_progress_message(run), RunState.INTERRUPTED, words, turn="Type it again to go on."
+            )
             return
-        await self._carry_out(run, invocation, asker, confirmed=run.digest is not None)
+        await self._execute_step(run, invocation, asker, confirmed=run.digest is not None)
 
-    async def say_interrupted(self) -> None:
-        """Says in each message of a run that was cut off that it goes on, or what to type."""
+    async def announce_interruption(self) -> None:
+        """Say in each message of a run that was cut off that it goes on, or what to type."""
         words = "the bot is being restarted; it takes this up when it is back."
         command = self._house.catalog.command
         for session in [session for session in self._sessions.values() if not session.over]:
             heading = session.heading
-            message = blocks.failed(heading, words, state="interrupted", command=command, again="status")
-            await session.settle(message)
+            message = blocks.render_failure(heading, words, state="interrupted", command=command, again="status")
+            await session.show_final(message)
 
-    def _session(self, run: Run) -> Session:
+    def _build_progress_message(self, run: Run) -> ProgressMessage:
         posted = run.posted or Posted(run.channel, "")
-        return Session(self._house.board, posted, self._house.heading(run), started=run.created_at.timestamp())
+        return ProgressMessage(
+            self._house.board, posted, self._house.build_heading(run), started=run.created_at.timestamp()
+        )
 
 
-def recorded(verdict: Verdict) -> dict[str, object]:
-    """A verdict as the ledger keeps it."""
+def serialize_verdict(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as the ledger keeps it."""
     return {
         "state": verdict.state.value,
         "summary": verdict.summary,

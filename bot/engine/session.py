@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot import blocks
-from bot.blocks import Doing, Heading
-from bot.engine.fence import Touched
+from bot.blocks import Heading, RunProgress
+from bot.engine.fence import ChangedObject
 from bot.errors import SlackError
-from bot.messages import Board, Message, Posted
+from bot.messages import ChannelMessages, Message, Posted
 from bot.ports import Part
 
 log = logging.getLogger(__name__)
@@ -23,14 +23,17 @@ HEARTBEAT = 10.0
 """Seconds after which a message that says nothing new shows at least how long the run has taken."""
 
 
-class Session:
-    """The message of one run. It is the step's `Progress`: what is said here is shown as soon as the limits allow."""
+class ProgressMessage:
+    """The message of one run.
 
-    def __init__(self, board: Board, posted: Posted, heading: Heading, *, started: float) -> None:
+    It is the step's `Progress`: what is said here is shown as soon as the limits allow.
+    """
+
+    def __init__(self, board: ChannelMessages, posted: Posted, heading: Heading, *, started: float) -> None:
         self._board, self.posted, self._heading, self._started = board, posted, heading, started
         self._text, self._parts = "", dict[str, Part]()
         self.over = False
-        self.notes: set[Touched] = set()
+        self.notes: set[ChangedObject] = set()
 
     @property
     def heading(self) -> Heading:
@@ -38,36 +41,39 @@ class Session:
         return replace(self._heading, seconds=max(0.0, time.time() - self._started))
 
     def say(self, text: str) -> None:
-        """What is being done now."""
+        """Say what is being done now."""
         self._text = text
-        self.show()
+        self.refresh()
 
     def part(self, part: Part) -> None:
-        """One component's state."""
+        """Report one component's state."""
         before = self._parts.get(part.name)
         if before != part:
             self._parts[part.name] = part
-            self.show(news=part.done and not (before and before.done))
+            self.refresh(news=part.done and not (before and before.done))
 
-    def show(self, *, news: bool = False) -> None:
-        """Edits the message; nothing once the run is over. That a part got ready is news."""
+    def refresh(self, *, news: bool = False) -> None:
+        """Edit the message with the present state; do nothing once the run is over.
+
+        `news` marks an edit that goes before others, such as a part that got ready.
+        """
         if not self.over:
-            doing = Doing(self._text, tuple(self._parts.values()))
-            self._board.edit(self.posted, blocks.running(self.heading, doing), news=news)
+            doing = RunProgress(self._text, tuple(self._parts.values()))
+            self._board.edit(self.posted, blocks.render_running(self.heading, doing), news=news)
 
-    def leave(self) -> None:
-        """Shows nothing more: the message is another process's now."""
+    def abandon(self) -> None:
+        """Show nothing more, because another process has the message now."""
         self.over = True
         self._board.forget(self.posted)
 
-    async def beat(self) -> None:
-        """Keeps the time taken fresh until cancelled."""
+    async def refresh_periodically(self) -> None:
+        """Refresh the time taken every ten seconds until cancelled."""
         while True:
             await asyncio.sleep(HEARTBEAT)
-            self.show()
+            self.refresh()
 
-    async def settle(self, message: Message) -> bool:
-        """The last edit; False when Slack refused it for good."""
+    async def show_final(self, message: Message) -> bool:
+        """Make the last edit; return False when Slack refused it for good."""
         self.over = True
         try:
             await self._board.settle(self.posted, message)
@@ -77,9 +83,9 @@ class Session:
         return True
 
 
-async def with_heartbeat(session: Session, work: Callable[[], Awaitable[T]]) -> T:
-    """Does the work while the session's message keeps time."""
-    beat = asyncio.create_task(session.beat())
+async def run_with_heartbeat(session: ProgressMessage, work: Callable[[], Awaitable[T]]) -> T:
+    """Do the work while the message's time is refreshed periodically."""
+    beat = asyncio.create_task(session.refresh_periodically())
     try:
         return await work()
     finally:

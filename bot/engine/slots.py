@@ -1,4 +1,7 @@
-"""Carries out one slot of a schedule: as whoever made it, if they still may, and with nobody waiting for an answer."""
+"""Carries out one slot of a schedule, as the person who made it, if they still may.
+
+Nobody waits for an answer.
+"""
 
 from __future__ import annotations
 
@@ -6,83 +9,86 @@ import time
 from dataclasses import replace
 
 from bot import blocks
-from bot.engine.counter import needed_for
-from bot.engine.failures import explain
-from bot.engine.house import House, Silent
-from bot.knowledge.typed import spoken
-from bot.ledger import Ending, Schedule
+from bot.engine.counter import get_scheduling_role
+from bot.engine.failures import explain_error
+from bot.engine.house import NullProgress, Services
+from bot.knowledge.typed import format_duration
+from bot.ledger import Schedule, SlotResult
 from bot.messages import Message
-from bot.schedule import Outcome
+from bot.schedule import SlotOutcome
 from bot.slackrules import escape
-from bot.steps import Asker, Occasion, Report, Step, Tell, Verdict
+from bot.steps import Caller, ReplyTarget, SlotContext, SlotReport, Step, Verdict
 
 ERROR = "error"
 
 
-class Slots:
-    """What `bot.schedule.Keeper` has carried out."""
+class SlotExecutor:
+    """Carries out slots for the runner of schedules."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Services) -> None:
         self._house = house
 
-    async def carry_out(self, schedule: Schedule, occasion: Occasion) -> Outcome:
-        """Does it, and says what came of it; never raises."""
+    async def execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
+        """Carry out a slot and return its outcome; never raises."""
         try:
-            return await self._carry_out(schedule, occasion)
+            return await self._execute_slot(schedule, occasion)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its slot
-            failure = explain(problem)
-            return self._failed(schedule, f"{failure.summary} {failure.turn}".strip())
+            failure = explain_error(problem)
+            return self._build_failure(schedule, f"{failure.summary} {failure.turn}".strip())
 
-    async def _carry_out(self, schedule: Schedule, occasion: Occasion) -> Outcome:
+    async def _execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         invocation = self._house.catalog.parse(schedule.words)
         step, options = invocation.step, invocation.options
-        asker = await self._house.roles.of(schedule.user)
-        if not asker.role.covers(needed := needed_for(invocation)):
-            return self._no_longer(schedule, asker, needed)
+        asker = await self._house.roles.get_caller(schedule.user)
+        if not asker.role.is_at_least(needed := get_scheduling_role(invocation)):
+            return self._build_lost_role_outcome(schedule, asker, needed)
         if step.regular is None:
-            return self._failed(schedule, f"{step.id} is not scheduled any more.")
-        context = self._house.context(invocation, asker, Silent())
+            return self._build_failure(schedule, f"{step.id} is not scheduled any more.")
+        context = self._house.build_context(invocation, asker, NullProgress())
         # The schedule's own namespace counts, whatever the settings say by now.
         context = replace(context, workshop=replace(context.workshop, app_namespace=schedule.namespace))
         report = await step.regular.run(context, options, occasion)
-        return self._reported(schedule, step, delayed(report, occasion), occasion)
+        return self._build_outcome(schedule, step, add_delay_note(report, occasion), occasion)
 
-    def _reported(self, schedule: Schedule, step: Step, report: Report, occasion: Occasion) -> Outcome:
+    def _build_outcome(self, schedule: Schedule, step: Step, report: SlotReport, occasion: SlotContext) -> SlotOutcome:
         state = ERROR if report.failed else report.verdict.state.value
         turned = report.failed != (schedule.last_state == ERROR)
-        tell = Tell.THREAD if turned and report.tell is Tell.NOWHERE else report.tell
-        ending = Ending(state, report.verdict.summary, report.failed, report.memory)
-        return Outcome(ending, self._message(schedule, step.title, report.verdict), tell)
+        tell = ReplyTarget.THREAD if turned and report.tell is ReplyTarget.NOWHERE else report.tell
+        ending = SlotResult(state, report.verdict.summary, report.failed, report.memory)
+        return SlotOutcome(ending, self._render_message(schedule, step.title, report.verdict), tell)
 
-    def _failed(self, schedule: Schedule, words: str) -> Outcome:
-        """A slot without a verdict; told once, for the next failure says nothing new."""
-        tell = Tell.NOWHERE if schedule.last_state == ERROR else Tell.THREAD
-        message = blocks.shown(words, [blocks.section(f"❌ {escape(words)}"), small_print(schedule)])
-        return Outcome(Ending(ERROR, words, failed=True, memory=schedule.memory), message, tell)
+    def _build_failure(self, schedule: Schedule, words: str) -> SlotOutcome:
+        """Return the outcome of a slot without a verdict.
 
-    def _no_longer(self, schedule: Schedule, asker: Asker, needed: str) -> Outcome:
+        It is posted once, for the next failure says nothing new.
+        """
+        tell = ReplyTarget.NOWHERE if schedule.last_state == ERROR else ReplyTarget.THREAD
+        message = blocks.build_message(words, [blocks.section(f"❌ {escape(words)}"), build_schedule_footer(schedule)])
+        return SlotOutcome(SlotResult(ERROR, words, failed=True, memory=schedule.memory), message, tell)
+
+    def _build_lost_role_outcome(self, schedule: Schedule, asker: Caller, needed: str) -> SlotOutcome:
         if asker.unsure:
-            return self._failed(schedule, "Slack does not tell who is a host just now, so nothing was done.")
+            return self._build_failure(schedule, "Slack does not tell who is a host just now, so nothing was done.")
         words = f"nothing was done: whoever made it is {asker.role} now, and it needs the role {needed}."
         pause = f"whoever made it (<@{asker.user}>) is no {needed} any more"
-        return Outcome(Ending(ERROR, words, failed=True, memory=schedule.memory), pause=pause)
+        return SlotOutcome(SlotResult(ERROR, words, failed=True, memory=schedule.memory), pause=pause)
 
-    def _message(self, schedule: Schedule, title: str, verdict: Verdict) -> Message:
-        answer = blocks.answer(title, verdict, command=self._house.catalog.command)
+    def _render_message(self, schedule: Schedule, title: str, verdict: Verdict) -> Message:
+        answer = blocks.render_answer(title, verdict, command=self._house.catalog.command)
         # Only what somebody typed is answered by a block that states a verdict.
         first = {key: value for key, value in answer.blocks[0].items() if key != "block_id"}
-        return Message(answer.text, (first, *answer.blocks[1:], small_print(schedule)))
+        return Message(answer.text, (first, *answer.blocks[1:], build_schedule_footer(schedule)))
 
 
-def small_print(schedule: Schedule) -> dict[str, object]:
-    """Which schedule says this."""
-    return blocks.context(f"{schedule.id} · `{blocks.code(schedule.words)}`")
+def build_schedule_footer(schedule: Schedule) -> dict[str, object]:
+    """Return the context block that names the schedule."""
+    return blocks.context(f"{schedule.id} · `{blocks.escape_code(schedule.words)}`")
 
 
-def delayed(report: Report, occasion: Occasion) -> Report:
-    """The report with a word on why it comes late, if it does."""
+def add_delay_note(report: SlotReport, occasion: SlotContext) -> SlotReport:
+    """Return the report with a note on why it comes late, if it does."""
     if not occasion.late:
         return report
     due = time.strftime("%a %H:%M UTC", time.gmtime(occasion.at))
-    note = f"This is {spoken(occasion.late)} late: I was away when it was due ({due})."
+    note = f"This is {format_duration(occasion.late)} late: I was away when it was due ({due})."
     return replace(report, verdict=replace(report.verdict, notes=(note, *report.verdict.notes)))

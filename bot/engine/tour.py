@@ -1,7 +1,8 @@
 """The guided tour: one message that leads through the workshop, a step to a page.
 
-Its buttons carry the page, what is done is read from the cluster, and a run that was begun from it carries the tour's
-place in its request key. So a restart loses nothing, and another process can turn the page.
+Its buttons carry the page, what is done is read from the cluster, and a run that was
+begun from it carries the tour's position in its request key. So a restart loses
+nothing, and another process can turn the page.
 """
 
 from __future__ import annotations
@@ -13,15 +14,23 @@ from dataclasses import dataclass, replace
 from bot import blocks
 from bot.catalog import Invocation
 from bot.engine.forms import Forms
-from bot.engine.house import House, Silent
-from bot.engine.pages import TOUR, Leaf, ended, explained, page_message, plainly_explained, pointed
+from bot.engine.house import NullProgress, Services
+from bot.engine.pages import (
+    TOUR,
+    PageContent,
+    render_explanation,
+    render_page,
+    render_short_explanation,
+    render_tour_end,
+    render_tour_pointer,
+)
 from bot.errors import MeshbotError, UserError
 from bot.jobs import Jobs
 from bot.knowledge import board, snapshot
-from bot.knowledge.tour import PAGES, Page
-from bot.ledger import Duplicate, NewRun, Run
-from bot.messages import Asked, Message, Origin, Posted, Pressed, Whisper
-from bot.steps import Asker, Role
+from bot.knowledge.tour import PAGES, TourPage
+from bot.ledger import DuplicateRequest, NewRun, Run
+from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
+from bot.steps import Caller, Role
 
 STEP = "workshop"
 PATIENCE = 8.0
@@ -32,30 +41,33 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Where in which tour a run was begun: the `ts` of the tour's message, and the page's step."""
+class TourPosition:
+    """Position in a tour where a run was begun.
+
+    `ts` is that of the tour's message, `step` that of the page.
+    """
 
     ts: str
     step: str
 
-    def key(self, key: str) -> str:
-        """The request key of a run that is begun here."""
+    def build_request_key(self, key: str) -> str:
+        """Return the request key of a run that is begun here."""
         return f"{KEY}:{self.ts}:{self.step}:{key}"
 
 
 KEY = "tour"
 
 
-def marked(key: str) -> Mark | None:
-    """The mark in a request key, if there is one."""
+def parse_request_key(key: str) -> TourPosition | None:
+    """Return the position in a request key, None when there is none."""
     kind, ts, step, rest = (*key.split(":", 3), "", "", "")[:4]
-    return Mark(ts, step) if kind == KEY and rest else None
+    return TourPosition(ts, step) if kind == KEY and rest else None
 
 
 class Tour:
-    """All tours. `commands` come back to the engine, which runs them like typed ones."""
+    """All tours. Commands of their buttons are returned to the engine, which runs them."""
 
-    def __init__(self, house: House, jobs: Jobs, forms: Forms) -> None:
+    def __init__(self, house: Services, jobs: Jobs, forms: Forms) -> None:
         self._house, self._jobs, self._forms = house, jobs, forms
         self._at: dict[Posted, str] = {}
         self._turns: dict[Posted, int] = {}
@@ -65,79 +77,101 @@ class Tour:
 
     # Typed
 
-    async def typed(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
-        """`workshop` begins a tour or points at the one that stands, `here` moves it down, `off` ends it."""
-        async with self._typing:  # typed twice at once, the second finds the first one's tour
-            await self._typed(invocation, asker, asked, whisper)
+    async def handle_command(self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply) -> None:
+        """Carry out `workshop`, `workshop here` or `workshop off`.
 
-    async def _typed(self, invocation: Invocation, asker: Asker, asked: Asked, whisper: Whisper) -> None:
+        The first begins a tour or points at the present one, `here` moves it down, `off`
+        ends it.
+        """
+        async with self._typing:  # typed twice at once, the second finds the first one's tour
+            await self._handle_command_locked(invocation, asker, asked, whisper)
+
+    async def _handle_command_locked(
+        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+    ) -> None:
         action = getattr(invocation.options, "action", "")
-        stands = await self._standing(asked.channel)
+        stands = await self._find_current_message(asked.channel)
         link = await self._house.board.permalink(stands) if stands else ""
         if not link:
             stands = None
         command = self._house.catalog.command
         if stands is not None and not action:
-            await whisper.say(pointed(link, may_move=asker.role.covers(Role.HOST), command=command))
+            await whisper.say(render_tour_pointer(link, may_move=asker.role.is_at_least(Role.HOST), command=command))
             return
-        self._house.gate.require(Role.HOST, asker, what=invocation.step.title)
+        self._house.gate.require_role(Role.HOST, asker, what=invocation.step.title)
         if action == "off":
-            await self._finish(stands, asked, whisper)
+            await self._end_by_command(stands, asked, whisper)
         else:
-            await self._begin(invocation, asker, asked, stands)
+            await self._begin_or_move(invocation, asker, asked, stands)
 
-    async def _begin(self, invocation: Invocation, asker: Asker, asked: Asked, earlier: Posted | None) -> None:
-        page = self._page(self._at.get(earlier, "")) if earlier else None
-        page = page or await self._first(invocation, asker)
+    async def _begin_or_move(
+        self, invocation: Invocation, asker: Caller, asked: Command, earlier: Posted | None
+    ) -> None:
+        page = self._find_page(self._at.get(earlier, "")) if earlier else None
+        page = page or await self._choose_first_page(invocation, asker)
         try:
-            run = await self._house.ledger.begin(self._new(asked, STEP))
-        except Duplicate:
+            run = await self._house.ledger.begin_run(self._build_new_run(asked, STEP))
+        except DuplicateRequest:
             return
         try:
-            posted = await self._house.board.post(asked.channel, await self._leaf_message(asked.channel, page))
+            posted = await self._house.board.post(asked.channel, await self._render_page(asked.channel, page))
         except MeshbotError as problem:
-            await self._house.ledger.finish(run.id, "error", f"not begun: {problem}")
+            await self._house.ledger.finish_run(run.id, "error", f"not begun: {problem}")
             raise
         self._at[posted] = page.step
-        await self._house.ledger.posted(run.id, posted.channel, posted.ts)
-        await self._house.ledger.finish(run.id, "done", f"the tour stands at {page.step}")
+        await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
+        await self._house.ledger.finish_run(run.id, "done", f"the tour stands at {page.step}")
         if earlier is not None:
-            self._forget(earlier)
+            self._forget_message(earlier)
             words = "the tour goes on further down."
-            self._house.board.edit(earlier, ended(self._number(page), self._pages, words, self._house.catalog.command))
+            self._house.board.edit(
+                earlier, render_tour_end(self._get_page_number(page), self._pages, words, self._house.catalog.command)
+            )
 
-    async def _finish(self, stands: Posted | None, asked: Asked, whisper: Whisper) -> None:
+    async def _end_by_command(self, stands: Posted | None, asked: Command, whisper: Reply) -> None:
         if stands is None:
             raise UserError("No tour stands in this channel.", f"`{self._house.catalog.command} workshop` begins one.")
-        await self._end(stands, self._page(self._at.get(stands, "")) or self._pages[0], asked)
-        await whisper.say(blocks.shown("The tour is ended.", [blocks.first("done", "", "🧭 The tour is ended.")]))
+        await self._end_at_page(stands, self._find_page(self._at.get(stands, "")) or self._pages[0], asked)
+        await whisper.say(
+            blocks.build_message(
+                "The tour is ended.", [blocks.build_verdict_block("done", "", "🧭 The tour is ended.")]
+            )
+        )
 
-    async def _end(self, posted: Posted, page: Page, asked: Asked) -> None:
-        """An end is remembered as a command of its own: the newest one says whether a tour stands."""
+    async def _end_at_page(self, posted: Posted, page: TourPage, asked: Command) -> None:
+        """End the tour, and record the end as a command of its own.
+
+        The newest such command says whether a channel has a tour.
+        """
         try:
-            run = await self._house.ledger.begin(self._new(asked, f"{STEP} off"))
-        except Duplicate:
+            run = await self._house.ledger.begin_run(self._build_new_run(asked, f"{STEP} off"))
+        except DuplicateRequest:
             return
-        await self._house.ledger.finish(run.id, "done", "the tour is ended")
-        self._forget(posted)
+        await self._house.ledger.finish_run(run.id, "done", "the tour is ended")
+        self._forget_message(posted)
         words, command = "this tour is ended.", self._house.catalog.command
-        self._house.board.edit(posted, ended(self._number(page), self._pages, words, command), news=True)
+        self._house.board.edit(
+            posted, render_tour_end(self._get_page_number(page), self._pages, words, command), news=True
+        )
 
-    def _forget(self, posted: Posted) -> None:
+    def _forget_message(self, posted: Posted) -> None:
         self._at.pop(posted, None)
         self._turns.pop(posted, None)
 
-    def _new(self, asked: Asked, arguments: str) -> NewRun:
+    def _build_new_run(self, asked: Command, arguments: str) -> NewRun:
         return NewRun(asked.key, STEP, asked.user, asked.channel, self._house.owner, arguments)
 
-    async def _standing(self, channel: str) -> Posted | None:
-        """The tour's message in a channel, unless it was ended."""
-        run = await self._house.ledger.last(STEP, channel)
+    async def _find_current_message(self, channel: str) -> Posted | None:
+        """Return the tour's message in a channel, None when it was ended."""
+        run = await self._house.ledger.find_last_run(STEP, channel)
         return run.posted if run is not None and run.arguments == STEP else None
 
-    async def _first(self, invocation: Invocation, asker: Asker) -> Page:
-        """The page that the step's own verdict names next; the first one while the cluster does not answer."""
-        context = self._house.context(invocation, asker, Silent())
+    async def _choose_first_page(self, invocation: Invocation, asker: Caller) -> TourPage:
+        """Return the page that the step's own verdict names next.
+
+        It is the first page while the cluster does not answer.
+        """
+        context = self._house.build_context(invocation, asker, NullProgress())
         try:
             async with asyncio.timeout(PATIENCE):
                 verdict = await invocation.step.run(context, invocation.options)
@@ -147,80 +181,87 @@ class Tour:
 
     # Pressed
 
-    async def pressed(self, pressed: Pressed, asker: Asker, whisper: Whisper) -> Asked | None:
-        """Turns the page, or explains it; gives the command to carry out when one is wanted."""
+    async def handle_button(self, pressed: ButtonPress, asker: Caller, whisper: Reply) -> Command | None:
+        """Turn the page or explain it; return the command to carry out when there is one."""
         verb = pressed.action.removeprefix(TOUR).partition(":")[0]
         name, _, typed = pressed.value.partition(" ")
-        page, step = self._page(name), self._house.catalog.get(name)
+        page, step = self._find_page(name), self._house.catalog.get(name)
         command = self._house.catalog.command
         if verb == "explain" and step is not None:
-            await whisper.say(explained(page, step, command) if page else plainly_explained(step, command))
+            await whisper.say(
+                render_explanation(page, step, command) if page else render_short_explanation(step, command)
+            )
             return None
         if page is None or step is None or pressed.posted is None:
             raise UserError(OLD[0], OLD[1].format(command))
-        mark = Mark(pressed.posted.ts, page.step)
+        mark = TourPosition(pressed.posted.ts, page.step)
         if verb == "run" and typed:
-            return Asked(pressed.user, pressed.channel, typed, mark.key(pressed.key), pressed.posted.ts)
+            return Command(pressed.user, pressed.channel, typed, mark.build_request_key(pressed.key), pressed.posted.ts)
         if verb not in ("options", "look"):
-            self._house.gate.require(Role.HOST, asker, what=step.title)
+            self._house.gate.require_role(Role.HOST, asker, what=step.title)
         if verb == "options":
-            self._house.gate.allow_step(step, asker, pressed.channel, what=step.title)
-            origin = Origin(pressed.channel, pressed.posted.ts, mark.key(""))
+            self._house.gate.check_step(step, asker, pressed.channel, what=step.title)
+            origin = Origin(pressed.channel, pressed.posted.ts, mark.build_request_key(""))
             await self._forms.open(step, pressed.key, origin)
         elif verb == "end":
-            await self._end(pressed.posted, page, Asked(pressed.user, pressed.channel, STEP, pressed.key))
+            await self._end_at_page(pressed.posted, page, Command(pressed.user, pressed.channel, STEP, pressed.key))
         else:
-            await self._turn(pressed.posted, page)
+            await self._show_page(pressed.posted, page)
         return None
 
-    async def _turn(self, posted: Posted, page: Page) -> None:
-        """Shows a page, unless it was turned again while this was read."""
+    async def _show_page(self, posted: Posted, page: TourPage) -> None:
+        """Show a page, unless it was turned again while this one was read."""
         self._at[posted] = page.step
         turn = self._turns[posted] = self._turns.get(posted, 0) + 1
-        message = await self._leaf_message(posted.channel, page)
+        message = await self._render_page(posted.channel, page)
         if self._turns.get(posted) == turn:
             self._house.board.edit(posted, message, news=True)
 
     # Runs
 
-    def heard(self, run: Run) -> None:
-        """A run has begun, asks or has ended: the tour that stands in its channel shows it."""
+    def handle_run_change(self, run: Run) -> None:
+        """Refresh the tour in the run's channel, because a run has begun, asks or has ended."""
         if run.step != STEP:
-            self._jobs.spawn(self._follow(run), f"tour of {run.id}")
+            self._jobs.spawn(self._follow_run(run), f"tour of {run.id}")
 
-    async def _follow(self, run: Run) -> None:
-        """Shows the page anew where the tour is by now; after a restart, where the run was begun from it."""
-        stands, mark = await self._standing(run.channel), marked(run.request_key)
+    async def _follow_run(self, run: Run) -> None:
+        """Refresh the page where the tour is by now.
+
+        After a restart, that is the page where the run was begun from it.
+        """
+        stands, mark = await self._find_current_message(run.channel), parse_request_key(run.request_key)
         if stands is not None:
-            page = self._page(self._at.get(stands, "")) or self._page(mark.step if mark else "")
+            page = self._find_page(self._at.get(stands, "")) or self._find_page(mark.step if mark else "")
             if page is not None:
-                await self._turn(stands, page)
+                await self._show_page(stands, page)
 
     # Pages
 
-    async def _leaf_message(self, channel: str, page: Page) -> Message:
-        """A page with what the cluster and the ledger say of it now."""
+    async def _render_page(self, channel: str, page: TourPage) -> Message:
+        """Return a page with what the cluster and the ledger say of it now."""
         step = self._house.catalog.get(page.step)
         assert step is not None  # `__init__` kept only pages of known steps
-        leaf = Leaf(page, step, self._number(page), self._pages, {}, options=bool(self._forms.of(step)))
-        rows, trouble = await self._rows()
-        run = await self._house.ledger.last(page.step, channel)
+        leaf = PageContent(
+            page, step, self._get_page_number(page), self._pages, {}, options=bool(self._forms.get_questions(step))
+        )
+        rows, trouble = await self._read_rows()
+        run = await self._house.ledger.find_last_run(page.step, channel)
         link = await self._house.board.permalink(run.posted) if run is not None and run.posted else ""
-        return page_message(replace(leaf, rows=rows, trouble=trouble, run=run, link=link), self._house.catalog.command)
+        return render_page(replace(leaf, rows=rows, trouble=trouble, run=run, link=link), self._house.catalog.command)
 
-    async def _rows(self) -> tuple[dict[str, board.Row], str]:
-        """The live board by step, or why it cannot be read."""
+    async def _read_rows(self) -> tuple[dict[str, board.StepStatus], str]:
+        """Return the live board by step, and why it cannot be read ("" when it can)."""
         try:
             async with asyncio.timeout(PATIENCE):
-                now = await snapshot.observed(self._house.looking())
-                return {row.step: row for row in board.rows(now)}, ""
+                now = await snapshot.take_snapshot_with_senders(self._house.build_read_context())
+                return {row.step: row for row in board.list_step_statuses(now)}, ""
         except TimeoutError:
             return {}, f"it did not answer within {PATIENCE:g} s"
         except MeshbotError as problem:
             return {}, str(problem)
 
-    def _page(self, step: str) -> Page | None:
+    def _find_page(self, step: str) -> TourPage | None:
         return next((page for page in self._pages if page.step == step), None)
 
-    def _number(self, page: Page) -> int:
+    def _get_page_number(self, page: TourPage) -> int:
         return self._pages.index(page) + 1

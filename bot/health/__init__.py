@@ -1,5 +1,5 @@
-"""What can be asked of a running bot over HTTP: is it alive, can it serve, and its figures for Prometheus."""
+"""HTTP endpoints of a running bot: liveness, readiness, and metrics for Prometheus."""
 
-from bot.health.server import Check, Finding, HealthServer
+from bot.health.server import Check, ComponentHealth, HealthServer
 
-__all__ = ["Check", "Finding", "HealthServer"]
+__all__ = ["Check", "ComponentHealth", "HealthServer"]

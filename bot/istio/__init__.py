@@ -1,8 +1,10 @@
-"""An Istio release and its `istioctl`, in the words of `bot.ports.Mesh`. The only package that runs it."""
+"""An Istio release and its `istioctl` as `bot.ports.Mesh`. The only package that runs
+it.
+"""
 
 from __future__ import annotations
 
 from bot.istio.istioctl import Istioctl
-from bot.istio.lines import Reading, Says, read
+from bot.istio.lines import LineKind, ParsedLine, parse_line
 
-__all__ = ["Istioctl", "Reading", "Says", "read"]
+__all__ = ["Istioctl", "ParsedLine", "LineKind", "parse_line"]

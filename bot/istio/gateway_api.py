@@ -15,20 +15,22 @@ ORDER = ("CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdm
 WHERE = "https://github.com/kubernetes-sigs/gateway-api/releases"
 
 
-def load(setting: Path | None, home: Path) -> list[Object]:
-    """The bundle from the file or directory of the setting, else from `gateway-api` in the release directory.
+def load_bundle(setting: Path | None, home: Path) -> list[Object]:
+    """Return the objects of the bundle at the setting's file or directory, else at
+    `gateway-api` in the release directory.
 
-    Reads and parses files: for a thread. Raises UserError, saying where to get one, when there is none.
+    Reads and parses files: for a thread. Raises UserError, saying where to get one, when
+    there is none.
     """
     place = setting or home / "gateway-api"
-    files = files_of(place)
+    files = list_bundle_files(place)
     if not files:
         raise UserError(
             f"There are no Gateway API CRDs at {place}.",
             f"Put standard-install.yaml from {WHERE} there, or name another place in the setting gateway_api.",
         )
     try:
-        found = [obj for file in files for obj in _objects(file)]
+        found = [obj for file in files for obj in _read_objects(file)]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"The Gateway API CRDs at {place} cannot be read.", str(error).splitlines()[0]) from error
     if not any(obj["kind"] == ORDER[0] for obj in found):
@@ -36,8 +38,10 @@ def load(setting: Path | None, home: Path) -> list[Object]:
     return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
 
 
-def files_of(place: Path) -> list[Path]:
-    """A bundle's files: the place itself, its `standard-install.yaml`, or the YAML of its `standard/` or its own."""
+def list_bundle_files(place: Path) -> list[Path]:
+    """Return a bundle's files: the path itself, its `standard-install.yaml`, or the YAML
+    files of its `standard/` or its own.
+    """
     if place.is_file():
         return [place]
     if (bundle := place / "standard-install.yaml").is_file():
@@ -46,6 +50,6 @@ def files_of(place: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.yaml") if file.name != "kustomization.yaml")
 
 
-def _objects(file: Path) -> list[Object]:
+def _read_objects(file: Path) -> list[Object]:
     documents = yaml.load_all(file.read_text("utf-8"), yaml.CSafeLoader)
     return [doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in ORDER]

@@ -13,9 +13,9 @@ import yaml
 
 from bot.errors import IstioError, UserError
 from bot.istio import gateway_api
-from bot.istio.lines import error_words
-from bot.istio.program import Running, started
-from bot.istio.release import Judgement, judge, profiles_in
+from bot.istio.lines import extract_error
+from bot.istio.program import RunningProgram, start_program
+from bot.istio.release import VersionAssessment, assess_version, list_profiles
 from bot.kinds import Object
 from bot.ports import Identity, Program
 
@@ -47,31 +47,34 @@ class Istioctl:
         self._context, self._setting, self._extra = context, gateway_api, dict(extra or {})
         self._identity: Identity | None = None
         self._version = ""
-        self._judgement: Judgement | None = None
+        self._judgement: VersionAssessment | None = None
         self._profiles: tuple[str, ...] = ()
         self._bundle: list[Object] | UserError = UserError("The Istio release has not been opened.")
 
     def acting_as(self, identity: Identity) -> Istioctl:
-        """The same release, acting in the cluster as someone else.
+        """Return the same release, acting in the cluster as someone else.
 
-        It must be told by flags: istioctl replaces whatever its kubeconfig says of impersonation by what its flags say,
-        nothing included. From 1.24.0 to 1.24.2 it needs a group as well (istio/istio, pull request 54667).
+        Impersonation is passed in flags: istioctl replaces whatever its kubeconfig says of it
+        by what its flags say, nothing included. From 1.24.0 to 1.24.2 it needs a group as
+        well (istio/istio, pull request 54667).
         """
         other = copy.copy(self)
         other._identity = identity
         return other
 
     async def open(self) -> None:
-        """Learns the release's version and reads what lies beside it; IstioError when istioctl is not usable."""
-        document = await self._document(["version", "--remote=false", "-o", "json"])
+        """Read the release's version, profiles and Gateway API CRDs; raise IstioError when
+        istioctl is not usable.
+        """
+        document = await self._read_document(["version", "--remote=false", "-o", "json"])
         try:
             self._version = str(json.loads(document)["clientVersion"]["version"])
         except (ValueError, KeyError, TypeError) as error:
             raise IstioError(f"{self._program} does not tell its version as istioctl does") from error
-        self._judgement = judge(self._version)
-        self._profiles = await asyncio.to_thread(profiles_in, self.home)
+        self._judgement = assess_version(self._version)
+        self._profiles = await asyncio.to_thread(list_profiles, self.home)
         try:
-            self._bundle = await asyncio.to_thread(gateway_api.load, self._setting, self.home)
+            self._bundle = await asyncio.to_thread(gateway_api.load_bundle, self._setting, self.home)
         except UserError as error:
             self._bundle = error
 
@@ -82,8 +85,8 @@ class Istioctl:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What should be said about this release, e.g. that it is newer than those known."""
-        return self._judged.notes
+        """Remarks about this release, e.g. that it is newer than those known."""
+        return self._assessment.notes
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -93,46 +96,53 @@ class Istioctl:
     @property
     def kubernetes_range(self) -> tuple[int, int]:
         """Lowest and highest minor version of Kubernetes 1.x that this release supports."""
-        return self._judged.known.kubernetes
+        return self._assessment.known.kubernetes
 
     async def render(self, arguments: Sequence[str]) -> list[Object]:
-        """What `istioctl manifest generate` prints; raises istioctl's own words when the arguments are wrong."""
-        document = await self._document(["manifest", "generate", *arguments])
+        """Return the objects that `istioctl manifest generate` prints; raise IstioError with
+        istioctl's own message when the arguments are wrong.
+        """
+        document = await self._read_document(["manifest", "generate", *arguments])
         try:
-            return await asyncio.to_thread(_objects, document)
+            return await asyncio.to_thread(_parse_objects, document)
         except yaml.YAMLError as error:
             raise IstioError("istioctl manifest generate printed something that is not YAML") from error
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
-        """Starts `istioctl` with these arguments; leaving the context ends it."""
-        return started(self._program, [*arguments, *self._flags], extra=self._extra)
+        """Start `istioctl` with these arguments; leaving the context ends it."""
+        return start_program(self._program, [*arguments, *self._cluster_flags], extra=self._extra)
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:
-        """Whether `istioctl x precheck` found nothing, and what it said.
+        """Run `istioctl x precheck`; return whether it found nothing, and the lines that it
+        printed.
 
-        Its all-clear comes on standard error with exit code 0; findings come on standard output with 1 (1.23.2 and
-        1.30.3). IstioError when it could not look at all.
+        Its all-clear comes on standard error with exit code 0; findings come on standard
+        output with 1 (1.23.2 and 1.30.3). Raises IstioError when it could not check at all.
         """
-        async with self._limited(["x", "precheck", *self._flags], PRECHECK) as program:
+        async with self._run_with_timeout(["x", "precheck", *self._cluster_flags], PRECHECK) as program:
             lines = [output async for output in program.output()]
             code = await program.wait()
         findings = tuple(line.strip() for stream, line in lines if stream == "stdout")
         if code and not findings:
-            raise _failed(program, code)
+            raise _build_error(program, code)
         return code == 0, findings or program.tail[:1]
 
     def sample(self, path: str) -> list[Object]:
-        """The objects of a file under `samples/`; reads the disk. UserError when it is not there."""
+        """Return the objects of a file under `samples/`; reads the disk. Raises UserError when
+        it is not there.
+        """
         file = self.home / "samples" / path
         try:
-            return _objects(file.read_bytes())
+            return _parse_objects(file.read_bytes())
         except OSError as error:
             raise UserError(
                 f"The Istio release has no samples/{path}.", "Whoever runs the bot: unpack it whole."
             ) from error
 
     def gateway_api(self) -> list[Object]:
-        """The Gateway API CRDs (and what comes with them) that fit this release; UserError when none are at hand."""
+        """Return the Gateway API CRDs (and what comes with them) that fit this release; raise
+        UserError when there are none.
+        """
         if isinstance(self._bundle, UserError):
             raise UserError(self._bundle.message, self._bundle.hint)
         return list(self._bundle)
@@ -142,32 +152,34 @@ class Istioctl:
         return self.home / "bin" / "istioctl"
 
     @property
-    def _judged(self) -> Judgement:
-        return self._judgement or judge("")
+    def _assessment(self) -> VersionAssessment:
+        return self._judgement or assess_version("")
 
     @property
-    def _flags(self) -> list[str]:
+    def _cluster_flags(self) -> list[str]:
         flags = [f"--kubeconfig={self._kubeconfig}"] if self._kubeconfig else []
         flags += [f"--context={self._context}"] if self._context else []
         if self._identity is not None:
             flags += [f"--as={self._identity.user}", *(f"--as-group={group}" for group in self._identity.groups)]
         return flags
 
-    async def _document(self, arguments: Sequence[str]) -> bytes:
-        """Standard output of a command that only looks; its failure in its own words."""
-        async with self._limited(arguments, BRIEF, whole=True) as program:
+    async def _read_document(self, arguments: Sequence[str]) -> bytes:
+        """Return the standard output of a command that only reads; raise IstioError with its own
+        message when it fails.
+        """
+        async with self._run_with_timeout(arguments, BRIEF, whole=True) as program:
             if code := await program.wait():
-                raise _failed(program, code)
+                raise _build_error(program, code)
             return program.document
 
     @asynccontextmanager
-    async def _limited(
+    async def _run_with_timeout(
         self, arguments: Sequence[str], seconds: float, *, whole: bool = False
-    ) -> AsyncIterator[Running]:  # fmt: skip
+    ) -> AsyncIterator[RunningProgram]:  # fmt: skip
         try:
             async with (
                 asyncio.timeout(seconds),
-                started(self._program, arguments, extra=self._extra, whole=whole) as program,
+                start_program(self._program, arguments, extra=self._extra, whole=whole) as program,
             ):
                 yield program
         except TimeoutError as error:
@@ -175,10 +187,10 @@ class Istioctl:
             raise IstioError(f"`istioctl {shown}` did not end within {seconds:g} s") from error
 
 
-def _failed(program: Running, code: int) -> IstioError:
-    words = error_words(program.tail) or f"istioctl ended with exit code {code}"
+def _build_error(program: RunningProgram, code: int) -> IstioError:
+    words = extract_error(program.tail) or f"istioctl ended with exit code {code}"
     return IstioError(words, code=code, lines=program.tail)
 
 
-def _objects(document: bytes) -> list[Object]:
+def _parse_objects(document: bytes) -> list[Object]:
     return [obj for obj in yaml.load_all(document, yaml.CSafeLoader) if isinstance(obj, dict)]

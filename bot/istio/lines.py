@@ -1,6 +1,8 @@
-"""What istioctl's lines say: which component it is busy with, what it waits for and removed. For showing, never proof.
+"""Parser of istioctl's lines: which component it is busy with, what it waits for and
+removed. For showing, never proof.
 
-The wording is that of Istio 1.23.2 and 1.30.3, which agree; a dry run prints the same lines without doing anything.
+The wording is that of Istio 1.23.2 and 1.30.3, which agree; a dry run prints the same
+lines without doing anything.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ _COMPLETE = re.compile(r"✔ (?:Installation|Uninstall) complete(?P<rest>.*)")
 _WARNING = re.compile(r"(?:WARNING: |The Kubernetes version .* is not supported by Istio)")
 
 
-class Says(StrEnum):
-    """What a line is about."""
+class LineKind(StrEnum):
+    """The kinds of lines that istioctl prints."""
 
     PROCESSING = "processing"
     INSTALLED = "installed"
@@ -41,72 +43,82 @@ class Says(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedLine:
     """One line understood: its components (`Istiod`, `Ingress gateways`), and in `waiting` or `removed` the objects as
     `Kind/namespace/name`; names that istioctl cut short are left out. `text` is what is worth showing."""
 
-    says: Says
+    says: LineKind
     text: str
     components: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     removed: str = ""
 
 
-def clean(line: str) -> str:
-    """A line as a terminal shows it: no colours, no control characters, only what follows the last carriage return."""
+def clean_line(line: str) -> str:
+    """Return a line as a terminal shows it: no colours, no control characters, only what
+    follows the last carriage return.
+    """
     shown = _ANSI.sub("", line.rstrip("\r\n")).rpartition("\r")[2]
     shown = _CONTROL.sub("", shown)
     return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"
 
 
 def is_noise(line: str) -> bool:
-    """The ship in ASCII art, empty lines, and the port-forward complaints that do not stop an installation."""
+    """Tell whether a line is empty, part of the ship in ASCII art, or one of the
+    port-forward complaints that do not stop an installation.
+    """
     return _SHIP.fullmatch(line) is not None or _PORT_FORWARD.search(line) is not None
 
 
-def read(line: str) -> Reading | None:
-    """What a line says; None when it is noise."""
-    line = clean(line).strip()
+def parse_line(line: str) -> ParsedLine | None:
+    """Return the meaning of a line; None when it is noise."""
+    line = clean_line(line).strip()
     if is_noise(line):
         return None
-    if (progress := _progress(line)) is not None:
+    if (progress := _parse_progress(line)) is not None:
         return progress
     if found := _REMOVED.match(line):
-        return Reading(Says.REMOVED, line, removed=_removed(found["kind"], found["where"]))
+        return ParsedLine(LineKind.REMOVED, line, removed=_format_removed(found["kind"], found["where"]))
     if found := _COMPLETE.match(line):
-        return Reading(Says.COMPLETE, found["rest"].strip() or line.removeprefix("✔ "))
+        return ParsedLine(LineKind.COMPLETE, found["rest"].strip() or line.removeprefix("✔ "))
     if line.startswith("Error: "):
-        return Reading(Says.ERROR, line.removeprefix("Error: "))
+        return ParsedLine(LineKind.ERROR, line.removeprefix("Error: "))
     if _WARNING.match(line):
-        return Reading(Says.WARNING, line.removeprefix("WARNING: "))
-    return Reading(Says.OTHER, line)
+        return ParsedLine(LineKind.WARNING, line.removeprefix("WARNING: "))
+    return ParsedLine(LineKind.OTHER, line)
 
 
-def _progress(line: str) -> Reading | None:
+def _parse_progress(line: str) -> ParsedLine | None:
     if found := _PROCESSING.fullmatch(line):
-        return Reading(Says.PROCESSING, line.removeprefix("- "), _listed(found["of"]), _listed(found["on"] or ""))
+        return ParsedLine(
+            LineKind.PROCESSING, line.removeprefix("- "), _split_list(found["of"]), _split_list(found["on"] or "")
+        )
     if found := _INSTALLED.match(line):
-        return Reading(Says.INSTALLED, f"{found['of']} installed", (found["of"],))
+        return ParsedLine(LineKind.INSTALLED, f"{found['of']} installed", (found["of"],))
     if found := _FAILED.match(line):
-        return Reading(Says.FAILED, found["why"], (found["of"],))
+        return ParsedLine(LineKind.FAILED, found["why"], (found["of"],))
     if line.startswith("- Pruning removed resources"):
-        return Reading(Says.PRUNING, line.removeprefix("- "))
+        return ParsedLine(LineKind.PRUNING, line.removeprefix("- "))
     return None
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def _split_list(text: str) -> tuple[str, ...]:
     return tuple(piece for piece in text.split(", ") if piece and not piece.endswith("..."))
 
 
-def _removed(kind: str, where: str) -> str:
-    """istioctl writes `NAME.NAMESPACE.`, and `NAME..` for what has no namespace."""
+def _format_removed(kind: str, where: str) -> str:
+    """Return a removed object as `Kind/namespace/name`; istioctl writes `NAME.NAMESPACE.`,
+    and `NAME..` for what has no namespace.
+    """
     name, _, namespace = where.removesuffix(".").rpartition(".")
     return f"{kind}/{namespace}/{name}" if namespace else f"{kind}/{name}"
 
 
-def error_words(lines: Iterable[str]) -> str:
-    """istioctl's own words for why it failed: from its last `Error:` on, else the last line that is not noise."""
-    kept = [text for line in lines if not is_noise(text := clean(line))]
+def extract_error(lines: Iterable[str]) -> str:
+    """Return istioctl's own message of why it failed: from its last `Error:` on, else the
+    last line that is not noise.
+    """
+    kept = [text for line in lines if not is_noise(text := clean_line(line))]
     starts = [n for n, line in enumerate(kept) if line.startswith("Error: ")]
     if starts:
         return "\n".join(kept[starts[-1] :]).removeprefix("Error: ")

@@ -1,4 +1,6 @@
-"""What istioctl must see of our environment where a kubeconfig gets its credentials from a program (EKS, GKE, AKS)."""
+"""Environment variables that istioctl must see where a kubeconfig gets its credentials
+from a program (EKS, GKE, AKS).
+"""
 
 from __future__ import annotations
 
@@ -14,23 +16,25 @@ PREFIXES = ("AWS_", "AZURE_", "AAD_", "CLOUDSDK_", "GOOGLE_", "GCLOUD_", "OCI_",
 NAMES = frozenset({"HOME", "USER", "USE_GKE_GCLOUD_AUTH_PLUGIN", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"})
 
 
-def for_plugins(kubeconfig: Path, context: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a credential plugin needs; none when the kubeconfig's user has no such program. Reads it."""
+def select_plugin_environment(kubeconfig: Path, context: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a credential plugin needs; none when the kubeconfig's user
+    has no such program. Reads the file.
+    """
     try:
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    if not isinstance(config, dict) or "exec" not in _user(config, context or str(config.get("current-context"))):
+    if not isinstance(config, dict) or "exec" not in _find_user(config, context or str(config.get("current-context"))):
         return {}
     return {name: value for name, value in environment.items() if name in NAMES or name.startswith(PREFIXES)}
 
 
-def _user(config: dict[str, Any], context: str) -> dict[str, Any]:
-    name = _named(config.get("contexts"), context, "context").get("user")
-    return _named(config.get("users"), str(name), "user")
+def _find_user(config: dict[str, Any], context: str) -> dict[str, Any]:
+    name = _find_named(config.get("contexts"), context, "context").get("user")
+    return _find_named(config.get("users"), str(name), "user")
 
 
-def _named(items: Any, name: str, key: str) -> dict[str, Any]:
+def _find_named(items: Any, name: str, key: str) -> dict[str, Any]:
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and item.get("name") == name and isinstance(item.get(key), dict):
             found: dict[str, Any] = item[key]

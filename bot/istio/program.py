@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bot.errors import IstioError
-from bot.istio.lines import clean, is_noise
+from bot.istio.lines import clean_line, is_noise
 from bot.jobs import Jobs
 from bot.ports import Output
 
@@ -49,18 +49,22 @@ NO_DEFAULTS = "istioctl.yaml"
 file that is not there, or /dev/null, ends it (1.32-alpha)."""
 
 
-def environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """A clean environment with a private home, plain English, no colours and no flags from files."""
+def build_environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
+    """Return a clean environment with a private home, plain English, no colours and no flags
+    from files.
+    """
     passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     ours = {"LANG": "C.UTF-8", "NO_COLOR": "1", "HOME": home, "TMPDIR": home, "ISTIOCONFIG": f"{home}/{NO_DEFAULTS}"}
     return {"PATH": os.defpath, **ours, **passed, **extra}
 
 
-def command(program: Path, *, search: str) -> tuple[str, ...]:
-    """The program, tied to the life of this process where util-linux can do that: killed with it, whatever kills it.
+def build_command(program: Path, *, search: str) -> tuple[str, ...]:
+    """Return the command of a program, tied to the life of this process where util-linux can
+    do that: killed with it, whatever kills it.
 
-    A program that cannot be run is left as it is, so that the error is its own. The kernel takes the thread that starts
-    it for its parent: that is the event loop's, which lives as long as the process.
+    A program that cannot be run is left as it is, so that the error is its own. The
+    kernel takes the thread that starts it for its parent: that is the event loop's, which
+    lives as long as the process.
     """
     setpriv = shutil.which("setpriv", path=search) if sys.platform == "linux" else None
     if setpriv is None or not _looks_runnable(program):
@@ -69,20 +73,26 @@ def command(program: Path, *, search: str) -> tuple[str, ...]:
 
 
 def _looks_runnable(program: Path) -> bool:
-    """It may be executed, and is a script whose interpreter is there, or a binary for this machine."""
-    head = _head(program)
+    """Tell whether a program may be executed, and is a script whose interpreter is there, or
+    a binary for this machine.
+    """
+    head = _read_head(program)
     if head.startswith(b"#!"):
         interpreter = head[2:].partition(b"\n")[0].split()[:1]
         return os.access(program, os.X_OK) and bool(interpreter) and os.access(interpreter[0], os.X_OK)
-    return os.access(program, os.X_OK) and head.startswith(b"\x7fELF") and _machine(head) == _machine(_head(OURSELVES))
+    return (
+        os.access(program, os.X_OK)
+        and head.startswith(b"\x7fELF")
+        and _read_elf_machine(head) == _read_elf_machine(_read_head(OURSELVES))
+    )
 
 
-def _machine(head: bytes) -> bytes:
-    """What an ELF header says of word size, byte order and machine."""
+def _read_elf_machine(head: bytes) -> bytes:
+    """Return the bytes of an ELF header that tell word size, byte order and machine."""
     return head[4:6] + head[18:20]
 
 
-def _head(program: Path) -> bytes:
+def _read_head(program: Path) -> bytes:
     try:
         with program.open("rb") as file:
             return file.read(256)
@@ -91,35 +101,37 @@ def _head(program: Path) -> bytes:
 
 
 @asynccontextmanager
-async def started(
+async def start_program(
     program: Path, arguments: Sequence[str], *, extra: Mapping[str, str] | None = None, whole: bool = False
-) -> AsyncIterator[Running]:
-    """Runs a program for as long as the context lasts; raises IstioError when it cannot be started.
+) -> AsyncIterator[RunningProgram]:
+    """Run a program for as long as the context lasts; raise IstioError when it cannot be
+    started.
 
-    With `whole`, standard output is one document (`Running.document`) and not lines.
+    With `whole`, standard output is one document (`RunningProgram.document`) and not
+    lines.
     """
     with tempfile.TemporaryDirectory(prefix="meshbot-", ignore_cleanup_errors=True) as home:
         loop = asyncio.get_running_loop()
         try:
             (Path(home) / NO_DEFAULTS).touch()
             _, running = await loop.subprocess_exec(
-                lambda: Running(whole=whole),
-                *command(program, search=os.environ.get("PATH", os.defpath)),
+                lambda: RunningProgram(whole=whole),
+                *build_command(program, search=os.environ.get("PATH", os.defpath)),
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=home,
-                env=environment(home, extra or {}),
+                env=build_environment(home, extra or {}),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            raise IstioError(_cannot_start(program, error)) from error
+            raise IstioError(_explain_start_failure(program, error)) from error
         try:
             yield running
         finally:
             await running.stop()
 
 
-def _cannot_start(program: Path, error: Exception) -> str:
+def _explain_start_failure(program: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         if program.exists():
             return f"{program} cannot be run on this machine: its interpreter or loader is missing"
@@ -131,9 +143,11 @@ def _cannot_start(program: Path, error: Exception) -> str:
     return f"{program} could not be started: {getattr(error, 'strerror', None) or error}"
 
 
-class Running(asyncio.SubprocessProtocol):
-    """A program that was started: `bot.steps.Program`. asyncio calls it for what the program prints and for its end;
-    its own `Process` would count a program as running for as long as any child holds the streams."""
+class RunningProgram(asyncio.SubprocessProtocol):
+    """A program that was started: `bot.ports.Program`. asyncio calls it for what the program
+    prints and for its end; its own `Process` would count a program as running for as long
+    as any child holds the streams.
+    """
 
     def __init__(self, *, whole: bool = False) -> None:
         self._whole = whole
@@ -157,7 +171,9 @@ class Running(asyncio.SubprocessProtocol):
         return bytes(self._document)
 
     async def output(self) -> AsyncIterator[Output]:
-        """Its lines as they come, until it ends; without colours, art and port-forward noise."""
+        """Yield its lines as they come, until it ends; without colours, art and port-forward
+        noise.
+        """
         while True:
             self._news.clear()
             while self._lines:
@@ -167,74 +183,78 @@ class Running(asyncio.SubprocessProtocol):
             await self._news.wait()
 
     async def wait(self) -> int:
-        """Its exit code, once its lines are all there; negative for a signal."""
+        """Wait until it has ended and its lines are all there; return its exit code, negative
+        for a signal.
+        """
         return await asyncio.shield(self._end)
 
     async def stop(self) -> None:
-        """Ends what is left of it, children included: asks first, then kills."""
+        """End what is left of it, children included: first TERM, and KILL after 3 seconds."""
         try:
             if not self._end.done():
-                self._signal(signal.SIGTERM)
+                self._send_signal(signal.SIGTERM)
                 await asyncio.wait({self._end}, timeout=GRACE)
         finally:
             if not self._end.done():
-                self._signal(signal.SIGKILL)
+                self._send_signal(signal.SIGKILL)
         await asyncio.wait({self._end})
 
-    def _signal(self, number: int) -> None:
+    def _send_signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._transport.get_pid(), number)
 
-    async def _until_ended(self) -> int:
+    async def _wait_until_ended(self) -> int:
         try:
             await self._exited.wait()
-            await self._drain()
-            self._signal(signal.SIGKILL)
-            await self._drain()
+            await self._wait_until_drained()
+            self._send_signal(signal.SIGKILL)
+            await self._wait_until_drained()
             for fd, left in self._pending.items():
-                self._line(fd, left)
+                self._add_line(fd, left)
             return int(self._transport.get_returncode() or 0)
         finally:
             self._transport.close()
             self._news.set()
 
-    async def _drain(self) -> None:
+    async def _wait_until_drained(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 await self._drained.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The program runs."""
+        """Wait for the program's end in the background; asyncio calls this when the program
+        runs.
+        """
         assert isinstance(transport, asyncio.SubprocessTransport)
         self._transport = transport
         self._open = 2
-        self._end = self._jobs.spawn(self._until_ended(), "wait for a program")
+        self._end = self._jobs.spawn(self._wait_until_ended(), "wait for a program")
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """It printed something: 1 is standard output, 2 standard error."""
+        """Take what the program printed: `fd` 1 is standard output, 2 standard error."""
         if self._whole and fd == 1:
             self._document += data
             return
         *lines, rest = (self._pending[fd] + data).split(b"\n")
         for line in lines:
-            self._line(fd, line)
+            self._add_line(fd, line)
         if len(rest) > LONGEST_PENDING:
-            self._line(fd, rest)
+            self._add_line(fd, rest)
             rest = b""
         self._pending[fd] = rest
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        """One of its streams is closed."""
+        """Note that one of its streams is closed."""
         self._open -= 1
         if not self._open:
             self._drained.set()
 
     def process_exited(self) -> None:
-        """It has ended; what it printed may still be on the way."""
+        """Note that it has ended; what it printed may still be on the way."""
         self._exited.set()
 
-    def _line(self, fd: int, raw: bytes) -> None:
-        line = clean(raw.decode("utf-8", "replace"))
+    def _add_line(self, fd: int, raw: bytes) -> None:
+        line = clean_line(raw.decode("utf-8", "replace"))
         if is_noise(line):
             return
         if fd == 2:

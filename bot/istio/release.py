@@ -1,4 +1,4 @@
-"""What is known about Istio releases, and what a release directory holds."""
+"""Istio releases that are known, and the contents of a release directory."""
 
 from __future__ import annotations
 
@@ -22,51 +22,55 @@ PROFILES = (
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownRelease:
     """A release line that the bot was checked against; `kubernetes` is the range of 1.x minors that it supports."""
 
     minor: int
     kubernetes: tuple[int, int]
 
 
-KNOWN = (Known(23, (27, 30)), Known(30, (32, 36)))
+KNOWN = (KnownRelease(23, (27, 30)), KnownRelease(30, (32, 36)))
 """Supported Kubernetes versions: istio.io, supported releases (1.23 and 1.30)."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A version compared with the releases that are known: which of them it is treated as, and what should be said."""
+class VersionAssessment:
+    """A version compared with the releases that are known: which of them it is treated as,
+    and remarks about that.
+    """
 
-    known: Known
+    known: KnownRelease
     notes: tuple[str, ...] = ()
 
 
-def judge(version: str) -> Judgement:
-    """How to treat a release of this version, e.g. `1.30.3` or `1.32-alpha`."""
+def assess_version(version: str) -> VersionAssessment:
+    """Return how to treat a release of this version, e.g. `1.30.3` or `1.32-alpha`."""
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         newest = KNOWN[-1]
-        return Judgement(newest, (f"Istio says its version is {version!r}; it is treated as 1.{newest.minor}.",))
+        return VersionAssessment(
+            newest, (f"Istio says its version is {version!r}; it is treated as 1.{newest.minor}.",)
+        )
     place = (int(found[1]), int(found[2]))
     for known in KNOWN:
         if place == (1, known.minor):
-            return Judgement(known)
+            return VersionAssessment(known)
     if place > (1, KNOWN[-1].minor):
-        return _newer(version)
+        return _assess_newer_version(version)
     nearest = min(KNOWN, key=lambda known: (abs(known.minor - place[1]), known.minor))
     lines = " and ".join(f"1.{known.minor}" for known in KNOWN)
-    return Judgement(
+    return VersionAssessment(
         nearest, (f"Istio {version} was not checked (only {lines} were); it is treated as 1.{nearest.minor}.",)
     )
 
 
-def _newer(version: str) -> Judgement:
+def _assess_newer_version(version: str) -> VersionAssessment:
     newest = KNOWN[-1]
-    return Judgement(
+    return VersionAssessment(
         newest, (f"Istio {version} is newer than the newest release known here; it is treated as 1.{newest.minor}.",)
     )
 
 
-def profiles_in(home: Path) -> tuple[str, ...]:
-    """The profiles that the release directory lists, else the usual ten."""
+def list_profiles(home: Path) -> tuple[str, ...]:
+    """Return the profiles that the release directory lists, else the usual ten."""
     return tuple(sorted(file.stem for file in (home / "manifests" / "profiles").glob("*.yaml"))) or PROFILES

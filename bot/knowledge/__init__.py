@@ -1,1 +1,3 @@
-"""What is known of meshes: how to read objects, what they mean, and what to say. Pure where it can be."""
+"""Knowledge of meshes: reading objects, what they mean, and what to say about them. Pure
+functions where possible.
+"""

@@ -1,4 +1,6 @@
-"""The add-ons beside Kiali: where each tells its health, and what it says there (samples of Istio 1.23 and 1.30)."""
+"""The health of the add-ons beside Kiali: which path tells it, and how to read the answer
+(samples of Istio 1.23 and 1.30).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.knowledge.answering import ask_until, silent
-from bot.ports import Answer, Ask
+from bot.knowledge.answering import ask_until, explain_silence
+from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
 
 NAMES = ("prometheus", "grafana", "jaeger")
@@ -16,35 +18,37 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
-class Health:
+class AddonHealth:
     """One add-on's health: observed words, or the cause why there are none."""
 
     words: str = ""
     cause: str = ""
 
 
-def prometheus(answer: Answer) -> str:
-    """Prometheus says so in plain text."""
+def describe_prometheus_health(answer: HttpResponse) -> str:
+    """Describe Prometheus' readiness, which it answers in plain text; "" when it is not ready."""
     return "ready to answer queries" if answer.status == 200 else ""
 
 
-def grafana(answer: Answer) -> str:
-    """Grafana tells the state of its database and its version."""
-    said = document(answer)
+def describe_grafana_health(answer: HttpResponse) -> str:
+    """Describe the state of Grafana's database and its version; "" when it is not healthy."""
+    said = parse_json_object(answer)
     version = f", version {said['version']}" if said.get("version") else ""
     return f"database {said['database']}{version}" if answer.status == 200 and said.get("database") == "ok" else ""
 
 
-def jaeger(answer: Answer) -> str:
-    """Jaeger lists the services that it has traces of: none in a new one."""
-    if answer.status != 200 or "data" not in (said := document(answer)):
+def describe_jaeger_health(answer: HttpResponse) -> str:
+    """Describe how many services Jaeger has traces of, none in a new one; "" when it is not
+    healthy.
+    """
+    if answer.status != 200 or "data" not in (said := parse_json_object(answer)):
         return ""
     found = said["data"] if isinstance(said["data"], list) else []
     return f"{len(found)} services have traces" if found else "answers queries, has no traces yet"
 
 
-def document(answer: Answer) -> dict[str, object]:
-    """The JSON object of an answer; empty when it is none."""
+def parse_json_object(answer: HttpResponse) -> dict[str, object]:
+    """Return the JSON object of an answer; empty when it is none."""
     try:
         said = json.loads(answer.body)
     except ValueError:
@@ -52,19 +56,21 @@ def document(answer: Answer) -> dict[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-PLACES: dict[str, tuple[str, int, str, Callable[[Answer], str]]] = {
-    "prometheus": ("prometheus", 9090, "/-/ready", prometheus),
-    "grafana": ("grafana", 3000, "/api/health", grafana),
-    "jaeger": ("tracing", 80, "/jaeger/api/services", jaeger),
+PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], str]]] = {
+    "prometheus": ("prometheus", 9090, "/-/ready", describe_prometheus_health),
+    "grafana": ("grafana", 3000, "/api/health", describe_grafana_health),
+    "jaeger": ("tracing", 80, "/jaeger/api/services", describe_jaeger_health),
 }
 """Service, port, path, and what a good answer says. There is no Service called jaeger."""
 
 
-async def health(context: Context, addon: str) -> Health:
-    """Asks an add-on through its Service until it is healthy, or says why it is not."""
+async def check_health(context: Context, addon: str) -> AddonHealth:
+    """Ask an add-on through its Service until it is healthy; the result holds the cause when
+    it is not.
+    """
     service, port, path, says = PLACES[addon]
-    ask = Ask(context.workshop.mesh_namespace, service, port, path)
+    ask = HttpRequest(context.workshop.mesh_namespace, service, port, path)
     heard = await ask_until(context, ask, lambda answer: bool(says(answer)), seconds=PATIENCE)
     if heard.good and heard.answer is not None:
-        return Health(f"{addon}: {says(heard.answer)} ({path})")
-    return Health(cause=silent(addon, heard) + f" ({path})")
+        return AddonHealth(f"{addon}: {says(heard.answer)} ({path})")
+    return AddonHealth(cause=explain_silence(addon, heard) + f" ({path})")

@@ -1,7 +1,9 @@
-"""The ambient mesh: the upgrade there and back, and a namespace's way in and out, in the order that breaks nothing.
+"""The ambient mesh: the upgrade to its profile and back, and enrolling a namespace or
+releasing it, in a safe order.
 
-In: the profile, then sidecars off, then the label, since pods that still have a sidecar are passed over. Out: the label
-first, while istio-cni still runs; without it pods keep sending to a ztunnel that is gone (Istio 1.23 and 1.30).
+Enrolling: the profile, then sidecars off, then the label, since pods that still have a
+sidecar are passed over. Releasing: the label first, while istio-cni still runs; without
+it pods keep sending to a ztunnel that is gone (Istio 1.23 and 1.30).
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from functools import partial
 
 from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
 from bot.knowledge import installation, platforms, repeating
-from bot.knowledge.board import captured
-from bot.knowledge.demolition import captured as held
-from bot.knowledge.snapshot import Snapshot, take
-from bot.knowledge.waiting import until
-from bot.knowledge.workloads import is_ready, labels, name
+from bot.knowledge.board import is_captured
+from bot.knowledge.demolition import has_redirection as held
+from bot.knowledge.snapshot import Snapshot, take_snapshot
+from bot.knowledge.waiting import wait_until
+from bot.knowledge.workloads import get_labels, get_name, is_ready
 from bot.steps import Context, Plan
 
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"
@@ -28,67 +30,73 @@ OTHER_WAYS = ("istio-injection", "istio.io/rev")
 
 
 @dataclass(frozen=True)
-class Upgrade:
+class ProfileUpgrade:
     """istioctl's arguments for a profile with every setting repeated, and what they would change."""
 
     arguments: tuple[str, ...]
     repeated: tuple[str, ...]
     lost: tuple[str, ...]
-    difference: installation.Difference = field(default_factory=installation.Difference)
+    difference: installation.InstallationDiff = field(default_factory=installation.InstallationDiff)
 
 
-async def upgrade(context: Context, profile: str, platform: str = "") -> Upgrade:
-    """Compares what is installed with a profile; settings of the live installation are repeated."""
+async def plan_upgrade(context: Context, profile: str, platform: str = "") -> ProfileUpgrade:
+    """Compare the installation with a profile, repeating the settings of the live
+    installation.
+    """
     context.progress.say("reading which settings the installation has")
     has = await context.cluster.get(DAEMON_SET, "ztunnel", context.workshop.mesh_namespace)
-    base = installation.arguments(context, profile=MODE if has else "default", settings=(), access_log=False)
-    found = await repeating.live(context, await context.mesh.render(base))
-    more = platforms.settings(context, platform)
+    base = installation.build_arguments(context, profile=MODE if has else "default", settings=(), access_log=False)
+    found = await repeating.read_live_settings(context, await context.mesh.render(base))
+    more = platforms.get_platform_settings(context, platform)
     fresh = tuple(
         setting for setting in found.sets if setting.partition("=")[0] not in {s.partition("=")[0] for s in more}
     )
 
     def arguments(sets: Sequence[str]) -> tuple[str, ...]:
-        return installation.arguments(context, profile=profile, settings=(*sets, *more), access_log=False)
+        return installation.build_arguments(context, profile=profile, settings=(*sets, *more), access_log=False)
 
-    taken, rendered = await repeating.takeable(context.mesh, fresh, arguments)
-    difference = await installation.compare(context, rendered)
-    return Upgrade(arguments(taken.sets), (*taken.sets, *more), (*found.lost, *taken.lost), difference)
+    taken, rendered = await repeating.drop_unknown_settings(context.mesh, fresh, arguments)
+    difference = await installation.compare_with_cluster(context, rendered)
+    return ProfileUpgrade(arguments(taken.sets), (*taken.sets, *more), (*found.lost, *taken.lost), difference)
 
 
 @dataclass(frozen=True)
-class Way:
-    """What is to be done for a namespace: the upgrade, rules that would be left without effect, pods with sidecars."""
+class EnrollmentPlan:
+    """The changes that `ambient` makes: the upgrade, the rules that would be without effect,
+    and the state before.
+    """
 
-    upgrade: Upgrade
+    upgrade: ProfileUpgrade
     rules: tuple[tuple[Kind, str], ...]
     now: Snapshot
 
     @property
     def digest(self) -> str:
-        """Changes when something else would be done."""
+        """A hash that changes when something else would be done."""
         said = repr((self.upgrade, [(kind.kind, called) for kind, called in self.rules]))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-async def way_in(context: Context, platform: str, *, keep_rules: bool) -> Way:
-    """What `ambient` would do."""
-    now = await take(context)
-    chosen = platform or await platforms.detect(context)
-    rules = () if keep_rules else sidecar_rules(now)
-    return Way(await upgrade(context, MODE, chosen), rules, now)
+async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) -> EnrollmentPlan:
+    """Return what `ambient` would do."""
+    now = await take_snapshot(context)
+    chosen = platform or await platforms.detect_platform(context)
+    rules = () if keep_rules else list_sidecar_rules(now)
+    return EnrollmentPlan(await plan_upgrade(context, MODE, chosen), rules, now)
 
 
-def sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
-    """Rules of the time of the sidecars: ztunnel obeys none, and beside an HTTPRoute they are undefined."""
+def list_sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
+    """Return the rules for sidecars as (kind, name): ztunnel ignores them, and beside an
+    HTTPRoute they are undefined.
+    """
     services = tuple((VIRTUAL_SERVICE, called) for called in now.virtual_services)
     return (*services, *((DESTINATION_RULE, called) for called in now.destination_rules))
 
 
-def plan(way: Way) -> Plan | None:
-    """What would be upgraded and removed; nothing to ask when nothing is."""
+def build_plan(way: EnrollmentPlan) -> Plan | None:
+    """Return what would be upgraded and removed, or None when nothing would."""
     items = [f"{kind.kind} {called} removed: ztunnel knows no HTTP" for kind, called in way.rules]
-    items += shortened(way.upgrade.difference)
+    items += shorten_difference(way.upgrade.difference)
     if not items:
         return None
     warnings = [f"This setting cannot be repeated and is lost: {path}." for path in way.upgrade.lost]
@@ -100,8 +108,10 @@ def plan(way: Way) -> Plan | None:
                 "Go ambient", way.digest)  # fmt: skip
 
 
-def shortened(found: installation.Difference) -> list[str]:
-    """What goes and what changes, each; what is new only counted, but for the agents."""
+def shorten_difference(found: installation.InstallationDiff) -> list[str]:
+    """Describe each removed and changed object; new ones are only counted, except the
+    DaemonSets.
+    """
     lines = [line for line in found.lines if not line.startswith("adds ")]
     agents = [thing for thing in found.new if thing.startswith("DaemonSet ")]
     more = len(found.new) - len(agents)
@@ -109,59 +119,69 @@ def shortened(found: installation.Difference) -> list[str]:
     return [*lines, *([f"adds {', '.join(added)}"] if added else [])]
 
 
-async def agents_ready(context: Context) -> bool:
-    """Waits until each node has its istio-cni and its ztunnel."""
+async def wait_for_agents(context: Context) -> bool:
+    """Wait until each node has its istio-cni and its ztunnel; return False when it takes too
+    long.
+    """
 
     def full(daemons: list[Object]) -> bool:
-        return {name(d) for d in daemons if is_ready(d)} >= set(AGENTS)
+        return {get_name(d) for d in daemons if is_ready(d)} >= set(AGENTS)
 
     limit = context.workshop.readiness_timeout
-    return await until(context, context.workshop.mesh_namespace, limit, (DAEMON_SET,), full)
+    return await wait_until(context, context.workshop.mesh_namespace, limit, (DAEMON_SET,), full)
 
 
-async def relabel(context: Context, wanted: dict[str, str | None]) -> tuple[str, ...]:
-    """Sets labels of the namespace, or removes those that are None; what was changed, in words."""
+async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> tuple[str, ...]:
+    """Set labels of the application's namespace, or remove those that are None; return the
+    changes in words.
+    """
     namespace = context.workshop.app_namespace
     live = await context.cluster.get(NAMESPACE, namespace)
-    there = labels(live) if live else {}
+    there = get_labels(live) if live else {}
     patch = {key: value for key, value in wanted.items() if there.get(key) != value}
     if patch:
         await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": patch}})
     return tuple(f"label {key}={value} set" if value else f"label {key} removed" for key, value in patch.items())
 
 
-async def enrolled(context: Context) -> bool:
-    """Waits until ztunnel has every pod of the application; says how many it has."""
-    return await until(
+async def wait_until_enrolled(context: Context) -> bool:
+    """Wait until ztunnel captures every pod of the application, showing how many it has;
+    return False when it takes too long.
+    """
+    return await wait_until(
         context,
         context.workshop.app_namespace,
         context.workshop.readiness_timeout,
         (POD,),
-        partial(counted, context),
+        partial(is_fully_enrolled, context),
     )
 
 
-def counted(context: Context, pods: list[Object]) -> bool:
-    """True when all of the application's pods are in; shows how many are."""
-    mine = own(pods)
-    inside = sum(map(captured, mine))
+def is_fully_enrolled(context: Context, pods: list[Object]) -> bool:
+    """Tell whether all of the application's pods are captured, and show how many are."""
+    mine = select_application_pods(pods)
+    inside = sum(map(is_captured, mine))
     context.progress.say(f"{inside} of {len(mine)} pods are in the ambient mesh")
     return bool(mine) and inside == len(mine)
 
 
-def own(pods: Sequence[Object]) -> list[Object]:
-    """The application's pods: no gateways and waypoints, which ztunnel never takes, none that is going."""
+def select_application_pods(pods: Sequence[Object]) -> list[Object]:
+    """Return the application's pods, without gateways and waypoints, which ztunnel never
+    captures, and pods being deleted.
+    """
     gateway = "gateway.networking.k8s.io/gateway-name"
-    return [p for p in pods if gateway not in labels(p) and "deletionTimestamp" not in p["metadata"]]
+    return [p for p in pods if gateway not in get_labels(p) and "deletionTimestamp" not in p["metadata"]]
 
 
-async def released(context: Context) -> bool:
-    """Waits until istio-cni has let go of every pod."""
+async def wait_until_released(context: Context) -> bool:
+    """Wait until istio-cni redirects no pod any more; return False when it takes too long."""
     limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
-    return await until(context, app, limit, (POD,), lambda pods: not any(map(held, pods)))
+    return await wait_until(context, app, limit, (POD,), lambda pods: not any(map(held, pods)))
 
 
-async def others(context: Context) -> tuple[str, ...]:
-    """Other namespaces that are in the ambient mesh: without ztunnel, their traffic would go nowhere."""
+async def find_other_ambient_namespaces(context: Context) -> tuple[str, ...]:
+    """Return other namespaces in the ambient mesh; without ztunnel their traffic would go
+    nowhere.
+    """
     found = await context.cluster.find(NAMESPACE, labels=f"{LABEL}={MODE}")
-    return tuple(name(space) for space in found if name(space) != context.workshop.app_namespace)
+    return tuple(get_name(space) for space in found if get_name(space) != context.workshop.app_namespace)

@@ -6,81 +6,93 @@ import hashlib
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge import ambient, installation, installing, waypoints
-from bot.knowledge.demolition import captured
-from bot.knowledge.offers import offer
-from bot.knowledge.proof import NOBODY, Expectation, observe, pages
-from bot.knowledge.snapshot import take
-from bot.knowledge.waiting import until
-from bot.knowledge.workloads import name
+from bot.knowledge.demolition import has_redirection
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.proof import NOBODY, Expectation, count_pages, wait_for_expectations
+from bot.knowledge.snapshot import take_snapshot
+from bot.knowledge.waiting import wait_until
+from bot.knowledge.workloads import get_name
 from bot.steps import Context, Plan, State, Verdict
 
 
-async def installed(context: Context) -> bool:
-    """Whether the ambient profile is there."""
+async def has_ambient_profile(context: Context) -> bool:
+    """Tell whether the ambient profile is installed: ztunnel's DaemonSet exists."""
     return await context.cluster.get(DAEMON_SET, "ztunnel", context.workshop.mesh_namespace) is not None
 
 
-async def plan(context: Context) -> Plan | None:
-    """What would change; nothing to ask when nothing is there."""
-    now = await take(context)
-    items = [f"waypoint {called} removed" for called in waypoints.there(now)]
+async def plan_leaving(context: Context) -> Plan | None:
+    """Return what would change, or None when nothing would."""
+    now = await take_snapshot(context)
+    items = [f"waypoint {called} removed" for called in waypoints.list_waypoints(now)]
     items += [f"label {ambient.LABEL} removed"] if ambient.LABEL in now.app_labels else []
     warnings = []
-    if await installed(context):
-        if others := await ambient.others(context):
+    if await has_ambient_profile(context):
+        if others := await ambient.find_other_ambient_namespaces(context):
             warnings = [f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too."]
         else:
-            items += ambient.shortened((await ambient.upgrade(context, "default")).difference)
+            items += ambient.shorten_difference((await ambient.plan_upgrade(context, "default")).difference)
     if not items:
         return None
     digest = hashlib.sha256(repr(items).encode()).hexdigest()[:16]
     return Plan("out of the ambient mesh.", tuple(items), tuple(warnings), "Leave ambient", digest)
 
 
-async def run(context: Context) -> Verdict:
-    """Takes the namespace out, then the profile back, and looks whether the page still answers."""
-    now = await take(context)
-    done = list(await waypoints.remove(context, now))
-    done += await ambient.relabel(context, {ambient.LABEL: None})
-    if not await ambient.released(context):
-        pods = [name(pod) for pod in await context.cluster.find(POD, context.workshop.app_namespace) if captured(pod)]
+async def leave_ambient(context: Context) -> Verdict:
+    """Release the namespace, restore the default profile, and check that the page still
+    answers.
+    """
+    now = await take_snapshot(context)
+    done = list(await waypoints.remove_waypoints(context, now))
+    done += await ambient.relabel_namespace(context, {ambient.LABEL: None})
+    if not await ambient.wait_until_released(context):
+        pods = [
+            get_name(pod)
+            for pod in await context.cluster.find(POD, context.workshop.app_namespace)
+            if has_redirection(pod)
+        ]
         because = f"istio-cni does not let go of {', '.join(pods)}: does istio-cni-node run on their nodes?"
         words = "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
-        return Verdict(State.NOT_YET, words, because, tuple(done), next=offer(context, "ambient off", "status"))
-    others = await ambient.others(context)
-    if await installed(context) and not others:
-        upgrade = await ambient.upgrade(context, "default")
-        if (failure := await installing.carry_out(context, upgrade.arguments)) is not None:
+        return Verdict(
+            State.NOT_YET, words, because, tuple(done), next=suggest_commands(context, "ambient off", "status")
+        )
+    others = await ambient.find_other_ambient_namespaces(context)
+    if await has_ambient_profile(context) and not others:
+        upgrade = await ambient.plan_upgrade(context, "default")
+        if (failure := await installing.run_installation(context, upgrade.arguments)) is not None:
             return failure
         done += [f"back to the default profile; settings repeated: {', '.join(upgrade.repeated) or 'tracing'}"]
     if not done:
         words = "the application was not in the ambient mesh; nothing was changed."
-        return Verdict(State.DONE, words, next=offer(context, "ambient", "status"))
-    return await proven(context, done, others)
+        return Verdict(State.DONE, words, next=suggest_commands(context, "ambient", "status"))
+    return await verify_and_report(context, done, others)
 
 
-async def proven(context: Context, done: list[str], others: tuple[str, ...]) -> Verdict:
-    """No agent is left, no pod is redirected, and the page answers."""
+async def verify_and_report(context: Context, done: list[str], others: tuple[str, ...]) -> Verdict:
+    """Check that no agent is left, no pod is redirected and the page answers, and return the
+    verdict.
+    """
     kept = (f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too.",) if others else ()
     if not others:
-        await until(
+        await wait_until(
             context,
             context.workshop.mesh_namespace,
             context.workshop.readiness_timeout,
             (DAEMON_SET,),
-            lambda daemons: not {name(d) for d in daemons} & set(ambient.AGENTS),
+            lambda daemons: not {get_name(d) for d in daemons} & set(ambient.AGENTS),
         )
-    answered = Expectation(NOBODY, "pages", lambda seen: pages(seen) > 0)
-    observed = await observe(context, answered)
+    answered = Expectation(NOBODY, "pages", lambda seen: count_pages(seen) > 0)
+    observed = await wait_for_expectations(context, answered)
     evidence = (
         *done,
         "no pod is redirected any more",
         *([] if others else ["istio-cni-node and ztunnel are gone"]),
         *observed.lines,
-        installation.tracing_words(await installation.mesh_config(context)),
+        installation.describe_tracing(await installation.read_mesh_config(context)),
     )
     if not observed.holds:
         words = "the application is out of the ambient mesh, but its page was not seen."
-        return Verdict(State.NOT_YET, words, observed.because, evidence, next=offer(context, "status"), notes=kept)
+        return Verdict(
+            State.NOT_YET, words, observed.because, evidence, next=suggest_commands(context, "status"), notes=kept
+        )
     words = "the application is out of the ambient mesh."
-    return Verdict(State.DONE, words, evidence=evidence, next=offer(context, "inject", "status"), notes=kept)
+    return Verdict(State.DONE, words, evidence=evidence, next=suggest_commands(context, "inject", "status"), notes=kept)

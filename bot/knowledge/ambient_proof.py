@@ -1,15 +1,17 @@
-"""Whether the application is in the ambient mesh: agents, pods, redirection, and connections with mutual TLS."""
+"""Proof that the application is in the ambient mesh: agents, pods, redirection, and
+connections with mutual TLS.
+"""
 
 from __future__ import annotations
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge import ambient, evidence, installation
-from bot.knowledge.answering import at_kiali
-from bot.knowledge.board import captured
+from bot.knowledge.answering import link_to_kiali
+from bot.knowledge.board import is_captured
 from bot.knowledge.observe import prometheus
-from bot.knowledge.offers import offer
+from bot.knowledge.offers import suggest_commands
 from bot.knowledge.removal import has_sidecar
-from bot.knowledge.workloads import counts, name
+from bot.knowledge.workloads import count_ready_pods, get_name
 from bot.steps import Context, State, Verdict
 
 CAUSES = (
@@ -18,45 +20,49 @@ CAUSES = (
 )
 
 
-def no_agents(context: Context) -> Verdict:
-    """The verdict when the DaemonSets do not become ready."""
+def build_missing_agents_verdict(context: Context) -> Verdict:
+    """Return the verdict when the DaemonSets do not become ready."""
     names = " and ".join(ambient.AGENTS)
     because = f"{names} are not ready on every node: `kubectl get pods -n {context.workshop.mesh_namespace}` says why."
     words = "the ambient profile is installed, but not ready."
-    return Verdict(State.NOT_YET, words, because, next=offer(context, "ambient", "status"))
+    return Verdict(State.NOT_YET, words, because, next=suggest_commands(context, "ambient", "status"))
 
 
-async def verdict(context: Context, done: tuple[str, ...]) -> Verdict:
-    """Looks at everything that makes it true."""
-    inside = await ambient.enrolled(context)
+async def verify_and_report(context: Context, done: tuple[str, ...]) -> Verdict:
+    """Check agents, sidecars, redirection and encryption, and return the verdict."""
+    inside = await ambient.wait_until_enrolled(context)
     namespace = context.workshop.app_namespace
-    pods = ambient.own(await context.cluster.find(POD, namespace))
+    pods = ambient.select_application_pods(await context.cluster.find(POD, namespace))
     facts = (
-        *await agents(context),
-        *pod_lines(pods),
-        installation.tracing_words(await installation.mesh_config(context)),
+        *await describe_agents(context),
+        *describe_pods(pods),
+        installation.describe_tracing(await installation.read_mesh_config(context)),
     )
     if not inside:
         words = "the namespace is labelled, but not every pod is in the ambient mesh."
-        left = ", ".join(name(pod) for pod in pods if not captured(pod))
+        left = ", ".join(get_name(pod) for pod in pods if not is_captured(pod))
         because = f"no redirection on {left}: {CAUSES}."
-        return Verdict(State.NOT_YET, words, because, (*facts, *done), next=offer(context, "ambient", "status"))
-    return await secured(context, (*facts, *done), already=not done)
+        return Verdict(
+            State.NOT_YET, words, because, (*facts, *done), next=suggest_commands(context, "ambient", "status")
+        )
+    return await verify_encryption(context, (*facts, *done), already=not done)
 
 
-async def secured(context: Context, facts: tuple[str, ...], *, already: bool) -> Verdict:
-    """The last proof: real requests make connections with mutual TLS between ztunnels."""
+async def verify_encryption(context: Context, facts: tuple[str, ...], *, already: bool) -> Verdict:
+    """Send requests and check that they open connections with mutual TLS between ztunnels;
+    return the verdict.
+    """
     namespace = context.workshop.app_namespace
-    grown = await evidence.grows(
+    grown = await evidence.send_and_measure_growth(
         context,
-        prometheus.secure_connections(namespace),
+        prometheus.build_mtls_connections_query(namespace),
         lambda s: f"connections with mutual TLS {s['source_workload']} → {s['destination_workload']}",
     )
-    links, lines = await at_kiali(context, "graph", lambda console: console.graph(namespace))
+    links, lines = await link_to_kiali(context, "graph", lambda console: console.graph_url(namespace))
     lines_of = (*facts, *grown.lines)
     if grown.missing:
         words = "every pod is in the ambient mesh, but that its traffic is encrypted was not seen."
-        following = offer(context, "addons", "expose", "ambient", "status")
+        following = suggest_commands(context, "addons", "expose", "ambient", "status")
         return Verdict(State.NOT_YET, words, f"{grown.missing}.", lines_of, links, following, lines)
     words = (
         "the application was already in the ambient mesh; nothing was changed."
@@ -64,20 +70,22 @@ async def secured(context: Context, facts: tuple[str, ...], *, already: bool) ->
         else ("the application is in the ambient mesh, without sidecars.")
     )
     note = "ztunnel sees connections, not requests: the graph has TCP edges until there is a waypoint."
-    return Verdict(State.DONE, words, "", lines_of, links, offer(context, "waypoint", "graph"), lines, (note,))
+    return Verdict(
+        State.DONE, words, "", lines_of, links, suggest_commands(context, "waypoint", "graph"), lines, (note,)
+    )
 
 
-async def agents(context: Context) -> list[str]:
-    """How many nodes have each agent."""
+async def describe_agents(context: Context) -> list[str]:
+    """Return a line for each DaemonSet with the number of nodes that have it."""
     daemons = await context.cluster.find(DAEMON_SET, context.workshop.mesh_namespace)
-    found = {name(d): counts(d) for d in daemons}
+    found = {get_name(d): count_ready_pods(d) for d in daemons}
     return [f"{agent} on {found[agent][0]} of {found[agent][1]} nodes" for agent in ambient.AGENTS if agent in found]
 
 
-def pod_lines(pods: list[dict[str, object]]) -> list[str]:
-    """How many pods are without sidecar, and how many ztunnel has."""
+def describe_pods(pods: list[dict[str, object]]) -> list[str]:
+    """Return lines with the number of pods without sidecar and of pods captured by ztunnel."""
     bare = sum(not has_sidecar(pod) for pod in pods)
     return [
         f"{bare} of {len(pods)} pods without sidecar",
-        f"{sum(map(captured, pods))} of {len(pods)} pods redirected to ztunnel, by their annotation",
+        f"{sum(map(is_captured, pods))} of {len(pods)} pods redirected to ztunnel, by their annotation",
     ]

@@ -1,4 +1,6 @@
-"""Asking what runs in the cluster until it answers as it should, and saying honestly when nothing does."""
+"""Polling a Service in the cluster until it answers as it should, and explaining when it
+does not.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from dataclasses import dataclass
 
 from bot.errors import Unavailable
 from bot.knowledge.kiali import Console
-from bot.knowledge.reach import KIALI, console, reach
-from bot.ports import Answer, Ask
+from bot.knowledge.reach import KIALI, build_console, find_web_address
+from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context, Link
 
 SILENCE = 10.0
@@ -20,25 +22,35 @@ PAUSE = 1.0
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What came back: the last answer, None when nothing answered, and then why; `good` when it was as wanted."""
+class PollResult:
+    """Result of polling: the last answer, None when nothing answered, and then why; `good`
+    when it was as wanted.
+    """
 
     good: bool
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
     why: str = ""
 
 
 async def ask_until(
-    context: Context, ask: Ask, good: Callable[[Answer], bool], *, seconds: float, silence: float | None = None
-) -> Heard:
-    """Asks again until an answer is good; gives up after `seconds`, or after `silence` when nothing answers at all."""
-    began, pause, heard = time.monotonic(), 0.05, Heard(good=False)
+    context: Context,
+    ask: HttpRequest,
+    good: Callable[[HttpResponse], bool],
+    *,
+    seconds: float,
+    silence: float | None = None,
+) -> PollResult:
+    """Repeat a request until an answer is good.
+
+    Gives up after `seconds`, or after `silence` seconds when nothing answers at all.
+    """
+    began, pause, heard = time.monotonic(), 0.05, PollResult(good=False)
     while True:
         try:
             answer = await context.web.ask(ask)
-            heard = Heard(good(answer), answer)
+            heard = PollResult(good(answer), answer)
         except Unavailable as problem:
-            heard = Heard(good=False, why=plainly(str(problem)))
+            heard = PollResult(good=False, why=strip_proxy_prefix(str(problem)))
         patience = seconds if heard.answer is not None else min(seconds, SILENCE if silence is None else silence)
         if heard.good or time.monotonic() - began + pause > patience:
             return heard
@@ -46,23 +58,25 @@ async def ask_until(
         pause = min(PAUSE, pause * 2)
 
 
-def plainly(problem: str) -> str:
-    """Why nothing answers, without the API server's own bookkeeping."""
+def strip_proxy_prefix(problem: str) -> str:
+    """Return why nothing answers, without the API server's own prefix."""
     return problem.removeprefix("error trying to reach service: ")
 
 
-def silent(what: str, heard: Heard) -> str:
-    """The cause when something does not answer as it should, in a sentence without its full stop."""
+def explain_silence(what: str, heard: PollResult) -> str:
+    """Return why a Service does not answer as it should, as a sentence without its full stop."""
     if heard.answer is None:
         return f"Kubernetes calls the pods of {what} ready, but nothing answers there: {heard.why}"
     return f"{what} answers with status {heard.answer.status}"
 
 
-async def at_kiali(
+async def link_to_kiali(
     context: Context, label: str, page: Callable[[Console], str]
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """A link to a page of Kiali, and the line that must be typed first, when there is a Kiali."""
-    reached = await reach(context, KIALI)
+    """Return a link to a page of Kiali and the port-forward line to type first; empty when
+    there is no Kiali.
+    """
+    reached = await find_web_address(context, KIALI)
     if not reached.base:
         return (), ()
-    return (Link(f"Kiali: {label}", page(console(reached))),), ((reached.line,) if reached.line else ())
+    return (Link(f"Kiali: {label}", page(build_console(reached))),), ((reached.line,) if reached.line else ())

@@ -1,40 +1,55 @@
-"""Forms for faults and shares, whose words on the command line are not one option each; and what they begin with."""
+"""Forms for faults and shares, whose words on the command line are not one option each,
+and their initial values.
+"""
 
 from __future__ import annotations
 
 from bot.knowledge import faults
-from bot.knowledge.routing import VERSIONS, faulted, reviews_of
-from bot.knowledge.snapshot import Snapshot, take
+from bot.knowledge.routing import VERSIONS, find_faulted_user, find_reviews_version
+from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Answers, Context, Form, Question
 
 TENS = tuple(str(share) for share in range(0, 101, 10))
 
 
-def first(answers: Answers, name: str) -> str:
-    """An answer of one word, "" when there is none."""
+def get_first_answer(answers: Answers, name: str) -> str:
+    """Return the first word of an answer; "" when there is none."""
     return (*answers.get(name, ()), "")[0].strip()
 
 
-def fault_words(answers: Answers) -> tuple[str, ...]:
-    """`jason delay 2s 50%`."""
-    kind = first(answers, "kind") or "abort"
-    what = f"{first(answers, 'seconds') or '2'}s" if kind == "delay" else first(answers, "code") or "500"
-    share = first(answers, "percent") or "100"
+def build_fault_words(answers: Answers) -> tuple[str, ...]:
+    """Return the words that would be typed, such as `jason delay 2s 50%`."""
+    kind = get_first_answer(answers, "kind") or "abort"
+    what = (
+        f"{get_first_answer(answers, 'seconds') or '2'}s"
+        if kind == "delay"
+        else get_first_answer(answers, "code") or "500"
+    )
+    share = get_first_answer(answers, "percent") or "100"
     words = [] if (kind, what) == ("abort", "500") else [kind, what]
-    return (first(answers, "user"), *words, *([f"{share}%"] if share != "100" else []))
+    return (get_first_answer(answers, "user"), *words, *([f"{share}%"] if share != "100" else []))
 
 
-def fault_faults(answers: Answers) -> dict[str, str]:
-    """Each part by itself, so that the words stand under the part that is wrong."""
-    kind = first(answers, "kind") or "abort"
-    part, value = ("seconds", first(answers, "seconds")) if kind == "delay" else ("code", first(answers, "code"))
+def find_fault_mistakes(answers: Answers) -> dict[str, str]:
+    """Return mistakes by question; each is checked alone, so that the text stands under the
+    wrong input.
+    """
+    kind = get_first_answer(answers, "kind") or "abort"
+    part, value = (
+        ("seconds", get_first_answer(answers, "seconds"))
+        if kind == "delay"
+        else ("code", get_first_answer(answers, "code"))
+    )
     found = {}
-    for name, words in ((part, (kind, value) if value else ()), ("percent", (f"{first(answers, 'percent') or 100}%",))):
+    for name, words in (
+        (part, (kind, value) if value else ()),
+        ("percent", (f"{get_first_answer(answers, 'percent') or 100}%",)),
+    ):
         try:
-            faults.read(words)
+            faults.read_fault(words)
         except ValueError as problem:
             found[name] = f"{str(problem)[0].upper()}{str(problem)[1:]}."
-    if first(answers, "user").lower() == "off":
+    if get_first_answer(answers, "user").lower() == "off":
         found["user"] = "Name a user; `fault off` is typed, or pressed."
     return found
 
@@ -46,18 +61,20 @@ SECONDS = Question(
     "seconds", "Seconds", f"of a delay, {faults.SHORTEST:g} to {faults.LONGEST:g}", initial=("2",), longest=10
 )
 PERCENT = Question("percent", "Percentage", "of the requests", "number", initial=("100",), least="1", most="100")
-FAULT = Form((USER, KIND, CODE, SECONDS, PERCENT), fault_words, fault_faults)
+FAULT = Form((USER, KIND, CODE, SECONDS, PERCENT), build_fault_words, find_fault_mistakes)
 
 
-def share_words(answers: Answers) -> tuple[str, ...]:
-    """`v1=50 v3=50`: only versions that get something."""
-    return tuple(f"{v}={share}" for v in VERSIONS if (share := first(answers, v) or "0") != "0")
+def build_share_words(answers: Answers) -> tuple[str, ...]:
+    """Return the words that would be typed, such as `v1=50 v3=50`, without versions that get
+    nothing.
+    """
+    return tuple(f"{v}={share}" for v in VERSIONS if (share := get_first_answer(answers, v) or "0") != "0")
 
 
-def share_faults(answers: Answers) -> dict[str, str]:
-    """The shares must make 100."""
+def find_share_mistakes(answers: Answers) -> dict[str, str]:
+    """Return mistakes by question: the shares must be whole and make 100."""
     try:
-        total = sum(int(first(answers, version) or 0) for version in VERSIONS)
+        total = sum(int(get_first_answer(answers, version) or 0) for version in VERSIONS)
     except ValueError:
         return {VERSIONS[0]: "Shares are whole percentages."}
     return {} if total == 100 else {VERSIONS[-1]: f"The shares make {total} %; together they must make 100 %."}
@@ -68,13 +85,13 @@ SHARES = Form(
         Question(v, f"reviews {v}", "percentage of all requests", "one", TENS, (share,), True)
         for v, share in zip(VERSIONS, ("50", "0", "50"), strict=True)
     ),
-    share_words,
-    share_faults,
+    build_share_words,
+    find_share_mistakes,
 )
 
 
-def routed(now: Snapshot) -> str:
-    """The user whom the rules for reviews name, or ""."""
+def find_routed_user(now: Snapshot) -> str:
+    """Return the user whom the rules for reviews name, or ""."""
     http = (now.virtual_services.get("reviews") or {"spec": {}})["spec"].get("http") or []
     rules = (now.routes.get("reviews") or {"spec": {}})["spec"].get("rules") or []
     users = [m.get("headers", {}).get("end-user", {}).get("exact") for rule in http for m in rule.get("match") or []]
@@ -82,24 +99,26 @@ def routed(now: Snapshot) -> str:
     return str(next(filter(None, users), ""))
 
 
-async def route_standing(context: Context) -> Answers:
-    """The user and the version of the route in force."""
-    now = await take(context)
-    user = routed(now)
-    version = reviews_of(now, user)
+async def read_route_in_force(context: Context) -> Answers:
+    """Read the user and the version of the route in force."""
+    now = await take_snapshot(context)
+    user = find_routed_user(now)
+    version = find_reviews_version(now, user)
     return {"user": (user,), **({"version": (version,)} if version in VERSIONS else {})} if user else {}
 
 
-async def fault_standing(context: Context) -> Answers:
-    """The user who is hurt already, or else the one for whom a fault would be seen."""
-    now = await take(context)
-    user = faulted(now) or routed(now)
+async def read_fault_in_force(context: Context) -> Answers:
+    """Read the user whom a fault hits already, or else the one for whom a fault would be
+    visible.
+    """
+    now = await take_snapshot(context)
+    user = find_faulted_user(now) or find_routed_user(now)
     return {"user": (user,)} if user else {}
 
 
-async def shares_standing(context: Context) -> Answers:
-    """The weights in force, where they are ones that the form can show."""
-    now = await take(context)
+async def read_shares_in_force(context: Context) -> Answers:
+    """Read the weights in force; empty when they are not ones that the form can show."""
+    now = await take_snapshot(context)
     http = (now.virtual_services.get("reviews") or {"spec": {}})["spec"].get("http") or []
     rules = (now.routes.get("reviews") or {"spec": {}})["spec"].get("rules") or []
     found = {r["destination"].get("subset"): r.get("weight") for rule in http for r in rule.get("route") or []}

@@ -1,4 +1,6 @@
-"""Removing the DestinationRule that a route needs, what that does to the page and to Kiali, and putting it back."""
+"""Removing the DestinationRule that a route needs, the effect on the page and in Kiali,
+and restoring it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ import time
 
 from bot.errors import ClusterError
 from bot.kinds import DESTINATION_RULE, VIRTUAL_SERVICE, Object
-from bot.knowledge.images import wanted
+from bot.knowledge.images import extract_desired_state
 from bot.knowledge.observe import kiali
-from bot.knowledge.proof import NOBODY, Expectation, pages, somebody_else
-from bot.knowledge.routing import VERSIONS, destination_rule
+from bot.knowledge.proof import NOBODY, Expectation, choose_other_user, count_pages
+from bot.knowledge.routing import VERSIONS, build_destination_rule
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context
 
@@ -24,8 +26,10 @@ EXPLANATION = (
 PAUSE = 1.0
 
 
-def dangling(now: Snapshot) -> tuple[str, ...]:
-    """The subsets that VirtualService reviews names and that no DestinationRule of reviews has."""
+def find_dangling_subsets(now: Snapshot) -> tuple[str, ...]:
+    """Return the subsets that VirtualService reviews names and no DestinationRule of reviews
+    defines.
+    """
     service, rule = now.virtual_services.get(SERVICE), now.destination_rules.get(SERVICE)
     named = [
         str(to["destination"]["subset"])
@@ -37,51 +41,54 @@ def dangling(now: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(subset for subset in named if subset not in there))
 
 
-def broken() -> Expectation:
-    """Nobody gets reviews."""
+def expect_no_reviews() -> Expectation:
+    """Return the expectation that nobody gets reviews."""
     return Expectation(
-        NOBODY, "reviews fail on every page", lambda seen: pages(seen) > 0 and set(seen.versions) == {"none"}
+        NOBODY, "reviews fail on every page", lambda seen: count_pages(seen) > 0 and set(seen.versions) == {"none"}
     )
 
 
-def whole(user: str) -> tuple[Expectation, ...]:
-    """Everybody gets reviews; the user of the route too."""
+def expect_reviews(user: str) -> tuple[Expectation, ...]:
+    """Return the expectations that everybody gets reviews, also the user of the route."""
     return tuple(
-        Expectation(each, "reviews on every page", lambda seen: pages(seen) > 0 and "none" not in seen.versions)
-        for each in (NOBODY, user or somebody_else(""))
+        Expectation(each, "reviews on every page", lambda seen: count_pages(seen) > 0 and "none" not in seen.versions)
+        for each in (NOBODY, user or choose_other_user(""))
     )
 
 
-def routed_user(now: Snapshot) -> str:
-    """The user whom VirtualService reviews names first, or ""."""
+def find_routed_user(now: Snapshot) -> str:
+    """Return the user whom VirtualService reviews names first, or ""."""
     service = now.virtual_services.get(SERVICE) or {"spec": {}}
     matches = [match for http in service["spec"].get("http") or [] for match in http.get("match") or []]
     found = [match.get("headers", {}).get("end-user", {}).get("exact") for match in matches]
     return str(next(filter(None, found), ""))
 
 
-async def at_kiali(context: Context, *, shows: bool) -> tuple[bool, str]:
-    """Asks Kiali about VirtualService reviews until it shows KIA1107, or shows it no more; what it says, in words."""
-    if not await kiali.version(context):
+async def wait_for_kiali_check(context: Context, *, shows: bool) -> tuple[bool, str]:
+    """Ask Kiali about VirtualService reviews until it shows KIA1107, or shows it no more.
+
+    Returns whether that was reached, and a description of what Kiali says.
+    """
+    if not await kiali.read_image_version(context):
         return False, "there is no Kiali that could be asked"
     patience = min(kiali.LAG, context.workshop.readiness_timeout)
     deadline = time.monotonic() + patience
     while True:
         context.progress.say("asking Kiali what it finds")
         try:
-            found = await kiali.object_checks(context, VIRTUAL_SERVICE, context.workshop.app_namespace, SERVICE)
+            found = await kiali.check_object(context, VIRTUAL_SERVICE, context.workshop.app_namespace, SERVICE)
         except ClusterError as problem:
             return False, f"Kiali does not answer: {problem}"
         codes = [check for check in found if check.code == CODE]
         if bool(codes) == shows:
-            return True, words(codes)
+            return True, describe_checks(codes)
         if time.monotonic() > deadline:
             return False, f"Kiali {'still shows' if codes else 'does not show'} {CODE} after {patience:.0f} s"
         await asyncio.sleep(PAUSE)
 
 
-def words(found: list[kiali.Check]) -> str:
-    """What Kiali finds wrong with VirtualService reviews."""
+def describe_checks(found: list[kiali.Check]) -> str:
+    """Describe what Kiali finds wrong with VirtualService reviews."""
     if not found:
         return f"Kiali finds no {CODE} on VirtualService {SERVICE}"
     routes = ", ".join(check.path for check in found)
@@ -89,8 +96,10 @@ def words(found: list[kiali.Check]) -> str:
     return f"Kiali: {CODE} {message} ({found[0].severity}, {len(found)} times: {routes})"
 
 
-async def before(context: Context) -> Object | None:
-    """DestinationRule reviews as it stood before it was last removed by this bot; None when that is not known."""
+async def find_removed_rule(context: Context) -> Object | None:
+    """Return DestinationRule reviews as it was before this bot last removed it; None when that
+    is not known.
+    """
     for change in await context.history.changes(context.workshop.app_namespace):
         for image in change.images:
             same = image.kind.kind == DESTINATION_RULE.kind and image.name == SERVICE
@@ -99,15 +108,15 @@ async def before(context: Context) -> Object | None:
     return None
 
 
-async def restore(context: Context) -> tuple[str, ...]:
-    """Puts the DestinationRule back; what was done, and that it is as it was."""
-    namespace, image = context.workshop.app_namespace, await before(context)
+async def restore_destination_rule(context: Context) -> tuple[str, ...]:
+    """Restore the DestinationRule; return what was done, and whether it is as it was."""
+    namespace, image = context.workshop.app_namespace, await find_removed_rule(context)
     if image is None:
-        await context.cluster.apply(destination_rule(SERVICE, namespace, VERSIONS), force=True)
+        await context.cluster.apply(build_destination_rule(SERVICE, namespace, VERSIONS), force=True)
         return ("DestinationRule reviews made anew with v1, v2, v3: this bot did not remove the old one",)
     await context.cluster.put(image)
     live = await context.cluster.get(DESTINATION_RULE, SERVICE, namespace)
-    if live is None or wanted(live) != wanted(image):
+    if live is None or extract_desired_state(live) != extract_desired_state(image):
         return ("DestinationRule reviews is back, but not just as it was: something else changes it",)
     subsets = ", ".join(subset["name"] for subset in live["spec"].get("subsets") or [])
     return (f"DestinationRule reviews is back just as it was (subsets {subsets})",)

@@ -1,26 +1,26 @@
-"""A burst that comes again and again: what it met is told when that is something else than the last time."""
+"""Scheduled bursts: a result is reported when it differs from the previous one."""
 
 from __future__ import annotations
 
 from bot.knowledge import requests
-from bot.ports import Load, Seen
-from bot.steps import Context, Occasion, Report, State, Tell
+from bot.ports import LoadSpec, TrafficReport
+from bot.steps import Context, ReplyTarget, SlotContext, SlotReport, State
 
 WELL = "well"
 
 
-async def report(context: Context, load: Load, occasion: Occasion) -> Report:
-    """Sends the load; the thread hears of errors when they begin, change and end."""
+async def send_burst(context: Context, load: LoadSpec, occasion: SlotContext) -> SlotReport:
+    """Send the load, and report in the thread when errors begin, change or end."""
     seen = await context.traffic.send(context.workshop.app_namespace, load)
-    verdict = await requests.verdict(context, seen, load)
-    met = mood(seen)
+    verdict = await requests.build_verdict(context, seen, load)
+    met = summarize_errors(seen)
     news = met != occasion.memory.get("met", WELL)
-    tell = Tell.THREAD if news else Tell.NOWHERE
-    return Report(verdict, tell, {"met": met}, failed=verdict.state is not State.DONE)
+    tell = ReplyTarget.THREAD if news else ReplyTarget.NOWHERE
+    return SlotReport(verdict, tell, {"met": met}, failed=verdict.state is not State.DONE)
 
 
-def mood(seen: Seen) -> str:
-    """What went wrong in a load, without its numbers, so that the same again is the same."""
+def summarize_errors(seen: TrafficReport) -> str:
+    """Summarize the errors of a load without numbers, so that equal results compare equal."""
     wrong = [f"status {code}" if code != "0" else "no answer" for code in seen.codes if code != "200"]
     wrong += ["no reviews"] if seen.versions.get("none") else []
     wrong += ["no ratings"] if seen.ratings.get("unavailable") else []

@@ -1,4 +1,6 @@
-"""Deploying manifests: what is missing or differs is applied, and the pods are watched until they are there."""
+"""Deploying manifests: what is missing or differs is applied, and the pods are watched
+until they are ready.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ from datetime import UTC, datetime
 
 from bot.errors import NotFound
 from bot.kinds import DEPLOYMENT, Kind, Object
-from bot.knowledge.images import wanted
-from bot.knowledge.installation import called, differing
-from bot.knowledge.offers import offer
-from bot.knowledge.setbacks import advice, waiting
-from bot.knowledge.waiting import change
-from bot.knowledge.workloads import FOLLOWED, name, parts
+from bot.knowledge.images import extract_desired_state
+from bot.knowledge.installation import describe_differences, describe_object
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.setbacks import describe_lagging_parts, suggest_remedies
+from bot.knowledge.waiting import wait_for_change
+from bot.knowledge.workloads import FOLLOWED, build_parts, get_name
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
 
@@ -24,8 +26,8 @@ SYSTEM = "istio-system"
 
 
 @dataclass(frozen=True)
-class Made:
-    """What applying came to; an object that differed is named with where."""
+class ApplyResult:
+    """Result of applying objects; a changed object is named with its kind."""
 
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -42,8 +44,8 @@ class Made:
         return ", ".join(words) or f"all {self.same} objects were already so"
 
 
-async def served(context: Context, obj: Object) -> Kind:
-    """The type of an object as the cluster serves it; raises NotFound when it does not."""
+async def resolve_kind(context: Context, obj: Object) -> Kind:
+    """Return the type of an object as the cluster serves it. Raises NotFound when it does not."""
     group, _, version = str(obj["apiVersion"]).rpartition("/")
     for kind in await context.cluster.types(group):
         if kind.kind == obj["kind"]:
@@ -51,8 +53,8 @@ async def served(context: Context, obj: Object) -> Kind:
     raise NotFound(f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}", status=404)
 
 
-def moved(obj: Object, old: str, new: str) -> Object:
-    """A sample's object in another namespace, and with it the accounts that its role bindings name."""
+def move_to_namespace(obj: Object, old: str, new: str) -> Object:
+    """Return a copy of an object in another namespace, with the subjects of its role bindings."""
     result = copy.deepcopy(obj)
     for place in (result["metadata"], *(result.get("subjects") or ())):
         if place.get("namespace") == old:
@@ -60,84 +62,100 @@ def moved(obj: Object, old: str, new: str) -> Object:
     return result
 
 
-async def placed(context: Context, obj: Object, namespace: str) -> Object:
-    """A sample's object that names no namespace, in that namespace."""
-    if not (await served(context, obj)).namespaced:
+async def place_in_namespace(context: Context, obj: Object, namespace: str) -> Object:
+    """Return the object with this namespace set, unless its type is cluster-scoped."""
+    if not (await resolve_kind(context, obj)).namespaced:
         return obj
     return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
 
 
-async def sample(context: Context, path: str, namespace: str) -> list[Object]:
-    """The objects of a file of the release, in that namespace; what has one of its own goes with the mesh's."""
+async def load_sample(context: Context, path: str, namespace: str) -> list[Object]:
+    """Return the objects of a file of the release, in that namespace.
+
+    Objects written for `istio-system` go to the mesh's namespace.
+    """
     objects = await asyncio.to_thread(context.mesh.sample, path)
-    objects = [moved(obj, SYSTEM, context.workshop.mesh_namespace) for obj in objects]
-    return [obj if obj["metadata"].get("namespace") else await placed(context, obj, namespace) for obj in objects]
+    objects = [move_to_namespace(obj, SYSTEM, context.workshop.mesh_namespace) for obj in objects]
+    return [
+        obj if obj["metadata"].get("namespace") else await place_in_namespace(context, obj, namespace)
+        for obj in objects
+    ]
 
 
-async def ensure(context: Context, objects: Sequence[Object]) -> Made:
-    """Applies, in their order, the objects that are not there or that a dry run says would change."""
+async def ensure_objects(context: Context, objects: Sequence[Object]) -> ApplyResult:
+    """Apply, in order, the objects that do not exist or that a dry run says would change."""
     new, changed, same = list[str](), list[str](), 0
     for obj in objects:
-        kind, meta = await served(context, obj), obj["metadata"]
-        live = await context.cluster.get(kind, name(obj), meta.get("namespace", ""))
+        kind, meta = await resolve_kind(context, obj), obj["metadata"]
+        live = await context.cluster.get(kind, get_name(obj), meta.get("namespace", ""))
         if live is not None:
             after = await context.cluster.apply(obj, force=True, dry_run=True)
-            if not differing(wanted(live), wanted(after)):
+            if not describe_differences(extract_desired_state(live), extract_desired_state(after)):
                 same += 1
                 continue
         await context.cluster.apply(obj, force=True)
-        (new if live is None else changed).append(called(obj))
-    return Made(tuple(new), tuple(changed), same)
+        (new if live is None else changed).append(describe_object(obj))
+    return ApplyResult(tuple(new), tuple(changed), same)
 
 
-async def remove(context: Context, objects: Sequence[Object]) -> int:
-    """Deletes these, the last first; how many were there."""
+async def delete_objects(context: Context, objects: Sequence[Object]) -> int:
+    """Delete the objects, the last first; return how many existed."""
     there = 0
     for obj in reversed(objects):
         there += await context.cluster.delete(
-            await served(context, obj), name(obj), obj["metadata"].get("namespace", "")
+            await resolve_kind(context, obj), get_name(obj), obj["metadata"].get("namespace", "")
         )
     return there
 
 
-def deployments(objects: Sequence[Object]) -> tuple[str, ...]:
-    """The names of the Deployments among them."""
-    return tuple(name(obj) for obj in objects if obj["kind"] == "Deployment")
+def list_deployment_names(objects: Sequence[Object]) -> tuple[str, ...]:
+    """Return the names of the Deployments among the objects."""
+    return tuple(get_name(obj) for obj in objects if obj["kind"] == "Deployment")
 
 
-async def available(context: Context, namespace: str, names: Sequence[str]) -> list[Part]:
-    """Shows each of these Deployments until its pods are ready; gives those that are not in time."""
+async def wait_for_deployments(context: Context, namespace: str, names: Sequence[str]) -> list[Part]:
+    """Show each of these Deployments until its pods are ready; return those that are not in
+    time.
+    """
     async with context.cluster.follow(namespace, *FOLLOWED) as view:
         shown = list[Part]()
         try:
             async with asyncio.timeout(context.workshop.readiness_timeout):
                 while True:
-                    shown = parts(view, lambda workload: name(workload) in names)
+                    shown = build_parts(view, lambda workload: get_name(workload) in names)
                     for part in shown:
                         context.progress.part(part)
                     if len(shown) == len(names) and all(part.done for part in shown):
                         return []
-                    await change(context, view)
+                    await wait_for_change(context, view)
         except TimeoutError:
             missing = [Part(n, note="the Deployment is not there") for n in names if n not in {p.name for p in shown}]
             return [*(part for part in shown if not part.done), *missing]
 
 
-async def restart(context: Context, namespace: str, deployment: str) -> None:
-    """Rolls a Deployment's pods, as `kubectl rollout restart` does; also twice within one second."""
+async def restart_deployment(context: Context, namespace: str, deployment: str) -> None:
+    """Restart a Deployment's pods, as `kubectl rollout restart` does; works also twice within
+    one second.
+    """
     now = datetime.now(UTC).isoformat()
     note = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
     await context.cluster.merge(DEPLOYMENT, deployment, namespace, {"spec": {"template": note}})
 
 
-def not_ready(context: Context, summary: str, lagging: Sequence[Part], *again: str) -> Verdict:
-    """The verdict when pods did not become ready: their own words are the cause."""
-    causes = waiting(lagging)
+def build_not_ready_verdict(context: Context, summary: str, lagging: Sequence[Part], *again: str) -> Verdict:
+    """Return the verdict when pods did not become ready; their own messages are the cause."""
+    causes = describe_lagging_parts(lagging)
     return Verdict(
-        State.NOT_YET, summary, "; ".join(causes) + ".", notes=advice(causes), next=offer(context, *again, "status")
+        State.NOT_YET,
+        summary,
+        "; ".join(causes) + ".",
+        notes=suggest_remedies(causes),
+        next=suggest_commands(context, *again, "status"),
     )
 
 
-def missing(context: Context, what: str, *first: str) -> Verdict:
-    """The verdict when something that a step needs is not there: which, and the command that makes it."""
-    return Verdict(State.NOT_YET, "nothing was changed.", f"{what}.", next=offer(context, *first, "status"))
+def build_missing_verdict(context: Context, what: str, *first: str) -> Verdict:
+    """Return the verdict when something that a step needs does not exist, with the command
+    that makes it.
+    """
+    return Verdict(State.NOT_YET, "nothing was changed.", f"{what}.", next=suggest_commands(context, *first, "status"))

@@ -1,4 +1,6 @@
-"""A digest: where the workshop stands, what changed since the last, what flows, who did what, and what comes next."""
+"""The lines of a digest: state of the workshop, changes since the last one, traffic, who
+did what, and what comes next.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.errors import ClusterError
-from bot.knowledge.board import Row
+from bot.knowledge.board import StepStatus
 from bot.knowledge.observe import prometheus
-from bot.records import Deed, Scheduled
-from bot.steps import Context, person
+from bot.records import RunSummary, ScheduleSummary
+from bot.steps import Context, mark_person
 
 WINDOW = 3600
 """Seconds over which traffic is counted."""
@@ -21,20 +23,22 @@ MOST_PEOPLE = 3
 ICONS = {"done": "✅", "not_yet": "🟡", "normal": "ℹ️", "error": "❌"}
 
 
-def standing(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What is in place, with its state, and what is not."""
+def describe_progress(rows: Sequence[StepStatus]) -> tuple[str, ...]:
+    """Return a line for each step in place, and one that lists the others."""
     done = [f"✅ {row.step}: {row.words}" for row in rows if row.done]
     waiting = [row.step for row in rows if not row.done]
     return (*done, *((f"▫️ not in place: {', '.join(waiting)}",) if waiting else ()))
 
 
-def remember(rows: Sequence[Row], now: float) -> dict[str, Any]:
-    """What the next digest compares with."""
+def build_memory(rows: Sequence[StepStatus], now: float) -> dict[str, Any]:
+    """Return the memory with which the next digest compares."""
     return {"at": now, "rows": {row.step: row.done for row in rows}}
 
 
-def changed(rows: Sequence[Row], memory: Mapping[str, Any]) -> str:
-    """Which steps came into place and which went since the last digest."""
+def describe_changes(rows: Sequence[StepStatus], memory: Mapping[str, Any]) -> str:
+    """Describe which steps came into place and which went since the last digest; "" for the
+    first.
+    """
     before = memory.get("rows")
     if before is None:
         return ""
@@ -46,11 +50,11 @@ def changed(rows: Sequence[Row], memory: Mapping[str, Any]) -> str:
     return f"🔁 since {since}: {'; '.join(words) or 'nothing changed'}"
 
 
-async def traffic(context: Context) -> str:
-    """Requests and errors of the last hour, as Prometheus counted them."""
+async def describe_traffic(context: Context) -> str:
+    """Describe requests and errors of the last hour, as Prometheus counted them."""
     namespace = context.workshop.app_namespace
     try:
-        found = await prometheus.query(context, prometheus.answered(namespace, WINDOW))
+        found = await prometheus.query(context, prometheus.build_page_requests_query(namespace, WINDOW))
     except ClusterError:
         return "📈 traffic: Prometheus does not tell"
     counts = {series["response_code"]: series.value for series in found if round(series.value)}
@@ -63,27 +67,29 @@ async def traffic(context: Context) -> str:
     return f"📈 traffic within the hour: {total:,.0f} requests ({rate}/s), {errors}"
 
 
-def deeds(found: Sequence[Deed]) -> tuple[str, ...]:
-    """Who did what, a line for each person, in the order in which it was done; what is too much is counted."""
-    by: dict[str, list[Deed]] = {}
+def describe_runs(found: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Return a line for each person with their runs in order of time, at most `MOST_PEOPLE`
+    lines.
+    """
+    by: dict[str, list[RunSummary]] = {}
     for deed in reversed(found):
         by.setdefault(deed.user, []).append(deed)
-    return tuple(f"{person(user)}: {listed(done)}" for user, done in list(by.items())[:MOST_PEOPLE])
+    return tuple(f"{mark_person(user)}: {format_runs(done)}" for user, done in list(by.items())[:MOST_PEOPLE])
 
 
-def listed(done: Sequence[Deed]) -> str:
-    """`install ✅, expose 🟡`."""
+def format_runs(done: Sequence[RunSummary]) -> str:
+    """Return runs as `install ✅, expose 🟡`; older ones beyond `MOST` are counted."""
     more = f"{len(done) - MOST} more, and last: " if len(done) > MOST else ""
-    return more + ", ".join(f"{shorter(deed.typed)} {ICONS.get(deed.state, '•')}" for deed in done[-MOST:])
+    return more + ", ".join(f"{shorten_command(deed.typed)} {ICONS.get(deed.state, '•')}" for deed in done[-MOST:])
 
 
-def shorter(typed: str) -> str:
-    """A command that fits beside others."""
+def shorten_command(typed: str) -> str:
+    """Return a command of at most 40 characters."""
     return typed if len(typed) <= 40 else f"{typed[:39]}…"
 
 
-def coming(entries: Sequence[Scheduled]) -> str:
-    """What comes next of itself."""
+def describe_next_schedules(entries: Sequence[ScheduleSummary]) -> str:
+    """Describe the next slots of the schedules; "" when there are none."""
     found = sorted((one for one in entries if one.next_at is not None), key=lambda one: one.next_at or 0.0)
     told = [f"{one.id} {one.typed}, {one.next}" for one in found[:MOST]]
     return f"⏭️ next: {'; '.join(told)}" if told else ""

@@ -1,4 +1,6 @@
-"""An object as somebody wanted it to be: what is kept before a change, and compared after taking it back."""
+"""The desired state of an object: what is kept before a change, and compared after undoing
+it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ REVISION = "deployment.kubernetes.io/revision"
 """The annotation in which the Deployment controller counts; it is not part of what anyone wants."""
 
 
-def wanted(obj: Object) -> Object:
-    """An object without its status and what the server keeps for itself: what somebody wanted it to be."""
+def extract_desired_state(obj: Object) -> Object:
+    """Return an object without its status and the fields that the API server keeps for itself."""
     meta = {k: v for k, v in obj["metadata"].items() if k not in SERVER_KEPT}
     notes = {k: v for k, v in (meta.pop("annotations", None) or {}).items() if k != REVISION}
     meta |= {"annotations": notes} if notes else {}

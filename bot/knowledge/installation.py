@@ -1,4 +1,6 @@
-"""The Istio installation: which arguments make it, how a live one differs, and whether it took effect."""
+"""The Istio installation: istioctl's arguments for it, how a live one differs, and its
+state.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import yaml
 
 from bot.errors import NotFound, UserError
 from bot.kinds import CONFIG_MAP, CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
-from bot.knowledge.workloads import counts, is_ready, labels, name
+from bot.knowledge.workloads import count_ready_pods, get_labels, get_name, is_ready
 from bot.ports import Cluster
 from bot.steps import Context
 
@@ -33,8 +35,10 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What an installation with the same arguments would do to the cluster; empty when it is already so."""
+class InstallationDiff:
+    """Changes that an installation with these arguments would make to the cluster; false when
+    there are none.
+    """
 
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -45,7 +49,7 @@ class Difference:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The difference in words, what is removed first."""
+        """The changes in words, removals first."""
         return (
             *(f"removes {thing}" for thing in self.removed),
             *(f"changes {thing}" for thing in self.changed),
@@ -53,8 +57,11 @@ class Difference:
         )
 
 
-def arguments(context: Context, *, profile: str, settings: Sequence[str], access_log: bool) -> tuple[str, ...]:
-    """istioctl's arguments for an installation; refuses profiles that this release does not have."""
+def build_arguments(context: Context, *, profile: str, settings: Sequence[str], access_log: bool) -> tuple[str, ...]:
+    """Return istioctl's arguments for an installation.
+
+    Raises UserError for profiles and settings that this release does not have.
+    """
     profiles = context.mesh.profiles
     if profile not in profiles:
         near = difflib.get_close_matches(profile, profiles, n=1)
@@ -73,8 +80,10 @@ def arguments(context: Context, *, profile: str, settings: Sequence[str], access
     return (*chosen, *(word for setting in wanted for word in ("--set", setting)))
 
 
-def kind_of(obj: Object) -> Kind:
-    """The type of a rendered object, by the API's rule for plurals of the kinds that Istio renders."""
+def infer_kind(obj: Object) -> Kind:
+    """Return the type of a rendered object, by the plural rule of the kinds that Istio
+    renders.
+    """
     group, _, version = obj["apiVersion"].rpartition("/")
     kind = obj["kind"]
     plural = kind.lower() + ("es" if kind.endswith("s") else "s")
@@ -82,68 +91,76 @@ def kind_of(obj: Object) -> Kind:
     return Kind(group, version, plural, kind, namespaced="namespace" in obj["metadata"])
 
 
-def called(obj: Object) -> str:
-    """`Deployment istiod`."""
-    return f"{obj['kind']} {name(obj)}"
+def describe_object(obj: Object) -> str:
+    """Return an object's kind and name, such as `Deployment istiod`."""
+    return f"{obj['kind']} {get_name(obj)}"
 
 
-async def compare(context: Context, rendered: Sequence[Object]) -> Difference:
-    """Asks the API server, by dry runs, what applying the rendered objects would change."""
-    crds = {name(crd) for crd in await context.cluster.find(CRD)}
+async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> InstallationDiff:
+    """Ask the API server, by dry runs, what applying the rendered objects would change."""
+    crds = {get_name(crd) for crd in await context.cluster.find(CRD)}
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(obj: Object) -> tuple[str, str] | None:
         async with gate:
-            return await compare_one(context.cluster, obj, crds)
+            return await compare_object(context.cluster, obj, crds)
 
     found = [answer for answer in await asyncio.gather(*map(one, rendered)) if answer]
-    return Difference(
+    return InstallationDiff(
         new=tuple(text for what, text in found if what == "new"),
         changed=tuple(text for what, text in found if what == "changed"),
-        removed=tuple(await pruned(context, rendered)),
+        removed=tuple(await find_pruned_objects(context, rendered)),
     )
 
 
-async def compare_one(cluster: Cluster, obj: Object, crds: Iterable[str]) -> tuple[str, str] | None:
-    """(`new` or `changed`, what) for one object, or None when it is already so."""
+async def compare_object(cluster: Cluster, obj: Object, crds: Iterable[str]) -> tuple[str, str] | None:
+    """Return (`new` or `changed`, description) for one object, or None when it would not
+    change.
+    """
     if obj["kind"] == "CustomResourceDefinition":
-        return None if name(obj) in crds else ("new", called(obj))
-    live = await cluster.get(kind_of(obj), name(obj), obj["metadata"].get("namespace", ""))
+        return None if get_name(obj) in crds else ("new", describe_object(obj))
+    live = await cluster.get(infer_kind(obj), get_name(obj), obj["metadata"].get("namespace", ""))
     if live is None:
-        return "new", called(obj)
+        return "new", describe_object(obj)
     if obj["kind"] in ONCE:
         return None
     try:
-        after = await cluster.apply(without_owner(obj), force=True, dry_run=True, manager="meshbot-plan")
+        after = await cluster.apply(remove_owner_label(obj), force=True, dry_run=True, manager="meshbot-plan")
     except NotFound:
-        return "new", called(obj)
-    changes = differing(stripped(live), stripped(after))
-    return ("changed", f"{called(obj)} ({'; '.join(changes[:4])})") if changes else None
+        return "new", describe_object(obj)
+    changes = describe_differences(strip_server_fields(live), strip_server_fields(after))
+    return ("changed", f"{describe_object(obj)} ({'; '.join(changes[:4])})") if changes else None
 
 
-def without_owner(obj: Object) -> Object:
-    """A rendered object without the label in which the installer says who owns it."""
-    kept = {key: value for key, value in labels(obj).items() if key != OWNER}
-    return obj | {"metadata": obj["metadata"] | {"labels": kept}} if labels(obj) else obj
+def remove_owner_label(obj: Object) -> Object:
+    """Return a rendered object without the label in which the installer says who owns it."""
+    kept = {key: value for key, value in get_labels(obj).items() if key != OWNER}
+    return obj | {"metadata": obj["metadata"] | {"labels": kept}} if get_labels(obj) else obj
 
 
-def stripped(obj: Object) -> Object:
-    """An object without what the API server keeps for itself."""
+def strip_server_fields(obj: Object) -> Object:
+    """Return an object without its status and the metadata that the API server writes."""
     kept = {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"}
     meta = {k: v for k, v in obj["metadata"].items() if k not in kept}
     return {k: v for k, v in obj.items() if k not in {"status", "metadata"}} | {"metadata": meta}
 
 
-def differing(before: object, after: object, path: str = "") -> list[str]:
-    """Where two trees differ, in words: texts of several lines line by line, anything else as `path: old → new`."""
+def describe_differences(before: object, after: object, path: str = "") -> list[str]:
+    """Return where two trees differ: texts of several lines line by line, anything else as
+    `path: old → new`.
+    """
     if before == after:
         return []
     if isinstance(before, dict) and isinstance(after, dict):
         keys = [*before, *(k for k in after if k not in before)]
-        return [line for k in keys for line in differing(before.get(k), after.get(k), f"{path}.{k}".lstrip("."))]
+        return [
+            line for k in keys for line in describe_differences(before.get(k), after.get(k), f"{path}.{k}".lstrip("."))
+        ]
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         return [
-            line for i, (b, a) in enumerate(zip(before, after, strict=True)) for line in differing(b, a, f"{path}[{i}]")
+            line
+            for i, (b, a) in enumerate(zip(before, after, strict=True))
+            for line in describe_differences(b, a, f"{path}[{i}]")
         ]
     if isinstance(before, list) and isinstance(after, list):
         return [f"{path.removeprefix('spec.template.spec.')}: {len(before)} → {len(after)} entries"]
@@ -154,18 +171,20 @@ def differing(before: object, after: object, path: str = "") -> list[str]:
         )
         return list(dict.fromkeys(changes))
     short = path.removeprefix("spec.template.spec.").removeprefix("spec.")
-    return [f"{short}: {brief(before)} → {brief(after)}"]
+    return [f"{short}: {shorten_value(before)} → {shorten_value(after)}"]
 
 
-def brief(value: object) -> str:
-    """A value short enough for a sentence."""
+def shorten_value(value: object) -> str:
+    """Return a value as text of at most 60 characters."""
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-async def pruned(context: Context, rendered: Sequence[Object]) -> list[str]:
-    """What istioctl would prune: workloads and Services of the installation that are no longer rendered."""
-    kept = {(obj["kind"], name(obj)) for obj in rendered}
+async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[str]:
+    """Return the workloads and Services that istioctl would prune, because they are no longer
+    rendered.
+    """
+    kept = {(obj["kind"], get_name(obj)) for obj in rendered}
     gone = []
     for kind in (DEPLOYMENT, DAEMON_SET, SERVICE):
         owned = await context.cluster.find(
@@ -174,41 +193,43 @@ async def pruned(context: Context, rendered: Sequence[Object]) -> list[str]:
             labels="operator.istio.io/managed=Reconcile,operator.istio.io/component",
         )
         gone += [
-            f"{kind.kind} {name(obj)}"
+            f"{kind.kind} {get_name(obj)}"
             for obj in owned
-            if (kind.kind, name(obj)) not in kept
-            and labels(obj).get("install.operator.istio.io/owning-resource-not-pruned") != "true"
+            if (kind.kind, get_name(obj)) not in kept
+            and get_labels(obj).get("install.operator.istio.io/owning-resource-not-pruned") != "true"
         ]
     return gone
 
 
-async def present(context: Context) -> Object | None:
-    """The Deployment istiod, when there is one."""
+async def find_istiod(context: Context) -> Object | None:
+    """Return the Deployment istiod, or None."""
     return await context.cluster.get(DEPLOYMENT, "istiod", context.workshop.mesh_namespace)
 
 
-async def installed_version(context: Context) -> str:
-    """The version that the installer wrote on istiod, or ""."""
-    istiod = await present(context)
-    return labels(istiod).get("operator.istio.io/version", "") if istiod else ""
+async def read_installed_version(context: Context) -> str:
+    """Return the version that the installer wrote on istiod, or ""."""
+    istiod = await find_istiod(context)
+    return get_labels(istiod).get("operator.istio.io/version", "") if istiod else ""
 
 
-async def all_ready(context: Context) -> bool:
-    """True when each workload of the installation has all its pods, and none is scaled to 0."""
+async def is_installation_ready(context: Context) -> bool:
+    """Tell whether each workload of the installation has all its pods, and none is scaled to
+    0.
+    """
     namespace, owned = context.workshop.mesh_namespace, "operator.istio.io/managed=Reconcile"
     found = [w for kind in (DEPLOYMENT, DAEMON_SET) for w in await context.cluster.find(kind, namespace, labels=owned)]
-    return bool(found) and all(is_ready(w) and counts(w)[1] for w in found)
+    return bool(found) and all(is_ready(w) and count_ready_pods(w)[1] for w in found)
 
 
-async def mesh_config(context: Context) -> Object:
-    """The live mesh configuration, parsed; empty when there is none."""
+async def read_mesh_config(context: Context) -> Object:
+    """Return the live mesh configuration, parsed; empty when there is none."""
     held = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
     parsed = yaml.safe_load((held or {}).get("data", {}).get("mesh", "") or "{}")
     return parsed if isinstance(parsed, dict) else {}
 
 
-def tracing_words(config: Object) -> str:
-    """What the mesh configuration says of tracing, in a sentence."""
+def describe_tracing(config: Object) -> str:
+    """Describe the tracing settings of a mesh configuration."""
     tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
     address = (tracing.get("zipkin") or {}).get("address")
     if not address:

@@ -16,24 +16,28 @@ class Console:
     version: str = ""
 
     @property
-    def modern(self) -> bool:
-        """Kiali 2 and newer; an unknown version is taken for the newest known."""
+    def is_modern(self) -> bool:
+        """True for Kiali 2 and newer; an unknown version is taken for the newest known."""
         major = self.version.removeprefix("v").partition(".")[0]
         return not major.isdigit() or int(major) >= 2
 
-    def at(self, path: str, **query: str) -> str:
-        """A page of the console: everything lives under `/console`; without it Kiali answers 404."""
+    def build_url(self, path: str, **query: str) -> str:
+        """Return the URL of a page: every path is below `/console`, without which Kiali answers
+        404.
+        """
         words = f"?{urlencode(query, safe=',')}" if query else ""
         return f"{self.base.rstrip('/')}/console{path}{words}"
 
-    def overview(self) -> str:
-        """The first page."""
-        return self.at("/overview")
+    def overview_url(self) -> str:
+        """Return the URL of the first page."""
+        return self.build_url("/overview")
 
-    def graph(self, *namespaces: str, duration: int = 300, at: float = 0.0) -> str:
-        """The traffic graph with versions, rates, locks for mTLS, and (Kiali 2) waypoints; duration in seconds.
+    def graph_url(self, *namespaces: str, duration: int = 300, at: float = 0.0) -> str:
+        """Return the URL of the traffic graph with versions, rates, locks for mTLS, and (Kiali 2)
+        waypoints.
 
-        With `at` (epoch seconds) it opens Kiali's replay of the minute that ended then, and not what is now.
+        `duration` is in seconds. With `at` (epoch seconds) it opens Kiali's replay of the
+        minute that ended then.
         """
         query = {
             "namespaces": ",".join(namespaces),
@@ -44,31 +48,31 @@ class Console:
             "badgeSecurity": "true",
             "edges": "trafficRate,trafficDistribution",
         }
-        if self.modern:
+        if self.is_modern:
             query |= {
                 "waypoints": "true",
                 "traffic": "ambient,ambientTotal,http,httpRequest,tcp,tcpSent,grpc,grpcRequest",
             }
         if at:
             query |= {"replayActive": "true", "replayInterval": "60000", "replayStart": f"{(at - 60) * 1000:.0f}"}
-        return self.at("/graph/namespaces", **query)
+        return self.build_url("/graph/namespaces", **query)
 
-    def workloads(self, namespace: str) -> str:
-        """A namespace's workloads."""
-        return self.at("/workloads", namespaces=namespace)
+    def workloads_url(self, namespace: str) -> str:
+        """Return the URL of a namespace's workloads."""
+        return self.build_url("/workloads", namespaces=namespace)
 
-    def mesh(self) -> str:
-        """The page of the mesh itself: control plane and add-ons."""
-        return self.at("/mesh")
+    def mesh_url(self) -> str:
+        """Return the URL of the mesh page: control plane and add-ons."""
+        return self.build_url("/mesh")
 
-    def config(self, namespace: str) -> str:
-        """A namespace's Istio objects."""
-        return self.at("/istio", namespaces=namespace)
+    def config_url(self, namespace: str) -> str:
+        """Return the URL of a namespace's Istio objects."""
+        return self.build_url("/istio", namespaces=namespace)
 
-    def object(self, namespace: str, kind: Kind, name: str) -> str:
-        """One Istio or Gateway API object."""
-        if self.modern:
+    def object_url(self, namespace: str, kind: Kind, name: str) -> str:
+        """Return the URL of one Istio or Gateway API object."""
+        if self.is_modern:
             place = f"{kind.group}/{kind.version}/{kind.kind}"
         else:
             place = f"k8s{kind.plural}" if kind.group == "gateway.networking.k8s.io" else kind.plural
-        return self.at(f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}")
+        return self.build_url(f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import yaml
 
 from bot.kinds import Object
-from bot.knowledge.reach import GRAFANA, JAEGER, Face
-from bot.knowledge.workloads import image_tag, name
+from bot.knowledge.reach import GRAFANA, JAEGER, WebInterface
+from bot.knowledge.workloads import get_image_tag, get_name
 from bot.steps import Context
 
 KEY = "config.yaml"
@@ -20,13 +20,15 @@ CHECKSUM = "checksum/config"
 it, a change of the configuration rolls Kiali, which reads it only when it starts."""
 
 
-def changed(context: Context, objects: Sequence[Object]) -> list[Object]:
-    """The sample with the workshop's changes; its other values stay as the release has them."""
+def apply_workshop_settings(context: Context, objects: Sequence[Object]) -> list[Object]:
+    """Return the sample's objects with the workshop's settings; other values stay as the
+    release has them.
+    """
     result = [copy.deepcopy(obj) for obj in objects]
-    modern = is_modern(next(image_tag(obj) for obj in result if obj["kind"] == "Deployment"))
+    modern = is_modern(next(get_image_tag(obj) for obj in result if obj["kind"] == "Deployment"))
     for obj in result:
         if obj["kind"] == "ConfigMap" and KEY in obj.get("data", {}):
-            text = edited(context, obj["data"][KEY], modern=modern)
+            text = edit_config(context, obj["data"][KEY], modern=modern)
             obj["data"][KEY] = text
             checksum = hashlib.sha256(text.encode()).hexdigest()
     for obj in result:
@@ -36,32 +38,34 @@ def changed(context: Context, objects: Sequence[Object]) -> list[Object]:
 
 
 def is_modern(version: str) -> bool:
-    """Kiali 2 and newer, which renamed `url` to `external_url`."""
+    """Tell whether a version is Kiali 2 or newer, which renamed `url` to `external_url`."""
     found = re.match(r"v?(\d+)", version)
     return found is None or int(found[1]) >= 2
 
 
-def edited(context: Context, text: str, *, modern: bool) -> str:
-    """The configuration with the four settings of the workshop, changed in the parsed tree."""
+def edit_config(context: Context, text: str, *, modern: bool) -> str:
+    """Return the configuration with the workshop's four settings, changed in the parsed tree."""
     config = yaml.safe_load(text) or {}
     services = config.setdefault("external_services", {})
     url = "external_url" if modern else "url"
     services.setdefault("custom_dashboards", {})["enabled"] = True
     services.setdefault("istio", {})["root_namespace"] = context.workshop.mesh_namespace
-    services.setdefault("tracing", {}).update({"enabled": True, url: address(context, JAEGER)})
-    services.setdefault("grafana", {}).update({"enabled": True, url: address(context, GRAFANA)})
+    services.setdefault("tracing", {}).update({"enabled": True, url: get_addon_url(context, JAEGER)})
+    services.setdefault("grafana", {}).update({"enabled": True, url: get_addon_url(context, GRAFANA)})
     return yaml.safe_dump(config, sort_keys=False)
 
 
-def address(context: Context, face: Face) -> str:
-    """Where people's browsers find an add-on: as it is settled, else where a port-forward puts it."""
+def get_addon_url(context: Context, face: WebInterface) -> str:
+    """Return the URL of an add-on for browsers: the one in the settings, else that of a
+    port-forward.
+    """
     settled = str(getattr(context.workshop, face.setting)).rstrip("/")
     return settled or f"http://localhost:{face.local}{face.path}"
 
 
-def says(objects: Sequence[Object]) -> tuple[str, ...]:
-    """The settings that the workshop changes, as they stand in the manifest."""
-    config = next(obj for obj in objects if obj["kind"] == "ConfigMap" and name(obj) == "kiali")
+def describe_settings(objects: Sequence[Object]) -> tuple[str, ...]:
+    """Describe the settings that the workshop changes, as they stand in the manifest."""
+    config = next(obj for obj in objects if obj["kind"] == "ConfigMap" and get_name(obj) == "kiali")
     services = yaml.safe_load(config["data"][KEY])["external_services"]
     links = [f"{what} at {services[what].get('external_url') or services[what].get('url')}" for what in LINKED]
     return (f"Kiali links to {' and '.join(links)}",)
@@ -73,8 +77,10 @@ FITS = ((23, "Kiali 1.87 to 2.0"), (24, "Kiali 2"))
 """Which Kiali each minor version of Istio takes: kiali.io's table of compatible versions."""
 
 
-def misfit(istio: str, kiali: str) -> str:
-    """Why these two versions do not belong together, or "" (also when one cannot be read)."""
+def explain_version_mismatch(istio: str, kiali: str) -> str:
+    """Return why these versions of Istio and Kiali do not fit; "" when they do or one cannot
+    be parsed.
+    """
     mesh, found = re.match(r"1\.(\d+)", istio), re.match(r"v?(\d+)\.(\d+)", kiali)
     if mesh is None or found is None:
         return ""

@@ -1,4 +1,6 @@
-"""What Kiali says of the mesh after it was installed: its version, what it reaches, and what that means."""
+"""Kiali's view of the mesh after its installation: its version, the components it reaches,
+and what that means.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from bot.errors import ClusterError
 from bot.kinds import DEPLOYMENT
 from bot.knowledge import installation
-from bot.knowledge.kialiconfig import misfit
+from bot.knowledge.kialiconfig import explain_version_mismatch
 from bot.knowledge.observe import kiali
 from bot.knowledge.observe.kiali import Component
 from bot.steps import Context
@@ -23,8 +25,10 @@ GATEWAYS = ("istio-ingressgateway", "istio-egressgateway")
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What Kiali sees: observed lines, causes why it is not enough, and commands that mend those."""
+class KialiStatus:
+    """Kiali's view of the mesh: observed lines, causes why it is not enough, and commands that
+    help.
+    """
 
     version: str
     lines: tuple[str, ...] = ()
@@ -33,23 +37,27 @@ class Sight:
     next: tuple[str, ...] = ()
 
 
-async def look(context: Context) -> Sight:
-    """Asks until what Kiali needs is healthy, or the time is over; what is not installed is not waited for."""
+async def read_kiali_status(context: Context) -> KialiStatus:
+    """Ask Kiali until what it needs is healthy or PATIENCE ends; an add-on that is not
+    installed is not waited for.
+    """
     there = await context.cluster.get(DEPLOYMENT, "prometheus", context.workshop.mesh_namespace)
     patience = min(PATIENCE, context.workshop.readiness_timeout) if there is not None else 0.0
     deadline = time.monotonic() + patience
     while True:
         try:
-            found = judged(context, await kiali.components(context))
+            found = judge_components(context, await kiali.list_components(context))
         except ClusterError as problem:
-            found = Sight("", causes=(f"Kiali does not tell its state: {problem}",))
+            found = KialiStatus("", causes=(f"Kiali does not tell its state: {problem}",))
         if not found.causes or time.monotonic() > deadline:
-            return await with_version(context, found)
+            return await add_version_check(context, found)
         await asyncio.sleep(PAUSE)
 
 
-def judged(context: Context, components: list[Component]) -> Sight:
-    """Which of the components that it needs are not healthy."""
+def judge_components(context: Context, components: list[Component]) -> KialiStatus:
+    """Return the status by its components: those that Kiali needs and that are not healthy are
+    causes.
+    """
     words = ", ".join(f"{c.name} {c.status}" for c in components) or "nothing yet"
     sick = [c for c in components if c.name in NEEDED and c.status != "Healthy"]
     causes = tuple(f"Kiali calls {c.name} {c.status}" for c in sick)
@@ -58,18 +66,20 @@ def judged(context: Context, components: list[Component]) -> Sight:
         f"Kiali misses {gateway}, which the ambient profile does not have; this is normal." for gateway in gone
     )
     mend = ("addons prometheus",) if any(c.name == "prometheus" for c in sick) else ()
-    return Sight("", (f"Kiali sees: {words}",), causes, notes, mend)
+    return KialiStatus("", (f"Kiali sees: {words}",), causes, notes, mend)
 
 
-async def with_version(context: Context, found: Sight) -> Sight:
-    """The same with the version that Kiali states (its image's tag when it states none), and whether that fits."""
-    version = await kiali.version(context)
+async def add_version_check(context: Context, found: KialiStatus) -> KialiStatus:
+    """Return the status with the version that Kiali states (else its image's tag), and whether
+    it fits Istio.
+    """
+    version = await kiali.read_image_version(context)
     try:
-        stated = await kiali.own_version(context)
+        stated = await kiali.read_stated_version(context)
     except ClusterError:
         stated = ""
     version = stated if stated[:2] in {"v1", "v2", "v3"} else version
-    istio = await installation.installed_version(context)
-    wrong = misfit(istio, version)
+    istio = await installation.read_installed_version(context)
+    wrong = explain_version_mismatch(istio, version)
     lines = found.lines if wrong else (*found.lines, f"Kiali {version} fits Istio {istio}")
-    return Sight(version, lines, (*found.causes, *([wrong] if wrong else [])), found.notes, found.next)
+    return KialiStatus(version, lines, (*found.causes, *([wrong] if wrong else [])), found.notes, found.next)

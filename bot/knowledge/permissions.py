@@ -1,7 +1,8 @@
-"""What the bot's account must be allowed to do, and why; asked of the cluster before anything depends on it.
+"""The permissions that the bot's account needs, and why; asked of the cluster before
+anything depends on them.
 
-The roles in `manifests/deploy/components/mode-*` grant just these; a test compares them. Which requests are made, and
-that each of them is needed, is held on a real API server by `tests/deploy`.
+The roles in `manifests/deploy/components/mode-*` grant just these; a test compares
+them. That each of them is needed is tested on a real API server by `tests/deploy`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Rule(NamedTuple):
     names: str = ""
 
 
-class Piece(NamedTuple):
+class Permission(NamedTuple):
     """One verb on one resource, and a name where the rule has names."""
 
     verb: str
@@ -165,25 +166,28 @@ NEEDED: dict[Mode, tuple[Rule, ...]] = {"observe": OBSERVE, "workshop": OBSERVE 
 """By mode."""
 
 
-def needed(mode: Mode, *, mesh: str = "istio-system", app: str = "bookinfo") -> list[Piece]:
-    """Each verb on each resource and name that a mode needs, for these namespaces."""
+def list_needed_permissions(mode: Mode, *, mesh: str = "istio-system", app: str = "bookinfo") -> list[Permission]:
+    """Return each verb on each resource and name that a mode needs, for these namespaces."""
     found = []
     for rule in NEEDED[mode]:
         names = rule.names.format(mesh=mesh, app=app).split() or [""]
         found += [
-            Piece(verb, rule.group, resource, name)
+            Permission(verb, rule.group, resource, name)
             for resource, verb, name in product(rule.resources.split(), rule.verbs.split(), names)
         ]
     return found
 
 
-async def missing(cluster: Cluster, asked: Collection[Piece]) -> list[str]:
-    """What of these is not allowed, as `patch customresourcedefinitions`. Who may do everything is asked just that."""
+async def find_missing_permissions(cluster: Cluster, asked: Collection[Permission]) -> list[str]:
+    """Return those that are not allowed, such as `patch customresourcedefinitions`.
+
+    For an account that may do everything, one question is enough.
+    """
     if await cluster.allowed("*", Kind("*", "*", "*", "*")):
         return []
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def allowed(piece: Piece) -> bool:
+    async def allowed(piece: Permission) -> bool:
         kind = Kind(piece.group, "", piece.resource, "")
         async with gate:
             return await cluster.allowed(piece.verb, kind, name=piece.name)

@@ -1,11 +1,13 @@
-"""Clusters on which istio-cni must look elsewhere: which settings the ambient profile wants there, by release."""
+"""Clusters on which istio-cni uses other paths: the settings that the ambient profile
+needs there, by release.
+"""
 
 from __future__ import annotations
 
 from bot.errors import UserError
 from bot.kinds import NODE, Object
-from bot.knowledge.room import minor
-from bot.knowledge.workloads import labels
+from bot.knowledge.room import parse_minor_version
+from bot.knowledge.workloads import get_labels
 from bot.steps import Context
 
 KNOWN = ("minikube", "k3d", "k3s", "microk8s", "gke")
@@ -22,11 +24,13 @@ BY_HAND = {
 """The same for Istio 1.23, which knows no platforms."""
 
 
-def settings(context: Context, platform: str) -> tuple[str, ...]:
-    """The settings for a platform ("" for none); UserError when this release has none for it."""
+def get_platform_settings(context: Context, platform: str) -> tuple[str, ...]:
+    """Return the settings for a platform, none for "". Raises UserError when this release has
+    none for it.
+    """
     if not platform:
         return ()
-    if minor(context.mesh.version) >= FIRST:
+    if parse_minor_version(context.mesh.version) >= FIRST:
         return (f"values.global.platform={platform}",)
     if platform not in BY_HAND:
         raise UserError(
@@ -35,12 +39,16 @@ def settings(context: Context, platform: str) -> tuple[str, ...]:
     return BY_HAND[platform]
 
 
-async def detect(context: Context) -> str:
-    """`minikube` on a minikube whose containers run in Docker, where the pods' networks lie elsewhere; else ""."""
-    return "minikube" if any(map(docker_minikube, await context.cluster.find(NODE))) else ""
+async def detect_platform(context: Context) -> str:
+    """Return `minikube` for a minikube with Docker, where pods' network namespaces lie
+    elsewhere; else "".
+    """
+    return "minikube" if any(map(is_docker_minikube, await context.cluster.find(NODE))) else ""
 
 
-def docker_minikube(node: Object) -> bool:
-    """True for minikube's node with Docker as its container runtime; containerd and CRI-O want nothing special."""
+def is_docker_minikube(node: Object) -> bool:
+    """Tell whether a node is minikube's with Docker as its runtime; containerd and CRI-O need
+    no setting.
+    """
     runtime = ((node.get("status") or {}).get("nodeInfo") or {}).get("containerRuntimeVersion", "")
-    return "minikube.k8s.io/name" in labels(node) and str(runtime).startswith("docker://")
+    return "minikube.k8s.io/name" in get_labels(node) and str(runtime).startswith("docker://")

@@ -1,4 +1,4 @@
-"""Proof by requests: what users are seen to get, tried again until the proxies have the new rules."""
+"""Proof by requests: what users get, tried again until the proxies have the new rules."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.knowledge.answering import plainly
-from bot.ports import Load, Seen
+from bot.knowledge.answering import strip_proxy_prefix
+from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context
 
 PATIENCE = 15.0
@@ -26,83 +26,95 @@ OTHERS = ("guest", "visitor")
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is to be seen of one user's requests, in words and as a test."""
+    """Expected result of one user's requests, in words and as a test."""
 
     user: str
     words: str
-    holds: Callable[[Seen], bool]
+    holds: Callable[[TrafficReport], bool]
     count: int = 10
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What was seen, and whether it was as expected; `trouble` when nothing answered at all."""
+class Observation:
+    """Observed result of requests, and whether it was as expected; `trouble` when nothing
+    answered at all.
+    """
 
     holds: bool
     lines: tuple[str, ...]
     trouble: str = ""
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[TrafficReport, ...] = ()
 
     @property
     def because(self) -> str:
-        """Why it is not done, and whose turn it is."""
+        """The reason why the result is not as expected, and who can help."""
         if self.trouble:
-            why = plainly(self.trouble)
+            why = strip_proxy_prefix(self.trouble)
             return f"nothing answers requests for the page: {why}. Whoever runs the cluster: do the pods run?"
         return "what was seen is not what was asked. Give it a minute, then type it again."
 
 
-def somebody_else(user: str) -> str:
-    """Another user than that one."""
+def choose_other_user(user: str) -> str:
+    """Return another user than that one."""
     return next(other for other in OTHERS if other != user)
 
 
-async def observe(context: Context, *expectations: Expectation, seconds: float = PATIENCE) -> Observed:
-    """Sends requests as all these users at the same time, until all is as expected or the time is over."""
+async def wait_for_expectations(context: Context, *expectations: Expectation, seconds: float = PATIENCE) -> Observation:
+    """Send requests as all these users at the same time, until all is as expected or the time
+    is over.
+
+    `seconds` limits the time, as does the workshop's readiness timeout.
+    """
     deadline = time.monotonic() + min(seconds, context.workshop.readiness_timeout)
     while True:
         context.progress.say("looking whether it took effect, by requests")
-        seen = await asyncio.gather(*(see(context, expected, RATE / len(expectations)) for expected in expectations))
-        found = tuple(line(expected, what) for expected, what in zip(expectations, seen, strict=True))
+        seen = await asyncio.gather(
+            *(send_as_user(context, expected, RATE / len(expectations)) for expected in expectations)
+        )
+        found = tuple(describe_observation(expected, what) for expected, what in zip(expectations, seen, strict=True))
         trouble = next((what.trouble for what in seen if what.trouble), "")
         holds = not trouble and all(e.holds(what) for e, what in zip(expectations, seen, strict=True))
         if holds or time.monotonic() > deadline:
-            return Observed(holds, found, trouble, tuple(seen))
+            return Observation(holds, found, trouble, tuple(seen))
         await asyncio.sleep(PAUSE)
 
 
-async def see(context: Context, expected: Expectation, rate: float) -> Seen:
-    """One user's requests, that many a second."""
-    load = Load(count=expected.count, rate=rate, user=expected.user)
+async def send_as_user(context: Context, expected: Expectation, rate: float) -> TrafficReport:
+    """Send one user's requests, at `rate` a second."""
+    load = LoadSpec(count=expected.count, rate=rate, user=expected.user)
     return await context.traffic.send(context.workshop.app_namespace, load)
 
 
-def line(expected: Expectation, seen: Seen) -> str:
-    """`as jason, 10 pages: reviews v2 10; ratings seen 10; half within 21 ms (expected: only v2)`."""
+def describe_observation(expected: Expectation, seen: TrafficReport) -> str:
+    """Return `as jason, 10 pages: reviews v2 10; ratings seen 10; half within 21 ms (expected:
+    only v2)`.
+    """
     who = f"as {expected.user}" if expected.user else "not logged in"
     if seen.trouble:
-        return f"{who}: no answer ({plainly(seen.trouble)})"
+        return f"{who}: no answer ({strip_proxy_prefix(seen.trouble)})"
     versions = ", ".join(f"{'failed' if key == 'none' else key} {n}" for key, n in seen.versions.items())
     ratings = ", ".join(f"{'not asked' if key == 'none' else key} {n}" for key, n in seen.ratings.items())
     codes = ", ".join(f"{code}: {count}" for code, count in seen.codes.items() if code != "200")
     parts = [f"reviews {versions}", f"ratings {ratings}"] if seen.versions else []
     parts += [f"status {codes}"] if codes else []
     parts += [f"half within {seen.p50:.0f} ms, the slowest {seen.p99:.0f} ms"]
-    return f"{who}, {pages(seen)} pages: {'; '.join(parts)} (expected: {expected.words})"
+    return f"{who}, {count_pages(seen)} pages: {'; '.join(parts)} (expected: {expected.words})"
 
 
-def pages(seen: Seen) -> int:
-    """Product pages that were shown, whole or not."""
+def count_pages(seen: TrafficReport) -> int:
+    """Count the product pages that were shown, with reviews or without."""
     return sum(seen.versions.values())
 
 
-def only(counts: Mapping[str, int], *wanted: str) -> bool:
-    """True when something was counted, and nothing but these."""
+def has_only(counts: Mapping[str, int], *wanted: str) -> bool:
+    """Tell whether something was counted, and nothing but these keys."""
     return sum(counts.values()) > 0 and set(key for key, n in counts.items() if n) <= set(wanted)
 
 
-def interval(hits: int, of: int, z: float = SURE) -> tuple[float, float]:
-    """The Wilson interval of a share (with `SURE` 99.7 %), as fractions; (0, 1) of nothing."""
+def compute_wilson_interval(hits: int, of: int, z: float = SURE) -> tuple[float, float]:
+    """Return the Wilson interval of a share (with `SURE` 99.7 %), as fractions; (0, 1) of
+    nothing.
+    """
     if not of:
         return 0.0, 1.0
     share = hits / of

@@ -1,4 +1,6 @@
-"""Running istioctl when it changes the cluster: what it says is heard, and outages of the cluster are waited out."""
+"""Running istioctl when it changes the cluster: its output is passed on, and outages of
+the cluster are waited out.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,22 @@ Hear = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How istioctl ended: its exit code (negative for a signal), and the end of what it said on standard error."""
+class IstioctlResult:
+    """Result of istioctl: its exit code (negative for a signal), and the last lines of its
+    standard error.
+    """
 
     code: int
     tail: tuple[str, ...]
 
 
-async def istioctl(context: Context, arguments: Sequence[str], hear: Hear) -> Ended:
-    """Runs it to its end, and again when the cluster was away and is back. Raises Unavailable when it stays away."""
+async def run_istioctl(context: Context, arguments: Sequence[str], hear: Hear) -> IstioctlResult:
+    """Run istioctl to its end, and again when the cluster was away and is back. Raises
+    Unavailable when it stays away.
+    """
     for attempt in range(1, MOST_TRIES + 1):
-        ended = await once(context, arguments, hear)
-        if ended.code == 0 or not setbacks.away(ended.tail) or attempt == MOST_TRIES:
+        ended = await run_istioctl_once(context, arguments, hear)
+        if ended.code == 0 or not setbacks.is_api_server_away(ended.tail) or attempt == MOST_TRIES:
             break
         context.progress.say("the cluster went away in the middle; waiting for it")
         await context.cluster.version()
@@ -39,20 +45,22 @@ async def istioctl(context: Context, arguments: Sequence[str], hear: Hear) -> En
     return ended
 
 
-async def once(context: Context, arguments: Sequence[str], hear: Hear) -> Ended:
-    """One run. What does not end in time is ended: a server that keeps connections open may hold istioctl for ever."""
+async def run_istioctl_once(context: Context, arguments: Sequence[str], hear: Hear) -> IstioctlResult:
+    """Run istioctl once, with a time limit: a server that keeps connections open may hold it
+    for ever.
+    """
     limit = LEAST + 3 * context.workshop.readiness_timeout
     async with context.mesh.run(arguments) as program:
         try:
             async with asyncio.timeout(limit):
-                code = await listen(program, hear)
+                code = await read_output(program, hear)
         except TimeoutError:
-            return Ended(1, (*program.tail, f"Error: istioctl did not end within {limit:.0f} s"))
-    return Ended(code, program.tail)
+            return IstioctlResult(1, (*program.tail, f"Error: istioctl did not end within {limit:.0f} s"))
+    return IstioctlResult(code, program.tail)
 
 
-async def listen(program: Program, hear: Hear) -> int:
-    """Hears every line; gives the exit code."""
+async def read_output(program: Program, hear: Hear) -> int:
+    """Pass on every line of output; return the exit code."""
     async for output in program.output():
         hear(output.line)
     return await program.wait()

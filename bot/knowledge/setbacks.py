@@ -1,11 +1,11 @@
-"""What a failure of istioctl means: the cause in a sentence, and whose turn it is."""
+"""Failures of istioctl: the cause in a sentence, and who can help."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from bot.knowledge.offers import offer
+from bot.knowledge.offers import suggest_commands
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
 
@@ -43,15 +43,17 @@ REMEDIES = (
 """What helps, by words that are known in a cause."""
 
 
-def away(tail: Sequence[str]) -> bool:
-    """True when istioctl ended because it could not reach the API server."""
-    return any(AWAY.search(line) for line in words(tail))
+def is_api_server_away(tail: Sequence[str]) -> bool:
+    """Tell whether istioctl ended because it could not reach the API server."""
+    return any(AWAY.search(line) for line in extract_errors(tail))
 
 
-def words(tail: Sequence[str]) -> list[str]:
-    """istioctl's errors, one in a line, without its own bookkeeping; empty when it only waited in vain.
+def extract_errors(tail: Sequence[str]) -> list[str]:
+    """Return istioctl's errors, one in a line, without its own prefixes; empty when it only
+    timed out.
 
-    They follow `Error: `, which stands behind the last line of progress when that was not ended (1.23.2, 1.30.3).
+    They follow `Error: `, which stands behind the last line of progress when that was not
+    ended (1.23.2, 1.30.3).
     """
     text = "\n".join(tail)
     said = text.rpartition("Error: ")[2] if "Error: " in text else ""
@@ -59,9 +61,11 @@ def words(tail: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line and not LATE.match(line)))
 
 
-def failed(context: Context, *, code: int, tail: Sequence[str], lagging: Sequence[Part]) -> Verdict:
-    """istioctl gave up: its errors are the cause, then the pods' own words."""
-    errors, slow = words(tail), waiting(lagging)
+def build_failure_verdict(context: Context, *, code: int, tail: Sequence[str], lagging: Sequence[Part]) -> Verdict:
+    """Return the verdict of a failed istioctl: its errors are the cause, then the pods' own
+    messages.
+    """
+    errors, slow = extract_errors(tail), describe_lagging_parts(lagging)
     causes = [*errors[:MOST], *([f"and {len(errors) - MOST} more errors"] if len(errors) > MOST else []), *slow]
     if code < 0:
         causes.insert(0, f"istioctl was killed in the middle (signal {-code})")
@@ -69,27 +73,27 @@ def failed(context: Context, *, code: int, tail: Sequence[str], lagging: Sequenc
     return Verdict(
         State.NOT_YET,
         whole if errors or code < 0 else f"Istio {context.mesh.version} did not become ready.",
-        "; ".join(causes) or silence(tail),
+        "; ".join(causes) or explain_silent_failure(tail),
         tuple(f"{part.name} {part.ready}/{part.wanted} pods ready" for part in lagging if part.wanted),
-        notes=advice([*causes, *tail]),
-        next=offer(context, "install", "status"),
+        notes=suggest_remedies([*causes, *tail]),
+        next=suggest_commands(context, "install", "status"),
     )
 
 
-def silence(tail: Sequence[str]) -> str:
-    """The cause when nothing lags by now and istioctl named no other."""
+def explain_silent_failure(tail: Sequence[str]) -> str:
+    """Return the cause when no pod lags by now and istioctl named no other."""
     if any("resources not ready after" in line for line in tail):
         return "istioctl stopped waiting for pods, which have become ready since."
     return "istioctl ended with an error and said nothing."
 
 
-def waiting(lagging: Sequence[Part]) -> list[str]:
-    """What each workload that lags says of itself."""
+def describe_lagging_parts(lagging: Sequence[Part]) -> list[str]:
+    """Return a sentence for each workload that lags, with its pods' own message."""
     return [f"{part.name} has {part.ready} of {part.wanted} pods: {part.note or 'starting'}" for part in lagging]
 
 
-def advice(causes: Sequence[str]) -> tuple[str, ...]:
-    """What helps against the causes that are known, and whose turn it is."""
+def suggest_remedies(causes: Sequence[str]) -> tuple[str, ...]:
+    """Return what helps against the known causes, and who can do it."""
     if any(AWAY.search(cause) for cause in causes):
         return ("The cluster went away in the middle. Whoever runs it: is it up? Then type it again.",)
     known = dict.fromkeys(remedy for word, remedy in REMEDIES if any(word in cause for cause in causes))

@@ -1,4 +1,6 @@
-"""Sidecars: the namespace's label, the restart that makes it count, and the proof by each pod's annotation."""
+"""Sidecars: the namespace's label, the restart that makes it take effect, and the proof by
+each pod's annotation.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from dataclasses import dataclass
 
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
 from bot.knowledge import bookinfo
-from bot.knowledge.deploying import restart
+from bot.knowledge.deploying import restart_deployment
 from bot.knowledge.removal import has_sidecar
-from bot.knowledge.waiting import change
-from bot.knowledge.workloads import FOLLOWED, counts, is_ready, labels, name, parts
-from bot.ports import Part, View
+from bot.knowledge.waiting import wait_for_change
+from bot.knowledge.workloads import FOLLOWED, build_parts, count_ready_pods, get_labels, get_name, is_ready
+from bot.ports import Part, WatchCache
 from bot.steps import Context
 
 LABEL = "istio-injection"
@@ -21,22 +23,26 @@ CONFLICTS = ("istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
 OPT_OUT = "sidecar.istio.io/inject"
 
 
-def refuses(workload: Object) -> bool:
-    """True for a Deployment whose pods ask not to be injected, by label or (older) annotation."""
+def is_opted_out(workload: Object) -> bool:
+    """Tell whether a Deployment's pods ask not to be injected, by label or (older) annotation."""
     meta = workload["spec"]["template"].get("metadata") or {}
     return "false" in ((meta.get("labels") or {}).get(OPT_OUT), (meta.get("annotations") or {}).get(OPT_OUT))
 
 
-def native(pod: Object) -> bool:
-    """True when the sidecar is an init container that goes on running (Istio 1.30 on kubelets from 1.33)."""
+def has_native_sidecar(pod: Object) -> bool:
+    """Tell whether the sidecar is an init container that goes on running (Istio 1.30 on
+    kubelets from 1.33).
+    """
     return any(c.get("name") == "istio-proxy" for c in pod["spec"].get("initContainers") or [])
 
 
-async def relabel(context: Context, *, on: bool) -> tuple[str, ...]:
-    """Sets or removes the label, and when it is set takes conflicting ones off; what was changed, in words."""
+async def set_injection_label(context: Context, *, on: bool) -> tuple[str, ...]:
+    """Set or remove the label, removing conflicting ones when it is set; return the changes in
+    words.
+    """
     namespace = context.workshop.app_namespace
     live = await context.cluster.get(NAMESPACE, namespace)
-    held = labels(live) if live else {}
+    held = get_labels(live) if live else {}
     if not on:
         wanted: dict[str, str | None] = {LABEL: None} if LABEL in held else {}
     else:
@@ -48,90 +54,105 @@ async def relabel(context: Context, *, on: bool) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The application's workloads, their pods (also those that are on their way out), and what is not as wanted."""
+class SidecarState:
+    """The application's workloads and all their pods (also those being deleted), compared with
+    what is wanted.
+    """
 
     workloads: tuple[Object, ...]
     pods: tuple[Object, ...]
     on: bool
 
-    def pods_of(self, workload: Object) -> list[Object]:
-        """A workload's pods, also those that are being deleted."""
+    def select_pods(self, workload: Object) -> list[Object]:
+        """Return a workload's pods, also those that are being deleted."""
         wanted = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
-        return [pod for pod in self.pods if wanted and wanted.items() <= labels(pod).items()]
+        return [pod for pod in self.pods if wanted and wanted.items() <= get_labels(pod).items()]
 
     @property
     def to_restart(self) -> tuple[str, ...]:
-        """Workloads with a pod that is not as wanted and not on its way out."""
+        """Workloads with a pod that is not as wanted and not being deleted."""
         return tuple(
-            name(w)
+            get_name(w)
             for w in self.workloads
-            if any(has_sidecar(p) != self.on and "deletionTimestamp" not in p["metadata"] for p in self.pods_of(w))
+            if any(has_sidecar(p) != self.on and "deletionTimestamp" not in p["metadata"] for p in self.select_pods(w))
         )
 
     @property
     def settled(self) -> bool:
-        """True when every workload is ready and no pod, not even an old one, is otherwise than wanted."""
+        """True when every workload is ready and all pods, even old ones, are as wanted."""
         ready = all(map(is_ready, self.workloads))
-        return ready and all(has_sidecar(pod) == self.on for w in self.workloads for pod in self.pods_of(w))
+        return ready and all(has_sidecar(pod) == self.on for w in self.workloads for pod in self.select_pods(w))
 
     @property
     def counted(self) -> tuple[int, int]:
-        """Pods that are as wanted, and all."""
-        pods = [pod for w in self.workloads for pod in self.pods_of(w)]
+        """The number of pods that are as wanted, and of all."""
+        pods = [pod for w in self.workloads for pod in self.select_pods(w)]
         return sum(has_sidecar(pod) == self.on for pod in pods), len(pods)
 
 
-def standing(workloads: Sequence[Object], pods: Sequence[Object], *, on: bool) -> Standing:
-    """Those workloads that sidecars concern: not the gateways that istiod runs, and none that refuses."""
-    own = tuple(w for w in workloads if bookinfo.MANAGED not in labels(w) and not refuses(w))
-    return Standing(own, tuple(pods), on)
+def build_sidecar_state(workloads: Sequence[Object], pods: Sequence[Object], *, on: bool) -> SidecarState:
+    """Return the state of the workloads that injection concerns: no gateways of istiod, and
+    none that opted out.
+    """
+    own = tuple(w for w in workloads if bookinfo.MANAGED not in get_labels(w) and not is_opted_out(w))
+    return SidecarState(own, tuple(pods), on)
 
 
-async def now(context: Context, *, on: bool) -> Standing:
-    """How it stands."""
+async def read_sidecar_state(context: Context, *, on: bool) -> SidecarState:
+    """Read the state of the sidecars from the cluster."""
     namespace = context.workshop.app_namespace
     pods = await context.cluster.find(POD, namespace)
-    return standing(await bookinfo.workloads(context), pods, on=on)
+    return build_sidecar_state(await bookinfo.find_workloads(context), pods, on=on)
 
 
-async def roll(context: Context, *, on: bool) -> tuple[tuple[str, ...], list[Part]]:
-    """Restarts what is not as wanted and watches until no old pod is left: what was restarted, and what lags."""
+async def restart_workloads(context: Context, *, on: bool) -> tuple[tuple[str, ...], list[Part]]:
+    """Restart the workloads that are not as wanted, and watch until no old pod is left.
+
+    Returns the restarted workloads, and those that lag.
+    """
     namespace = context.workshop.app_namespace
-    restarted = (await now(context, on=on)).to_restart
+    restarted = (await read_sidecar_state(context, on=on)).to_restart
     for deployment in restarted:
-        await restart(context, namespace, deployment)
+        await restart_deployment(context, namespace, deployment)
     async with context.cluster.follow(namespace, *FOLLOWED) as view:
         try:
             async with asyncio.timeout(context.workshop.readiness_timeout):
-                while not show(context, view, on=on).settled:
-                    await change(context, view)
+                while not show_rollout(context, view, on=on).settled:
+                    await wait_for_change(context, view)
         except TimeoutError:
-            return restarted, lagging(view, on=on)
+            return restarted, list_lagging_workloads(view, on=on)
     return restarted, []
 
 
-def show(context: Context, view: View, *, on: bool) -> Standing:
-    """Shows each workload's pods."""
-    found = watched(view, on=on)
-    shown = {name(w) for w in found.workloads}
-    for part in parts(view, lambda workload: name(workload) in shown):
+def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarState:
+    """Show each workload's pods, and return the state of the sidecars."""
+    found = view_sidecar_state(view, on=on)
+    shown = {get_name(w) for w in found.workloads}
+    for part in build_parts(view, lambda workload: get_name(workload) in shown):
         context.progress.part(part)
     fine, total = found.counted
     context.progress.say(f"{fine} of {total} pods {'carry a sidecar' if on else 'are without sidecar'}")
     return found
 
 
-def watched(view: View, *, on: bool) -> Standing:
-    """How a followed namespace stands."""
-    return standing(view.objects(DEPLOYMENT), view.objects(POD), on=on)
+def view_sidecar_state(view: WatchCache, *, on: bool) -> SidecarState:
+    """Return the state of the sidecars in a followed namespace."""
+    return build_sidecar_state(view.objects(DEPLOYMENT), view.objects(POD), on=on)
 
 
-def lagging(view: View, *, on: bool) -> list[Part]:
-    """The workloads that did not settle, with the reason."""
-    found = watched(view, on=on)
-    slow = {name(w) for w in found.workloads if not is_ready(w)}
-    old = [(w, [p for p in found.pods_of(w) if has_sidecar(p) != on]) for w in found.workloads if name(w) not in slow]
-    waits = parts(view, lambda workload: name(workload) in slow)
-    leaving = [Part(name(w), *counts(w), f"old pod {name(pods[0])} is still there") for w, pods in old if pods]
+def list_lagging_workloads(view: WatchCache, *, on: bool) -> list[Part]:
+    """Return the workloads that did not settle, with the reason."""
+    found = view_sidecar_state(view, on=on)
+    slow = {get_name(w) for w in found.workloads if not is_ready(w)}
+    old = [
+        (w, [p for p in found.select_pods(w) if has_sidecar(p) != on])
+        for w in found.workloads
+        if get_name(w) not in slow
+    ]
+    waits = build_parts(view, lambda workload: get_name(workload) in slow)
+    leaving = [
+        Part(get_name(w), *count_ready_pods(w), f"old pod {get_name(pods[0])} is still there")
+        for w, pods in old
+        if pods
+    ]
     return [*waits, *leaving]

@@ -19,8 +19,8 @@ from bot.kinds import (
 )
 from bot.knowledge import installation
 from bot.knowledge.observe import jaeger
-from bot.knowledge.workloads import is_ready, labels, name
-from bot.ports import Seen, Stream
+from bot.knowledge.workloads import get_labels, get_name, is_ready
+from bot.ports import Stream, TrafficReport
 from bot.steps import Context
 
 GLANCE = 2.0
@@ -29,7 +29,10 @@ GLANCE = 2.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was read, all at about the same moment. `senders` are services that sent spans, None when nobody told."""
+    """Objects of the workshop, read at about the same moment.
+
+    `senders` are services that sent spans, None when that is not known.
+    """
 
     mesh: dict[str, Object]
     app: dict[str, Object]
@@ -41,13 +44,13 @@ class Snapshot:
     destination_rules: dict[str, Object]
     config: Object
     streams: tuple[Stream, ...] = ()
-    last: tuple[float, Seen] | None = None
+    last: tuple[float, TrafficReport] | None = None
     senders: tuple[str, ...] | None = None
 
     @property
     def app_labels(self) -> dict[str, str]:
         """The labels of the application's namespace."""
-        return labels(self.namespace) if self.namespace else {}
+        return get_labels(self.namespace) if self.namespace else {}
 
     @property
     def app_pods(self) -> list[Object]:
@@ -55,13 +58,13 @@ class Snapshot:
         return [
             pod
             for pod in self.pods
-            if "gateway.networking.k8s.io/gateway-name" not in labels(pod)
+            if "gateway.networking.k8s.io/gateway-name" not in get_labels(pod)
             and "deletionTimestamp" not in pod["metadata"]
         ]
 
 
-async def take(context: Context) -> Snapshot:
-    """Reads everything at once."""
+async def take_snapshot(context: Context) -> Snapshot:
+    """Read all objects of the workshop at once."""
     from_mesh, from_app = context.workshop.mesh_namespace, context.workshop.app_namespace
     find = context.cluster.find
     read = await asyncio.gather(
@@ -75,14 +78,14 @@ async def take(context: Context) -> Snapshot:
         find(DESTINATION_RULE, from_app),
     )
     namespace, config = await asyncio.gather(
-        context.cluster.get(NAMESPACE, from_app), installation.mesh_config(context)
+        context.cluster.get(NAMESPACE, from_app), installation.read_mesh_config(context)
     )
     streams = await context.traffic.streams()
     deployments, daemons, app, pods, *rest = read
-    gateways, routes, virtual, rules = (by_name(objects) for objects in rest)
+    gateways, routes, virtual, rules = (index_by_name(objects) for objects in rest)
     return Snapshot(
-        by_name([*deployments, *daemons]),
-        by_name(app),
+        index_by_name([*deployments, *daemons]),
+        index_by_name(app),
         namespace,
         tuple(pods),
         gateways,
@@ -95,20 +98,22 @@ async def take(context: Context) -> Snapshot:
     )
 
 
-async def observed(context: Context) -> Snapshot:
-    """`take`, and which services have sent spans, where Jaeger is ready to say: one request more."""
-    now = await take(context)
+async def take_snapshot_with_senders(context: Context) -> Snapshot:
+    """Return a snapshot with the services that have sent spans, where Jaeger is ready: one
+    request more.
+    """
+    now = await take_snapshot(context)
     if "jaeger" not in now.mesh or not is_ready(now.mesh["jaeger"]):
         return now
     try:
         async with asyncio.timeout(GLANCE):
-            services = await jaeger.services(context)
+            services = await jaeger.list_services(context)
     except (ClusterError, TimeoutError):
         return now
     suffix = f".{context.workshop.app_namespace}"
     return replace(now, senders=tuple(s.removesuffix(suffix) for s in services if s.endswith(suffix)))
 
 
-def by_name(objects: list[Object]) -> dict[str, Object]:
-    """Objects of one namespace under their names."""
-    return {name(obj): obj for obj in objects}
+def index_by_name(objects: list[Object]) -> dict[str, Object]:
+    """Return objects of one namespace by their names."""
+    return {get_name(obj): obj for obj in objects}

@@ -1,4 +1,4 @@
-"""Traffic that goes on: begun with one request as proof, and stopped with what it saw."""
+"""Streams of traffic: begun after one request as proof, and stopped with their results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from bot.errors import UserError
 from bot.knowledge import requests
-from bot.knowledge.offers import offer
-from bot.knowledge.typed import spoken
-from bot.ports import Load
+from bot.knowledge.offers import suggest_commands
+from bot.knowledge.typed import format_duration
+from bot.ports import LoadSpec
 from bot.steps import Context, State, Verdict
 from bot.when import seconds_until
 
@@ -16,8 +16,11 @@ LONGEST = 86400.0
 """Seconds that traffic may go on."""
 
 
-def lasts(context: Context, seconds: float, until: str) -> float:
-    """How long it is to go on: so many seconds, or until a time of day. Raises UserError."""
+def compute_duration(context: Context, seconds: float, until: str) -> float:
+    """Return how many seconds a stream goes on: `seconds`, or until a time of day.
+
+    Raises UserError when that is more than 24 hours or no time.
+    """
     if not until:
         return seconds
     left = seconds_until(until, datetime.now(UTC), context.workshop.timezone)
@@ -26,30 +29,40 @@ def lasts(context: Context, seconds: float, until: str) -> float:
     return left
 
 
-async def start(context: Context, *, every: float, user: str, seconds: float) -> Verdict:
-    """One request as proof, then the stream; nothing goes on that nobody answers."""
+async def start_stream(context: Context, *, every: float, user: str, seconds: float) -> Verdict:
+    """Send one request as proof, then start the stream; nothing is started when nobody
+    answers.
+    """
     namespace = context.workshop.app_namespace
     going = [s for s in await context.traffic.streams() if (s.namespace, s.user) == (namespace, user)]
     if going and going[0].every == every:
-        words = f"requests go on already: {requests.stream_words(going[0])}."
+        words = f"requests go on already: {requests.describe_stream(going[0])}."
         return Verdict(
-            State.DONE, words, "", requests.lines(going[0].seen), next=offer(context, "graph", "traffic stop")
+            State.DONE,
+            words,
+            "",
+            requests.describe_report(going[0].seen),
+            next=suggest_commands(context, "graph", "traffic stop"),
         )
-    load = Load(user=user)
+    load = LoadSpec(user=user)
     seen = await context.traffic.send(namespace, load)
     if not seen.versions:
-        return await requests.verdict(context, seen, load)
+        return await requests.build_verdict(context, seen, load)
     await context.traffic.start(namespace, every=every, user=user, seconds=seconds)
-    words = f"one request every {every:g} s as {requests.who(user)}, for {spoken(seconds)}."
-    return await requests.verdict(context, seen, load, words)
+    words = f"one request every {every:g} s as {requests.describe_user(user)}, for {format_duration(seconds)}."
+    return await requests.build_verdict(context, seen, load, words)
 
 
-async def stop(context: Context) -> Verdict:
-    """Ends all streams of the namespace, with what they saw."""
+async def stop_streams(context: Context) -> Verdict:
+    """Stop all streams of the namespace, and report their results."""
     ended = await context.traffic.stop(context.workshop.app_namespace)
     if not ended:
         return Verdict(
-            State.DONE, "no requests were being sent; nothing to stop.", next=offer(context, "traffic start")
+            State.DONE, "no requests were being sent; nothing to stop.", next=suggest_commands(context, "traffic start")
         )
-    evidence = tuple(f"as {requests.who(s.user)}: {line}" for s in ended for line in requests.lines(s.seen))
-    return Verdict(State.DONE, "no more requests are sent.", "", evidence, next=offer(context, "graph", "traces"))
+    evidence = tuple(
+        f"as {requests.describe_user(s.user)}: {line}" for s in ended for line in requests.describe_report(s.seen)
+    )
+    return Verdict(
+        State.DONE, "no more requests are sent.", "", evidence, next=suggest_commands(context, "graph", "traces")
+    )

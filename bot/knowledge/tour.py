@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Page:
-    """One step of the tour. `typed` is what Run types, `also` what is worth typing after it."""
+class TourPage:
+    """One step of the tour. `typed` is what the Run button types, `also` are commands worth
+    typing after it.
+    """
 
     step: str
     typed: str
@@ -18,7 +20,7 @@ class Page:
 
 
 PAGES = (
-    Page(
+    TourPage(
         "preflight",
         "preflight",
         "Most workshops that fail, fail on the cluster and not on the mesh: too little memory, a right that is "
@@ -29,7 +31,7 @@ PAGES = (
         ),
         ("minikube's default of two CPUs is not enough: `minikube start --memory=16384 --cpus=4`",),
     ),
-    Page(
+    TourPage(
         "install",
         "install",
         "A mesh is a control plane and many proxies. This brings the control plane, istiod: it knows all services and "
@@ -45,7 +47,7 @@ PAGES = (
         ),
         ("status",),
     ),
-    Page(
+    TourPage(
         "addons",
         "addons",
         "A mesh is worth its price for what one can see. Prometheus keeps the numbers that proxies report, Jaeger the "
@@ -56,7 +58,7 @@ PAGES = (
             "without Prometheus, Kiali has no graph at all",
         ),
     ),
-    Page(
+    TourPage(
         "kiali",
         "kiali",
         "Kiali turns numbers and objects into pictures: who calls whom, what is encrypted, which rule names a host "
@@ -71,7 +73,7 @@ PAGES = (
         ),
         ("links",),
     ),
-    Page(
+    TourPage(
         "bookinfo",
         "bookinfo",
         "Four small services in four languages: productpage asks details and reviews, reviews v2 and v3 ask ratings, "
@@ -82,7 +84,7 @@ PAGES = (
         ),
         ("in Kiali the workloads appear without traffic: they are not in the mesh yet, which is the next step",),
     ),
-    Page(
+    TourPage(
         "inject",
         "inject",
         "Here the application joins the mesh, without a change to its code: each pod gets a proxy that takes all of "
@@ -98,7 +100,7 @@ PAGES = (
         ),
         ("graph",),
     ),
-    Page(
+    TourPage(
         "expose",
         "expose",
         "So far nobody outside can ask for the page. A Gateway opens a port at the edge of the mesh, and an "
@@ -113,7 +115,7 @@ PAGES = (
         ),
         ("links",),
     ),
-    Page(
+    TourPage(
         "traffic",
         "traffic start",
         "A mesh without requests shows nothing. A slow steady stream keeps the graph alive, and makes each change of "
@@ -125,7 +127,7 @@ PAGES = (
         ("Kiali wants at least two requests within its window, and Prometheus asks the proxies every 15 seconds",),
         ("traffic burst 100", "graph", "traffic stop"),
     ),
-    Page(
+    TourPage(
         "traces",
         "traces share",
         "A trace is one request's way through all services, with the time that each took. It answers what no average "
@@ -136,7 +138,7 @@ PAGES = (
             "with the default of 1 % there would be next to no traces; the workshop samples 100 %",
         ),
     ),
-    Page(
+    TourPage(
         "route",
         "route jason v2",
         "Now the mesh decides. A rule sends one user to version 2 and everybody else to version 1: a release for "
@@ -153,7 +155,7 @@ PAGES = (
         ),
         ("graph", "route off"),
     ),
-    Page(
+    TourPage(
         "break",
         "break destinationrule",
         "What does Kiali show if the DestinationRule is removed? Breaking a thing on purpose, with an audience, is "
@@ -165,7 +167,7 @@ PAGES = (
         ("the answer is a 503 of the caller's own proxy (flag NC): reviews itself is healthy and never asked",),
         ("mend",),
     ),
-    Page(
+    TourPage(
         "fault",
         "fault jason",
         "Does the page survive when ratings fail? One finds out by failing them, for one user who has agreed to it, "
@@ -181,7 +183,7 @@ PAGES = (
         ),
         ("fault off", "graph"),
     ),
-    Page(
+    TourPage(
         "shift",
         "shift v1=50 v3=50",
         "A new version need not be all or nothing: give it a share of the requests, look, and give it more.",
@@ -192,7 +194,7 @@ PAGES = (
         ("a weight is a chance per request: of ten requests at 50 %, seven on one side mean nothing",),
         ("graph", "route off"),
     ),
-    Page(
+    TourPage(
         "ambient",
         "ambient",
         "The same mesh without a proxy in each pod: one ztunnel per node encrypts and counts connections. Less to run, "
@@ -208,7 +210,7 @@ PAGES = (
         ),
         ("graph",),
     ),
-    Page(
+    TourPage(
         "waypoint",
         "waypoint",
         "Who needs HTTP again, for routes, faults or retries, gets it for the namespace and not for each pod: a "
@@ -220,7 +222,7 @@ PAGES = (
         ("a waypoint that nothing is enrolled to is deployed and idle",),
         ("route jason v2", "graph"),
     ),
-    Page(
+    TourPage(
         "uninstall",
         "uninstall",
         "Taking a mesh away is a lesson of its own: sidecars that outlive their control plane break the application.",

@@ -4,40 +4,40 @@ It remembers requests, results, what stood there before a change, and the audit;
 each time. SQLite by default, PostgreSQL by one URL.
 """
 
-from bot.ledger.audit import Audit
-from bot.ledger.journal import Journal
-from bot.ledger.outbox import Postbox, run_key
-from bot.ledger.replicas import Replicas, Rhythm, new_owner
-from bot.ledger.runs import ACTIVE, Busy, Duplicate, Gone, NewRun, Run, RunState, new_id
-from bot.ledger.schedules import Ending, NewSchedule, Schedule, ScheduleState, Slot, SlotState
+from bot.ledger.audit import SqlAuditTrail
+from bot.ledger.journal import SqlHistory
+from bot.ledger.outbox import SqlOutbox, build_run_key
+from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
+from bot.ledger.runs import ACTIVE, DuplicateRequest, NewRun, Run, RunNotResumable, RunState, ScopeLocked, generate_id
+from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
 from bot.ledger.store import Ledger
-from bot.ledger.streams import StreamBook, StreamRow
-from bot.ledger.timetable import Timetable
+from bot.ledger.streams import SqlStreams, StreamRow
+from bot.ledger.timetable import SqlSchedules
 
 __all__ = [
     "ACTIVE",
-    "Audit",
-    "Busy",
-    "Duplicate",
-    "Ending",
-    "Gone",
-    "Journal",
+    "SqlAuditTrail",
+    "ScopeLocked",
+    "DuplicateRequest",
+    "SlotResult",
+    "RunNotResumable",
+    "SqlHistory",
     "Ledger",
     "NewRun",
     "NewSchedule",
-    "Postbox",
+    "SqlOutbox",
     "Replicas",
-    "Rhythm",
+    "HeartbeatTiming",
     "Run",
     "RunState",
     "Schedule",
     "ScheduleState",
     "Slot",
     "SlotState",
-    "StreamBook",
+    "SqlStreams",
     "StreamRow",
-    "Timetable",
-    "new_id",
-    "new_owner",
-    "run_key",
+    "SqlSchedules",
+    "generate_id",
+    "generate_owner",
+    "build_run_key",
 ]

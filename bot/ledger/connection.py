@@ -1,4 +1,4 @@
-"""How a database is reached: the URL that a person writes, the engine for it, and its failures in our own words."""
+"""Access to the database: its URL, its engine, and its failures as LedgerError."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ _LINES: WeakKeyDictionary[Engine, asyncio.Lock] = WeakKeyDictionary()
 """Where those stand in line who write to a SQLite file, by engine."""
 
 
-def parse(text: str) -> URL:
-    """The URL with the driver that the bot uses; raises LedgerError, which never repeats a password."""
+def parse_url(text: str) -> URL:
+    """Return the URL with the driver that the bot uses.
+
+    Raises LedgerError, which never repeats a password.
+    """
     try:
         url = make_url(text)
     except ArgumentError as problem:
@@ -54,8 +57,11 @@ def parse(text: str) -> URL:
     return url
 
 
-def connect(url: URL) -> AsyncEngine:
-    """An engine for a URL from `parse`. Nothing is connected yet; raises LedgerError when the driver is missing."""
+def build_engine(url: URL) -> AsyncEngine:
+    """Build an engine for a URL from `parse_url`; nothing is connected yet.
+
+    Raises LedgerError when the driver is missing.
+    """
     try:
         if url.drivername == POSTGRES:
             waits = {"timeout": PATIENCE, "command_timeout": PATIENCE}
@@ -63,37 +69,40 @@ def connect(url: URL) -> AsyncEngine:
         engine = create_async_engine(url, connect_args={"timeout": PATIENCE}, pool_timeout=PATIENCE)
     except ModuleNotFoundError as problem:
         raise LedgerError('PostgreSQL needs its driver: pip install "meshbot[postgres]"') from problem
-    event.listen(engine.sync_engine, "connect", _sqlite_connected)
-    event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    event.listen(engine.sync_engine, "connect", _configure_sqlite_connection)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite_transaction)
     return engine
 
 
-def _sqlite_connected(connection: Any, _record: object) -> None:
+def _configure_sqlite_connection(connection: Any, _record: object) -> None:
     # Python's own driver begins transactions late and not before DDL; the two listeners do it in its place.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON").close()
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _begin_sqlite_transaction(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once when another writer came between.
     reads = connection.get_execution_options().get("meshbot_reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def prepare_file(url: URL) -> None:
-    """Makes the folder of a SQLite file and puts the file in write-ahead mode, so that readers never wait. Blocks."""
+def prepare_sqlite_file(url: URL) -> None:
+    """Make the folder of a SQLite file and put the file in write-ahead mode. Blocks.
+
+    In that mode readers never wait.
+    """
     if url.drivername != SQLITE:
         return
     path = Path(url.database or "")
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=PATIENCE)
     try:
-        _write_ahead(connection)
+        _enable_write_ahead(connection)
     finally:
         connection.close()
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _enable_write_ahead(connection: sqlite3.Connection) -> None:
     # Of those that change the mode in the same moment SQLite refuses all but one at once, whatever its timeout says.
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -107,45 +116,60 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 async def execute(engine: AsyncEngine, *statements: Executable) -> list[RowMapping]:
-    """Statements in one transaction; gives the rows of the first. Raises LedgerError or IntegrityError."""
-    async with transaction(engine) as connection:
+    """Execute statements in one transaction, and return the rows of the first.
+
+    Raises LedgerError or IntegrityError.
+    """
+    async with open_transaction(engine) as connection:
         results = [await connection.execute(statement) for statement in statements]
         return list(results[0].mappings()) if results[0].returns_rows else []
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that counts when the context ends well; raises LedgerError or IntegrityError, within seconds."""
-    with translated(engine.url):
-        async with asyncio.timeout(3 * PATIENCE), _turn(engine), engine.begin() as connection:
+async def open_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that is committed when the context ends well.
+
+    Raises LedgerError or IntegrityError, within seconds.
+    """
+    with translate_errors(engine.url):
+        async with asyncio.timeout(3 * PATIENCE), _lock_sqlite_writes(engine), engine.begin() as connection:
             yield connection
 
 
-def _turn(engine: AsyncEngine) -> AbstractAsyncContextManager[None]:
-    """SQLite lets one write at a time, and who waits only asks again: so those in one process stand in line."""
+def _lock_sqlite_writes(engine: AsyncEngine) -> AbstractAsyncContextManager[None]:
+    """Return the lock that writers to a SQLite file take.
+
+    SQLite lets one write at a time, and a writer that waits only asks again; so those in
+    one process wait in line.
+    """
     if engine.url.drivername != SQLITE or engine.sync_engine.get_execution_options().get("meshbot_reads", False):
         return nullcontext()
     return _LINES.setdefault(engine.sync_engine, asyncio.Lock())
 
 
 @contextmanager
-def translated(url: URL) -> Iterator[None]:
-    """Turns what the database and its driver raise into LedgerError; the caller reads an IntegrityError itself."""
+def translate_errors(url: URL) -> Iterator[None]:
+    """Turn what the database and its driver raise into LedgerError.
+
+    An IntegrityError is left to the caller.
+    """
     try:
         yield
     except IntegrityError:
         raise
     except (SQLAlchemyError, OSError, sqlite3.Error) as problem:
-        raise LedgerError(f"The ledger ({place(url)}) cannot be used: {reason(problem)}") from problem
+        raise LedgerError(
+            f"The ledger ({describe_location(url)}) cannot be used: {summarize_error(problem)}"
+        ) from problem
 
 
-def place(url: URL) -> str:
-    """Where the ledger is, without user name and password."""
+def describe_location(url: URL) -> str:
+    """Return where the ledger is, without user name and password."""
     return str(url.database) if url.drivername == SQLITE else f"PostgreSQL at {url.host}:{url.port or 5432}"
 
 
-def reason(problem: BaseException) -> str:
-    """A database's failure in one line: no statement, no parameters, no link."""
+def summarize_error(problem: BaseException) -> str:
+    """Return a database's failure in one line: no statement, no parameters, no link."""
     root = problem.orig if isinstance(problem, DBAPIError) and problem.orig else problem
     lines = str(root).strip().splitlines()
     words = lines[0].partition(">: ")[2] or lines[0] if lines else ""

@@ -1,4 +1,7 @@
-"""What stood there before each run changed it, so that a change can be taken back after any restart."""
+"""Before-images of the objects that each run changed.
+
+With them a change can be undone after any restart.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.kinds import Kind
 from bot.ledger.connection import READS, execute
 from bot.ledger.tables import images, runs
-from bot.ledger.texts import in_utc
-from bot.records import Change, Deed, Image
+from bot.ledger.texts import convert_row_to_utc
+from bot.records import BeforeImage, Change, RunSummary
 
 
-class Journal:
-    """Implements `bot.records.History`, and keeps it. Everything raises `bot.errors.LedgerError` when the database is
-    away, so that nothing is changed that could not be taken back."""
+class SqlHistory:
+    """Implements `bot.records.History`, and keeps it.
+
+    Everything raises `bot.errors.LedgerError` when the database is away, so that nothing is
+    changed that could not be taken back.
+    """
 
     def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime]) -> None:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
 
-    async def keep(self, run: str, image: Image) -> bool:
-        """Keeps an object's image unless this run has one already: the first is how it stood before. True when kept."""
+    async def save_image(self, run: str, image: BeforeImage) -> bool:
+        """Save an object's image unless this run has one already; return whether it was saved.
+
+        The first image is the object as it stood before the run.
+        """
         kind = image.kind
         before = select(func.coalesce(func.max(images.c.position), 0) + 1).where(images.c.run == run)
         values: dict[str, Any] = {
@@ -39,16 +48,19 @@ class Journal:
         try:
             await execute(self._engine, images.insert().values(**values))
         except IntegrityError:
-            await execute(self._engine, update(images).where(_of(run, image)).values(after=image.after))
+            await execute(self._engine, update(images).where(_match_image(run, image)).values(after=image.after))
             return False
         return True
 
-    async def forget(self, run: str, image: Image) -> None:
-        """Drops an image: the object was not changed after all."""
-        await execute(self._engine, delete(images).where(_of(run, image)))
+    async def delete_image(self, run: str, image: BeforeImage) -> None:
+        """Delete an image: the object was not changed after all."""
+        await execute(self._engine, delete(images).where(_match_image(run, image)))
 
     async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
-        """Runs that changed something in that namespace, or its labels, and were not undone; the newest first."""
+        """Return runs that changed something in that namespace, the newest first.
+
+        A change of the namespace's labels counts; runs that were undone do not.
+        """
         itself = (images.c.plural == "namespaces") & (images.c.name == namespace)
         here = ((images.c.namespace == namespace) | itself) & images.c.undone_at.is_(None)
         newest = select(images.c.run).where(here).distinct().order_by(images.c.run.desc()).limit(most)
@@ -59,37 +71,37 @@ class Journal:
             .order_by(images.c.run.desc(), images.c.position, images.c.name)
         )
         rows = await execute(self._reader, query)
-        return [_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
+        return [_build_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
 
-    async def kept(self, run: str) -> list[Image]:
-        """What that run changed, in the order in which it did."""
+    async def list_images(self, run: str) -> list[BeforeImage]:
+        """Return the images of what that run changed, in the order in which it did."""
         query = select(images).where(images.c.run == run).order_by(images.c.position, images.c.name)
-        return [_image(row) for row in await execute(self._reader, query)]
+        return [_build_image(row) for row in await execute(self._reader, query)]
 
-    async def deeds(self, since: float, *, most: int = 50) -> list[Deed]:
-        """What was asked for since then (epoch seconds), the newest first."""
+    async def deeds(self, since: float, *, most: int = 50) -> list[RunSummary]:
+        """Return what was asked for since then (epoch seconds), the newest first."""
         begun = datetime.fromtimestamp(since, UTC)
         wanted = (runs.c.user, runs.c.arguments, runs.c.state, runs.c.created_at)
         query = select(*wanted).where(runs.c.created_at >= begun).order_by(runs.c.created_at.desc()).limit(most)
-        rows = map(in_utc, await execute(self._reader, query))
-        return [Deed(row["user"], row["arguments"], row["state"], row["created_at"].timestamp()) for row in rows]
+        rows = map(convert_row_to_utc, await execute(self._reader, query))
+        return [RunSummary(row["user"], row["arguments"], row["state"], row["created_at"].timestamp()) for row in rows]
 
     async def undone(self, run: str) -> None:
-        """That run's change was taken back, or can be taken back no more."""
+        """Record that the run's change was taken back, or can be taken back no more."""
         await execute(
             self._engine, update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC))
         )
 
 
-def _of(run: str, image: Image) -> ColumnElement[bool]:
+def _match_image(run: str, image: BeforeImage) -> ColumnElement[bool]:
     where = (images.c.group == image.kind.group) & (images.c.plural == image.kind.plural)
     return (images.c.run == run) & where & (images.c.namespace == image.namespace) & (images.c.name == image.name)
 
 
-def _change(rows: list[RowMapping]) -> Change:
-    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], tuple(map(_image, rows)))
+def _build_change(rows: list[RowMapping]) -> Change:
+    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], tuple(map(_build_image, rows)))
 
 
-def _image(row: RowMapping) -> Image:
+def _build_image(row: RowMapping) -> BeforeImage:
     kind = Kind(row["group"], row["version"], row["plural"], row["kind"], bool(row["namespaced"]))
-    return Image(kind, row["namespace"], row["name"], row["before"], row["after"])
+    return BeforeImage(kind, row["namespace"], row["name"], row["before"], row["after"])

@@ -1,4 +1,7 @@
-"""Requests that were answered: Slack may deliver one twice, to two processes that know nothing of each other."""
+"""Keys of requests that were answered.
+
+Slack may deliver one twice, to two processes that know nothing of each other.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ KEPT = timedelta(hours=1)
 """How long a request is remembered. Slack repeats within six minutes, and a signed request is good for five."""
 
 
-class Requests:
+class RequestKeys:
     """Keys of requests, each of which one process gets. Both raise `bot.errors.LedgerError`."""
 
     def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime]) -> None:
         self._engine, self._now = engine, now
 
-    async def first(self, key: str) -> bool:
-        """True for exactly one of all who ask with this key."""
+    async def claim_key(self, key: str) -> bool:
+        """Tell whether this caller is the first with this key; that holds for exactly one."""
         try:
             await execute(self._engine, requests.insert().values(key=key, seen_at=self._now().astimezone(UTC)))
         except IntegrityError:
@@ -31,5 +34,5 @@ class Requests:
         return True
 
     async def prune(self) -> None:
-        """Forgets old keys."""
+        """Delete keys that are older than an hour."""
         await execute(self._engine, delete(requests).where(requests.c.seen_at < self._now().astimezone(UTC) - KEPT))

@@ -21,7 +21,7 @@ from bot.errors import LedgerError
 from bot.ledger.connection import READS, execute
 from bot.ledger.replicas import LIVING
 from bot.ledger.tables import messages, runs
-from bot.messages import WAITS, Letter, Message, Place, Posted
+from bot.messages import WAITS, Message, OutboxEntry, Place, Posted
 
 RUN = "run:"
 """What the key of a run's message begins with; the run's id follows."""
@@ -35,19 +35,22 @@ TRIES = 3
 WAITING = (messages.c.shown < messages.c.version) & messages.c.refused.is_(None)
 
 
-class Postbox:
+class SqlOutbox:
     """Implements `bot.messages.Outbox` for one process, `owner`."""
 
     def __init__(self, engine: AsyncEngine, *, owner: str, now: Callable[[], datetime]) -> None:
         self._engine, self._owner, self._now = engine, owner, now
         self._reader = engine.execution_options(**READS)
 
-    async def enter(self, channel: str, message: Message, place: Place) -> tuple[Letter, bool]:
-        """Keeps a message that is to be posted, or gives the earlier one of its name; the flag: whether it is new."""
+    async def enter(self, channel: str, message: Message, place: Place) -> tuple[OutboxEntry, bool]:
+        """Keep a message that is to be posted, or return the earlier one of its name.
+
+        The flag tells whether it is new.
+        """
         values = {
             **{"key": place.key or None, "channel": channel, "thread": place.thread, "broadcast": place.broadcast},
-            **{"owner": self._owner, "wanted": message.payload(), "version": 1, "shown": 0},
-            **{"created_at": self._moment(), "updated_at": self._moment()},
+            **{"owner": self._owner, "wanted": message.to_payload(), "version": 1, "shown": 0},
+            **{"created_at": self._utc_now(), "updated_at": self._utc_now()},
         }
         for _ in range(TRIES):
             try:
@@ -55,18 +58,23 @@ class Postbox:
             except IntegrityError:
                 rows = await execute(self._reader, select(messages).where(messages.c.key == place.key))
                 if rows:
-                    return _letter(rows[0]), False
+                    return _build_outbox_entry(rows[0]), False
             else:
-                return _letter(rows[0]), True
+                return _build_outbox_entry(rows[0]), True
         raise LedgerError("The ledger is contended: a message could not be entered.")
 
-    async def want(self, posted: Posted, message: Message) -> Letter | None:
-        """Keeps what that message is to show from now on; None when the message is not known here."""
-        rows = await execute(self._engine, wanted(_there(posted), message, self._moment()).returning(*messages.c))
-        return _letter(rows[0]) if rows else None
+    async def want(self, posted: Posted, message: Message) -> OutboxEntry | None:
+        """Keep what that message is to show from now on; return None when it is not known here."""
+        rows = await execute(
+            self._engine, build_message_update(_match_posted(posted), message, self._utc_now()).returning(*messages.c)
+        )
+        return _build_outbox_entry(rows[0]) if rows else None
 
-    async def delivered(self, letter: Letter, posted: Posted) -> None:
-        """Slack has the letter's version, there; a run whose message it is learns where it stands."""
+    async def delivered(self, letter: OutboxEntry, posted: Posted) -> None:
+        """Record that Slack has the version in `letter`, at this place.
+
+        A run whose message it is learns where it stands.
+        """
         shown = case((messages.c.shown < letter.version, letter.version), else_=messages.c.shown)
         here: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
         kept = update(messages).where(messages.c.number == letter.number).values(shown=shown, refused=None, **here)
@@ -76,66 +84,71 @@ class Postbox:
         else:
             await execute(self._engine, kept)
 
-    async def refuse(self, letter: Letter, code: str) -> None:
-        """Slack refused the letter's version for good: nobody tries it again."""
+    async def refuse(self, letter: OutboxEntry, code: str) -> None:
+        """Record that Slack refused the version in `letter` for good: nobody tries it again."""
         this = (messages.c.number == letter.number) & (messages.c.version == letter.version)
         await execute(self._engine, update(messages).where(this).values(refused=code))
 
-    async def waiting(self) -> list[Letter]:
-        """What is in this process's hands and not shown as wanted, the oldest first."""
+    async def waiting(self) -> list[OutboxEntry]:
+        """Return this process's messages that Slack does not show as wanted, the oldest first."""
         query = select(messages).where(WAITING, messages.c.owner == self._owner).order_by(messages.c.number)
-        return [_letter(row) for row in await execute(self._reader, query)]
+        return [_build_outbox_entry(row) for row in await execute(self._reader, query)]
 
-    async def find(self, posted: Posted) -> Letter | None:
-        """The message there."""
-        rows = await execute(self._reader, select(messages).where(_there(posted)).limit(1))
-        return _letter(rows[0]) if rows else None
+    async def find(self, posted: Posted) -> OutboxEntry | None:
+        """Return the message that stands there, or None."""
+        rows = await execute(self._reader, select(messages).where(_match_posted(posted)).limit(1))
+        return _build_outbox_entry(rows[0]) if rows else None
 
-    async def take(self) -> int:
-        """Takes over what processes that are gone left undelivered; gives how many messages."""
+    async def take_over_orphaned(self) -> int:
+        """Take over the undelivered messages of processes that are gone; return their number."""
         left = WAITING & messages.c.owner.not_in(LIVING)
         taken = update(messages).where(left).values(owner=self._owner).returning(messages.c.number)
         return len(await execute(self._engine, taken))
 
-    async def pending(self) -> int:
-        """Messages of all processes that Slack does not show as wanted."""
+    async def count_pending(self) -> int:
+        """Count the messages of all processes that Slack does not show as wanted."""
         return len(await execute(self._reader, select(messages.c.number).where(WAITING)))
 
     async def prune(self) -> None:
-        """Drops messages that did not change for a week."""
-        await execute(self._engine, delete(messages).where(messages.c.updated_at < self._moment() - KEPT))
+        """Delete messages that did not change for a week."""
+        await execute(self._engine, delete(messages).where(messages.c.updated_at < self._utc_now() - KEPT))
 
-    def _moment(self) -> datetime:
+    def _utc_now(self) -> datetime:
         return self._now().astimezone(UTC)
 
 
-def run_key(run_id: str) -> str:
-    """The name of the message of a run."""
+def build_run_key(run_id: str) -> str:
+    """Return the key of the message of a run."""
     return f"{RUN}{run_id}"
 
 
-def wanted(where: ColumnElement[bool], message: Message, now: datetime) -> Update:
-    """The statement by which a message is to show something else; what was refused before is tried anew."""
-    values = {"wanted": message.payload(), "version": messages.c.version + 1, "refused": None, "updated_at": now}
+def build_message_update(where: ColumnElement[bool], message: Message, now: datetime) -> Update:
+    """Build the statement by which a message is to show something else.
+
+    One that was refused before is tried anew.
+    """
+    values = {"wanted": message.to_payload(), "version": messages.c.version + 1, "refused": None, "updated_at": now}
     return update(messages).where(where).values(**values)
 
 
-def wanted_of_run(run_id: str, message: Message, now: datetime) -> Update:
-    """The same for the message of a run, wherever it stands."""
+def build_run_message_update(run_id: str, message: Message, now: datetime) -> Update:
+    """Build the same statement for the message of a run, wherever it stands."""
     place = select(runs.c.channel, runs.c.ts).where(runs.c.id == run_id).subquery()
     there = messages.c.channel.in_(select(place.c.channel)) & messages.c.ts.in_(select(place.c.ts))
-    return wanted(or_(there, (messages.c.key == run_key(run_id)) & messages.c.ts.is_(None)), message, now)
+    return build_message_update(
+        or_(there, (messages.c.key == build_run_key(run_id)) & messages.c.ts.is_(None)), message, now
+    )
 
 
-def _there(posted: Posted) -> ColumnElement[bool]:
-    if posted.pending:
+def _match_posted(posted: Posted) -> ColumnElement[bool]:
+    if posted.is_pending:
         number = posted.ts.removeprefix(WAITS)
         return messages.c.number == (int(number) if number.isdecimal() else -1)
     return (messages.c.channel == posted.channel) & (messages.c.ts == posted.ts)
 
 
-def _letter(row: RowMapping) -> Letter:
-    return Letter(
+def _build_outbox_entry(row: RowMapping) -> OutboxEntry:
+    return OutboxEntry(
         number=row["number"],
         channel=row["channel"],
         place=Place(row["thread"], bool(row["broadcast"]), row["key"] or ""),

@@ -1,10 +1,13 @@
-"""Processes that share the ledger: each shows that it lives, sees which others do not, and knows when it must stop.
+"""Processes that share the ledger: their heartbeats, eviction of the dead, and fencing.
 
-Death is observed and not computed from clocks, which differ between machines: each process counts up a number of its
-own, and another one that has read the same number for long enough declares it gone. That is one conditional write, so
-a process that comes back in the same moment either wins, or finds at its next beat that it was declared gone. A process
-that cannot beat stops its work sooner than others may declare it gone. What no lease can prevent: a process that was
-frozen as a whole may, in the moment in which it wakes up, send one more request before it learns that it was replaced.
+Death is observed and not computed from clocks, which differ between machines: each
+process counts up a number of its own, and another one that has read the same number for
+long enough declares it gone. That is one conditional write, so a process that comes
+back in the same moment either wins, or finds at its next heartbeat that it was declared
+gone. A process that cannot write its heartbeat stops its work sooner than others may
+declare it gone. No lease can prevent this: a process that was frozen as a whole may, in
+the moment in which it wakes up, send one more request before it learns that it was
+replaced.
 """
 
 from __future__ import annotations
@@ -39,16 +42,20 @@ KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Rhythm:
-    """Seconds: between beats, without a beat until a process stops its work, until others count it as gone."""
+class HeartbeatTiming:
+    """Times of heartbeats, in seconds.
+
+    `beat` lies between two heartbeats; without one for `fence` a process stops its work,
+    and for `gone` others count it as gone.
+    """
 
     beat: float = 3.0
     fence: float = 10.0
     gone: float = 15.0
 
 
-def place() -> str:
-    """This machine, or this container: where a process id of ours means the same process."""
+def identify_host() -> str:
+    """Return a name of this machine or container, within which a process id is unique."""
     try:
         namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
     except OSError:
@@ -56,9 +63,9 @@ def place() -> str:
     return f"{socket.gethostname()}.{namespace}" if namespace else socket.gethostname()
 
 
-def new_owner() -> str:
-    """A name for this process: where it is, its id, and a piece of chance."""
-    return f"{place()}-{os.getpid()}-{secrets.token_hex(3)}"
+def generate_owner() -> str:
+    """Return a name for this process: its host, its process id, and random digits."""
+    return f"{identify_host()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 class Replicas:
@@ -68,9 +75,9 @@ class Replicas:
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, owner: str, now: Callable[[], datetime], rhythm: Rhythm | None = None
+        self, engine: AsyncEngine, *, owner: str, now: Callable[[], datetime], rhythm: HeartbeatTiming | None = None
     ) -> None:
-        self._engine, self.owner, self._now, self.rhythm = engine, owner, now, rhythm or Rhythm()
+        self._engine, self.owner, self._now, self.rhythm = engine, owner, now, rhythm or HeartbeatTiming()
         self._reader = engine.execution_options(**READS)
         self._fences = engine.url.drivername != SQLITE
         self._heard: dict[str, tuple[int, float]] = {}
@@ -80,13 +87,16 @@ class Replicas:
         self.evictions = 0
 
     @property
-    def fenced(self) -> bool:
-        """True when others may count this process as gone, or did."""
+    def is_fenced(self) -> bool:
+        """Tell whether others may count this process as gone, or did."""
         return self._evicted or (self._fences and time.monotonic() - self._beaten > self.rhythm.fence)
 
     async def join(self) -> None:
-        """Enters this process; before that it must not begin anything."""
-        moment = self._moment()
+        """Enter this process; before that it must not begin anything.
+
+        Raises LedgerError when another process has its name.
+        """
+        moment = self._utc_now()
         began = time.monotonic()
         row = {"owner": self.owner, "beat": 1, "started_at": moment, "seen_at": moment}
         try:
@@ -95,29 +105,35 @@ class Replicas:
             raise LedgerError(f"Another process is called {self.owner} already.") from twice
         self._beaten = began
 
-    async def beat(self) -> bool:
-        """Shows that this process lives; False when it was declared gone meanwhile, and from now on lives again."""
+    async def send_heartbeat(self) -> bool:
+        """Show that this process lives; return False when it was declared gone meanwhile.
+
+        From then on it counts as alive again.
+        """
         began = time.monotonic()
-        change = update(replicas).values(beat=replicas.c.beat + 1, seen_at=self._moment())
+        change = update(replicas).values(beat=replicas.c.beat + 1, seen_at=self._utc_now())
         mine = replicas.c.owner == self.owner
         alive = await execute(self._engine, change.where(mine, replicas.c.gone_at.is_(None)).returning(replicas.c.beat))
         if not alive:
             self._evicted = True
-            await self._revive(change.where(mine).values(gone_at=None).returning(replicas.c.beat))
+            await self._rejoin_after_eviction(change.where(mine).values(gone_at=None).returning(replicas.c.beat))
         self._beaten = began
         return bool(alive)
 
-    async def _revive(self, change: Executable) -> None:
+    async def _rejoin_after_eviction(self, change: Executable) -> None:
         if not await execute(self._engine, change):
             await self.join()
 
-    async def beating(self, fenced: Callable[[], None]) -> None:
-        """Beats until cancelled; `fenced` is called when this process must drop what it does."""
+    async def run_heartbeats(self, fenced: Callable[[], None]) -> None:
+        """Send heartbeats until cancelled.
+
+        `fenced` is called when this process must drop what it does.
+        """
         loop = asyncio.get_running_loop()
         fence: asyncio.TimerHandle | None = None
         try:
             while True:
-                beaten = await self._tried()
+                beaten = await self._try_heartbeat()
                 if self._evicted:
                     fenced()
                 if beaten:
@@ -125,27 +141,30 @@ class Replicas:
                     if fence is not None:
                         fence.cancel()
                     left = self._beaten + self.rhythm.fence - time.monotonic()
-                    fence = loop.call_later(left, self._cut_off, fenced) if self._fences else None
+                    fence = loop.call_later(left, self._fence_off, fenced) if self._fences else None
                 await asyncio.sleep(self.rhythm.beat)
         finally:
             if fence is not None:
                 fence.cancel()
 
-    async def _tried(self) -> bool:
+    async def _try_heartbeat(self) -> bool:
         try:
             async with asyncio.timeout(self.rhythm.beat if self._fences else None):
-                await self.beat()
+                await self.send_heartbeat()
         except (LedgerError, TimeoutError) as problem:
             log.warning("the ledger did not take this process's beat: %s", problem or "no answer in time")
             return False
         return True
 
-    def _cut_off(self, fenced: Callable[[], None]) -> None:
+    def _fence_off(self, fenced: Callable[[], None]) -> None:
         log.error("no beat for %.0f s: others may take over, so what runs here is dropped", self.rhythm.fence)
         fenced()
 
-    async def look(self) -> frozenset[str]:
-        """Reads how the others are, to be called at every beat; declares gone who is, and gives whom it did."""
+    async def evict_silent(self) -> frozenset[str]:
+        """Read the heartbeats of the others; declare gone those that are silent too long.
+
+        Returns the processes that this call declared gone. To be called at every heartbeat.
+        """
         at = time.monotonic()
         if at - self._looked > 2 * self.rhythm.beat:
             self._heard.clear()
@@ -156,57 +175,57 @@ class Replicas:
             self._heard.clear()
             raise
         others = [row for row in rows if row["owner"] != self.owner]
-        evicted = [row["owner"] for row in others if self._silent(row, at) and await self._evict(row)]
+        evicted = [row["owner"] for row in others if self._is_silent(row, at) and await self._declare_gone(row)]
         self._heard = {row["owner"]: self._heard[row["owner"]] for row in others if row["owner"] not in evicted}
         self.evictions += len(evicted)
         return frozenset(evicted)
 
-    def _silent(self, row: RowMapping, at: float) -> bool:
+    def _is_silent(self, row: RowMapping, at: float) -> bool:
         beat, since = self._heard.get(row["owner"], (-1, at))
         if beat != row["beat"]:
             since = at
         self._heard[row["owner"]] = (row["beat"], since)
-        return at - since >= self.rhythm.gone or _dead_here(row["owner"])
+        return at - since >= self.rhythm.gone or _is_dead_local_process(row["owner"])
 
-    async def _evict(self, row: RowMapping) -> bool:
+    async def _declare_gone(self, row: RowMapping) -> bool:
         same = (replicas.c.owner == row["owner"]) & (replicas.c.beat == row["beat"]) & replicas.c.gone_at.is_(None)
-        declared = await execute(self._engine, self._gone(same).returning(replicas.c.owner))
+        declared = await execute(self._engine, self._build_gone_update(same).returning(replicas.c.owner))
         if declared:
             log.warning("process %s is gone: what it left is taken over", row["owner"])
         return bool(declared)
 
-    def _gone(self, where: ColumnElement[bool]) -> Update:
-        return update(replicas).where(where).values(gone_at=self._moment())
+    def _build_gone_update(self, where: ColumnElement[bool]) -> Update:
+        return update(replicas).where(where).values(gone_at=self._utc_now())
 
     async def leave(self) -> None:
-        """This process ends: whatever it left undone may be taken over at once."""
-        await execute(self._engine, self._gone(replicas.c.owner == self.owner))
+        """Record that this process ends: the work it left may be taken over at once."""
+        await execute(self._engine, self._build_gone_update(replicas.c.owner == self.owner))
 
-    async def gone(self) -> frozenset[str]:
-        """The processes that ended, or were declared gone."""
+    async def list_gone(self) -> frozenset[str]:
+        """Return the processes that ended, or were declared gone."""
         rows = await execute(self._reader, select(replicas.c.owner).where(replicas.c.gone_at.is_not(None)))
         return frozenset(row["owner"] for row in rows)
 
-    async def living(self) -> frozenset[str]:
-        """The processes that are not gone, this one among them."""
+    async def list_living(self) -> frozenset[str]:
+        """Return the processes that are not gone, this one among them."""
         return frozenset(row["owner"] for row in await execute(self._reader, LIVING))
 
     async def prune(self) -> None:
-        """Forgets processes that are gone for a week."""
-        await execute(self._engine, delete(replicas).where(replicas.c.gone_at < self._moment() - KEPT))
+        """Delete processes that are gone for a week."""
+        await execute(self._engine, delete(replicas).where(replicas.c.gone_at < self._utc_now() - KEPT))
 
-    def _moment(self) -> datetime:
+    def _utc_now(self) -> datetime:
         return self._now().astimezone(UTC)
 
 
-def _dead_here(owner: str) -> bool:
-    """Whether that process was in the same place as this one, and its id is nobody's now, or ours.
+def _is_dead_local_process(owner: str) -> bool:
+    """Tell whether that process ran on this host, and its id is nobody's now, or ours.
 
-    Without Linux's /proc nothing is known of it: then its beats tell.
+    Without Linux's /proc nothing is known of it: then its heartbeats tell.
     """
     where, _, rest = owner.rpartition("-")
     where, _, number = where.rpartition("-")
-    if not rest or where != place() or not number.isdecimal():
+    if not rest or where != identify_host() or not number.isdecimal():
         return False
     if int(number) == os.getpid():
         return True

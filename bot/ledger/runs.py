@@ -1,4 +1,4 @@
-"""What the ledger holds, as plain values: runs, their states, and the two reasons why a run may not begin."""
+"""Runs as plain values, their states, and the reasons why a run may not begin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class RunState(StrEnum):
-    """Where a run stands; all but the first two are ends."""
+    """State of a run; all but the first two are ends."""
 
     RUNNING = "running"
     ASKS = "asks"
@@ -83,37 +83,40 @@ class Run:
     expires_at: datetime | None
 
     @property
-    def active(self) -> bool:
-        """Not ended: it runs, or waits for a confirmation."""
+    def is_active(self) -> bool:
+        """Tell whether it has not ended: it runs, or waits for a confirmation."""
         return self.state in ACTIVE
 
     @property
     def posted(self) -> Posted | None:
-        """Where its message stands, once it is posted."""
+        """The place of its message, once it is posted."""
         return Posted(self.channel, self.ts) if self.ts else None
 
 
-class Duplicate(MeshbotError):
-    """The same request was delivered before; `run` is what came of it."""
+class DuplicateRequest(MeshbotError):
+    """The same request was delivered before; `run` is its run."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(f"this request is run {run.id} already")
         self.run = run
 
 
-class Busy(MeshbotError):
-    """Something else is changing the same scope; `run` is what does."""
+class ScopeLocked(MeshbotError):
+    """Another run is changing the same scope; `run` is that run."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(f"run {run.id} ({run.step}) holds {run.lock_key}")
         self.run = run
 
 
-class Gone(MeshbotError):
+class RunNotResumable(MeshbotError):
     """A run that was to be taken up has ended, or another process took it up first."""
 
 
-def new_id(now: datetime) -> str:
-    """A short id that sorts by time: nine characters of milliseconds and five at random."""
+def generate_id(now: datetime) -> str:
+    """Return a short id that sorts by time.
+
+    It has nine characters of milliseconds and five at random.
+    """
     number = int(now.timestamp() * 1000) << 25 | secrets.randbits(25)
     return "".join(DIGITS[number >> 5 * place & 31] for place in reversed(range(14)))

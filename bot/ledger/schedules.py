@@ -1,4 +1,4 @@
-"""What the ledger holds of schedules, as plain values: the schedules themselves, and their slots."""
+"""Schedules as plain values: new ones, those in the ledger, and their slots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.messages import Posted
 
 
 class ScheduleState(StrEnum):
-    """Where a schedule stands."""
+    """State of a schedule."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -21,7 +21,7 @@ class ScheduleState(StrEnum):
 
 
 class SlotState(StrEnum):
-    """Where a slot stands; `cut` is one whose process died in it and that was not begun again."""
+    """State of a slot; a slot is `cut` when its process died in it and it was not begun again."""
 
     RUNNING = "running"
     DONE = "done"
@@ -83,12 +83,12 @@ class Schedule:
 
     @property
     def posted(self) -> Posted | None:
-        """Where its message stands, once it is posted."""
+        """The place of its message, once it is posted."""
         return Posted(self.channel, self.ts) if self.ts else None
 
     @property
-    def over(self) -> bool:
-        """Nothing comes of it any more."""
+    def is_over(self) -> bool:
+        """Tell whether nothing comes of it any more."""
         return self.state in (ScheduleState.ENDED, ScheduleState.REMOVED)
 
 
@@ -104,8 +104,11 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a slot ended: its state in one word, a sentence, whether that is a failure, and what the next slot gets."""
+class SlotResult:
+    """Result of a slot: its state in one word, and a sentence.
+
+    `failed` counts it as a failure; `memory` is what the next slot gets.
+    """
 
     state: str
     summary: str

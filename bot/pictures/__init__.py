@@ -4,6 +4,6 @@ Pillow and pygraphviz live here and nowhere else, in the extra `graphs`. Without
 there is no picture, and what a step says stands in words alone.
 """
 
-from bot.pictures.studio import Studio, missing
+from bot.pictures.studio import DrawingProcess, list_missing_libraries
 
-__all__ = ["Studio", "missing"]
+__all__ = ["DrawingProcess", "list_missing_libraries"]

@@ -1,4 +1,6 @@
-"""Graphs with too many nodes to be read: the busiest are kept, the others become one."""
+"""Collapses graphs that have too many nodes to be read: the busiest are kept, the others
+become one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.drawings import Edge, GraphPicture, Node, Shape
+from bot.drawings import Edge, GraphPicture, Node, NodeKind
 
 MOST = 40
 """Nodes in a picture."""
@@ -14,23 +16,27 @@ MOST = 40
 REST = "rest"
 
 
-def fewer(picture: GraphPicture, most: int = MOST) -> GraphPicture:
-    """At most so many nodes. Gateways and waypoints stay, then those with errors, then those with most traffic."""
+def limit_nodes(picture: GraphPicture, most: int = MOST) -> GraphPicture:
+    """Return the picture with at most so many nodes. Gateways and waypoints stay, then those
+    with errors, then those with most traffic.
+    """
     if len(picture.nodes) <= most:
         return picture
-    kept = {node.id for node in ranked(picture)[: most - 1]}
-    rest = Node(REST, f"{len(picture.nodes) - len(kept)} more", Shape.OUTSIDE, "the least busy")
+    kept = {node.id for node in rank_nodes(picture)[: most - 1]}
+    rest = Node(REST, f"{len(picture.nodes) - len(kept)} more", NodeKind.OUTSIDE, "the least busy")
     nodes = (*(node for node in picture.nodes if node.id in kept), rest)
     moved = (
         replace(e, source=e.source if e.source in kept else REST, target=e.target if e.target in kept else REST)
         for e in picture.edges
     )
-    edges = merged(edge for edge in moved if edge.source != edge.target)
+    edges = merge_edges(edge for edge in moved if edge.source != edge.target)
     return replace(picture, nodes=nodes, edges=tuple(edges))
 
 
-def ranked(picture: GraphPicture) -> list[Node]:
-    """The nodes, the most important first; bytes are weighed against bytes, requests against requests."""
+def rank_nodes(picture: GraphPicture) -> list[Node]:
+    """Return the nodes, the most important first; bytes are weighed against bytes, requests
+    against requests.
+    """
     traffic, failing = defaultdict[str, float](float), set[str]()
     heaviest = defaultdict[str, float](float)
     for edge in picture.edges:
@@ -42,21 +48,21 @@ def ranked(picture: GraphPicture) -> list[Node]:
                 failing.add(end)
 
     def weight(node: Node) -> tuple[bool, bool, float]:
-        return node.shape in (Shape.GATEWAY, Shape.WAYPOINT), node.id in failing, traffic[node.id]
+        return node.shape in (NodeKind.GATEWAY, NodeKind.WAYPOINT), node.id in failing, traffic[node.id]
 
     return sorted(picture.nodes, key=weight, reverse=True)
 
 
-def merged(edges: Iterable[Edge]) -> list[Edge]:
-    """One edge for all of one protocol between the same two nodes."""
+def merge_edges(edges: Iterable[Edge]) -> list[Edge]:
+    """Return one edge for all of one protocol between the same two nodes."""
     together = defaultdict[tuple[str, str, str], list[Edge]](list)
     for edge in edges:
         together[edge.source, edge.target, edge.protocol].append(edge)
-    return [several[0] if len(several) == 1 else one_of(several) for several in together.values()]
+    return [several[0] if len(several) == 1 else sum_edges(several) for several in together.values()]
 
 
-def one_of(edges: list[Edge]) -> Edge:
-    """Their sum: rates add up, percentages weigh by rate."""
+def sum_edges(edges: list[Edge]) -> Edge:
+    """Return the sum of edges: rates add up, percentages weigh by rate."""
     total = sum(edge.rate for edge in edges)
     told = [edge for edge in edges if edge.secure is not None]
     worst = max(edges, key=lambda edge: edge.failed)

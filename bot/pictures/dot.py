@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from bot.drawings import Edge, GraphPicture, Node, Shape
+from bot.drawings import Edge, GraphPicture, Node, NodeKind
 from bot.pictures.look import (
     BLUE,
     ERRORS,
@@ -29,8 +29,8 @@ from bot.pictures.look import (
     VERMILLION,
     WAYPOINT,
     Icon,
-    Line,
-    legible,
+    LineStyle,
+    make_legible,
 )
 
 DPI = 144
@@ -44,19 +44,21 @@ MANY = 14
 """Nodes from which a graph is large."""
 
 SHAPES = {
-    Shape.WORKLOAD: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
-    Shape.SERVICE: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
-    Shape.GATEWAY: f'shape=box, peripheries=2, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
-    Shape.WAYPOINT: f'shape=hexagon, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
-    Shape.OUTSIDE: f'shape=box, style="dashed,filled", fillcolor="{PAPER}", color="{QUIET}"',
+    NodeKind.WORKLOAD: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
+    NodeKind.SERVICE: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
+    NodeKind.GATEWAY: f'shape=box, peripheries=2, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
+    NodeKind.WAYPOINT: f'shape=hexagon, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
+    NodeKind.OUTSIDE: f'shape=box, style="dashed,filled", fillcolor="{PAPER}", color="{QUIET}"',
 }
-NOTES = {Shape.GATEWAY: "gateway", Shape.WAYPOINT: "waypoint", Shape.OUTSIDE: "not in the mesh"}
+NOTES = {NodeKind.GATEWAY: "gateway", NodeKind.WAYPOINT: "waypoint", NodeKind.OUTSIDE: "not in the mesh"}
 SPLIT = f'shape=oval, style=filled, fillcolor="{PAPER}"'
 """A Service in front of several workloads."""
 
 
-def emit(picture: GraphPicture, icons: str = "") -> str:
-    """The picture in DOT; `icons` is the directory of the signs' PNG files, "" for an engine that takes none."""
+def build_dot(picture: GraphPicture, icons: str = "") -> str:
+    """Return the picture in DOT; `icons` is the directory of the signs' PNG files, "" for an
+    engine that takes none.
+    """
     names = {node.id: f"n{index}" for index, node in enumerate(picture.nodes)}
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     split = {
@@ -66,138 +68,143 @@ def emit(picture: GraphPicture, icons: str = "") -> str:
         line: max((e.rate for e in edges if (e.protocol == "tcp") == (line is TCP)), default=0.0) for line in LINES
     }
     body = [
-        *head(picture, edges, icons),
+        *build_header(picture, edges, icons),
         "subgraph cluster_all {",
-        f"label={title(picture)}; labelloc=t; labeljust=l; penwidth=0; margin=12;",
-        *boxes(picture.nodes, names, split),
+        f"label={build_title(picture)}; labelloc=t; labeljust=l; penwidth=0; margin=12;",
+        *build_node_boxes(picture.nodes, names, split),
         "}",
-        *(f"{names[e.source]} -> {names[e.target]} [{drawn(e, heaviest[line_of(e)], icons)}];" for e in edges),
+        *(
+            f"{names[e.source]} -> {names[e.target]} [{build_edge_attributes(e, heaviest[choose_line(e)], icons)}];"
+            for e in edges
+        ),
     ]
     return "digraph traffic {\n" + "\n".join(body) + "\n}\n"
 
 
-def head(picture: GraphPicture, edges: Sequence[Edge], icons: str) -> Iterator[str]:
-    """What holds for the whole graph; its label, below, is the legend."""
-    where = f', imagepath="{quoted(icons)}"' if icons else ""
+def build_header(picture: GraphPicture, edges: Sequence[Edge], icons: str) -> Iterator[str]:
+    """Yield the attributes of the whole graph; its label, below, is the legend."""
+    where = f', imagepath="{escape_quotes(icons)}"' if icons else ""
     way = DOWN if len(picture.nodes) < MANY else ACROSS
     yield (
         f'graph [{way}, dpi={DPI}, bgcolor="{PAPER}", pad=0.2, nodesep=0.3, ranksep=0.35,'
         f' fontname="{FONT}", fontsize=11, fontcolor="{INK}", labelloc=b, labeljust=l,'
-        f" label={legend(edges, icons)}{where}];"
+        f" label={build_legend(edges, icons)}{where}];"
     )
     yield f'node [fontname="{FONT}", fontsize=13, fontcolor="{INK}", color="{INK}", penwidth=1.2, margin="0.16,0.08"];'
     yield f'edge [fontname="{FONT}", fontsize=11, fontcolor="{INK}", arrowsize=0.8];'
 
 
-def title(picture: GraphPicture) -> str:
-    """What the picture shows, and of when."""
-    caption = f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{text(picture.caption, 90)}</FONT>'
-    rows = f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="18">{text(picture.title, 50)}</FONT></TD></TR>'
+def build_title(picture: GraphPicture) -> str:
+    """Return the picture's title and caption as a label."""
+    caption = f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{escape_label(picture.caption, 90)}</FONT>'
+    rows = f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="18">{escape_label(picture.title, 50)}</FONT></TD></TR>'
     return f'<{TABLE}{rows}<TR><TD ALIGN="LEFT">{caption}</TD></TR></TABLE>>'
 
 
 TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
 
 
-def legend(edges: Iterable[Edge], icons: str) -> str:
-    """What the lines and signs mean, of those that are there."""
+def build_legend(edges: Iterable[Edge], icons: str) -> str:
+    """Return the meaning of those lines and signs that occur, as a label."""
     listed = list(edges)
-    lines = [line for line in LINES if any(line_of(edge) is line for edge in listed)]
-    signs = [icon for icon in ICONS if any(icon in signs_of(edge) for edge in listed)]
+    lines = [line for line in LINES if any(choose_line(edge) is line for edge in listed)]
+    signs = [icon for icon in ICONS if any(icon in list_signs(edge) for edge in listed)]
     if not icons:
         said = [f"{line.style} line: {line.words}" for line in lines]
         return f"<{' · '.join(map(escape, said))}>" if said else '""'
     told = [(f"line-{line.name}", line.words) for line in lines] + [(icon.name, icon.words) for icon in signs]
-    cells = [f'{image(name, 34, 11)}<TD ALIGN="LEFT"> {escape(words)}   </TD>' for name, words in told]
+    cells = [f'{build_image_cell(name, 34, 11)}<TD ALIGN="LEFT"> {escape(words)}   </TD>' for name, words in told]
     rows = (f"<TR>{''.join(cells[i : i + 3])}</TR>" for i in range(0, len(cells), 3))
     return f"<{TABLE}{''.join(rows)}</TABLE>>" if cells else '""'
 
 
-def boxes(nodes: Iterable[Node], names: dict[str, str], split: set[str]) -> Iterator[str]:
-    """The nodes, those of one application in a box."""
+def build_node_boxes(nodes: Iterable[Node], names: dict[str, str], split: set[str]) -> Iterator[str]:
+    """Yield the nodes, those of one application in a box."""
     groups = dict[str, list[Node]]()
     for node in nodes:
         groups.setdefault(node.group or f"\0{node.id}", []).append(node)
     for index, (group, members) in enumerate(groups.items()):
-        lines = [f"{names[node.id]} [{look(node, node.id in split)}];" for node in members]
+        lines = [f"{names[node.id]} [{build_node_attributes(node, node.id in split)}];" for node in members]
         if len(members) == 1:
             yield lines[0]
             continue
         yield f"subgraph cluster_{index} {{"
-        yield f'label=<<FONT COLOR="{QUIET}">{text(group, 30)}</FONT>>; labelloc=t; labeljust=l;'
+        yield f'label=<<FONT COLOR="{QUIET}">{escape_label(group, 30)}</FONT>>; labelloc=t; labeljust=l;'
         yield "fontsize=11; margin=10;"
         yield f'style="rounded,filled"; fillcolor="{PANEL}"; color="{FAINT}"; penwidth=1;'
         yield from lines
         yield "}"
 
 
-def look(node: Node, split: bool) -> str:
-    """A node's attributes."""
+def build_node_attributes(node: Node, split: bool) -> str:
+    """Return a node's attributes."""
     note = NOTES.get(node.shape, "service" if split else node.note)
-    note = note if node.shape is not Shape.OUTSIDE or not node.note else node.note
-    under = f'<BR/><FONT POINT-SIZE="10" COLOR="{QUIET}">{text(note, 30)}</FONT>' if note else ""
-    return f"{SPLIT if split else SHAPES[node.shape]}, label=<{text(node.label, 32)}{under}>"
+    note = note if node.shape is not NodeKind.OUTSIDE or not node.note else node.note
+    under = f'<BR/><FONT POINT-SIZE="10" COLOR="{QUIET}">{escape_label(note, 30)}</FONT>' if note else ""
+    return f"{SPLIT if split else SHAPES[node.shape]}, label=<{escape_label(node.label, 32)}{under}>"
 
 
-def drawn(edge: Edge, heaviest: float, icons: str) -> str:
-    """An edge's attributes: thicker for more, in the line of its kind."""
-    line = line_of(edge)
+def build_edge_attributes(edge: Edge, heaviest: float, icons: str) -> str:
+    """Return an edge's attributes: thicker for more traffic, in the line style of its kind."""
+    line = choose_line(edge)
     share = math.log1p(edge.rate) / math.log1p(heaviest) if heaviest > 0 else 0.0
     width = max(1.3 + 1.5 * share, 2.0 if line is ERRORS else 0.0)
-    return f'style={line.style}, color="{line.color}", penwidth={width:.2f}, label={label(edge, icons)}'
+    return f'style={line.style}, color="{line.color}", penwidth={width:.2f}, label={build_edge_label(edge, icons)}'
 
 
-def label(edge: Edge, icons: str) -> str:
-    """Signs, rate and protocol, and below what failed."""
-    signs = signs_of(edge)
-    first = "".join(image(sign.name, 12, 12, "TOP") for sign in signs) if icons else ""
-    words = rate(edge) + ("" if icons else "".join(f", {sign.words}" for sign in signs))
-    lines = f'{text(words)}<BR ALIGN="LEFT"/>'
+def build_edge_label(edge: Edge, icons: str) -> str:
+    """Return an edge's label: signs, rate and protocol, and below them what failed."""
+    signs = list_signs(edge)
+    first = "".join(build_image_cell(sign.name, 12, 12, "TOP") for sign in signs) if icons else ""
+    words = format_rate(edge) + ("" if icons else "".join(f", {sign.words}" for sign in signs))
+    lines = f'{escape_label(words)}<BR ALIGN="LEFT"/>'
     if edge.failed:
         told = f"{max(edge.failed, 1):.0f} % errors" + (f", {edge.why}" if edge.why else "")
-        lines += f'<FONT COLOR="{VERMILLION}">{text(told, 40)}</FONT><BR ALIGN="LEFT"/>'
+        lines += f'<FONT COLOR="{VERMILLION}">{escape_label(told, 40)}</FONT><BR ALIGN="LEFT"/>'
     return f'<{TABLE}<TR>{first}<TD BALIGN="LEFT">{lines}</TD></TR></TABLE>>'
 
 
-def rate(edge: Edge) -> str:
-    """How much, by which protocol."""
+def format_rate(edge: Edge) -> str:
+    """Format an edge's rate and protocol."""
     if edge.protocol == "tcp":
-        return f"{amount(edge.rate)}B/s TCP"
+        return f"{format_amount(edge.rate)}B/s TCP"
     return f"{edge.rate:.2f}/s {edge.protocol.upper()}"
 
 
-def amount(number: float) -> str:
-    """`512 `, `1.4 k`, `2.0 M`."""
+def format_amount(number: float) -> str:
+    """Format a number as `512 `, `1.4 k` or `2.0 M`."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.1f} {unit}"
     return f"{number:.0f} "
 
 
-def line_of(edge: Edge) -> Line:
-    """Errors before protocol."""
+def choose_line(edge: Edge) -> LineStyle:
+    """Return the line style of an edge: errors count before the protocol."""
     return ERRORS if edge.failed else TCP if edge.protocol == "tcp" else HTTP
 
 
-def signs_of(edge: Edge) -> list[Icon]:
-    """The signs that an edge carries."""
+def list_signs(edge: Edge) -> list[Icon]:
+    """Return the signs that an edge carries."""
     signs = []
     if edge.secure is not None:
         signs.append(LOCK if edge.secure >= 99.5 else HALF if edge.secure > 0 else OPEN)
     return [*signs, WAYPOINT] if edge.waypoint else signs
 
 
-def image(name: str, width: int, height: int, place: str = "MIDDLE") -> str:
-    """A cell with a sign in it."""
+def build_image_cell(name: str, width: int, height: int, place: str = "MIDDLE") -> str:
+    """Return a table cell with a sign in it."""
     size = f'VALIGN="{place}" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"'
     return f'<TD {size}><IMG SRC="{name}.png" SCALE="TRUE"/></TD>'
 
 
-def text(value: str, most: int = 60) -> str:
-    """A text inside an HTML-like label."""
-    return escape(legible(value, most))
+def escape_label(value: str, most: int = 60) -> str:
+    """Return a text for an HTML-like label: in letters that the font has, cut to `most`,
+    escaped.
+    """
+    return escape(make_legible(value, most))
 
 
-def quoted(value: str) -> str:
-    """A text inside double quotes."""
+def escape_quotes(value: str) -> str:
+    """Return a text for double quotes: backslashes and quotes escaped."""
     return value.replace("\\", "\\\\").replace('"', '\\"')

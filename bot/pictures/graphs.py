@@ -7,13 +7,15 @@ from pathlib import Path
 from pygraphviz import AGraph
 
 from bot.drawings import GraphPicture
-from bot.pictures.crowd import fewer
-from bot.pictures.dot import emit
+from bot.pictures.crowd import limit_nodes
+from bot.pictures.dot import build_dot
 
 
-def draw(picture: GraphPicture, home: Path) -> bytes:
-    """The PNG; `home` was prepared by `bot.pictures.kit`. Raises what Graphviz raises."""
-    graph = AGraph(string=emit(fewer(picture), str(home)))
+def draw_graph(picture: GraphPicture, home: Path) -> bytes:
+    """Return the graph as PNG; `home` was prepared by `bot.pictures.kit`. Raises what
+    Graphviz raises.
+    """
+    graph = AGraph(string=build_dot(limit_nodes(picture), str(home)))
     try:
         drawn = graph.draw(format="png", prog="dot")
     finally:

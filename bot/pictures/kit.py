@@ -1,5 +1,7 @@
-"""What the drawing needs at hand, made once in a directory: the font as a file, the signs, and a fontconfig that knows
-nothing else. So a picture is the same on every machine, and an image without fonts draws letters and not boxes."""
+"""Assets of the drawing, made once in a directory: the font as a file, the signs, and a
+fontconfig that knows nothing else. So a picture is the same on every machine, and an
+image without fonts draws letters and not boxes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont
 
-from bot.pictures.look import GREEN, HALF, ICONS, LINES, LOCK, OPEN, QUIET, VERMILLION, WAYPOINT, Line
+from bot.pictures.look import GREEN, HALF, ICONS, LINES, LOCK, OPEN, QUIET, VERMILLION, WAYPOINT, LineStyle
 
 SIDE = 96
 """Pixels of a sign, many times what is shown."""
@@ -23,29 +25,33 @@ CONFIG = """<?xml version="1.0"?>
 """
 
 
-def prepare(home: Path) -> None:
-    """Fills the directory and points fontconfig at it; to be called before Graphviz is imported."""
+def prepare_assets(home: Path) -> None:
+    """Fill the directory and point fontconfig at it; to be called before Graphviz is
+    imported.
+    """
     fonts, cache = home / "fonts", home / "cache"
     fonts.mkdir(parents=True, exist_ok=True)
-    (fonts / "font.ttf").write_bytes(font(12).font_bytes)
+    (fonts / "font.ttf").write_bytes(load_font(12).font_bytes)
     (home / "fonts.conf").write_text(CONFIG.format(fonts=escape(str(fonts)), cache=escape(str(cache))))
     os.environ["FONTCONFIG_FILE"] = str(home / "fonts.conf")
     for icon in ICONS:
-        sign(icon.name).save(home / f"{icon.name}.png")
+        draw_sign(icon.name).save(home / f"{icon.name}.png")
     for line in LINES:
-        sample(line).save(home / f"line-{line.name}.png")
+        draw_line_sample(line).save(home / f"line-{line.name}.png")
 
 
-def font(size: float) -> ImageFont.FreeTypeFont:
-    """The font in this size (pixels)."""
+def load_font(size: float) -> ImageFont.FreeTypeFont:
+    """Return the font in this size (pixels)."""
     found = ImageFont.load_default(size)
     if not isinstance(found, ImageFont.FreeTypeFont):
         raise RuntimeError("this Pillow was built without FreeType")
     return found
 
 
-def sign(name: str) -> Image.Image:
-    """A sign on nothing: a lock that is shut, open or half filled, or a hexagon."""
+def draw_sign(name: str) -> Image.Image:
+    """Return a sign on a transparent ground: a lock that is shut, open or half filled, or a
+    hexagon.
+    """
     image = Image.new("RGBA", (4 * SIDE, 4 * SIDE))
     pen, unit = ImageDraw.Draw(image), 4 * SIDE / 16
     if name == WAYPOINT.name:
@@ -53,12 +59,12 @@ def sign(name: str) -> Image.Image:
         pen.polygon([(x * unit, y * unit) for x, y in points], fill="#0072B2")
         pen.polygon([(x * unit * 0.6 + 3.2 * unit, y * unit * 0.6 + 3.2 * unit) for x, y in points], fill="#FFFFFF")
     else:
-        lock(pen, unit, name)
+        draw_lock(pen, unit, name)
     return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
-def lock(pen: ImageDraw.ImageDraw, unit: float, name: str) -> None:
-    """The lock's shackle, which stands aside when it is open, and its body."""
+def draw_lock(pen: ImageDraw.ImageDraw, unit: float, name: str) -> None:
+    """Draw the lock's shackle, which stands aside when it is open, and its body."""
     color = {LOCK.name: GREEN, OPEN.name: VERMILLION, HALF.name: QUIET}[name]
     aside = 4.5 if name == OPEN.name else 0.0
     left, right, top = (4 + aside) * unit, (12 + aside) * unit, 0.5 * unit
@@ -76,8 +82,8 @@ def lock(pen: ImageDraw.ImageDraw, unit: float, name: str) -> None:
         pen.rectangle((2 * unit, 11 * unit, 14 * unit, 15.5 * unit), fill=color)
 
 
-def sample(line: Line) -> Image.Image:
-    """A piece of a line of this kind, as the legend shows it."""
+def draw_line_sample(line: LineStyle) -> Image.Image:
+    """Return a piece of a line of this kind, as the legend shows it."""
     scale = 12
     image = Image.new("RGBA", (34 * scale, 10 * scale))
     pen = ImageDraw.Draw(image)

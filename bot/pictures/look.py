@@ -1,6 +1,8 @@
-"""How pictures look: colours that colour-blind people can tell apart, each beside a second sign; and what the font has.
+"""Style of pictures: colours that colour-blind people can tell apart, each beside a
+second sign, and the characters of the font.
 
-The colours are those of Okabe and Ito (2008), made for all common kinds of colour blindness.
+The colours are those of Okabe and Ito (2008), made for all common kinds of colour
+blindness.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ KNOWN = frozenset(map(chr, range(32, 127))) | {"·", "’"}
 """The characters that the font has."""
 
 
-class Line(NamedTuple):
-    """How calls of one kind are drawn: by colour and by style."""
+class LineStyle(NamedTuple):
+    """The line of calls of one kind: colour and style."""
 
     name: str
     color: str
@@ -27,9 +29,9 @@ class Line(NamedTuple):
     words: str
 
 
-HTTP = Line("http", BLUE, "solid", "HTTP, no errors")
-TCP = Line("tcp", QUIET, "dotted", "TCP: connections, no requests seen")
-ERRORS = Line("errors", VERMILLION, "dashed", "with errors")
+HTTP = LineStyle("http", BLUE, "solid", "HTTP, no errors")
+TCP = LineStyle("tcp", QUIET, "dotted", "TCP: connections, no requests seen")
+ERRORS = LineStyle("errors", VERMILLION, "dashed", "with errors")
 LINES = (HTTP, TCP, ERRORS)
 
 
@@ -47,8 +49,10 @@ WAYPOINT = Icon("waypoint", "passes the waypoint")
 ICONS = (LOCK, OPEN, HALF, WAYPOINT)
 
 
-def legible(text: str, most: int = 60) -> str:
-    """The text in characters that the font has (letters without their accents), an ellipsis for what is too long."""
+def make_legible(text: str, most: int = 60) -> str:
+    """Return the text in characters that the font has (letters without their accents), with
+    an ellipsis for what is too long.
+    """
     plain = (char for char in normalize("NFKD", text) if not combining(char))
     shown = "".join(char if char in KNOWN else "?" for char in plain)
     return shown if len(shown) <= most else shown[: most - 1] + ELLIPSIS

@@ -1,4 +1,5 @@
-"""Draws what a burst met: a mark for each request at its intended start, percentiles, and bars of requests a second.
+"""Draws the requests of a burst: a mark for each at its intended start, percentiles, and
+bars of requests a second.
 
 How a request ended is told by shape and pattern as well as by colour.
 """
@@ -12,8 +13,16 @@ from typing import NamedTuple
 
 from bot.drawings import PlotPicture
 from bot.pictures.look import BLUE, FAINT, INK, ORANGE, PANEL, PAPER, QUIET, VERMILLION
-from bot.pictures.scales import Scale, bucket, linear, milliseconds, spaced, times, until
-from bot.pictures.sheet import Box, Point, Sheet
+from bot.pictures.scales import (
+    Scale,
+    build_latency_scale,
+    build_linear_scale,
+    build_time_axis,
+    choose_bar_width,
+    format_milliseconds,
+    space_labels,
+)
+from bot.pictures.sheet import Box, Canvas, Point
 from bot.ports import Outcome
 
 WIDTH, HEIGHT = 1440, 900
@@ -27,82 +36,84 @@ DENSE = 500
 DASHES = {"p50": (14, 8), "p95": (14, 6, 3, 6), "p99": (3, 5)}
 """How the percentiles' lines differ."""
 
-Mark = Callable[[Sheet, Point], None]
+Mark = Callable[[Canvas, Point], None]
 
 
-class Kind(NamedTuple):
-    """How requests of one outcome are drawn."""
+class OutcomeStyle(NamedTuple):
+    """The mark and the bar of requests of one outcome."""
 
     outcome: Outcome
     words: str
     mark: Mark
-    bar: Callable[[Sheet, Box], None]
+    bar: Callable[[Canvas, Box], None]
 
 
 KINDS = (
-    Kind(
+    OutcomeStyle(
         Outcome.WHOLE,
         "whole page",
-        lambda sheet, at: sheet.dot(at, 6, color=BLUE),
-        lambda sheet, box: sheet.box(box, fill="#8EC1E3", color=BLUE),
+        lambda sheet, at: sheet.draw_dot(at, 6, color=BLUE),
+        lambda sheet, box: sheet.draw_box(box, fill="#8EC1E3", color=BLUE),
     ),
-    Kind(
+    OutcomeStyle(
         Outcome.PARTIAL,
         "page with a part missing",
-        lambda sheet, at: sheet.triangle(at, 7, color=ORANGE),
-        lambda sheet, box: sheet.box(box, fill="#FBE6BC", hatch="/", color="#9A6A00"),
+        lambda sheet, at: sheet.draw_triangle(at, 7, color=ORANGE),
+        lambda sheet, box: sheet.draw_box(box, fill="#FBE6BC", hatch="/", color="#9A6A00"),
     ),
-    Kind(
+    OutcomeStyle(
         Outcome.FAILED,
         "error or no answer",
-        lambda sheet, at: sheet.cross(at, 8, color=VERMILLION),
-        lambda sheet, box: sheet.box(box, fill=PAPER, hatch="x", color=VERMILLION),
+        lambda sheet, at: sheet.draw_cross(at, 8, color=VERMILLION),
+        lambda sheet, box: sheet.draw_box(box, fill=PAPER, hatch="x", color=VERMILLION),
     ),
 )
 
 
-def draw(picture: PlotPicture) -> bytes:
-    """The PNG, 1440 pixels wide: the same bytes for the same values."""
-    sheet = Sheet(WIDTH, HEIGHT)
+def draw_plot(picture: PlotPicture) -> bytes:
+    """Return the plot as PNG, 1440 pixels wide: the same bytes for the same values."""
+    sheet = Canvas(WIDTH, HEIGHT)
     end = max(sample.at for sample in picture.samples) + (1 / picture.asked if picture.asked else 1.0)
-    along = until(end)
-    headings(sheet, picture)
-    upper(sheet, picture, along)
-    lower(sheet, picture, along)
-    legend(sheet, picture)
-    return sheet.png()
+    along = build_time_axis(end)
+    draw_headings(sheet, picture)
+    draw_latencies(sheet, picture, along)
+    draw_rates(sheet, picture, along)
+    draw_legend(sheet, picture)
+    return sheet.to_png()
 
 
-def headings(sheet: Sheet, picture: PlotPicture) -> None:
-    """What it is, of when, and whether the rate was kept."""
-    sheet.text((LEFT - 60, 62), picture.title, LARGE)
+def draw_headings(sheet: Canvas, picture: PlotPicture) -> None:
+    """Draw the title, the caption with the asked and achieved rates, and the headings of
+    both panels.
+    """
+    sheet.draw_text((LEFT - 60, 62), picture.title, LARGE)
     told = f"{picture.caption} · asked {picture.asked:g}/s, achieved {picture.achieved:.1f}/s"
-    sheet.text((LEFT - 60, 98), told, SMALL, color=QUIET)
-    sheet.text((LEFT - 60, 142), "Time of each request, from its intended start", SMALL)
-    sheet.text((LEFT - 60, 604), "Requests a second", SMALL)
+    sheet.draw_text((LEFT - 60, 98), told, SMALL, color=QUIET)
+    sheet.draw_text((LEFT - 60, 142), "Time of each request, from its intended start", SMALL)
+    sheet.draw_text((LEFT - 60, 604), "Requests a second", SMALL)
 
 
-def place(box: Box, along: Scale, up: Scale, point: Point) -> Point:
-    """Where values lie in a panel."""
+def place_point(box: Box, along: Scale, up: Scale, point: Point) -> Point:
+    """Return where in a panel a point of values lies, in pixels."""
     left, top, right, bottom = box
-    return left + along.share(point[0]) * (right - left), bottom - up.share(point[1]) * (bottom - top)
+    return left + along.to_share(point[0]) * (right - left), bottom - up.to_share(point[1]) * (bottom - top)
 
 
-def panel(sheet: Sheet, box: Box, up: Scale, words: Callable[[float], str]) -> None:
-    """A panel with its lines and their values."""
+def draw_panel(sheet: Canvas, box: Box, up: Scale, words: Callable[[float], str]) -> None:
+    """Draw a panel with its horizontal lines and their values."""
     left, top, right, bottom = box
-    sheet.box(box, fill=PANEL)
+    sheet.draw_box(box, fill=PANEL)
     for tick in up.ticks:
-        y = bottom - up.share(tick) * (bottom - top)
-        sheet.line((left, y), (right, y), color=FAINT)
-        sheet.text((left - 12, y), words(tick), SMALL, color=QUIET, anchor="rm")
+        y = bottom - up.to_share(tick) * (bottom - top)
+        sheet.draw_line((left, y), (right, y), color=FAINT)
+        sheet.draw_text((left - 12, y), words(tick), SMALL, color=QUIET, anchor="rm")
 
 
-def upper(sheet: Sheet, picture: PlotPicture, along: Scale) -> None:
-    """A mark for each request, what went wrong on top, and the percentiles across."""
-    up = times([*(sample.ms for sample in picture.samples), picture.p99], picture.p50)
-    panel(sheet, UPPER, up, milliseconds)
-    where = partial(place, UPPER, along, up)
+def draw_latencies(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
+    """Draw a mark for each request, failures on top, and the percentiles across."""
+    up = build_latency_scale([*(sample.ms for sample in picture.samples), picture.p99], picture.p50)
+    draw_panel(sheet, UPPER, up, format_milliseconds)
+    where = partial(place_point, UPPER, along, up)
     for kind in KINDS:
         for sample in picture.samples:
             if sample.outcome is kind.outcome:
@@ -112,23 +123,25 @@ def upper(sheet: Sheet, picture: PlotPicture, along: Scale) -> None:
         if value > 0:
             y = where((0.0, value))[1]
             if len(picture.samples) > DENSE:
-                sheet.line((LEFT, y), (RIGHT, y), color=PAPER, width=5)
-            sheet.line((LEFT, y), (RIGHT, y), color=INK, width=2, dash=DASHES[name])
-            labels.append((y, f"{name} {milliseconds(float(f'{value:.3g}'))}"))
-    for y, label in spaced(labels, 26):
-        sheet.text((RIGHT + 12, y), label, SMALL, anchor="lm")
+                sheet.draw_line((LEFT, y), (RIGHT, y), color=PAPER, width=5)
+            sheet.draw_line((LEFT, y), (RIGHT, y), color=INK, width=2, dash=DASHES[name])
+            labels.append((y, f"{name} {format_milliseconds(float(f'{value:.3g}'))}"))
+    for y, label in space_labels(labels, 26):
+        sheet.draw_text((RIGHT + 12, y), label, SMALL, anchor="lm")
 
 
-def lower(sheet: Sheet, picture: PlotPicture, along: Scale) -> None:
-    """Bars by intended start, outcomes upon each other, and the rate that was asked for."""
-    width = bucket(along.high, 1 / picture.asked if picture.asked else 1.0)
+def draw_rates(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
+    """Draw bars by intended start, outcomes upon each other, and the rate that was asked
+    for.
+    """
+    width = choose_bar_width(along.high, 1 / picture.asked if picture.asked else 1.0)
     counts = Counter((int(sample.at / width), sample.outcome) for sample in picture.samples)
     last = max(index for index, _ in counts)
     spans = [min(width, along.high - index * width) for index in range(last + 1)]
     totals = [sum(counts[index, kind.outcome] for kind in KINDS) / span for index, span in enumerate(spans)]
-    up = linear(max([picture.asked, *totals]) * 1.1, 4)
-    panel(sheet, LOWER, up, lambda value: f"{value:g}")
-    where = partial(place, LOWER, along, up)
+    up = build_linear_scale(max([picture.asked, *totals]) * 1.1, 4)
+    draw_panel(sheet, LOWER, up, lambda value: f"{value:g}")
+    where = partial(place_point, LOWER, along, up)
     for index, span in enumerate(spans):
         below = 0.0
         for kind in KINDS:
@@ -137,21 +150,23 @@ def lower(sheet: Sheet, picture: PlotPicture, along: Scale) -> None:
             kind.bar(sheet, (x0 + 2, y1, x1 - 2, y0))
             below = above
     y = where((0.0, picture.asked))[1]
-    sheet.line((LEFT, y), (RIGHT, y), color=INK, width=2, dash=(10, 6))
-    sheet.text((RIGHT + 12, y), f"asked {picture.asked:g}/s", SMALL, anchor="lm")
+    sheet.draw_line((LEFT, y), (RIGHT, y), color=INK, width=2, dash=(10, 6))
+    sheet.draw_text((RIGHT + 12, y), f"asked {picture.asked:g}/s", SMALL, anchor="lm")
     for tick in along.ticks:
         x = where((tick, 0.0))[0]
-        sheet.line((x, LOWER[3]), (x, LOWER[3] + 8), color=QUIET, width=2)
-        sheet.text((x, LOWER[3] + 32), f"{tick:g} s", SMALL, color=QUIET, anchor="ms")
+        sheet.draw_line((x, LOWER[3]), (x, LOWER[3] + 8), color=QUIET, width=2)
+        sheet.draw_text((x, LOWER[3] + 32), f"{tick:g} s", SMALL, color=QUIET, anchor="ms")
 
 
-def legend(sheet: Sheet, picture: PlotPicture) -> None:
-    """The marks with how many there are, of all three outcomes, so that a zero is told too."""
+def draw_legend(sheet: Canvas, picture: PlotPicture) -> None:
+    """Draw the marks with how many there are, of all three outcomes, so that a zero is told
+    too.
+    """
     x, y = float(LEFT - 54), HEIGHT - 42.0
     counts = Counter(sample.outcome for sample in picture.samples)
     for kind in KINDS:
         kind.mark(sheet, (x, y))
         kind.bar(sheet, (x + 16, y - 10, x + 48, y + 10))
         words = f"{kind.words}: {counts[kind.outcome]}"
-        sheet.text((x + 58, y), words, NORMAL, anchor="lm")
-        x += 58 + sheet.width(words, NORMAL) + 44
+        sheet.draw_text((x + 58, y), words, NORMAL, anchor="lm")
+        x += 58 + sheet.measure_text(words, NORMAL) + 44

@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.drawings import Picture, PlotPicture
-from bot.pictures.wire import from_line
+from bot.pictures.wire import decode_picture
 
 MISSING, FAILED = "missing", "failed"
 """What an answer says in `error`: a library is not installed, or drawing went wrong."""
 
 
-def serve(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
-    """Answers each picture with a line that tells how many bytes follow, or which error it was."""
+def serve_pictures(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
+    """Answer each picture with a line that tells how many bytes follow, or which error it
+    was.
+    """
     for line in asked:
         error, words, png = "", "", b""
         try:
-            png = draw(from_line(line), home)
+            png = draw_picture(decode_picture(line), home)
         except ModuleNotFoundError as missing:
             error, words = MISSING, str(missing.name)
         except Exception as problem:  # noqa: BLE001 - whatever goes wrong here is told, and the next picture drawn
@@ -34,27 +36,29 @@ def serve(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
         answers.flush()
 
 
-def draw(picture: Picture, home: Path) -> bytes:
-    """The PNG. The libraries are imported when they are first needed."""
+def draw_picture(picture: Picture, home: Path) -> bytes:
+    """Return the picture as PNG. The libraries are imported when they are first needed."""
     if isinstance(picture, PlotPicture):
         from bot.pictures import plots
 
-        return plots.draw(picture)
+        return plots.draw_plot(picture)
     if not (home / "fonts.conf").exists():
         from bot.pictures import kit
 
-        kit.prepare(home)
+        kit.prepare_assets(home)
     from bot.pictures import graphs
 
-    return graphs.draw(picture, home)
+    return graphs.draw_graph(picture, home)
 
 
 def main() -> None:
-    """Serves on the standard streams, with the directory that is the only argument; takes it away at the end."""
+    """Serve on the standard streams, with the directory that is the only argument; remove it
+    at the end.
+    """
     home, answers = Path(sys.argv[1]), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not come between the answers
     try:
-        serve(sys.stdin.buffer, answers, home)
+        serve_pictures(sys.stdin.buffer, answers, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

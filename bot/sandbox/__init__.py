@@ -1,4 +1,5 @@
-"""The other end of every wire, for trying and testing: an embedded Slack workspace, cluster and Istio release.
+"""Sandbox for trying and testing: an embedded Slack workspace, cluster and Istio release.
 
-Imports nothing of the bot but `bot.slackrules`, the rules of Slack that both ends must hold.
+Imports nothing of the bot but `bot.slackrules`, the rules of Slack that both sides must
+keep.
 """

@@ -1,4 +1,6 @@
-"""Time as a parameter: the sandbox's programs wait in simulated seconds, so that tests run them fast."""
+"""Simulated time: the sandbox's programs wait in simulated seconds, so that tests run
+fast.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,13 @@ class Clock:
         self._start = datetime.now(UTC)
 
     def now(self) -> datetime:
-        """The simulated moment, UTC."""
+        """Return the simulated moment in UTC."""
         return self._start + timedelta(seconds=(time.monotonic() - self._wall) * self.speed)
 
-    def stamp(self) -> str:
-        """The simulated moment as Kubernetes writes it: RFC 3339, whole seconds."""
+    def format_timestamp(self) -> str:
+        """Return the simulated moment as Kubernetes writes it: RFC 3339, whole seconds."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def sleep(self, seconds: float) -> None:
-        """Waits for simulated seconds."""
+        """Sleep for simulated seconds."""
         await asyncio.sleep(seconds / self.speed)

@@ -1,21 +1,23 @@
-"""Everything that runs in the embedded cluster's pods, for `EmbeddedCluster(programs=…)`."""
+"""The programs that run in the embedded cluster's pods, for `EmbeddedCluster(programs=…)`."""
 
 from __future__ import annotations
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Program
+from bot.sandbox.cluster.contract import PodProgram
 from bot.sandbox.dataplane.programs import DataPlane
 from bot.sandbox.istio import programs as istio
 from bot.sandbox.observability import programs as observability
 
 
-def programs(clock: Clock, plane: DataPlane | None = None) -> tuple[Program, ...]:
-    """A fresh set for one cluster: the mesh's control plane, the data plane (a new one, unless it is given), and what
-    looks at its telemetry."""
+def create_programs(clock: Clock, plane: DataPlane | None = None) -> tuple[PodProgram, ...]:
+    """Create the programs of one cluster: control plane, data plane and observability.
+
+    The data plane is a new one unless it is given.
+    """
     plane = plane or DataPlane(clock)
-    return (*istio.programs(clock), *behind_pods(clock, plane))
+    return (*istio.create_programs(clock), *create_programs_without_istiod(clock, plane))
 
 
-def behind_pods(clock: Clock, plane: DataPlane) -> tuple[Program, ...]:
-    """All of them but the control plane: what a cluster with a real one lacks."""
-    return (*plane.programs(), *observability.programs(clock, plane.telemetry))
+def create_programs_without_istiod(clock: Clock, plane: DataPlane) -> tuple[PodProgram, ...]:
+    """Create all programs but the control plane, for a cluster that has a real one."""
+    return (*plane.list_programs(), *observability.create_programs(clock, plane.telemetry))

@@ -10,36 +10,39 @@ from typing import TextIO
 from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from bot.sandbox.play import Player
-from bot.sandbox.script import Line, ScriptError, parse_line
+from bot.sandbox.play import ScriptPlayer
+from bot.sandbox.script import ScriptError, ScriptLine, parse_line
 from bot.sandbox.transcript import Out, Transcript
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.sandbox.workspace.elements import labels
+from bot.sandbox.workspace.elements import list_button_labels
 
 USAGE = 'Type /mesh help, @meshbot status, @alice: /mesh status, or click "Button". Ctrl-D ends.'
 
 
-def write(text: str) -> None:
-    """Writes a line to standard output."""
+def write_line(text: str) -> None:
+    """Write a line to standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 async def run_prompt(workspace: Workspace, channel: str = DEFAULT_CHANNEL, *, source: TextIO | None = None) -> None:
-    """Takes lines from the terminal until Ctrl-D; from a pipe or file each line is awaited to its end instead."""
+    """Take lines from the terminal until Ctrl-D.
+
+    Lines from a pipe or file are played one by one, each awaited to its end.
+    """
     lines = source or sys.stdin
     if lines.isatty():
         await run_terminal(workspace, channel)
     else:
-        await play_stream(workspace, channel, lines, write)
+        await play_stream(workspace, channel, lines, write_line)
 
 
 async def play_stream(workspace: Workspace, channel: str, source: TextIO, out: Out) -> None:
-    """Plays lines one after the other as they come from a pipe or file, without expecting any particular end."""
-    player = Player(workspace, out=out, channel=channel)
-    queue = _lines_of(source)
+    """Play lines from a pipe or file one after the other, without expecting a particular end."""
+    player = ScriptPlayer(workspace, out=out, channel=channel)
+    queue = _read_lines(source)
     while (text := await queue.get()) is not None:
-        line = _parsed(text, out)
+        line = _parse_or_report(text, out)
         if line is not None:
             fault = await player.play_line(line)
             if fault.startswith("but "):
@@ -47,23 +50,23 @@ async def play_stream(workspace: Workspace, channel: str, source: TextIO, out: O
 
 
 async def run_terminal(workspace: Workspace, channel: str) -> None:
-    """Prompts for lines and writes what happens above them, until Ctrl-D or Ctrl-C."""
-    transcript = Transcript(workspace, channel, write)
-    session: PromptSession[str] = PromptSession(f"#{workspace.channel(channel).name} > ")
+    """Prompt for lines and write what happens above them, until Ctrl-D or Ctrl-C."""
+    transcript = Transcript(workspace, channel, write_line)
+    session: PromptSession[str] = PromptSession(f"#{workspace.get_channel(channel).name} > ")
     acts: set[asyncio.Task[None]] = set()
-    with patch_stdout(raw=True), workspace.changes() as changes:
+    with patch_stdout(raw=True), workspace.watch_changes() as changes:
 
         async def follow() -> None:
             async for change in changes:
-                transcript.show(change)
+                transcript.write_change(change)
 
         follower = asyncio.create_task(follow())
-        write(USAGE)
+        write_line(USAGE)
         try:
             while True:
-                line = _parsed(await session.prompt_async(), write)
+                line = _parse_or_report(await session.prompt_async(), write_line)
                 if line is not None:
-                    task = asyncio.create_task(_act(workspace, channel, line))
+                    task = asyncio.create_task(_perform_line(workspace, channel, line))
                     acts.add(task)
                     task.add_done_callback(acts.discard)
         except (EOFError, KeyboardInterrupt):
@@ -73,21 +76,21 @@ async def run_terminal(workspace: Workspace, channel: str) -> None:
                 task.cancel()
 
 
-async def _act(workspace: Workspace, channel: str, line: Line) -> None:
+async def _perform_line(workspace: Workspace, channel: str, line: ScriptLine) -> None:
     try:
         if line.kind != "click":
-            await workspace.write(line.user, channel, line.text)
+            await workspace.send_line(line.user, channel, line.text)
             return
-        for message in reversed(workspace.messages(channel, line.user)):
-            if line.text in labels(message.blocks):
-                await workspace.click(line.user, message, line.text)
+        for message in reversed(workspace.list_messages(channel, line.user)):
+            if line.text in list_button_labels(message.blocks):
+                await workspace.click_element(line.user, message, line.text)
                 return
-        write(f'  {line.user} sees no button "{line.text}"')
+        write_line(f'  {line.user} sees no button "{line.text}"')
     except LookupError as error:
-        write(f"  {error}")
+        write_line(f"  {error}")
 
 
-def _parsed(text: str, out: Out) -> Line | None:
+def _parse_or_report(text: str, out: Out) -> ScriptLine | None:
     text = text.strip()
     if not text or text.startswith("#"):
         return None
@@ -99,8 +102,11 @@ def _parsed(text: str, out: Out) -> Line | None:
         return None
 
 
-def _lines_of(source: TextIO) -> asyncio.Queue[str | None]:
-    """Lines read by a thread, because a file cannot be awaited; the thread dies with the process if nobody ends it."""
+def _read_lines(source: TextIO) -> asyncio.Queue[str | None]:
+    """Return a queue of lines that a thread reads, because a file cannot be awaited.
+
+    The thread is a daemon: it ends with the process.
+    """
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[str | None]()
 
     def read() -> None:

@@ -21,7 +21,7 @@ class ScriptError(ValueError):
 
 
 @dataclass(frozen=True)
-class Line:
+class ScriptLine:
     """One line: who does what, and how it is to end (one of ENDS)."""
 
     number: int
@@ -34,8 +34,11 @@ class Line:
         return f'click "{self.text}"' if self.kind == "click" else self.text
 
 
-def parse_script(text: str) -> list[Line]:
-    """The lines of a script; blank ones and # comments are left out. ScriptError names the first bad line."""
+def parse_script(text: str) -> list[ScriptLine]:
+    """Return the lines of a script, without blank lines and # comments.
+
+    Raises ScriptError for the first bad line.
+    """
     lines = []
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
@@ -44,18 +47,21 @@ def parse_script(text: str) -> list[Line]:
     return lines
 
 
-def parse_line(line: str, number: int = 1) -> Line:
-    """One line of a script."""
+def parse_line(line: str, number: int = 1) -> ScriptLine:
+    """Parse one line of a script.
+
+    Raises ScriptError when it is no command, mention or click, or its end is unknown.
+    """
     action, expects = _split_end(line, number)
     user = DEFAULT_USER
     if match := _USER.fullmatch(action):
         user, action = match[1], match[2].strip()
     if match := _CLICK.fullmatch(action):
-        return Line(number, user, "click", match[1], expects)
+        return ScriptLine(number, user, "click", match[1], expects)
     if re.fullmatch(r"/\w\S*(\s.*)?", action, re.DOTALL):
-        return Line(number, user, "command", action, expects)
+        return ScriptLine(number, user, "command", action, expects)
     if re.fullmatch(r"@meshbot(\s.*)?", action, re.DOTALL):
-        return Line(number, user, "mention", action, expects)
+        return ScriptLine(number, user, "mention", action, expects)
     raise ScriptError(f'line {number}: expected a /command, @meshbot words or click "Button", found: {line}')
 
 
@@ -69,20 +75,27 @@ def _split_end(line: str, number: int) -> tuple[str, str]:
     return line[: match.start()].strip(), end
 
 
-def built_in() -> list[str]:
-    """The names of the scripts that come with the sandbox."""
-    return sorted(entry.name.removesuffix(".mesh") for entry in _folder().iterdir() if entry.name.endswith(".mesh"))
+def list_built_in_scripts() -> list[str]:
+    """Return the names of the scripts that come with the sandbox, sorted."""
+    return sorted(
+        entry.name.removesuffix(".mesh") for entry in _get_scripts_folder().iterdir() if entry.name.endswith(".mesh")
+    )
 
 
-def load_script(name: str) -> list[Line]:
-    """The script of this built-in name, or else in this file; ScriptError if there is neither."""
-    if name in built_in():
-        return parse_script((_folder() / f"{name}.mesh").read_text(encoding="utf-8"))
+def load_script(name: str) -> list[ScriptLine]:
+    """Return the script of this built-in name, or else the one in this file.
+
+    Raises ScriptError if there is neither.
+    """
+    if name in list_built_in_scripts():
+        return parse_script((_get_scripts_folder() / f"{name}.mesh").read_text(encoding="utf-8"))
     path = Path(name)
     if not path.is_file():
-        raise ScriptError(f"no script {name}: neither a file nor one of the built-in {', '.join(built_in())}")
+        raise ScriptError(
+            f"no script {name}: neither a file nor one of the built-in {', '.join(list_built_in_scripts())}"
+        )
     return parse_script(path.read_text(encoding="utf-8"))
 
 
-def _folder() -> Path:
+def _get_scripts_folder() -> Path:
     return Path(str(files("bot.sandbox"))) / "scripts"

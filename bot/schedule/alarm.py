@@ -1,6 +1,7 @@
-"""The alarm clock: APScheduler in memory, which wakes the keeper at the time of each slot and does nothing else.
+"""Timer on APScheduler in memory, which wakes the slot runner at the time of each slot.
 
-What is due, and who does it, is the ledger's word; a wake-up too many or too late changes nothing.
+The ledger says what is due, and who does it; a wake-up too many or too late changes
+nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
 
-async def ring(wake: asyncio.Event) -> None:
-    """The one job that there is."""
+async def set_wake_event(wake: asyncio.Event) -> None:
+    """Set the event; the one job of the scheduler."""
     wake.set()
 
 
-class Alarm:
+class Timer:
     """Sets `wake` at each of the times that were set. Must be made inside a running loop."""
 
     def __init__(self, wake: asyncio.Event) -> None:
@@ -32,21 +33,21 @@ class Alarm:
         self._set: dict[str, datetime] = {}
 
     def start(self) -> None:
-        """Begins to ring."""
+        """Start the scheduler."""
         self._scheduler.start()
 
-    def set(self, times: Mapping[str, datetime]) -> None:
-        """These are the times from now on, each under its name."""
+    def set_times(self, times: Mapping[str, datetime]) -> None:
+        """Replace the times by these, each under its name."""
         for name in self._set.keys() - times.keys():
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
         for name, at in times.items():
             if self._set.get(name) != at:
-                self._scheduler.add_job(ring, DateTrigger(at), [self._wake], id=name, replace_existing=True)
+                self._scheduler.add_job(set_wake_event, DateTrigger(at), [self._wake], id=name, replace_existing=True)
         self._set = dict(times)
 
     async def close(self) -> None:
-        """Rings no more."""
+        """Stop the scheduler."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
             await asyncio.sleep(0)

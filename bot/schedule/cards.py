@@ -1,4 +1,4 @@
-"""The message of a schedule, and what is said in its thread. Pure."""
+"""The message of a schedule, and the notes in its thread. Pure."""
 
 from __future__ import annotations
 
@@ -40,40 +40,45 @@ STANDS = {
 """The same, as what a sentence says of a schedule."""
 
 
-def card(schedule: Schedule, title: str, *, command: str, remarks: Sequence[str] = ()) -> Message:
-    """A schedule as it stands: what, when, what comes next, how the last time went, and buttons."""
+def render_schedule(schedule: Schedule, title: str, *, command: str, remarks: Sequence[str] = ()) -> Message:
+    """Return the message of a schedule: command, times, next slot, last result, and buttons."""
     timing = Timing.from_json(schedule.timing)
     state = schedule.state
     because = f" ({schedule.reason})" if schedule.reason else ""
-    typed = blocks.code(f"{command} {schedule.words}")
+    typed = blocks.escape_code(f"{command} {schedule.words}")
     head = f"{ICONS[state]} *Schedule {schedule.id}: {escape(title)}* — {WORDS[state]}{because}: `{typed}`"
-    shown = [blocks.first("done", schedule.id, head), blocks.section("\n".join(lines(schedule, timing)))]
+    shown = [
+        blocks.build_verdict_block("done", schedule.id, head),
+        blocks.section("\n".join(format_schedule_lines(schedule, timing))),
+    ]
     if remarks:
         shown.append(blocks.section("\n".join(f"⚠️ {escape(line)}" for line in remarks)))
     if buttons := BUTTONS.get(state):
         pressed = [blocks.button(LABELS[verb], f"{PREFIX}{verb}", schedule.id) for verb in buttons]
         shown.append({"type": "actions", "elements": pressed})
-    made = f"<@{escape(schedule.user)}> typed `{blocks.code(f'{command} {schedule.typed}')}`"
+    made = f"<@{escape(schedule.user)}> typed `{blocks.escape_code(f'{command} {schedule.typed}')}`"
     shown.append(blocks.context(f"{made} · `{escape(command)} schedule` lists all"))
-    return blocks.shown(f"Schedule {schedule.id}, {title}: {nameless(WORDS[state] + because)}. {timing}", shown)
+    return blocks.build_message(
+        f"Schedule {schedule.id}, {title}: {strip_mentions(WORDS[state] + because)}. {timing}", shown
+    )
 
 
-def lines(schedule: Schedule, timing: Timing) -> list[str]:
-    """When, next, last, and the counts."""
+def format_schedule_lines(schedule: Schedule, timing: Timing) -> list[str]:
+    """Return the lines with times, next slot, last result, and the counts."""
     words = escape(str(timing))
     said = [words[0].upper() + words[1:]]
     if schedule.next_at is not None and schedule.state is ScheduleState.ACTIVE:
-        said[0] += f" · next {date(schedule.next_at, timing)}"
+        said[0] += f" · next {format_date(schedule.next_at, timing)}"
     if schedule.last_at is not None:
         icon = blocks.ICONS.get(schedule.last_state, "•")
-        said.append(f"Last, {date(schedule.last_at, timing)}: {icon} {escape(schedule.last_summary)}")
-    if counts := tally(schedule):
+        said.append(f"Last, {format_date(schedule.last_at, timing)}: {icon} {escape(schedule.last_summary)}")
+    if counts := format_counts(schedule):
         said.append(counts)
     return said
 
 
-def tally(schedule: Schedule) -> str:
-    """`12 times, 1 with errors, 3 missed while I was away`, or ""."""
+def format_counts(schedule: Schedule) -> str:
+    """Return `12 times, 1 with errors, 3 missed while I was away or busy`, or ""."""
     words = [f"{schedule.fired} {'time' if schedule.fired == 1 else 'times'}"] if schedule.fired else []
     words += [f"{schedule.failed} with errors"] if schedule.failed else []
     words += [f"{schedule.cut} cut off by a restart"] if schedule.cut else []
@@ -81,17 +86,22 @@ def tally(schedule: Schedule) -> str:
     return ", ".join(words)
 
 
-def date(moment: datetime, timing: Timing) -> str:
-    """A moment in the reader's own time, and for whoever cannot show that in the schedule's."""
-    fallback = timing.local(moment).replace("|", "/")
+def format_date(moment: datetime, timing: Timing) -> str:
+    """Return a moment as Slack shows it in the reader's own time.
+
+    Where that cannot be shown, it is in the schedule's time zone.
+    """
+    fallback = timing.format_local(moment).replace("|", "/")
     return f"<!date^{math.floor(moment.timestamp())}^{{date_short_pretty}} {{time_secs}}|{escape(fallback)}>"
 
 
-def note(schedule: Schedule, words: str) -> Message:
-    """A line in the thread; `words` are the bot's own, and may name people."""
-    return blocks.shown(f"Schedule {schedule.id}: {nameless(words)}", [blocks.section(f"{schedule.id}: {words}")])
+def render_note(schedule: Schedule, words: str) -> Message:
+    """Return a line for the thread; `words` are the bot's own, and may name people."""
+    return blocks.build_message(
+        f"Schedule {schedule.id}: {strip_mentions(words)}", [blocks.section(f"{schedule.id}: {words}")]
+    )
 
 
-def nameless(words: str) -> str:
-    """Words without people, for where Slack would show their ids."""
+def strip_mentions(words: str) -> str:
+    """Return the words without mentions, for where Slack would show people's ids."""
     return re.sub(r"\s*(\(<@\w+>\)|(by )?<@\w+>)", "", words).strip()

@@ -1,4 +1,7 @@
-"""Where schedules are made, listed, paused, resumed and removed; each has one message, which is edited."""
+"""Creates, lists, pauses, resumes and removes schedules.
+
+Each schedule has one message, which is edited.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from datetime import datetime
 
 from bot.catalog import Catalog
 from bot.errors import MeshbotError, SlackError, UserError
-from bot.ledger import NewSchedule, Schedule, ScheduleState, Timetable
-from bot.messages import Board, Message, Place
-from bot.records import Scheduled
+from bot.ledger import NewSchedule, Schedule, ScheduleState, SqlSchedules
+from bot.messages import ChannelMessages, Message, Place
+from bot.records import ScheduleSummary
 from bot.schedule import cards, slots
-from bot.schedule.limits import Limits, admit, room
-from bot.steps import Options, Step, Tell
-from bot.when import Timing, Wish, remarks, settle
-from bot.when.pieces import zones
+from bot.schedule.limits import Limits, apply_limits, check_capacity
+from bot.steps import Options, ReplyTarget, Step
+from bot.when import Timing, TimingSpec, describe_clock_changes, resolve_timing
+from bot.when.pieces import load_zones
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +28,15 @@ LIVE = (ACTIVE, PAUSED)
 
 
 @dataclass(frozen=True)
-class Order:
-    """What somebody wants done again and again. `words` is the command without its times, `typed` the whole of it."""
+class ScheduleRequest:
+    """Request for a schedule.
+
+    `words` is the command without its times, `typed` the whole of it.
+    """
 
     step: Step
     options: Options
-    wish: Wish
+    wish: TimingSpec
     words: str
     typed: str
     user: str
@@ -39,48 +45,61 @@ class Order:
     key: str
 
 
-class Office:
-    """Implements `bot.records.Schedules`, and makes schedules; `zone` counts where none is named."""
+class ScheduleService:
+    """Implements `bot.records.Schedules`, and creates schedules.
+
+    `zone` is the time zone where a request names none.
+    """
 
     def __init__(
-        self, timetable: Timetable, board: Board, catalog: Catalog, *, owner: str, zone: str, limits: Limits
+        self,
+        timetable: SqlSchedules,
+        board: ChannelMessages,
+        catalog: Catalog,
+        *,
+        owner: str,
+        zone: str,
+        limits: Limits,
     ) -> None:
         self._timetable, self._board, self._catalog = timetable, board, catalog
         self._owner, self._zone, self._limits = owner, zone, limits
-        zones()  # read before anybody waits for it
+        load_zones()  # read before anybody waits for it
         self.changed: Callable[[], None] = lambda: None
 
-    async def make(self, order: Order, now: datetime) -> None:
-        """Enters a schedule and posts its message. Raises UserError, LedgerError, and SlackError, and then there is
-        none; a command that was delivered twice makes one."""
-        timing = settle(order.wish, now, self._zone)
-        timing, said = admit(order.step, order.options, timing, self._limits)
-        new = self._new(order, timing)
-        live = await self._timetable.live()
+    async def create(self, order: ScheduleRequest, now: datetime) -> None:
+        """Enter a schedule and post its message.
+
+        Raises UserError, LedgerError and SlackError, and then there is none; a command that
+        was delivered twice creates one.
+        """
+        timing = resolve_timing(order.wish, now, self._zone)
+        timing, said = apply_limits(order.step, order.options, timing, self._limits)
+        new = self._build_new_schedule(order, timing)
+        live = await self._timetable.list_live()
         if any(schedule.request_key == order.key for schedule in live):
             return
-        room(live, order.words, timing, order.namespace, self._limits)
+        check_capacity(live, order.words, timing, order.namespace, self._limits)
         schedule, fresh = await self._timetable.add(new)
         if not fresh:
             return
         try:
-            await self.post(schedule, said)
+            await self.post_message(schedule, said)
         except MeshbotError:
-            await self._timetable.turn(
+            await self._timetable.change_state(
                 schedule.id, ScheduleState.REMOVED, "it could not be shown", among=LIVE, next_at=None
             )  # fmt: skip
             raise
         self.changed()
 
-    def _new(self, order: Order, timing: Timing) -> NewSchedule:
-        next_at = slots.first(timing)
+    def _build_new_schedule(self, order: ScheduleRequest, timing: Timing) -> NewSchedule:
+        next_at = slots.compute_first_slot(timing)
         assert next_at is not None  # `admit` saw to it
         texts = {"words": order.words, "typed": order.typed, "user": order.user, "channel": order.channel}
         return NewSchedule(
             request_key=order.key,
             step=order.step.id,
             namespace=order.namespace,
-            timing=timing.as_json(),
+            timing=timing.to_json(),
             next_at=next_at,
             until=timing.until,
             owner=self._owner,
@@ -89,63 +108,78 @@ class Office:
 
     # bot.records.Schedules
 
-    async def entries(self) -> list[Scheduled]:
-        """Those that go on or are paused, the oldest first."""
-        return [entry(schedule) for schedule in await self._timetable.live()]
+    async def entries(self) -> list[ScheduleSummary]:
+        """Return the schedules that are active or paused, the oldest first."""
+        return [summarize_schedule(schedule) for schedule in await self._timetable.list_live()]
 
-    async def pause(self, id: str, by: str) -> Scheduled:
-        """Nothing is done until it is resumed."""
-        return await self._turned(id, PAUSED, f"paused by <@{by}>", among={ACTIVE})
+    async def pause(self, id: str, by: str) -> ScheduleSummary:
+        """Pause a schedule until it is resumed."""
+        return await self._change_state_or_refuse(id, PAUSED, f"paused by <@{by}>", among={ACTIVE})
 
-    async def resume(self, id: str, by: str) -> Scheduled:
-        """It goes on with its next time; when there is none any more, it stays as it is."""
-        schedule = await self._there(id)
+    async def resume(self, id: str, by: str) -> ScheduleSummary:
+        """Resume a schedule with its next time.
+
+        Raises UserError when there is none any more, and leaves it as it is.
+        """
+        schedule = await self._get_live_schedule(id)
         timing = Timing.from_json(schedule.timing)
-        following = slots.after(timing, self._timetable.now())
+        following = slots.compute_next_slot(timing, self._timetable.now())
         if following is None:
             raise UserError(f"The time of {schedule.id} is over.", "Remove it, and type it anew.")
-        return await self._turned(id, ACTIVE, f"resumed by <@{by}>", among={PAUSED}, next_at=following)
+        return await self._change_state_or_refuse(id, ACTIVE, f"resumed by <@{by}>", among={PAUSED}, next_at=following)
 
-    async def remove(self, id: str, by: str) -> Scheduled:
-        """It is over."""
-        return await self._turned(id, ScheduleState.REMOVED, f"removed by <@{by}>", among=LIVE)
+    async def remove(self, id: str, by: str) -> ScheduleSummary:
+        """Remove a schedule for good."""
+        return await self._change_state_or_refuse(id, ScheduleState.REMOVED, f"removed by <@{by}>", among=LIVE)
 
-    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[Scheduled]:
-        """Ends those of a step and a namespace, because what they need is taken away."""
+    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
+        """End the schedules of a step and a namespace ("" is any), and return them.
+
+        `why` says what is taken away that they need.
+        """
         wanted = [
             schedule
-            for schedule in await self._timetable.live()
+            for schedule in await self._timetable.list_live()
             if (not step or schedule.step == step) and (not namespace or schedule.namespace == namespace)
         ]
-        ended = [await self.turn(schedule, ScheduleState.ENDED, why, among=LIVE) for schedule in wanted]
-        return [entry(schedule) for schedule in ended if schedule is not None]
+        ended = [await self.change_state(schedule, ScheduleState.ENDED, why, among=LIVE) for schedule in wanted]
+        return [summarize_schedule(schedule) for schedule in ended if schedule is not None]
 
     # Showing
 
-    async def post(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Schedule:
-        """Posts a schedule's message, and remembers where. Raises SlackError, LedgerError."""
-        message = self._card(schedule, said)
+    async def post_message(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Schedule:
+        """Post a schedule's message, and keep its address. Raises SlackError, LedgerError."""
+        message = self._render_message(schedule, said)
         posted = await self._board.post(schedule.channel, message, Place(key=f"schedule:{schedule.id}"))
-        await self._timetable.posted(schedule.id, posted.channel, posted.ts)
+        await self._timetable.record_posted(schedule.id, posted.channel, posted.ts)
         return replace(schedule, channel=posted.channel, ts=posted.ts)
 
-    async def show(self, schedule: Schedule) -> None:
-        """Edits its message; what no later slot will say again is kept until Slack has it."""
+    async def update_message(self, schedule: Schedule) -> None:
+        """Edit the schedule's message.
+
+        The edit of one that is not active is kept until Slack has it, for no later slot
+        will repeat it.
+        """
         if schedule.posted is None:
             return
         if schedule.state is ACTIVE:
-            self._board.edit(schedule.posted, self._card(schedule))
+            self._board.edit(schedule.posted, self._render_message(schedule))
             return
         try:
-            await self._board.settle(schedule.posted, self._card(schedule))
+            await self._board.settle(schedule.posted, self._render_message(schedule))
         except SlackError as problem:
             log.error("schedule %s: that it is %s is not shown: %s", schedule.id, schedule.state, problem)
 
-    async def tell(self, schedule: Schedule, message: Message, tell: Tell, key: str) -> bool:
-        """Says something in its thread, perhaps for the whole channel; False when Slack does not take it."""
-        if tell is Tell.NOWHERE:
+    async def post_in_thread(self, schedule: Schedule, message: Message, tell: ReplyTarget, key: str) -> bool:
+        """Post a message in the schedule's thread, or nowhere, as `tell` says.
+
+        Return False when Slack does not take it.
+        """
+        if tell is ReplyTarget.NOWHERE:
             return True
-        place = Place(thread=schedule.ts or "", broadcast=tell is Tell.CHANNEL, key=f"schedule:{schedule.id}:{key}")
+        place = Place(
+            thread=schedule.ts or "", broadcast=tell is ReplyTarget.CHANNEL, key=f"schedule:{schedule.id}:{key}"
+        )
         try:
             await self._board.post(schedule.channel, message, place)
         except MeshbotError as problem:
@@ -153,26 +187,31 @@ class Office:
             return False
         return True
 
-    async def turn(
+    async def change_state(
         self, schedule: Schedule, state: ScheduleState, why: str, *, among: Collection[ScheduleState]
     ) -> Schedule | None:
-        """Ends or pauses a schedule, and says so in its message and thread; None when somebody else did."""
-        return await self._turn(schedule.id, state, why, among=among, next_at=None)
+        """End or pause a schedule, and say so in its message and thread.
 
-    async def _turn(
+        Return None when another process did.
+        """
+        return await self._change_state(schedule.id, state, why, among=among, next_at=None)
+
+    async def _change_state(
         self, id: str, state: ScheduleState, why: str, *, among: Collection[ScheduleState], next_at: datetime | None
     ) -> Schedule | None:
         reason = "" if state is ACTIVE else why
-        turned = await self._timetable.turn(id, state, reason, among=among, next_at=next_at)
+        turned = await self._timetable.change_state(id, state, reason, among=among, next_at=next_at)
         if turned is not None:
-            await self.show(turned)
-            counts = f" {cards.tally(turned)}." if turned.over and cards.tally(turned) else ""
+            await self.update_message(turned)
+            counts = f" {cards.format_counts(turned)}." if turned.is_over and cards.format_counts(turned) else ""
             words = f"{why}.{counts}"
-            await self.tell(turned, cards.note(turned, words), Tell.THREAD, f"{state}:{turned.updated_at.timestamp()}")
+            await self.post_in_thread(
+                turned, cards.render_note(turned, words), ReplyTarget.THREAD, f"{state}:{turned.updated_at.timestamp()}"
+            )
             self.changed()
         return turned
 
-    async def _turned(
+    async def _change_state_or_refuse(
         self,
         id: str,
         state: ScheduleState,
@@ -180,34 +219,36 @@ class Office:
         *,
         among: Collection[ScheduleState],
         next_at: datetime | None = None,
-    ) -> Scheduled:
-        schedule = await self._there(id)
-        turned = await self._turn(schedule.id, state, why, among=among, next_at=next_at)
+    ) -> ScheduleSummary:
+        schedule = await self._get_live_schedule(id)
+        turned = await self._change_state(schedule.id, state, why, among=among, next_at=next_at)
         if turned is None:
             now = await self._timetable.get(schedule.id) or schedule
             raise UserError(f"{schedule.id} {cards.STANDS[now.state]} already.", "`schedule` lists them all.")
-        return entry(turned)
+        return summarize_schedule(turned)
 
-    async def _there(self, id: str) -> Schedule:
+    async def _get_live_schedule(self, id: str) -> Schedule:
         schedule = await self._timetable.get(id.lower())
         if schedule is None:
-            there = ", ".join(one.id for one in await self._timetable.live())
+            there = ", ".join(one.id for one in await self._timetable.list_live())
             raise UserError(f"There is no schedule {id[:20]}.", f"These are: {there}." if there else "There are none.")
-        if schedule.over:
+        if schedule.is_over:
             raise UserError(f"{schedule.id} {cards.STANDS[schedule.state]} already.", "`schedule` lists the others.")
         return schedule
 
-    def _card(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Message:
+    def _render_message(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Message:
         step = self._catalog.get(schedule.step)
         title = step.title if step is not None else schedule.step
-        known = () if schedule.over else remarks(Timing.from_json(schedule.timing), self._timetable.now())
-        return cards.card(schedule, title, command=self._catalog.command, remarks=(*said, *known))
+        known = (
+            () if schedule.is_over else describe_clock_changes(Timing.from_json(schedule.timing), self._timetable.now())
+        )
+        return cards.render_schedule(schedule, title, command=self._catalog.command, remarks=(*said, *known))
 
 
-def entry(schedule: Schedule) -> Scheduled:
-    """A schedule as steps see it."""
+def summarize_schedule(schedule: Schedule) -> ScheduleSummary:
+    """Return a schedule as steps see it."""
     timing = Timing.from_json(schedule.timing)
-    return Scheduled(
+    return ScheduleSummary(
         id=schedule.id,
         step=schedule.step,
         typed=schedule.words,
@@ -215,7 +256,7 @@ def entry(schedule: Schedule) -> Scheduled:
         user=schedule.user,
         state=schedule.state.value,
         next_at=schedule.next_at.timestamp() if schedule.next_at else None,
-        next=timing.local(schedule.next_at) if schedule.next_at else "",
+        next=timing.format_local(schedule.next_at) if schedule.next_at else "",
         last=schedule.last_summary,
         missed=schedule.missed,
     )

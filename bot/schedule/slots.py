@@ -1,7 +1,8 @@
-"""The slots of a timing: what comes after a moment, and what is due when one looks late.
+"""The slots of a timing: the next one after a moment, and the one that is due.
 
-Times of day are reckoned here, since what clocks that change do to them is promised in words; cron is APScheduler's,
-whose numbers for weekdays begin at Monday and whose days and weekdays must both fit, which is not what people mean.
+Times of day are reckoned here, since the bot promises in words how it treats clock
+changes; cron is APScheduler's, whose numbers for weekdays begin at Monday and whose
+days and weekdays must both fit, which is not what people mean.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from apscheduler.triggers.cron import CronTrigger
 
 from bot.errors import UserError
 from bot.when.pieces import NAMES
-from bot.when.settling import wall
-from bot.when.timing import DAYS, Kind, Timing
+from bot.when.settling import wall_time_to_utc
+from bot.when.timing import DAYS, Timing, TimingKind
 
 MOST = 20_000
 """Slots that are counted when a schedule was away for long; more than a week of every minute."""
@@ -33,50 +34,62 @@ SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True)
-class Due:
-    """What is due: the newest slot, how many before it, and the slot after it; None is the end."""
+class DueSlot:
+    """The newest slot that is due, how many before it, and the slot after it; None is the end."""
 
     slot: datetime
     earlier: int
     following: datetime | None
 
 
-def first(timing: Timing) -> datetime | None:
-    """The first slot, which for `every` is the start itself; None when there is none before the end."""
-    if timing.kind in (Kind.EVERY, Kind.ONCE):
+def compute_first_slot(timing: Timing) -> datetime | None:
+    """Return the first slot, which for `every` is the start itself.
+
+    None when there is none before the end.
+    """
+    if timing.kind in (TimingKind.EVERY, TimingKind.ONCE):
         return timing.start
-    return after(timing, timing.start)
+    return compute_next_slot(timing, timing.start)
 
 
-def after(timing: Timing, moment: datetime) -> datetime | None:
-    """The first slot after a moment, UTC; None when there is none. Raises UserError for a cron that means nothing."""
-    found = next(_after(timing, moment), None)
+def compute_next_slot(timing: Timing, moment: datetime) -> datetime | None:
+    """Return the first slot after a moment, in UTC; None when there is none.
+
+    Raises UserError for a cron expression that cannot be read.
+    """
+    found = next(_iterate_slots(timing, moment), None)
     return found if found and (timing.until is None or found <= timing.until) else None
 
 
-def due(timing: Timing, next_at: datetime, now: datetime) -> Due:
-    """What is due now, when the next slot that was not taken is at `next_at`, which is past."""
-    if timing.kind is Kind.EVERY:
+def find_due_slot(timing: Timing, next_at: datetime, now: datetime) -> DueSlot:
+    """Return the slot that is due now.
+
+    `next_at` is the next slot that was not taken, and is past.
+    """
+    if timing.kind is TimingKind.EVERY:
         late = min(now, timing.until or now) - next_at
         earlier = max(0, math.floor(late / timedelta(seconds=timing.every)))
         slot = next_at + earlier * timedelta(seconds=timing.every)
-        return Due(slot, earlier, after(timing, slot))
+        return DueSlot(slot, earlier, compute_next_slot(timing, slot))
     slot, earlier = next_at, 0
-    for following in _after(timing, slot):
+    for following in _iterate_slots(timing, slot):
         if timing.until is not None and following > timing.until:
             break
         if following > now or earlier >= MOST:
-            return Due(slot, earlier, following)
+            return DueSlot(slot, earlier, following)
         slot, earlier = following, earlier + 1
-    return Due(slot, earlier, None)
+    return DueSlot(slot, earlier, None)
 
 
-def shortest(timing: Timing) -> float:
-    """The shortest time between two slots that come, in seconds; infinite when there is one slot at most."""
-    if timing.kind is Kind.EVERY:
+def compute_shortest_gap(timing: Timing) -> float:
+    """Return the shortest time between two slots in seconds.
+
+    It is infinite when there is one slot at most.
+    """
+    if timing.kind is TimingKind.EVERY:
         return timing.every
     slots = []
-    for slot in _after(timing, timing.start):
+    for slot in _iterate_slots(timing, timing.start):
         slots.append(slot)
         if len(slots) > AHEAD:
             break
@@ -84,17 +97,17 @@ def shortest(timing: Timing) -> float:
     return min(gaps, default=math.inf)
 
 
-def _after(timing: Timing, moment: datetime) -> Iterator[datetime]:
-    if timing.kind is Kind.EVERY:
-        return _every(timing, moment)
-    if timing.kind is Kind.DAYS:
-        return _days(timing, moment)
-    if timing.kind is Kind.CRON:
-        return _cron(timing, moment)
+def _iterate_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    if timing.kind is TimingKind.EVERY:
+        return _iterate_interval_slots(timing, moment)
+    if timing.kind is TimingKind.DAYS:
+        return _iterate_day_slots(timing, moment)
+    if timing.kind is TimingKind.CRON:
+        return _iterate_cron_slots(timing, moment)
     return iter([timing.start] if timing.start > moment else [])
 
 
-def _every(timing: Timing, moment: datetime) -> Iterator[datetime]:
+def _iterate_interval_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
     step = timedelta(seconds=timing.every)
     number = max(0, math.floor((moment - timing.start) / step) + 1)
     while True:
@@ -102,18 +115,18 @@ def _every(timing: Timing, moment: datetime) -> Iterator[datetime]:
         number += 1
 
 
-def _days(timing: Timing, moment: datetime) -> Iterator[datetime]:
+def _iterate_day_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
     assert timing.clock is not None  # the grammar sees to it
-    day = moment.astimezone(timing.place).date() - timedelta(days=1)
+    day = moment.astimezone(timing.zone_info).date() - timedelta(days=1)
     while True:
-        slot = wall(day, timing.clock, timing.place)
+        slot = wall_time_to_utc(day, timing.clock, timing.zone_info)
         if day.weekday() in timing.days and slot > moment:
             yield slot
         day += timedelta(days=1)
 
 
-def _cron(timing: Timing, moment: datetime) -> Iterator[datetime]:
-    trigger = cron(timing.cron, timing.zone, moment + HORIZON)
+def _iterate_cron_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
+    trigger = build_cron_trigger(timing.cron, timing.zone, moment + HORIZON)
     fixed = re.fullmatch(r"[\d,]+", timing.cron.split()[1]) is not None
     last = moment
     while True:
@@ -122,12 +135,15 @@ def _cron(timing: Timing, moment: datetime) -> Iterator[datetime]:
             return
         last = found.astimezone(UTC)
         # An hour that comes twice counts once when it is named, and twice when every hour is meant.
-        if not (fixed and last.astimezone(timing.place).fold):
+        if not (fixed and last.astimezone(timing.zone_info).fold):
             yield last
 
 
-def cron(expression: str, zone: str, end: datetime | None = None) -> CronTrigger:
-    """A trigger for five fields of plain cron, which looks no further than `end`. Raises UserError."""
+def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) -> CronTrigger:
+    """Return a trigger for five fields of plain cron, which looks no further than `end`.
+
+    Raises UserError for an expression that cannot be read.
+    """
     minute, hour, day, month, weekday = expression.split()
     if day != "*" and weekday != "*":
         raise UserError(
@@ -140,7 +156,7 @@ def cron(expression: str, zone: str, end: datetime | None = None) -> CronTrigger
             hour=hour,
             day=day,
             month=month,
-            day_of_week=weekdays(weekday),
+            day_of_week=translate_weekdays(weekday),
             timezone=zone,
             end_date=end,
         )
@@ -152,15 +168,20 @@ def cron(expression: str, zone: str, end: datetime | None = None) -> CronTrigger
         ) from problem
 
 
-def weekdays(field: str) -> str:
-    """Plain cron's weekdays by name: `1-5` is `mon,tue,wed,thu,fri`, and `0` and `7` are `sun`. Raises UserError."""
+def translate_weekdays(field: str) -> str:
+    """Return plain cron's weekdays by name. Raises UserError.
+
+    `1-5` is `mon,tue,wed,thu,fri`, and `0` and `7` are `sun`.
+    """
     if field == "*":
         return field
     chosen: set[str] = set()
     for part in field.lower().split(","):
         span, slash, step = part.partition("/")
         begin, dash, end = span.partition("-")
-        numbers = (0, 6) if span == "*" else (_weekday(begin), _weekday(end) if dash else _weekday(begin))
+        numbers = (
+            (0, 6) if span == "*" else (_parse_weekday(begin), _parse_weekday(end) if dash else _parse_weekday(begin))
+        )
         if slash and not dash and span != "*":
             numbers = (numbers[0], 6)
         every = int(step) if slash and step.isdigit() and int(step) else (0 if slash else 1)
@@ -171,7 +192,7 @@ def weekdays(field: str) -> str:
     return ",".join(sorted(chosen, key=DAYS.index))
 
 
-def _weekday(word: str) -> int:
+def _parse_weekday(word: str) -> int:
     if word.isdigit() and int(word) <= 7:
         return int(word)
     if word in NAMES:

@@ -1,5 +1,8 @@
-"""`bot.ports.Traffic`: streams of requests that outlive the process. The ledger says which there are and who carries
-each; what it says is looked at every few seconds, so that a stream is stopped wherever it runs."""
+"""Streams of requests that outlive the process; implements `bot.ports.Traffic`.
+
+The ledger says which streams there are and who carries each. It is read every few
+seconds, so that a stream is stopped wherever it runs.
+"""
 
 from __future__ import annotations
 
@@ -12,143 +15,156 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.errors import LedgerError
-from bot.ledger import StreamBook, StreamRow
-from bot.ports import Load, Seen, Stream, Web
+from bot.ledger import SqlStreams, StreamRow
+from bot.ports import LoadSpec, Stream, TrafficReport, Web
 from bot.traffic import Generator
 from bot.traffic.generator import MOST_SECONDS, FindDoor
 
 log = logging.getLogger(__name__)
 
-NOTHING = Seen(0, 0, 0.0)
+NOTHING = TrafficReport(0, 0, 0.0)
 
 
 @dataclass(frozen=True)
-class Carried:
-    """A stream of this process: its row, and what it met under those that carried it before."""
+class CarriedStream:
+    """A stream of this process: its row, and its results under the processes before."""
 
     row: StreamRow
-    before: Seen
+    before: TrafficReport
 
 
 class Streams:
     """Implements `bot.ports.Traffic`; `owner` names this process."""
 
-    def __init__(self, generator: Generator, book: StreamBook, *, owner: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, generator: Generator, book: SqlStreams, *, owner: str, now: Callable[[], datetime]) -> None:
         self._generator, self._book, self._owner, self._now = generator, book, owner, now
-        self._carried: dict[tuple[str, str], Carried] = {}
+        self._carried: dict[tuple[str, str], CarriedStream] = {}
 
-    def through(self, web: Web, find: FindDoor) -> Streams:
-        """The same streams and memory, with what this process sends from now on going another way."""
+    def send_through(self, web: Web, find: FindDoor) -> Streams:
+        """Return a copy that sends by another web client from now on.
+
+        It shares the streams and the ledger with this one.
+        """
         other = copy.copy(self)
-        other._generator = self._generator.through(web, find)
+        other._generator = self._generator.with_web(web, find)
         return other
 
-    async def send(self, namespace: str, load: Load) -> Seen:
-        """Sends that load and waits for its end."""
+    async def send(self, namespace: str, load: LoadSpec) -> TrafficReport:
+        """Send that load and wait for its end."""
         return await self._generator.send(namespace, load)
 
-    def last(self, namespace: str) -> tuple[float, Seen] | None:
-        """When the newest requests that this process sent to a namespace ended, and what they met."""
-        return self._generator.last(namespace)
+    def last(self, namespace: str) -> tuple[float, TrafficReport] | None:
+        """Return when (epoch seconds) the newest load for a namespace ended, and its result.
+
+        Only loads that this process sent count.
+        """
+        return self._generator.get_last_report(namespace)
 
     async def start(
         self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS
     ) -> Stream:  # fmt: skip
-        """Remembers the stream first, and starts it then; it replaces the same user's."""
+        """Keep the stream in the ledger, then start it; it replaces the same user's."""
         now = self._now()
         until = now + timedelta(seconds=min(seconds, MOST_SECONDS))
         row = StreamRow(namespace, user, every, now, until, self._owner)
-        await self._book.put(row)
-        return self._carry(row, (until - now).total_seconds())
+        await self._book.save(row)
+        return self._start_stream(row, (until - now).total_seconds())
 
     async def stop(self, namespace: str) -> list[Stream]:
-        """Stops all streams of a namespace, whichever process carries them: another one does so within seconds."""
-        mine = {s.user: s for s in self._local() if s.namespace == namespace}
+        """Stop all streams of a namespace, whichever process carries them.
+
+        Another process stops its own within seconds.
+        """
+        mine = {s.user: s for s in self._list_own_streams() if s.namespace == namespace}
         self._generator.stop(namespace)
-        rows = await self._book.remove(namespace)
+        rows = await self._book.remove_from_namespace(namespace)
         for user in mine:
             self._carried.pop((namespace, user), None)
-        return [mine.get(row.user) or as_stream(row) for row in rows]
+        return [mine.get(row.user) or build_stream(row) for row in rows]
 
     async def streams(self) -> list[Stream]:
-        """What goes on now; what this process carries, when the ledger is away."""
-        mine = {(s.namespace, s.user): s for s in self._local()}
+        """Return the streams that go on now; only this process's while the ledger is away."""
+        mine = {(s.namespace, s.user): s for s in self._list_own_streams()}
         try:
-            rows = await self._book.all()
+            rows = await self._book.list_all()
         except LedgerError as problem:
             log.warning("streams of other processes are not known: %s", problem)
             return list(mine.values())
         now = self._now()
-        return [mine.get((row.namespace, row.user)) or as_stream(row) for row in rows if row.until > now]
+        return [mine.get((row.namespace, row.user)) or build_stream(row) for row in rows if row.until > now]
 
-    async def round(self, gone: Collection[str]) -> None:
-        """Stops what was stopped elsewhere, keeps what was seen, and carries on what processes that are gone left."""
-        rows = {(row.namespace, row.user): row for row in await self._book.all()}
-        local = {(s.namespace, s.user): s for s in self._local()}
+    async def reconcile(self, gone: Collection[str]) -> None:
+        """Bring the streams of this process in line with the ledger.
+
+        It stops streams that were stopped elsewhere, keeps the results, and takes over the
+        streams of processes that are gone.
+        """
+        rows = {(row.namespace, row.user): row for row in await self._book.list_all()}
+        local = {(s.namespace, s.user): s for s in self._list_own_streams()}
         for key, carried in list(self._carried.items()):
             row = rows.get(key)
             if row is None or (row.owner, row.since) != (self._owner, carried.row.since):
-                self._generator.end(*key)
+                self._generator.stop_stream(*key)
                 self._carried.pop(key, None)
             elif key not in local:
-                await self._book.drop(row)
+                await self._book.remove_ended(row)
                 self._carried.pop(key, None)
             else:
-                await self._book.note(row, asdict(local[key].seen))
+                await self._book.save_traffic(row, asdict(local[key].seen))
         for row in rows.values():
             if row.owner != self._owner:
-                await self._inherit(row, gone)
+                await self._take_over_stream(row, gone)
 
     async def close(self) -> None:
-        """Stops sending, and leaves the streams to whoever comes next."""
-        for stream in self._local():
+        """Stop sending, and leave the streams to another process."""
+        for stream in self._list_own_streams():
             row = self._carried[stream.namespace, stream.user].row
             try:
-                await self._book.note(row, asdict(stream.seen))
+                await self._book.save_traffic(row, asdict(stream.seen))
             except LedgerError as problem:
                 log.warning("what a stream met is not kept: %s", problem)
         await self._generator.close()
 
-    async def _inherit(self, row: StreamRow, gone: Collection[str]) -> None:
+    async def _take_over_stream(self, row: StreamRow, gone: Collection[str]) -> None:
         left = (row.until - self._now()).total_seconds()
         if left <= 0:
-            await self._book.drop(row)
+            await self._book.remove_ended(row)
         elif row.owner in gone and (mine := await self._book.take_over(row, self._owner)) is not None:
             log.info("carrying on the traffic for %s that %s left", row.namespace, row.owner)
-            self._carry(mine, left)
+            self._start_stream(mine, left)
 
-    def _carry(self, row: StreamRow, seconds: float) -> Stream:
-        self._carried[row.namespace, row.user] = Carried(row, as_seen(row.seen))
+    def _start_stream(self, row: StreamRow, seconds: float) -> Stream:
+        self._carried[row.namespace, row.user] = CarriedStream(row, parse_report(row.seen))
         self._generator.start(row.namespace, every=row.every, user=row.user, seconds=seconds)
-        return next(s for s in self._local() if (s.namespace, s.user) == (row.namespace, row.user))
+        return next(s for s in self._list_own_streams() if (s.namespace, s.user) == (row.namespace, row.user))
 
-    def _local(self) -> list[Stream]:
-        """What this process carries, each with what it met before."""
+    def _list_own_streams(self) -> list[Stream]:
+        """Return the streams that this process carries, each with its results from before."""
         return [
             replace(
                 stream,
                 since=carried.row.since.timestamp(),
                 until=carried.row.until.timestamp(),
-                seen=together(carried.before, stream.seen),
+                seen=merge_reports(carried.before, stream.seen),
             )
-            for stream in self._generator.streams()
+            for stream in self._generator.list_streams()
             if (carried := self._carried.get((stream.namespace, stream.user))) is not None
         ]
 
 
-def as_stream(row: StreamRow) -> Stream:
-    """A stream that another process carries, as it last told."""
+def build_stream(row: StreamRow) -> Stream:
+    """Return a stream that another process carries, with its last known results."""
     since, until = (moment.astimezone(UTC).timestamp() for moment in (row.since, row.until))
-    return Stream(row.namespace, row.every, row.user, since, until, as_seen(row.seen))
+    return Stream(row.namespace, row.every, row.user, since, until, parse_report(row.seen))
 
 
-def as_seen(kept: Mapping[str, Any]) -> Seen:
-    """What the ledger kept."""
-    return Seen(**kept) if kept else NOTHING
+def parse_report(kept: Mapping[str, Any]) -> TrafficReport:
+    """Return the results that the ledger kept; empty ones when it kept none."""
+    return TrafficReport(**kept) if kept else NOTHING
 
 
-def together(before: Seen, now: Seen) -> Seen:
-    """Both, one after the other; times are those of the newer."""
+def merge_reports(before: TrafficReport, now: TrafficReport) -> TrafficReport:
+    """Return both results as one; percentiles are those of the newer."""
     if not before.sent:
         return now
     newer = now if now.sent else replace(before, via=now.via or before.via)
@@ -157,12 +173,12 @@ def together(before: Seen, now: Seen) -> Seen:
         asked=before.asked + now.asked,
         sent=before.sent + now.sent,
         seconds=before.seconds + now.seconds,
-        codes=summed(before.codes, now.codes),
-        versions=summed(before.versions, now.versions),
-        ratings=summed(before.ratings, now.ratings),
+        codes=add_counts(before.codes, now.codes),
+        versions=add_counts(before.versions, now.versions),
+        ratings=add_counts(before.ratings, now.ratings),
     )
 
 
-def summed(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """Counts added up."""
+def add_counts(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """Return the sums of counts by key, sorted by key."""
     return dict(sorted((Counter(before) + Counter(now)).items()))

@@ -5,35 +5,35 @@ refused in both, so that a misspelt setting never passes for its default.
 """
 
 from bot.settings.groups import (
-    Cluster,
-    Health,
+    ClusterSettings,
+    HealthSettings,
     Impersonated,
-    Istio,
-    Ledger,
-    Log,
-    Roles,
+    IstioSettings,
+    LedgerSettings,
+    LogSettings,
+    RoleSettings,
     Settings,
-    Slack,
-    Workshop,
+    SlackSettings,
+    WorkshopSettings,
 )
-from bot.settings.reading import load
-from bot.settings.showing import Setting, describe, reference, require, variable
+from bot.settings.reading import load_settings
+from bot.settings.showing import Setting, format_settings, format_variable_name, list_settings, require_complete
 
 __all__ = [
-    "Cluster",
-    "Health",
+    "ClusterSettings",
+    "HealthSettings",
     "Impersonated",
-    "Istio",
-    "Ledger",
-    "Log",
-    "Roles",
+    "IstioSettings",
+    "LedgerSettings",
+    "LogSettings",
+    "RoleSettings",
     "Setting",
     "Settings",
-    "Slack",
-    "Workshop",
-    "describe",
-    "load",
-    "reference",
-    "require",
-    "variable",
+    "SlackSettings",
+    "WorkshopSettings",
+    "format_settings",
+    "load_settings",
+    "list_settings",
+    "require_complete",
+    "format_variable_name",
 ]

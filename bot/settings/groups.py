@@ -22,14 +22,14 @@ from bot.settings.values import (
     User,
     Web,
     Zone,
-    by_role,
-    by_user,
-    database,
-    mapping,
-    matching,
-    several,
-    several_settings,
-    token,
+    build_pattern_validator,
+    build_token_validator,
+    parse_assignments,
+    parse_list,
+    parse_mapping,
+    parse_role_mapping,
+    parse_user_mapping,
+    validate_database_url,
 )
 
 PREFIX, DELIMITER = "MESHBOT_", "__"
@@ -40,31 +40,33 @@ CLOSED = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 RoleName = Literal["attendee", "host", "admin"]
 
 
-class Slack(BaseModel):
+class SlackSettings(BaseModel):
     """The workspace: how the bot signs in and is reached."""
 
     model_config = CLOSED
 
-    bot_token: Annotated[SecretStr, token("xoxb-", "the bot token")] | None = Field(
+    bot_token: Annotated[SecretStr, build_token_validator("xoxb-", "the bot token")] | None = Field(
         None, description="Bot token of the Slack app (OAuth & Permissions). SLACK_BOT_TOKEN is taken too."
     )
-    app_token: Annotated[SecretStr, token("xapp-", "the app-level token")] | None = Field(
+    app_token: Annotated[SecretStr, build_token_validator("xapp-", "the app-level token")] | None = Field(
         None, description="App-level token with connections:write, for mode socket. SLACK_APP_TOKEN is taken too."
     )
-    signing_secret: Annotated[SecretStr, token("", "the signing secret")] | None = Field(
+    signing_secret: Annotated[SecretStr, build_token_validator("", "the signing secret")] | None = Field(
         None, description="Signing secret of the Slack app, for mode http. SLACK_SIGNING_SECRET is taken too."
     )
     mode: Literal["socket", "http"] = Field(
         "socket", description="How commands arrive: by a socket that the bot opens, or by requests to http_port."
     )
-    command: Annotated[str, matching(r"/[a-z0-9_-]{1,31}", "a slash command such as /mesh")] = Field(
+    command: Annotated[str, build_pattern_validator(r"/[a-z0-9_-]{1,31}", "a slash command such as /mesh")] = Field(
         "/mesh", description="The slash command, as the Slack app declares it."
     )
-    channels: Annotated[tuple[Channel, ...], BeforeValidator(several)] = Field(
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(parse_list)] = Field(
         (),
         description="Ids of the channels that take commands; beside them, only reading by direct message.",
     )
-    home_channel: Annotated[str, matching(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")] = Field(
+    home_channel: Annotated[
+        str, build_pattern_validator(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")
+    ] = Field(
         "",
         description="The workshop's channel, by its id: where runs go that are asked for in App Home. "
         "Default: where the last run was.",
@@ -75,17 +77,17 @@ class Slack(BaseModel):
 
 
 class Impersonated(BaseModel):
-    """As whom the cluster is asked on behalf of a role (Kubernetes impersonation)."""
+    """Kubernetes user and groups by which a role is impersonated."""
 
     model_config = CLOSED
 
     user: Known = Field(description="Name of the Kubernetes user; {user} stands for the Slack user's id.")
-    groups: Annotated[tuple[Known, ...], BeforeValidator(several)] = Field(
+    groups: Annotated[tuple[Known, ...], BeforeValidator(parse_list)] = Field(
         (), description="Kubernetes groups of that user."
     )
 
 
-class Cluster(BaseModel):
+class ClusterSettings(BaseModel):
     """The Kubernetes cluster."""
 
     model_config = CLOSED
@@ -97,12 +99,12 @@ class Cluster(BaseModel):
     )
     request_timeout: float = Field(30, gt=0, le=300, description="Seconds that one request to the cluster may take.")
     patience: float = Field(20, ge=0, le=300, description="Seconds that requests are tried again while it is away.")
-    impersonate: Annotated[dict[RoleName, Impersonated], BeforeValidator(by_role)] = Field(
+    impersonate: Annotated[dict[RoleName, Impersonated], BeforeValidator(parse_role_mapping)] = Field(
         {}, description="By role, user and groups as whom the cluster is asked. Default: the bot's own account."
     )
 
 
-class Istio(BaseModel):
+class IstioSettings(BaseModel):
     """The Istio release that is installed."""
 
     model_config = CLOSED
@@ -113,19 +115,19 @@ class Istio(BaseModel):
         description="Gateway API CRDs: a YAML file or a directory of them. Default: gateway-api/ in home.",
     )
     readiness_timeout: float = Field(300, gt=0, le=3600, description="Seconds that a step waits for pods to be ready.")
-    set: Annotated[tuple[Assignment, ...], BeforeValidator(several_settings)] = Field(
+    set: Annotated[tuple[Assignment, ...], BeforeValidator(parse_assignments)] = Field(
         (), description="More settings for every istioctl install, each NAME=VALUE; parted by blanks."
     )
 
 
-class Workshop(BaseModel):
-    """What the host has settled for the workshop."""
+class WorkshopSettings(BaseModel):
+    """Namespaces and URLs of the workshop, as the host has set them."""
 
     model_config = CLOSED
 
     mesh_namespace: Namespace = Field("istio-system", description="Namespace of the control plane and its addons.")
     app_namespace: Namespace = Field("bookinfo", description="Namespace of the application.")
-    namespaces: Annotated[tuple[Glob, ...], BeforeValidator(several)] = Field(
+    namespaces: Annotated[tuple[Glob, ...], BeforeValidator(parse_list)] = Field(
         (), description="Namespaces that in=… may name, as patterns. Default: only app_namespace."
     )
     kiali_url: Web = Field("", description="Kiali as a browser reaches it. Default: found in the cluster.")
@@ -140,8 +142,8 @@ class Workshop(BaseModel):
         return self.namespaces or (self.app_namespace,)
 
 
-class Schedules(BaseModel):
-    """Limits on what is done again and again."""
+class ScheduleSettings(BaseModel):
+    """Limits on schedules."""
 
     model_config = CLOSED
 
@@ -150,36 +152,36 @@ class Schedules(BaseModel):
     longest_hours: float = Field(24, gt=0, le=744, description="Hours that traffic more often than hourly may go on.")
 
 
-class Roles(BaseModel):
-    """Who may do what; everybody else is an attendee."""
+class RoleSettings(BaseModel):
+    """Hosts, admins and their rights; everybody else is an attendee."""
 
     model_config = CLOSED
 
-    hosts: Annotated[tuple[User, ...], BeforeValidator(several)] = Field((), description="User ids of the hosts.")
-    admins: Annotated[tuple[User, ...], BeforeValidator(several)] = Field((), description="User ids of the admins.")
-    host_groups: Annotated[tuple[Group, ...], BeforeValidator(several)] = Field(
+    hosts: Annotated[tuple[User, ...], BeforeValidator(parse_list)] = Field((), description="User ids of the hosts.")
+    admins: Annotated[tuple[User, ...], BeforeValidator(parse_list)] = Field((), description="User ids of the admins.")
+    host_groups: Annotated[tuple[Group, ...], BeforeValidator(parse_list)] = Field(
         (), description="Ids of user groups whose members are hosts."
     )
-    admin_groups: Annotated[tuple[Group, ...], BeforeValidator(several)] = Field(
+    admin_groups: Annotated[tuple[Group, ...], BeforeValidator(parse_list)] = Field(
         (), description="Ids of user groups whose members are admins."
     )
-    steps: Annotated[dict[str, RoleName], BeforeValidator(mapping)] = Field(
+    steps: Annotated[dict[str, RoleName], BeforeValidator(parse_mapping)] = Field(
         {}, description="The role that a step needs, by step, where it is another than the step's own."
     )
     own_namespaces: OwnNamespace = Field(
         "", description="Attendees may change this namespace only; {user} stands for the user's id. Default: none."
     )
-    namespace_of: Annotated[dict[User, Namespace], BeforeValidator(by_user)] = Field(
+    namespace_of: Annotated[dict[User, Namespace], BeforeValidator(parse_user_mapping)] = Field(
         {}, description="The same, by user id, before own_namespaces: the one namespace that a user may change."
     )
 
 
-class Ledger(BaseModel):
-    """Where runs are remembered."""
+class LedgerSettings(BaseModel):
+    """The database in which runs are remembered."""
 
     model_config = CLOSED
 
-    url: Annotated[SecretStr, AfterValidator(database)] | None = Field(
+    url: Annotated[SecretStr, AfterValidator(validate_database_url)] | None = Field(
         None,
         description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Default: meshbot.sqlite in state_dir.",
     )
@@ -191,8 +193,8 @@ class Ledger(BaseModel):
         return self.url.get_secret_value() if self.url else f"sqlite:///{self.state_dir.absolute() / 'meshbot.sqlite'}"
 
 
-class Health(BaseModel):
-    """Where probes and Prometheus ask: /healthz, /readyz and /metrics."""
+class HealthSettings(BaseModel):
+    """Address for probes and Prometheus: /healthz, /readyz and /metrics."""
 
     model_config = CLOSED
 
@@ -200,8 +202,8 @@ class Health(BaseModel):
     port: int = Field(8080, ge=0, le=65535, description="Port for /healthz, /readyz and /metrics; 0 for none.")
 
 
-class Log(BaseModel):
-    """What the bot writes on standard error."""
+class LogSettings(BaseModel):
+    """The log on standard error."""
 
     model_config = CLOSED
 
@@ -210,7 +212,7 @@ class Log(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Made by `load`; the constructor itself reads no environment."""
+    """All settings. Made by `load_settings`; the constructor itself reads no environment."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -222,15 +224,15 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    slack: Slack = Field(Slack(), description="The workspace.")
-    cluster: Cluster = Field(Cluster(), description="The Kubernetes cluster.")
-    istio: Istio = Field(Istio(), description="The Istio release.")
-    workshop: Workshop = Field(Workshop(), description="The workshop.")
-    schedules: Schedules = Field(Schedules(), description="Limits on what is done again and again.")
-    roles: Roles = Field(Roles(), description="Who may do what.")
-    ledger: Ledger = Field(Ledger(), description="Where runs are remembered.")
-    health: Health = Field(Health(), description="Where probes and Prometheus ask.")
-    log: Log = Field(Log(), description="The log.")
+    slack: SlackSettings = Field(SlackSettings(), description="The workspace.")
+    cluster: ClusterSettings = Field(ClusterSettings(), description="The Kubernetes cluster.")
+    istio: IstioSettings = Field(IstioSettings(), description="The Istio release.")
+    workshop: WorkshopSettings = Field(WorkshopSettings(), description="The workshop.")
+    schedules: ScheduleSettings = Field(ScheduleSettings(), description="Limits on what is done again and again.")
+    roles: RoleSettings = Field(RoleSettings(), description="Who may do what.")
+    ledger: LedgerSettings = Field(LedgerSettings(), description="Where runs are remembered.")
+    health: HealthSettings = Field(HealthSettings(), description="Where probes and Prometheus ask.")
+    log: LogSettings = Field(LogSettings(), description="The log.")
     language: Literal["en", "es"] = Field("en", description="What the bot speaks in the channel: en or es.")
     drain_seconds: float = Field(25, ge=0, le=600, description="Seconds that runs get to end when the bot is stopped.")
     confirm_seconds: float = Field(300, ge=10, le=86400, description="Seconds that a confirmation can be given.")
@@ -251,5 +253,5 @@ class Settings(BaseSettings):
         *_others: PydanticBaseSettingsSource,
         **_named: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` passes."""
+        """Return only the source that `load_settings` passes."""
         return (init_settings,)

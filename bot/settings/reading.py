@@ -1,4 +1,7 @@
-"""Reads the settings from a YAML file and the environment, and says everything that is wrong with them at once."""
+"""Reading of the settings from a YAML file and the environment.
+
+All mistakes are reported at once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pydantic_settings import EnvSettingsSource
 
 from bot.errors import SettingsError
 from bot.settings.groups import DELIMITER, PREFIX, Settings
-from bot.settings.showing import reference, variable
+from bot.settings.showing import format_variable_name, list_settings
 
 CONFIG = "MESHBOT_CONFIG"
 """The environment variable that names the settings file."""
@@ -31,29 +34,36 @@ FOREIGN = re.compile(r"MESHBOT_(CONFIG$|TEST_|SERVICE_(HOST|PORT)|PORT($|_))")
 and one called `meshbot` makes MESHBOT_SERVICE_HOST, MESHBOT_PORT_3000_TCP and the like."""
 
 
-def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings from a file and the environment. Raises SettingsError that names every wrong setting at once.
+def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the settings from a file and the environment.
 
-    The file is `config`, else what MESHBOT_CONFIG names, else meshbot.yaml in the working directory if it is there.
+    Raises SettingsError that names every wrong setting at once. The file is `config`, else
+    the one that MESHBOT_CONFIG names, else meshbot.yaml in the working directory if it is
+    there.
     """
     named = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
     default = Path("meshbot.yaml")
     path = named or (default if default.is_file() else None)
-    faults = [_unknown(name.lower().removeprefix(PREFIX.lower()), name) for name in _strange(environ)]
-    values = _in_cluster(_merged(_file(path) if path else {}, _environment(environ)), environ)
+    faults = [
+        _describe_unknown(name.lower().removeprefix(PREFIX.lower()), name) for name in _list_unknown_variables(environ)
+    ]
+    values = _apply_in_cluster_default(
+        _merge_groups(_read_file(path) if path else {}, _read_environment(environ)), environ
+    )
     try:
         settings = Settings.model_validate(values)
     except ValidationError as problem:
         faults += [
-            _fault(error) for error in problem.errors(include_url=False, include_context=False, include_input=False)
+            _describe_fault(error)
+            for error in problem.errors(include_url=False, include_context=False, include_input=False)
         ]
     if faults:
         raise SettingsError("\n".join(["The settings cannot be used:", *(f"  {fault}" for fault in faults)]))
     return settings
 
 
-def _strange(environ: Mapping[str, str]) -> list[str]:
-    """Variables that look like ours and are none."""
+def _list_unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return variables that look like ours and are none."""
     return [
         name
         for name, value in sorted(environ.items())
@@ -62,15 +72,15 @@ def _strange(environ: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(Settings)
     source.env_vars = {name.lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value}
     conventional = {field: environ[name] for name, field in CONVENTIONAL.items() if environ.get(name)}
-    return _merged({"slack": conventional}, source())
+    return _merge_groups({"slack": conventional}, source())
 
 
-def _file(path: Path) -> dict[str, Any]:
-    """The file's groups; an empty group is an empty mapping."""
+def _read_file(path: Path) -> dict[str, Any]:
+    """Return the file's groups; an empty group is an empty mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -89,10 +99,11 @@ def _file(path: Path) -> dict[str, Any]:
     return {name: {} if value is None else value for name, value in content.items()}
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Both, and `above` where they disagree; groups are merged by their members.
+def _merge_groups(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return both, and `above` where they disagree; groups are merged by their members.
 
-    What is no group where `above` has one stays, so that it is refused and not hidden.
+    A value that is no group where `above` has one stays, so that it is refused and not
+    hidden.
     """
     both = {**below, **above}
     for name, members in above.items():
@@ -102,33 +113,33 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _in_cluster(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Inside a pod the service account is used unless a kubeconfig is named."""
+def _apply_in_cluster_default(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Choose the service account inside a pod, unless a kubeconfig is named."""
     inside = bool(environ.get("KUBERNETES_SERVICE_HOST")) and not environ.get("KUBECONFIG")
     group = values.get("cluster", {})
     if not inside or not isinstance(group, dict) or group.get("kubeconfig"):
         return values
-    return _merged({"cluster": {"in_cluster": True}}, values)
+    return _merge_groups({"cluster": {"in_cluster": True}}, values)
 
 
-def _fault(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors in words, without what was given: it may be a secret in the wrong place."""
+def _describe_fault(error: Mapping[str, Any]) -> str:
+    """Describe one of pydantic's errors, without the value: it may be a misplaced secret."""
     names = tuple(part for part in error["loc"] if isinstance(part, str))
     entry = next((f" entry {part + 1}" for part in error["loc"] if isinstance(part, int)), "")
     if error["type"] == "extra_forbidden":
-        return _unknown(".".join(names), variable(names))
+        return _describe_unknown(".".join(names), format_variable_name(names))
     if error["type"] in {"model_type", "model_attributes_type"}:
-        return f"{names[0]}: is a group of settings, not one; its members are set as {variable(names)}{DELIMITER}…"
+        return f"{names[0]}: is a group of settings, not one; its members are set as {format_variable_name(names)}{DELIMITER}…"
     if error["type"] == "path_type":
-        return f"{'.'.join(names)}: should be a path (set {variable(names)})"
+        return f"{'.'.join(names)}: should be a path (set {format_variable_name(names)})"
     if error["type"] == "missing":
-        return f"{'.'.join(names)}: is not set (set {variable(names)})"
+        return f"{'.'.join(names)}: is not set (set {format_variable_name(names)})"
     words = error["msg"].removeprefix("Value error, ").replace("Input should", "should").partition(", unable")[0]
-    return f"{'.'.join(names)}{entry}: {words} (set {variable(names)})"
+    return f"{'.'.join(names)}{entry}: {words} (set {format_variable_name(names)})"
 
 
-def _unknown(name: str, given: str) -> str:
-    known = [setting.name for setting in reference()]
+def _describe_unknown(name: str, given: str) -> str:
+    known = [setting.name for setting in list_settings()]
     near = difflib.get_close_matches(name.replace(DELIMITER, "."), known, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]} ({variable(near[0].split('.'))})?" if near else ""
+    hint = f"; did you mean {near[0]} ({format_variable_name(near[0].split('.'))})?" if near else ""
     return f"{name.replace(DELIMITER, '.')}: there is no such setting ({given}){hint}"

@@ -1,4 +1,4 @@
-"""Settings in words: the reference of all of them, what is missing, and what is set with secrets masked."""
+"""Settings as text: all of them, those that are missing, and values with secrets masked."""
 
 from __future__ import annotations
 
@@ -23,51 +23,56 @@ class Setting(NamedTuple):
     description: str
 
 
-def reference() -> list[Setting]:
-    """Every setting, in order."""
-    return list(_settings(Settings, ()))
+def list_settings() -> list[Setting]:
+    """Return every setting, in order."""
+    return list(_iterate_settings(Settings, ()))
 
 
-def _settings(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[Setting]:
+def _iterate_settings(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
         where = (*above, name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _settings(field.annotation, where)
+            yield from _iterate_settings(field.annotation, where)
         else:
-            yield Setting(".".join(where), variable(where), field.default, field.description or "")
+            yield Setting(".".join(where), format_variable_name(where), field.default, field.description or "")
 
 
-def variable(where: Sequence[str]) -> str:
-    """The environment variable of a setting."""
+def format_variable_name(where: Sequence[str]) -> str:
+    """Return the environment variable of a setting."""
     return PREFIX + DELIMITER.join(where).upper()
 
 
-def require(settings: Settings) -> None:
-    """Raises SettingsError unless everything is set that the bot needs to serve a real workspace."""
+def require_complete(settings: Settings) -> None:
+    """Raise SettingsError unless everything is set that a real workspace needs."""
     needed = [
         ("slack.bot_token", settings.slack.bot_token),
         ("slack.app_token", settings.slack.app_token or settings.slack.mode == "http"),
         ("slack.signing_secret", settings.slack.signing_secret or settings.slack.mode == "socket"),
         ("istio.home", settings.istio.home),
     ]
-    missing = [f"  {name}: is not set (set {variable(name.split('.'))})" for name, value in needed if not value]
+    missing = [
+        f"  {name}: is not set (set {format_variable_name(name.split('.'))})" for name, value in needed if not value
+    ]
     if missing:
         raise SettingsError("\n".join(["The settings are not complete:", *missing]))
 
 
-def describe(settings: Settings) -> str:
-    """The settings as YAML that can be shown: of each secret only its first five characters."""
-    return yaml.safe_dump(_shown(settings), sort_keys=False, allow_unicode=True)
+def format_settings(settings: Settings) -> str:
+    """Return the settings as YAML that can be shown.
+
+    Of each secret only its first five characters are left.
+    """
+    return yaml.safe_dump(_mask_secrets(settings), sort_keys=False, allow_unicode=True)
 
 
-def _shown(value: Any) -> Any:
+def _mask_secrets(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return {name: _shown(getattr(value, name)) for name in type(value).model_fields}
+        return {name: _mask_secrets(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, SecretStr):
         text = value.get_secret_value()
         return re.sub(r"(?<=:)[^:/]*(?=@)", "…", text) if "://" in text else text[:5] + "…"
     if isinstance(value, dict):
-        return {name: _shown(each) for name, each in value.items()}
+        return {name: _mask_secrets(each) for name, each in value.items()}
     if isinstance(value, tuple):
-        return [_shown(each) for each in value]
+        return [_mask_secrets(each) for each in value]
     return str(value) if isinstance(value, Path) else value

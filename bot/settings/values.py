@@ -20,8 +20,11 @@ USER_MARK = "{user}"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
-def several(value: Any) -> Any:
-    """A list, also when it is written as one text: with commas or blanks, or as a YAML list."""
+def parse_list(value: Any) -> Any:
+    """Return a list, also when it is written as one text.
+
+    The text has commas or blanks, or is a YAML list.
+    """
     if not isinstance(value, str):
         return value
     if not value.lstrip().startswith("["):
@@ -32,17 +35,23 @@ def several(value: Any) -> Any:
         raise ValueError("should be a list such as [one, two]") from None
 
 
-def several_settings(value: Any) -> Any:
-    """A list of NAME=VALUE parted by blanks alone, for a value of Istio's may hold commas."""
-    return value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else several(value)
+def parse_assignments(value: Any) -> Any:
+    """Return a list of NAME=VALUE parted by blanks alone.
+
+    A value of Istio's may hold commas.
+    """
+    return value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else parse_list(value)
 
 
-def mapping(value: Any) -> Any:
-    """A mapping, also when it is written as one text: `one=a, two=b`, or as a YAML mapping."""
+def parse_mapping(value: Any) -> Any:
+    """Return a mapping, also when it is written as one text.
+
+    The text is `one=a, two=b`, or a YAML mapping.
+    """
     if not isinstance(value, str):
         return value
     if not value.lstrip().startswith("{"):
-        pairs = [entry.partition("=") for entry in several(value)]
+        pairs = [entry.partition("=") for entry in parse_list(value)]
         if not all(equals and key and text for key, equals, text in pairs):
             raise ValueError("should be a mapping such as one=a, two=b")
         return {key: text for key, _, text in pairs}
@@ -52,21 +61,24 @@ def mapping(value: Any) -> Any:
         raise ValueError("should be a mapping such as {one: a, two: b}") from None
 
 
-def by_role(value: Any) -> Any:
-    """A mapping by role; names the key that is none."""
-    value = mapping(value)
+def parse_role_mapping(value: Any) -> Any:
+    """Return a mapping by role; raise ValueError for a key that is none."""
+    value = parse_mapping(value)
     if isinstance(value, dict) and not set(value) <= set(ROLES):
         raise ValueError(f"should name only roles, which are {', '.join(ROLES)}")
     return value
 
 
-def by_user(value: Any) -> Any:
-    """A mapping by Slack user id; an environment variable's name may have made the id small."""
-    value = mapping(value)
+def parse_user_mapping(value: Any) -> Any:
+    """Return a mapping by Slack user id, in capital letters.
+
+    An environment variable's name may have made the id small.
+    """
+    value = parse_mapping(value)
     return {str(key).upper(): each for key, each in value.items()} if isinstance(value, dict) else value
 
 
-def _own(value: str) -> str:
+def _validate_own_namespace(value: str) -> str:
     if not value:
         return ""
     example = value.replace(USER_MARK, "u012ab3cd4ef")
@@ -75,8 +87,11 @@ def _own(value: str) -> str:
     return value
 
 
-def matching(pattern: str, words: str) -> AfterValidator:
-    """Accepts text that matches the whole pattern; `words` says what it should be."""
+def build_pattern_validator(pattern: str, words: str) -> AfterValidator:
+    """Build a validator of text that matches the whole pattern.
+
+    `words` says what it should be.
+    """
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -86,8 +101,11 @@ def matching(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def token(prefix: str, words: str) -> AfterValidator:
-    """Accepts a secret with this prefix, and takes blanks off its ends, which copying leaves there."""
+def build_token_validator(prefix: str, words: str) -> AfterValidator:
+    """Build a validator of a secret with this prefix.
+
+    It takes blanks off the ends, which copying leaves there.
+    """
 
     def check(value: SecretStr) -> SecretStr:
         text = value.get_secret_value().strip()
@@ -100,7 +118,7 @@ def token(prefix: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _web(value: str) -> str:
+def _validate_web_url(value: str) -> str:
     if not value:
         return ""
     wrong = ValueError("should be a whole URL that begins with http:// or https://")
@@ -116,52 +134,59 @@ def _web(value: str) -> str:
     return value.rstrip("/")
 
 
-def _api(value: str) -> str:
-    return _web(value) + "/"
+def _validate_api_url(value: str) -> str:
+    return _validate_web_url(value) + "/"
 
 
-def _home(value: Path) -> Path:
+def _expand_home(value: Path) -> Path:
     try:
         return value.expanduser()
     except RuntimeError:
         raise ValueError("should be a path; there is no such user") from None
 
 
-def _workshop_namespace(value: str) -> str:
+def _validate_workshop_namespace(value: str) -> str:
     if not LABEL.fullmatch(value) or value.startswith("kube-"):
         raise ValueError("should be the name of a namespace, and not one of Kubernetes' own")
     return value
 
 
-def _zone(value: str) -> str:
+def _validate_time_zone(value: str) -> str:
     names = {name.lower(): name for name in available_timezones()}
     if value.lower() not in names:
         raise ValueError("should be a time zone such as Europe/Madrid or UTC")
     return names[value.lower()]
 
 
-def database(value: SecretStr) -> SecretStr:
-    """Accepts a URL of a database that the ledger can be kept in."""
+def validate_database_url(value: SecretStr) -> SecretStr:
+    """Return the URL of a database that the ledger can be kept in; raise ValueError."""
     if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()):
         raise ValueError("should be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
     return value
 
 
-Web = Annotated[str, AfterValidator(_web)]
-Api = Annotated[str, AfterValidator(_api)]
-Namespace = Annotated[str, AfterValidator(_workshop_namespace)]
-OwnNamespace = Annotated[str, AfterValidator(_own)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Place = Annotated[Path, AfterValidator(_home)]
+Web = Annotated[str, AfterValidator(_validate_web_url)]
+Api = Annotated[str, AfterValidator(_validate_api_url)]
+Namespace = Annotated[str, AfterValidator(_validate_workshop_namespace)]
+OwnNamespace = Annotated[str, AfterValidator(_validate_own_namespace)]
+Zone = Annotated[str, AfterValidator(_validate_time_zone)]
+Place = Annotated[Path, AfterValidator(_expand_home)]
 User = Annotated[
-    str, matching(r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)")
+    str,
+    build_pattern_validator(
+        r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)"
+    ),
 ]
-Group = Annotated[str, matching(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")]
-Glob = Annotated[str, matching(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*")]
+Group = Annotated[str, build_pattern_validator(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")]
+Glob = Annotated[str, build_pattern_validator(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*")]
 Channel = Annotated[
-    str, matching(r"[CG][A-Z0-9]{2,}", "a Slack channel id such as C012AB3CD (in the channel's details, at the bottom)")
+    str,
+    build_pattern_validator(
+        r"[CG][A-Z0-9]{2,}", "a Slack channel id such as C012AB3CD (in the channel's details, at the bottom)"
+    ),
 ]
 Known = Annotated[
-    str, matching(r"(?=.)[^\s{}]*(\{user\})?[^\s{}]*", "a name without blanks, in which {user} may stand")
+    str,
+    build_pattern_validator(r"(?=.)[^\s{}]*(\{user\})?[^\s{}]*", "a name without blanks, in which {user} may stand"),
 ]
-Assignment = Annotated[str, matching(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")]
+Assignment = Annotated[str, build_pattern_validator(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")]

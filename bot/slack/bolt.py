@@ -10,12 +10,15 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.calls import library_log
-from bot.slack.client import Identity
+from bot.slack.calls import get_library_logger
+from bot.slack.client import BotIdentity
 
 
-def build_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
-    """An app that asks Slack nothing by itself: who we are is known, and requests are checked in front of it."""
+def build_app(client: AsyncWebClient, identity: BotIdentity) -> AsyncApp:
+    """Build an app that asks Slack nothing by itself.
+
+    The bot's identity is known, and requests are checked before they reach the app.
+    """
 
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(
@@ -26,14 +29,14 @@ def build_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
             bot_token=client.token,
         )
 
-    nameless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=library_log("api"))
+    nameless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=get_library_logger("api"))
     nameless.proxy = client.proxy
-    with _unprompted():
+    with _hide_slack_variables():
         return AsyncApp(
             name="meshbot",
             client=nameless,
             authorize=authorize,
-            logger=library_log("bolt"),
+            logger=get_library_logger("bolt"),
             signing_secret="",
             process_before_response=True,
             request_verification_enabled=False,
@@ -43,8 +46,11 @@ def build_app(client: AsyncWebClient, identity: Identity) -> AsyncApp:
 
 
 @contextmanager
-def _unprompted() -> Iterator[None]:
-    """Hides Slack's variables while Bolt looks for them: SLACK_CLIENT_ID alone would switch it to another mode."""
+def _hide_slack_variables() -> Iterator[None]:
+    """Hide Slack's variables while Bolt looks for them.
+
+    SLACK_CLIENT_ID alone would switch it to another mode.
+    """
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SLACK_")}
     try:
         yield

@@ -31,7 +31,7 @@ WRONG_TOKEN = frozenset(
 """Refusals that only another token mends."""
 
 
-class Limited(SlackError):
+class RateLimited(SlackError):
     """429: the method may be called again after `retry_after` seconds."""
 
     def __init__(self, method: str, retry_after: float) -> None:
@@ -39,7 +39,7 @@ class Limited(SlackError):
         self.retry_after = retry_after
 
 
-class Away(SlackError):
+class SlackUnavailable(SlackError):
     """Slack could not be reached or failed; `unsure` when it may have done what was asked all the same."""
 
     def __init__(self, method: str, *, unsure: bool) -> None:
@@ -47,34 +47,38 @@ class Away(SlackError):
         self.unsure = unsure
 
 
-async def attempt(method: str, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-    """Waits for a call; raises SlackError when it is refused for good, or its kinds Limited and Away."""
+async def await_slack_call(method: str, request: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+    """Wait for a call of the Web API and return its response.
+
+    Raises SlackError when it is refused for good, or one of its kinds RateLimited and
+    SlackUnavailable.
+    """
     try:
         return await request
     except SlackApiError as refusal:
-        raise _told_apart(refusal, method) from refusal
+        raise _classify_refusal(refusal, method) from refusal
     except SlackClientError as broken:
-        raise Away(method, unsure=True) from broken
+        raise SlackUnavailable(method, unsure=True) from broken
     except aiohttp.ClientConnectorError as unsent:
-        raise Away(method, unsure=False) from unsent
+        raise SlackUnavailable(method, unsure=False) from unsent
     except (aiohttp.ClientError, TimeoutError, OSError) as cut:
-        raise Away(method, unsure=True) from cut
+        raise SlackUnavailable(method, unsure=True) from cut
 
 
-def _told_apart(refusal: SlackApiError, method: str) -> SlackError:
+def _classify_refusal(refusal: SlackApiError, method: str) -> SlackError:
     response = refusal.response
     if not isinstance(response, AsyncSlackResponse):
-        return Away(method, unsure=True)
+        return SlackUnavailable(method, unsure=True)
     data = response.data if isinstance(response.data, dict) else {}
     code = str(data.get("error") or "")
     if response.status_code == 429 or code in ("ratelimited", "rate_limited"):
-        return Limited(method, _retry_after(response))
+        return RateLimited(method, _parse_retry_after(response))
     if response.status_code >= 500 or code in FOR_NOW:
-        return Away(method, unsure=False)
+        return SlackUnavailable(method, unsure=False)
     return SlackError(code or f"http_{response.status_code}", method)
 
 
-def _retry_after(response: AsyncSlackResponse) -> float:
+def _parse_retry_after(response: AsyncSlackResponse) -> float:
     given = next((value for key, value in response.headers.items() if key.lower() == "retry-after"), "1")
     try:
         return max(0.0, float(given))
@@ -82,20 +86,29 @@ def _retry_after(response: AsyncSlackResponse) -> float:
         return 1.0
 
 
-def refused_token(problem: SlackError, setting: str, wanted: str) -> MeshbotError:
-    """A refusal of a token as a mistake in the settings that says what belongs there; any other as it is."""
+def explain_refused_token(problem: SlackError, setting: str, wanted: str) -> MeshbotError:
+    """Return a refusal of a token as a SettingsError that says what belongs there.
+
+    Any other refusal is returned as it is.
+    """
     if problem.code not in WRONG_TOKEN:
         return problem
     return SettingsError(f"{setting}: Slack refuses it ({problem.code}); it must be {wanted}")
 
 
-def library_log(name: str) -> logging.Logger:
-    """A logger for slack_sdk and Bolt, never below INFO: their debug lines show tokens of use, such as response_url."""
+def get_library_logger(name: str) -> logging.Logger:
+    """Return a logger for slack_sdk and Bolt, never below INFO.
+
+    Their debug lines show tokens of use, such as response_url.
+    """
     logger = logging.getLogger(f"bot.slack.library.{name}")
     logger.setLevel(max(logging.INFO, logger.level))
     return logger
 
 
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling from half a second to half a minute."""
+def compute_backoff(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row.
+
+    They double from half a second to half a minute.
+    """
     return min(30.0, 0.25 * 2.0**failures)

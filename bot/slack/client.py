@@ -18,7 +18,7 @@ from slack_sdk.http_retry.state import RetryState
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.slack.calls import attempt, library_log, refused_token
+from bot.slack.calls import await_slack_call, explain_refused_token, get_library_logger
 
 API_URL = "https://slack.com/api/"
 OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"})
@@ -27,10 +27,11 @@ OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"
 log = logging.getLogger(__name__)
 
 
-class Retries:
-    """What slack_sdk asks after each failed attempt; `most` further attempts at reads, waiting as Slack says.
+class WebApiRetries:
+    """Retry policy that slack_sdk asks after each failed attempt.
 
-    It answers like slack_sdk's own handlers; those share one counter and cannot tell one method from another.
+    Reads get up to `most` retries. It waits as Slack says, and answers like slack_sdk's own
+    handlers; those share one counter and cannot tell one method from another.
     """
 
     def __init__(self, most: int = 4, base: float = 0.5) -> None:
@@ -44,7 +45,10 @@ class Retries:
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> bool:
-        """True for what may be sent again: anything that was never sent, and reads that failed for now."""
+        """Tell whether the call may be sent again.
+
+        That holds for anything that was never sent, and for reads that failed for now.
+        """
         if state.current_attempt >= self._most:
             return False
         if isinstance(error, aiohttp.ClientConnectorError):
@@ -63,7 +67,7 @@ class Retries:
         response: HttpResponse | None = None,
         error: Exception | None = None,
     ) -> None:
-        """Waits Retry-After, or a doubling time with jitter."""
+        """Wait for Retry-After, or for a doubling time with jitter."""
         wait = self._base * 2**state.current_attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
         if response is not None and response.status_code == 429:
             header = next((value for key, value in response.headers.items() if key.lower() == "retry-after"), ["1"])
@@ -75,7 +79,7 @@ class Retries:
 
 
 def is_loopback(url: str) -> bool:
-    """True for an address on this machine."""
+    """Tell whether the address is on this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -83,8 +87,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def proxy_for(url: str) -> str | None:
-    """The machine's proxy for this address, if any; slack_sdk itself heeds neither NO_PROXY nor loopback."""
+def find_proxy(url: str) -> str | None:
+    """Return the machine's proxy for this address, or None.
+
+    slack_sdk itself heeds neither NO_PROXY nor loopback.
+    """
     parts = urlsplit(url)
     if is_loopback(url) or proxy_bypass(parts.hostname or ""):
         return None
@@ -92,29 +99,35 @@ def proxy_for(url: str) -> str | None:
 
 
 def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
-    """The session that all calls to Slack share; without one, slack_sdk opens a connection per call."""
+    """Build the HTTP session that all calls to Slack share; `timeout` is in seconds.
+
+    Without one, slack_sdk opens a connection per call.
+    """
     limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10.0)
     return aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def build_client(
-    *, token: str, base_url: str | None = None, session: aiohttp.ClientSession, retries: Retries | None = None
+    *, token: str, base_url: str | None = None, session: aiohttp.ClientSession, retries: WebApiRetries | None = None
 ) -> AsyncWebClient:
-    """A client for the workspace, or for a stand-in at `base_url`; the session's timeout is the one that counts."""
+    """Build a client for the workspace, or for a stand-in at `base_url`.
+
+    The session's timeout is the one that counts.
+    """
     base = base_url or API_URL
     client = AsyncWebClient(
         token=token,
         base_url=base,
         session=session,
-        logger=library_log("api"),
-        retry_handlers=[cast(AsyncRetryHandler, retries or Retries())],
+        logger=get_library_logger("api"),
+        retry_handlers=[cast(AsyncRetryHandler, retries or WebApiRetries())],
     )
-    client.proxy = proxy_for(base)
+    client.proxy = find_proxy(base)
     return client
 
 
-class Identity(NamedTuple):
-    """Whom the bot token stands for, and the scopes it was granted (`x-oauth-scopes`)."""
+class BotIdentity(NamedTuple):
+    """The bot user that the token belongs to, and its granted scopes (`x-oauth-scopes`)."""
 
     team_id: str
     team: str
@@ -124,14 +137,19 @@ class Identity(NamedTuple):
     scopes: frozenset[str]
 
 
-async def identify(client: AsyncWebClient) -> Identity:
-    """Asks auth.test; raises SettingsError when the token is wrong, SlackError when Slack cannot be reached."""
+async def fetch_identity(client: AsyncWebClient) -> BotIdentity:
+    """Return the bot's identity from auth.test.
+
+    Raises SettingsError when the token is wrong, SlackError when Slack cannot be reached.
+    """
     try:
-        response = await attempt("auth.test", client.auth_test())
+        response = await await_slack_call("auth.test", client.auth_test())
     except SlackError as problem:
-        raise refused_token(problem, "slack.bot_token", "the bot token of the installed app (xoxb-…)") from problem
+        raise explain_refused_token(
+            problem, "slack.bot_token", "the bot token of the installed app (xoxb-…)"
+        ) from problem
     header = next((value for key, value in response.headers.items() if key.lower() == "x-oauth-scopes"), "")
     scopes = frozenset(scope.strip() for scope in header.split(",") if scope.strip())
     names = ("team_id", "team", "user_id", "bot_id", "url")
     team_id, team, user_id, bot_id, url = (str(response.get(name) or "") for name in names)
-    return Identity(team_id=team_id, team=team, user_id=user_id, bot_id=bot_id, url=url, scopes=scopes)
+    return BotIdentity(team_id=team_id, team=team, user_id=user_id, bot_id=bot_id, url=url, scopes=scopes)

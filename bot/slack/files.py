@@ -16,8 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
-from bot.slack.calls import Away, attempt
-from bot.slack.client import proxy_for
+from bot.slack.calls import SlackUnavailable, await_slack_call
+from bot.slack.client import find_proxy
 
 WAITS = (0.3, 0.7, 1.0, 1.5, 2.0)
 """Seconds between attempts to show one person a file that Slack does not know yet: 5.5 in all."""
@@ -40,50 +40,52 @@ class SlackFiles:
         self.uploads = 0
 
     async def upload(self, name: str, content: bytes, *, title: str, alt: str) -> str:
-        """The id of the uploaded file, which no channel has yet; raises SlackError."""
+        """Upload a file, which no channel has yet, and return its id; raise SlackError."""
         wanted = self._client.files_getUploadURLExternal(filename=name, length=len(content), alt_txt=alt[:MOST_ALT])
-        place = await attempt("files.getUploadURLExternal", wanted)
-        await self._send(str(place["upload_url"]), content)
+        place = await await_slack_call("files.getUploadURLExternal", wanted)
+        await self._send_content(str(place["upload_url"]), content)
         id_ = str(place["file_id"])
         finished = self._client.files_completeUploadExternal(files=[{"id": id_, "title": title}])
-        await attempt("files.completeUploadExternal", finished)
+        await await_slack_call("files.completeUploadExternal", finished)
         self.uploads += 1
         return id_
 
-    async def _send(self, url: str, content: bytes) -> None:
+    async def _send_content(self, url: str, content: bytes) -> None:
         headers = {"Content-Type": "application/octet-stream"}
         try:
             async with self._session.post(
-                url, data=content, headers=headers, timeout=PATIENCE, proxy=proxy_for(url)
+                url, data=content, headers=headers, timeout=PATIENCE, proxy=find_proxy(url)
             ) as answer:
                 if answer.status != 200:
                     raise SlackError(f"http_{answer.status}", "upload")
         except (aiohttp.ClientError, TimeoutError) as problem:
-            raise Away("upload", unsure=True) from problem
+            raise SlackUnavailable("upload", unsure=True) from problem
 
 
-def files_in(blocks: list[Json]) -> list[Json]:
-    """The image blocks that show a file of Slack's."""
+def list_file_blocks(blocks: list[Json]) -> list[Json]:
+    """Return the image blocks that show a file of Slack's."""
     return [block for block in blocks if block.get("type") == "image" and "slack_file" in block]
 
 
-def without_files(payload: Json) -> Json:
-    """The payload without the pictures."""
-    return {**payload, "blocks": [block for block in payload["blocks"] if not files_in([block])]}
+def remove_file_blocks(payload: Json) -> Json:
+    """Return the payload without the pictures."""
+    return {**payload, "blocks": [block for block in payload["blocks"] if not list_file_blocks([block])]}
 
 
-async def showing(
+async def send_with_files(
     method: str, send: Callable[[Json], Awaitable[AsyncSlackResponse]], payload: Json
 ) -> AsyncSlackResponse:
-    """Sends a payload; one with a picture in it again for some seconds while Slack does not know that. Raises as
-    `bot.slack.calls.attempt`."""
-    waits = WAITS if files_in(payload["blocks"]) else ()
+    """Send a payload; one with a picture again while Slack does not know that.
+
+    Waits 5.5 s in all at most. Raises as `bot.slack.calls.await_slack_call`.
+    """
+    waits = WAITS if list_file_blocks(payload["blocks"]) else ()
     for wait in waits:
         try:
-            return await attempt(method, send(payload))
+            return await await_slack_call(method, send(payload))
         except SlackError as refusal:
             if refusal.code != REFUSED:
                 raise
             log.info("%s: Slack does not know the picture yet", method)
         await asyncio.sleep(wait)
-    return await attempt(method, send(payload))
+    return await await_slack_call(method, send(payload))

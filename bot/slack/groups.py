@@ -6,14 +6,18 @@ from collections.abc import Awaitable, Callable, Collection
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.calls import attempt
+from bot.slack.calls import await_slack_call
 
 
-def members_of(client: AsyncWebClient) -> Callable[[str], Awaitable[Collection[str]]]:
-    """Gives the user ids in a group (scope usergroups:read, about 20 calls a minute); raises SlackError."""
+def build_member_lookup(client: AsyncWebClient) -> Callable[[str], Awaitable[Collection[str]]]:
+    """Build a function that returns the user ids in a group.
+
+    The function needs the scope usergroups:read, allows about 20 calls a minute, and raises
+    SlackError.
+    """
 
     async def members(group: str) -> Collection[str]:
-        answer = await attempt("usergroups.users.list", client.usergroups_users_list(usergroup=group))
+        answer = await await_slack_call("usergroups.users.list", client.usergroups_users_list(usergroup=group))
         return frozenset(str(user) for user in answer.get("users") or ())
 
     return members

@@ -13,9 +13,9 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.errors import SettingsError
-from bot.figures import Figure, counter
+from bot.figures import Metric, counter
 from bot.slack.listeners import Listeners
-from bot.slack.once import Once
+from bot.slack.once import SeenKeys
 
 PATH = "/slack/events"
 """Where the Slack app's request URLs point, for commands and for interactivity."""
@@ -29,17 +29,20 @@ MOST_BODY = 512 * 1024
 log = logging.getLogger(__name__)
 
 
-class Signatures:
+class SignatureVerifier:
     """Tells Slack's requests from forged, stale and replayed ones."""
 
     def __init__(self, secret: str, *, now: Callable[[], float] = time.time) -> None:
         if not secret.strip():
             raise SettingsError("slack.signing_secret: HTTP mode needs it (Slack app, Basic Information)")
         self._secret, self._now = secret.encode(), now
-        self._once = Once(ttl=2 * WINDOW, most=50_000)
+        self._once = SeenKeys(ttl=2 * WINDOW, most=50_000)
 
-    def objection(self, timestamp: str, signature: str, body: bytes) -> str:
-        """Why the request is refused, "" when it is Slack's; the same request passes once."""
+    def explain_refusal(self, timestamp: str, signature: str, body: bytes) -> str:
+        """Return why the request is refused, or an empty text when it is Slack's.
+
+        The same request passes only once.
+        """
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
             return "the timestamp is no number"
         if abs(self._now() - int(timestamp)) > WINDOW:
@@ -47,25 +50,31 @@ class Signatures:
         signed = hmac.new(self._secret, b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256)
         if not hmac.compare_digest(f"v0={signed.hexdigest()}".encode(), signature.encode()):
             return "the signature does not match"
-        return "" if self._once.first(signature) else "the request was seen before"
+        return "" if self._once.claim_key(signature) else "the request was seen before"
 
 
-class HttpLink:
-    """The bot's door for Slack in HTTP mode; `routes` are served beside it (health, metrics)."""
+class HttpReceiver:
+    """Server for Slack's requests in HTTP mode.
+
+    `routes` are served beside it (health, metrics).
+    """
 
     def __init__(
         self, listeners: Listeners, *, signing_secret: str, routes: Sequence[web.AbstractRouteDef] = ()
     ) -> None:
-        self._listeners, self._signatures = listeners, Signatures(signing_secret)
+        self._listeners, self._signatures = listeners, SignatureVerifier(signing_secret)
         self._routes = list(routes)
         self._runner: web.AppRunner | None = None
         self.refused = 0
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Listens; `port` 0 takes a free one. Raises SettingsError when the address cannot be had."""
+        """Listen on this address; `port` 0 takes a free one.
+
+        Raises SettingsError when the address cannot be had.
+        """
         app = web.Application(client_max_size=MOST_BODY)
-        app.add_routes([web.post(PATH, self._receive), *self._routes])
+        app.add_routes([web.post(PATH, self._handle_request), *self._routes])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -76,7 +85,10 @@ class HttpLink:
         self._runner, self.port = runner, int(runner.addresses[0][1])
 
     async def close(self, grace: float = 3.0) -> None:
-        """Declines new commands, lets acknowledgements under way leave, then stops listening."""
+        """Decline new commands, let acknowledgements under way leave, then stop listening.
+
+        `grace` is in seconds.
+        """
         await self._listeners.drain(grace)
         runner, self._runner = self._runner, None
         if runner is not None:
@@ -84,29 +96,29 @@ class HttpLink:
         await self._listeners.aclose()
 
     @property
-    def connected(self) -> bool:
-        """True while it listens."""
+    def is_connected(self) -> bool:
+        """Tell whether the server listens."""
         return self._runner is not None
 
     @property
-    def alive(self) -> bool:
-        """True while a restart would mend nothing."""
-        return self.connected
+    def is_alive(self) -> bool:
+        """Tell whether a restart would mend nothing."""
+        return self.is_connected
 
     @property
-    def away(self) -> float:
-        """Seconds without a connection; who listens has none to lose."""
+    def seconds_disconnected(self) -> float:
+        """Seconds without a connection: 0, for a server that listens has none to lose."""
         return 0.0
 
-    def figures(self) -> Iterator[Figure]:
-        """For Prometheus."""
-        yield Figure("slack_connected", "1 while commands can arrive.", self.connected)
+    def figures(self) -> Iterator[Metric]:
+        """Yield the metrics for Prometheus."""
+        yield Metric("slack_connected", "1 while commands can arrive.", self.is_connected)
         yield counter("requests_refused", "Requests that were not Slack's, or came before.", self.refused)
 
-    async def _receive(self, request: web.Request) -> web.StreamResponse:
+    async def _handle_request(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
-        objection = self._signatures.objection(timestamp, request.headers.get("X-Slack-Signature", ""), body)
+        objection = self._signatures.explain_refusal(timestamp, request.headers.get("X-Slack-Signature", ""), body)
         if objection:
             self.refused += 1
             log.warning("refused a request from %s: %s", request.remote, objection)
@@ -116,12 +128,12 @@ class HttpLink:
         except (ValueError, AttributeError, TypeError):
             # Bolt reads members of whatever it finds, text or list; signed by Slack, yet nothing that Slack sends.
             return web.json_response({"error": "malformed"}, status=400)
-        return await self._answer(request, bolt)
+        return await self._acknowledge_request(request, bolt)
 
-    async def _answer(self, request: web.Request, bolt: AsyncBoltRequest) -> web.StreamResponse:
-        """Sends the acknowledgement to its end before the work begins."""
-        with self._listeners.receiving():
-            outcome = await self._listeners.answer(bolt)
+    async def _acknowledge_request(self, request: web.Request, bolt: AsyncBoltRequest) -> web.StreamResponse:
+        """Send the acknowledgement to its end before the work begins."""
+        with self._listeners.track_envelope():
+            outcome = await self._listeners.build_acknowledgement(bolt)
             status = outcome.status
             response = await to_aiohttp_response(outcome)
             try:
@@ -130,5 +142,5 @@ class HttpLink:
             except OSError as problem:
                 log.warning("an acknowledgement was not sent: %s", type(problem).__name__)
         if status == 200:
-            self._listeners.go_on(bolt)
+            self._listeners.run_deferred_work(bolt)
         return response

@@ -1,4 +1,7 @@
-"""Remembers what was already taken, for a while: Slack may deliver the same thing twice, a forger surely does."""
+"""Memory of keys that were seen a while ago.
+
+Slack may deliver the same thing twice, and a forger replays it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Once:
+class SeenKeys:
     """Keys seen within `ttl` seconds, at most `most` of them, the oldest forgotten first."""
 
     def __init__(self, *, ttl: float = 900.0, most: int = 10_000, now: Callable[[], float] = time.monotonic) -> None:
@@ -17,8 +20,8 @@ class Once:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def first(self, key: str) -> bool:
-        """True the first time; an empty key is always new."""
+    def claim_key(self, key: str) -> bool:
+        """Tell whether this key is seen for the first time; an empty key is always new."""
         if not key:
             return True
         now = self._now()

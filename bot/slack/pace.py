@@ -1,4 +1,4 @@
-"""How fast Slack may be called: a token bucket, and a gate that a 429 closes for a while."""
+"""Rate limits for calls to Slack: a token bucket, and a pause after a 429."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
+class EditLimits:
     """Limits for edits. `burst` + `per_minute` <= 50 keeps any minute within Tier 3 (chat.update: 50+ per minute).
 
     `interval`: least seconds between two edits of one message. `reserve`: tokens that only final edits may take, and
@@ -22,37 +22,37 @@ class Pace:
     at_once: int = 4
 
 
-class Bucket:
+class TokenBucket:
     """Tokens that come back at a steady rate; times are the event loop's, in seconds."""
 
     def __init__(self, burst: float, per_second: float) -> None:
         self._burst, self._rate = burst, per_second
         self._tokens, self._at = float(burst), 0.0
 
-    def ready_at(self, now: float, needed: float) -> float:
-        """When `needed` tokens will be there (now, if they are)."""
-        self._refill(now)
+    def compute_ready_time(self, now: float, needed: float) -> float:
+        """Return when `needed` tokens will be there (`now`, if they are)."""
+        self._refill_tokens(now)
         return now if self._tokens >= needed else now + (needed - self._tokens) / self._rate
 
-    def take(self, now: float) -> None:
-        """Spends one token."""
-        self._refill(now)
+    def take_token(self, now: float) -> None:
+        """Spend one token."""
+        self._refill_tokens(now)
         self._tokens -= 1
 
-    def _refill(self, now: float) -> None:
+    def _refill_tokens(self, now: float) -> None:
         if self._at:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
 
 
-class Gate:
-    """Closed for the time that a 429 asked for."""
+class RateLimitPause:
+    """The pause that a 429 asks for: no call before `open_at`; `waits` counts the 429s."""
 
     def __init__(self) -> None:
         self.open_at = 0.0
         self.waits = 0
 
-    def close(self, now: float, seconds: float) -> None:
-        """Lets nothing through for `seconds`."""
+    def pause_for(self, now: float, seconds: float) -> None:
+        """Hold back all calls for `seconds`."""
         self.open_at = max(self.open_at, now + seconds)
         self.waits += 1

@@ -1,11 +1,21 @@
-"""What Slack accepts: one checker over the final JSON, for the bot before it sends and the workspace on receipt.
+"""Checks of what Slack accepts, over the final JSON.
 
-The limits are Slack's documented ones for Block Kit as of November 2026, and the cumulative cap that chat.postMessage
-enforces without documenting it (bolt-js issues 2509 and 2867).
+The bot checks before it sends, and the sandbox's workspace on receipt. The limits are
+Slack's documented ones for Block Kit as of November 2026, and the cumulative cap that
+chat.postMessage enforces without documenting it (bolt-js issues 2509 and 2867).
 """
 
 from bot.slackrules.messages import check_message, check_view
 from bot.slackrules.problems import Problem
-from bot.slackrules.text import BUDGET, REFUSAL, escape, truncate, visible_length
+from bot.slackrules.text import BUDGET, REFUSAL, count_visible_characters, escape, truncate
 
-__all__ = ["BUDGET", "REFUSAL", "Problem", "check_message", "check_view", "escape", "truncate", "visible_length"]
+__all__ = [
+    "BUDGET",
+    "REFUSAL",
+    "Problem",
+    "check_message",
+    "check_view",
+    "escape",
+    "truncate",
+    "count_visible_characters",
+]

@@ -15,14 +15,14 @@ TASK_STATES = {"pending", "in_progress", "complete", "error"}
 
 
 def check_table(found: Findings, block: Block, pointer: str) -> None:
-    """At most 100 rows of 20 cells, and no cell without text."""
-    _rows(found, block, pointer, (1, ROWS))
+    """Check a table: at most 100 rows of 20 cells, and no cell without text."""
+    _check_rows(found, block, pointer, (1, ROWS))
 
 
 def check_data_table(found: Findings, block: Block, pointer: str) -> None:
-    """A header row, up to 100 rows, a caption, and pages of 1 to 100 rows."""
-    found.string(block, "caption", pointer, limit=2000, required=True)
-    _rows(found, block, pointer, (2, ROWS + 1))
+    """Check a data table: a header row, up to 100 rows, a caption, and pages of 1 to 100 rows."""
+    found.check_string(block, "caption", pointer, limit=2000, required=True)
+    _check_rows(found, block, pointer, (2, ROWS + 1))
     rows = block.get("rows")
     if isinstance(rows, list) and len({len(row) for row in rows if isinstance(row, list)}) > 1:
         found.add(f"{pointer}/rows", "every row must have as many cells as the header")
@@ -31,15 +31,15 @@ def check_data_table(found: Findings, block: Block, pointer: str) -> None:
         found.add(f"{pointer}/page_size", f"page_size must be between 1 and {ROWS}")
 
 
-def _rows(found: Findings, block: Block, pointer: str, bounds: tuple[int, int]) -> None:
-    for where, row in found.items(block, "rows", pointer, least=bounds[0], most=bounds[1]):
-        for place, value in found.members(row, where, least=1, most=COLUMNS):
-            cell = found.mapping(value, place, "cell")
+def _check_rows(found: Findings, block: Block, pointer: str, bounds: tuple[int, int]) -> None:
+    for where, row in found.check_list_member(block, "rows", pointer, least=bounds[0], most=bounds[1]):
+        for place, value in found.check_list(row, where, least=1, most=COLUMNS):
+            cell = found.check_mapping(value, place, "cell")
             if cell is not None:
-                _cell(found, cell, place)
+                _check_cell(found, cell, place)
 
 
-def _cell(found: Findings, cell: Block, pointer: str) -> None:
+def _check_cell(found: Findings, cell: Block, pointer: str) -> None:
     kind = cell.get("type")
     if kind not in CELLS:
         found.add(f"{pointer}/type", f"unsupported type: {kind}")
@@ -48,54 +48,58 @@ def _cell(found: Findings, cell: Block, pointer: str) -> None:
 
 
 def check_data_visualization(found: Findings, block: Block, pointer: str) -> None:
-    """A titled chart: a pie of at most 6 segments, or at most 6 series of at most 20 points on named categories."""
-    found.string(block, "title", pointer, limit=TITLE, required=True)
-    chart = found.mapping(block.get("chart"), f"{pointer}/chart", "chart")
+    """Check a titled chart.
+
+    It is a pie of at most 6 segments, or at most 6 series of at most 20 points on named
+    categories.
+    """
+    found.check_string(block, "title", pointer, limit=TITLE, required=True)
+    chart = found.check_mapping(block.get("chart"), f"{pointer}/chart", "chart")
     if chart is None:
         return
     where = f"{pointer}/chart"
     if chart.get("type") == "pie":
-        for place, value in found.items(chart, "segments", where, least=1, most=SEGMENTS):
-            segment = found.mapping(value, place, "segment")
+        for place, value in found.check_list_member(chart, "segments", where, least=1, most=SEGMENTS):
+            segment = found.check_mapping(value, place, "segment")
             if segment is not None:
-                found.string(segment, "label", place, limit=SHORT, required=True)
+                found.check_string(segment, "label", place, limit=SHORT, required=True)
     elif chart.get("type") in ("line", "bar", "area"):
-        _series(found, chart, where)
+        _check_chart_series(found, chart, where)
     else:
         found.add(f"{where}/type", f"unsupported type: {chart.get('type')}")
 
 
-def _series(found: Findings, chart: Block, pointer: str) -> None:
+def _check_chart_series(found: Findings, chart: Block, pointer: str) -> None:
     axis = chart.get("axis_config")
     categories = axis.get("categories") if isinstance(axis, dict) else None
     if isinstance(axis, dict):
         for key in ("x_label", "y_label"):
-            found.string(axis, key, f"{pointer}/axis_config", limit=TITLE)
-    for where, value in found.items(chart, "series", pointer, least=1, most=SERIES):
-        series = found.mapping(value, where, "series")
+            found.check_string(axis, key, f"{pointer}/axis_config", limit=TITLE)
+    for where, value in found.check_list_member(chart, "series", pointer, least=1, most=SERIES):
+        series = found.check_mapping(value, where, "series")
         if series is None:
             continue
-        found.string(series, "name", where, limit=SHORT, required=True)
-        points = found.items(series, "data", where, least=1, most=POINTS)
+        found.check_string(series, "name", where, limit=SHORT, required=True)
+        points = found.check_list_member(series, "data", where, least=1, most=POINTS)
         labels = [point.get("label") for _, point in points if isinstance(point, dict)]
         if isinstance(categories, list) and labels != categories:
             found.add(f"{where}/data", "labels must equal the categories of the axis")
         for place, point in points:
             if isinstance(point, dict):
-                found.string(point, "label", place, limit=SHORT, required=True)
+                found.check_string(point, "label", place, limit=SHORT, required=True)
 
 
 def check_task_card(found: Findings, block: Block, pointer: str) -> None:
-    """One task with a title and a known status."""
-    found.string(block, "title", pointer, limit=TITLE * 5, required=True)
+    """Check one task, which has a title and a known status."""
+    found.check_string(block, "title", pointer, limit=TITLE * 5, required=True)
     if block.get("status", "pending") not in TASK_STATES:
         found.add(f"{pointer}/status", f"unknown status: {block.get('status')}")
 
 
 def check_plan(found: Findings, block: Block, pointer: str) -> None:
-    """A titled list of tasks."""
-    found.string(block, "title", pointer, limit=TITLE * 5, required=True)
-    for where, value in found.items(block, "tasks", pointer, least=1, most=50):
-        task = found.mapping(value, where, "task")
+    """Check a titled list of tasks."""
+    found.check_string(block, "title", pointer, limit=TITLE * 5, required=True)
+    for where, value in found.check_list_member(block, "tasks", pointer, least=1, most=50):
+        task = found.check_mapping(value, where, "task")
         if task is not None:
             check_task_card(found, task, where)

@@ -7,14 +7,17 @@ from typing import Any
 
 from bot.slackrules.blocks import check_blocks
 from bot.slackrules.problems import PLAIN, Findings, Problem, TextRule
-from bot.slackrules.text import REFUSAL, visible_length
+from bot.slackrules.text import REFUSAL, count_visible_characters
 
 MESSAGE_BLOCKS, VIEW_BLOCKS = 50, 100
 TEXT_LIMIT, EDIT_TEXT_LIMIT = 40_000, 4_000
 
 
 def check_message(payload: Mapping[str, Any], *, edit: bool = False) -> list[Problem]:
-    """What Slack would refuse in a message (`text`, `blocks`, `attachments`); `edit` for chat.update's shorter text."""
+    """Return what Slack would refuse in a message (`text`, `blocks`, `attachments`).
+
+    `edit` checks against chat.update's shorter text.
+    """
     found = Findings()
     text, blocks = payload.get("text"), payload.get("blocks")
     if not text and not blocks and not payload.get("attachments"):
@@ -26,23 +29,23 @@ def check_message(payload: Mapping[str, Any], *, edit: bool = False) -> list[Pro
         found.add("/text", f"text must be less than {limit + 1} characters", "msg_too_long")
     if blocks is not None:
         check_blocks(found, blocks, "", surface="message", most=MESSAGE_BLOCKS)
-        if visible_length(blocks) > REFUSAL:
+        if count_visible_characters(blocks) > REFUSAL:
             found.add("/blocks", f"blocks hold more than {REFUSAL} characters together", "msg_blocks_too_long")
     return found.problems
 
 
 def check_view(view: Mapping[str, Any]) -> list[Problem]:
-    """What Slack would refuse in a view: its own fields by type, and its blocks."""
+    """Return what Slack would refuse in a view: its own fields by type, and its blocks."""
     found = Findings(code="invalid_arguments")
     kind = view.get("type")
     if kind not in ("modal", "home"):
         found.add("/type", "type must be modal or home")
         return found.problems
-    found.string(view, "private_metadata", "", limit=3000)
-    found.string(view, "callback_id", "", limit=255)
-    found.string(view, "external_id", "", limit=255)
+    found.check_string(view, "private_metadata", "", limit=3000)
+    found.check_string(view, "callback_id", "", limit=255)
+    found.check_string(view, "external_id", "", limit=255)
     if kind == "modal":
-        _modal(found, view)
+        _check_modal_fields(found, view)
     else:
         for key in ("title", "submit", "close"):
             if key in view:
@@ -51,12 +54,12 @@ def check_view(view: Mapping[str, Any]) -> list[Problem]:
         found.add("", "missing required field: blocks")
     else:
         check_blocks(found, view["blocks"], "", surface=kind, most=VIEW_BLOCKS)
-        _focus(found, view["blocks"])
+        _check_single_focus(found, view["blocks"])
     return found.problems
 
 
-def _focus(found: Findings, blocks: Any) -> None:
-    """At most one element of a view may take the focus when it is shown."""
+def _check_single_focus(found: Findings, blocks: Any) -> None:
+    """Check that at most one element of a view takes the focus when it is shown."""
     there = blocks if isinstance(blocks, list) else []
     inputs = [block.get("element") for block in there if isinstance(block, dict)]
     wanting = [element for element in inputs if isinstance(element, dict) and element.get("focus_on_load")]
@@ -64,10 +67,10 @@ def _focus(found: Findings, blocks: Any) -> None:
         found.add("/blocks", "only one element may have focus_on_load")
 
 
-def _modal(found: Findings, view: Mapping[str, Any]) -> None:
-    found.text(view, "title", "", TextRule(24, PLAIN))
-    found.text(view, "submit", "", TextRule(24, PLAIN, required=False))
-    found.text(view, "close", "", TextRule(24, PLAIN, required=False))
+def _check_modal_fields(found: Findings, view: Mapping[str, Any]) -> None:
+    found.check_text(view, "title", "", TextRule(24, PLAIN))
+    found.check_text(view, "submit", "", TextRule(24, PLAIN, required=False))
+    found.check_text(view, "close", "", TextRule(24, PLAIN, required=False))
     blocks = view.get("blocks")
     asks = isinstance(blocks, list) and any(
         isinstance(block, dict) and block.get("type") == "input" for block in blocks

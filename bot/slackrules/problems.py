@@ -1,4 +1,4 @@
-"""What a check found, and the small checks that every block shares."""
+"""Problems that a check finds, and the small checks that every block shares."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, pointer: str, sentence: str, code: str | None = None) -> None:
-        """Notes one problem."""
+        """Record one problem."""
         self.problems.append(Problem(code or self.code, pointer, sentence))
 
-    def mapping(self, value: Any, pointer: str, what: str) -> Mapping[str, Any] | None:
-        """The value if it is a JSON object."""
+    def check_mapping(self, value: Any, pointer: str, what: str) -> Mapping[str, Any] | None:
+        """Return the value if it is a JSON object; otherwise record a problem and return None."""
         if isinstance(value, dict):
             return value
         self.add(pointer, f"{what} must be an object")
         return None
 
-    def string(self, holder: Mapping[str, Any], key: str, pointer: str, *, limit: int, required: bool = False) -> None:
-        """A string member: present if required, not empty, at most `limit` characters."""
+    def check_string(
+        self, holder: Mapping[str, Any], key: str, pointer: str, *, limit: int, required: bool = False
+    ) -> None:
+        """Check a string member: present if required, not empty, at most `limit` characters."""
         if key not in holder:
             if required:
                 self.add(pointer, f"missing required field: {key}")
@@ -53,35 +55,41 @@ class Findings:
         elif len(value) > limit:
             self.add(f"{pointer}/{key}", f"{key} must be less than {limit + 1} characters")
 
-    def text(self, holder: Mapping[str, Any], key: str, pointer: str, rule: TextRule) -> None:
-        """A text object member, by its rule."""
+    def check_text(self, holder: Mapping[str, Any], key: str, pointer: str, rule: TextRule) -> None:
+        """Check a text object member by its rule."""
         where = f"{pointer}/{key}"
         if key not in holder:
             if rule.required:
                 self.add(pointer, f"missing required field: {key}")
             return
-        self.text_object(holder[key], where, rule)
+        self.check_text_object(holder[key], where, rule)
 
-    def text_object(self, value: Any, pointer: str, rule: TextRule) -> None:
-        """A text object, by its rule."""
-        found = self.mapping(value, pointer, "text")
+    def check_text_object(self, value: Any, pointer: str, rule: TextRule) -> None:
+        """Check a text object by its rule."""
+        found = self.check_mapping(value, pointer, "text")
         if found is None:
             return
         if found.get("type") not in rule.kinds:
             self.add(f"{pointer}/type", f"text must be {' or '.join(rule.kinds)}")
-        self.string(found, "text", pointer, limit=rule.limit, required=True)
+        self.check_string(found, "text", pointer, limit=rule.limit, required=True)
 
-    def items(
+    def check_list_member(
         self, holder: Mapping[str, Any], key: str, pointer: str, *, least: int, most: int
     ) -> list[tuple[str, Any]]:
-        """The members of a list with the pointer of each; says when there are too few or too many."""
+        """Return the entries of a list member, each with its pointer.
+
+        Records a problem when there are too few or too many.
+        """
         if key not in holder:
             self.add(pointer, f"missing required field: {key}")
             return []
-        return self.members(holder[key], f"{pointer}/{key}", least=least, most=most)
+        return self.check_list(holder[key], f"{pointer}/{key}", least=least, most=most)
 
-    def members(self, value: Any, pointer: str, *, least: int, most: int) -> list[tuple[str, Any]]:
-        """The members of this list with the pointer of each; says when there are too few or too many."""
+    def check_list(self, value: Any, pointer: str, *, least: int, most: int) -> list[tuple[str, Any]]:
+        """Return the entries of this list, each with its pointer.
+
+        Records a problem when there are too few or too many.
+        """
         if not isinstance(value, list):
             self.add(pointer, "must be a list")
             return []
@@ -91,8 +99,11 @@ class Findings:
             self.add(pointer, f"no more than {most} items allowed")
         return [(f"{pointer}/{index}", item) for index, item in enumerate(value)]
 
-    def unique(self, names: Iterable[tuple[str, Any]], what: str) -> None:
-        """No name twice among (pointer, name) pairs; names that are absent do not count."""
+    def check_unique_names(self, names: Iterable[tuple[str, Any]], what: str) -> None:
+        """Check that no name comes twice among (pointer, name) pairs.
+
+        Names that are absent do not count.
+        """
         seen: set[str] = set()
         for pointer, name in names:
             if not isinstance(name, str) or not name:
@@ -108,7 +119,7 @@ PLAIN = ("plain_text",)
 
 @dataclass(frozen=True)
 class TextRule:
-    """How long a text object may be, which kinds it may be, and whether it must be there."""
+    """Limits of a text object: its length in characters, its kinds, and if it is required."""
 
     limit: int
     kinds: tuple[str, ...] = BOTH

@@ -16,12 +16,18 @@ HIDDEN_KEYS = frozenset({"confirm", "value", "url", "image_url", "options", "opt
 
 
 def escape(text: str) -> str:
-    """Makes any string harmless in mrkdwn: Slack's three characters & < > and nothing else."""
+    """Make any string harmless in mrkdwn.
+
+    Slack's three characters & < > are escaped, and nothing else.
+    """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def truncate(text: str, limit: int) -> str:
-    """At most `limit` characters, an ellipsis for what is gone, and no escape (&amp;) cut in two."""
+    """Shorten text to at most `limit` characters.
+
+    An ellipsis stands for what is gone, and no escape (&amp;) is cut in two.
+    """
     if limit <= 0:
         return ""
     if len(text) <= limit:
@@ -33,10 +39,13 @@ def truncate(text: str, limit: int) -> str:
     return kept + ELLIPSIS
 
 
-def visible_length(blocks: Any) -> int:
-    """Characters over all the blocks that a reader sees, in raw mrkdwn: what Slack's cumulative cap counts, or more."""
+def count_visible_characters(blocks: Any) -> int:
+    """Count the characters of all the blocks that a reader sees, in raw mrkdwn.
+
+    That is what Slack's cumulative cap counts, or more.
+    """
     if isinstance(blocks, list):
-        return sum(visible_length(item) for item in blocks)
+        return sum(count_visible_characters(item) for item in blocks)
     if not isinstance(blocks, dict):
         return 0
     total = 0
@@ -44,5 +53,5 @@ def visible_length(blocks: Any) -> int:
         if isinstance(value, str):
             total += len(value) if key in VISIBLE_KEYS else 0
         elif key not in HIDDEN_KEYS:
-            total += visible_length(value)
+            total += count_visible_characters(value)
     return total

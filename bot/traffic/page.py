@@ -20,8 +20,8 @@ class Page(NamedTuple):
     ratings: str
 
 
-def read(text: str) -> Page:
-    """What a product page shows."""
+def parse_page(text: str) -> Page:
+    """Return the version of reviews and the state of the ratings that a product page shows."""
     found = VERSION.search(text)
     if found is None:
         return Page("none", "none")

@@ -1,4 +1,6 @@
-"""The requests of one visitor, each timed from when it was meant to start; few enough at once to bear."""
+"""The requests of one visitor, each timed from when it was meant to start, with a limit
+on those under way at once.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import time
 
 from bot.errors import ClusterError
 from bot.traffic.tally import Tally
-from bot.traffic.visitor import Door, Visitor
+from bot.traffic.visitor import EntryPoint, Visitor
 
 AT_ONCE = 32
 """Requests under way at the same time; more wait, and their waiting counts."""
@@ -15,7 +17,7 @@ HOPELESS = 5
 """Requests without any answer after which the rest of a load is not sent."""
 
 
-class Sending:
+class RequestSender:
     """Sends requests for one visitor and adds up in `tally` what they meet; `heard` is when something last answered."""
 
     def __init__(self, visitor: Visitor, tally: Tally) -> None:
@@ -24,30 +26,34 @@ class Sending:
         self._begun = self._last = 0.0
         self.heard = time.monotonic()
 
-    async def all(self, place: Door, count: int, rate: float) -> float:
-        """Sends them all; gives the seconds over which they were sent, the last one's share of time included."""
+    async def send_all(self, place: EntryPoint, count: int, rate: float) -> float:
+        """Send `count` requests at `rate` a second; return the seconds over which they were
+        sent, the last one's share of time included.
+        """
         begun = self._begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for number in range(count):
-                await self.one(group, place, begun + number / rate)
+                await self.start_request(group, place, begun + number / rate)
                 if self.tally.silent >= HOPELESS and not self.tally.answered:
                     break
         return self._last - begun + 1 / rate
 
-    async def one(self, group: asyncio.TaskGroup, place: Door, intended: float) -> None:
-        """Starts one request at its time (by the monotonic clock), or later when too many are under way."""
+    async def start_request(self, group: asyncio.TaskGroup, place: EntryPoint, intended: float) -> None:
+        """Start one request at its intended time (monotonic clock), or later when too many are
+        under way.
+        """
         await asyncio.sleep(max(0.0, intended - time.monotonic()))
         await self._gate.acquire()
         self.tally.sent += 1
         self._last = time.monotonic()
-        group.create_task(self._ask(place, intended))
+        group.create_task(self._send_request(place, intended))
 
-    async def _ask(self, place: Door, intended: float) -> None:
+    async def _send_request(self, place: EntryPoint, intended: float) -> None:
         try:
-            answer = await self.visitor.look(place)
+            answer = await self.visitor.fetch_page(place)
             self.heard = time.monotonic()
-            self.tally.answer(answer, self.heard - intended, intended - self._begun)
+            self.tally.add_answer(answer, self.heard - intended, intended - self._begun)
         except ClusterError as problem:
-            self.tally.silence(problem.message, time.monotonic() - intended, intended - self._begun)
+            self.tally.add_silence(problem.message, time.monotonic() - intended, intended - self._begun)
         finally:
             self._gate.release()

@@ -1,4 +1,6 @@
-"""The small words of times: durations, times of day, days of the week, dates and zones. None: not one of these."""
+"""Parsers of the single words of times: durations, times of day, days of the week, dates
+and zones. None: not one of these.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from datetime import date
 from functools import cache
 from zoneinfo import available_timezones
 
-from bot.when.timing import DAYS, Clock, Moment
+from bot.when.timing import DAYS, Moment, TimeOfDay
 
 UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
@@ -24,11 +26,11 @@ NAMES = {
     **dict.fromkeys(("tues",), (1,)),
     **dict.fromkeys(("thur", "thurs"), (3,)),
 }
-SPOKEN = {"noon": Clock(12, 0), "midday": Clock(12, 0), "midnight": Clock(0, 0)}
+SPOKEN = {"noon": TimeOfDay(12, 0), "midday": TimeOfDay(12, 0), "midnight": TimeOfDay(0, 0)}
 
 
-def duration(words: list[str]) -> tuple[float, int] | None:
-    """Seconds, and how many words say so: `10m`, `1h30m`, `10 min`, `minute`."""
+def parse_duration(words: list[str]) -> tuple[float, int] | None:
+    """Return the seconds, and how many words say so: `10m`, `1h30m`, `10 min`, `minute`."""
     if not words:
         return None
     first = words[0].lower()
@@ -43,12 +45,12 @@ def duration(words: list[str]) -> tuple[float, int] | None:
 
 
 def looks_like_clock(word: str) -> bool:
-    """Whether somebody meant a time of day, right or wrong: `25:00` is one as well."""
+    """Tell whether somebody meant a time of day, right or wrong: `25:00` is one as well."""
     return word.lower() in SPOKEN or re.fullmatch(r"\d{1,2}[:h]\d{2}|\d{1,2}(:\d{2})?(am|pm)", word.lower()) is not None
 
 
-def clock(word: str) -> Clock | None:
-    """A time of day: `9:30`, `09:30`, `9h30`, `9am`, `5:30pm`, `noon`."""
+def parse_clock(word: str) -> TimeOfDay | None:
+    """Return a time of day: `9:30`, `09:30`, `9h30`, `9am`, `5:30pm`, `noon`."""
     if (named := SPOKEN.get(word.lower())) is not None:
         return named
     found = re.fullmatch(r"(\d{1,2})(?:[:h](\d{2}))?(am|pm)?", word.lower())
@@ -59,11 +61,13 @@ def clock(word: str) -> Clock | None:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if found[3] == "pm" else 0)
-    return Clock(hour, minute) if hour < 24 and minute < 60 else None
+    return TimeOfDay(hour, minute) if hour < 24 and minute < 60 else None
 
 
-def days(word: str) -> tuple[int, ...] | None:
-    """Days of the week: `mon`, `monday`, `mon,wed`, `mon-fri`, `fri-mon`, in the order of the week."""
+def parse_days(word: str) -> tuple[int, ...] | None:
+    """Return days of the week, 0 for Monday, in the order of the week: `mon`, `monday`,
+    `mon,wed`, `mon-fri`, `fri-mon`.
+    """
     chosen: set[int] = set()
     for part in word.lower().split(","):
         first, dash, last = part.partition("-")
@@ -75,8 +79,8 @@ def days(word: str) -> tuple[int, ...] | None:
     return tuple(sorted(chosen))
 
 
-def day(word: str) -> str | None:
-    """A day: `today`, `tomorrow`, or a date such as `2026-11-26`."""
+def parse_day(word: str) -> str | None:
+    """Return a day: "" for `today`, `tomorrow`, or a date such as `2026-11-26`."""
     if word.lower() in {"today", "tomorrow"}:
         return "" if word.lower() == "today" else "tomorrow"
     try:
@@ -85,47 +89,55 @@ def day(word: str) -> str | None:
         return None
 
 
-def moment(words: list[str]) -> tuple[Moment, int] | None:
-    """A time of day, with a day before it if one is named: `17:00`, `tomorrow 9am`, `2026-11-26T14:00`."""
+def parse_moment(words: list[str]) -> tuple[Moment, int] | None:
+    """Return a time of day, with a day before it if one is named, and how many words say so:
+    `17:00`, `tomorrow 9am`, `2026-11-26T14:00`.
+    """
     if not words:
         return None
     joined = re.fullmatch(r"(\d{4}-\d{2}-\d{2})[tT](\d{1,2}:\d{2})", words[0])
-    if joined and (on := day(joined[1])) is not None and (at := clock(joined[2])):
+    if joined and (on := parse_day(joined[1])) is not None and (at := parse_clock(joined[2])):
         return Moment(on, at), 1
-    if (on := day(words[0])) is not None and len(words) > 1 and (at := clock(words[1])):
+    if (on := parse_day(words[0])) is not None and len(words) > 1 and (at := parse_clock(words[1])):
         return Moment(on, at), 2
-    if at := clock(words[0]):
+    if at := parse_clock(words[0]):
         return Moment("", at), 1
     return None
 
 
 @cache
-def zones() -> dict[str, str]:
-    """All time zones, by their names in lower case; the first call reads the disk for some hundredths of a second."""
+def load_zones() -> dict[str, str]:
+    """Return all time zones by their names in lower case; the first call reads the disk for
+    some hundredths of a second.
+    """
     return {name.lower(): name for name in available_timezones()}
 
 
-def zone(word: str) -> str | None:
-    """A time zone by its IANA name, in whatever case."""
-    return zones().get(word.lower().replace(" ", "_"))
+def find_zone(word: str) -> str | None:
+    """Return a time zone by its IANA name, in whatever case."""
+    return load_zones().get(word.lower().replace(" ", "_"))
 
 
 def looks_like_zone(word: str) -> bool:
-    """Whether somebody meant a time zone, right or wrong."""
+    """Tell whether somebody meant a time zone, right or wrong."""
     return re.fullmatch(r"[A-Za-z_]+/[A-Za-z_/+-]+", word) is not None
 
 
-def of_city(word: str) -> str:
-    """The zone of a city, whatever stands before it: `Europe/Madrid` for `Madrid`; or ""."""
+def find_city_zone(word: str) -> str:
+    """Return the zone of a city, whatever stands before it: `Europe/Madrid` for `Madrid`; ""
+    when there is none.
+    """
     city = word.lower().rpartition("/")[2].replace(" ", "_")
-    found = sorted(name for name in zones() if name.endswith(f"/{city}"))
-    return zones()[found[0]] if found and city else ""
+    found = sorted(name for name in load_zones() if name.endswith(f"/{city}"))
+    return load_zones()[found[0]] if found and city else ""
 
 
-def nearest_zone(word: str) -> str:
-    """The zone that is most like the word, or ""; the city alone finds it too."""
-    names = zones()
-    if found := of_city(word):
+def find_nearest_zone(word: str) -> str:
+    """Return the zone that is most like the word, or "" when none is; the city alone finds
+    it too.
+    """
+    names = load_zones()
+    if found := find_city_zone(word):
         return found
     close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return names[close[0]] if close else ""

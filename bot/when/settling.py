@@ -1,4 +1,6 @@
-"""Makes a timing of a wish: at this moment, in this zone. What lies in the past or never comes is refused."""
+"""Resolves a typed timing at a moment and in a zone. What lies in the past or never
+comes is refused.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +8,26 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
-from bot.when.pieces import moment as moment_of
-from bot.when.timing import Clock, Kind, Moment, Timing, Wish
+from bot.when.pieces import parse_moment as moment_of
+from bot.when.timing import Moment, TimeOfDay, Timing, TimingKind, TimingSpec
 
 LONGEST = timedelta(days=366)
 """How far ahead an end, or a thing that happens once, may lie."""
 
 
-def settle(wish: Wish, now: datetime, zone: str) -> Timing:
-    """The timing; `zone` counts when none was named. Raises UserError."""
+def resolve_timing(wish: TimingSpec, now: datetime, zone: str) -> Timing:
+    """Return the timing that was asked for; `zone` counts when none was named. Raises
+    UserError.
+    """
     named = wish.zone or zone
     place = ZoneInfo(named)
-    if wish.kind is Kind.EVERY and not wish.every:
+    if wish.kind is TimingKind.EVERY and not wish.every:
         raise UserError("Every 0 s is no time.", "Write `every 10m`.")
-    until = _end(wish, now, place)
+    until = _resolve_end(wish, now, place)
     start = now
-    if wish.kind is Kind.ONCE:
+    if wish.kind is TimingKind.ONCE:
         assert wish.moment is not None  # the grammar sees to it
-        start = _once(wish.moment, now, place)
+        start = _resolve_once(wish.moment, now, place)
     return Timing(
         wish.kind,
         named,
@@ -37,58 +41,62 @@ def settle(wish: Wish, now: datetime, zone: str) -> Timing:
 
 
 def seconds_until(typed: str, now: datetime, zone: str) -> float:
-    """How long it is from now until a time of day such as `17:00`. Raises UserError."""
+    """Return the seconds from now until a time of day such as `17:00`. Raises UserError."""
     found = moment_of(typed.split())
     if found is None:
         raise UserError(f"“{typed[:20]}” is not a time of day.", "Write `until 17:00`.")
-    end = _end(Wish(Kind.EVERY, until=found[0]), now, ZoneInfo(zone))
+    end = _resolve_end(TimingSpec(TimingKind.EVERY, until=found[0]), now, ZoneInfo(zone))
     assert end is not None  # an end was named
     return (end - now).total_seconds()
 
 
-def wall(day: date, clock: Clock, place: ZoneInfo) -> datetime:
-    """A time of day as a moment, UTC. One that clocks skip is as much later, one that comes twice is the first."""
+def wall_time_to_utc(day: date, clock: TimeOfDay, place: ZoneInfo) -> datetime:
+    """Return a time of day in a zone as a moment in UTC. One that clocks skip is as much
+    later, one that comes twice is the first.
+    """
     return datetime(day.year, day.month, day.day, clock.hour, clock.minute, tzinfo=place).astimezone(UTC)
 
 
-def _end(wish: Wish, now: datetime, place: ZoneInfo) -> datetime | None:
+def _resolve_end(wish: TimingSpec, now: datetime, place: ZoneInfo) -> datetime | None:
     if wish.lasts:
-        return _near(now + timedelta(seconds=min(wish.lasts, 1e9)), now, "That end")
+        return _require_within_year(now + timedelta(seconds=min(wish.lasts, 1e9)), now, "That end")
     if wish.until is None:
         return None
-    end = wall(_day(wish.until, now, place), wish.until.clock, place)
+    end = wall_time_to_utc(_resolve_day(wish.until, now, place), wish.until.clock, place)
     if end <= now:
         hint = f"Write `until tomorrow {wish.until.clock}`, or a date before it, if that is meant."
-        raise UserError(f"{_words(wish.until)} is over: it is {_here(now, place)}.", hint)
-    return _near(end, now, "That end")
+        raise UserError(f"{_format_moment(wish.until)} is over: it is {_format_now(now, place)}.", hint)
+    return _require_within_year(end, now, "That end")
 
 
-def _once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
-    """The next time that it is so late; a day that is named is that day."""
-    start = wall(_day(moment, now, place), moment.clock, place)
+def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
+    """Return the next time that it is so late; a day that is named is that day."""
+    start = wall_time_to_utc(_resolve_day(moment, now, place), moment.clock, place)
     if start <= now and not moment.day:
-        start = wall(now.astimezone(place).date() + timedelta(days=1), moment.clock, place)
+        start = wall_time_to_utc(now.astimezone(place).date() + timedelta(days=1), moment.clock, place)
     if start <= now:
-        raise UserError(f"{_words(moment)} is over: it is {_here(now, place)}.", "Write a time that is to come.")
-    return _near(start, now, "That")
+        raise UserError(
+            f"{_format_moment(moment)} is over: it is {_format_now(now, place)}.", "Write a time that is to come."
+        )
+    return _require_within_year(start, now, "That")
 
 
-def _near(moment: datetime, now: datetime, what: str) -> datetime:
+def _require_within_year(moment: datetime, now: datetime, what: str) -> datetime:
     if moment - now > LONGEST:
         raise UserError(f"{what} is more than a year away.", "Write one that is nearer.")
     return moment.astimezone(UTC)
 
 
-def _day(moment: Moment, now: datetime, place: ZoneInfo) -> date:
+def _resolve_day(moment: Moment, now: datetime, place: ZoneInfo) -> date:
     today = now.astimezone(place).date()
     if moment.day == "tomorrow":
         return today + timedelta(days=1)
     return date.fromisoformat(moment.day) if moment.day else today
 
 
-def _words(moment: Moment) -> str:
+def _format_moment(moment: Moment) -> str:
     return f"{moment.day} {moment.clock}".strip()
 
 
-def _here(now: datetime, place: ZoneInfo) -> str:
+def _format_now(now: datetime, place: ZoneInfo) -> str:
     return now.astimezone(place).strftime(f"%H:%M ({place.key})")

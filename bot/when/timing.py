@@ -1,4 +1,6 @@
-"""The times of a schedule as values: a wish is what was typed, a timing is what was made of it at some moment."""
+"""The times of a schedule as values: a `TimingSpec` is what was typed, a `Timing` is
+what it means at some moment.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ EVERY_DAY, WEEKDAYS, WEEKEND = tuple(range(7)), tuple(range(5)), (5, 6)
 NAMED = {EVERY_DAY: "every day", WEEKDAYS: "on weekdays", WEEKEND: "at weekends"}
 
 
-class Kind(StrEnum):
-    """The four ways to say when."""
+class TimingKind(StrEnum):
+    """The four kinds of timings."""
 
     EVERY = "every"
     DAYS = "days"
@@ -23,7 +25,7 @@ class Kind(StrEnum):
     CRON = "cron"
 
 
-class Clock(NamedTuple):
+class TimeOfDay(NamedTuple):
     """A time of day."""
 
     hour: int
@@ -37,17 +39,19 @@ class Moment(NamedTuple):
     """A time of day on a date (`2026-11-26`), on the day after (`tomorrow`), or "" for the day itself."""
 
     day: str
-    clock: Clock
+    clock: TimeOfDay
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What was typed. `every` and `lasts` in seconds; `zone` is "" when none was named."""
+class TimingSpec:
+    """A timing as it was typed. `every` and `lasts` in seconds; `zone` is "" when none was
+    named.
+    """
 
-    kind: Kind
+    kind: TimingKind
     every: float = 0.0
     days: tuple[int, ...] = ()
-    clock: Clock | None = None
+    clock: TimeOfDay | None = None
     moment: Moment | None = None
     cron: str = ""
     until: Moment | None = None
@@ -57,19 +61,21 @@ class Wish:
 
 @dataclass(frozen=True)
 class Timing:
-    """When a schedule's slots are: `start` is the first of them for `every` and `once`, `until` the last moment."""
+    """The slots of a schedule: `start` is the first of them for `every` and `once`, `until`
+    the last moment.
+    """
 
-    kind: Kind
+    kind: TimingKind
     zone: str
     start: datetime
     until: datetime | None = None
     every: float = 0.0
     days: tuple[int, ...] = ()
-    clock: Clock | None = None
+    clock: TimeOfDay | None = None
     cron: str = ""
 
     @property
-    def place(self) -> ZoneInfo:
+    def zone_info(self) -> ZoneInfo:
         """The zone that its times of day are in."""
         return ZoneInfo(self.zone)
 
@@ -78,29 +84,29 @@ class Timing:
 
     @property
     def times(self) -> str:
-        """`every 10 min`, `on weekdays at 09:00 (Europe/Madrid)`."""
-        if self.kind is Kind.EVERY:
-            return f"every {spoken(self.every)}"
-        if self.kind is Kind.ONCE:
-            return f"once, {self.local(self.start)}"
-        if self.kind is Kind.CRON:
+        """The repetition in words: `every 10 min`, `on weekdays at 09:00 (Europe/Madrid)`."""
+        if self.kind is TimingKind.EVERY:
+            return f"every {format_interval(self.every)}"
+        if self.kind is TimingKind.ONCE:
+            return f"once, {self.format_local(self.start)}"
+        if self.kind is TimingKind.CRON:
             return f"by cron `{self.cron}` ({self.zone})"
         days = NAMED.get(self.days) or "every " + ", ".join(DAYS[day].capitalize() for day in self.days)
         return f"{days} at {self.clock} ({self.zone})"
 
     @property
     def end(self) -> str:
-        """` until 17:00 (UTC)`, or nothing."""
-        return f", until {self.local(self.until)}" if self.until and self.kind is not Kind.ONCE else ""
+        """The end in words, `, until Thu 26 Nov 17:00 (UTC)`, or nothing."""
+        return f", until {self.format_local(self.until)}" if self.until and self.kind is not TimingKind.ONCE else ""
 
-    def local(self, moment: datetime) -> str:
-        """`Thu 26 Nov 17:00 (UTC)`, in the timing's zone."""
-        there = moment.astimezone(self.place)
+    def format_local(self, moment: datetime) -> str:
+        """Format a moment in the timing's zone: `Thu 26 Nov 17:00 (UTC)`."""
+        there = moment.astimezone(self.zone_info)
         seconds = there.strftime(":%S") if there.second else ""
         return f"{there.strftime('%a')} {there.day} {there.strftime('%b %H:%M')}{seconds} ({self.zone})"
 
-    def as_json(self) -> dict[str, Any]:
-        """As the ledger keeps it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the timing as the ledger keeps it."""
         return {
             "kind": self.kind.value,
             "zone": self.zone,
@@ -114,21 +120,23 @@ class Timing:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Timing:
-        """What `as_json` gave."""
+        """Return the timing from what `to_json` gave."""
         return cls(
-            kind=Kind(kept["kind"]),
+            kind=TimingKind(kept["kind"]),
             zone=kept["zone"],
             start=datetime.fromisoformat(kept["start"]),
             until=datetime.fromisoformat(kept["until"]) if kept["until"] else None,
             every=float(kept["every"]),
             days=tuple(kept["days"]),
-            clock=Clock(*kept["clock"]) if kept["clock"] else None,
+            clock=TimeOfDay(*kept["clock"]) if kept["clock"] else None,
             cron=kept["cron"],
         )
 
 
-def spoken(seconds: float) -> str:
-    """`30 s`, `10 min`, `1 h 30 min`, `1 day`: exactly, for it is how often something happens."""
+def format_interval(seconds: float) -> str:
+    """Format seconds as `30 s`, `10 min`, `1 h 30 min` or `1 day`: exactly, because it is
+    how often something happens.
+    """
     rest, words = round(seconds, 3), []
     for size, unit in ((86400, "day"), (3600, "h"), (60, "min")):
         count, rest = divmod(rest, size)

@@ -103,14 +103,14 @@ async def test_threads_lie_beside_the_channel(
 
 async def test_a_picture_is_shown_with_its_words(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:
     """An uploaded picture is drawn, in its message and in an image block; a foreign one is only linked to."""
-    workspace.hurt.file_delay = 0
+    workspace.faults.file_delay = 0
     await client.files_upload_v2(channel="C0MESH", filename="g.png", content=png(320, 120), alt_txt="Three services")
     file_id = next(iter(workspace.state.files))
     own = {"type": "image", "slack_file": {"id": file_id}, "alt_text": "The same"}
     foreign = {"type": "image", "image_url": "https://example.com/x.png", "alt_text": "From elsewhere"}
     await tab.goto(workspace.page_url)
     for number in range(20):
-        await workspace.write("alice", "mesh-workshop", f"message {number}")
+        await workspace.send_line("alice", "mesh-workshop", f"message {number}")
     await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
     drawn = "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === 320)"
     assert await tab.until(f"{drawn}.length === 2 && {drawn}.map((each) => each.alt)") == ["Three services", "The same"]
@@ -153,7 +153,7 @@ async def test_texts_stay_texts(workspace: Workspace, client: AsyncWebClient, ta
     ]
     workspace.side.completions = (Completion(f"/mesh {EVIL}", EVIL),)
     await client.chat_postMessage(channel="C0MESH", text=EVIL, blocks=blocks)
-    await workspace.say("bob", "mesh-workshop", EVIL)
+    await workspace.post_message("bob", "mesh-workshop", EVIL)
     await tab.goto(workspace.page_url)
     await tab.sees("onerror", "#messages")
     await tab.type("/mesh")

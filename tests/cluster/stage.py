@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.cluster import Api, Patience, connect
+from bot.cluster import Api, RetryPolicy, connect
 
 LIST = "list"
 WATCH = "watch"
@@ -149,12 +149,12 @@ class Stage:
         return response
 
 
-async def api_of(stage: Stage, folder: Path, patience: Patience | None = None, seconds: float = 5.0) -> Api:
+async def api_of(stage: Stage, folder: Path, patience: RetryPolicy | None = None, seconds: float = 5.0) -> Api:
     """A connection to the stage by way of a kubeconfig, as everywhere."""
     file = folder / "kubeconfig"
     text = json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": TOKEN}))
     file.write_text(text)
-    quick = patience or Patience(total=2.0, first=0.005, longest=0.02)
+    quick = patience or RetryPolicy(total=2.0, first=0.005, longest=0.02)
     return await connect(kubeconfig=file, context=None, in_cluster=False, patience=quick, seconds=seconds)
 
 

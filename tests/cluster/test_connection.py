@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.cluster import Api, KubernetesCluster, Patience, connect, connection
+from bot.cluster import Api, KubernetesCluster, RetryPolicy, connect, connection
 from bot.errors import ClusterError, Forbidden, MeshbotError, SettingsError
 from bot.kinds import CONFIG_MAP, NAMESPACE, NODE
 from tests.cluster.stage import LIST, Stage, kubeconfig
 
 
 async def opened(file: Path, context: str | None = None) -> Api:
-    return await connect(kubeconfig=file, context=context, in_cluster=False, patience=Patience(total=0.2))
+    return await connect(kubeconfig=file, context=context, in_cluster=False, patience=RetryPolicy(total=0.2))
 
 
 def written(folder: Path, text: str) -> Path:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.cluster import Api, KubernetesCluster, Patience
+from bot.cluster import Api, KubernetesCluster, RetryPolicy
 from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
 from bot.kinds import CONFIG_MAP
 from tests.cluster.stage import LIST, PATH, TOKEN, Stage, api_of, cut, status
 
-IMPATIENT = Patience(total=0.2, first=0.005, longest=0.02)
+IMPATIENT = RetryPolicy(total=0.2, first=0.005, longest=0.02)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.cluster import Api, KubernetesCluster
 from bot.errors import Forbidden
 from bot.kinds import CONFIG_MAP
-from bot.ports import Ask, Identity
+from bot.ports import HttpRequest, Identity
 from tests.cluster.stage import LIST, WATCH, Stage, status
 
 GUEST = Identity("slack:u1", ("workshop", "guests"))
@@ -38,7 +38,7 @@ async def test_every_request_says_as_whom(stage: Stage, api: Api) -> None:
     async with guest.follow("shop", CONFIG_MAP), asyncio.timeout(5):
         await watched.wait()
     await guest.apply(ITEM)
-    await guest.web.ask(Ask("shop", "page", 80, "/", method="POST"))
+    await guest.web.ask(HttpRequest("shop", "page", 80, "/", method="POST"))
     await guest.close()
     assert seen == dict.fromkeys(("GET", WATCH, "PATCH", "POST"), ("slack:u1", ["workshop", "guests"]))
     stage.next(LIST, look)
@@ -58,4 +58,4 @@ async def test_a_refusal_says_to_whom_it_was_given(stage: Stage, api: Api) -> No
 
 def test_an_identity_is_that_of_one_slack_user() -> None:
     """`{user}` stands for the id in small letters, as Kubernetes names have them, in groups as well."""
-    assert Identity("slack:{user}", ("g", "of-{user}")).of("U012") == Identity("slack:u012", ("g", "of-u012"))
+    assert Identity("slack:{user}", ("g", "of-{user}")).for_user("U012") == Identity("slack:u012", ("g", "of-u012"))

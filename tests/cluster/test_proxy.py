@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.cluster import KubernetesCluster, connect
 from bot.cluster.proxy import ServiceProxy
 from bot.errors import Forbidden, Unavailable
-from bot.ports import Ask
+from bot.ports import HttpRequest
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -51,7 +51,7 @@ async def test_the_services_own_answer_is_given(tmp_path: Path, status: int) -> 
         return web.Response(status=status, text=request.path_qs, headers=cookie)
 
     async with proxy_to(handler, tmp_path) as proxy:
-        answer = await proxy.ask(Ask("bookinfo", "productpage", 9080, "/x?y=1", headers={"X-Who": "jason"}))
+        answer = await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/x?y=1", headers={"X-Who": "jason"}))
     assert answer.status == status
     assert answer.text.endswith("/proxy/x?y=1")
     assert answer.headers["set-cookie"] == "session=jason"
@@ -64,7 +64,7 @@ async def test_no_cookie_goes_from_one_answer_into_the_next_request(tmp_path: Pa
         return web.Response(text=request.headers.get("Cookie", "none"), headers={"Set-Cookie": "session=jason; Path=/"})
 
     async with proxy_to(handler, tmp_path) as proxy:
-        answers = [(await proxy.ask(Ask("bookinfo", "productpage", 9080, "/"))).text for _ in range(2)]
+        answers = [(await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/"))).text for _ in range(2)]
     assert answers == ["none", "none"]
 
 
@@ -78,4 +78,4 @@ async def test_what_the_api_server_says_itself_is_raised(tmp_path: Path, status:
 
     async with proxy_to(handler, tmp_path) as proxy:
         with pytest.raises(kind, match="no endpoints available"):
-            await proxy.ask(Ask("bookinfo", "productpage", 9080, "/"))
+            await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/"))

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from bot.cluster import Api, KubernetesCluster, Patience
-from bot.cluster.watches import Pace, Watches
+from bot.cluster import Api, KubernetesCluster, RetryPolicy
+from bot.cluster.watches import Watches, WatchTimings
 from bot.errors import Forbidden, Unavailable
 from bot.kinds import CONFIG_MAP
-from bot.ports import View
+from bot.ports import WatchCache
 from tests.cluster.stage import LIST, WATCH, Stage, api_of, cut, status
 
 
 @pytest.fixture
 def watches(api: Api) -> Watches:
     """Watches that are quick about everything."""
-    pace = Pace(quiet=5.0, longest=60.0, absent=0.02, outage=0.3)
-    return Watches(api, KubernetesCluster(api).find_at, pace)
+    pace = WatchTimings(quiet=5.0, longest=60.0, absent=0.02, outage=0.3)
+    return Watches(api, KubernetesCluster(api).list_with_version, pace)
 
 
 @pytest.fixture
-async def view(stage: Stage, watches: Watches) -> AsyncIterator[View]:
+async def view(stage: Stage, watches: Watches) -> AsyncIterator[WatchCache]:
     """A view of a shop whose only ConfigMap is `menu`, with its watch open."""
     stage.put("menu", "leek")
     async with watches.follow("shop", CONFIG_MAP) as made:
@@ -32,18 +32,18 @@ async def view(stage: Stage, watches: Watches) -> AsyncIterator[View]:
         yield made
 
 
-def texts(view: View) -> dict[str, str]:
+def texts(view: WatchCache) -> dict[str, str]:
     return {obj["metadata"]["name"]: obj["data"]["text"] for obj in view.objects(CONFIG_MAP)}
 
 
-async def until(view: View, **wanted: str) -> None:
+async def until(view: WatchCache, **wanted: str) -> None:
     """Returns when the view shows this; a change that never comes is a failure."""
     async with asyncio.timeout(5):
         while texts(view) != wanted:
             await view.changed()
 
 
-async def test_changes_arrive_in_order_of_name(stage: Stage, view: View) -> None:
+async def test_changes_arrive_in_order_of_name(stage: Stage, view: WatchCache) -> None:
     """Events become objects, sorted by name."""
     stage.put("cakes", "plum")
     stage.put("menu", "pea")
@@ -52,7 +52,7 @@ async def test_changes_arrive_in_order_of_name(stage: Stage, view: View) -> None
     await until(view, cakes="plum")
 
 
-async def test_a_change_while_nobody_waits_is_not_lost(stage: Stage, view: View) -> None:
+async def test_a_change_while_nobody_waits_is_not_lost(stage: Stage, view: WatchCache) -> None:
     """`changed` returns at once for what happened since it last returned, and once for all of it."""
     stage.put("menu", "pea")
     stage.put("menu", "bean")
@@ -66,7 +66,7 @@ async def test_a_change_while_nobody_waits_is_not_lost(stage: Stage, view: View)
             await view.changed()
 
 
-async def test_a_cut_watch_goes_on_from_the_last_version(stage: Stage, view: View) -> None:
+async def test_a_cut_watch_goes_on_from_the_last_version(stage: Stage, view: WatchCache) -> None:
     """After a cut nothing is listed again: the next watch begins where the last one ended."""
     stage.put("menu", "pea")
     await until(view, menu="pea")
@@ -78,7 +78,7 @@ async def test_a_cut_watch_goes_on_from_the_last_version(stage: Stage, view: Vie
     assert stage.asked_for(WATCH)[1]["resourceVersion"] == "102"
 
 
-async def test_a_bookmark_moves_the_version_without_a_change(stage: Stage, view: View) -> None:
+async def test_a_bookmark_moves_the_version_without_a_change(stage: Stage, view: WatchCache) -> None:
     """Bookmarks wake nobody, and the next watch begins at them."""
     assert stage.asked_for(WATCH)[0]["allowWatchBookmarks"] == "true"
     stage.say("BOOKMARK", {"metadata": {"resourceVersion": "900"}})
@@ -89,7 +89,7 @@ async def test_a_bookmark_moves_the_version_without_a_change(stage: Stage, view:
 
 
 @pytest.mark.parametrize("how", ["status", "event"])
-async def test_a_forgotten_version_is_listed_anew(stage: Stage, view: View, how: str) -> None:
+async def test_a_forgotten_version_is_listed_anew(stage: Stage, view: WatchCache, how: str) -> None:
     """410, as a status or as an event, relists; what was deleted meanwhile is gone from the view."""
     stage.put("cakes", "plum")
     await until(view, cakes="plum", menu="leek")
@@ -103,7 +103,7 @@ async def test_a_forgotten_version_is_listed_anew(stage: Stage, view: View, how:
     assert len(stage.asked_for(LIST)) == 2
 
 
-async def test_a_relist_that_finds_nothing_new_wakes_nobody(stage: Stage, view: View) -> None:
+async def test_a_relist_that_finds_nothing_new_wakes_nobody(stage: Stage, view: WatchCache) -> None:
     """Relisting is not a change."""
     stage.say("ERROR", {"kind": "Status", "code": 410})
     await stage.watched(2)
@@ -113,7 +113,7 @@ async def test_a_relist_that_finds_nothing_new_wakes_nobody(stage: Stage, view: 
 
 
 @pytest.mark.parametrize("garbage", [b"{not json}\n", b"[]\n", b'{"type": "ADDED"}\n', b"\xff\xff\n"])
-async def test_garbage_in_a_watch_is_survived(stage: Stage, view: View, garbage: bytes) -> None:
+async def test_garbage_in_a_watch_is_survived(stage: Stage, view: WatchCache, garbage: bytes) -> None:
     """A line that is no event does not end the view."""
     stage.send(garbage)
     stage.put("menu", "pea")
@@ -125,7 +125,7 @@ async def test_garbage_in_a_watch_is_survived(stage: Stage, view: View, garbage:
             await view.changed()
 
 
-async def test_events_split_over_packets_are_whole(stage: Stage, view: View) -> None:
+async def test_events_split_over_packets_are_whole(stage: Stage, view: WatchCache) -> None:
     """An event that arrives in pieces, cut inside a character, is read once it is complete."""
     obj = b'{"metadata":{"name":"menu","namespace":"shop","resourceVersion":"200"},"data":{"text":"p\xc3\xa9a"}}'
     line = b'{"type":"MODIFIED","object":' + obj + b"}\n"
@@ -136,7 +136,7 @@ async def test_events_split_over_packets_are_whole(stage: Stage, view: View) -> 
     await until(view, menu="péa")
 
 
-async def test_a_later_refusal_is_raised_and_recovers(stage: Stage, view: View) -> None:
+async def test_a_later_refusal_is_raised_and_recovers(stage: Stage, view: WatchCache) -> None:
     """403 on a renewed watch is raised by `changed`; when it is granted again, the view goes on."""
     stage.next(WATCH, status(403, "no more"))
     stage.send(None)
@@ -157,7 +157,7 @@ async def test_a_refused_first_list_is_raised_at_the_start(stage: Stage, watches
     assert len(watches) == 0
 
 
-async def test_a_long_outage_is_told_and_survived(stage: Stage, view: View) -> None:
+async def test_a_long_outage_is_told_and_survived(stage: Stage, view: WatchCache) -> None:
     """When the server stays away past the pace, `changed` says so; when it is back, the view goes on."""
     await stage.stop()
     with pytest.raises(Unavailable, match="refused"):
@@ -173,7 +173,7 @@ async def test_a_long_outage_is_told_and_survived(stage: Stage, view: View) -> N
                 continue
 
 
-async def test_short_cuts_are_not_told(stage: Stage, view: View) -> None:
+async def test_short_cuts_are_not_told(stage: Stage, view: WatchCache) -> None:
     """A few cut connections in a row are nobody's business."""
     stage.next(WATCH, cut, status(503), cut)
     stage.send(b"cut")
@@ -185,7 +185,7 @@ async def test_short_cuts_are_not_told(stage: Stage, view: View) -> None:
 async def test_a_silent_watch_is_renewed(stage: Stage, tmp_path: Path) -> None:
     """A connection without a byte for too long is dropped and opened again, without a relist."""
     api = await api_of(stage, tmp_path)
-    watches = Watches(api, KubernetesCluster(api).find_at, Pace(quiet=0.1))
+    watches = Watches(api, KubernetesCluster(api).list_with_version, WatchTimings(quiet=0.1))
     async with watches.follow("shop", CONFIG_MAP):
         await stage.watched(2)
     assert len(stage.asked_for(LIST)) == 1
@@ -236,7 +236,7 @@ async def test_leaving_closes_the_connection_and_the_task(stage: Stage, watches:
 
 async def test_closing_the_connection_tells_the_followers(stage: Stage, tmp_path: Path) -> None:
     """A follower that is left when the connection is closed is told, not left hanging."""
-    api = await api_of(stage, tmp_path, Patience(total=0.1))
+    api = await api_of(stage, tmp_path, RetryPolicy(total=0.1))
     async with KubernetesCluster(api).follow("shop", CONFIG_MAP) as view:
         await stage.watched()
         await api.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.arguments import parser
+from bot.cli.arguments import build_parser
 from tests.deploy.test_manifests import COMPONENTS, DEPLOY, HOME, OVERLAYS, built, needs_kubectl, only
 
 DOCUMENTS = sorted((HOME / "docs").glob("*.md"))
@@ -39,7 +39,7 @@ def test_commands_of_the_bot_are_understood(document: Path) -> None:
     told = {line for line in re.findall(r"(?:^|[/ `])(meshbot (?:run|doctor|settings|sandbox)[^`\n]*)", text)}
     for line in told:
         words = shlex.split(line.split(" > ")[0])[1:]
-        assert parser().parse_args([word for word in words if word != "…"]).verb == words[0]
+        assert build_parser().parse_args([word for word in words if word != "…"]).verb == words[0]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.settings import load, reference
+from bot.settings import list_settings, load_settings
 from bot.settings.reading import CONFIG, CONVENTIONAL
 
 HOME = Path(__file__).parents[2]
@@ -102,8 +102,8 @@ def test_a_component_can_be_added_to_an_overlay(component: str, tmp_path: Path) 
 
 def test_settings_in_the_manifests_are_settings() -> None:
     """The settings file loads, and every variable that a manifest or compose sets is one that the bot knows."""
-    load(DEPLOY / "base" / "meshbot.yaml", {})
-    known = {setting.variable for setting in reference()} | {CONFIG, *CONVENTIONAL}
+    load_settings(DEPLOY / "base" / "meshbot.yaml", {})
+    known = {setting.variable for setting in list_settings()} | {CONFIG, *CONVENTIONAL}
     files = [*DEPLOY.rglob("*.yaml"), HOME / "compose.yaml", HOME / "Dockerfile", *(HOME / "docs").glob("*.md")]
     named = {name for file in files for name in re.findall(r"\b(?:MESHBOT_|SLACK_)[A-Z_]+\b", file.read_text())}
     assert named - known == set()

@@ -12,7 +12,7 @@ import yaml
 from bot.knowledge import permissions
 from bot.sandbox.istio.catalog import RELEASES
 from bot.sandbox.istio.release import write_release
-from bot.sandbox.istio.render import render, settings
+from bot.sandbox.istio.render import merge_settings, render_components
 from tests.deploy.access import Ask, Grant, allows, asked, grants, unused
 
 COMPONENTS = Path(__file__).parents[2] / "manifests" / "deploy" / "components"
@@ -36,7 +36,7 @@ def handed_out(version: str, folder: Path) -> list[Grant]:
     objects = [yaml.safe_load_all(file.read_text()) for file in (folder / "samples" / "addons").glob("*.yaml")]
     found: Rules = [rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())]
     for profile in ("demo", "ambient"):
-        for objects_of in render(settings(RELEASES[version], sets=[f"profile={profile}"])).values():
+        for objects_of in render_components(merge_settings(RELEASES[version], sets=[f"profile={profile}"])).values():
             found += [rule for obj in objects_of if obj["kind"].endswith("Role") for rule in obj["rules"]]
     return grants(found)
 
@@ -58,7 +58,7 @@ def test_the_roles_grant_just_what_the_bot_asks_for(mode: permissions.Mode, file
     """`meshbot doctor` and preflight ask for each piece of the role, and the role has no piece beside."""
     granted = [piece for file in files for piece in grants(role(file))]
     assert len(granted) == len(set(granted)), "a piece stands in two rules"
-    assert set(granted) == {Grant(*piece) for piece in permissions.needed(mode)}
+    assert set(granted) == {Grant(*piece) for piece in permissions.list_needed_permissions(mode)}
 
 
 @pytest.mark.parametrize("version", RELEASES)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import IstioError, UserError
 from bot.istio import Istioctl, istioctl
-from bot.istio.release import PROFILES, judge
+from bot.istio.release import PROFILES, assess_version
 from bot.ports import Identity
 from tests.istio.conftest import Release
 
@@ -34,7 +34,7 @@ OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gateway-system}\n"
 )
 def test_a_release_is_treated_as_the_nearest_known(version: str, kubernetes: tuple[int, int], words: str) -> None:
     """A known release has no notes; any other says what it is treated as."""
-    judgement = judge(version)
+    judgement = assess_version(version)
     assert judgement.known.kubernetes == kubernetes
     assert bool(judgement.notes) == bool(words)
     assert words in "".join(judgement.notes)

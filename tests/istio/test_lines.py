@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import pytest
 
-from bot.istio.lines import LONGEST_LINE, Says, clean, error_words, is_noise, read
+from bot.istio.lines import LONGEST_LINE, LineKind, clean_line, extract_error, is_noise, parse_line
 
 
 @pytest.mark.parametrize(
     ("line", "says", "components", "waiting"),
     [
-        ("- Processing resources for Istio core.", Says.PROCESSING, ("Istio core",), ()),
+        ("- Processing resources for Istio core.", LineKind.PROCESSING, ("Istio core",), ()),
         (
             "- Processing resources for Istiod. Waiting for Deployment/istio-system/istiod",
-            Says.PROCESSING,
+            LineKind.PROCESSING,
             ("Istiod",),
             ("Deployment/istio-system/istiod",),
         ),
         (
             "- Processing resources for CNI, Istiod. Waiting for DaemonSet/istio-system/istio-cni-node, Deploy...",
-            Says.PROCESSING,
+            LineKind.PROCESSING,
             ("CNI", "Istiod"),
             ("DaemonSet/istio-system/istio-cni-node",),
         ),
-        ("✔ Istio core installed ⛵️", Says.INSTALLED, ("Istio core",), ()),
-        ("✔ Ingress gateways installed 🛬", Says.INSTALLED, ("Ingress gateways",), ()),
-        ("\x1b[32m✔ Istiod installed 🧠\x1b[0m", Says.INSTALLED, ("Istiod",), ()),
-        ("✘ Istiod encountered an error: resources not ready", Says.FAILED, ("Istiod",), ()),
-        ("- Pruning removed resources", Says.PRUNING, (), ()),
-        ("✔ Installation complete", Says.COMPLETE, (), ()),
-        ("✔ Uninstall complete", Says.COMPLETE, (), ()),
-        ("Error: generate config: unknown field", Says.ERROR, (), ()),
-        ("WARNING: Istio 1.23.0 may be out of support (EOL) already", Says.WARNING, (), ()),
-        ("All Istio resources will be pruned from the cluster", Says.OTHER, (), ()),
+        ("✔ Istio core installed ⛵️", LineKind.INSTALLED, ("Istio core",), ()),
+        ("✔ Ingress gateways installed 🛬", LineKind.INSTALLED, ("Ingress gateways",), ()),
+        ("\x1b[32m✔ Istiod installed 🧠\x1b[0m", LineKind.INSTALLED, ("Istiod",), ()),
+        ("✘ Istiod encountered an error: resources not ready", LineKind.FAILED, ("Istiod",), ()),
+        ("- Pruning removed resources", LineKind.PRUNING, (), ()),
+        ("✔ Installation complete", LineKind.COMPLETE, (), ()),
+        ("✔ Uninstall complete", LineKind.COMPLETE, (), ()),
+        ("Error: generate config: unknown field", LineKind.ERROR, (), ()),
+        ("WARNING: Istio 1.23.0 may be out of support (EOL) already", LineKind.WARNING, (), ()),
+        ("All Istio resources will be pruned from the cluster", LineKind.OTHER, (), ()),
     ],
 )
-def test_a_line_is_understood(line: str, says: Says, components: tuple[str, ...], waiting: tuple[str, ...]) -> None:
+def test_a_line_is_understood(line: str, says: LineKind, components: tuple[str, ...], waiting: tuple[str, ...]) -> None:
     """Each line has its meaning, its components and the objects it waits for, without the one that was cut short."""
-    reading = read(line)
+    reading = parse_line(line)
     assert reading is not None
     assert (reading.says, reading.components, reading.waiting) == (says, components, waiting)
 
@@ -56,14 +56,14 @@ def test_a_line_is_understood(line: str, says: Says, components: tuple[str, ...]
 )
 def test_a_removal_names_its_object(line: str, removed: str) -> None:
     """Names with dots and objects without a namespace are told apart."""
-    reading = read(line)
+    reading = parse_line(line)
     assert reading is not None
-    assert (reading.says, reading.removed) == (Says.REMOVED, removed)
+    assert (reading.says, reading.removed) == (LineKind.REMOVED, removed)
 
 
 def test_completion_without_a_line_break() -> None:
     """Both versions glue the next sentence to `Installation complete`; it is what is worth showing."""
-    reading = read("✔ Installation completeMade this installation the default for cluster-wide operations.")
+    reading = parse_line("✔ Installation completeMade this installation the default for cluster-wide operations.")
     assert reading is not None
     assert reading.text == "Made this installation the default for cluster-wide operations."
 
@@ -83,7 +83,7 @@ def test_completion_without_a_line_break() -> None:
 def test_noise_is_nothing(line: str) -> None:
     """The ship, empty lines and port-forward complaints mean nothing."""
     assert is_noise(line)
-    assert read(line) is None
+    assert parse_line(line) is None
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_noise_is_nothing(line: str) -> None:
 )
 def test_a_line_is_shown_as_a_terminal_would(raw: str, shown: str) -> None:
     """Colours, titles, control characters and overwritten text are gone."""
-    assert clean(raw) == shown
+    assert clean_line(raw) == shown
 
 
 def test_a_line_is_bounded() -> None:
     """A very long line is cut, and says so."""
-    assert len(clean("x" * 10_000)) == LONGEST_LINE
-    assert clean("x" * 10_000).endswith("…")
+    assert len(clean_line("x" * 10_000)) == LONGEST_LINE
+    assert clean_line("x" * 10_000).endswith("…")
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_a_line_is_bounded() -> None:
 )
 def test_an_error_is_in_istioctls_own_words(lines: list[str], words: str) -> None:
     """From the last `Error:` on, with the lines that belong to it; without the ship."""
-    assert error_words(lines) == words
+    assert extract_error(lines) == words

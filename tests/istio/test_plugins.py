@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.istio.plugins import for_plugins
+from bot.istio.plugins import select_plugin_environment
 
 OURS = {"HOME": "/home/me", "AWS_PROFILE": "workshop", "SLACK_BOT_TOKEN": "xoxb-secret", "ISTIOCTL_CONTEXT": "other"}
 
@@ -24,18 +24,18 @@ def kubeconfig(place: Path, **user: Any) -> Path:
 
 def test_a_plugin_gets_its_own_variables_and_no_others(tmp_path: Path) -> None:
     """Home and cloud variables pass; tokens of ours and istioctl's flags do not."""
-    found = for_plugins(kubeconfig(tmp_path, exec={"command": "aws"}), None, OURS)
+    found = select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), None, OURS)
     assert found == {"HOME": "/home/me", "AWS_PROFILE": "workshop"}
 
 
 @pytest.mark.parametrize("context", ["local", "absent"])
 def test_without_a_plugin_nothing_passes(tmp_path: Path, context: str) -> None:
     """The chosen context's user counts."""
-    assert for_plugins(kubeconfig(tmp_path, exec={"command": "aws"}), context, OURS) == {}
+    assert select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), context, OURS) == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "users: 3\ncurrent-context: x"])
 def test_a_kubeconfig_that_is_none_passes_nothing(tmp_path: Path, text: str) -> None:
     """Whoever connects says what is wrong with it."""
     (tmp_path / "config").write_text(text)
-    assert for_plugins(tmp_path / "config", None, OURS) == {}
+    assert select_plugin_environment(tmp_path / "config", None, OURS) == {}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import IstioError
-from bot.istio import Istioctl, Says, read
+from bot.istio import Istioctl, LineKind, parse_line
 
 pytestmark = pytest.mark.realcluster
 
@@ -87,11 +87,11 @@ async def test_precheck_is_clear(mesh: Istioctl) -> None:
 async def test_an_installation_is_told_as_it_goes(mesh: Istioctl) -> None:
     """The minimal profile installs, and its lines name the components and the end."""
     async with mesh.run(["install", "-y", "--set", "profile=minimal"]) as program:
-        readings = [reading async for output in program.output() if (reading := read(output.line))]
+        readings = [reading async for output in program.output() if (reading := parse_line(output.line))]
         assert await program.wait() == 0
-    installed = [reading.components for reading in readings if reading.says is Says.INSTALLED]
+    installed = [reading.components for reading in readings if reading.says is LineKind.INSTALLED]
     assert installed == [("Istio core",), ("Istiod",)]
-    assert readings[-1].says is Says.COMPLETE
+    assert readings[-1].says is LineKind.COMPLETE
 
 
 async def test_a_cancelled_installation_leaves_no_process(mesh: Istioctl) -> None:

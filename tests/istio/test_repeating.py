@@ -23,11 +23,11 @@ def flags(sets: Sequence[str]) -> tuple[str, ...]:
 
 async def test_a_setting_that_istioctl_does_not_know_is_lost_and_named(release: Release) -> None:
     """Only that one: the same field elsewhere is repeated."""
-    found, _ = await repeating.takeable(release(REFUSES), SETS, flags)
-    assert found == repeating.Settings(SETS[1:], ("pilot.cni.resources.requests.cpu",))
+    found, _ = await repeating.drop_unknown_settings(release(REFUSES), SETS, flags)
+    assert found == repeating.InstalledSettings(SETS[1:], ("pilot.cni.resources.requests.cpu",))
 
 
 async def test_another_refusal_is_istioctls_own(release: Release) -> None:
     """What cannot be mended by leaving a setting out is said."""
     with pytest.raises(IstioError, match="no such profile"):
-        await repeating.takeable(release("echo 'Error: no such profile' >&2; exit 1"), SETS, flags)
+        await repeating.drop_unknown_settings(release("echo 'Error: no such profile' >&2; exit 1"), SETS, flags)

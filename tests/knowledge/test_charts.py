@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.drawings import GraphPicture, Shape
+from bot.drawings import GraphPicture, NodeKind
 from bot.knowledge import charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
-from bot.ports import Load, Outcome, Sample, Seen
+from bot.ports import LoadSpec, Outcome, Sample, TrafficReport
 
 GATEWAY = "bookinfo-gateway-istio"
 INNER = (
@@ -45,7 +45,9 @@ def now(**gateways: str) -> Snapshot:
 def picture(snapshot: Snapshot, *calls: Call) -> GraphPicture:
     """The picture of these calls, Bookinfo's unless told otherwise."""
     spread = {"productpage": {"productpage-v1": 3.0}, "reviews": {"reviews-v1": 2.0, "reviews-v2": 1.0}}
-    return charts.of_graph(Graph(calls or CALLS, spread, 1_700_000_000.0, 60, inner=INNER), snapshot, "bookinfo")
+    return charts.build_graph_picture(
+        Graph(calls or CALLS, spread, 1_700_000_000.0, 60, inner=INNER), snapshot, "bookinfo"
+    )
 
 
 def test_a_service_is_one_with_its_only_workload() -> None:
@@ -58,7 +60,7 @@ def test_a_service_is_one_with_its_only_workload() -> None:
         "workload/reviews-v1",
         "workload/reviews-v2",
     }
-    assert (nodes["service/productpage"].note, nodes[f"workload/{GATEWAY}"].shape) == ("v1", Shape.GATEWAY)
+    assert (nodes["service/productpage"].note, nodes[f"workload/{GATEWAY}"].shape) == ("v1", NodeKind.GATEWAY)
     assert {nodes[f"workload/reviews-v{n}"].group for n in (1, 2)} == {nodes["service/reviews"].group} == {"reviews"}
 
 
@@ -86,8 +88,8 @@ def test_strangers_and_lost_calls_have_a_place() -> None:
         now(), Call("unknown", "productpage", "http", 1.0), Call("productpage-v1", "gone", "http", 1.0, 100.0)
     )
     nodes = {node.id: node for node in seen.nodes}
-    assert nodes["workload/unknown"].shape is Shape.OUTSIDE
-    assert (nodes["service/gone"].shape, nodes["service/gone"].group) == (Shape.SERVICE, "")
+    assert nodes["workload/unknown"].shape is NodeKind.OUTSIDE
+    assert (nodes["service/gone"].shape, nodes["service/gone"].group) == (NodeKind.SERVICE, "")
 
 
 def test_words_and_caption_tell_the_same() -> None:
@@ -100,10 +102,10 @@ def test_words_and_caption_tell_the_same() -> None:
 def test_a_burst_is_plotted_when_there_is_something_to_see() -> None:
     """In the order of the intended starts; a single request is no plot."""
     samples = (Sample(0.1, 30.0, Outcome.WHOLE), Sample(0.0, 90.0, Outcome.FAILED))
-    seen = Seen(2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples)
-    plot = charts.of_burst(seen, Load(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
+    seen = TrafficReport(2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples)
+    plot = charts.build_burst_plot(seen, LoadSpec(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
     assert plot is not None
     assert plot.title == "2 requests at 10/s, as jason, logged in"
     assert [sample.at for sample in plot.samples] == [0.0, 0.1]
     assert (plot.asked, plot.achieved, "no answer × 1" in plot.words) == (10.0, 10.0, True)
-    assert charts.of_burst(Seen(1, 1, 1.0, samples=samples[:1]), Load(1), "bookinfo", 0.0) is None
+    assert charts.build_burst_plot(TrafficReport(1, 1, 1.0, samples=samples[:1]), LoadSpec(1), "bookinfo", 0.0) is None

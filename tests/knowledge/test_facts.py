@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
-from bot.knowledge.installation import SETTING, differing
+from bot.knowledge.installation import SETTING, describe_differences
 from bot.knowledge.kiali import Console
-from bot.knowledge.room import free, minor, quantity
+from bot.knowledge.room import compute_free_capacity, parse_minor_version, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from bot.knowledge.room import free, minor, quantity
 )
 def test_quantities_are_read(text: str, number: float) -> None:
     """As Kubernetes writes them."""
-    assert quantity(text) == pytest.approx(number)
+    assert parse_quantity(text) == pytest.approx(number)
 
 
 def test_free_room_counts_only_nodes_that_take_pods() -> None:
@@ -27,13 +27,13 @@ def test_free_room_counts_only_nodes_that_take_pods() -> None:
     ]
     running = {"nodeName": "a", "containers": [{"resources": {"requests": {"cpu": "1500m"}}}]}
     pods = [{"spec": running, "status": {"phase": phase}} for phase in ("Running", "Succeeded")]
-    assert free(nodes, pods, "cpu") == pytest.approx(2.5)
+    assert compute_free_capacity(nodes, pods, "cpu") == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize(("version", "number"), [("v1.36.3", 36), ("1.30", 30), ("junk", 0)])
 def test_minor_versions_are_read(version: str, number: int) -> None:
     """From the server's own words."""
-    assert minor(version) == number
+    assert parse_minor_version(version) == number
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_minor_versions_are_read(version: str, number: int) -> None:
 def test_links_fit_the_version_of_kiali(version: str, kind: object, path: str) -> None:
     """Kiali 2 names objects by group, version and kind; Kiali 1 by plural."""
     console = Console("http://k:20001/kiali/", version)
-    assert console.object("bookinfo", kind, "reviews") == (  # type: ignore[arg-type]  # parametrised
+    assert console.object_url("bookinfo", kind, "reviews") == (  # type: ignore[arg-type]  # parametrised
         f"http://k:20001/kiali/console/namespaces/bookinfo/istio/{path}/reviews"
     )
 
@@ -57,8 +57,8 @@ def test_links_fit_the_version_of_kiali(version: str, kind: object, path: str) -
 def test_only_kiali_2_is_asked_for_waypoints() -> None:
     """Kiali 1.87 does not know that parameter."""
     old, new = (
-        Console("http://k/kiali", "v1.87").graph("bookinfo"),
-        Console("http://k/kiali", "v2.26").graph("bookinfo"),
+        Console("http://k/kiali", "v1.87").graph_url("bookinfo"),
+        Console("http://k/kiali", "v2.26").graph_url("bookinfo"),
     )
     assert "waypoints" not in old
     assert "waypoints=true" in new
@@ -68,14 +68,17 @@ def test_only_kiali_2_is_asked_for_waypoints() -> None:
 def test_texts_differ_line_by_line() -> None:
     """A change in a configuration is told as the lines that come and go."""
     before, after = "a: 1\ntracing: on\n", "a: 1\naccess: log\n"
-    assert differing({"data": {"mesh": before}}, {"data": {"mesh": after}}) == ["− tracing: on", "+ access: log"]
+    assert describe_differences({"data": {"mesh": before}}, {"data": {"mesh": after}}) == [
+        "− tracing: on",
+        "+ access: log",
+    ]
 
 
 def test_values_differ_by_path() -> None:
     """Anything else is told as its path, old and new."""
     before = {"spec": {"replicas": 1, "env": [{"value": "1"}]}}
     after = {"spec": {"replicas": 2, "env": [{"value": "100"}]}}
-    assert differing(before, after) == ["replicas: 1 → 2", "env[0].value: 1 → 100"]
+    assert describe_differences(before, after) == ["replicas: 1 → 2", "env[0].value: 1 → 100"]
 
 
 @pytest.mark.parametrize(

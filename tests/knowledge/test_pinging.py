@@ -6,16 +6,24 @@ import time
 
 import pytest
 
-from bot.knowledge.pinging import ABSENT, DOWN, UP, Pulse, compare, line, unready_since
+from bot.knowledge.pinging import (
+    ABSENT,
+    DOWN,
+    UP,
+    HealthResult,
+    compare_with_memory,
+    describe_health,
+    find_unready_since,
+)
 
 NOW = 1_795_000_000.0
-KIALI = [Pulse("Kiali", UP)]
-GONE = [Pulse("Kiali", DOWN, "0 of 1 pods ready: ImagePullBackOff", NOW - 20)]
+KIALI = [HealthResult("Kiali", UP)]
+GONE = [HealthResult("Kiali", DOWN, "0 of 1 pods ready: ImagePullBackOff", NOW - 20)]
 
 
 def test_the_first_look_says_only_what_is_down() -> None:
     """What is not installed is not down, and what is well is nothing new."""
-    news = compare([Pulse("istiod", UP), Pulse("gateway", ABSENT), *GONE], {}, NOW)
+    news = compare_with_memory([HealthResult("istiod", UP), HealthResult("gateway", ABSENT), *GONE], {}, NOW)
     assert [words.split(":")[0] for words in news.down] == [f"Kiali is down since {spoken(NOW - 20)}"]
     assert news.back == ()
 
@@ -27,35 +35,38 @@ def spoken(moment: float) -> str:
 
 def test_down_is_said_once_with_its_reason_and_back_with_how_long() -> None:
     """Remembered, so that a restart of the bot does not say it again."""
-    first = compare(KIALI, {}, NOW - 60)
-    down = compare(GONE, first.memory, NOW)
+    first = compare_with_memory(KIALI, {}, NOW - 60)
+    down = compare_with_memory(GONE, first.memory, NOW)
     assert "ImagePullBackOff" in down.down[0]
-    still = compare(GONE, down.memory, NOW + 60)
+    still = compare_with_memory(GONE, down.memory, NOW + 60)
     assert (still.down, still.back) == ((), ())
-    back = compare(KIALI, still.memory, NOW + 100)
+    back = compare_with_memory(KIALI, still.memory, NOW + 100)
     assert back.back == ("Kiali is back; it was away for 2 min",)
-    assert compare(KIALI, back.memory, NOW + 160).back == ()
+    assert compare_with_memory(KIALI, back.memory, NOW + 160).back == ()
 
 
 @pytest.mark.parametrize(("before", "news"), [(UP, 1), (DOWN, 0), (ABSENT, 0)])
 def test_what_is_taken_away_is_down_when_it_was_there(before: str, news: int) -> None:
     """A Deployment that vanished is an outage; one that never was is not."""
     memory = {"Kiali": {"state": before, "since": NOW - 60}}
-    assert len(compare([Pulse("Kiali", ABSENT, "there is no Deployment", NOW)], memory, NOW).down) == news
+    assert (
+        len(compare_with_memory([HealthResult("Kiali", ABSENT, "there is no Deployment", NOW)], memory, NOW).down)
+        == news
+    )
 
 
 def test_an_outage_that_is_not_over_keeps_its_beginning() -> None:
     """The list says since when, not since the last look."""
-    memory = compare(GONE, {}, NOW).memory
+    memory = compare_with_memory(GONE, {}, NOW).memory
     assert memory["Kiali"] == {"state": DOWN, "since": NOW - 20}
-    assert "❌ Kiali is down since" in line(Pulse("Kiali", ABSENT, "gone"), memory)
-    assert line(Pulse("Jaeger", ABSENT, "gone"), memory) == "▫️ Jaeger is not installed"
+    assert "❌ Kiali is down since" in describe_health(HealthResult("Kiali", ABSENT, "gone"), memory)
+    assert describe_health(HealthResult("Jaeger", ABSENT, "gone"), memory) == "▫️ Jaeger is not installed"
 
 
 def test_the_deployment_tells_since_when() -> None:
     """Its Available condition, when that is false; otherwise it is only known now."""
     condition = {"type": "Available", "status": "False", "lastTransitionTime": "2026-11-25T16:00:00Z"}
-    assert unready_since({"status": {"conditions": [condition]}}) == 1_795_622_400.0
-    assert unready_since({"status": {"conditions": [condition | {"status": "True"}]}}) == pytest.approx(
+    assert find_unready_since({"status": {"conditions": [condition]}}) == 1_795_622_400.0
+    assert find_unready_since({"status": {"conditions": [condition | {"status": "True"}]}}) == pytest.approx(
         time.time(), abs=5
     )

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bot.knowledge import requests
-from bot.knowledge.typed import per_second, seconds, spoken
-from bot.ports import Seen
+from bot.knowledge.typed import format_duration, parse_duration, strip_rate_unit
+from bot.ports import TrafficReport
 
-WHOLE = Seen(
+WHOLE = TrafficReport(
     asked=40,
     sent=40,
     seconds=2.0,
@@ -26,14 +26,14 @@ WHOLE = Seen(
 
 def test_everything_that_was_met_is_told() -> None:
     """Asked, sent, achieved; codes; versions; ratings; times."""
-    assert requests.lines(WHOLE, 20) == (
+    assert requests.describe_report(WHOLE, 20) == (
         "40 asked, 40 sent through bookinfo-gateway-istio, 20.0/s (asked for 20/s)",
         "status: 200 × 40",
         "reviews: v1 × 10, v2 × 30",
         "ratings: not on the page × 10, seen × 30",
         "time from the intended start: p50 4 ms, p95 900 ms, p99 1.5 s",
     )
-    assert requests.cautions(WHOLE, 20) == ()
+    assert requests.list_cautions(WHOLE, 20) == ()
 
 
 CAUTIONS: list[tuple[dict[str, Any], str]] = [
@@ -47,8 +47,8 @@ CAUTIONS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("change", "said"), CAUTIONS)
 def test_what_a_status_hides_is_said(change: dict[str, Any], said: str) -> None:
     """A page that is 200 and broken, a rate that was not kept, silence between answers."""
-    seen = Seen(**(vars(WHOLE) | change))
-    assert said in " ".join(requests.cautions(seen, 20))
+    seen = TrafficReport(**(vars(WHOLE) | change))
+    assert said in " ".join(requests.list_cautions(seen, 20))
 
 
 @pytest.mark.parametrize(
@@ -56,20 +56,20 @@ def test_what_a_status_hides_is_said(change: dict[str, Any], said: str) -> None:
 )
 def test_times_as_people_type_them(typed: object, meant: float) -> None:
     """With units and without."""
-    assert seconds(typed) == meant
+    assert parse_duration(typed) == meant
 
 
 @pytest.mark.parametrize("typed", ["", "soon", "-3s", "3 days", "s"])
 def test_what_is_no_time_is_refused(typed: str) -> None:
     """With words that say what one looks like."""
     with pytest.raises(ValueError, match="such as 3s"):
-        seconds(typed)
+        parse_duration(typed)
 
 
 @pytest.mark.parametrize("typed", ["20/s", "20 rps", "20", "20qps", "20/sec"])
 def test_rates_as_people_type_them(typed: str) -> None:
     """The number is what counts."""
-    assert per_second(typed) == "20"
+    assert strip_rate_unit(typed) == "20"
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_rates_as_people_type_them(typed: str) -> None:
 )
 def test_times_as_people_read_them(passed: float, words: str) -> None:
     """In the largest unit that fits."""
-    assert spoken(passed) == words
+    assert format_duration(passed) == words

@@ -6,9 +6,9 @@ import pytest
 
 from bot.kinds import Object
 from bot.knowledge import breaking, faults, platforms, proof, repeating, routing
-from bot.knowledge.routing import Path, path_of
+from bot.knowledge.routing import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
-from bot.ports import Seen
+from bot.ports import TrafficReport
 
 SPACE = "team-1"
 
@@ -37,31 +37,31 @@ BOUND = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoin
 @pytest.mark.parametrize(
     ("now", "path"),
     [
-        (snapshot(pods=(pod("productpage", sidecar=True),)), Path.SIDECAR),
-        (snapshot(pods=(pod("productpage"), pod("reviews", sidecar=True))), Path.NONE),
-        (snapshot(pods=(pod("productpage"),), labels={"istio.io/dataplane-mode": "ambient"}), Path.L4),
-        (snapshot(WAYPOINT, pods=(pod("productpage"),), labels=BOUND), Path.WAYPOINT),
-        (snapshot(pods=(pod("productpage"),), labels=BOUND), Path.L4),
+        (snapshot(pods=(pod("productpage", sidecar=True),)), DataPath.SIDECAR),
+        (snapshot(pods=(pod("productpage"), pod("reviews", sidecar=True))), DataPath.NONE),
+        (snapshot(pods=(pod("productpage"),), labels={"istio.io/dataplane-mode": "ambient"}), DataPath.L4),
+        (snapshot(WAYPOINT, pods=(pod("productpage"),), labels=BOUND), DataPath.WAYPOINT),
+        (snapshot(pods=(pod("productpage"),), labels=BOUND), DataPath.L4),
     ],
 )
-def test_what_decides_over_a_request(now: Snapshot, path: Path) -> None:
+def test_what_decides_over_a_request(now: Snapshot, path: DataPath) -> None:
     """The caller's sidecar, the waypoint if it is really there, or nothing that knows HTTP."""
-    assert path_of(now) is path
+    assert find_data_path(now) is path
 
 
-@pytest.mark.parametrize("path", [Path.SIDECAR, Path.WAYPOINT])
-def test_a_route_says_where_a_user_goes(path: Path) -> None:
+@pytest.mark.parametrize("path", [DataPath.SIDECAR, DataPath.WAYPOINT])
+def test_a_route_says_where_a_user_goes(path: DataPath) -> None:
     """What is applied is read back: the user's version, and everybody else's; hosts are those of the namespace."""
-    rules = routing.route_for(path, SPACE, "jason", "v3")
+    rules = routing.build_user_route(path, SPACE, "jason", "v3")
     now = snapshot(*rules)
-    assert routing.reviews_of(now, "jason") == "v3"
-    assert routing.reviews_of(now, "guest") == "v1"
+    assert routing.find_reviews_version(now, "jason") == "v3"
+    assert routing.find_reviews_version(now, "guest") == "v1"
     assert all(rule["metadata"]["namespace"] == SPACE for rule in rules)
 
 
 def test_the_destination_rule_comes_first() -> None:
     """A VirtualService whose subsets nobody knows would answer 503 until they are known."""
-    assert [rule["kind"] for rule in routing.route_for(Path.SIDECAR, SPACE, "jason", "v2")] == [
+    assert [rule["kind"] for rule in routing.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")] == [
         "DestinationRule",
         "VirtualService",
     ]
@@ -69,17 +69,19 @@ def test_the_destination_rule_comes_first() -> None:
 
 def test_shares_leave_no_version_to_read() -> None:
     """With weights, nobody's version is certain, so a fault is not refused."""
-    now = snapshot(*routing.weights_for(Path.SIDECAR, SPACE, {"v1": 50, "v3": 50}))
-    assert routing.reviews_of(now, "jason") == ""
+    now = snapshot(*routing.build_weighted_route(DataPath.SIDECAR, SPACE, {"v1": 50, "v3": 50}))
+    assert routing.find_reviews_version(now, "jason") == ""
 
 
 def test_a_missing_subset_is_found() -> None:
     """Without the rule both subsets dangle, with a smaller one only the other, with the whole none."""
-    whole, service = routing.route_for(Path.SIDECAR, SPACE, "jason", "v2")
-    assert breaking.dangling(snapshot(service)) == ("v2", "v1")
-    assert breaking.dangling(snapshot(service, routing.destination_rule("reviews", SPACE, ("v1",)))) == ("v2",)
-    assert breaking.dangling(snapshot(service, whole)) == ()
-    assert breaking.routed_user(snapshot(service)) == "jason"
+    whole, service = routing.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
+    assert breaking.find_dangling_subsets(snapshot(service)) == ("v2", "v1")
+    assert breaking.find_dangling_subsets(
+        snapshot(service, routing.build_destination_rule("reviews", SPACE, ("v1",)))
+    ) == ("v2",)
+    assert breaking.find_dangling_subsets(snapshot(service, whole)) == ()
+    assert breaking.find_routed_user(snapshot(service)) == "jason"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_a_missing_subset_is_found() -> None:
 )
 def test_faults_are_read(words: tuple[str, ...], fault: faults.Fault) -> None:
     """In any order, with sensible defaults."""
-    assert faults.read(words) == fault
+    assert faults.read_fault(words) == fault
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_faults_are_read(words: tuple[str, ...], fault: faults.Fault) -> None:
 def test_what_is_no_fault_is_refused(words: tuple[str, ...]) -> None:
     """Before anything is applied."""
     with pytest.raises(ValueError, match="fault|share|status|delay"):
-        faults.read(words)
+        faults.read_fault(words)
 
 
 @pytest.mark.parametrize(
@@ -113,21 +115,21 @@ def test_what_is_no_fault_is_refused(words: tuple[str, ...]) -> None:
 )
 def test_what_chance_allows(hits: int, of: int, low: float, high: float) -> None:
     """Wilson's interval at three standard deviations."""
-    assert list(proof.interval(hits, of)) == pytest.approx([low, high], abs=0.001)
+    assert list(proof.compute_wilson_interval(hits, of)) == pytest.approx([low, high], abs=0.001)
 
 
 def test_pages_of_version_1_neither_prove_nor_disprove_a_fault() -> None:
     """They never ask ratings; only pages that did count."""
-    hurt, spared = faults.expectations("jason", faults.Fault())
-    assert hurt.holds(Seen(10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}))
-    assert not hurt.holds(Seen(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
-    assert not hurt.holds(Seen(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9}))
-    assert not spared.holds(Seen(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
+    hurt, spared = faults.build_expectations("jason", faults.Fault())
+    assert hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}))
+    assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
+    assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9}))
+    assert not spared.holds(TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
 
 
 def test_the_other_user_is_another_one() -> None:
     """Also when the rule names the one whom proofs use."""
-    assert proof.somebody_else("guest") != "guest"
+    assert proof.choose_other_user("guest") != "guest"
 
 
 def configuration(mesh: str, requests: dict[str, str]) -> list[Object]:
@@ -142,10 +144,10 @@ def configuration(mesh: str, requests: dict[str, str]) -> list[Object]:
 
 def test_settings_of_an_installation_are_found() -> None:
     """What differs from the profile is repeated as --set takes it; what it cannot take is named."""
-    plain = repeating.values(configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"}))
+    plain = repeating.extract_values(configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"}))
     mesh = "enableTracing: false\naccessLogFile: /dev/stdout\nextensionProviders: [{name: otel}]\na.b: {c: 2}"
-    live = repeating.values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
-    found = repeating.beyond(live, plain)
+    live = repeating.extract_values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
+    found = repeating.find_extra_settings(live, plain)
     assert found.sets == (
         "values.meshConfig.enableTracing=false",
         "values.meshConfig.accessLogFile=/dev/stdout",
@@ -153,7 +155,7 @@ def test_settings_of_an_installation_are_found() -> None:
         "values.pilot.resources.requests.cpu=100m",
     )
     assert found.lost == ("meshConfig.extensionProviders",)
-    assert repeating.beyond(plain, plain) == repeating.Settings()
+    assert repeating.find_extra_settings(plain, plain) == repeating.InstalledSettings()
 
 
 @pytest.mark.parametrize(
@@ -167,4 +169,4 @@ def test_settings_of_an_installation_are_found() -> None:
 def test_minikube_with_docker_is_recognised(labels: dict[str, str], runtime: str, special: bool) -> None:
     """Only there do the pods' networks lie elsewhere."""
     node = {"metadata": {"name": "n", "labels": labels}, "status": {"nodeInfo": {"containerRuntimeVersion": runtime}}}
-    assert platforms.docker_minikube(node) is special
+    assert platforms.is_docker_minikube(node) is special

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.setbacks import silence, words
+from bot.knowledge.setbacks import explain_silent_failure, extract_errors
 
 LATE = (
     "- Processing resources for Istiod. Waiting for Deployment/istio-system/istiod",
@@ -22,5 +22,5 @@ LATE = (
 )
 def test_an_end_that_nothing_explains_any_more(tail: tuple[str, ...], said: str) -> None:
     """Its waiting is not an error of its own; that it gave up too early is told all the same."""
-    assert words(tail) == []
-    assert said in silence(tail)
+    assert extract_errors(tail) == []
+    assert said in explain_silent_failure(tail)

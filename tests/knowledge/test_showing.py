@@ -5,30 +5,30 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import CONFIG_MAP, NAMESPACE, Object
-from bot.knowledge.kialiconfig import misfit
-from bot.knowledge.showing import ROOM, chosen, printed, weight
-from bot.records import Change, Image
+from bot.knowledge.kialiconfig import explain_version_mismatch
+from bot.knowledge.showing import ROOM, format_manifests, measure_line, select_images
+from bot.records import BeforeImage, Change
 
 
-def config(name: str, **data: str) -> Image:
+def config(name: str, **data: str) -> BeforeImage:
     """A ConfigMap that was applied."""
     after: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
-    return Image(CONFIG_MAP, "shop", name, None, after)
+    return BeforeImage(CONFIG_MAP, "shop", name, None, after)
 
 
 @pytest.mark.parametrize("value", ["x" * 200_000, "a: b\n" * 1000, "<&>" * 100])
 def test_everything_fits(value: str) -> None:
     """However long a value or a manifest is, the lines stay within what a message takes."""
     images = [config("one", **{f"k{n}": value for n in range(40)}), config("two", k=value)]
-    found = printed(images)
-    assert sum(map(weight, found.lines)) <= ROOM
+    found = format_manifests(images)
+    assert sum(map(measure_line, found.lines)) <= ROOM
     assert found.left_out == ("ConfigMap two",)
 
 
 def test_what_was_not_a_manifest_is_told_as_such() -> None:
     """Merges and deletions are marked."""
-    labels = Image(NAMESPACE, "", "shop", {}, {"metadata": {"labels": {"a": None}}})
-    lines = printed([labels, Image(CONFIG_MAP, "shop", "gone", {}, None)]).lines
+    labels = BeforeImage(NAMESPACE, "", "shop", {}, {"metadata": {"labels": {"a": None}}})
+    lines = format_manifests([labels, BeforeImage(CONFIG_MAP, "shop", "gone", {}, None)]).lines
     assert lines[1] == "# Namespace shop: merged into what was there"
     assert lines[-1] == "# ConfigMap gone -n shop: deleted"
 
@@ -36,7 +36,7 @@ def test_what_was_not_a_manifest_is_told_as_such() -> None:
 @pytest.mark.parametrize("word", ["two", "TWO", ""])
 def test_one_object_can_be_named(word: str) -> None:
     """By its name, however it is written; all without a word."""
-    found = chosen(Change("r", "s", "s", (config("one"), config("two"))), word)
+    found = select_images(Change("r", "s", "s", (config("one"), config("two"))), word)
     assert found[-1].name == "two"
     assert len(found) == (1 if word else 2)
 
@@ -56,4 +56,4 @@ def test_one_object_can_be_named(word: str) -> None:
 )
 def test_kiali_must_fit_istio(istio: str, kiali: str, fits: bool) -> None:
     """By kiali.io's table of compatible versions; what cannot be read is not held against it."""
-    assert (misfit(istio, kiali) == "") is fits
+    assert (explain_version_mismatch(istio, kiali) == "") is fits

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.knowledge.workloads import counts, is_ready, part, trouble
+from bot.knowledge.workloads import build_part, count_ready_pods, explain_unready_pod, is_ready
 
 
 def deployment(*, generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def test_only_pods_of_the_newest_template_count(
     workload: dict[str, Any], expected: tuple[int, int], ready: bool
 ) -> None:
     """Old pods, and a status that is behind its spec, do not make a workload ready."""
-    assert counts(workload) == expected
+    assert count_ready_pods(workload) == expected
     assert is_ready(workload) is ready
 
 
@@ -78,12 +78,12 @@ def test_a_daemonset_that_wants_no_pod_is_not_ready() -> None:
 )
 def test_a_pod_says_why_it_is_not_ready(status: dict[str, Any], words: str) -> None:
     """The words are the cluster's own."""
-    assert trouble(pod(**status)) == words
+    assert explain_unready_pod(pod(**status)) == words
 
 
 def test_a_ready_pod_has_no_trouble() -> None:
     """Nothing is said of a pod that is well."""
-    assert trouble(pod(ready="True")) == ""
+    assert explain_unready_pod(pod(ready="True")) == ""
 
 
 def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
@@ -92,10 +92,10 @@ def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
         {"type": "Warning", "involvedObject": {"uid": "u1"}, "reason": "Unhealthy", "message": m, "lastTimestamp": t}
         for m, t in (("old", "2026-01-01T00:00:00Z"), ("503", "2026-01-02T00:00:00Z"))
     ]
-    assert trouble(pod(), events) == "Unhealthy: 503"
+    assert explain_unready_pod(pod(), events) == "Unhealthy: 503"
 
 
 def test_a_workload_whose_pods_are_refused_says_by_whom() -> None:
     """With no pod at all, the reason is in the Deployment's ReplicaFailure condition."""
     refused = deployment(conditions=[{"type": "ReplicaFailure", "message": 'failed calling webhook "x"'}])
-    assert part(refused, []).note == 'failed calling webhook "x"'
+    assert build_part(refused, []).note == 'failed calling webhook "x"'

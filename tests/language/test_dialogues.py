@@ -12,7 +12,7 @@ import pytest
 
 from bot.cli.sandbox import PLAY_SPEED
 from bot.language import tongue
-from bot.sandbox.play import Player
+from bot.sandbox.play import ScriptPlayer
 from bot.sandbox.script import load_script, parse_script
 from tests.language.leftovers import left, said
 from tests.scenarios.stage import Stage, playing, words
@@ -42,7 +42,7 @@ click "Cancelar" -> normal
 async def heard(stage: Stage) -> AsyncIterator[dict[str, None]]:
     """Every line that the bot shows while the context lasts, also those that are edited away."""
     lines: dict[str, None] = {}
-    changes = stage.workspace.changes()
+    changes = stage.workspace.watch_changes()
 
     async def listen() -> None:
         async for change in changes:
@@ -62,7 +62,7 @@ async def played(stage: Stage, script: str) -> list[str]:
     lines = load_script(script) if "\n" not in script else parse_script(script)
     spoken = [replace(line, text=tongue("es").line(line.text)) if line.kind == "click" else line for line in lines]
     async with heard(stage) as found:
-        player = Player(stage.workspace, out=stage.said.append, timeout=60, settle=0.05)
+        player = ScriptPlayer(stage.workspace, out=stage.said.append, timeout=60, settle=0.05)
         assert await player.play(spoken), "\n".join(stage.said)
         await asyncio.sleep(0)
     return list(found)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot import blocks
-from bot.blocks import Doing, Heading
+from bot.blocks import Heading, RunProgress
 from bot.language import tongue
 from bot.ports import Part
 from bot.slackrules import check_message
@@ -33,20 +33,20 @@ PARTS = (
 )
 SPANISH = tongue("es")
 MESSAGES = {
-    "running": blocks.running(HEADING, Doing("checking that it took effect", PARTS)),
-    "asks": blocks.asks(HEADING, PLAN, 5),
-    "ended": blocks.ended(HEADING, VERDICT, command="/mesh"),
-    "failed": blocks.failed(
+    "running": blocks.render_running(HEADING, RunProgress("checking that it took effect", PARTS)),
+    "asks": blocks.render_question(HEADING, PLAN, 5),
+    "ended": blocks.render_verdict(HEADING, VERDICT, command="/mesh"),
+    "failed": blocks.render_failure(
         HEADING,
         "istioctl failed: exit 1",
         turn="Mend what it names, then type it again.",
         command="/mesh",
         again="status",
     ),
-    "mistake": blocks.mistake("There is no step called “x”.", "Did you mean `/mesh expose`?"),
-    "busy": blocks.busy("Install Istio", "U1", 61, "https://x.slack.com/archives/C1/p1"),
-    "denied": blocks.denied("Install Istio", "attendee", "host", ("U2", "U3"), "/mesh"),
-    "answer": blocks.answer(
+    "mistake": blocks.render_user_error("There is no step called “x”.", "Did you mean `/mesh expose`?"),
+    "busy": blocks.render_busy("Install Istio", "U1", 61, "https://x.slack.com/archives/C1/p1"),
+    "denied": blocks.render_role_denial("Install Istio", "attendee", "host", ("U2", "U3"), "/mesh"),
+    "answer": blocks.render_answer(
         "Status", Verdict(State.DONE, "open them.", evidence=("▫️ not yet: kiali — not installed",)), command="/mesh"
     ),
 }
@@ -62,7 +62,7 @@ def unread(value: Any) -> Any:
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_is_said_whole(name: str) -> None:
     """No English of the bot's own is left in it, and Slack takes it."""
-    payload = SPANISH.message(MESSAGES[name]).payload()
+    payload = SPANISH.message(MESSAGES[name]).to_payload()
     assert left("es", said(payload)) == []
     assert check_message(payload) == []
 
@@ -81,7 +81,7 @@ def test_english_is_as_it_is_written(name: str) -> None:
 
 def test_a_verdict_in_spanish() -> None:
     """Outcome, cause, evidence, links and small print; what the pod says, and what is to be typed, stay."""
-    lines = list(said(SPANISH.message(MESSAGES["ended"]).payload()))
+    lines = list(said(SPANISH.message(MESSAGES["ended"]).to_payload()))
     assert lines[1:] == [
         "🟡 *Inyectar un fallo* — Todavía no: el fallo para jason está aplicado, pero no se ha visto su efecto.",
         "*Porque* istiod tiene 0 de 1 pods: ImagePullBackOff: Back-off pulling; web tiene 1 de 2 pods: empezando.",

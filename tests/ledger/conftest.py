@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from bot.ledger import Ledger, NewRun
-from bot.ledger.connection import connect, parse
+from bot.ledger.connection import build_engine, parse_url
 
 POSTGRES = os.environ.get("MESHBOT_TEST_POSTGRES", "")
 BACKENDS = [
@@ -49,7 +49,7 @@ def asked(key: str = "", lock: str = "", step: str = "install") -> NewRun:
 async def database() -> AsyncIterator[str]:
     """The URL of an empty PostgreSQL database, which is dropped in the end."""
     name = f"meshbot_{uuid4().hex[:12]}"
-    server = connect(parse(POSTGRES)).execution_options(isolation_level="AUTOCOMMIT")
+    server = build_engine(parse_url(POSTGRES)).execution_options(isolation_level="AUTOCOMMIT")
     async with server.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
     try:

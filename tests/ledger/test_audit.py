@@ -10,12 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from bot.ledger import Ledger, RunState
-from bot.ledger.connection import connect, parse
-from bot.records import Entry
+from bot.ledger.connection import build_engine, parse_url
+from bot.records import AuditEntry
 from tests.ledger.conftest import asked
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-ROW = Entry(
+ROW = AuditEntry(
     "r1", NOON, "U1", "C1", "fault", "fault jason ☸", "minikube", "bookinfo", "done", "seen", 1.5, "r1", "U2", "x"
 )
 
@@ -51,7 +51,7 @@ async def test_all_rows_are_read_page_by_page(ledger: Ledger) -> None:
     """From a moment on, the oldest first, none twice and none left out, rows of one moment included."""
     for n in range(11):
         await ledger.audit.add(replace(ROW, id=f"{n:04}", at=NOON + timedelta(seconds=n // 2)))
-    found = [row.id async for row in ledger.audit.since(NOON + timedelta(seconds=1), page=3)]
+    found = [row.id async for row in ledger.audit.iterate_since(NOON + timedelta(seconds=1), page=3)]
     assert found == [f"{n:04}" for n in range(2, 11)]
 
 
@@ -59,7 +59,7 @@ async def test_all_rows_are_read_page_by_page(ledger: Ledger) -> None:
 async def test_the_database_refuses_to_change_the_audit(ledger: Ledger, url: str, statement: str) -> None:
     """Whoever tries it, by whatever program, is told that it is append-only."""
     await ledger.audit.add(ROW)
-    engine = connect(parse(url))
+    engine = build_engine(parse_url(url))
     with pytest.raises(DBAPIError, match="the audit is append-only"):
         async with engine.begin() as connection:
             await connection.execute(text(statement))
@@ -69,16 +69,16 @@ async def test_the_database_refuses_to_change_the_audit(ledger: Ledger, url: str
 
 async def test_a_run_that_ended_without_a_row_is_found(ledger: Ledger) -> None:
     """Ended runs without a row of their id are those whose row is still to be written."""
-    first, second, running = [await ledger.begin(asked()) for _ in range(3)]
+    first, second, running = [await ledger.begin_run(asked()) for _ in range(3)]
     for run in (first, second):
-        await ledger.finish(run.id, RunState.DONE, "done")
+        await ledger.finish_run(run.id, RunState.DONE, "done")
     await ledger.audit.add(replace(ROW, id=first.id))
-    assert [run.id for run in await ledger.unaudited()] == [second.id]
-    assert running.active
+    assert [run.id for run in await ledger.list_unaudited_runs()] == [second.id]
+    assert running.is_active
 
 
 async def test_who_confirmed_is_remembered(ledger: Ledger) -> None:
     """The last one who confirmed a run, by its rows."""
     await ledger.audit.add(replace(ROW, id="c1", run="r9", outcome="confirmed", decided_by="U7"))
-    assert await ledger.audit.confirmer("r9") == "U7"
-    assert await ledger.audit.confirmer("r1") == ""
+    assert await ledger.audit.find_confirmer("r9") == "U7"
+    assert await ledger.audit.find_confirmer("r1") == ""

@@ -17,8 +17,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from bot.errors import LedgerError
-from bot.ledger import Busy, Ledger, RunState
-from bot.ledger.connection import connect, parse
+from bot.ledger import Ledger, RunState, ScopeLocked
+from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.tables import metadata
 from tests.ledger.conftest import BACKENDS, asked
 
@@ -29,7 +29,7 @@ async def main():
     print("ready", flush=True)
     sys.stdin.readline()
     ledger = await Ledger.open(sys.argv[1])
-    print("open", len(await ledger.recent(5)), flush=True)
+    print("open", len(await ledger.list_recent_runs(5)), flush=True)
     await ledger.close()
 asyncio.run(main())
 """
@@ -89,19 +89,19 @@ async def test_a_killed_process_leaves_a_ledger_that_can_be_read(url: str) -> No
     os.kill(victim.pid, signal.SIGKILL)
     await victim.communicate()
     ledger = await Ledger.open(url)
-    held = next(run for run in await ledger.unfinished() if run.id == run_id)
+    held = next(run for run in await ledger.list_unfinished_runs() if run.id == run_id)
     assert int(held.ts or "") >= last
-    with pytest.raises(Busy):
-        await ledger.begin(asked(lock="mesh"))
-    assert (await ledger.resume(held.id, "heir", attempt=held.attempt)).attempt == 2
-    assert await ledger.finish(held.id, RunState.INTERRUPTED, "")
+    with pytest.raises(ScopeLocked):
+        await ledger.begin_run(asked(lock="mesh"))
+    assert (await ledger.resume_run(held.id, "heir", attempt=held.attempt)).attempt == 2
+    assert await ledger.finish_run(held.id, RunState.INTERRUPTED, "")
     await ledger.close()
 
 
 async def test_the_schema_is_that_of_the_tables(url: str) -> None:
     """Migrations and tables say the same, and migrating again changes nothing."""
     await (await Ledger.open(url)).close()
-    engine = connect(parse(url))
+    engine = build_engine(parse_url(url))
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
@@ -115,7 +115,7 @@ async def test_the_schema_is_that_of_the_tables(url: str) -> None:
 async def test_a_newer_schema_is_refused(url: str) -> None:
     """An older bot does not touch what a newer one wrote, and says so."""
     await (await Ledger.open(url)).close()
-    engine = connect(parse(url))
+    engine = build_engine(parse_url(url))
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await engine.dispose()
@@ -142,22 +142,22 @@ async def test_a_ledger_that_goes_away_is_an_error_and_comes_back(tmp_path: Path
     path.mkdir()
     await ledger.close()
     with pytest.raises(LedgerError, match="cannot be used"):
-        await ledger.begin(asked())
+        await ledger.begin_run(asked())
     path.rmdir()
     (tmp_path / "moved").rename(path)
-    assert (await ledger.begin(asked())).active
+    assert (await ledger.begin_run(asked())).is_active
     await ledger.close()
 
 
 @pytest.mark.parametrize("url", BACKENDS[1:], indirect=True)
 async def test_a_server_that_restarts_is_found_again(url: str) -> None:
     """Connections that the server has cut are replaced without an error."""
-    ledger, other = await Ledger.open(url), connect(parse(url))
-    run = await ledger.begin(asked())
+    ledger, other = await Ledger.open(url), build_engine(parse_url(url))
+    run = await ledger.begin_run(asked())
     async with other.connect() as connection:
         cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND datname = :name"
-        await connection.execute(text(cut), {"name": parse(url).database})
-    assert await ledger.finish(run.id, RunState.DONE, "done")
+        await connection.execute(text(cut), {"name": parse_url(url).database})
+    assert await ledger.finish_run(run.id, RunState.DONE, "done")
     await other.dispose()
     await ledger.close()
 
@@ -168,15 +168,15 @@ async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
     ledger = await Ledger.open(f"sqlite:///{path}")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    waiting = asyncio.create_task(ledger.begin(asked()))
+    waiting = asyncio.create_task(ledger.begin_run(asked()))
     started = time.monotonic()
-    assert await ledger.unfinished() == []
+    assert await ledger.list_unfinished_runs() == []
     assert time.monotonic() - started < 1
     await asyncio.sleep(0.1)
     assert not waiting.done()
     other.execute("COMMIT")
     other.close()
-    assert (await waiting).active
+    assert (await waiting).is_active
     await ledger.close()
 
 
@@ -211,5 +211,5 @@ async def test_a_wrong_url_says_what_to_write(url: str, said: str) -> None:
 @pytest.mark.parametrize("name", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_common_forms_of_a_postgresql_url_are_taken(name: str) -> None:
     """The names that libpq and hosting providers use all mean the driver that the bot has."""
-    url = parse(f"{name}://bot:secret@db:5433/meshbot?sslmode=require")
+    url = parse_url(f"{name}://bot:secret@db:5433/meshbot?sslmode=require")
     assert url.render_as_string() == "postgresql+asyncpg://bot:***@db:5433/meshbot?ssl=require"

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from bot.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Object
 from bot.ledger import Ledger
-from bot.records import Image
+from bot.records import BeforeImage
 from tests.ledger.conftest import Time, asked
 
 SPEC: Object = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
 
 
-def web(before: Object | None = None, **more: object) -> Image:
+def web(before: Object | None = None, **more: object) -> BeforeImage:
     """The Service web in shop."""
-    return Image(SERVICE, "shop", "web", before, {"spec": more} if more else None)
+    return BeforeImage(SERVICE, "shop", "web", before, {"spec": more} if more else None)
 
 
 async def test_an_image_comes_back_as_it_was_kept(ledger: Ledger) -> None:
     """Type, place, what stood there and what was sent, in the order of the changes."""
-    run = await ledger.begin(asked(step="expose"))
-    created = Image(DEPLOYMENT, "shop", "web", None, {"kind": "Deployment"})
-    assert await ledger.journal.keep(run.id, web(SPEC, type="ClusterIP"))
-    assert await ledger.journal.keep(run.id, created)
+    run = await ledger.begin_run(asked(step="expose"))
+    created = BeforeImage(DEPLOYMENT, "shop", "web", None, {"kind": "Deployment"})
+    assert await ledger.journal.save_image(run.id, web(SPEC, type="ClusterIP"))
+    assert await ledger.journal.save_image(run.id, created)
     (change,) = await ledger.journal.changes("shop")
     assert (change.run, change.step, change.typed) == (run.id, "expose", "expose")
     assert change.images == (web(SPEC, type="ClusterIP"), created)
@@ -28,9 +28,9 @@ async def test_an_image_comes_back_as_it_was_kept(ledger: Ledger) -> None:
 
 async def test_the_first_image_of_a_run_stands(ledger: Ledger) -> None:
     """A run that is taken up again after a crash does not mistake its own work for what stood there before."""
-    run = await ledger.begin(asked())
-    assert await ledger.journal.keep(run.id, web(SPEC, type="ClusterIP"))
-    assert not await ledger.journal.keep(run.id, web({"kind": "mine"}, type="NodePort"))
+    run = await ledger.begin_run(asked())
+    assert await ledger.journal.save_image(run.id, web(SPEC, type="ClusterIP"))
+    assert not await ledger.journal.save_image(run.id, web({"kind": "mine"}, type="NodePort"))
     (change,) = await ledger.journal.changes("shop")
     assert change.images == (web(SPEC, type="NodePort"),)
 
@@ -38,9 +38,9 @@ async def test_the_first_image_of_a_run_stands(ledger: Ledger) -> None:
 async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, time: Time) -> None:
     """A namespace's own labels count as its change; other namespaces do not."""
     runs = []
-    for image in (web(SPEC), Image(NAMESPACE, "", "shop", None), Image(SERVICE, "bank", "web", None)):
-        run = await ledger.begin(asked())
-        await ledger.journal.keep(run.id, image)
+    for image in (web(SPEC), BeforeImage(NAMESPACE, "", "shop", None), BeforeImage(SERVICE, "bank", "web", None)):
+        run = await ledger.begin_run(asked())
+        await ledger.journal.save_image(run.id, image)
         runs.append(run.id)
         time.move(1)
     assert [change.run for change in await ledger.journal.changes("shop")] == [runs[1], runs[0]]
@@ -49,9 +49,9 @@ async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, ti
 
 async def test_what_was_undone_or_not_changed_is_no_change(ledger: Ledger) -> None:
     """Neither is offered to be taken back."""
-    first, second = await ledger.begin(asked()), await ledger.begin(asked())
-    await ledger.journal.keep(first.id, web(SPEC))
-    await ledger.journal.keep(second.id, web(SPEC))
+    first, second = await ledger.begin_run(asked()), await ledger.begin_run(asked())
+    await ledger.journal.save_image(first.id, web(SPEC))
+    await ledger.journal.save_image(second.id, web(SPEC))
     await ledger.journal.undone(first.id)
-    await ledger.journal.forget(second.id, web())
+    await ledger.journal.delete_image(second.id, web())
     assert await ledger.journal.changes("shop") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.ledger import Ledger, run_key
+from bot.ledger import Ledger, build_run_key
 from bot.messages import CHANNEL, Message, Place, Posted
 from tests.ledger.conftest import Time, asked
 
@@ -19,11 +19,11 @@ async def test_what_is_entered_waits_until_it_is_delivered(ledger: Ledger) -> No
     first, new = await ledger.outbox.enter("C1", said("one"), Place(thread="1.2", broadcast=True))
     second, _ = await ledger.outbox.enter("C1", said("two"), CHANNEL)
     assert new
-    assert first.posted.pending
+    assert first.posted.is_pending
     assert await ledger.outbox.waiting() == [first, second]
     await ledger.outbox.delivered(first, Posted("C1", "5.1"))
     assert await ledger.outbox.waiting() == [second]
-    assert await ledger.outbox.pending() == 1
+    assert await ledger.outbox.count_pending() == 1
 
 
 async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> None:
@@ -59,9 +59,9 @@ async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> Non
     other = await Ledger.open(url, owner="elsewhere-1-abc")
     await other.replicas.join()
     letter, _ = await other.outbox.enter("C1", said("one"), CHANNEL)
-    assert await ledger.outbox.take() == 0
+    assert await ledger.outbox.take_over_orphaned() == 0
     await other.replicas.leave()
-    assert await ledger.outbox.take() == 1
+    assert await ledger.outbox.take_over_orphaned() == 1
     assert await ledger.outbox.waiting() == [letter]
     assert await other.outbox.waiting() == []
     await other.close()
@@ -69,23 +69,23 @@ async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> Non
 
 async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -> None:
     """Killed between the two, nobody would ever be told; the run also learns where its message stands."""
-    run = await ledger.begin(asked())
-    letter, _ = await ledger.outbox.enter("C1", said("working"), Place(key=run_key(run.id)))
+    run = await ledger.begin_run(asked())
+    letter, _ = await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
     await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
-    found = await ledger.get(run.id)
+    found = await ledger.get_run(run.id)
     assert found is not None
     assert found.posted == Posted("C1", "5.1")
-    assert await ledger.finish(run.id, "done", "ready", shown=said("done"))
+    assert await ledger.finish_run(run.id, "done", "ready", shown=said("done"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
-    assert not await ledger.finish(run.id, "error", "late", shown=said("late"))
+    assert not await ledger.finish_run(run.id, "error", "late", shown=said("late"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
 
 
 async def test_the_end_of_a_run_whose_message_waits_is_posted_instead(ledger: Ledger) -> None:
     """Slack was away all the time: what it gets is the end."""
-    run = await ledger.begin(asked())
-    await ledger.outbox.enter("C1", said("working"), Place(key=run_key(run.id)))
-    await ledger.finish(run.id, "done", "ready", shown=said("done"))
+    run = await ledger.begin_run(asked())
+    await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
+    await ledger.finish_run(run.id, "done", "ready", shown=said("done"))
     (letter,) = await ledger.outbox.waiting()
     assert (letter.ts, letter.version, letter.message) == ("", 2, said("done"))
 

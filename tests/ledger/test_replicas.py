@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.errors import LedgerError
-from bot.ledger import Ledger, NewRun, Replicas, Rhythm
-from bot.ledger.connection import connect, parse
-from bot.ledger.replicas import new_owner, place
+from bot.ledger import HeartbeatTiming, Ledger, NewRun, Replicas
+from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.replicas import generate_owner, identify_host
 from tests.ledger.conftest import BACKENDS, asked
 
-QUICK = Rhythm(beat=0.05, fence=0.2, gone=0.3)
+QUICK = HeartbeatTiming(beat=0.05, fence=0.2, gone=0.3)
 POSTGRES_ONLY = pytest.mark.parametrize("url", BACKENDS[1:], indirect=True)
 
 
@@ -29,7 +29,7 @@ class Team:
 
     async def join(self, owner: str) -> Replicas:
         """One more."""
-        made = Replicas(connect(parse(self._url)), owner=owner, now=lambda: datetime.now(UTC), rhythm=QUICK)
+        made = Replicas(build_engine(parse_url(self._url)), owner=owner, now=lambda: datetime.now(UTC), rhythm=QUICK)
         self.members.append(made)
         await made.join()
         return made
@@ -49,7 +49,7 @@ async def watched(watcher: Replicas, seconds: float) -> frozenset[str]:
     gone = frozenset[str]()
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:
-        gone |= await watcher.look()
+        gone |= await watcher.evict_silent()
         await asyncio.sleep(QUICK.beat)
     return gone
 
@@ -57,33 +57,33 @@ async def watched(watcher: Replicas, seconds: float) -> frozenset[str]:
 async def test_one_that_beats_lives_and_one_that_does_not_is_gone(team: Team) -> None:
     """Silence for long enough is what tells them apart, and all others learn of it."""
     watcher, alive, _ = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 4)]
-    beating = asyncio.create_task(alive.beating(lambda: None))
+    beating = asyncio.create_task(alive.run_heartbeats(lambda: None))
     assert await watched(watcher, 1.0) == {"elsewhere-3-abc"}
-    assert await alive.gone() == {"elsewhere-3-abc"}
-    assert await alive.living() == {"elsewhere-1-abc", "elsewhere-2-abc"}
+    assert await alive.list_gone() == {"elsewhere-3-abc"}
+    assert await alive.list_living() == {"elsewhere-1-abc", "elsewhere-2-abc"}
     beating.cancel()
 
 
 async def test_a_pause_of_one_s_own_proves_nothing(team: Team) -> None:
     """Who did not look for a while begins to observe anew."""
     watcher, _ = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 3)]
-    await watcher.look()
+    await watcher.evict_silent()
     await asyncio.sleep(2 * QUICK.gone)
-    assert await watcher.look() == frozenset()
+    assert await watcher.evict_silent() == frozenset()
 
 
 async def test_a_process_that_was_killed_here_is_gone_at_once(team: Team) -> None:
     """On the same machine nobody waits for what is known, and a process id of our own is nobody else's."""
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=pipe)
-    here = [f"{place()}-{pid}-abc" for pid in (child.pid, os.getpid())]
-    watcher = await team.join(new_owner())
+    here = [f"{identify_host()}-{pid}-abc" for pid in (child.pid, os.getpid())]
+    watcher = await team.join(generate_owner())
     for owner in here:
         await team.join(owner)
-    assert await watcher.look() == {here[1]}
+    assert await watcher.evict_silent() == {here[1]}
     child.kill()
     await child.communicate()
-    assert await watcher.look() == {here[0]}
+    assert await watcher.evict_silent() == {here[0]}
 
 
 async def test_one_that_was_declared_gone_drops_its_work_and_lives_again(team: Team) -> None:
@@ -91,11 +91,11 @@ async def test_one_that_was_declared_gone_drops_its_work_and_lives_again(team: T
     watcher, frozen = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 3)]
     assert await watched(watcher, 0.6) == {"elsewhere-2-abc"}
     dropped: list[bool] = []
-    beating = asyncio.create_task(frozen.beating(lambda: dropped.append(frozen.fenced)))
+    beating = asyncio.create_task(frozen.run_heartbeats(lambda: dropped.append(frozen.is_fenced)))
     await asyncio.sleep(0.2)
     assert dropped == [True]
-    assert not frozen.fenced
-    assert "elsewhere-2-abc" in await watcher.living()
+    assert not frozen.is_fenced
+    assert "elsewhere-2-abc" in await watcher.list_living()
     beating.cancel()
 
 
@@ -103,7 +103,7 @@ async def test_one_that_leaves_is_gone_at_once(team: Team) -> None:
     """A clean stop makes nobody wait."""
     leaving, other = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 3)]
     await leaving.leave()
-    assert await other.gone() == {"elsewhere-1-abc"}
+    assert await other.list_gone() == {"elsewhere-1-abc"}
 
 
 @POSTGRES_ONLY
@@ -114,7 +114,7 @@ async def test_one_that_cannot_beat_drops_its_work_before_others_take_it(
     cut = await team.join("elsewhere-1-abc")
     dropped: list[float] = []
     loop = asyncio.get_running_loop()
-    beating = asyncio.create_task(cut.beating(lambda: dropped.append(loop.time())))
+    beating = asyncio.create_task(cut.run_heartbeats(lambda: dropped.append(loop.time())))
     await asyncio.sleep(0.1)
 
     async def away() -> bool:
@@ -126,9 +126,9 @@ async def test_one_that_cannot_beat_drops_its_work_before_others_take_it(
         await asyncio.sleep(0.35)
     assert len(dropped) == 1
     assert dropped[0] - began < QUICK.gone
-    assert cut.fenced
+    assert cut.is_fenced
     await asyncio.sleep(0.15)
-    assert not cut.fenced
+    assert not cut.is_fenced
     beating.cancel()
 
 
@@ -137,41 +137,41 @@ async def test_a_file_s_only_process_is_never_fenced(team: Team) -> None:
     """There is nobody who could take over."""
     alone = await team.join("elsewhere-1-abc")
     await asyncio.sleep(2 * QUICK.fence)
-    assert not alone.fenced
+    assert not alone.is_fenced
 
 
 async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(ledger: Ledger, team: Team) -> None:
     """Only what nobody carries out may be taken up, and the process that lost it can end it no more."""
     for number in range(1, 3):
         await team.join(f"elsewhere-{number}-abc")
-        await ledger.begin(NewRun(f"key {number}", "install", "U1", "C1", owner=f"elsewhere-{number}-abc"))
-    assert await ledger.orphans() == []
+        await ledger.begin_run(NewRun(f"key {number}", "install", "U1", "C1", owner=f"elsewhere-{number}-abc"))
+    assert await ledger.list_orphaned_runs() == []
     await team.members[0].leave()
-    (orphan,) = await ledger.orphans()
+    (orphan,) = await ledger.list_orphaned_runs()
     assert orphan.owner == "elsewhere-1-abc"
-    await ledger.resume(orphan.id, "elsewhere-2-abc", attempt=orphan.attempt)
-    assert await ledger.orphans() == []
-    assert not await ledger.finish(orphan.id, "done", "late", owner="elsewhere-1-abc")
-    assert await ledger.finish(orphan.id, "done", "in time", owner="elsewhere-2-abc")
+    await ledger.resume_run(orphan.id, "elsewhere-2-abc", attempt=orphan.attempt)
+    assert await ledger.list_orphaned_runs() == []
+    assert not await ledger.finish_run(orphan.id, "done", "late", owner="elsewhere-1-abc")
+    assert await ledger.finish_run(orphan.id, "done", "in time", owner="elsewhere-2-abc")
 
 
 async def test_a_request_is_answered_by_one_process(url: str, ledger: Ledger) -> None:
     """Of many that got the same delivery at once, one is first."""
     others = [await Ledger.open(url) for _ in range(3)]
-    firsts = await asyncio.gather(*(each.requests.first("trigger") for each in [ledger, *others]))
+    firsts = await asyncio.gather(*(each.requests.claim_key("trigger") for each in [ledger, *others]))
     assert sorted(firsts) == [False, False, False, True]
-    assert await ledger.requests.first("another")
+    assert await ledger.requests.claim_key("another")
     for other in others:
         await other.close()
 
 
 async def test_old_requests_and_processes_are_forgotten(ledger: Ledger, team: Team) -> None:
     """What no repeat can name any more takes no room."""
-    assert await ledger.requests.first("trigger")
+    assert await ledger.requests.claim_key("trigger")
     await (await team.join("elsewhere-1-abc")).leave()
     ledger.replicas._now = ledger.requests._now = lambda: datetime(2199, 1, 1, tzinfo=UTC)
     await ledger.requests.prune()
     await ledger.replicas.prune()
-    assert await ledger.requests.first("trigger")
-    assert await ledger.replicas.gone() == frozenset()
-    assert (await ledger.begin(asked())).active
+    assert await ledger.requests.claim_key("trigger")
+    assert await ledger.replicas.list_gone() == frozenset()
+    assert (await ledger.begin_run(asked())).is_active

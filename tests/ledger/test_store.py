@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from bot.ledger import Busy, Duplicate, Gone, Ledger, NewRun, Run, RunState
+from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, RunNotResumable, RunState, ScopeLocked
 from tests.ledger.conftest import Time, asked
 
 VERDICT = {"summary": "ready", "evidence": ["istiod 1 of 1", "ünï ☸"], "links": []}
@@ -15,8 +15,8 @@ VERDICT = {"summary": "ready", "evidence": ["istiod 1 of 1", "ünï ☸"], "link
 
 async def asks(ledger: Ledger, time: Time, lock: str = "mesh", seconds: float = 60) -> Run:
     """A run that waits for a confirmation."""
-    run = await ledger.begin(asked(lock=lock))
-    await ledger.ask(run.id, "d1", time.now + timedelta(seconds=seconds))
+    run = await ledger.begin_run(asked(lock=lock))
+    await ledger.ask_confirmation(run.id, "d1", time.now + timedelta(seconds=seconds))
     return run
 
 
@@ -24,8 +24,8 @@ async def test_a_run_comes_back_as_it_was_entered(ledger: Ledger, time: Time) ->
     """What was typed, by whom and when, is what the ledger gives back."""
     options = {"profile": "ambient", "set": ["a=b"]}
     new = NewRun("k1", "install", "U1", "C1", "one", arguments="install 🚀 x\x00y", options=options, lock_key="mesh")
-    run = await ledger.begin(new)
-    assert await ledger.get(run.id) == run
+    run = await ledger.begin_run(new)
+    assert await ledger.get_run(run.id) == run
     assert (run.state, run.lock_key, run.attempt, run.options) == (RunState.RUNNING, "mesh", 1, options)
     assert (run.created_at, run.created_at.tzinfo) == (time.now, UTC)
     assert run.arguments == "install 🚀 x\ufffdy"
@@ -33,43 +33,43 @@ async def test_a_run_comes_back_as_it_was_entered(ledger: Ledger, time: Time) ->
 
 async def test_a_redelivered_request_is_told_apart(ledger: Ledger) -> None:
     """The second delivery of a request points at the first's run, even when that has ended."""
-    run = await ledger.begin(asked("k1"))
-    await ledger.finish(run.id, RunState.DONE, "done")
-    with pytest.raises(Duplicate) as caught:
-        await ledger.begin(asked("k1", lock="mesh"))
+    run = await ledger.begin_run(asked("k1"))
+    await ledger.finish_run(run.id, RunState.DONE, "done")
+    with pytest.raises(DuplicateRequest) as caught:
+        await ledger.begin_run(asked("k1", lock="mesh"))
     assert caught.value.run.id == run.id
 
 
 async def test_a_held_lock_names_its_holder(ledger: Ledger) -> None:
     """Who wants a lock that is held learns which run holds it; other locks and readers are free."""
-    run = await ledger.begin(asked(lock="mesh"))
-    with pytest.raises(Busy) as caught:
-        await ledger.begin(asked(lock="mesh", step="uninstall"))
+    run = await ledger.begin_run(asked(lock="mesh"))
+    with pytest.raises(ScopeLocked) as caught:
+        await ledger.begin_run(asked(lock="mesh", step="uninstall"))
     assert caught.value.run == run
     for lock in ("bookinfo", "", ""):
-        await ledger.begin(asked(lock=lock))
+        await ledger.begin_run(asked(lock=lock))
 
 
 async def test_of_many_who_want_a_lock_one_gets_it(ledger: Ledger) -> None:
     """Twenty begin at once: one run, nineteen told who has it."""
-    outcomes = await asyncio.gather(*(ledger.begin(asked(lock="mesh")) for _ in range(20)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(ledger.begin_run(asked(lock="mesh")) for _ in range(20)), return_exceptions=True)
     won = [each for each in outcomes if isinstance(each, Run)]
     assert len(won) == 1
-    assert [each.run.id for each in outcomes if isinstance(each, Busy)] == [won[0].id] * 19
+    assert [each.run.id for each in outcomes if isinstance(each, ScopeLocked)] == [won[0].id] * 19
 
 
 async def test_of_many_deliveries_one_becomes_a_run(ledger: Ledger) -> None:
     """One request delivered ten times at once is one run."""
-    outcomes = await asyncio.gather(*(ledger.begin(asked("k1")) for _ in range(10)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(ledger.begin_run(asked("k1")) for _ in range(10)), return_exceptions=True)
     assert sum(isinstance(each, Run) for each in outcomes) == 1
-    assert sum(isinstance(each, Duplicate) for each in outcomes) == 9
+    assert sum(isinstance(each, DuplicateRequest) for each in outcomes) == 9
 
 
 async def test_the_message_is_remembered(ledger: Ledger) -> None:
     """Where the message stands survives, in the channel where it was really posted."""
-    run = await ledger.begin(asked())
-    await ledger.posted(run.id, "C2", "1700000000.000100")
-    found = await ledger.get(run.id)
+    run = await ledger.begin_run(asked())
+    await ledger.record_posted(run.id, "C2", "1700000000.000100")
+    found = await ledger.get_run(run.id)
     assert found is not None
     assert found.posted == ("C2", "1700000000.000100")
 
@@ -77,13 +77,13 @@ async def test_the_message_is_remembered(ledger: Ledger) -> None:
 async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(ledger: Ledger, time: Time) -> None:
     """While a plan waits for a person, others may change the same things; a confirmation then finds them in the way."""
     run = await asks(ledger, time)
-    other = await ledger.begin(asked(lock="mesh"))
-    with pytest.raises(Busy) as caught:
-        await ledger.confirm(run.id)
-    await ledger.finish(other.id, RunState.DONE, "done")
+    other = await ledger.begin_run(asked(lock="mesh"))
+    with pytest.raises(ScopeLocked) as caught:
+        await ledger.confirm_run(run.id)
+    await ledger.finish_run(other.id, RunState.DONE, "done")
     assert caught.value.run.id == other.id
-    assert await ledger.confirm(run.id, owner="two")
-    found = await ledger.get(run.id)
+    assert await ledger.confirm_run(run.id, owner="two")
+    found = await ledger.get_run(run.id)
     assert found is not None
     assert (found.state, found.lock_key, found.owner, found.digest) == (RunState.RUNNING, "mesh", "two", "d1")
 
@@ -91,7 +91,7 @@ async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(ledger: Ledge
 async def test_of_many_who_confirm_one_counts(ledger: Ledger, time: Time) -> None:
     """Ten clicks at once start the work once."""
     run = await asks(ledger, time)
-    assert sorted(await asyncio.gather(*(ledger.confirm(run.id) for _ in range(10)))) == [False] * 9 + [True]
+    assert sorted(await asyncio.gather(*(ledger.confirm_run(run.id) for _ in range(10)))) == [False] * 9 + [True]
 
 
 @pytest.mark.parametrize(("waited", "counts"), [(59, True), (60, False), (3600, False)])
@@ -99,53 +99,53 @@ async def test_a_confirmation_expires(ledger: Ledger, time: Time, waited: float,
     """What was asked for a minute can be confirmed for a minute."""
     run = await asks(ledger, time, seconds=60)
     time.move(waited)
-    assert await ledger.confirm(run.id) is counts
+    assert await ledger.confirm_run(run.id) is counts
 
 
 async def test_a_reader_can_ask_and_be_confirmed(ledger: Ledger, time: Time) -> None:
     """Runs without a lock never stand in each other's way."""
     first, second = await asks(ledger, time, lock=""), await asks(ledger, time, lock="")
-    assert [await ledger.confirm(run.id) for run in (first, second)] == [True, True]
+    assert [await ledger.confirm_run(run.id) for run in (first, second)] == [True, True]
 
 
 @pytest.mark.parametrize("state", [RunState.CANCELLED, RunState.EXPIRED])
 async def test_what_is_withdrawn_cannot_be_confirmed(ledger: Ledger, time: Time, state: RunState) -> None:
     """A cancelled or expired plan stays so; and what was confirmed cannot be withdrawn any more."""
     gone, kept = await asks(ledger, time, lock="a"), await asks(ledger, time, lock="b")
-    assert await ledger.withdraw(gone.id, state, "no")
-    assert not await ledger.confirm(gone.id)
-    assert await ledger.confirm(kept.id)
-    assert not await ledger.withdraw(kept.id, state, "no")
+    assert await ledger.withdraw_run(gone.id, state, "no")
+    assert not await ledger.confirm_run(gone.id)
+    assert await ledger.confirm_run(kept.id)
+    assert not await ledger.withdraw_run(kept.id, state, "no")
 
 
 async def test_an_end_frees_the_lock_and_stands(ledger: Ledger, time: Time) -> None:
     """The first end counts, with its verdict; a second changes nothing."""
-    run = await ledger.begin(asked(lock="mesh"))
+    run = await ledger.begin_run(asked(lock="mesh"))
     time.move(5)
-    assert await ledger.finish(run.id, RunState.DONE, "ready", VERDICT)
-    assert not await ledger.finish(run.id, RunState.ERROR, "late")
-    ended = await ledger.get(run.id)
+    assert await ledger.finish_run(run.id, RunState.DONE, "ready", VERDICT)
+    assert not await ledger.finish_run(run.id, RunState.ERROR, "late")
+    ended = await ledger.get_run(run.id)
     assert ended is not None
-    assert (ended.state, ended.summary, ended.verdict, ended.active) == (RunState.DONE, "ready", VERDICT, False)
+    assert (ended.state, ended.summary, ended.verdict, ended.is_active) == (RunState.DONE, "ready", VERDICT, False)
     assert (ended.finished_at, ended.lock_key) == (time.now, None)
-    assert (await ledger.begin(asked(lock="mesh"))).active
+    assert (await ledger.begin_run(asked(lock="mesh"))).is_active
 
 
 async def test_an_ended_run_does_not_ask(ledger: Ledger, time: Time) -> None:
     """A run that was ended meanwhile is not brought back by its own plan."""
-    run = await ledger.begin(asked())
-    await ledger.finish(run.id, RunState.CANCELLED, "stopped")
-    assert not await ledger.ask(run.id, "d", time.now)
+    run = await ledger.begin_run(asked())
+    await ledger.finish_run(run.id, RunState.CANCELLED, "stopped")
+    assert not await ledger.ask_confirmation(run.id, "d", time.now)
 
 
 async def test_one_process_takes_a_run_up(ledger: Ledger) -> None:
     """Of two processes that find the same interrupted run, one gets it, one attempt further and with its lock."""
-    run = await ledger.begin(asked(lock="mesh"))
+    run = await ledger.begin_run(asked(lock="mesh"))
     taken = await asyncio.gather(
-        *(ledger.resume(run.id, owner, attempt=run.attempt) for owner in ("two", "three")), return_exceptions=True
+        *(ledger.resume_run(run.id, owner, attempt=run.attempt) for owner in ("two", "three")), return_exceptions=True
     )
     (one,) = [each for each in taken if isinstance(each, Run)]
-    assert sum(isinstance(each, Gone) for each in taken) == 1
+    assert sum(isinstance(each, RunNotResumable) for each in taken) == 1
     assert (one.attempt, one.lock_key, one.owner in {"two", "three"}) == (2, "mesh", True)
 
 
@@ -153,27 +153,27 @@ async def test_the_lists_are_in_order(ledger: Ledger, time: Time) -> None:
     """Unfinished runs come oldest first, recent ones newest first, and a step's last run is its newest."""
     made = []
     for step in ("install", "status", "install", "uninstall"):
-        made.append(await ledger.begin(asked(step=step)))
+        made.append(await ledger.begin_run(asked(step=step)))
         time.move(1)
-    await ledger.finish(made[1].id, RunState.DONE, "")
-    assert [run.id for run in await ledger.unfinished()] == [made[0].id, made[2].id, made[3].id]
-    assert [run.id for run in await ledger.recent(2)] == [made[3].id, made[2].id]
-    assert (await ledger.last("install"), await ledger.last("links")) == (made[2], None)
+    await ledger.finish_run(made[1].id, RunState.DONE, "")
+    assert [run.id for run in await ledger.list_unfinished_runs()] == [made[0].id, made[2].id, made[3].id]
+    assert [run.id for run in await ledger.list_recent_runs(2)] == [made[3].id, made[2].id]
+    assert (await ledger.find_last_run("install"), await ledger.find_last_run("links")) == (made[2], None)
     assert sorted(run.id for run in made) == [run.id for run in made]
 
 
 @pytest.mark.parametrize("run_id", ["", "nothing", "x\x00", "' OR 1=1 --"])
 async def test_an_unknown_run_is_none(ledger: Ledger, run_id: str) -> None:
     """An id that nobody gave out finds nothing and changes nothing."""
-    await ledger.begin(asked())
-    assert await ledger.get(run_id) is None
-    assert not await ledger.confirm(run_id)
-    assert not await ledger.finish(run_id, RunState.ERROR, "")
+    await ledger.begin_run(asked())
+    assert await ledger.get_run(run_id) is None
+    assert not await ledger.confirm_run(run_id)
+    assert not await ledger.finish_run(run_id, RunState.ERROR, "")
 
 
 @pytest.mark.parametrize("state", ["running", "asks", "nonsense"])
 async def test_only_ends_end_a_run(ledger: Ledger, state: str) -> None:
     """A run cannot be ended in a state that is no end."""
-    run = await ledger.begin(asked())
+    run = await ledger.begin_run(asked())
     with pytest.raises(ValueError, match=state):
-        await ledger.finish(run.id, state, "")
+        await ledger.finish_run(run.id, state, "")

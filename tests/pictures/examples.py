@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.drawings import Edge, GraphPicture, Node, PlotPicture, Shape
+from bot.drawings import Edge, GraphPicture, Node, NodeKind, PlotPicture
 from bot.ports import Outcome, Sample
 
 GATEWAY, PAGE, REVIEWS = "workload/bookinfo-gateway-istio", "service/productpage", "service/reviews"
 V1, V2 = "workload/reviews-v1", "workload/reviews-v2"
 NODES = (
-    Node(GATEWAY, "bookinfo-gateway-istio", Shape.GATEWAY),
-    Node(PAGE, "productpage", Shape.SERVICE, "v1", "productpage"),
-    Node(REVIEWS, "reviews", Shape.SERVICE, "", "reviews"),
-    Node(V1, "reviews-v1", Shape.WORKLOAD, "v1", "reviews"),
-    Node(V2, "reviews-v2", Shape.WORKLOAD, "v2", "reviews"),
+    Node(GATEWAY, "bookinfo-gateway-istio", NodeKind.GATEWAY),
+    Node(PAGE, "productpage", NodeKind.SERVICE, "v1", "productpage"),
+    Node(REVIEWS, "reviews", NodeKind.SERVICE, "", "reviews"),
+    Node(V1, "reviews-v1", NodeKind.WORKLOAD, "v1", "reviews"),
+    Node(V2, "reviews-v2", NodeKind.WORKLOAD, "v2", "reviews"),
 )
 EDGES = (
     Edge(GATEWAY, PAGE, "http", 3.0, secure=100.0),

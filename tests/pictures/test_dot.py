@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from bot.drawings import Edge, Node, Shape
-from bot.pictures.crowd import MOST, fewer
-from bot.pictures.dot import emit
-from bot.pictures.look import BLUE, QUIET, VERMILLION, legible
+from bot.drawings import Edge, Node, NodeKind
+from bot.pictures.crowd import MOST, limit_nodes
+from bot.pictures.dot import build_dot
+from bot.pictures.look import BLUE, QUIET, VERMILLION, make_legible
 from tests.pictures.examples import EDGES, GATEWAY, NODES, PAGE, graph
 
 HOSTILE = (
@@ -38,7 +38,7 @@ def between(dot: str, source: int, target: int) -> str:
 )
 def test_kinds_of_calls_differ_in_more_than_colour(edge: Edge, color: str, style: str, words: str) -> None:
     """Colour, line and words each tell them apart."""
-    drawn = between(emit(graph(edge)), 0, 1)
+    drawn = between(build_dot(graph(edge)), 0, 1)
     assert f'color="{color}"' in drawn
     assert f"style={style}," in drawn
     assert words in drawn
@@ -56,32 +56,32 @@ def test_kinds_of_calls_differ_in_more_than_colour(edge: Edge, color: str, style
 def test_locks_say_what_is_known_of_mutual_tls(secure: float | None, sign: str, words: str) -> None:
     """As a sign where signs can be drawn, in words elsewhere; nothing where nobody could tell."""
     edge = Edge(GATEWAY, PAGE, "http", 1.0, secure=secure)
-    assert re.findall(r"(\w+\.png)", between(emit(graph(edge), "/signs"), 0, 1)) == ([sign] if sign else [])
-    assert words in between(emit(graph(edge)), 0, 1)
+    assert re.findall(r"(\w+\.png)", between(build_dot(graph(edge), "/signs"), 0, 1)) == ([sign] if sign else [])
+    assert words in between(build_dot(graph(edge)), 0, 1)
 
 
 def test_the_legend_explains_what_is_there_and_nothing_else() -> None:
     """Bookinfo with an error has two kinds of lines and one sign."""
-    legend = next(line for line in emit(graph(), "/signs").splitlines() if line.startswith("graph ["))
+    legend = next(line for line in build_dot(graph(), "/signs").splitlines() if line.startswith("graph ["))
     assert re.findall(r'SRC="([\w-]+)\.png"', legend) == ["line-http", "line-errors", "lock"]
     through = Edge(GATEWAY, PAGE, "http", 1.0, waypoint=True)
-    assert "passes the waypoint" in emit(graph(through), "/signs")
+    assert "passes the waypoint" in build_dot(graph(through), "/signs")
 
 
 def test_applications_with_versions_stand_in_a_box() -> None:
     """reviews and its two versions do; an application with a single node needs none."""
-    dot = emit(graph())
+    dot = build_dot(graph())
     boxes = re.findall(r"subgraph cluster_\d+ \{(.*?)\}", dot, re.DOTALL)
     assert len(boxes) == 1
     assert re.findall(r"^n\d", boxes[0], re.MULTILINE) == ["n2", "n3", "n4"]
     assert "service</FONT>" in boxes[0]
 
 
-@pytest.mark.parametrize("shape", [Shape.GATEWAY, Shape.WAYPOINT, Shape.OUTSIDE])
-def test_what_is_no_workload_says_so(shape: Shape) -> None:
+@pytest.mark.parametrize("shape", [NodeKind.GATEWAY, NodeKind.WAYPOINT, NodeKind.OUTSIDE])
+def test_what_is_no_workload_says_so(shape: NodeKind) -> None:
     """By its form and in words below its name."""
     nodes = (Node(GATEWAY, "g", shape), *NODES[1:])
-    line = next(line for line in emit(graph(nodes=nodes)).splitlines() if line.startswith("n0 ["))
+    line = next(line for line in build_dot(graph(nodes=nodes)).splitlines() if line.startswith("n0 ["))
     assert 'shape=box, style="rounded' not in line
     assert {"gateway": "gateway", "waypoint": "waypoint", "outside": "not in the mesh"}[shape] in line
 
@@ -90,8 +90,8 @@ def test_what_is_no_workload_says_so(shape: Shape) -> None:
 def test_a_hostile_name_is_a_label(name: str) -> None:
     """Whatever a name holds, Graphviz reads the same two nodes, and draws it as text."""
     pygraphviz = pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
-    nodes = (Node(name, name, Shape.WORKLOAD, name, name), Node("b", "b", Shape.WORKLOAD, "", name))
-    read = pygraphviz.AGraph(string=emit(graph(Edge(name, "b", "http", 1.0, 5.0, name), nodes=nodes)))
+    nodes = (Node(name, name, NodeKind.WORKLOAD, name, name), Node("b", "b", NodeKind.WORKLOAD, "", name))
+    read = pygraphviz.AGraph(string=build_dot(graph(Edge(name, "b", "http", 1.0, 5.0, name), nodes=nodes)))
     assert (sorted(read.nodes()), read.edges()) == (["n0", "n1"], [("n0", "n1")])
     svg = read.draw(format="svg", prog="dot")
     assert svg.count(b'class="node"') == 2
@@ -105,17 +105,17 @@ def test_a_hostile_name_is_a_label(name: str) -> None:
 )
 def test_only_letters_that_the_font_has_are_drawn(typed: str, shown: str) -> None:
     """Accents go, what has no letter becomes a question mark, and what is too long is cut."""
-    assert legible(typed) == shown
+    assert make_legible(typed) == shown
 
 
 def test_too_many_nodes_become_one_more() -> None:
     """The gateway, the failing one and the busiest stay; rates are added up, and no edge leads nowhere."""
     many = tuple(Node(f"service/s{n}", f"s{n}") for n in range(60))
     edges = [Edge(GATEWAY, node.id, "http", 100.0 - n, failed=9.0 if n == 59 else 0.0) for n, node in enumerate(many)]
-    shown = fewer(graph(*edges, nodes=(NODES[0], *many)))
+    shown = limit_nodes(graph(*edges, nodes=(NODES[0], *many)))
     names = {node.label for node in shown.nodes}
     assert len(shown.nodes) == MOST
     assert {"bookinfo-gateway-istio", "s59", "s0", "22 more"} <= names
     assert {end for edge in shown.edges for end in (edge.source, edge.target)} <= {node.id for node in shown.nodes}
     assert sum(edge.rate for edge in shown.edges) == pytest.approx(sum(edge.rate for edge in edges))
-    assert fewer(graph(*EDGES)) == graph(*EDGES)
+    assert limit_nodes(graph(*EDGES)) == graph(*EDGES)

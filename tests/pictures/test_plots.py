@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from bot.pictures.scales import bucket, linear, spaced, times, until
+from bot.pictures.scales import build_latency_scale, build_linear_scale, build_time_axis, choose_bar_width, space_labels
 from bot.ports import Outcome
 from tests.pictures.examples import burst
 
@@ -29,7 +29,7 @@ def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> 
 
 def test_the_same_requests_give_the_same_picture() -> None:
     """To the byte, and twice as wide as Slack shows a message."""
-    first, second = plots.draw(burst(50)), plots.draw(burst(50))
+    first, second = plots.draw_plot(burst(50)), plots.draw_plot(burst(50))
     assert first == second
     assert Image.open(io.BytesIO(first)).size == (1440, 900)
 
@@ -39,14 +39,14 @@ def test_the_same_requests_give_the_same_picture() -> None:
 )
 def test_each_outcome_has_its_mark(outcome: Outcome, there: str) -> None:
     """Its own colour is in the panel of times, and none of the others'."""
-    found = colors(plots.draw(burst(20, lambda n: outcome)))
+    found = colors(plots.draw_plot(burst(20, lambda n: outcome)))
     assert found[there] > 200
     assert all(found[other] == 0 for other in {BLUE, ORANGE, VERMILLION} - {there})
 
 
 def test_bars_show_when_it_failed() -> None:
     """Errors in the second half colour the right half of the lower panel alone."""
-    png = plots.draw(burst(100, lambda n: Outcome.FAILED if n >= 50 else Outcome.WHOLE))
+    png = plots.draw_plot(burst(100, lambda n: Outcome.FAILED if n >= 50 else Outcome.WHOLE))
     left, top, right, bottom = plots.LOWER
     middle = (left + right) / 2
     assert colors(png, (left, top, middle - 4, bottom))[VERMILLION] == 0
@@ -55,32 +55,32 @@ def test_bars_show_when_it_failed() -> None:
 
 def test_a_few_very_slow_ones_do_not_flatten_the_rest() -> None:
     """Then the axis is logarithmic: marks of 10 and 40 ms stand apart although one took ten seconds."""
-    scale = times([10.0, 40.0, 10_000.0], 40.0)
+    scale = build_latency_scale([10.0, 40.0, 10_000.0], 40.0)
     assert scale.logarithmic
-    assert scale.share(40.0) - scale.share(10.0) > 0.15
-    assert not times([10.0, 40.0, 60.0], 40.0).logarithmic
+    assert scale.to_share(40.0) - scale.to_share(10.0) > 0.15
+    assert not build_latency_scale([10.0, 40.0, 60.0], 40.0).logarithmic
 
 
 @pytest.mark.parametrize("high", [0.0, 0.1, 1.0, 37.2, 50.0, 1999.0])
 def test_axes_end_on_round_numbers(high: float) -> None:
     """With few ticks, the last at or above the highest value."""
-    scale = linear(high)
+    scale = build_linear_scale(high)
     assert scale.high >= high
     assert 2 <= len(scale.ticks) <= 7
     assert scale.ticks[-1] == pytest.approx(scale.high)
-    assert until(9.7).high == 9.7
+    assert build_time_axis(9.7).high == 9.7
 
 
 def test_bars_are_neither_too_many_nor_too_thin() -> None:
     """A second each for a short burst; no narrower than the pause between two requests."""
-    assert bucket(10.0, 0.05) == 1.0
-    assert bucket(120.0, 10.0) == 10.0
-    assert bucket(2000.0, 1.0) == 60.0
+    assert choose_bar_width(10.0, 0.05) == 1.0
+    assert choose_bar_width(120.0, 10.0) == 10.0
+    assert choose_bar_width(2000.0, 1.0) == 60.0
 
 
 def test_labels_do_not_touch() -> None:
     """Percentiles that fall together are written below each other."""
-    assert spaced([(100.0, "p95"), (99.0, "p99"), (300.0, "p50")], 26) == [
+    assert space_labels([(100.0, "p95"), (99.0, "p99"), (300.0, "p50")], 26) == [
         (99.0, "p99"),
         (125.0, "p95"),
         (300.0, "p50"),
@@ -90,4 +90,4 @@ def test_labels_do_not_touch() -> None:
 @pytest.mark.parametrize("count", [2, 3, 2000])
 def test_any_number_of_requests_can_be_plotted(count: int) -> None:
     """Also when they all took no time at all."""
-    assert plots.draw(burst(count, ms=lambda n: 0.0)).startswith(b"\x89PNG")
+    assert plots.draw_plot(burst(count, ms=lambda n: 0.0)).startswith(b"\x89PNG")

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.drawings import Picture
-from bot.pictures import Studio
-from bot.pictures.studio import WORKER, environment
-from bot.pictures.wire import from_line, to_line
+from bot.pictures import DrawingProcess
+from bot.pictures.studio import WORKER, build_environment
+from bot.pictures.wire import decode_picture, encode_picture
 from bot.ports import Outcome
 from tests.pictures.examples import burst, graph
 
@@ -32,9 +32,9 @@ main()
 @asynccontextmanager
 async def open_studio(
     worker: Sequence[str] = WORKER, *, seconds: float = 20.0, jobs: int = 50
-) -> AsyncIterator[Studio]:
+) -> AsyncIterator[DrawingProcess]:
     """A studio, closed at the end."""
-    studio = Studio(worker=worker, seconds=seconds, jobs=jobs)
+    studio = DrawingProcess(worker=worker, seconds=seconds, jobs=jobs)
     try:
         yield studio
     finally:
@@ -49,7 +49,7 @@ def is_there(path: str) -> bool:
 @pytest.mark.parametrize("picture", [graph(), burst(5, lambda n: Outcome.PARTIAL)], ids=["graph", "plot"])
 def test_a_picture_survives_its_way(picture: Picture) -> None:
     """What the process reads is what was asked for."""
-    assert from_line(to_line(picture)) == picture
+    assert decode_picture(encode_picture(picture)) == picture
 
 
 async def test_pictures_are_drawn_and_processes_replaced() -> None:
@@ -103,5 +103,5 @@ async def test_the_loop_goes_on_while_it_draws() -> None:
 def test_the_process_is_told_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens are none of its business."""
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
-    assert "SLACK_BOT_TOKEN" not in environment()
-    assert os.environ["PATH"] == environment()["PATH"]
+    assert "SLACK_BOT_TOKEN" not in build_environment()
+    assert os.environ["PATH"] == build_environment()["PATH"]

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from bot.ledger import Ledger, Run
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import database
 from tests.scenarios.stage import Stage, furnished, words
 from tests.scenarios.wire import Wire
@@ -41,7 +41,7 @@ class Crew:
         )
         self.processes[process.pid] = process
         async with asyncio.timeout(60):
-            await self.stage.workspace.wait_connected(connections + 1)
+            await self.stage.workspace.wait_for_connections(connections + 1)
         return process.pid
 
     async def kill(self, pid: int) -> None:
@@ -59,7 +59,7 @@ class Crew:
 
     async def run(self) -> Run:
         """The newest run."""
-        while not (found := await self.ledger.recent(1)):  # noqa: ASYNC110 - nothing announces it
+        while not (found := await self.ledger.list_recent_runs(1)):  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)
         return found[0]
 
@@ -72,14 +72,14 @@ class Crew:
         async with asyncio.timeout(seconds):
             while True:
                 mine = self.messages()
-                if mine and verdict_of(mine[-1]) == state and says in words(mine[-1]):
+                if mine and read_verdict_state(mine[-1]) == state and says in words(mine[-1]):
                     return mine[-1]
                 await asyncio.sleep(0.05)
 
     def messages(self) -> list[Message]:
         """What the bots have written for all."""
         workspace = self.stage.workspace
-        return [m for m in workspace.messages() if m.user == workspace.bot.id and not m.ephemeral_to]
+        return [m for m in workspace.list_messages() if m.user == workspace.bot.id and not m.ephemeral_to]
 
 
 @asynccontextmanager

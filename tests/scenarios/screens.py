@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Message, Typed
-from bot.sandbox.workspace.inputs import values
+from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Message
+from bot.sandbox.workspace.inputs import collect_state_values
 from bot.sandbox.workspace.state import View
 from tests.scenarios.stage import Stage, words
 
@@ -27,7 +27,7 @@ async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = fr
     """The modal in front of this person, as soon as there is one with everything in it; not one of those `beside`."""
 
     def found() -> View | None:
-        there = [view for view in stage.workspace.modals(user) if view.id not in beside]
+        there = [view for view in stage.workspace.list_modals(user) if view.id not in beside]
         return there[-1] if there and "Looking at what" not in read(there[-1]) else None
 
     return await until(found)
@@ -35,22 +35,22 @@ async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = fr
 
 async def form(stage: Stage, line: str, user: str = "host") -> View:
     """The form that a command opens."""
-    earlier = frozenset(view.id for view in stage.workspace.modals(user))
-    await stage.workspace.command(user, DEFAULT_CHANNEL, line)
+    earlier = frozenset(view.id for view in stage.workspace.list_modals(user))
+    await stage.workspace.send_command(user, DEFAULT_CHANNEL, line)
     return await modal(stage, user, beside=earlier)
 
 
-async def fill(stage: Stage, view: View, by: str = "host", **answers: str | list[str]) -> Typed:
+async def fill(stage: Stage, view: View, by: str = "host", **answers: str | list[str]) -> ActionResult:
     """Fills in a form by its inputs' names and submits it; the rest is as it stands in it."""
     raw = {name: {"answer": value} for name, value in answers.items()}
-    return await stage.workspace.submit_view(by, view, values(view.body["blocks"], raw))
+    return await stage.workspace.submit_view(by, view, collect_state_values(view.body["blocks"], raw))
 
 
 async def says(stage: Stage, *texts: str, user: str = "host") -> Message:
     """The newest message of the bot's in which all of these stand, as soon as this person sees one."""
 
     def found() -> Message | None:
-        mine = [m for m in stage.workspace.messages(user=user) if m.user == stage.workspace.bot.id]
+        mine = [m for m in stage.workspace.list_messages(user=user) if m.user == stage.workspace.bot.id]
         return next((m for m in reversed(mine) if all(text in words(m) for text in texts)), None)
 
     return await until(found)

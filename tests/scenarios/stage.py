@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.app import Bot, running
-from bot.cli.sandbox import installed
+from bot.app import Bot, run_bot
+from bot.cli.sandbox import read_installed_app
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.istio.release import write_release
-from bot.sandbox.play import Player
-from bot.sandbox.programs import programs
+from bot.sandbox.play import ScriptPlayer
+from bot.sandbox.programs import create_programs
 from bot.sandbox.script import parse_line
 from bot.sandbox.workspace import Message, Workspace
-from bot.settings import Settings, load
+from bot.settings import Settings, load_settings
 
 NAMESPACES = Ref("", "namespaces")
 SPEED = 100.0
@@ -43,13 +43,13 @@ class Stage:
 
     def settings(self, **more: str) -> Settings:
         """The bot's settings; `more` as environment variables."""
-        return load(None, self.environment | more)
+        return load_settings(None, self.environment | more)
 
     async def type(self, line: str) -> Message:
         """One line of a play script; fails when it does not end as it says. Gives the message that answers it."""
         parsed = parse_line(line)
-        before = {m.ts for m in self.workspace.messages(user=parsed.user)}
-        fault = await Player(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
+        before = {m.ts for m in self.workspace.list_messages(user=parsed.user)}
+        fault = await ScriptPlayer(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
         assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
         fresh = [m for m in self._told(parsed.user) if m.ts not in before]
         return ([m for m in fresh if m.ephemeral_to] or fresh or [self.newest(parsed.user)])[-1]
@@ -60,7 +60,7 @@ class Stage:
 
     def _told(self, user: str) -> list[Message]:
         """The bot's messages as that person sees them, those in threads left out."""
-        seen = self.workspace.messages(user=user)
+        seen = self.workspace.list_messages(user=user)
         return [m for m in seen if m.user == self.workspace.bot.id and m.thread_ts in ("", m.ts)]
 
     async def version(self) -> int:
@@ -92,10 +92,10 @@ async def furnished(home: Path, *, istio: str = ISTIO, speed: float = SPEED, **m
     """Workspace and cluster, without a bot yet; `more` goes to EmbeddedCluster."""
     async with AsyncExitStack() as stack:
         clock = Clock(speed)
-        cluster = EmbeddedCluster(clock, programs=programs(clock), **more)
+        cluster = EmbeddedCluster(clock, programs=create_programs(clock), **more)
         await cluster.start()
         stack.push_async_callback(cluster.stop)
-        workspace = Workspace(clock, installed(), enforce_limits=False)
+        workspace = Workspace(clock, read_installed_app(), enforce_limits=False)
         await workspace.start()
         stack.push_async_callback(workspace.stop)
         release = home / f"istio-{istio}"
@@ -112,7 +112,7 @@ def environment(workspace: Workspace, cluster: EmbeddedCluster, home: Path, rele
         "MESHBOT_SLACK__BASE_URL": workspace.api_url.rstrip("/"),
         "MESHBOT_CLUSTER__KUBECONFIG": str(cluster.write_kubeconfig(home / "kubeconfig")),
         "MESHBOT_ISTIO__HOME": str(release),
-        "MESHBOT_ROLES__HOSTS": workspace.user("host").id,
+        "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
         "MESHBOT_HEALTH__PORT": "0",
         "MESHBOT_DRAIN_SECONDS": "2",
@@ -124,5 +124,5 @@ async def playing(
     home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: str
 ) -> AsyncIterator[tuple[Stage, Bot]]:
     """A stage with the bot on it; `more` as environment variables."""
-    async with furnished(home, istio=istio, speed=speed) as stage, running(stage.settings(**more)) as bot:
+    async with furnished(home, istio=istio, speed=speed) as stage, run_bot(stage.settings(**more)) as bot:
         yield stage, bot

@@ -9,7 +9,7 @@ import yaml
 
 from bot.knowledge import answering
 from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
 
 DEPLOYMENTS, MAPS, ROLES, SERVICES = (
@@ -68,7 +68,7 @@ async def test_an_addon_that_does_not_answer_is_not_done(stage: Stage, monkeypat
     """A ready pod is no proof: on a cluster whose pods run nothing, that is what is said."""
     monkeypatch.setattr(answering, "SILENCE", 0.3)
     await stage.type("/mesh install")
-    stage.cluster.server.faults.add(Fault("error", resource="services/proxy"))
+    stage.cluster.server.faults.add(ApiFault("error", resource="services/proxy"))
     said = words(await stage.type("/mesh addons grafana -> not yet"))
     assert "Kubernetes calls the pods of grafana ready, but nothing answers there" in said
 

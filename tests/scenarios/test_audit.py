@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from bot.app import Bot
 from bot.cli import audit
-from bot.cli.arguments import parser
-from bot.ledger.connection import connect, parse
-from bot.records import Entry
+from bot.cli.arguments import build_parser
+from bot.ledger.connection import build_engine, parse_url
+from bot.records import AuditEntry
 from bot.sandbox.cluster.contract import Object, Ref
 from tests.ledger.conftest import asked
 from tests.scenarios.stage import Stage, playing, words
@@ -23,7 +23,7 @@ from tests.scenarios.test_cli import meshbot
 EVENTS = Ref("", "events")
 
 
-async def rows(bot: Bot, count: int) -> list[Entry]:
+async def rows(bot: Bot, count: int) -> list[AuditEntry]:
     """The audit's rows, the oldest first, once there are so many: they are written after the answer is shown."""
     while True:
         found = await bot.ledger.audit.entries(most=100)
@@ -77,8 +77,8 @@ async def test_the_buttons_of_a_schedule_leave_rows(tmp_path: Path) -> None:
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh ping every 10m")
         card = stage.newest()
-        await stage.workspace.click("alice", card, "Pause")
-        await stage.workspace.click("host", card, "Pause")
+        await stage.workspace.click_element("alice", card, "Pause")
+        await stage.workspace.click_element("host", card, "Pause")
         found = await rows(bot, 3)
     assert [(row.user, row.step, row.arguments, row.outcome) for row in found[1:]] == [
         ("U0ALICE", "schedule", "schedule pause s1", "denied"),
@@ -140,23 +140,23 @@ async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
         await stage.type("@alice: /mesh whoami")
         await stage.type("@bob: /mesh install -> error")
         await altered(stage, "ALTER TABLE away RENAME TO audit")
-        await bot.engine.runner.keep_again()
+        await bot.engine.runner.retry_unwritten()
         assert [row.step for row in await rows(bot, 2)] == ["whoami", "install"]
 
 
 async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> None:
     """The next life of the bot writes it, with the time that the run took."""
     async with playing(tmp_path) as (_, bot):
-        run = await bot.ledger.begin(asked("k1"))
-        await bot.ledger.finish(run.id, "done", "ready")
-        await bot.engine.runner.audit.catch_up()
+        run = await bot.ledger.begin_run(asked("k1"))
+        await bot.ledger.finish_run(run.id, "done", "ready")
+        await bot.engine.runner.audit.record_missing_ends()
         (row,) = await rows(bot, 1)
         assert (row.id, row.step, row.outcome, row.summary) == (run.id, "install", "done", "ready")
 
 
 async def altered(stage: Stage, statement: str) -> None:
     """Does something to the bot's database behind its back."""
-    engine = connect(parse(f"sqlite:///{stage.environment['MESHBOT_LEDGER__STATE_DIR']}/meshbot.sqlite"))
+    engine = build_engine(parse_url(f"sqlite:///{stage.environment['MESHBOT_LEDGER__STATE_DIR']}/meshbot.sqlite"))
     async with engine.begin() as connection:
         await connection.execute(text(statement))
     await engine.dispose()
@@ -164,7 +164,7 @@ async def altered(stage: Stage, statement: str) -> None:
 
 async def printed(stage: Stage, *arguments: str) -> int:
     """`meshbot audit` in this process; its exit code."""
-    return await audit.run(parser().parse_args(["audit", *arguments]), stage.settings())
+    return await audit.run(build_parser().parse_args(["audit", *arguments]), stage.settings())
 
 
 async def test_the_audit_is_printed_as_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,7 +186,7 @@ async def test_the_audit_is_printed_as_csv(tmp_path: Path, capsys: pytest.Captur
 def test_a_time_that_is_none_is_named(since: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, with what a time looks like."""
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args(["audit", "--since", since])
+        build_parser().parse_args(["audit", "--since", since])
     assert ended.value.code == 2
     assert "is neither a time such as 2026-11-25 nor an age such as 7d" in capsys.readouterr().err
 

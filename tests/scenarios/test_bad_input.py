@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import Catalog
-from bot.engine.desk import answer_to
+from bot.engine.desk import render_error
 from bot.errors import UserError
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.plain import read_verdict_state
 from bot.slackrules import check_message
 from bot.when import KEYWORDS
 from handlers import STEPS
@@ -39,8 +39,8 @@ def test_ten_thousand_texts_mean_something_or_are_refused(text: str) -> None:
     try:
         found = CATALOG.parse(text)
     except UserError as problem:
-        answer = answer_to(problem)
-        assert not check_message(answer.payload())
+        answer = render_error(problem)
+        assert not check_message(answer.to_payload())
         assert "<!" not in answer.text
         assert "<@" not in answer.text
         return
@@ -105,14 +105,14 @@ NASTY = [
 
 async def ended(stage: Stage, line: str) -> list[Message]:
     """Types that as the host; every new message of the bot, once one of them shows an end."""
-    earlier = {message.ts for message in stage.workspace.messages()}
-    with stage.workspace.changes() as changes:
-        typed = await stage.workspace.command("host", "mesh-workshop", line)
-        assert typed.acked, typed.error
+    earlier = {message.ts for message in stage.workspace.list_messages()}
+    with stage.workspace.watch_changes() as changes:
+        typed = await stage.workspace.send_command("host", "mesh-workshop", line)
+        assert typed.is_acked, typed.error
         async with asyncio.timeout(20):
             while True:
-                fresh = [m for m in stage.workspace.messages() if m.ts not in earlier]
-                if fresh and all(verdict_of(m) != "running" for m in fresh):
+                fresh = [m for m in stage.workspace.list_messages() if m.ts not in earlier]
+                if fresh and all(read_verdict_state(m) != "running" for m in fresh):
                     return fresh
                 await anext(changes)
 
@@ -124,7 +124,7 @@ async def test_nasty_texts_are_answered_once_and_change_nothing(stage: Stage) ->
         answers = await ended(stage, f"/mesh {text}")
         assert len(answers) == 1, text
         assert answers[0].ephemeral_to, text
-        assert verdict_of(answers[0]) == "error", text
+        assert read_verdict_state(answers[0]) == "error", text
         assert "<!" not in answers[0].text, text
     assert await stage.version() == before
 

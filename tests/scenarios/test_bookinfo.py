@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import running
+from bot.app import run_bot
 from bot.knowledge import namespaces
 from bot.sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
@@ -43,7 +43,7 @@ async def test_bookinfo_is_done_when_its_page_shows_reviews(stage: Stage) -> Non
 async def test_pods_that_cannot_start_say_why(tmp_path: Path) -> None:
     """The cause is the pod's own, with what helps."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
-        stage.cluster.break_image("reviews-v3", "toomanyrequests: You have reached your pull rate limit")
+        stage.cluster.break_image_pulls("reviews-v3", "toomanyrequests: You have reached your pull rate limit")
         said = words(await stage.type("/mesh bookinfo -> not yet"))
         assert "reviews-v3 has 0 of 1 pods" in said
         assert "The registry's limit for this address is used up" in said
@@ -64,14 +64,14 @@ async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
 async def test_a_page_without_reviews_is_not_done(tmp_path: Path) -> None:
     """All pods are ready and the page answers 200, but a rule leads to subsets that nobody defines."""
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             for line in ("/mesh install", "/mesh bookinfo", "/mesh inject"):
                 await stage.type(line)
         kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
         route = {"route": [{"destination": {"host": "reviews", "subset": "v2"}}]}
         place = {"name": "reviews", "namespace": APP}
         await stage.api.create({**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}})
-        async with running(stage.settings(**SHORT)):
+        async with run_bot(stage.settings(**SHORT)):
             assert "no DestinationRule defines them" in words(await stage.type("/mesh bookinfo -> not yet"))
 
 
@@ -125,11 +125,11 @@ async def test_a_page_that_the_sidecars_change_is_told(tmp_path: Path) -> None:
     meta = {"name": "reviews", "namespace": APP}
     rule = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": route}
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await stage.type("/mesh install")
             await stage.type("/mesh bookinfo")
         await stage.api.create(rule)
-        async with running(stage.settings(MESHBOT_ISTIO__READINESS_TIMEOUT="8")):
+        async with run_bot(stage.settings(MESHBOT_ISTIO__READINESS_TIMEOUT="8")):
             said = words(await stage.type("/mesh inject"))
     assert "6 of 6 application pods carry a sidecar" in said
     assert "The page showed reviews before, and does not now: the page answers, but without reviews" in said
@@ -179,12 +179,12 @@ async def test_without_the_application_it_is_offered(stage: Stage, typed: str) -
 async def test_a_restart_that_hangs_is_named(tmp_path: Path) -> None:
     """When new pods do not come, the verdict says whose they are and why."""
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await stage.type("/mesh install")
             await stage.type("/mesh bookinfo")
         for node in await stage.api.list(NODES):
             await stage.api.merge(NODES, node["metadata"]["name"], "", {"spec": {"unschedulable": True}})
-        async with running(stage.settings(**SHORT)):
+        async with run_bot(stage.settings(**SHORT)):
             said = words(await stage.type("/mesh inject -> not yet"))
         assert "not every pod has been replaced" in said
         assert "nodes are available" in said
@@ -225,11 +225,11 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
 async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None:
     """Pods then simply do not appear: the cause is found at their Deployment, with what helps."""
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await stage.type("/mesh install")
             await stage.type("/mesh bookinfo")
         await stage.api.delete(SERVICES, "istiod", "istio-system")
-        async with running(stage.settings(**SHORT)):
+        async with run_bot(stage.settings(**SHORT)):
             said = words(await stage.type("/mesh inject -> not yet"))
         assert "failed calling webhook" in said
         assert "A webhook does not answer: istiod is away" in said

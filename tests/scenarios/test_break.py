@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge.images import wanted
+from bot.knowledge.images import extract_desired_state
 from bot.sandbox.cluster.contract import Object, Ref
 from tests.scenarios.stage import Stage, playing, words
 
@@ -47,7 +47,7 @@ async def test_broken_and_mended(tmp_path: Path, istio: str) -> None:
         assert "back just as it was (subsets v1, v2, v3)" in said
         assert "Kiali finds no KIA1107" in said
         after: Object = await stage.api.get(RULES, "reviews", "bookinfo") or {}
-        assert wanted(after) == wanted(before)
+        assert extract_desired_state(after) == extract_desired_state(before)
         assert after["spec"]["trafficPolicy"] == {"loadBalancer": {"simple": "RANDOM"}}
         assert "nothing was changed" in await typed(stage, "/mesh mend")
 

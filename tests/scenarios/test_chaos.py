@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.elements import labels
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.elements import list_button_labels
+from bot.sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage
 from tests.scenarios.wire import Scene, scene
 
@@ -27,7 +27,7 @@ def hurt_cluster(dice: random.Random, on: Scene) -> None:
     effect, verb, kind = dice.choice(EFFECTS), dice.choice(VERBS), dice.choice(KINDS)
     times = dice.choice((1, 3, None))
     on.stage.cluster.server.faults.add(
-        Fault(effect, verb=verb, resource=kind, times=times, seconds=0.1)  # type: ignore[arg-type]  # a choice
+        ApiFault(effect, verb=verb, resource=kind, times=times, seconds=0.1)  # type: ignore[arg-type]  # a choice
     )
 
 
@@ -44,20 +44,20 @@ def hurt_slack(dice: random.Random, on: Scene) -> None:
     method = dice.choice(("chat.update", "chat.postMessage", "chat.postEphemeral"))
     dice.choice(
         (
-            lambda: on.stage.workspace.hurt.rate_limit(method, times=1, retry_after=0),
-            lambda: on.stage.workspace.hurt.fail(method, times=1),
-            lambda: setattr(on.stage.workspace.hurt, "duplicates", 1),
+            lambda: on.stage.workspace.faults.rate_limit_method(method, times=1, retry_after=0),
+            lambda: on.stage.workspace.faults.fail_method(method, times=1),
+            lambda: setattr(on.stage.workspace.faults, "duplicates", 1),
         )
     )()
 
 
 async def ends(stage: Stage, user: str, before: set[str]) -> list[Message]:
     """The answers to what was just typed, once none of them is running."""
-    with stage.workspace.changes() as changes:
+    with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(30):
             while True:
-                fresh = [m for m in stage.workspace.messages(user=user) if m.ts not in before]
-                if fresh and all(verdict_of(m) != "running" for m in fresh):
+                fresh = [m for m in stage.workspace.list_messages(user=user) if m.ts not in before]
+                if fresh and all(read_verdict_state(m) != "running" for m in fresh):
                     return fresh
                 await anext(changes)
 
@@ -65,12 +65,12 @@ async def ends(stage: Stage, user: str, before: set[str]) -> list[Message]:
 async def pressed(stage: Stage, question: Message) -> None:
     """Confirms; what is asked again, because it has changed meanwhile, is confirmed again."""
     async with asyncio.timeout(30):
-        while verdict_of(question) == "asks":
-            press = next(label for label in labels(question.blocks) if label in ("Confirm", "Change it"))
+        while read_verdict_state(question) == "asks":
+            press = next(label for label in list_button_labels(question.blocks) if label in ("Confirm", "Change it"))
             shown = len(question.edits)
-            with stage.workspace.changes() as changes:
-                await stage.workspace.click("host", question, press)
-                while len(question.edits) == shown or verdict_of(question) == "running":
+            with stage.workspace.watch_changes() as changes:
+                await stage.workspace.click_element("host", question, press)
+                while len(question.edits) == shown or read_verdict_state(question) == "running":
                     await anext(changes)
 
 
@@ -81,17 +81,17 @@ async def one_round(dice: random.Random, on: Scene) -> None:
     for hurt in dice.sample((hurt_cluster, hurt_slack), dice.randint(0, 2)):
         hurt(dice, on)
     line = f"/mesh {dice.choice(COMMANDS)}"
-    before = {m.ts for m in stage.workspace.messages(user=user)}
-    assert (await stage.workspace.command(user, "mesh-workshop", line)).acked
+    before = {m.ts for m in stage.workspace.list_messages(user=user)}
+    assert (await stage.workspace.send_command(user, "mesh-workshop", line)).is_acked
     answers = await ends(stage, user, before)
     assert len(answers) == 1, (line, [m.text for m in answers])
     assert "Traceback" not in answers[0].text
-    asked = [m for m in answers if verdict_of(m) == "asks"]
+    asked = [m for m in answers if read_verdict_state(m) == "asks"]
     if asked:
         await pressed(stage, asked[0])
     await trouble
     stage.cluster.server.faults.clear()
-    stage.workspace.hurt.heal()
+    stage.workspace.faults.clear_faults()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.arguments import parser
+from bot.cli.arguments import build_parser
 
 
 def clean() -> dict[str, str]:
@@ -44,7 +44,7 @@ def playing(tmp_path: Path, script: str) -> tuple[str, str]:
 def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--help prints the usage and exits with 0."""
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args([*verb.split(), "--help"])
+        build_parser().parse_args([*verb.split(), "--help"])
     assert ended.value.code == 0
     assert f"usage: meshbot {verb}".strip() in capsys.readouterr().out
 
@@ -62,7 +62,7 @@ def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[
 def test_wrong_arguments_are_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, with the argument that is wrong."""
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args(arguments)
+        build_parser().parse_args(arguments)
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
 

@@ -8,9 +8,9 @@ import pytest
 
 from bot.cli.arguments import MANIFEST
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.faults import Fault
-from bot.sandbox.workspace import Installed, Workspace
-from bot.slack.checkup import manifest_scopes
+from bot.sandbox.cluster.faults import ApiFault
+from bot.sandbox.workspace import InstalledApp, Workspace
+from bot.slack.checkup import read_manifest_scopes
 from tests.scenarios.stage import Stage, furnished
 from tests.scenarios.test_cli import meshbot
 from tests.scenarios.wire import wired
@@ -63,7 +63,7 @@ async def test_what_is_wrong_is_named(tmp_path: Path, setting: str, value: str, 
 async def test_a_missing_scope_is_named(tmp_path: Path) -> None:
     """With what mends it: the app is installed anew."""
     async with furnished(tmp_path) as stage:
-        poor = Workspace(Clock(1.0), Installed(scopes=manifest_scopes(MANIFEST) - {"usergroups:read"}))
+        poor = Workspace(Clock(1.0), InstalledApp(scopes=read_manifest_scopes(MANIFEST) - {"usergroups:read"}))
         await poor.start()
         tokens = {"MESHBOT_SLACK__BOT_TOKEN": poor.bot_token, "MESHBOT_SLACK__APP_TOKEN": poor.app_token}
         code, lines = await doctor(stage, **tokens, MESHBOT_SLACK__BASE_URL=poor.api_url.rstrip("/"))
@@ -85,7 +85,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
 async def test_a_permission_that_is_missing_is_named(tmp_path: Path) -> None:
     """The verb and the kind; who is only to look on does not need it."""
     async with furnished(tmp_path) as stage:
-        stage.cluster.server.faults.add(Fault("forbid", verb="create", resource="customresourcedefinitions"))
+        stage.cluster.server.faults.add(ApiFault("forbid", verb="create", resource="customresourcedefinitions"))
         code, lines = await doctor(stage)
         assert code == 1
         assert "permissions: the bot's account may not: create customresourcedefinitions" in failures(lines)

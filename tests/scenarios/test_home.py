@@ -12,22 +12,22 @@ from tests.scenarios.wire import scene
 
 async def opened(stage: Stage, user: str = "host") -> str:
     """What stands on someone's Home tab, freshly opened."""
-    before = stage.workspace.home(user)
+    before = stage.workspace.get_home_view(user)
     seen = before.hash if before else ""
     await stage.workspace.open_home(user)
-    return read(await until(lambda: (h := stage.workspace.home(user)) and h.hash != seen and h or None))
+    return read(await until(lambda: (h := stage.workspace.get_home_view(user)) and h.hash != seen and h or None))
 
 
 async def press(stage: Stage, button: str, user: str = "host") -> None:
     """Presses a button of the Home tab."""
-    home = stage.workspace.home(user)
+    home = stage.workspace.get_home_view(user)
     assert home is not None
-    await stage.workspace.click_view(user, home, button)
+    await stage.workspace.click_view_element(user, home, button)
 
 
 async def shows(stage: Stage, text: str, user: str = "host") -> None:
     """Waits until this stands in the modal in front."""
-    await until(lambda: text in "".join(map(read, stage.workspace.modals(user)[-1:])))
+    await until(lambda: text in "".join(map(read, stage.workspace.list_modals(user)[-1:])))
 
 
 async def test_an_attendee_looks_and_reads(stage: Stage) -> None:
@@ -35,14 +35,14 @@ async def test_an_attendee_looks_and_reads(stage: Stage) -> None:
     assert "You are attendee" in await opened(stage, "alice")
     await press(stage, "Status", "alice")
     await shows(stage, "0 of 13 steps are in place", "alice")
-    window = stage.workspace.modals("alice")[-1]
+    window = stage.workspace.list_modals("alice")[-1]
     await stage.workspace.close_view("alice", window)
     await press(stage, "mesh:tour:explain:kiali", "alice")
     await shows(stage, "Kiali turns numbers and objects into pictures", "alice")
-    window = stage.workspace.modals("alice")[-1]
-    await stage.workspace.click_view("alice", window, "/mesh help kiali")
+    window = stage.workspace.list_modals("alice")[-1]
+    await stage.workspace.click_view_element("alice", window, "/mesh help kiali")
     await shows(stage, "needs the role host", "alice")
-    assert stage.workspace.modals("alice") == [window]
+    assert stage.workspace.list_modals("alice") == [window]
 
 
 async def test_a_run_needs_a_channel(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ async def test_a_run_needs_a_channel(tmp_path: Path) -> None:
         assert "type the first run in its channel" in await opened(stage)
         await press(stage, "Run install")
         await shows(stage, "I do not know yet which channel")
-        assert stage.workspace.messages() == []
+        assert stage.workspace.list_messages() == []
     async with playing(tmp_path / "b", MESHBOT_SLACK__HOME_CHANNEL="C0MESH") as (stage, _):
         await opened(stage)
         await press(stage, "Run install")
@@ -67,19 +67,19 @@ async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> N
         await press(stage, "Route a user…")
         await fill(stage, await modal(stage), user="jason", version="v2")
         await says(stage, "typed `/mesh route jason`", "Done")
-        await until(lambda: "reviews: jason → v2" in read(stage.workspace.home("host")))
+        await until(lambda: "reviews: jason → v2" in read(stage.workspace.get_home_view("host")))
         await press(stage, "Inject a fault…")
         await fill(stage, await modal(stage), user="jason", code="503", percent="50")
-        await until(lambda: "ratings: jason → aborted with 503 in 50 %" in read(stage.workspace.home("host")))
-        assert "reviews: everybody else → v1" in read(stage.workspace.home("host"))
+        await until(lambda: "ratings: jason → aborted with 503 in 50 %" in read(stage.workspace.get_home_view("host")))
+        assert "reviews: everybody else → v1" in read(stage.workspace.get_home_view("host"))
 
 
 async def test_what_was_filled_in_survives_a_refusal(stage: Stage) -> None:
     """Something else runs meanwhile: the answer carries a button that types the same again."""
-    stage.cluster.slow_pulls(100)
-    await stage.workspace.command("host", "mesh-workshop", "/mesh route")
+    stage.cluster.slow_image_pulls(100)
+    await stage.workspace.send_command("host", "mesh-workshop", "/mesh route")
     form = await modal(stage)
-    await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+    await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
     await says(stage, "typed `/mesh install`")
     await fill(stage, form, user="jason", version="v3")
     refused = await says(stage, "is already running")
@@ -102,7 +102,7 @@ async def test_without_the_cluster_the_tab_says_so(tmp_path: Path) -> None:
         assert "The cluster cannot be read" in await opened(here.stage)
         await here.wire.mend()
         await press(here.stage, "Refresh")
-        await until(lambda: "*install* — not installed" in read(here.stage.workspace.home("host")))
+        await until(lambda: "*install* — not installed" in read(here.stage.workspace.get_home_view("host")))
 
 
 async def test_a_form_begins_with_what_is_in_force(tmp_path: Path) -> None:

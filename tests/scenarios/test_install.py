@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
 
 DEPLOYMENTS, CRDS, MAPS = (
@@ -30,7 +30,7 @@ async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
         istiod = await stage.api.get(DEPLOYMENTS, "istiod", "istio-system")
         assert istiod is not None
         assert istiod["status"]["availableReplicas"] == 1
-        assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+        assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
         assert any("of 2 ready)" in edit.text or "of 1 ready)" in edit.text for edit in message.edits)
 
 
@@ -88,7 +88,7 @@ async def test_wrong_options_change_nothing(stage: Stage, typed: str, says: str)
 async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
     """The verdict is the pod's own reason, not a timeout."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="3") as (stage, _):
-        stage.cluster.break_image("proxyv2", "toomanyrequests: You have reached your pull rate limit")
+        stage.cluster.break_image_pulls("proxyv2", "toomanyrequests: You have reached your pull rate limit")
         said = words(await stage.type("/mesh install -> not yet"))
         assert "istio-ingressgateway has 0 of 1 pods" in said
         assert "toomanyrequests" in said
@@ -97,7 +97,7 @@ async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
 
 async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
     """403: whoever runs the cluster is told what the bot may not do."""
-    stage.cluster.server.faults.add(Fault("forbid", verb="list", resource="deployments"))
+    stage.cluster.server.faults.add(ApiFault("forbid", verb="list", resource="deployments"))
     said = words(await stage.type("/mesh install -> error"))
     assert "Failed: the cluster forbids it" in said
     assert "deployments" in said
@@ -105,16 +105,16 @@ async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
 
 async def test_a_cluster_that_asks_for_patience_gets_it(stage: Stage) -> None:
     """429 and 500 now and then are waited out."""
-    stage.cluster.server.faults.add(Fault("throttle", times=3, seconds=0.1))
-    stage.cluster.server.faults.add(Fault("error", verb="get", times=2))
+    stage.cluster.server.faults.add(ApiFault("throttle", times=3, seconds=0.1))
+    stage.cluster.server.faults.add(ApiFault("error", verb="get", times=2))
     assert "is ready" in words(await stage.type("/mesh install"))
 
 
 async def test_a_second_install_points_at_the_first(stage: Stage) -> None:
     """While one runs, the second is answered with a link and starts nothing."""
-    stage.cluster.slow_pulls(1000)
-    first = await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+    stage.cluster.slow_image_pulls(1000)
+    first = await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
     said = words(await stage.type("/mesh install -> error"))
-    assert first.acked
+    assert first.is_acked
     assert "is already running, started by <@" in said
     assert "/archives/" in said

@@ -13,9 +13,9 @@ import pytest
 
 from bot.knowledge import gatewayapi, namespaces, verification
 from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import Fault
-from bot.sandbox.cluster.kubelet_nodes import Node
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.cluster.faults import ApiFault
+from bot.sandbox.cluster.kubelet_nodes import SimulatedNode
+from bot.sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import NAMESPACES, Stage, words
 from tests.scenarios.wire import Scene, scene
 
@@ -26,7 +26,7 @@ PATIENT = {"MESHBOT_CLUSTER__PATIENCE": "10"}
 
 async def after(shown: str, stage: Stage, do: Callable[[], Awaitable[object]]) -> None:
     """Does something as soon as a message of the bot says that."""
-    with stage.workspace.changes() as changes:
+    with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(20):
             async for change in changes:
                 if change.message is not None and shown in words(change.message):
@@ -44,7 +44,7 @@ async def outage(on: Scene, seconds: float = 0.5) -> None:
 async def test_an_install_outlives_a_restart_of_the_api_server(tmp_path: Path) -> None:
     """Cut off in the middle it goes on when the cluster is back, and is done."""
     async with scene(tmp_path, environment=PATIENT) as on:
-        on.stage.cluster.slow_pulls(100)
+        on.stage.cluster.slow_image_pulls(100)
         trouble = asyncio.create_task(after("istiod` 0/1", on.stage, lambda: outage(on)))
         message = await on.stage.type("/mesh install")
         await trouble
@@ -56,7 +56,7 @@ async def test_an_uninstall_outlives_a_restart_of_the_api_server(tmp_path: Path)
     async with scene(tmp_path, environment=PATIENT) as on:
         await on.stage.type("/mesh install")
         await on.stage.type("/mesh uninstall")
-        on.stage.cluster.server.faults.add(Fault("slow", verb="delete", resource="serviceaccounts", seconds=0.3))
+        on.stage.cluster.server.faults.add(ApiFault("slow", verb="delete", resource="serviceaccounts", seconds=0.3))
         trouble = asyncio.create_task(after("control plane", on.stage, lambda: outage(on)))
         assert "the mesh is gone, and nothing is left over" in words(await on.stage.type('click "Confirm"'))
         await trouble
@@ -66,7 +66,7 @@ async def test_an_uninstall_outlives_a_restart_of_the_api_server(tmp_path: Path)
 async def test_cut_watches_are_taken_up_again(tmp_path: Path) -> None:
     """Every connection broken in the middle, and the verdict is the same."""
     async with scene(tmp_path) as on:
-        on.stage.cluster.slow_pulls(100)
+        on.stage.cluster.slow_image_pulls(100)
         trouble = asyncio.create_task(after("istiod` 0/1", on.stage, on.wire.break_all))
         assert "is ready" in words(await on.stage.type("/mesh install"))
         await trouble
@@ -86,7 +86,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path, step: str) -> None
 async def test_a_cluster_that_goes_and_stays_away_ends_the_install(tmp_path: Path) -> None:
     """After its patience the run ends, and says who must look."""
     async with scene(tmp_path) as on:
-        on.stage.cluster.slow_pulls(100)
+        on.stage.cluster.slow_image_pulls(100)
         trouble = asyncio.create_task(after("istiod` 0/1", on.stage, on.wire.cut))
         said = words(await on.stage.type("/mesh install -> error"))
         await trouble
@@ -97,9 +97,9 @@ async def test_a_cluster_that_goes_and_stays_away_ends_the_install(tmp_path: Pat
 async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
     """Slack has its acknowledgement long before the cluster's answers, and those are waited for."""
     async with scene(tmp_path) as on:
-        on.stage.cluster.server.faults.add(Fault("slow", seconds=1.0, times=10))
+        on.stage.cluster.server.faults.add(ApiFault("slow", seconds=1.0, times=10))
         began = time.monotonic()
-        assert (await on.stage.workspace.command("alice", "mesh-workshop", "/mesh status")).acked
+        assert (await on.stage.workspace.send_command("alice", "mesh-workshop", "/mesh status")).is_acked
         assert time.monotonic() - began < 0.9
         assert "is ready" in words(await on.stage.type("/mesh install"))
 
@@ -118,7 +118,7 @@ async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
 async def test_what_is_forbidden_is_named(tmp_path: Path, verb: str, resource: str, state: str) -> None:
     """403 on one kind: which, and that whoever runs the cluster must grant it; never a verdict of done."""
     async with scene(tmp_path) as on:
-        on.stage.cluster.server.faults.add(Fault("forbid", verb=verb, resource=resource))
+        on.stage.cluster.server.faults.add(ApiFault("forbid", verb=verb, resource=resource))
         said = words(await on.stage.type(f"/mesh install -> {state}"))
         assert f'cannot {verb} resource "{resource}"' in said
         assert "Whoever runs the cluster must grant" in said
@@ -129,7 +129,7 @@ async def test_preflight_names_every_permission_that_is_missing(tmp_path: Path) 
     """All at once, before anybody types install."""
     async with scene(tmp_path) as on:
         for verb, resource in (("patch", "customresourcedefinitions"), ("list", "pods")):
-            on.stage.cluster.server.faults.add(Fault("forbid", verb=verb, resource=resource))
+            on.stage.cluster.server.faults.add(ApiFault("forbid", verb=verb, resource=resource))
         said = words(await on.stage.type("/mesh preflight -> not yet"))
         assert "the bot's account may not list pods, patch customresourcedefinitions" in said
         assert "must grant them (docs/security.md, or cluster-admin)" in said
@@ -149,7 +149,7 @@ async def test_fields_of_another_manager_in_the_crds_are_taken(tmp_path: Path) -
 async def test_a_write_that_collides_is_typed_again(tmp_path: Path) -> None:
     """409: what somebody changed at the same moment is said so, and typed again it works."""
     async with scene(tmp_path) as on:
-        fault = on.stage.cluster.server.faults.add(Fault("conflict", verb="patch", resource="deployments"))
+        fault = on.stage.cluster.server.faults.add(ApiFault("conflict", verb="patch", resource="deployments"))
         said = words(await on.stage.type("/mesh install -> not yet"))
         assert "Something else changed the same objects at that moment" in said
         on.stage.cluster.server.faults.remove(fault)
@@ -162,7 +162,7 @@ async def test_a_write_that_collides_is_typed_again(tmp_path: Path) -> None:
 async def test_a_cluster_that_answers_nothing_useful_ends_it(tmp_path: Path, effect: str, says: str) -> None:
     """429, 500 and dropped connections without end: tried again for a while, then said."""
     async with scene(tmp_path) as on:
-        on.stage.cluster.server.faults.add(Fault(effect, seconds=0.2))  # type: ignore[arg-type]  # parametrised
+        on.stage.cluster.server.faults.add(ApiFault(effect, seconds=0.2))  # type: ignore[arg-type]  # parametrised
         assert says in words(await on.stage.type("/mesh install -> error"))
         assert await on.unfinished() == []
 
@@ -201,7 +201,7 @@ async def test_a_namespace_that_does_not_go_is_named(tmp_path: Path, monkeypatch
 
 async def test_nodes_that_are_too_small_are_named(tmp_path: Path) -> None:
     """The scheduler's words are the cause, and what to do about it follows."""
-    async with scene(tmp_path, nodes=(Node("small", cpu="400m", memory="16Gi"),)) as on:
+    async with scene(tmp_path, nodes=(SimulatedNode("small", cpu="400m", memory="16Gi"),)) as on:
         said = words(await on.stage.type("/mesh preflight -> not yet"))
         assert "0.4 CPU" in said
         said = words(await on.stage.type("/mesh install -> not yet"))
@@ -265,7 +265,7 @@ async def test_a_killed_istioctl_is_said(tmp_path: Path) -> None:
     """Killed in the middle, the run ends with that; typed again, it goes on."""
     async with scene(tmp_path) as on:
         program = tmp_path / "istio-1.30.3" / "bin" / "istioctl"
-        on.stage.cluster.slow_pulls(100)
+        on.stage.cluster.slow_image_pulls(100)
         strike = after("istiod` 0/1", on.stage, lambda: asyncio.to_thread(kill, program, "install"))
         trouble = asyncio.create_task(strike)
         said = words(await on.stage.type("/mesh install -> not yet"))
@@ -283,5 +283,5 @@ async def test_an_istioctl_that_cannot_be_run_is_said(tmp_path: Path, damage: st
         said = words(await on.stage.type("/mesh install -> error"))
         assert says in said
         assert "Whoever runs the bot must mend that" in said
-        assert verdict_of(on.stage.newest()) == "error"
+        assert read_verdict_state(on.stage.newest()) == "error"
         assert await on.stage.api.list(CRDS) == []

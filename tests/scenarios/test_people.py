@@ -13,9 +13,9 @@ CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 async def test_an_attendee_may_not_install(stage: Stage) -> None:
     """The denial is for them alone, names the role, and who has it."""
     message = await stage.type("@alice: /mesh install -> error")
-    assert message.ephemeral_to == stage.workspace.user("alice").id
+    assert message.ephemeral_to == stage.workspace.get_user("alice").id
     assert "needs the role host; you are attendee" in words(message)
-    assert f"<@{stage.workspace.user('host').id}>" in words(message)
+    assert f"<@{stage.workspace.get_user('host').id}>" in words(message)
     assert await stage.api.list(CRDS) == []
 
 
@@ -33,7 +33,7 @@ async def test_only_a_host_confirms(stage: Stage) -> None:
 async def test_everyone_may_look(stage: Stage, command: str) -> None:
     """Attendees may read; the answer is theirs alone."""
     message = await stage.type(f"@bob: /mesh {command}")
-    assert message.ephemeral_to == stage.workspace.user("bob").id
+    assert message.ephemeral_to == stage.workspace.get_user("bob").id
 
 
 @pytest.mark.parametrize(

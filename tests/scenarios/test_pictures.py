@@ -45,7 +45,7 @@ async def test_graph_and_burst_are_drawn(stage: Stage) -> None:
     assert "productpage-v1 → reviews: " in words(answer)
     shared = await stage.type("/mesh graph 60m share")
     await eventually(lambda: bool(shown(shared)), 20)
-    replies = [m for m in stage.workspace.messages() if m.thread_ts in (burst.ts, shared.ts)]
+    replies = [m for m in stage.workspace.list_messages() if m.thread_ts in (burst.ts, shared.ts)]
     assert [shown(reply) for reply in replies] == [shown(burst), shown(shared)]
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Bot, running
-from bot.engine.fence import Fence
+from bot.app import Bot, run_bot
+from bot.engine.fence import NamespaceGuard
 from bot.errors import SettingsError, UserError
 from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
-from bot.parts import gate
+from bot.parts import build_access_policy
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace.state import Channel
-from bot.settings import load
+from bot.settings import load_settings
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
 OWN = {"MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}"}
@@ -26,7 +26,7 @@ DEPLOYMENTS = Ref("apps", "deployments")
 @asynccontextmanager
 async def ruled(home: Path, rules: dict[str, str]) -> AsyncIterator[tuple[Stage, Bot]]:
     """The bot with these settings in front of an empty cluster."""
-    async with furnished(home) as stage, running(stage.settings(**rules)) as bot:
+    async with furnished(home) as stage, run_bot(stage.settings(**rules)) as bot:
         yield stage, bot
 
 
@@ -59,7 +59,7 @@ async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
 def test_rules_that_cannot_be_are_refused_at_the_start(settings: dict[str, str], says: str) -> None:
     """A step that there is not, and rules that contradict each other, are named by their setting."""
     with pytest.raises(SettingsError, match=says):
-        gate(load(None, {f"MESHBOT_{name}": value for name, value in settings.items()}))
+        build_access_policy(load_settings(None, {f"MESHBOT_{name}": value for name, value in settings.items()}))
 
 
 async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) ->
 async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
     """Two namespaces are changed at the same time; what everyone shares waits for them, and they for it."""
     async with ruled(tmp_path, OWN) as (stage, bot):
-        stage.cluster.slow_pulls(30)
+        stage.cluster.slow_image_pulls(30)
         for user in ("alice", "bob"):
-            await stage.workspace.command(user, "mesh-workshop", "/mesh bookinfo")
+            await stage.workspace.send_command(user, "mesh-workshop", "/mesh bookinfo")
         assert "is already running" in words(await stage.type("/mesh install -> error"))
-        runs = [run for run in await bot.ledger.recent(3) if run.step == "bookinfo"]
+        runs = [run for run in await bot.ledger.list_recent_runs(3) if run.step == "bookinfo"]
         assert {run.state for run in runs} == {"done"}
         assert max(run.created_at for run in runs) < min(run.finished_at for run in runs if run.finished_at)
 
@@ -132,7 +132,7 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
 async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
     """Inside their namespace and on it everything can be written, elsewhere nothing, by no kind of write."""
     async with ruled(tmp_path, OWN) as (_, bot):
-        fence = Fence(bot.cluster, ALICES, set())
+        fence = NamespaceGuard(bot.cluster, ALICES, set())
         for name in (ALICES, BOBS):
             await bot.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         await fence.merge(NAMESPACE, ALICES, "", {"metadata": {"labels": {"a": "b"}}})
@@ -196,18 +196,18 @@ async def test_other_channels_are_pointed_to_the_right_one(tmp_path: Path) -> No
         stage.workspace.state.channels["C0ELSE"] = Channel("C0ELSE", "random", everyone)
         stage.workspace.state.channels["D0HOST"] = Channel("D0HOST", "dm", everyone, is_private=True, is_im=True)
         for channel, says in (("C0ELSE", "takes no commands"), ("D0HOST", "can only ask, not change anything")):
-            await stage.workspace.command("host", channel, "/mesh preflight")
+            await stage.workspace.send_command("host", channel, "/mesh preflight")
             answer = await told(stage, channel)
             assert f"{says}. Type it in <#C0MESH>." in answer
-        await stage.workspace.command("host", "D0HOST", "/mesh whoami")
+        await stage.workspace.send_command("host", "D0HOST", "/mesh whoami")
         assert "you are host" in await told(stage, "D0HOST", 2)
-        assert await bot.ledger.recent(1) == []
+        assert await bot.ledger.list_recent_runs(1) == []
         await stage.type("/mesh preflight")
 
 
 async def told(stage: Stage, channel: str, count: int = 1) -> str:
     """What the host was told in a channel, once there are so many answers."""
-    with stage.workspace.changes() as changes:
-        while len(seen := stage.workspace.messages(channel, "host")) < count:
+    with stage.workspace.watch_changes() as changes:
+        while len(seen := stage.workspace.list_messages(channel, "host")) < count:
             await anext(changes)
     return words(seen[-1])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Bot, running
+from bot.app import Bot, run_bot
 from bot.ledger import Ledger, StreamRow
-from bot.ledger.timetable import Move
+from bot.ledger.timetable import ScheduleAdvance
 from bot.sandbox.cluster.contract import Ref
 from bot.sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
@@ -30,10 +30,10 @@ async def arrange(stage: Stage, *steps: str) -> None:
 
 async def seen(stage: Stage, wanted: Callable[[Message], bool], seconds: float = 40) -> Message:
     """The newest message of the bot that is as wanted, once there is one."""
-    with stage.workspace.changes() as changes:
+    with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(seconds):
             while True:
-                found = [m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id and wanted(m)]
+                found = [m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id and wanted(m)]
                 if found:
                     return found[-1]
                 await anext(changes)
@@ -52,7 +52,7 @@ def in_thread(*parts: str) -> Callable[[Message], bool]:
 @asynccontextmanager
 async def again(stage: Stage, **more: str) -> AsyncIterator[Bot]:
     """The bot once more, over the same database."""
-    async with running(stage.settings(**QUICK | more)) as bot:
+    async with run_bot(stage.settings(**QUICK | more)) as bot:
         yield bot
 
 
@@ -83,7 +83,7 @@ async def test_errors_of_a_burst_are_told_once_and_so_is_their_end(tmp_path: Pat
         await stage.api.merge(DEPLOYMENTS, "productpage-v1", "bookinfo", {"spec": {"replicas": 1}})
         await seen(stage, in_thread("2 of 2 requests"))
         assert bad.thread_ts == card.ts
-        assert len([m for m in stage.workspace.messages() if in_thread("the page was not seen")(m)]) <= 2
+        assert len([m for m in stage.workspace.list_messages() if in_thread("the page was not seen")(m)]) <= 2
 
 
 async def test_a_ping_tells_what_goes_down_and_that_it_is_back(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_ping_tells_what_goes_down_and_that_it_is_back(tmp_path: Path) -
         async with again(stage):
             await stage.api.merge(DEPLOYMENTS, "kiali", "istio-system", {"spec": {"replicas": 1}})
             await seen(stage, in_thread("Kiali is back; it was away for"))
-        told = [m for m in stage.workspace.messages() if m.thread_ts and "Kiali is down" in words(m)]
+        told = [m for m in stage.workspace.list_messages() if m.thread_ts and "Kiali is down" in words(m)]
         assert len(told) == 1
 
 
@@ -120,7 +120,7 @@ async def test_a_digest_knows_what_changed(tmp_path: Path) -> None:
         assert "install ✅" in words(first)
         assert "next: s1 digest" in words(first)
         await arrange(stage, "bookinfo")
-        (schedule,) = await bot.ledger.timetable.live()
+        (schedule,) = await bot.ledger.timetable.list_live()
         report = words(await stage.type("/mesh digest"))
         assert "bookinfo ✅" in report
         assert schedule.memory["rows"]["install"] is True
@@ -131,21 +131,21 @@ async def test_what_goes_on_outlives_the_bot(tmp_path: Path) -> None:
     async with furnished(tmp_path) as stage:
         async with again(stage) as bot:
             await arrange(stage, "install", "bookinfo", "traffic start every=100ms", "ping every 10s")
-            (before,) = await bot.ledger.streams.all()
+            (before,) = await bot.ledger.streams.list_all()
         async with again(stage) as bot:
             after = await carried_on(bot, before)
             assert (after.since, after.until) == (before.since, before.until)
             assert "going on: as nobody, every 0.1 s" in words(await stage.type("/mesh status"))
             assert "s1 — ping, every 10 s" in words(await stage.type("/mesh schedule"))
             assert "as nobody: status: 200 × " in words(await stage.type("/mesh traffic stop"))
-        async with again(stage, MESHBOT_ROLES__HOSTS=stage.workspace.user("bob").id):
+        async with again(stage, MESHBOT_ROLES__HOSTS=stage.workspace.get_user("bob").id):
             await seen(stage, says("paused", "is no host any more"))
 
 
 async def carried_on(bot: Bot, before: StreamRow) -> StreamRow:
     """The stream, once this life of the bot carries it and sends."""
     for _ in range(400):
-        (row,) = await bot.ledger.streams.all()
+        (row,) = await bot.ledger.streams.list_all()
         if row.owner != before.owner and row.seen.get("sent", 0) > before.seen.get("sent", 0):
             return row
         await asyncio.sleep(0.05)
@@ -161,18 +161,20 @@ async def test_a_digest_that_was_missed_says_that_it_is_late(tmp_path: Path) -> 
         await due_yesterday(stage)
         async with again(stage) as bot:
             late = await seen(stage, in_thread("late: I was away when it was due"))
-            await bot.keeper.round()
-            await bot.keeper.idle()
-        told = [m for m in stage.workspace.messages() if m.thread_ts == late.thread_ts]
+            await bot.keeper.run_once()
+            await bot.keeper.wait_until_idle()
+        told = [m for m in stage.workspace.list_messages() if m.thread_ts == late.thread_ts]
         assert len(told) == 1
 
 
 async def due_yesterday(stage: Stage) -> None:
     """As if the only schedule had last been looked at a day ago."""
     ledger = await Ledger.open(stage.settings().ledger.address)
-    (schedule,) = await ledger.timetable.live()
+    (schedule,) = await ledger.timetable.list_live()
     assert schedule.next_at is not None
-    assert await ledger.timetable.skip(schedule, Move(schedule.next_at, schedule.next_at - timedelta(days=1)))
+    assert await ledger.timetable.skip_slots(
+        schedule, ScheduleAdvance(schedule.next_at, schedule.next_at - timedelta(days=1))
+    )
     await ledger.close()
 
 
@@ -195,7 +197,7 @@ async def under_way(stage: Stage) -> None:
     """Returns once a slot is being carried out."""
     ledger = await Ledger.open(stage.settings().ledger.address)
     for _ in range(400):
-        if await ledger.timetable.unfinished():
+        if await ledger.timetable.list_running_slots():
             break
         await asyncio.sleep(0.05)
     else:

@@ -10,12 +10,12 @@ import pytest
 
 from bot.cli.arguments import RELEASES, SCRIPTS
 from bot.sandbox.istio.catalog import RELEASES as PLAYED
-from bot.sandbox.script import built_in
+from bot.sandbox.script import list_built_in_scripts
 
 
 def test_the_command_line_offers_what_the_sandbox_has() -> None:
     """The command line's own lists, which it keeps to stay light, are the sandbox's."""
-    assert sorted(SCRIPTS) == sorted(built_in())
+    assert sorted(SCRIPTS) == sorted(list_built_in_scripts())
     assert sorted(RELEASES) == sorted(PLAYED)
 
 

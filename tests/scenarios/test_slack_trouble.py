@@ -12,7 +12,7 @@ from bot import blocks
 from bot.ledger import connection
 from bot.messages import Message as Shown
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.plain import read_verdict_state
 from bot.sandbox.workspace.state import Channel
 from tests.scenarios.stage import Stage, playing, words
 
@@ -21,23 +21,23 @@ WAIT = 30.0
 
 async def end(stage: Stage, *, channel: str = "mesh-workshop", user: str = "host") -> Message:
     """The bot's newest message in a channel, once it shows an end."""
-    with stage.workspace.changes() as changes:
+    with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(WAIT):
             while True:
-                mine = [m for m in stage.workspace.messages(channel, user) if m.user == stage.workspace.bot.id]
-                if mine and (verdict_of(mine[-1]) or "done") != "running":
+                mine = [m for m in stage.workspace.list_messages(channel, user) if m.user == stage.workspace.bot.id]
+                if mine and (read_verdict_state(mine[-1]) or "done") != "running":
                     return mine[-1]
                 await anext(changes)
 
 
 async def begun(stage: Stage, line: str = "/mesh install") -> Message:
     """Types that, with pulls so slow that it goes on for a second; gives its message while it runs."""
-    stage.cluster.slow_pulls(80)
-    with stage.workspace.changes() as changes:
-        await stage.workspace.command("host", "mesh-workshop", line)
+    stage.cluster.slow_image_pulls(80)
+    with stage.workspace.watch_changes() as changes:
+        await stage.workspace.send_command("host", "mesh-workshop", line)
         async with asyncio.timeout(WAIT):
             async for change in changes:
-                if change.message is not None and verdict_of(change.message) == "running":
+                if change.message is not None and read_verdict_state(change.message) == "running":
                     return change.message
     raise AssertionError("the changes ended")
 
@@ -45,7 +45,7 @@ async def begun(stage: Stage, line: str = "/mesh install") -> Message:
 async def test_a_deleted_message_is_replaced_by_the_end(stage: Stage) -> None:
     """Somebody deletes the message in the middle: the verdict comes in a new one."""
     message = await begun(stage)
-    stage.workspace.state.delete(message)
+    stage.workspace.state.delete_message(message)
     last = await end(stage)
     assert last.ts != message.ts
     assert "is ready" in words(last)
@@ -55,16 +55,16 @@ async def test_a_deleted_question_is_asked_again(stage: Stage) -> None:
     """Typed again after its message was deleted, it can still be confirmed."""
     await stage.type("/mesh install")
     await stage.type("/mesh uninstall")
-    stage.workspace.state.delete(stage.newest())
+    stage.workspace.state.delete_message(stage.newest())
     await stage.type("/mesh uninstall")
     assert "the mesh is gone" in words(await stage.type('click "Confirm"'))
 
 
 async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
     """The person alone is told how to invite it, and nothing is started."""
-    people = {stage.workspace.user("host").id}
+    people = {stage.workspace.get_user("host").id}
     stage.workspace.state.channels["C0PRIV"] = Channel("C0PRIV", "backstage", people, is_private=True)
-    await stage.workspace.command("host", "backstage", "/mesh install")
+    await stage.workspace.send_command("host", "backstage", "/mesh install")
     said = await end(stage, channel="backstage")
     assert said.ephemeral_to
     assert "I cannot post in this channel" in words(said)
@@ -73,41 +73,41 @@ async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
 
 async def test_a_direct_conversation_is_a_channel_too(stage: Stage) -> None:
     """An install that is typed to the bot alone is carried out there."""
-    direct = stage.workspace.state.direct(stage.workspace.bot.id, stage.workspace.user("host").id)
-    await stage.workspace.command("host", direct.id, "/mesh install")
+    direct = stage.workspace.state.open_direct_channel(stage.workspace.bot.id, stage.workspace.get_user("host").id)
+    await stage.workspace.send_command("host", direct.id, "/mesh install")
     assert "is ready" in words(await end(stage, channel=direct.id))
 
 
 @pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
 async def test_slack_that_limits_or_fails_is_waited_for(stage: Stage, method: str) -> None:
     """429 and 503 in the middle: later, and whole."""
-    stage.workspace.hurt.rate_limit(method, times=2, retry_after=1)
-    stage.workspace.hurt.fail(method, times=1)
+    stage.workspace.faults.rate_limit_method(method, times=2, retry_after=1)
+    stage.workspace.faults.fail_method(method, times=1)
     assert "is ready" in words(await stage.type("/mesh install"))
 
 
 async def test_slack_that_takes_no_message_for_a_while_gets_it_later(stage: Stage) -> None:
     """Posting fails again and again: the run goes on, and its one message comes with the verdict when Slack is back."""
-    stage.workspace.hurt.fail("chat.postMessage", times=5)
+    stage.workspace.faults.fail_method("chat.postMessage", times=5)
     assert "is ready" in words(await stage.type("/mesh install"))
-    assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
 
 
 async def test_slow_answers_lose_no_order(stage: Stage) -> None:
     """Slack takes a second for each call: the verdict is the last word all the same, in the one message."""
     for method in ("chat.postMessage", "chat.update"):
-        stage.workspace.hurt.slow(method, seconds=1.0, times=3)
+        stage.workspace.faults.slow_method(method, seconds=1.0, times=3)
     last = await stage.type("/mesh install")
     await asyncio.sleep(1.5)
-    assert verdict_of(last) == "done"
-    assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+    assert read_verdict_state(last) == "done"
+    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
 
 
 async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
     """Slack asks for a new connection in the middle: the run goes on, and what is typed then is answered."""
     await begun(stage)
-    await stage.workspace.refresh()
-    await asyncio.wait_for(stage.workspace.wait_connected(), WAIT)
+    await stage.workspace.refresh_connections()
+    await asyncio.wait_for(stage.workspace.wait_for_connections(), WAIT)
     await stage.type("@alice: /mesh whoami")
     assert "is ready" in words(await end(stage))
 
@@ -115,17 +115,17 @@ async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
 async def test_a_lost_socket_loses_no_run(stage: Stage) -> None:
     """The connection goes in the middle; the verdict is shown, and the next command is heard."""
     await begun(stage)
-    await stage.workspace.drop("close")
+    await stage.workspace.drop_connections("close")
     assert "is ready" in words(await end(stage))
-    await asyncio.wait_for(stage.workspace.wait_connected(), WAIT)
+    await asyncio.wait_for(stage.workspace.wait_for_connections(), WAIT)
     assert "✅ install" in words(await stage.type("/mesh status"))
 
 
 async def test_a_command_that_is_delivered_twice_is_carried_out_once(stage: Stage) -> None:
     """One message, one run."""
-    stage.workspace.hurt.duplicates = 1
+    stage.workspace.faults.duplicates = 1
     await stage.type("/mesh install")
-    assert len([m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]) == 1
+    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
 
 
 async def test_a_ledger_without_its_table_is_said(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
         database.execute("ROLLBACK")
         database.close()
         assert "already installed" in words(await stage.type("/mesh install"))
-        assert await bot.ledger.unfinished() == []
+        assert await bot.ledger.list_unfinished_runs() == []
 
 
 async def test_even_an_answer_that_cannot_be_built_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +163,6 @@ async def test_even_an_answer_that_cannot_be_built_is_one(stage: Stage, monkeypa
     def broken(*_: object) -> Shown:
         raise RuntimeError("no blocks today")
 
-    monkeypatch.setattr(blocks, "mistake", broken)
-    await stage.workspace.command("host", "mesh-workshop", "/mesh nonesuch")
+    monkeypatch.setattr(blocks, "render_user_error", broken)
+    await stage.workspace.send_command("host", "mesh-workshop", "/mesh nonesuch")
     assert "Something went wrong on my side" in (await end(stage)).text

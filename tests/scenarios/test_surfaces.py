@@ -7,7 +7,7 @@ from pathlib import Path
 from bot import blocks
 from bot.engine.forms import OPEN
 from bot.messages import Message
-from bot.sandbox.workspace.inputs import values
+from bot.sandbox.workspace.inputs import collect_state_values
 from bot.slack.payloads import read_submission
 from handlers import STEPS
 from tests.scenarios.screens import fill, form, modal, read, says, until
@@ -19,7 +19,7 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     view = await form(stage, "/mesh fault")
     wrong = await fill(stage, view, user="jason", kind="delay", seconds="9")
     assert (wrong.ack_payload or {})["errors"] == {"seconds": "A delay is 0.1s to 2.4s."}
-    assert stage.workspace.modals("host") == [view]
+    assert stage.workspace.list_modals("host") == [view]
     await fill(stage, view, user="jason", kind="delay", seconds="1.5", percent="50")
     said = await says(stage, "typed `/mesh fault jason delay 1.5s 50%`", "Because")
     assert "Bookinfo does not run" in words(said)
@@ -28,51 +28,51 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     await fill(stage, view, v1="90", v2="10", v3="0")
     await says(stage, "typed `/mesh shift v1=90 v2=10`")
     assert "needs the role host" in words(await stage.type("@alice: /mesh shift -> error"))
-    assert stage.workspace.modals("alice") == []
+    assert stage.workspace.list_modals("alice") == []
 
 
 async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
     """Slack takes each form, and submitted as it stands it is understood, or says what is needed."""
     async with playing(tmp_path) as (stage, bot):
-        channel = stage.workspace.channel().id
-        steps = [step for step in STEPS if bot.engine.forms.of(step)]
+        channel = stage.workspace.get_channel().id
+        steps = [step for step in STEPS if bot.engine.forms.get_questions(step)]
         assert {"install", "traffic", "route", "fault", "shift", "reset", "show"} <= {step.id for step in steps}
         for step in steps:
             button = blocks.button("Options…", OPEN, step.id)
             posted = await bot.board.post(channel, Message("?", ({"type": "actions", "elements": [button]},)))
-            await stage.workspace.click("host", stage.workspace.state.messages[posted], "Options…")
+            await stage.workspace.click_element("host", stage.workspace.state.messages[posted], "Options…")
             view = await modal(stage)
-            empty = [q for q in bot.engine.forms.of(step) if q.needed and not q.initial]
+            empty = [q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial]
             needed = {q.name: {"answer": q.choices[0] if q.choices else "jason"} for q in empty}
-            filled = view.body | {"state": {"values": values(view.body["blocks"], needed)}}
+            filled = view.body | {"state": {"values": collect_state_values(view.body["blocks"], needed)}}
             assert bot.engine.faults(read_submission({"view": filled})) == {}, step.id
             await stage.workspace.close_view("host", view)
 
 
 async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
     """The run's message joins the thread, and so does an answer to one person."""
-    said = await stage.workspace.say("host", "mesh-workshop", "let us see")
-    await stage.workspace.mention("host", "mesh-workshop", "preflight", said.ts)
+    said = await stage.workspace.post_message("host", "mesh-workshop", "let us see")
+    await stage.workspace.mention_bot("host", "mesh-workshop", "preflight", said.ts)
     assert (await says(stage, "typed `/mesh preflight`", "Done")).thread_ts == said.ts
-    await stage.workspace.mention("alice", "mesh-workshop", "instal", said.ts)
+    await stage.workspace.mention_bot("alice", "mesh-workshop", "instal", said.ts)
     mistake = await says(stage, "Did you mean", user="alice")
-    assert (mistake.thread_ts, mistake.ephemeral_to) == (said.ts, stage.workspace.user("alice").id)
+    assert (mistake.thread_ts, mistake.ephemeral_to) == (said.ts, stage.workspace.get_user("alice").id)
 
 
 async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     """Run ends in the tour's own message with the verdict; the next page is a press away, and only for hosts."""
     tour = await stage.type("/mesh workshop")
     assert "step 1 of 16: Preflight" in words(tour)
-    await stage.workspace.click("alice", tour, "Skip")
+    await stage.workspace.click_element("alice", tour, "Skip")
     await says(stage, "needs the role host", user="alice")
-    await stage.workspace.click("host", tour, "Run")
+    await stage.workspace.click_element("host", tour, "Run")
     await until(lambda: "Done: the cluster can hold the workshop" in words(tour))
     assert (await says(stage, "typed `/mesh preflight`")).thread_ts == tour.ts
-    await stage.workspace.click("host", tour, "Next")
+    await stage.workspace.click_element("host", tour, "Next")
     await until(lambda: "step 2 of 16: Install Istio" in words(tour))
-    await stage.workspace.click("alice", tour, "Explain")
+    await stage.workspace.click_element("alice", tour, "Explain")
     explained = await says(stage, "Where it goes wrong", user="alice")
-    assert explained.ephemeral_to == stage.workspace.user("alice").id
+    assert explained.ephemeral_to == stage.workspace.get_user("alice").id
     assert "The tour stands" in words(await stage.type("/mesh workshop"))
 
 
@@ -81,14 +81,14 @@ async def test_the_home_tab_has_buttons_by_role(stage: Stage) -> None:
     await stage.type("/mesh preflight")
     for user in ("host", "alice"):
         await stage.workspace.open_home(user)
-    home = await until(lambda: stage.workspace.home("host"))
-    hers = read(await until(lambda: stage.workspace.home("alice")))
+    home = await until(lambda: stage.workspace.get_home_view("host"))
+    hers = read(await until(lambda: stage.workspace.get_home_view("alice")))
     assert "*install* — not installed" in hers
     assert "which a host runs" in hers
     assert "Run install" not in hers
-    await stage.workspace.click_view("host", home, "Run install")
+    await stage.workspace.click_view_element("host", home, "Run install")
     window = await modal(stage)
     await until(lambda: "goes on in" in read(window))
     await says(stage, "typed `/mesh install`", "Done")
-    await until(lambda: "✅ *install*" in read(stage.workspace.home("alice")))
+    await until(lambda: "✅ *install*" in read(stage.workspace.get_home_view("alice")))
     assert "Run addons" in read(home)

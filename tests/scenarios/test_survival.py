@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, furnished, words
 
 
@@ -26,7 +26,7 @@ async def process(stage: Stage, **more: str) -> AsyncIterator[asyncio.subprocess
         sys.executable, "-m", "bot", "run", env=inherited | stage.environment | more, stderr=asyncio.subprocess.PIPE
     )
     try:
-        await asyncio.wait_for(stage.workspace.wait_connected(), 30)
+        await asyncio.wait_for(stage.workspace.wait_for_connections(), 30)
         yield bot
     finally:
         if bot.returncode is None:
@@ -38,8 +38,8 @@ async def shows(stage: Stage, state: str, says: str = "", *, seconds: float = 40
     """Waits until the bot's newest message in the channel stands like that, and says that."""
     async with asyncio.timeout(seconds):
         while True:
-            mine = [m for m in stage.workspace.messages() if m.user == stage.workspace.bot.id]
-            if mine and verdict_of(mine[-1]) == state and says in words(mine[-1]):
+            mine = [m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]
+            if mine and read_verdict_state(mine[-1]) == state and says in words(mine[-1]):
                 return mine[-1]
             await asyncio.sleep(0.05)
 
@@ -56,14 +56,14 @@ async def gone(stage: Stage) -> None:
 async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
     """kill -9 in the middle; the next life ends the same message with the verdict."""
     async with furnished(tmp_path) as stage:
-        stage.cluster.slow_pulls(200)
+        stage.cluster.slow_image_pulls(200)
         async with process(stage) as bot:
-            await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+            await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
             before = await shows(stage, "running", "istiod")
             bot.kill()
             await bot.wait()
         await gone(stage)
-        stage.cluster.slow_pulls(None)
+        stage.cluster.slow_image_pulls(None)
         async with process(stage):
             after = await shows(stage, "done")
         assert after.ts == before.ts
@@ -78,8 +78,8 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
             await stage.type("/mesh install")
             await stage.type("/mesh uninstall")
             question = stage.newest()
-            stage.cluster.server.faults.add(Fault("slow", verb="delete", seconds=1))
-            await stage.workspace.click("host", question, "Confirm")
+            stage.cluster.server.faults.add(ApiFault("slow", verb="delete", seconds=1))
+            await stage.workspace.click_element("host", question, "Confirm")
             await shows(stage, "running", "control plane")
             bot.kill()
             await bot.wait()
@@ -94,7 +94,7 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
 async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped amid an install, it finishes it, shows the verdict, and exits with 0."""
     async with furnished(tmp_path) as stage, process(stage, MESHBOT_DRAIN_SECONDS="30") as bot:
-        await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+        await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
         await shows(stage, "running")
         bot.send_signal(number)
         assert await asyncio.wait_for(bot.wait(), 40) == 0
@@ -104,15 +104,15 @@ async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Si
 async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
     """What does not end in time says in its message that it will be taken up, and it is."""
     async with furnished(tmp_path) as stage:
-        stage.cluster.slow_pulls(10_000)
+        stage.cluster.slow_image_pulls(10_000)
         async with process(stage, MESHBOT_DRAIN_SECONDS="0.2") as bot:
-            await stage.workspace.command("host", "mesh-workshop", "/mesh install")
+            await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
             await shows(stage, "running")
             bot.terminate()
             assert await asyncio.wait_for(bot.wait(), 20) == 0
             assert "the bot is being restarted; it takes this up when it is back" in words(await shows(stage, "error"))
         await gone(stage)
-        stage.cluster.slow_pulls(None)
+        stage.cluster.slow_image_pulls(None)
         async with process(stage):
             await shows(stage, "running")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import running
+from bot.app import run_bot
 from bot.sandbox.workspace import Message
 from bot.sandbox.workspace.state import Channel
 from tests.scenarios.screens import fill, modal, says, until
@@ -18,7 +18,7 @@ from tests.scenarios.wire import scene
 
 async def turned(stage: Stage, tour: Message, button: str, *texts: str) -> None:
     """Presses a button of the tour and waits until all of this stands in it."""
-    await stage.workspace.click("host", tour, button)
+    await stage.workspace.click_element("host", tour, button)
     await until(lambda: all(text in words(tour) for text in texts))
 
 
@@ -61,7 +61,7 @@ async def test_there_is_one_tour_in_a_channel(stage: Stage) -> None:
 
 async def test_a_tour_that_was_deleted_is_begun_anew(stage: Stage) -> None:
     """What nobody sees is pointed at by nobody."""
-    stage.workspace.state.delete(await stage.type("/mesh workshop"))
+    stage.workspace.state.delete_message(await stage.type("/mesh workshop"))
     assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
 
 
@@ -69,9 +69,9 @@ async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
     """The form's run belongs to the tour: it goes on in its thread, and ends on its page."""
     tour = await stage.type("/mesh workshop")
     await turned(stage, tour, "Skip", "step 2 of 16")
-    await stage.workspace.click("alice", tour, "Options…")
+    await stage.workspace.click_element("alice", tour, "Options…")
     assert "needs the role host" in words(await says(stage, "needs the role host", user="alice"))
-    await stage.workspace.click("host", tour, "Options…")
+    await stage.workspace.click_element("host", tour, "Options…")
     form = await modal(stage)
     assert (await fill(stage, form, profile="minimal")).error == ""
     run = await says(stage, "typed `/mesh install minimal`", "Done")
@@ -86,7 +86,7 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
     for number in range(4, 17):
         await turned(stage, tour, "Skip", f"step {number} of 16")
     await turned(stage, tour, "Run", "Please confirm")
-    await stage.workspace.click("host", await says(stage, "Only a host can confirm"), "Cancel")
+    await stage.workspace.click_element("host", await says(stage, "Only a host can confirm"), "Cancel")
     await until(lambda: "Cancelled: nothing was changed" in words(tour))
     await turned(stage, tour, "End the tour", "this tour is ended")
 
@@ -94,10 +94,10 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
 async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     """Buttons of an earlier life turn pages, and the tour that stands is known."""
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             tour = await stage.type("/mesh workshop")
             await turned(stage, tour, "Skip", "step 2 of 16")
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await turned(stage, tour, "Skip", "step 3 of 16")
             assert "The tour stands" in words(await stage.type("/mesh workshop"))
             await turned(stage, tour, "Back", "step 2 of 16")
@@ -107,7 +107,7 @@ async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
 async def test_a_run_that_outlives_the_bot_ends_on_its_page(tmp_path: Path) -> None:
     """kill -9 in the middle of a run of the tour: the next life ends it in the tour as well."""
     async with furnished(tmp_path) as stage:
-        stage.cluster.slow_pulls(200)
+        stage.cluster.slow_image_pulls(200)
         async with process(stage) as bot:
             tour = await stage.type("/mesh workshop")
             await turned(stage, tour, "Skip", "step 2 of 16")
@@ -126,7 +126,7 @@ async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
         await here.wire.cut()
         tour = await here.stage.type("/mesh workshop")
         assert "the cluster cannot be read" in words(tour)
-        await here.stage.workspace.command("host", "mesh-workshop", "/mesh fault")
+        await here.stage.workspace.send_command("host", "mesh-workshop", "/mesh fault")
         await modal(here.stage)
         await here.wire.mend()
         await turned(here.stage, tour, "Refresh", "in place, 0 of 13")
@@ -135,7 +135,7 @@ async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
 async def test_two_hands_turn_one_page(stage: Stage) -> None:
     """A page that is turned twice at once is turned once: its buttons say where to."""
     tour = await stage.type("/mesh workshop")
-    await asyncio.gather(*(stage.workspace.click("host", tour, "Skip") for _ in range(3)))
+    await asyncio.gather(*(stage.workspace.click_element("host", tour, "Skip") for _ in range(3)))
     await until(lambda: "step 2 of 16" in words(tour))
     await asyncio.sleep(0.3)
     assert "step 2 of 16" in words(tour)
@@ -144,21 +144,21 @@ async def test_two_hands_turn_one_page(stage: Stage) -> None:
 @pytest.mark.parametrize("typed", ["@meshbot workshop", "@meshbot"])
 async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
     """A tour begins in the channel; the bare name is help."""
-    await stage.workspace.write("host", "mesh-workshop", typed)
+    await stage.workspace.send_line("host", "mesh-workshop", typed)
     await says(stage, "step 1 of 16" if "workshop" in typed else "shows a step's options")
 
 
 async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
     """In a private channel without the bot its host is told to invite it, and nothing is left over."""
-    host = stage.workspace.user("host").id
+    host = stage.workspace.get_user("host").id
     stage.workspace.state.channels["C0SECRET"] = Channel("C0SECRET", "secret", {host}, is_private=True)
-    await stage.workspace.command("host", "secret", "/mesh workshop")
-    await until(lambda: [m for m in stage.workspace.messages("secret") if "/invite @meshbot" in words(m)])
+    await stage.workspace.send_command("host", "secret", "/mesh workshop")
+    await until(lambda: [m for m in stage.workspace.list_messages("secret") if "/invite @meshbot" in words(m)])
     assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
 
 
 async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
     """The second is pointed at the first one's."""
-    await asyncio.gather(*(stage.workspace.command("host", "mesh-workshop", "/mesh workshop") for _ in range(2)))
+    await asyncio.gather(*(stage.workspace.send_command("host", "mesh-workshop", "/mesh workshop") for _ in range(2)))
     await says(stage, "The tour stands")
-    assert len([m for m in stage.workspace.messages() if "step 1 of 16" in words(m)]) == 1
+    assert len([m for m in stage.workspace.list_messages() if "step 1 of 16" in words(m)]) == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.app import running
+from bot.app import run_bot
 from bot.sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
@@ -97,9 +97,9 @@ async def test_a_hand_that_was_there_since_is_shown(stage: Stage) -> None:
 async def test_undo_survives_the_bot(tmp_path: Path) -> None:
     """Another process takes back what this one changed."""
     async with furnished(tmp_path) as stage:
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await stage.type("/mesh bookinfo")
-        async with running(stage.settings()):
+        async with run_bot(stage.settings()):
             await lines(stage, "/mesh undo", BACK)
         assert await stage.api.get(NAMESPACES, APP) is None
 

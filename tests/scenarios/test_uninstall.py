@@ -60,8 +60,8 @@ async def test_a_question_expires(tmp_path: Path) -> None:
     async with playing(tmp_path, MESHBOT_CONFIRM_SECONDS="10") as (stage, bot):
         await stage.type("/mesh install")
         await stage.type("/mesh uninstall")
-        run = await bot.ledger.last("uninstall")
+        run = await bot.ledger.find_last_run("uninstall")
         assert run is not None
-        await bot.ledger.ask(run.id, run.digest or "", run.created_at)
-        await bot.engine.runner.expire_questions()
+        await bot.ledger.ask_confirmation(run.id, run.digest or "", run.created_at)
+        await bot.engine.runner.expire_overdue_questions()
         assert await stage.api.get(NAMESPACES, "istio-system") is not None

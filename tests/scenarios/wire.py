@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bot.app import Bot, running
+from bot.app import Bot, run_bot
 from tests.scenarios.stage import Stage, furnished
 
 PIECE = 65_536
@@ -99,7 +99,7 @@ class Scene:
 
     async def unfinished(self) -> list[tuple[str, str]]:
         """Runs that the ledger still holds for under way: step and state."""
-        return [(run.step, run.state) for run in await self.bot.ledger.unfinished()]
+        return [(run.step, run.state) for run in await self.bot.ledger.list_unfinished_runs()]
 
 
 @asynccontextmanager
@@ -112,6 +112,6 @@ async def scene(home: Path, *, environment: dict[str, str] | None = None, **more
     async with (
         furnished(home, **more) as stage,
         wired(Path(stage.environment["MESHBOT_CLUSTER__KUBECONFIG"])) as wire,
-        running(stage.settings(**quick | (environment or {}))) as bot,
+        run_bot(stage.settings(**quick | (environment or {}))) as bot,
     ):
         yield Scene(stage, wire, bot)

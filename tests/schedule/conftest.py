@@ -13,26 +13,26 @@ import pytest
 from sqlalchemy import update
 
 from bot.catalog import Catalog
-from bot.ledger import Ending, Ledger, Schedule
-from bot.ledger.connection import connect, parse
+from bot.ledger import Ledger, Schedule, SlotResult
+from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.tables import schedules
-from bot.ledger.timetable import Move
+from bot.ledger.timetable import ScheduleAdvance
 from bot.messages import Message
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Installed, Workspace
+from bot.sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
 from bot.sandbox.workspace import Message as Posted
-from bot.schedule import Hands, Keeper, Limits, Office, Order, Outcome
-from bot.schedule.slots import due
-from bot.slack.board import SlackBoard
+from bot.schedule import Limits, ScheduleRequest, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
+from bot.schedule.slots import find_due_slot
+from bot.slack.board import SlackChannelMessages
 from bot.slack.client import build_client, build_session
-from bot.slack.pace import Pace
-from bot.steps import Context, Occasion, Options, Regular, Report, State, Step, Tell, Verdict
-from bot.when import Timing, split
+from bot.slack.pace import EditLimits
+from bot.steps import Context, Options, Recurrence, ReplyTarget, SlotContext, SlotReport, State, Step, Verdict
+from bot.when import Timing, split_timing
 from tests.ledger.conftest import Time, url
 from tests.scenarios.stage import words
 
 __all__ = ["url"]
 
-QUICK = Pace(interval=0.01)
+QUICK = EditLimits(interval=0.01)
 START = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
 NEWS = Message("news", ({"type": "section", "text": {"type": "mrkdwn", "text": "news"}},))
 
@@ -42,14 +42,14 @@ async def nothing(context: Context, options: Options) -> Verdict:
     return Verdict(State.DONE, "")
 
 
-async def nothing_again(context: Context, options: Options, occasion: Occasion) -> Report:
+async def nothing_again(context: Context, options: Options, occasion: SlotContext) -> SlotReport:
     """What would be done again; the replicas below do something else."""
-    return Report(Verdict(State.DONE, ""))
+    return SlotReport(Verdict(State.DONE, ""))
 
 
-def regular(*, late: bool = False, again: bool = False) -> Regular:
+def regular(*, late: bool = False, again: bool = False) -> Recurrence:
     """A rule of a schedule."""
-    return Regular(nothing_again, (), least=lambda options: 1.0, late=late, again=again)
+    return Recurrence(nothing_again, (), least=lambda options: 1.0, late=late, again=again)
 
 
 BURST = Step("burst", "Burst", "is not made up for", nothing, regular=regular())
@@ -62,20 +62,20 @@ class Replica:
     """One process: `fired` collects its slots, `outcome` is what each ends in."""
 
     name: str
-    office: Office
-    fired: list[tuple[str, Occasion]] = field(default_factory=list)
-    outcome: Outcome = field(default_factory=lambda: Outcome(Ending("done", "well")))
-    keeper: Keeper = field(init=False)
+    office: ScheduleService
+    fired: list[tuple[str, SlotContext]] = field(default_factory=list)
+    outcome: SlotOutcome = field(default_factory=lambda: SlotOutcome(SlotResult("done", "well")))
+    keeper: SlotRunner = field(init=False)
 
-    async def carry_out(self, schedule: Schedule, occasion: Occasion) -> Outcome:
+    async def carry_out(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         """What a slot does."""
         self.fired.append((schedule.id, occasion))
         return self.outcome
 
     async def round(self) -> None:
         """Looks once, and waits for what that begins."""
-        await self.keeper.round()
-        await self.keeper.idle()
+        await self.keeper.run_once()
+        await self.keeper.wait_until_idle()
 
 
 @dataclass
@@ -93,14 +93,14 @@ class World:
         """Another process over the same database."""
         session = await self.stack.enter_async_context(build_session())
         client = build_client(token=self.workspace.bot_token, base_url=self.workspace.api_url, session=session)
-        board = SlackBoard(client, pace=QUICK)
+        board = SlackChannelMessages(client, pace=QUICK)
         self.stack.push_async_callback(board.aclose, 1.0)
-        office = Office(
+        office = ScheduleService(
             self.ledger.timetable, board, CATALOG, owner=name, zone="UTC", limits=limits or Limits(least=1.0)
         )
         made = Replica(name, office)
-        made.keeper = Keeper(
-            self.ledger.timetable, office, Hands(CATALOG.regular, made.carry_out, self._gone), owner=name
+        made.keeper = SlotRunner(
+            self.ledger.timetable, office, SlotCallbacks(CATALOG.get_recurrence, made.carry_out, self._gone), owner=name
         )
         self.stack.push_async_callback(made.keeper.close, 0.0)
         return made
@@ -108,24 +108,24 @@ class World:
     async def _gone(self) -> set[str]:
         return self.gone
 
-    def order(self, typed: str, key: str = "") -> Order:
+    def order(self, typed: str, key: str = "") -> ScheduleRequest:
         """What somebody typed."""
         step, *times = typed.split()
         found = CATALOG.get(step)
-        rest, wish, _ = split(times)
+        rest, wish, _ = split_timing(times)
         assert found is not None
         assert wish is not None
-        channel = self.workspace.channel(DEFAULT_CHANNEL).id
+        channel = self.workspace.get_channel(DEFAULT_CHANNEL).id
         words = " ".join([step, *rest])
-        return Order(
+        return ScheduleRequest(
             found, Options(namespace=""), wish, words, typed, "U0HOST", channel, "bookinfo", key or uuid4().hex
         )
 
     async def make(self, replica: Replica, typed: str) -> Schedule:
         """Somebody types that to a replica."""
-        before = {one.id for one in await self.ledger.timetable.live()}
-        await replica.office.make(self.order(typed), self.time())
-        return next(one for one in await self.ledger.timetable.live() if one.id not in before)
+        before = {one.id for one in await self.ledger.timetable.list_live()}
+        await replica.office.create(self.order(typed), self.time())
+        return next(one for one in await self.ledger.timetable.list_live() if one.id not in before)
 
     async def now(self, schedule: Schedule) -> Schedule:
         """How a schedule stands."""
@@ -135,33 +135,33 @@ class World:
 
     async def shows(self, said: str) -> None:
         """Waits until the first message, which is edited, says that."""
-        with self.workspace.changes() as changes:
+        with self.workspace.watch_changes() as changes:
             async with asyncio.timeout(5):
                 while said not in words(self.messages()[0]):
                     await anext(changes)
 
     def messages(self) -> list[Posted]:
         """What the bot has posted."""
-        return [m for m in self.workspace.messages() if m.user == self.workspace.bot.id]
+        return [m for m in self.workspace.list_messages() if m.user == self.workspace.bot.id]
 
     async def unpost(self, schedule: Schedule) -> None:
         """As if its process had died before its message was posted."""
-        engine = connect(parse(self.url))
+        engine = build_engine(parse_url(self.url))
         async with engine.begin() as connection:
             await connection.execute(update(schedules).where(schedules.c.id == schedule.id).values(ts=None))
         await engine.dispose()
 
     async def claim(self, owner: str) -> None:
         """A process takes the slot that is due, and is not heard of any more."""
-        (schedule,) = await self.ledger.timetable.live()
+        (schedule,) = await self.ledger.timetable.list_live()
         assert schedule.next_at is not None
-        found = due(Timing.from_json(schedule.timing), schedule.next_at, self.time())
-        move = Move(schedule.next_at, found.following, found.earlier)
-        assert await self.ledger.timetable.claim(schedule, found.slot, move, owner) is not None
+        found = find_due_slot(Timing.from_json(schedule.timing), schedule.next_at, self.time())
+        move = ScheduleAdvance(schedule.next_at, found.following, found.earlier)
+        assert await self.ledger.timetable.claim_slot(schedule, found.slot, move, owner) is not None
 
-    def tell(self, replica: Replica, tell: Tell = Tell.THREAD) -> None:
+    def tell(self, replica: Replica, tell: ReplyTarget = ReplyTarget.THREAD) -> None:
         """From now on its slots have news."""
-        replica.outcome = Outcome(Ending("done", "well"), NEWS, tell)
+        replica.outcome = SlotOutcome(SlotResult("done", "well"), NEWS, tell)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ async def world(url: str) -> AsyncIterator[World]:
         ledger = await Ledger.open(url, now=time)
         stack.push_async_callback(ledger.close)
         workspace = Workspace(
-            installed=Installed(should_escape=True, commands=frozenset({"/mesh"})), enforce_limits=False
+            installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh"})), enforce_limits=False
         )
         await workspace.start()
         stack.push_async_callback(workspace.stop)

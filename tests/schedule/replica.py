@@ -16,10 +16,10 @@ from pathlib import Path
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
-from bot.ledger import Ending, Ledger, Schedule
-from bot.schedule import Hands, Keeper, Limits, Office, Outcome
-from bot.slack.board import SlackBoard
-from bot.steps import Occasion
+from bot.ledger import Ledger, Schedule, SlotResult
+from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
+from bot.slack.board import SlackChannelMessages
+from bot.steps import SlotContext
 from handlers import STEPS
 
 TAKES = 0.05
@@ -31,21 +31,21 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     ledger = await Ledger.open(url)
     catalog = Catalog(STEPS)
     # Nothing is posted: the schedules have no news, and edits of messages that are not there are given up.
-    board = SlackBoard(AsyncWebClient(base_url="http://127.0.0.1:9/"))
-    office = Office(ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits())
+    board = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
+    office = ScheduleService(ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits())
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    async def carry_out(schedule: Schedule, occasion: Occasion) -> Outcome:
+    async def carry_out(schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         slot = f"{schedule.id} {datetime.fromtimestamp(occasion.at, UTC).isoformat()} {owner}"
         os.write(file, f"begun {slot}\n".encode())
         await asyncio.sleep(TAKES)
         os.write(file, f"ended {slot}\n".encode())
-        return Outcome(Ending("done", "well"))
+        return SlotOutcome(SlotResult("done", "well"))
 
     async def absent() -> Collection[str]:
         return (await asyncio.to_thread(gone.read_text)).split()
 
-    keeper = Keeper(ledger.timetable, office, Hands(catalog.regular, carry_out, absent), owner=owner)
+    keeper = SlotRunner(ledger.timetable, office, SlotCallbacks(catalog.get_recurrence, carry_out, absent), owner=owner)
     keeper.start()
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from bot.ledger import Ledger, NewSchedule, Schedule, ScheduleState
-from bot.when import Kind, Timing
+from bot.when import Timing, TimingKind
 from tests.ledger.conftest import url
 
 __all__ = ["url"]
@@ -81,10 +81,10 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
         for number in range(SCHEDULES):
             start = begin + timedelta(seconds=number / 10)
-            timing = Timing(Kind.EVERY, "UTC", start, start + timedelta(seconds=EVERY * (SLOTS - 1)), every=EVERY)
-            new = NewSchedule(uuid4().hex, step, step, step, "U1", "C1", "app", timing.as_json(), start, "tests")
+            timing = Timing(TimingKind.EVERY, "UTC", start, start + timedelta(seconds=EVERY * (SLOTS - 1)), every=EVERY)
+            new = NewSchedule(uuid4().hex, step, step, step, "U1", "C1", "app", timing.to_json(), start, "tests")
             made, _ = await ledger.timetable.add(new)
-            await ledger.timetable.posted(made.id, "C1", "1.1")
+            await ledger.timetable.record_posted(made.id, "C1", "1.1")
         yield stage, ledger
     finally:
         for life in stage.lives:
@@ -96,7 +96,7 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
 async def over(ledger: Ledger) -> list[Schedule]:
     """All schedules, once each has ended."""
     async with asyncio.timeout(150):
-        while await ledger.timetable.live():  # noqa: ASYNC110 - nothing announces it across processes
+        while await ledger.timetable.list_live():  # noqa: ASYNC110 - nothing announces it across processes
             await asyncio.sleep(0.2)
     found = [await ledger.timetable.get(f"s{number + 1}") for number in range(SCHEDULES)]
     return [one for one in found if one is not None]

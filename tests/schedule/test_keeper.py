@@ -10,7 +10,7 @@ import pytest
 from bot.errors import SlackError, UserError
 from bot.ledger import ScheduleState
 from bot.schedule import Limits
-from bot.steps import Tell
+from bot.steps import ReplyTarget
 from tests.schedule.conftest import World
 
 
@@ -71,7 +71,7 @@ async def test_a_digest_that_died_is_begun_once_more(world: World) -> None:
     assert sum(len(other.fired) for other in others) == 1
     assert (await world.now(schedule)).cut == 0
     world.gone.update({"two", "three"})
-    assert await world.ledger.timetable.unfinished() == []
+    assert await world.ledger.timetable.list_running_slots() == []
 
 
 async def test_a_burst_that_died_is_counted_and_not_repeated(world: World) -> None:
@@ -107,7 +107,7 @@ async def test_one_message_and_a_thread(world: World) -> None:
         await one.round()
         world.time.move(10)
     assert len(world.messages()) == 1
-    world.tell(one, Tell.CHANNEL)
+    world.tell(one, ReplyTarget.CHANNEL)
     await one.round()
     first, second = world.messages()
     assert second.thread_ts == first.ts
@@ -164,8 +164,8 @@ async def test_a_command_that_is_delivered_twice_makes_one(world: World) -> None
     """Also when two replicas get it at once."""
     one, two = await world.replica("one"), await world.replica("two")
     order = world.order("burst every 10s", key="same")
-    await asyncio.gather(*(replica.office.make(order, world.time()) for replica in (one, two)))
-    assert (len(await world.ledger.timetable.live()), len(world.messages())) == (1, 1)
+    await asyncio.gather(*(replica.office.create(order, world.time()) for replica in (one, two)))
+    assert (len(await world.ledger.timetable.list_live()), len(world.messages())) == (1, 1)
 
 
 async def test_what_cannot_be_posted_is_not_scheduled(world: World) -> None:
@@ -173,8 +173,8 @@ async def test_what_cannot_be_posted_is_not_scheduled(world: World) -> None:
     one = await world.replica()
     order = replace(world.order("burst every 10s"), channel="C0NOWHERE")
     with pytest.raises(SlackError):
-        await one.office.make(order, world.time())
-    assert await world.ledger.timetable.live() == []
+        await one.office.create(order, world.time())
+    assert await world.ledger.timetable.list_live() == []
 
 
 async def test_a_schedule_that_nobody_posted_is_posted(world: World) -> None:
@@ -202,8 +202,8 @@ async def test_limits_are_said(world: World, typed: str, limits: Limits, says: s
     """Before anything is remembered."""
     one = await world.replica(limits=limits)
     with pytest.raises(UserError, match=says.replace("*", ".")):
-        await one.office.make(world.order(typed), world.time())
-    assert await world.ledger.timetable.live() == []
+        await one.office.create(world.order(typed), world.time())
+    assert await world.ledger.timetable.list_live() == []
 
 
 async def test_the_same_twice_is_already_so(world: World) -> None:
@@ -211,4 +211,4 @@ async def test_the_same_twice_is_already_so(world: World) -> None:
     one = await world.replica()
     await world.make(one, "burst every 10s")
     with pytest.raises(UserError, match="goes on already: s1"):
-        await one.office.make(world.order("burst every 10s"), world.time())
+        await one.office.create(world.order("burst every 10s"), world.time())

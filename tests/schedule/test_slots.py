@@ -9,17 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import UserError
-from bot.schedule.slots import after, cron, due, first, shortest, weekdays
-from bot.when import Timing, settle, split
+from bot.schedule.slots import (
+    build_cron_trigger,
+    compute_first_slot,
+    compute_next_slot,
+    compute_shortest_gap,
+    find_due_slot,
+    translate_weekdays,
+)
+from bot.when import Timing, resolve_timing, split_timing
 
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
 
 
 def timing(*words: str) -> Timing:
     """Those words, settled."""
-    _, wish, _ = split(list(words))
+    _, wish, _ = split_timing(list(words))
     assert wish is not None
-    return settle(wish, NOW, "UTC")
+    return resolve_timing(wish, NOW, "UTC")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +44,7 @@ def timing(*words: str) -> Timing:
 )
 def test_weekdays_in_cron_are_what_people_mean(field: str, names: str) -> None:
     """0 and 7 are Sunday and 1-5 is Monday to Friday, whatever the library counts from."""
-    assert weekdays(field) == names
+    assert translate_weekdays(field) == names
 
 
 @pytest.mark.parametrize(
@@ -46,13 +53,13 @@ def test_weekdays_in_cron_are_what_people_mean(field: str, names: str) -> None:
 def test_a_cron_that_means_nothing_is_refused(expression: str) -> None:
     """With a sentence, not with the library's."""
     with pytest.raises(UserError):
-        cron(expression, "UTC")
+        build_cron_trigger(expression, "UTC")
 
 
 def test_what_never_comes_has_no_slot() -> None:
     """31 February, and a first slot behind the end."""
-    assert first(timing("cron", "0 0 31 2 *")) is None
-    assert first(timing("daily", "15:00", "for", "1h")) is None
+    assert compute_first_slot(timing("cron", "0 0 31 2 *")) is None
+    assert compute_first_slot(timing("daily", "15:00", "for", "1h")) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +73,7 @@ def test_what_never_comes_has_no_slot() -> None:
 )
 def test_how_often_it_comes(words: tuple[str, ...], seconds: float) -> None:
     """The shortest time between two slots is what limits go by."""
-    assert shortest(timing(*words)) == seconds
+    assert compute_shortest_gap(timing(*words)) == seconds
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,11 +92,11 @@ def test_how_often_it_comes(words: tuple[str, ...], seconds: float) -> None:
 def test_what_is_due_is_what_one_counts(words: tuple[str, ...], passed: timedelta) -> None:
     """The newest slot that is past, those before it, and the next: as if one had looked at each moment."""
     chosen = timing(*words)
-    begun = first(chosen)
+    begun = compute_first_slot(chosen)
     assert begun is not None
     now = begun + passed
     every = [begun]
-    while (following := after(chosen, every[-1])) is not None and following <= now:
+    while (following := compute_next_slot(chosen, every[-1])) is not None and following <= now:
         every.append(following)
-    found = due(chosen, begun, now)
+    found = find_due_slot(chosen, begun, now)
     assert (found.slot, found.earlier, found.following) == (every[-1], len(every) - 1, following)

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.ledger import Ledger
-from bot.ports import Seen
+from bot.ports import TrafficReport
 from bot.schedule import Streams
-from bot.schedule.streams import together
+from bot.schedule.streams import merge_reports
 from tests.traffic.stage import App, sending_to
 
 
@@ -42,11 +42,11 @@ async def test_one_carries_and_all_know(tmp_path: Path) -> None:
         await one.start("bookinfo", every=0.02, user="")
         await calls(app, 3)
         for each in (one, other):
-            await each.round(())
+            await each.reconcile(())
         (told,) = await other.streams()
         assert told.seen.codes["200"] >= 1
         assert [s.user for s in await other.stop("bookinfo")] == [""]
-        await one.round(())
+        await one.reconcile(())
         sent = len(app.calls)
         await asyncio.sleep(0.1)
         assert await one.streams() == []
@@ -60,10 +60,10 @@ async def test_what_a_dead_process_carried_goes_on(tmp_path: Path) -> None:
         begun = await one.start("bookinfo", every=0.02, user="jason", seconds=600)
         await calls(app, 3)
         await one.close()
-        await other.round(())
+        await other.reconcile(())
         assert (await other.stop("elsewhere"), [s.user for s in await other.streams()]) == ([], ["jason"])
         (before,) = await other.streams()
-        await other.round({"one"})
+        await other.reconcile({"one"})
         await calls(app, len(app.calls) + 3)
         (after,) = await other.streams()
     assert (after.since, after.until, after.every) == (begun.since, begun.until, begun.every)
@@ -75,15 +75,15 @@ async def test_a_stream_ends_at_its_time_whoever_carries_it(tmp_path: Path) -> N
     async with two(tmp_path, App()) as (one, other):
         await one.start("bookinfo", every=0.02, seconds=0.1)
         await asyncio.sleep(0.2)
-        await other.round({"one"})
+        await other.reconcile({"one"})
         assert await other.streams() == []
-        await one.round(())
+        await one.reconcile(())
 
 
 def test_what_was_met_is_added_up() -> None:
     """Counts of both, times of the newer; nothing sent changes nothing."""
-    before = Seen(3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, "gateway")
-    now = Seen(1, 1, 0.5, {"200": 1}, {"v2": 1}, {"seen": 1}, 5, 5, 5, "gateway")
-    both = together(before, now)
+    before = TrafficReport(3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, "gateway")
+    now = TrafficReport(1, 1, 0.5, {"200": 1}, {"v2": 1}, {"seen": 1}, 5, 5, 5, "gateway")
+    both = merge_reports(before, now)
     assert (both.sent, both.codes, both.versions, both.p50) == (4, {"200": 3, "503": 1}, {"v1": 2, "v2": 1}, 5)
-    assert together(before, Seen(0, 0, 0.0)).p50 == 10
+    assert merge_reports(before, TrafficReport(0, 0, 0.0)).p50 == 10

@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages import Asked, Message, Pressed, Submitted, Whisper
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Installed, Workspace
-from bot.slack.client import Retries, build_client, build_session, identify
+from bot.messages import ButtonPress, Command, FormSubmission, Message, Reply
+from bot.sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
+from bot.slack.client import WebApiRetries, build_client, build_session, fetch_identity
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink, Timing
-from bot.slack.whisper import Ephemera
+from bot.slack.socket import SocketModeReceiver, SocketTiming
+from bot.slack.whisper import EphemeralResponder
 
-QUICK = Timing(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05, most_retry=0.1)
+QUICK = SocketTiming(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05, most_retry=0.1)
 """A connection whose loss is noticed in tenths of a second."""
 
 
@@ -25,21 +25,21 @@ QUICK = Timing(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05, most_
 class RecordingDesk:
     """Takes what people ask and keeps it; `meet` is called with each whisper, and may raise or be slow."""
 
-    asked: list[Asked] = field(default_factory=list)
-    pressed_: list[Pressed] = field(default_factory=list)
-    submitted_: list[Submitted] = field(default_factory=list)
+    asked: list[Command] = field(default_factory=list)
+    pressed_: list[ButtonPress] = field(default_factory=list)
+    submitted_: list[FormSubmission] = field(default_factory=list)
     homes: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
-    whispers: list[Whisper] = field(default_factory=list)
-    meet: Callable[[Whisper], None] = field(default=lambda whisper: None)
+    whispers: list[Reply] = field(default_factory=list)
+    meet: Callable[[Reply], None] = field(default=lambda whisper: None)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def command(self, asked: Asked, whisper: Whisper) -> None:
+    def command(self, asked: Command, whisper: Reply) -> None:
         """Takes a command."""
         self.asked.append(asked)
         self._take(whisper)
 
-    def pressed(self, pressed: Pressed, whisper: Whisper) -> None:
+    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
         """Takes a button."""
         self.pressed_.append(pressed)
         self._take(whisper)
@@ -48,16 +48,16 @@ class RecordingDesk:
         """Takes note of a Home tab."""
         self.homes.append(user)
 
-    def faults(self, submitted: Submitted) -> dict[str, str]:
+    def faults(self, submitted: FormSubmission) -> dict[str, str]:
         """What the test says is wrong."""
         return self.wrong
 
-    def submitted(self, submitted: Submitted, whisper: Whisper) -> None:
+    def submitted(self, submitted: FormSubmission, whisper: Reply) -> None:
         """Takes a form."""
         self.submitted_.append(submitted)
         self._take(whisper)
 
-    def _take(self, whisper: Whisper) -> None:
+    def _take(self, whisper: Reply) -> None:
         self.whispers.append(whisper)
         self._arrived.set()
         self.meet(whisper)
@@ -99,7 +99,7 @@ def with_button(action_id: str, value: str = "run 1") -> Message:
 async def workspace() -> AsyncIterator[Workspace]:
     """A workspace with Slack's rate limits off (`hurt` still refuses on demand)."""
     workspace = Workspace(
-        installed=Installed(should_escape=True, commands=frozenset({"/mesh", "/maze"})), enforce_limits=False
+        installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh", "/maze"})), enforce_limits=False
     )
     await workspace.start()
     yield workspace
@@ -117,7 +117,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def client(workspace: Workspace, session: aiohttp.ClientSession) -> AsyncWebClient:
     """The bot's Web API client, pointed at the workspace."""
     return build_client(
-        token=workspace.bot_token, base_url=workspace.api_url, session=session, retries=Retries(base=0.05)
+        token=workspace.bot_token, base_url=workspace.api_url, session=session, retries=WebApiRetries(base=0.05)
     )
 
 
@@ -132,17 +132,17 @@ async def listeners(
     client: AsyncWebClient, session: aiohttp.ClientSession, desk: RecordingDesk
 ) -> AsyncIterator[Listeners]:
     """The listeners, not connected."""
-    listeners = Listeners(desk=desk, ways=Ephemera(client, session), identity=await identify(client))
+    listeners = Listeners(desk=desk, ways=EphemeralResponder(client, session), identity=await fetch_identity(client))
     yield listeners
     await listeners.aclose()
 
 
 @pytest.fixture
-async def link(workspace: Workspace, client: AsyncWebClient, listeners: Listeners) -> AsyncIterator[SocketLink]:
+async def link(workspace: Workspace, client: AsyncWebClient, listeners: Listeners) -> AsyncIterator[SocketModeReceiver]:
     """The bot, connected over Socket Mode."""
-    link = SocketLink(listeners, client=client, app_token=workspace.app_token, timing=QUICK)
+    link = SocketModeReceiver(listeners, client=client, app_token=workspace.app_token, timing=QUICK)
     await link.start()
-    await workspace.wait_connected()
+    await workspace.wait_for_connections()
     yield link
     await link.close(0.5)
 
@@ -150,4 +150,4 @@ async def link(workspace: Workspace, client: AsyncWebClient, listeners: Listener
 @pytest.fixture
 def channel(workspace: Workspace) -> str:
     """The id of the workshop's channel."""
-    return workspace.channel(DEFAULT_CHANNEL).id
+    return workspace.get_channel(DEFAULT_CHANNEL).id

@@ -13,18 +13,18 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.messages import Message, Place, Posted
 from bot.sandbox.workspace import Workspace
-from bot.slack.board import SlackBoard
+from bot.slack.board import SlackChannelMessages
 from bot.slack.client import build_session
-from bot.slack.pace import Pace
+from bot.slack.pace import EditLimits
 from tests.slack.conftest import eventually, message
 
-QUICK = Pace(interval=0.05, burst=40, per_minute=600, reserve=2)
+QUICK = EditLimits(interval=0.05, burst=40, per_minute=600, reserve=2)
 
 
 @pytest.fixture
-async def board(client: AsyncWebClient) -> AsyncIterator[SlackBoard]:
+async def board(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
     """A board that edits a message up to 20 times a second."""
-    board = SlackBoard(client, pace=QUICK)
+    board = SlackChannelMessages(client, pace=QUICK)
     yield board
     await board.aclose(0.2)
 
@@ -40,7 +40,7 @@ def updates(workspace: Workspace) -> list[str]:
 
 
 async def test_many_edits_become_few_and_the_last_is_shown(
-    workspace: Workspace, board: SlackBoard, channel: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """200 edits cost one call per interval, none out of order."""
     posted = await board.post(channel, message("edit 000"))
@@ -60,7 +60,7 @@ async def test_a_final_edit_goes_before_waiting_ones(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """With tokens left for final edits alone, a settled message is shown while others wait."""
-    board = SlackBoard(client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1))
+    board = SlackChannelMessages(client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1))
     first, second, last = [await board.post(channel, message(f"run {number}")) for number in range(3)]
     await asyncio.sleep(QUICK.interval)
     for posted in (first, second, last):
@@ -76,7 +76,7 @@ async def test_news_is_shown_when_the_allowance_is_short(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """What people wait for takes some of what small changes must leave; the rest stays for final edits."""
-    board = SlackBoard(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
+    board = SlackChannelMessages(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
     first, second, third = [await board.post(channel, message(f"run {number}")) for number in range(3)]
     await asyncio.sleep(QUICK.interval)
     board.edit(first, message("small"))
@@ -94,7 +94,7 @@ async def test_settling_does_not_wait_for_the_interval(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """The end of a run is shown at once, however short ago the last edit was."""
-    board = SlackBoard(client)
+    board = SlackChannelMessages(client)
     posted = await board.post(channel, message("working"))
     await asyncio.wait_for(board.settle(posted, message("done")), 0.5)
     assert text_of(workspace, posted) == "done"
@@ -102,12 +102,12 @@ async def test_settling_does_not_wait_for_the_interval(
 
 
 async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
-    workspace: Workspace, board: SlackBoard, channel: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """Posting and editing wait for Retry-After, and nothing is lost or sent in between."""
-    workspace.hurt.rate_limit("chat.postMessage", retry_after=0)
+    workspace.faults.rate_limit_method("chat.postMessage", retry_after=0)
     posted = await board.post(channel, message("working"))
-    workspace.hurt.rate_limit("chat.update", retry_after=1)
+    workspace.faults.rate_limit_method("chat.update", retry_after=1)
     board.edit(posted, message("half"))
     await eventually(lambda: board.limit_waits == 2)
     started = time.monotonic()
@@ -120,23 +120,23 @@ async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_a_failing_slack_is_tried_again(
-    workspace: Workspace, board: SlackBoard, channel: str, method: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str, method: str
 ) -> None:
     """5xx is no refusal: the message appears once, with its last word."""
-    workspace.hurt.fail(method, times=1, status=500)
+    workspace.faults.fail_method(method, times=1, status=500)
     posted = await board.post(channel, message("working"))
     await board.settle(posted, message("done"))
-    assert [found.text for found in workspace.messages()] == ["done"]
+    assert [found.text for found in workspace.list_messages()] == ["done"]
 
 
 async def test_a_post_that_was_cut_is_not_repeated(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
     """When Slack may have posted without saying so, the caller is told rather than the channel told twice."""
-    workspace.hurt.slow("chat.postMessage", seconds=0.3)
+    workspace.faults.slow_method("chat.postMessage", seconds=0.3)
     async with build_session(timeout=0.1) as hasty:
         client.session = hasty
         with pytest.raises(SlackError, match="no_answer"):
-            await SlackBoard(client).post(channel, message("working"))
-    await eventually(lambda: len(workspace.messages()) == 1)
+            await SlackChannelMessages(client).post(channel, message("working"))
+    await eventually(lambda: len(workspace.list_messages()) == 1)
     assert [method for method, _ in workspace.calls].count("chat.postMessage") == 1
 
 
@@ -144,18 +144,18 @@ async def test_a_post_that_was_cut_is_not_repeated(workspace: Workspace, client:
     ("posted", "code"),
     [(Posted("C0MESH", "1.000001"), "message_not_found"), (Posted("C0NOWHERE", "1.000001"), "channel_not_found")],
 )
-async def test_settling_what_is_gone_says_so(board: SlackBoard, posted: Posted, code: str) -> None:
+async def test_settling_what_is_gone_says_so(board: SlackChannelMessages, posted: Posted, code: str) -> None:
     """A message that cannot be edited any more raises Slack's own code."""
     with pytest.raises(SlackError, match=code):
         await board.settle(posted, message("done"))
 
 
 async def test_a_lost_edit_holds_nothing_up(
-    workspace: Workspace, board: SlackBoard, channel: str, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, board: SlackChannelMessages, channel: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An edit of a deleted message is logged, and the next message is edited all the same."""
     gone, here = [await board.post(channel, message("working")) for _ in range(2)]
-    workspace.state.delete(workspace.state.messages[gone])
+    workspace.state.delete_message(workspace.state.messages[gone])
     board.edit(gone, message("lost"))
     board.edit(here, message("shown"))
     await eventually(lambda: board.pending == 0)
@@ -164,11 +164,11 @@ async def test_a_lost_edit_holds_nothing_up(
 
 
 async def test_an_edit_that_was_under_way_does_not_overwrite_the_end(
-    workspace: Workspace, board: SlackBoard, channel: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """A slow edit is waited for, so that the last word is the last."""
     posted = await board.post(channel, message("working"))
-    workspace.hurt.slow("chat.update", seconds=0.2)
+    workspace.faults.slow_method("chat.update", seconds=0.2)
     board.edit(posted, message("half"))
     await eventually(lambda: updates(workspace) == ["half"])
     await board.settle(posted, message("done"))
@@ -179,7 +179,7 @@ async def test_edits_keep_within_a_minute_s_allowance(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """The bucket's burst and rate hold for all messages together, not for each."""
-    board = SlackBoard(client, pace=Pace(interval=0.01, burst=6, per_minute=600, reserve=2))
+    board = SlackChannelMessages(client, pace=EditLimits(interval=0.01, burst=6, per_minute=600, reserve=2))
     messages = [await board.post(channel, message("working")) for _ in range(5)]
     started = time.monotonic()
     while time.monotonic() - started < 0.5:
@@ -192,13 +192,13 @@ async def test_edits_keep_within_a_minute_s_allowance(
 
 def test_the_allowance_is_what_slack_grants() -> None:
     """Burst and rate together stay within 50 calls in any minute (Tier 3)."""
-    pace = Pace()
+    pace = EditLimits()
     assert pace.burst + pace.per_minute <= 50
 
 
 async def test_closing_sends_what_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
     """A drain shows the last words of all messages before the bot goes."""
-    board = SlackBoard(client, pace=QUICK)
+    board = SlackChannelMessages(client, pace=QUICK)
     messages = [await board.post(channel, message("working")) for _ in range(5)]
     for posted in messages:
         board.edit(posted, message("last word"))
@@ -208,9 +208,9 @@ async def test_closing_sends_what_waits(workspace: Workspace, client: AsyncWebCl
 
 async def test_closing_in_an_outage_tells_who_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
     """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a hang."""
-    board = SlackBoard(client, pace=QUICK)
+    board = SlackChannelMessages(client, pace=QUICK)
     posted = await board.post(channel, message("working"))
-    workspace.hurt.fail("chat.update", times=99)
+    workspace.faults.fail_method("chat.update", times=99)
     settling = asyncio.create_task(board.settle(posted, message("done")))
     await eventually(lambda: bool(updates(workspace)))
     assert await board.aclose(0.1) == 1
@@ -220,16 +220,16 @@ async def test_closing_in_an_outage_tells_who_waits(workspace: Workspace, client
 
 async def test_patience_with_an_outage_ends(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
     """A final edit that Slack does not answer for long enough raises, so that the run can be noted as unshown."""
-    board = SlackBoard(client, pace=replace(QUICK, patience=0.2))
+    board = SlackChannelMessages(client, pace=replace(QUICK, patience=0.2))
     posted = await board.post(channel, message("working"))
-    workspace.hurt.fail("chat.update", times=99)
+    workspace.faults.fail_method("chat.update", times=99)
     with pytest.raises(SlackError, match="unreachable"):
         await board.settle(posted, message("done"))
     await board.aclose(0)
 
 
 async def test_a_message_with_blocks_that_slack_refuses_is_shown_as_text(
-    workspace: Workspace, board: SlackBoard, channel: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """Wrong blocks cost the decoration, never the message."""
     posted = await board.post(channel, Message("working", ({"type": "section", "block_id": "verdict:running"},)))
@@ -239,7 +239,7 @@ async def test_a_message_with_blocks_that_slack_refuses_is_shown_as_text(
     assert shown.blocks[0]["block_id"] == "verdict:done"
 
 
-async def test_a_message_has_a_link(workspace: Workspace, board: SlackBoard, channel: str) -> None:
+async def test_a_message_has_a_link(workspace: Workspace, board: SlackChannelMessages, channel: str) -> None:
     """permalink gives Slack's link, and "" where there is none."""
     posted = await board.post(channel, message("working"))
     link = await board.permalink(posted)
@@ -248,7 +248,7 @@ async def test_a_message_has_a_link(workspace: Workspace, board: SlackBoard, cha
     assert await board.permalink(Posted(channel, "1.000001")) == ""
 
 
-async def test_a_reply_goes_into_its_thread(workspace: Workspace, board: SlackBoard, channel: str) -> None:
+async def test_a_reply_goes_into_its_thread(workspace: Workspace, board: SlackChannelMessages, channel: str) -> None:
     """What belongs to a message stands in its thread."""
     parent = await board.post(channel, message("parent"))
     reply = await board.post(channel, message("reply"), Place(thread=parent.ts))

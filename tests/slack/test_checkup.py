@@ -9,19 +9,19 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.workspace import Workspace
-from bot.slack.checkup import Finding, check_slack, manifest_scopes
+from bot.slack.checkup import CheckResult, check_slack, read_manifest_scopes
 
 MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 
 
-def by_name(findings: list[Finding]) -> dict[str, Finding]:
+def by_name(findings: list[CheckResult]) -> dict[str, CheckResult]:
     """The findings by what was checked."""
     return {finding.name: finding for finding in findings}
 
 
 async def test_a_workspace_installed_from_the_manifest_is_sound(workspace: Workspace, client: AsyncWebClient) -> None:
     """With everything in place each line is a good one."""
-    scopes = manifest_scopes(MANIFEST)
+    scopes = read_manifest_scopes(MANIFEST)
     findings = await check_slack(client, scopes=scopes, app_token=workspace.app_token)
     assert [(found.name, found.ok) for found in findings] == [
         ("slack bot token", True),

@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError, SlackError
 from bot.sandbox.workspace import Workspace
-from bot.slack.client import build_client, identify, proxy_for
+from bot.slack.client import build_client, fetch_identity, find_proxy
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy")
 
@@ -38,13 +38,13 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 )
 def test_only_real_addresses_go_through_the_proxy(url: str, proxy: str | None) -> None:
     """The machine's proxy is for slack.com; loopback is reached directly."""
-    assert proxy_for(url) == proxy
+    assert find_proxy(url) == proxy
 
 
 def test_no_proxy_is_heeded(proxied: pytest.MonkeyPatch) -> None:
     """NO_PROXY excepts an address, which slack_sdk alone would not know."""
     proxied.setenv("NO_PROXY", ".slack.com,slack.com")
-    assert proxy_for("https://slack.com/api/") is None
+    assert find_proxy("https://slack.com/api/") is None
 
 
 async def test_the_workspace_is_reached_past_a_proxy(
@@ -52,7 +52,7 @@ async def test_the_workspace_is_reached_past_a_proxy(
 ) -> None:
     """With a proxy in the environment a client for a loopback workspace works."""
     client = build_client(token=workspace.bot_token, base_url=workspace.api_url, session=session)
-    identity = await identify(client)
+    identity = await fetch_identity(client)
     assert (identity.user_id, identity.team_id) == (workspace.bot.id, "T0MESHTEAM")
     assert "chat:write" in identity.scopes
 
@@ -61,10 +61,10 @@ async def test_the_workspace_is_reached_past_a_proxy(
 async def test_reads_are_tried_again(workspace: Workspace, client: AsyncWebClient, status: int) -> None:
     """A read that fails for now is repeated by itself."""
     if status == 429:
-        workspace.hurt.rate_limit("auth.test", times=2, retry_after=0)
+        workspace.faults.rate_limit_method("auth.test", times=2, retry_after=0)
     else:
-        workspace.hurt.fail("auth.test", times=2, status=status)
-    assert (await identify(client)).user_id == workspace.bot.id
+        workspace.faults.fail_method("auth.test", times=2, status=status)
+    assert (await fetch_identity(client)).user_id == workspace.bot.id
     assert [method for method, _ in workspace.calls].count("auth.test") == 3
 
 
@@ -72,7 +72,7 @@ async def test_a_wrong_bot_token_names_the_setting(workspace: Workspace, session
     """A refused token is a mistake in the settings, and the token itself is not shown."""
     client = build_client(token="xoxb-forged", base_url=workspace.api_url, session=session)
     with pytest.raises(SettingsError, match=r"slack\.bot_token.*invalid_auth") as raised:
-        await identify(client)
+        await fetch_identity(client)
     assert "forged" not in str(raised.value)
 
 
@@ -80,4 +80,4 @@ async def test_slack_away_is_no_mistake_in_the_settings(client: AsyncWebClient) 
     """Nobody listening is told apart from a wrong token."""
     client.base_url = "http://127.0.0.1:9/api/"
     with pytest.raises(SlackError, match=r"auth\.test: unreachable"):
-        await identify(client)
+        await fetch_identity(client)

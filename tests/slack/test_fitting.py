@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bot.messages import Message
-from bot.slack.fitting import fit
-from bot.slackrules import BUDGET, check_message, visible_length
+from bot.slack.fitting import fit_message
+from bot.slackrules import BUDGET, check_message, count_visible_characters
 
 
 def section(text: str, **more: str) -> dict[str, Any]:
@@ -25,18 +25,18 @@ ACTIONS = {
 def test_what_fits_is_left_alone() -> None:
     """A message within the limits is sent as it is."""
     message = Message("done", (section("all is well", block_id="verdict:done"), ACTIONS))
-    assert fit(message) == message.payload()
+    assert fit_message(message) == message.to_payload()
 
 
 @pytest.mark.parametrize(("count", "length"), [(60, 10), (49, 900), (8, 3000), (200, 3000), (3, 9000)])
 def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
     """Parts go from the end, counted; the first block, which holds the outcome, and the buttons stay."""
     parts = tuple(section("x" * length) for _ in range(count))
-    payload = fit(Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS)))
+    payload = fit_message(Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS)))
     blocks = payload["blocks"]
     left_out = count + 2 - (len(blocks) - 1) if len(blocks) < count + 2 else 0
     assert check_message(payload, edit=True) == []
-    assert visible_length(blocks) <= BUDGET
+    assert count_visible_characters(blocks) <= BUDGET
     assert blocks[0]["block_id"] == "verdict:done"
     assert ACTIONS in blocks
     assert left_out == 0 or f"… and {left_out} more part" in str(blocks[-1])
@@ -44,7 +44,7 @@ def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
 
 def test_a_long_text_is_cut_to_what_an_edit_takes() -> None:
     """The fallback text stays within chat.update's 4,000 characters."""
-    payload = fit(Message("word " * 3000))
+    payload = fit_message(Message("word " * 3000))
     assert len(payload["text"]) <= 4000
     assert check_message(payload, edit=True) == []
 
@@ -61,11 +61,11 @@ def test_a_long_text_is_cut_to_what_an_edit_takes() -> None:
 )
 def test_what_is_wrong_is_shown_as_text(blocks: tuple[dict[str, Any], ...]) -> None:
     """Blocks that our own check refuses are replaced by the message's words."""
-    payload = fit(Message("what happened", blocks))
+    payload = fit_message(Message("what happened", blocks))
     assert check_message(payload, edit=True) == []
     assert "what happened" in str(payload["blocks"])
 
 
 def test_an_empty_message_is_still_one() -> None:
     """Slack refuses a message without text; an ellipsis is shown instead."""
-    assert check_message(fit(Message("")), edit=True) == []
+    assert check_message(fit_message(Message("")), edit=True) == []

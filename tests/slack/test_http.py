@@ -14,13 +14,13 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
-from bot.messages import Modal, Whisper
+from bot.messages import Modal, Reply
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.sandbox.workspace.inputs import values
-from bot.slack.board import SlackBoard
-from bot.slack.http import MOST_BODY, PATH, HttpLink
+from bot.sandbox.workspace.inputs import collect_state_values
+from bot.slack.board import SlackChannelMessages
+from bot.slack.http import MOST_BODY, PATH, HttpReceiver
 from bot.slack.listeners import Listeners
-from bot.slack.screens import SlackScreens
+from bot.slack.screens import SlackViews
 from tests.slack.conftest import RecordingDesk, with_button
 
 SECRET = "s3cret"
@@ -43,9 +43,9 @@ async def pong(_request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def http(workspace: Workspace, listeners: Listeners) -> AsyncIterator[HttpLink]:
+async def http(workspace: Workspace, listeners: Listeners) -> AsyncIterator[HttpReceiver]:
     """The bot's door on a free port, with the workspace's secret and a health route."""
-    http = HttpLink(listeners, signing_secret=workspace.signing_secret, routes=[web.get("/healthz", pong)])
+    http = HttpReceiver(listeners, signing_secret=workspace.signing_secret, routes=[web.get("/healthz", pong)])
     await http.start("127.0.0.1", 0)
     await workspace.deliver_over_http(f"http://127.0.0.1:{http.port}{PATH}")
     yield http
@@ -55,7 +55,7 @@ async def http(workspace: Workspace, listeners: Listeners) -> AsyncIterator[Http
 @pytest.fixture
 async def door(listeners: Listeners) -> AsyncIterator[str]:
     """The address of a door whose secret the tests know."""
-    http = HttpLink(listeners, signing_secret=SECRET)
+    http = HttpReceiver(listeners, signing_secret=SECRET)
     await http.start("127.0.0.1", 0)
     yield f"http://127.0.0.1:{http.port}{PATH}"
     await http.close(0.5)
@@ -73,49 +73,49 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
 
 
 async def test_forms_and_events_arrive(
-    workspace: Workspace, http: HttpLink, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the response's body."""
-    await workspace.mention("alice", DEFAULT_CHANNEL, "status")
+    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status")
     await workspace.open_home("alice")
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh fault")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh fault")
     await desk.wait(2)
-    await SlackScreens(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
-    view, desk.wrong = workspace.modals("alice")[0], {"user": "No such user."}
-    submitted = await workspace.submit_view("alice", view, values(view.body["blocks"]))
+    await SlackViews(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
+    view, desk.wrong = workspace.list_modals("alice")[0], {"user": "No such user."}
+    submitted = await workspace.submit_view("alice", view, collect_state_values(view.body["blocks"]))
     assert submitted.ack_payload == {"response_action": "errors", "errors": desk.wrong}
     assert (desk.asked[0].text, desk.homes, http.refused) == ("status", ["U0ALICE"], 0)
 
 
 async def test_commands_and_buttons_arrive(
-    workspace: Workspace, http: HttpLink, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A command and a button over HTTP reach the desk as they do over Socket Mode."""
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
-    posted = await SlackBoard(client).post("C0MESH", with_button("mesh:confirm"))
-    clicked = await workspace.click("bob", workspace.state.messages[posted], "Confirm")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    posted = await SlackChannelMessages(client).post("C0MESH", with_button("mesh:confirm"))
+    clicked = await workspace.click_element("bob", workspace.state.messages[posted], "Confirm")
     await desk.wait(2)
-    assert typed.acked
-    assert clicked.acked
+    assert typed.is_acked
+    assert clicked.is_acked
     assert desk.asked[0].text == "install"
     assert desk.pressed_[0].posted == posted
     assert http.refused == 0
 
 
 async def test_the_answer_leaves_before_a_slow_desk_begins(
-    workspace: Workspace, http: HttpLink, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, listeners: Listeners
 ) -> None:
     """A desk that holds up the loop begins when the response has been written."""
     unsent: list[int] = []
 
-    def slow(_whisper: Whisper) -> None:
+    def slow(_whisper: Reply) -> None:
         unsent.append(listeners.under_way)
         time.sleep(0.2)
 
     desk.meet = slow
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await desk.wait()
-    assert typed.acked
+    assert typed.is_acked
     assert unsent == [0]
 
 
@@ -212,7 +212,7 @@ async def test_a_huge_request_is_not_read(door: str, session: aiohttp.ClientSess
         assert answer.status == 413
 
 
-async def test_routes_of_the_bot_s_own_are_served(http: HttpLink, session: aiohttp.ClientSession) -> None:
+async def test_routes_of_the_bot_s_own_are_served(http: HttpReceiver, session: aiohttp.ClientSession) -> None:
     """Health is answered beside Slack's path, and other methods and paths are not."""
     base = f"http://127.0.0.1:{http.port}"
     statuses = []
@@ -220,18 +220,18 @@ async def test_routes_of_the_bot_s_own_are_served(http: HttpLink, session: aioht
         async with session.get(base + path) as answer:
             statuses.append(answer.status)
     assert statuses == [200, 405, 404]
-    assert http.connected
-    assert http.alive
+    assert http.is_connected
+    assert http.is_alive
 
 
 @pytest.mark.parametrize("secret", ["", "  "])
 def test_without_a_secret_there_is_no_door(listeners: Listeners, secret: str) -> None:
     """HTTP mode without a signing secret is a mistake in the settings."""
     with pytest.raises(SettingsError, match=r"slack\.signing_secret"):
-        HttpLink(listeners, signing_secret=secret)
+        HttpReceiver(listeners, signing_secret=secret)
 
 
-async def test_a_port_that_is_taken_is_named(http: HttpLink, listeners: Listeners) -> None:
+async def test_a_port_that_is_taken_is_named(http: HttpReceiver, listeners: Listeners) -> None:
     """The address that cannot be had is in the error."""
     with pytest.raises(SettingsError, match=str(http.port)):
-        await HttpLink(listeners, signing_secret=SECRET).start("127.0.0.1", http.port)
+        await HttpReceiver(listeners, signing_secret=SECRET).start("127.0.0.1", http.port)

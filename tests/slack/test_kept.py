@@ -14,12 +14,12 @@ from bot.ledger import Ledger
 from bot.messages import Place, Posted
 from bot.sandbox.workspace import Workspace
 from bot.slack import board as boards
-from bot.slack.board import SlackBoard
+from bot.slack.board import SlackChannelMessages
 from bot.slack.client import build_session
-from bot.slack.pace import Pace
+from bot.slack.pace import EditLimits
 from tests.slack.conftest import eventually, message
 
-QUICK = Pace(interval=0.05, burst=40, per_minute=600, reserve=2)
+QUICK = EditLimits(interval=0.05, burst=40, per_minute=600, reserve=2)
 
 
 @pytest.fixture
@@ -32,33 +32,35 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-async def board(client: AsyncWebClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackBoard]:
+async def board(
+    client: AsyncWebClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SlackChannelMessages]:
     """A board with an outbox, which lets nobody wait for long."""
     monkeypatch.setattr(boards, "HOLD", 0.1)
-    board = SlackBoard(client, pace=QUICK, outbox=ledger.outbox)
+    board = SlackChannelMessages(client, pace=QUICK, outbox=ledger.outbox)
     yield board
     await board.aclose(0)
 
 
 def texts(workspace: Workspace) -> list[str]:
     """What stands in the channel."""
-    return [found.text for found in workspace.messages()]
+    return [found.text for found in workspace.list_messages()]
 
 
-async def idle(board: SlackBoard, ledger: Ledger) -> None:
+async def idle(board: SlackChannelMessages, ledger: Ledger) -> None:
     """Waits until Slack has everything and the ledger knows it."""
     async with asyncio.timeout(10):
-        while board.pending or await ledger.outbox.pending():  # noqa: ASYNC110 - nothing announces it
+        while board.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(0.02)
 
 
 async def test_what_slack_cannot_take_now_comes_later_in_order(
-    workspace: Workspace, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Whoever posts goes on; edits and ends of what waits are in what is posted at last."""
-    workspace.hurt.fail("chat.postMessage", times=2)
+    workspace.faults.fail_method("chat.postMessage", times=2)
     first, second = [await board.post(channel, message(text)) for text in ("one", "two")]
-    assert first.pending
+    assert first.is_pending
     board.edit(second, message("two, a little further"))
     await board.settle(first, message("one, done"))
     await idle(board, ledger)
@@ -67,32 +69,37 @@ async def test_what_slack_cannot_take_now_comes_later_in_order(
 
 
 async def test_an_end_in_an_outage_is_shown_when_it_is_over(
-    workspace: Workspace, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Whoever settles goes on after a moment."""
     posted = await board.post(channel, message("working"))
-    workspace.hurt.fail("chat.update", times=1)
+    workspace.faults.fail_method("chat.update", times=1)
     await asyncio.wait_for(board.settle(posted, message("done")), 1)
     await idle(board, ledger)
     assert texts(workspace) == ["done"]
 
 
 async def test_another_process_delivers_what_one_left(
-    workspace: Workspace, client: AsyncWebClient, board: SlackBoard, ledger: Ledger, channel: str, tmp_path: Path
+    workspace: Workspace,
+    client: AsyncWebClient,
+    board: SlackChannelMessages,
+    ledger: Ledger,
+    channel: str,
+    tmp_path: Path,
 ) -> None:
     """Both what was never posted and an end that was never shown; nothing comes twice."""
     shown = await board.post(channel, message("working"))
-    workspace.hurt.fail("*", times=6)
+    workspace.faults.fail_method("*", times=6)
     await board.settle(shown, message("done"))
     await board.post(channel, message("new"))
     assert await board.aclose(0) == 2
     await ledger.replicas.leave()
-    workspace.hurt.heal()
+    workspace.faults.clear_faults()
     heir = await Ledger.open(f"sqlite:///{tmp_path}/meshbot.sqlite")
-    other = SlackBoard(client, pace=QUICK, outbox=heir.outbox)
-    assert await heir.outbox.take() == 2
+    other = SlackChannelMessages(client, pace=QUICK, outbox=heir.outbox)
+    assert await heir.outbox.take_over_orphaned() == 2
     for _ in range(3):
-        await other.again()
+        await other.deliver_kept_messages()
     await idle(other, heir)
     assert texts(workspace) == ["done", "new"]
     await other.aclose(0)
@@ -100,10 +107,10 @@ async def test_another_process_delivers_what_one_left(
 
 
 async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
-    workspace: Workspace, client: AsyncWebClient, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, client: AsyncWebClient, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Slack took it and could not say so: the one window, and it is counted."""
-    workspace.hurt.slow("chat.postMessage", seconds=0.3)
+    workspace.faults.slow_method("chat.postMessage", seconds=0.3)
     async with build_session(timeout=0.1) as hasty:
         usual, client.session = client.session, hasty
         posted = await board.post(channel, message("working"))
@@ -116,11 +123,11 @@ async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
 
 
 async def test_a_named_message_is_posted_once(
-    workspace: Workspace, board: SlackBoard, channel: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, board: SlackChannelMessages, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both who post it learn where it stands, also when Slack is slow."""
     monkeypatch.setattr(boards, "HOLD", 5.0)
-    workspace.hurt.slow("chat.postMessage", seconds=0.05)
+    workspace.faults.slow_method("chat.postMessage", seconds=0.05)
     place = Place(key="digest 7")
     first, second = await asyncio.gather(*(board.post(channel, message("digest"), place) for _ in range(2)))
     assert first == second == await board.post(channel, message("digest"), place)
@@ -128,10 +135,10 @@ async def test_a_named_message_is_posted_once(
 
 
 async def test_a_reply_waits_for_its_thread(
-    workspace: Workspace, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Posted into the thread of a message that Slack does not have yet, it comes there."""
-    workspace.hurt.fail("chat.postMessage", times=1)
+    workspace.faults.fail_method("chat.postMessage", times=1)
     parent = await board.post(channel, message("parent"))
     await board.post(channel, message("reply"), Place(thread=parent.ts))
     await idle(board, ledger)
@@ -140,39 +147,41 @@ async def test_a_reply_waits_for_its_thread(
     assert await board.permalink(parent) == await board.permalink(Posted(channel, first.ts))
 
 
-async def test_a_refusal_is_told_and_not_repeated(workspace: Workspace, board: SlackBoard, ledger: Ledger) -> None:
+async def test_a_refusal_is_told_and_not_repeated(
+    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger
+) -> None:
     """A channel that is not there gets nothing, now or later; the same name may try again."""
     for _ in range(2):
         with pytest.raises(SlackError, match="channel_not_found"):
             await board.post("C0NOWHERE", message("lost"), Place(key="lost"))
-        assert await ledger.outbox.pending() == 0
+        assert await ledger.outbox.count_pending() == 0
     with pytest.raises(SlackError, match="channel_not_found"):
         await board.settle(Posted("C0NOWHERE", "1.000001"), message("done"))
 
 
 async def test_an_end_that_was_left_for_a_deleted_message_comes_in_a_new_one(
-    workspace: Workspace, client: AsyncWebClient, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, client: AsyncWebClient, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Nobody who left it can tell any more; the outbox does."""
     posted = await board.post(channel, message("working"))
-    workspace.state.delete(workspace.state.messages[posted])
+    workspace.state.delete_message(workspace.state.messages[posted])
     await ledger.outbox.want(posted, message("done"))
-    await board.again()
+    await board.deliver_kept_messages()
     await eventually(lambda: texts(workspace) == ["done"])
     await idle(board, ledger)
 
 
 async def test_what_is_let_go_is_not_posted_here(
-    workspace: Workspace, board: SlackBoard, ledger: Ledger, channel: str
+    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """It waits for whoever takes it over, even when that is the same process."""
-    workspace.hurt.fail("chat.postMessage", times=1)
+    workspace.faults.fail_method("chat.postMessage", times=1)
     await board.post(channel, message("one"))
-    board.let_go()
+    board.drop_kept_posts()
     assert board.pending == 0
     await asyncio.sleep(0.8)
     assert texts(workspace) == []
-    workspace.hurt.heal()
-    await board.again()
+    workspace.faults.clear_faults()
+    await board.deliver_kept_messages()
     await idle(board, ledger)
     assert texts(workspace) == ["one"]

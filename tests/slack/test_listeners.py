@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages import Whisper
+from bot.messages import Reply
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Message, Workspace
-from bot.slack.board import SlackBoard
-from bot.slack.client import identify
+from bot.slack.board import SlackChannelMessages
+from bot.slack.client import fetch_identity
 from bot.slack.listeners import Listeners
-from bot.slack.whisper import Ephemera
+from bot.slack.whisper import EphemeralResponder
 from tests.slack.conftest import RecordingDesk, eventually, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.usefixtures("link")
 async def shown(workspace: Workspace, text: str, user: str = "alice") -> Message:
     """The message with this in its text, as soon as this person sees one."""
     async with asyncio.timeout(5):
-        with workspace.changes() as changes:
+        with workspace.watch_changes() as changes:
             while True:
-                for found in workspace.messages(user=user):
+                for found in workspace.list_messages(user=user):
                     if text in found.text:
                         return found
                 await anext(changes)
@@ -34,16 +34,16 @@ async def shown(workspace: Workspace, text: str, user: str = "alice") -> Message
 
 async def posted_button(workspace: Workspace, client: AsyncWebClient, action_id: str) -> Message:
     """A message of the bot's with a button."""
-    posted = await SlackBoard(client).post(workspace.channel().id, with_button(action_id))
+    posted = await SlackChannelMessages(client).post(workspace.get_channel().id, with_button(action_id))
     return workspace.state.messages[posted.channel, posted.ts]
 
 
 async def test_a_command_reaches_the_desk_as_it_was_typed(workspace: Workspace, desk: RecordingDesk) -> None:
     """The text arrives untouched, mentions with their ids, and the key is Slack's trigger_id."""
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
     await desk.wait()
     asked = desk.asked[0]
-    assert typed.acked
+    assert typed.is_acked
     assert (asked.user, asked.channel, asked.key) == ("U0ALICE", "C0MESH", typed.trigger_id)
     assert asked.text == "whoami <@U0BOB>  é☃ 'a;b'"
 
@@ -54,21 +54,21 @@ async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
     """A desk that holds up the whole loop begins only when the acknowledgement has been sent."""
     unsent: list[int] = []
 
-    def slow(_whisper: Whisper) -> None:
+    def slow(_whisper: Reply) -> None:
         unsent.append(listeners.under_way)
         time.sleep(0.3)
 
     desk.meet = slow
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await desk.wait()
-    assert typed.acked
+    assert typed.is_acked
     assert unsent == [0]
 
 
 async def test_a_burst_of_300_commands_is_acknowledged(workspace: Workspace, desk: RecordingDesk) -> None:
     """None of 300 commands at once is late, and each reaches the desk once."""
     typed = await asyncio.gather(
-        *(workspace.command("alice", DEFAULT_CHANNEL, f"/mesh status {number}") for number in range(300))
+        *(workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}") for number in range(300))
     )
     await desk.wait(300)
     assert max(one.ack_after if one.ack_after is not None else 99.0 for one in typed) < 3
@@ -79,8 +79,8 @@ async def test_a_command_delivered_twice_is_done_once(
     workspace: Workspace, desk: RecordingDesk, listeners: Listeners
 ) -> None:
     """A second envelope of the same command is acknowledged and dropped."""
-    workspace.hurt.duplicates = 1
-    await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    workspace.faults.duplicates = 1
+    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await eventually(lambda: listeners.acks == 2)
     assert (len(desk.asked), listeners.duplicates) == (1, 1)
 
@@ -90,14 +90,14 @@ async def test_a_desk_that_fails_is_owned_up_to(
 ) -> None:
     """The command is acknowledged, and the reference that the person is given stands in the log."""
 
-    def fail(_whisper: Whisper) -> None:
+    def fail(_whisper: Reply) -> None:
         raise ZeroDivisionError("division of the desk")
 
     desk.meet = fail
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     answer = await shown(workspace, "went wrong on my side")
     reference = answer.text.split("`")[1]
-    assert typed.acked
+    assert typed.is_acked
     assert answer.ephemeral_to == "U0ALICE"
     assert reference in caplog.text
     assert "ZeroDivisionError" not in answer.text
@@ -105,9 +105,9 @@ async def test_a_desk_that_fails_is_owned_up_to(
 
 async def test_a_command_that_is_not_ours_is_explained(workspace: Workspace, desk: RecordingDesk) -> None:
     """A Slack app with another command than the settings is told to the one who typed it."""
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/maze install")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/maze install")
     assert "I answer to `/mesh`" in (await shown(workspace, "disagree")).text
-    assert typed.acked
+    assert typed.is_acked
     assert not desk.asked
 
 
@@ -116,10 +116,10 @@ async def test_a_button_arrives_with_its_message(
 ) -> None:
     """What the desk gets says which button, what it carries, and where it stands."""
     asking = await posted_button(workspace, client, "mesh:confirm")
-    typed = await workspace.click("bob", asking, "Confirm")
+    typed = await workspace.click_element("bob", asking, "Confirm")
     await desk.wait()
     pressed = desk.pressed_[0]
-    assert typed.acked
+    assert typed.is_acked
     assert (pressed.user, pressed.action, pressed.value) == ("U0BOB", "mesh:confirm", "run 1")
     assert pressed.posted == (asking.channel, asking.ts)
 
@@ -129,9 +129,9 @@ async def test_an_unknown_button_is_said_to_have_expired(
 ) -> None:
     """A button of an earlier release is acknowledged and answered, to the one who pressed it alone."""
     asking = await posted_button(workspace, client, "old:thing")
-    typed = await workspace.click("bob", asking, "Confirm")
+    typed = await workspace.click_element("bob", asking, "Confirm")
     answer = await shown(workspace, "expired", user="bob")
-    assert typed.acked
+    assert typed.is_acked
     assert answer.ephemeral_to == "U0BOB"
     assert not desk.pressed_
 
@@ -142,12 +142,12 @@ async def test_while_draining_everything_is_declined(
     """Commands and buttons are acknowledged with the advice to try again, and nothing is begun."""
     asking = await posted_button(workspace, client, "mesh:confirm")
     await listeners.drain()
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh install")
-    clicked = await workspace.click("bob", asking, "Confirm")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    clicked = await workspace.click_element("bob", asking, "Confirm")
     assert "restarting" in (await shown(workspace, "restarting")).text
     assert "restarting" in (await shown(workspace, "restarting", user="bob")).text
-    assert typed.acked
-    assert clicked.acked
+    assert typed.is_acked
+    assert clicked.is_acked
     assert not desk.whispers
 
 
@@ -160,7 +160,9 @@ async def test_slack_variables_in_the_environment_change_nothing(
     """SLACK_CLIENT_ID and its kin do not switch Bolt to another mode, and stay as they were."""
     for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):
         monkeypatch.setenv(name, "other")
-    built = Listeners(desk=RecordingDesk(), ways=Ephemera(client, session), identity=await identify(client))
+    built = Listeners(
+        desk=RecordingDesk(), ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+    )
     assert built.app.oauth_flow is None
     assert os.environ["SLACK_CLIENT_ID"] == "other"
     assert not [record for record in caplog.records if record.levelname == "WARNING"]

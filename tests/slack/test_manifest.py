@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from bot.errors import SettingsError
-from bot.sandbox.workspace import Installed, Workspace
-from bot.slack.board import SlackBoard
-from bot.slack.checkup import manifest_scopes
+from bot.sandbox.workspace import InstalledApp, Workspace
+from bot.slack.board import SlackChannelMessages
+from bot.slack.checkup import read_manifest_scopes
 from bot.slack.client import build_client, build_session
 from bot.slack.listeners import Listeners
-from bot.slack.whisper import Ephemera
+from bot.slack.whisper import EphemeralResponder
 from tests.slack.conftest import message
 
 PATH = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
@@ -101,7 +101,7 @@ def test_the_schema_refuses(manifest: dict[str, Any]) -> None:
 
 def test_no_scope_reads_what_people_write() -> None:
     """The bot asks for no history of any conversation."""
-    scopes = manifest_scopes(PATH)
+    scopes = read_manifest_scopes(PATH)
     assert {"commands", "chat:write"} <= scopes
     assert not [scope for scope in scopes if "history" in scope or scope.startswith("admin")]
 
@@ -113,7 +113,7 @@ async def test_a_file_that_is_no_manifest_is_named(tmp_path: Path, content: str 
     if content is not None:
         await asyncio.to_thread(path.write_text, content)
     with pytest.raises(SettingsError, match=r"app\.yaml"):
-        manifest_scopes(path)
+        read_manifest_scopes(path)
 
 
 def test_the_commands_are_those_that_are_listened_to(manifest: dict[str, Any], listeners: Listeners) -> None:
@@ -132,14 +132,18 @@ def test_the_events_are_those_that_are_listened_to(manifest: dict[str, Any], lis
 
 async def test_the_bot_works_in_a_workspace_installed_from_it(manifest: dict[str, Any]) -> None:
     """With the scopes of the manifest and no more, it can say, edit and whisper."""
-    workspace = Workspace(installed=Installed.from_manifest(manifest), enforce_limits=False)
+    workspace = Workspace(installed=InstalledApp.from_manifest(manifest), enforce_limits=False)
     await workspace.start()
     async with build_session(timeout=5) as session:
         client = build_client(token=workspace.bot_token, base_url=workspace.api_url, session=session)
-        board = SlackBoard(client)
-        posted = await board.post(workspace.channel().id, message("working"))
+        board = SlackChannelMessages(client)
+        posted = await board.post(workspace.get_channel().id, message("working"))
         await board.settle(posted, message("done"))
-        await Ephemera(client, session).to(workspace.user("alice").id, posted.channel).say(message("psst"))
+        await (
+            EphemeralResponder(client, session)
+            .open_channel_reply(workspace.get_user("alice").id, posted.channel)
+            .say(message("psst"))
+        )
         await board.aclose(0)
     await workspace.stop()
-    assert [found.text for found in workspace.messages(user="alice")] == ["done", "psst"]
+    assert [found.text for found in workspace.list_messages(user="alice")] == ["done", "psst"]

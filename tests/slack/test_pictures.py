@@ -10,15 +10,15 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.drawings import Picture
-from bot.engine import Gallery
+from bot.engine import PictureAttacher
 from bot.errors import SlackError
 from bot.messages import Posted
-from bot.pictures import Studio
-from bot.sandbox.workspace import Installed, Message, Workspace
-from bot.slack.board import SlackBoard
-from bot.slack.files import SlackFiles, files_in
-from bot.slack.pace import Pace
-from bot.slack.whisper import Ephemera
+from bot.pictures import DrawingProcess
+from bot.sandbox.workspace import InstalledApp, Message, Workspace
+from bot.slack.board import SlackChannelMessages
+from bot.slack.files import SlackFiles, list_file_blocks
+from bot.slack.pace import EditLimits
+from bot.slack.whisper import EphemeralResponder
 from tests.pictures.examples import burst
 from tests.slack.conftest import message
 
@@ -33,14 +33,14 @@ PAUSES = (0.03, 0.07, 0.1, 0.2, 0.3)
 @pytest.fixture(autouse=True)
 def _quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Slack that knows a file after half a tenth of a second."""
-    workspace.hurt.file_delay = 0.05
+    workspace.faults.file_delay = 0.05
     monkeypatch.setattr("bot.slack.files.WAITS", PAUSES)
 
 
 @pytest.fixture
-async def board(client: AsyncWebClient) -> AsyncIterator[SlackBoard]:
+async def board(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
     """A board that edits without waiting."""
-    board = SlackBoard(client, pace=Pace(interval=0.01, burst=40, per_minute=6000, reserve=2))
+    board = SlackChannelMessages(client, pace=EditLimits(interval=0.01, burst=40, per_minute=6000, reserve=2))
     yield board
     await board.aclose(0.2)
 
@@ -52,16 +52,16 @@ def files(client: AsyncWebClient, session: aiohttp.ClientSession) -> SlackFiles:
 
 
 @pytest.fixture
-async def gallery(files: SlackFiles, board: SlackBoard) -> AsyncIterator[Gallery]:
+async def gallery(files: SlackFiles, board: SlackChannelMessages) -> AsyncIterator[PictureAttacher]:
     """A gallery with a process that draws."""
-    studio = Studio(seconds=20)
-    yield Gallery(studio, files, board, pauses=PAUSES)
+    studio = DrawingProcess(seconds=20)
+    yield PictureAttacher(studio, files, board, pauses=PAUSES)
     await studio.close()
 
 
 def pictures(found: Message) -> list[str]:
     """The files that a message shows."""
-    return [block["slack_file"]["id"] for block in files_in(found.blocks)]
+    return [block["slack_file"]["id"] for block in list_file_blocks(found.blocks)]
 
 
 def methods(workspace: Workspace) -> list[str]:
@@ -77,12 +77,12 @@ async def test_an_upload_keeps_bytes_and_words(workspace: Workspace, files: Slac
 
 
 async def test_a_picture_is_hung_into_its_message_and_its_thread(
-    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str
+    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
 ) -> None:
     """Uploaded once, posted in the thread so that everyone may see it, then edited in under the headline."""
     posted = await board.post(channel, message("done", block_id="verdict:done"))
-    await gallery.hang(posted, message("done", block_id="verdict:done"), PICTURE)
-    first, reply = workspace.messages()
+    await gallery.attach(posted, message("done", block_id="verdict:done"), PICTURE)
+    first, reply = workspace.list_messages()
     assert [block["type"] for block in first.blocks] == ["section", "image"]
     assert (reply.thread_ts, pictures(reply)) == (first.ts, pictures(first))
     assert first.blocks[1]["alt_text"] == PICTURE.words
@@ -91,48 +91,48 @@ async def test_a_picture_is_hung_into_its_message_and_its_thread(
 
 
 async def test_a_slow_slack_is_asked_again(
-    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str
+    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
 ) -> None:
     """It refuses the blocks until it knows the file; the same file is shown after that."""
-    workspace.hurt.file_delay = 0.15
+    workspace.faults.file_delay = 0.15
     posted = await board.post(channel, message("done"))
-    await gallery.hang(posted, message("done"), PICTURE)
-    assert pictures(workspace.messages()[0])
+    await gallery.attach(posted, message("done"), PICTURE)
+    assert pictures(workspace.list_messages()[0])
     assert methods(workspace).count("chat.postMessage") >= 3
     assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
 async def test_words_stay_when_slack_never_knows_the_file(
-    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str
+    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
 ) -> None:
     """The message is as it was, and its thread empty."""
-    workspace.hurt.file_delay = 60.0
+    workspace.faults.file_delay = 60.0
     posted = await board.post(channel, message("done"))
-    await gallery.hang(posted, message("done"), PICTURE)
-    (only,) = workspace.messages()
+    await gallery.attach(posted, message("done"), PICTURE)
+    (only,) = workspace.list_messages()
     assert (only.text, pictures(only), gallery.hung) == ("done", [], 0)
 
 
 async def test_without_the_scope_it_is_tried_once(
-    workspace: Workspace, board: SlackBoard, gallery: Gallery, channel: str
+    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
 ) -> None:
     """Words alone from then on; nobody waits for a picture that cannot come."""
-    workspace._core.installed = Installed(scopes=frozenset({"chat:write"}))
+    workspace._core.installed = InstalledApp(scopes=frozenset({"chat:write"}))
     posted = await board.post(channel, message("done"))
     for _ in range(2):
-        await gallery.hang(posted, message("done"), PICTURE)
-    assert (len(workspace.messages()), gallery.refused) == (1, "missing_scope")
+        await gallery.attach(posted, message("done"), PICTURE)
+    assert (len(workspace.list_messages()), gallery.refused) == (1, "missing_scope")
     assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
 async def test_a_whisper_shows_its_picture_to_one_person(
-    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, gallery: Gallery, channel: str
+    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, gallery: PictureAttacher, channel: str
 ) -> None:
     """By the bot's own token and not by response_url, which may not show it; nobody else may fetch the file."""
-    url = workspace._core.new_response_url(kind="commands", channel=channel, user="U0ALICE")
-    whisper = Ephemera(client, session).to("U0ALICE", channel, url)
-    await whisper.say(await gallery.illustrate(message("graph"), PICTURE))
-    (seen,) = workspace.messages(user="alice")
+    url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
+    whisper = EphemeralResponder(client, session).open_channel_reply("U0ALICE", channel, url)
+    await whisper.say(await gallery.add_to_message(message("graph"), PICTURE))
+    (seen,) = workspace.list_messages(user="alice")
     assert workspace.state.files[pictures(seen)[0]]["shared"] == {"U0ALICE"}
     assert "chat.postEphemeral" in methods(workspace)
 
@@ -141,21 +141,25 @@ async def test_a_whisper_without_its_picture_is_still_said(
     workspace: Workspace,
     client: AsyncWebClient,
     session: aiohttp.ClientSession,
-    gallery: Gallery,
+    gallery: PictureAttacher,
     channel: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The words go by response_url when the picture is refused to the end."""
     monkeypatch.setattr("bot.slack.files.WAITS", (0.01, 0.01))
-    workspace.hurt.file_delay = 60.0
-    url = workspace._core.new_response_url(kind="commands", channel=channel, user="U0ALICE")
-    await Ephemera(client, session).to("U0ALICE", channel, url).say(await gallery.illustrate(message("graph"), PICTURE))
-    (seen,) = workspace.messages(user="alice")
+    workspace.faults.file_delay = 60.0
+    url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
+    await (
+        EphemeralResponder(client, session)
+        .open_channel_reply("U0ALICE", channel, url)
+        .say(await gallery.add_to_message(message("graph"), PICTURE))
+    )
+    (seen,) = workspace.list_messages(user="alice")
     assert (seen.text, pictures(seen)) == ("graph", [])
 
 
 async def test_a_refused_picture_is_no_reason_to_post_its_words_twice(
-    workspace: Workspace, board: SlackBoard, channel: str
+    workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """A message that is a picture alone is not posted as text; an edit with one leaves the message as it is."""
     block = {"type": "image", "slack_file": {"id": "F0UNKNOWN00"}, "alt_text": "a graph"}
@@ -165,4 +169,4 @@ async def test_a_refused_picture_is_no_reason_to_post_its_words_twice(
     for attempt in (board.post(channel, illustrated), board.settle(posted, illustrated)):
         with pytest.raises(SlackError, match="invalid_blocks"):
             await asyncio.wait_for(attempt, 5)
-    assert [found.edits for found in workspace.messages()] == [[]]
+    assert [found.edits for found in workspace.list_messages()] == [[]]

@@ -16,16 +16,16 @@ from bot.errors import MeshbotError, SettingsError, SlackError
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from bot.slack.client import build_client, build_session
 from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketLink, Timing
+from bot.slack.socket import SocketModeReceiver, SocketTiming
 from tests.slack.conftest import QUICK, RecordingDesk, eventually
 
 
-def told(link: SocketLink) -> dict[str, float]:
+def told(link: SocketModeReceiver) -> dict[str, float]:
     """What the connection says of itself."""
     return {figure.name: figure.value for figure in link.figures() if isinstance(figure.value, int | float)}
 
 
-async def test_health_tells_the_truth(workspace: Workspace, link: SocketLink) -> None:
+async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeReceiver) -> None:
     """Connected with a fresh pong while the socket is there, not connected when it was cut."""
     await eventually(lambda: 0 < told(link)["slack_pong_age_seconds"] < 4 * QUICK.ping)
     assert told(link)["slack_connected"]
@@ -37,42 +37,42 @@ async def test_health_tells_the_truth(workspace: Workspace, link: SocketLink) ->
 
 @pytest.mark.parametrize("how", ["close", "abort", "half_open"])
 async def test_a_lost_connection_comes_back(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk, how: Literal["close", "abort", "half_open"]
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, how: Literal["close", "abort", "half_open"]
 ) -> None:
     """However the socket is lost, commands are taken again soon after."""
-    await workspace.drop(how)
-    await eventually(lambda: link.reconnects > 0 and link.connected)
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await workspace.drop_connections(how)
+    await eventually(lambda: link.reconnects > 0 and link.is_connected)
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await desk.wait()
-    assert typed.acked
+    assert typed.is_acked
 
 
-async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketLink, desk: RecordingDesk) -> None:
+async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk) -> None:
     """When Slack asks for a new connection, the bot makes one and goes on."""
-    await workspace.refresh()
+    await workspace.refresh_connections()
     await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
-    typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await desk.wait()
-    assert typed.acked
+    assert typed.is_acked
     assert link.rebuilds == 0
 
 
-async def test_acknowledgements_may_cross(workspace: Workspace, link: SocketLink, desk: RecordingDesk) -> None:
+async def test_acknowledgements_may_cross(workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk) -> None:
     """The later command's comes first, the earlier one's over a connection made meanwhile: each counts for its own."""
-    workspace.hurt.ack_delay = 0.3
-    early = asyncio.create_task(workspace.command("alice", DEFAULT_CHANNEL, "/mesh early"))
+    workspace.faults.ack_delay = 0.3
+    early = asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh early"))
     await desk.wait()
-    workspace.hurt.ack_delay = 0.0
-    await workspace.refresh()
+    workspace.faults.ack_delay = 0.0
+    await workspace.refresh_connections()
     await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
-    late = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh late")
-    assert late.acked
-    assert (await early).acked
+    late = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh late")
+    assert late.is_acked
+    assert (await early).is_acked
     assert [asked.text for asked in desk.asked] == ["early", "late"]
 
 
 async def test_the_watchdog_rebuilds_what_does_not_recover(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
 ) -> None:
     """A client that is stuck is replaced by a new one, which takes commands."""
     stuck = link._sdk
@@ -80,22 +80,22 @@ async def test_the_watchdog_rebuilds_what_does_not_recover(
     stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
     assert stuck.current_session_monitor is not None
     stuck.current_session_monitor.cancel()
-    await workspace.drop("abort")
+    await workspace.drop_connections("abort")
     await eventually(lambda: link.rebuilds == 1 and workspace.connections == 1)
-    await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await desk.wait()
-    assert link.connected
+    assert link.is_connected
 
 
-async def test_the_watchdog_outlives_an_outage(workspace: Workspace, link: SocketLink) -> None:
+async def test_the_watchdog_outlives_an_outage(workspace: Workspace, link: SocketModeReceiver) -> None:
     """While Slack refuses new connections the bot tries again, slower each time, until one is granted."""
-    workspace.hurt.fail("apps.connections.open", times=3, status=503)
+    workspace.faults.fail_method("apps.connections.open", times=3, status=503)
     stuck = link._sdk
     assert stuck is not None
     stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
-    await workspace.drop("abort")
+    await workspace.drop_connections("abort")
     await eventually(lambda: link.rebuilds == 1, seconds=12)
-    assert link.connected
+    assert link.is_connected
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,11 @@ async def test_a_wrong_app_token_is_named_at_once(
     client: AsyncWebClient, listeners: Listeners, token: str, words: str
 ) -> None:
     """The setting, Slack's reason and what belongs there are said within a second; nothing is left running."""
-    link = SocketLink(listeners, client=client, app_token=token, timing=QUICK)
+    link = SocketModeReceiver(listeners, client=client, app_token=token, timing=QUICK)
     async with asyncio.timeout(1):
         with pytest.raises(SettingsError, match=words):
             await link.start()
-    assert not link.connected
+    assert not link.is_connected
 
 
 async def test_a_missing_scope_is_named(listeners: Listeners) -> None:
@@ -126,7 +126,7 @@ async def test_a_missing_scope_is_named(listeners: Listeners) -> None:
     client, runner = await stand_in(refuse)
     try:
         with pytest.raises(SettingsError, match="missing_scope.*connections:write"):
-            await SocketLink(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
+            await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
     finally:
         await stop(client, runner)
 
@@ -139,11 +139,11 @@ async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None
         return web.json_response({"ok": True, "url": url})
 
     client, runner = await stand_in(grant)
-    timing = Timing(ping=0.1, connect=0.3)
+    timing = SocketTiming(ping=0.1, connect=0.3)
     started = time.monotonic()
     try:
         with pytest.raises(SlackError, match="could not be opened in time"):
-            await SocketLink(listeners, client=client, app_token="xapp-1", timing=timing).start()
+            await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=timing).start()
     finally:
         await stop(client, runner)
     assert time.monotonic() - started < 1
@@ -153,33 +153,33 @@ async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWe
     """With nobody listening the start fails with a word, not with a traceback of the HTTP library."""
     client.base_url = "http://127.0.0.1:9/api/"
     with pytest.raises(MeshbotError, match=r"apps\.connections\.open: unreachable"):
-        await SocketLink(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
+        await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
 
 
 async def test_closing_waits_for_acknowledgements_under_way(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, listeners: Listeners
 ) -> None:
     """Until the last acknowledgement has left, the connection stays and newcomers are told to try again."""
-    with listeners.receiving():
+    with listeners.track_envelope():
         closing = asyncio.create_task(link.close(2))
         await asyncio.sleep(0)
-        typed = await workspace.command("alice", DEFAULT_CHANNEL, "/mesh status")
+        typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
         assert not closing.done()
     await asyncio.wait_for(closing, 1)
     assert "restarting" in str(typed.ack_payload)
     assert not desk.asked
-    assert not link.connected
+    assert not link.is_connected
 
 
-async def test_closing_does_not_wait_for_ever(link: SocketLink, listeners: Listeners) -> None:
+async def test_closing_does_not_wait_for_ever(link: SocketModeReceiver, listeners: Listeners) -> None:
     """An acknowledgement that does not leave within the grace is given up."""
-    with listeners.receiving():
+    with listeners.track_envelope():
         await asyncio.wait_for(link.close(0.1), 1)
-    assert not link.connected
+    assert not link.is_connected
 
 
 async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
-    workspace: Workspace, link: SocketLink, desk: RecordingDesk, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the socket goes just before the acknowledgement, what was asked is still carried out, once."""
     assert link._sdk is not None

@@ -9,11 +9,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.messages import Modal, Origin, Place
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.sandbox.workspace.inputs import values
+from bot.sandbox.workspace.inputs import collect_state_values
 from bot.sandbox.workspace.state import View
-from bot.slack.board import SlackBoard
+from bot.slack.board import SlackChannelMessages
 from bot.slack.listeners import Listeners
-from bot.slack.screens import SlackScreens
+from bot.slack.screens import SlackViews
 from tests.slack.conftest import RecordingDesk, eventually, message, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
@@ -43,9 +43,9 @@ INPUTS = (
 
 async def opened(workspace: Workspace, client: AsyncWebClient, modal: Modal, user: str = "alice") -> View:
     """A modal that was opened by a command of this person's."""
-    typed = await workspace.command(user, DEFAULT_CHANNEL, "/mesh fault")
-    await SlackScreens(client).open(typed.trigger_id, modal)
-    return workspace.modals(user)[-1]
+    typed = await workspace.send_command(user, DEFAULT_CHANNEL, "/mesh fault")
+    await SlackViews(client).open(typed.trigger_id, modal)
+    return workspace.list_modals(user)[-1]
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ async def form(workspace: Workspace, client: AsyncWebClient) -> View:
 
 async def test_a_mention_reaches_the_desk_with_its_thread(workspace: Workspace, desk: RecordingDesk) -> None:
     """The bot's name and the slash command's are left out, and other people's ids stay."""
-    said = await workspace.say("bob", DEFAULT_CHANNEL, "let us look")
-    await workspace.write("alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts)
-    await workspace.write("alice", DEFAULT_CHANNEL, "@meshbot /mesh status")
+    said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
+    await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts)
+    await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot /mesh status")
     await desk.wait(2)
     first, second = desk.asked
     assert (first.text, first.thread, first.channel) == ("whoami <@U0BOB> & co", said.ts, "C0MESH")
@@ -70,16 +70,16 @@ async def test_a_mention_delivered_twice_is_done_once(
     workspace: Workspace, desk: RecordingDesk, listeners: Listeners
 ) -> None:
     """Slack repeats events under one event_id."""
-    workspace.hurt.duplicates = 1
-    await workspace.mention("alice", DEFAULT_CHANNEL, "install")
+    workspace.faults.duplicates = 1
+    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "install")
     await eventually(lambda: listeners.acks == 2)
     assert (len(desk.asked), listeners.duplicates) == (1, 1)
 
 
 async def test_bots_are_not_listened_to(desk: RecordingDesk, listeners: Listeners) -> None:
     """What a bot says of the bot begins nothing: two bots would never end."""
-    await listeners.answer(mention_by(bot_id="B0OTHER"))
-    await listeners.answer(mention_by(user="U0MESHBOT"))
+    await listeners.build_acknowledgement(mention_by(bot_id="B0OTHER"))
+    await listeners.build_acknowledgement(mention_by(user="U0MESHBOT"))
     assert not desk.asked
     assert listeners.mentions == 0
 
@@ -92,22 +92,22 @@ def mention_by(user: str = "U0ALICE", **more: str) -> AsyncBoltRequest:
 
 async def test_an_answer_to_a_mention_stays_in_its_thread(workspace: Workspace, desk: RecordingDesk) -> None:
     """Only who asked sees it, and in the thread."""
-    said = await workspace.say("bob", DEFAULT_CHANNEL, "let us look")
-    await workspace.mention("alice", DEFAULT_CHANNEL, "status", said.ts)
+    said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
+    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
     await desk.wait()
     await desk.whispers[0].say(message("0 of 13"))
-    answer = workspace.messages(user="alice")[-1]
+    answer = workspace.list_messages(user="alice")[-1]
     assert (answer.text, answer.thread_ts, answer.ephemeral_to) == ("0 of 13", said.ts, "U0ALICE")
 
 
 async def test_a_button_knows_its_thread(workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient) -> None:
     """What is typed by a button in a thread stays there; a message that has a thread is not in it."""
-    board = SlackBoard(client)
+    board = SlackChannelMessages(client)
     root = await board.post("C0MESH", with_button("mesh:type:0"))
     reply = await board.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
     workspace.state.messages[root].thread_ts = root.ts
     for posted in (root, reply):
-        await workspace.click("alice", workspace.state.messages[posted], "Confirm")
+        await workspace.click_element("alice", workspace.state.messages[posted], "Confirm")
     await desk.wait(2)
     assert [pressed.thread for pressed in desk.pressed_] == ["", root.ts]
 
@@ -118,19 +118,19 @@ async def test_only_the_home_tab_is_shown(workspace: Workspace, desk: RecordingD
     await eventually(lambda: desk.homes == ["U0ALICE"])
     await listeners.drain(0)
     typed = await workspace.open_home("bob")
-    assert typed.acked
+    assert typed.is_acked
     assert desk.homes == ["U0ALICE"]
 
 
 async def test_a_form_reaches_the_desk_and_closes(workspace: Workspace, desk: RecordingDesk, form: View) -> None:
     """Each input's values by its block, and where the form was opened from."""
-    filled = values(form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}})
+    filled = collect_state_values(form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}})
     typed = await workspace.submit_view("alice", form, filled)
     await desk.wait(2)
     submitted = desk.submitted_[0]
     assert submitted.answers == {"user": ("jason",), "kind": ("a", "b")}
     assert (submitted.name, submitted.origin, submitted.key) == ("mesh:form:fault", ORIGIN, typed.trigger_id)
-    assert workspace.modals("alice") == []
+    assert workspace.list_modals("alice") == []
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ async def test_faults_are_said_under_the_inputs(
 ) -> None:
     """The form stays, nothing reaches the desk, and only inputs that it has are named."""
     desk.wrong = wrong
-    typed = await workspace.submit_view("alice", form, values(form.body["blocks"], JASON))
+    typed = await workspace.submit_view("alice", form, collect_state_values(form.body["blocks"], JASON))
     assert typed.ack_payload == {"response_action": "errors", "errors": shown}
-    assert workspace.modals("alice") == [form]
+    assert workspace.list_modals("alice") == [form]
     assert not desk.submitted_
 
 
@@ -156,7 +156,7 @@ async def test_while_draining_a_form_keeps_what_was_typed(
 ) -> None:
     """It stays open with the advice to try again."""
     await listeners.drain(0)
-    typed = await workspace.submit_view("alice", form, values(form.body["blocks"], JASON))
+    typed = await workspace.submit_view("alice", form, collect_state_values(form.body["blocks"], JASON))
     assert "restarting" in (typed.ack_payload or {})["errors"]["user"]
     assert not desk.submitted_
 
@@ -166,29 +166,29 @@ async def test_a_press_in_a_modal_is_answered_in_it(
 ) -> None:
     """There is no channel to answer in: the same modal shows each answer."""
     modal = await opened(workspace, client, Modal("Status", with_button("mesh:type:0").blocks, origin=ORIGIN))
-    await workspace.click_view("alice", modal, "Confirm")
+    await workspace.click_view_element("alice", modal, "Confirm")
     await desk.wait(2)
     pressed = desk.pressed_[0]
     assert (pressed.channel, pressed.view, pressed.away, pressed.posted) == ("C0MESH", modal.id, True, None)
     for text in ("Looking…", "3 of 13"):
         await desk.whispers[1].say(message(text))
     assert modal.body["blocks"][0]["text"]["text"] == "3 of 13"
-    assert workspace.modals("alice") == [modal]
+    assert workspace.list_modals("alice") == [modal]
 
 
 async def test_a_late_answer_to_the_home_tab_is_written_directly(
     workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A modal can be opened once and soon; when that is over, the answer still arrives."""
-    await SlackScreens(client).publish("U0ALICE", with_button("mesh:type:0").blocks)
-    home = workspace.home("alice")
+    await SlackViews(client).publish("U0ALICE", with_button("mesh:type:0").blocks)
+    home = workspace.get_home_view("alice")
     assert home is not None
-    typed = await workspace.click_view("alice", home, "Confirm")
+    typed = await workspace.click_view_element("alice", home, "Confirm")
     await desk.wait()
-    await SlackScreens(client).open(typed.trigger_id, Modal("Another", message("first").blocks))
+    await SlackViews(client).open(typed.trigger_id, Modal("Another", message("first").blocks))
     await desk.whispers[0].say(message("at last"))
-    direct = workspace.state.direct("U0MESHBOT", "U0ALICE")
-    assert [found.text for found in workspace.messages(direct.id, "alice")] == ["at last"]
+    direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
+    assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["at last"]
 
 
 async def test_a_view_that_slack_would_refuse_is_shown_plainly(workspace: Workspace, client: AsyncWebClient) -> None:
@@ -202,4 +202,4 @@ async def test_a_view_that_slack_would_refuse_is_shown_plainly(workspace: Worksp
 async def test_a_stale_trigger_is_an_error(workspace: Workspace, client: AsyncWebClient) -> None:
     """What cannot be opened is told to the caller."""
     with pytest.raises(SlackError, match="invalid_trigger_id"):
-        await SlackScreens(client).open("1.2.abc", Modal("Late", message("late").blocks))
+        await SlackViews(client).open("1.2.abc", Modal("Late", message("late").blocks))

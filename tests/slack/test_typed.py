@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.typed import as_typed
+from bot.slack.typed import decode_typed_text
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from bot.slack.typed import as_typed
 )
 def test_text_is_as_it_was_typed(sent: str, typed: str) -> None:
     """Entities, links and names that Slack adds are gone; ids stay."""
-    assert as_typed(sent) == typed
+    assert decode_typed_text(sent) == typed

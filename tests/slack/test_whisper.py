@@ -8,15 +8,15 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages import Whisper
+from bot.messages import Reply
 from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.slack.whisper import Ephemera
+from bot.slack.whisper import EphemeralResponder
 from tests.slack.conftest import RecordingDesk, message
 
 
-async def whisper_to_alice(workspace: Workspace, desk: RecordingDesk) -> Whisper:
+async def whisper_to_alice(workspace: Workspace, desk: RecordingDesk) -> Reply:
     """What the desk gets with a command that alice typed."""
-    await workspace.command("alice", DEFAULT_CHANNEL, "/mesh help")
+    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh help")
     await desk.wait()
     return desk.whispers[0]
 
@@ -32,10 +32,10 @@ async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: Rec
     whisper = await whisper_to_alice(workspace, desk)
     for number in range(7):
         await whisper.say(message(f"answer {number}"))
-    seen = [found.text for found in workspace.messages(user="alice")]
+    seen = [found.text for found in workspace.list_messages(user="alice")]
     assert seen == [f"answer {number}" for number in range(7)]
     assert api_answers(workspace) == 2
-    assert workspace.messages(user="bob") == []
+    assert workspace.list_messages(user="bob") == []
 
 
 @pytest.mark.usefixtures("link")
@@ -45,7 +45,7 @@ async def test_a_response_url_that_slack_calls_expired_is_given_up(workspace: Wo
     for reply in workspace._core.response_urls.values():
         reply.made -= timedelta(minutes=31)
     await whisper.say(message("late"))
-    assert [found.text for found in workspace.messages(user="alice")] == ["late"]
+    assert [found.text for found in workspace.list_messages(user="alice")] == ["late"]
     assert api_answers(workspace) == 1
 
 
@@ -54,15 +54,15 @@ async def test_without_a_response_url_the_web_api_answers(
     workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, url: str
 ) -> None:
     """A missing or dead address costs nothing but the attempt."""
-    await Ephemera(client, session).to("U0ALICE", "C0MESH", url).say(message("hello"))
-    assert [found.text for found in workspace.messages(user="alice")] == ["hello"]
+    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0MESH", url).say(message("hello"))
+    assert [found.text for found in workspace.list_messages(user="alice")] == ["hello"]
 
 
 async def test_what_cannot_be_said_is_logged(
     client: AsyncWebClient, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody to tell is no reason to raise."""
-    await Ephemera(client, session).to("U0ALICE", "C0NOWHERE").say(message("hello"))
+    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0NOWHERE").say(message("hello"))
     assert "an answer to U0ALICE was lost: chat.postEphemeral: channel_not_found" in caplog.text
 
 
@@ -70,7 +70,7 @@ async def test_who_is_not_in_the_channel_is_written_to(
     workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
     """A run that was asked for in App Home may be answered in a channel that the person never joined."""
-    workspace.channel().members.discard("U0ALICE")
-    await Ephemera(client, session).to("U0ALICE", "C0MESH").say(message("hello"))
-    direct = workspace.state.direct("U0MESHBOT", "U0ALICE")
-    assert [found.text for found in workspace.messages(direct.id, "alice")] == ["hello"]
+    workspace.get_channel().members.discard("U0ALICE")
+    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0MESH").say(message("hello"))
+    direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
+    assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["hello"]

@@ -24,7 +24,7 @@ from bot.ledger import Ledger, Run, RunState
 from bot.ledger.connection import execute
 from bot.ledger.tables import messages, requests, schedules, slots
 from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import verdict_of
+from bot.sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES, database
 from tests.scenarios.stage import Stage, furnished
 
@@ -54,7 +54,7 @@ class Soak:
 
     async def watch(self) -> None:
         """Notes when Slack took each message, until cancelled."""
-        with self.stage.workspace.changes() as changes:
+        with self.stage.workspace.watch_changes() as changes:
             async for change in changes:
                 if change.message is not None:
                     self.taken.setdefault(change.message.ts, time.time())
@@ -68,7 +68,7 @@ class Soak:
 
     async def kill(self) -> None:
         """kill -9 for one of them, every other time the one that is at work, and a new one in its place."""
-        newest = await self.ledger.recent(1)
+        newest = await self.ledger.list_recent_runs(1)
         at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
         victim = at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
         self.alive.remove(victim)
@@ -80,8 +80,8 @@ class Soak:
     async def type(self, line: str) -> None:
         """Typed by the host; who is not heard types again some time."""
         self.typed += 1
-        typed = await self.stage.workspace.command("host", "mesh-workshop", line)
-        if typed.acked:
+        typed = await self.stage.workspace.send_command("host", "mesh-workshop", line)
+        if typed.is_acked:
             self.acked.append(str(typed.payload["trigger_id"]))
 
 
@@ -99,10 +99,10 @@ async def remove(on: Soak) -> None:
     """A question, and mostly its answer."""
     await on.type("/mesh uninstall")
     await asyncio.sleep(on.dice.random())
-    asked = [m for m in on.stage.workspace.messages() if verdict_of(m) == "asks"]
+    asked = [m for m in on.stage.workspace.list_messages() if read_verdict_state(m) == "asks"]
     if asked and on.dice.random() < 0.8:
         with suppress(LookupError):
-            await on.stage.workspace.click("host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel")))
+            await on.stage.workspace.click_element("host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel")))
 
 
 async def plan(on: Soak) -> None:
@@ -114,9 +114,9 @@ async def trouble(on: Soak) -> None:
     """Slack refuses some calls."""
     method = on.dice.choice(("chat.postMessage", "chat.update"))
     if on.dice.random() < 0.5:
-        on.stage.workspace.hurt.fail(method, times=on.dice.randint(1, 3))
+        on.stage.workspace.faults.fail_method(method, times=on.dice.randint(1, 3))
     else:
-        on.stage.workspace.hurt.rate_limit(method, times=1, retry_after=1)
+        on.stage.workspace.faults.rate_limit_method(method, times=1, retry_after=1)
 
 
 LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (install, install, look, look, remove, plan, plan, trouble)
@@ -138,7 +138,7 @@ async def soaking(home: Path, seed: int) -> AsyncIterator[Soak]:
         try:
             for _ in range(3 if POSTGRES else 1):
                 await made.start()
-            await stage.workspace.wait_connected(len(made.alive))
+            await stage.workspace.wait_for_connections(len(made.alive))
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(made.watch())
                 yield made
@@ -166,16 +166,20 @@ async def killing(on: Soak) -> None:
 
 async def calm(on: Soak) -> list[Run]:
     """Waits until every run and every schedule has ended and every message is delivered; gives the runs."""
-    on.stage.workspace.hurt.heal()
+    on.stage.workspace.faults.clear_faults()
     deadline = time.monotonic() + CALM
     while time.monotonic() < deadline:
         table = on.ledger.timetable
-        if await table.live():
+        if await table.list_live():
             await on.type("/mesh schedule remove all")
-        elif not (await on.ledger.unfinished() or await table.unfinished() or await on.ledger.outbox.pending()):
+        elif not (
+            await on.ledger.list_unfinished_runs()
+            or await table.list_running_slots()
+            or await on.ledger.outbox.count_pending()
+        ):
             break
         await asyncio.sleep(1.0)
-    return await on.ledger.recent(100_000)
+    return await on.ledger.list_recent_runs(100_000)
 
 
 @dataclass
@@ -217,7 +221,7 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
     """Each run has one end, in its own message; each message is there as it was wanted; what is double is explained."""
     seed = random.randrange(10**6)
     async with soaking(tmp_path, seed) as on:
-        on.stage.cluster.slow_pulls(150)
+        on.stage.cluster.slow_image_pulls(150)
         people = [asyncio.create_task(typing(on)) for _ in range(PEOPLE)]
         await killing(on)
         for each in people:
@@ -227,12 +231,14 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         rows = await execute(on.ledger._engine, select(messages))
         planned = await Slots.of(on.ledger)
         noted = {row["key"] for row in await execute(on.ledger._engine, select(requests.c.key))}
-        mine = [m for m in on.stage.workspace.messages() if m.user == on.stage.workspace.bot.id and not m.ephemeral_to]
+        mine = [
+            m for m in on.stage.workspace.list_messages() if m.user == on.stage.workspace.bot.id and not m.ephemeral_to
+        ]
     by_ts = {m.ts: m for m in mine}
     lost = [row for row in rows if not row["ts"] or row["shown"] < row["version"] or row["ts"] not in by_ts]
     lost += [row for row in rows if row not in lost and by_ts[row["ts"]].text != row["wanted"]["text"]]
-    endless = [run for run in runs if run.active]
-    unshown = [run for run in runs if not run.active and not shows_end(run, by_ts)]
+    endless = [run for run in runs if run.is_active]
+    unshown = [run for run in runs if not run.is_active and not shows_end(run, by_ts)]
     doubled = [m for m in mine if m.ts not in {row["ts"] for row in rows}]
     unexplained = [m for m in doubled if not near(on.taken.get(m.ts, 0.0), on.kills)]
     figures += [
@@ -263,7 +269,7 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
 def shows_end(run: Run, by_ts: dict[str, Message]) -> bool:
     """Whether the run's message reads as the run ended."""
     message = by_ts.get(run.ts or "")
-    return message is not None and verdict_of(message) == SHOWN_AS.get(run.state, run.state)
+    return message is not None and read_verdict_state(message) == SHOWN_AS.get(run.state, run.state)
 
 
 def near(taken: float, kills: list[float]) -> bool:

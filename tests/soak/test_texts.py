@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.app import running
+from bot.app import run_bot
 from tests.scenarios.stage import furnished, playing, words
 from tests.scenarios.test_bad_input import TEXTS
 
@@ -51,10 +51,10 @@ async def test_ten_thousand_texts_are_answered(
 
         async def one(text: str) -> bool:
             async with room:
-                return (await stage.workspace.command("bob", "mesh-workshop", f"/mesh {text}")).acked
+                return (await stage.workspace.send_command("bob", "mesh-workshop", f"/mesh {text}")).is_acked
 
         async def collect() -> None:
-            with stage.workspace.changes() as changes:
+            with stage.workspace.watch_changes() as changes:
                 async for change in changes:
                     if change.message is not None and change.message.user == stage.workspace.bot.id:
                         answers["all"] += 1
@@ -125,12 +125,12 @@ async def test_a_thousand_forged_requests_are_refused(tmp_path: Path, figures: l
             "MESHBOT_SLACK__HTTP_PORT": str(port),
             "MESHBOT_SLACK__SIGNING_SECRET": stage.workspace.signing_secret,
         }
-        async with running(stage.settings(**http)) as bot, aiohttp.ClientSession() as session:
+        async with run_bot(stage.settings(**http)) as bot, aiohttp.ClientSession() as session:
             for _ in range(FORGED):
                 body, headers = forged(dice, stage.workspace.signing_secret)
                 async with session.post(f"http://127.0.0.1:{port}/slack/events", data=body, headers=headers) as answer:
                     statuses[answer.status] += 1
-            assert await bot.ledger.recent(1) == []
-            assert stage.workspace.messages() == []
+            assert await bot.ledger.list_recent_runs(1) == []
+            assert stage.workspace.list_messages() == []
     figures += [("forged or stale requests by status", dict(statuses))]
     assert statuses == {401: FORGED}

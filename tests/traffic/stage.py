@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bot.cluster import KubernetesCluster, connect
 from bot.traffic import Generator
-from bot.traffic.visitor import door
+from bot.traffic.visitor import find_entry_point
 
 SERVED = "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n   reviews-{version}-7d9-x {extra}"
 STARS = '<div class="flex gap-x-1 text-black-500"></div>'
@@ -94,7 +94,7 @@ async def sending_to(app: App, home: Path, *, patience: float = 300.0) -> AsyncI
     (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config"} | config))
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
-    traffic = Generator(kubernetes.web, partial(door, kubernetes), patience=patience)
+    traffic = Generator(kubernetes.web, partial(find_entry_point, kubernetes), patience=patience)
     yield traffic
     await traffic.close()
     await api.close()

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.schedule.slots import after
-from bot.when import remarks, settle, split
+from bot.schedule.slots import compute_next_slot
+from bot.when import describe_clock_changes, resolve_timing, split_timing
 
 OCTOBER = datetime(2026, 10, 20, 12, 0, tzinfo=UTC)
 """Five days before the clocks of Europe go back."""
@@ -33,9 +33,9 @@ BACK = "Clocks in Europe/Madrid go back on Sun 25 Oct 2026 (UTC+2 to UTC+1): 09:
 )
 def test_changes_of_clocks_are_said(typed: str, said: list[str]) -> None:
     """A near change in any case; an hour that is skipped or comes twice however far; nothing where nothing changes."""
-    _, wish, _ = split(typed.replace('"0 9 * * *"', "0 9 * * *").split())
+    _, wish, _ = split_timing(typed.replace('"0 9 * * *"', "0 9 * * *").split())
     assert wish is not None
-    found = remarks(settle(wish, OCTOBER, "UTC"), OCTOBER)
+    found = describe_clock_changes(resolve_timing(wish, OCTOBER, "UTC"), OCTOBER)
     assert len(found) == len(said)
     assert all(part in line for part, line in zip(said, found, strict=True))
 
@@ -52,13 +52,13 @@ def test_changes_of_clocks_are_said(typed: str, said: list[str]) -> None:
 )
 def test_slots_keep_to_the_clocks(typed: list[str], since: str, slots: list[str]) -> None:
     """09:00 stays 09:00, what is skipped comes later, and what comes twice fires once; every hour is every hour."""
-    _, wish, _ = split([*typed, "Europe/Madrid"])
+    _, wish, _ = split_timing([*typed, "Europe/Madrid"])
     assert wish is not None
     moment = datetime.fromisoformat(since).replace(tzinfo=UTC)
-    timing = settle(wish, moment, "UTC")
+    timing = resolve_timing(wish, moment, "UTC")
     found = []
     for _ in slots:
-        following = after(timing, moment)
+        following = compute_next_slot(timing, moment)
         assert following is not None
         moment = following
         found.append(moment.strftime("%Y-%m-%dT%H:%M"))

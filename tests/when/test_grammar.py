@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import UserError
-from bot.when import KEYWORDS, Kind, Timing, settle, split
+from bot.when import KEYWORDS, Timing, TimingKind, resolve_timing, split_timing
 
 NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
 """A Wednesday, 17:00 in Madrid."""
@@ -19,9 +19,9 @@ NOW = datetime(2026, 11, 25, 16, 0, tzinfo=UTC)
 
 def settled(typed: str) -> Timing:
     """What is made of that now."""
-    _, wish, _ = split(shlex.split(typed))
+    _, wish, _ = split_timing(shlex.split(typed))
     assert wish is not None
-    return settle(wish, NOW, "UTC")
+    return resolve_timing(wish, NOW, "UTC")
 
 
 UNDERSTOOD = [
@@ -56,29 +56,29 @@ UNDERSTOOD = [
 @pytest.mark.parametrize(("typed", "means"), UNDERSTOOD)
 def test_times_are_understood(typed: str, means: str) -> None:
     """Natural times and cron, in the words that are shown; and kept, they are the same again."""
-    rest, wish, said = split(shlex.split(typed))
+    rest, wish, said = split_timing(shlex.split(typed))
     assert wish is not None
-    timing = settle(wish, NOW, "UTC")
+    timing = resolve_timing(wish, NOW, "UTC")
     assert (rest, said, str(timing)) == ([], shlex.split(typed), means)
-    assert Timing.from_json(timing.as_json()) == timing
+    assert Timing.from_json(timing.to_json()) == timing
 
 
 @pytest.mark.parametrize(
     ("typed", "rest", "kind"),
     [
-        ("burst 200 at 20/s every 10m until 17:00 as jason", "burst 200 at 20/s as jason", Kind.EVERY),
-        ("burst 200 every 10m as jason until 17:00", "burst 200 as jason", Kind.EVERY),
-        ("burst 200 at 20/s at 18:00", "burst 200 at 20/s", Kind.ONCE),
-        ("weekdays 09:00 share", "share", Kind.DAYS),
+        ("burst 200 at 20/s every 10m until 17:00 as jason", "burst 200 at 20/s as jason", TimingKind.EVERY),
+        ("burst 200 every 10m as jason until 17:00", "burst 200 as jason", TimingKind.EVERY),
+        ("burst 200 at 20/s at 18:00", "burst 200 at 20/s", TimingKind.ONCE),
+        ("weekdays 09:00 share", "share", TimingKind.DAYS),
         ("burst 200 at 20/s", "burst 200 at 20/s", None),
         ("burst 200 at 9", "burst 200 at 9", None),
         ("burst for 10m", "burst for 10m", None),
         ("mon", "mon", None),
     ],
 )
-def test_the_rest_is_the_steps(typed: str, rest: str, kind: Kind | None) -> None:
+def test_the_rest_is_the_steps(typed: str, rest: str, kind: TimingKind | None) -> None:
     """Options may stand before and behind the times, and a rate is no time of day."""
-    left, wish, _ = split(typed.split())
+    left, wish, _ = split_timing(typed.split())
     assert " ".join(left) == rest
     assert (wish.kind if wish else None) == kind
 
@@ -138,8 +138,8 @@ PIECES = st.sampled_from(
 def test_any_words_mean_something_or_are_refused(words: list[str]) -> None:
     """No word is lost: each belongs to the times or to the rest; and what is settled lies ahead."""
     with suppress(UserError):
-        rest, wish, said = split(words)
+        rest, wish, said = split_timing(words)
         assert sorted(rest + said) == sorted(words)
-        timing = settle(wish, NOW, "UTC") if wish else None
+        timing = resolve_timing(wish, NOW, "UTC") if wish else None
         assert timing is None or timing.start >= NOW
         assert timing is None or timing.until is None or NOW < timing.until <= NOW + timedelta(days=367)

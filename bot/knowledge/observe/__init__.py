@@ -1,1 +1,3 @@
-"""Reading what Kiali, Prometheus and Jaeger know, through `context.web`, as typed values. Changes nothing anywhere."""
+"""Reading data from Kiali, Prometheus and Jaeger, through `context.web`, as typed values.
+Changes nothing anywhere.
+"""

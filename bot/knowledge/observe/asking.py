@@ -1,4 +1,4 @@
-"""One question in JSON to something that observes the mesh."""
+"""Requests for JSON to a Service that observes the mesh."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bot.errors import NotFound, Rejected, Unavailable
-from bot.ports import Answer, Ask
+from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
 
 PATIENCE = 15.0
@@ -17,29 +17,35 @@ PATIENCE = 15.0
 
 async def get(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> Answer:  # fmt: skip
-    """The answer of a Service in the mesh's namespace, whatever its status; Unavailable when nothing answers."""
+) -> HttpResponse:  # fmt: skip
+    """Return the answer of a Service in the mesh's namespace, whatever its status.
+
+    Raises Unavailable when nothing answers.
+    """
     words = f"?{urlencode(query)}" if query else ""
     return await context.web.ask(
-        Ask(context.workshop.mesh_namespace, service, port, f"{path}{words}", seconds=PATIENCE)
+        HttpRequest(context.workshop.mesh_namespace, service, port, f"{path}{words}", seconds=PATIENCE)
     )
 
 
 async def get_json(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
 ) -> Any:  # fmt: skip
-    """What was answered, parsed. Raises Unavailable (nobody there, 5xx, no JSON), NotFound, Rejected (other 4xx)."""
+    """Return the parsed JSON of an answer.
+
+    Raises Unavailable (nobody there, 5xx, no JSON), NotFound, or Rejected (other 4xx).
+    """
     answer = await get(context, service, port, path, query)
     if answer.status >= 400:
-        raise refusal(service, answer)
+        raise build_error(service, answer)
     try:
         return json.loads(answer.body)
     except ValueError as problem:
         raise Unavailable(f"{service} did not answer in JSON") from problem
 
 
-def refusal(service: str, answer: Answer) -> Unavailable | NotFound | Rejected:
-    """An answer with 4xx or 5xx as an error with the service's own words."""
+def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | Rejected:
+    """Return an answer with 4xx or 5xx as an error with the service's own words."""
     try:
         said = json.loads(answer.body)
     except ValueError:

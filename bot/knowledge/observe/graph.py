@@ -39,9 +39,11 @@ class Call:
 
 @dataclass(frozen=True)
 class Graph:
-    """What was seen in the `seconds` before `at` (epoch seconds); `spread` is each service's rate by workload.
+    """Calls seen in the `seconds` before `at` (epoch seconds); `spread` is each service's rate
+    by workload.
 
-    `inner` holds the second half of each call, from the service to the workload that took it.
+    `inner` holds the second half of each call, from the service to the workload that took
+    it.
     """
 
     calls: tuple[Call, ...]
@@ -52,54 +54,63 @@ class Graph:
     inner: tuple[Call, ...] = ()
 
 
-def lines(graph: Graph) -> tuple[str, ...]:
-    """A line for each call, callers in the order of the request's way."""
-    return tuple(line(call, graph.spread.get(call.target, {})) for call in ordered(once(graph.calls)))
+def describe_graph(graph: Graph) -> tuple[str, ...]:
+    """Return a line for each call, callers in the order of the request's way."""
+    return tuple(
+        describe_call(call, graph.spread.get(call.target, {})) for call in sort_calls(drop_duplicate_calls(graph.calls))
+    )
 
 
-def once(calls: Iterable[Call]) -> list[Call]:
-    """Without the tcp edges beside an http one: ztunnel and a waypoint both report the same call."""
+def drop_duplicate_calls(calls: Iterable[Call]) -> list[Call]:
+    """Return the calls without tcp edges beside an http one: ztunnel and a waypoint both
+    report the same call.
+    """
     listed = list(calls)
     requests = {(call.source, call.target) for call in listed if call.protocol != "tcp"}
     return [call for call in listed if call.protocol != "tcp" or (call.source, call.target) not in requests]
 
 
-def doubled(graph: Graph) -> bool:
-    """True when some calls are reported twice, as requests and as connections."""
-    return len(once(graph.calls)) < len(graph.calls)
+def has_duplicate_calls(graph: Graph) -> bool:
+    """Tell whether some calls are reported twice, as requests and as connections."""
+    return len(drop_duplicate_calls(graph.calls)) < len(graph.calls)
 
 
-def ordered(calls: Sequence[Call]) -> list[Call]:
-    """From the callers that nobody calls inwards; a service is called by the workload's name up to its version."""
+def sort_calls(calls: Sequence[Call]) -> list[Call]:
+    """Return the calls sorted from the callers that nobody calls inwards.
+
+    A service is called by the workload's name up to its version.
+    """
     called = {call.target for call in calls}
     depth: dict[str, int] = defaultdict(int)
     for _ in range(len(called)):
         for call in calls:
-            depth[call.target] = max(depth[call.target], min(depth[service_of(call.source, called)] + 1, len(called)))
+            depth[call.target] = max(
+                depth[call.target], min(depth[find_called_service(call.source, called)] + 1, len(called))
+            )
     return sorted(calls, key=lambda c: (depth[c.target], c.source, c.target, c.protocol))
 
 
-def service_of(workload: str, called: set[str]) -> str:
-    """The target that a workload stands behind: `reviews` for `reviews-v2`."""
+def find_called_service(workload: str, called: set[str]) -> str:
+    """Return the target that a workload stands behind: `reviews` for `reviews-v2`."""
     name = workload.rpartition("-")[0]
     return name if name in called else workload
 
 
-def line(call: Call, spread: Mapping[str, float]) -> str:
-    """`productpage-v1 → reviews: 3.0/s http, no errors, mTLS; v1 67 %, v2 33 %`."""
-    words = [rate(call), errors(call), *([security(call)] if security(call) else [])]
-    return f"{call.source} → {call.target}: {', '.join(words)}{shares(call.target, spread)}"
+def describe_call(call: Call, spread: Mapping[str, float]) -> str:
+    """Return `productpage-v1 → reviews: 3.0/s http, no errors, mTLS; v1 67 %, v2 33 %`."""
+    words = [format_rate(call), describe_errors(call), *([describe_security(call)] if describe_security(call) else [])]
+    return f"{call.source} → {call.target}: {', '.join(words)}{format_version_shares(call.target, spread)}"
 
 
-def rate(call: Call) -> str:
-    """How much, in the protocol's unit."""
+def format_rate(call: Call) -> str:
+    """Return a call's rate in the protocol's unit."""
     if call.protocol == "tcp":
         return f"{call.rate:.0f} B/s tcp"
     return f"{call.rate:.2f}/s {call.protocol}"
 
 
-def errors(call: Call) -> str:
-    """What failed, with the flags in words."""
+def describe_errors(call: Call) -> str:
+    """Return what failed, with Envoy's flags in words."""
     if call.protocol == "tcp":
         return "connections only"
     if not call.failed:
@@ -111,8 +122,8 @@ def errors(call: Call) -> str:
     return f"{call.failed:.0f} % errors" + (f": {', '.join(told)}" if told else "")
 
 
-def security(call: Call) -> str:
-    """Whether the calls came with mutual TLS; "" where nobody could tell."""
+def describe_security(call: Call) -> str:
+    """Return how many of the calls came with mutual TLS; "" where that is not known."""
     if call.secure is None:
         return ""
     if call.secure >= 99.5:
@@ -120,8 +131,8 @@ def security(call: Call) -> str:
     return f"mTLS {call.secure:.0f} %" if call.secure > 0 else "no mTLS"
 
 
-def shares(service: str, spread: Mapping[str, float]) -> str:
-    """Which versions answered, when there is more than one."""
+def format_version_shares(service: str, spread: Mapping[str, float]) -> str:
+    """Return which versions answered, when there is more than one, else ""."""
     total = sum(spread.values())
     if len(spread) < 2 or not total:
         return ""

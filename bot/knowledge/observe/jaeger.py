@@ -25,22 +25,22 @@ class Trace:
     failed: int
 
 
-async def services(context: Context) -> list[str]:
-    """The services that have sent spans, as `<app>.<namespace>`. Raises ClusterError."""
+async def list_services(context: Context) -> list[str]:
+    """Return the services that have sent spans, as `<app>.<namespace>`. Raises ClusterError."""
     said = await get_json(context, SERVICE, PORT, "/jaeger/api/services")
     return sorted(str(name) for name in said.get("data") or ())
 
 
-async def traces(context: Context, service: str, *, limit: int = 20, lookback: str = "1h") -> list[Trace]:
-    """A service's newest traces, newest first. Raises ClusterError."""
+async def list_traces(context: Context, service: str, *, limit: int = 20, lookback: str = "1h") -> list[Trace]:
+    """Return a service's newest traces, newest first. Raises ClusterError."""
     query = {"service": service, "limit": str(limit), "lookback": lookback}
     said = await get_json(context, SERVICE, PORT, "/jaeger/api/traces", query)
-    found = [trace(one) for one in said.get("data") or () if one.get("spans")]
+    found = [parse_trace(one) for one in said.get("data") or () if one.get("spans")]
     return sorted(found, key=lambda t: t.start, reverse=True)
 
 
-def trace(said: Any) -> Trace:
-    """One trace of Jaeger's JSON, whose times are microseconds."""
+def parse_trace(said: Any) -> Trace:
+    """Parse one trace of Jaeger's JSON, whose times are microseconds."""
     spans = sorted(said["spans"], key=lambda s: s["startTime"])
     start = spans[0]["startTime"]
     end = max(s["startTime"] + s["duration"] for s in spans)
@@ -52,21 +52,21 @@ def trace(said: Any) -> Trace:
         spans=len(spans),
         services=tuple(names),
         operation=str(spans[0]["operationName"]),
-        failed=sum(map(failed, spans)),
+        failed=sum(map(is_failed_span, spans)),
     )
 
 
-def failed(span: Any) -> bool:
-    """True for a span that is marked as an error, or whose status is 5xx."""
+def is_failed_span(span: Any) -> bool:
+    """Tell whether a span is marked as an error, or its status is 5xx."""
     tags = {tag["key"]: str(tag["value"]) for tag in span.get("tags") or ()}
     return tags.get("error") == "true" or tags.get("http.status_code", "").startswith("5")
 
 
-def trace_page(base: str, id_: str) -> str:
-    """The page of one trace, for people; `base` ends in `/jaeger`."""
+def build_trace_url(base: str, id_: str) -> str:
+    """Return the URL of one trace's page; `base` ends in `/jaeger`."""
     return f"{base.rstrip('/')}/trace/{quote(id_)}"
 
 
-def search_page(base: str, service: str) -> str:
-    """The page that lists a service's traces."""
+def build_search_url(base: str, service: str) -> str:
+    """Return the URL of the page that lists a service's traces."""
     return f"{base.rstrip('/')}/search?{urlencode({'service': service, 'lookback': '1h', 'limit': '20'})}"

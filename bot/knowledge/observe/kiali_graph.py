@@ -12,10 +12,12 @@ from bot.steps import Context
 APPENDERS = "deadNode,serviceEntry,meshCheck,workloadEntry,health,istio,securityPolicy,ambient"
 
 
-async def graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
-    """What Kiali shows of the last seconds, computed now and not taken from its cache. Raises ClusterError; a
-    namespace that Kiali may not read is Rejected with 403."""
-    said = await kiali.api(
+async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
+    """Return Kiali's graph of the last seconds, computed now and not taken from its cache.
+
+    Raises ClusterError; a namespace that Kiali may not read is Rejected with 403.
+    """
+    said = await kiali.call_api(
         context,
         "/namespaces/graph",
         namespaces=namespace,
@@ -31,24 +33,24 @@ async def graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph
         rateTcp="sent",
         rateGrpc="requests",
     )
-    return read(said)
+    return parse_graph(said)
 
 
-def read(said: Any) -> Graph:
-    """The graph out of Kiali's JSON."""
+def parse_graph(said: Any) -> Graph:
+    """Parse the graph in Kiali's JSON."""
     elements = said.get("elements") or {}
     nodes = {node["data"]["id"]: node["data"] for node in elements.get("nodes") or ()}
     calls, inner, spread = [], [], defaultdict[str, dict[str, float]](dict)
     for edge in elements.get("edges") or ():
         data = edge["data"]
         source, target = nodes[data["source"]], nodes[data["target"]]
-        call = read_call(name(source), name(target), data)
+        call = parse_call(get_node_name(source), get_node_name(target), data)
         if source["nodeType"] != "service":
             calls.append(call)
             continue
         inner.append(call)
-        if call.protocol != "tcp" or name(target) not in spread[name(source)]:
-            spread[name(source)][name(target)] = call.rate
+        if call.protocol != "tcp" or get_node_name(target) not in spread[get_node_name(source)]:
+            spread[get_node_name(source)][get_node_name(target)] = call.rate
     return Graph(
         calls=tuple(calls),
         spread=dict(spread),
@@ -58,15 +60,15 @@ def read(said: Any) -> Graph:
     )
 
 
-def name(node: Any) -> str:
-    """What people call a node: the Service, the workload, or the application."""
+def get_node_name(node: Any) -> str:
+    """Return what people call a node: the Service, the workload, or the application."""
     if node["nodeType"] == "service":
         return str(node["service"])
     return str(node.get("workload") or node.get("app") or node["nodeType"])
 
 
-def read_call(source: str, target: str, data: Any) -> Call:
-    """One edge."""
+def parse_call(source: str, target: str, data: Any) -> Call:
+    """Parse one edge."""
     traffic = data.get("traffic") or {}
     protocol, rates = str(traffic.get("protocol", "")), traffic.get("rates") or {}
     failed = float(rates.get(f"{protocol}PercentErr", 0))
@@ -77,13 +79,13 @@ def read_call(source: str, target: str, data: Any) -> Call:
         protocol=protocol,
         rate=float(rates.get(protocol, 0)),
         failed=failed,
-        results=failures(traffic.get("responses") or {}),
+        results=list_failures(traffic.get("responses") or {}),
         secure=float(secure) if secure is not None else (None if failed >= 100 else 0.0),
     )
 
 
-def failures(responses: Any) -> tuple[str, ...]:
-    """The codes that mean an error, each with its flags."""
+def list_failures(responses: Any) -> tuple[str, ...]:
+    """Return the codes that mean an error, each with its flags."""
     return tuple(
         f"{code} {flag}".removesuffix(" -")
         for code, response in sorted(responses.items())

@@ -28,8 +28,8 @@ class Series:
         return self.labels.get(label, "")
 
 
-async def ready(context: Context) -> bool:
-    """Whether Prometheus says that it is ready."""
+async def is_ready(context: Context) -> bool:
+    """Tell whether Prometheus says that it is ready; False when it does not answer."""
     try:
         return (await get(context, SERVICE, PORT, "/-/ready")).status == 200
     except ClusterError:
@@ -37,7 +37,9 @@ async def ready(context: Context) -> bool:
 
 
 async def query(context: Context, expression: str) -> list[Series]:
-    """An instant vector (a scalar as one series without labels), without NaN. Raises ClusterError."""
+    """Return an instant vector (a scalar as one series without labels), without NaN. Raises
+    ClusterError.
+    """
     said = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
     if not isinstance(said, dict) or said.get("status") != "success":
         raise Unavailable(f"prometheus: {said.get('error', 'no success') if isinstance(said, dict) else said}")
@@ -48,14 +50,18 @@ async def query(context: Context, expression: str) -> list[Series]:
     return [series for series in found if not math.isnan(series.value)]
 
 
-async def number(context: Context, expression: str) -> float | None:
-    """The one value of an expression; None when it has none."""
+async def query_number(context: Context, expression: str) -> float | None:
+    """Return the one value of an expression; None when it has none. Raises ClusterError."""
     found = await query(context, expression)
     return found[0].value if found else None
 
 
-def http_calls(namespace: str, seconds: int, *, waypoint: bool = False) -> str:
-    """Requests per second that arrived in a namespace, by caller, service, workload, code and security."""
+def build_http_rate_query(namespace: str, seconds: int, *, waypoint: bool = False) -> str:
+    """Build the query for requests per second that arrived in a namespace.
+
+    By caller, service, workload, code and security; with `waypoint` those that waypoints
+    report.
+    """
     by = "source_workload,source_version,destination_service_name,destination_workload,destination_version"
     what = "response_code,response_flags,connection_security_policy"
     place = f'reporter="waypoint",destination_service_namespace="{namespace}"'
@@ -64,8 +70,10 @@ def http_calls(namespace: str, seconds: int, *, waypoint: bool = False) -> str:
     return f"sum by ({by},{what}) (rate(istio_requests_total{{{place}}}[{seconds}s])) > 0"
 
 
-def lost_calls(namespace: str, seconds: int) -> str:
-    """Requests per second that their caller's proxy ended before they arrived: faults, missing subsets."""
+def build_lost_rate_query(namespace: str, seconds: int) -> str:
+    """Build the query for requests per second that their caller's proxy ended: faults, missing
+    subsets.
+    """
     where = (
         f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
     )
@@ -73,49 +81,64 @@ def lost_calls(namespace: str, seconds: int) -> str:
     return f"sum by ({by}) (rate(istio_requests_total{{{where}}}[{seconds}s])) > 0"
 
 
-def tcp_calls(namespace: str, seconds: int) -> str:
-    """Bytes per second that ztunnel carried from a namespace's workloads, by caller, workload and security."""
+def build_tcp_rate_query(namespace: str, seconds: int) -> str:
+    """Build the query for bytes per second that ztunnel carried from a namespace's workloads.
+
+    By caller, workload and security.
+    """
     where = f'app="ztunnel",reporter="source",source_workload_namespace="{namespace}"'
     by = "source_workload,destination_service_name,destination_workload,connection_security_policy"
     return f"sum by ({by}) (rate(istio_tcp_received_bytes_total{{{where}}}[{seconds}s])) > 0"
 
 
-def secure_connections(namespace: str) -> str:
-    """How many connections with mutual TLS ztunnel has opened between a namespace's workloads, so far, by caller."""
+def build_mtls_connections_query(namespace: str) -> str:
+    """Build the query for all connections with mutual TLS that ztunnel opened between a
+    namespace's workloads, by caller.
+    """
     where = f'app="ztunnel",connection_security_policy="mutual_tls",source_workload_namespace="{namespace}"'
     return f"sum by (source_workload,destination_workload) (istio_tcp_connections_opened_total{{{where}}})"
 
 
-def waypoint_requests(namespace: str) -> str:
-    """How many requests waypoints have reported for a namespace's services so far, by service."""
+def build_waypoint_requests_query(namespace: str) -> str:
+    """Build the query for all requests that waypoints reported for a namespace's services, by
+    service.
+    """
     where = f'reporter="waypoint",destination_service_namespace="{namespace}"'
     return f"sum by (destination_service_name) (istio_requests_total{{{where}}})"
 
 
-def recorded_requests(namespace: str) -> str:
-    """How many requests any proxy has reported for a namespace so far: more than none means that it is scraped."""
+def build_recorded_requests_query(namespace: str) -> str:
+    """Build the query for all requests that any proxy reported for a namespace: more than none
+    means that it is scraped.
+    """
     return f'sum(istio_requests_total{{destination_service_namespace="{namespace}"}})'
 
 
-def answered(namespace: str, seconds: int) -> str:
-    """Requests that arrived in a namespace from outside its own workloads' proxies, by code, within that many seconds.
+def build_page_requests_query(namespace: str, seconds: int) -> str:
+    """Build the query for requests to the product page within that many seconds, by code.
 
-    The page is where people come in, and its calls to the rest would count each request several times.
+    The page is where people come in, and its calls to the rest would count each request
+    several times.
     """
     place = f'reporter=~"destination|waypoint",destination_service=~"productpage.{namespace}.svc.cluster.local"'
     return f"sum by (response_code) (increase(istio_requests_total{{{place}}}[{seconds}s]))"
 
 
-def any_rate(namespace: str, seconds: int) -> str:
-    """Requests per second and connections' bytes together: more than none when anything flows. The two are added up
-    as one vector, since either may be without a value."""
+def build_any_rate_query(namespace: str, seconds: int) -> str:
+    """Build the query for requests and connection bytes per second together: more than none
+    when anything flows.
+
+    The two are added up as one vector, since either may be without a value.
+    """
     requests = f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
     tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'
     return f"sum({requests} or {tcp})"
 
 
-async def targets(context: Context, namespace: str) -> tuple[int, str]:
-    """How many pods of a namespace Prometheus reaches, and the first failure of those that it does not."""
+async def count_reachable_pods(context: Context, namespace: str) -> tuple[int, str]:
+    """Return how many pods of a namespace Prometheus reaches, and the first failure of those
+    that it does not.
+    """
     said = await get_json(context, SERVICE, PORT, "/api/v1/targets", {"state": "active"})
     found = [
         t for t in said["data"].get("activeTargets") or () if (t.get("labels") or {}).get("namespace") == namespace

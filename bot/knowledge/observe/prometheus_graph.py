@@ -13,50 +13,50 @@ from bot.knowledge.observe.prometheus import Series
 from bot.steps import Context
 
 
-async def graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
-    """What the proxies reported in the last seconds. Raises ClusterError."""
+async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> Graph:
+    """Return the graph that the proxies reported in the last seconds. Raises ClusterError."""
     arrived, through, lost, tcp = await asyncio.gather(
-        prometheus.query(context, prometheus.http_calls(namespace, seconds)),
-        prometheus.query(context, prometheus.http_calls(namespace, seconds, waypoint=True)),
-        prometheus.query(context, prometheus.lost_calls(namespace, seconds)),
-        prometheus.query(context, prometheus.tcp_calls(namespace, seconds)),
+        prometheus.query(context, prometheus.build_http_rate_query(namespace, seconds)),
+        prometheus.query(context, prometheus.build_http_rate_query(namespace, seconds, waypoint=True)),
+        prometheus.query(context, prometheus.build_lost_rate_query(namespace, seconds)),
+        prometheus.query(context, prometheus.build_tcp_rate_query(namespace, seconds)),
     )
     requests = [*arrived, *(s for s in through if s["destination_workload"] not in ("unknown", "")), *lost]
-    return read(requests, tcp, seconds)
+    return build_graph(requests, tcp, seconds)
 
 
-def read(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
-    """Adds series up to one call for each caller and service."""
+def build_graph(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
+    """Build the graph: series are added up to one call for each caller and service."""
     spread = defaultdict[str, dict[str, float]](dict)
     requests, tcp = list(requests), list(tcp)
-    calls = [*collect("http", requests, spread), *collect("tcp", tcp, spread)]
-    inner = [*behind("http", requests), *behind("tcp", tcp)]
+    calls = [*collect_calls("http", requests, spread), *collect_calls("tcp", tcp, spread)]
+    inner = [*collect_inner_calls("http", requests), *collect_inner_calls("tcp", tcp)]
     return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus", tuple(inner))
 
 
-def collect(protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]) -> list[Call]:
-    """The calls of one protocol; fills in which workload got how much."""
+def collect_calls(protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]) -> list[Call]:
+    """Return the calls of one protocol; fills `spread` with each workload's rate."""
     grouped = defaultdict[tuple[str, str], list[Series]](list)
     for one in series:
         service, workload = one["destination_service_name"], one["destination_workload"]
         grouped[one["source_workload"], service or workload].append(one)
         if service and workload and workload != "unknown":
             spread[service][workload] = spread[service].get(workload, 0.0) + one.value
-    return [call(source, target, protocol, listed) for (source, target), listed in grouped.items()]
+    return [merge_series(source, target, protocol, listed) for (source, target), listed in grouped.items()]
 
 
-def behind(protocol: str, series: Iterable[Series]) -> list[Call]:
-    """The second half of each call: from the service to the workload that took it."""
+def collect_inner_calls(protocol: str, series: Iterable[Series]) -> list[Call]:
+    """Return the second half of each call: from the service to the workload that took it."""
     grouped = defaultdict[tuple[str, str], list[Series]](list)
     for one in series:
         service, workload = one["destination_service_name"], one["destination_workload"]
         if service and workload not in ("", "unknown"):
             grouped[service, workload].append(one)
-    return [call(service, workload, protocol, listed) for (service, workload), listed in grouped.items()]
+    return [merge_series(service, workload, protocol, listed) for (service, workload), listed in grouped.items()]
 
 
-def call(source: str, target: str, protocol: str, listed: list[Series]) -> Call:
-    """Several series of one caller and one service."""
+def merge_series(source: str, target: str, protocol: str, listed: list[Series]) -> Call:
+    """Return several series of one caller and one service as one call."""
     total = sum(one.value for one in listed)
     bad = [one for one in listed if one["response_code"][:1] in ("4", "5")]
     told = [one for one in listed if one["connection_security_policy"]]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.operations import Review
+from bot.sandbox.cluster.operations import AdmissionRequest
 from bot.sandbox.cluster.policies import Policies
 from bot.sandbox.cluster.webhooks import Webhooks
 
 
-class Chain:
+class AdmissionChain:
     """Mutating webhooks; later validating policies, then validating webhooks."""
 
     def __init__(self, webhooks: Webhooks, policies: Policies) -> None:
         self._webhooks, self._policies = webhooks, policies
 
-    async def mutate(self, review: Review) -> Object:
-        """The object after all mutating webhooks (the same one when none changed it)."""
+    async def mutate(self, review: AdmissionRequest) -> Object:
+        """Return the object after all mutating webhooks (the same one when none changed it)."""
         return await self._webhooks.mutate(review)
 
-    async def validate(self, review: Review) -> None:
-        """Raises ApiError for what a policy or a webhook refuses."""
+    async def validate(self, review: AdmissionRequest) -> None:
+        """Raise ApiError when a policy or a webhook refuses the request."""
         self._policies.validate(review)
         await self._webhooks.validate(review)

@@ -8,7 +8,7 @@ from typing import Any
 from bot.sandbox.cluster.contract import Object
 
 
-class Allocator:
+class ServiceAllocator:
     """Addresses from `network` and ports 30000-32767, in order."""
 
     def __init__(self, network: str = "10.96.0.0/16") -> None:
@@ -16,36 +16,36 @@ class Allocator:
         self._next_address, self._next_port = 20, 30_000
         self._taken: dict[str, str] = {}
 
-    def complete(self, service: Object) -> None:
-        """Gives a Service what its type needs (changed in place)."""
+    def allocate_addresses(self, service: Object) -> None:
+        """Give a Service the address and node ports that its type needs (changed in place)."""
         spec: dict[str, Any] = service["spec"]
         if spec.get("type") == "ExternalName":
             for name in ("clusterIP", "clusterIPs"):
                 spec.pop(name, None)
             return
         if not spec.get("clusterIP"):
-            spec["clusterIP"] = self._address()
+            spec["clusterIP"] = self._take_address()
         spec["clusterIPs"] = [spec["clusterIP"]]
         self._taken[spec["clusterIP"]] = service["metadata"].get("uid", "")
         if spec.get("type") in ("NodePort", "LoadBalancer"):
             for port in spec.get("ports") or ():
                 port.setdefault("nodePort", 0)
-                port["nodePort"] = port["nodePort"] or self._port()
+                port["nodePort"] = port["nodePort"] or self._take_port()
         else:
             for port in spec.get("ports") or ():
                 port.pop("nodePort", None)
 
-    def release(self, service: Object) -> None:
-        """Takes back a removed Service's address."""
+    def release_address(self, service: Object) -> None:
+        """Take back the cluster address of a removed Service."""
         self._taken.pop((service.get("spec") or {}).get("clusterIP", ""), None)
 
-    def _address(self) -> str:
+    def _take_address(self) -> str:
         while True:
             self._next_address = self._next_address % 65_000 + 1
             address = str(ipaddress.ip_address(self._base + self._next_address))
             if address not in self._taken:
                 return address
 
-    def _port(self) -> int:
+    def _take_port(self) -> int:
         self._next_port = 30_000 + (self._next_port - 29_999) % 2768
         return self._next_port

@@ -8,11 +8,18 @@ from typing import Any, Protocol
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster import admission_pods, deletion, event_versions, managers, prepare
-from bot.sandbox.cluster.allocation import Allocator
+from bot.sandbox.cluster.allocation import ServiceAllocator
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.kinds import Kinds
-from bot.sandbox.cluster.operations import DeleteOptions, Review, Target, Write
-from bot.sandbox.cluster.refusals import already_exists, bad_request, conflict, forbidden, needs_version, not_found
+from bot.sandbox.cluster.operations import AdmissionRequest, DeleteOptions, Target, WriteOptions
+from bot.sandbox.cluster.refusals import (
+    already_exists_error,
+    bad_request_error,
+    conflict_error,
+    forbidden_error,
+    missing_version_error,
+    not_found_error,
+)
 from bot.sandbox.cluster.store import Record, Store
 
 NAMESPACES = Ref("", "namespaces")
@@ -22,15 +29,15 @@ _TRIES = 20
 
 
 class Admission(Protocol):
-    """What may change or refuse an object before it is stored."""
+    """The admission step: it may change or refuse an object before it is stored."""
 
-    async def mutate(self, review: Review) -> Object: ...
+    async def mutate(self, review: AdmissionRequest) -> Object: ...
 
-    async def validate(self, review: Review) -> None: ...
+    async def validate(self, review: AdmissionRequest) -> None: ...
 
 
-class Follower(Protocol):
-    """What acts at once on what was stored (CRDs)."""
+class WriteListener(Protocol):
+    """Something that acts at once on each stored change (the CRDs' controller does)."""
 
     def stored(self, kind_ref: Ref, new: Object | None, old: Object | None) -> None: ...
 
@@ -38,50 +45,52 @@ class Follower(Protocol):
 class Api:
     """All verbs on all types. Reads are synchronous; writes wait for admission."""
 
-    def __init__(self, store: Store, kinds: Kinds, clock: Clock, admission: Admission, follower: Follower) -> None:
+    def __init__(self, store: Store, kinds: Kinds, clock: Clock, admission: Admission, follower: WriteListener) -> None:
         self.store, self.kinds, self.clock = store, kinds, clock
         self._admission, self._follower = admission, follower
-        self._addresses = Allocator()
+        self._addresses = ServiceAllocator()
 
     def get(self, target: Target) -> Record:
-        """One object; raises ApiError(404)."""
+        """Return one object's record; raise ApiError(404) when it is not there."""
         record = self.store.get(target.kind.stored, target.namespace, target.name)
         if record is None:
-            raise not_found(target.kind, target.name)
+            raise not_found_error(target.kind, target.name)
         return record
 
-    async def create(self, target: Target, obj: Any, write: Write) -> Record:
-        """Stores a new object."""
-        new = prepare.decoded(target, obj)
-        prepare.named(new, target.kind)
-        return await self._create(target, new, write, applied=False)
+    async def create(self, target: Target, obj: Any, write: WriteOptions) -> Record:
+        """Store a new object and return its record."""
+        new = prepare.decode_object(target, obj)
+        prepare.ensure_name(new, target.kind)
+        return await self._create_object(target, new, write, applied=False)
 
-    async def _create(self, target: Target, obj: Object, write: Write, *, applied: bool) -> Record:
+    async def _create_object(self, target: Target, obj: Object, write: WriteOptions, *, applied: bool) -> Record:
         target = replace(target, name=obj["metadata"]["name"])
-        self._check_namespace(target)
-        now = self.clock.stamp()
+        self._require_live_namespace(target)
+        now = self.clock.format_timestamp()
         if applied:
-            entry = prepare.writer(target, write, now, managers.APPLY)
-            owned = managers.after_apply(_empty(obj), obj, prepare.node_of(target), entry, force=True)
-            new = prepare.stamped(target, obj, now)
+            entry = prepare.build_writer_entry(target, write, now, managers.APPLY)
+            owned = managers.apply_configuration(
+                _build_empty_object(obj), obj, prepare.get_merge_schema(target), entry, force=True
+            )
+            new = prepare.prepare_new_object(target, obj, now)
             new["metadata"]["managedFields"] = owned["metadata"].get("managedFields", [])
         else:
-            new = prepare.created(target, prepare.stamped(target, obj, now), write, now)
-        self._complete(target, new)
-        new = await self._admit(target, "CREATE", new, None, write)
+            new = prepare.track_creation(target, prepare.prepare_new_object(target, obj, now), write, now)
+        self._complete_object(target, new)
+        new = await self._run_admission(target, "CREATE", new, None, write)
         if self.store.get(target.kind.stored, target.namespace, target.name):
-            raise already_exists(target.kind, target.name)
-        self._check_namespace(target)
+            raise already_exists_error(target.kind, target.name)
+        self._require_live_namespace(target)
         if write.dry_run:
             return Record(new, 0)
-        return self._commit(target, new, None)
+        return self._commit_change(target, new, None)
 
-    def _complete(self, target: Target, new: Object) -> None:
-        """What Kubernetes' own admission adds to pods and Services."""
+    def _complete_object(self, target: Target, new: Object) -> None:
+        """Add what Kubernetes' own admission adds to pods and Services."""
         if target.kind.custom:
             return
         if target.kind.kind == "Service":
-            self._addresses.complete(new)
+            self._addresses.allocate_addresses(new)
         elif target.kind.kind == "Pod":
             name = new.get("spec", {}).get("serviceAccountName") or "default"
             account = self.store.get(_ACCOUNTS, target.namespace, name)
@@ -89,82 +98,92 @@ class Api:
                 missing = (
                     f'error looking up service account {target.namespace}/{name}: serviceaccount "{name}" not found'
                 )
-                raise forbidden(target.kind, new["metadata"].get("generateName") or target.name, missing)
-            admission_pods.complete(new, account=account.obj if account else None)
+                raise forbidden_error(target.kind, new["metadata"].get("generateName") or target.name, missing)
+            admission_pods.complete_pod(new, account=account.obj if account else None)
 
-    async def _admit(self, target: Target, operation: str, new: Object, old: Object | None, write: Write) -> Object:
-        labels = self._namespace_labels(target)
-        review = Review(target, operation, new, old, write, labels)
+    async def _run_admission(
+        self, target: Target, operation: str, new: Object, old: Object | None, write: WriteOptions
+    ) -> Object:
+        labels = self._read_namespace_labels(target)
+        review = AdmissionRequest(target, operation, new, old, write, labels)
         if target.subresource not in ("status", "finalize"):
             changed = await self._admission.mutate(review)
             if changed is not new:
-                prepare.fill_defaults(target, changed)
-                new = prepare.with_generation(target, old, changed) if old else changed
-        prepare.check(target, new, old)
+                prepare.set_defaults(target, changed)
+                new = prepare.bump_generation(target, old, changed) if old else changed
+        prepare.validate_object(target, new, old)
         await self._admission.validate(replace(review, obj=new))
         return new
 
-    def _namespace_labels(self, target: Target) -> dict[str, str]:
+    def _read_namespace_labels(self, target: Target) -> dict[str, str]:
         name = target.name if target.kind.ref == NAMESPACES else target.namespace
         record = self.store.get(NAMESPACES, "", name) if name else None
         return (record.obj["metadata"].get("labels") or {}) if record else {}
 
-    def _check_namespace(self, target: Target) -> None:
+    def _require_live_namespace(self, target: Target) -> None:
         if not target.kind.namespaced:
             return
         record = self.store.get(NAMESPACES, "", target.namespace)
         if record is None:
-            raise not_found(self.kinds.get(NAMESPACES) or target.kind, target.namespace)
+            raise not_found_error(self.kinds.get(NAMESPACES) or target.kind, target.namespace)
         if record.obj["metadata"].get("deletionTimestamp"):
             cause = {"reason": "NamespaceTerminating", "field": "metadata.namespace",
                      "message": f"namespace {target.namespace} is being terminated"}  # fmt: skip
             why = f"unable to create new content in namespace {target.namespace} because it is being terminated"
-            raise forbidden(target.kind, target.name, why, [cause])
+            raise forbidden_error(target.kind, target.name, why, [cause])
 
-    async def update(self, target: Target, obj: Any, write: Write) -> Record:
-        """Replaces an object (PUT)."""
-        new = prepare.decoded(target, obj)
+    async def update(self, target: Target, obj: Any, write: WriteOptions) -> Record:
+        """Replace an object (PUT) and return its record."""
+        new = prepare.decode_object(target, obj)
 
         def change(live: Object) -> Object:
-            prepare.require_version(target, new, live)
+            prepare.require_current_version(target, new, live)
             if target.kind.custom and not new["metadata"].get("resourceVersion") and not target.subresource:
-                raise needs_version(target.kind, target.name)
-            return prepare.updated(target, live, new, write, self.clock.stamp())
+                raise missing_version_error(target.kind, target.name)
+            return prepare.prepare_update(target, live, new, write, self.clock.format_timestamp())
 
-        return await self._change(target, change, write, versioned=bool(new["metadata"].get("resourceVersion")))
+        return await self._change_with_retries(
+            target, change, write, versioned=bool(new["metadata"].get("resourceVersion"))
+        )
 
-    async def patch(self, target: Target, patched: Callable[[Object], Any], write: Write) -> Record:
-        """Changes an object by a function from the live one to the wanted one (which may share its parts)."""
+    async def patch(self, target: Target, patched: Callable[[Object], Any], write: WriteOptions) -> Record:
+        """Change an object by a function from the live one to the wanted one.
+
+        The wanted object may share parts of the live one.
+        """
 
         def change(live: Object) -> Object:
-            shown = event_versions.to_new(live) if target.kind.stored_as else live
+            shown = event_versions.to_events_v1(live) if target.kind.stored_as else live
             wanted = patched({**shown, "apiVersion": target.api_version})
-            new = prepare.decoded(target, wanted)
-            prepare.require_version(target, new, live)
-            return prepare.updated(target, live, new, write, self.clock.stamp())
+            new = prepare.decode_object(target, wanted)
+            prepare.require_current_version(target, new, live)
+            return prepare.prepare_update(target, live, new, write, self.clock.format_timestamp())
 
-        return await self._change(target, change, write)
+        return await self._change_with_retries(target, change, write)
 
-    async def apply(self, target: Target, config: Any, write: Write) -> tuple[Record, bool]:
-        """Server-side apply; the flag says whether the object was created."""
-        wanted = prepare.decoded(target, config)
+    async def apply(self, target: Target, config: Any, write: WriteOptions) -> tuple[Record, bool]:
+        """Apply a configuration (server-side apply).
+
+        The flag returned says whether the object was created.
+        """
+        wanted = prepare.decode_object(target, config)
         wanted["metadata"]["name"] = target.name
         if wanted["metadata"].get("managedFields"):
-            raise bad_request("metadata.managedFields must be nil")
+            raise bad_request_error("metadata.managedFields must be nil")
         exists = self.store.get(target.kind.stored, target.namespace, target.name)
         if exists is None:
             if target.subresource:
-                raise not_found(target.kind, target.name)
-            return await self._create(target, wanted, write, applied=True), True
+                raise not_found_error(target.kind, target.name)
+            return await self._create_object(target, wanted, write, applied=True), True
 
         def change(live: Object) -> Object:
-            prepare.require_version(target, wanted, live)
-            return prepare.applied(target, live, wanted, write, self.clock.stamp())
+            prepare.require_current_version(target, wanted, live)
+            return prepare.prepare_apply(target, live, wanted, write, self.clock.format_timestamp())
 
-        return await self._change(target, change, write), False
+        return await self._change_with_retries(target, change, write), False
 
-    async def _change(
-        self, target: Target, change: Callable[[Object], Object], write: Write, *, versioned: bool = False
+    async def _change_with_retries(
+        self, target: Target, change: Callable[[Object], Object], write: WriteOptions, *, versioned: bool = False
     ) -> Record:
         for _ in range(1 if versioned else _TRIES):
             live = self.get(target)
@@ -172,18 +191,18 @@ class Api:
             if new == live.obj:
                 return live
             if target.kind.kind == "Service" and not target.kind.custom and not target.subresource:
-                self._addresses.complete(new)
-            new = await self._admit(target, "UPDATE", new, live.obj, write)
+                self._addresses.allocate_addresses(new)
+            new = await self._run_admission(target, "UPDATE", new, live.obj, write)
             if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
             if write.dry_run or new == live.obj:
                 return Record(new, live.revision)
-            return self._commit(target, new, live.obj)
-        raise conflict(target.kind, target.name)
+            return self._commit_change(target, new, live.obj)
+        raise conflict_error(target.kind, target.name)
 
-    def _commit(self, target: Target, new: Object, old: Object | None) -> Record:
+    def _commit_change(self, target: Target, new: Object, old: Object | None) -> Record:
         ref = target.kind.stored
-        if old is not None and deletion.is_over(new):
+        if old is not None and deletion.is_deletion_complete(new):
             record = self.store.drop(ref, target.namespace, target.name, last=new) or Record(new, 0)
             self._follower.stored(ref, None, old)
             return record
@@ -191,27 +210,31 @@ class Api:
         self._follower.stored(ref, record.obj, old)
         return record
 
-    async def delete(self, target: Target, options: DeleteOptions, write: Write) -> tuple[Record, bool]:
-        """Deletes; the flag says whether the object is gone already (else it waits for finalizers or its grace)."""
+    async def delete(self, target: Target, options: DeleteOptions, write: WriteOptions) -> tuple[Record, bool]:
+        """Delete an object and return its last record.
+
+        The flag says whether it is gone already; otherwise it waits for finalizers or its grace
+        period.
+        """
         for _ in range(_TRIES):
             live = self.get(target)
             deletion.check_preconditions(target, live.obj, options)
-            labels = self._namespace_labels(target)
-            await self._admission.validate(Review(target, "DELETE", None, live.obj, write, labels))
+            labels = self._read_namespace_labels(target)
+            await self._admission.validate(AdmissionRequest(target, "DELETE", None, live.obj, write, labels))
             if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
-            left, gone = deletion.marked(target, live.obj, options, self.clock.now())
+            left, gone = deletion.mark_for_deletion(target, live.obj, options, self.clock.now())
             if write.dry_run:
                 return Record(left, live.revision), gone
-            return self._carry_out(target, live, left, gone=gone)
-        raise conflict(target.kind, target.name)
+            return self._commit_delete(target, live, left, gone=gone)
+        raise conflict_error(target.kind, target.name)
 
-    def _carry_out(self, target: Target, live: Record, left: Object, *, gone: bool) -> tuple[Record, bool]:
+    def _commit_delete(self, target: Target, live: Record, left: Object, *, gone: bool) -> tuple[Record, bool]:
         ref = target.kind.stored
         if gone:
             record = self.store.drop(ref, target.namespace, target.name, last=left) or live
             if target.kind.kind == "Service":
-                self._addresses.release(live.obj)
+                self._addresses.release_address(live.obj)
             self._follower.stored(ref, None, live.obj)
             return record, True
         if left == live.obj:
@@ -221,5 +244,5 @@ class Api:
         return record, False
 
 
-def _empty(obj: Object) -> Object:
+def _build_empty_object(obj: Object) -> Object:
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": {}}

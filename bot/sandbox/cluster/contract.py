@@ -1,4 +1,4 @@
-"""What the parts of the embedded cluster promise each other: the API in process, and programs in pods."""
+"""Interfaces of the embedded cluster: the API in process, and programs in pods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Ref(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Event:
+class WatchEvent:
     """One change seen by a watch. The first pass over what exists arrives as ADDED."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED"]
@@ -56,10 +56,10 @@ class Client(Protocol):
 
     async def delete(self, ref: Ref, name: str, namespace: str = "", *, grace: int | None = None) -> None: ...
 
-    def watch(self, ref: Ref, namespace: str = "") -> AsyncIterator[Event]: ...
+    def watch(self, ref: Ref, namespace: str = "") -> AsyncIterator[WatchEvent]: ...
 
     def acting_as(self, manager: str) -> Client:
-        """The same API under another field manager."""
+        """Return the same API under another field manager."""
         ...
 
 
@@ -76,7 +76,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What a pod answers."""
+    """An HTTP response of a pod."""
 
     status: int = 200
     body: bytes = b""
@@ -87,41 +87,57 @@ class Process(Protocol):
     """A program that is running in one pod."""
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """Answers on that container port; None when nothing listens there (connection refused)."""
+        """Answer a request on that container port.
+
+        Return None when nothing listens there (connection refused).
+        """
         ...
 
     async def stop(self) -> None: ...
 
 
-class Program(Protocol):
-    """Something that can run in pods, as the kubelet's container runtime would start it."""
+class PodProgram(Protocol):
+    """A program that can run in pods, as the kubelet's container runtime would start it."""
 
     def runs_in(self, pod: Object) -> bool: ...
 
     async def start(self, pod: Object, client: Client) -> Process:
-        """Called when the pod's containers start, before it is Ready. Background work belongs to the Process."""
+        """Start the program when the pod's containers start, before it is Ready.
+
+        Background work belongs to the Process.
+        """
         ...
 
 
 class ServiceBackends(Protocol):
-    """How the API server reaches what answers behind a Service or a pod: webhooks and the proxy subresources."""
+    """The API server's way to the programs behind a Service or a pod.
+
+    Webhooks and the proxy subresources use it.
+    """
 
     async def call(self, namespace: str, service: str, port: int | str, request: Request) -> Response:
-        """Sends to one ready endpoint of the Service's port (number or name; "" is the only port).
+        """Send a request to one ready endpoint of the Service's port.
 
-        Raises ApiError(503, "ServiceUnavailable", …) saying `service "x" not found`,
-        `no endpoints available for service "x"` or `dial tcp …: connect: connection refused`.
+        The port is a number or a name; "" is the only port. Raises ApiError(503,
+        "ServiceUnavailable", …) saying `service "x" not found`, `no endpoints available for
+        service "x"` or `dial tcp …: connect: connection refused`.
         """
         ...
 
     async def call_pod(self, namespace: str, pod: str, port: int | str, request: Request) -> Response:
-        """Sends to one pod's port ("" is the first container port); raises ApiError(503, …) when nothing listens."""
+        """Send a request to one pod's port ("" is the first container port).
+
+        Raises ApiError(503, …) when nothing listens.
+        """
         ...
 
 
 class PodLogs(Protocol):
-    """Where the API server gets what containers write."""
+    """The source from which the API server reads what containers write."""
 
     async def logs(self, namespace: str, pod: str, container: str, query: Mapping[str, str]) -> bytes:
-        """What one container wrote; `query` has the parameters of the log request (`tailLines`, `previous`, …)."""
+        """Return what one container wrote.
+
+        `query` has the parameters of the log request (`tailLines`, `previous`, …).
+        """
         ...

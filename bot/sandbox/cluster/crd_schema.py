@@ -1,4 +1,4 @@
-"""What a CRD's structural schema does to its objects: fills in defaults and refuses values of the wrong shape."""
+"""Defaulting and validation of custom objects by their CRD's structural schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Cause = tuple[str, str, str]
 
 
 def copy_json(value: Any) -> Any:
-    """A deep copy of a JSON value."""
+    """Return a deep copy of a JSON value."""
     if isinstance(value, dict):
         return {key: copy_json(sub) for key, sub in value.items()}
     if isinstance(value, list):
@@ -20,26 +20,29 @@ def copy_json(value: Any) -> Any:
     return value
 
 
-def set_defaults(value: Any, schema: Openapi) -> None:
-    """Fills in the schema's defaults (changed in place), also where a null stands that may not be one."""
+def apply_schema_defaults(value: Any, schema: Openapi) -> None:
+    """Fill in the schema's defaults (changed in place).
+
+    A null that the schema does not allow is replaced too.
+    """
     if isinstance(value, dict):
-        fill_properties(value, schema.get("properties") or {})
+        apply_property_defaults(value, schema.get("properties") or {})
         extra = schema.get("additionalProperties")
         if isinstance(extra, dict):
             for sub_value in value.values():
-                set_defaults(sub_value, extra)
+                apply_schema_defaults(sub_value, extra)
     elif isinstance(value, list):
         for item in value if schema.get("items") else ():
-            set_defaults(item, schema["items"])
+            apply_schema_defaults(item, schema["items"])
 
 
-def fill_properties(value: dict[str, Any], properties: Openapi) -> None:
-    """The defaults of an object's own properties and below (changed in place)."""
+def apply_property_defaults(value: dict[str, Any], properties: Openapi) -> None:
+    """Fill in the defaults of an object's own properties and below (changed in place)."""
     for name, sub in properties.items():
         if "default" in sub and value.get(name) is None and not (name in value and sub.get("nullable")):
             value[name] = copy_json(sub["default"])
         if name in value:
-            set_defaults(value[name], sub)
+            apply_schema_defaults(value[name], sub)
 
 
 _PYTHON = {
@@ -52,23 +55,26 @@ _PYTHON = {
 }
 
 
-def causes(value: Any, schema: Openapi, field: str = "") -> Iterator[Cause]:
-    """What the schema refuses: types, required fields, enums, patterns, bounds (no CEL rules)."""
+def find_schema_causes(value: Any, schema: Openapi, field: str = "") -> Iterator[Cause]:
+    """Yield what the schema refuses: types, required fields, enums, patterns, bounds.
+
+    CEL rules are not evaluated.
+    """
     if schema.get("x-kubernetes-int-or-string"):
         return
     if value is None:
         if not schema.get("nullable") and schema.get("type"):
-            yield _type_cause(schema["type"], field, "null")
+            yield _build_type_cause(schema["type"], field, "null")
         return
     wanted = schema.get("type")
-    if wanted in _PYTHON and not _is_a(value, wanted):
-        yield _type_cause(wanted, field, _name_of(value))
+    if wanted in _PYTHON and not _has_json_type(value, wanted):
+        yield _build_type_cause(wanted, field, _name_json_type(value))
         return
-    yield from _own_causes(value, schema, field)
-    yield from _below(value, schema, field)
+    yield from _find_value_causes(value, schema, field)
+    yield from _find_nested_causes(value, schema, field)
 
 
-def _is_a(value: Any, wanted: str) -> bool:
+def _has_json_type(value: Any, wanted: str) -> bool:
     if isinstance(value, bool):
         return wanted == "boolean"
     if wanted == "integer" and isinstance(value, float):
@@ -76,53 +82,53 @@ def _is_a(value: Any, wanted: str) -> bool:
     return isinstance(value, _PYTHON[wanted])
 
 
-def _name_of(value: Any) -> str:
-    return next((name for name in _PYTHON if _is_a(value, name)), "null")
+def _name_json_type(value: Any) -> str:
+    return next((name for name in _PYTHON if _has_json_type(value, name)), "null")
 
 
-def _type_cause(wanted: str, field: str, found: str) -> Cause:
+def _build_type_cause(wanted: str, field: str, found: str) -> Cause:
     why = f'{field} in body must be of type {wanted}: "{found}"'
     return field, "FieldValueTypeInvalid", f'Invalid value: "{found}": {why}'
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str | dict | list | bool) else str(value)
 
 
-def _own_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
+def _find_value_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
     allowed = schema.get("enum")
     if allowed and value not in allowed:
         names = ", ".join(json.dumps(each) for each in allowed)
-        yield field, "FieldValueNotSupported", f"Unsupported value: {_shown(value)}: supported values: {names}"
+        yield field, "FieldValueNotSupported", f"Unsupported value: {_format_value(value)}: supported values: {names}"
     if isinstance(value, str):
-        yield from _text_causes(value, schema, field)
+        yield from _find_text_causes(value, schema, field)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield from _number_causes(value, schema, field)
+        yield from _find_number_causes(value, schema, field)
     elif isinstance(value, list):
-        yield from _list_causes(value, schema, field)
+        yield from _find_list_causes(value, schema, field)
     elif isinstance(value, dict):
         for name in schema.get("required") or ():
-            if value.get(name) is None and not _may_be_null(schema, name):
+            if value.get(name) is None and not _is_nullable(schema, name):
                 yield f"{field}.{name}" if field else name, "FieldValueRequired", "Required value"
 
 
-def _may_be_null(schema: Openapi, name: str) -> bool:
+def _is_nullable(schema: Openapi, name: str) -> bool:
     return bool((schema.get("properties") or {}).get(name, {}).get("nullable"))
 
 
-def _text_causes(value: str, schema: Openapi, field: str) -> Iterator[Cause]:
+def _find_text_causes(value: str, schema: Openapi, field: str) -> Iterator[Cause]:
     if len(value) > schema.get("maxLength", len(value)):
         yield field, "FieldValueTooLong", f"Too long: may not be more than {schema['maxLength']} bytes"
     if len(value) < schema.get("minLength", 0):
         why = f"{field} in body should be at least {schema['minLength']} chars long"
-        yield field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}"
+        yield field, "FieldValueInvalid", f"Invalid value: {_format_value(value)}: {why}"
     pattern = schema.get("pattern")
     if pattern and not re.search(pattern, value):
         why = f"{field} in body should match '{pattern}'"
-        yield field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}"
+        yield field, "FieldValueInvalid", f"Invalid value: {_format_value(value)}: {why}"
 
 
-def _number_causes(value: float, schema: Openapi, field: str) -> Iterator[Cause]:
+def _find_number_causes(value: float, schema: Openapi, field: str) -> Iterator[Cause]:
     if value < schema.get("minimum", value):
         why = f"{field} in body should be greater than or equal to {schema['minimum']}"
         yield field, "FieldValueInvalid", f"Invalid value: {value}: {why}"
@@ -131,7 +137,7 @@ def _number_causes(value: float, schema: Openapi, field: str) -> Iterator[Cause]
         yield field, "FieldValueInvalid", f"Invalid value: {value}: {why}"
 
 
-def _list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Cause]:
+def _find_list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Cause]:
     if len(value) > schema.get("maxItems", len(value)):
         text = f"Too many: {len(value)}: must have at most {schema['maxItems']} item{'s' * (schema['maxItems'] != 1)}"
         yield field, "FieldValueTooMany", text
@@ -140,10 +146,10 @@ def _list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Caus
         yield field, "FieldValueInvalid", f"Invalid value: {len(value)}: {why}"
 
 
-def _below(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
+def _find_nested_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
     if isinstance(value, list) and schema.get("items"):
         for index, item in enumerate(value):
-            yield from causes(item, schema["items"], f"{field}[{index}]")
+            yield from find_schema_causes(item, schema["items"], f"{field}[{index}]")
     if not isinstance(value, dict):
         return
     properties = schema.get("properties") or {}
@@ -152,4 +158,4 @@ def _below(value: Any, schema: Openapi, field: str) -> Iterator[Cause]:
         place = properties.get(name) or (extra if isinstance(extra, dict) else None)
         missing = sub is None and name in (schema.get("required") or ())
         if place and not missing:
-            yield from causes(sub, place, f"{field}.{name}" if field else name)
+            yield from find_schema_causes(sub, place, f"{field}.{name}" if field else name)

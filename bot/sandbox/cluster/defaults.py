@@ -11,267 +11,269 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.defaults_pod import pod_defaults, pod_spec_defaults, qos_class
+from bot.sandbox.cluster.defaults_pod import compute_qos_class, set_pod_only_defaults, set_pod_spec_defaults
 
 Values = dict[str, Any]
 
 
-def fill(value: Values, **defaults: Any) -> None:
-    """Sets what is absent or null."""
+def fill_missing(value: Values, **defaults: Any) -> None:
+    """Set the fields that are absent or null (changed in place)."""
     for key, default in defaults.items():
         if value.get(key) is None:
             value[key] = default
 
 
-def _part(value: Values, key: str) -> Values:
+def _get_or_add_map(value: Values, key: str) -> Values:
     if not isinstance(value.get(key), dict):
         value[key] = {}
     part: Values = value[key]
     return part
 
 
-def _template(spec: Values) -> None:
-    template = _part(spec, "template")
-    fill(template, metadata={})
-    pod_spec_defaults(_part(template, "spec"))
+def _set_template_defaults(spec: Values) -> None:
+    template = _get_or_add_map(spec, "template")
+    fill_missing(template, metadata={})
+    set_pod_spec_defaults(_get_or_add_map(template, "spec"))
 
 
-def _selector_from_template(spec: Values) -> None:
-    labels = (_part(_part(spec, "template"), "metadata")).get("labels")
+def _copy_selector_from_template(spec: Values) -> None:
+    labels = (_get_or_add_map(_get_or_add_map(spec, "template"), "metadata")).get("labels")
     if spec.get("selector") is None and labels:
         spec["selector"] = dict(labels)
 
 
-def _deployment(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, replicas=1, revisionHistoryLimit=10, progressDeadlineSeconds=600)
-    strategy = _part(spec, "strategy")
-    fill(strategy, type="RollingUpdate")
+def _set_deployment_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, replicas=1, revisionHistoryLimit=10, progressDeadlineSeconds=600)
+    strategy = _get_or_add_map(spec, "strategy")
+    fill_missing(strategy, type="RollingUpdate")
     if strategy["type"] == "RollingUpdate":
-        fill(_part(strategy, "rollingUpdate"), maxSurge="25%", maxUnavailable="25%")
-    _template(spec)
-    fill(obj, status={})
+        fill_missing(_get_or_add_map(strategy, "rollingUpdate"), maxSurge="25%", maxUnavailable="25%")
+    _set_template_defaults(spec)
+    fill_missing(obj, status={})
 
 
-def _replica_set(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, replicas=1)
-    _template(spec)
-    fill(_part(obj, "status"), replicas=0)
+def _set_replica_set_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, replicas=1)
+    _set_template_defaults(spec)
+    fill_missing(_get_or_add_map(obj, "status"), replicas=0)
 
 
-def _replication_controller(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    _selector_from_template(spec)
-    _replica_set(obj)
+def _set_replication_controller_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    _copy_selector_from_template(spec)
+    _set_replica_set_defaults(obj)
 
 
-def _stateful_set(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady")
-    update = _part(spec, "updateStrategy")
-    fill(update, type="RollingUpdate")
+def _set_stateful_set_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, replicas=1, revisionHistoryLimit=10, podManagementPolicy="OrderedReady")
+    update = _get_or_add_map(spec, "updateStrategy")
+    fill_missing(update, type="RollingUpdate")
     if update["type"] == "RollingUpdate":
-        fill(_part(update, "rollingUpdate"), partition=0)
-    fill(spec, persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"})
-    _template(spec)
-    fill(_part(obj, "status"), replicas=0, availableReplicas=0)
+        fill_missing(_get_or_add_map(update, "rollingUpdate"), partition=0)
+    fill_missing(spec, persistentVolumeClaimRetentionPolicy={"whenDeleted": "Retain", "whenScaled": "Retain"})
+    _set_template_defaults(spec)
+    fill_missing(_get_or_add_map(obj, "status"), replicas=0, availableReplicas=0)
 
 
-def _daemon_set(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, revisionHistoryLimit=10)
-    update = _part(spec, "updateStrategy")
-    fill(update, type="RollingUpdate")
+def _set_daemon_set_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, revisionHistoryLimit=10)
+    update = _get_or_add_map(spec, "updateStrategy")
+    fill_missing(update, type="RollingUpdate")
     if update["type"] == "RollingUpdate":
-        fill(_part(update, "rollingUpdate"), maxSurge=0, maxUnavailable=1)
-    _template(spec)
-    annotations = _part(obj["metadata"], "annotations")
-    fill(annotations, **{"deprecated.daemonset.template.generation": "1"})
+        fill_missing(_get_or_add_map(update, "rollingUpdate"), maxSurge=0, maxUnavailable=1)
+    _set_template_defaults(spec)
+    annotations = _get_or_add_map(obj["metadata"], "annotations")
+    fill_missing(annotations, **{"deprecated.daemonset.template.generation": "1"})
     zeroes = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
-    fill(_part(obj, "status"), **dict.fromkeys(zeroes, 0))
+    fill_missing(_get_or_add_map(obj, "status"), **dict.fromkeys(zeroes, 0))
 
 
-def _job(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, completions=1, parallelism=1, backoffLimit=6, completionMode="NonIndexed", suspend=False)
-    fill(spec, podReplacementPolicy="TerminatingOrFailed", manualSelector=False)
-    _template(spec)
-    fill(obj, status={})
+def _set_job_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, completions=1, parallelism=1, backoffLimit=6, completionMode="NonIndexed", suspend=False)
+    fill_missing(spec, podReplacementPolicy="TerminatingOrFailed", manualSelector=False)
+    _set_template_defaults(spec)
+    fill_missing(obj, status={})
 
 
-def _cron_job(obj: Object) -> None:
-    fill(
-        _part(obj, "spec"),
+def _set_cron_job_defaults(obj: Object) -> None:
+    fill_missing(
+        _get_or_add_map(obj, "spec"),
         concurrencyPolicy="Allow",
         suspend=False,
         successfulJobsHistoryLimit=3,
         failedJobsHistoryLimit=1,
     )
-    fill(obj, status={})
+    fill_missing(obj, status={})
 
 
-def _service(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, type="ClusterIP", sessionAffinity="None")
+def _set_service_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, type="ClusterIP", sessionAffinity="None")
     for port in spec.get("ports") or ():
-        fill(port, protocol="TCP", targetPort=port.get("port"))
+        fill_missing(port, protocol="TCP", targetPort=port.get("port"))
     if spec["type"] != "ExternalName":
-        fill(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+        fill_missing(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
     if spec["type"] in ("LoadBalancer", "NodePort"):
-        fill(spec, externalTrafficPolicy="Cluster")
+        fill_missing(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
-        fill(spec, allocateLoadBalancerNodePorts=True)
+        fill_missing(spec, allocateLoadBalancerNodePorts=True)
     if spec["sessionAffinity"] == "ClientIP":
-        fill(spec, sessionAffinityConfig={"clientIP": {"timeoutSeconds": 10800}})
-    fill(_part(obj, "status"), loadBalancer={})
+        fill_missing(spec, sessionAffinityConfig={"clientIP": {"timeoutSeconds": 10800}})
+    fill_missing(_get_or_add_map(obj, "status"), loadBalancer={})
 
 
-def _namespace(obj: Object) -> None:
+def _set_namespace_defaults(obj: Object) -> None:
     metadata = obj["metadata"]
     metadata["labels"] = {"kubernetes.io/metadata.name": metadata.get("name", ""), **(metadata.get("labels") or {})}
     metadata["labels"]["kubernetes.io/metadata.name"] = metadata.get("name", "")
-    fill(_part(obj, "spec"), finalizers=["kubernetes"])
-    fill(_part(obj, "status"), phase="Active")
+    fill_missing(_get_or_add_map(obj, "spec"), finalizers=["kubernetes"])
+    fill_missing(_get_or_add_map(obj, "status"), phase="Active")
 
 
-def _node(obj: Object) -> None:
-    fill(obj, spec={}, status={})
+def _set_node_defaults(obj: Object) -> None:
+    fill_missing(obj, spec={}, status={})
 
 
-def _secret(obj: Object) -> None:
-    fill(obj, type="Opaque")
+def _set_secret_defaults(obj: Object) -> None:
+    fill_missing(obj, type="Opaque")
     for key, text in (obj.pop("stringData", None) or {}).items():
-        _part(obj, "data")[key] = base64.b64encode(text.encode()).decode()
+        _get_or_add_map(obj, "data")[key] = base64.b64encode(text.encode()).decode()
 
 
-def _autoscaler(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, minReplicas=1)
+def _set_autoscaler_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, minReplicas=1)
     if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": 80}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    fill(_part(obj, "status"), desiredReplicas=0)
+    fill_missing(_get_or_add_map(obj, "status"), desiredReplicas=0)
 
 
-def _budget(obj: Object) -> None:
+def _set_disruption_budget_defaults(obj: Object) -> None:
     zeroes = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
-    fill(_part(obj, "status"), **dict.fromkeys(zeroes, 0))
+    fill_missing(_get_or_add_map(obj, "status"), **dict.fromkeys(zeroes, 0))
 
 
-def _webhooks(obj: Object, *, mutating: bool) -> None:
+def _set_webhook_defaults(obj: Object, *, mutating: bool) -> None:
     for hook in obj.get("webhooks") or ():
-        fill(hook, failurePolicy="Fail", matchPolicy="Equivalent", timeoutSeconds=10)
-        fill(hook, namespaceSelector={}, objectSelector={})
+        fill_missing(hook, failurePolicy="Fail", matchPolicy="Equivalent", timeoutSeconds=10)
+        fill_missing(hook, namespaceSelector={}, objectSelector={})
         if mutating:
-            fill(hook, reinvocationPolicy="Never")
+            fill_missing(hook, reinvocationPolicy="Never")
         for rule in hook.get("rules") or ():
-            fill(rule, scope="*")
+            fill_missing(rule, scope="*")
         service = (hook.get("clientConfig") or {}).get("service")
         if service:
-            fill(service, port=443)
+            fill_missing(service, port=443)
 
 
-def _match_resources(match: Values) -> None:
-    fill(match, matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
+def _set_match_defaults(match: Values) -> None:
+    fill_missing(match, matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
     for rule in match.get("resourceRules") or ():
-        fill(rule, scope="*")
+        fill_missing(rule, scope="*")
 
 
-def _policy(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, failurePolicy="Fail")
+def _set_policy_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, failurePolicy="Fail")
     if spec.get("matchConstraints") is not None:
-        _match_resources(spec["matchConstraints"])
-    fill(obj, status={})
+        _set_match_defaults(spec["matchConstraints"])
+    fill_missing(obj, status={})
 
 
-def _policy_binding(obj: Object) -> None:
-    match = _part(obj, "spec").get("matchResources")
+def _set_policy_binding_defaults(obj: Object) -> None:
+    match = _get_or_add_map(obj, "spec").get("matchResources")
     if match is not None:
-        _match_resources(match)
+        _set_match_defaults(match)
 
 
-def _definition(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    names = _part(spec, "names")
+def _set_crd_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    names = _get_or_add_map(spec, "names")
     kind = str(names.get("kind", ""))
-    fill(names, singular=kind.lower(), listKind=f"{kind}List")
-    fill(spec, conversion={"strategy": "None"})
+    fill_missing(names, singular=kind.lower(), listKind=f"{kind}List")
+    fill_missing(spec, conversion={"strategy": "None"})
     stored = [version["name"] for version in spec.get("versions") or () if version.get("storage")]
-    fill(_part(obj, "status"), conditions=[], acceptedNames={"plural": "", "kind": ""}, storedVersions=stored)
+    fill_missing(
+        _get_or_add_map(obj, "status"), conditions=[], acceptedNames={"plural": "", "kind": ""}, storedVersions=stored
+    )
 
 
-def _binding(obj: Object) -> None:
+def _set_role_binding_defaults(obj: Object) -> None:
     group = "rbac.authorization.k8s.io"
-    fill(_part(obj, "roleRef"), apiGroup=group)
+    fill_missing(_get_or_add_map(obj, "roleRef"), apiGroup=group)
     for subject in obj.get("subjects") or ():
-        fill(subject, **({"apiGroup": group} if subject.get("kind") != "ServiceAccount" else {}))
+        fill_missing(subject, **({"apiGroup": group} if subject.get("kind") != "ServiceAccount" else {}))
 
 
-def _network_policy(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    fill(spec, policyTypes=["Ingress", "Egress"] if "egress" in spec else ["Ingress"])
+def _set_network_policy_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    fill_missing(spec, policyTypes=["Ingress", "Egress"] if "egress" in spec else ["Ingress"])
 
 
-def _ingress(obj: Object) -> None:
-    fill(_part(obj, "status"), loadBalancer={})
+def _set_ingress_defaults(obj: Object) -> None:
+    fill_missing(_get_or_add_map(obj, "status"), loadBalancer={})
 
 
-def _pod(obj: Object) -> None:
-    spec = _part(obj, "spec")
-    pod_spec_defaults(spec)
-    pod_defaults(spec)
-    fill(_part(obj, "status"), phase="Pending", qosClass=qos_class(spec))
+def _set_pod_defaults(obj: Object) -> None:
+    spec = _get_or_add_map(obj, "spec")
+    set_pod_spec_defaults(spec)
+    set_pod_only_defaults(spec)
+    fill_missing(_get_or_add_map(obj, "status"), phase="Pending", qosClass=compute_qos_class(spec))
 
 
-def _claim(obj: Object) -> None:
-    fill(_part(obj, "spec"), volumeMode="Filesystem")
-    fill(_part(obj, "status"), phase="Pending")
+def _set_volume_claim_defaults(obj: Object) -> None:
+    fill_missing(_get_or_add_map(obj, "spec"), volumeMode="Filesystem")
+    fill_missing(_get_or_add_map(obj, "status"), phase="Pending")
 
 
-def _event(obj: Object) -> None:
-    fill(obj, reportingComponent="", reportingInstance="", source={})
+def _set_event_defaults(obj: Object) -> None:
+    fill_missing(obj, reportingComponent="", reportingInstance="", source={})
 
 
 _BY_KIND: dict[str, Callable[[Object], None]] = {
-    "CustomResourceDefinition": _definition,
-    "CronJob": _cron_job,
-    "ClusterRoleBinding": _binding,
-    "DaemonSet": _daemon_set,
-    "Deployment": _deployment,
-    "Event": _event,
-    "HorizontalPodAutoscaler": _autoscaler,
-    "Ingress": _ingress,
-    "Job": _job,
-    "MutatingWebhookConfiguration": lambda obj: _webhooks(obj, mutating=True),
-    "Namespace": _namespace,
-    "NetworkPolicy": _network_policy,
-    "Node": _node,
-    "PersistentVolumeClaim": _claim,
-    "Pod": _pod,
-    "PodDisruptionBudget": _budget,
-    "ReplicaSet": _replica_set,
-    "ReplicationController": _replication_controller,
-    "RoleBinding": _binding,
-    "Secret": _secret,
-    "Service": _service,
-    "StatefulSet": _stateful_set,
-    "ValidatingAdmissionPolicy": _policy,
-    "ValidatingAdmissionPolicyBinding": _policy_binding,
-    "ValidatingWebhookConfiguration": lambda obj: _webhooks(obj, mutating=False),
+    "CustomResourceDefinition": _set_crd_defaults,
+    "CronJob": _set_cron_job_defaults,
+    "ClusterRoleBinding": _set_role_binding_defaults,
+    "DaemonSet": _set_daemon_set_defaults,
+    "Deployment": _set_deployment_defaults,
+    "Event": _set_event_defaults,
+    "HorizontalPodAutoscaler": _set_autoscaler_defaults,
+    "Ingress": _set_ingress_defaults,
+    "Job": _set_job_defaults,
+    "MutatingWebhookConfiguration": lambda obj: _set_webhook_defaults(obj, mutating=True),
+    "Namespace": _set_namespace_defaults,
+    "NetworkPolicy": _set_network_policy_defaults,
+    "Node": _set_node_defaults,
+    "PersistentVolumeClaim": _set_volume_claim_defaults,
+    "Pod": _set_pod_defaults,
+    "PodDisruptionBudget": _set_disruption_budget_defaults,
+    "ReplicaSet": _set_replica_set_defaults,
+    "ReplicationController": _set_replication_controller_defaults,
+    "RoleBinding": _set_role_binding_defaults,
+    "Secret": _set_secret_defaults,
+    "Service": _set_service_defaults,
+    "StatefulSet": _set_stateful_set_defaults,
+    "ValidatingAdmissionPolicy": _set_policy_defaults,
+    "ValidatingAdmissionPolicyBinding": _set_policy_binding_defaults,
+    "ValidatingWebhookConfiguration": lambda obj: _set_webhook_defaults(obj, mutating=False),
 }
 
 
-def set_defaults(obj: Object) -> None:
-    """Fills in what a built-in object leaves out."""
+def set_builtin_defaults(obj: Object) -> None:
+    """Fill in what a built-in object leaves out (changed in place)."""
     set_them = _BY_KIND.get(obj.get("kind", ""))
     if set_them:
         set_them(obj)
 
 
 def strip_nulls(value: Any) -> Any:
-    """A copy without null fields: to built-in types they mean "not there"."""
+    """Return a copy without null fields: to built-in types they mean "not there"."""
     if isinstance(value, dict):
         return {key: strip_nulls(sub) for key, sub in value.items() if sub is not None}
     if isinstance(value, list):

@@ -1,62 +1,68 @@
-"""What a delete does to an object: finalizers, propagation, a pod's grace, a namespace's own finalizer."""
+"""Deletion of an object: preconditions, finalizers, propagation, grace period."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.definitions import CLEANUP, DEFINITIONS, pending_status
+from bot.sandbox.cluster.definitions import CLEANUP, DEFINITIONS, build_pending_status
 from bot.sandbox.cluster.operations import DeleteOptions, Target
-from bot.sandbox.cluster.refusals import precondition
+from bot.sandbox.cluster.refusals import failed_precondition_error
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _DEFAULT_GRACE = 30
 
 
 def check_preconditions(target: Target, live: Object, options: DeleteOptions) -> None:
-    """Raises ApiError(409) when the object is not the one meant."""
+    """Raise ApiError(409) when the object is not the one meant."""
     for name, wanted, found, guess in (
         ("UID", options.uid, live["metadata"]["uid"], "been deleted and then recreated"),
         ("ResourceVersion", options.revision, live["metadata"]["resourceVersion"], "been modified"),
     ):
         if wanted and wanted != found:
             why = f"the {name} in the precondition ({wanted}) does not match the {name} in record ({found})"
-            raise precondition(target.kind, target.name, f"{why}. The object might have {guess}")
+            raise failed_precondition_error(target.kind, target.name, f"{why}. The object might have {guess}")
 
 
-def marked(target: Target, live: Object, options: DeleteOptions, now: datetime) -> tuple[Object, bool]:
-    """The object as a delete leaves it, and whether it is gone with that (else it waits for something)."""
+def mark_for_deletion(target: Target, live: Object, options: DeleteOptions, now: datetime) -> tuple[Object, bool]:
+    """Return the object as a delete leaves it, and whether it is gone with that.
+
+    If not, it waits for its finalizers or its grace period.
+    """
     metadata = dict(live["metadata"])
-    finalizers = _finalizers(metadata.get("finalizers") or [], options.policy)
+    finalizers = _resolve_finalizers(metadata.get("finalizers") or [], options.policy)
     pod = target.kind.ref == ("", "pods")
     if target.kind.ref == DEFINITIONS and "deletionTimestamp" not in metadata and CLEANUP not in finalizers:
         finalizers.append(CLEANUP)
-    grace = _grace(live, options) if pod else 0
+    grace = _resolve_grace_period(live, options) if pod else 0
     waits_for_spec = target.kind.ref == ("", "namespaces") and bool((live.get("spec") or {}).get("finalizers"))
     gone = not (finalizers or grace or waits_for_spec)
     if pod or not gone:
-        _mark(metadata, None if waits_for_spec or CLEANUP in finalizers else grace, now)
+        _set_deletion_timestamp(metadata, None if waits_for_spec or CLEANUP in finalizers else grace, now)
     metadata["finalizers"] = finalizers
     if not finalizers:
         del metadata["finalizers"]
-    return _with_status(target, {**live, "metadata": metadata}, now, phase=waits_for_spec), gone
+    return _set_deletion_status(target, {**live, "metadata": metadata}, now, phase=waits_for_spec), gone
 
 
-def _with_status(target: Target, obj: Object, now: datetime, *, phase: bool) -> Object:
-    """Namespaces and definitions say that they are going."""
+def _set_deletion_status(target: Target, obj: Object, now: datetime, *, phase: bool) -> Object:
+    """Return the object with a status that says that it is being deleted.
+
+    Only namespaces and definitions have such a status.
+    """
     status = obj.get("status") or {}
     if phase:
         return {**obj, "status": {**status, "phase": "Terminating"}}
     if target.kind.ref == DEFINITIONS and CLEANUP in (obj["metadata"].get("finalizers") or ()):
-        return {**obj, "status": pending_status(obj, now.strftime(_STAMP))}
+        return {**obj, "status": build_pending_status(obj, now.strftime(_STAMP))}
     return obj
 
 
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def _mark(metadata: Object, grace: int | None, now: datetime) -> None:
-    """Writes when the object shall be gone; a later delete can only shorten the grace."""
+def _set_deletion_timestamp(metadata: Object, grace: int | None, now: datetime) -> None:
+    """Write when the object shall be gone; a later delete can only shorten the grace."""
     before = metadata.get("deletionGracePeriodSeconds")
     if "deletionTimestamp" in metadata and (grace is None or before is None or grace >= before):
         return
@@ -67,7 +73,7 @@ def _mark(metadata: Object, grace: int | None, now: datetime) -> None:
         metadata["deletionGracePeriodSeconds"] = grace
 
 
-def _finalizers(present: list[str], policy: str) -> list[str]:
+def _resolve_finalizers(present: list[str], policy: str) -> list[str]:
     kept = [each for each in present if each not in (FOREGROUND, ORPHAN) or not policy]
     if policy == "Foreground":
         kept.append(FOREGROUND)
@@ -76,7 +82,7 @@ def _finalizers(present: list[str], policy: str) -> list[str]:
     return kept
 
 
-def _grace(pod: Object, options: DeleteOptions) -> int:
+def _resolve_grace_period(pod: Object, options: DeleteOptions) -> int:
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     if not spec.get("nodeName") or status.get("phase") in ("Succeeded", "Failed"):
         return 0
@@ -86,8 +92,8 @@ def _grace(pod: Object, options: DeleteOptions) -> int:
     return _DEFAULT_GRACE if own is None else int(own)
 
 
-def is_over(obj: Object) -> bool:
-    """Whether an object that is being deleted waits for nothing any more."""
+def is_deletion_complete(obj: Object) -> bool:
+    """Tell whether an object that is being deleted waits for nothing any more."""
     metadata = obj["metadata"]
     if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
         return False

@@ -1,4 +1,4 @@
-"""The embedded cluster as one thing: API server, controllers, scheduler, nodes, and the ways to hurt them."""
+"""The embedded cluster: API server, controllers, scheduler, nodes, and fault injection."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Object, Program
-from bot.sandbox.cluster.controllers.binding import binder
-from bot.sandbox.cluster.controllers.context import Context
+from bot.sandbox.cluster.contract import Client, Object, PodProgram
+from bot.sandbox.cluster.controllers.binding import make_binder
+from bot.sandbox.cluster.controllers.context import ControllerContext
 from bot.sandbox.cluster.controllers.daemonset import DaemonSetController
 from bot.sandbox.cluster.controllers.deployment import DeploymentController
 from bot.sandbox.cluster.controllers.endpoints import EndpointsController
@@ -19,15 +19,15 @@ from bot.sandbox.cluster.controllers.informer import Informers
 from bot.sandbox.cluster.controllers.meta import CONTROLLER_MANAGER, Key
 from bot.sandbox.cluster.controllers.namespace import NamespaceController
 from bot.sandbox.cluster.controllers.nodelife import NodeLifecycleController
-from bot.sandbox.cluster.controllers.recorder import Broadcaster
+from bot.sandbox.cluster.controllers.recorder import EventBroadcaster
 from bot.sandbox.cluster.controllers.replicaset import ReplicaSetController
 from bot.sandbox.cluster.controllers.scheduler import Scheduler
 from bot.sandbox.cluster.controllers.statefulset import StatefulSetController
 from bot.sandbox.cluster.controllers.tasks import Tasks
 from bot.sandbox.cluster.kubelet import Kubelet
-from bot.sandbox.cluster.kubelet_backends import Backends
-from bot.sandbox.cluster.kubelet_images import Registry, Timings
-from bot.sandbox.cluster.kubelet_nodes import DEFAULT_NODES, Node
+from bot.sandbox.cluster.kubelet_backends import KubeletBackends
+from bot.sandbox.cluster.kubelet_images import ImageRegistry, Timings
+from bot.sandbox.cluster.kubelet_nodes import DEFAULT_NODES, SimulatedNode
 from bot.sandbox.cluster.server import ApiServer
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
@@ -45,58 +45,60 @@ class EmbeddedCluster:
     def __init__(
         self,
         clock: Clock,
-        programs: Sequence[Program] = (),
+        programs: Sequence[PodProgram] = (),
         *,
-        nodes: Sequence[Node] = DEFAULT_NODES,
+        nodes: Sequence[SimulatedNode] = DEFAULT_NODES,
         timings: Timings | None = None,
         history: int = 10_000,
     ) -> None:
         self.clock = clock
         self.server = ApiServer(clock, history=history)
         self._programs, self._nodes = tuple(programs), tuple(nodes)
-        self._registry = Registry(clock, timings or Timings())
+        self._registry = ImageRegistry(clock, timings or Timings())
         self._tasks = Tasks()
         self._kubelet: Kubelet | None = None
 
     @property
     def url(self) -> str:
-        """Where the API is served."""
+        """The URL at which the API is served."""
         return self.server.url
 
     def client(self, manager: str) -> Client:
-        """The API in process, writing as that field manager."""
+        """Return an in-process client that writes as that field manager."""
         return self.server.client(manager)
 
-    def kubeconfig(self) -> Object:
-        """A kubeconfig with one context, `sandbox`."""
-        return self.server.kubeconfig()
+    def build_kubeconfig(self) -> Object:
+        """Return a kubeconfig with one context, `sandbox`."""
+        return self.server.build_kubeconfig()
 
     def write_kubeconfig(self, path: Path) -> Path:
-        """Writes the kubeconfig for kubectl and others; readable by its owner only."""
-        path.write_text(yaml.safe_dump(self.kubeconfig(), sort_keys=False))
+        """Write the kubeconfig for kubectl and others; readable by its owner only."""
+        path.write_text(yaml.safe_dump(self.build_kubeconfig(), sort_keys=False))
         path.chmod(0o600)
         return path
 
     async def start(self, port: int = 0) -> None:
-        """Serves the API, and returns when nodes and the first namespaces are there."""
+        """Serve the API, and return when nodes and the first namespaces are there."""
         await self.server.start(port=port)
         client = self.client(CONTROLLER_MANAGER)
         informers = Informers(client, self._tasks)
-        context = Context(client, self.clock, informers, self._tasks, Broadcaster(client, self.clock, self._tasks))
+        context = ControllerContext(
+            client, self.clock, informers, self._tasks, EventBroadcaster(client, self.clock, self._tasks)
+        )
         context.events.start()
-        await _furnish(self.client("kube-apiserver"))
+        await _create_system_objects(self.client("kube-apiserver"))
         self._start_controllers(context)
         kubelet = Kubelet(context, nodes=self._nodes, registry=self._registry, programs=self._programs)
         self._kubelet = kubelet
-        self.server.backends = Backends(context, kubelet)
-        await informers.synced()
-        await kubelet.register()
-        Scheduler(context, binder(self.server.store, self.clock))
+        self.server.backends = KubeletBackends(context, kubelet)
+        await informers.wait_for_sync()
+        await kubelet.register_nodes()
+        Scheduler(context, make_binder(self.server.store, self.clock))
 
-    def _start_controllers(self, context: Context) -> None:
+    def _start_controllers(self, context: ControllerContext) -> None:
         kinds = self.server.kinds
         namespaces = NamespaceController(context, kinds, _ROOT_CA)
-        GarbageCollector(context, kinds, namespaces.object_gone)
+        GarbageCollector(context, kinds, namespaces.on_object_removed)
         for controller in (
             DeploymentController,
             ReplicaSetController,
@@ -108,44 +110,50 @@ class EmbeddedCluster:
             controller(context)
 
     async def stop(self) -> None:
-        """Ends everything; no task is left behind."""
+        """Stop everything; no task is left behind."""
         if self._kubelet is not None:
             await self._kubelet.stop()
         await self._tasks.close()
         await self.server.stop()
 
-    def _nodes_running(self) -> Kubelet:
+    def _require_kubelet(self) -> Kubelet:
         if self._kubelet is None:
             raise RuntimeError("the embedded cluster has not been started")
         return self._kubelet
 
     def kill_pod(self, namespace: str, name: str, code: int = 137) -> bool:
-        """Ends a pod's containers with an exit code; they are started again. False when none run."""
-        return self._nodes_running().kill(Key(namespace, name), code)
+        """End a pod's containers with an exit code; they are started again.
 
-    def break_image(self, pattern: str, reason: str) -> None:
-        """Makes pulls of matching images (a glob, or a part of the name) fail with that reason."""
+        Return False when none run.
+        """
+        return self._require_kubelet().kill_pod(Key(namespace, name), code)
+
+    def break_image_pulls(self, pattern: str, reason: str) -> None:
+        """Make pulls of matching images (a glob, or a part of the name) fail with that reason."""
         self._registry.broken[pattern] = reason
 
-    def mend_image(self, pattern: str) -> None:
-        """Ends `break_image`; what waits tries again after its back-off."""
+    def restore_image_pulls(self, pattern: str) -> None:
+        """End `break_image_pulls`; what waits tries again after its back-off."""
         self._registry.broken.pop(pattern, None)
 
-    def slow_pulls(self, seconds: float | None) -> None:
-        """Makes every pull take that long (simulated seconds); None for the usual times."""
+    def slow_image_pulls(self, seconds: float | None) -> None:
+        """Make every pull take that long (simulated seconds); None for the usual times."""
         self._registry.slow = seconds
 
-    async def node_down(self, name: str) -> None:
-        """Cuts a node's power: what runs there stops; 50 simulated seconds later the cluster calls it Unknown."""
-        await self._nodes_running().down(name)
+    async def stop_node(self, name: str) -> None:
+        """Cut a node's power: what runs there stops.
 
-    async def node_up(self, name: str) -> None:
-        """Brings the node back."""
-        await self._nodes_running().up(name)
+        50 simulated seconds later the cluster calls it Unknown.
+        """
+        await self._require_kubelet().stop_node(name)
+
+    async def start_node(self, name: str) -> None:
+        """Bring a stopped node back."""
+        await self._require_kubelet().start_node(name)
 
 
-async def _furnish(client: Client) -> None:
-    """What the API server itself makes in a new cluster."""
+async def _create_system_objects(client: Client) -> None:
+    """Create the objects that the API server itself makes in a new cluster."""
     for name in NAMESPACES:
         await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     place = {"name": "kubernetes", "namespace": "default"}
@@ -180,4 +188,4 @@ async def _furnish(client: Client) -> None:
     )
 
 
-__all__ = ["DEFAULT_NODES", "EmbeddedCluster", "Node", "Timings"]
+__all__ = ["DEFAULT_NODES", "EmbeddedCluster", "SimulatedNode", "Timings"]

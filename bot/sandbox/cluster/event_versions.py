@@ -17,11 +17,11 @@ _RENAMED = {
 _BACK = {new: old for old, new in _RENAMED.items()}
 
 
-def to_new(event: Object) -> Object:
-    """A stored event as `events.k8s.io/v1`."""
+def to_events_v1(event: Object) -> Object:
+    """Return a stored event as `events.k8s.io/v1`."""
     return {**{_RENAMED.get(key, key): value for key, value in event.items()}, "apiVersion": NEW}
 
 
-def to_stored(event: Object) -> Object:
-    """An `events.k8s.io/v1` event as it is stored."""
+def to_core_v1(event: Object) -> Object:
+    """Return an `events.k8s.io/v1` event as it is stored (`v1`)."""
     return {**{_BACK.get(key, key): value for key, value in event.items()}, "apiVersion": "v1"}

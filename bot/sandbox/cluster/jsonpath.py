@@ -16,20 +16,20 @@ _PART = re.compile(
 )
 
 
-def find(obj: Any, path: str) -> list[Any]:
-    """All values at a path; none for a path that is not understood."""
+def find_values(obj: Any, path: str) -> list[Any]:
+    """Return all values at a path; none for a path that is not understood."""
     values = [obj]
     at = 0
     while at < len(path):
         part = _PART.match(path, at)
         if part is None:
             return []
-        values = [found for value in values for found in _step(value, part)]
+        values = [found for value in values for found in _apply_part(value, part)]
         at = part.end()
     return values
 
 
-def _step(value: Any, part: re.Match[str]) -> list[Any]:
+def _apply_part(value: Any, part: re.Match[str]) -> list[Any]:
     name = part["field"] or part["quoted"]
     if name:
         name = name.replace("\\.", ".")
@@ -41,14 +41,14 @@ def _step(value: Any, part: re.Match[str]) -> list[Any]:
         return [value[index]] if -len(value) <= index < len(value) else []
     if part["star"]:
         return value
-    return [item for item in value if _fits(item, part)]
+    return [item for item in value if _matches_filter(item, part)]
 
 
-def _fits(item: Any, part: re.Match[str]) -> bool:
-    found = find(item, part["path"])
+def _matches_filter(item: Any, part: re.Match[str]) -> bool:
+    found = find_values(item, part["path"])
     return (bool(found) and str(found[0]) == part["value"]) == (part["operator"] == "==")
 
 
-def shown(values: list[Any]) -> str:
-    """As kubectl prints what a path found."""
+def format_values(values: list[Any]) -> str:
+    """Format the values that a path found, as kubectl prints them."""
     return ",".join(value if isinstance(value, str) else json.dumps(value, separators=(",", ":")) for value in values)

@@ -1,4 +1,4 @@
-"""Which resource types the API server serves: the built-in ones, and those that CRDs add while it runs."""
+"""Resource types that the API server serves: built-in ones, and those that CRDs add."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.schema import ANY, Node
+from bot.sandbox.cluster.schema import ANY, SchemaNode
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _NO_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
@@ -15,10 +15,10 @@ _NO_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 
 @dataclass(frozen=True)
 class VersionInfo:
-    """What differs between the served versions of one type (only CRDs have several)."""
+    """The part of a type that differs between its served versions (only CRDs have several)."""
 
     name: str
-    schema: Node = ANY
+    schema: SchemaNode = ANY
     openapi: Mapping[str, Any] | None = None
     columns: tuple[Mapping[str, Any], ...] = ()
     deprecated: str = ""
@@ -50,20 +50,20 @@ class Kind:
 
     @property
     def stored(self) -> Ref:
-        """Where its objects are: its own type, but for the second form of events."""
+        """The type under which its objects are stored: its own, but for `events.k8s.io`."""
         return self.stored_as or self.ref
 
     @property
     def api_version(self) -> str:
         """The apiVersion that objects are stored under."""
-        return self.api_version_of(self.version)
+        return self.format_api_version(self.version)
 
-    def api_version_of(self, version: str) -> str:
-        """`apps/v1`, or `v1` for the core group."""
+    def format_api_version(self, version: str) -> str:
+        """Return `apps/v1`, or `v1` for the core group."""
         return f"{self.group}/{version}" if self.group else version
 
-    def info(self, version: str = "") -> VersionInfo:
-        """What is known of one served version (the stored one when not named)."""
+    def get_version_info(self, version: str = "") -> VersionInfo:
+        """Return what is known of one served version (the stored one when not named)."""
         wanted = version or self.version
         return next((each for each in self.versions if each.name == wanted), VersionInfo(wanted))
 
@@ -96,7 +96,10 @@ _RBAC = "rbac.authorization.k8s.io"
 
 
 def _cluster(group: str, plural: str, kind: str, short: str = "", subs: str = "") -> Kind:
-    """The types by which the API itself is extended: cluster-scoped, with a generation, in one category."""
+    """Return a type by which the API itself is extended.
+
+    These are cluster-scoped, with a generation, in one category.
+    """
     more: dict[str, Any] = {"namespaced": False, "categories": ("api-extensions",), "generation": True}
     return _kind(group, plural, kind, short, subs=subs, **more)
 
@@ -172,24 +175,24 @@ class Kinds:
         return iter(self._by_ref.values())
 
     def add(self, kind: Kind) -> None:
-        """Serves a type (again)."""
+        """Serve a type, or replace it."""
         self._by_ref[kind.ref] = kind
 
     def remove(self, ref: Ref) -> None:
-        """Serves it no more."""
+        """Stop serving a type."""
         self._by_ref.pop(ref, None)
 
     def get(self, ref: Ref) -> Kind | None:
-        """The type of that group and plural name."""
+        """Return the type of that group and plural name, or None."""
         return self._by_ref.get(ref)
 
-    def served(self, group: str, version: str, plural: str) -> Kind | None:
-        """The type, if that version of it is served."""
+    def find_served(self, group: str, version: str, plural: str) -> Kind | None:
+        """Return the type if that version of it is served, or None."""
         kind = self._by_ref.get(Ref(group, plural))
         return kind if kind and any(info.name == version for info in kind.versions) else None
 
-    def of_object(self, api_version: str, kind: str) -> Kind | None:
-        """The type of an object's apiVersion and kind."""
+    def find_for_object(self, api_version: str, kind: str) -> Kind | None:
+        """Return the type of an object's apiVersion and kind, or None."""
         group, _, version = api_version.rpartition("/")
         found = (each for each in self._by_ref.values() if each.kind == kind and each.group == group)
         return next((each for each in found if any(info.name == version for info in each.versions)), None)

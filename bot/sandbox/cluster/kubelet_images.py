@@ -14,7 +14,10 @@ MISSING = "does-not-exist"
 
 @dataclass(frozen=True)
 class Timings:
-    """How long things take on the nodes, in simulated seconds. `ready` lists (image pattern, seconds until ready)."""
+    """Durations on the nodes, in simulated seconds.
+
+    `ready` lists (image pattern, seconds until ready).
+    """
 
     sandbox: float = 0.3
     pull: float = 2.0
@@ -29,13 +32,16 @@ class PullError(Exception):
     """The image can't be had; the text is the container runtime's."""
 
 
-def fits(pattern: str, image: str) -> bool:
-    """Whether an image is meant by a pattern: a glob, or a part of the name."""
+def matches_image(pattern: str, image: str) -> bool:
+    """Tell whether an image is meant by a pattern: a glob, or a part of the name."""
     return pattern in image or fnmatch(image, pattern)
 
 
-def full_name(image: str) -> str:
-    """The image's full reference as containerd writes it (`nginx` is `docker.io/library/nginx:latest`)."""
+def normalize_image_name(image: str) -> str:
+    """Return the image's full reference as containerd writes it.
+
+    `nginx` is `docker.io/library/nginx:latest`.
+    """
     path, at, digest = image.partition("@")
     head, slash, tail = path.rpartition("/")
     name, colon, tag = tail.partition(":")
@@ -49,14 +55,17 @@ def full_name(image: str) -> str:
     return f"{head}/{name}:{tag if colon else 'latest'}"
 
 
-def digest_of(text: str) -> str:
-    """A stable stand-in for a content digest."""
+def compute_digest(text: str) -> str:
+    """Return a stable stand-in for a content digest (SHA-256 in hex)."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Pulled:
-    """What a pull took (simulated seconds) and brought (bytes); `present` when nothing had to be fetched."""
+class PullResult:
+    """The duration (simulated seconds) and size (bytes) of a pull.
+
+    `present` when nothing had to be fetched.
+    """
 
     seconds: float = 0.0
     size: int = 0
@@ -64,55 +73,60 @@ class Pulled:
 
 
 @dataclass
-class Registry:
-    """The world's images: every name exists, except broken ones and those that say they do not."""
+class ImageRegistry:
+    """The images that can be pulled.
+
+    Every name exists, except broken ones and those that contain `does-not-exist`.
+    """
 
     clock: Clock
     timings: Timings = field(default_factory=Timings)
     slow: float | None = None
     broken: dict[str, str] = field(default_factory=dict)
 
-    def fault(self, image: str) -> str:
-        """Why the image can't be pulled, or ""."""
-        name = full_name(image)
+    def find_pull_error(self, image: str) -> str:
+        """Return the reason why the image can't be pulled, or ""."""
+        name = normalize_image_name(image)
         for pattern, reason in self.broken.items():
-            if fits(pattern, image):
+            if matches_image(pattern, image):
                 return f'failed to pull and unpack image "{name}": {reason}'
         if MISSING in image:
             return f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {name}: not found'
         return ""
 
-    async def pull(self, image: str) -> Pulled:
-        """Takes the image's time; raises PullError."""
-        if fault := self.fault(image):
+    async def pull(self, image: str) -> PullResult:
+        """Wait for as long as the pull of the image takes; raise PullError when it fails."""
+        if fault := self.find_pull_error(image):
             await self.clock.sleep(min(self.timings.pull, 0.8))
             raise PullError(f"rpc error: code = NotFound desc = {fault}")
-        seconds = self.timings.pull * (0.5 + int(digest_of(image)[:4], 16) / 0xFFFF) if self.slow is None else self.slow
+        seconds = (
+            self.timings.pull * (0.5 + int(compute_digest(image)[:4], 16) / 0xFFFF) if self.slow is None else self.slow
+        )
         await self.clock.sleep(seconds)
-        return Pulled(seconds, 20_000_000 + int(digest_of(image)[4:12], 16) % 180_000_000)
+        return PullResult(seconds, 20_000_000 + int(compute_digest(image)[4:12], 16) % 180_000_000)
 
 
 class NodeImages:
     """The images that one node has. Two containers that want the same image share one pull."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: ImageRegistry) -> None:
         self._registry = registry
         self._present: set[str] = set()
         self._locks: dict[str, asyncio.Lock] = {}
 
-    def has(self, image: str, policy: str) -> bool:
-        """Whether nothing needs to be fetched."""
-        return full_name(image) in self._present and policy != "Always"
+    def is_present(self, image: str, policy: str) -> bool:
+        """Tell whether nothing needs to be fetched."""
+        return normalize_image_name(image) in self._present and policy != "Always"
 
-    async def fetch(self, image: str, policy: str) -> Pulled:
-        """Has the image on the node when it returns; raises PullError."""
-        name = full_name(image)
+    async def ensure_present(self, image: str, policy: str) -> PullResult:
+        """Pull the image unless the node has it; raise PullError when that fails."""
+        name = normalize_image_name(image)
         async with self._locks.setdefault(name, asyncio.Lock()):
-            if self.has(image, policy):
-                return Pulled(present=True)
-            if name in self._present and not self._registry.fault(image):
+            if self.is_present(image, policy):
+                return PullResult(present=True)
+            if name in self._present and not self._registry.find_pull_error(image):
                 await self._registry.clock.sleep(0.3)  # the manifest is looked up, the layers are here
-                return Pulled(0.3, 20_000_000 + int(digest_of(image)[4:12], 16) % 180_000_000)
+                return PullResult(0.3, 20_000_000 + int(compute_digest(image)[4:12], 16) % 180_000_000)
             pulled = await self._registry.pull(image)
             self._present.add(name)
             return pulled

@@ -1,4 +1,4 @@
-"""The simulated nodes as API objects: what each offers, its addresses, and what is said of one that has gone silent."""
+"""The simulated nodes as API objects: their capacity, addresses and conditions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WELL = (
 
 
 @dataclass(frozen=True)
-class Node:
+class SimulatedNode:
     """One node to simulate. `labels` and `taints` are added to the usual ones."""
 
     name: str
@@ -28,24 +28,30 @@ class Node:
     taints: tuple[Object, ...] = ()
 
 
-DEFAULT_NODES = (Node("node-1"), Node("node-2"))
+DEFAULT_NODES = (SimulatedNode("node-1"), SimulatedNode("node-2"))
 
 
-def address_of(number: int) -> str:
-    """The address of the node with that number (from 0), out of a range kept for documentation."""
+def compute_node_address(number: int) -> str:
+    """Return the address of the node with that number (from 0).
+
+    It is out of a range kept for documentation.
+    """
     return f"192.0.2.{11 + number}" if number < 240 else f"198.51.{number // 250}.{number % 250 + 1}"
 
 
-def network_of(number: int, node: Node) -> IPv4Network:
-    """The pod network of a node: a /24, or a /16 when it may hold more pods than that has room for."""
+def compute_pod_network(number: int, node: SimulatedNode) -> IPv4Network:
+    """Return the pod network of a node.
+
+    It is a /24, or a /16 when the node may hold more pods than that has room for.
+    """
     if node.pods <= 250:
         return IPv4Network(f"10.{244 + number // 256}.{number % 256}.0/24")
     return IPv4Network(f"10.{100 + number}.0.0/16")
 
 
-def node_object(number: int, node: Node, stamp: str) -> Object:
-    """The node as its kubelet registers it."""
-    network = str(network_of(number, node))
+def build_node_object(number: int, node: SimulatedNode, stamp: str) -> Object:
+    """Return the node as its kubelet registers it."""
+    network = str(compute_pod_network(number, node))
     room = {"cpu": node.cpu, "ephemeral-storage": "100Gi", "memory": node.memory, "pods": str(node.pods)}
     labels = {
         "beta.kubernetes.io/arch": "amd64",
@@ -65,12 +71,12 @@ def node_object(number: int, node: Node, stamp: str) -> Object:
         "spec": spec,
         "status": {
             "addresses": [
-                {"type": "InternalIP", "address": address_of(number)},
+                {"type": "InternalIP", "address": compute_node_address(number)},
                 {"type": "Hostname", "address": node.name},
             ],
             "allocatable": room,
             "capacity": room,
-            "conditions": well(stamp),
+            "conditions": build_ready_conditions(stamp),
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": "amd64",
@@ -88,8 +94,8 @@ def node_object(number: int, node: Node, stamp: str) -> Object:
     }
 
 
-def well(stamp: str) -> list[Object]:
-    """The conditions of a node that is up."""
+def build_ready_conditions(stamp: str) -> list[Object]:
+    """Return the conditions of a node that is up."""
     return [
         {
             "type": kind,
@@ -103,8 +109,8 @@ def well(stamp: str) -> list[Object]:
     ]
 
 
-def silent(conditions: list[Object], stamp: str) -> list[Object]:
-    """The same conditions once the kubelet has not been heard of for too long."""
+def build_unknown_conditions(conditions: list[Object], stamp: str) -> list[Object]:
+    """Return the same conditions once the kubelet has been silent for too long."""
     return [
         {
             **each,

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.controllers.meta import find_condition, uid_of
-from bot.sandbox.cluster.controllers.quantities import is_sidecar, quality_of
-from bot.sandbox.cluster.kubelet_images import digest_of, full_name
+from bot.sandbox.cluster.controllers.quantities import compute_qos_class, is_sidecar
+from bot.sandbox.cluster.kubelet_images import compute_digest, normalize_image_name
 
 CREATING = "ContainerCreating"
 INITIALIZING = "PodInitializing"
 _OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
-def waiting(reason: str, message: str = "") -> Object:
-    """The state of a container that does not run."""
+def build_waiting_state(reason: str, message: str = "") -> Object:
+    """Return the state of a container that does not run."""
     return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
 
 
@@ -37,7 +37,7 @@ class Container:
 
     @property
     def name(self) -> str:
-        """Its name in the pod."""
+        """The container's name in the pod."""
         return str(self.spec["name"])
 
     @property
@@ -46,32 +46,32 @@ class Container:
         return str(self.spec["image"])
 
     @property
-    def sidecar(self) -> bool:
-        """Whether it is an init container that keeps running."""
+    def is_native_sidecar(self) -> bool:
+        """Tell whether the container is an init container that keeps running."""
         return self.init and is_sidecar(self.spec)
 
     @property
     def field_path(self) -> str:
-        """How events name it."""
+        """The field path by which events name the container."""
         return f"spec.{'initContainers' if self.init else 'containers'}{{{self.name}}}"
 
     @property
-    def running(self) -> bool:
-        """Whether it runs now."""
+    def is_running(self) -> bool:
+        """Tell whether the container runs now."""
         return "running" in self.state
 
     @property
-    def initialized(self) -> bool:
-        """Whether an init container lets the next one begin."""
-        if self.sidecar:
+    def is_initialized(self) -> bool:
+        """Tell whether an init container lets the next one begin."""
+        if self.is_native_sidecar:
             return self.started
         return bool(self.state.get("terminated", {}).get("exitCode") == 0) if "terminated" in self.state else False
 
-    def report(self, uid: str) -> Object:
-        """Its entry in the pod's status."""
+    def build_status(self, uid: str) -> Object:
+        """Return the container's entry in the pod's status."""
         status: Object = {
             "name": self.name,
-            "image": full_name(self.image),
+            "image": normalize_image_name(self.image),
             "imageID": "",
             "state": self.state,
             "lastState": self.last,
@@ -80,25 +80,25 @@ class Container:
             "restartCount": self.restarts,
         }
         if self.runs:
-            repository = full_name(self.image).partition("@")[0].rpartition(":")[0]
-            status["imageID"] = f"{repository}@sha256:{digest_of(self.image)}"
-            status["containerID"] = f"containerd://{digest_of(f'{uid}{self.name}{self.runs}')}"
+            repository = normalize_image_name(self.image).partition("@")[0].rpartition(":")[0]
+            status["imageID"] = f"{repository}@sha256:{compute_digest(self.image)}"
+            status["containerID"] = f"containerd://{compute_digest(f'{uid}{self.name}{self.runs}')}"
         return status
 
 
-def containers_of(pod: Object) -> list[Container]:
-    """The pod's containers before anything has started, init containers first."""
+def build_containers(pod: Object) -> list[Container]:
+    """Return the pod's containers before anything has started, init containers first."""
     inits = pod["spec"].get("initContainers") or []
-    first = waiting(INITIALIZING if inits else CREATING)
+    first = build_waiting_state(INITIALIZING if inits else CREATING)
     return [
-        *(Container(spec, True, waiting(INITIALIZING)) for spec in inits),
+        *(Container(spec, True, build_waiting_state(INITIALIZING)) for spec in inits),
         *(Container(spec, False, first) for spec in pod["spec"]["containers"]),
     ]
 
 
-def phase_of(containers: Sequence[Container]) -> str:
-    """Pending until every container has run, then Running (crash loops included)."""
-    if any(each.init and not each.initialized for each in containers) and not any(
+def compute_phase(containers: Sequence[Container]) -> str:
+    """Return Pending until every container has run, then Running (crash loops included)."""
+    if any(each.init and not each.is_initialized for each in containers) and not any(
         each.runs for each in containers if not each.init
     ):
         return "Pending"
@@ -107,42 +107,45 @@ def phase_of(containers: Sequence[Container]) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a pod runs: node address, pod address ("" before its sandbox is up), and since when."""
+class PodPlacement:
+    """The node address, pod address and start time of a pod.
+
+    The pod address is "" before its sandbox is up.
+    """
 
     host: str
     address: str
     since: str
 
 
-def status_of(pod: Object, containers: Sequence[Container], place: Place, now: str) -> Object:
-    """The whole status to write."""
+def compute_pod_status(pod: Object, containers: Sequence[Container], place: PodPlacement, now: str) -> Object:
+    """Return the whole status to write."""
     generation = pod["metadata"].get("generation", 1)
     status: Object = {
         "observedGeneration": generation,
-        "phase": phase_of(containers),
-        "conditions": _conditions(pod, containers, place, now),
+        "phase": compute_phase(containers),
+        "conditions": _compute_conditions(pod, containers, place, now),
         "hostIP": place.host,
         "hostIPs": [{"ip": place.host}],
         "startTime": place.since,
-        "qosClass": quality_of(pod),
-        "containerStatuses": [each.report(uid_of(pod)) for each in containers if not each.init],
+        "qosClass": compute_qos_class(pod),
+        "containerStatuses": [each.build_status(uid_of(pod)) for each in containers if not each.init],
     }
-    if inits := [each.report(uid_of(pod)) for each in containers if each.init]:
+    if inits := [each.build_status(uid_of(pod)) for each in containers if each.init]:
         status["initContainerStatuses"] = inits
     if place.address:
         status |= {"podIP": place.address, "podIPs": [{"ip": place.address}]}
     return status
 
 
-def _conditions(pod: Object, containers: Sequence[Container], place: Place, now: str) -> list[Object]:
+def _compute_conditions(pod: Object, containers: Sequence[Container], place: PodPlacement, now: str) -> list[Object]:
     known: list[Object] = pod.get("status", {}).get("conditions") or []
-    ready = _ready(containers)
+    ready = _check_ready(containers)
     gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
     findings = [
         ("PodReadyToStartContainers", (bool(place.address), "", "")),
-        ("Initialized", _initialized(containers)),
-        ("Ready", _gated(known, gates) if ready[0] else ready),
+        ("Initialized", _check_initialized(containers)),
+        ("Ready", _check_readiness_gates(known, gates) if ready[0] else ready),
         ("ContainersReady", ready),
         ("PodScheduled", (True, "", "")),
     ]
@@ -164,23 +167,23 @@ def _conditions(pod: Object, containers: Sequence[Container], place: Place, now:
     return [*conditions, *(each for each in known if each["type"] not in _OWN)]
 
 
-def _initialized(containers: Sequence[Container]) -> tuple[bool, str, str]:
+def _check_initialized(containers: Sequence[Container]) -> tuple[bool, str, str]:
     if any(each.runs for each in containers if not each.init):
         return True, "", ""
-    missing = [each.name for each in containers if each.init and not each.initialized]
+    missing = [each.name for each in containers if each.init and not each.is_initialized]
     if not missing:
         return True, "", ""
     return False, "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(missing)}]"
 
 
-def _ready(containers: Sequence[Container]) -> tuple[bool, str, str]:
-    missing = [each.name for each in containers if (each.sidecar or not each.init) and not each.ready]
+def _check_ready(containers: Sequence[Container]) -> tuple[bool, str, str]:
+    missing = [each.name for each in containers if (each.is_native_sidecar or not each.init) and not each.ready]
     if not missing:
         return True, "", ""
     return False, "ContainersNotReady", f"containers with unready status: [{' '.join(missing)}]"
 
 
-def _gated(known: list[Object], gates: list[str]) -> tuple[bool, str, str]:
+def _check_readiness_gates(known: list[Object], gates: list[str]) -> tuple[bool, str, str]:
     unmet = []
     for gate in gates:
         condition = find_condition(known, gate)

@@ -1,4 +1,4 @@
-"""What a pod's volumes need before its containers can be created: ConfigMaps and Secrets that exist."""
+"""The ConfigMaps and Secrets that a pod's volumes need before its containers start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.sandbox.cluster.controllers.meta import CONFIG_MAPS
 _SECRETS = Ref("", "secrets")
 
 
-def _needs(volume: Object) -> Iterator[tuple[Ref, str]]:
+def _list_required_objects(volume: Object) -> Iterator[tuple[Ref, str]]:
     sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
     for source in sources:
         config_map, secret = source.get("configMap"), source.get("secret")
@@ -20,11 +20,11 @@ def _needs(volume: Object) -> Iterator[tuple[Ref, str]]:
             yield _SECRETS, secret.get("secretName") or secret.get("name", "")
 
 
-async def missing_volume(client: Client, pod: Object) -> str:
-    """The kubelet's message for the first volume that can't be mounted, or ""."""
+async def find_missing_volume(client: Client, pod: Object) -> str:
+    """Return the kubelet's message for the first volume that can't be mounted, or ""."""
     namespace = pod["metadata"]["namespace"]
     for volume in pod["spec"].get("volumes") or ():
-        for ref, name in _needs(volume):
+        for ref, name in _list_required_objects(volume):
             if await client.get(ref, name, namespace) is None:
                 kind = ref.plural.removesuffix("s")
                 return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {kind} "{name}" not found'

@@ -1,4 +1,4 @@
-"""The words in which the layers of the API server speak of one request."""
+"""Values that describe one request to the layers of the API server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ USER = "kubernetes-admin"
 
 @dataclass(frozen=True)
 class Target:
-    """What a request is about; `name` is "" for collections, `version` the apiVersion's version that was asked for."""
+    """The object or collection that a request addresses.
+
+    `name` is "" for collections, `version` is the version that was asked for.
+    """
 
     kind: Kind
     namespace: str = ""
@@ -24,12 +27,12 @@ class Target:
 
     @property
     def api_version(self) -> str:
-        return self.kind.api_version_of(self.version or self.kind.version)
+        return self.kind.format_api_version(self.version or self.kind.version)
 
 
 @dataclass(frozen=True)
-class Write:
-    """How a write is to be done. `manager` is the field manager."""
+class WriteOptions:
+    """The options of a write. `manager` is the field manager."""
 
     manager: str
     dry_run: bool = False
@@ -47,13 +50,13 @@ class DeleteOptions:
 
 
 @dataclass(frozen=True)
-class Review:
-    """One question to admission: `obj` is None for a delete, `old` for a create."""
+class AdmissionRequest:
+    """One request to admission: `obj` is None for a delete, `old` for a create."""
 
     target: Target
     operation: str
     obj: Object | None
     old: Object | None
-    write: Write
+    write: WriteOptions
     namespace_labels: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)

@@ -6,11 +6,11 @@ import copy
 from typing import Any
 
 from bot.sandbox.cluster.contract import ApiError
-from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.refusals import bad_request_error
 
 
-def merge_patch(value: Any, patch: Any) -> Any:
-    """RFC 7386: null removes."""
+def apply_merge_patch(value: Any, patch: Any) -> Any:
+    """Return the value after a JSON merge patch (RFC 7386), in which null removes."""
     if not isinstance(patch, dict):
         return patch
     out = dict(value) if isinstance(value, dict) else {}
@@ -18,86 +18,93 @@ def merge_patch(value: Any, patch: Any) -> Any:
         if change is None:
             out.pop(key, None)
         else:
-            out[key] = merge_patch(out.get(key), change)
+            out[key] = apply_merge_patch(out.get(key), change)
     return out
 
 
-def json_patch(document: Any, operations: Any) -> Any:
-    """RFC 6902 on a copy. Raises ApiError(400) for what is no patch and ApiError(422) for what can't be carried out."""
+def apply_json_patch(document: Any, operations: Any) -> Any:
+    """Return a copy of the document after a JSON patch (RFC 6902).
+
+    Raises ApiError(400) for what is no patch and ApiError(422) for what can't be carried
+    out.
+    """
     if not isinstance(operations, list) or not all(isinstance(each, dict) for each in operations):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type jsonpatch.Patch")
+        raise bad_request_error("error decoding patch: json: cannot unmarshal into Go value of type jsonpatch.Patch")
     out = copy.deepcopy(document)
     for operation in operations:
-        out = _carry_out(out, operation)
+        out = _apply_operation(out, operation)
     return out
 
 
-def _unprocessable(why: str) -> ApiError:
-    """422; like the real server's, its message does not say why, which is the cause of the exception."""
+def _unprocessable_error(why: str) -> ApiError:
+    """Return the 422 whose message, like the real server's, does not say why.
+
+    The reason is a note on the exception.
+    """
     error = ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
     error.add_note(why)
     return error
 
 
-def _carry_out(document: Any, operation: dict[str, Any]) -> Any:
-    name, path = operation.get("op"), _pointer(operation.get("path", ""))
+def _apply_operation(document: Any, operation: dict[str, Any]) -> Any:
+    name, path = operation.get("op"), _parse_pointer(operation.get("path", ""))
     if name in ("add", "replace", "test"):
         return _CARRY[name](document, path, operation.get("value"))
     if name == "remove":
-        return _remove(document, path)
+        return _remove_value(document, path)
     if name in ("move", "copy"):
-        source = _pointer(operation.get("from", ""))
-        value = copy.deepcopy(_read(document, source))
-        return _add(_remove(document, source) if name == "move" else document, path, value)
-    raise bad_request(f"Unexpected kind: {name}")
+        source = _parse_pointer(operation.get("from", ""))
+        value = copy.deepcopy(_read_value(document, source))
+        return _add_value(_remove_value(document, source) if name == "move" else document, path, value)
+    raise bad_request_error(f"Unexpected kind: {name}")
 
 
-def _pointer(text: str) -> list[str]:
+def _parse_pointer(text: str) -> list[str]:
     if text and not text.startswith("/"):
-        raise _unprocessable(f"invalid pointer {text}")
+        raise _unprocessable_error(f"invalid pointer {text}")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
-def _read(document: Any, path: list[str]) -> Any:
+def _read_value(document: Any, path: list[str]) -> Any:
     for part in path:
-        document = _step(document, part, path)
+        document = _get_child(document, part, path)
     return document
 
 
-def _step(value: Any, part: str, path: list[str]) -> Any:
+def _get_child(value: Any, part: str, path: list[str]) -> Any:
     if isinstance(value, dict) and part in value:
         return value[part]
     if isinstance(value, list) and part.isdigit() and int(part) < len(value):
         return value[int(part)]
-    raise _unprocessable(f"path /{'/'.join(path)} does not exist")
+    raise _unprocessable_error(f"path /{'/'.join(path)} does not exist")
 
 
-def _add(document: Any, path: list[str], value: Any) -> Any:
+def _add_value(document: Any, path: list[str], value: Any) -> Any:
     if not path:
         return value
-    parent, last = _read(document, path[:-1]), path[-1]
+    parent, last = _read_value(document, path[:-1]), path[-1]
     if isinstance(parent, list):
-        parent.insert(_index(parent, last, path), value)
+        parent.insert(_resolve_index(parent, last, path), value)
     elif isinstance(parent, dict):
         parent[last] = value
     else:
-        raise _unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
+        raise _unprocessable_error(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
     return document
 
 
-def _index(parent: list[Any], last: str, path: list[str]) -> int:
+def _resolve_index(parent: list[Any], last: str, path: list[str]) -> int:
     if last == "-":
         return len(parent)
     if last.isdigit() and int(last) <= len(parent):
         return int(last)
-    raise _unprocessable(f"index out of range in /{'/'.join(path)}")
+    raise _unprocessable_error(f"index out of range in /{'/'.join(path)}")
 
 
-def _remove(document: Any, path: list[str]) -> Any:
-    _read(document, path)
+def _remove_value(document: Any, path: list[str]) -> Any:
+    _read_value(document, path)
     if not path:
         return None
-    parent = _read(document, path[:-1])
+    parent = _read_value(document, path[:-1])
     if isinstance(parent, list):
         del parent[int(path[-1])]
     else:
@@ -105,11 +112,11 @@ def _remove(document: Any, path: list[str]) -> Any:
     return document
 
 
-def _replace(document: Any, path: list[str], value: Any) -> Any:
+def _replace_value(document: Any, path: list[str], value: Any) -> Any:
     if not path:
         return value
-    _read(document, path)
-    parent = _read(document, path[:-1])
+    _read_value(document, path)
+    parent = _read_value(document, path[:-1])
     if isinstance(parent, list):
         parent[int(path[-1])] = value
     else:
@@ -117,10 +124,10 @@ def _replace(document: Any, path: list[str], value: Any) -> Any:
     return document
 
 
-def _test(document: Any, path: list[str], value: Any) -> Any:
-    if _read(document, path) != value:
-        raise _unprocessable(f"testing value /{'/'.join(path)} failed")
+def _test_value(document: Any, path: list[str], value: Any) -> Any:
+    if _read_value(document, path) != value:
+        raise _unprocessable_error(f"testing value /{'/'.join(path)} failed")
     return document
 
 
-_CARRY = {"add": _add, "replace": _replace, "test": _test}
+_CARRY = {"add": _add_value, "replace": _replace_value, "test": _test_value}

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from bot.sandbox.cluster.contract import ApiError, Object, Ref
-from bot.sandbox.cluster.operations import Review
-from bot.sandbox.cluster.refusals import forbidden
+from bot.sandbox.cluster.operations import AdmissionRequest
+from bot.sandbox.cluster.refusals import forbidden_error
 from bot.sandbox.cluster.store import Store
 
 _GROUP = "admissionregistration.k8s.io"
@@ -28,39 +28,39 @@ class Policies:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def validate(self, review: Review) -> None:
-        """Raises ApiError(422) for what a bound policy refuses."""
+    def validate(self, review: AdmissionRequest) -> None:
+        """Raise ApiError(422) when a bound policy refuses the request."""
         new = review.obj
         if review.target.kind.kind != "CustomResourceDefinition" or new is None or review.target.subresource:
             return
-        if (new.get("spec") or {}).get("group") != _GATEWAY or not (binding := self._binding()):
+        if (new.get("spec") or {}).get("group") != _GATEWAY or not (binding := self._find_deny_binding()):
             return
-        if reason := _refusal(new, review.old):
+        if reason := _find_refusal_reason(new, review.old):
             text = f"ValidatingAdmissionPolicy '{SAFE_UPGRADES}' with binding '{binding}' denied request: {reason}"
-            raise _denied(review, text)
+            raise _build_denial_error(review, text)
 
-    def _binding(self) -> str:
+    def _find_deny_binding(self) -> str:
         if self._store.get(_POLICIES, "", SAFE_UPGRADES) is None:
             return ""
-        for record in self._store.all(_BINDINGS):
+        for record in self._store.iterate_records(_BINDINGS):
             spec = record.obj.get("spec") or {}
             if spec.get("policyName") == SAFE_UPGRADES and "Deny" in (spec.get("validationActions") or ()):
                 return str(record.obj["metadata"]["name"])
         return ""
 
 
-def _denied(review: Review, text: str) -> ApiError:
-    """Named like a forbidden request, though code and reason are the policy's own."""
-    error = forbidden(review.target.kind, review.target.name, text, [{"message": text}])
+def _build_denial_error(review: AdmissionRequest, text: str) -> ApiError:
+    """Return an error named like a forbidden request, with the policy's own code and reason."""
+    error = forbidden_error(review.target.kind, review.target.name, text, [{"message": text}])
     return ApiError(422, "Invalid", error.message, error.details)
 
 
-def _annotations(obj: Object | None) -> dict[str, str]:
+def _read_annotations(obj: Object | None) -> dict[str, str]:
     return ((obj or {}).get("metadata") or {}).get("annotations") or {}
 
 
-def _refusal(new: Object, old: Object | None) -> str:
-    after, before = _annotations(new), _annotations(old)
+def _find_refusal_reason(new: Object, old: Object | None) -> str:
+    after, before = _read_annotations(new), _read_annotations(old)
     channel = f"{_GATEWAY}/channel"
     remedy = f"Uninstall ValidatingAdmissionPolicy {SAFE_UPGRADES} to install"
     if old is not None and after.get(channel) != "standard" and before.get(channel) != "experimental":

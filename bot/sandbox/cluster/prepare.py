@@ -1,4 +1,7 @@
-"""From what a request carries to what is stored: server-owned metadata, defaults, subresources, field managers."""
+"""Strategies: from a request's object to what is stored.
+
+Server-owned metadata, defaults, subresources, field managers.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.cluster import crd_schema, defaults, event_versions, managers, schema, validation
-from bot.sandbox.cluster.admission_pods import suffix
+from bot.sandbox.cluster.admission_pods import generate_name_suffix
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.kinds import Kind
-from bot.sandbox.cluster.managers import UPDATE, Manager
-from bot.sandbox.cluster.operations import Target, Write
-from bot.sandbox.cluster.refusals import bad_request, conflict, invalid, unreadable
-from bot.sandbox.cluster.schema import Node
+from bot.sandbox.cluster.managers import UPDATE, ManagedFieldsEntry
+from bot.sandbox.cluster.operations import Target, WriteOptions
+from bot.sandbox.cluster.refusals import bad_request_error, conflict_error, invalid_error, unreadable_body_error
+from bot.sandbox.cluster.schema import SchemaNode
 
 _NAME_LIMIT = 63
 _NOT_FROM_CLIENTS = (
@@ -27,50 +30,53 @@ _SERVER_OWNED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimes
                  "generation", "generateName", "resourceVersion")  # fmt: skip
 
 
-def node_of(target: Target) -> Node:
-    """The merge rules of the target's type."""
+def get_merge_schema(target: Target) -> SchemaNode:
+    """Return the merge rules of the target's type."""
     if target.kind.custom:
-        return target.kind.info(target.version).schema
-    return schema.built_in(target.kind.kind)
+        return target.kind.get_version_info(target.version).schema
+    return schema.get_builtin_schema(target.kind.kind)
 
 
-def writer(target: Target, write: Write, now: str, operation: str = UPDATE) -> Manager:
-    """The managedFields entry that a write goes under."""
-    return Manager(write.manager, operation, target.api_version, target.subresource, now, {})
+def build_writer_entry(target: Target, write: WriteOptions, now: str, operation: str = UPDATE) -> ManagedFieldsEntry:
+    """Return the managedFields entry that a write goes under."""
+    return ManagedFieldsEntry(write.manager, operation, target.api_version, target.subresource, now, {})
 
 
-def decoded(target: Target, obj: Any) -> Object:
-    """A copy of a request's object that fits the target. Raises ApiError(400) when it does not."""
+def decode_object(target: Target, obj: Any) -> Object:
+    """Return a copy of a request's object that fits the target.
+
+    Raises ApiError(400) when it does not.
+    """
     if not isinstance(obj, dict):
-        raise unreadable(target.kind, "unexpected end of JSON input (<empty>)")
+        raise unreadable_body_error(target.kind, "unexpected end of JSON input (<empty>)")
     kind = target.kind
     if obj.get("kind", kind.kind) != kind.kind or obj.get("apiVersion", target.api_version) != target.api_version:
-        raise bad_request(_mismatch(target, obj))
+        raise bad_request_error(_describe_type_mismatch(target, obj))
     copied: Object = crd_schema.copy_json(obj) if kind.custom else defaults.strip_nulls(obj)
     copied["metadata"] = copied.get("metadata") or {}
-    validation.check_shape(kind, copied)
+    validation.check_metadata_types(kind, copied)
     copied["metadata"] = defaults.strip_nulls(copied["metadata"])
-    _place(target, copied["metadata"])
+    _set_namespace(target, copied["metadata"])
     given = copied["metadata"].get("name", "")
     if target.name and given and given != target.name:
-        raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({target.name})")
+        raise bad_request_error(f"the name of the object ({given}) does not match the name on the URL ({target.name})")
     if target.name:
         copied["metadata"]["name"] = target.name
     if kind.stored_as:
-        copied = event_versions.to_stored(copied)
-        return {"apiVersion": "v1", "kind": kind.kind, **_without_type(copied)}
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **_without_type(copied)}
+        copied = event_versions.to_core_v1(copied)
+        return {"apiVersion": "v1", "kind": kind.kind, **_strip_type(copied)}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **_strip_type(copied)}
 
 
-def _place(target: Target, metadata: Object) -> None:
-    """Puts an object into the request's namespace (changed in place)."""
+def _set_namespace(target: Target, metadata: Object) -> None:
+    """Put an object into the request's namespace (changed in place)."""
     if not target.kind.namespaced:
         metadata.pop("namespace", None)
     elif metadata.setdefault("namespace", target.namespace) != target.namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise bad_request_error("the namespace of the provided object does not match the namespace sent on the request")
 
 
-def _mismatch(target: Target, obj: Object) -> str:
+def _describe_type_mismatch(target: Target, obj: Object) -> str:
     found, wanted = obj.get("apiVersion"), target.api_version
     if found != wanted:
         return f"the API version in the data ({found}) does not match the expected API version ({wanted})"
@@ -80,23 +86,23 @@ def _mismatch(target: Target, obj: Object) -> str:
     return f'{kind} in version "{version}" cannot be handled as a {target.kind.kind}: {why}'
 
 
-def _without_type(obj: Object) -> Object:
+def _strip_type(obj: Object) -> Object:
     return {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
 
 
-def named(obj: Object, kind: Kind) -> None:
-    """Gives an object with only generateName its name (changed in place)."""
+def ensure_name(obj: Object, kind: Kind) -> None:
+    """Give an object with only generateName its name (changed in place)."""
     metadata = obj["metadata"]
     if not metadata.get("name"):
         stem = metadata.get("generateName")
         if not stem:
             cause = ("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
-            raise invalid(kind, "", cause)
-        metadata["name"] = stem[: _NAME_LIMIT - 5] + suffix()
+            raise invalid_error(kind, "", cause)
+        metadata["name"] = stem[: _NAME_LIMIT - 5] + generate_name_suffix()
 
 
-def stamped(target: Target, obj: Object, now: str) -> Object:
-    """A new object with the metadata that the server owns, and with its defaults."""
+def prepare_new_object(target: Target, obj: Object, now: str) -> Object:
+    """Return a new object with the metadata that the server owns, and with its defaults."""
     kind = target.kind
     metadata = {key: value for key, value in obj["metadata"].items() if key not in _NOT_FROM_CLIENTS}
     metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now}
@@ -105,67 +111,71 @@ def stamped(target: Target, obj: Object, now: str) -> Object:
     else:
         metadata.pop("generation", None)
     out = {**obj, "metadata": metadata}
-    if "status" in kind.subresources and not _keeps_status(kind):
+    if "status" in kind.subresources and not _keeps_initial_status(kind):
         out.pop("status", None)
-    fill_defaults(target, out)
+    set_defaults(target, out)
     return out
 
 
-def _keeps_status(kind: Kind) -> bool:
-    """Nodes are registered with their status; every other type starts without."""
+def _keeps_initial_status(kind: Kind) -> bool:
+    """Tell whether new objects of the type keep their status.
+
+    Nodes are registered with theirs; every other type starts without.
+    """
     return kind.kind == "Node" and not kind.custom
 
 
-def created(target: Target, new: Object, write: Write, now: str) -> Object:
-    """A new object with its creator as the owner of what the request brought and of its defaults.
+def track_creation(target: Target, new: Object, write: WriteOptions, now: str) -> Object:
+    """Return a new object whose creator owns what the request brought and its defaults.
 
-    Status and what the server chooses (a namespace's finalizer, a Service's address family) belong to nobody.
+    Status and what the server chooses (a namespace's finalizer, a Service's address family)
+    belong to nobody.
     """
     kind = target.kind
-    empty = {"metadata": {}} if kind.custom else schema.skeleton(kind.kind)
-    ignored = {"status"} if "status" in kind.subresources and not _keeps_status(kind) else set()
+    empty = {"metadata": {}} if kind.custom else schema.get_empty_skeleton(kind.kind)
+    ignored = {"status"} if "status" in kind.subresources and not _keeps_initial_status(kind) else set()
     seen = {key: value for key, value in new.items() if key not in ignored}
     chosen: set[str] = set() if kind.custom else _CHOSEN.get(kind.kind, set())
     if chosen and isinstance(seen.get("spec"), dict):
         seen["spec"] = {key: value for key, value in seen["spec"].items() if key not in chosen}
     live = {key: value for key, value in empty.items() if key not in ignored}
-    owned = managers.after_update(live, seen, node_of(target), writer(target, write, now))
+    owned = managers.track_update(live, seen, get_merge_schema(target), build_writer_entry(target, write, now))
     return {**new, "metadata": owned["metadata"]}
 
 
 _CHOSEN = {"Namespace": {"finalizers"}, "Service": {"ipFamilies", "ipFamilyPolicy"}}
 
 
-def fill_defaults(target: Target, obj: Object) -> None:
-    """Defaults of the type (changed in place)."""
+def set_defaults(target: Target, obj: Object) -> None:
+    """Fill in the defaults of the type (changed in place)."""
     if target.kind.custom:
-        crd_schema.fill_properties(obj, _own_properties(target))
+        crd_schema.apply_property_defaults(obj, _get_own_properties(target))
     else:
-        defaults.set_defaults(obj)
+        defaults.set_builtin_defaults(obj)
 
 
-def check(target: Target, obj: Object, old: Object | None) -> None:
-    """Refuses what Kubernetes would not store."""
-    validation.check(target.kind, obj, old)
+def validate_object(target: Target, obj: Object, old: Object | None) -> None:
+    """Raise ApiError(422) for an object that Kubernetes would not store."""
+    validation.check_object(target.kind, obj, old)
     if target.kind.custom:
-        openapi = target.kind.info(target.version).openapi or {}
+        openapi = target.kind.get_version_info(target.version).openapi or {}
         body = {key: value for key, value in obj.items() if key not in _COMMON}
-        found = list(crd_schema.causes(body, {**openapi, "properties": _own_properties(target)}))
+        found = list(crd_schema.find_schema_causes(body, {**openapi, "properties": _get_own_properties(target)}))
         if found:
-            raise invalid(target.kind, obj["metadata"].get("name", ""), *found)
+            raise invalid_error(target.kind, obj["metadata"].get("name", ""), *found)
 
 
 _COMMON = ("apiVersion", "kind", "metadata")
 
 
-def _own_properties(target: Target) -> Mapping[str, Any]:
-    """The schema of a custom type's own fields; the common ones are Kubernetes' business."""
-    properties = (target.kind.info(target.version).openapi or {}).get("properties") or {}
+def _get_own_properties(target: Target) -> Mapping[str, Any]:
+    """Return the schema of a custom type's own fields, without those that all objects have."""
+    properties = (target.kind.get_version_info(target.version).openapi or {}).get("properties") or {}
     return {name: sub for name, sub in properties.items() if name not in _COMMON}
 
 
-def require_version(target: Target, new: Object, live: Object) -> None:
-    """Optimistic locking of an update: what it was made from must still stand."""
+def require_current_version(target: Target, new: Object, live: Object) -> None:
+    """Raise ApiError(409) when an update was made from another version (optimistic locking)."""
     metadata, current = new["metadata"], live["metadata"]
     if metadata.get("uid") and metadata["uid"] != current["uid"]:
         why = (
@@ -174,15 +184,18 @@ def require_version(target: Target, new: Object, live: Object) -> None:
             f"AdditionalErrorMsg: Precondition failed: UID in precondition: {metadata['uid']}, "
             f"UID in object meta: {current['uid']}"
         )
-        raise conflict(target.kind, target.name, why)
+        raise conflict_error(target.kind, target.name, why)
     given = metadata.get("resourceVersion")
     if given and given != current["resourceVersion"]:
-        raise conflict(target.kind, target.name)
+        raise conflict_error(target.kind, target.name)
 
 
-def updated(target: Target, live: Object, new: Object, write: Write, now: str) -> Object:
-    """What an update stores: only the part that its (sub)resource may change, owned by its writer."""
-    out = _limited(target, live, new)
+def prepare_update(target: Target, live: Object, new: Object, write: WriteOptions, now: str) -> Object:
+    """Return what an update stores.
+
+    Only the part that its (sub)resource may change differs, and its writer owns it.
+    """
+    out = _limit_to_subresource(target, live, new)
     metadata = out["metadata"]
     for key in _SERVER_OWNED:
         if key in live["metadata"]:
@@ -190,24 +203,26 @@ def updated(target: Target, live: Object, new: Object, write: Write, now: str) -
         else:
             metadata.pop(key, None)
     if not target.subresource:
-        fill_defaults(target, out)
-    return with_generation(target, live, managers.after_update(live, out, node_of(target), writer(target, write, now)))
+        set_defaults(target, out)
+    return bump_generation(
+        target, live, managers.track_update(live, out, get_merge_schema(target), build_writer_entry(target, write, now))
+    )
 
 
-def applied(target: Target, live: Object, config: Object, write: Write, now: str) -> Object:
-    """What a server-side apply stores. Raises ApiError(409) on conflicts."""
-    entry = writer(target, write, now, managers.APPLY)
-    out = managers.after_apply(live, config, node_of(target), entry, force=write.force)
-    out = crd_schema.copy_json(_limited(target, live, out))
+def prepare_apply(target: Target, live: Object, config: Object, write: WriteOptions, now: str) -> Object:
+    """Return what a server-side apply stores; raise ApiError(409) on conflicts."""
+    entry = build_writer_entry(target, write, now, managers.APPLY)
+    out = managers.apply_configuration(live, config, get_merge_schema(target), entry, force=write.force)
+    out = crd_schema.copy_json(_limit_to_subresource(target, live, out))
     for key in _SERVER_OWNED:
         if key in live["metadata"]:
             out["metadata"][key] = live["metadata"][key]
     if not target.subresource:
-        fill_defaults(target, out)
-    return with_generation(target, live, out)
+        set_defaults(target, out)
+    return bump_generation(target, live, out)
 
 
-def _limited(target: Target, live: Object, new: Object) -> Object:
+def _limit_to_subresource(target: Target, live: Object, new: Object) -> Object:
     kind = target.kind
     if target.subresource == "status":
         metadata = new["metadata"] if not kind.custom else live["metadata"]
@@ -232,23 +247,26 @@ TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 """The annotation in which Kubernetes counts the changes of a DaemonSet's pod template."""
 
 
-def with_generation(target: Target, live: Object, new: Object) -> Object:
-    """Counts a change of what the type's owner wants (not of metadata or status)."""
+def bump_generation(target: Target, live: Object, new: Object) -> Object:
+    """Return the object with its generation counted up when the desired state changed.
+
+    Metadata and status do not count.
+    """
     if not target.kind.generation or "generation" not in live["metadata"]:
         return new
-    if _wanted(target.kind, live) == _wanted(target.kind, new):
+    if _select_desired_state(target.kind, live) == _select_desired_state(target.kind, new):
         return new
     metadata = {**new["metadata"], "generation": live["metadata"]["generation"] + 1}
-    if target.kind.kind == "DaemonSet" and _template(live) != _template(new):
+    if target.kind.kind == "DaemonSet" and _get_template(live) != _get_template(new):
         count = int((metadata.get("annotations") or {}).get(TEMPLATE_GENERATION, "1"))
         metadata["annotations"] = {**(metadata.get("annotations") or {}), TEMPLATE_GENERATION: str(count + 1)}
     return {**new, "metadata": metadata}
 
 
-def _template(obj: Object) -> Any:
+def _get_template(obj: Object) -> Any:
     return (obj.get("spec") or {}).get("template")
 
 
-def _wanted(kind: Kind, obj: Object) -> Object:
+def _select_desired_state(kind: Kind, obj: Object) -> Object:
     ignored = ("metadata", "status") if not kind.custom or "status" in kind.subresources else ("metadata",)
     return {key: value for key, value in obj.items() if key not in ignored}

@@ -19,8 +19,8 @@ _Raw = int | bytes
 _TEXT, _INT, _BOOL, _BYTES, _TIME, _QUANTITY, _PORT = "text", "int", "bool", "bytes", "time", "quantity", "port"
 
 
-def _fields(spec: str) -> dict[int, tuple[str, str]]:
-    """`1 name, 11 labels:map` → number, name and type; `*` before a type is a list."""
+def _parse_fields(spec: str) -> dict[int, tuple[str, str]]:
+    """Parse `1 name, 11 labels:map` to number, name and type; `*` before a type is a list."""
     found = {}
     for part in spec.split(","):
         number, _, rest = part.strip().partition(" ")
@@ -31,7 +31,7 @@ def _fields(spec: str) -> dict[int, tuple[str, str]]:
 
 _WORKLOAD = "1 metadata:ObjectMeta, 2 spec:{}Spec, 3 status:Nothing"
 _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
-    name: _fields(spec)
+    name: _parse_fields(spec)
     for name, spec in {
         "Nothing": "0 none",
         "ObjectMeta": (
@@ -106,29 +106,32 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
 }
 
 
-def decode(body: bytes) -> Object:
-    """An object from its envelope. Raises ApiError(415) for a kind or a field that is not known here."""
-    envelope = dict(_raw_fields(body[len(MAGIC) :]))
-    about = _raw_fields(_blob(envelope.get(1, b"")))
-    meta = {number: _blob(value).decode() for number, value in about}
+def decode_envelope(body: bytes) -> Object:
+    """Return the object in a protobuf envelope.
+
+    Raises ApiError(415) for a kind or a field that is not known here.
+    """
+    envelope = dict(_iterate_raw_fields(body[len(MAGIC) :]))
+    about = _iterate_raw_fields(_require_bytes(envelope.get(1, b"")))
+    meta = {number: _require_bytes(value).decode() for number, value in about}
     kind = meta.get(2, "")
     if kind not in _MESSAGES:
-        raise _unsupported(kind)
-    return {"apiVersion": meta.get(1, ""), "kind": kind, **_message(kind, _blob(envelope.get(2, b"")))}
+        raise _unsupported_media_error(kind)
+    return {"apiVersion": meta.get(1, ""), "kind": kind, **_decode_message(kind, _require_bytes(envelope.get(2, b"")))}
 
 
-def _unsupported(what: str) -> ApiError:
+def _unsupported_media_error(what: str) -> ApiError:
     text = "the body of the request was in an unknown format - accepted media types include: application/json, "
     return ApiError(415, "UnsupportedMediaType", f"{text}application/yaml (not protobuf of {what or 'this kind'})")
 
 
-def _blob(value: _Raw) -> bytes:
+def _require_bytes(value: _Raw) -> bytes:
     if not isinstance(value, bytes):
-        raise _unsupported("a wrong wire type")
+        raise _unsupported_media_error("a wrong wire type")
     return value
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
     while at < len(data):
         byte = data[at]
@@ -137,79 +140,79 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise _unsupported("a cut body")
+    raise _unsupported_media_error("a cut body")
 
 
-def _raw_fields(data: bytes) -> Iterator[tuple[int, _Raw]]:
+def _iterate_raw_fields(data: bytes) -> Iterator[tuple[int, _Raw]]:
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = _read_varint(data, at)
         number, wire = tag >> 3, tag & 7
         if wire == 0:
-            value, at = _varint(data, at)
+            value, at = _read_varint(data, at)
             yield number, value
         elif wire == 2:
-            length, at = _varint(data, at)
+            length, at = _read_varint(data, at)
             if at + length > len(data):
-                raise _unsupported("a cut body")
+                raise _unsupported_media_error("a cut body")
             yield number, data[at : at + length]
             at += length
         else:
-            raise _unsupported("a wrong wire type")
+            raise _unsupported_media_error("a wrong wire type")
 
 
-def _message(name: str, data: bytes) -> Object:
+def _decode_message(name: str, data: bytes) -> Object:
     out: Object = {}
-    for number, raw in _raw_fields(data):
+    for number, raw in _iterate_raw_fields(data):
         known = _MESSAGES[name].get(number)
         if known is None:
             if name == "Nothing" or not raw:
                 continue
-            raise _unsupported(f"{name} field {number}")
-        _store(out, *known, raw)
+            raise _unsupported_media_error(f"{name} field {number}")
+        _store_field(out, *known, raw)
     return {key: value for key, value in out.items() if value not in ("", None)}
 
 
-def _store(out: Object, field: str, kind: str, raw: _Raw) -> None:
+def _store_field(out: Object, field: str, kind: str, raw: _Raw) -> None:
     if kind.startswith("*"):
-        out.setdefault(field, []).append(_value(kind[1:], raw))
+        out.setdefault(field, []).append(_decode_value(kind[1:], raw))
     elif kind.endswith("map"):
-        entry = dict(_raw_fields(_blob(raw)))
-        key = _blob(entry.get(1, b"")).decode()
+        entry = dict(_iterate_raw_fields(_require_bytes(raw)))
+        key = _require_bytes(entry.get(1, b"")).decode()
         value_kind = {"map": _TEXT, "bytesmap": _BYTES, "quantitymap": _QUANTITY}[kind]
-        out.setdefault(field, {})[key] = _value(value_kind, entry.get(2, b""))
+        out.setdefault(field, {})[key] = _decode_value(value_kind, entry.get(2, b""))
     else:
-        out[field] = _value(kind, raw)
+        out[field] = _decode_value(kind, raw)
 
 
-def _value(kind: str, raw: _Raw) -> Any:
+def _decode_value(kind: str, raw: _Raw) -> Any:
     reader = _READERS.get(kind)
-    return reader(raw) if reader else _message(kind, _blob(raw))
+    return reader(raw) if reader else _decode_message(kind, _require_bytes(raw))
 
 
-def _int(raw: _Raw) -> int:
+def _decode_int(raw: _Raw) -> int:
     if isinstance(raw, bytes):
-        raise _unsupported("a wrong wire type")
+        raise _unsupported_media_error("a wrong wire type")
     return raw - (1 << 64) if raw >> 63 else raw
 
 
-def _quantity(raw: _Raw) -> str:
-    return _blob(dict(_raw_fields(_blob(raw))).get(1, b"")).decode()
+def _decode_quantity(raw: _Raw) -> str:
+    return _require_bytes(dict(_iterate_raw_fields(_require_bytes(raw))).get(1, b"")).decode()
 
 
-def _port(raw: _Raw) -> int | str:
-    fields = dict(_raw_fields(_blob(raw)))
-    return _blob(fields.get(3, b"")).decode() if fields.get(1) else _int(fields.get(2, 0))
+def _decode_port(raw: _Raw) -> int | str:
+    fields = dict(_iterate_raw_fields(_require_bytes(raw)))
+    return _require_bytes(fields.get(3, b"")).decode() if fields.get(1) else _decode_int(fields.get(2, 0))
 
 
 _READERS: Mapping[str, Callable[[_Raw], Any]] = {
-    _TEXT: lambda raw: _blob(raw).decode(),
-    _INT: _int,
+    _TEXT: lambda raw: _require_bytes(raw).decode(),
+    _INT: _decode_int,
     _BOOL: bool,
-    "number": lambda raw: _int(raw) or None,
+    "number": lambda raw: _decode_int(raw) or None,
     "flag": lambda raw: bool(raw) or None,
-    _BYTES: lambda raw: base64.b64encode(_blob(raw)).decode(),
+    _BYTES: lambda raw: base64.b64encode(_require_bytes(raw)).decode(),
     _TIME: lambda raw: None,
-    _QUANTITY: _quantity,
-    _PORT: _port,
+    _QUANTITY: _decode_quantity,
+    _PORT: _decode_port,
 }

@@ -11,9 +11,9 @@ from itertools import islice
 from bot.sandbox.cluster import selectors, tables
 from bot.sandbox.cluster.contract import ApiError, Object
 from bot.sandbox.cluster.operations import Target
-from bot.sandbox.cluster.refusals import bad_request, expired
-from bot.sandbox.cluster.store import Record, Store, encode
-from bot.sandbox.cluster.wire import Form, as_version, number
+from bot.sandbox.cluster.refusals import bad_request_error, expired_error
+from bot.sandbox.cluster.store import Record, Store, encode_json
+from bot.sandbox.cluster.wire import ResponseFormat, encode_as_version, read_number
 
 _CONTINUE_TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You must start a new list without "
@@ -21,9 +21,9 @@ _CONTINUE_TOO_OLD = (
 )
 
 
-def check_revision(store: Store, query: Mapping[str, str]) -> None:
-    """Raises ApiError(504) for a resourceVersion that this cluster has not reached."""
-    wanted = number(query, "resourceVersion") or 0
+def check_resource_version(store: Store, query: Mapping[str, str]) -> None:
+    """Raise ApiError(504) for a resourceVersion that this cluster has not reached."""
+    wanted = read_number(query, "resourceVersion") or 0
     if wanted > store.revision:
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
         details = {"causes": [cause], "retryAfterSeconds": 1}
@@ -31,66 +31,72 @@ def check_revision(store: Store, query: Mapping[str, str]) -> None:
         raise ApiError(504, "Timeout", text, details)
 
 
-def one(target: Target, record: Record, form: Form, query: Mapping[str, str], now: datetime) -> bytes:
-    """One object in the form asked for."""
+def render_object(
+    target: Target, record: Record, form: ResponseFormat, query: Mapping[str, str], now: datetime
+) -> bytes:
+    """Return the JSON of one object in the form asked for."""
     if form.name == "Table":
         include = query.get("includeObject", "Metadata")
-        table = tables.table(target, [record.obj], now, include=include)
+        table = tables.build_table(target, [record.obj], now, include=include)
         table["metadata"] = {"resourceVersion": record.obj["metadata"].get("resourceVersion", "")}
-        return encode(table)
+        return encode_json(table)
     if form.name == "PartialObjectMetadata":
-        return encode(tables.partial(record.obj))
-    return as_version(target, record)
+        return encode_json(tables.build_partial_metadata(record.obj))
+    return encode_as_version(target, record)
 
 
-def listing(store: Store, target: Target, form: Form, query: Mapping[str, str], now: datetime) -> bytes:
-    """A list in the form asked for."""
-    check_revision(store, query)
-    records, metadata = _page(store, target, query)
+def render_list(store: Store, target: Target, form: ResponseFormat, query: Mapping[str, str], now: datetime) -> bytes:
+    """Return the JSON of a list in the form asked for."""
+    check_resource_version(store, query)
+    records, metadata = _select_page(store, target, query)
     if form.name == "Table":
         include = query.get("includeObject", "Metadata")
-        table = tables.table(target, [record.obj for record in records], now, include=include)
-        return encode({**table, "metadata": metadata})
+        table = tables.build_table(target, [record.obj for record in records], now, include=include)
+        return encode_json({**table, "metadata": metadata})
     if form.name == "PartialObjectMetadata":
-        items = [tables.partial(record.obj) for record in records]
+        items = [tables.build_partial_metadata(record.obj) for record in records]
         kind = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
-        return encode({**kind, "metadata": metadata, "items": items})
+        return encode_json({**kind, "metadata": metadata, "items": items})
     if target.kind.custom:
         metadata.setdefault("continue", "")
-    head = encode({"kind": f"{target.kind.kind}List", "apiVersion": target.api_version, "metadata": metadata})
-    return head[:-1] + b',"items":[' + b",".join(_items(target, records)) + b"]}"
+    head = encode_json({"kind": f"{target.kind.kind}List", "apiVersion": target.api_version, "metadata": metadata})
+    return head[:-1] + b',"items":[' + b",".join(_render_items(target, records)) + b"]}"
 
 
-def _items(target: Target, records: list[Record]) -> list[bytes]:
+def _render_items(target: Target, records: list[Record]) -> list[bytes]:
     if target.kind.custom or target.kind.stored_as:
-        return [as_version(target, record) for record in records]
+        return [encode_as_version(target, record) for record in records]
     # Lists of built-in types do not repeat apiVersion and kind in their items, and clients must live with that.
-    prefix = encode({"apiVersion": target.api_version, "kind": target.kind.kind})[:-1] + b","
+    prefix = encode_json({"apiVersion": target.api_version, "kind": target.kind.kind})[:-1] + b","
     return [b"{" + record.json[len(prefix) :] if record.json.startswith(prefix) else record.json for record in records]
 
 
-def _page(store: Store, target: Target, query: Mapping[str, str]) -> tuple[list[Record], Object]:
-    matches = selectors.matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
-    limit = number(query, "limit") or 0
-    start, revision = _start(store, target, query.get("continue", ""))
-    found = (record for record in store.all(target.kind.stored, target.namespace) if not start or record.key > start)
+def _select_page(store: Store, target: Target, query: Mapping[str, str]) -> tuple[list[Record], Object]:
+    matches = selectors.make_matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
+    limit = read_number(query, "limit") or 0
+    start, revision = _parse_continue_token(store, target, query.get("continue", ""))
+    found = (
+        record
+        for record in store.iterate_records(target.kind.stored, target.namespace)
+        if not start or record.key > start
+    )
     chosen = (record for record in found if matches is None or matches(record.obj))
     records = list(islice(chosen, limit + 1)) if limit else list(chosen)
     metadata: Object = {"resourceVersion": str(revision)}
     if limit and len(records) > limit:
         records.pop()
-        metadata["continue"] = _token(revision, records[-1].key)
+        metadata["continue"] = _build_continue_token(revision, records[-1].key)
         if matches is None:
             metadata["remainingItemCount"] = 1 + sum(1 for _ in chosen)
     return records, metadata
 
 
-def _token(revision: int, key: tuple[str, str]) -> str:
+def _build_continue_token(revision: int, key: tuple[str, str]) -> str:
     token = {"v": "meta.k8s.io/v1", "rv": revision, "start": "/".join(key)}
-    return base64.urlsafe_b64encode(encode(token)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(encode_json(token)).rstrip(b"=").decode()
 
 
-def _start(store: Store, target: Target, token: str) -> tuple[tuple[str, str] | None, int]:
+def _parse_continue_token(store: Store, target: Target, token: str) -> tuple[tuple[str, str] | None, int]:
     if not token:
         return None, store.revision
     try:
@@ -98,7 +104,7 @@ def _start(store: Store, target: Target, token: str) -> tuple[tuple[str, str] | 
         namespace, _, name = str(found["start"]).partition("/")
         revision = int(found["rv"])
     except (ValueError, KeyError, TypeError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
-    if revision < store.forgotten(target.kind.stored):
-        raise expired(_CONTINUE_TOO_OLD)
+        raise bad_request_error(f"continue key is not valid: {error}") from error
+    if revision < store.get_forgotten_revision(target.kind.stored):
+        raise expired_error(_CONTINUE_TOO_OLD)
     return (namespace, name), revision

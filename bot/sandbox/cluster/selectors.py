@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.refusals import bad_request_error
 
 Labels = Mapping[str, str]
 Matches = Callable[[Object], bool]
@@ -17,20 +17,20 @@ _EQUAL = re.compile(r"^(?P<key>[^\s!=(),]+)\s*(?P<operator>==|=|!=|>|<)\s*(?P<va
 _EXISTS = re.compile(r"^(?P<no>!?)\s*(?P<key>[^\s!=(),]+)$")
 
 
-def _split(text: str) -> list[str]:
-    """At commas that are not inside parentheses."""
+def _split_requirements(text: str) -> list[str]:
+    """Split at commas that are not inside parentheses."""
     return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
 
 
 Requirement = tuple[str, str, tuple[str, ...]]
 
 
-def parse_labels(text: str) -> list[Requirement]:
-    """The requirements of a labelSelector; raises ApiError(400) for what can't be read."""
-    return [_requirement(part) for part in _split(text)]
+def parse_label_selector(text: str) -> list[Requirement]:
+    """Return the requirements of a labelSelector; raise ApiError(400) when it can't be read."""
+    return [_parse_requirement(part) for part in _split_requirements(text)]
 
 
-def _requirement(part: str) -> Requirement:
+def _parse_requirement(part: str) -> Requirement:
     if found := _SET.match(part):
         values = tuple(value.strip() for value in found["values"].split(","))
         return found["key"], "In" if found["operator"] == "in" else "NotIn", values
@@ -39,10 +39,10 @@ def _requirement(part: str) -> Requirement:
         return found["key"], operator, (found["value"],)
     if found := _EXISTS.match(part):
         return found["key"], "DoesNotExist" if found["no"] else "Exists", ()
-    raise bad_request(f"unable to parse requirement: found '{part}', expected: identifier")
+    raise bad_request_error(f"unable to parse requirement: found '{part}', expected: identifier")
 
 
-def _holds(labels: Labels, requirement: Requirement) -> bool:
+def _matches_requirement(labels: Labels, requirement: Requirement) -> bool:
     key, operator, values = requirement
     here = labels.get(key)
     if operator in ("In", "NotIn"):
@@ -54,19 +54,25 @@ def _holds(labels: Labels, requirement: Requirement) -> bool:
     return int(here) > int(values[0]) if operator == "Gt" else int(here) < int(values[0])
 
 
-def label_matcher(text: str) -> Callable[[Labels], bool]:
-    """A test for an object's labels."""
-    requirements = parse_labels(text)
-    return lambda labels: all(_holds(labels, each) for each in requirements)
+def make_label_matcher(text: str) -> Callable[[Labels], bool]:
+    """Return a test for an object's labels."""
+    requirements = parse_label_selector(text)
+    return lambda labels: all(_matches_requirement(labels, each) for each in requirements)
 
 
-def selects(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
-    """Whether a `LabelSelector` (matchLabels, matchExpressions) selects these labels; an empty one selects all."""
+def matches_optional_selector(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
+    """Tell whether a `LabelSelector` (matchLabels, matchExpressions) selects these labels.
+
+    None or an empty one selects all.
+    """
     selector = selector or {}
     if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
         return False
     expressions = selector.get("matchExpressions") or ()
-    return all(_holds(labels, (each["key"], each["operator"], tuple(each.get("values") or ()))) for each in expressions)
+    return all(
+        _matches_requirement(labels, (each["key"], each["operator"], tuple(each.get("values") or ())))
+        for each in expressions
+    )
 
 
 _EVERYWHERE = ("metadata.name", "metadata.namespace")
@@ -92,21 +98,24 @@ FIELDS: Mapping[str, Sequence[str]] = {
 """The fields that Kubernetes lets one select by, besides name and namespace."""
 
 
-def field_matcher(text: str, plural: str) -> Matches:
-    """A test for an object; raises ApiError(400) for a field that the type doesn't offer."""
+def make_field_matcher(text: str, plural: str) -> Matches:
+    """Return a test for an object.
+
+    Raises ApiError(400) for a field that the type doesn't offer.
+    """
     wanted: list[tuple[tuple[str, ...], str, bool]] = []
-    for part in _split(text):
+    for part in _split_requirements(text):
         found = re.match(r"^([\w.]+)\s*(!=|==|=)\s*(.*)$", part)
         if not found:
-            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+            raise bad_request_error(f"invalid selector: '{text}'; can't understand '{part}'")
         name, operator, value = found.groups()
         if name not in (*_EVERYWHERE, *FIELDS.get(plural, ())):
-            raise bad_request(f"field label not supported: {name}")
+            raise bad_request_error(f"field label not supported: {name}")
         wanted.append((tuple(name.split(".")), value, operator != "!="))
-    return lambda obj: all((_text(obj, path) == value) == equal for path, value, equal in wanted)
+    return lambda obj: all((_read_field_text(obj, path) == value) == equal for path, value, equal in wanted)
 
 
-def _text(obj: Object, path: tuple[str, ...]) -> str:
+def _read_field_text(obj: Object, path: tuple[str, ...]) -> str:
     value: Any = obj
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -115,14 +124,14 @@ def _text(obj: Object, path: tuple[str, ...]) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def matcher(labels: str, fields: str, plural: str) -> Matches | None:
-    """Both selectors together; None when everything matches."""
+def make_matcher(labels: str, fields: str, plural: str) -> Matches | None:
+    """Return a test of both selectors together; None when everything matches."""
     tests: list[Matches] = []
     if labels:
-        by_label = label_matcher(labels)
+        by_label = make_label_matcher(labels)
         tests.append(lambda obj: by_label(obj["metadata"].get("labels") or {}))
     if fields:
-        tests.append(field_matcher(fields, plural))
+        tests.append(make_field_matcher(fields, plural))
     if not tests:
         return None
     return lambda obj: all(test(obj) for test in tests)

@@ -1,17 +1,17 @@
-"""The embedded API server as one thing to start and stop: store, admission, HTTP, and clients in process."""
+"""The embedded API server as a whole: store, admission, HTTP, and clients in process."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.admission import Chain
+from bot.sandbox.cluster.admission import AdmissionChain
 from bot.sandbox.cluster.api import Api
 from bot.sandbox.cluster.client import LocalClient
 from bot.sandbox.cluster.contract import Client, Object, PodLogs, ServiceBackends
 from bot.sandbox.cluster.definition_controller import DefinitionController
-from bot.sandbox.cluster.faults import Faults
-from bot.sandbox.cluster.front import Front
+from bot.sandbox.cluster.faults import ApiFaults
+from bot.sandbox.cluster.front import ApiHandlers
 from bot.sandbox.cluster.kinds import Kinds
 from bot.sandbox.cluster.policies import Policies
 from bot.sandbox.cluster.store import Store
@@ -23,26 +23,29 @@ CONTEXT = "sandbox"
 class ApiServer:
     """A Kubernetes 1.36 API on loopback, without TLS or authentication.
 
-    `history` is how many changes of each type a watch can go back over before it is told 410. `faults` hurts it on
-    purpose.
+    `history` is how many changes of each type a watch can go back over before it is told
+    410. `faults` injects failures into it.
     """
 
     def __init__(self, clock: Clock, *, backends: ServiceBackends | None = None, history: int = 10_000) -> None:
         self.store = Store(history)
-        self.faults = Faults()
+        self.faults = ApiFaults()
         self._kinds = Kinds()
         self._webhooks = Webhooks(self.store, clock)
         self._definitions = DefinitionController(self.store, self._kinds, clock)
-        chain = Chain(self._webhooks, Policies(self.store))
+        chain = AdmissionChain(self._webhooks, Policies(self.store))
         self._api = Api(self.store, self._kinds, clock, chain, self._definitions)
-        self._front = Front(self._api, self.faults)
+        self._front = ApiHandlers(self._api, self.faults)
         self._runner: web.AppRunner | None = None
         self.backends = backends
         self.url = ""
 
     @property
     def backends(self) -> ServiceBackends | None:
-        """What answers behind Services and pods; webhooks and the proxy go through it. May be set after the start."""
+        """The backends behind Services and pods, which webhooks and the proxy go through.
+
+        They may be set after the start.
+        """
         return self._front.backends
 
     @backends.setter
@@ -56,7 +59,7 @@ class ApiServer:
 
     @property
     def logs(self) -> PodLogs | None:
-        """What answers `kubectl logs`; empty logs when there is nothing."""
+        """The source of `kubectl logs`; logs are empty when there is none."""
         return self._front.logs
 
     @logs.setter
@@ -64,12 +67,15 @@ class ApiServer:
         self._front.logs = logs
 
     def client(self, manager: str) -> Client:
-        """The API in process; works before `start` too."""
+        """Return an in-process client that writes as that field manager.
+
+        It works before `start` too.
+        """
         return LocalClient(self._api, manager)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Serves HTTP; `url` says where."""
-        runner = web.AppRunner(self._front.app(), access_log=None, shutdown_timeout=1, handler_cancellation=True)
+        """Serve HTTP; `url` says where."""
+        runner = web.AppRunner(self._front.build_app(), access_log=None, shutdown_timeout=1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, host, port)
         await site.start()
@@ -77,11 +83,11 @@ class ApiServer:
         self.url = f"http://{host}:{runner.addresses[0][1]}"
 
     def restart(self) -> None:
-        """What clients see of a restart: every watch is cut, and nothing that is stored is lost."""
-        self.store.cut()
+        """End every watch, as clients see a restart; nothing that is stored is lost."""
+        self.store.close_watches()
 
-    def kubeconfig(self) -> Object:
-        """A kubeconfig with the one context `sandbox`."""
+    def build_kubeconfig(self) -> Object:
+        """Return a kubeconfig with one context, `sandbox`."""
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -92,8 +98,8 @@ class ApiServer:
         }
 
     async def stop(self) -> None:
-        """Ends every watch and task; clients in process see their watches end."""
-        self.store.cut()
+        """End every watch and task; clients in process see their watches end."""
+        self.store.close_watches()
         await self._definitions.stop()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -1,6 +1,7 @@
-"""What is stored, in which version, and who is told of changes: the part that etcd and the watch cache play.
+"""The object store and its history: the part that etcd and the watch cache play.
 
-One counter numbers every change of every type, as etcd's revision does. A record is never changed once stored.
+One counter numbers every change of every type, as etcd's revision does. A record is
+never changed once stored.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.sandbox.cluster.contract import Object, Ref
-from bot.sandbox.cluster.refusals import expired
+from bot.sandbox.cluster.refusals import expired_error
 
 Key = tuple[str, str]
 """(namespace, name)"""
 
 
-def encode(value: object) -> bytes:
-    """Compact JSON."""
+def encode_json(value: object) -> bytes:
+    """Encode a value as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -36,7 +37,7 @@ class Record:
     @property
     def json(self) -> bytes:
         if self._json is None:
-            self._json = encode(self.obj)
+            self._json = encode_json(self.obj)
         return self._json
 
     @property
@@ -64,25 +65,25 @@ class Watcher:
         self.closed = False
 
     def put(self, change: Change) -> None:
-        """Adds a change."""
+        """Add a change."""
         self._changes.append(change)
         self._news.set()
 
     def close(self) -> None:
-        """Ends the stream after what is already queued is dropped."""
+        """End the stream; what is queued is dropped."""
         self.closed = True
         self._news.set()
         self._forget(self)
 
-    def take(self) -> list[Change]:
-        """What has come since the last call."""
+    def take_changes(self) -> list[Change]:
+        """Return the changes that have come since the last call."""
         out = list(self._changes)
         self._changes.clear()
         self._news.clear()
         return out
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Waits for news; False when `seconds` (wall time) went by without."""
+        """Wait for changes; return False when `seconds` (wall time) went by without."""
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -90,10 +91,10 @@ class Watcher:
             return False
         return True
 
-    async def changes(self) -> AsyncIterator[Change]:
-        """Each change, until closed."""
+    async def iterate_changes(self) -> AsyncIterator[Change]:
+        """Yield each change, until closed."""
         while not self.closed:
-            for change in self.take():
+            for change in self.take_changes():
                 yield change
             await self._news.wait()
 
@@ -107,7 +108,7 @@ class _Table:
         self.forgotten = 0
         self.watchers: dict[Watcher, None] = {}
 
-    def log(self, change: Change) -> None:
+    def append_change(self, change: Change) -> None:
         if len(self.history) == self.history.maxlen:
             self.forgotten = self.history[0].record.revision
         self.history.append(change)
@@ -123,38 +124,42 @@ class Store:
         self._tables: dict[Ref, _Table] = {}
         self.revision = 1
 
-    def _table(self, ref: Ref) -> _Table:
+    def _get_table(self, ref: Ref) -> _Table:
         table = self._tables.get(ref)
         if table is None:
             table = self._tables[ref] = _Table(self._history)
         return table
 
     def get(self, ref: Ref, namespace: str, name: str) -> Record | None:
-        """One object."""
-        return self._table(ref).spaces.get(namespace, {}).get(name)
+        """Return one object's record, or None."""
+        return self._get_table(ref).spaces.get(namespace, {}).get(name)
 
-    def all(self, ref: Ref, namespace: str = "") -> Iterator[Record]:
-        """The objects of a type in the order of their keys; namespace "" means everywhere."""
-        spaces = self._table(ref).spaces
+    def iterate_records(self, ref: Ref, namespace: str = "") -> Iterator[Record]:
+        """Yield the records of a type in the order of their keys; namespace "" means everywhere."""
+        spaces = self._get_table(ref).spaces
         for space in [namespace] if namespace else sorted(spaces):
             records = spaces.get(space, {})
             yield from (records[name] for name in sorted(records))
 
     def put(self, ref: Ref, obj: Object) -> Record:
-        """Stores a new version and tells it; sets its resourceVersion."""
+        """Store a new version, set its resourceVersion and tell the watchers."""
         metadata = obj["metadata"]
         self.revision += 1
         record = Record({**obj, "metadata": {**metadata, "resourceVersion": str(self.revision)}}, self.revision)
-        table = self._table(ref)
+        table = self._get_table(ref)
         space = table.spaces.setdefault(metadata.get("namespace", ""), {})
         old = space.get(metadata["name"])
         space[metadata["name"]] = record
-        table.log(Change("MODIFIED" if old else "ADDED", record, old))
+        table.append_change(Change("MODIFIED" if old else "ADDED", record, old))
         return record
 
     def drop(self, ref: Ref, namespace: str, name: str, *, last: Object | None = None) -> Record | None:
-        """Removes an object and tells it; gives its last version (`last`, or the stored one), numbered anew."""
-        table = self._table(ref)
+        """Remove an object and tell the watchers.
+
+        Return its last version (`last`, or the stored one) under a new resourceVersion, or
+        None.
+        """
+        table = self._get_table(ref)
         space = table.spaces.get(namespace, {})
         old = space.pop(name, None)
         if old is None:
@@ -165,37 +170,40 @@ class Store:
         last = last or old.obj
         metadata = {**last["metadata"], "resourceVersion": str(self.revision)}
         record = Record({**last, "metadata": metadata}, self.revision)
-        table.log(Change("DELETED", record, old))
+        table.append_change(Change("DELETED", record, old))
         return record
 
-    def forgotten(self, ref: Ref) -> int:
-        """The last revision of a type whose change is no longer known."""
-        return self._table(ref).forgotten
+    def get_forgotten_revision(self, ref: Ref) -> int:
+        """Return the last revision of a type whose change is no longer known."""
+        return self._get_table(ref).forgotten
 
     def forget_type(self, ref: Ref) -> None:
-        """Ends a type's watches and history (its CRD is gone)."""
+        """End a type's watches and history (its CRD is gone)."""
         table = self._tables.pop(ref, None)
         for watcher in list(table.watchers) if table else ():
             watcher.close()
 
     def watch(self, ref: Ref, since: int | None = None) -> Watcher:
-        """The changes after revision `since` (from now when None). Raises ApiError(410) if they are no longer known."""
-        table = self._table(ref)
+        """Return a watcher of the changes after revision `since` (from now when None).
+
+        Raises ApiError(410) if they are no longer known.
+        """
+        table = self._get_table(ref)
         past: list[Change] = []
         if since is not None:
             if since < table.forgotten:
-                raise expired(f"too old resource version: {since} ({table.forgotten + 1})")
+                raise expired_error(f"too old resource version: {since} ({table.forgotten + 1})")
             past = [change for change in table.history if change.record.revision > since]
-        watcher = Watcher(past, lambda gone: _forget(table, gone))
+        watcher = Watcher(past, lambda gone: _remove_watcher(table, gone))
         table.watchers[watcher] = None
         return watcher
 
-    def cut(self) -> None:
-        """Ends every watch, as a restart of the server does."""
+    def close_watches(self) -> None:
+        """End every watch, as a restart of the server does."""
         for table in self._tables.values():
             for watcher in list(table.watchers):
                 watcher.close()
 
 
-def _forget(table: _Table, watcher: Watcher) -> None:
+def _remove_watcher(table: _Table, watcher: Watcher) -> None:
     table.watchers.pop(watcher, None)

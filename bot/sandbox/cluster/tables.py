@@ -6,38 +6,40 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from bot.sandbox.cluster.columns import Column, builtin_columns, custom_columns
+from bot.sandbox.cluster.columns import Column, list_builtin_columns, list_custom_columns
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.operations import Target
 
 Include = Literal["Metadata", "Object", "None"]
 
 
-def columns_of(target: Target) -> list[Column]:
-    """The columns of a type."""
+def list_columns(target: Target) -> list[Column]:
+    """Return the columns of a type."""
     if target.kind.custom:
-        return custom_columns(target.kind.info(target.version).columns)
-    return builtin_columns(target.kind.kind)
+        return list_custom_columns(target.kind.get_version_info(target.version).columns)
+    return list_builtin_columns(target.kind.kind)
 
 
-def table(target: Target, objects: Iterable[Object], now: datetime, *, include: str, headers: bool = True) -> Object:
-    """A Table of objects; the caller sets its metadata."""
-    columns = columns_of(target)
+def build_table(
+    target: Target, objects: Iterable[Object], now: datetime, *, include: str, headers: bool = True
+) -> Object:
+    """Return a Table of objects; the caller sets its metadata."""
+    columns = list_columns(target)
     out: Object = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}}
-    out["columnDefinitions"] = [column.definition() for column in columns] if headers else None
-    out["rows"] = [_row(columns, obj, now, include) for obj in objects]
+    out["columnDefinitions"] = [column.build_definition() for column in columns] if headers else None
+    out["rows"] = [_build_row(columns, obj, now, include) for obj in objects]
     return out
 
 
-def _row(columns: list[Column], obj: Object, now: datetime, include: str) -> Object:
+def _build_row(columns: list[Column], obj: Object, now: datetime, include: str) -> Object:
     row: Object = {"cells": [column.value(obj, now) for column in columns]}
     if include == "Object":
         row["object"] = obj
     elif include != "None":
-        row["object"] = partial(obj)
+        row["object"] = build_partial_metadata(obj)
     return row
 
 
-def partial(obj: Object) -> Object:
-    """Only what all objects have: their metadata."""
+def build_partial_metadata(obj: Object) -> Object:
+    """Return only what all objects have: their metadata."""
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}

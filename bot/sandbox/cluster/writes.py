@@ -11,10 +11,10 @@ from aiohttp import web
 from bot.sandbox.cluster import patches, prepare, selectors, strategic
 from bot.sandbox.cluster.api import Api
 from bot.sandbox.cluster.contract import ApiError, Object
-from bot.sandbox.cluster.operations import DeleteOptions, Target, Write
-from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
+from bot.sandbox.cluster.refusals import bad_request_error
 from bot.sandbox.cluster.store import Record
-from bot.sandbox.cluster.wire import body_of, number, write_options
+from bot.sandbox.cluster.wire import read_body, read_number, read_write_options
 
 APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
@@ -24,90 +24,103 @@ _CUSTOM = (_JSON_PATCH, _MERGE, APPLY)
 _BUILT_IN = (_JSON_PATCH, _MERGE, _STRATEGIC, APPLY)
 
 
-async def create(api: Api, target: Target, request: web.Request) -> Record:
-    """POST to a collection."""
-    return await api.create(target, await body_of(request, target.kind), write_options(request))
+async def create_from_request(api: Api, target: Target, request: web.Request) -> Record:
+    """Create an object (POST to a collection)."""
+    return await api.create(target, await read_body(request, target.kind), read_write_options(request))
 
 
-async def update(api: Api, target: Target, request: web.Request) -> Record:
-    """PUT."""
-    return await api.update(target, await body_of(request, target.kind), write_options(request))
+async def update_from_request(api: Api, target: Target, request: web.Request) -> Record:
+    """Replace an object (PUT)."""
+    return await api.update(target, await read_body(request, target.kind), read_write_options(request))
 
 
-async def patch(api: Api, target: Target, request: web.Request) -> tuple[Record, bool]:
-    """PATCH of any kind; the flag says whether an apply created the object."""
-    write = write_options(request)
+async def patch_from_request(api: Api, target: Target, request: web.Request) -> tuple[Record, bool]:
+    """Patch an object (PATCH of any kind).
+
+    The flag returned says whether an apply created it.
+    """
+    write = read_write_options(request)
     kind = request.content_type
-    change = await body_of(request, target.kind)
+    change = await read_body(request, target.kind)
     if kind == APPLY:
         if "fieldManager" not in request.query:
-            raise _patch_options("fieldManager: Required value: is required for apply patch", "FieldValueRequired")
+            raise _patch_options_error(
+                "fieldManager: Required value: is required for apply patch", "FieldValueRequired"
+            )
         return await api.apply(target, change, write)
     if write.force:
-        raise _patch_options("force: Forbidden: may not be specified for non-apply patch", "FieldValueForbidden")
-    return await api.patch(target, patcher(target, kind, change), write), False
+        raise _patch_options_error("force: Forbidden: may not be specified for non-apply patch", "FieldValueForbidden")
+    return await api.patch(target, make_patcher(target, kind, change), write), False
 
 
-def _patch_options(why: str, reason: str) -> ApiError:
+def _patch_options_error(why: str, reason: str) -> ApiError:
     field, _, message = why.partition(": ")
     details: Object = {"group": "meta.k8s.io", "kind": "PatchOptions"}
     details["causes"] = [{"reason": reason, "message": message, "field": field}]
     return ApiError(422, "Invalid", f'PatchOptions.meta.k8s.io "" is invalid: {why}', details)
 
 
-def patcher(target: Target, kind: str, change: Any) -> Callable[[Object], Any]:
-    """From the live object to the patched one; raises ApiError(415) for a form that the type does not take."""
+def make_patcher(target: Target, kind: str, change: Any) -> Callable[[Object], Any]:
+    """Return a function from the live object to the patched one.
+
+    Raises ApiError(415) for a form that the type does not take.
+    """
     known = _CUSTOM if target.kind.custom else _BUILT_IN
     if kind not in known:
-        raise _unsupported(target, kind)
+        raise _unsupported_patch_error(target, kind)
     if kind == _JSON_PATCH:
-        return lambda live: patches.json_patch(live, change)
+        return lambda live: patches.apply_json_patch(live, change)
     if not isinstance(change, dict):
-        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}")
+        raise bad_request_error(
+            "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
+        )
     if kind == _MERGE:
-        return lambda live: patches.merge_patch(live, change)
-    return lambda live: strategic.strategic_merge(live, change, prepare.node_of(target))
+        return lambda live: patches.apply_merge_patch(live, change)
+    return lambda live: strategic.apply_strategic_merge(live, change, prepare.get_merge_schema(target))
 
 
-def _unsupported(target: Target, kind: str) -> ApiError:
-    """415; a media type that is a patch elsewhere gets the list of what this type takes."""
+def _unsupported_patch_error(target: Target, kind: str) -> ApiError:
+    """Return the 415 for a patch's media type.
+
+    One that is a patch elsewhere gets the list of what this type takes.
+    """
     text = "415: Unsupported Media Type"
     if target.kind.custom and kind == _STRATEGIC:
         text = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(_CUSTOM)
     return ApiError(415, "UnsupportedMediaType", text)
 
 
-async def delete_options(target: Target, request: web.Request) -> tuple[DeleteOptions, Write]:
-    """From the body and the query of a DELETE; the body wins."""
-    body = await body_of(request, target.kind) or {}
+async def read_delete_options(target: Target, request: web.Request) -> tuple[DeleteOptions, WriteOptions]:
+    """Return the options in the body and the query of a DELETE; the body wins."""
+    body = await read_body(request, target.kind) or {}
     if not isinstance(body, dict):
-        raise bad_request("DeleteOptions expected")
+        raise bad_request_error("DeleteOptions expected")
     query = request.query
     preconditions = body.get("preconditions") or {}
     grace = body.get("gracePeriodSeconds")
     options = DeleteOptions(
-        grace=number(query, "gracePeriodSeconds") if grace is None else grace,
-        policy=body.get("propagationPolicy") or query.get("propagationPolicy") or _orphan(body, query),
+        grace=read_number(query, "gracePeriodSeconds") if grace is None else grace,
+        policy=body.get("propagationPolicy") or query.get("propagationPolicy") or _read_orphan_policy(body, query),
         uid=preconditions.get("uid", ""),
         revision=preconditions.get("resourceVersion", ""),
     )
-    write = write_options(request)
+    write = read_write_options(request)
     return options, replace(write, dry_run=True) if body.get("dryRun") else write
 
 
-def _orphan(body: Object, query: Mapping[str, str]) -> str:
+def _read_orphan_policy(body: Object, query: Mapping[str, str]) -> str:
     wanted = body.get("orphanDependents", query.get("orphanDependents"))
     return "" if wanted is None else "Orphan" if wanted in (True, "true") else "Background"
 
 
-async def delete_collection(api: Api, target: Target, request: web.Request) -> list[Record]:
-    """Deletes all that the selectors choose; gives what was deleted."""
-    options, write = await delete_options(target, request)
+async def delete_selected(api: Api, target: Target, request: web.Request) -> list[Record]:
+    """Delete all objects that the selectors choose, and return what was deleted."""
+    options, write = await read_delete_options(target, request)
     query = request.query
-    matches = selectors.matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
+    matches = selectors.make_matcher(query.get("labelSelector", ""), query.get("fieldSelector", ""), target.kind.plural)
     records = [
         record
-        for record in list(api.store.all(target.kind.stored, target.namespace))
+        for record in list(api.store.iterate_records(target.kind.stored, target.namespace))
         if matches is None or matches(record.obj)
     ]
     for record in records:

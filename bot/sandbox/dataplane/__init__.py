@@ -1,1 +1,3 @@
-"""The data plane, played: what proxies and applications do with the requests that are really sent."""
+"""The simulated data plane: proxies and applications that answer requests which are
+really sent.
+"""

@@ -61,12 +61,16 @@ class App(Protocol):
     """Simulated seconds between the container's start and the first answer."""
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
-        """What it says to a request that arrives at `now`; `ask` is its own way out."""
+        """Return the reply to a request that arrives at `now`; `ask` sends the application's own
+        requests.
+        """
         ...
 
 
-def app_of(pod: Object, chance: random.Random) -> App | None:
-    """The application in a pod, by image and labels; None when it is none of Bookinfo's."""
+def create_app(pod: Object, chance: random.Random) -> App | None:
+    """Return the application in a pod, by image and labels; None when it is none of
+    Bookinfo's.
+    """
     labels = pod["metadata"].get("labels") or {}
     image = next((c["image"] for c in pod["spec"]["containers"] if "examples-bookinfo-" in c.get("image", "")), "")
     name, _, version = image.rpartition("examples-bookinfo-")[2].partition(":")[0].partition("-")
@@ -83,39 +87,39 @@ def app_of(pod: Object, chance: random.Random) -> App | None:
     return None
 
 
-def work(chance: random.Random, milliseconds: float) -> float:
-    """Seconds of work around that median, with the long tail that servers have."""
+def draw_work_time(chance: random.Random, milliseconds: float) -> float:
+    """Return seconds of work around that median, with the long tail that servers have."""
     return milliseconds / 1000 * chance.lognormvariate(0, 0.35)
 
 
-def as_json(end: float, body: object, status: int = 200) -> Reply:
-    """An answer in JSON."""
+def build_json_reply(end: float, body: object, status: int = 200) -> Reply:
+    """Return an answer in JSON."""
     return Reply(end, status, json.dumps(body).encode(), {"content-type": "application/json"})
 
 
-def not_found(end: float) -> Reply:
-    """The answer to a path that the application does not have."""
+def build_not_found_reply(end: float) -> Reply:
+    """Return the answer to a path that the application does not have."""
     return Reply(end, 404, b"not found", {"content-type": "text/plain"})
 
 
 @dataclass
 class Details:
-    """details-v1: what is known about the one book."""
+    """details-v1: the data of the one book."""
 
     chance: random.Random
     start_seconds: float = 1.0
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
-        """`/details/ID` and `/health`."""
-        end = now + work(self.chance, 2)
+        """Answer `/details/ID` and `/health`."""
+        end = now + draw_work_time(self.chance, 2)
         if call.path == "/health":
-            return as_json(end, {"status": "Details is healthy"})
+            return build_json_reply(end, {"status": "Details is healthy"})
         if not call.path.startswith("/details/"):
-            return not_found(end)
+            return build_not_found_reply(end)
         number = call.path.rpartition("/")[2]
         if not number.isdigit():
-            return as_json(end, {"error": "please provide numeric product id"}, 400)
-        return as_json(end, {**_BOOK, "id": int(number)})
+            return build_json_reply(end, {"error": "please provide numeric product id"}, 400)
+        return build_json_reply(end, {**_BOOK, "id": int(number)})
 
 
 @dataclass
@@ -126,16 +130,16 @@ class Ratings:
     start_seconds: float = 0.5
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
-        """`/ratings/ID` and `/health`."""
-        end = now + work(self.chance, 1.5)
+        """Answer `/ratings/ID` and `/health`."""
+        end = now + draw_work_time(self.chance, 1.5)
         if call.path == "/health":
-            return as_json(end, {"status": "Ratings is healthy"})
+            return build_json_reply(end, {"status": "Ratings is healthy"})
         if not call.path.startswith("/ratings/"):
-            return not_found(end)
+            return build_not_found_reply(end)
         number = call.path.rpartition("/")[2]
         if not number.isdigit():
-            return as_json(end, {"error": "please provide numeric product ID"}, 400)
-        return as_json(end, {"id": int(number), "ratings": _RATINGS})
+            return build_json_reply(end, {"error": "please provide numeric product ID"}, 400)
+        return build_json_reply(end, {"id": int(number), "ratings": _RATINGS})
 
 
 @dataclass
@@ -148,25 +152,25 @@ class Reviews:
     start_seconds: float = JAVA_START_SECONDS
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
-        """`/reviews/ID` and `/health`."""
-        now += work(self.chance, 5)
+        """Answer `/reviews/ID` and `/health`."""
+        now += draw_work_time(self.chance, 5)
         if call.path == "/health":
-            return as_json(now, {"status": "Reviews is healthy"})
+            return build_json_reply(now, {"status": "Reviews is healthy"})
         number = call.path.removeprefix("/reviews/")
         if number == call.path or not number.isdigit():
-            return not_found(now)
+            return build_not_found_reply(now)
         color, patience = _STARS.get(self.version, ("", 0.0))
         stars: dict[str, int] | None = None
         if color:
             headers = {name: call.headers[name] for name in _PASSED_ON if name in call.headers}
             rated = ask(Call("ratings", PORT, f"/ratings/{number}", headers=headers), now, patience)
-            now = rated.end + work(self.chance, 1)
+            now = rated.end + draw_work_time(self.chance, 1)
             stars = json.loads(rated.body)["ratings"] if rated.ok else None
-        reviews = [self._review(name, text, color, stars) for name, text in _REVIEWS]
+        reviews = [self._build_review(name, text, color, stars) for name, text in _REVIEWS]
         body = {"id": number, "podname": self.pod, "clustername": "null", "reviews": reviews}
-        return as_json(now, body)
+        return build_json_reply(now, body)
 
-    def _review(self, name: str, text: str, color: str, stars: dict[str, int] | None) -> Object:
+    def _build_review(self, name: str, text: str, color: str, stars: dict[str, int] | None) -> Object:
         review: Object = {"reviewer": name, "text": text}
         if not color:
             return review

@@ -12,59 +12,66 @@ from typing import Any
 _STAR = '<svg class="h-5 w-5" viewBox="0 0 20 20"><path id="{}" d="M10 1l3 6 6 1-5 4 2 7-6-4-6 4 2-7-5-4 6-1z"/></svg>'
 
 
-def _document(body: str, *, title: str = "Simple Bookstore App") -> str:
+def _render_document(body: str, *, title: str = "Simple Bookstore App") -> str:
     head = f'<head><meta charset="utf-8">\n<title>{title}</title>\n</head>'
     return f"<!DOCTYPE html>\n<html>\n{head}\n<body>\n{body}\n</body>\n</html>\n"
 
 
-def index_page() -> str:
-    """The first page, which leads to the product."""
-    return _document('<h1>A bookstore with one book</h1>\n<p><a href="/productpage">Show it</a></p>')
+def render_index_page() -> str:
+    """Return the first page, which leads to the product."""
+    return _render_document('<h1>A bookstore with one book</h1>\n<p><a href="/productpage">Show it</a></p>')
 
 
-def not_found_page(status: int) -> str:
-    """What stands where there is no such page (404), or no such method (405)."""
+def render_error_page(status: int) -> str:
+    """Return the page for a path (404) or a method (405) that does not exist."""
     words = {404: "Not Found", 405: "Method Not Allowed"}[status]
     return f"<!doctype html>\n<html lang=en>\n<title>{status} {words}</title>\n<h1>{words}</h1>\n"
 
 
-def product_page(*, user: str, details: tuple[bool, Any], reviews: tuple[bool, Any]) -> str:
-    """The product's page; `details` and `reviews` say whether they came, and what came (or the error in its place)."""
-    parts = [_visitor(user), "<h1>The Comedy of Errors</h1>", _details(*details), _reviews(*reviews)]
-    return _document("\n".join(parts))
+def render_product_page(*, user: str, details: tuple[bool, Any], reviews: tuple[bool, Any]) -> str:
+    """Return the product's page; `details` and `reviews` say whether they came, and what
+    came (or the error in its place).
+    """
+    parts = [
+        _render_sign_in(user),
+        "<h1>The Comedy of Errors</h1>",
+        _render_details(*details),
+        _render_reviews(*reviews),
+    ]
+    return _render_document("\n".join(parts))
 
 
-def _visitor(user: str) -> str:
+def _render_sign_in(user: str) -> str:
     if not user:
         return '<button id="sign-in-button" type="button">Sign in</button>'
     return f'<p class="text-base font-medium text-gray-50">{escape(user)}</p>\n<a href="/logout">Sign out</a>'
 
 
-def _failed(what: str, body: Any) -> str:
+def _render_failure(what: str, body: Any) -> str:
     heading = f'<h4 class="text-red-500">Error fetching product {what}</h4>'
     return f"{heading}\n<p>{escape(str(body.get('error', '')))}</p>"
 
 
-def _details(came: bool, body: Any) -> str:
+def _render_details(came: bool, body: Any) -> str:
     if not came:
-        return _failed("details", body)
+        return _render_failure("details", body)
     rows = "\n".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in body.items() if k != "id")
     return f"<h4>Book Details</h4>\n<dl>\n{rows}\n</dl>"
 
 
-def _reviews(came: bool, body: Any) -> str:
+def _render_reviews(came: bool, body: Any) -> str:
     if not came:
-        return _failed("reviews", body)
-    return "<h4>Book Reviews</h4>\n" + "\n".join(_review(review, body["podname"]) for review in body["reviews"])
+        return _render_failure("reviews", body)
+    return "<h4>Book Reviews</h4>\n" + "\n".join(_render_review(review, body["podname"]) for review in body["reviews"])
 
 
-def _review(review: Any, pod: str) -> str:
+def _render_review(review: Any, pod: str) -> str:
     quote = f"<blockquote>{escape(review['text'])}</blockquote>\n<p>{escape(review['reviewer'])}</p>"
     served = f"<p>Reviews served by:\n      {escape(pod)}</p>"
-    return f"{quote}\n{served}\n{_stars(review.get('rating'))}"
+    return f"{quote}\n{served}\n{_render_stars(review.get('rating'))}"
 
 
-def _stars(rating: Any) -> str:
+def _render_stars(rating: Any) -> str:
     if not rating:
         return ""
     if "error" in rating:

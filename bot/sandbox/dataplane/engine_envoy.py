@@ -1,7 +1,9 @@
-"""How an Envoy carries a decision out: faults, its own answers, tries at endpoints, time limits, words for failures.
+"""Execution of an Envoy's decision: faults, its own answers, tries at endpoints, time
+limits, words for failures.
 
-Bodies, status codes and response flags are Envoy's: FI and DI for faults, NR, NC and UH for routes that lead nowhere,
-UF and UC for connections, UT for time limits, URX when all tries are used up.
+Bodies, status codes and response flags are Envoy's: FI and DI for faults, NR, NC and
+UH for routes that lead nowhere, UF and UC for connections, UT for time limits, URX
+when all tries are used up.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.sandbox.dataplane.engine_messages import Reply
-from bot.sandbox.dataplane.engine_trip import Leg
+from bot.sandbox.dataplane.engine_trip import Hop
 from bot.sandbox.dataplane.objects import Endpoint
-from bot.sandbox.dataplane.routes import Decision, HttpRequest
+from bot.sandbox.dataplane.routes import Decision, ProxyRequest
 from bot.sandbox.dataplane.routes_model import Retries
 
 _CONNECT = b"upstream connect error or disconnect/reset before headers. reset reason: "
@@ -21,35 +23,39 @@ _BACKOFF_MS = 12.5
 """Median milliseconds between two tries (Envoy's base interval of 25 ms, jittered)."""
 
 
-Send = Callable[[Endpoint, Leg], Reply]
+Send = Callable[[Endpoint, Hop], Reply]
 
 
-def carried(decision: Decision, leg: Leg, send: Send) -> Reply:
-    """The answer that the proxy's client gets: always an HTTP one."""
-    leg = leg.at(leg.now + decision.delay_seconds)
+def execute_decision(decision: Decision, leg: Hop, send: Send) -> Reply:
+    """Return the answer that the proxy's client gets: always an HTTP one."""
+    leg = leg.starting_at(leg.now + decision.delay_seconds)
     own = ",".join(f for f in decision.flags if f == "DI") or "-"
     if decision.status:
         headers = {"location": decision.location} if decision.location else {"content-type": "text/plain"}
         return Reply(leg.now, decision.status, decision.body.encode(), headers, flags=decision.response_flags)
     if not decision.endpoints:
-        return _broken(Reply(leg.now, failure="refused"), own)
-    call = _sent_on(decision.request, leg)
+        return _build_failure_reply(Reply(leg.now, failure="refused"), own)
+    call = _build_onward_call(decision.request, leg)
     limit = leg.now + decision.timeout_seconds if decision.timeout_seconds else float("inf")
-    reply = _tried(decision, replace(call, until=min(call.until, limit)), send)
+    reply = _try_endpoints(decision, replace(call, until=min(call.until, limit)), send)
     if reply.end > limit:
-        return Reply(limit, 504, b"upstream request timeout", {"content-type": "text/plain"}, flags=_flags(own, "UT"))
-    reply = reply if not reply.failure else _broken(reply, own)
-    headers = decision.response_headers.applied(reply.headers)
-    return replace(reply, headers=headers, flags=_flags(own, reply.flags))
+        return Reply(
+            limit, 504, b"upstream request timeout", {"content-type": "text/plain"}, flags=_join_flags(own, "UT")
+        )
+    reply = reply if not reply.failure else _build_failure_reply(reply, own)
+    headers = decision.response_headers.apply_to(reply.headers)
+    return replace(reply, headers=headers, flags=_join_flags(own, reply.flags))
 
 
-def _sent_on(request: HttpRequest, leg: Leg) -> Leg:
+def _build_onward_call(request: ProxyRequest, leg: Hop) -> Hop:
     path, _, query = request.path.partition("?")
-    return leg.sending(replace(leg.call, path=path, query=query, headers=dict(request.headers)))
+    return leg.with_call(replace(leg.call, path=path, query=query, headers=dict(request.headers)))
 
 
-def _tried(decision: Decision, leg: Leg, send: Send) -> Reply:
-    """Tries one endpoint after the other, each another one while there are others, as the retry policy allows."""
+def _try_endpoints(decision: Decision, leg: Hop, send: Send) -> Reply:
+    """Try one endpoint after the other, each another one while there are others, as the
+    retry policy allows.
+    """
     chance = leg.trip.chance
     left = list(decision.endpoints)
     chance.shuffle(left)
@@ -57,15 +63,15 @@ def _tried(decision: Decision, leg: Leg, send: Send) -> Reply:
     for number in range(tries):
         endpoint = left[number % len(left)]
         reply = send(endpoint, leg)
-        if not _again(decision.retries, reply):
+        if not _needs_retry(decision.retries, reply):
             return reply
-        leg = leg.at(reply.end + leg.trip.seconds(_BACKOFF_MS))
+        leg = leg.starting_at(reply.end + leg.trip.draw_delay(_BACKOFF_MS))
         if leg.now > leg.until:
             break
     return replace(reply, flags="URX") if tries > 1 and not reply.failure else reply
 
 
-def _again(retries: Retries | None, reply: Reply) -> bool:
+def _needs_retry(retries: Retries | None, reply: Reply) -> bool:
     if retries is None:
         return False
     if reply.failure:
@@ -73,10 +79,10 @@ def _again(retries: Retries | None, reply: Reply) -> bool:
     return reply.status in retries.statuses or (reply.status >= 500 and "5xx" in retries.on.split(","))
 
 
-def _broken(reply: Reply, own: str) -> Reply:
+def _build_failure_reply(reply: Reply, own: str) -> Reply:
     flag, words = _BROKEN.get(reply.failure, _BROKEN["refused"])
-    return Reply(reply.end, 503, _CONNECT + words, {"content-type": "text/plain"}, flags=_flags(own, flag))
+    return Reply(reply.end, 503, _CONNECT + words, {"content-type": "text/plain"}, flags=_join_flags(own, flag))
 
 
-def _flags(*flags: str) -> str:
+def _join_flags(*flags: str) -> str:
     return ",".join(f for f in flags if f not in ("-", "")) or "-"

@@ -1,7 +1,9 @@
-"""What travels in the data plane: HTTP requests and answers, with the moments at which they begin and end.
+"""Messages of the data plane: HTTP requests and answers, with the moments at which they
+begin and end.
 
-Times are simulated seconds since 1970 and are computed, not slept: a request's whole way is known at once, so a timeout
-holds exactly at any speed of the clock. Only the way back to the client outside is waited for.
+Times are simulated seconds since 1970 and are computed, not slept: a request's whole
+way is known at once, so a timeout holds exactly at any speed of the clock. Only the
+way back to the client outside is waited for.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ class Call:
         text = "&".join(t for t in (self.query, self.body.decode("utf-8", "replace") if posted else "") if t)
         return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
 
-    def adding(self, headers: Mapping[str, str]) -> Call:
-        """The same request with these headers as well."""
+    def with_headers(self, headers: Mapping[str, str]) -> Call:
+        """Return the same request with these headers as well."""
         return replace(self, headers={**self.headers, **headers})
 
 
@@ -59,7 +61,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether it is an answer with status 200."""
+        """Tell whether it is an answer with status 200."""
         return not self.failure and self.status == 200
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.dataplane.engine_messages import Call, Reply
-from bot.sandbox.dataplane.engine_trip import Leg
+from bot.sandbox.dataplane.engine_trip import Hop
 from bot.sandbox.dataplane.engine_workloads import Workload
 from bot.sandbox.dataplane.objects import ROOT_NAMESPACE
 from bot.sandbox.observability.sources import Span
@@ -22,32 +22,36 @@ Telemetries = Mapping[tuple[str, str], Object]
 
 
 @dataclass(frozen=True)
-class Reporting:
-    """Where a proxy sends spans, and how many per cent of the traces that begin there; "" for nowhere."""
+class SpanReporting:
+    """The address to which a proxy sends spans, and the per cent of the traces that begin
+    there which it samples; "" for nowhere.
+    """
 
     collector: str
     percent: float = 0.0
 
 
-NONE = Reporting("")
+NONE = SpanReporting("")
 
 
-def reporting(proxy: Workload, mesh: Object, telemetries: Telemetries) -> Reporting:
-    """A Telemetry's provider (root, namespace, workload: the last one that says so), else the bootstrap's Zipkin."""
-    named, percent, silent = _told(proxy, telemetries)
+def resolve_reporting(proxy: Workload, mesh: Object, telemetries: Telemetries) -> SpanReporting:
+    """Return the span reporting of a proxy: a Telemetry's provider (root, namespace,
+    workload: the last one that says so), else the bootstrap's Zipkin.
+    """
+    named, percent, silent = _merge_tracing(proxy, telemetries)
     named = named or next(iter((mesh.get("defaultProviders") or {}).get("tracing") or ()), "")
     if silent:
         return NONE
     sampling = percent if percent is not None else proxy.sampling
     if named:
-        return Reporting(_provider(mesh, named), sampling)
-    return Reporting(proxy.collector, sampling) if mesh.get("enableTracing", True) and proxy.collector else NONE
+        return SpanReporting(_find_provider_address(mesh, named), sampling)
+    return SpanReporting(proxy.collector, sampling) if mesh.get("enableTracing", True) and proxy.collector else NONE
 
 
-def _told(proxy: Workload, telemetries: Telemetries) -> tuple[str, float | None, bool]:
+def _merge_tracing(proxy: Workload, telemetries: Telemetries) -> tuple[str, float | None, bool]:
     named, silent = "", False
     percent: float | None = None
-    for rule in _applying(proxy, telemetries):
+    for rule in _list_telemetries(proxy, telemetries):
         for part in rule["spec"].get("tracing") or ():
             named = next((p["name"] for p in part.get("providers") or ()), named)
             percent = part.get("randomSamplingPercentage", percent)
@@ -55,7 +59,7 @@ def _told(proxy: Workload, telemetries: Telemetries) -> tuple[str, float | None,
     return named, percent, silent
 
 
-def _applying(proxy: Workload, telemetries: Telemetries) -> Iterable[Object]:
+def _list_telemetries(proxy: Workload, telemetries: Telemetries) -> Iterable[Object]:
     root = [t for (place, _), t in telemetries.items() if place == ROOT_NAMESPACE]
     own = [t for (place, _), t in telemetries.items() if place == proxy.namespace != ROOT_NAMESPACE]
     selected = [(((t.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}, t) for t in own]
@@ -64,7 +68,7 @@ def _applying(proxy: Workload, telemetries: Telemetries) -> Iterable[Object]:
     return [t for t in (*root, *wide, *narrow) if t.get("spec")]
 
 
-def _provider(mesh: Object, name: str) -> str:
+def _find_provider_address(mesh: Object, name: str) -> str:
     found: Object = next((p for p in mesh.get("extensionProviders") or () if p.get("name") == name), {})
     place = found.get("zipkin") or found.get("opentelemetry") or {}
     return f"{place['service']}:{place.get('port', 9411)}" if place.get("service") else ""
@@ -80,8 +84,8 @@ class SpanContext:
     parent: str = ""
     sampled: bool = False
 
-    def finished(self, proxy: Workload, leg: Leg, reply: Reply, seen: Seen) -> list[Span]:
-        """The span, if this trace is sampled and the proxy reports any."""
+    def build_spans(self, proxy: Workload, leg: Hop, reply: Reply, seen: SpanDetails) -> list[Span]:
+        """Return the span, if this trace is sampled and the proxy reports any."""
         if not self.sampled or not seen.collector:
             return []
         end = min(reply.end, leg.until)
@@ -95,14 +99,16 @@ class SpanContext:
                 start=round(leg.now * 1e6),
                 duration=max(1, round((end - leg.now) * 1e6)),
                 collector=seen.collector,
-                tags=_tags(self.call, proxy, reply, seen, cut=reply.end > leg.until),
+                tags=_build_tags(self.call, proxy, reply, seen, cut=reply.end > leg.until),
             )
         ]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a span says beside times: its collector, operation, kind (`client` or `server`) and Envoy's cluster."""
+class SpanDetails:
+    """The parts of a span beside its times: collector, operation, kind (`client` or
+    `server`) and Envoy's cluster.
+    """
 
     collector: str
     operation: str
@@ -110,10 +116,12 @@ class Seen:
     cluster: str
 
 
-def follow(call: Call, proxy: Reporting, chance: random.Random) -> SpanContext:
-    """Goes on with the trace in the request's headers, or begins one; a proxy that reports nothing changes nothing."""
+def continue_trace(call: Call, proxy: SpanReporting, chance: random.Random) -> SpanContext:
+    """Continue the trace in the request's headers, or begin one; a proxy that reports
+    nothing changes nothing.
+    """
     if not call.headers.get("x-request-id"):
-        call = call.adding({"x-request-id": str(UUID(int=chance.getrandbits(128), version=4))})
+        call = call.with_headers({"x-request-id": str(UUID(int=chance.getrandbits(128), version=4))})
     if not proxy.collector:
         return SpanContext(call)
     trace = call.headers.get("x-b3-traceid", "")
@@ -122,10 +130,10 @@ def follow(call: Call, proxy: Reporting, chance: random.Random) -> SpanContext:
     trace, span = trace or f"{chance.getrandbits(128):032x}", f"{chance.getrandbits(64):016x}"
     headers = {"x-b3-traceid": trace, "x-b3-spanid": span, "x-b3-sampled": "1" if sampled else "0"}
     headers |= {"x-b3-parentspanid": parent} if parent else {}
-    return SpanContext(call.adding(headers), trace, span, parent, sampled)
+    return SpanContext(call.with_headers(headers), trace, span, parent, sampled)
 
 
-def _tags(call: Call, proxy: Workload, reply: Reply, seen: Seen, *, cut: bool) -> dict[str, str]:
+def _build_tags(call: Call, proxy: Workload, reply: Reply, seen: SpanDetails, *, cut: bool) -> dict[str, str]:
     service, revision = proxy.canonical
     status = "0" if cut else str(reply.status)
     failed = {"error": "true"} if cut or reply.status >= 500 else {}

@@ -1,4 +1,6 @@
-"""Who takes part in a request, read off a pod once: names for metrics, and what its proxy was started with."""
+"""Workloads that take part in a request, read off a pod once: names for metrics, and
+what its proxy was started with.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.objects_pods import Proxy, annotations_of, is_captured, labels_of, proxy_of
-from bot.sandbox.istio.injection import workload_of
+from bot.sandbox.dataplane.objects_pods import Proxy, find_proxy, get_annotations, get_labels, is_captured
+from bot.sandbox.istio.injection import get_workload_name
 
 _DEFAULT_SAMPLING = 1.0
 """Per cent of requests that are traced unless the configuration says otherwise (Istio's default)."""
@@ -41,8 +43,8 @@ class Workload:
         return self.proxy.kind if self.proxy else ""
 
     @property
-    def meshed(self) -> bool:
-        """Whether what it sends and receives can be encrypted by the mesh."""
+    def is_meshed(self) -> bool:
+        """Tell whether what it sends and receives can be encrypted by the mesh."""
         return self.proxy is not None or self.captured
 
     @property
@@ -81,50 +83,54 @@ class Workload:
         return f"{kind}~{self.address}~{self.pod}.{self.namespace}~{self.namespace}.svc.cluster.local"
 
 
-def workload(pod: Object) -> Workload:
-    """Reads a pod."""
+def read_workload(pod: Object) -> Workload:
+    """Return the workload of a pod."""
     meta, spec = pod["metadata"], pod["spec"]
-    env = _proxy_env(spec)
-    tracing = _tracing(env)
+    env = _read_proxy_env(spec)
+    tracing = _read_tracing(env)
     return Workload(
         uid=meta.get("uid", ""),
         namespace=meta["namespace"],
         pod=meta["name"],
         node=spec.get("nodeName", ""),
         address=(pod.get("status") or {}).get("podIP", ""),
-        name=env.get("ISTIO_META_WORKLOAD_NAME") or workload_of(pod),
-        labels=labels_of(pod),
+        name=env.get("ISTIO_META_WORKLOAD_NAME") or get_workload_name(pod),
+        labels=get_labels(pod),
         account=spec.get("serviceAccountName") or "default",
-        proxy=proxy_of(pod),
+        proxy=find_proxy(pod),
         captured=is_captured(pod),
-        hbone=env.get("ISTIO_META_ENABLE_HBONE") == "true" or proxy_kind(pod) == "waypoint",
+        hbone=env.get("ISTIO_META_ENABLE_HBONE") == "true" or get_proxy_kind(pod) == "waypoint",
         collector=str((tracing.get("zipkin") or {}).get("address", "")),
         sampling=float(tracing.get("sampling") or _DEFAULT_SAMPLING),
     )
 
 
-def proxy_kind(pod: Object) -> str:
-    """`sidecar`, `gateway`, `waypoint`, or "" for a pod without an Envoy of its own."""
-    proxy = proxy_of(pod)
+def get_proxy_kind(pod: Object) -> str:
+    """Return `sidecar`, `gateway`, `waypoint`, or "" for a pod without an Envoy of its own."""
+    proxy = find_proxy(pod)
     return proxy.kind if proxy else ""
 
 
-def _proxy_env(spec: Object) -> dict[str, str]:
+def _read_proxy_env(spec: Object) -> dict[str, str]:
     containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
     proxy: Object = next((c for c in containers if c["name"] == "istio-proxy"), {})
     return {e["name"]: e.get("value", "") for e in proxy.get("env") or ()}
 
 
-def _tracing(env: Mapping[str, str]) -> Object:
-    """ProxyConfig's tracing, as it was when the pod was made: the bootstrap never changes afterwards."""
+def _read_tracing(env: Mapping[str, str]) -> Object:
+    """Return ProxyConfig's tracing, as it was when the pod was made: the bootstrap never
+    changes afterwards.
+    """
     config = json.loads(env.get("PROXY_CONFIG") or "{}")
     return config.get("tracing") or {}
 
 
-def scrape_labels(pod: Object) -> dict[str, str]:
-    """What a scrape of the pod adds to every series: its labels, and where it is (the samples' Prometheus)."""
+def build_scrape_labels(pod: Object) -> dict[str, str]:
+    """Return the labels that a scrape of the pod adds to every series: the pod's own, and
+    where it is (the samples' Prometheus).
+    """
     meta, status = pod["metadata"], pod.get("status") or {}
-    own = {"".join(c if c.isalnum() else "_" for c in name): value for name, value in labels_of(pod).items()}
-    port = annotations_of(pod).get("prometheus.io/port", "15020")
+    own = {"".join(c if c.isalnum() else "_" for c in name): value for name, value in get_labels(pod).items()}
+    port = get_annotations(pod).get("prometheus.io/port", "15020")
     place = {"namespace": meta["namespace"], "pod": meta["name"], "node": pod["spec"].get("nodeName", "")}
     return {**own, **place, "instance": f"{status.get('podIP', '')}:{port}", "job": "kubernetes-pods"}

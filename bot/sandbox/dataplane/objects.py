@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object, Ref
-from bot.sandbox.cluster.selectors import selects
-from bot.sandbox.dataplane.objects_pods import Proxy, labels_of
-from bot.sandbox.dataplane.objects_release import Traits, traits_of
+from bot.sandbox.cluster.selectors import matches_optional_selector
+from bot.sandbox.dataplane.objects_pods import Proxy, get_labels
+from bot.sandbox.dataplane.objects_release import Traits, get_traits
 
 Place = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is ""."""
@@ -50,7 +50,7 @@ class Endpoint:
     @property
     def labels(self) -> dict[str, str]:
         """The pod's labels."""
-        return labels_of(self.pod)
+        return get_labels(self.pod)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,42 +76,48 @@ class World:
     @property
     def traits(self) -> Traits:
         """How its release routes."""
-        return traits_of(self.version)
+        return get_traits(self.version)
 
-    def service_for(self, host: str, namespace: str) -> Object | None:
-        """The Service that a name or a cluster IP means to a client in that namespace (as the cluster's DNS has it)."""
+    def find_service(self, host: str, namespace: str) -> Object | None:
+        """Return the Service that a name or a cluster IP means to a client in that namespace (as
+        the cluster's DNS has it).
+        """
         name = host.partition(":")[0].removesuffix(".").lower()
-        if name in self._by_address:
-            return self._by_address[name]
+        if name in self._services_by_address:
+            return self._services_by_address[name]
         short, _, rest = name.removesuffix(f".{DOMAIN}").removesuffix(".svc").partition(".")
         if not rest and name != short:
             return None
         return self.services.get((rest or namespace, short))
 
     @cached_property
-    def _by_address(self) -> dict[str, Object]:
+    def _services_by_address(self) -> dict[str, Object]:
         found = {}
         for service in self.services.values():
             for address in service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP", "")]:
                 found[address] = service
         return {k: v for k, v in found.items() if k not in ("", "None")}
 
-    def endpoints(self, service: Object, number: int) -> tuple[Endpoint, ...]:
-        """The ready endpoints behind a Service's port, as its EndpointSlices list them."""
-        port = port_of(service, number)
+    def list_endpoints(self, service: Object, number: int) -> tuple[Endpoint, ...]:
+        """Return the ready endpoints behind a Service's port, as its EndpointSlices list them."""
+        port = find_port(service, number)
         place = (service["metadata"]["namespace"], service["metadata"]["name"])
         if port is None:
             return ()
-        return tuple(e for s in self._slices_of.get(place, ()) for e in self._of_slice(s, port.get("name", "")))
+        return tuple(
+            e
+            for s in self._slices_by_service.get(place, ())
+            for e in self._read_slice_endpoints(s, port.get("name", ""))
+        )
 
     @cached_property
-    def _slices_of(self) -> dict[Place, list[Object]]:
+    def _slices_by_service(self) -> dict[Place, list[Object]]:
         found: dict[Place, list[Object]] = {}
         for (namespace, _), item in sorted(self.slices.items()):
-            found.setdefault((namespace, labels_of(item).get("kubernetes.io/service-name", "")), []).append(item)
+            found.setdefault((namespace, get_labels(item).get("kubernetes.io/service-name", "")), []).append(item)
         return found
 
-    def _of_slice(self, item: Object, port_name: str) -> Iterator[Endpoint]:
+    def _read_slice_endpoints(self, item: Object, port_name: str) -> Iterator[Endpoint]:
         number = next((p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == port_name), None)
         for one in item.get("endpoints") or []:
             if number is None or (one.get("conditions") or {}).get("ready") is False:
@@ -120,68 +126,81 @@ class World:
             pod = self.pods.get((item["metadata"]["namespace"], target.get("name", "")))
             yield from (Endpoint(address, number, pod) for address in one["addresses"])
 
-    def waypoint_of(self, service: Object) -> Place | None:
-        """The waypoint that captured clients' traffic to a Service goes through: asked for by label, and programmed."""
+    def find_waypoint(self, service: Object) -> Place | None:
+        """Return the waypoint that captured clients' traffic to a Service goes through: asked
+        for by label, and programmed.
+        """
         meta = service["metadata"]
-        own = labels_of(service)
+        own = get_labels(service)
         if own.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
             return None
-        source = own if _USE in own else labels_of(self.namespaces.get(("", meta["namespace"])))
+        source = own if _USE in own else get_labels(self.namespaces.get(("", meta["namespace"])))
         place = (source.get(f"{_USE}-namespace", meta["namespace"]), source.get(_USE, "none"))
-        return place if self._serves_services(place, meta["namespace"]) else None
+        return place if self._is_service_waypoint(place, meta["namespace"]) else None
 
-    def _serves_services(self, place: Place, namespace: str) -> bool:
+    def _is_service_waypoint(self, place: Place, namespace: str) -> bool:
         gateway = self.gateways.get(place)
         if gateway is None or gateway["spec"].get("gatewayClassName") != "istio-waypoint":
             return False
-        wanted = labels_of(gateway).get("istio.io/waypoint-for", "service")
+        wanted = get_labels(gateway).get("istio.io/waypoint-for", "service")
         there = bool((gateway.get("status") or {}).get("addresses"))
         return (
             there
             and wanted in ("service", "all")
-            and any(admits(self, listener, place[0], namespace) for listener in gateway["spec"].get("listeners") or [])
+            and any(
+                admits_namespace(self, listener, place[0], namespace)
+                for listener in gateway["spec"].get("listeners") or []
+            )
         )
 
     def ingress_uses_waypoint(self, service: Object) -> bool:
-        """Whether gateways send traffic through the Service's waypoint too; they go past it unless a label says so."""
-        if not self.traits.ingress_may_use_waypoint or self.waypoint_of(service) is None:
+        """Tell whether gateways send traffic through the Service's waypoint too; they go past it
+        unless a label says so.
+        """
+        if not self.traits.ingress_may_use_waypoint or self.find_waypoint(service) is None:
             return False
         label = "istio.io/ingress-use-waypoint"
         namespace = self.namespaces.get(("", service["metadata"]["namespace"]))
-        return (labels_of(service).get(label) or labels_of(namespace).get(label)) == "true"
+        return (get_labels(service).get(label) or get_labels(namespace).get(label)) == "true"
 
-    def served_by(self, proxy: Proxy) -> list[Object]:
-        """The Services that a waypoint serves, by name."""
+    def list_served_services(self, proxy: Proxy) -> list[Object]:
+        """Return the Services that a waypoint serves, by name."""
         place = (proxy.namespace, proxy.name)
-        return [s for _, s in sorted(self.services.items()) if self.waypoint_of(s) == place]
+        return [s for _, s in sorted(self.services.items()) if self.find_waypoint(s) == place]
 
 
-def hostname(service: Object) -> str:
-    """The Service's full name."""
+def get_hostname(service: Object) -> str:
+    """Return the Service's full name."""
     meta = service["metadata"]
     return f"{meta['name']}.{meta['namespace']}.{DOMAIN}"
 
 
-def port_of(service: Object, number: int) -> Object | None:
-    """The Service's port of that number."""
+def find_port(service: Object, number: int) -> Object | None:
+    """Return the Service's port of that number."""
     return next((p for p in service["spec"].get("ports") or [] if p["port"] == number), None)
 
 
-def protocol(port: Object) -> str:
-    """`http`, `tcp`, or `` where a proxy finds out by itself: appProtocol, else what the name begins with (Istio)."""
+def detect_protocol(port: Object) -> str:
+    """Return `http`, `tcp`, `udp`, or "" where a proxy finds out by itself: appProtocol,
+    else what the name begins with (Istio).
+    """
     if port.get("protocol") == "UDP":
         return "udp"
     said = (port.get("appProtocol") or str(port.get("name") or "").partition("-")[0]).lower()
     return "http" if said in _HTTP else "tcp" if said in _OTHER else ""
 
 
-def admits(world: World, listener: Object, home: str, namespace: str) -> bool:
-    """Whether a Gateway's listener, in namespace `home`, takes what is in another namespace (allowedRoutes)."""
+def admits_namespace(world: World, listener: Object, home: str, namespace: str) -> bool:
+    """Tell whether a Gateway's listener, in namespace `home`, takes what is in another
+    namespace (allowedRoutes).
+    """
     allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
     match allowed.get("from", "Same"):
         case "All":
             return True
         case "Selector":
-            return selects(allowed.get("selector") or {}, labels_of(world.namespaces.get(("", namespace))))
+            return matches_optional_selector(
+                allowed.get("selector") or {}, get_labels(world.namespaces.get(("", namespace)))
+            )
         case _:
             return home == namespace

@@ -1,10 +1,12 @@
-"""What differs between the releases in what istiod tells proxies, as data: another release is another row."""
+"""Differences between the releases in what istiod tells proxies, as data: another
+release is another row.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.sandbox.istio.istiod_facts import facts_of
+from bot.sandbox.istio.istiod_facts import get_istiod_facts
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ _ISTIO_1_30 = Traits(
 )
 
 
-def traits_of(version: str) -> Traits:
-    """The traits of a version such as `1.30.3`; what is newer than all that is known counts as the newest known."""
-    return _ISTIO_1_23 if facts_of(version).release < (1, 30) else _ISTIO_1_30
+def get_traits(version: str) -> Traits:
+    """Return the traits of a version such as `1.30.3`; what is newer than all that is known
+    counts as the newest known.
+    """
+    return _ISTIO_1_23 if get_istiod_facts(version).release < (1, 30) else _ISTIO_1_30

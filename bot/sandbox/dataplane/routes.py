@@ -1,4 +1,6 @@
-"""What a proxy does with one request, computed from the objects in the cluster as istiod and Envoy would."""
+"""Routing of one request at a proxy, computed from the objects in the cluster as istiod
+and Envoy would.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +12,25 @@ from dataclasses import dataclass, field, replace
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.dataplane.clusters import (
     PASSTHROUGH,
-    Cluster,
-    destination,
-    endpoints,
-    parse_cluster,
+    ClusterName,
+    build_destination,
+    list_endpoints,
+    parse_cluster_name,
 )
-from bot.sandbox.dataplane.objects import Endpoint, World, hostname, port_of
+from bot.sandbox.dataplane.objects import Endpoint, World, find_port, get_hostname
 from bot.sandbox.dataplane.objects_pods import Proxy
 from bot.sandbox.dataplane.routes_hosts import (
-    domain_of,
-    fallback,
-    gateway_hosts,
-    outside_hosts,
-    service_host,
-    speaks_http,
+    build_outside_hosts,
+    find_virtual_host,
+    get_fallback_host,
+    get_gateway_hosts,
+    get_service_host,
+    is_http_port,
 )
 from bot.sandbox.dataplane.routes_model import (
     Fault,
     HeaderChanges,
-    HttpRequest,
+    ProxyRequest,
     Redirect,
     Retries,
     Rewrite,
@@ -43,13 +45,14 @@ Random = Callable[[], float]
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a request at one proxy.
+    """The decision on a request at one proxy.
 
-    Wait `delay_seconds` first. Then, where `status` is there, the proxy answers by itself; otherwise the request goes,
-    as `request`, to one of `endpoints`. With `passthrough` it goes to the address that the client wanted.
+    Wait `delay_seconds` first. Then, where `status` is there, the proxy answers by
+    itself; otherwise the request goes, as `request`, to one of `endpoints`. With
+    `passthrough` it goes to the address that the client wanted.
     """
 
-    request: HttpRequest
+    request: ProxyRequest
     layer7: bool = True
     """False where nobody looked into the request: no proxy, or a port that is not HTTP."""
     virtual_host: str = ""
@@ -76,70 +79,73 @@ class Decision:
 
     @property
     def response_flags(self) -> str:
-        """As access logs and metrics have them; `-` for none."""
+        """The flags as access logs and metrics have them; `-` for none."""
         return ",".join(self.flags) or "-"
 
 
-def route(
-    world: World, proxy: Proxy | None, request: HttpRequest, *, namespace: str = "", random: Random | None = None
+def route_request(
+    world: World, proxy: Proxy | None, request: ProxyRequest, *, namespace: str = "", random: Random | None = None
 ) -> Decision:
-    """What `proxy` (None: a client without one, or a node's ztunnel) does with a request.
+    """Decide what `proxy` (None: a client without one, or a node's ztunnel) does with a
+    request.
 
-    `request.port` is a Service's port, for gateways the pod's. `namespace` is the client's, for short names; a proxy
-    has its own. `random` draws weights and faults.
+    `request.port` is a Service's port, for gateways the pod's. `namespace` is the
+    client's, for short names; a proxy has its own. `random` draws weights and faults.
     """
     draw = random or random_numbers.random
     if proxy is not None and proxy.kind == "gateway":
-        hosts = gateway_hosts(world, proxy, request.port)
+        hosts = get_gateway_hosts(world, proxy, request.port)
         if hosts is None:
             return Decision(request, refused=True, layer7=False)
-        return _within(world, proxy, request, domain_of(hosts, _name(request)), draw)
-    service = world.service_for(request.host, proxy.namespace if proxy else namespace)
-    if proxy is None or (service is not None and not speaks_http(service, request.port)):
-        return _plain(world, proxy, request, service)
+        return _route_by_host(world, proxy, request, find_virtual_host(hosts, _strip_port(request)), draw)
+    service = world.find_service(request.host, proxy.namespace if proxy else namespace)
+    if proxy is None or (service is not None and not is_http_port(service, request.port)):
+        return _route_by_address(world, proxy, request, service)
     if proxy.kind == "waypoint":
-        if service is None or world.waypoint_of(service) != (proxy.namespace, proxy.name):
+        if service is None or world.find_waypoint(service) != (proxy.namespace, proxy.name):
             return Decision(request, refused=True, layer7=False, service=service)
-        return _within(world, proxy, request, service_host(world, proxy, service, request.port), draw)
-    return _within(world, proxy, request, _of_sidecar(world, proxy, request, service), draw)
+        return _route_by_host(world, proxy, request, get_service_host(world, proxy, service, request.port), draw)
+    return _route_by_host(world, proxy, request, _find_sidecar_host(world, proxy, request, service), draw)
 
 
-def _name(request: HttpRequest) -> str:
+def _strip_port(request: ProxyRequest) -> str:
     return request.host.partition(":")[0]
 
 
-def _of_sidecar(world: World, proxy: Proxy, request: HttpRequest, service: Object | None) -> VirtualHost:
+def _find_sidecar_host(world: World, proxy: Proxy, request: ProxyRequest, service: Object | None) -> VirtualHost:
     if service is not None:
-        return service_host(world, proxy, service, request.port)
-    others = domain_of(list(outside_hosts(world, proxy, request.port)), _name(request))
-    return others or fallback(world)
+        return get_service_host(world, proxy, service, request.port)
+    others = find_virtual_host(list(build_outside_hosts(world, proxy, request.port)), _strip_port(request))
+    return others or get_fallback_host(world)
 
 
-def _plain(world: World, proxy: Proxy | None, request: HttpRequest, service: Object | None) -> Decision:
-    """By address alone: what a Service's name and port lead to."""
+def _route_by_address(world: World, proxy: Proxy | None, request: ProxyRequest, service: Object | None) -> Decision:
+    """Route by address alone: what a Service's name and port lead to."""
     if service is None:
         return Decision(request, layer7=False, unknown_host=True)
-    found = world.endpoints(service, request.port)
-    if port_of(service, request.port) is None:
+    found = world.list_endpoints(service, request.port)
+    if find_port(service, request.port) is None:
         return Decision(request, layer7=False, service=service, refused=True)
-    name = str(destination(world, proxy, hostname(service), "", request.port)) if proxy else ""
+    name = str(build_destination(world, proxy, get_hostname(service), "", request.port)) if proxy else ""
     flags = ("UH",) if proxy and not found else ()
     return Decision(request, layer7=False, service=service, cluster=name, endpoints=found, flags=flags)
 
 
-def _within(world: World, proxy: Proxy, request: HttpRequest, host: VirtualHost | None, draw: Random) -> Decision:
-    """Through the first route of a virtual host that fits."""
-    found = next((r for r in host.routes if r.match.fits(request)), None) if host is not None else None
+def _route_by_host(
+    world: World, proxy: Proxy, request: ProxyRequest, host: VirtualHost | None, draw: Random
+) -> Decision:
+    """Route by the first route of a virtual host that fits."""
+    found = next((r for r in host.routes if r.match.matches(request)), None) if host is not None else None
     if host is None or found is None:
         return Decision(request, virtual_host=host.name if host else "", status=404, flags=("NR",))
     named = Decision(request, virtual_host=host.name, route=found.name, response_headers=found.response)
-    target = _drawn(found, draw)
-    sent = _sent(world, proxy, replace(named, request=_changed(request, found, target)), found, target)
-    return _hurt(sent, found.fault, draw)
+    target = _draw_target(found, draw)
+    sent = _apply_route(world, proxy, replace(named, request=_rewrite_request(request, found, target)), found, target)
+    return _apply_fault(sent, found.fault, draw)
 
 
-def _drawn(found: Route, draw: Random) -> Target | None:
-    """One of a route's targets, by weight."""
+def _draw_target(found: Route, draw: Random) -> Target | None:
+    """Return one of a route's targets, by weight."""
     if len(found.targets) < 2:
         return next(iter(found.targets), None)
     point = draw() * sum(t.weight for t in found.targets)
@@ -150,10 +156,10 @@ def _drawn(found: Route, draw: Random) -> Target | None:
     return found.targets[-1]
 
 
-def _sent(world: World, proxy: Proxy, named: Decision, found: Route, target: Target | None) -> Decision:
-    """Where the route leads, faults left aside."""
+def _apply_route(world: World, proxy: Proxy, named: Decision, found: Route, target: Target | None) -> Decision:
+    """Return the decision with where the route leads, faults left aside."""
     if found.redirect is not None:
-        where = _location(found.redirect, found, named.request)
+        where = _build_location(found.redirect, found, named.request)
         return replace(named, status=found.redirect.status, location=where)
     if target is None:
         return replace(named, status=found.direct or 503, body=found.body, flags=() if found.direct else ("NC",))
@@ -166,21 +172,23 @@ def _sent(world: World, proxy: Proxy, named: Decision, found: Route, target: Tar
     )
     if target.cluster == PASSTHROUGH:
         return replace(on, passthrough=True)
-    cluster = parse_cluster(target.cluster)
-    there = endpoints(world, proxy, cluster) if cluster is not None else None
+    cluster = parse_cluster_name(target.cluster)
+    there = list_endpoints(world, proxy, cluster) if cluster is not None else None
     if cluster is None or there is None:
         return replace(on, status=found.status_without_cluster, flags=("NC",))
-    return _to(world, on, cluster, there)
+    return _apply_cluster(world, on, cluster, there)
 
 
-def _to(world: World, on: Decision, cluster: Cluster, there: tuple[Endpoint, ...]) -> Decision:
-    service = world.service_for(cluster.host, "")
+def _apply_cluster(world: World, on: Decision, cluster: ClusterName, there: tuple[Endpoint, ...]) -> Decision:
+    service = world.find_service(cluster.host, "")
     known = replace(on, service=service, subset=cluster.version, endpoints=there)
     return known if there else replace(known, status=503, body="no healthy upstream", flags=("UH",))
 
 
-def _hurt(sent: Decision, fault: Fault | None, draw: Random) -> Decision:
-    """The fault filter stands before the router: what it aborts goes nowhere, whether or not there is a cluster."""
+def _apply_fault(sent: Decision, fault: Fault | None, draw: Random) -> Decision:
+    """Return the decision with the fault. The fault filter stands before the router: what it
+    aborts goes nowhere, whether or not there is a cluster.
+    """
     if fault is None:
         return sent
     if fault.delay_seconds and draw() * 100 < fault.delay_percent:
@@ -191,43 +199,45 @@ def _hurt(sent: Decision, fault: Fault | None, draw: Random) -> Decision:
     return sent
 
 
-def _changed(request: HttpRequest, found: Route, target: Target | None) -> HttpRequest:
-    """The request as it is sent on."""
+def _rewrite_request(request: ProxyRequest, found: Route, target: Target | None) -> ProxyRequest:
+    """Return the request as it is sent on."""
     changes = found.request.and_then(target.request) if target else found.request
-    headers = changes.applied(request.headers)
+    headers = changes.apply_to(request.headers)
     host = headers.pop("host", request.host) if "host" in dict(changes.put) else request.host
     rewrite = found.rewrite or Rewrite()
-    return replace(request, host=rewrite.host or host, path=_rewritten(rewrite, found, request), headers=headers)
+    return replace(request, host=rewrite.host or host, path=_rewrite_path(rewrite, found, request), headers=headers)
 
 
-def _rewritten(rewrite: Rewrite, found: Route, request: HttpRequest) -> str:
+def _rewrite_path(rewrite: Rewrite, found: Route, request: ProxyRequest) -> str:
     path, mark, query = request.path.partition("?")
     if rewrite.path:
         path = rewrite.path
     elif rewrite.pattern:
         path = re.sub(rewrite.pattern, rewrite.substitution, path)
     elif rewrite.prefix is not None:
-        path = _prefixed(rewrite.prefix, found, path)
+        path = _replace_prefix(rewrite.prefix, found, path)
     return path + mark + query
 
 
-def _prefixed(prefix: str, found: Route, path: str) -> str:
-    """The path with another prefix than the one that was matched; an exact path is replaced as a whole."""
+def _replace_prefix(prefix: str, found: Route, path: str) -> str:
+    """Return the path with another prefix than the one that was matched; an exact path is
+    replaced as a whole.
+    """
     if found.match.path.kind in ("prefix", "separated", "path"):
         return prefix + path[len(found.match.path.value) :]
     return prefix
 
 
-def _location(redirect: Redirect, found: Route, request: HttpRequest) -> str:
+def _build_location(redirect: Redirect, found: Route, request: ProxyRequest) -> str:
     path, mark, query = request.path.partition("?")
     if redirect.path:
         path = redirect.path
     elif redirect.prefix is not None:
-        path = _prefixed(redirect.prefix, found, path)
+        path = _replace_prefix(redirect.prefix, found, path)
     host, colon, port = request.host.partition(":")
     place = redirect.host or host
     place += f":{redirect.port}" if redirect.port else f"{colon}{port}" if not redirect.host else ""
     return f"{redirect.scheme or 'http'}://{place}{path}{mark}{query}"
 
 
-__all__ = ["Decision", "HttpRequest", "Random", "route"]
+__all__ = ["Decision", "ProxyRequest", "Random", "route_request"]

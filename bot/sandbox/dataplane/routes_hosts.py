@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.dataplane.clusters import (
     PASSTHROUGH,
-    covers,
-    destination,
-    exported,
-    full_host,
-    older_first,
+    build_destination,
+    covers_host,
+    is_exported,
+    qualify_host,
+    sort_by_age,
 )
-from bot.sandbox.dataplane.objects import World, hostname, port_of, protocol
+from bot.sandbox.dataplane.objects import World, detect_protocol, find_port, get_hostname
 from bot.sandbox.dataplane.objects_pods import Proxy
 from bot.sandbox.dataplane.routes_model import Match, Route, Target, VirtualHost
-from bot.sandbox.dataplane.routes_rules import MESH, Rule, routes_of_listener, rules
-from bot.sandbox.dataplane.routes_translate import Place, default_route, translated
+from bot.sandbox.dataplane.routes_rules import MESH, Rule, list_listener_rules, list_rules
+from bot.sandbox.dataplane.routes_translate import ProxyListener, build_default_route, translate_rule
 
 _ANY = Match(anything=True)
 ALLOW_ANY = VirtualHost("allow_any", ("*",), (Route(_ANY, name="allow_any", targets=(Target(PASSTHROUGH),)),))
@@ -26,47 +26,53 @@ BLOCK_ALL = VirtualHost("block_all", ("*",), (Route(_ANY, name="block_all", dire
 """The same under REGISTRY_ONLY."""
 
 
-def service_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
-    """What a sidecar or a waypoint does with requests to a Service's HTTP port."""
-    key = ("host", proxy, hostname(service), port)
+def get_service_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    """Return the virtual host by which a sidecar or a waypoint handles requests to a
+    Service's HTTP port.
+    """
+    key = ("host", proxy, get_hostname(service), port)
     if key not in world.memory:
-        made = _waypoint_host if proxy.kind == "waypoint" else _sidecar_host
+        made = _build_waypoint_host if proxy.kind == "waypoint" else _build_sidecar_host
         world.memory[key] = made(world, proxy, service, port)
     found: VirtualHost = world.memory[key]
     return found
 
 
-def _sidecar_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
-    host = hostname(service)
+def _build_sidecar_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    host = get_hostname(service)
     routes: tuple[Route, ...] = ()
-    for rule in _mesh_rules(world, proxy, service, port):
-        routes = translated(rule, Place(world, proxy, port))
+    for rule in _list_mesh_rules(world, proxy, service, port):
+        routes = translate_rule(rule, ProxyListener(world, proxy, port))
         if routes:
             break
     if not routes:
-        routes = (default_route(world, str(destination(world, proxy, host, "", port))),)
-    return VirtualHost(f"{host}:{port}", _domains(world, proxy, service), routes)
+        routes = (build_default_route(world, str(build_destination(world, proxy, host, "", port))),)
+    return VirtualHost(f"{host}:{port}", _list_domains(world, proxy, service), routes)
 
 
-def _waypoint_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
-    """The Service is known from its address, so that every host name will do."""
-    host, home = hostname(service), service["metadata"]["namespace"]
-    near = [r for r in _mesh_rules(world, proxy, service, port) if r.namespace in (proxy.namespace, home)]
+def _build_waypoint_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    """Return a waypoint's virtual host for a Service, which is known from its address, so
+    that every host name will do.
+    """
+    host, home = get_hostname(service), service["metadata"]["namespace"]
+    near = [r for r in _list_mesh_rules(world, proxy, service, port) if r.namespace in (proxy.namespace, home)]
     if not world.traits.merges_at_waypoints:
         near = near[:1]
-    routes = tuple(route for rule in near for route in translated(rule, Place(world, proxy, port)))
+    routes = tuple(route for rule in near for route in translate_rule(rule, ProxyListener(world, proxy, port)))
     if not routes:
-        routes = (default_route(world, str(destination(world, proxy, host, "", port))),)
+        routes = (build_default_route(world, str(build_destination(world, proxy, host, "", port))),)
     return VirtualHost(world.traits.chain_names.format(port=port, host=host), ("*",), routes)
 
 
-def _mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> list[Rule]:
-    """Rules for a Service, those that name it before those with a wildcard, older ones first."""
-    host, home = hostname(service), service["metadata"]["namespace"]
+def _list_mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> list[Rule]:
+    """Return the rules for a Service, those that name it before those with a wildcard, older
+    ones first.
+    """
+    host, home = get_hostname(service), service["metadata"]["namespace"]
     found: list[tuple[int, Rule]] = []
-    for rule in rules(world):
-        patterns = [h for h in rule.hosts if covers(h, host)]
-        if not patterns or MESH not in rule.gateways or not rule.visible(proxy.namespace):
+    for rule in list_rules(world):
+        patterns = [h for h in rule.hosts if covers_host(h, host)]
+        if not patterns or MESH not in rule.gateways or not rule.is_visible_to(proxy.namespace):
             continue
         if rule.port not in (0, port) or (rule.gateway_api and rule.namespace not in (home, proxy.namespace)):
             continue
@@ -74,9 +80,9 @@ def _mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> list[
     return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]
 
 
-def _domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...]:
-    """Every way to name a Service from the proxy's namespace, its addresses last."""
-    meta, host = service["metadata"], hostname(service)
+def _list_domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...]:
+    """Return every way to name a Service from the proxy's namespace, its addresses last."""
+    meta, host = service["metadata"], get_hostname(service)
     beside = f"{meta['name']}.{meta['namespace']}"
     names = [host, *([f"{host}."] if world.traits.absolute_domains else [])]
     near = meta["namespace"] == proxy.namespace
@@ -85,52 +91,56 @@ def _domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...]:
     return (*names, *(a for a in addresses if a not in ("", "None")))
 
 
-def outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[VirtualHost]:
-    """Hosts that only VirtualServices know; istiod serves them on port 80 alone."""
-    for rule in rules(world):
-        if port != 80 or MESH not in rule.gateways or rule.gateway_api or not rule.visible(proxy.namespace):
+def build_outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[VirtualHost]:
+    """Yield the hosts that only VirtualServices know; istiod serves them on port 80 alone."""
+    for rule in list_rules(world):
+        if port != 80 or MESH not in rule.gateways or rule.gateway_api or not rule.is_visible_to(proxy.namespace):
             continue
-        names = tuple(h for h in rule.hosts if world.service_for(h, "") is None)
-        routes = translated(rule, Place(world, proxy, port)) if names else ()
+        names = tuple(h for h in rule.hosts if world.find_service(h, "") is None)
+        routes = translate_rule(rule, ProxyListener(world, proxy, port)) if names else ()
         if routes:
             yield VirtualHost(f"{names[0]}:{port}", names, routes)
 
 
-def fallback(world: World) -> VirtualHost:
-    """What a sidecar does with every other name."""
+def get_fallback_host(world: World) -> VirtualHost:
+    """Return the virtual host by which a sidecar handles every other name."""
     mode = (world.mesh.get("outboundTrafficPolicy") or {}).get("mode", "ALLOW_ANY")
     return BLOCK_ALL if mode == "REGISTRY_ONLY" else ALLOW_ANY
 
 
-def sidecar_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost]:
-    """All virtual hosts of a sidecar's route configuration for a port."""
-    services = [s for _, s in sorted(world.services.items()) if speaks_http(s, port)]
-    hosts = [service_host(world, proxy, s, port) for s in services]
-    return [*hosts, *outside_hosts(world, proxy, port), fallback(world)]
+def list_sidecar_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost]:
+    """Return all virtual hosts of a sidecar's route configuration for a port."""
+    services = [s for _, s in sorted(world.services.items()) if is_http_port(s, port)]
+    hosts = [get_service_host(world, proxy, s, port) for s in services]
+    return [*hosts, *build_outside_hosts(world, proxy, port), get_fallback_host(world)]
 
 
-def speaks_http(service: Object, port: int) -> bool:
-    """Whether a Service has that port and proxies take it for HTTP (or look what it is)."""
-    found = port_of(service, port)
-    return found is not None and protocol(found) in ("http", "")
+def is_http_port(service: Object, port: int) -> bool:
+    """Tell whether a Service has that port and proxies take it for HTTP (or detect what it
+    is).
+    """
+    found = find_port(service, port)
+    return found is not None and detect_protocol(found) in ("http", "")
 
 
-def gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
-    """All virtual hosts of a gateway on a port of its pod; None when nothing listens there."""
+def get_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
+    """Return all virtual hosts of a gateway on a port of its pod; None when nothing listens
+    there.
+    """
     key = ("gateway", proxy, port)
     if key not in world.memory:
-        world.memory[key] = _gateway_hosts(world, proxy, port)
+        world.memory[key] = _build_gateway_hosts(world, proxy, port)
     found: list[VirtualHost] | None = world.memory[key]
     return found
 
 
-def _gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
+def _build_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
     found: dict[str, list[Route]] = {}
     listening = False
-    for names, rule in _gateway_rules(world, proxy, port):
+    for names, rule in _list_gateway_rules(world, proxy, port):
         listening = True
         if rule is not None:
-            routes = translated(rule, Place(world, proxy, port, rule.gateways))
+            routes = translate_rule(rule, ProxyListener(world, proxy, port, rule.gateways))
             for name in names:
                 found.setdefault(name, []).extend(routes)
     if not listening:
@@ -138,57 +148,61 @@ def _gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] |
     return [VirtualHost(f"{name}:{port}", (name,), tuple(routes)) for name, routes in found.items()]
 
 
-def _gateway_rules(world: World, proxy: Proxy, port: int) -> Iterator[tuple[tuple[str, ...], Rule | None]]:
-    """Host names and a rule for them; a listener without rules comes with None."""
+def _list_gateway_rules(world: World, proxy: Proxy, port: int) -> Iterator[tuple[tuple[str, ...], Rule | None]]:
+    """Yield host names and a rule for them; a listener without rules comes with None."""
     gateway = world.gateways.get((proxy.namespace, proxy.name))
     for listener in ((gateway or {}).get("spec") or {}).get("listeners") or []:
         if gateway is not None and listener["port"] == port and listener["protocol"] in ("HTTP", "HTTPS"):
             yield (), None
-            yield from ((rule.hosts, rule) for rule in routes_of_listener(world, gateway, listener))
-    for obj in older_first(world.istio_gateways):
-        if proxy.carries(obj["spec"].get("selector")):
+            yield from ((rule.hosts, rule) for rule in list_listener_rules(world, gateway, listener))
+    for obj in sort_by_age(world.istio_gateways):
+        if proxy.has_labels(obj["spec"].get("selector")):
             for server in obj["spec"].get("servers") or []:
-                if _listens(world, proxy, server["port"]["number"], port):
+                if _is_listening(world, proxy, server["port"]["number"], port):
                     yield (), None
-                    yield from _of_server(world, obj, server)
+                    yield from _list_server_rules(world, obj, server)
 
 
-def _of_server(world: World, gateway: Object, server: Object) -> Iterator[tuple[tuple[str, ...], Rule]]:
+def _list_server_rules(world: World, gateway: Object, server: Object) -> Iterator[tuple[tuple[str, ...], Rule]]:
     home = gateway["metadata"]["namespace"]
     name = f"{home}/{gateway['metadata']['name']}"
-    for rule in rules(world):
-        if name not in rule.gateways or not exported(rule.spec or {}, rule.namespace, home):
+    for rule in list_rules(world):
+        if name not in rule.gateways or not is_exported(rule.spec or {}, rule.namespace, home):
             continue
         wanted = [h.partition("/")[::2] if "/" in h else ("*", h) for h in server.get("hosts") or []]
         taken = {"*", rule.namespace} | ({"."} if rule.namespace == home else set())
-        patterns = [full_host(h, home) for namespace, h in wanted if namespace in taken]
-        names = [_narrower(p, h) for h in rule.hosts for p in patterns if covers(p, h) or covers(h, p)]
+        patterns = [qualify_host(h, home) for namespace, h in wanted if namespace in taken]
+        names = [_choose_narrower(p, h) for h in rule.hosts for p in patterns if covers_host(p, h) or covers_host(h, p)]
         if names:
             yield tuple(dict.fromkeys(names)), rule
 
 
-def _narrower(one: str, other: str) -> str:
-    return other if covers(one, other) else one
+def _choose_narrower(one: str, other: str) -> str:
+    return other if covers_host(one, other) else one
 
 
-def _listens(world: World, proxy: Proxy, number: int, port: int) -> bool:
-    """Whether a server's port is open on that port of the pod: through a Service's targetPort, else as it is."""
+def _is_listening(world: World, proxy: Proxy, number: int, port: int) -> bool:
+    """Tell whether a server's port is open on that port of the pod: through a Service's
+    targetPort, else as it is.
+    """
     targets = {
         p.get("targetPort", p["port"])
         for s in world.services.values()
         if s["metadata"]["namespace"] == proxy.namespace and s["spec"].get("selector")
-        if proxy.carries(s["spec"]["selector"])
+        if proxy.has_labels(s["spec"]["selector"])
         for p in s["spec"].get("ports") or []
         if p["port"] == number
     }
     return port in (targets or {number})
 
 
-def domain_of(hosts: list[VirtualHost], name: str) -> VirtualHost | None:
-    """The virtual host that answers to a name: the exact one, else the longest wildcard, else `*` (Envoy)."""
+def find_virtual_host(hosts: list[VirtualHost], name: str) -> VirtualHost | None:
+    """Return the virtual host that answers to a name: the exact one, else the longest
+    wildcard, else `*` (Envoy).
+    """
     name = name.lower()
     for host in hosts:
         if name in host.domains:
             return host
-    wild = [(len(d), host) for host in hosts for d in host.domains if d.startswith("*") and covers(d, name)]
+    wild = [(len(d), host) for host in hosts for d in host.domains if d.startswith("*") and covers_host(d, name)]
     return max(wild, key=lambda pair: pair[0])[1] if wild else None

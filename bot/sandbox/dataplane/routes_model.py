@@ -1,4 +1,6 @@
-"""Routes as a proxy has them: what a request must look like, where it goes, and what is done to it on the way."""
+"""Routes as a proxy has them: the conditions on a request, its targets, and the changes
+to it on the way.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,23 @@ from urllib.parse import parse_qsl
 
 
 @lru_cache(maxsize=1024)
-def _expression(pattern: str) -> re.Pattern[str] | None:
-    """The compiled expression; None for what RE2 may understand and Python does not, which then fits nothing."""
+def _compile_pattern(pattern: str) -> re.Pattern[str] | None:
+    """Return the compiled expression; None for what RE2 may understand and Python does not,
+    which then fits nothing.
+    """
     try:
         return re.compile(pattern)
     except re.error:
         return None
 
 
-def _whole(pattern: str, text: str) -> bool:
-    expression = _expression(pattern)
+def _matches_fully(pattern: str, text: str) -> bool:
+    expression = _compile_pattern(pattern)
     return expression is not None and expression.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
-class HttpRequest:
+class ProxyRequest:
     """A request on its way through a proxy. Header names are lower case; `path` has the query behind a `?`."""
 
     host: str
@@ -53,11 +57,11 @@ class TextMatch:
     value: str = ""
     inverted: bool = False
 
-    def fits(self, text: str | None) -> bool:
-        """Whether the text (None: it is not there) is as asked."""
-        return self._found(text) != self.inverted
+    def matches(self, text: str | None) -> bool:
+        """Tell whether the text (None: it is not there) is as asked."""
+        return self._matches_value(text) != self.inverted
 
-    def _found(self, text: str | None) -> bool:
+    def _matches_value(self, text: str | None) -> bool:
         if text is None:
             return False
         match self.kind:
@@ -66,7 +70,7 @@ class TextMatch:
             case "prefix":
                 return text.startswith(self.value)
             case "regex":
-                return _whole(self.value, text)
+                return _matches_fully(self.value, text)
             case _:
                 return True
 
@@ -79,11 +83,11 @@ class PathMatch:
     value: str = "/"
     ignore_case: bool = False
 
-    def fits(self, path: str) -> bool:
-        """Whether the path is as asked; case is never ignored by expressions."""
+    def matches(self, path: str) -> bool:
+        """Tell whether the path is as asked; case is never ignored by expressions."""
         value = self.value
         if self.kind == "regex":
-            return _whole(value, path)
+            return _matches_fully(value, path)
         if self.ignore_case:
             value, path = value.lower(), path.lower()
         if self.kind == "path":
@@ -93,7 +97,9 @@ class PathMatch:
 
 @dataclass(frozen=True)
 class Match:
-    """All that a request must be for a route to be taken. `anything` is the match of a rule that states none."""
+    """The conditions that a request must meet for a route to be taken. `anything` is the
+    match of a rule that states none.
+    """
 
     path: PathMatch = PathMatch()
     headers: tuple[tuple[str, TextMatch], ...] = ()
@@ -103,31 +109,33 @@ class Match:
 
     @property
     def catches_all(self) -> bool:
-        """Whether no request gets past it."""
+        """Tell whether no request gets past it."""
         everywhere = (self.path.kind, self.path.value) in (("prefix", "/"), ("regex", ".*"))
         return everywhere and not self.headers and not self.query
 
-    def fits(self, request: HttpRequest) -> bool:
-        """Whether the request is one of those."""
+    def matches(self, request: ProxyRequest) -> bool:
+        """Tell whether the request meets all conditions."""
         pseudo = {":method": request.method, ":authority": request.host, ":scheme": "http"}
         headers = {**request.headers, **pseudo}
         return (
-            self.path.fits(request.pathname)
-            and all(condition.fits(headers.get(name)) for name, condition in self.headers)
-            and all(condition.fits(request.query.get(name)) for name, condition in self.query)
+            self.path.matches(request.pathname)
+            and all(condition.matches(headers.get(name)) for name, condition in self.headers)
+            and all(condition.matches(request.query.get(name)) for name, condition in self.query)
         )
 
 
 @dataclass(frozen=True)
 class HeaderChanges:
-    """What is done to headers: removed, then replaced, then added."""
+    """Changes to headers: first those removed, then those replaced, then those added."""
 
     put: tuple[tuple[str, str], ...] = ()
     add: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
 
-    def applied(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers afterwards; an added value stands behind the one that is there, after a comma."""
+    def apply_to(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers afterwards; an added value stands behind the one that is there,
+        after a comma.
+        """
         result = {k: v for k, v in headers.items() if k not in self.remove}
         result |= dict(self.put)
         for name, value in self.add:
@@ -135,7 +143,7 @@ class HeaderChanges:
         return result
 
     def and_then(self, other: HeaderChanges) -> HeaderChanges:
-        """Both, the other's after these."""
+        """Return both changes, the other's after these."""
         return HeaderChanges(self.put + other.put, self.add + other.add, self.remove + other.remove)
 
 
@@ -161,7 +169,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and after what a request is sent again."""
+    """The number of times that a request is sent again, and after which failures."""
 
     attempts: int
     on: str
@@ -185,7 +193,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """What becomes of path and authority. At most one of `path`, `prefix` and `pattern` is there."""
+    """Changes to path and authority. At most one of `path`, `prefix` and `pattern` is there."""
 
     host: str = ""
     path: str = ""

@@ -1,4 +1,6 @@
-"""From a rule to the routes of one proxy: which of its entries concern it, and what they say in Envoy's terms."""
+"""Translates a rule into the routes of one proxy: which of its entries concern it, and
+what they say in Envoy's terms.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.clusters import destination, full_host
+from bot.sandbox.dataplane.clusters import build_destination, qualify_host
 from bot.sandbox.dataplane.objects import World
 from bot.sandbox.dataplane.objects_pods import Proxy
 from bot.sandbox.dataplane.routes_backends import UNKNOWN
@@ -32,8 +34,10 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True)
-class Place:
-    """For whom routes are made: a proxy's listener on a port, reached under the names of these gateways."""
+class ProxyListener:
+    """The listener that routes are made for: a proxy's port, reached under the names of
+    these gateways.
+    """
 
     world: World
     proxy: Proxy
@@ -41,24 +45,26 @@ class Place:
     gateways: tuple[str, ...] = (MESH,)
 
 
-def translated(rule: Rule, place: Place) -> tuple[Route, ...]:
-    """The rule's routes in the order in which they are tried; what stands behind a catch-all is left out."""
+def translate_rule(rule: Rule, place: ProxyListener) -> tuple[Route, ...]:
+    """Return the rule's routes in the order in which they are tried; what stands behind a
+    catch-all is left out.
+    """
     found = []
-    for route in _every(rule, place):
+    for route in _translate_entries(rule, place):
         found.append(route)
         if route.match.catches_all:
             break
     return tuple(found)
 
 
-def _every(rule: Rule, place: Place) -> Iterator[Route]:
+def _translate_entries(rule: Rule, place: ProxyListener) -> Iterator[Route]:
     for entry in rule.http:
         for condition in entry.get("match") or [None]:
-            if _concerns(condition or {}, rule, place):
-                yield _route(entry, condition, rule, place)
+            if _applies_to_listener(condition or {}, rule, place):
+                yield _translate_route(entry, condition, rule, place)
 
 
-def _concerns(condition: Object, rule: Rule, place: Place) -> bool:
+def _applies_to_listener(condition: Object, rule: Rule, place: ProxyListener) -> bool:
     if condition.get("port", place.port) != place.port:
         return False
     if place.proxy.kind == "waypoint" and condition.get("sourceLabels"):
@@ -67,75 +73,83 @@ def _concerns(condition: Object, rule: Rule, place: Place) -> bool:
         named = {g if "/" in g or g == MESH else f"{rule.namespace}/{g}" for g in condition["gateways"]}
         return not named.isdisjoint(place.gateways)
     here = condition.get("sourceNamespace") in (None, "", place.proxy.namespace)
-    return here and place.proxy.carries(condition.get("sourceLabels"))
+    return here and place.proxy.has_labels(condition.get("sourceLabels"))
 
 
-def _route(entry: Object, condition: Object | None, rule: Rule, place: Place) -> Route:
+def _translate_route(entry: Object, condition: Object | None, rule: Rule, place: ProxyListener) -> Route:
     name = ".".join(n for n in (entry.get("name", ""), (condition or {}).get("name", "")) if n)
-    match = Match(anything=True) if condition is None else _match(condition, rule)
-    fault = _fault(entry["fault"]) if entry.get("fault") else None
-    changes = _headers(entry.get("headers"))
+    match = Match(anything=True) if condition is None else _translate_match(condition, rule)
+    fault = _translate_fault(entry["fault"]) if entry.get("fault") else None
+    changes = _translate_headers(entry.get("headers"))
     common: dict[str, Any] = {"match": match, "name": name, "fault": fault}
     common |= {"request": changes[0], "response": changes[1]}
     if entry.get("redirect"):
-        return Route(redirect=_redirect(entry["redirect"]), **common)
+        return Route(redirect=_translate_redirect(entry["redirect"]), **common)
     if entry.get("directResponse"):
         answer = entry["directResponse"]
         return Route(direct=answer["status"], body=(answer.get("body") or {}).get("string", ""), **common)
     return Route(
-        targets=tuple(_targets(entry.get("route") or [], rule, place)),
+        targets=tuple(_translate_targets(entry.get("route") or [], rule, place)),
         weighted=len(entry.get("route") or []) > 1,
-        timeout_seconds=seconds(entry.get("timeout")),
-        retries=_retries(entry.get("retries"), place.world),
-        rewrite=_rewrite(entry["rewrite"], match, gateway_api=rule.gateway_api) if entry.get("rewrite") else None,
+        timeout_seconds=parse_seconds(entry.get("timeout")),
+        retries=_translate_retries(entry.get("retries"), place.world),
+        rewrite=_translate_rewrite(entry["rewrite"], match, gateway_api=rule.gateway_api)
+        if entry.get("rewrite")
+        else None,
         status_without_cluster=500 if rule.gateway_api else 503,
         **common,
     )
 
 
-def default_route(world: World, cluster: str) -> Route:
-    """The only route of a host without rules."""
-    return Route(Match(anything=True), name="default", targets=(Target(cluster),), retries=_retries(None, world))
+def build_default_route(world: World, cluster: str) -> Route:
+    """Return the only route of a host without rules."""
+    return Route(
+        Match(anything=True), name="default", targets=(Target(cluster),), retries=_translate_retries(None, world)
+    )
 
 
-def _targets(routes: list[Object], rule: Rule, place: Place) -> Iterator[Target]:
-    """A single destination gets everything whatever its weight; among several, weight 0 gets nothing."""
+def _translate_targets(routes: list[Object], rule: Rule, place: ProxyListener) -> Iterator[Target]:
+    """Yield the targets. A single destination gets everything whatever its weight; among
+    several, weight 0 gets nothing.
+    """
     for one in routes:
         weight = one.get("weight") or 0
         if len(routes) > 1 and not weight:
             continue
-        request, response = _headers(one.get("headers"))
-        yield Target(_cluster(one["destination"], rule, place), weight, request, response)
+        request, response = _translate_headers(one.get("headers"))
+        yield Target(_name_cluster(one["destination"], rule, place), weight, request, response)
 
 
-def _cluster(target: Object, rule: Rule, place: Place) -> str:
+def _name_cluster(target: Object, rule: Rule, place: ProxyListener) -> str:
     if target["host"] == UNKNOWN:
         return UNKNOWN
-    host = full_host(target["host"], rule.namespace)
-    service = place.world.service_for(host, "")
+    host = qualify_host(target["host"], rule.namespace)
+    service = place.world.find_service(host, "")
     ports = (service or {"spec": {}})["spec"].get("ports") or []
     number = (target.get("port") or {}).get("number") or (ports[0]["port"] if len(ports) == 1 else place.port)
-    return str(destination(place.world, place.proxy, host, target.get("subset") or "", number))
+    return str(build_destination(place.world, place.proxy, host, target.get("subset") or "", number))
 
 
-def _match(condition: Object, rule: Rule) -> Match:
-    headers = [(k.lower(), _text(v)) for k, v in (condition.get("headers") or {}).items()]
-    headers += [(k.lower(), _text(v, inverted=True)) for k, v in (condition.get("withoutHeaders") or {}).items()]
+def _translate_match(condition: Object, rule: Rule) -> Match:
+    headers = [(k.lower(), _translate_text(v)) for k, v in (condition.get("headers") or {}).items()]
+    headers += [
+        (k.lower(), _translate_text(v, inverted=True)) for k, v in (condition.get("withoutHeaders") or {}).items()
+    ]
     headers.sort(key=lambda pair: pair[0])
     for field in ("method", "authority", "scheme"):
-        headers += [(f":{field}", _text(condition[field]))] if condition.get(field) else []
-    query = [(k, _text(v)) for k, v in (condition.get("queryParams") or {}).items()]
-    return Match(_path(condition, rule), tuple(headers), tuple(query))
+        headers += [(f":{field}", _translate_text(condition[field]))] if condition.get(field) else []
+    query = [(k, _translate_text(v)) for k, v in (condition.get("queryParams") or {}).items()]
+    return Match(_translate_path(condition, rule), tuple(headers), tuple(query))
 
 
-def _text(said: Object | None, *, inverted: bool = False) -> TextMatch:
+def _translate_text(said: Object | None, *, inverted: bool = False) -> TextMatch:
     for kind in ("exact", "prefix", "regex"):
         if kind in (said or {}) and (said or {})[kind] != "*":
             return TextMatch(kind, (said or {})[kind], inverted)
     return TextMatch("present", inverted=inverted)
 
 
-def _path(condition: Object, rule: Rule) -> PathMatch:
+def _translate_path(condition: Object, rule: Rule) -> PathMatch:
     uri, ignore = condition.get("uri") or {}, bool(condition.get("ignoreUriCase"))
     if "exact" in uri:
         return PathMatch("path", uri["exact"], ignore)
@@ -147,24 +161,24 @@ def _path(condition: Object, rule: Rule) -> PathMatch:
     return PathMatch("prefix", prefix, ignore)
 
 
-def _fault(fault: Object) -> Fault:
-    """A part without a percentage never strikes (Istio's API)."""
+def _translate_fault(fault: Object) -> Fault:
+    """Return the fault; a part without a percentage never strikes (Istio's API)."""
     abort, delay = fault.get("abort") or {}, fault.get("delay") or {}
     return Fault(
         abort_status=abort.get("httpStatus") or 0,
         abort_percent=float((abort.get("percentage") or {}).get("value", 0)),
-        delay_seconds=seconds(delay.get("fixedDelay")),
+        delay_seconds=parse_seconds(delay.get("fixedDelay")),
         delay_percent=float((delay.get("percentage") or {}).get("value", delay.get("percent") or 0)),
     )
 
 
-def seconds(said: str | None) -> float:
-    """A duration as Istio writes it, `1h2m3.5s` or `250ms`; 0 for None."""
+def parse_seconds(said: str | None) -> float:
+    """Return a duration as Istio writes it, `1h2m3.5s` or `250ms`, in seconds; 0 for None."""
     parts = re.findall(r"([\d.]+)(h|ms|us|ns|m|s)", said or "")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _retries(said: Object | None, world: World) -> Retries | None:
+def _translate_retries(said: Object | None, world: World) -> Retries | None:
     if said is None:
         return Retries(2, RETRY_ON, world.traits.retried_statuses)
     attempts = said.get("attempts") or 0
@@ -175,22 +189,22 @@ def _retries(said: Object | None, world: World) -> Retries | None:
     causes = [w for w in words if not w.isdigit()] if words else RETRY_ON.split(",")
     if statuses and "retriable-status-codes" not in causes:
         causes.append("retriable-status-codes")
-    return Retries(attempts, ",".join(causes), statuses, seconds(said.get("perTryTimeout")))
+    return Retries(attempts, ",".join(causes), statuses, parse_seconds(said.get("perTryTimeout")))
 
 
-def _headers(said: Object | None) -> tuple[HeaderChanges, HeaderChanges]:
-    request, response = (_changes((said or {}).get(way) or {}) for way in ("request", "response"))
+def _translate_headers(said: Object | None) -> tuple[HeaderChanges, HeaderChanges]:
+    request, response = (_translate_header_changes((said or {}).get(way) or {}) for way in ("request", "response"))
     return request, response
 
 
-def _changes(said: Object) -> HeaderChanges:
+def _translate_header_changes(said: Object) -> HeaderChanges:
     def pairs(field: str) -> tuple[tuple[str, str], ...]:
         return tuple((k.lower(), str(v)) for k, v in (said.get(field) or {}).items())
 
     return HeaderChanges(pairs("set"), pairs("add"), tuple(n.lower() for n in said.get("remove") or []))
 
 
-def _redirect(said: Object) -> Redirect:
+def _translate_redirect(said: Object) -> Redirect:
     return Redirect(
         status=said.get("redirectCode") or 301,
         scheme=said.get("scheme", ""),
@@ -201,7 +215,7 @@ def _redirect(said: Object) -> Redirect:
     )
 
 
-def _rewrite(said: Object, match: Match, *, gateway_api: bool) -> Rewrite:
+def _translate_rewrite(said: Object, match: Match, *, gateway_api: bool) -> Rewrite:
     host = said.get("authority", "")
     if said.get("full"):
         return Rewrite(host, path=said["full"])

@@ -1,6 +1,8 @@
-"""What the proxies tell of the requests that were really sent: Istio's standard metrics, and spans.
+"""Telemetry of the proxies about the requests that were really sent: Istio's standard
+metrics, and spans.
 
-Counters belong to the pod that keeps them and go with it. Labels and buckets are those of Istio 1.23 and 1.30.
+Counters belong to the pod that keeps them and go with it. Labels and buckets are
+those of Istio 1.23 and 1.30.
 """
 
 from __future__ import annotations
@@ -45,18 +47,20 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass
 class Histogram:
-    """How values are spread: one count per bucket, the last one for what is above all bounds."""
+    """Distribution of values: one count per bucket, the last one for what is above all
+    bounds.
+    """
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     total: float = 0.0
 
     def add(self, value: float) -> None:
-        """Takes one value."""
+        """Count one value."""
         self.counts[bisect_left(BUCKETS, value)] += 1
         self.total += value
 
     def samples(self, name: str, labels: Mapping[str, str]) -> Iterator[Sample]:
-        """As Prometheus shows it: cumulative buckets, sum and count."""
+        """Yield the series as Prometheus shows them: cumulative buckets, sum and count."""
         below = 0
         for bound, count in zip((*BUCKETS, "+Inf"), self.counts, strict=True):
             below += count
@@ -67,14 +71,16 @@ class Histogram:
 
 @dataclass
 class PodMetrics:
-    """What one pod's proxy has counted; `labels` are those that a scrape adds for the pod."""
+    """Counters and histograms of one pod's proxy; `labels` are those that a scrape adds for
+    the pod.
+    """
 
     labels: Mapping[str, str]
     counters: dict[tuple[str, Labels], float] = field(default_factory=dict)
     histograms: dict[tuple[str, Labels], Histogram] = field(default_factory=dict)
 
     def samples(self) -> Iterator[Sample]:
-        """Everything as it stands now."""
+        """Yield everything as it stands now."""
         for (name, labels), value in self.counters.items():
             yield Sample(name, {**self.labels, **dict(labels)}, value)
         for (name, labels), histogram in self.histograms.items():
@@ -103,62 +109,66 @@ class TcpReport:
 
 
 class Telemetry:
-    """Everything that the proxies have told. Is `sources.Metrics` and `sources.Spans` to the programs that look."""
+    """All metrics and spans of the proxies. Is `sources.Metrics` and `sources.Spans` to the
+    programs that look.
+    """
 
     def __init__(self) -> None:
         self._pods: dict[str, PodMetrics] = {}
         self._receivers: list[Callable[[Span], None]] = []
 
-    def pod(self, uid: str, labels: Mapping[str, str]) -> None:
-        """From now on that pod keeps counters; `labels` are what a scrape adds (`app`, `pod`, `namespace`, …)."""
+    def add_pod(self, uid: str, labels: Mapping[str, str]) -> None:
+        """Keep counters for a pod from now on; `labels` are what a scrape adds (`app`, `pod`,
+        `namespace`, …).
+        """
         self._pods.setdefault(uid, PodMetrics(dict(labels)))
 
-    def gone(self, uid: str) -> None:
-        """The pod and its counters are no more."""
+    def remove_pod(self, uid: str) -> None:
+        """Forget a pod and its counters."""
         self._pods.pop(uid, None)
 
-    def pods(self) -> set[str]:
-        """The uids of the pods that keep counters."""
+    def list_pod_uids(self) -> set[str]:
+        """Return the uids of the pods that keep counters."""
         return set(self._pods)
 
-    def of_pod(self, uid: str) -> Iterator[Sample]:
-        """What one pod has counted, without the labels that a scrape adds."""
+    def list_pod_samples(self, uid: str) -> Iterator[Sample]:
+        """Yield what one pod has counted, without the labels that a scrape adds."""
         pod = self._pods.get(uid)
         if pod is not None:
             yield from PodMetrics({}, pod.counters, pod.histograms).samples()
 
-    def http(self, report: HttpReport) -> None:
-        """Counts one HTTP request."""
+    def count_request(self, report: HttpReport) -> None:
+        """Count one HTTP request."""
         pod = self._pods.get(report.pod)
         if pod is None:
             return
         labels = tuple(sorted(report.labels.items()))
-        _count(pod, REQUESTS, labels, 1)
+        _increase_counter(pod, REQUESTS, labels, 1)
         values = {DURATION: report.seconds * 1000, REQUEST_BYTES: report.received, RESPONSE_BYTES: report.sent}
         for name, value in values.items():
             pod.histograms.setdefault((name, labels), Histogram()).add(value)
 
-    def tcp(self, report: TcpReport) -> None:
-        """Counts one connection, opened and closed."""
+    def count_connection(self, report: TcpReport) -> None:
+        """Count one connection, opened and closed."""
         pod = self._pods.get(report.pod)
         if pod is None:
             return
         labels = tuple(sorted(report.labels.items()))
         for name, value in {OPENED: 1, CLOSED: 1, SENT: report.sent, RECEIVED: report.received}.items():
-            _count(pod, name, labels, value)
+            _increase_counter(pod, name, labels, value)
 
     def samples(self) -> Iterator[Sample]:
-        """All counters and histograms as they stand now, of the pods that are there."""
+        """Yield all counters and histograms as they stand now, of the pods that are there."""
         for pod in tuple(self._pods.values()):
             yield from pod.samples()
 
-    def span(self, span: Span) -> None:
-        """Hands a span to whoever is there to take it."""
+    def publish_span(self, span: Span) -> None:
+        """Hand a span to all subscribers."""
         for receive in tuple(self._receivers):
             receive(span)
 
     def subscribe(self, receive: Callable[[Span], None]) -> Callable[[], None]:
-        """From now on every span goes to `receive`; what is given back ends that."""
+        """Pass every span from now on to `receive`; return a function that ends that."""
         self._receivers.append(receive)
 
         def unsubscribe() -> None:
@@ -168,5 +178,5 @@ class Telemetry:
         return unsubscribe
 
 
-def _count(pod: PodMetrics, name: str, labels: Labels, amount: float) -> None:
+def _increase_counter(pod: PodMetrics, name: str, labels: Labels, amount: float) -> None:
     pod.counters[name, labels] = pod.counters.get((name, labels), 0.0) + amount

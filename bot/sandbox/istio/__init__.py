@@ -1,1 +1,1 @@
-"""An embedded Istio: the release directory, its `istioctl`, and what istiod does to a cluster."""
+"""An embedded Istio: the release directory, its `istioctl`, and a simulated istiod."""

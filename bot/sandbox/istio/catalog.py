@@ -1,6 +1,7 @@
-"""What differs between the Istio releases the sandbox plays, as data: a further release is one more entry here.
+"""Differences between the Istio releases that the sandbox simulates, as data.
 
-Facts are those of recorded runs of the real `istioctl` of each release on Kubernetes 1.36.
+A further release is one more entry here. Facts are those of recorded runs of the real
+`istioctl` of each release on Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ DEPENDENTS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Words:
-    """Messages of `istioctl` that were reworded between releases; the fields of `str.format` are named."""
+class MessageTemplates:
+    """Messages of `istioctl` that were reworded between releases, as `str.format` templates."""
 
     prompt: str
     bad_profile: str
@@ -39,13 +40,13 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Release:
-    """One Istio release: what its `istioctl` knows, prints and renders."""
+class IstioRelease:
+    """One Istio release: the traits of its `istioctl` and of what that renders."""
 
     version: str
     gateway_api: str
     minimum_kubernetes: int
-    words: Words
+    words: MessageTemplates
     end_of_life: str = ""
     owning_resource: str = ""
     chart_labels: bool = True
@@ -82,11 +83,11 @@ _GLOBAL_SERVICES = {
     ],
 }
 
-OLD = Release(
+OLD = IstioRelease(
     version="1.23.2",
     gateway_api="v1.1.0",
     minimum_kubernetes=26,
-    words=Words(
+    words=MessageTemplates(
         prompt='This will install the Istio {version} "{profile}" profile (with components: {components}) into the '
         "cluster. Proceed? (y/N) ",
         bad_profile="failed to read profile {profile} from : open profiles/{profile}.yaml: file does not exist",
@@ -116,11 +117,11 @@ OLD = Release(
     host_network_cni=True,
 )
 
-NEW = Release(
+NEW = IstioRelease(
     version="1.30.3",
     gateway_api="v1.5.1",
     minimum_kubernetes=32,
-    words=Words(
+    words=MessageTemplates(
         prompt='This will install the Istio {version} profile "{profile}" into the cluster. Proceed? (y/N) ',
         bad_profile='merge inputs: profile "{profile}" not found: open profiles/{profile}.yaml: file does not exist',
         unknown_field="could not unmarshal: error unmarshaling JSON: while decoding JSON: "
@@ -136,7 +137,7 @@ NEW = Release(
     ambient_mesh=_GLOBAL_SERVICES,
 )
 
-RELEASES: Mapping[str, Release] = {release.version: release for release in (OLD, NEW)}
+RELEASES: Mapping[str, IstioRelease] = {release.version: release for release in (OLD, NEW)}
 """The releases that can be played, by version."""
 
 NEWEST = NEW

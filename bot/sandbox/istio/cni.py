@@ -1,10 +1,14 @@
-"""istio-cni, as far as the Kubernetes API shows it: it marks the pods whose traffic it redirects, and unmarks them."""
+"""istio-cni, as far as the Kubernetes API shows it.
+
+Its node agent annotates the pods whose traffic it redirects, and removes the
+annotation when a pod is no longer enrolled.
+"""
 
 from __future__ import annotations
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Client, Event, Object, Ref, Request, Response
-from bot.sandbox.istio.istiod_watch import Key, Mirror, Tasks, WorkQueue
+from bot.sandbox.cluster.contract import ApiError, Client, Object, Ref, Request, Response, WatchEvent
+from bot.sandbox.istio.istiod_watch import BackgroundTasks, ResourceMirror, WorkKey, WorkQueue
 
 REDIRECTION = "ambient.istio.io/redirection"
 """The annotation of a pod whose traffic goes through ztunnel; its value is `enabled`."""
@@ -17,24 +21,31 @@ _READY_PORT = 8000
 
 
 class CniNode:
-    """The program of pods labelled `k8s-app=istio-cni-node`: one on each node, for the pods of that node."""
+    """The program of pods labelled `k8s-app=istio-cni-node`.
+
+    One runs on each node, for that node's pods.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def runs_in(self, pod: Object) -> bool:
-        """Whether a pod is istio-cni's node agent."""
+        """Tell whether the pod is istio-cni's node agent."""
         return bool((pod["metadata"].get("labels") or {}).get("k8s-app") == "istio-cni-node")
 
     async def start(self, pod: Object, client: Client) -> RunningCni:
-        """Starts to follow the pods of the pod's own node."""
+        """Start to watch the pods of this pod's own node."""
         running = RunningCni(pod["spec"].get("nodeName", ""), client, self._clock)
-        running.begin()
+        running.start_background_tasks()
         return running
 
 
-def wants_redirection(pod: Object, namespace: Object | None) -> bool:
-    """istio-cni's rules: enrolled, without a sidecar, neither a gateway nor on the host's network."""
+def needs_redirection(pod: Object, namespace: Object | None) -> bool:
+    """Tell whether istio-cni redirects the pod's traffic.
+
+    It does so for an enrolled pod without a sidecar that is neither a Gateway's nor on
+    the host's network.
+    """
     meta, spec = pod["metadata"], pod["spec"]
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     space = ((namespace or {}).get("metadata", {}).get("labels") or {}).get(MODE, "")
@@ -44,48 +55,48 @@ def wants_redirection(pod: Object, namespace: Object | None) -> bool:
 
 
 class RunningCni:
-    """One node's agent."""
+    """The istio-cni agent of one node."""
 
     def __init__(self, node: str, client: Client, clock: Clock) -> None:
         self._node = node
         self._client = client.acting_as("istio-cni")
         self._clock = clock
         self._queue = WorkQueue(clock)
-        self._tasks = Tasks()
-        self._namespaces = Mirror(_NAMESPACES, self._namespace_changed)
-        self._pods = Mirror(_PODS, self._pod_changed)
+        self._tasks = BackgroundTasks()
+        self._namespaces = ResourceMirror(_NAMESPACES, self._handle_namespace_event)
+        self._pods = ResourceMirror(_PODS, self._handle_pod_event)
 
-    def begin(self) -> None:
-        """Starts the background work."""
+    def start_background_tasks(self) -> None:
+        """Start the watches and the work queue."""
         for mirror in (self._namespaces, self._pods):
-            self._tasks.start(mirror.follow(self._client, self._clock), f"istio-cni: {mirror.ref.plural}")
-        self._tasks.start(self._queue.run(self._handle), "istio-cni: queue")
+            self._tasks.start(mirror.run_watch(self._client, self._clock), f"istio-cni: {mirror.ref.plural}")
+        self._tasks.start(self._queue.run(self._reconcile_pod), "istio-cni: queue")
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """Readiness on 8000."""
+        """Answer readiness on port 8000; return None for other ports."""
         if port != _READY_PORT:
             return None
         return Response(200 if request.path in ("/readyz", "/healthz") else 404)
 
     async def stop(self) -> None:
-        """Leaves marks and redirection as they are, as the real agent does when it goes away."""
+        """Stop the background work; annotations and redirection stay, as with the real agent."""
         await self._tasks.stop()
         await self._queue.close()
 
-    def _namespace_changed(self, event: Event) -> None:
+    def _handle_namespace_event(self, event: WatchEvent) -> None:
         name = event.object["metadata"]["name"]
-        self._queue.add(*(Key("pod", *key) for key in self._pods.objects if key[0] == name))
+        self._queue.add(*(WorkKey("pod", *key) for key in self._pods.objects if key[0] == name))
 
-    def _pod_changed(self, event: Event) -> None:
+    def _handle_pod_event(self, event: WatchEvent) -> None:
         meta = event.object["metadata"]
         if event.object["spec"].get("nodeName") == self._node:
-            self._queue.add(Key("pod", meta["namespace"], meta["name"]))
+            self._queue.add(WorkKey("pod", meta["namespace"], meta["name"]))
 
-    async def _handle(self, key: Key) -> None:
+    async def _reconcile_pod(self, key: WorkKey) -> None:
         pod = self._pods.get(key.name, key.namespace)
         if pod is None or not self._is_running_here(pod):
             return
-        wanted = wants_redirection(pod, self._namespaces.get(key.namespace))
+        wanted = needs_redirection(pod, self._namespaces.get(key.namespace))
         if wanted == ((pod["metadata"].get("annotations") or {}).get(REDIRECTION) == "enabled"):
             return
         await self._clock.sleep(_CAPTURE_SECONDS)

@@ -1,4 +1,4 @@
-"""How the embedded `istioctl` fails: an error carries its words and the exit code of the real one."""
+"""Errors of the embedded `istioctl`, with the messages and exit codes of the real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FINDINGS = 79
 
 
 class CtlError(Exception):
-    """Ends the command: printed as `Error: …` on standard error."""
+    """An error that ends the command; it is printed as `Error: …` on standard error."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -21,8 +21,8 @@ class CtlError(Exception):
 
 
 class SettingsError(CtlError):
-    """The settings cannot be merged or are not valid."""
+    """Settings that cannot be merged or are not valid."""
 
 
 class Cancelled(Exception):
-    """The person said no."""
+    """Raised when the user declines the confirmation prompt."""

@@ -1,25 +1,25 @@
-"""istiod, played: what it writes into a cluster while it runs, and what its webhooks answer."""
+"""A simulated istiod: its writes to the cluster while it runs, and its webhooks' answers."""
 
 from __future__ import annotations
 
 import json
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Event, Object, Ref, Request, Response
+from bot.sandbox.cluster.contract import Client, Object, Ref, Request, Response, WatchEvent
 from bot.sandbox.istio import injection, validation
 from bot.sandbox.istio.gateways import GatewayController
-from bot.sandbox.istio.istiod_election import LEASE_SECONDS, Claims
-from bot.sandbox.istio.istiod_mesh import Identity, Mesh, identity_of, mesh_of
+from bot.sandbox.istio.istiod_election import LEASE_SECONDS, LeaderElection
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration, read_identity, read_mesh_configuration
 from bot.sandbox.istio.istiod_namespaces import (
     CONFIGMAPS,
     NAMESPACES,
-    certificate_authority,
-    keep_map,
-    takes_maps,
-    wanted_maps,
+    build_config_maps,
+    ensure_root_certificate,
+    needs_config_maps,
+    reconcile_config_map,
 )
-from bot.sandbox.istio.istiod_watch import CRDS, Key, Mirror, Served, Tasks, WorkQueue
-from bot.sandbox.istio.istiod_webhooks import INJECTORS, VALIDATORS, finish_injector, finish_validator, is_ours
+from bot.sandbox.istio.istiod_watch import CRDS, BackgroundTasks, ResourceMirror, ServedTypes, WorkKey, WorkQueue
+from bot.sandbox.istio.istiod_webhooks import INJECTORS, VALIDATORS, is_own_revision, patch_injector, patch_validator
 
 MANAGER = "pilot-discovery"
 """The field manager of istiod's own writes."""
@@ -35,88 +35,91 @@ class Istiod:
 
     def __init__(self, clock: Clock, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._clock = clock
-        self._claims = Claims(clock, lease_seconds)
+        self._claims = LeaderElection(clock, lease_seconds)
 
     def runs_in(self, pod: Object) -> bool:
-        """Whether a pod is an istiod's."""
+        """Tell whether the pod is an istiod."""
         return bool((pod["metadata"].get("labels") or {}).get("app") == "istiod")
 
     async def start(self, pod: Object, client: Client) -> RunningIstiod:
-        """Reads the configuration and begins to work; returns when the webhooks can be answered."""
-        running = RunningIstiod(identity_of(pod), client, self._clock, self._claims)
-        await running.begin()
+        """Read the configuration and start to work; return once webhooks can be answered."""
+        running = RunningIstiod(read_identity(pod), client, self._clock, self._claims)
+        await running.start_background_tasks()
         return running
 
 
 class RunningIstiod:
     """One istiod in one pod."""
 
-    def __init__(self, me: Identity, client: Client, clock: Clock, claims: Claims) -> None:
+    def __init__(self, me: IstiodIdentity, client: Client, clock: Clock, claims: LeaderElection) -> None:
         self.me = me
         self._client = client.acting_as(MANAGER)
         self._clock, self._claims = clock, claims
         self._queue = WorkQueue(clock)
-        self._tasks = Tasks()
-        self._served = Served()
+        self._tasks = BackgroundTasks()
+        self._served = ServedTypes()
         self._root = ""
         self._leads = False
         self._serving = False
         self._stopped = False
-        self._mesh = Mesh(me)
-        self._namespaces = Mirror(NAMESPACES, self._namespace_changed)
-        self._maps = Mirror(CONFIGMAPS, self._map_changed)
-        self._injectors = Mirror(INJECTORS, self._injector_changed)
-        self._validators = Mirror(VALIDATORS, self._validator_changed)
+        self._mesh = MeshConfiguration(me)
+        self._namespaces = ResourceMirror(NAMESPACES, self._handle_namespace_event)
+        self._maps = ResourceMirror(CONFIGMAPS, self._handle_config_map_event)
+        self._injectors = ResourceMirror(INJECTORS, self._handle_injector_event)
+        self._validators = ResourceMirror(VALIDATORS, self._handle_validator_event)
         self._gateways = GatewayController(client, clock, self._queue, self._served, self._namespaces)
 
-    async def begin(self) -> None:
-        """Makes or reads the certificate authority and the mesh configuration, then starts the background work."""
-        self._claims.alive(self.me.pod)
-        self._root = await certificate_authority(self._client, self.me)
+    async def start_background_tasks(self) -> None:
+        """Create or read the certificate authority, read the mesh configuration, start the work."""
+        self._claims.mark_started(self.me.pod)
+        self._root = await ensure_root_certificate(self._client, self.me)
         maps = [await self._client.get(CONFIGMAPS, name, self.me.namespace) for name in _MESH_MAPS]
-        self._gateways.mesh = self._mesh = mesh_of(self.me, maps[0], maps[1])
-        crds = Mirror(CRDS, self._served.changed)
+        self._gateways.mesh = self._mesh = read_mesh_configuration(self.me, maps[0], maps[1])
+        crds = ResourceMirror(CRDS, self._served.apply_crd_event)
         for mirror in (crds, self._namespaces, self._maps, self._injectors, self._validators):
-            self._tasks.start(mirror.follow(self._client, self._clock), f"istiod: {mirror.ref.plural}")
-        for work, name in self._gateways.following():
+            self._tasks.start(mirror.run_watch(self._client, self._clock), f"istiod: {mirror.ref.plural}")
+        for work, name in self._gateways.create_watch_coroutines():
             self._tasks.start(work, f"istiod: {name}")
-        self._tasks.start(self._queue.run(self._handle), "istiod: queue")
-        self._tasks.start(self._lead(), "istiod: election")
-        self._tasks.start(self._notice_ready(), "istiod: readiness")
+        self._tasks.start(self._queue.run(self._reconcile_key), "istiod: queue")
+        self._tasks.start(self._run_election(), "istiod: election")
+        self._tasks.start(self._wait_until_ready(), "istiod: readiness")
 
     async def stop(self) -> None:
-        """Ends all background work; the claim to lead runs out from now on."""
+        """Stop all background work; the leader claim starts to expire."""
         self._stopped = True
-        self._claims.ended(self.me.pod)
+        self._claims.mark_ended(self.me.pod)
         await self._tasks.stop()
         await self._queue.close()
 
     # over the network
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """The ports of an istiod: webhooks on 15017, readiness on 8080, version and metrics on 15014."""
+        """Answer on istiod's ports: webhooks 15017, readiness 8080, version and metrics 15014.
+
+        Return None on other ports and once the istiod was stopped.
+        """
         if self._stopped:
             return None
         match port:
             case 15017:
-                return await self._webhook(request)
+                return await self._answer_webhook(request)
             case 8080:
                 return Response(200) if request.path == "/ready" else Response(404)
             case 15014:
-                return self._monitoring(request)
+                return self._answer_monitoring(request)
             case _:
                 return None
 
-    async def _webhook(self, request: Request) -> Response:
+    async def _answer_webhook(self, request: Request) -> Response:
         if request.path.startswith("/inject"):
             nodes = await self._client.list(_NODES)
             kubelets = [n.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "v1.0.0") for n in nodes]
-            return _json(injection.review(request.body, self._mesh, kubelets))
+            return _build_json_response(injection.answer_injection_review(request.body, self._mesh, kubelets))
         if request.path.startswith("/validate"):
-            return _json(validation.review(request.body))
+            return _build_json_response(validation.answer_validation_review(request.body))
         return Response(404, b"404 page not found\n")
 
-    def _monitoring(self, request: Request) -> Response:
+    def _answer_monitoring(self, request: Request) -> Response:
         version = self.me.version
         if request.path == "/version":
             return Response(200, f"{version}-unknown-Clean".encode())
@@ -127,78 +130,78 @@ class RunningIstiod:
 
     # in the background
 
-    async def _lead(self) -> None:
-        await self._claims.lead(self._client, self.me)
+    async def _run_election(self) -> None:
+        await self._claims.wait_for_leadership(self._client, self.me)
         self._leads = self._gateways.leads = True
-        self._queue.add(*(Key("namespace", "", name) for _, name in self._namespaces.objects))
-        self._gateways.everything()
+        self._queue.add(*(WorkKey("namespace", "", name) for _, name in self._namespaces.objects))
+        self._gateways.enqueue_all()
 
-    async def _notice_ready(self) -> None:
+    async def _wait_until_ready(self) -> None:
         while not self._serving:
             await self._clock.sleep(_READY_PAUSE)
             pod = await self._client.get(_PODS, self.me.pod, self.me.namespace)
             conditions = (pod or {}).get("status", {}).get("conditions") or []
             self._serving = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-        self._queue.add(*(Key("validator", "", name) for _, name in self._validators.objects))
+        self._queue.add(*(WorkKey("validator", "", name) for _, name in self._validators.objects))
 
-    def _namespace_changed(self, event: Event) -> None:
+    def _handle_namespace_event(self, event: WatchEvent) -> None:
         name = event.object["metadata"]["name"]
         if event.type != "DELETED":
-            self._queue.add(Key("namespace", "", name))
-        self._gateways.namespace_changed(name)
+            self._queue.add(WorkKey("namespace", "", name))
+        self._gateways.enqueue_namespace_services(name)
 
-    def _map_changed(self, event: Event) -> None:
+    def _handle_config_map_event(self, event: WatchEvent) -> None:
         meta = event.object["metadata"]
         if meta["namespace"] == self.me.namespace and meta["name"] in _MESH_MAPS:
-            self._queue.add(Key("mesh"))
-        if meta["name"] in wanted_maps(self.me, self._root):
-            self._queue.add(Key("namespace", "", meta["namespace"]))
+            self._queue.add(WorkKey("mesh"))
+        if meta["name"] in build_config_maps(self.me, self._root):
+            self._queue.add(WorkKey("namespace", "", meta["namespace"]))
 
-    def _injector_changed(self, event: Event) -> None:
-        self._queue.add(Key("injector", "", event.object["metadata"]["name"]))
+    def _handle_injector_event(self, event: WatchEvent) -> None:
+        self._queue.add(WorkKey("injector", "", event.object["metadata"]["name"]))
 
-    def _validator_changed(self, event: Event) -> None:
-        self._queue.add(Key("validator", "", event.object["metadata"]["name"]))
+    def _handle_validator_event(self, event: WatchEvent) -> None:
+        self._queue.add(WorkKey("validator", "", event.object["metadata"]["name"]))
 
-    async def _handle(self, key: Key) -> None:
+    async def _reconcile_key(self, key: WorkKey) -> None:
         match key.work:
             case "namespace":
-                await self._keep_namespace(key.name)
+                await self._reconcile_namespace(key.name)
             case "mesh":
-                self._read_mesh()
+                self._reload_mesh_config()
             case "injector" | "validator":
-                await self._keep_webhook(key)
+                await self._reconcile_webhook(key)
             case _:
-                await self._gateways.handle(key)
+                await self._gateways.reconcile(key)
 
-    async def _keep_namespace(self, name: str) -> None:
+    async def _reconcile_namespace(self, name: str) -> None:
         namespace = self._namespaces.get(name)
-        if not self._leads or namespace is None or not takes_maps(namespace):
+        if not self._leads or namespace is None or not needs_config_maps(namespace):
             return
-        for map_name, data in wanted_maps(self.me, self._root).items():
-            await keep_map(self._client, self._maps.get(map_name, name), map_name, name, data)
+        for map_name, data in build_config_maps(self.me, self._root).items():
+            await reconcile_config_map(self._client, self._maps.get(map_name, name), map_name, name, data)
 
-    def _read_mesh(self) -> None:
+    def _reload_mesh_config(self) -> None:
         mesh, injector = (self._maps.get(name, self.me.namespace) for name in _MESH_MAPS)
         if mesh is None and not self.me.facts.default_mesh_when_gone:
             return
-        before, fresh = self._mesh, mesh_of(self.me, mesh, injector)
+        before, fresh = self._mesh, read_mesh_configuration(self.me, mesh, injector)
         if injector is None:
-            fresh = Mesh(self.me, fresh.config, before.values)
+            fresh = MeshConfiguration(self.me, fresh.config, before.values)
         if fresh != before:
             self._gateways.mesh = self._mesh = fresh
-            self._gateways.everything()
+            self._gateways.enqueue_all()
 
-    async def _keep_webhook(self, key: Key) -> None:
+    async def _reconcile_webhook(self, key: WorkKey) -> None:
         mirror = self._injectors if key.work == "injector" else self._validators
         configuration = mirror.get(key.name)
-        if configuration is None or not is_ours(configuration, self.me):
+        if configuration is None or not is_own_revision(configuration, self.me):
             return
         if key.work == "injector":
-            await finish_injector(self._client, configuration, self._root)
+            await patch_injector(self._client, configuration, self._root)
         else:
-            await finish_validator(self._client, configuration, self._root, serving=self._serving)
+            await patch_validator(self._client, configuration, self._root, serving=self._serving)
 
 
-def _json(body: Object) -> Response:
+def _build_json_response(body: Object) -> Response:
     return Response(200, json.dumps(body).encode(), {"Content-Type": "application/json"})

@@ -1,12 +1,12 @@
-"""The GatewayClasses that istiod makes and answers for."""
+"""The GatewayClasses that istiod creates and controls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from bot.sandbox.cluster.contract import Object, Ref
-from bot.sandbox.istio.istiod_conditions import merged
-from bot.sandbox.istio.istiod_mesh import Identity
+from bot.sandbox.istio.istiod_conditions import merge_conditions
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity
 
 GROUP = "gateway.networking.k8s.io"
 CLASSES = Ref(GROUP, "gatewayclasses")
@@ -17,7 +17,7 @@ UNMANAGED_CONTROLLER = "istio.io/unmanaged-gateway"
 
 @dataclass(frozen=True)
 class GatewayClass:
-    """One class that istiod makes by itself."""
+    """One GatewayClass that istiod creates by itself."""
 
     name: str
     controller: str
@@ -34,30 +34,33 @@ _BUILT_IN = (
 )
 
 
-def wanted_classes(me: Identity) -> dict[str, GatewayClass]:
-    """The classes this istiod keeps, by name: the waypoints' only under ambient."""
+def get_wanted_classes(me: IstiodIdentity) -> dict[str, GatewayClass]:
+    """Return the GatewayClasses that this istiod keeps, by name.
+
+    The class of waypoints is among them under ambient only.
+    """
     return {c.name: c for c in _BUILT_IN if me.ambient or not c.ambient}
 
 
-def class_object(wanted: GatewayClass) -> Object:
-    """The GatewayClass to create."""
+def build_gateway_class(wanted: GatewayClass) -> Object:
+    """Build the GatewayClass object to create."""
     spec = {"controllerName": wanted.controller, "description": wanted.description}
     return {"apiVersion": f"{GROUP}/v1", "kind": "GatewayClass", "metadata": {"name": wanted.name}, "spec": spec}
 
 
-def accepted(live: Object, stamp: str) -> Object:
-    """The class's status once istiod has accepted it."""
+def build_accepted_status(live: Object, stamp: str) -> Object:
+    """Build the GatewayClass's status once istiod has accepted it."""
     accepted = {"type": "Accepted", "status": "True", "reason": "Accepted", "message": "Handled by Istio controller"}
     status = live.get("status") or {}
     generation = live["metadata"].get("generation", 1)
-    return {**status, "conditions": merged(status.get("conditions"), [accepted], generation, stamp)}
+    return {**status, "conditions": merge_conditions(status.get("conditions"), [accepted], generation, stamp)}
 
 
-def controller_of(gateway: Object, classes: dict[tuple[str, str], Object], me: Identity) -> str:
-    """The controller of a Gateway's class: "" when that class is not this istiod's."""
+def get_controller(gateway: Object, classes: dict[tuple[str, str], Object], me: IstiodIdentity) -> str:
+    """Return the controller of a Gateway's class, "" when that class is not this istiod's."""
     name = gateway["spec"].get("gatewayClassName", "")
     live = classes.get(("", name))
-    built_in = wanted_classes(me).get(name)
+    built_in = get_wanted_classes(me).get(name)
     controller = (live or {}).get("spec", {}).get("controllerName") or (built_in.controller if built_in else "")
     ours = {GATEWAY_CONTROLLER, UNMANAGED_CONTROLLER} | ({MESH_CONTROLLER} if me.ambient else set())
     revision = (gateway["metadata"].get("labels") or {}).get("istio.io/rev", me.revision)

@@ -1,4 +1,4 @@
-"""Status conditions in the form of the Gateway API, changed only where they differ."""
+"""Status conditions as the Gateway API writes them, changed only where they differ."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 from bot.sandbox.cluster.contract import Object
 
 
-def condition(kind: str, reason: str, message: str, *, holds: bool = True) -> Object:
-    """A condition without its times."""
+def build_condition(kind: str, reason: str, message: str, *, holds: bool = True) -> Object:
+    """Build a condition without its times."""
     return {"type": kind, "status": "True" if holds else "False", "reason": reason, "message": message}
 
 
-def merged(old: Any, new: Sequence[Object], generation: int, stamp: str) -> list[Object]:
-    """The new conditions; each keeps the time of its last transition while its status stays the same."""
+def merge_conditions(old: Any, new: Sequence[Object], generation: int, stamp: str) -> list[Object]:
+    """Return the new conditions with their times.
+
+    Each keeps the time of its last transition while its status stays the same.
+    """
     before = {c["type"]: c for c in old or []}
     result = []
     for one in new:
@@ -24,6 +27,6 @@ def merged(old: Any, new: Sequence[Object], generation: int, stamp: str) -> list
     return result
 
 
-def said(conditions: Any, kind: str) -> Object:
-    """The condition of that type, or an empty object."""
+def find_condition(conditions: Any, kind: str) -> Object:
+    """Return the condition of that type, or an empty object."""
     return next((c for c in conditions or [] if c["type"] == kind), {})

@@ -1,7 +1,9 @@
-"""Who leads among the istiods of a cluster: some work is done by one of them only, and handed over slowly.
+"""Leader election among the istiods of a cluster.
 
-A leader's claim stands in ConfigMap `istio-leader`. It is not renewed here, so that a quiet cluster stays quiet; that
-a leader has ended is known from its process instead, and a follower takes over one lease duration after that.
+One istiod does some of the work alone. Its claim is in ConfigMap `istio-leader`. The
+claim is not renewed here, to keep the number of writes to an idle cluster low. The
+end of a leader is known from its process instead; a follower takes over one lease
+duration later.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Object, Ref
-from bot.sandbox.istio.istiod_mesh import Identity
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity
 
 LEASE_SECONDS = 30
 """How long a claim lasts after its last renewal (Istio's leader election, both releases)."""
@@ -20,49 +22,49 @@ LEASES = Ref("coordination.k8s.io", "leases")
 _ANNOTATION = "control-plane.alpha.kubernetes.io/leader"
 
 
-class Claims:
-    """What all istiods of one cluster know of each other's lives."""
+class LeaderElection:
+    """The leader election that all istiods of one cluster share, with the istiods' lifetimes."""
 
     def __init__(self, clock: Clock, lease_seconds: float = LEASE_SECONDS) -> None:
         self._clock = clock
         self._lease = lease_seconds
         self._ended: dict[str, asyncio.Event] = {}
 
-    def alive(self, pod: str) -> None:
-        """An istiod has started."""
+    def mark_started(self, pod: str) -> None:
+        """Record that an istiod has started."""
         self._ended[pod] = asyncio.Event()
 
-    def ended(self, pod: str) -> None:
-        """An istiod is gone; its claim runs out from now on."""
+    def mark_ended(self, pod: str) -> None:
+        """Record that an istiod is gone; its claim starts to expire."""
         self._ended.setdefault(pod, asyncio.Event()).set()
 
-    async def lead(self, client: Client, me: Identity) -> None:
-        """Returns once this istiod leads."""
+    async def wait_for_leadership(self, client: Client, me: IstiodIdentity) -> None:
+        """Wait until this istiod leads."""
         while True:
-            holder = await _holder(client, me)
+            holder = await _get_leader(client, me)
             if holder in ("", me.pod):
-                await self._take(client, me)
+                await self._claim_leadership(client, me)
                 return
             if holder in self._ended:
                 await self._ended[holder].wait()
             await self._clock.sleep(self._lease)
-            if await _holder(client, me) == holder:
-                await self._take(client, me)
+            if await _get_leader(client, me) == holder:
+                await self._claim_leadership(client, me)
                 return
 
-    async def _take(self, client: Client, me: Identity) -> None:
+    async def _claim_leadership(self, client: Client, me: IstiodIdentity) -> None:
         for name in me.facts.election_maps:
-            await claim_map(client, me, name, self._clock.stamp())
+            await claim_config_map(client, me, name, self._clock.format_timestamp())
 
 
-async def _holder(client: Client, me: Identity) -> str:
+async def _get_leader(client: Client, me: IstiodIdentity) -> str:
     found = await client.get(CONFIGMAPS, "istio-leader", me.namespace)
     claim = ((found or {}).get("metadata", {}).get("annotations") or {}).get(_ANNOTATION)
     return str(json.loads(claim)["holderIdentity"]) if claim else ""
 
 
-async def claim_map(client: Client, me: Identity, name: str, stamp: str) -> None:
-    """Writes this istiod's claim into a ConfigMap, where it is not there already."""
+async def claim_config_map(client: Client, me: IstiodIdentity, name: str, stamp: str) -> None:
+    """Write this istiod's claim into a ConfigMap, unless it is there already."""
     found = await client.get(CONFIGMAPS, name, me.namespace)
     old = json.loads(((found or {}).get("metadata", {}).get("annotations") or {}).get(_ANNOTATION, "{}"))
     if old.get("holderIdentity") == me.pod:
@@ -84,8 +86,8 @@ async def claim_map(client: Client, me: Identity, name: str, stamp: str) -> None
         await client.update({**found, "metadata": meta})
 
 
-async def claim_lease(client: Client, me: Identity, name: str, stamp: str) -> None:
-    """Writes this istiod's claim into a Lease, where it is not there already."""
+async def claim_lease(client: Client, me: IstiodIdentity, name: str, stamp: str) -> None:
+    """Write this istiod's claim into a Lease, unless it is there already."""
     found = await client.get(LEASES, name, me.namespace)
     old: Object = (found or {}).get("spec", {})
     if old.get("holderIdentity") == me.pod:

@@ -1,4 +1,4 @@
-"""What differs between the istiods that the sandbox plays, as data: another release is another row."""
+"""Differences between the istiods that the sandbox simulates, one row per release."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Facts:
-    """One release's traits, as recorded on a real control plane running that release's istiod."""
+class IstiodFacts:
+    """The traits of one release's istiod, as recorded on a real control plane."""
 
     release: tuple[int, int]
     election_maps: tuple[str, ...]
@@ -41,7 +41,7 @@ class Facts:
     """Gateways are rendered with the default mesh configuration as soon as ConfigMap `istio` is deleted."""
 
 
-ISTIO_1_23 = Facts(
+ISTIO_1_23 = IstiodFacts(
     release=(1, 23),
     election_maps=("istio-gateway-status-leader", "istio-leader", "istio-namespace-controller-election"),
     gateway_leases=("istio-gateway-deployment-default",),
@@ -58,7 +58,7 @@ ISTIO_1_23 = Facts(
     class_delay_seconds=1.0,
     default_mesh_when_gone=True,
 )
-ISTIO_1_30 = Facts(
+ISTIO_1_30 = IstiodFacts(
     release=(1, 30),
     election_maps=("istio-ip-autoallocate", "istio-leader", "istio-namespace-controller-election"),
     gateway_leases=("istio-gateway-deployment-default", "istio-gateway-status-leader-default"),
@@ -79,8 +79,12 @@ KNOWN = (ISTIO_1_23, ISTIO_1_30)
 """Oldest first."""
 
 
-def facts_of(version: str) -> Facts:
-    """The traits of a version such as `1.30.3`: the newest known release that is not newer, else the oldest known."""
+def get_istiod_facts(version: str) -> IstiodFacts:
+    """Return the traits of a version such as `1.30.3`.
+
+    An unknown version gets those of the newest known release that is not newer, else of
+    the oldest known.
+    """
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         return KNOWN[-1]
@@ -88,7 +92,10 @@ def facts_of(version: str) -> Facts:
     return next((facts for facts in reversed(KNOWN) if facts.release <= wanted), KNOWN[0])
 
 
-def version_of(image: str) -> str:
-    """The version in an image reference: its tag without the variant, `…/pilot:1.30.3-distroless` → `1.30.3`."""
+def parse_image_version(image: str) -> str:
+    """Return the version in an image reference: its tag without the variant.
+
+    `…/pilot:1.30.3-distroless` gives `1.30.3`.
+    """
     tag = image.rsplit("/", 1)[-1].partition(":")[2].partition("@")[0]
     return re.sub(r"-(distroless|debug)$", "", tag)

@@ -1,4 +1,7 @@
-"""What an istiod works from: ConfigMaps `istio` (mesh) and `istio-sidecar-injector` (values), and its own pod."""
+"""The configuration of an istiod: two ConfigMaps and its own pod.
+
+The ConfigMaps are `istio` (mesh configuration) and `istio-sidecar-injector` (values).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 import yaml
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_facts import Facts, facts_of, version_of
+from bot.sandbox.istio.istiod_facts import IstiodFacts, get_istiod_facts, parse_image_version
 
 _PROXY_CONFIG_ORDER = ("tracing", "proxyMetadata", "image")
 """Order of the fields that istiod prints first in PROXY_CONFIG (that of its protobuf message)."""
@@ -20,8 +23,8 @@ _RESOURCES = {"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "100m
 
 
 @dataclass(frozen=True)
-class Identity:
-    """Which istiod this is: taken from its pod."""
+class IstiodIdentity:
+    """The identity of an istiod, read from its pod."""
 
     pod: str
     namespace: str
@@ -32,26 +35,26 @@ class Identity:
     @property
     def version(self) -> str:
         """The release in the image's tag, e.g. `1.30.3`."""
-        return version_of(self.image)
+        return parse_image_version(self.image)
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> IstiodFacts:
         """The traits of that release."""
-        return facts_of(self.version)
+        return get_istiod_facts(self.version)
 
     @property
     def ambient(self) -> bool:
-        """Whether waypoints and ambient services are this istiod's matter."""
+        """Tell whether this istiod handles waypoints and ambient services."""
         return self.env.get("PILOT_ENABLE_AMBIENT") == "true"
 
 
-def identity_of(pod: Object) -> Identity:
-    """Reads the identity off a pod whose container `discovery` (else its first) is an istiod."""
+def read_identity(pod: Object) -> IstiodIdentity:
+    """Read the identity from a pod whose container `discovery` (else its first) is an istiod."""
     containers = pod["spec"]["containers"]
     main = next((c for c in containers if c["name"] == "discovery"), containers[0])
     env = {e["name"]: e.get("value", "") for e in main.get("env", [])}
     meta = pod["metadata"]
-    return Identity(
+    return IstiodIdentity(
         pod=meta["name"],
         namespace=meta["namespace"],
         image=main["image"],
@@ -61,15 +64,15 @@ def identity_of(pod: Object) -> Identity:
 
 
 @dataclass(frozen=True)
-class Mesh:
-    """Mesh configuration and injection values, read; both as plain objects."""
+class MeshConfiguration:
+    """The parsed mesh configuration and injection values of one istiod."""
 
-    identity: Identity
+    identity: IstiodIdentity
     config: Object = field(default_factory=dict)
     values: Object = field(default_factory=dict)
 
-    def value(self, path: str, default: Any = None) -> Any:
-        """One injection value, `global.hub`; `default` where it is absent."""
+    def get_value(self, path: str, default: Any = None) -> Any:
+        """Return one injection value by its path, e.g. `global.hub`; `default` where it is absent."""
         here: Any = self.values
         for key in path.split("."):
             if not isinstance(here, dict) or key not in here:
@@ -79,22 +82,22 @@ class Mesh:
 
     @property
     def proxy_config(self) -> Object:
-        """meshConfig.defaultConfig."""
+        """The mesh-wide ProxyConfig, meshConfig.defaultConfig."""
         return dict(self.config.get("defaultConfig") or {})
 
     @property
     def proxy_metadata(self) -> dict[str, str]:
-        """Environment that every proxy is given."""
+        """The environment that every proxy is given."""
         return {k: str(v) for k, v in (self.proxy_config.get("proxyMetadata") or {}).items()}
 
     @property
-    def hbone(self) -> bool:
-        """Whether proxies speak HBONE (ambient profile)."""
+    def uses_hbone(self) -> bool:
+        """Tell whether proxies speak HBONE (ambient profile)."""
         return self.proxy_metadata.get("ISTIO_META_ENABLE_HBONE") == "true"
 
     @property
     def merges_metrics(self) -> bool:
-        """enablePrometheusMerge, true unless said otherwise."""
+        """Tell whether metrics are merged: enablePrometheusMerge, true by default."""
         return bool(self.config.get("enablePrometheusMerge", True))
 
     @property
@@ -104,12 +107,15 @@ class Mesh:
 
     @property
     def uses_cni(self) -> bool:
-        """Whether istio-cni redirects traffic, so that injected pods need no privileged init container."""
-        return bool(self.value("pilot.cni.enabled") or self.value("istio_cni.enabled"))
+        """Tell whether istio-cni redirects traffic.
+
+        Injected pods then need no privileged init container.
+        """
+        return bool(self.get_value("pilot.cni.enabled") or self.get_value("istio_cni.enabled"))
 
     @property
-    def tracing_json(self) -> str:
-        """The PROXY_CONFIG value: ProxyConfig as one line of JSON and a line break."""
+    def proxy_config_json(self) -> str:
+        """The value of PROXY_CONFIG: ProxyConfig as one line of JSON and a line break."""
         config = {k: v for k, v in self.proxy_config.items() if k not in _UNPRINTED}
         if "tracing" in config:
             tracing = config["tracing"] or {}
@@ -118,39 +124,51 @@ class Mesh:
         ordered += sorted(k for k in config if k not in ordered)
         return json.dumps({k: config[k] for k in ordered}, separators=(",", ":")) + "\n"
 
-    def proxy_image(self) -> str:
-        """The proxy's image: hub and tag from the values (else istiod's own), variant from defaultConfig or values."""
+    def build_proxy_image(self) -> str:
+        """Return the proxy's image.
+
+        Hub and tag come from the values (else from istiod's own image), the variant from
+        defaultConfig or the values.
+        """
         own = re.match(r"(?P<hub>.*)/[^/:]+(:.*)?$", self.identity.image)
-        hub = self.value("global.hub") or (own["hub"] if own else "docker.io/istio")
-        tag = str(self.value("global.tag") or self.identity.version)
-        name = self.value("global.proxy.image") or "proxyv2"
-        variant = (self.proxy_config.get("image") or {}).get("imageType") or self.value("global.variant") or ""
+        hub = self.get_value("global.hub") or (own["hub"] if own else "docker.io/istio")
+        tag = str(self.get_value("global.tag") or self.identity.version)
+        name = self.get_value("global.proxy.image") or "proxyv2"
+        variant = (self.proxy_config.get("image") or {}).get("imageType") or self.get_value("global.variant") or ""
         if variant and variant != "default" and not tag.endswith(f"-{variant}"):
             tag = f"{tag}-{variant}"
         return f"{hub}/{name}:{tag}"
 
-    def proxy_resources(self) -> Object:
-        """Requests and limits of sidecars and gateways."""
-        return canonical_resources(self.value("global.proxy.resources") or _RESOURCES)
+    def get_proxy_resources(self) -> Object:
+        """Return the requests and limits of sidecars and gateways."""
+        return normalize_resources(self.get_value("global.proxy.resources") or _RESOURCES)
 
-    def waypoint_resources(self) -> Object:
-        """Requests and limits of waypoints."""
-        return canonical_resources(self.value("global.waypoint.resources") or _RESOURCES)
+    def get_waypoint_resources(self) -> Object:
+        """Return the requests and limits of waypoints."""
+        return normalize_resources(self.get_value("global.waypoint.resources") or _RESOURCES)
 
 
-def mesh_of(identity: Identity, mesh: Object | None, injector: Object | None) -> Mesh:
-    """Reads the two ConfigMaps; either may be missing, then the defaults hold."""
+def read_mesh_configuration(
+    identity: IstiodIdentity, mesh: Object | None, injector: Object | None
+) -> MeshConfiguration:
+    """Read the two ConfigMaps; a missing one gives the defaults."""
     config = yaml.safe_load((mesh or {}).get("data", {}).get("mesh", "") or "{}")
     values = json.loads((injector or {}).get("data", {}).get("values", "") or "{}")
-    return Mesh(identity, config if isinstance(config, dict) else {}, values if isinstance(values, dict) else {})
+    return MeshConfiguration(
+        identity, config if isinstance(config, dict) else {}, values if isinstance(values, dict) else {}
+    )
 
 
-def canonical_resources(resources: Object) -> Object:
-    """Quantities as the API server stores them: 2000m → 2, 1024Mi → 1Gi."""
-    return {kind: {k: _quantity(str(v)) for k, v in amounts.items()} for kind, amounts in resources.items() if amounts}
+def normalize_resources(resources: Object) -> Object:
+    """Write quantities as the API server stores them: 2000m → 2, 1024Mi → 1Gi."""
+    return {
+        kind: {k: _normalize_quantity(str(v)) for k, v in amounts.items()}
+        for kind, amounts in resources.items()
+        if amounts
+    }
 
 
-def _quantity(text: str) -> str:
+def _normalize_quantity(text: str) -> str:
     whole = re.fullmatch(r"(\d+)(m|Mi)", text)
     if whole is None:
         return text

@@ -1,4 +1,4 @@
-"""The mesh's certificate authority, and the ConfigMaps that carry its root into every namespace."""
+"""The mesh's certificate authority, and the ConfigMaps with its root in every namespace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import secrets
 import textwrap
 
 from bot.sandbox.cluster.contract import ApiError, Client, Object, Ref
-from bot.sandbox.istio.istiod_mesh import Identity
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity
 
 NAMESPACES = Ref("", "namespaces")
 SECRETS = Ref("", "secrets")
@@ -19,12 +19,15 @@ SKIPPED_NAMESPACES = frozenset({"kube-public", "kube-node-lease", "local-path-st
 _CA_SECRET = "istio-ca-secret"  # noqa: S105 - an object's name
 
 
-async def certificate_authority(client: Client, me: Identity) -> str:
-    """The root certificate (PEM): from Secret `istio-ca-secret`, which is made when it is missing."""
+async def ensure_root_certificate(client: Client, me: IstiodIdentity) -> str:
+    """Return the root certificate (PEM) of Secret `istio-ca-secret`.
+
+    The Secret is created when it is missing.
+    """
     found = await client.get(SECRETS, _CA_SECRET, me.namespace)
     if found is None:
         try:
-            found = await client.create(_ca_secret(me))
+            found = await client.create(_build_ca_secret(me))
         except ApiError as refusal:
             if refusal.code != 409:
                 raise
@@ -33,38 +36,46 @@ async def certificate_authority(client: Client, me: Identity) -> str:
     return base64.b64decode(data.get("root-cert.pem", "")).decode()
 
 
-def _ca_secret(me: Identity) -> Object:
-    root = _encoded(_pem("CERTIFICATE"))
-    data = {"ca-cert.pem": root, "ca-key.pem": _encoded(_pem("RSA PRIVATE KEY"))}
+def _build_ca_secret(me: IstiodIdentity) -> Object:
+    root = _encode_base64(_build_pem("CERTIFICATE"))
+    data = {"ca-cert.pem": root, "ca-key.pem": _encode_base64(_build_pem("RSA PRIVATE KEY"))}
     data |= {"cert-chain.pem": "", "key.pem": "", "root-cert.pem": root}
     meta = {"name": _CA_SECRET, "namespace": me.namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "istio.io/ca-root", "data": data}
 
 
-def _pem(kind: str) -> str:
-    """Random content in PEM's armour: nothing in the embedded cluster speaks TLS, so nobody can open it."""
+def _build_pem(kind: str) -> str:
+    """Build a PEM block of random content.
+
+    Nothing in the embedded cluster speaks TLS, so the content is never parsed.
+    """
     lines = textwrap.wrap(base64.b64encode(secrets.token_bytes(756)).decode(), 64)
     return "\n".join([f"-----BEGIN {kind}-----", *lines, f"-----END {kind}-----", ""])
 
 
-def _encoded(text: str) -> str:
+def _encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def wanted_maps(me: Identity, root: str) -> dict[str, dict[str, str]]:
-    """What each namespace should hold: ConfigMap name → data."""
+def build_config_maps(me: IstiodIdentity, root: str) -> dict[str, dict[str, str]]:
+    """Return the data of the ConfigMaps that each namespace should hold, by their names."""
     maps = {ROOT_CERT: {"root-cert.pem": root}}
     return maps | ({REVOCATIONS: {"ca-crl.pem": ""}} if me.facts.revocation_list else {})
 
 
-def takes_maps(namespace: Object) -> bool:
-    """Whether a namespace is to get them: not the cluster's own, nor one that is being deleted."""
+def needs_config_maps(namespace: Object) -> bool:
+    """Tell whether a namespace gets these ConfigMaps.
+
+    Namespaces of the cluster itself and those being deleted do not.
+    """
     meta = namespace["metadata"]
     return meta["name"] not in SKIPPED_NAMESPACES and "deletionTimestamp" not in meta
 
 
-async def keep_map(client: Client, existing: Object | None, name: str, namespace: str, data: dict[str, str]) -> None:
-    """Makes or mends one of these ConfigMaps; writes only what differs."""
+async def reconcile_config_map(
+    client: Client, existing: Object | None, name: str, namespace: str, data: dict[str, str]
+) -> None:
+    """Create or correct one of these ConfigMaps; write only where it differs."""
     label = {"istio.io/config": "true"}
     meta: Object = {"name": name, "namespace": namespace, "labels": label}
     if existing is None:

@@ -1,11 +1,14 @@
-"""The parts of a proxy's pod that sidecars, gateways and waypoints share: environment, volumes, mounts, probes."""
+"""Parts of a proxy's pod that sidecars, gateways and waypoints share.
+
+These are environment, volumes, mounts and probes.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_mesh import Mesh
+from bot.sandbox.istio.istiod_mesh import MeshConfiguration
 
 _POD_FIELDS = {
     "POD_NAME": "metadata.name",
@@ -49,17 +52,17 @@ PROXY_SECURITY: Object = {
 }
 
 
-def sidecar_volumes(mesh: Mesh) -> tuple[str, ...]:
-    """Names of the volumes that injection adds, in order."""
+def list_sidecar_volumes(mesh: MeshConfiguration) -> tuple[str, ...]:
+    """Return the names of the volumes that injection adds, in order."""
     return GATEWAY_VOLUMES + (("istio-ca-crl",) if mesh.identity.facts.revocation_list else ())
 
 
-def volumes(names: tuple[str, ...]) -> list[Object]:
-    """The pod's volumes of these names."""
-    return [{"name": name, **_volume(name)} for name in names]
+def build_volumes(names: tuple[str, ...]) -> list[Object]:
+    """Build the pod's volumes of these names."""
+    return [{"name": name, **_build_volume_source(name)} for name in names]
 
 
-def _volume(name: str) -> Object:
+def _build_volume_source(name: str) -> Object:
     match name:
         case "istio-envoy":
             return {"emptyDir": {"medium": "Memory"}}
@@ -77,54 +80,60 @@ def _volume(name: str) -> Object:
             return {"emptyDir": {}}
 
 
-def mounts(names: tuple[str, ...]) -> list[Object]:
-    """The proxy container's mounts of these volumes."""
+def build_volume_mounts(names: tuple[str, ...]) -> list[Object]:
+    """Build the proxy container's mounts of these volumes."""
     return [{"name": name, "mountPath": path} for name, path in _MOUNTS.items() if name in names]
 
 
-def field_env(name: str, path: str) -> Object:
-    """An environment variable taken from a field of the pod."""
+def build_field_env(name: str, path: str) -> Object:
+    """Build an environment variable taken from a field of the pod."""
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def limit_env(name: str, resource: str) -> Object:
-    """An environment variable taken from the container's own limit."""
+def build_limit_env(name: str, resource: str) -> Object:
+    """Build an environment variable taken from the container's own limit."""
     return {"name": name, "valueFrom": {"resourceFieldRef": {"resource": resource}}}
 
 
-def identity_env(mesh: Mesh) -> list[Object]:
-    """What every proxy begins with: its certificate authority, its own names and its ProxyConfig."""
+def build_identity_env(mesh: MeshConfiguration) -> list[Object]:
+    """Build the first environment variables of every proxy.
+
+    They name its certificate authority, its pod and its ProxyConfig.
+    """
     system = mesh.identity.namespace
     return [
         {"name": "PILOT_CERT_PROVIDER", "value": "istiod"},
         {"name": "CA_ADDR", "value": f"istiod.{system}.svc:15012"},
-        *(field_env(name, path) for name, path in _POD_FIELDS.items()),
-        limit_env("ISTIO_CPU_LIMIT", "limits.cpu"),
-        {"name": "PROXY_CONFIG", "value": mesh.tracing_json},
+        *(build_field_env(name, path) for name, path in _POD_FIELDS.items()),
+        build_limit_env("ISTIO_CPU_LIMIT", "limits.cpu"),
+        {"name": "PROXY_CONFIG", "value": mesh.proxy_config_json},
     ]
 
 
-def workload_env(mesh: Mesh, *, workload: str, owner: str) -> list[Object]:
-    """What every proxy ends with: limits of the Go runtime, the workload's names, the mesh's."""
+def build_workload_env(mesh: MeshConfiguration, *, workload: str, owner: str) -> list[Object]:
+    """Build the last environment variables of every proxy.
+
+    They hold the limits of the Go runtime, the names of the workload and of the mesh.
+    """
     return [
-        limit_env("GOMEMLIMIT", "limits.memory"),
-        limit_env("GOMAXPROCS", "limits.cpu"),
+        build_limit_env("GOMEMLIMIT", "limits.memory"),
+        build_limit_env("GOMAXPROCS", "limits.cpu"),
         {"name": "ISTIO_META_CLUSTER_ID", "value": mesh.identity.env.get("CLUSTER_ID") or "Kubernetes"},
-        field_env("ISTIO_META_NODE_NAME", "spec.nodeName"),
+        build_field_env("ISTIO_META_NODE_NAME", "spec.nodeName"),
         {"name": "ISTIO_META_INTERCEPTION_MODE", "value": "REDIRECT"},
         {"name": "ISTIO_META_WORKLOAD_NAME", "value": workload},
         {"name": "ISTIO_META_OWNER", "value": owner},
-        {"name": "ISTIO_META_MESH_ID", "value": str(mesh.value("global.meshID") or mesh.trust_domain)},
+        {"name": "ISTIO_META_MESH_ID", "value": str(mesh.get_value("global.meshID") or mesh.trust_domain)},
         {"name": "TRUST_DOMAIN", "value": mesh.trust_domain},
     ]
 
 
-def metadata_env(mesh: Mesh) -> list[Object]:
-    """defaultConfig.proxyMetadata as environment."""
+def build_metadata_env(mesh: MeshConfiguration) -> list[Object]:
+    """Build the environment variables of defaultConfig.proxyMetadata."""
     return [{"name": name, "value": value} for name, value in sorted(mesh.proxy_metadata.items())]
 
 
-def health_probe(**timing: int) -> Object:
-    """A probe of the proxy's own health endpoint; timing in seconds and counts."""
+def build_health_probe(**timing: int) -> Object:
+    """Build a probe of the proxy's own health endpoint; timing in seconds and counts."""
     probe: dict[str, Any] = {"httpGet": {"path": "/healthz/ready", "port": 15021}}
     return probe | timing

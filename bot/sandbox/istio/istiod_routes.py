@@ -1,4 +1,4 @@
-"""How HTTPRoutes bind to Gateways and Services, and what their status says about it."""
+"""Binding of HTTPRoutes to Gateways and Services, and the routes' status."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.istio.istiod_classes import GATEWAY_CONTROLLER, GROUP
-from bot.sandbox.istio.istiod_conditions import condition, merged
+from bot.sandbox.istio.istiod_conditions import build_condition, merge_conditions
 
 Objects = Mapping[tuple[str, str], Object]
 """Objects by (namespace, name)."""
 
 
 @dataclass(frozen=True)
-class World:
-    """What a route can refer to, as istiod sees it now."""
+class RouteContext:
+    """The objects that a route can refer to, as istiod sees them now."""
 
     gateways: Objects
     services: Objects
@@ -28,29 +28,32 @@ class World:
     """Whether routes say that their waypoints are resolved."""
 
 
-def route_status(route: Object, world: World, stamp: str) -> Object:
-    """The route's status: one entry for each parent that is ours, those of other controllers untouched."""
+def build_route_status(route: Object, world: RouteContext, stamp: str) -> Object:
+    """Build the route's status: one entry for each parent of this istiod.
+
+    Entries of other controllers stay as they are.
+    """
     old = (route.get("status") or {}).get("parents") or []
     generation = route["metadata"].get("generation", 1)
     parents = [p for p in old if p.get("controllerName") != GATEWAY_CONTROLLER]
     for ref in route["spec"].get("parentRefs") or []:
         full = {"group": GROUP, "kind": "Gateway"} | ref
-        accepted = _accepted(route, full, world)
+        accepted = _build_accepted_condition(route, full, world)
         if accepted is None:
             continue
         before: Object = next(
             (p for p in old if p["parentRef"] == full and p.get("controllerName") == GATEWAY_CONTROLLER), {}
         )
-        conditions = [accepted, _resolved(route, world)]
+        conditions = [accepted, _build_resolved_condition(route, world)]
         if world.waypoints:
-            conditions.append(condition("ResolvedWaypoints", "ResolvedWaypoints", "All waypoints resolved"))
-        said = merged(before.get("conditions"), conditions, generation, stamp)
+            conditions.append(build_condition("ResolvedWaypoints", "ResolvedWaypoints", "All waypoints resolved"))
+        said = merge_conditions(before.get("conditions"), conditions, generation, stamp)
         parents.append({"parentRef": full, "controllerName": GATEWAY_CONTROLLER, "conditions": said})
     return {"parents": parents}
 
 
-def attached_routes(gateway: Object, routes: Objects, world: World) -> dict[str, int]:
-    """How many routes are bound to each listener of a Gateway, by the listener's name."""
+def count_attached_routes(gateway: Object, routes: Objects, world: RouteContext) -> dict[str, int]:
+    """Count the routes bound to each listener of a Gateway, by the listener's name."""
     meta = gateway["metadata"]
     counts: dict[str, int] = {}
     for (namespace, _), route in routes.items():
@@ -58,39 +61,41 @@ def attached_routes(gateway: Object, routes: Objects, world: World) -> dict[str,
         for ref in route["spec"].get("parentRefs") or []:
             same = ref["name"] == meta["name"] and ref.get("namespace", namespace) == meta["namespace"]
             if same and ref.get("kind", "Gateway") == "Gateway":
-                bound |= {one["name"] for one in _bound(route, ref, gateway, world)[0]}
+                bound |= {one["name"] for one in _match_listeners(route, ref, gateway, world)[0]}
         for name in bound:
             counts[name] = counts.get(name, 0) + 1
     return counts
 
 
-def _accepted(route: Object, ref: Object, world: World) -> Object | None:
+def _build_accepted_condition(route: Object, ref: Object, world: RouteContext) -> Object | None:
     namespace = ref.get("namespace", route["metadata"]["namespace"])
     if ref["kind"] == "Service":
         if (namespace, ref["name"]) in world.services:
-            return _valid()
-        return condition("Accepted", "NoMatchingParent", f'parent service: "{ref["name"]}" not found', holds=False)
+            return _build_valid_condition()
+        return build_condition(
+            "Accepted", "NoMatchingParent", f'parent service: "{ref["name"]}" not found', holds=False
+        )
     gateway = world.gateways.get((namespace, ref["name"]))
     if ref["kind"] != "Gateway" or gateway is None or not world.ours(gateway):
         return None
-    bound, refusal = _bound(route, ref, gateway, world)
-    return _valid() if bound else refusal
+    bound, refusal = _match_listeners(route, ref, gateway, world)
+    return _build_valid_condition() if bound else refusal
 
 
-def _valid() -> Object:
-    return condition("Accepted", "Accepted", "Route was valid")
+def _build_valid_condition() -> Object:
+    return build_condition("Accepted", "Accepted", "Route was valid")
 
 
-def _bound(route: Object, ref: Object, gateway: Object, world: World) -> tuple[list[Object], Object]:
-    """The listeners that take the route, and why the others do not."""
+def _match_listeners(route: Object, ref: Object, gateway: Object, world: RouteContext) -> tuple[list[Object], Object]:
+    """Return the listeners that accept the route, and the condition why others do not."""
     section, port = ref.get("sectionName"), ref.get("port")
     candidates = gateway["spec"].get("listeners") or []
     candidates = [c for c in candidates if section in (None, c["name"]) and port in (None, c["port"])]
     words = f'sectionName "{section}" not found' if section else f"port {port} not found"
-    refusal = condition("Accepted", "NoMatchingParent", words, holds=False)
+    refusal = build_condition("Accepted", "NoMatchingParent", words, holds=False)
     bound = []
     for listener in candidates:
-        problem = _problem(route, listener, gateway, world)
+        problem = _explain_listener_mismatch(route, listener, gateway, world)
         if problem is None:
             bound.append(listener)
         else:
@@ -98,44 +103,44 @@ def _bound(route: Object, ref: Object, gateway: Object, world: World) -> tuple[l
     return bound, refusal
 
 
-def _problem(route: Object, listener: Object, gateway: Object, world: World) -> Object | None:
+def _explain_listener_mismatch(route: Object, listener: Object, gateway: Object, world: RouteContext) -> Object | None:
     host, hosts = listener.get("hostname", ""), route["spec"].get("hostnames") or []
-    if host and hosts and not any(_overlap(host, other) for other in hosts):
+    if host and hosts and not any(_has_overlapping_hosts(host, other) for other in hosts):
         words = f'no hostnames matched parent hostname "{host}"'
-        return condition("Accepted", "NoMatchingListenerHostname", words, holds=False)
+        return build_condition("Accepted", "NoMatchingListenerHostname", words, holds=False)
     namespace = route["metadata"]["namespace"]
-    if not _admits(listener, gateway, namespace, world):
+    if not _is_namespace_allowed(listener, gateway, namespace, world):
         words = f'hostnames matched parent hostname "{host}", but namespace "{namespace}" is not allowed by the parent'
-        return condition("Accepted", "NotAllowedByListeners", words, holds=False)
+        return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
     return None
 
 
-def _overlap(one: str, other: str) -> bool:
+def _has_overlapping_hosts(one: str, other: str) -> bool:
     def covers(pattern: str, name: str) -> bool:
         return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]))
 
     return covers(one, other) or covers(other, one)
 
 
-def _admits(listener: Object, gateway: Object, namespace: str, world: World) -> bool:
+def _is_namespace_allowed(listener: Object, gateway: Object, namespace: str, world: RouteContext) -> bool:
     allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
     match allowed.get("from", "Same"):
         case "All":
             return True
         case "Selector":
             labels = (world.namespaces.get(("", namespace)) or {"metadata": {}})["metadata"].get("labels") or {}
-            return _selects(allowed.get("selector") or {}, labels)
+            return _is_selected(allowed.get("selector") or {}, labels)
         case _:
             return bool(gateway["metadata"]["namespace"] == namespace)
 
 
-def _selects(selector: Object, labels: dict[str, str]) -> bool:
+def _is_selected(selector: Object, labels: dict[str, str]) -> bool:
     return bool((selector.get("matchLabels") or {}).items() <= labels.items()) and all(
-        _matches(e, labels) for e in selector.get("matchExpressions") or []
+        _has_matching_label(e, labels) for e in selector.get("matchExpressions") or []
     )
 
 
-def _matches(expression: dict[str, Any], labels: dict[str, str]) -> bool:
+def _has_matching_label(expression: dict[str, Any], labels: dict[str, str]) -> bool:
     value, values = labels.get(expression["key"]), expression.get("values") or []
     match expression["operator"]:
         case "In":
@@ -148,35 +153,35 @@ def _matches(expression: dict[str, Any], labels: dict[str, str]) -> bool:
             return value is None
 
 
-def _resolved(route: Object, world: World) -> Object:
-    for problem in _broken_references(route, world):
+def _build_resolved_condition(route: Object, world: RouteContext) -> Object:
+    for problem in _find_broken_references(route, world):
         return problem
-    return condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
+    return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
 
 
-def _broken_references(route: Object, world: World) -> Iterator[Object]:
+def _find_broken_references(route: Object, world: RouteContext) -> Iterator[Object]:
     here = route["metadata"]["namespace"]
     for rule in route["spec"].get("rules") or []:
         for ref in rule.get("backendRefs") or []:
             namespace, name = ref.get("namespace") or here, ref["name"]
             group, kind = ref.get("group") or "", ref.get("kind") or "Service"
             if (group, kind) != ("", "Service"):
-                words = f"referencing unsupported backendRef: group {_quoted(group)} kind {_quoted(kind)}"
-                yield condition("ResolvedRefs", "InvalidKind", words, holds=False)
-            elif namespace != here and not _granted(here, namespace, name, world):
+                words = f"referencing unsupported backendRef: group {_quote_text(group)} kind {_quote_text(kind)}"
+                yield build_condition("ResolvedRefs", "InvalidKind", words, holds=False)
+            elif namespace != here and not _is_reference_granted(here, namespace, name, world):
                 words = f'backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "{here}"'
                 words += " (missing a ReferenceGrant?)"
-                yield condition("ResolvedRefs", "RefNotPermitted", words, holds=False)
+                yield build_condition("ResolvedRefs", "RefNotPermitted", words, holds=False)
             elif (namespace, name) not in world.services:
                 words = f"backend({name}.{namespace}.svc.cluster.local) not found"
-                yield condition("ResolvedRefs", "BackendNotFound", words, holds=False)
+                yield build_condition("ResolvedRefs", "BackendNotFound", words, holds=False)
 
 
-def _quoted(text: str) -> str:
+def _quote_text(text: str) -> str:
     return f'"{text}"'
 
 
-def _granted(here: str, there: str, name: str, world: World) -> bool:
+def _is_reference_granted(here: str, there: str, name: str, world: RouteContext) -> bool:
     for (namespace, _), grant in world.grants.items():
         if namespace != there:
             continue

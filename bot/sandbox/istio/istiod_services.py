@@ -1,17 +1,20 @@
-"""Services under ambient: the condition that says which waypoint their traffic goes through (Istio 1.30)."""
+"""Services under ambient: the condition that names their waypoint (Istio 1.30)."""
 
 from __future__ import annotations
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_conditions import condition, said
+from bot.sandbox.istio.istiod_conditions import build_condition, find_condition
 
 BOUND = "istio.io/WaypointBound"
 MANAGER = "istio-ambient-service"
 _USE = "istio.io/use-waypoint"
 
 
-def waypoint_of(service: Object, namespace: Object | None) -> tuple[str, str] | None:
-    """(namespace, name) of the waypoint that a Service is to use, by its own label or its namespace's."""
+def find_waypoint(service: Object, namespace: Object | None) -> tuple[str, str] | None:
+    """Return (namespace, name) of the waypoint that a Service is to use, or None.
+
+    The Service's own label comes before that of its namespace.
+    """
     meta = service["metadata"]
     labels = meta.get("labels") or {}
     if labels.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
@@ -21,10 +24,12 @@ def waypoint_of(service: Object, namespace: Object | None) -> tuple[str, str] | 
     return None if name in ("", "none") else (source.get(f"{_USE}-namespace", meta["namespace"]), name)
 
 
-def bound_patch(service: Object, waypoint: tuple[str, str] | None, gateway: Object | None, stamp: str) -> Object | None:
-    """What to apply to the Service's status, or None when it already says so."""
-    live = said((service.get("status") or {}).get("conditions"), BOUND)
-    wanted = _wanted(waypoint, gateway)
+def build_bound_patch(
+    service: Object, waypoint: tuple[str, str] | None, gateway: Object | None, stamp: str
+) -> Object | None:
+    """Build what to apply to the Service's status, None when it is there already."""
+    live = find_condition((service.get("status") or {}).get("conditions"), BOUND)
+    wanted = _build_wanted_condition(waypoint, gateway)
     if wanted is None and not live:
         return None
     if wanted is not None and all(live.get(k) == v for k, v in wanted.items()):
@@ -37,10 +42,10 @@ def bound_patch(service: Object, waypoint: tuple[str, str] | None, gateway: Obje
     return patch
 
 
-def _wanted(waypoint: tuple[str, str] | None, gateway: Object | None) -> Object | None:
+def _build_wanted_condition(waypoint: tuple[str, str] | None, gateway: Object | None) -> Object | None:
     if waypoint is None:
         return None
     name = "/".join(waypoint)
     if ((gateway or {}).get("status") or {}).get("addresses"):
-        return condition(BOUND, "WaypointAccepted", f"Successfully attached to waypoint {name}")
-    return condition(BOUND, "WaypointIsNotReady", f'waypoint "{name}" is not ready', holds=False)
+        return build_condition(BOUND, "WaypointAccepted", f"Successfully attached to waypoint {name}")
+    return build_condition(BOUND, "WaypointIsNotReady", f'waypoint "{name}" is not ready', holds=False)

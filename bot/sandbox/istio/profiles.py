@@ -1,12 +1,12 @@
-"""The ten installation profiles, and what a chart profile (`values.profile`) brings to the charts' defaults."""
+"""The ten installation profiles, and the chart defaults under `values.profile`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bot.sandbox.istio.catalog import Release
-from bot.sandbox.istio.render_values import merged
+from bot.sandbox.istio.catalog import IstioRelease
+from bot.sandbox.istio.render_values import merge_values
 
 HUB = "docker.io/istio"
 """The image hub the played releases were built with."""
@@ -19,24 +19,24 @@ _CPU_MEMORY = {
 }
 
 
-def _requests(cpu: str, memory: str) -> dict[str, Any]:
+def _build_requests(cpu: str, memory: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": memory}}
 
 
-def _gateway(name: str, enabled: bool) -> dict[str, Any]:
+def _build_gateway_entry(name: str, enabled: bool) -> dict[str, Any]:
     return {"name": name, "enabled": enabled}
 
 
 _INGRESS, _EGRESS = "istio-ingressgateway", "istio-egressgateway"
-_NO_INGRESS = {"ingressGateways": [_gateway(_INGRESS, False)]}
+_NO_INGRESS = {"ingressGateways": [_build_gateway_entry(_INGRESS, False)]}
 _AMBIENT = {"cni": {"enabled": True}, "ztunnel": {"enabled": True}, **_NO_INGRESS}
 
 BASE: Mapping[str, Any] = {
     "components": {
         "base": {"enabled": True},
         "pilot": {"enabled": True},
-        "ingressGateways": [_gateway(_INGRESS, True)],
-        "egressGateways": [_gateway(_EGRESS, False)],
+        "ingressGateways": [_build_gateway_entry(_INGRESS, True)],
+        "egressGateways": [_build_gateway_entry(_EGRESS, False)],
     },
     "values": {
         "defaultRevision": "",
@@ -49,7 +49,7 @@ BASE: Mapping[str, Any] = {
 _OVERLAYS: Mapping[str, Mapping[str, Any]] = {
     "ambient": {"components": _AMBIENT, "values": {"profile": "ambient"}},
     "default": {},
-    "demo": {"components": {"egressGateways": [_gateway(_EGRESS, True)]}, "values": {"profile": "demo"}},
+    "demo": {"components": {"egressGateways": [_build_gateway_entry(_EGRESS, True)]}, "values": {"profile": "demo"}},
     "empty": {"components": {"base": {"enabled": False}, "pilot": {"enabled": False}, **_NO_INGRESS}},
     "minimal": {"components": _NO_INGRESS},
     "openshift": {
@@ -78,16 +78,16 @@ _CHARTS: Mapping[str, Any] = {
         "autoscaleMax": 5,
         "replicaCount": 1,
         "traceSampling": 1.0,
-        "resources": _requests(*_CPU_MEMORY["istiod"]),
+        "resources": _build_requests(*_CPU_MEMORY["istiod"]),
     },
     "global": {
         "proxy": {
             "image": "proxyv2",
-            "resources": {**_requests(*_CPU_MEMORY["proxy"]), "limits": {"cpu": "2000m", "memory": "1024Mi"}},
+            "resources": {**_build_requests(*_CPU_MEMORY["proxy"]), "limits": {"cpu": "2000m", "memory": "1024Mi"}},
         },
     },
-    "cni": {"resources": _requests(*_CPU_MEMORY["cni"])},
-    "ztunnel": {"resources": _requests(*_CPU_MEMORY["ztunnel"])},
+    "cni": {"resources": _build_requests(*_CPU_MEMORY["cni"])},
+    "ztunnel": {"resources": _build_requests(*_CPU_MEMORY["ztunnel"])},
 }
 _DNS_CAPTURE = {"defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}}}
 _DEMO_PORTS = [
@@ -100,7 +100,7 @@ _DEMO_PORTS = [
         ("tls", 15443, 15443),
     )
 ]
-_SMALL = {"autoscaleEnabled": False, "resources": _requests("10m", "40Mi")}
+_SMALL = {"autoscaleEnabled": False, "resources": _build_requests("10m", "40Mi")}
 _PROVIDERS: tuple[Mapping[str, Any], ...] = (
     {
         "name": "otel",
@@ -118,17 +118,17 @@ _JAEGER = {
 }
 
 
-def _demo(release: Release) -> dict[str, Any]:
+def _build_demo_values(release: IstioRelease) -> dict[str, Any]:
     providers = [*_PROVIDERS, *([_JAEGER] if release.chart_labels else [])]
     return {
         "meshConfig": {"accessLogFile": "/dev/stdout", "extensionProviders": providers},
-        "pilot": {"autoscaleEnabled": False, "traceSampling": 100, "resources": _requests("10m", "100Mi")},
-        "global": {"proxy": {"resources": _requests("10m", "40Mi")}},
+        "pilot": {"autoscaleEnabled": False, "traceSampling": 100, "resources": _build_requests("10m", "100Mi")},
+        "global": {"proxy": {"resources": _build_requests("10m", "40Mi")}},
         "gateways": {_INGRESS: {**_SMALL, "ports": _DEMO_PORTS}, _EGRESS: _SMALL},
     }
 
 
-def _ambient(release: Release) -> dict[str, Any]:
+def _build_ambient_values(release: IstioRelease) -> dict[str, Any]:
     hbone = {"defaultConfig": {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}}}
     return {
         "meshConfig": {**hbone, **release.ambient_mesh},
@@ -149,28 +149,31 @@ _PLATFORMS: Mapping[str, Mapping[str, str]] = {
 """Where istio-cni looks by `values.global.platform`, from Istio 1.24."""
 
 
-def chart_values(release: Release, profile: str, platform: str = "") -> dict[str, Any]:
-    """The charts' own defaults under a `values.profile`, and under a `values.global.platform` from Istio 1.24."""
+def build_chart_values(release: IstioRelease, profile: str, platform: str = "") -> dict[str, Any]:
+    """Return the charts' own defaults under a `values.profile`.
+
+    From Istio 1.24 on, `values.global.platform` adds to them.
+    """
     overlays: Mapping[str, Mapping[str, Any]] = {
-        "ambient": _ambient(release),
-        "demo": _demo(release),
+        "ambient": _build_ambient_values(release),
+        "demo": _build_demo_values(release),
         "preview": {"meshConfig": _DNS_CAPTURE},
         "remote": {"istiodRemote": {"enabled": True}},
         "stable": {"experimental": {"stableValidationPolicy": True}},
     }
     known = _PLATFORMS.get(platform) if release.chart_labels else None
-    return merged(merged(_CHARTS, overlays.get(profile)), {"cni": known} if known else None)
+    return merge_values(merge_values(_CHARTS, overlays.get(profile)), {"cni": known} if known else None)
 
 
-def profile_spec(release: Release, name: str) -> dict[str, Any] | None:
-    """The IstioOperator `spec` of a profile on top of the base; None for an unknown name."""
+def build_profile_spec(release: IstioRelease, name: str) -> dict[str, Any] | None:
+    """Return a profile's IstioOperator `spec` on top of the base; None for an unknown name."""
     overlay = _OVERLAYS.get(name or "default")
     if overlay is None:
         return None
-    return merged({**BASE, "hub": HUB, "tag": release.version}, overlay)
+    return merge_values({**BASE, "hub": HUB, "tag": release.version}, overlay)
 
 
-def profile_file(release: Release, name: str) -> dict[str, Any]:
-    """A profile as the release directory's `manifests/profiles/NAME.yaml` holds it."""
+def build_profile_file(release: IstioRelease, name: str) -> dict[str, Any]:
+    """Return a profile as the release directory's `manifests/profiles/NAME.yaml` holds it."""
     spec = {"hub": HUB, "tag": release.version, **BASE} if name == "default" else dict(_OVERLAYS[name])
     return {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": spec}

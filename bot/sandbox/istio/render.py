@@ -1,4 +1,4 @@
-"""From what is asked for (`--set`, `-f`, `--revision`) to the objects of each component, as `istioctl` renders them."""
+"""Rendering as `istioctl` does it: from `--set`, `-f`, `--revision` to the objects."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 import yaml
 
-from bot.sandbox.istio.catalog import Release
-from bot.sandbox.istio.components.ambient import cni, ztunnel
-from bot.sandbox.istio.components.base import base
-from bot.sandbox.istio.components.common import Manifest, Settings, at
-from bot.sandbox.istio.components.gateways import egress, ingress
-from bot.sandbox.istio.components.pilot import pilot
+from bot.sandbox.istio.catalog import IstioRelease
+from bot.sandbox.istio.components.ambient import render_cni, render_ztunnel
+from bot.sandbox.istio.components.base import render_base
+from bot.sandbox.istio.components.common import InstallSettings, Manifest, get_nested
+from bot.sandbox.istio.components.gateways import render_egress_gateways, render_ingress_gateways
+from bot.sandbox.istio.components.pilot import render_pilot
 from bot.sandbox.istio.errors import SettingsError
-from bot.sandbox.istio.profiles import chart_values, profile_spec
-from bot.sandbox.istio.render_schema import COMPONENT_FIELDS, SPEC_FIELDS, unknown_value
-from bot.sandbox.istio.render_values import merged, put
+from bot.sandbox.istio.profiles import build_chart_values, build_profile_spec
+from bot.sandbox.istio.render_schema import COMPONENT_FIELDS, SPEC_FIELDS, find_unknown_field
+from bot.sandbox.istio.render_values import merge_values, set_path
 
 _RENDERERS = {
-    "Base": base,
-    "Pilot": pilot,
-    "Cni": cni,
-    "Ztunnel": ztunnel,
-    "IngressGateways": ingress,
-    "EgressGateways": egress,
+    "Base": render_base,
+    "Pilot": render_pilot,
+    "Cni": render_cni,
+    "Ztunnel": render_ztunnel,
+    "IngressGateways": render_ingress_gateways,
+    "EgressGateways": render_egress_gateways,
 }
 COMPONENTS = tuple(_RENDERERS)
 """The components' names, as their objects are labelled."""
@@ -34,40 +34,46 @@ COMPONENTS = tuple(_RENDERERS)
 _SWITCHES = {"Base": "base", "Pilot": "pilot", "Cni": "cni", "Ztunnel": "ztunnel"}
 
 
-def settings(release: Release, *, files: Iterable[str] = (), sets: Iterable[str] = (), manifests: str = "") -> Settings:
-    """The merged settings; later inputs win: profile, files in order, then `--set` in order. Raises SettingsError."""
-    asked = _asked(list(files), list(sets))
+def merge_settings(
+    release: IstioRelease, *, files: Iterable[str] = (), sets: Iterable[str] = (), manifests: str = ""
+) -> InstallSettings:
+    """Merge the settings; later inputs win: profile, files in order, then `--set` in order.
+
+    Raises SettingsError.
+    """
+    asked = _merge_inputs(list(files), list(sets))
     spec: dict[str, Any] = asked.get("spec") or {}
     profile = str(spec.get("profile") or "default")
-    found = _profile(release, profile, manifests or str(spec.get("installPackagePath", "")))
-    _check_spec(release, spec)
-    whole = merged(found, spec)
-    values = merged(whole.get("values", {}), _translated(whole, spec))
+    found = _load_profile(release, profile, manifests or str(spec.get("installPackagePath", "")))
+    _check_spec_fields(release, spec)
+    whole = merge_values(found, spec)
+    values = merge_values(whole.get("values", {}), _translate_to_values(whole, spec))
     asked_values = spec.get("values") or {}
-    values = merged(values, asked_values)
-    bad = unknown_value(values)
+    values = merge_values(values, asked_values)
+    bad = find_unknown_field(values)
     if bad:
         raise SettingsError(release.words.unknown_field.format(field=bad[0], message=bad[1]))
-    full = merged(
-        chart_values(release, str(values.get("profile", "")), str(at(values, "global.platform") or "")), values
+    full = merge_values(
+        build_chart_values(release, str(values.get("profile", "")), str(get_nested(values, "global.platform") or "")),
+        values,
     )
-    full["revision"] = at(whole, "revision") or full.get("revision", "")
-    return Settings(release, {**whole, "profile": profile, "values": full, "original": values})
+    full["revision"] = get_nested(whole, "revision") or full.get("revision", "")
+    return InstallSettings(release, {**whole, "profile": profile, "values": full, "original": values})
 
 
-def _asked(files: list[str], sets: list[str]) -> dict[str, Any]:
+def _merge_inputs(files: list[str], sets: list[str]) -> dict[str, Any]:
     asked: dict[str, Any] = {"spec": {}}
     for position, name in enumerate(files):
         if name == "-" and position != len(files) - 1:
             raise SettingsError("merge inputs: stdin is only allowed as the last filename")
-        asked = merged(asked, _read(name))
+        asked = merge_values(asked, _read_operator_file(name))
     spec = asked.get("spec") or {}
     for setting in sets:
-        put(spec, setting)
+        set_path(spec, setting)
     return {**asked, "spec": spec}
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read_operator_file(name: str) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if name == "-" else Path(name.strip()).read_text(encoding="utf-8")
     except OSError as error:
@@ -86,8 +92,8 @@ def _read(name: str) -> dict[str, Any]:
     return {key: value for key, value in (found[0] if found else {}).items() if value is not None}
 
 
-def _profile(release: Release, name: str, manifests: str) -> dict[str, Any]:
-    found = profile_spec(release, name)
+def _load_profile(release: IstioRelease, name: str, manifests: str) -> dict[str, Any]:
+    found = build_profile_spec(release, name)
     if manifests:
         path = Path(manifests) / "profiles" / f"{name}.yaml"
         found = found if path.is_file() else None
@@ -96,7 +102,7 @@ def _profile(release: Release, name: str, manifests: str) -> dict[str, Any]:
     return found
 
 
-def _check_spec(release: Release, spec: Mapping[str, Any]) -> None:
+def _check_spec_fields(release: IstioRelease, spec: Mapping[str, Any]) -> None:
     names = [*(set(spec) - SPEC_FIELDS), *(set(spec.get("components") or {}) - COMPONENT_FIELDS)]
     if not names:
         return
@@ -105,26 +111,26 @@ def _check_spec(release: Release, spec: Mapping[str, Any]) -> None:
     raise SettingsError(release.words.unknown_field.format(field=sorted(names)[0], message="IstioOperatorSpec"))
 
 
-def _translated(whole: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Top-level settings that the charts know under another name."""
+def _translate_to_values(whole: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate top-level settings to the names that the charts use."""
     made: dict[str, Any] = {"global": {"hub": whole["hub"], "tag": str(whole["tag"])}}
     if spec.get("meshConfig"):
         made["meshConfig"] = spec["meshConfig"]
     if spec.get("namespace"):
         made["global"]["istioNamespace"] = spec["namespace"]
     made["pilot"] = {
-        "enabled": bool(at(whole, "components.pilot.enabled")),
-        "cni": {"enabled": bool(at(whole, "components.cni.enabled"))},
+        "enabled": bool(get_nested(whole, "components.pilot.enabled")),
+        "cni": {"enabled": bool(get_nested(whole, "components.cni.enabled"))},
     }
     return made
 
 
-def render(chosen: Settings) -> dict[str, list[Manifest]]:
-    """The objects of each enabled component, in the order they are applied; disabled ones are left out."""
-    made = {name: build(chosen) for name, build in _RENDERERS.items() if _enabled(chosen, name)}
+def render_components(chosen: InstallSettings) -> dict[str, list[Manifest]]:
+    """Return the objects of each enabled component, in the order they are applied."""
+    made = {name: build(chosen) for name, build in _RENDERERS.items() if _is_enabled(chosen, name)}
     return {name: objects for name, objects in made.items() if objects}
 
 
-def _enabled(chosen: Settings, component: str) -> bool:
+def _is_enabled(chosen: InstallSettings, component: str) -> bool:
     switch = _SWITCHES.get(component)
-    return switch is None or bool(at(chosen.spec, f"components.{switch}.enabled", False))
+    return switch is None or bool(get_nested(chosen.spec, f"components.{switch}.enabled", False))

@@ -65,7 +65,7 @@ COMPONENT_FIELDS = frozenset("base cni egressGateways ingressGateways istiodRemo
 """Fields of `spec.components`."""
 
 
-def _parse(row: str) -> dict[str, str]:
+def _parse_row(row: str) -> dict[str, str]:
     pairs = (item.partition(":") for item in row.split())
     return {
         name: kind.replace("Target", "TargetUtilizationConfig", 1) if kind == "Target" else kind
@@ -73,17 +73,20 @@ def _parse(row: str) -> dict[str, str]:
     }
 
 
-_FIELDS = {message: _parse(row) for message, row in _TABLE.items()}
+_FIELDS = {message: _parse_row(row) for message, row in _TABLE.items()}
 
 
-def unknown_value(values: Mapping[str, Any], message: str = "Values") -> tuple[str, str] | None:
-    """The first unknown field of `values` with the message type it is missing from; None when all are known."""
+def find_unknown_field(values: Mapping[str, Any], message: str = "Values") -> tuple[str, str] | None:
+    """Return the first unknown field of `values` with its message type.
+
+    Return None when all fields are known.
+    """
     known = _FIELDS[message]
     for name, value in values.items():
         if name not in known:
             return name, message
         if known[name] and isinstance(value, Mapping):
-            found = unknown_value(value, known[name])
+            found = find_unknown_field(value, known[name])
             if found:
                 return found
     return None

@@ -1,4 +1,4 @@
-"""ztunnel, as far as the Kubernetes API shows it: it is there, and says that it is ready."""
+"""ztunnel, as far as the Kubernetes API shows it: a running and ready pod."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ class Ztunnel:
         self._clock = clock
 
     def runs_in(self, pod: Object) -> bool:
-        """Whether a pod is a ztunnel's."""
+        """Tell whether the pod is a ztunnel."""
         return bool((pod["metadata"].get("labels") or {}).get("app") == "ztunnel")
 
     async def start(self, pod: Object, client: Client) -> RunningZtunnel:
-        """Starts at once."""
+        """Start at once; there is no background work."""
         return RunningZtunnel()
 
 
 class RunningZtunnel:
-    """One node's ztunnel."""
+    """The ztunnel of one node."""
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """Readiness on 15021; statistics on 15020 (none: no traffic passes here)."""
+        """Answer readiness on 15021 and statistics on 15020 (empty: no traffic passes here)."""
         if port == _READY_PORT:
             return Response(200 if request.path == "/healthz/ready" else 404)
         return Response(200) if port == _STATS_PORT else None
 
     async def stop(self) -> None:
-        """Nothing to end."""
+        """Do nothing: there is no background work to stop."""

@@ -1,1 +1,3 @@
-"""Prometheus, Jaeger, Grafana and Kiali as programs for their pods: what people look at, computed from real traffic."""
+"""Prometheus, Jaeger, Grafana and Kiali as programs for their pods, computed from the
+cluster's traffic.
+"""

@@ -1,4 +1,4 @@
-"""HTTP answers of the observability programs, and what they read from requests."""
+"""HTTP responses of the observability programs, and the parameters of their requests."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from urllib.parse import parse_qs
 from bot.sandbox.cluster.contract import Request, Response
 
 
-def json_answer(value: Any, status: int = 200, **headers: str) -> Response:
-    """A JSON document; header names with `_` for `-`."""
+def build_json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    """Return a JSON document as a response; header names are given with `_` for `-`."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(status, json.dumps(value).encode(), {"Content-Type": "application/json", **named})
 
 
-def text_answer(text: str, status: int = 200) -> Response:
-    """Plain text."""
+def build_text_response(text: str, status: int = 200) -> Response:
+    """Return plain text as a response."""
     return Response(status, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
-def parameters(request: Request) -> dict[str, list[str]]:
-    """The query's parameters, and those of a posted form."""
+def parse_parameters(request: Request) -> dict[str, list[str]]:
+    """Return the parameters of the query and of a posted form, as lists by name."""
     found = parse_qs(request.query, keep_blank_values=True)
     kinds = {name.lower(): value for name, value in request.headers.items()}
     if request.method == "POST" and kinds.get("content-type", "").startswith("application/x-www-form-urlencoded"):
@@ -30,6 +30,6 @@ def parameters(request: Request) -> dict[str, list[str]]:
     return found
 
 
-def first(found: dict[str, list[str]], name: str, default: str = "") -> str:
-    """A parameter's first value."""
+def get_first(found: dict[str, list[str]], name: str, default: str = "") -> str:
+    """Return a parameter's first value, or the default."""
     return found.get(name, [default])[0]

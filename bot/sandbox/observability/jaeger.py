@@ -1,4 +1,6 @@
-"""Jaeger as the addon runs it: takes the spans that reach it through its collector's Service, and shows traces."""
+"""Jaeger as the addon runs it: receives the spans sent to its collector's Service, and
+answers trace queries.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import Any
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Client, Object, Request, Response
-from bot.sandbox.observability.answers import first, json_answer, parameters, text_answer
-from bot.sandbox.observability.neighbours import Neighbours, Unreachable
+from bot.sandbox.observability.answers import build_json_response, build_text_response, get_first, parse_parameters
+from bot.sandbox.observability.neighbours import ProcessRegistry, Unreachable
 from bot.sandbox.observability.sources import Span, Spans
 
 QUERY_PORT = 16686
@@ -28,17 +30,17 @@ _MICROSECONDS = {"ns": 0.001, "us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6, "m": 6
 class Jaeger:
     """The program of pods labelled `app=jaeger`."""
 
-    def __init__(self, clock: Clock, spans: Spans, neighbours: Neighbours) -> None:
+    def __init__(self, clock: Clock, spans: Spans, neighbours: ProcessRegistry) -> None:
         self._clock, self._spans, self._neighbours = clock, spans, neighbours
 
     def runs_in(self, pod: Object) -> bool:
-        """Whether a pod is Jaeger's."""
+        """Tell whether a pod is Jaeger's."""
         return bool((pod["metadata"].get("labels") or {}).get("app") == "jaeger")
 
     async def start(self, pod: Object, client: Client) -> RunningJaeger:
-        """Starts with an empty store."""
+        """Start with an empty store."""
         running = RunningJaeger(pod, client, self._clock, self._neighbours)
-        running.listen(self._spans)
+        running.subscribe_to_spans(self._spans)
         self._neighbours.add(running)
         return running
 
@@ -46,27 +48,27 @@ class Jaeger:
 class RunningJaeger:
     """One Jaeger; its traces live as long as its pod."""
 
-    def __init__(self, pod: Object, client: Client, clock: Clock, neighbours: Neighbours) -> None:
+    def __init__(self, pod: Object, client: Client, clock: Clock, neighbours: ProcessRegistry) -> None:
         self.pod = pod
         self._client, self._clock, self._neighbours = client, clock, neighbours
         self._traces: dict[str, list[Span]] = {}
         self._arrivals: asyncio.Queue[Span] = asyncio.Queue()
-        self._taking = asyncio.create_task(self._take())
+        self._taking = asyncio.create_task(self._receive_spans())
 
-    def listen(self, spans: Spans) -> None:
-        """From now on takes what proxies send."""
+    def subscribe_to_spans(self, spans: Spans) -> None:
+        """Receive what proxies send from now on."""
         self._unsubscribe = spans.subscribe(self._arrivals.put_nowait)
 
     async def stop(self) -> None:
-        """Ends; the traces are gone."""
+        """Stop; the traces are gone."""
         self._neighbours.remove(self)
         self._unsubscribe()
         self._taking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._taking
 
-    async def _take(self) -> None:
-        """Keeps the spans whose collector's address leads here; others are lost, as they would be."""
+    async def _receive_spans(self) -> None:
+        """Keep the spans whose collector's address leads to this Jaeger; others are lost."""
         while True:
             batch = [await self._arrivals.get()]
             while not self._arrivals.empty():
@@ -80,46 +82,52 @@ class RunningJaeger:
 
     async def _is_here(self, address: str) -> bool:
         try:
-            return await self._neighbours.find(self._client, address) is self
+            return await self._neighbours.find_process(self._client, address) is self
         except Unreachable:
             return False
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """Health, and the query service under `/jaeger`."""
+        """Answer health checks, and the query service under `/jaeger`; None on other ports."""
         if port in _HEALTH:
             healthy = {"status": "Server available"} if port == 14269 else {"status": "StatusOK"}
-            return json_answer(healthy) if request.path == _HEALTH[port] else text_answer("404 page not found\n", 404)
+            return (
+                build_json_response(healthy)
+                if request.path == _HEALTH[port]
+                else build_text_response("404 page not found\n", 404)
+            )
         if port != QUERY_PORT:
             return None
         path = request.path.removeprefix(f"{_BASE}/api/")
         if path == request.path:
-            return _console(request.path)
+            return _serve_console(request.path)
         if path == "services":
-            return _data(sorted({span.service for spans in self._traces.values() for span in spans}))
+            return _build_data_response(sorted({span.service for spans in self._traces.values() for span in spans}))
         if path == "traces":
-            return self._search(parameters(request))
+            return self._search_traces(parse_parameters(request))
         if path.startswith("traces/"):
             spans = self._traces.get(path.removeprefix("traces/").rjust(32, "0"))
-            return _data([_trace(spans)]) if spans else _fault(404, "trace not found")
+            return (
+                _build_data_response([_build_trace(spans)]) if spans else _build_error_response(404, "trace not found")
+            )
         if found := re.fullmatch(r"services/([^/]+)/operations", path):
-            return _data(
+            return _build_data_response(
                 sorted({s.operation for spans in self._traces.values() for s in spans if s.service == found[1]})
             )
-        return text_answer("404 page not found\n", 404)
+        return build_text_response("404 page not found\n", 404)
 
-    def _search(self, asked: dict[str, list[str]]) -> Response:
-        service = first(asked, "service")
+    def _search_traces(self, asked: dict[str, list[str]]) -> Response:
+        service = get_first(asked, "service")
         if not service:
-            return _fault(400, "parameter 'service' is required")
+            return _build_error_response(400, "parameter 'service' is required")
         try:
-            limit = int(first(asked, "limit", str(_DEFAULT_LIMIT)))
-            end = int(first(asked, "end") or self._clock.now().timestamp() * 1e6)
-            start = int(first(asked, "start") or end - (microseconds(first(asked, "lookback")) or _HOUR))
-            shortest = microseconds(first(asked, "minDuration"))
-            tags = {str(key): str(value) for key, value in json.loads(first(asked, "tags") or "{}").items()}
+            limit = int(get_first(asked, "limit", str(_DEFAULT_LIMIT)))
+            end = int(get_first(asked, "end") or self._clock.now().timestamp() * 1e6)
+            start = int(get_first(asked, "start") or end - (parse_microseconds(get_first(asked, "lookback")) or _HOUR))
+            shortest = parse_microseconds(get_first(asked, "minDuration"))
+            tags = {str(key): str(value) for key, value in json.loads(get_first(asked, "tags") or "{}").items()}
         except (ValueError, AttributeError) as error:
-            return _fault(400, f"cannot parse the query: {error}")
-        operation = first(asked, "operation")
+            return _build_error_response(400, f"cannot parse the query: {error}")
+        operation = get_first(asked, "operation")
 
         def wanted(span: Span) -> bool:
             return (
@@ -132,31 +140,34 @@ class RunningJaeger:
 
         found = [spans for spans in self._traces.values() if any(wanted(span) for span in spans)]
         found.sort(key=lambda spans: min(span.start for span in spans), reverse=True)
-        return _data([_trace(spans) for spans in found[:limit]])
+        return _build_data_response([_build_trace(spans) for spans in found[:limit]])
 
 
-def microseconds(duration: str) -> float:
-    """`100ms` or `1h30m` in microseconds; "" is 0. Raises ValueError when it is no duration."""
+def parse_microseconds(duration: str) -> float:
+    """Return a duration such as `100ms` or `1h30m` in microseconds; "" is 0.
+
+    Raises ValueError when it is no duration.
+    """
     parts = re.findall(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", duration)
     if "".join(number + unit for number, unit in parts) != duration:
         raise ValueError(f"invalid duration {duration!r}")
     return sum(float(number) * _MICROSECONDS[unit] for number, unit in parts)
 
 
-def _trace(spans: Iterable[Span]) -> Object:
+def _build_trace(spans: Iterable[Span]) -> Object:
     ordered = sorted(spans, key=lambda span: span.start)
     processes: dict[str, str] = {}
     for span in ordered:
         processes.setdefault(span.service, f"p{len(processes) + 1}")
     return {
         "traceID": ordered[0].trace_id,
-        "spans": [_span(span, processes[span.service]) for span in ordered],
+        "spans": [_build_span(span, processes[span.service]) for span in ordered],
         "processes": {name: {"serviceName": service, "tags": []} for service, name in processes.items()},
         "warnings": None,
     }
 
 
-def _span(span: Span, process: str) -> Object:
+def _build_span(span: Span, process: str) -> Object:
     parent = {"refType": "CHILD_OF", "traceID": span.trace_id, "spanID": span.parent_id}
     return {
         "traceID": span.trace_id,
@@ -165,29 +176,29 @@ def _span(span: Span, process: str) -> Object:
         "references": [parent] if span.parent_id else [],
         "startTime": span.start,
         "duration": span.duration,
-        "tags": _tags(span.tags),
+        "tags": _build_tags(span.tags),
         "logs": [],
         "processID": process,
         "warnings": None,
     }
 
 
-def _tags(tags: Mapping[str, str]) -> list[Object]:
+def _build_tags(tags: Mapping[str, str]) -> list[Object]:
     return [{"key": key, "type": "string", "value": value} for key, value in tags.items()]
 
 
-def _data(data: list[Any]) -> Response:
-    return json_answer({"data": data, "total": len(data), "limit": 0, "offset": 0, "errors": None})
+def _build_data_response(data: list[Any]) -> Response:
+    return build_json_response({"data": data, "total": len(data), "limit": 0, "offset": 0, "errors": None})
 
 
-def _fault(code: int, message: str) -> Response:
+def _build_error_response(code: int, message: str) -> Response:
     errors = [{"code": code, "msg": message}]
-    return json_answer({"data": None, "total": 0, "limit": 0, "offset": 0, "errors": errors}, code)
+    return build_json_response({"data": None, "total": 0, "limit": 0, "offset": 0, "errors": errors}, code)
 
 
-def _console(path: str) -> Response:
-    """The page that a browser loads; without the base path there is nothing."""
+def _serve_console(path: str) -> Response:
+    """Return the page that a browser loads; 404 outside the base path."""
     if path != _BASE and not path.startswith(f"{_BASE}/"):
-        return text_answer("404 page not found\n", 404)
+        return build_text_response("404 page not found\n", 404)
     page = b"<!doctype html><title>Jaeger UI</title><p>The sandbox shows traces through /jaeger/api/traces only.</p>"
     return Response(200, page, {"Content-Type": "text/html; charset=utf-8"})

@@ -1,26 +1,28 @@
-"""The observability programs, for `EmbeddedCluster(programs=…)`: all in front of one data plane's telemetry."""
+"""The observability programs, for `EmbeddedCluster(programs=…)`, all reading one data
+plane's telemetry.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Program
+from bot.sandbox.cluster.contract import PodProgram
 from bot.sandbox.observability.grafana import Grafana
 from bot.sandbox.observability.jaeger import Jaeger
 from bot.sandbox.observability.kiali.program import Kiali
 from bot.sandbox.observability.metrics.program import Prometheus
-from bot.sandbox.observability.neighbours import Neighbours
+from bot.sandbox.observability.neighbours import ProcessRegistry
 from bot.sandbox.observability.sources import Metrics, Spans
 
 
 class Telemetry(Metrics, Spans, Protocol):
-    """What a data plane tells: metrics and spans."""
+    """Telemetry of a data plane: metrics and spans."""
 
 
-def programs(clock: Clock, telemetry: Telemetry) -> tuple[Program, ...]:
-    """A fresh set for one cluster, on that cluster's clock."""
-    neighbours = Neighbours()
+def create_programs(clock: Clock, telemetry: Telemetry) -> tuple[PodProgram, ...]:
+    """Create the observability programs of one cluster, on that cluster's clock."""
+    neighbours = ProcessRegistry()
     return (
         Prometheus(clock, telemetry, neighbours),
         Jaeger(clock, telemetry, neighbours),

@@ -1,6 +1,8 @@
-"""What the observability programs need from a data plane, whichever it is: metrics to scrape and spans as they end.
+"""Interface of a data plane for the observability programs: metrics to scrape and spans as
+they end.
 
-Live objects are not among it: programs read those from the Kubernetes API that they are started with.
+Live objects are not part of it: programs read those from the Kubernetes API that they
+are started with.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ class Metrics(Protocol):
     """The metrics endpoints of all proxies taken together."""
 
     def samples(self) -> Iterable[Sample]:
-        """Counters as they stand now, of proxies whose pods are there now; called at every scrape (each 15 s).
+        """Return the counters as they stand now, of proxies whose pods are there now.
 
-        Counters only grow while their pod lives. A series should not disappear before its pod does.
+        Called at every scrape (each 15 s). Counters only grow while their pod lives. A series
+        should not disappear before its pod does.
         """
         ...
 
@@ -60,8 +63,11 @@ class Span:
 
 
 class Spans(Protocol):
-    """The spans of all proxies, as they end. Whoever is not subscribed then does not get them later."""
+    """The spans of all proxies, as they end. A subscriber does not get earlier ones."""
 
     def subscribe(self, receive: Callable[[Span], None]) -> Callable[[], None]:
-        """From now on every span goes to `receive`, which must return at once; what is given back ends that."""
+        """Send every span to `receive` from now on; return the function that ends it.
+
+        `receive` must return at once.
+        """
         ...

@@ -1,5 +1,7 @@
-"""The cluster beside the channel: what stands in it and what is in force, as its API tells, while commands run."""
+"""Panel beside the channel: the cluster's objects and the routes in force, read from its
+API while commands run.
+"""
 
-from bot.sandbox.panel.panel import Panel
+from bot.sandbox.panel.panel import ClusterPanel
 
-__all__ = ["Panel"]
+__all__ = ["ClusterPanel"]

@@ -1,4 +1,6 @@
-"""The cluster as HTML for the page's side; `data-key` marks what glows when it changes."""
+"""The cluster as HTML for the page's sidebar; `data-key` marks what is highlighted when it
+changes.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.panel.read import WORDS, Pod, marks_of, pods_of, programmed, version_of
-from bot.sandbox.panel.rules import hosts_of, sentences, subsets_of
+from bot.sandbox.panel.read import (
+    WORDS,
+    Pod,
+    describe_mesh_labels,
+    parse_pods,
+    read_istio_version,
+    read_programmed_condition,
+)
+from bot.sandbox.panel.rules import describe_hosts, describe_rules, join_subset_names
 
 Objects = Mapping[str, Sequence[Object]]
 MOST_PODS = 40
@@ -16,27 +25,27 @@ MOST_PODS = 40
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
 
 
-def cluster_html(name: str, objects: Objects, trouble: str) -> str:
-    """The whole of it."""
-    pods = pods_of(objects["pods"])
-    version = version_of(pods)
+def render_cluster(name: str, objects: Objects, trouble: str) -> str:
+    """Return the whole panel as HTML; `trouble` is a warning to show, or ""."""
+    pods = parse_pods(objects["pods"])
+    version = read_istio_version(pods)
     apps = [pod for pod in pods if pod.role == "app" and pod.namespace not in SYSTEM]
-    meshed = sum(pod.in_mesh for pod in apps)
+    meshed = sum(pod.is_in_mesh for pod in apps)
     about = f"{len(pods)} pods" + (f", {meshed} of {len(apps)} in the mesh" if version and apps else "")
     title = f"Istio {escape(version)}" if version else "no istiod"
     warning = f'<p class="side-trouble">{escape(trouble)}</p>' if trouble else ""
-    body = _namespaces(objects["namespaces"], pods) + _gateways(objects) + _routes(objects)
+    body = _render_namespaces(objects["namespaces"], pods) + _render_gateways(objects) + _render_routes(objects)
     return f"<h2>{escape(name)} <small data-key='version'>{title}</small></h2>{warning}<p>{about}</p>{body}"
 
 
-def _namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
+def _render_namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
     html, empty = "", []
     for namespace in namespaces:
-        name, marks = namespace["metadata"]["name"], marks_of(namespace)
+        name, marks = namespace["metadata"]["name"], describe_mesh_labels(namespace)
         inside = [pod for pod in pods if pod.namespace == name]
         if inside or marks:
             tags = "".join(f'<span class="tag {kind}">{escape(words)}</span>' for kind, words in marks)
-            rows = "".join(_pod(pod) for pod in inside[:MOST_PODS]) or "<li>no pods</li>"
+            rows = "".join(_render_pod(pod) for pod in inside[:MOST_PODS]) or "<li>no pods</li>"
             more = len(inside) - MOST_PODS
             rows += f"<li>… and {more} more</li>" if more > 0 else ""
             key = escape(f"ns/{name}", quote=True)
@@ -49,8 +58,8 @@ def _namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
     return html + (f"<p>Empty: {', '.join(empty)}</p>" if empty else "")
 
 
-def _pod(pod: Pod) -> str:
-    sign, kind = ("●", "ok") if pod.well else (("✕", "no") if pod.broken else ("◌", "wait"))
+def _render_pod(pod: Pod) -> str:
+    sign, kind = ("●", "ok") if pod.is_ready else (("✕", "no") if pod.is_broken else ("◌", "wait"))
     word = WORDS.get(pod.role, "")
     role = f'<span class="tag">{word}</span>' if word else ""
     proxies = "".join(
@@ -60,8 +69,8 @@ def _pod(pod: Pod) -> str:
     )
     ambient = '<span class="box-chip sidecar" title="its traffic passes the ztunnel of its node">ztunnel</span>'
     marks = f"{role} {proxies} {ambient if pod.redirected else ''}"
-    status = "" if pod.well else f'<span class="rest">{escape(pod.status)}</span>'
-    why = f'<span class="why">{escape(pod.why[:160])}</span>' if pod.why and pod.broken else ""
+    status = "" if pod.is_ready else f'<span class="rest">{escape(pod.status)}</span>'
+    why = f'<span class="why">{escape(pod.why[:160])}</span>' if pod.why and pod.is_broken else ""
     key = escape(f"pod/{pod.namespace}/{pod.name}", quote=True)
     full, last = escape(pod.name, quote=True), pod.name.rpartition("-")[2] if pod.name != pod.workload else ""
     name = f'{escape(pod.workload)} <span class="rest">{escape(last)}</span>'
@@ -72,34 +81,36 @@ def _pod(pod: Pod) -> str:
     )
 
 
-def _gateways(objects: Objects) -> str:
+def _render_gateways(objects: Objects) -> str:
     rows = ""
     for gateway in objects["gateways"]:
-        said = programmed(gateway)
+        said = read_programmed_condition(gateway)
         sign, kind = {"yes": ("●", "ok"), "no": ("✕", "no")}.get(said, ("◌", "wait"))
         state = {"yes": "programmed", "no": "not programmed"}.get(said, "waiting for a controller")
-        rows += _entry(gateway, f"class {gateway['spec'].get('gatewayClassName', '')}, {state}", dot=(sign, kind))
+        rows += _render_entry(
+            gateway, f"class {gateway['spec'].get('gatewayClassName', '')}, {state}", dot=(sign, kind)
+        )
     for gateway in objects["istio_gateways"]:
         servers = gateway["spec"].get("servers") or []
         ports = ", ".join(
             f"{(s.get('port') or {}).get('number', '')} for {' '.join(s.get('hosts') or [])}" for s in servers
         )
-        rows += _entry(gateway, ports, dot=("●", "ok"))
+        rows += _render_entry(gateway, ports, dot=("●", "ok"))
     return f"<h3>Gateways</h3><ul>{rows}</ul>" if rows else ""
 
 
-def _routes(objects: Objects) -> str:
+def _render_routes(objects: Objects) -> str:
     rows = ""
     for route in (*objects["virtual_services"], *objects["http_routes"]):
-        lines = "".join(f"<li>{escape(line)}</li>" for line in sentences(route))
-        rows += _entry(route, hosts_of(route), below=f'<ul class="rest">{lines}</ul>' if lines else "")
+        lines = "".join(f"<li>{escape(line)}</li>" for line in describe_rules(route))
+        rows += _render_entry(route, describe_hosts(route), below=f'<ul class="rest">{lines}</ul>' if lines else "")
     for rule in objects["rules"]:
-        subsets = subsets_of(rule)
-        rows += _entry(rule, f"versions {subsets}" if subsets else "no subsets")
+        subsets = join_subset_names(rule)
+        rows += _render_entry(rule, f"versions {subsets}" if subsets else "no subsets")
     return f"<h3>Routes in force</h3><ul>{rows}</ul>" if rows else "<h3>Routes in force</h3><p>None.</p>"
 
 
-def _entry(obj: Object, rest: str, *, dot: tuple[str, str] | None = None, below: str = "") -> str:
+def _render_entry(obj: Object, rest: str, *, dot: tuple[str, str] | None = None, below: str = "") -> str:
     meta, kind = obj["metadata"], str(obj.get("kind", ""))
     key = escape(f"{kind}/{obj.get('apiVersion')}/{meta.get('namespace')}/{meta['name']}", quote=True)
     sign, colour = dot or ("▸", "")

@@ -1,4 +1,6 @@
-"""Follows a cluster through its API, read-only, and shows it on the page's side whenever something has changed."""
+"""Follow a cluster through its API, read-only, and render it in the page's sidebar on
+every change.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Client, Event, Object, Ref
-from bot.sandbox.istio.istiod_watch import CRDS, Mirror, Served, Tasks
-from bot.sandbox.panel.html import cluster_html
-from bot.sandbox.workspace import Side
+from bot.sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from bot.sandbox.istio.istiod_watch import CRDS, BackgroundTasks, ResourceMirror, ServedTypes
+from bot.sandbox.panel.html import render_cluster
+from bot.sandbox.workspace import Sidebar
 
 FRAGMENT = "cluster"
 PAUSE = 0.25
@@ -33,16 +35,18 @@ CUSTOM = {
 """Types that are there only once their CRDs are."""
 
 
-class Panel:
-    """The cluster behind `client`, shown on `side` under the title `name`; `heartbeat` in wall seconds."""
+class ClusterPanel:
+    """Shows the cluster behind `client` on `side` under the title `name`; `heartbeat` in wall
+    seconds.
+    """
 
-    def __init__(self, client: Client, clock: Clock, side: Side, *, name: str, heartbeat: float = HEARTBEAT) -> None:
+    def __init__(self, client: Client, clock: Clock, side: Sidebar, *, name: str, heartbeat: float = HEARTBEAT) -> None:
         self._client, self._clock, self._side, self._name = client, clock, side, name
         self._heartbeat = heartbeat
-        self._tasks, self._served = Tasks(), Served()
+        self._tasks, self._served = BackgroundTasks(), ServedTypes()
         self._dirty = asyncio.Event()
-        self._mirrors = {key: Mirror(ref, self._touched) for key, ref in {**CORE, **CUSTOM}.items()}
-        self._definitions = Mirror(CRDS, self._defined)
+        self._mirrors = {key: ResourceMirror(ref, self._mark_dirty) for key, ref in {**CORE, **CUSTOM}.items()}
+        self._definitions = ResourceMirror(CRDS, self._on_definition_change)
         self._trouble = ""
         self._listeners: list[Callable[[], None]] = []
 
@@ -51,29 +55,29 @@ class Panel:
         """(namespace, name) of all pods."""
         return sorted(self._mirrors["pods"].objects)
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Calls this whenever something else is shown."""
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call this listener whenever the panel is shown anew."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Begins to follow."""
-        self._tasks.start(self._definitions.follow(self._client, self._clock), "panel: types")
+        """Start to follow the cluster."""
+        self._tasks.start(self._definitions.run_watch(self._client, self._clock), "panel: types")
         for key, mirror in self._mirrors.items():
             served = self._served if key in CUSTOM else None
-            self._tasks.start(mirror.follow(self._client, self._clock, served), f"panel: {mirror.ref.plural}")
+            self._tasks.start(mirror.run_watch(self._client, self._clock, served), f"panel: {mirror.ref.plural}")
         self._tasks.start(self._show_changes(), "panel: showing")
-        self._tasks.start(self._feel_pulse(), "panel: pulse")
+        self._tasks.start(self._check_api_health(), "panel: pulse")
         self._dirty.set()
 
     async def stop(self) -> None:
-        """Ends all of it."""
+        """Stop following the cluster."""
         await self._tasks.stop()
 
-    def _touched(self, event: Event) -> None:
+    def _mark_dirty(self, event: WatchEvent) -> None:
         self._dirty.set()
 
-    def _defined(self, event: Event) -> None:
-        self._served.changed(event)
+    def _on_definition_change(self, event: WatchEvent) -> None:
+        self._served.apply_crd_event(event)
         if event.type == "DELETED":
             names = event.object["spec"]["names"]["plural"], event.object["spec"]["group"]
             for mirror in self._mirrors.values():
@@ -86,18 +90,18 @@ class Panel:
             await self._dirty.wait()
             self._dirty.clear()
             begun = time.monotonic()
-            self._side.put(FRAGMENT, cluster_html(self._name, self._objects(), self._trouble))
+            self._side.put_fragment(FRAGMENT, render_cluster(self._name, self._list_objects(), self._trouble))
             for listener in self._listeners:
                 listener()
             # Where there are thousands of pods, drawing them takes its time: others on this loop get most of it.
             await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
 
-    def _objects(self) -> Mapping[str, list[Object]]:
+    def _list_objects(self) -> Mapping[str, list[Object]]:
         return {
             key: [mirror.objects[place] for place in sorted(mirror.objects)] for key, mirror in self._mirrors.items()
         }
 
-    async def _feel_pulse(self) -> None:
+    async def _check_api_health(self) -> None:
         while True:
             try:
                 await self._client.get(CORE["namespaces"], "kube-system")

@@ -1,4 +1,6 @@
-"""What an eye looks for in a cluster with a mesh, read from its objects: namespaces, pods by their role, gateways."""
+"""Facts about a cluster with a mesh, read from its objects: namespaces, pods by their
+role, gateways.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bot.sandbox.cluster.cells_pod import pod_ready, pod_status
+from bot.sandbox.cluster.cells_pod import format_pod_readiness, format_pod_status
 from bot.sandbox.cluster.contract import Object
 
 Role = Literal["app", "control", "gateway", "waypoint", "ztunnel", "cni"]
@@ -47,31 +49,31 @@ class Pod:
     workload: str
 
     @property
-    def well(self) -> bool:
-        """Whether all of it is ready."""
+    def is_ready(self) -> bool:
+        """Tell whether the pod runs and all its containers are ready."""
         have, _, want = self.ready.partition("/")
         return self.status == "Running" and have == want
 
     @property
-    def broken(self) -> bool:
-        """Whether it waits for something that will not come by itself."""
+    def is_broken(self) -> bool:
+        """Tell whether the pod's status is one that will not pass by itself, as ImagePullBackOff."""
         return any(word in self.status for word in ("Err", "BackOff", "Failed", "Unknown", "Crash"))
 
     @property
-    def in_mesh(self) -> bool:
-        """Whether its traffic passes a sidecar or a ztunnel."""
+    def is_in_mesh(self) -> bool:
+        """Tell whether the pod's traffic passes a sidecar or a ztunnel."""
         return self.role == "app" and (self.redirected or any(each.proxy for each in self.containers))
 
 
-def pods_of(objects: Sequence[Object]) -> list[Pod]:
-    """The pods, less those that have ended."""
-    found = [_pod(obj) for obj in objects]
+def parse_pods(objects: Sequence[Object]) -> list[Pod]:
+    """Return the pods, less those that have ended."""
+    found = [_parse_pod(obj) for obj in objects]
     return [pod for pod in found if pod.status not in ("Completed", "Succeeded")]
 
 
-def _pod(obj: Object) -> Pod:
+def _parse_pod(obj: Object) -> Pod:
     meta, spec, status = obj["metadata"], obj["spec"], obj.get("status") or {}
-    role = _role(meta.get("labels") or {})
+    role = _infer_role(meta.get("labels") or {})
     states = {
         each["name"]: each
         for which in ("initContainerStatuses", "containerStatuses")
@@ -83,9 +85,9 @@ def _pod(obj: Object) -> Pod:
     return Pod(
         namespace=meta["namespace"],
         name=meta["name"],
-        ready=pod_ready(obj),
-        status=pod_status(obj),
-        why=_why(list(states.values())),
+        ready=format_pod_readiness(obj),
+        status=format_pod_status(obj),
+        why=_find_waiting_message(list(states.values())),
         role=role,
         containers=tuple(
             Container(c["name"], bool(states.get(c["name"], {}).get("ready")), role == "app" and c["name"] == PROXY)
@@ -93,18 +95,20 @@ def _pod(obj: Object) -> Pod:
         ),
         redirected=(meta.get("annotations") or {}).get(REDIRECTED) == "enabled",
         image=str(spec["containers"][0].get("image", "")),
-        workload=_workload(meta),
+        workload=_infer_workload_name(meta),
     )
 
 
-def _workload(meta: Object) -> str:
-    """The name of what made the pod, as far as the pod's own name begins with it."""
+def _infer_workload_name(meta: Object) -> str:
+    """Return the name of the pod's owner without the pod template hash; the pod's own name
+    without an owner.
+    """
     owner = next((str(owner["name"]) for owner in meta.get("ownerReferences") or ()), str(meta["name"]))
     template = (meta.get("labels") or {}).get("pod-template-hash", "")
     return owner.removesuffix(f"-{template}")
 
 
-def _role(labels: Mapping[str, str]) -> Role:
+def _infer_role(labels: Mapping[str, str]) -> Role:
     if labels.get("gateway.istio.io/managed") == MESH_CONTROLLED:
         return "waypoint"
     if "gateway.networking.k8s.io/gateway-name" in labels or labels.get("istio") in ("ingressgateway", "egressgateway"):
@@ -114,8 +118,8 @@ def _role(labels: Mapping[str, str]) -> Role:
     return _BY_APP.get(labels.get("app", ""), "app")
 
 
-def _why(states: list[Object]) -> str:
-    """What the first container that waits for something is told by its node."""
+def _find_waiting_message(states: list[Object]) -> str:
+    """Return the message of the first waiting container, or ""."""
     for each in states:
         waiting: dict[str, Any] = (each.get("state") or {}).get("waiting") or {}
         if waiting.get("message"):
@@ -123,8 +127,8 @@ def _why(states: list[Object]) -> str:
     return ""
 
 
-def marks_of(namespace: Object) -> list[tuple[str, str]]:
-    """The labels by which a namespace takes part in a mesh, as (kind, words)."""
+def describe_mesh_labels(namespace: Object) -> list[tuple[str, str]]:
+    """Return the labels by which a namespace takes part in a mesh, as (kind, words)."""
     labels: Mapping[str, str] = namespace["metadata"].get("labels") or {}
     marks = []
     injection, revision = labels.get("istio-injection"), labels.get("istio.io/rev")
@@ -139,14 +143,14 @@ def marks_of(namespace: Object) -> list[tuple[str, str]]:
     return marks
 
 
-def version_of(pods: Sequence[Pod]) -> str:
-    """The release that the control plane's image names, or ""."""
+def read_istio_version(pods: Sequence[Pod]) -> str:
+    """Return the release that the control plane's image names, or ""."""
     images = [pod.image for pod in pods if pod.role == "control"]
     return images[0].rpartition(":")[2].removesuffix("-distroless").removesuffix("-debug") if images else ""
 
 
-def programmed(gateway: Object) -> str:
-    """What a Gateway's Programmed condition says: "yes", "no", or "" while nobody has said anything."""
+def read_programmed_condition(gateway: Object) -> str:
+    """Return a Gateway's Programmed condition: "yes", "no", or "" while it is unknown."""
     conditions = (gateway.get("status") or {}).get("conditions") or []
     found = next((c for c in conditions if c["type"] == "Programmed"), None)
     if found is None or found.get("status") == "Unknown":

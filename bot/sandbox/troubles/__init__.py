@@ -1,8 +1,18 @@
-"""Troubles that can be made while the bot works, one click each, and taken back: in Slack and in the cluster."""
+"""Faults that can be injected with one click while the bot works, and undone: in Slack and
+in the cluster.
+"""
 
-from bot.sandbox.troubles.cluster import cluster_troubles
+from bot.sandbox.troubles.cluster import build_cluster_faults
 from bot.sandbox.troubles.slack import GROUP as SLACK
-from bot.sandbox.troubles.slack import connections, slack_troubles
-from bot.sandbox.troubles.strip import Strip, Trouble, Undo
+from bot.sandbox.troubles.slack import build_slack_faults, describe_connections
+from bot.sandbox.troubles.strip import FaultControls, InjectableFault, Undo
 
-__all__ = ["SLACK", "Strip", "Trouble", "Undo", "cluster_troubles", "connections", "slack_troubles"]
+__all__ = [
+    "SLACK",
+    "FaultControls",
+    "InjectableFault",
+    "Undo",
+    "build_cluster_faults",
+    "describe_connections",
+    "build_slack_faults",
+]

@@ -1,4 +1,4 @@
-"""Troubles in the embedded cluster. A real one is never hurt."""
+"""Injectable faults of the embedded cluster; a real cluster is never touched."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from bot.sandbox.cluster.contract import ApiError, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.cluster.faults import Fault
-from bot.sandbox.troubles.strip import Trouble, Undo
+from bot.sandbox.cluster.faults import ApiFault
+from bot.sandbox.troubles.strip import InjectableFault, Undo
 
 DEPLOYMENTS = Ref("apps", "deployments")
 IMAGES = (
@@ -31,30 +31,37 @@ KILL_PAUSE, PULL_SECONDS = 2.0, 60.0
 GROUP, MANAGER = "Cluster", "troublemaker"
 
 
-def cluster_troubles(cluster: EmbeddedCluster, pods: Callable[[], Sequence[tuple[str, str]]]) -> tuple[Trouble, ...]:
-    """What can go wrong with this cluster; `pods` tells (namespace, name) of those that can be killed."""
-    hurt = _ClusterHurt(cluster)
+def build_cluster_faults(
+    cluster: EmbeddedCluster, pods: Callable[[], Sequence[tuple[str, str]]]
+) -> tuple[InjectableFault, ...]:
+    """Return the faults of this cluster.
+
+    `pods` returns the (namespace, name) of pods that can be killed.
+    """
+    hurt = _ClusterFaults(cluster)
 
     def named() -> list[str]:
         return [f"{namespace}/{name}" for namespace, name in pods()]
 
     return (
-        Trouble("kill", GROUP, "Kill a pod", "again and again, until undone", hurt.kill, named, "Pod"),
-        Trouble(
+        InjectableFault("kill", GROUP, "Kill a pod", "again and again, until undone", hurt.kill_pod, named, "Pod"),
+        InjectableFault(
             "image", GROUP, "Break an image", "where no node has it yet", hurt.break_image, lambda: IMAGES, "Image"
         ),
-        Trouble("istiod", GROUP, "Take istiod away", "its deployments are scaled to 0", hurt.take_istiod),
-        Trouble("pulls", GROUP, "Slow pulls", f"each takes {PULL_SECONDS:g} s", hurt.slow_pulls),
-        Trouble("api", GROUP, "API server answers 503", "to every request; watches go on", hurt.refuse),
+        InjectableFault("istiod", GROUP, "Take istiod away", "its deployments are scaled to 0", hurt.scale_down_istiod),
+        InjectableFault("pulls", GROUP, "Slow pulls", f"each takes {PULL_SECONDS:g} s", hurt.slow_image_pulls),
+        InjectableFault(
+            "api", GROUP, "API server answers 503", "to every request; watches go on", hurt.refuse_requests
+        ),
     )
 
 
-class _ClusterHurt:
+class _ClusterFaults:
     def __init__(self, cluster: EmbeddedCluster) -> None:
         self._cluster = cluster
         self._client = cluster.client(MANAGER)
 
-    async def kill(self, chosen: str) -> Undo:
+    async def kill_pod(self, chosen: str) -> Undo:
         namespace, _, name = chosen.partition("/")
         if not name or not self._cluster.kill_pod(namespace, name):
             raise LookupError(f"nothing runs in {chosen or 'that pod'}")
@@ -74,28 +81,28 @@ class _ClusterHurt:
     async def break_image(self, chosen: str) -> Undo:
         if chosen not in IMAGES:
             raise LookupError("choose an image")
-        self._cluster.break_image(chosen, REASON)
+        self._cluster.break_image_pulls(chosen, REASON)
 
         async def undo() -> None:
-            self._cluster.mend_image(chosen)
+            self._cluster.restore_image_pulls(chosen)
 
         return undo
 
-    async def take_istiod(self, chosen: str) -> Undo:
+    async def scale_down_istiod(self, chosen: str) -> Undo:
         there = await self._client.list(DEPLOYMENTS, labels="app=istiod")
         if not there:
             raise LookupError("there is no istiod to take away")
         before = {(d["metadata"]["namespace"], d["metadata"]["name"]): int(d["spec"].get("replicas", 1)) for d in there}
         for place in before:
-            await self._scale(place, 0)
+            await self._scale_deployment(place, 0)
 
         async def undo() -> None:
             for place, replicas in before.items():
-                await self._scale(place, replicas)
+                await self._scale_deployment(place, replicas)
 
         return undo
 
-    async def _scale(self, place: tuple[str, str], replicas: int) -> None:
+    async def _scale_deployment(self, place: tuple[str, str], replicas: int) -> None:
         namespace, name = place
         try:
             await self._client.merge(DEPLOYMENTS, name, namespace, {"spec": {"replicas": replicas}})
@@ -103,16 +110,16 @@ class _ClusterHurt:
             if refusal.code != 404:
                 raise LookupError(refusal.message) from refusal
 
-    async def slow_pulls(self, chosen: str) -> Undo:
-        self._cluster.slow_pulls(PULL_SECONDS)
+    async def slow_image_pulls(self, chosen: str) -> Undo:
+        self._cluster.slow_image_pulls(PULL_SECONDS)
 
         async def undo() -> None:
-            self._cluster.slow_pulls(None)
+            self._cluster.slow_image_pulls(None)
 
         return undo
 
-    async def refuse(self, chosen: str) -> Undo:
-        fault = self._cluster.server.faults.add(Fault("unavailable"))
+    async def refuse_requests(self, chosen: str) -> Undo:
+        fault = self._cluster.server.faults.add(ApiFault("unavailable"))
 
         async def undo() -> None:
             self._cluster.server.faults.remove(fault)

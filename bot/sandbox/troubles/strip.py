@@ -1,4 +1,6 @@
-"""The strip on the page where troubles are made and undone, and the mark at the top that says which are in force."""
+"""Controls on the page that inject and undo faults, and the mark at the top that names
+those in force.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +11,24 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from bot.sandbox.workspace import Side
+from bot.sandbox.workspace import Sidebar
 
 Undo = Callable[[], Awaitable[None]]
 FRAGMENT, MARK = "troubles", "hurting"
 
 
-def nothing_to_choose() -> Sequence[str]:
-    """The choices of a trouble that has none."""
+def list_no_choices() -> Sequence[str]:
+    """Return no choices, for a fault that needs none."""
     return ()
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """One trouble: `start` makes it, with what was chosen or "", and gives back what undoes it.
+class InjectableFault:
+    """One fault: `start` injects it, with what was chosen or "", and returns the function that
+    undoes it.
 
-    `start` raises LookupError when there is nothing to hurt. `choices` are asked for each time the strip is shown.
+    `start` raises LookupError when there is nothing to inject it into. `choices` are asked
+    for each time the controls are shown.
     """
 
     name: str
@@ -32,78 +36,83 @@ class Trouble:
     title: str
     hint: str
     start: Callable[[str], Awaitable[Undo]]
-    choices: Callable[[], Sequence[str]] = nothing_to_choose
+    choices: Callable[[], Sequence[str]] = list_no_choices
     chooses: str = ""
 
 
-class Strip:
-    """Shows the troubles on a side, and makes and undoes them as people press.
+class FaultControls:
+    """Shows faults in a sidebar, and injects and undoes them as people press.
 
-    `notes` say beside a group's name how it stands.
+    `notes` return a remark to show beside a group's name.
     """
 
-    def __init__(self, side: Side, troubles: Sequence[Trouble], notes: Mapping[str, Callable[[], str]]) -> None:
+    def __init__(
+        self, side: Sidebar, troubles: Sequence[InjectableFault], notes: Mapping[str, Callable[[], str]]
+    ) -> None:
         self._side, self._notes = side, notes
         self._troubles = {trouble.name: trouble for trouble in troubles}
         self._active: dict[str, tuple[str, Undo]] = {}
         self._gate = asyncio.Lock()
-        side.deeds |= {"hurt": self._hurt, "heal": self._heal}
-        self.show()
+        side.deeds |= {"hurt": self._handle_start, "heal": self._handle_undo}
+        self.update_sidebar()
 
     @property
     def active(self) -> dict[str, str]:
         """The troubles in force, with what was chosen for each."""
         return {name: chosen for name, (chosen, _) in self._active.items()}
 
-    async def start(self, name: str, chosen: str = "") -> None:
-        """Makes a trouble; LookupError for an unknown one, or when there is nothing to hurt."""
+    async def start_fault(self, name: str, chosen: str = "") -> None:
+        """Inject a fault; do nothing when it is in force already.
+
+        Raises LookupError for an unknown one, or when there is nothing to inject it into.
+        """
         trouble = self._troubles[name]
         async with self._gate:
             if name in self._active:
                 return
             self._active[name] = chosen, await trouble.start(chosen)
-        self.show()
+        self.update_sidebar()
 
-    async def undo(self, name: str) -> None:
-        """Takes a trouble back."""
+    async def undo_fault(self, name: str) -> None:
+        """Undo a fault, if it is in force."""
         async with self._gate:
             if name in self._active:
                 _, undo = self._active.pop(name)
                 await undo()
-        self.show()
+        self.update_sidebar()
 
     async def stop(self) -> None:
-        """Takes all of them back."""
+        """Undo all faults."""
         for name in list(self._active):
-            await self.undo(name)
+            await self.undo_fault(name)
 
-    async def _hurt(self, body: dict[str, Any]) -> None:
-        await self.start(str(body["trouble"]), str(body.get("target") or ""))
+    async def _handle_start(self, body: dict[str, Any]) -> None:
+        await self.start_fault(str(body["trouble"]), str(body.get("target") or ""))
 
-    async def _heal(self, body: dict[str, Any]) -> None:
-        await self.undo(str(body["trouble"]))
+    async def _handle_undo(self, body: dict[str, Any]) -> None:
+        await self.undo_fault(str(body["trouble"]))
 
-    def show(self) -> None:
-        """Shows how things are."""
+    def update_sidebar(self) -> None:
+        """Render the controls and the mark as the faults are now."""
         groups = groupby(self._troubles.values(), key=lambda trouble: trouble.group)
         rows = "".join(
-            f'<div class="strip" role="group" aria-label="{escape(group, quote=True)}">{self._heading(group)}'
-            f"{''.join(map(self._trouble, inside))}</div>"
+            f'<div class="strip" role="group" aria-label="{escape(group, quote=True)}">{self._render_heading(group)}'
+            f"{''.join(map(self._render_fault, inside))}</div>"
             for group, inside in groups
         )
-        self._side.put(FRAGMENT, f'<h2>Make trouble</h2>{rows}<p class="side-trouble" role="alert"></p>')
+        self._side.put_fragment(FRAGMENT, f'<h2>Make trouble</h2>{rows}<p class="side-trouble" role="alert"></p>')
         names = ", ".join(self._troubles[name].title for name in self._active)
         mark = (
             f'<button type="button" class="hurting" data-goto="fragment-troubles">⚠ Hurting: {escape(names)}</button>'
         )
-        self._side.put(MARK, mark if names else "")
+        self._side.put_fragment(MARK, mark if names else "")
 
-    def _heading(self, group: str) -> str:
+    def _render_heading(self, group: str) -> str:
         note = self._notes[group]() if group in self._notes else ""
         return f'<h3 data-key="{escape(group, quote=True)}">{escape(group)} <small>{escape(note)}</small></h3>'
 
-    def _trouble(self, trouble: Trouble) -> str:
-        """A button that makes it, or undoes it while it is in force."""
+    def _render_fault(self, trouble: InjectableFault) -> str:
+        """Return a button that injects the fault, or undoes it while it is in force."""
         active = trouble.name in self._active
         chosen = self._active[trouble.name][0] if active else ""
         name, hint = escape(trouble.name, quote=True), escape(trouble.hint, quote=True)
@@ -113,10 +122,10 @@ class Strip:
             f'<button type="button" class="{kind}" data-deed="{deed}" data-trouble="{name}" data-name="{name}" '
             f'title="{hint}">{shown}</button>'
         )
-        return f"<span data-with>{button}{'' if active else _choice(trouble)}</span>"
+        return f"<span data-with>{button}{'' if active else _render_choices(trouble)}</span>"
 
 
-def _choice(trouble: Trouble) -> str:
+def _render_choices(trouble: InjectableFault) -> str:
     if not trouble.chooses:
         return ""
     options = "".join(f"<option>{escape(each)}</option>" for each in trouble.choices())

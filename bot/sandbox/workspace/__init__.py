@@ -1,9 +1,9 @@
 """An embedded Slack workspace: Web API, Socket Mode, signed HTTP delivery and a page."""
 
-from bot.sandbox.workspace.delivery import Typed
-from bot.sandbox.workspace.http import signed
-from bot.sandbox.workspace.installed import SCOPES, Installed
-from bot.sandbox.workspace.page import Completion, Side
+from bot.sandbox.workspace.delivery import ActionResult
+from bot.sandbox.workspace.http import sign_request
+from bot.sandbox.workspace.installed import SCOPES, InstalledApp
+from bot.sandbox.workspace.page import Completion, Sidebar
 from bot.sandbox.workspace.server import DEFAULT_CHANNEL, Workspace
 from bot.sandbox.workspace.state import Change, Channel, Message, User, View
 
@@ -13,12 +13,12 @@ __all__ = [
     "Change",
     "Channel",
     "Completion",
-    "Installed",
+    "InstalledApp",
     "Message",
-    "Side",
-    "Typed",
+    "Sidebar",
+    "ActionResult",
     "User",
     "View",
     "Workspace",
-    "signed",
+    "sign_request",
 ]

@@ -1,4 +1,6 @@
-"""What every part of the embedded workspace shares: its state, its secrets, its limits, and what was handed out."""
+"""State that every part of the embedded workspace shares: messages and users, secrets,
+limits, and tokens handed out.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.workspace.hurt import Hurt
-from bot.sandbox.workspace.installed import Installed
-from bot.sandbox.workspace.limits import Limits
+from bot.sandbox.workspace.hurt import FaultInjector
+from bot.sandbox.workspace.installed import InstalledApp
+from bot.sandbox.workspace.limits import RateLimits
 from bot.sandbox.workspace.refusals import Refusal
 from bot.sandbox.workspace.state import State, User
 
@@ -49,13 +51,13 @@ class ResponseUrl:
 
 
 class Core:
-    """The workspace's common ground; the parts get it by argument."""
+    """State shared by the parts of the workspace, which get it as an argument."""
 
-    def __init__(self, clock: Clock, installed: Installed, *, enforce_limits: bool, patience: float) -> None:
+    def __init__(self, clock: Clock, installed: InstalledApp, *, enforce_limits: bool, patience: float) -> None:
         self.clock, self.patience = clock, patience
         self.state = State(clock)
-        self.hurt = Hurt()
-        self.limits = Limits(enforced=enforce_limits)
+        self.hurt = FaultInjector()
+        self.limits = RateLimits(enforced=enforce_limits)
         self.installed = installed
         self.origin = ""
         self.bot_token = f"xoxb-{secrets.randbelow(10**10):010d}-{secrets.token_hex(12)}"
@@ -76,22 +78,25 @@ class Core:
         """The bot's own user."""
         return next(user for user in self.state.users.values() if user.is_bot)
 
-    def new_ticket(self) -> str:
-        """A ticket for one Socket Mode connection."""
+    def create_ticket(self) -> str:
+        """Return a new ticket for one Socket Mode connection."""
         ticket = secrets.token_urlsafe(24)
         self.tickets[ticket] = True
         return ticket
 
-    def new_trigger(self, user: str) -> str:
-        """A trigger_id for something that this person just did."""
+    def create_trigger(self, user: str) -> str:
+        """Return a new trigger_id for something that this user just did."""
         trigger = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._triggers[trigger] = Trigger(user, time.monotonic())
-        for old in _leading(self._triggers, lambda each: time.monotonic() - each.made > TRIGGER_MEMORY):
+        for old in _list_expired_keys(self._triggers, lambda each: time.monotonic() - each.made > TRIGGER_MEMORY):
             del self._triggers[old]
         return trigger
 
     def use_trigger(self, trigger_id: str) -> str:
-        """The person whose trigger this is; refuses unknown, stale and spent ones."""
+        """Return the user whose trigger this is, and mark it as used.
+
+        Raises Refusal for unknown, stale and used ones.
+        """
         trigger = self._triggers.get(trigger_id)
         if trigger is None:
             raise Refusal("invalid_trigger_id")
@@ -102,16 +107,21 @@ class Core:
         trigger.used = True
         return trigger.user
 
-    def new_response_url(self, *, kind: str, channel: str, user: str, ts: str = "") -> str:
-        """A response_url for a command ("commands") or a click ("actions") on the message `ts`."""
+    def create_response_url(self, *, kind: str, channel: str, user: str, ts: str = "") -> str:
+        """Return a new response_url for a command ("commands") or a click ("actions") on the
+        message `ts`.
+        """
         key = secrets.token_urlsafe(18)
         now = self.clock.now()
         self.response_urls[key] = ResponseUrl(channel, user, now, ts)
-        for old in _leading(self.response_urls, lambda each: now - each.made > 2 * RESPONSE_LIFE):
+        for old in _list_expired_keys(self.response_urls, lambda each: now - each.made > 2 * RESPONSE_LIFE):
             del self.response_urls[old]
         return f"{self.origin}/{kind}/{self.state.team_id}/{key}"
 
 
-def _leading(entries: Mapping[str, T], old: Callable[[T], bool]) -> list[str]:
-    """The keys of the oldest entries as far as they are old; entries lie in the order of their making."""
+def _list_expired_keys(entries: Mapping[str, T], old: Callable[[T], bool]) -> list[str]:
+    """Return the keys of the oldest entries as far as they are old.
+
+    Entries must be in the order in which they were made.
+    """
     return [key for key, _ in itertools.takewhile(lambda item: old(item[1]), entries.items())]

@@ -1,4 +1,6 @@
-"""From a person's act to the bot and back: what is carried, the three seconds, and what came of it."""
+"""Deliveries to the bot and their results, with Slack's limit of three seconds for an
+acknowledgement.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ NOBODY, TOO_LATE = "dispatch_failed", "operation_timeout"
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """What is carried to the bot; `reply` says whether the acknowledgement may carry a payload."""
+class Delivery:
+    """One delivery to the bot; `reply` tells whether the acknowledgement may carry a payload."""
 
     kind: str
     payload: Json
@@ -23,10 +25,12 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a parcel fared: acknowledged with a payload (or None), or the error that Slack shows.
+class DeliveryResult:
+    """Result of a delivery: an acknowledgement with a payload (or None), or the error that
+    Slack shows.
 
-    `reason` is Slack's word for the failure in retries, `no_retry` the wish not to get any.
+    `reason` is Slack's word for the failure in retries, `no_retry` the bot's wish not to
+    get any.
     """
 
     envelope_id: str
@@ -36,17 +40,19 @@ class Outcome:
     no_retry: bool = False
 
 
-class Courier(Protocol):
+class Transport(Protocol):
     """One way of reaching the bot: Socket Mode or HTTP."""
 
-    async def carry(self, parcel: Parcel) -> Outcome:
-        """Delivers a parcel and waits for its acknowledgement, only as long as Slack does."""
+    async def carry(self, parcel: Delivery) -> DeliveryResult:
+        """Deliver to the bot and wait for its acknowledgement, only as long as Slack does."""
         ...
 
 
 @dataclass
-class Typed:
-    """What someone did and what came of it: whether and when it was acknowledged, with which payload, or the error."""
+class ActionResult:
+    """A user's action and its result: when it was acknowledged, with which payload, or the
+    error.
+    """
 
     user: str
     channel: str
@@ -59,22 +65,22 @@ class Typed:
     started: float = field(default_factory=time.monotonic)
 
     @property
-    def acked(self) -> bool:
-        """Whether the bot acknowledged in time."""
+    def is_acked(self) -> bool:
+        """Tell whether the bot acknowledged in time."""
         return self.ack_after is not None
 
     @property
     def trigger_id(self) -> str:
-        """The trigger that came with it."""
+        """The trigger_id in the payload, or ""."""
         return str(self.payload.get("trigger_id", ""))
 
     @property
     def response_url(self) -> str:
-        """The response_url that came with it."""
+        """The response_url in the payload, or ""."""
         return str(self.payload.get("response_url", ""))
 
-    def settle(self, outcome: Outcome) -> None:
-        """Notes how it fared."""
+    def record_outcome(self, outcome: DeliveryResult) -> None:
+        """Record the result of the delivery."""
         self.envelope_id, self.error, self.ack_payload = outcome.envelope_id, outcome.error, outcome.payload
         if not outcome.error:
             self.ack_after = time.monotonic() - self.started

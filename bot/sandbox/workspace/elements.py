@@ -1,44 +1,57 @@
-"""Finding what a person presses in blocks, and what Slack then tells the bot about it."""
+"""Finding the element that a user presses in blocks, and the action that Slack then sends
+to the bot.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sandbox.workspace.inputs import FIELDS, entry, interactive, options_of, values
+from bot.sandbox.workspace.inputs import (
+    FIELDS,
+    build_value_entry,
+    collect_state_values,
+    iter_interactive_elements,
+    list_options,
+)
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Pressed:
+class BlockAction:
     """An action as block_actions carries it, and the state of the inputs around it."""
 
     action: Json
     state: Json
 
 
-def labels(blocks: list[Json]) -> list[str]:
-    """The texts of all buttons."""
-    return [element["text"]["text"] for _, element in interactive(blocks) if element.get("type") == "button"]
+def list_button_labels(blocks: list[Json]) -> list[str]:
+    """Return the texts of all buttons."""
+    return [
+        element["text"]["text"] for _, element in iter_interactive_elements(blocks) if element.get("type") == "button"
+    ]
 
 
-def find_pressed(blocks: list[Json], label: str, value: str | None = None, state: Json | None = None) -> Pressed:
-    """The element with this text or action_id (and its option `value`, or what `state` holds for it).
+def build_block_action(
+    blocks: list[Json], label: str, value: str | None = None, state: Json | None = None
+) -> BlockAction:
+    """Return the action of pressing the element with this text or action_id.
 
-    LookupError says what there is instead.
+    A menu's option is `value`, or what `state` holds for the element. Raises LookupError,
+    naming what there is instead.
     """
-    for block, element in interactive(blocks):
+    for block, element in iter_interactive_elements(blocks):
         text = element.get("text", {}).get("text")
         if label in (text, element.get("action_id")):
-            return _pressed(blocks, block, element, value=value, state=state or {})
-    there = ", ".join(f'"{text}"' for text in labels(blocks)) or "none"
+            return _build_action(blocks, block, element, value=value, state=state or {})
+    there = ", ".join(f'"{text}"' for text in list_button_labels(blocks)) or "none"
     raise LookupError(f'no button "{label}" in this message; there are: {there}')
 
 
-def _pressed(blocks: list[Json], block: Json, element: Json, *, value: str | None, state: Json) -> Pressed:
+def _build_action(blocks: list[Json], block: Json, element: Json, *, value: str | None, state: Json) -> BlockAction:
     kind, block_id, name = element["type"], block["block_id"], element["action_id"]
-    merged = values(blocks)
+    merged = collect_state_values(blocks)
     for each, entries in state.items():
         merged[each] = {**merged.get(each, {}), **entries}
     action: Json = {"type": kind, "action_id": name, "block_id": block_id}
@@ -47,16 +60,23 @@ def _pressed(blocks: list[Json], block: Json, element: Json, *, value: str | Non
     elif name in state.get(block_id, {}):
         action |= state[block_id][name]
     else:
-        chosen = entry(element, value) if value is not None or not options_of(element) else _nothing(element, value)
+        chosen = (
+            build_value_entry(element, value)
+            if value is not None or not list_options(element)
+            else _build_empty_choice(element, value)
+        )
         action |= chosen
         if kind != "overflow" and block_id in merged:
             merged[block_id][name] = chosen
-    return Pressed(action, merged)
+    return BlockAction(action, merged)
 
 
-def _nothing(element: Json, value: str | None) -> Json:
-    """A menu from which nothing was picked: a person always picks something, so this is a mistake of the caller."""
-    if FIELDS[element["type"]].many:
-        return entry(element, value)
-    there = ", ".join(option["text"]["text"] for option in options_of(element))
+def _build_empty_choice(element: Json, value: str | None) -> Json:
+    """Return the entry of a menu in which nothing is chosen, if it allows several choices.
+
+    Raises LookupError for other menus: a user always picks something.
+    """
+    if FIELDS[element["type"]].is_list:
+        return build_value_entry(element, value)
+    there = ", ".join(option["text"]["text"] for option in list_options(element))
     raise LookupError(f'no option "{value}"; there are: {there}')

@@ -1,4 +1,4 @@
-"""Emoji by their short names: those that messages about work with clusters and workshops are written with."""
+"""Emoji by their short names, as far as messages about clusters and workshops use them."""
 
 from __future__ import annotations
 
@@ -146,6 +146,6 @@ _PICTURES = {
 """Slack's short names (those of the emoji-data list); a name that is not here is shown as it was written."""
 
 
-def pictured(text: str) -> str:
-    """The text with the emoji names that we know as characters."""
+def replace_emoji_names(text: str) -> str:
+    """Return the text with known emoji names replaced by their characters."""
     return _NAMED.sub(lambda match: _PICTURES.get(match[1], match[0]), text)

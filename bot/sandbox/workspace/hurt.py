@@ -1,4 +1,6 @@
-"""Ways to hurt the bot on purpose: refused, failing and slow calls, late acknowledgements, doubled envelopes."""
+"""Fault injection for the Slack side: refused, failing and slow calls, late
+acknowledgements, doubled envelopes.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ from dataclasses import dataclass, field
 
 
 @dataclass(eq=False)
-class Ill:
-    """One thing that befalls calls: how often still (None: until it is lifted), with which status, how late."""
+class InjectedFault:
+    """One fault of a Web API method: for how many calls (None: until removed), status and
+    delay.
+    """
 
     times: int | None
     status: int = 200
@@ -15,8 +19,8 @@ class Ill:
 
 
 @dataclass
-class Hurt:
-    """What goes wrong next; each call of these methods adds to what is pending."""
+class FaultInjector:
+    """Faults that are still to come; each call of these methods adds to them."""
 
     ack_delay: float = 0.0
     """Wall seconds by which every acknowledgement reaches Slack late."""
@@ -26,37 +30,40 @@ class Hurt:
     """Wall seconds after its upload for which a file cannot be shown; Slack takes one or two."""
     no_sockets: bool = False
     """Whether Socket Mode connections are refused at the door; their tickets stay good."""
-    _ills: dict[str, list[Ill]] = field(default_factory=dict)
+    _ills: dict[str, list[InjectedFault]] = field(default_factory=dict)
 
-    def rate_limit(self, method: str, *, times: int | None = 1, retry_after: int = 1) -> Ill:
-        """The next calls of this method get 429 with this Retry-After, in seconds."""
-        return self._befall(method, Ill(times, 429, retry_after))
+    def rate_limit_method(self, method: str, *, times: int | None = 1, retry_after: int = 1) -> InjectedFault:
+        """Answer the next calls of this method with 429 and this Retry-After, in seconds."""
+        return self._add_fault(method, InjectedFault(times, 429, retry_after))
 
-    def fail(self, method: str, *, times: int | None = 1, status: int = 503) -> Ill:
-        """The next calls of this method get this 5xx."""
-        return self._befall(method, Ill(times, status))
+    def fail_method(self, method: str, *, times: int | None = 1, status: int = 503) -> InjectedFault:
+        """Answer the next calls of this method with this 5xx status."""
+        return self._add_fault(method, InjectedFault(times, status))
 
-    def slow(self, method: str, *, seconds: float, times: int | None = 1) -> Ill:
-        """The next calls of this method are answered this many wall seconds late."""
-        return self._befall(method, Ill(times, 200, seconds))
+    def slow_method(self, method: str, *, seconds: float, times: int | None = 1) -> InjectedFault:
+        """Answer the next calls of this method this many wall seconds late."""
+        return self._add_fault(method, InjectedFault(times, 200, seconds))
 
-    def _befall(self, method: str, ill: Ill) -> Ill:
+    def _add_fault(self, method: str, ill: InjectedFault) -> InjectedFault:
         self._ills.setdefault(method, []).append(ill)
         return ill
 
-    def lift(self, ill: Ill) -> None:
-        """Ends one ill, whatever is left of it."""
+    def remove_fault(self, ill: InjectedFault) -> None:
+        """Remove one fault, however many calls it was still to hit."""
         for queue in self._ills.values():
             if ill in queue:
                 queue.remove(ill)
 
-    def heal(self) -> None:
-        """Nothing goes wrong any more."""
+    def clear_faults(self) -> None:
+        """Remove all faults."""
         self._ills.clear()
         self.ack_delay, self.duplicates, self.no_sockets = 0.0, 0, False
 
-    def strike(self, method: str) -> tuple[int, float]:
-        """What befalls this call: (status, seconds); (200, 0) when it is spared. "*" strikes every method."""
+    def take_next_fault(self, method: str) -> tuple[int, float]:
+        """Return (status, seconds) for this call, and count the fault down.
+
+        Return (200, 0) when there is none. Faults of "*" hit every method.
+        """
         queue = self._ills.get(method) or self._ills.get("*")
         if not queue:
             return 200, 0.0
@@ -67,8 +74,8 @@ class Hurt:
                 queue.pop(0)
         return ill.status, ill.seconds
 
-    def duplicated(self) -> bool:
-        """Whether the envelope being delivered goes out twice."""
+    def consume_duplicate(self) -> bool:
+        """Tell whether the envelope being delivered goes out twice, and count it down."""
         if self.duplicates <= 0:
             return False
         self.duplicates -= 1

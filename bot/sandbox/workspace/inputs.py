@@ -1,4 +1,6 @@
-"""What people put into inputs: the values that Slack reports for them, by element type, and what it refuses itself."""
+"""Values of inputs as Slack reports them, by element type, and the input errors that Slack
+finds itself.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,17 @@ Raw = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Field:
-    """How an element type reports its value: under which key, from which initial one, and whether by options."""
+    """Description of an element type's value: its key, the key of the initial one, and whether
+    it is an option.
+    """
 
     key: str = "value"
     initial: str = "initial_value"
     options: bool = False
 
     @property
-    def many(self) -> bool:
-        """Whether the value is a list."""
+    def is_list(self) -> bool:
+        """Tell whether the value is a list."""
         return self.key.endswith("s")
 
 
@@ -47,8 +51,8 @@ FIELDS: Mapping[str, Field] = {
 """Element types that do not report a plain `value` (from Slack's documentation of interaction payloads)."""
 
 
-def interactive(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    """Every (block, element) that can be pressed, picked from or filled in."""
+def iter_interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
+    """Yield every (block, element) that can be pressed, picked from or filled in."""
     for block in blocks:
         kind = block.get("type")
         if kind in ("actions", "context_actions"):
@@ -58,61 +62,73 @@ def interactive(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
         elif kind == "input":
             yield block, block["element"]
         elif kind == "container":
-            yield from interactive(block.get("child_blocks", []))
+            yield from iter_interactive_elements(block.get("child_blocks", []))
 
 
-def options_of(element: Json) -> list[Json]:
-    """All options of a menu, those in groups as well."""
+def list_options(element: Json) -> list[Json]:
+    """Return all options of a menu, those in groups as well."""
     grouped = [option for group in element.get("option_groups", []) for option in group["options"]]
     return [*element.get("options", []), *grouped]
 
 
-def option_of(element: Json, value: str | None) -> Json:
-    """The option with this value or text; LookupError says which there are."""
-    options = options_of(element)
+def find_option(element: Json, value: str | None) -> Json:
+    """Return the option with this value or text.
+
+    Raises LookupError, naming the options that there are.
+    """
+    options = list_options(element)
     for option in options:
         if value in (option.get("value"), option["text"]["text"]):
             return option
     raise LookupError(f'no option "{value}"; there are: {", ".join(option["text"]["text"] for option in options)}')
 
 
-def entry(element: Json, raw: Any) -> Json:
-    """What Slack reports for an element that holds `raw`; LookupError for an option that is not there."""
+def build_value_entry(element: Json, raw: Any) -> Json:
+    """Return what Slack reports for an element that holds `raw`.
+
+    Raises LookupError for an option that is not there.
+    """
     field = FIELDS.get(element["type"], _PLAIN)
     chosen = [each for each in (raw if isinstance(raw, list) else [raw]) if each not in (None, "")]
-    values: list[Any] = [option_of(element, str(each)) if field.options else each for each in chosen]
+    values: list[Any] = [find_option(element, str(each)) if field.options else each for each in chosen]
     if field.key == "selected_date_time":
         values = [int(each) for each in values]
-    shown: Any = values if field.many else (values[0] if values else None)
+    shown: Any = values if field.is_list else (values[0] if values else None)
     return {"type": element["type"], field.key: shown}
 
 
-def values(blocks: list[Json], raw: Raw | None = None) -> Json:
-    """state.values of these blocks: what the form holds, and the initial values of what nobody has touched."""
+def collect_state_values(blocks: list[Json], raw: Raw | None = None) -> Json:
+    """Return state.values of these blocks: block_id → action_id → value object.
+
+    Inputs that are not in `raw` have their initial values.
+    """
     found: Json = {}
-    for block, element in interactive(blocks):
+    for block, element in iter_interactive_elements(blocks):
         if element["type"] in ("button", "overflow", "workflow_button", "feedback_buttons", "icon_button"):
             continue
         held = (raw or {}).get(block["block_id"], {})
         name = element["action_id"]
-        shown = entry(element, held[name]) if name in held else _initial(element)
+        shown = build_value_entry(element, held[name]) if name in held else _build_initial_entry(element)
         found.setdefault(block["block_id"], {})[name] = shown
     return found
 
 
-def refused(blocks: list[Json], state: Json) -> dict[str, str]:
-    """What Slack itself refuses to submit: a sentence for each input block that lacks its value or has a bad length."""
+def find_input_errors(blocks: list[Json], state: Json) -> dict[str, str]:
+    """Return a sentence for each input block that Slack itself refuses, by block_id.
+
+    It lacks its value or has a bad length.
+    """
     found = {}
-    for block, element in interactive(blocks):
+    for block, element in iter_interactive_elements(blocks):
         if block["type"] == "input":
             given = state.get(block["block_id"], {}).get(element["action_id"], {})
-            sentence = _wrong(block, element, given.get(FIELDS.get(element["type"], _PLAIN).key))
+            sentence = _describe_input_error(block, element, given.get(FIELDS.get(element["type"], _PLAIN).key))
             if sentence:
                 found[block["block_id"]] = sentence
     return found
 
 
-def _wrong(block: Json, element: Json, value: Any) -> str:
+def _describe_input_error(block: Json, element: Json, value: Any) -> str:
     if value in (None, "", []):
         return "" if block.get("optional") else "Please complete this required field."
     if element["type"] != "plain_text_input":
@@ -123,7 +139,7 @@ def _wrong(block: Json, element: Json, value: Any) -> str:
     return ""
 
 
-def _initial(element: Json) -> Json:
+def _build_initial_entry(element: Json) -> Json:
     field = FIELDS.get(element["type"], _PLAIN)
-    empty: Any = [] if field.many else None
+    empty: Any = [] if field.is_list else None
     return {"type": element["type"], field.key: element.get(field.initial, empty)}

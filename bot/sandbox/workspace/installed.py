@@ -25,10 +25,11 @@ SCOPES = frozenset(
 
 
 @dataclass(frozen=True)
-class Installed:
-    """What the app may do and hears of.
+class InstalledApp:
+    """The app as it is installed: its scopes, commands and events.
 
-    `should_escape` turns typed names in commands into references; `home` says whether there is a Home tab.
+    `should_escape` turns typed names in commands into references; `home` tells whether
+    there is a Home tab.
     """
 
     scopes: frozenset[str] = SCOPES
@@ -40,8 +41,8 @@ class Installed:
     """Each command's usage hint, as Slack shows it while the command is typed."""
 
     @classmethod
-    def from_manifest(cls, manifest: Mapping[str, Any]) -> Installed:
-        """The app as this Slack app manifest (schema v2, parsed) installs it, every scope granted."""
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> InstalledApp:
+        """Build the app from a parsed Slack app manifest (schema v2), with every scope granted."""
         commands = manifest.get("features", {}).get("slash_commands", [])
         home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
         events = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", [])

@@ -29,8 +29,8 @@ class _Bucket:
     tokens: float
     filled: float = field(default_factory=time.monotonic)
 
-    def take(self) -> float:
-        """Seconds until a token is there; 0 when one was taken."""
+    def take_token(self) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
         now = time.monotonic()
         self.tokens = min(self.capacity, self.tokens + (now - self.filled) * self.per_second)
         self.filled = now
@@ -40,26 +40,32 @@ class _Bucket:
         return (1 - self.tokens) / self.per_second
 
 
-class Limits:
+class RateLimits:
     """Counts calls; `enforced` False lets everything pass, for tests of other things."""
 
     def __init__(self, *, enforced: bool = True) -> None:
         self.enforced = enforced
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
-    def count_method(self, method: str, tier: int) -> None:
-        """One call of a method of this tier (0: not limited); raises Throttled."""
+    def count_method_call(self, method: str, tier: int) -> None:
+        """Count one call of a method of this tier (0: not limited).
+
+        Raises Throttled.
+        """
         if tier:
-            self._count((method, ""), TIERS[tier], TIERS[tier] / 60)
+            self._take_token((method, ""), TIERS[tier], TIERS[tier] / 60)
 
-    def count_post(self, channel: str) -> None:
-        """One message into a channel; raises Throttled."""
-        self._count(("chat.postMessage", channel), POST_BURST, POSTS_PER_SECOND)
+    def count_posted_message(self, channel: str) -> None:
+        """Count one message posted into a channel.
 
-    def _count(self, key: tuple[str, str], capacity: float, per_second: float) -> None:
+        Raises Throttled.
+        """
+        self._take_token(("chat.postMessage", channel), POST_BURST, POSTS_PER_SECOND)
+
+    def _take_token(self, key: tuple[str, str], capacity: float, per_second: float) -> None:
         if not self.enforced:
             return
         bucket = self._buckets.setdefault(key, _Bucket(capacity, per_second, capacity))
-        wait = bucket.take()
+        wait = bucket.take_token()
         if wait > 0:
             raise Throttled(max(1, math.ceil(wait)))

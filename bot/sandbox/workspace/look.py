@@ -1,4 +1,6 @@
-"""Through whose eyes something is rendered: the names, the zone and the moment, and where pictures are to be had."""
+"""Context of a rendering: the reader's names, time zone and moment, and the addresses of
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +12,17 @@ from typing import Any
 Json = dict[str, Any]
 
 
-def no_picture(image: Json) -> str:
-    """The address of a picture where there is none to be had."""
+def return_no_picture(image: Json) -> str:
+    """Return "" as a picture's address, where there are no pictures."""
     return ""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a rendering needs besides the blocks.
+class RenderContext:
+    """Everything that a rendering needs besides the blocks.
 
-    `picture` gives the address on this server of an image element or block, or "": the page loads nothing foreign.
+    `picture` returns the address on this server of an image element or block, or "": the
+    page loads nothing foreign.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
@@ -27,4 +30,4 @@ class Look:
     channels: tuple[tuple[str, str], ...] = ()
     zone: tzinfo = UTC
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    picture: Callable[[Json], str] = no_picture
+    picture: Callable[[Json], str] = return_no_picture

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from html import escape
 
-from bot.sandbox.workspace.dates import moment, written
-from bot.sandbox.workspace.emoji import pictured
-from bot.sandbox.workspace.look import Look
+from bot.sandbox.workspace.dates import format_date, parse_unix_time
+from bot.sandbox.workspace.emoji import replace_emoji_names
+from bot.sandbox.workspace.look import RenderContext
 
 Names = Mapping[str, str]
 """Ids of people and channels, and the names to show for them."""
@@ -21,31 +21,38 @@ _MARKS = (("*", "b"), ("_", "i"), ("~", "s"))
 
 
 def unescape(text: str) -> str:
-    """Undoes Slack's three escapes, and nothing else."""
+    """Undo Slack's three escapes (&lt; &gt; &amp;), and nothing else."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def safe_link(url: str) -> str:
-    """The link if it may be followed from the page (http and https), else nothing."""
+def keep_safe_link(url: str) -> str:
+    """Return the URL if the page may link to it (http and https), else ""."""
     return url if url.startswith(("http://", "https://")) else ""
 
 
-def anchor(url: str, label: str) -> str:
-    """A link that leaves the page; `label` is HTML. What is no http or https link is only shown."""
-    link = safe_link(url)
+def render_link(url: str, label: str) -> str:
+    """Return a link that leaves the page; `label` is HTML.
+
+    A URL that is not http or https is shown as its label only.
+    """
+    link = keep_safe_link(url)
     if not link:
         return f'<span class="mention">{label}</span>'
     return f'<a href="{escape(link)}" target="_blank" rel="noreferrer">{label}</a>'
 
 
-def to_html(text: str, look: Look) -> str:
-    """HTML of mrkdwn text; everything that is not one of its marks is escaped."""
-    parts = [_code(part) if part.startswith("`") else _inline(part, look) for part in _CODE.split(text) if part]
+def mrkdwn_to_html(text: str, look: RenderContext) -> str:
+    """Return mrkdwn text as HTML; everything that is not one of its marks is escaped."""
+    parts = [
+        _render_code(part) if part.startswith("`") else _render_inline(part, look) for part in _CODE.split(text) if part
+    ]
     return "".join(parts)
 
 
-def to_plain(text: str, names: Names) -> str:
-    """Plain text of mrkdwn text: names for ids, labels with their links, bold and italic marks taken off."""
+def mrkdwn_to_text(text: str, names: Names) -> str:
+    """Return mrkdwn as plain text: names for ids, labels with their links, no bold or italic
+    marks.
+    """
     parts = []
     for part in _CODE.split(text):
         if part.startswith("```"):
@@ -53,26 +60,26 @@ def to_plain(text: str, names: Names) -> str:
         elif part.startswith("`"):
             parts.append(unescape(part))
         else:
-            parts.append(unescape(_plain(part, names)))
+            parts.append(unescape(_render_plain_part(part, names)))
     return "".join(parts)
 
 
-def _plain(part: str, names: Names) -> str:
-    text = pictured(part)
+def _render_plain_part(part: str, names: Names) -> str:
+    text = replace_emoji_names(part)
     for mark, _ in _MARKS:
-        text = _marked(mark).sub(r"\1", text)
-    return _REFERENCE.sub(lambda match: _reference_plain(match[1], names), text)
+        text = _compile_mark_pattern(mark).sub(r"\1", text)
+    return _REFERENCE.sub(lambda match: _render_plain_reference(match[1], names), text)
 
 
-def _reference_plain(inner: str, names: Names) -> str:
-    label, url = _reference(inner, names)
+def _render_plain_reference(inner: str, names: Names) -> str:
+    label, url = _parse_reference(inner, names)
     if not url or label == url:
         return label
     return f"{label} ({url})"
 
 
-def _reference(inner: str, names: Names) -> tuple[str, str]:
-    """What a reference <…> shows, and its link if it is one."""
+def _parse_reference(inner: str, names: Names) -> tuple[str, str]:
+    """Return what a reference <…> shows, and its link or ""."""
     target, _, label = inner.partition("|")
     if target.startswith("@"):
         return "@" + (label or names.get(target[1:], target[1:])), ""
@@ -87,23 +94,27 @@ def _reference(inner: str, names: Names) -> tuple[str, str]:
     return label or target, target
 
 
-def _marked(mark: str) -> re.Pattern[str]:
+def _compile_mark_pattern(mark: str) -> re.Pattern[str]:
     sign = re.escape(mark)
     return re.compile(rf"(?<![\w{sign}]){sign}(?=\S)([^{sign}\n]+?)(?<=\S){sign}(?![\w{sign}])")
 
 
-def _safe(text: str) -> str:
+def _escape_text(text: str) -> str:
     return escape(unescape(text))
 
 
-def _code(part: str) -> str:
+def _render_code(part: str) -> str:
     if part.startswith("```"):
-        return f"<pre>{_safe(part.strip('`').strip(chr(10)))}</pre>"
-    return f"<code>{_safe(part[1:-1])}</code>"
+        return f"<pre>{_escape_text(part.strip('`').strip(chr(10)))}</pre>"
+    return f"<code>{_escape_text(part[1:-1])}</code>"
 
 
-def _inline(part: str, look: Look) -> str:
-    """References are set aside while the marks are found, so that an underscore in a link stays one."""
+def _render_inline(part: str, look: RenderContext) -> str:
+    """Render marks and references of text without code.
+
+    References are set aside while the marks are found, so that an underscore in a link
+    stays one.
+    """
     held: list[str] = []
 
     def hold(html: str) -> str:
@@ -111,20 +122,20 @@ def _inline(part: str, look: Look) -> str:
         return f"\ue000{len(held) - 1}\ue001"
 
     text = part.replace("\ue000", "").replace("\ue001", "")
-    text = _REFERENCE.sub(lambda match: hold(_reference_html(match[1], look)), text)
-    text = _BARE.sub(lambda match: hold(anchor(unescape(match[0]), _safe(match[0]))), text)
-    html = "".join(_lines(pictured(text)))
+    text = _REFERENCE.sub(lambda match: hold(_render_reference(match[1], look)), text)
+    text = _BARE.sub(lambda match: hold(render_link(unescape(match[0]), _escape_text(match[0]))), text)
+    html = "".join(_render_lines(replace_emoji_names(text)))
     restored: Callable[[re.Match[str]], str] = lambda match: held[int(match[1])]  # noqa: E731 - one use, beside its list
     return re.sub("\ue000(\\d+)\ue001", restored, html)
 
 
-def _lines(text: str) -> list[str]:
-    """Lines with their marks; those that begin with > are a quotation."""
+def _render_lines(text: str) -> list[str]:
+    """Render lines with their marks; those that begin with > become a quotation."""
     html: list[str] = []
     quoting = False
     for number, line in enumerate(text.split("\n")):
         quote = _QUOTED.match(line)
-        shown = _emphasised(line[quote.end() :] if quote else line)
+        shown = _render_emphasis(line[quote.end() :] if quote else line)
         if bool(quote) != quoting:
             html.append("<blockquote>" if quote else "</blockquote>")
         elif number:
@@ -134,28 +145,31 @@ def _lines(text: str) -> list[str]:
     return [*html, "</blockquote>"] if quoting else html
 
 
-def _emphasised(line: str) -> str:
-    text = _safe(line)
+def _render_emphasis(line: str) -> str:
+    text = _escape_text(line)
     for mark, tag in _MARKS:
-        text = _marked(mark).sub(rf"<{tag}>\1</{tag}>", text)
+        text = _compile_mark_pattern(mark).sub(rf"<{tag}>\1</{tag}>", text)
     return text
 
 
-def _reference_html(inner: str, look: Look) -> str:
+def _render_reference(inner: str, look: RenderContext) -> str:
     if inner.startswith("!date^"):
-        return _date(inner, look)
-    label, url = _reference(inner, look.names)
-    return anchor(unescape(url), _safe(label))
+        return _render_date(inner, look)
+    label, url = _parse_reference(inner, look.names)
+    return render_link(unescape(url), _escape_text(label))
 
 
-def _date(inner: str, look: Look) -> str:
-    """A moment in the reader's zone, with the whole of it as a tooltip; the fallback when it is none."""
+def _render_date(inner: str, look: RenderContext) -> str:
+    """Render a date in the reader's time zone, with the whole of it as a tooltip.
+
+    Return the fallback when it is no date.
+    """
     target, _, fallback = inner.partition("|")
     seconds, _, form = target.removeprefix("!date^").partition("^")
     form, _, link = form.partition("^")
-    when = moment(seconds, look.zone)
+    when = parse_unix_time(seconds, look.zone)
     if when is None:
-        return _safe(fallback)
-    shown = _safe(written(form, when, look.now))
+        return _escape_text(fallback)
+    shown = _escape_text(format_date(form, when, look.now))
     html = f'<time datetime="{when.isoformat()}" title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{shown}</time>'
-    return anchor(unescape(link), html) if safe_link(link) else html
+    return render_link(unescape(link), html) if keep_safe_link(link) else html

@@ -1,4 +1,4 @@
-"""How the embedded Slack says no: an error code of Slack's, and what goes with it."""
+"""Refusals of the embedded Slack: one of Slack's error codes, and what goes with it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ class Refusal(Exception):
         self.code, self.extra = code, extra
 
 
-def refuse(problems: Sequence[Problem]) -> None:
-    """Raises the refusal for the first problem, with a line for each."""
+def raise_for_problems(problems: Sequence[Problem]) -> None:
+    """Raise a Refusal for the first problem, with a line for each; do nothing when there is
+    none.
+    """
     if problems:
         lines = [f"[ERROR] {problem}" for problem in problems]
         raise Refusal(problems[0].code, response_metadata={"messages": lines})

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from aiohttp import WSMsgType, web
 
 from bot.sandbox.workspace.core import Core
-from bot.sandbox.workspace.delivery import NOBODY, TOO_LATE, Outcome, Parcel
+from bot.sandbox.workspace.delivery import NOBODY, TOO_LATE, Delivery, DeliveryResult
 
 Json = dict[str, Any]
 CONNECTIONS = 10
@@ -34,21 +34,21 @@ class _Connection:
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         return not self.leaving and not self.socket.closed
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         transport = self.request.transport
         return transport is None or transport.is_closing()
 
-    async def send(self, frame: Json) -> None:
-        if not self.frozen.is_set() and not self.socket.closed and not self.gone:
+    async def send_frame(self, frame: Json) -> None:
+        if not self.frozen.is_set() and not self.socket.closed and not self.is_gone:
             await self.socket.send_str(json.dumps(frame))
 
 
-class Sockets:
-    """The Socket Mode server; also the courier that carries parcels over it."""
+class SocketModeServer:
+    """The Socket Mode server; also the transport that delivers over it."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -62,16 +62,16 @@ class Sockets:
 
     @property
     def open_connections(self) -> int:
-        """Connections that can be delivered to."""
-        return sum(1 for connection in self._connections if connection.usable)
+        """The number of connections that can be delivered to."""
+        return sum(1 for connection in self._connections if connection.is_usable)
 
-    async def wait_connected(self, count: int = 1) -> None:
-        """Returns once this many connections are open."""
+    async def wait_for_connections(self, count: int = 1) -> None:
+        """Wait until this many connections are open."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.open_connections >= count)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One WebSocket connection, for as long as it lasts."""
+    async def handle_connection(self, request: web.Request) -> web.StreamResponse:
+        """Serve one WebSocket connection for as long as it lasts."""
         if self._core.hurt.no_sockets:
             return web.Response(status=503, text="no connections just now")
         if not self._core.tickets.pop(request.query.get("ticket", ""), False):
@@ -80,47 +80,52 @@ class Sockets:
         await socket.prepare(request)
         connection = _Connection(socket, request)
         if self.open_connections >= CONNECTIONS:
-            await connection.send(self._disconnect("too_many_websockets"))
+            await connection.send_frame(self._build_disconnect("too_many_websockets"))
             await socket.close()
             return socket
         self._connections.append(connection)
         try:
-            await connection.send(self._hello())
-            await self._announce()
-            await self._read(connection)
+            await connection.send_frame(self._build_hello())
+            await self._notify_listeners()
+            await self._read_frames(connection)
         finally:
             self._connections.remove(connection)
-            await self._announce()
+            await self._notify_listeners()
         return socket
 
-    async def carry(self, parcel: Parcel) -> Outcome:
-        """Delivers over one connection and waits for the acknowledgement on any."""
-        envelope = self._envelope(parcel)
-        connection = self._choose()
+    async def carry(self, parcel: Delivery) -> DeliveryResult:
+        """Deliver over one connection and wait for the acknowledgement on any."""
+        envelope = self._build_envelope(parcel)
+        connection = self._choose_connection()
         if connection is None:
-            return Outcome(envelope["envelope_id"], error=NOBODY, reason="timeout")
-        answer = self._expect(envelope)
+            return DeliveryResult(envelope["envelope_id"], error=NOBODY, reason="timeout")
+        answer = self._register_pending(envelope)
         try:
-            await self._send(connection, envelope)
-            if self._core.hurt.duplicated():
-                await self._send(self._choose() or connection, self._envelope(parcel))
+            await self._send_envelope(connection, envelope)
+            if self._core.hurt.consume_duplicate():
+                await self._send_envelope(self._choose_connection() or connection, self._build_envelope(parcel))
             async with asyncio.timeout(self._core.patience):
                 payload = await answer
         except TimeoutError:
-            return Outcome(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
+            return DeliveryResult(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
         finally:
             self._pending.pop(envelope["envelope_id"], None)
-        return Outcome(envelope["envelope_id"], payload if parcel.reply else None)
+        return DeliveryResult(envelope["envelope_id"], payload if parcel.reply else None)
 
-    async def refresh(self, reason: str = "refresh_requested") -> None:
-        """Tells every connection to reconnect; each is closed some seconds later if it has not gone by itself."""
+    async def refresh_connections(self, reason: str = "refresh_requested") -> None:
+        """Tell every connection to reconnect.
+
+        Each is closed ten wall seconds later if it has not gone by itself.
+        """
         for connection in list(self._connections):
-            await connection.send(self._disconnect(reason))
+            await connection.send_frame(self._build_disconnect(reason))
             connection.leaving = True
-            self._spawn(self._close_later(connection))
+            self._spawn_task(self._close_connection_later(connection))
 
-    async def drop(self, how: Loss = "close") -> None:
-        """Loses every connection: by a close frame, by a TCP abort, or by falling silent with the connection open."""
+    async def drop_connections(self, how: Loss = "close") -> None:
+        """Drop every connection: by a close frame, by a TCP abort, or by silence with the
+        connection open.
+        """
         for connection in list(self._connections):
             if how == "half_open":
                 connection.frozen.set()
@@ -133,7 +138,7 @@ class Sockets:
                 await connection.socket.close()
 
     async def stop(self) -> None:
-        """Closes everything."""
+        """Close every connection and cancel pending work."""
         for task in list(self._tasks):
             task.cancel()
         for connection in list(self._connections):
@@ -143,14 +148,14 @@ class Sockets:
                 await connection.socket.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _announce(self) -> None:
+    async def _notify_listeners(self) -> None:
         async with self._changed:
             self._changed.notify_all()
         for listener in self.listeners:
             listener()
 
-    async def _read(self, connection: _Connection) -> None:
-        """Reads frames, which also answers pings with their own payload, until the end or until it falls silent."""
+    async def _read_frames(self, connection: _Connection) -> None:
+        """Read frames until the connection ends or is to fall silent; reading also answers pings."""
         frozen = asyncio.create_task(connection.frozen.wait())
         try:
             while not connection.frozen.is_set():
@@ -162,52 +167,52 @@ class Sockets:
                     break
                 if message.result().type is not WSMsgType.TEXT:
                     return
-                self._receive(message.result().data)
+                self._receive_frame(message.result().data)
             connection.silent.set()
-            while not connection.gone:  # noqa: ASYNC110 - aiohttp has no event for a lost transport
+            while not connection.is_gone:  # noqa: ASYNC110 - aiohttp has no event for a lost transport
                 await asyncio.sleep(0.05)
         finally:
             connection.silent.set()
             frozen.cancel()
 
-    def _receive(self, text: str) -> None:
+    def _receive_frame(self, text: str) -> None:
         frame = json.loads(text)
         if self._core.hurt.ack_delay:
-            asyncio.get_running_loop().call_later(self._core.hurt.ack_delay, self._acknowledge, frame)
+            asyncio.get_running_loop().call_later(self._core.hurt.ack_delay, self._acknowledge_envelope, frame)
         else:
-            self._acknowledge(frame)
+            self._acknowledge_envelope(frame)
 
-    def _acknowledge(self, frame: Json) -> None:
+    def _acknowledge_envelope(self, frame: Json) -> None:
         answer = self._pending.get(frame.get("envelope_id", ""))
         if answer is not None and not answer.done():
             answer.set_result(frame.get("payload"))
 
-    def _expect(self, envelope: Json) -> asyncio.Future[Json | None]:
+    def _register_pending(self, envelope: Json) -> asyncio.Future[Json | None]:
         answer: asyncio.Future[Json | None] = asyncio.get_running_loop().create_future()
         self._pending[envelope["envelope_id"]] = answer
         return answer
 
-    def _choose(self) -> _Connection | None:
-        usable = [connection for connection in self._connections if connection.usable]
+    def _choose_connection(self) -> _Connection | None:
+        usable = [connection for connection in self._connections if connection.is_usable]
         return usable[next(self._turn) % len(usable)] if usable else None
 
-    async def _send(self, connection: _Connection, envelope: Json) -> None:
+    async def _send_envelope(self, connection: _Connection, envelope: Json) -> None:
         try:
-            await connection.send(envelope)
+            await connection.send_frame(envelope)
         except (ConnectionError, RuntimeError):
             # The connection went away under the frame: Slack finds out when the acknowledgement does not come.
             connection.leaving = True
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn_task(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _close_later(self, connection: _Connection) -> None:
+    async def _close_connection_later(self, connection: _Connection) -> None:
         await asyncio.sleep(CLOSE_AFTER)
         await connection.socket.close()
 
-    def _envelope(self, parcel: Parcel) -> Json:
+    def _build_envelope(self, parcel: Delivery) -> Json:
         envelope: Json = {
             "envelope_id": str(uuid.uuid4()),
             "type": parcel.kind,
@@ -218,7 +223,7 @@ class Sockets:
             envelope |= {"retry_attempt": parcel.retry, "retry_reason": parcel.retry_reason}
         return envelope
 
-    def _hello(self) -> Json:
+    def _build_hello(self) -> Json:
         return {
             "type": "hello",
             "num_connections": self.open_connections,
@@ -226,5 +231,5 @@ class Sockets:
             "connection_info": {"app_id": self._core.state.app_id},
         }
 
-    def _disconnect(self, reason: str) -> Json:
+    def _build_disconnect(self, reason: str) -> Json:
         return {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}

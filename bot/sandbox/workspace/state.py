@@ -1,4 +1,6 @@
-"""What the workspace holds: people, channels, messages with their history, views, and the stream of changes to them."""
+"""State of the workspace: users, channels, messages with their history, views, and the
+stream of changes.
+"""
 
 from __future__ import annotations
 
@@ -77,13 +79,15 @@ class Message:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     pinned: bool = False
 
-    def visible_to(self, user: str) -> bool:
-        """Whether this person sees the message."""
+    def is_visible_to(self, user: str) -> bool:
+        """Tell whether this user sees the message."""
         return not self.deleted and self.ephemeral_to in ("", user)
 
     @property
     def is_reply(self) -> bool:
-        """Whether it lies in another message's thread; with `broadcast`, in the channel as well."""
+        """Tell whether it lies in another message's thread; with `broadcast`, in the channel as
+        well.
+        """
         return self.thread_ts not in ("", self.ts)
 
 
@@ -118,15 +122,15 @@ class Changes:
         listeners.add(self)
 
     def put(self, change: Change) -> None:
-        """Adds a change for the reader."""
+        """Add a change for the reader."""
         self._queue.put_nowait(change)
 
     def close(self) -> None:
-        """Ends the subscription."""
+        """End the subscription."""
         self._listeners.discard(self)
 
-    def waiting(self) -> bool:
-        """Whether a change is there to be read at once."""
+    def has_pending(self) -> bool:
+        """Tell whether a change is there to be read at once."""
         return not self._queue.empty()
 
     def __aiter__(self) -> Changes:
@@ -142,13 +146,15 @@ class Changes:
         self.close()
 
 
-def new_id(prefix: str) -> str:
-    """An id in Slack's manner: a letter for the kind, then capitals and digits."""
+def generate_id(prefix: str) -> str:
+    """Return a new id as Slack makes them: a letter for the kind, then capitals and digits."""
     return prefix + secrets.token_hex(5).upper()
 
 
 class State:
-    """All that is in the workspace; every change to a message or view goes through here and is announced."""
+    """All that is in the workspace; every change to a message or view goes through here and to
+    the listeners.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -164,87 +170,90 @@ class State:
         self._listeners: set[Changes] = set()
         self._last_ts = 0
 
-    def changes(self) -> Changes:
-        """A new stream of changes."""
+    def watch_changes(self) -> Changes:
+        """Return a new stream of changes."""
         return Changes(self._listeners)
 
-    def announce(self, change: Change) -> None:
-        """Tells every listener."""
+    def notify_listeners(self, change: Change) -> None:
+        """Send a change to every listener."""
         for listener in list(self._listeners):
             listener.put(change)
 
     def next_ts(self) -> str:
-        """A message timestamp: simulated time in microseconds, never twice the same."""
+        """Return a message timestamp: simulated time in microseconds, never the same twice."""
         micros = max(int(self.clock.now().timestamp() * 1_000_000), self._last_ts + 1)
         self._last_ts = micros
         return f"{micros // 1_000_000}.{micros % 1_000_000:06d}"
 
-    def user_named(self, name: str) -> User:
-        """The user with this id or name; LookupError names an unknown one."""
+    def get_user(self, name: str) -> User:
+        """Return the user with this id or name.
+
+        Raises LookupError for an unknown one.
+        """
         wanted = name.removeprefix("@")
         for user in self.users.values():
             if wanted in (user.id, user.name):
                 return user
         raise LookupError(f"no user {name} in this workspace")
 
-    def channel_named(self, name: str) -> Channel | None:
-        """The channel with this id or name, if any."""
+    def find_channel(self, name: str) -> Channel | None:
+        """Return the channel with this id or name, or None."""
         wanted = name.removeprefix("#")
         return next((channel for channel in self.channels.values() if wanted in (channel.id, channel.name)), None)
 
-    def direct(self, *users: str) -> Channel:
-        """The direct conversation of these people, made when it is not there yet."""
+    def open_direct_channel(self, *users: str) -> Channel:
+        """Return the direct conversation of these users, made when it is not there yet."""
         members = set(users)
         for channel in self.channels.values():
             if channel.is_im and channel.members == members:
                 return channel
-        channel = Channel(new_id("D"), "directmessage", members, is_private=True, is_im=True)
+        channel = Channel(generate_id("D"), "directmessage", members, is_private=True, is_im=True)
         self.channels[channel.id] = channel
         return channel
 
-    def post(self, message: Message) -> Message:
-        """Puts a message into its channel."""
-        message.blocks = with_ids(message.blocks)
+    def post_message(self, message: Message) -> Message:
+        """Put a message into its channel and return it."""
+        message.blocks = assign_ids(message.blocks)
         self.messages[message.channel, message.ts] = message
-        self.announce(Change("posted", message))
+        self.notify_listeners(Change("posted", message))
         return message
 
-    def draft(self, channel: str, user: str, text: str, blocks: list[Json] | None = None) -> Message:
-        """A message that is not posted yet, with its timestamp."""
+    def draft_message(self, channel: str, user: str, text: str, blocks: list[Json] | None = None) -> Message:
+        """Return a message that is not posted yet, with its timestamp."""
         return Message(channel, self.next_ts(), user, text, blocks or [], self.clock.now())
 
-    def edit(self, message: Message, text: str | None, blocks: list[Json] | None) -> None:
-        """Replaces text and blocks (None leaves the one there) and keeps the earlier form."""
+    def edit_message(self, message: Message, text: str | None, blocks: list[Json] | None) -> None:
+        """Replace text and blocks (None leaves the one there) and keep the earlier form."""
         message.edits.append(Edit(message.text, message.blocks, self.clock.now()))
         if text is not None:
             message.text = text
         if blocks is not None:
-            message.blocks = with_ids(blocks)
+            message.blocks = assign_ids(blocks)
         message.edited_ts = self.next_ts()
-        self.announce(Change("edited", message))
+        self.notify_listeners(Change("edited", message))
 
-    def delete(self, message: Message) -> None:
-        """Takes a message away."""
+    def delete_message(self, message: Message) -> None:
+        """Delete a message."""
         message.deleted = True
-        self.announce(Change("deleted", message))
+        self.notify_listeners(Change("deleted", message))
 
-    def seen_by(self, user: str, channel: str = "") -> list[Message]:
-        """The messages that this person sees, oldest first; in one channel, or in all."""
+    def list_visible_messages(self, user: str, channel: str = "") -> list[Message]:
+        """Return the messages that this user sees, oldest first; in one channel, or in all."""
         return [
             message
             for message in self.messages.values()
-            if message.visible_to(user) and channel in ("", message.channel)
+            if message.is_visible_to(user) and channel in ("", message.channel)
         ]
 
-    def message_json(self, message: Message) -> Json:
-        """A message as the Web API and interaction payloads show it."""
+    def serialize_message(self, message: Message) -> Json:
+        """Return a message as the Web API and interaction payloads show it."""
         body: Json = {"type": "message", "user": message.user, "ts": message.ts, "team": self.team_id}
         body["text"] = message.text
         if message.blocks:
             body["blocks"] = copy.deepcopy(message.blocks)
         if message.user in self.users and self.users[message.user].is_bot:
             body |= {"bot_id": self.bot_id, "app_id": self.app_id}
-        body |= self._thread_json(message)
+        body |= self._serialize_thread(message)
         if message.edited_ts:
             body["edited"] = {"user": message.user, "ts": message.edited_ts}
         for key, value in (("files", message.files), ("metadata", message.metadata)):
@@ -254,16 +263,16 @@ class State:
             body["reactions"] = [{"name": n, "users": u, "count": len(u)} for n, u in message.reactions.items()]
         return body
 
-    def replies(self, message: Message) -> list[Message]:
-        """The replies in a message's thread that everyone sees, oldest first."""
+    def list_replies(self, message: Message) -> list[Message]:
+        """Return the replies in a message's thread that everyone sees, oldest first."""
         answers = (m for m in self.messages.values() if m.channel == message.channel and m.thread_ts == message.ts)
         return [m for m in answers if m.is_reply and not m.deleted and not m.ephemeral_to]
 
-    def _thread_json(self, message: Message) -> Json:
+    def _serialize_thread(self, message: Message) -> Json:
         if message.is_reply:
             kind = {"subtype": "thread_broadcast"} if message.broadcast else {}
             return {"thread_ts": message.thread_ts, **kind}
-        replies = self.replies(message)
+        replies = self.list_replies(message)
         if not replies:
             return {"thread_ts": message.thread_ts} if message.thread_ts else {}
         users = list(dict.fromkeys(reply.user for reply in replies))
@@ -271,8 +280,12 @@ class State:
         return {"thread_ts": message.ts, **counts, "latest_reply": replies[-1].ts}
 
 
-def with_ids(blocks: Iterable[Json]) -> list[Json]:
-    """A copy in which each block has a block_id and each interactive element an action_id, as Slack gives them."""
+def assign_ids(blocks: Iterable[Json]) -> list[Json]:
+    """Return a copy with a block_id for each block and an action_id for each interactive
+    element.
+
+    Slack assigns them in the same way.
+    """
     result = copy.deepcopy(list(blocks))
     for block in result:
         block.setdefault("block_id", secrets.token_urlsafe(4))

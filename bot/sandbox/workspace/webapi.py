@@ -29,17 +29,17 @@ class WebApi:
         self._core = core
         self.calls: deque[tuple[str, Json]] = deque(maxlen=CALLS)
 
-    async def handle(self, request: web.Request) -> web.Response:
-        """One call."""
+    async def handle_call(self, request: web.Request) -> web.Response:
+        """Answer one call of a Web API method."""
         name = request.match_info["method"]
         headers: dict[str, str] = {}
         try:
-            arguments = await _arguments(request)
+            arguments = await _read_arguments(request)
             self.calls.append((name, arguments))
-            status = await self._strike(name)
+            status = await self._apply_fault(name)
             if status >= 500:
                 return web.Response(status=status, text="upstream error")
-            body = await self._answer(request, name, arguments, headers)
+            body = await self._answer_call(request, name, arguments, headers)
         except Throttled as throttled:
             headers["Retry-After"] = str(throttled.retry_after)
             return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
@@ -47,29 +47,29 @@ class WebApi:
             body = {"ok": False, "error": refusal.code, **refusal.extra}
         return web.json_response(body, headers=headers)
 
-    async def _strike(self, name: str) -> int:
-        status, seconds = self._core.hurt.strike(name)
+    async def _apply_fault(self, name: str) -> int:
+        status, seconds = self._core.hurt.take_next_fault(name)
         if status == 429:
             raise Throttled(int(seconds))
         if seconds:
             await asyncio.sleep(seconds)
         return status
 
-    async def _answer(self, request: web.Request, name: str, arguments: Json, headers: dict[str, str]) -> Json:
+    async def _answer_call(self, request: web.Request, name: str, arguments: Json, headers: dict[str, str]) -> Json:
         method = METHODS.get(name)
         if method is None:
             raise Refusal("unknown_method", req_method=name)
         if method.tokens:
-            kind = self._token_kind(request, arguments, method)
+            kind = self._check_token(request, arguments, method)
             if kind == "bot":
                 headers["x-oauth-scopes"] = ",".join(sorted(self._core.scopes))
                 headers["x-accepted-oauth-scopes"] = method.scope
             self._check_scope(method)
-        self._core.limits.count_method(name, method.tier)
+        self._core.limits.count_method_call(name, method.tier)
         answer = await method.run(Call(self._core, arguments))
         return {"ok": True, **answer}
 
-    def _token_kind(self, request: web.Request, arguments: Json, method: Method) -> str:
+    def _check_token(self, request: web.Request, arguments: Json, method: Method) -> str:
         in_body = arguments.pop("token", None)
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         token = bearer if scheme == "Bearer" else in_body
@@ -87,17 +87,17 @@ class WebApi:
             raise Refusal("missing_scope", needed=method.scope, provided=",".join(sorted(self._core.scopes)))
 
 
-async def _arguments(request: web.Request) -> Json:
+async def _read_arguments(request: web.Request) -> Json:
     arguments: Json = dict(request.query)
     if request.method == "POST":
-        arguments |= await _body(request)
+        arguments |= await _read_body(request)
     for key in JSON_ARGUMENTS:
         if isinstance(arguments.get(key), str):
-            arguments[key] = _parsed(key, arguments[key])
+            arguments[key] = _parse_json_argument(key, arguments[key])
     return arguments
 
 
-async def _body(request: web.Request) -> Json:
+async def _read_body(request: web.Request) -> Json:
     if request.content_type != "application/json":
         return dict(await request.post())
     try:
@@ -109,7 +109,7 @@ async def _body(request: web.Request) -> Json:
     return body
 
 
-def _parsed(key: str, text: str) -> Any:
+def _parse_json_argument(key: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:

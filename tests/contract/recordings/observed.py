@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bot.sandbox.istio.components.common import at
-from bot.sandbox.istio.ctl.kube import Kube, Object
+from bot.sandbox.istio.components.common import get_nested
+from bot.sandbox.istio.ctl.kube import KubeClient, Object
 from tests.contract.recordings.recorded import Facets, State
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -32,9 +32,9 @@ _BARE = ("ReplicaSet", "EndpointSlice")
 _CONDITIONED = ("CustomResourceDefinition", "Deployment", "Gateway", "GatewayClass")
 
 
-def objects(kube: Kube) -> list[Object]:
+def objects(kube: KubeClient) -> list[Object]:
     """Everything of the kinds that the recordings speak of."""
-    return [obj for api, kinds in _KINDS for kind in kinds.split() for obj in kube.find(api, kind)]
+    return [obj for api, kinds in _KINDS for kind in kinds.split() for obj in kube.list_objects(api, kind)]
 
 
 def state(found: list[Object], before: frozenset[str]) -> State:
@@ -80,7 +80,7 @@ def facets(obj: Object) -> Facets:
     if kind in ("Pod", "Service", "Gateway"):
         made["annotations"] = _texts(obj["metadata"].get("annotations"))
     if kind in _CONDITIONED:
-        made["conditions"] = sorted(_condition(c) for c in at(obj, "status.conditions", []))
+        made["conditions"] = sorted(_condition(c) for c in get_nested(obj, "status.conditions", []))
     return {**made, **_own(obj)}
 
 
@@ -104,15 +104,15 @@ def _own(obj: Object) -> Facets:
         init = [c["name"] + ("(sidecar)" if c.get("restartPolicy") else "") for c in spec.get("initContainers", [])]
         return {"containers": [c["name"] for c in spec["containers"]], "init": init}
     if kind in ("Deployment", "DaemonSet"):
-        return {"images": [c["image"] for c in at(spec, "template.spec.containers", [])]}
+        return {"images": [c["image"] for c in get_nested(spec, "template.spec.containers", [])]}
     if kind == "Service":
         ports = [f"{p.get('name', '')}:{p['port']}" for p in spec.get("ports", [])]
         return {"ports": ports, "type": spec.get("type", "ClusterIP")}
     if kind.endswith("WebhookConfiguration"):
         return {"webhooks": [f"{w['name']} failurePolicy={w.get('failurePolicy')}" for w in obj.get("webhooks", [])]}
     if kind == "HTTPRoute":
-        return {"parents": [_parent(parent) for parent in at(obj, "status.parents", [])]}
-    mesh = at(obj, "data", {}).get("mesh") if kind == "ConfigMap" else None
+        return {"parents": [_parent(parent) for parent in get_nested(obj, "status.parents", [])]}
+    mesh = get_nested(obj, "data", {}).get("mesh") if kind == "ConfigMap" else None
     return {"mesh": mesh} if mesh else {}
 
 

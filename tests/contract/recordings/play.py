@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.sandbox.istio.ctl.console import SHIP as SHIP_LINES
-from bot.sandbox.istio.ctl.kube import Kube, Object
-from bot.sandbox.istio.ctl.kubeconfig import access
+from bot.sandbox.istio.ctl.kube import KubeClient, Object
+from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
 from tests.contract.recordings.differences import ALLOWED, Difference, between
 from tests.contract.recordings.observed import line, objects, state
 from tests.contract.recordings.recorded import SHIP, Recording, Step
@@ -33,7 +33,7 @@ class Play:
 
     def _look(self) -> list[Object]:
         """Everything in the cluster, now."""
-        kube = Kube(access(self.environment["KUBECONFIG"], ""), "contract")
+        kube = KubeClient(load_cluster_access(self.environment["KUBECONFIG"], ""), "contract")
         try:
             return objects(kube)
         finally:

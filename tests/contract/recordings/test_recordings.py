@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster, Timings
-from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.programs import create_programs
 from bot.sandbox.istio.release import write_release
 from tests.contract.recordings.play import Play, environment
 from tests.contract.recordings.recorded import recording
@@ -23,7 +23,7 @@ LIKE_RECORDED = Timings(sandbox=0.1, pull=0.2, start=0.2, init=0.1, probe=0.5, s
 async def test_a_recorded_run_repeats_itself(release: str, tmp_path: Path) -> None:
     """Every recorded command gives the same exit code and lines, and leaves the same objects behind."""
     clock = Clock(SPEED)
-    cluster = EmbeddedCluster(clock, programs(clock), timings=LIKE_RECORDED)
+    cluster = EmbeddedCluster(clock, create_programs(clock), timings=LIKE_RECORDED)
     await cluster.start()
     try:
         kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")

@@ -14,14 +14,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
-from bot.engine.house import Silent
+from bot.engine.house import NullProgress
 from bot.istio import Istioctl
 from bot.ledger import Ledger
-from bot.schedule import Limits, Office, Streams
-from bot.slack.board import SlackBoard
-from bot.steps import Asker, Context, Role, Workshop
+from bot.schedule import Limits, ScheduleService, Streams
+from bot.slack.board import SlackChannelMessages
+from bot.steps import Caller, Context, Role, Workshop
 from bot.traffic import Generator
-from bot.traffic.visitor import door
+from bot.traffic.visitor import find_entry_point
 from handlers import STEPS
 
 Answers = Mapping[str, Any]
@@ -59,20 +59,20 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
-    generator = Generator(kubernetes.web, partial(door, kubernetes))
+    generator = Generator(kubernetes.web, partial(find_entry_point, kubernetes))
     traffic = Streams(generator, ledger.streams, owner="tests", now=ledger.timetable.now)
-    board = SlackBoard(AsyncWebClient())
+    board = SlackChannelMessages(AsyncWebClient())
     yield Context(
         cluster=kubernetes,
         mesh=Istioctl(home, home / "config", None, None),
-        progress=Silent(),
+        progress=NullProgress(),
         web=kubernetes.web,
         traffic=traffic,
         history=ledger.journal,
         trail=ledger.audit,
-        schedules=Office(ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()),
+        schedules=ScheduleService(ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()),
         workshop=Workshop(),
-        asker=Asker("U1", Role.HOST),
+        asker=Caller("U1", Role.HOST),
         steps=STEPS,
     )
     await traffic.close()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.knowledge.observe import kiali_graph, prometheus_graph
-from bot.knowledge.observe.graph import Call, Graph, doubled, lines
+from bot.knowledge.observe.graph import Call, Graph, describe_graph, has_duplicate_calls
 from bot.knowledge.observe.prometheus import Series
 
 SERVICES = ("productpage", "reviews", "ratings")
@@ -23,7 +23,7 @@ def kiali_says(*edges: tuple[str, str, dict[str, Any]]) -> Graph:
     boxes = [{"id": "box", "nodeType": "box", "isBox": "app", "app": "reviews"}]
     listed = [{"data": {"id": "e", "source": a, "target": b} | data} for a, b, data in edges]
     elements = {"nodes": [{"data": node} for node in [*nodes, *boxes]], "edges": listed}
-    return kiali_graph.read({"timestamp": 1700000000, "duration": 60, "elements": elements})
+    return kiali_graph.parse_graph({"timestamp": 1700000000, "duration": 60, "elements": elements})
 
 
 def http(rate: str, failed: str = "", result: tuple[str, str] = ("200", "-"), tls: str = "") -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_a_split_is_told_at_its_service() -> None:
         ("reviews", "reviews-v1", http("2.00", tls="100")),
         ("reviews", "reviews-v2", http("1.00", tls="100")),
     )
-    assert lines(seen) == ("productpage-v1 → reviews: 3.00/s http, no errors, mTLS; v1 67 %, v2 33 %",)
+    assert describe_graph(seen) == ("productpage-v1 → reviews: 3.00/s http, no errors, mTLS; v1 67 %, v2 33 %",)
 
 
 def test_the_order_is_that_of_a_requests_way() -> None:
@@ -55,7 +55,7 @@ def test_the_order_is_that_of_a_requests_way() -> None:
         ("productpage-v1", "reviews", http("1.00")),
         ("gateway", "productpage", http("1.00")),
     )
-    assert [line.split(":")[0] for line in lines(seen)] == [
+    assert [line.split(":")[0] for line in describe_graph(seen)] == [
         "gateway → productpage",
         "productpage-v1 → reviews",
         "reviews-v2 → ratings",
@@ -74,31 +74,34 @@ def test_the_order_is_that_of_a_requests_way() -> None:
 def test_errors_are_explained(result: tuple[str, str], words: str) -> None:
     """The flag of what never arrived, in words; nothing is said of its security, which nobody knows."""
     seen = kiali_says(("reviews-v2", "ratings", http("1.00", "100.0", result)))
-    assert lines(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
+    assert describe_graph(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
 
 
 def test_plaintext_is_told() -> None:
     """No lock in Kiali means that the calls arrived without mTLS."""
-    assert "no mTLS" in lines(kiali_says(("a", "reviews", http("1.00"))))[0]
+    assert "no mTLS" in describe_graph(kiali_says(("a", "reviews", http("1.00"))))[0]
 
 
 def test_calls_are_not_told_twice() -> None:
     """With a waypoint, ztunnel's TCP is the same traffic as the requests."""
     seen = kiali_says(("a", "reviews", tcp("500.00")), ("a", "reviews", http("1.00", tls="100")))
-    assert doubled(seen)
-    assert lines(seen) == ("a → reviews: 1.00/s http, no errors, mTLS",)
+    assert has_duplicate_calls(seen)
+    assert describe_graph(seen) == ("a → reviews: 1.00/s http, no errors, mTLS",)
 
 
 def test_connections_alone() -> None:
     """Under ztunnel there are bytes and no requests."""
     seen = kiali_says(("a", "reviews", tcp("500.40")))
-    assert (doubled(seen), lines(seen)) == (False, ("a → reviews: 500 B/s tcp, connections only, mTLS",))
+    assert (has_duplicate_calls(seen), describe_graph(seen)) == (
+        False,
+        ("a → reviews: 500 B/s tcp, connections only, mTLS",),
+    )
 
 
 def test_callers_in_a_circle_end() -> None:
     """Two that call each other are still listed."""
     circle = Graph((Call("reviews-v1", "ratings", "http", 1.0), Call("ratings-v1", "reviews", "http", 1.0)))
-    assert len(lines(circle)) == 2
+    assert len(describe_graph(circle)) == 2
 
 
 def series(rate: float, **labels: str) -> Series:
@@ -110,7 +113,7 @@ def test_prometheus_gives_the_same_picture() -> None:
     """Series of one caller and one service are one call, with its errors, versions and security."""
     to = {"source_workload": "productpage-v1", "destination_service_name": "reviews"}
     fine = {"response_code": "200", "response_flags": "-", "connection_security_policy": "mutual_tls"}
-    seen = prometheus_graph.read(
+    seen = prometheus_graph.build_graph(
         [
             series(2.0, **to, **fine, destination_workload="reviews-v1"),
             series(1.0, **to, **fine, destination_workload="reviews-v2"),
@@ -119,6 +122,6 @@ def test_prometheus_gives_the_same_picture() -> None:
         [],
         60,
     )
-    (line,) = lines(seen)
+    (line,) = describe_graph(seen)
     assert line.startswith("productpage-v1 → reviews: 4.00/s http, 25 % errors: 503 NC (")
     assert line.endswith(", mTLS; v1 67 %, v2 33 %")

@@ -32,7 +32,7 @@ async def test_an_objects_checks(tmp_path: Path, version: dict[str, Any], kind: 
     """Each version of Kiali has a path of its own for each type."""
     answers = version | {f"kiali:20001/kiali/api/namespaces/bookinfo/istio/{place}/reviews": CHECKED}
     async with asking(answers, tmp_path) as context:
-        found = await kiali.object_checks(context, kind, "bookinfo", "reviews")
+        found = await kiali.check_object(context, kind, "bookinfo", "reviews")
     assert found == [kiali.Check("KIA1107", "Subset not found", "warning", "spec/http[0]/route[0]")]
 
 
@@ -50,7 +50,7 @@ async def test_a_namespaces_checks(tmp_path: Path, validations: dict[str, Any]) 
     """Both versions' lists read the same; objects that nothing is wrong with are left out."""
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
-        found = await kiali.namespace_checks(context, "bookinfo")
+        found = await kiali.check_namespace(context, "bookinfo")
     assert [(key, [c.code for c in listed]) for key, listed in found.items()] == [
         (("virtualservice", "reviews"), ["KIA1107"])
     ]
@@ -64,7 +64,7 @@ async def test_components(tmp_path: Path, key: str) -> None:
         {"name": "x", "status": "Unreachable", key: False},
     ]
     async with asking({"kiali:20001/kiali/api/istio/status": said}, tmp_path) as context:
-        found = await kiali.components(context)
+        found = await kiali.list_components(context)
     assert [(c.name, c.status, c.core) for c in found] == [
         ("istiod", "Healthy", True),
         ("x", "Unreachable", False),
@@ -84,16 +84,16 @@ async def test_bad_answers(tmp_path: Path, said: Any, kind: type[ClusterError], 
     """Are errors with Kiali's own words."""
     async with asking({"kiali:20001/kiali/api/namespaces/graph": said}, tmp_path) as context:
         with pytest.raises(kind, match=words):
-            await kiali_graph.graph(context, "bookinfo")
+            await kiali_graph.read_graph(context, "bookinfo")
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
     """Is unavailable, and not healthy."""
     async with asking({}, tmp_path) as context:
-        assert not await prometheus.ready(context)
-        assert await kiali.version(context) == ""
+        assert not await prometheus.is_ready(context)
+        assert await kiali.read_image_version(context) == ""
         with pytest.raises(Unavailable, match="not found"):
-            await jaeger.services(context)
+            await jaeger.list_services(context)
 
 
 def vector(*values: str) -> dict[str, Any]:
@@ -106,8 +106,8 @@ async def test_numbers_of_prometheus(tmp_path: Path) -> None:
     """Values are strings; what is no number (0/0) is left out."""
     asked: list[str] = []
     async with asking({"prometheus:9090/api/v1/query": vector("2.5", "NaN")}, tmp_path, asked) as context:
-        found = await prometheus.query(context, prometheus.lost_calls("bookinfo", 60))
-        assert await prometheus.number(context, "x") == 2.5
+        found = await prometheus.query(context, prometheus.build_lost_rate_query("bookinfo", 60))
+        assert await prometheus.query_number(context, "x") == 2.5
     assert [(series["v"], series["none"], series.value) for series in found] == [("0", "", 2.5)]
     assert "destination_service_name" in asked[0]
 
@@ -134,7 +134,7 @@ async def test_traces(tmp_path: Path) -> None:
     older = {"traceID": "a", "spans": spans, "processes": processes}
     newer = {"traceID": "b", "spans": [span(9_000_000, 1000, "p1")], "processes": processes}
     async with asking({"tracing:80/jaeger/api/traces": {"data": [older, newer]}}, tmp_path) as context:
-        first, second = await jaeger.traces(context, "productpage.bookinfo")
+        first, second = await jaeger.list_traces(context, "productpage.bookinfo")
     assert (first.id, second.id, second.start, second.milliseconds) == ("b", "a", 1.0, 900.0)
     assert (second.services, second.failed) == (("productpage.bookinfo", "reviews.bookinfo"), 1)
 
@@ -153,8 +153,8 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
         "prometheus:9090/api/v1/query": said,
     }
     async with asking(answers, tmp_path) as context:
-        graph, notes = await picture.graph(context, now, 60)
-        assert await picture.findings(context, graph) == ()
+        graph, notes = await picture.read_graph_with_fallback(context, now, 60)
+        assert await picture.list_kiali_findings(context, graph) == ()
     assert graph.source == "Prometheus"
     assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
     assert "Kiali does not answer (kiali answered 503)" in notes[0]
@@ -166,5 +166,5 @@ async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
     validations = {"virtualservice": {"reviews.bookinfo": {"checks": [FOUND, FOUND, unknown]}}}
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
-        said = await picture.findings(context, Graph(()))
+        said = await picture.list_kiali_findings(context, Graph(()))
     assert said == ("Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",)

@@ -12,14 +12,14 @@ import pytest
 
 from bot.knowledge import unseen
 from bot.knowledge.snapshot import Snapshot
-from bot.ports import Seen
+from bot.ports import TrafficReport
 from bot.steps import State
 from tests.knowledge.observe.stage import Answers, asking
 
 ZIPKIN = "zipkin.istio-system:9411"
 TRACING = {"tracing": {"zipkin": {"address": ZIPKIN}, "sampling": 100.0}}
 COLLECTOR = {"/api/v1/namespaces/istio-system/services/zipkin": {"metadata": {"name": "zipkin"}}}
-PAGES = Seen(asked=1, sent=1, seconds=1.0, versions={"v1": 1})
+PAGES = TrafficReport(asked=1, sent=1, seconds=1.0, versions={"v1": 1})
 
 
 def pod(*, sidecar: bool = True, ambient: bool = False, config: dict[str, Any] = TRACING) -> dict[str, Any]:
@@ -96,7 +96,7 @@ async def test_an_empty_graph_says_why(tmp_path: Path, case: str) -> None:
     if snapshot.last is not None:
         snapshot = replace(snapshot, last=(snapshot.last[0] + time.time() - MADE, snapshot.last[1]))
     async with asking(answers, tmp_path) as context:
-        reason = await unseen.graph(context, snapshot, 60)
+        reason = await unseen.explain_empty_graph(context, snapshot, 60)
     assert words in reason.because
     assert reason.state is state
 
@@ -133,6 +133,6 @@ async def test_no_traces_say_why(tmp_path: Path, case: str) -> None:
     """One cause, and whether it only takes time."""
     snapshot, answers, words, state = TRACES[case]
     async with asking(answers, tmp_path) as context:
-        reason = await unseen.traces(context, snapshot)
+        reason = await unseen.explain_missing_traces(context, snapshot)
     assert words in reason.because
     assert reason.state is state

@@ -12,7 +12,7 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Ref, Request
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.istio import programs as istio
-from bot.sandbox.istio.samples import sample_files
+from bot.sandbox.istio.samples import build_sample_files
 from bot.sandbox.observability import programs as observability
 from tests.sandbox.istio.istiod.mesh import (
     DEPLOYMENTS,
@@ -108,7 +108,7 @@ class World:
     def __init__(self, cluster: EmbeddedCluster, feed: Feed, version: str) -> None:
         self.cluster, self.feed = cluster, feed
         self.mesh = TestMesh(cluster, version)
-        self.samples = sample_files(version)
+        self.samples = build_sample_files(version)
 
     async def ask(self, path: str, service: str = "kiali", port: int = 20001) -> Answer:
         """One question to an add-on; Kiali's paths without `/kiali`."""
@@ -234,7 +234,7 @@ async def world(kiali: str, speed: float = SPEED) -> AsyncIterator[World]:
     """A mesh with Prometheus and that Kiali, and no application yet."""
     clock = Clock(speed)
     feed = Feed(clock)
-    cluster = EmbeddedCluster(clock, (*istio.programs(clock), *observability.programs(clock, feed)))
+    cluster = EmbeddedCluster(clock, (*istio.create_programs(clock), *observability.create_programs(clock, feed)))
     await cluster.start()
     try:
         made = World(cluster, feed, ISTIO[kiali])

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from bot.sandbox.cluster.contract import ApiError, Request
-from bot.sandbox.observability.jaeger import microseconds
+from bot.sandbox.observability.jaeger import parse_microseconds
 from bot.sandbox.observability.sources import Span
 from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, PODS, SERVICES, SYSTEM, eventually
 
@@ -216,9 +216,9 @@ async def test_traces_go_with_the_pod(jaeger: World) -> None:
 
 def test_a_bad_duration() -> None:
     """A duration that is none is refused."""
-    assert microseconds("1m30s") == 90e6
+    assert parse_microseconds("1m30s") == 90e6
     with pytest.raises(ValueError, match="invalid duration"):
-        microseconds("soon")
+        parse_microseconds("soon")
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])

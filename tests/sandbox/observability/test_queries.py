@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.observability.metrics import rates
-from bot.sandbox.observability.metrics.program import written
-from bot.sandbox.observability.metrics.query import evaluate
+from bot.sandbox.observability.metrics.program import format_number
+from bot.sandbox.observability.metrics.query import evaluate_query
 from bot.sandbox.observability.metrics.store import Point, Store
-from bot.sandbox.observability.metrics.syntax import QueryError, parse, seconds_of
+from bot.sandbox.observability.metrics.syntax import QueryError, parse_duration, parse_query
 from bot.sandbox.observability.sources import Sample
 
 NOW = 1_000_060.0
@@ -27,7 +27,7 @@ def store() -> Store:
     made = Store()
     for at in (NOW - 60, NOW - 45, NOW - 30, NOW - 15, NOW):
         seconds = at - NOW + 100
-        made.scrape(at, [*_requests(seconds), *_buckets(seconds)])
+        made.record_scrape(at, [*_requests(seconds), *_buckets(seconds)])
     return made
 
 
@@ -42,7 +42,7 @@ def _buckets(seconds: float) -> list[Sample]:
 
 def ask(store: Store, query: str) -> Mapping[str, float] | float:
     """A query's result: a number, or numbers by their labels' values."""
-    found = evaluate(query, store, NOW)
+    found = evaluate_query(query, store, NOW)
     if isinstance(found, float):
         return found
     return {",".join(v for k, v in sorted(each.labels.items()) if k != "__name__"): each.value for each in found}
@@ -104,12 +104,12 @@ def test_query(store: Store, query: str, expected: Mapping[str, float] | float) 
 def test_bad_query(store: Store, query: str) -> None:
     """What can't be read or computed is refused with a reason."""
     with pytest.raises(QueryError, match=r"\w"):
-        evaluate(query, store, NOW)
+        evaluate_query(query, store, NOW)
 
 
 def test_nothing_over_nothing(store: Store) -> None:
     """0/0 is NaN, which a reader must guard against."""
-    found = evaluate("vector(0) / vector(0)", store, NOW)
+    found = evaluate_query("vector(0) / vector(0)", store, NOW)
     assert isinstance(found, list)
     assert math.isnan(found[0].value)
 
@@ -117,28 +117,28 @@ def test_nothing_over_nothing(store: Store) -> None:
 def test_one_scrape_makes_no_rate() -> None:
     """A rate needs two scrapes within its range."""
     store = Store()
-    store.scrape(NOW - 10, [Sample("requests_total", {}, 5)])
-    assert evaluate("rate(requests_total[1m])", store, NOW) == []
-    assert evaluate("requests_total", store, NOW) != []
+    store.record_scrape(NOW - 10, [Sample("requests_total", {}, 5)])
+    assert evaluate_query("rate(requests_total[1m])", store, NOW) == []
+    assert evaluate_query("requests_total", store, NOW) != []
 
 
 def test_a_series_that_vanished_has_no_value(store: Store) -> None:
     """What the next scrape no longer shows is gone at once, while its rate lasts as long as the range."""
-    store.scrape(NOW + 15, [])
-    assert evaluate("requests_total", store, NOW + 20) == []
-    assert len(evaluate("rate(requests_total[1m])", store, NOW + 20)) == 4  # type: ignore[arg-type]  # a vector
+    store.record_scrape(NOW + 15, [])
+    assert evaluate_query("requests_total", store, NOW + 20) == []
+    assert len(evaluate_query("rate(requests_total[1m])", store, NOW + 20)) == 4  # type: ignore[arg-type]  # a vector
 
 
 def test_a_value_grows_old(store: Store) -> None:
     """Without scrapes the last value counts for five minutes."""
-    assert evaluate("count(requests_total)", store, NOW + 299) != []
-    assert evaluate("count(requests_total)", store, NOW + 301) == []
+    assert evaluate_query("count(requests_total)", store, NOW + 299) != []
+    assert evaluate_query("count(requests_total)", store, NOW + 301) == []
 
 
 def test_a_counter_that_begins_anew() -> None:
     """A restarted counter's growth is what it reached before, plus what it has now."""
     points = [Point(NOW - 60, 100), Point(NOW - 45, 130), Point(NOW - 30, 10), Point(NOW - 15, 40), Point(NOW, 70)]
-    assert rates.grown(points, NOW - 60, NOW) == pytest.approx(100)
+    assert rates.compute_increase(points, NOW - 60, NOW) == pytest.approx(100)
 
 
 @given(st.lists(st.floats(0.1, 1e6), min_size=2, max_size=20), st.floats(0, 40))
@@ -147,7 +147,7 @@ def test_growth_is_never_negative(steps: list[float], late: float) -> None:
     values = [sum(steps[: i + 1]) for i in range(len(steps))]
     points = [Point(15.0 * i, value) for i, value in enumerate(values)]
     end = points[-1].at + late
-    growth = rates.grown(points, -15.0, end)
+    growth = rates.compute_increase(points, -15.0, end)
     assert growth is not None
     assert 0 <= growth <= (values[-1] - values[0]) * (end + 15) / points[-1].at * (1 + 1e-9)
 
@@ -158,13 +158,13 @@ def test_growth_is_never_negative(steps: list[float], late: float) -> None:
 )
 def test_quantile_at_the_edges(buckets: list[tuple[float, float]], expected: float) -> None:
     """Without counts there is no quantile; beyond the last bound it is that bound."""
-    assert rates.quantile(0.9, buckets) == pytest.approx(expected, nan_ok=True)
+    assert rates.compute_quantile(0.9, buckets) == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1m30s", 90), ("250ms", 0.25), ("1h", 3600)])
 def test_durations(text: str, seconds: float) -> None:
     """Durations add up."""
-    assert seconds_of(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_durations(text: str, seconds: float) -> None:
 )
 def test_numbers(value: float, text: str) -> None:
     """Numbers are written in full, as Prometheus writes them."""
-    assert written(value) == text
+    assert format_number(value) == text
 
 
 def test_quoted_values() -> None:
     """Both quotes, backquotes and escapes are understood."""
-    assert parse(r"""a{x="1\"2", y='3', z=`4\`}""") == parse('a{x="1\\"2",y="3",z="4\\\\"}')
+    assert parse_query(r"""a{x="1\"2", y='3', z=`4\`}""") == parse_query('a{x="1\\"2",y="3",z="4\\\\"}')

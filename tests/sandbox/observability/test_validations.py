@@ -14,12 +14,12 @@ from bot.sandbox.observability.kiali.objects import (
     SERVICE_ENTRY,
     VIRTUAL_SERVICE,
     ConfigKind,
-    View,
+    MeshObjects,
     Workload,
 )
-from bot.sandbox.observability.kiali.release import KIALI_1_87, KIALI_2_26, full_version, traits_of
-from bot.sandbox.observability.kiali.settings import read
-from bot.sandbox.observability.kiali.validations import check, check_all, full
+from bot.sandbox.observability.kiali.release import KIALI_1_87, KIALI_2_26, complete_version, find_traits
+from bot.sandbox.observability.kiali.settings import parse_settings
+from bot.sandbox.observability.kiali.validations import check_all_objects, check_object, expand_host
 
 NEITHER: list[str] = []
 
@@ -44,13 +44,13 @@ def rule(host: str, *subsets: str, name: str = "reviews") -> Object:
     return named(name, {"host": host, "subsets": [{"name": each, "labels": {"version": each}} for each in subsets]})
 
 
-def view(objects: dict[ConfigKind, list[Object]]) -> View:
+def view(objects: dict[ConfigKind, list[Object]]) -> MeshObjects:
     """One Service `reviews` with versions 1 and 2 behind it, and these objects."""
     service = named("reviews", {"selector": {"app": "reviews"}})
     pods = [{"metadata": {"labels": {"app": "reviews", "version": version}}} for version in ("v1", "v2")]
     workloads = [Workload("Deployment", named("reviews", {"template": pod}), (), 1, 1, 1) for pod in pods]
     config = {kind: tuple(found) for kind, found in objects.items()}
-    return View(namespaces={}, services=(service,), workloads=tuple(workloads), config=config)
+    return MeshObjects(namespaces={}, services=(service,), workloads=tuple(workloads), config=config)
 
 
 SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "v2")]}
@@ -107,7 +107,7 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
 def test_check(kind: ConfigKind, obj: Object, others: dict[ConfigKind, list[Object]], expected: list[str]) -> None:
     """Each finding with its severity and its path, in Kiali 2's words."""
     objects = {**others, kind: [obj, *others.get(kind, [])]}
-    found = check(view(objects), KIALI_2_26, kind, obj)
+    found = check_object(view(objects), KIALI_2_26, kind, obj)
     assert [f"{each.code} {each.severity} {each.path}" for each in found] == expected
 
 
@@ -122,14 +122,14 @@ def test_check(kind: ConfigKind, obj: Object, others: dict[ConfigKind, list[Obje
 )
 def test_what_kiali_1_says_otherwise(kind: ConfigKind, obj: Object, expected: list[str]) -> None:
     """Kiali 1 is stricter with hosts, silent on empty subsets, and does not know the waypoint's class."""
-    found = check(view({kind: [obj]}), KIALI_1_87, kind, obj)
+    found = check_object(view({kind: [obj]}), KIALI_1_87, kind, obj)
     assert [f"{each.code} {each.severity}" for each in found] == expected
 
 
 def test_ignored_checks() -> None:
     """Codes that the configuration ignores are left out of lists."""
     objects = view({DESTINATION_RULE: [rule("cake")]})
-    (found,) = check_all(objects, KIALI_2_26, frozenset({"KIA0202"})).values()
+    (found,) = check_all_objects(objects, KIALI_2_26, frozenset({"KIA0202"})).values()
     assert found == []
 
 
@@ -145,12 +145,12 @@ def test_ignored_checks() -> None:
 )
 def test_full_names(host: str, name: str) -> None:
     """Short names are those of the rule's own namespace."""
-    assert full(host, "bookinfo") == name
+    assert expand_host(host, "bookinfo") == name
 
 
 def test_defaults_of_the_configuration() -> None:
     """Without keys Kiali wants a token, uses Grafana and Prometheus in istio-system, and no tracing."""
-    found = read("")
+    found = parse_settings("")
     assert (found.strategy, found.tracing.enabled, found.grafana.enabled) == ("token", False, True)
     assert (found.prometheus, found.validation_seconds) == ("http://prometheus.istio-system:9090", 60)
 
@@ -159,7 +159,7 @@ def test_newer_keys_win() -> None:
     """Kiali 2's names for links win over Kiali 1's; both are understood."""
     older = {"url": "http://old", "in_cluster_url": "http://inside-old", "enabled": True}
     newer = older | {"external_url": "http://new", "internal_url": "http://inside-new"}
-    links = [read(f"external_services: {{tracing: {said}}}").tracing for said in (older, newer)]
+    links = [parse_settings(f"external_services: {{tracing: {said}}}").tracing for said in (older, newer)]
     assert [(each.external_url, each.internal_url) for each in links] == [
         ("http://old", "http://inside-old"),
         ("http://new", "http://inside-new"),
@@ -170,7 +170,7 @@ def test_newer_keys_win() -> None:
 def test_a_bad_configuration(text: str) -> None:
     """What is no configuration is refused."""
     with pytest.raises(ValueError, match=r"\w"):
-        read(text)
+        parse_settings(text)
 
 
 @pytest.mark.parametrize(
@@ -179,4 +179,4 @@ def test_a_bad_configuration(text: str) -> None:
 )
 def test_versions(tag: str, version: str, traits: object) -> None:
     """An image's tag tells the version and the ways; a Kiali that is not known counts as the newest."""
-    assert (full_version(tag), traits_of(tag)) == (version, traits)
+    assert (complete_version(tag), find_traits(tag)) == (version, traits)

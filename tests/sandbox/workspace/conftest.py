@@ -79,7 +79,7 @@ async def connect(workspace: Workspace) -> AsyncIterator[Connect]:
         handlers.append(handler)
         before = workspace.connections
         await asyncio.wait_for(handler.connect_async(), 5)  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
-        await workspace.wait_connected(before + 1)
+        await workspace.wait_for_connections(before + 1)
         return handler
 
     yield connect

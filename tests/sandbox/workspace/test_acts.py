@@ -8,8 +8,8 @@ import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.workspace import Installed, Workspace
-from bot.sandbox.workspace.inputs import values
+from bot.sandbox.workspace import InstalledApp, Workspace
+from bot.sandbox.workspace.inputs import collect_state_values
 from tests.sandbox.workspace.conftest import Connect, until
 
 Json = dict[str, Any]
@@ -48,10 +48,10 @@ async def test_a_reply_lies_in_the_thread_and_is_broadcast_if_wanted(
     parent = str((await client.chat_postMessage(channel="C0MESH", text="run"))["ts"])
     await client.chat_postMessage(channel="C0MESH", text="quiet", thread_ts=parent)
     await client.chat_postMessage(channel="C0MESH", text="loud", thread_ts=parent, reply_broadcast=True)
-    top, *_ = workspace.messages()
-    shown = workspace.state.message_json(top)
+    top, *_ = workspace.list_messages()
+    shown = workspace.state.serialize_message(top)
     assert (shown["reply_count"], shown["reply_users"]) == (2, ["U0MESHBOT"])
-    assert [(m.text, m.is_reply, m.broadcast) for m in workspace.messages()[1:]] == [
+    assert [(m.text, m.is_reply, m.broadcast) for m in workspace.list_messages()[1:]] == [
         ("quiet", True, False),
         ("loud", True, True),
     ]
@@ -66,18 +66,18 @@ async def test_a_mention_in_a_thread_says_which(workspace: Workspace, app: Async
         heard.append(event)
 
     await connect(app)
-    parent = await workspace.say("host", CHANNEL, "why?")
-    await workspace.write("bob", CHANNEL, "@meshbot ask @alice & #mesh-workshop, me@bob", thread=parent.ts)
+    parent = await workspace.post_message("host", CHANNEL, "why?")
+    await workspace.send_line("bob", CHANNEL, "@meshbot ask @alice & #mesh-workshop, me@bob", thread=parent.ts)
     await until(lambda: bool(heard))
     assert heard[0]["text"] == "<@U0MESHBOT> ask <@U0ALICE> &amp; <#C0MESH>, me@bob"
-    assert (heard[0]["thread_ts"], workspace.messages()[-1].is_reply) == (parent.ts, True)
+    assert (heard[0]["thread_ts"], workspace.list_messages()[-1].is_reply) == (parent.ts, True)
 
 
 async def test_a_command_in_a_thread_is_not_possible(workspace: Workspace) -> None:
     """As in Slack: only the one who typed it is told, in that thread, and the bot hears nothing."""
-    parent = await workspace.say("host", CHANNEL, "here")
-    typed = await workspace.write("bob", CHANNEL, "/mesh install", thread=parent.ts)
-    told = workspace.messages(user="bob")[-1]
+    parent = await workspace.post_message("host", CHANNEL, "here")
+    typed = await workspace.send_line("bob", CHANNEL, "/mesh install", thread=parent.ts)
+    told = workspace.list_messages(user="bob")[-1]
     assert (typed.error, told.text) == ("not_in_threads", "/mesh is not supported in threads. Sorry!")
     assert (told.ephemeral_to, told.thread_ts) == ("U0BOB", parent.ts)
 
@@ -95,9 +95,9 @@ def patient(app: AsyncApp) -> AsyncApp:
 
 async def form_of(workspace: Workspace, client: AsyncWebClient, **more: Any) -> Any:
     """Bob has the form open."""
-    trigger = (await workspace.command("bob", CHANNEL, "/mesh x")).trigger_id
+    trigger = (await workspace.send_command("bob", CHANNEL, "/mesh x")).trigger_id
     await client.views_open(trigger_id=trigger, view={**MODAL, **more})
-    return workspace.modals("bob")[-1]
+    return workspace.list_modals("bob")[-1]
 
 
 async def test_a_submission_has_the_values_of_all_inputs(
@@ -114,7 +114,7 @@ async def test_a_submission_has_the_values_of_all_inputs(
     await connect(patient)
     view = await form_of(workspace, client)
     raw: Json = {"user": {"it": "jason"}, "days": {"it": ["tu"]}}
-    await workspace.submit_view("bob", view, values(FORM, raw))
+    await workspace.submit_view("bob", view, collect_state_values(FORM, raw))
     assert seen[0]["user"]["it"] == {"type": "plain_text_input", "value": "jason"}
     assert seen[0]["kind"]["it"] == {"type": "static_select", "selected_option": option("abort")}
     assert seen[0]["days"]["it"]["selected_options"] == [option("tu")]
@@ -127,7 +127,7 @@ async def test_slack_itself_refuses_an_incomplete_form(
 ) -> None:
     """A required input without a value, or with one of a wrong length, is told at its block and the form stays."""
     view = await form_of(workspace, client)
-    typed = await workspace.submit_view("bob", view, values(FORM, {"user": {"it": name}}))
+    typed = await workspace.submit_view("bob", view, collect_state_values(FORM, {"user": {"it": name}}))
     errors = (typed.ack_payload or {})["errors"]
     assert (typed.error, list(errors), view.open) == ("errors", ["user"], True)
     assert sentence in errors["user"]
@@ -146,10 +146,10 @@ async def test_a_stack_can_be_closed_at_once(
 
     await connect(patient)
     await form_of(workspace, client)
-    trigger = (await workspace.command("bob", CHANNEL, "/mesh x")).trigger_id
+    trigger = (await workspace.send_command("bob", CHANNEL, "/mesh x")).trigger_id
     await client.views_push(trigger_id=trigger, view={**MODAL, "notify_on_close": True})
-    await workspace.close_view("bob", workspace.modals("bob")[-1], everything=True)
-    assert (cleared, workspace.modals("bob")) == ([True], [])
+    await workspace.close_view("bob", workspace.list_modals("bob")[-1], everything=True)
+    assert (cleared, workspace.list_modals("bob")) == ([True], [])
 
 
 async def test_what_is_picked_in_a_view_comes_with_its_state(
@@ -170,15 +170,15 @@ async def test_what_is_picked_in_a_view_comes_with_its_state(
 
     await connect(app)
     await workspace.open_home("bob")
-    await until(lambda: workspace.home("bob") is not None)
-    home = workspace.home("bob")
+    await until(lambda: workspace.get_home_view("bob") is not None)
+    home = workspace.get_home_view("bob")
     assert home is not None
-    await workspace.click_view("bob", home, "kind", "delay")
+    await workspace.click_view_element("bob", home, "kind", "delay")
     assert picked[0]["actions"][0]["selected_option"] == option("delay")
     assert picked[0]["view"]["state"]["values"]["b"]["kind"]["selected_option"] == option("delay")
 
 
 async def test_no_home_without_the_manifest() -> None:
     """An app whose manifest has no Home tab hears nothing of it."""
-    workspace = Workspace(installed=Installed.from_manifest({}))
+    workspace = Workspace(installed=InstalledApp.from_manifest({}))
     assert (await workspace.open_home("bob")).error == "home_tab_disabled"

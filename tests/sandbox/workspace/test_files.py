@@ -37,21 +37,21 @@ async def status(workspace: Workspace, file: str, user: str) -> int:
 
 async def test_a_file_cannot_be_shown_at_once(workspace: Workspace, client: AsyncWebClient) -> None:
     """Slack's own words for it, until it has been worked through; then it is posted."""
-    workspace.hurt.file_delay = 60.0
+    workspace.faults.file_delay = 60.0
     file = await uploaded(client)
     response = await refusal(client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file)))
     assert response["response_metadata"]["messages"] == [
         "[ERROR] invalid slack file [json-pointer:/blocks/0/slack_file]"
     ]
-    workspace.hurt.file_delay = 0.0
+    workspace.faults.file_delay = 0.0
     await client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file))
-    assert len(workspace.messages()) == 1
+    assert len(workspace.list_messages()) == 1
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "page.svg"])
 async def test_only_pictures_can_be_shown(workspace: Workspace, client: AsyncWebClient, name: str) -> None:
     """Of the kinds that Slack names; and an upload is finished once."""
-    workspace.hurt.file_delay = 0.0
+    workspace.faults.file_delay = 0.0
     file = await uploaded(client, name)
     answer = await refusal(client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file)))
     assert answer["error"] == "invalid_blocks"
@@ -61,7 +61,7 @@ async def test_only_pictures_can_be_shown(workspace: Workspace, client: AsyncWeb
 
 async def test_posting_shares_and_editing_does_not(workspace: Workspace, client: AsyncWebClient) -> None:
     """Readers of an edited message are told that the file is not found; once it was posted there, all have it."""
-    workspace.hurt.file_delay = 0.0
+    workspace.faults.file_delay = 0.0
     file = await uploaded(client)
     posted = await client.chat_postMessage(channel=CHANNEL, text="x")
     await client.chat_update(channel=CHANNEL, ts=str(posted["ts"]), text="x", blocks=showing(file))
@@ -72,7 +72,7 @@ async def test_posting_shares_and_editing_does_not(workspace: Workspace, client:
 
 async def test_a_whisper_gives_a_file_to_one_person(workspace: Workspace, client: AsyncWebClient) -> None:
     """alice gets it, bob does not, and a file that never was is not found either."""
-    workspace.hurt.file_delay = 0.0
+    workspace.faults.file_delay = 0.0
     file = await uploaded(client)
     await client.chat_postEphemeral(channel=CHANNEL, user="U0ALICE", text="x", blocks=showing(file))
     assert [await status(workspace, file, user) for user in ("alice", "bob")] == [200, 404]
@@ -81,9 +81,9 @@ async def test_a_whisper_gives_a_file_to_one_person(workspace: Workspace, client
 
 async def test_a_response_url_may_not_show_a_file(workspace: Workspace, client: AsyncWebClient) -> None:
     """It acts for nobody, so it may show only what its channel has."""
-    workspace.hurt.file_delay = 0.0
+    workspace.faults.file_delay = 0.0
     file = await uploaded(client)
-    url = workspace._core.new_response_url(kind="commands", channel=CHANNEL, user="U0ALICE")
+    url = workspace._core.create_response_url(kind="commands", channel=CHANNEL, user="U0ALICE")
     async with aiohttp.ClientSession() as session:
         refused = await session.post(url, json={"text": "x", "blocks": showing(file)})
         assert (refused.status, (await refused.json())["error"]) == (400, "invalid_blocks")

@@ -114,7 +114,7 @@ async def test_a_person_and_the_bot_have_a_place_of_their_own(
     await connect(app)
     for text in ("just talk", "/mesh help"):
         await browser.post(at(workspace, "/page/say"), json={"user": "bob", "channel": "app", "text": text})
-    direct = workspace.state.direct("U0BOB", "U0MESHBOT").id
+    direct = workspace.state.open_direct_channel("U0BOB", "U0MESHBOT").id
     assert ([m.channel for m in workspace.state.messages.values()], channels) == ([direct], [direct])
 
 
@@ -127,10 +127,10 @@ async def test_what_stands_beside_comes_alive_too(workspace: Workspace, browser:
         raise LookupError("not just now")
 
     workspace.side.deeds["poke"] = deed
-    workspace.side.put("cluster", "<p>one</p>")
+    workspace.side.put_fragment("cluster", "<p>one</p>")
     async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
         first = await event(response, "fragment")
-        workspace.side.put("cluster", "<p>two</p>")
+        workspace.side.put_fragment("cluster", "<p>two</p>")
         second = await event(response, "fragment")
     assert (first["html"], second["html"]) == ("<p>one</p>", "<p>two</p>")
     async with browser.post(at(workspace, "/page/side"), json={"deed": "poke", "user": "bob"}) as response:
@@ -145,7 +145,7 @@ async def test_writing_needs_our_own_origin(workspace: Workspace, origin: str) -
     async with aiohttp.ClientSession(workspace.url, headers=headers) as session:
         async with session.post(at(workspace, "/page/say"), json=body) as response:
             assert response.status == 403
-    assert workspace.messages() == []
+    assert workspace.list_messages() == []
 
 
 async def test_messages_come_alive_and_change(
@@ -185,7 +185,7 @@ async def test_what_is_done_on_the_page_reaches_the_bot(
     say = {"user": "bob", "channel": "C0MESH", "text": "/mesh x"}
     async with browser.post(at(workspace, "/page/say"), json=say) as response:
         assert (await response.json())["error"] == ""
-    click: Json = {"user": "bob", "channel": "C0MESH", "ts": workspace.messages(user="bob")[0].ts, "action": "go"}
+    click: Json = {"user": "bob", "channel": "C0MESH", "ts": workspace.list_messages(user="bob")[0].ts, "action": "go"}
     click["state"] = {"b": {"pick": "v2"}}
     async with browser.post(at(workspace, "/page/click"), json=click) as response:
         assert (await response.json())["error"] == ""

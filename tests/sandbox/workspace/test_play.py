@@ -13,7 +13,7 @@ from prompt_toolkit.output import DummyOutput
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.play import Player
+from bot.sandbox.play import ScriptPlayer
 from bot.sandbox.prompt import play_stream, run_terminal
 from bot.sandbox.script import ScriptError, parse_script
 from bot.sandbox.transcript import Transcript
@@ -74,9 +74,9 @@ async def played(workspace: Workspace, app: AsyncApp, connect: Connect) -> list[
     return []
 
 
-def player(workspace: Workspace, out: list[str], timeout: float = 10) -> Player:
+def player(workspace: Workspace, out: list[str], timeout: float = 10) -> ScriptPlayer:
     """A player that does not wait long for stragglers."""
-    return Player(workspace, out=out.append, timeout=timeout, settle=0.05)
+    return ScriptPlayer(workspace, out=out.append, timeout=timeout, settle=0.05)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ async def test_a_clock_in_the_small_print_is_not_news(workspace: Workspace, clie
             {"type": "context", "elements": [{"type": "mrkdwn", "text": aside}]},
         ]
 
-    with workspace.changes() as changes:
+    with workspace.watch_changes() as changes:
         ts = (await client.chat_postMessage(channel="C0MESH", text="…", blocks=at(0, "since 1 s")))["ts"]
-        transcript.show(await anext(changes))
+        transcript.write_change(await anext(changes))
         for shown in (at(0, "since 3 s"), at(1, "since 5 s"), at(1, "stopped by bob")):
             await client.chat_update(channel="C0MESH", ts=ts, text="…", blocks=shown)
-            transcript.show(await anext(changes))
+            transcript.write_change(await anext(changes))
     assert out == [
         "  meshbot: pods 0/2",
         "    since 1 s",
@@ -182,8 +182,8 @@ async def test_the_terminal_is_the_channel(workspace: Workspace, played: list[st
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         terminal = asyncio.create_task(run_terminal(workspace, "mesh-workshop"))
         keys.send_text("/mesh ask\n@mallory: /mesh oops\n")
-        await until(lambda: bool(workspace.messages()))
-        message = workspace.messages()[0]
+        await until(lambda: bool(workspace.list_messages()))
+        message = workspace.list_messages()[0]
         keys.send_text('click "Nope"\n@alice: click "Confirm"\n')
         await until(lambda: len(message.edits) == 2)
         keys.send_text("\x04")

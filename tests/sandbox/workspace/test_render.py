@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.workspace.look import Look
-from bot.sandbox.workspace.mrkdwn import to_html, to_plain
-from bot.sandbox.workspace.plain import block_lines
+from bot.sandbox.workspace.look import RenderContext
+from bot.sandbox.workspace.mrkdwn import mrkdwn_to_html, mrkdwn_to_text
+from bot.sandbox.workspace.plain import render_block_lines
 from bot.sandbox.workspace.render import render_blocks
-from bot.sandbox.workspace.render.markdown import markdown_html
+from bot.sandbox.workspace.render.markdown import render_markdown
 
 NAMES = {"U1": "alice", "C1": "general", "S1": "hosts"}
-LOOK = Look(NAMES)
+LOOK = RenderContext(NAMES)
 Json = dict[str, Any]
 
 
@@ -44,7 +44,7 @@ Json = dict[str, Any]
 )
 def test_mrkdwn(text: str, html: str, plain: str) -> None:
     """Each mark of the allow-list is shown, references get names, and all else is text."""
-    assert (to_html(text, LOOK), to_plain(text, NAMES)) == (html, plain)
+    assert (mrkdwn_to_html(text, LOOK), mrkdwn_to_text(text, NAMES)) == (html, plain)
 
 
 def plain(text: str) -> Json:
@@ -83,7 +83,7 @@ RICH = [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": "
 )
 def test_every_block_has_lines_and_html(block: Json, lines: list[str]) -> None:
     """Plain lines are what a person would read; the HTML of any block lets no markup of its texts through."""
-    assert block_lines(block, NAMES) == lines
+    assert render_block_lines(block, NAMES) == lines
     html = render_blocks([block], LOOK)
     assert "<b>" not in html.replace("Go &lt;b&gt;", "")
     assert "javascript:" not in html
@@ -124,7 +124,7 @@ OPTIONS = [{"text": plain("One <i>"), "value": "1"}, {"text": plain("Two"), "val
 )
 def test_every_element_is_a_native_control(element: Json, parts: list[str]) -> None:
     """Elements keep their kind, their ids and their initial values, and get a name from their label."""
-    look = Look(NAMES, people=(("U1", "alice"),), zone=timezone(timedelta(hours=2)))
+    look = RenderContext(NAMES, people=(("U1", "alice"),), zone=timezone(timedelta(hours=2)))
     block = {"type": "input", "label": plain("Which"), "element": {"action_id": "it", **element}}
     html = render_blocks([block], look)
     assert [part for part in [*parts, "Which"] if part not in html] == []
@@ -159,8 +159,8 @@ def test_a_confirmation_waits_beside_its_button() -> None:
 def test_dates_are_in_the_readers_zone(form: str, shown: str) -> None:
     """A moment just before midnight UTC is the next day for someone who is two hours ahead."""
     when = datetime(2026, 11, 24, 23, 0, 5, tzinfo=UTC)
-    look = Look(zone=timezone(timedelta(hours=2)), now=when + timedelta(hours=2))
-    assert f">{shown}</time>" in to_html(f"<!date^{int(when.timestamp())}^{form}|x>", look)
+    look = RenderContext(zone=timezone(timedelta(hours=2)), now=when + timedelta(hours=2))
+    assert f">{shown}</time>" in mrkdwn_to_html(f"<!date^{int(when.timestamp())}^{form}|x>", look)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_dates_are_in_the_readers_zone(form: str, shown: str) -> None:
 )
 def test_markdown(text: str, html: str) -> None:
     """Standard Markdown is shown; HTML in it is text."""
-    assert markdown_html(text) == html
+    assert render_markdown(text) == html
 
 
 TASK = {"type": "task_card", "task_id": "t", "title": "Install", "status": "complete"}

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.workspace import Installed, Workspace
+from bot.sandbox.workspace import InstalledApp, Workspace
 
 Json = dict[str, Any]
 MODAL: Json = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "blocks": []}
@@ -32,11 +32,11 @@ async def reply(session: aiohttp.ClientSession, url: str, **body: Any) -> tuple[
 
 async def test_a_response_url_is_used_up_after_five(workspace: Workspace, session: aiohttp.ClientSession) -> None:
     """Five messages, seen only by the one who typed; the sixth is refused with used_url."""
-    url = (await workspace.command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     answers = [await reply(session, url, text=str(number)) for number in range(6)]
     assert answers == [(200, "ok")] * 5 + [(404, "used_url")]
-    assert [m.text for m in workspace.messages(user="bob")[1:]] == ["0", "1", "2", "3", "4"]
-    assert workspace.messages(user="alice") == []
+    assert [m.text for m in workspace.list_messages(user="bob")[1:]] == ["0", "1", "2", "3", "4"]
+    assert workspace.list_messages(user="alice") == []
 
 
 async def test_a_response_url_expires_after_half_an_hour(session: aiohttp.ClientSession) -> None:
@@ -44,7 +44,7 @@ async def test_a_response_url_expires_after_half_an_hour(session: aiohttp.Client
     clock = Clock(36_000)
     workspace = Workspace(clock)
     await workspace.start()
-    url = (await workspace.command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     await clock.sleep(1801)
     answer = await reply(session, url, text="late")
     await workspace.stop()
@@ -55,13 +55,13 @@ async def test_in_channel_is_for_everyone_and_bad_blocks_are_refused(
     workspace: Workspace, session: aiohttp.ClientSession
 ) -> None:
     """response_type decides who sees it; blocks that Slack would not take cost no use; the size cap does not hold."""
-    url = (await workspace.command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     assert await reply(session, url, text="all", response_type="in_channel") == (200, "ok")
     status, body = await reply(session, url, blocks=[{"type": "nope"}])
     assert (status, "invalid_blocks" in body) == (400, True)
     long = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2900}}] * 5
     assert await reply(session, url, blocks=long) == (200, "ok")
-    assert [m.text for m in workspace.messages(user="alice")] == ["all"]
+    assert [m.text for m in workspace.list_messages(user="alice")] == ["all"]
 
 
 async def test_a_click_may_replace_and_delete_its_message(
@@ -71,12 +71,12 @@ async def test_a_click_may_replace_and_delete_its_message(
     button = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}
     blocks = [{"type": "actions", "elements": [button]}]
     await client.chat_postEphemeral(channel="C0MESH", user="U0BOB", text="?", blocks=blocks)
-    message = workspace.messages(user="bob")[0]
-    url = (await workspace.click("bob", message, "go")).response_url
+    message = workspace.list_messages(user="bob")[0]
+    url = (await workspace.click_element("bob", message, "go")).response_url
     await reply(session, url, text="replaced", replace_original=True)
-    assert (message.text, len(workspace.messages(user="bob"))) == ("replaced", 1)
+    assert (message.text, len(workspace.list_messages(user="bob"))) == ("replaced", 1)
     await reply(session, url, delete_original=True)
-    assert workspace.messages(user="bob") == []
+    assert workspace.list_messages(user="bob") == []
 
 
 async def refused(call: Any) -> str:
@@ -88,7 +88,7 @@ async def refused(call: Any) -> str:
 
 async def test_a_trigger_opens_one_view(workspace: Workspace, client: AsyncWebClient) -> None:
     """A trigger_id is spent by its first use."""
-    trigger = (await workspace.command("bob", "mesh-workshop", "/mesh x")).trigger_id
+    trigger = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
     await client.views_open(trigger_id=trigger, view=MODAL)
     assert await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "exchanged_trigger_id"
 
@@ -96,13 +96,13 @@ async def test_a_trigger_opens_one_view(workspace: Workspace, client: AsyncWebCl
 @pytest.mark.parametrize("patience", [0.0])
 async def test_a_trigger_expires(workspace: Workspace, client: AsyncWebClient) -> None:
     """After Slack's three seconds (here none) a trigger_id is refused."""
-    trigger = (await workspace.command("bob", "mesh-workshop", "/mesh x")).trigger_id
+    trigger = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
     assert await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "expired_trigger_id"
 
 
 async def test_views_stack_three_deep_and_hashes_guard_them(workspace: Workspace, client: AsyncWebClient) -> None:
     """A fourth view over three is refused, and so is an update with an old hash."""
-    triggers = [(await workspace.command("bob", "mesh-workshop", "/mesh x")).trigger_id for _ in range(4)]
+    triggers = [(await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id for _ in range(4)]
     view = (await client.views_open(trigger_id=triggers[0], view=MODAL))["view"]
     for trigger in triggers[1:3]:
         await client.views_push(trigger_id=trigger, view=MODAL)
@@ -115,10 +115,10 @@ async def test_views_stack_three_deep_and_hashes_guard_them(workspace: Workspace
 async def test_a_command_arrives_escaped_if_the_manifest_says_so(workspace: Workspace) -> None:
     """should_escape turns names and links into references; without it the text is as typed."""
     manifest = {"features": {"slash_commands": [{"command": "/mesh", "should_escape": True}]}}
-    escaping = Workspace(installed=Installed.from_manifest(manifest))
+    escaping = Workspace(installed=InstalledApp.from_manifest(manifest))
     line = "/mesh @alice @hosts #mesh-workshop me@alice https://x.io"
-    plain = await workspace.command("bob", "mesh-workshop", line)
-    typed = await escaping.command("bob", "mesh-workshop", line)
+    plain = await workspace.send_command("bob", "mesh-workshop", line)
+    typed = await escaping.send_command("bob", "mesh-workshop", line)
     assert plain.payload["text"] == "@alice @hosts #mesh-workshop me@alice https://x.io"
     assert typed.payload["text"] == (
         "<@U0ALICE|alice> <!subteam^S0HOSTS|@hosts> <#C0MESH|mesh-workshop> me@alice <https://x.io>"

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.script import Line, ScriptError, built_in, load_script, parse_script
+from bot.sandbox.script import ScriptError, ScriptLine, list_built_in_scripts, load_script, parse_script
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("/mesh install", Line(1, "host", "command", "/mesh install")),
-        ("  /mesh install   -> not yet ", Line(1, "host", "command", "/mesh install", "not yet")),
-        ("@alice: /mesh status", Line(1, "alice", "command", "/mesh status")),
-        ("@bob: @meshbot status", Line(1, "bob", "mention", "@meshbot status")),
-        ('click "Confirm"', Line(1, "host", "click", "Confirm")),
-        ('@bob: click "Remove it"->error', Line(1, "bob", "click", "Remove it", "error")),
-        ("# a remark\n\n/mesh links", Line(3, "host", "command", "/mesh links")),
+        ("/mesh install", ScriptLine(1, "host", "command", "/mesh install")),
+        ("  /mesh install   -> not yet ", ScriptLine(1, "host", "command", "/mesh install", "not yet")),
+        ("@alice: /mesh status", ScriptLine(1, "alice", "command", "/mesh status")),
+        ("@bob: @meshbot status", ScriptLine(1, "bob", "mention", "@meshbot status")),
+        ('click "Confirm"', ScriptLine(1, "host", "click", "Confirm")),
+        ('@bob: click "Remove it"->error', ScriptLine(1, "bob", "click", "Remove it", "error")),
+        ("# a remark\n\n/mesh links", ScriptLine(3, "host", "command", "/mesh links")),
     ],
 )
-def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: Line) -> None:
+def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: ScriptLine) -> None:
     """Every form of a line is read, remarks and blank lines are passed over, and numbers stay those of the file."""
     assert parse_script(text) == [line]
 
@@ -53,4 +53,4 @@ def test_an_unknown_script_names_those_there_are() -> None:
     """A misspelt name is answered with the names that exist."""
     with pytest.raises(ScriptError, match="install"):
         load_script("instal")
-    assert "install" in built_in()
+    assert "install" in list_built_in_scripts()

@@ -11,17 +11,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
-from bot.cli.sandbox import completions
+from bot.cli.sandbox import list_completions
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.istio.ctl.kubeconfig import Access
-from bot.sandbox.panel import Panel
-from bot.sandbox.panel.read import marks_of, pods_of
-from bot.sandbox.panel.rules import sentences
-from bot.sandbox.troubles import Strip, cluster_troubles, slack_troubles
-from bot.sandbox.workspace import Side, Workspace
+from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess
+from bot.sandbox.panel import ClusterPanel
+from bot.sandbox.panel.read import describe_mesh_labels, parse_pods
+from bot.sandbox.panel.rules import describe_rules
+from bot.sandbox.troubles import FaultControls, build_cluster_faults, build_slack_faults
+from bot.sandbox.workspace import Sidebar, Workspace
 from handlers import STEPS
 from tests.sandbox.workspace.conftest import until
 
@@ -56,28 +56,28 @@ async def test_files_are_what_their_bytes_say(
 
 async def test_troubles_on_the_way_to_slack(workspace: Workspace, client: AsyncWebClient) -> None:
     """While a trouble is in force calls fail, the mark says so, and its undo ends it and nothing else."""
-    strip = Strip(workspace.side, slack_troubles(workspace), {})
-    await strip.start("fail")
-    await strip.start("delay")
+    strip = FaultControls(workspace.side, build_slack_faults(workspace), {})
+    await strip.start_fault("fail")
+    await strip.start_fault("delay")
     with pytest.raises(SlackApiError):
         await client.chat_postMessage(channel="C0MESH", text="x")
     assert "Hurting: Answer 503, Delay acks" in workspace.side.fragments["hurting"]
-    await strip.undo("fail")
+    await strip.undo_fault("fail")
     await client.chat_postMessage(channel="C0MESH", text="x")
-    assert (strip.active, workspace.hurt.ack_delay) == ({"delay": ""}, 4.0)
+    assert (strip.active, workspace.faults.ack_delay) == ({"delay": ""}, 4.0)
     await strip.stop()
-    assert (workspace.hurt.ack_delay, workspace.side.fragments["hurting"]) == (0.0, "")
+    assert (workspace.faults.ack_delay, workspace.side.fragments["hurting"]) == (0.0, "")
 
 
 async def test_a_dropped_socket_stays_down_until_it_is_undone(workspace: Workspace) -> None:
     """The door is shut, and a ticket that was refused is still good afterwards."""
-    strip = Strip(workspace.side, slack_troubles(workspace), {})
-    await strip.start("drop")
-    url = f"{workspace.url}/link/?ticket={workspace._core.new_ticket()}"
+    strip = FaultControls(workspace.side, build_slack_faults(workspace), {})
+    await strip.start_fault("drop")
+    url = f"{workspace.url}/link/?ticket={workspace._core.create_ticket()}"
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await session.ws_connect(url)
-        await strip.undo("drop")
+        await strip.undo_fault("drop")
         async with session.ws_connect(url) as socket:
             assert (await socket.receive_json())["type"] == "hello"
 
@@ -102,17 +102,17 @@ def deployment(name: str, replicas: int = 1) -> Json:
 
 async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> None:
     """Pods come up on the side as they do in the cluster, and an API that refuses is said."""
-    side, client = Side(), HttpClient(Access(cluster.url))
-    panel = Panel(client, cluster.clock, side, name="Here", heartbeat=0.05)
+    side, client = Sidebar(), HttpClient(ClusterAccess(cluster.url))
+    panel = ClusterPanel(client, cluster.clock, side, name="Here", heartbeat=0.05)
     await panel.start()
     await cluster.client("test").create(deployment("istiod"))
     try:
         await until(lambda: ">1/1<" in side.fragments.get("cluster", ""))
         assert "control plane" in side.fragments["cluster"]
-        strip = Strip(side, cluster_troubles(cluster, lambda: panel.pods), {})
-        await strip.start("api")
+        strip = FaultControls(side, build_cluster_faults(cluster, lambda: panel.pods), {})
+        await strip.start_fault("api")
         await until(lambda: "The API server answers 503" in side.fragments["cluster"])
-        await strip.undo("api")
+        await strip.undo_fault("api")
     finally:
         await panel.stop()
         await client.close()
@@ -120,17 +120,17 @@ async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> N
 
 async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
     """istiod goes and comes back as many as before; a pod is killed again and again; requests get 503."""
-    client, strip = cluster.client("test"), Strip(Side(), cluster_troubles(cluster, lambda: []), {})
+    client, strip = cluster.client("test"), FaultControls(Sidebar(), build_cluster_faults(cluster, lambda: []), {})
     with pytest.raises(LookupError, match="no istiod"):
-        await strip.start("istiod")
+        await strip.start_fault("istiod")
     await client.create(deployment("istiod", 2))
-    await strip.start("istiod")
+    await strip.start_fault("istiod")
     (gone,) = await client.list(DEPLOYMENTS)
-    await strip.undo("istiod")
+    await strip.undo_fault("istiod")
     (back,) = await client.list(DEPLOYMENTS)
     assert (gone["spec"]["replicas"], back["spec"]["replicas"]) == (0, 2)
-    await strip.start("api")
-    outside = HttpClient(Access(cluster.url))
+    await strip.start_fault("api")
+    outside = HttpClient(ClusterAccess(cluster.url))
     with pytest.raises(ApiError, match="unable to handle"):
         await outside.list(PODS)
     await outside.close()
@@ -139,7 +139,7 @@ async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
 
 def test_every_completion_can_be_typed() -> None:
     """The composer offers each step, and nothing that the bot would not understand."""
-    catalog, offered = Catalog(STEPS), [completion.text for completion in completions("/mesh")]
+    catalog, offered = Catalog(STEPS), [completion.text for completion in list_completions("/mesh")]
     assert {step.id for step in STEPS} <= {text.split()[1] for text in offered}
     for text in offered:
         catalog.parse(text.removeprefix("/mesh "))
@@ -151,10 +151,10 @@ def test_the_page_reads_pods_and_namespaces() -> None:
     meta: Json = {"name": "reviews-v1-abc-xyz12", "namespace": "b", "labels": {"pod-template-hash": "abc"}}
     meta |= {"ownerReferences": [{"name": "reviews-v1-abc"}]}
     pod = {"metadata": meta, "spec": {"initContainers": [proxy], "containers": [{"name": "r", "image": "r"}]}}
-    (read,) = pods_of([{**pod, "status": {"phase": "Pending"}}])
-    assert (read.workload, read.ready, read.in_mesh) == ("reviews-v1", "0/2", True)
+    (read,) = parse_pods([{**pod, "status": {"phase": "Pending"}}])
+    assert (read.workload, read.ready, read.is_in_mesh) == ("reviews-v1", "0/2", True)
     labels = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
-    assert marks_of({"metadata": {"labels": labels}}) == [("on", "ambient"), ("on", "waypoint w")]
+    assert describe_mesh_labels({"metadata": {"labels": labels}}) == [("on", "ambient"), ("on", "waypoint w")]
 
 
 V1, V3 = ({"destination": {"host": "reviews", "subset": subset}, "weight": 50} for subset in ("v1", "v3"))
@@ -179,4 +179,4 @@ V1, V3 = ({"destination": {"host": "reviews", "subset": subset}, "weight": 50} f
 )
 def test_rules_are_sentences(spec: Json, sentence: str) -> None:
     """What a rule does to whose requests."""
-    assert sentences({"kind": "VirtualService", "spec": {"http": [spec]}}) == [sentence]
+    assert describe_rules({"kind": "VirtualService", "spec": {"http": [spec]}}) == [sentence]

@@ -35,15 +35,15 @@ async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
         await client.chat_update(channel=posted["channel"], ts=posted["ts"], text="ready")
 
     await connect(app)
-    with workspace.changes() as changes:
-        typed = await workspace.command("alice", "mesh-workshop", "/mesh install")
+    with workspace.watch_changes() as changes:
+        typed = await workspace.send_command("alice", "mesh-workshop", "/mesh install")
         while (await anext(changes)).kind != "edited":
             pass
-    assert typed.acked
+    assert typed.is_acked
     assert typed.ack_payload == {"text": "on it"}
-    assert sorted(message.text for message in workspace.messages(user="alice")) == ["on it", "ready"]
-    assert [message.text for message in workspace.messages(user="bob")] == ["ready"]
-    assert workspace.messages(user="bob")[0].edits[0].text == "installing"
+    assert sorted(message.text for message in workspace.list_messages(user="alice")) == ["on it", "ready"]
+    assert [message.text for message in workspace.list_messages(user="bob")] == ["ready"]
+    assert workspace.list_messages(user="bob")[0].edits[0].text == "installing"
 
 
 async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
@@ -64,13 +64,13 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
         await respond(text="gone", blocks=[], replace_original=True)
 
     await connect(app)
-    await workspace.command("alice", "mesh-workshop", "/mesh ask")
-    message = workspace.messages(user="alice")[0]
+    await workspace.send_command("alice", "mesh-workshop", "/mesh ask")
+    message = workspace.list_messages(user="alice")[0]
     with pytest.raises(LookupError, match="does not see"):
-        await workspace.click("bob", message, "Go")
-    typed = await workspace.click("alice", message, "Go")
+        await workspace.click_element("bob", message, "Go")
+    typed = await workspace.click_element("alice", message, "Go")
     await until(lambda: message.text == "gone")
-    assert typed.acked
+    assert typed.is_acked
     assert bodies[0]["actions"][0]["value"] == "7"
     assert bodies[0]["container"] == {
         "type": "message",
@@ -114,7 +114,7 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
         await ack()
 
     await connect(app)
-    await workspace.command("alice", "mesh-workshop", "/mesh form")
+    await workspace.send_command("alice", "mesh-workshop", "/mesh form")
     await until(lambda: bool(workspace.state.views))
     view = next(iter(workspace.state.views.values()))
     bad = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "bad"}}})
@@ -123,7 +123,7 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
         {"response_action": "errors", "errors": {"b": "no"}},
         True,
     )
-    assert (await workspace.close_view("alice", view)).acked
+    assert (await workspace.close_view("alice", view)).is_acked
     assert (closed, view.open) == (["form"], False)
     view.open = True
     good = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}})
@@ -144,8 +144,8 @@ async def test_home_and_mentions_are_events(workspace: Workspace, app: AsyncApp,
         heard.append(event["text"])
 
     await connect(app)
-    assert (await workspace.open_home("bob")).acked
-    assert (await workspace.mention("bob", "mesh-workshop", "help")).acked
+    assert (await workspace.open_home("bob")).is_acked
+    assert (await workspace.mention_bot("bob", "mesh-workshop", "help")).is_acked
     await until(lambda: heard == ["<@U0MESHBOT> help"] and "U0BOB" in workspace.state.homes)
 
 
@@ -164,20 +164,22 @@ async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
         await ack("too late")
 
     await connect(app)
-    workspace.hurt.ack_delay = 0.6 if trouble == "delayed" else 0
-    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
+    workspace.faults.ack_delay = 0.6 if trouble == "delayed" else 0
+    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
     await asyncio.sleep(0.3)
-    assert (typed.acked, typed.error) == (False, "operation_timeout")
-    assert [m.text for m in workspace.messages(user="alice")] == ['/mesh failed with the error "operation_timeout"']
-    assert workspace.messages(user="bob") == []
+    assert (typed.is_acked, typed.error) == (False, "operation_timeout")
+    assert [m.text for m in workspace.list_messages(user="alice")] == [
+        '/mesh failed with the error "operation_timeout"'
+    ]
+    assert workspace.list_messages(user="bob") == []
 
 
 async def test_without_a_connection_a_command_fails_at_once(workspace: Workspace) -> None:
     """Nobody connected: the user sees dispatch_failed; an unknown command is refused by Slack itself."""
-    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
-    other = await workspace.command("alice", "mesh-workshop", "/mosh x")
+    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
+    other = await workspace.send_command("alice", "mesh-workshop", "/mosh x")
     assert (typed.error, other.error) == ("dispatch_failed", "unknown_command")
-    assert [m.text for m in workspace.messages(user="alice")] == [
+    assert [m.text for m in workspace.list_messages(user="alice")] == [
         '/mesh failed with the error "dispatch_failed"',
         "/mosh is not a valid command.",
     ]
@@ -191,7 +193,7 @@ async def test_an_invalid_acknowledgement_is_refused(workspace: Workspace, app: 
         await ack(blocks=[{"type": "actions", "elements": []}])
 
     await connect(app)
-    typed = await workspace.command("alice", "mesh-workshop", "/mesh x")
+    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
     assert typed.error == "invalid_command_response"
 
 
@@ -205,10 +207,10 @@ async def test_a_lost_connection_is_made_again(workspace: Workspace, app: AsyncA
 
     await connect(app)
     opened = [name for name, _ in workspace.calls].count("apps.connections.open")
-    await (workspace.refresh() if how == "refresh" else workspace.drop("close"))
+    await (workspace.refresh_connections() if how == "refresh" else workspace.drop_connections("close"))
     assert workspace.connections == 0
-    await asyncio.wait_for(workspace.wait_connected(), 5)
-    assert (await workspace.command("bob", "mesh-workshop", "/mesh x")).acked
+    await asyncio.wait_for(workspace.wait_for_connections(), 5)
+    assert (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).is_acked
     assert [name for name, _ in workspace.calls].count("apps.connections.open") == opened + 1
 
 
@@ -224,12 +226,12 @@ async def test_an_acknowledgement_may_come_over_another_connection(
         await ack("still here")
 
     await connect(app)
-    typing = asyncio.create_task(workspace.command("bob", "mesh-workshop", "/mesh x"))
+    typing = asyncio.create_task(workspace.send_command("bob", "mesh-workshop", "/mesh x"))
     await asyncio.sleep(0.05)
-    await workspace.refresh("warning")
-    await asyncio.wait_for(workspace.wait_connected(), 5)
+    await workspace.refresh_connections("warning")
+    await asyncio.wait_for(workspace.wait_for_connections(), 5)
     go.set()
-    assert (await typing).acked
+    assert (await typing).is_acked
 
 
 async def test_each_envelope_goes_to_one_connection(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
@@ -244,7 +246,7 @@ async def test_each_envelope_goes_to_one_connection(workspace: Workspace, app: A
     await connect(app)
     await connect(app)
     for number in range(4):
-        await workspace.command("bob", "mesh-workshop", f"/mesh {number}")
+        await workspace.send_command("bob", "mesh-workshop", f"/mesh {number}")
     assert heard == ["0", "1", "2", "3"]
 
 
@@ -258,8 +260,8 @@ async def test_a_duplicate_has_the_same_payload(workspace: Workspace, app: Async
         await ack()
 
     await connect(app)
-    workspace.hurt.duplicates = 1
-    await workspace.command("bob", "mesh-workshop", "/mesh x")
+    workspace.faults.duplicates = 1
+    await workspace.send_command("bob", "mesh-workshop", "/mesh x")
     await until(lambda: len(triggers) == 2)
     assert triggers[0] == triggers[1]
 
@@ -292,9 +294,9 @@ async def test_half_open_means_no_pong_and_no_envelope(workspace: Workspace) -> 
         await socket.receive()
         await socket.ping(b"sdk-ping-pong:1.5")
         assert (await socket.receive()).data == b"sdk-ping-pong:1.5"
-        await workspace.drop("half_open")
+        await workspace.drop_connections("half_open")
         await socket.ping(b"sdk-ping-pong:2.5")
-        typing = asyncio.create_task(workspace.command("bob", "mesh-workshop", "/mesh x"))
+        typing = asyncio.create_task(workspace.send_command("bob", "mesh-workshop", "/mesh x"))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.receive(), 0.2)
         typing.cancel()
@@ -305,7 +307,7 @@ async def test_an_aborted_connection_ends_without_a_close_frame(workspace: Works
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(await open_url(workspace))
         await socket.receive()
-        await workspace.drop("abort")
+        await workspace.drop_connections("abort")
         message = await asyncio.wait_for(socket.receive(), 2)
         assert message.type in (aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSED)
         await until(lambda: workspace.connections == 0)
@@ -317,7 +319,7 @@ async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspac
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(await open_url(fast_workspace))
         await socket.receive()
-        await fast_workspace.mention("bob", "mesh-workshop", "hi")
+        await fast_workspace.mention_bot("bob", "mesh-workshop", "hi")
         for _ in range(4):
             seen.append(json.loads((await asyncio.wait_for(socket.receive(), 5)).data))
         await socket.close()
@@ -344,7 +346,7 @@ async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(await open_url(workspace)) as socket:
         assert (await socket.receive_json())["type"] == "hello"
         for moment in range(200):
-            typing = asyncio.create_task(workspace.command("alice", "mesh-workshop", "/mesh"))
+            typing = asyncio.create_task(workspace.send_command("alice", "mesh-workshop", "/mesh"))
             await socket.send_json({"envelope_id": (await socket.receive_json())["envelope_id"]})
             for _ in range(moment):
                 await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.sandbox.workspace import Channel, Installed, Workspace
+from bot.sandbox.workspace import Channel, InstalledApp, Workspace
 
 CHANNEL = "C0MESH"
 Json = dict[str, Any]
@@ -86,7 +86,7 @@ async def test_an_update_keeps_or_drops_blocks(workspace: Workspace, client: Asy
 
 async def test_the_bot_edits_only_its_own(workspace: Workspace, client: AsyncWebClient) -> None:
     """Someone else's message and an ephemeral one cannot be updated or deleted."""
-    said = await workspace.say("bob", "mesh-workshop", "hello")
+    said = await workspace.post_message("bob", "mesh-workshop", "hello")
     whisper = await client.chat_postEphemeral(channel=CHANNEL, user="U0BOB", text="psst")
     for ts, method, error in (
         (said.ts, "chat.update", "cant_update_message"),
@@ -105,7 +105,7 @@ async def test_a_permalink_has_slacks_shape(client: AsyncWebClient, posted: str)
 
 async def test_posting_needs_membership_or_the_public_scope() -> None:
     """A public channel is open to chat:write.public; without it, and in private ones, the bot must be a member."""
-    workspace = Workspace(installed=Installed(scopes=frozenset({"chat:write"})))
+    workspace = Workspace(installed=InstalledApp(scopes=frozenset({"chat:write"})))
     workspace.state.channels["C1"] = Channel("C1", "open", {"U0HOST"})
     workspace.state.channels["C2"] = Channel("C2", "closed", {"U0HOST"}, is_private=True)
     await workspace.start()
@@ -139,7 +139,7 @@ async def test_people_channels_and_groups_are_listed(client: AsyncWebClient) -> 
 async def test_a_file_is_uploaded_in_three_steps(workspace: Workspace, client: AsyncWebClient) -> None:
     """Slack's client uploads bytes and shares them with a comment in the channel."""
     await client.files_upload_v2(filename="a.txt", content="hello", channel=CHANNEL, initial_comment="here")
-    message = workspace.messages()[-1]
+    message = workspace.list_messages()[-1]
     assert (message.text, message.files[0]["name"]) == ("here", "a.txt")
     assert workspace.state.files[message.files[0]["id"]]["bytes"] == b"hello"
 
@@ -174,7 +174,7 @@ async def test_updates_are_throttled_at_fifty_a_minute(client: AsyncWebClient, p
 
 async def test_429_on_demand_is_over_after_so_many(workspace: Workspace, client: AsyncWebClient) -> None:
     """A demanded 429 hits exactly so many calls, and Slack's retry handler gets past it."""
-    workspace.hurt.rate_limit("auth.test", times=2, retry_after=0)
+    workspace.faults.rate_limit_method("auth.test", times=2, retry_after=0)
     client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
     assert (await client.auth_test())["ok"]
     assert [name for name, _ in workspace.calls] == ["auth.test"] * 3
@@ -182,8 +182,8 @@ async def test_429_on_demand_is_over_after_so_many(workspace: Workspace, client:
 
 async def test_5xx_and_slow_answers_on_demand(workspace: Workspace, client: AsyncWebClient) -> None:
     """A demanded 503 and a demanded delay each befall one call."""
-    workspace.hurt.fail("auth.test")
-    workspace.hurt.slow("auth.test", seconds=0.2)
+    workspace.faults.fail_method("auth.test")
+    workspace.faults.slow_method("auth.test", seconds=0.2)
     url, headers = f"{workspace.api_url}auth.test", {"Authorization": f"Bearer {workspace.bot_token}"}
     async with aiohttp.ClientSession(headers=headers) as session, session.post(url) as response:
         assert response.status == 503

@@ -13,8 +13,8 @@ Bind = Callable[[Key, str, str], Object | None]
 """Binds the pod of that place and uid to a node; None when it is gone, going, or bound already."""
 
 
-def binder(store: Store, clock: Clock) -> Bind:
-    """Binds in that store."""
+def make_binder(store: Store, clock: Clock) -> Bind:
+    """Return a function that binds pods to nodes in this store."""
 
     def bind(key: Key, uid: str, node: str) -> Object | None:
         record = store.get(PODS, key.namespace, key.name)
@@ -27,7 +27,7 @@ def binder(store: Store, clock: Clock) -> Bind:
             "status": "True",
             "observedGeneration": pod["metadata"].get("generation", 1),
             "lastProbeTime": None,
-            "lastTransitionTime": clock.stamp(),
+            "lastTransitionTime": clock.format_timestamp(),
         }
         others = [each for each in status.get("conditions") or [] if each["type"] != "PodScheduled"]
         bound = {

@@ -1,4 +1,4 @@
-"""What every controller is built from: the API, the clock, shared informers, owned tasks and event recorders."""
+"""The parts of every controller: the API, the clock, informers, tasks, event recorders."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bot.sandbox.cluster.controllers.informer import Informers
 from bot.sandbox.cluster.controllers.meta import (
     CONTROLLER_MANAGER,
     Key,
+    build_controller_ref,
     controller_of,
-    controller_ref,
     is_deleting,
     key_of,
     labels_of,
@@ -20,37 +20,37 @@ from bot.sandbox.cluster.controllers.meta import (
     uid_of,
 )
 from bot.sandbox.cluster.controllers.queue import WorkQueue
-from bot.sandbox.cluster.controllers.recorder import Broadcaster, Recorder
-from bot.sandbox.cluster.controllers.selectors import matches
+from bot.sandbox.cluster.controllers.recorder import EventBroadcaster, EventRecorder
+from bot.sandbox.cluster.controllers.selectors import matches_label_selector
 from bot.sandbox.cluster.controllers.tasks import Tasks
 
 
 @dataclass(frozen=True)
-class Context:
+class ControllerContext:
     """Shared by the controllers of one cluster. `client` writes as kube-controller-manager."""
 
     client: Client
     clock: Clock
     informers: Informers
     tasks: Tasks
-    events: Broadcaster
+    events: EventBroadcaster
 
-    def recorder(self, component: str) -> Recorder:
-        """An event recorder for one of the controller manager's controllers."""
-        return self.events.recorder(component, CONTROLLER_MANAGER)
+    def make_recorder(self, component: str) -> EventRecorder:
+        """Return an event recorder for one of the controller manager's controllers."""
+        return self.events.make_recorder(component, CONTROLLER_MANAGER)
 
-    def queue(self, name: str, sync: Callable[[Key], Awaitable[None]], workers: int = 5) -> WorkQueue[Key]:
-        """A started work queue for object places."""
+    def start_queue(self, name: str, sync: Callable[[Key], Awaitable[None]], workers: int = 5) -> WorkQueue[Key]:
+        """Return a started work queue for object keys."""
         queue: WorkQueue[Key] = WorkQueue(name, sync, clock=self.clock, tasks=self.tasks)
         queue.start(workers)
         return queue
 
-    async def set_status(self, ref: Ref, obj: Object) -> None:
-        """Writes an object's status as it stands in `obj`."""
-        self.informers.of(ref).observe(await self.client.update(obj, subresource="status"))
+    async def update_status(self, ref: Ref, obj: Object) -> None:
+        """Write an object's status as it stands in `obj`."""
+        self.informers.for_resource(ref).observe(await self.client.update(obj, subresource="status"))
 
-    async def remove(self, ref: Ref, key: Key) -> bool:
-        """Deletes an object and looks at what is left of it; False when it was gone already."""
+    async def delete_object(self, ref: Ref, key: Key) -> bool:
+        """Delete an object and refresh its informer; return False when it was gone already."""
         try:
             await self.client.delete(ref, key.name, key.namespace)
         except ApiError as error:
@@ -58,12 +58,12 @@ class Context:
                 raise
             return False
         finally:
-            await self.informers.of(ref).refresh(key)
+            await self.informers.for_resource(ref).refresh(key)
         return True
 
 
-def enqueue_self(queue: WorkQueue[Key]) -> Callable[[Object | None, Object | None], None]:
-    """A listener that puts each changed object's place into the queue."""
+def enqueue_for_object(queue: WorkQueue[Key]) -> Callable[[Object | None, Object | None], None]:
+    """Return a listener that puts each changed object's key into the queue."""
 
     def changed(before: Object | None, after: Object | None) -> None:
         queue.add(key_of(after or before or {}))
@@ -71,8 +71,11 @@ def enqueue_self(queue: WorkQueue[Key]) -> Callable[[Object | None, Object | Non
     return changed
 
 
-def enqueue_owner(queue: WorkQueue[Key], kind: str) -> Callable[[Object | None, Object | None], None]:
-    """A listener that puts the controlling owner of each changed object into the queue, if it is of that kind."""
+def enqueue_for_owner(queue: WorkQueue[Key], kind: str) -> Callable[[Object | None, Object | None], None]:
+    """Return a listener that enqueues the controlling owner of each changed object.
+
+    Owners of another kind are left out.
+    """
 
     def changed(before: Object | None, after: Object | None) -> None:
         for obj in (before, after):
@@ -84,42 +87,48 @@ def enqueue_owner(queue: WorkQueue[Key], kind: str) -> Callable[[Object | None, 
 
 
 @dataclass(frozen=True)
-class Claims:
-    """Which objects a controller manages: those it owns, with orphans adopted and strangers let go by its selector."""
+class ControllerRefManager:
+    """The objects that a controller manages by their owner references.
 
-    context: Context
+    Orphans that its selector matches are adopted, owned objects that it no longer matches
+    are released.
+    """
+
+    context: ControllerContext
     ref: Ref
     api_version: str
     kind: str
 
-    async def of(self, owner: Object, selector: Object | None) -> list[Object]:
-        """The objects that `owner` controls after adoption and release."""
-        informer = self.context.informers.of(self.ref)
+    async def claim_objects(self, owner: Object, selector: Object | None) -> list[Object]:
+        """Return the objects that `owner` controls after adoption and release."""
+        informer = self.context.informers.for_resource(self.ref)
         mine: list[Object] = []
-        for obj in informer.by("owner", uid_of(owner)):
+        for obj in informer.list_by_index("owner", uid_of(owner)):
             controller = controller_of(obj)
             if controller is None or controller["uid"] != uid_of(owner):
                 continue
-            if matches(selector, labels_of(obj)) or is_deleting(obj) or is_deleting(owner):
+            if matches_label_selector(selector, labels_of(obj)) or is_deleting(obj) or is_deleting(owner):
                 mine.append(obj)
             else:
-                await self._release(obj, owner)
+                await self._release_object(obj, owner)
         if is_deleting(owner):
             return mine
-        for obj in informer.by("orphan", owner["metadata"]["namespace"]):
-            if matches(selector, labels_of(obj)) and not is_deleting(obj):
-                mine.append(await self._adopt(obj, owner))
+        for obj in informer.list_by_index("orphan", owner["metadata"]["namespace"]):
+            if matches_label_selector(selector, labels_of(obj)) and not is_deleting(obj):
+                mine.append(await self._adopt_object(obj, owner))
         return mine
 
-    async def _adopt(self, obj: Object, owner: Object) -> Object:
-        return await self._own(obj, [*owners_of(obj), controller_ref(owner, self.api_version, self.kind)])
+    async def _adopt_object(self, obj: Object, owner: Object) -> Object:
+        return await self._patch_owners(
+            obj, [*owners_of(obj), build_controller_ref(owner, self.api_version, self.kind)]
+        )
 
-    async def _release(self, obj: Object, owner: Object) -> None:
-        await self._own(obj, [each for each in owners_of(obj) if each["uid"] != uid_of(owner)])
+    async def _release_object(self, obj: Object, owner: Object) -> None:
+        await self._patch_owners(obj, [each for each in owners_of(obj) if each["uid"] != uid_of(owner)])
 
-    async def _own(self, obj: Object, owners: list[Object]) -> Object:
+    async def _patch_owners(self, obj: Object, owners: list[Object]) -> Object:
         key = key_of(obj)
         patch = {"metadata": {"uid": uid_of(obj), "ownerReferences": owners}}
-        return self.context.informers.of(self.ref).observe(
+        return self.context.informers.for_resource(self.ref).observe(
             await self.context.client.merge(self.ref, key.name, key.namespace, patch)
         )

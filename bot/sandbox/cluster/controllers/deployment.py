@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from bot.sandbox.cluster.contract import ApiError, Object
-from bot.sandbox.cluster.controllers.context import Claims, Context, enqueue_owner, enqueue_self
+from bot.sandbox.cluster.controllers.context import (
+    ControllerContext,
+    ControllerRefManager,
+    enqueue_for_object,
+    enqueue_for_owner,
+)
 from bot.sandbox.cluster.controllers.deployment_status import (
     Rollout,
-    is_complete,
+    compute_deployment_status,
+    is_rollout_complete,
     seconds_to_deadline,
     set_condition,
-    status_of,
 )
 from bot.sandbox.cluster.controllers.meta import (
     DEPLOYMENTS,
@@ -20,8 +25,8 @@ from bot.sandbox.cluster.controllers.meta import (
     controller_of,
     is_deleting,
     key_of,
+    replace_metadata,
     uid_of,
-    with_meta,
 )
 from bot.sandbox.cluster.controllers.podstate import is_finished
 from bot.sandbox.cluster.controllers.replicaset import replicas_of
@@ -29,31 +34,31 @@ from bot.sandbox.cluster.controllers.rollout import (
     DESIRED,
     REVISION,
     Scaler,
-    proportions,
+    build_rollout,
+    compute_new_size,
+    compute_proportional_sizes,
+    plan_scale_downs,
     revision_of,
-    room_for_new,
-    scale_downs,
-    sort_out,
 )
 
 
 class DeploymentController:
     """Runs on Deployments, their ReplicaSets, and the last pod of a set going away (for Recreate)."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        self._deployments = context.informers.of(DEPLOYMENTS)
-        self._sets = context.informers.of(REPLICA_SETS)
-        self._pods = context.informers.of(PODS)
-        self._claims = Claims(context, REPLICA_SETS, "apps/v1", "Deployment")
-        self._events = context.recorder("deployment-controller")
+        self._deployments = context.informers.for_resource(DEPLOYMENTS)
+        self._sets = context.informers.for_resource(REPLICA_SETS)
+        self._pods = context.informers.for_resource(PODS)
+        self._claims = ControllerRefManager(context, REPLICA_SETS, "apps/v1", "Deployment")
+        self._events = context.make_recorder("deployment-controller")
         self._scaler = Scaler(context, self._events)
-        self.queue = context.queue("deployment", self.sync)
-        self._deployments.listen(enqueue_self(self.queue))
-        self._sets.listen(enqueue_owner(self.queue, "Deployment"))
-        self._pods.listen(self._pod_changed)
+        self.queue = context.start_queue("deployment", self.sync)
+        self._deployments.add_listener(enqueue_for_object(self.queue))
+        self._sets.add_listener(enqueue_for_owner(self.queue, "Deployment"))
+        self._pods.add_listener(self._on_pod_changed)
 
-    def _pod_changed(self, before: Object | None, after: Object | None) -> None:
+    def _on_pod_changed(self, before: Object | None, after: Object | None) -> None:
         if after is not None or before is None:
             return
         owner = controller_of(before)
@@ -65,107 +70,111 @@ class DeploymentController:
             self.queue.add(Key(before["metadata"]["namespace"], deployment["name"]))
 
     async def sync(self, key: Key) -> None:
-        """Takes one Deployment one step further."""
+        """Reconcile one Deployment: take its rollout one step further."""
         deployment = self._deployments.get(key)
         if deployment is None:
             return
-        rollout = sort_out(deployment, await self._claims.of(deployment, deployment["spec"]["selector"]))
+        rollout = build_rollout(
+            deployment, await self._claims.claim_objects(deployment, deployment["spec"]["selector"])
+        )
         try:
-            watch = await self._advance(rollout)
+            watch = await self._advance_rollout(rollout)
         except ApiError:
-            await self._report(rollout, watch_progress=False)
+            await self._report_status(rollout, watch_progress=False)
             raise
-        await self._report(rollout, watch_progress=watch)
+        await self._report_status(rollout, watch_progress=watch)
 
-    async def _advance(self, rollout: Rollout) -> bool:
-        """Does what is due; whether the progress of the rollout is to be judged afterwards."""
+    async def _advance_rollout(self, rollout: Rollout) -> bool:
+        """Do what is due, and tell whether the rollout's progress is to be judged afterwards."""
         if is_deleting(rollout.deployment):
             return False
         paused = bool(rollout.deployment["spec"].get("paused"))
-        self._note_pause(rollout, paused)
-        if paused or self._was_scaled(rollout):
-            await self._scaler.ensure_new(rollout, create=False)
-            await self._scale_all(rollout)
+        self._record_pause_condition(rollout, paused)
+        if paused or self._is_scaling_event(rollout):
+            await self._scaler.ensure_new_replica_set(rollout, create=False)
+            await self._scale_replica_sets(rollout)
             return False
-        if rollout.rolling:
-            await self._roll(rollout)
+        if rollout.is_rolling:
+            await self._roll_out(rollout)
         else:
-            await self._recreate(rollout)
+            await self._recreate_pods(rollout)
         return True
 
-    def _note_pause(self, rollout: Rollout, paused: bool) -> None:
-        if rollout.deadline is None:
+    def _record_pause_condition(self, rollout: Rollout, paused: bool) -> None:
+        if rollout.progress_deadline is None:
             return
-        current = rollout.progressing()
+        current = rollout.find_progressing_condition()
         was_paused = current is not None and current["reason"] == "DeploymentPaused"
         if paused == was_paused:
             return
         word = "paused" if paused else "resumed"
-        now = self._context.clock.stamp()
+        now = self._context.clock.format_timestamp()
         set_condition(
             rollout.conditions, "Progressing", "Unknown", f"Deployment{word.title()}", f"Deployment is {word}", now=now
         )
 
-    def _was_scaled(self, rollout: Rollout) -> bool:
+    def _is_scaling_event(self, rollout: Rollout) -> bool:
         wanted = str(rollout.replicas)
-        return any(annotations_of(each).get(DESIRED, wanted) != wanted for each in rollout.all if replicas_of(each))
+        return any(
+            annotations_of(each).get(DESIRED, wanted) != wanted for each in rollout.replica_sets if replicas_of(each)
+        )
 
-    async def _roll(self, rollout: Rollout) -> None:
-        await self._scaler.ensure_new(rollout, create=True)
+    async def _roll_out(self, rollout: Rollout) -> None:
+        await self._scaler.ensure_new_replica_set(rollout, create=True)
         if rollout.new is None:
             return
         size = replicas_of(rollout.new)
-        room = rollout.replicas if size > rollout.replicas else room_for_new(rollout, size)
-        if size != rollout.replicas and await self._scaler.scale(rollout, rollout.new, room):
+        room = rollout.replicas if size > rollout.replicas else compute_new_size(rollout, size)
+        if size != rollout.replicas and await self._scaler.scale_replica_set(rollout, rollout.new, room):
             return
-        for each, count in scale_downs(rollout):
-            await self._scaler.scale(rollout, each, count)
-        await self._finish(rollout)
+        for each, count in plan_scale_downs(rollout):
+            await self._scaler.scale_replica_set(rollout, each, count)
+        await self._clean_up_when_complete(rollout)
 
-    async def _recreate(self, rollout: Rollout) -> None:
-        await self._scaler.ensure_new(rollout, create=False)
+    async def _recreate_pods(self, rollout: Rollout) -> None:
+        await self._scaler.ensure_new_replica_set(rollout, create=False)
         shrunk = [
-            await self._scaler.scale(rollout, each, 0) for each in tuple(rollout.old) if replicas_of(each)
+            await self._scaler.scale_replica_set(rollout, each, 0) for each in tuple(rollout.old) if replicas_of(each)
         ]  # every one, not only the first
-        if any(shrunk) or self._old_pods_left(rollout):
+        if any(shrunk) or self._has_old_pods(rollout):
             return
-        await self._scaler.ensure_new(rollout, create=True)
+        await self._scaler.ensure_new_replica_set(rollout, create=True)
         if rollout.new is not None:
-            await self._scaler.scale(rollout, rollout.new, rollout.replicas)
-        await self._finish(rollout)
+            await self._scaler.scale_replica_set(rollout, rollout.new, rollout.replicas)
+        await self._clean_up_when_complete(rollout)
 
-    def _old_pods_left(self, rollout: Rollout) -> bool:
-        pods = (pod for each in rollout.old for pod in self._pods.by("owner", uid_of(each)))
+    def _has_old_pods(self, rollout: Rollout) -> bool:
+        pods = (pod for each in rollout.old for pod in self._pods.list_by_index("owner", uid_of(each)))
         return any(not is_finished(pod) for pod in pods)
 
-    async def _scale_all(self, rollout: Rollout) -> None:
-        active = [each for each in rollout.all if replicas_of(each)]
+    async def _scale_replica_sets(self, rollout: Rollout) -> None:
+        active = [each for each in rollout.replica_sets if replicas_of(each)]
         if len(active) <= 1:
             target = active[0] if active else rollout.new or max(rollout.old, key=revision_of, default=None)
             if target is not None:
-                await self._scaler.scale(rollout, target, rollout.replicas)
+                await self._scaler.scale_replica_set(rollout, target, rollout.replicas)
             return
         new = rollout.new
         if new and replicas_of(new) == new.get("status", {}).get("availableReplicas", 0) == rollout.replicas:
             sizes = [(each, 0) for each in rollout.old if replicas_of(each)]
         else:
-            sizes = proportions(rollout)
+            sizes = compute_proportional_sizes(rollout)
         for each, size in sizes:
-            await self._scaler.scale(rollout, each, size)
+            await self._scaler.scale_replica_set(rollout, each, size)
 
-    async def _finish(self, rollout: Rollout) -> None:
-        if is_complete(rollout, rollout.deployment.get("status", {})):
-            await self._scaler.clean_up(rollout)
+    async def _clean_up_when_complete(self, rollout: Rollout) -> None:
+        if is_rollout_complete(rollout, rollout.deployment.get("status", {})):
+            await self._scaler.delete_old_replica_sets(rollout)
 
-    async def _report(self, rollout: Rollout, *, watch_progress: bool) -> None:
+    async def _report_status(self, rollout: Rollout, *, watch_progress: bool) -> None:
         deployment = rollout.deployment
-        status = status_of(rollout, self._context.clock, watch_progress=watch_progress)
+        status = compute_deployment_status(rollout, self._context.clock, watch_progress=watch_progress)
         annotations = annotations_of(deployment)
         if rollout.revision and annotations.get(REVISION) != rollout.revision:
             annotations = {**annotations, REVISION: rollout.revision}
         if status != deployment.get("status") or annotations != annotations_of(deployment):
-            changed = with_meta(deployment, annotations=annotations) if annotations else deployment
-            await self._context.set_status(DEPLOYMENTS, {**changed, "status": status})
+            changed = replace_metadata(deployment, annotations=annotations) if annotations else deployment
+            await self._context.update_status(DEPLOYMENTS, {**changed, "status": status})
         rollout.conditions = status["conditions"]
         left = seconds_to_deadline(rollout, self._context.clock)
         if left < float("inf"):

@@ -7,7 +7,12 @@ from datetime import timedelta
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import find_condition, parse_time, share_of, without_zeros
+from bot.sandbox.cluster.controllers.meta import (
+    drop_zero_counters,
+    find_condition,
+    parse_timestamp,
+    resolve_int_or_percent,
+)
 
 AVAILABLE = "NewReplicaSetAvailable"
 TIMED_OUT = "ProgressDeadlineExceeded"
@@ -25,51 +30,51 @@ class Rollout:
     revision: str = ""
 
     @property
-    def all(self) -> list[Object]:
+    def replica_sets(self) -> list[Object]:
         """The ReplicaSets, oldest first."""
         return [*self.old, *([self.new] if self.new else [])]
 
     @property
     def replicas(self) -> int:
-        """How many pods are wanted."""
+        """The number of pods wanted."""
         return int(self.deployment["spec"].get("replicas", 1))
 
     @property
-    def rolling(self) -> bool:
-        """Whether old and new pods may run side by side."""
+    def is_rolling(self) -> bool:
+        """Tell whether old and new pods may run side by side."""
         return bool((self.deployment["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate")
 
     @property
-    def surge(self) -> int:
-        """How many pods more than wanted may exist."""
-        return self._limits()[0]
+    def max_surge(self) -> int:
+        """The number of pods that may exist beyond the wanted ones."""
+        return self._resolve_limits()[0]
 
     @property
     def max_unavailable(self) -> int:
-        """How many pods less than wanted may be available."""
-        return min(self._limits()[1], self.replicas)
+        """The number of wanted pods that may be unavailable."""
+        return min(self._resolve_limits()[1], self.replicas)
 
-    def _limits(self) -> tuple[int, int]:
-        if not self.rolling:
+    def _resolve_limits(self) -> tuple[int, int]:
+        if not self.is_rolling:
             return 0, 0
         limits = self.deployment["spec"].get("strategy", {}).get("rollingUpdate") or {}
-        surge = share_of(limits.get("maxSurge", "25%"), self.replicas, round_up=True)
-        unavailable = share_of(limits.get("maxUnavailable", "25%"), self.replicas, round_up=False)
+        surge = resolve_int_or_percent(limits.get("maxSurge", "25%"), self.replicas, round_up=True)
+        unavailable = resolve_int_or_percent(limits.get("maxUnavailable", "25%"), self.replicas, round_up=False)
         return surge, 1 if surge == 0 and unavailable == 0 else unavailable
 
     @property
-    def deadline(self) -> int | None:
+    def progress_deadline(self) -> int | None:
         """Seconds without progress after which the rollout has failed; None for never."""
         seconds = self.deployment["spec"].get("progressDeadlineSeconds", 600)
         return None if seconds is None or seconds == _NO_DEADLINE else int(seconds)
 
-    def progressing(self) -> Object | None:
-        """The Progressing condition as it stands."""
+    def find_progressing_condition(self) -> Object | None:
+        """Return the Progressing condition as it stands, or None."""
         return find_condition(self.conditions, "Progressing")
 
 
 def set_condition(conditions: list[Object], kind: str, status: str, reason: str, message: str, *, now: str) -> None:
-    """Puts a condition at the end of the list, unless one with that status and reason is there already."""
+    """Put a condition at the end of the list, unless one with that status and reason is there."""
     before = find_condition(conditions, kind)
     if before and (before["status"], before["reason"]) == (status, reason):
         return
@@ -88,28 +93,31 @@ def set_condition(conditions: list[Object], kind: str, status: str, reason: str,
 
 
 def remove_condition(conditions: list[Object], kind: str) -> None:
-    """Takes a condition out of the list."""
+    """Remove the condition of that type from the list."""
     conditions[:] = [each for each in conditions if each["type"] != kind]
 
 
-def counted(rollout: Rollout, name: str) -> int:
-    """The sum of a status counter over the ReplicaSets."""
-    return sum(each.get("status", {}).get(name, 0) for each in rollout.all)
+def sum_status_counter(rollout: Rollout, name: str) -> int:
+    """Return the sum of a status counter over the ReplicaSets."""
+    return sum(each.get("status", {}).get(name, 0) for each in rollout.replica_sets)
 
 
-def status_of(rollout: Rollout, clock: Clock, *, watch_progress: bool) -> Object:
-    """The status to write. `watch_progress` is off while the Deployment only scales, is paused or is going."""
-    now = clock.stamp()
-    available = counted(rollout, "availableReplicas")
-    asked = sum(each["spec"].get("replicas", 1) for each in rollout.all)
+def compute_deployment_status(rollout: Rollout, clock: Clock, *, watch_progress: bool) -> Object:
+    """Return the status to write.
+
+    `watch_progress` is off while the Deployment only scales, is paused or is being deleted.
+    """
+    now = clock.format_timestamp()
+    available = sum_status_counter(rollout, "availableReplicas")
+    asked = sum(each["spec"].get("replicas", 1) for each in rollout.replica_sets)
     counters: Object = {
         "observedGeneration": rollout.deployment["metadata"].get("generation", 0),
-        "replicas": counted(rollout, "replicas"),
+        "replicas": sum_status_counter(rollout, "replicas"),
         "updatedReplicas": rollout.new.get("status", {}).get("replicas", 0) if rollout.new else 0,
-        "readyReplicas": counted(rollout, "readyReplicas"),
+        "readyReplicas": sum_status_counter(rollout, "readyReplicas"),
         "availableReplicas": available,
         "unavailableReplicas": max(0, asked - available),
-        "terminatingReplicas": counted(rollout, "terminatingReplicas"),
+        "terminatingReplicas": sum_status_counter(rollout, "terminatingReplicas"),
     }
     if collisions := rollout.deployment.get("status", {}).get("collisionCount"):
         counters["collisionCount"] = collisions
@@ -119,29 +127,29 @@ def status_of(rollout: Rollout, clock: Clock, *, watch_progress: bool) -> Object
     message = "Deployment has minimum availability." if enough else "Deployment does not have minimum availability."
     set_condition(conditions, "Available", str(enough), reason, message, now=now)
     if watch_progress:
-        _note_progress(rollout, counters, conditions, clock)
-        _note_failure(rollout, conditions)
-    return {**without_zeros(counters, "terminatingReplicas"), "conditions": conditions}
+        _update_progressing_condition(rollout, counters, conditions, clock)
+        _copy_replica_failure(rollout, conditions)
+    return {**drop_zero_counters(counters, "terminatingReplicas"), "conditions": conditions}
 
 
-def is_complete(rollout: Rollout, status: Object) -> bool:
-    """Whether all wanted pods are new and available and no old one is left."""
+def is_rollout_complete(rollout: Rollout, status: Object) -> bool:
+    """Tell whether all wanted pods are new and available and no old one is left."""
     wanted = rollout.replicas
     counts = (status.get(name, 0) for name in ("updatedReplicas", "replicas", "availableReplicas"))
     return all(count == wanted for count in counts)
 
 
-def _note_progress(rollout: Rollout, counters: Object, conditions: list[Object], clock: Clock) -> None:
-    current = rollout.progressing()
-    if rollout.deadline is None:
+def _update_progressing_condition(rollout: Rollout, counters: Object, conditions: list[Object], clock: Clock) -> None:
+    current = rollout.find_progressing_condition()
+    if rollout.progress_deadline is None:
         remove_condition(conditions, "Progressing")
         return
     settled = counters["replicas"] == counters["updatedReplicas"] and current and current["reason"] == AVAILABLE
     if settled:
         return
-    now = clock.stamp()
+    now = clock.format_timestamp()
     name = f'ReplicaSet "{rollout.new["metadata"]["name"]}"' if rollout.new else "Deployment"
-    if is_complete(rollout, counters):
+    if is_rollout_complete(rollout, counters):
         set_condition(conditions, "Progressing", "True", AVAILABLE, f"{name} has successfully progressed.", now=now)
     elif _has_progressed(rollout.deployment.get("status", {}), counters):
         since = current["lastTransitionTime"] if current and current["status"] == "True" else now
@@ -161,15 +169,18 @@ def _has_progressed(before: Object, after: Object) -> bool:
 
 
 def seconds_to_deadline(rollout: Rollout, clock: Clock) -> float:
-    """Simulated seconds until the rollout counts as failed; infinity when it can't fail (any more)."""
-    current = rollout.progressing()
-    if rollout.deadline is None or current is None or current["reason"] in (AVAILABLE, TIMED_OUT):
+    """Return the simulated seconds until the rollout counts as failed.
+
+    Infinity when it can't fail (any more).
+    """
+    current = rollout.find_progressing_condition()
+    if rollout.progress_deadline is None or current is None or current["reason"] in (AVAILABLE, TIMED_OUT):
         return float("inf")
-    end = parse_time(current["lastUpdateTime"]) + timedelta(seconds=rollout.deadline)
+    end = parse_timestamp(current["lastUpdateTime"]) + timedelta(seconds=rollout.progress_deadline)
     return (end - clock.now()).total_seconds()
 
 
-def _note_failure(rollout: Rollout, conditions: list[Object]) -> None:
+def _copy_replica_failure(rollout: Rollout, conditions: list[Object]) -> None:
     newest_first = [*([rollout.new] if rollout.new else []), *rollout.old]
     for each in newest_first:
         failure = find_condition(each.get("status", {}).get("conditions") or [], "ReplicaFailure")

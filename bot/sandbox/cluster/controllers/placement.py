@@ -1,4 +1,7 @@
-"""Which nodes a pod may run on, with kube-scheduler's words (1.36) for each that it may not."""
+"""Scheduler filters: the nodes a pod may run on.
+
+The reasons against a node are in kube-scheduler's words (1.36).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from dataclasses import dataclass, field
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.controllers.meta import labels_of
-from bot.sandbox.cluster.controllers.quantities import Amount, amount_of
-from bot.sandbox.cluster.controllers.selectors import contains, matches
+from bot.sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources
+from bot.sandbox.cluster.controllers.selectors import has_labels, matches_label_selector
 
 UNSCHEDULABLE = "node(s) were unschedulable"
 UNTOLERATED = "node(s) had untolerated taint(s)"
@@ -19,30 +22,33 @@ _CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
 @dataclass
-class Load:
-    """What is taken on one node."""
+class NodeLoad:
+    """The resources, pods and host ports in use on one node."""
 
-    amount: Amount = field(default_factory=Amount)
+    amount: ResourceAmount = field(default_factory=ResourceAmount)
     pods: int = 0
     ports: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why one node can't take the pod; `curable` if the removal of other pods would help."""
+class FilterFailure:
+    """The reasons why one node can't run the pod.
+
+    `curable` if the removal of other pods would help.
+    """
 
     reasons: tuple[str, ...]
     curable: bool = False
 
 
-def host_ports(pod: Object) -> list[tuple[str, int]]:
-    """The node's ports that the pod wants for itself."""
+def list_host_ports(pod: Object) -> list[tuple[str, int]]:
+    """Return the (protocol, port) pairs that the pod wants on its node."""
     ports = (port for each in pod["spec"]["containers"] for port in each.get("ports") or ())
     return [(port.get("protocol", "TCP"), port["hostPort"]) for port in ports if port.get("hostPort")]
 
 
-def tolerates(pod: Object, taint: Object) -> bool:
-    """Whether one of the pod's tolerations covers the taint."""
+def tolerates_taint(pod: Object, taint: Object) -> bool:
+    """Tell whether one of the pod's tolerations covers the taint."""
     for each in pod["spec"].get("tolerations") or ():
         if each.get("effect") not in (None, "", taint["effect"]):
             continue
@@ -53,44 +59,44 @@ def tolerates(pod: Object, taint: Object) -> bool:
     return False
 
 
-def untolerated(pod: Object, node: Object, effects: Iterable[str]) -> bool:
-    """Whether the node has a taint with one of these effects that keeps the pod off."""
+def has_untolerated_taint(pod: Object, node: Object, effects: Iterable[str]) -> bool:
+    """Tell whether a taint with one of these effects keeps the pod off the node."""
     taints = node["spec"].get("taints") or ()
-    return any(taint["effect"] in effects and not tolerates(pod, taint) for taint in taints)
+    return any(taint["effect"] in effects and not tolerates_taint(pod, taint) for taint in taints)
 
 
-def selected(pod: Object, node: Object) -> bool:
-    """Whether the pod's nodeSelector and required node affinity allow the node."""
-    if not contains(labels_of(node), pod["spec"].get("nodeSelector") or {}):
+def matches_node_affinity(pod: Object, node: Object) -> bool:
+    """Tell whether the pod's nodeSelector and required node affinity allow the node."""
+    if not has_labels(labels_of(node), pod["spec"].get("nodeSelector") or {}):
         return False
     affinity = ((pod["spec"].get("affinity") or {}).get("nodeAffinity")) or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    return required is None or any(_term(term, node) for term in required.get("nodeSelectorTerms") or ())
+    return required is None or any(_matches_term(term, node) for term in required.get("nodeSelectorTerms") or ())
 
 
-def _term(term: Object, node: Object) -> bool:
+def _matches_term(term: Object, node: Object) -> bool:
     fields = {"metadata.name": node["metadata"]["name"]}
-    return matches({"matchExpressions": term.get("matchExpressions")}, labels_of(node)) and matches(
-        {"matchExpressions": term.get("matchFields")}, fields
-    )
+    return matches_label_selector(
+        {"matchExpressions": term.get("matchExpressions")}, labels_of(node)
+    ) and matches_label_selector({"matchExpressions": term.get("matchFields")}, fields)
 
 
-def refusal(pod: Object, wanted: Amount, node: Object, load: Load) -> Refusal | None:
-    """Why the node can't take the pod, by the first filter that says no; None when it can."""
-    if node["spec"].get("unschedulable") and not tolerates(pod, _CORDON):
-        return Refusal((UNSCHEDULABLE,))
-    if untolerated(pod, node, ("NoSchedule", "NoExecute")):
-        return Refusal((UNTOLERATED,))
-    if not selected(pod, node):
-        return Refusal((NOT_SELECTED,))
-    if any(load.ports[port] for port in host_ports(pod)):
-        return Refusal((NO_PORTS,), curable=True)
-    return _fit(wanted, node, load)
+def filter_node(pod: Object, wanted: ResourceAmount, node: Object, load: NodeLoad) -> FilterFailure | None:
+    """Return the failure of the first filter that rejects the node, or None when the pod fits."""
+    if node["spec"].get("unschedulable") and not tolerates_taint(pod, _CORDON):
+        return FilterFailure((UNSCHEDULABLE,))
+    if has_untolerated_taint(pod, node, ("NoSchedule", "NoExecute")):
+        return FilterFailure((UNTOLERATED,))
+    if not matches_node_affinity(pod, node):
+        return FilterFailure((NOT_SELECTED,))
+    if any(load.ports[port] for port in list_host_ports(pod)):
+        return FilterFailure((NO_PORTS,), curable=True)
+    return _filter_by_resources(wanted, node, load)
 
 
-def _fit(wanted: Amount, node: Object, load: Load) -> Refusal | None:
+def _filter_by_resources(wanted: ResourceAmount, node: Object, load: NodeLoad) -> FilterFailure | None:
     allocatable = node["status"]["allocatable"]
-    capacity = amount_of(allocatable)
+    capacity = parse_resources(allocatable)
     free = capacity.minus(load.amount)
     reasons = []
     if load.pods + 1 > int(allocatable.get("pods", 110)):
@@ -101,11 +107,14 @@ def _fit(wanted: Amount, node: Object, load: Load) -> Refusal | None:
         reasons.append("Insufficient memory")
     if not reasons:
         return None
-    return Refusal(tuple(reasons), curable=wanted.cpu <= capacity.cpu and wanted.memory <= capacity.memory)
+    return FilterFailure(tuple(reasons), curable=wanted.cpu <= capacity.cpu and wanted.memory <= capacity.memory)
 
 
-def explain(refusals: list[Refusal]) -> str:
-    """The message of FailedScheduling, as kube-scheduler writes it when preemption can't help either."""
+def explain_unschedulable(refusals: list[FilterFailure]) -> str:
+    """Return the message of FailedScheduling.
+
+    It is what kube-scheduler writes when preemption can't help either.
+    """
     if not refusals:
         return "no nodes available to schedule pods"
     counts = Counter(reason for each in refusals for reason in each.reasons)

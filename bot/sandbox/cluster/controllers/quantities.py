@@ -23,8 +23,8 @@ _FACTORS = {
 }
 
 
-def quantity(text: str | int | float) -> Decimal:
-    """A quantity's value in its base unit (cores, bytes)."""
+def parse_quantity(text: str | int | float) -> Decimal:
+    """Return a quantity's value in its base unit (cores, bytes)."""
     value = str(text)
     for suffix in (value[-2:], value[-1:]):
         if suffix in _FACTORS and len(value) > len(suffix):
@@ -32,63 +32,68 @@ def quantity(text: str | int | float) -> Decimal:
     return Decimal(value)
 
 
-class Amount(NamedTuple):
+class ResourceAmount(NamedTuple):
     """Processor time in thousandths of a core, memory in bytes."""
 
     cpu: int = 0
     memory: int = 0
 
-    def plus(self, other: Amount) -> Amount:
-        """Both together."""
-        return Amount(self.cpu + other.cpu, self.memory + other.memory)
+    def plus(self, other: ResourceAmount) -> ResourceAmount:
+        """Return the sum of both."""
+        return ResourceAmount(self.cpu + other.cpu, self.memory + other.memory)
 
-    def minus(self, other: Amount) -> Amount:
-        """What is left."""
-        return Amount(self.cpu - other.cpu, self.memory - other.memory)
+    def minus(self, other: ResourceAmount) -> ResourceAmount:
+        """Return the difference."""
+        return ResourceAmount(self.cpu - other.cpu, self.memory - other.memory)
 
-    def most(self, other: Amount) -> Amount:
-        """The larger of each."""
-        return Amount(max(self.cpu, other.cpu), max(self.memory, other.memory))
+    def maximum(self, other: ResourceAmount) -> ResourceAmount:
+        """Return the larger of each resource."""
+        return ResourceAmount(max(self.cpu, other.cpu), max(self.memory, other.memory))
 
 
-def amount_of(resources: Object | None) -> Amount:
-    """A resource list (`{"cpu": "100m", "memory": "1Gi"}`) as an amount."""
+def parse_resources(resources: Object | None) -> ResourceAmount:
+    """Return a resource list (`{"cpu": "100m", "memory": "1Gi"}`) as an amount."""
     listed = resources or {}
-    return Amount(int(quantity(listed.get("cpu", 0)) * 1000), int(quantity(listed.get("memory", 0))))
+    return ResourceAmount(
+        int(parse_quantity(listed.get("cpu", 0)) * 1000), int(parse_quantity(listed.get("memory", 0)))
+    )
 
 
 def is_sidecar(container: Object) -> bool:
-    """Whether an init container keeps running beside the others (a native sidecar)."""
+    """Tell whether an init container keeps running beside the others (a native sidecar)."""
     return container.get("restartPolicy") == "Always"
 
 
-def _requests(container: Object) -> Amount:
-    return amount_of((container.get("resources") or {}).get("requests"))
+def _get_requests(container: Object) -> ResourceAmount:
+    return parse_resources((container.get("resources") or {}).get("requests"))
 
 
-def _total(amounts: Iterable[Amount]) -> Amount:
-    total = Amount()
+def _sum_amounts(amounts: Iterable[ResourceAmount]) -> ResourceAmount:
+    total = ResourceAmount()
     for each in amounts:
         total = total.plus(each)
     return total
 
 
-def requests_of(pod: Object) -> Amount:
-    """What the scheduler reserves for a pod: its containers and sidecars, or the largest init step if that is more."""
+def sum_pod_requests(pod: Object) -> ResourceAmount:
+    """Return what the scheduler reserves for a pod.
+
+    That is its containers and sidecars, or the largest init step if that is more.
+    """
     spec = pod["spec"]
-    sidecars, largest = Amount(), Amount()
+    sidecars, largest = ResourceAmount(), ResourceAmount()
     for container in spec.get("initContainers") or ():
         if is_sidecar(container):
-            sidecars = sidecars.plus(_requests(container))
-            largest = largest.most(sidecars)
+            sidecars = sidecars.plus(_get_requests(container))
+            largest = largest.maximum(sidecars)
         else:
-            largest = largest.most(sidecars.plus(_requests(container)))
-    running = sidecars.plus(_total(map(_requests, spec["containers"])))
-    return running.most(largest).plus(amount_of(spec.get("overhead")))
+            largest = largest.maximum(sidecars.plus(_get_requests(container)))
+    running = sidecars.plus(_sum_amounts(map(_get_requests, spec["containers"])))
+    return running.maximum(largest).plus(parse_resources(spec.get("overhead")))
 
 
-def quality_of(pod: Object) -> str:
-    """The pod's QoS class: Guaranteed, Burstable or BestEffort."""
+def compute_qos_class(pod: Object) -> str:
+    """Return the pod's QoS class: Guaranteed, Burstable or BestEffort."""
     containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ())]
     lists = [each.get("resources") or {} for each in containers]
     if not any(each.get("requests") or each.get("limits") for each in lists):
@@ -96,6 +101,6 @@ def quality_of(pod: Object) -> str:
     for each in lists:
         limits, requests = each.get("limits") or {}, each.get("requests") or each.get("limits") or {}
         for name in ("cpu", "memory"):
-            if name not in limits or quantity(limits[name]) != quantity(requests.get(name, limits[name])):
+            if name not in limits or parse_quantity(limits[name]) != parse_quantity(requests.get(name, limits[name])):
                 return "Burstable"
     return "Guaranteed"

@@ -20,8 +20,11 @@ _FIRST_DELAY = 0.005
 _LONGEST_DELAY = 1000.0
 
 
-class Again(Exception):
-    """The sync could not finish for a reason that is known and reported; the key comes back after its back-off."""
+class RequeueError(Exception):
+    """The sync could not finish for a reason that is known and reported.
+
+    The key comes back after its back-off.
+    """
 
 
 class WorkQueue(Generic[K]):
@@ -36,12 +39,12 @@ class WorkQueue(Generic[K]):
         self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
 
     def start(self, workers: int = 5) -> None:
-        """Begins to work."""
+        """Start the workers."""
         for number in range(workers):
-            self._tasks.spawn(self._work(), f"{self._name} worker {number}")
+            self._tasks.spawn(self._run_worker(), f"{self._name} worker {number}")
 
     def add(self, key: K) -> None:
-        """The key needs a look, as soon as a worker is free."""
+        """Add a key, to be synced as soon as a worker is free."""
         if key in self._dirty:
             return
         self._dirty.add(key)
@@ -49,47 +52,47 @@ class WorkQueue(Generic[K]):
             self._ready.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:
-        """The key needs a look after simulated seconds; of two such calls the earlier moment stands."""
+        """Add a key after simulated seconds; of two such calls the earlier moment stands."""
         moment = asyncio.get_running_loop().time() + seconds / self._clock.speed
         if before := self._delayed.get(key):
             if before[0] <= moment:
                 return
             before[1].cancel()
-        self._delayed[key] = (moment, self._tasks.spawn(self._later(key, seconds), f"{self._name} delay"))
+        self._delayed[key] = (moment, self._tasks.spawn(self._add_later(key, seconds), f"{self._name} delay"))
 
-    async def _later(self, key: K, seconds: float) -> None:
+    async def _add_later(self, key: K, seconds: float) -> None:
         await self._clock.sleep(seconds)
         self._delayed.pop(key, None)
         self.add(key)
 
-    async def _work(self) -> None:
+    async def _run_worker(self) -> None:
         while True:
             key = await self._ready.get()
             self._dirty.discard(key)
             self._busy.add(key)
             try:
-                await self._once(key)
+                await self._sync_key(key)
             finally:
                 self._busy.discard(key)
             if key in self._dirty:
                 self._ready.put_nowait(key)
             await asyncio.sleep(0)  # in-process calls need not suspend, and others must have their turn
 
-    async def _once(self, key: K) -> None:
+    async def _sync_key(self, key: K) -> None:
         try:
             await self._sync(key)
-        except Again:
-            self._retry(key)
+        except RequeueError:
+            self._requeue_with_backoff(key)
         except ApiError as error:
             log.debug("%s %s will be tried again: %s", self._name, key, error.message)
-            self._retry(key)
+            self._requeue_with_backoff(key)
         except Exception:
             log.exception("%s failed on %s", self._name, key)
-            self._retry(key)
+            self._requeue_with_backoff(key)
         else:
             self._failures.pop(key, None)
 
-    def _retry(self, key: K) -> None:
+    def _requeue_with_backoff(self, key: K) -> None:
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
         self.add_after(key, min(_FIRST_DELAY * 2 ** min(count, 30), _LONGEST_DELAY))

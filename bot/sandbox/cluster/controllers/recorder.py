@@ -20,8 +20,11 @@ _KEPT_SECONDS = 3600.0  # kube-apiserver's --event-ttl
 
 
 @dataclass(frozen=True)
-class Happening:
-    """One thing to tell about an object. `field_path` names the container; `action` marks the newer event style."""
+class PendingEvent:
+    """One Kubernetes Event to be written about an object.
+
+    `field_path` names the container; `action` marks the newer event style.
+    """
 
     about: Object
     type: str
@@ -35,47 +38,50 @@ class Happening:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What makes two happenings repeats of each other."""
+        """The fields by which two events count as repeats of each other."""
         return (self.about["metadata"]["uid"], self.component, self.type, self.reason, self.message, self.field_path)
 
 
 @dataclass
-class _Written:
+class _WrittenEvent:
     namespace: str
     name: str
     count: int = 1
 
 
 @dataclass
-class Broadcaster:
+class EventBroadcaster:
     """Writes what recorders hand over, in order, one at a time."""
 
     client: Client
     clock: Clock
     tasks: Tasks
-    _queue: asyncio.Queue[Happening] = field(default_factory=asyncio.Queue)
-    _known: OrderedDict[tuple[str, ...], _Written] = field(default_factory=OrderedDict)
+    _queue: asyncio.Queue[PendingEvent] = field(default_factory=asyncio.Queue)
+    _known: OrderedDict[tuple[str, ...], _WrittenEvent] = field(default_factory=OrderedDict)
     _ageing: deque[tuple[float, str, str]] = field(default_factory=deque)
     _serial: int = 0
 
     def start(self) -> None:
-        """Begins to write."""
-        self.tasks.spawn(self._run(), "event broadcaster")
+        """Start writing events in the background."""
+        self.tasks.spawn(self._run_writer(), "event broadcaster")
 
-    def recorder(self, component: str, manager: str, host: str = "") -> Recorder:
-        """A recorder for one component; `manager` is the field manager that its events are written under."""
-        return Recorder(self, component, manager, host)
+    def make_recorder(self, component: str, manager: str, host: str = "") -> EventRecorder:
+        """Return a recorder for one component.
 
-    def put(self, happening: Happening) -> None:
-        """Hands over without waiting."""
+        `manager` is the field manager that its events are written under.
+        """
+        return EventRecorder(self, component, manager, host)
+
+    def put(self, happening: PendingEvent) -> None:
+        """Queue an event without waiting."""
         self._queue.put_nowait(happening)
 
-    async def _run(self) -> None:
+    async def _run_writer(self) -> None:
         while True:
             happening = await self._queue.get()
             try:
-                await self._write(happening)
-                await self._forget_old()
+                await self._write_event(happening)
+                await self._delete_expired()
             except ApiError as error:
                 # A namespace that is going takes no more events; a real recorder drops them too.
                 log.debug("event %s not written: %s", happening.reason, error.message)
@@ -83,28 +89,30 @@ class Broadcaster:
                 log.exception("event %s not written", happening.reason)
             await asyncio.sleep(0)
 
-    async def _write(self, happening: Happening) -> None:
+    async def _write_event(self, happening: PendingEvent) -> None:
         client = self.client.acting_as(happening.manager)
         written = self._known.get(happening.identity)
         if written is not None:
             written.count += 1
             try:
-                await client.merge(EVENTS, written.name, written.namespace, self._repeat(happening, written.count))
+                await client.merge(
+                    EVENTS, written.name, written.namespace, self._build_repeat_patch(happening, written.count)
+                )
             except ApiError as error:
                 if error.code != 404:
                     raise
             else:
                 self._known.move_to_end(happening.identity)
                 return
-        obj = self._event(happening)
+        obj = self._build_event(happening)
         await client.create(obj)
         meta = obj["metadata"]
-        self._known[happening.identity] = _Written(meta["namespace"], meta["name"])
+        self._known[happening.identity] = _WrittenEvent(meta["namespace"], meta["name"])
         self._ageing.append((time.monotonic() + _KEPT_SECONDS / self.clock.speed, meta["namespace"], meta["name"]))
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    async def _forget_old(self) -> None:
+    async def _delete_expired(self) -> None:
         while self._ageing and self._ageing[0][0] < time.monotonic():
             _, namespace, name = self._ageing.popleft()
             try:
@@ -113,12 +121,12 @@ class Broadcaster:
                 if error.code != 404:
                     raise
 
-    def _repeat(self, happening: Happening, count: int) -> Object:
+    def _build_repeat_patch(self, happening: PendingEvent, count: int) -> Object:
         if happening.action:
-            return {"series": {"count": count, "lastObservedTime": self._micro()}}
-        return {"count": count, "lastTimestamp": self.clock.stamp()}
+            return {"series": {"count": count, "lastObservedTime": self._format_micro_time()}}
+        return {"count": count, "lastTimestamp": self.clock.format_timestamp()}
 
-    def _event(self, happening: Happening) -> Object:
+    def _build_event(self, happening: PendingEvent) -> Object:
         about = happening.about
         meta = about["metadata"]
         namespace = meta.get("namespace", "") or "default"
@@ -145,12 +153,12 @@ class Broadcaster:
             "message": happening.message,
             "reportingComponent": happening.component,
         }
-        return {**event, **self._times(happening)}
+        return {**event, **self._build_times(happening)}
 
-    def _times(self, happening: Happening) -> Object:
+    def _build_times(self, happening: PendingEvent) -> Object:
         if happening.action:
             return {
-                "eventTime": self._micro(),
+                "eventTime": self._format_micro_time(),
                 "firstTimestamp": None,
                 "lastTimestamp": None,
                 "action": happening.action,
@@ -160,7 +168,7 @@ class Broadcaster:
         source = {"component": happening.component}
         if happening.host:
             source["host"] = happening.host
-        stamp = self.clock.stamp()
+        stamp = self.clock.format_timestamp()
         return {
             "eventTime": None,
             "firstTimestamp": stamp,
@@ -170,31 +178,31 @@ class Broadcaster:
             "source": source,
         }
 
-    def _micro(self) -> str:
+    def _format_micro_time(self) -> str:
         return self.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @dataclass(frozen=True)
-class Recorder:
-    """Tells of happenings in the name of one component."""
+class EventRecorder:
+    """Records Kubernetes Events in the name of one component."""
 
-    broadcaster: Broadcaster
+    broadcaster: EventBroadcaster
     component: str
     manager: str
     host: str = ""
 
     def normal(self, about: Object, reason: str, message: str, *, field_path: str = "", action: str = "") -> None:
-        """Something went as it should."""
-        self._tell(about, ("Normal", reason, message), field_path, action)
+        """Record an event of type Normal."""
+        self._record_event(about, ("Normal", reason, message), field_path, action)
 
     def warning(self, about: Object, reason: str, message: str, *, field_path: str = "", action: str = "") -> None:
-        """Something needs a person's eye."""
-        self._tell(about, ("Warning", reason, message), field_path, action)
+        """Record an event of type Warning."""
+        self._record_event(about, ("Warning", reason, message), field_path, action)
 
-    def _tell(self, about: Object, what: tuple[str, str, str], field_path: str, action: str) -> None:
+    def _record_event(self, about: Object, what: tuple[str, str, str], field_path: str, action: str) -> None:
         kind, reason, message = what
         self.broadcaster.put(
-            Happening(
+            PendingEvent(
                 about=about,
                 type=kind,
                 reason=reason,

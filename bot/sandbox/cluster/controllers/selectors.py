@@ -7,22 +7,25 @@ from collections.abc import Mapping
 from bot.sandbox.cluster.contract import Object
 
 
-def matches(selector: Object | None, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector selects an object with these labels. None selects nothing, an empty one everything."""
+def matches_label_selector(selector: Object | None, labels: Mapping[str, str]) -> bool:
+    """Tell whether a LabelSelector selects an object with these labels.
+
+    None selects nothing, an empty one everything.
+    """
     if selector is None:
         return False
     wanted: Mapping[str, str] = selector.get("matchLabels") or {}
-    if not contains(labels, wanted):
+    if not has_labels(labels, wanted):
         return False
-    return all(_holds(expression, labels) for expression in selector.get("matchExpressions") or [])
+    return all(_matches_expression(expression, labels) for expression in selector.get("matchExpressions") or [])
 
 
-def contains(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether all wanted labels are there."""
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Tell whether all wanted labels are there."""
     return all(labels.get(name) == value for name, value in wanted.items())
 
 
-def _holds(expression: Object, labels: Mapping[str, str]) -> bool:
+def _matches_expression(expression: Object, labels: Mapping[str, str]) -> bool:
     name, values = expression["key"], expression.get("values") or []
     match expression["operator"]:
         case "In":

@@ -21,21 +21,24 @@ class Tasks:
         return len(self._running)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Starts work; an exception that escapes it is logged with its traceback. Nothing starts after `close`."""
+        """Start work as a task; an exception that escapes it is logged with its traceback.
+
+        Nothing starts after `close`.
+        """
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_task_done)
         if self._closed:
             task.cancel()
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("%s failed", task.get_name(), exc_info=error)
 
     async def close(self) -> None:
-        """Cancels everything and returns when nothing is left."""
+        """Cancel every task and wait until none is left."""
         self._closed = True
         while self._running:
             running = tuple(self._running)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bot.sandbox.istio.components import rbac
 from bot.sandbox.istio.components.common import (
+    InstallSettings,
     Manifest,
-    Settings,
-    at,
-    container_ports,
-    environment,
-    extra_environment,
-    labels,
-    manifest,
-    overlaid,
-    owned,
-    volumes,
+    build_extra_environment,
+    build_labels,
+    build_manifest,
+    build_owner_labels,
+    get_nested,
+    overlay_kubernetes_settings,
+    parse_container_ports,
+    parse_environment,
+    parse_volumes,
 )
 from bot.sandbox.istio.render_values import to_yaml
 
@@ -30,61 +30,63 @@ _ENROLLED = [
 ]
 
 
-def _tolerations() -> list[Manifest]:
+def _build_tolerations() -> list[Manifest]:
     keys = ("effect", "key")
     return [{**{k: v for k, v in zip(keys, row, strict=True) if v}, "operator": "Exists"} for row in _EVERYWHERE]
 
 
-def cni(settings: Settings) -> list[Manifest]:
-    """All objects of the component Cni, in the order they are applied."""
-    where = _home(settings, "cni")
-    own = labels(settings, "istio-cni", "cni", app="istio-cni", **owned(settings, "Cni"))
-    repair = labels(settings, "istio-cni", "cni", k8s_app="istio-cni-repair", **owned(settings, "Cni"))
+def render_cni(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the component Cni, in the order they are applied."""
+    where = _get_component_namespace(settings, "cni")
+    own = build_labels(settings, "istio-cni", "cni", app="istio-cni", **build_owner_labels(settings, "Cni"))
+    repair = build_labels(
+        settings, "istio-cni", "cni", k8s_app="istio-cni-repair", **build_owner_labels(settings, "Cni")
+    )
     roles = (("istio-cni", rbac.CNI, own), ("istio-cni-ambient", rbac.CNI_AMBIENT, repair))
     account = (where, "istio-cni")
     return [
-        manifest("v1", "ServiceAccount", "istio-cni", own, where),
-        *(rbac.role(name, own, rows) for name, rows, _ in roles),
-        rbac.role("istio-cni-repair-role", own, rbac.CNI_REPAIR),
-        *(rbac.binding(name, theirs, account) for name, _, theirs in roles),
-        rbac.binding("istio-cni-repair-rolebinding", repair, account, role_name="istio-cni-repair-role"),
-        manifest("v1", "ConfigMap", "istio-cni-config", own, where, data=_cni_configuration(settings)),
-        _cni_agent(settings, where),
+        build_manifest("v1", "ServiceAccount", "istio-cni", own, where),
+        *(rbac.build_role(name, own, rows) for name, rows, _ in roles),
+        rbac.build_role("istio-cni-repair-role", own, rbac.CNI_REPAIR),
+        *(rbac.build_role_binding(name, theirs, account) for name, _, theirs in roles),
+        rbac.build_role_binding("istio-cni-repair-rolebinding", repair, account, role_name="istio-cni-repair-role"),
+        build_manifest("v1", "ConfigMap", "istio-cni-config", own, where, data=_build_cni_config(settings)),
+        _build_cni_daemon_set(settings, where),
     ]
 
 
-def _home(settings: Settings, component: str) -> str:
-    return str(at(settings.spec, f"components.{component}.namespace", settings.namespace))
+def _get_component_namespace(settings: InstallSettings, component: str) -> str:
+    return str(get_nested(settings.spec, f"components.{component}.namespace", settings.namespace))
 
 
-def _flag(value: object) -> str:
+def _format_bool(value: object) -> str:
     return "true" if value else "false"
 
 
-def _cni_configuration(settings: Settings) -> dict[str, str]:
+def _build_cni_config(settings: InstallSettings) -> dict[str, str]:
     ambient = settings.get("cni.ambient.enabled", False)
     return {
         "CURRENT_AGENT_VERSION": str(settings.get("global.tag")),
-        "AMBIENT_ENABLED": _flag(ambient),
+        "AMBIENT_ENABLED": _format_bool(ambient),
         "AMBIENT_ENABLEMENT_SELECTOR": to_yaml(_ENROLLED),
-        "AMBIENT_DNS_CAPTURE": _flag(settings.get("cni.ambient.dnsCapture", settings.release.chart_labels)),
-        "AMBIENT_IPV6": _flag(settings.get("cni.ambient.ipv6", True)),
-        "CHAINED_CNI_PLUGIN": _flag(settings.get("cni.chained", True)),
+        "AMBIENT_DNS_CAPTURE": _format_bool(settings.get("cni.ambient.dnsCapture", settings.release.chart_labels)),
+        "AMBIENT_IPV6": _format_bool(settings.get("cni.ambient.ipv6", True)),
+        "CHAINED_CNI_PLUGIN": _format_bool(settings.get("cni.chained", True)),
         "EXCLUDE_NAMESPACES": ",".join(settings.get("cni.excludeNamespaces", ["kube-system"])),
-        "REPAIR_ENABLED": _flag(settings.get("cni.repair.enabled", True)),
-        "REPAIR_REPAIR_PODS": _flag(settings.get("cni.repair.repairPods", True)),
+        "REPAIR_ENABLED": _format_bool(settings.get("cni.repair.enabled", True)),
+        "REPAIR_REPAIR_PODS": _format_bool(settings.get("cni.repair.repairPods", True)),
         "REPAIR_INIT_CONTAINER_NAME": "istio-validation",
     }
 
 
-def _cni_agent(settings: Settings, where: str) -> Manifest:
-    own = labels(settings, "istio-cni", "cni", k8s_app="istio-cni-node", **owned(settings, "Cni"))
-    template = labels(settings, "istio-cni", "cni", k8s_app="istio-cni-node", mode="none", inject="false")
+def _build_cni_daemon_set(settings: InstallSettings, where: str) -> Manifest:
+    own = build_labels(settings, "istio-cni", "cni", k8s_app="istio-cni-node", **build_owner_labels(settings, "Cni"))
+    template = build_labels(settings, "istio-cni", "cni", k8s_app="istio-cni-node", mode="none", inject="false")
     notes = {"prometheus.io/path": "/metrics", "prometheus.io/port": "15014", "prometheus.io/scrape": "true"}
     notes["sidecar.istio.io/inject"] = "false"
     if settings.release.chart_labels:
         notes["container.apparmor.security.beta.kubernetes.io/install-cni"] = "unconfined"
-    made, mounts = volumes(
+    made, mounts = parse_volumes(
         f"cni-bin-dir host:{settings.get('cni.cniBinDir', '/opt/cni/bin')} /host/opt/cni/bin",
         "cni-host-procfs host:/proc,Directory /host/proc:ro",
         "cni-ztunnel-sock-dir host:/var/run/ztunnel,DirectoryOrCreate /var/run/ztunnel",
@@ -94,13 +96,15 @@ def _cni_agent(settings: Settings, where: str) -> Manifest:
     )
     container = {
         "name": "install-cni",
-        "image": settings.image("install-cni", "cni"),
+        "image": settings.build_image("install-cni", "cni"),
         "command": ["install-cni"],
         "args": ["--log_output_level=info"],
-        "env": environment("NODE_NAME=@spec.nodeName", "POD_NAME=@metadata.name", "POD_NAMESPACE=@metadata.namespace")
-        + extra_environment(settings.get("cni.env")),
+        "env": parse_environment(
+            "NODE_NAME=@spec.nodeName", "POD_NAME=@metadata.name", "POD_NAMESPACE=@metadata.namespace"
+        )
+        + build_extra_environment(settings.get("cni.env")),
         "envFrom": [{"configMapRef": {"name": "istio-cni-config"}}],
-        "ports": container_ports("metrics:15014"),
+        "ports": parse_container_ports("metrics:15014"),
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8000}},
         "resources": settings.get("cni.resources", {}),
         "securityContext": {"privileged": False, "runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False},
@@ -113,42 +117,47 @@ def _cni_agent(settings: Settings, where: str) -> Manifest:
         "type": "RollingUpdate",
         "rollingUpdate": {"maxUnavailable": settings.get("cni.rollingMaxUnavailable", 1)},
     }
-    spec = _node_agent({"k8s-app": "istio-cni-node"}, {"labels": template, "annotations": notes}, pod, update)
-    agent = manifest("apps/v1", "DaemonSet", "istio-cni-node", own, where, spec=spec)
-    return overlaid(agent, at(settings.spec, "components.cni.k8s"))
+    spec = _build_daemon_set_spec(
+        {"k8s-app": "istio-cni-node"}, {"labels": template, "annotations": notes}, pod, update
+    )
+    agent = build_manifest("apps/v1", "DaemonSet", "istio-cni-node", own, where, spec=spec)
+    return overlay_kubernetes_settings(agent, get_nested(settings.spec, "components.cni.k8s"))
 
 
-def _node_agent(selector: Manifest, metadata: Manifest, pod: Manifest, update: Manifest) -> Manifest:
+def _build_daemon_set_spec(selector: Manifest, metadata: Manifest, pod: Manifest, update: Manifest) -> Manifest:
     everywhere = {
         "nodeSelector": {"kubernetes.io/os": "linux"},
         "priorityClassName": "system-node-critical",
-        "tolerations": _tolerations(),
+        "tolerations": _build_tolerations(),
         "terminationGracePeriodSeconds": 30,
     }
     template = {"metadata": metadata, "spec": {**everywhere, **pod}}
     return {"selector": {"matchLabels": selector}, "updateStrategy": update, "template": template}
 
 
-def ztunnel(settings: Settings) -> list[Manifest]:
-    """All objects of the component Ztunnel, in the order they are applied."""
-    where = _home(settings, "ztunnel")
-    own = labels(settings, "ztunnel", "ztunnel")
+def render_ztunnel(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the component Ztunnel, in the order they are applied."""
+    where = _get_component_namespace(settings, "ztunnel")
+    own = build_labels(settings, "ztunnel", "ztunnel")
     if not settings.release.chart_labels:
         own = {"app.kubernetes.io/name": "ztunnel", "app.kubernetes.io/part-of": "istio"}
-    return [manifest("v1", "ServiceAccount", "ztunnel", own, where), _ztunnel_agent(settings, where, own)]
+    return [
+        build_manifest("v1", "ServiceAccount", "ztunnel", own, where),
+        _build_ztunnel_daemon_set(settings, where, own),
+    ]
 
 
-def _ztunnel_agent(settings: Settings, where: str, own: dict[str, str]) -> Manifest:
-    template = labels(settings, "ztunnel", "ztunnel", app="ztunnel", mode="none", inject="false")
+def _build_ztunnel_daemon_set(settings: InstallSettings, where: str, own: dict[str, str]) -> Manifest:
+    template = build_labels(settings, "ztunnel", "ztunnel", app="ztunnel", mode="none", inject="false")
     notes = {"prometheus.io/port": "15020", "prometheus.io/scrape": "true", "sidecar.istio.io/inject": "false"}
-    made, mounts = volumes(
+    made, mounts = parse_volumes(
         "istiod-ca-cert config:istio-ca-root-cert /var/run/secrets/istio",
         "istio-token token: /var/run/secrets/tokens",
         "cni-ztunnel-sock-dir host:/var/run/ztunnel,DirectoryOrCreate /var/run/ztunnel",
         "tmp empty: /tmp",
     )
-    control_plane = f"istiod{settings.dashed}.{settings.namespace}.svc:15012"
-    variables = environment(
+    control_plane = f"istiod{settings.revision_suffix}.{settings.namespace}.svc:15012"
+    variables = parse_environment(
         f"CA_ADDRESS={control_plane}",
         f"XDS_ADDRESS={control_plane}",
         "RUST_LOG=info",
@@ -164,10 +173,10 @@ def _ztunnel_agent(settings: Settings, where: str, own: dict[str, str]) -> Manif
     )
     container = {
         "name": "istio-proxy",
-        "image": settings.image("ztunnel", "ztunnel"),
+        "image": settings.build_image("ztunnel", "ztunnel"),
         "args": ["proxy", "ztunnel"],
-        "env": variables + extra_environment(settings.get("ztunnel.env")),
-        "ports": container_ports("ztunnel-stats:15020"),
+        "env": variables + build_extra_environment(settings.get("ztunnel.env")),
+        "ports": parse_container_ports("ztunnel-stats:15020"),
         "readinessProbe": {"httpGet": {"path": "/healthz/ready", "port": 15021}},
         "resources": settings.get("ztunnel.resources", {}),
         "securityContext": {"privileged": False, "runAsUser": 0, "runAsGroup": 1337, "runAsNonRoot": False},
@@ -175,6 +184,6 @@ def _ztunnel_agent(settings: Settings, where: str, own: dict[str, str]) -> Manif
     }
     pod = {"serviceAccountName": "ztunnel", "containers": [container], "volumes": made}
     update = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-    spec = _node_agent({"app": "ztunnel"}, {"labels": template, "annotations": notes}, pod, update)
-    agent = manifest("apps/v1", "DaemonSet", "ztunnel", own, where, spec=spec)
-    return overlaid(agent, at(settings.spec, "components.ztunnel.k8s"))
+    spec = _build_daemon_set_spec({"app": "ztunnel"}, {"labels": template, "annotations": notes}, pod, update)
+    agent = build_manifest("apps/v1", "DaemonSet", "ztunnel", own, where, spec=spec)
+    return overlay_kubernetes_settings(agent, get_nested(settings.spec, "components.ztunnel.k8s"))

@@ -1,10 +1,10 @@
-"""Component Base: the custom resource definitions of Istio and the account its readers use."""
+"""Component Base: Istio's custom resource definitions and the reader ServiceAccount."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.istio.components.common import Manifest, Settings, at, labels, manifest
+from bot.sandbox.istio.components.common import InstallSettings, Manifest, build_labels, build_manifest, get_nested
 
 _CRDS = """
 authorizationpolicies  security    AuthorizationPolicy    ap         v1,v1beta1           Action=.spec.action
@@ -27,21 +27,21 @@ _SINCE_1_24 = frozenset({"trafficextensions.extensions.istio.io"})
 _MARKED = ("security", "telemetry")
 
 
-def base(settings: Settings) -> list[Manifest]:
-    """All objects of the component, in the order they are applied."""
+def render_base(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the component, in the order they are applied."""
     rows = [row.split() for row in _CRDS.split("\n") if row.strip()]
-    crds = [_definition(settings, *row) for row in rows]
-    known = [crd for crd in crds if _known(settings, crd["metadata"]["name"])]
-    account = labels(settings, "istio-reader", "base", app="istio-reader", release="istio")
-    reader = manifest("v1", "ServiceAccount", "istio-reader-service-account", account, settings.namespace)
-    return [*(known if at(settings.values, "base.enableIstioConfigCRDs", True) else []), reader]
+    crds = [_build_crd(settings, *row) for row in rows]
+    known = [crd for crd in crds if _is_known_crd(settings, crd["metadata"]["name"])]
+    account = build_labels(settings, "istio-reader", "base", app="istio-reader", release="istio")
+    reader = build_manifest("v1", "ServiceAccount", "istio-reader-service-account", account, settings.namespace)
+    return [*(known if get_nested(settings.values, "base.enableIstioConfigCRDs", True) else []), reader]
 
 
-def _known(settings: Settings, name: str) -> bool:
+def _is_known_crd(settings: InstallSettings, name: str) -> bool:
     return name not in _SINCE_1_24 or name in settings.release.extra_crds
 
 
-def _definition(settings: Settings, plural: str, family: str, kind: str, *rest: str) -> Manifest:
+def _build_crd(settings: InstallSettings, plural: str, family: str, kind: str, *rest: str) -> Manifest:
     short, versions, columns = rest
     group = f"{family}.istio.io"
     storage = settings.release.storage_version
@@ -55,27 +55,27 @@ def _definition(settings: Settings, plural: str, family: str, kind: str, *rest: 
         "group": group,
         "names": names,
         "scope": "Namespaced",
-        "versions": [_version(name, columns, stored=name == stored) for name in served],
+        "versions": [_build_crd_version(name, columns, stored=name == stored) for name in served],
     }
     annotations = {"helm.sh/resource-policy": "keep"}
-    definition = manifest(
+    definition = build_manifest(
         "apiextensions.k8s.io/v1",
         "CustomResourceDefinition",
         f"{plural}.{group}",
-        _labels(settings, family),
+        _build_crd_labels(settings, family),
         annotations=annotations,
     )
     return {**definition, "spec": spec}
 
 
-def _labels(settings: Settings, family: str) -> dict[str, str]:
+def _build_crd_labels(settings: InstallSettings, family: str) -> dict[str, str]:
     if settings.release.chart_labels:
-        return labels(settings, "", "base")
+        return build_labels(settings, "", "base")
     old = {"app": "istio-pilot", "chart": "istio", "heritage": "Tiller", "release": "istio"}
     return {**old, **({"istio": family} if family in _MARKED else {})}
 
 
-def _version(name: str, columns: str, *, stored: bool) -> Manifest:
+def _build_crd_version(name: str, columns: str, *, stored: bool) -> Manifest:
     free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema = {"type": "object", "properties": {"spec": free, "status": free}}
     version: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What the components share: the settings they render from, labels, names, images, and short forms of pod parts."""
+"""Shared parts of the components: settings, labels, images, and short forms of pod parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bot.sandbox.istio.catalog import Release
+from bot.sandbox.istio.catalog import IstioRelease
 
 Manifest = dict[str, Any]
 """A Kubernetes object as it is applied."""
@@ -19,8 +19,11 @@ NOT_PRUNED = "install.operator.istio.io/owning-resource-not-pruned"
 COMPONENT = "operator.istio.io/component"
 
 
-def at(tree: Mapping[str, Any] | None, path: str, default: Any = None) -> Any:
-    """The value at a dotted path of nested maps, `default` where a step is missing or null."""
+def get_nested(tree: Mapping[str, Any] | None, path: str, default: Any = None) -> Any:
+    """Return the value at a dotted path of nested maps.
+
+    Return `default` where a key is missing or null.
+    """
     here: Any = tree
     for step in path.split("."):
         here = here.get(step) if isinstance(here, Mapping) else None
@@ -30,10 +33,13 @@ def at(tree: Mapping[str, Any] | None, path: str, default: Any = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything a component is rendered from: the release and the merged IstioOperator (`spec.values` included)."""
+class InstallSettings:
+    """The settings of one installation: the release and the merged IstioOperator.
 
-    release: Release
+    `spec` includes `spec.values`.
+    """
+
+    release: IstioRelease
     spec: Mapping[str, Any]
 
     @cached_property
@@ -43,25 +49,28 @@ class Settings:
 
     @property
     def namespace(self) -> str:
-        return str(at(self.values, "global.istioNamespace", "istio-system"))
+        return str(get_nested(self.values, "global.istioNamespace", "istio-system"))
 
     @property
     def revision(self) -> str:
         """The revision, empty for the default one."""
-        revision = str(at(self.values, "revision", ""))
+        revision = str(get_nested(self.values, "revision", ""))
         return "" if revision == "default" else revision
 
     @property
-    def dashed(self) -> str:
-        """The revision as a name's suffix, with its dash."""
+    def revision_suffix(self) -> str:
+        """The revision as the suffix of a name, with its dash; empty for the default revision."""
         return f"-{self.revision}" if self.revision else ""
 
     def get(self, path: str, default: Any = None) -> Any:
-        """A chart value."""
-        return at(self.values, path, default)
+        """Return the chart value at a dotted path."""
+        return get_nested(self.values, path, default)
 
-    def image(self, name: str, root: str) -> str:
-        """The image of a program; hub, tag and variant of `values.ROOT` come before the global ones."""
+    def build_image(self, name: str, root: str) -> str:
+        """Return the image of a program.
+
+        Hub, tag and variant of `values.ROOT` come before the global ones.
+        """
         name = str(self.get(f"{root}.image", name))
         if "/" in name:
             return name
@@ -70,8 +79,11 @@ class Settings:
         return f"{hub}/{name}:{tag}" + (f"-{variant}" if variant else "")
 
 
-def labels(settings: Settings, name: str, chart: str, **own: str) -> dict[str, str]:
-    """Labels as the charts write them: the `app.kubernetes.io/*` set (1.24 and newer) and the object's own."""
+def build_labels(settings: InstallSettings, name: str, chart: str, **own: str) -> dict[str, str]:
+    """Build labels as the charts write them.
+
+    These are the `app.kubernetes.io/*` set (Istio 1.24 and newer) and the object's own.
+    """
     common = {
         "app.kubernetes.io/instance": "istio",
         "app.kubernetes.io/managed-by": "Helm",
@@ -95,13 +107,15 @@ _LABEL_NAMES = {
 }
 
 
-def owned(settings: Settings, component: str) -> dict[str, str]:
-    """The labels of objects that say which revision and component they belong to."""
+def build_owner_labels(settings: InstallSettings, component: str) -> dict[str, str]:
+    """Build the labels that name an object's revision and component."""
     return {"rev": settings.revision or "default", "owner": "unknown", "component": component, "release": "istio"}
 
 
-def manifest(api: str, kind: str, name: str, labelled: Mapping[str, str], namespace: str = "", **rest: Any) -> Manifest:
-    """One object; `annotations` among the rest goes to its metadata."""
+def build_manifest(
+    api: str, kind: str, name: str, labelled: Mapping[str, str], namespace: str = "", **rest: Any
+) -> Manifest:
+    """Build one object; `annotations` in `rest` goes to its metadata."""
     metadata: Manifest = {"name": name, "labels": dict(labelled)}
     if namespace:
         metadata["namespace"] = namespace
@@ -111,12 +125,15 @@ def manifest(api: str, kind: str, name: str, labelled: Mapping[str, str], namesp
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **rest}
 
 
-def environment(*rows: str) -> list[Manifest]:
-    """Container environment from `NAME=value`, `NAME=@field.path` and `NAME=#resource` rows."""
-    return [_variable(*row.partition("=")[::2]) for row in rows]
+def parse_environment(*rows: str) -> list[Manifest]:
+    """Build container environment from rows.
+
+    A row is `NAME=value`, `NAME=@field.path` or `NAME=#resource`.
+    """
+    return [_parse_variable(*row.partition("=")[::2]) for row in rows]
 
 
-def _variable(name: str, value: str) -> Manifest:
+def _parse_variable(name: str, value: str) -> Manifest:
     if value.startswith("@"):
         return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": value[1:]}}}
     if value.startswith("#"):
@@ -124,32 +141,32 @@ def _variable(name: str, value: str) -> Manifest:
     return {"name": name, "value": value}
 
 
-def extra_environment(values: Mapping[str, Any] | None) -> list[Manifest]:
-    """Environment set through chart values: a map of names to values."""
-    return [{"name": name, "value": _text(value)} for name, value in sorted((values or {}).items())]
+def build_extra_environment(values: Mapping[str, Any] | None) -> list[Manifest]:
+    """Build the environment set through chart values, a map of names to values."""
+    return [{"name": name, "value": _format_value(value)} for name, value in sorted((values or {}).items())]
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def volumes(*rows: str) -> tuple[list[Manifest], list[Manifest]]:
-    """Volumes and their mounts from `name kind:detail path[:ro]` rows.
+def parse_volumes(*rows: str) -> tuple[list[Manifest], list[Manifest]]:
+    """Build volumes and their mounts from `name kind:detail path[:ro]` rows.
 
-    Kinds: `empty`, `memory`, `config` and `secret` (a trailing `?` marks them optional), `host` (`path,Type`), `token`,
-    `pod`.
+    Kinds: `empty`, `memory`, `config` and `secret` (a trailing `?` marks them optional),
+    `host` (`path,Type`), `token`, `pod`.
     """
     made, mounts = [], []
     for row in rows:
         name, source, path = row.split()
         kind, _, detail = source.partition(":")
-        made.append({"name": name, **_volume(kind, detail)})
+        made.append({"name": name, **_build_volume_source(kind, detail)})
         path, _, mode = path.partition(":")
         mounts.append({"name": name, "mountPath": path, **({"readOnly": True} if mode else {})})
     return made, mounts
 
 
-def _volume(kind: str, detail: str) -> Manifest:
+def _build_volume_source(kind: str, detail: str) -> Manifest:
     optional = {"optional": True} if detail.endswith("?") else {}
     detail = detail.rstrip("?")
     path, _, form = detail.partition(",")
@@ -170,8 +187,8 @@ def _volume(kind: str, detail: str) -> Manifest:
     return sources[kind]
 
 
-def ports(*rows: str) -> list[Manifest]:
-    """Service ports from `name:port[:target]` rows, container ports from the same without a target."""
+def parse_service_ports(*rows: str) -> list[Manifest]:
+    """Build Service ports from `name:port[:target]` rows."""
     made = []
     for row in rows:
         name, number, *target = row.split(":")
@@ -181,31 +198,36 @@ def ports(*rows: str) -> list[Manifest]:
     return made
 
 
-def container_ports(*rows: str) -> list[Manifest]:
-    """Container ports from `name:port` rows."""
+def parse_container_ports(*rows: str) -> list[Manifest]:
+    """Build container ports from `name:port` rows."""
     return [{"name": row.split(":")[0], "containerPort": int(row.split(":")[1]), "protocol": "TCP"} for row in rows]
 
 
-def autoscaler(name: str, namespace: str, labelled: Mapping[str, str], values: Mapping[str, Any]) -> Manifest:
-    """A HorizontalPodAutoscaler for the Deployment of the same name, as the charts configure it."""
-    target = {"type": "Utilization", "averageUtilization": at(values, "cpu.targetAverageUtilization", 80)}
+def build_autoscaler(name: str, namespace: str, labelled: Mapping[str, str], values: Mapping[str, Any]) -> Manifest:
+    """Build a HorizontalPodAutoscaler for the Deployment of the same name, as the charts do."""
+    target = {"type": "Utilization", "averageUtilization": get_nested(values, "cpu.targetAverageUtilization", 80)}
     spec = {
-        "minReplicas": at(values, "autoscaleMin", 1),
-        "maxReplicas": at(values, "autoscaleMax", 5),
+        "minReplicas": get_nested(values, "autoscaleMin", 1),
+        "maxReplicas": get_nested(values, "autoscaleMax", 5),
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
     }
-    return manifest("autoscaling/v2", "HorizontalPodAutoscaler", name, labelled, namespace, spec=spec)
+    return build_manifest("autoscaling/v2", "HorizontalPodAutoscaler", name, labelled, namespace, spec=spec)
 
 
-def disruption_budget(name: str, namespace: str, labelled: Mapping[str, str], selector: Mapping[str, str]) -> Manifest:
-    """A PodDisruptionBudget that keeps one pod."""
+def build_disruption_budget(
+    name: str, namespace: str, labelled: Mapping[str, str], selector: Mapping[str, str]
+) -> Manifest:
+    """Build a PodDisruptionBudget that keeps one pod."""
     spec = {"minAvailable": 1, "selector": {"matchLabels": dict(selector)}}
-    return manifest("policy/v1", "PodDisruptionBudget", name, labelled, namespace, spec=spec)
+    return build_manifest("policy/v1", "PodDisruptionBudget", name, labelled, namespace, spec=spec)
 
 
-def overlaid(workload: Manifest, kubernetes: Mapping[str, Any] | None) -> Manifest:
-    """The workload with an IstioOperator's `k8s` settings of its component: resources, env, replicas, placement."""
+def overlay_kubernetes_settings(workload: Manifest, kubernetes: Mapping[str, Any] | None) -> Manifest:
+    """Return the workload with the `k8s` settings of its component in the IstioOperator.
+
+    These are resources, env, replicas, annotations and scheduling.
+    """
     if not kubernetes:
         return workload
     made = deepcopy(workload)

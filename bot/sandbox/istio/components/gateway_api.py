@@ -1,6 +1,7 @@
-"""The Gateway API's standard channel for the sandbox: its definitions, and the policy that guards them from v1.5 on.
+"""The Gateway API's standard channel: its CRDs and, from v1.5 on, their admission policy.
 
-Names, versions, columns and status defaults are those of Gateway API v1.1.0 and v1.5.1; schemas are left open.
+Names, versions, columns and status defaults are those of Gateway API v1.1.0 and
+v1.5.1; schemas are left open.
 """
 
 from __future__ import annotations
@@ -80,33 +81,33 @@ _BUNDLES: Mapping[str, _Bundle] = {
 }
 
 
-def standard_channel(version: str) -> list[Manifest]:
-    """All objects of a release of the standard channel (`v1.1.0`, `v1.5.1`), as one applies them."""
+def build_standard_channel(version: str) -> list[Manifest]:
+    """Return all objects of a release of the standard channel (`v1.1.0`, `v1.5.1`)."""
     bundle = _BUNDLES[version]
-    made = [_definition(version, bundle, kind) for kind in bundle.kinds]
-    return [*made, *(_guard(version) if bundle.guarded else [])]
+    made = [_build_crd(version, bundle, kind) for kind in bundle.kinds]
+    return [*made, *(_build_safe_upgrades_policy(version) if bundle.guarded else [])]
 
 
-def _plural(kind: str) -> str:
+def _derive_plural(kind: str) -> str:
     lower = kind.lower()
     if lower.endswith("policy"):
         return f"{lower[:-1]}ies"
     return f"{lower}es" if lower.endswith("ss") else f"{lower}s"
 
 
-def _marks(version: str) -> dict[str, str]:
+def _build_bundle_annotations(version: str) -> dict[str, str]:
     return {f"{GROUP}/bundle-version": version, f"{GROUP}/channel": "standard"}
 
 
-def _definition(version: str, bundle: _Bundle, kind: str) -> Manifest:
-    plural = _plural(kind)
+def _build_crd(version: str, bundle: _Bundle, kind: str) -> Manifest:
+    plural = _derive_plural(kind)
     names: Manifest = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
     names["categories"] = ["gateway-api"]
     if kind in _SHORT:
         names["shortNames"] = [_SHORT[kind]]
     metadata: Manifest = {
         "name": f"{plural}.{GROUP}",
-        "annotations": {"api-approved.kubernetes.io": bundle.approval, **_marks(version)},
+        "annotations": {"api-approved.kubernetes.io": bundle.approval, **_build_bundle_annotations(version)},
     }
     if kind == "BackendTLSPolicy":
         metadata["labels"] = {f"{GROUP}/policy": "Direct"}
@@ -118,19 +119,19 @@ def _definition(version: str, bundle: _Bundle, kind: str) -> Manifest:
             "group": GROUP,
             "names": names,
             "scope": "Cluster" if kind == "GatewayClass" else "Namespaced",
-            "versions": [_version(cell, kind, bundle) for cell in bundle.kinds[kind].split()],
+            "versions": [_build_crd_version(cell, kind, bundle) for cell in bundle.kinds[kind].split()],
         },
     }
 
 
-def _version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
+def _build_crd_version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
     age = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
     columns = [{"name": name, "type": "string", "jsonPath": path} for name, path in _COLUMNS.get(kind, ())]
     made: Manifest = {
         "name": cell.rstrip("*!"),
         "served": not cell.endswith("!"),
         "storage": cell.endswith("*"),
-        "schema": {"openAPIV3Schema": _schema(kind, bundle)},
+        "schema": {"openAPIV3Schema": _build_schema(kind, bundle)},
         "additionalPrinterColumns": [*columns, age, *(_DESCRIPTION if kind == "GatewayClass" else ())],
     }
     if kind != "ReferenceGrant":
@@ -138,21 +139,24 @@ def _version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
     return made
 
 
-def _schema(kind: str, bundle: _Bundle) -> Manifest:
+def _build_schema(kind: str, bundle: _Bundle) -> Manifest:
     free: Manifest = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     status = dict(free)
     if kind in _PENDING:
         reason = bundle.class_reason if kind == "GatewayClass" else "Pending"
-        status["default"] = {"conditions": [_waiting(name, reason) for name in _PENDING[kind]]}
-    listed = _conditions()
+        status["default"] = {"conditions": [_build_pending_condition(name, reason) for name in _PENDING[kind]]}
+    listed = _build_conditions_schema()
     if kind in _PENDING:
         status["properties"] = {"conditions": listed}
     schema: Manifest = {"type": "object", "properties": {"spec": dict(free), "status": status}}
     return schema if kind == "ReferenceGrant" else {**schema, "required": ["spec"]}
 
 
-def _conditions() -> Manifest:
-    """Conditions are a list keyed by type, so that several writers can own one each."""
+def _build_conditions_schema() -> Manifest:
+    """Build the schema of conditions.
+
+    They are a list keyed by type, so that each can have its own owner.
+    """
     item = {
         "type": "object",
         "required": ["type"],
@@ -167,7 +171,7 @@ def _conditions() -> Manifest:
     }
 
 
-def _waiting(name: str, reason: str) -> Manifest:
+def _build_pending_condition(name: str, reason: str) -> Manifest:
     return {
         "type": name,
         "status": "Unknown",
@@ -177,8 +181,8 @@ def _waiting(name: str, reason: str) -> Manifest:
     }
 
 
-def _guard(version: str) -> list[Manifest]:
-    """The policy that refuses older and experimental definitions, and its binding."""
+def _build_safe_upgrades_policy(version: str) -> list[Manifest]:
+    """Build the policy that refuses older and experimental CRDs, and its binding."""
     marks = f"object.metadata.?annotations['{GROUP}/{{}}'].orValue('')"
     ours = f"object.spec.group != '{GROUP}'"
     channel, bundle = marks.format("channel"), marks.format("bundle-version")
@@ -202,7 +206,10 @@ def _guard(version: str) -> list[Manifest]:
         "operations": ["CREATE", "UPDATE"],
         "resources": ["customresourcedefinitions"],
     }
-    api, metadata = "admissionregistration.k8s.io/v1", {"name": POLICY, "annotations": _marks(version)}
+    api, metadata = (
+        "admissionregistration.k8s.io/v1",
+        {"name": POLICY, "annotations": _build_bundle_annotations(version)},
+    )
     constraints = {"resourceRules": [matched]}
     policy = {"failurePolicy": "Fail", "matchConstraints": constraints, "validations": rules}
     binding = {"policyName": POLICY, "validationActions": ["Deny"], "matchResources": constraints}

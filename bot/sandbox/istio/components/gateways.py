@@ -1,4 +1,4 @@
-"""Components IngressGateways and EgressGateways: the gateways that an installation brings itself."""
+"""Components IngressGateways and EgressGateways: the gateways of an installation."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from bot.sandbox.istio.components import rbac
 from bot.sandbox.istio.components.common import (
+    InstallSettings,
     Manifest,
-    Settings,
-    at,
-    autoscaler,
-    container_ports,
-    disruption_budget,
-    environment,
-    extra_environment,
-    labels,
-    manifest,
-    overlaid,
-    owned,
-    ports,
-    volumes,
+    build_autoscaler,
+    build_disruption_budget,
+    build_extra_environment,
+    build_labels,
+    build_manifest,
+    build_owner_labels,
+    get_nested,
+    overlay_kubernetes_settings,
+    parse_container_ports,
+    parse_environment,
+    parse_service_ports,
+    parse_volumes,
 )
 
 _VOLUMES = (
@@ -38,8 +38,8 @@ _VOLUMES = (
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """One of the two kinds of gateway."""
+class _GatewayKind:
+    """Ingress or egress: the traits of one of the two kinds of gateway."""
 
     component: str
     root: str
@@ -48,14 +48,14 @@ class _Kind:
     ports: tuple[str, ...]
 
 
-_INGRESS = _Kind(
+_INGRESS = _GatewayKind(
     component="IngressGateways",
     root="gateways.istio-ingressgateway",
     chart="istio-ingress",
     marker="ingressgateway",
     ports=("status-port:15021", "http2:80:8080", "https:443:8443"),
 )
-_EGRESS = _Kind(
+_EGRESS = _GatewayKind(
     component="EgressGateways",
     root="gateways.istio-egressgateway",
     chart="istio-egress",
@@ -64,27 +64,27 @@ _EGRESS = _Kind(
 )
 
 
-def ingress(settings: Settings) -> list[Manifest]:
-    """All objects of the enabled ingress gateways, in the order they are applied."""
-    return _gateways(settings, _INGRESS, "ingressGateways")
+def render_ingress_gateways(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the enabled ingress gateways, in the order they are applied."""
+    return _render_gateways(settings, _INGRESS, "ingressGateways")
 
 
-def egress(settings: Settings) -> list[Manifest]:
-    """All objects of the enabled egress gateways, in the order they are applied."""
-    return _gateways(settings, _EGRESS, "egressGateways")
+def render_egress_gateways(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the enabled egress gateways, in the order they are applied."""
+    return _render_gateways(settings, _EGRESS, "egressGateways")
 
 
-def _gateways(settings: Settings, kind: _Kind, component: str) -> list[Manifest]:
-    enabled = [spec for spec in at(settings.spec, f"components.{component}", []) if spec.get("enabled")]
-    return [made for spec in enabled for made in _Gateway(settings, kind, spec).objects()]
+def _render_gateways(settings: InstallSettings, kind: _GatewayKind, component: str) -> list[Manifest]:
+    enabled = [spec for spec in get_nested(settings.spec, f"components.{component}", []) if spec.get("enabled")]
+    return [made for spec in enabled for made in _InstalledGateway(settings, kind, spec).build_objects()]
 
 
 @dataclass(frozen=True)
-class _Gateway:
+class _InstalledGateway:
     """One gateway of an installation."""
 
-    settings: Settings
-    kind: _Kind
+    settings: InstallSettings
+    kind: _GatewayKind
     spec: Mapping[str, Any]
 
     @property
@@ -100,43 +100,59 @@ class _Gateway:
         standard = {"app": self.name, "istio": self.kind.marker}
         return {**standard, **dict(self.spec.get("label") or {})}
 
-    def value(self, path: str, default: Any = None) -> Any:
+    def get_value(self, path: str, default: Any = None) -> Any:
         return self.settings.get(f"{self.kind.root}.{path}", default)
 
-    def labels(self, *, selector: bool = True) -> dict[str, str]:
+    def build_gateway_labels(self, *, selector: bool = True) -> dict[str, str]:
         own = self.selector if selector else {}
         name = f"istio-{self.kind.marker}"
-        return labels(self.settings, name, self.kind.chart, **own, **owned(self.settings, self.kind.component))
+        return build_labels(
+            self.settings, name, self.kind.chart, **own, **build_owner_labels(self.settings, self.kind.component)
+        )
 
-    def objects(self) -> list[Manifest]:
+    def build_objects(self) -> list[Manifest]:
         account = f"{self.name}-service-account"
-        plain = self.labels(selector=False)
+        plain = self.build_gateway_labels(selector=False)
         budget = self.settings.release.disruption_budgets
         return [
-            manifest("v1", "ServiceAccount", account, self.labels(), self.namespace),
-            self._deployment(account),
-            rbac.role(f"{self.name}-sds", plain, rbac.GATEWAY_SECRETS, self.namespace),
-            rbac.binding(f"{self.name}-sds", plain, (self.namespace, account), self.namespace),
-            *([disruption_budget(self.name, self.namespace, self.labels(), self.selector)] if budget else []),
-            *([autoscaler(self.name, self.namespace, self.labels(), self.value("", {}) or {})] if self._scales else []),
-            self._service(),
+            build_manifest("v1", "ServiceAccount", account, self.build_gateway_labels(), self.namespace),
+            self._build_deployment(account),
+            rbac.build_role(f"{self.name}-sds", plain, rbac.GATEWAY_SECRETS, self.namespace),
+            rbac.build_role_binding(f"{self.name}-sds", plain, (self.namespace, account), self.namespace),
+            *(
+                [build_disruption_budget(self.name, self.namespace, self.build_gateway_labels(), self.selector)]
+                if budget
+                else []
+            ),
+            *(
+                [build_autoscaler(self.name, self.namespace, self.build_gateway_labels(), self.get_value("", {}) or {})]
+                if self._is_autoscaled
+                else []
+            ),
+            self._build_service(),
         ]
 
     @property
-    def _scales(self) -> bool:
-        return bool(self.value("autoscaleEnabled", True))
+    def _is_autoscaled(self) -> bool:
+        return bool(self.get_value("autoscaleEnabled", True))
 
-    def _service(self) -> Manifest:
-        given = at(self.spec, "k8s.service", {})
-        chosen = given.get("ports") or self.value("ports") or ports(*self.kind.ports)
+    def _build_service(self) -> Manifest:
+        given = get_nested(self.spec, "k8s.service", {})
+        chosen = given.get("ports") or self.get_value("ports") or parse_service_ports(*self.kind.ports)
         default = "LoadBalancer" if self.kind is _INGRESS else "ClusterIP"
-        spec = {"type": given.get("type") or self.value("type", default), "selector": self.selector, "ports": chosen}
-        notes = {**self.value("serviceAnnotations", {}), **at(self.spec, "k8s.serviceAnnotations", {})}
-        return manifest("v1", "Service", self.name, self.labels(), self.namespace, spec=spec, annotations=notes)
+        spec = {
+            "type": given.get("type") or self.get_value("type", default),
+            "selector": self.selector,
+            "ports": chosen,
+        }
+        notes = {**self.get_value("serviceAnnotations", {}), **get_nested(self.spec, "k8s.serviceAnnotations", {})}
+        return build_manifest(
+            "v1", "Service", self.name, self.build_gateway_labels(), self.namespace, spec=spec, annotations=notes
+        )
 
-    def _deployment(self, account: str) -> Manifest:
+    def _build_deployment(self, account: str) -> Manifest:
         modern = {"istio.io/dataplane-mode": "none"} if self.settings.release.chart_labels else {}
-        own = {**self.labels(), **modern}
+        own = {**self.build_gateway_labels(), **modern}
         marks = {
             "chart": "gateways",
             "heritage": "Tiller",
@@ -151,7 +167,7 @@ class _Gateway:
             "prometheus.io/scrape": "true",
             "sidecar.istio.io/inject": "false",
         }
-        made, mounts = volumes(
+        made, mounts = parse_volumes(
             *_VOLUMES,
             f"{self.kind.marker}-certs secret:{self.name}-certs? /etc/istio/{self.kind.marker}-certs:ro",
             f"{self.kind.marker}-ca-certs secret:{self.name}-ca-certs? /etc/istio/{self.kind.marker}-ca-certs:ro",
@@ -164,21 +180,21 @@ class _Gateway:
                 "spec": {
                     "securityContext": {"runAsUser": 1337, "runAsGroup": 1337, "runAsNonRoot": True},
                     "serviceAccountName": account,
-                    "containers": [{**self._container(), "volumeMounts": mounts}],
+                    "containers": [{**self._build_container(), "volumeMounts": mounts}],
                     "volumes": made,
                 },
             },
         }
-        if not self._scales:
-            spec["replicas"] = self.value("replicaCount", 1)
-        return overlaid(
-            manifest("apps/v1", "Deployment", self.name, own, self.namespace, spec=spec), self.spec.get("k8s")
+        if not self._is_autoscaled:
+            spec["replicas"] = self.get_value("replicaCount", 1)
+        return overlay_kubernetes_settings(
+            build_manifest("apps/v1", "Deployment", self.name, own, self.namespace, spec=spec), self.spec.get("k8s")
         )
 
-    def _container(self) -> Manifest:
-        control_plane = f"istiod{self.settings.dashed}.{self.settings.namespace}.svc:15012"
+    def _build_container(self) -> Manifest:
+        control_plane = f"istiod{self.settings.revision_suffix}.{self.settings.namespace}.svc:15012"
         owner = f"kubernetes://apis/apps/v1/namespaces/{self.namespace}/deployments/{self.name}"
-        variables = environment(
+        variables = parse_environment(
             "PILOT_CERT_PROVIDER=istiod",
             f"CA_ADDR={control_plane}",
             "NODE_NAME=@spec.nodeName",
@@ -198,13 +214,13 @@ class _Gateway:
         )
         return {
             "name": "istio-proxy",
-            "image": self.settings.image("proxyv2", "global.proxy"),
+            "image": self.settings.build_image("proxyv2", "global.proxy"),
             "args": ["proxy", "router", "--domain", "$(POD_NAMESPACE).svc.cluster.local", "--proxyLogLevel=warning"],
             "ports": [
-                *container_ports("status:15021", "http:8080", "https:8443"),
-                *container_ports("http-envoy-prom:15090"),
+                *parse_container_ports("status:15021", "http:8080", "https:8443"),
+                *parse_container_ports("http-envoy-prom:15090"),
             ],
-            "env": variables + extra_environment(self.value("env")),
+            "env": variables + build_extra_environment(self.get_value("env")),
             "readinessProbe": {
                 "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},
                 "initialDelaySeconds": 1,
@@ -212,7 +228,7 @@ class _Gateway:
                 "timeoutSeconds": 1,
                 "failureThreshold": 30,
             },
-            "resources": self.value("resources") or self.settings.get("global.proxy.resources", {}),
+            "resources": self.get_value("resources") or self.settings.get("global.proxy.resources", {}),
             "securityContext": {
                 "allowPrivilegeEscalation": False,
                 "privileged": False,

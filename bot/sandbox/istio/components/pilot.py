@@ -6,22 +6,22 @@ import json
 
 from bot.sandbox.istio.components import rbac, webhooks
 from bot.sandbox.istio.components.common import (
+    InstallSettings,
     Manifest,
-    Settings,
-    at,
-    autoscaler,
-    container_ports,
-    disruption_budget,
-    environment,
-    extra_environment,
-    labels,
-    manifest,
-    overlaid,
-    owned,
-    ports,
-    volumes,
+    build_autoscaler,
+    build_disruption_budget,
+    build_extra_environment,
+    build_labels,
+    build_manifest,
+    build_owner_labels,
+    get_nested,
+    overlay_kubernetes_settings,
+    parse_container_ports,
+    parse_environment,
+    parse_service_ports,
+    parse_volumes,
 )
-from bot.sandbox.istio.render_values import merged, to_yaml
+from bot.sandbox.istio.render_values import merge_values, to_yaml
 
 _PORTS = ("grpc-xds:15010", "https-dns:15012", "https-webhook:443:15017", "http-monitoring:15014")
 _CONTAINER_PORTS = (
@@ -44,29 +44,35 @@ _DESCRIPTION = {
 }
 
 
-def pilot(settings: Settings) -> list[Manifest]:
-    """All objects of the component, in the order they are applied (accounts and roles before what needs them)."""
-    cluster, local = rbac.control_plane(settings)
-    own = labels(settings, "istiod", "istiod", app="istiod", release="istio")
-    account = manifest("v1", "ServiceAccount", f"istiod{settings.dashed}", own, settings.namespace)
-    head = [account, *cluster, webhooks.validator(settings)]
+def render_pilot(settings: InstallSettings) -> list[Manifest]:
+    """Return all objects of the component, in the order they are applied.
+
+    ServiceAccounts and roles come before what needs them.
+    """
+    cluster, local = rbac.build_control_plane_roles(settings)
+    own = build_labels(settings, "istiod", "istiod", app="istiod", release="istio")
+    account = build_manifest("v1", "ServiceAccount", f"istiod{settings.revision_suffix}", own, settings.namespace)
+    head = [account, *cluster, webhooks.build_validator(settings)]
     if settings.get("istiodRemote.enabled"):
-        return [*head, *_configuration(settings)[1:], webhooks.injector(settings), *local]
+        return [*head, *_build_config_maps(settings)[1:], webhooks.build_injector(settings), *local]
     return [
         *head,
-        *_configuration(settings),
-        webhooks.injector(settings),
-        _deployment(settings),
+        *_build_config_maps(settings),
+        webhooks.build_injector(settings),
+        _build_deployment(settings),
         *local,
-        *_scaling(settings),
-        service(settings),
+        *_build_scaling_objects(settings),
+        build_istiod_service(settings),
     ]
 
 
-def mesh(settings: Settings) -> Manifest:
-    """The mesh configuration: Istio's own start, what the settings imply, then what the user set."""
+def build_mesh_config(settings: InstallSettings) -> Manifest:
+    """Build the mesh configuration.
+
+    Istio's defaults come first, then what the settings imply, then what the user set.
+    """
     start: Manifest = {
-        "defaultConfig": {"discoveryAddress": f"istiod{settings.dashed}.{settings.namespace}.svc:15012"},
+        "defaultConfig": {"discoveryAddress": f"istiod{settings.revision_suffix}.{settings.namespace}.svc:15012"},
         "defaultProviders": {"metrics": ["prometheus"]},
         "enablePrometheusMerge": True,
         "rootNamespace": settings.namespace,
@@ -74,26 +80,26 @@ def mesh(settings: Settings) -> Manifest:
     }
     variant = settings.get("global.variant")
     implied = {"defaultConfig": {"image": {"imageType": variant}}} if variant else {}
-    return merged(merged(start, implied), settings.get("meshConfig", {}))
+    return merge_values(merge_values(start, implied), settings.get("meshConfig", {}))
 
 
-def _configuration(settings: Settings) -> list[Manifest]:
-    own = labels(settings, "istiod", "istiod", **owned(settings, "Pilot"))
-    where, dashed = settings.namespace, settings.dashed
+def _build_config_maps(settings: InstallSettings) -> list[Manifest]:
+    own = build_labels(settings, "istiod", "istiod", **build_owner_labels(settings, "Pilot"))
+    where, dashed = settings.namespace, settings.revision_suffix
     networks = to_yaml({"networks": settings.get("global.meshNetworks", {})})
     values = settings.values
     shown = {key: values.get(key, {}) for key in ("gateways", "global", "sidecarInjectorWebhook", "revision")}
     template = {"policy": "enabled", "defaultTemplates": ["sidecar"], "templates": {}}
     made = [
-        manifest(
+        build_manifest(
             "v1",
             "ConfigMap",
             f"istio{dashed}",
             own,
             where,
-            data={"mesh": to_yaml(mesh(settings)), "meshNetworks": networks},
+            data={"mesh": to_yaml(build_mesh_config(settings)), "meshNetworks": networks},
         ),
-        manifest(
+        build_manifest(
             "v1",
             "ConfigMap",
             f"istio-sidecar-injector{dashed}",
@@ -107,42 +113,56 @@ def _configuration(settings: Settings) -> list[Manifest]:
             "merged-values": json.dumps(values, indent=2, sort_keys=True),
             "original-values": json.dumps(settings.spec.get("original", {}), indent=2, sort_keys=True),
         }
-        made.append(manifest("v1", "ConfigMap", f"values{dashed}", own, where, data=data, annotations=_DESCRIPTION))
+        made.append(
+            build_manifest("v1", "ConfigMap", f"values{dashed}", own, where, data=data, annotations=_DESCRIPTION)
+        )
     return made
 
 
-def service(settings: Settings, *, tag: bool = False) -> Manifest:
-    """The Service of istiod, or the one of its default tag (1.24 and newer)."""
-    extra = webhooks.tag_labels(settings) if tag else owned(settings, "Pilot")
-    own = labels(settings, "istiod", "istiod", app="istiod", istio="pilot", **extra)
+def build_istiod_service(settings: InstallSettings, *, tag: bool = False) -> Manifest:
+    """Build the Service of istiod, or the one of its default tag (Istio 1.24 and newer)."""
+    extra = webhooks.build_tag_labels(settings) if tag else build_owner_labels(settings, "Pilot")
+    own = build_labels(settings, "istiod", "istiod", app="istiod", istio="pilot", **extra)
     selector = {"app": "istiod", **({"istio.io/rev": settings.revision} if settings.revision else {"istio": "pilot"})}
-    name = "istiod-revision-tag-default" if tag else f"istiod{settings.dashed}"
-    return manifest(
-        "v1", "Service", name, own, settings.namespace, spec={"ports": ports(*_PORTS), "selector": selector}
+    name = "istiod-revision-tag-default" if tag else f"istiod{settings.revision_suffix}"
+    return build_manifest(
+        "v1",
+        "Service",
+        name,
+        own,
+        settings.namespace,
+        spec={"ports": parse_service_ports(*_PORTS), "selector": selector},
     )
 
 
-def _scaling(settings: Settings) -> list[Manifest]:
-    name, where = f"istiod{settings.dashed}", settings.namespace
+def _build_scaling_objects(settings: InstallSettings) -> list[Manifest]:
+    name, where = f"istiod{settings.revision_suffix}", settings.namespace
     made = []
     if settings.release.disruption_budgets and settings.get("global.defaultPodDisruptionBudget.enabled", True):
-        own = labels(settings, "istiod", "istiod", app="istiod", istio="pilot", **owned(settings, "Pilot"))
-        made.append(disruption_budget(name, where, own, {"app": "istiod", "istio": "pilot"}))
+        own = build_labels(
+            settings, "istiod", "istiod", app="istiod", istio="pilot", **build_owner_labels(settings, "Pilot")
+        )
+        made.append(build_disruption_budget(name, where, own, {"app": "istiod", "istio": "pilot"}))
     if settings.get("pilot.autoscaleEnabled"):
-        own = labels(settings, "istiod", "istiod", app="istiod", **owned(settings, "Pilot"))
-        scaling = merged(settings.get("pilot", {}), _limits(at(settings.spec, "components.pilot.k8s.hpaSpec", {})))
-        made.append(autoscaler(name, where, own, scaling))
+        own = build_labels(settings, "istiod", "istiod", app="istiod", **build_owner_labels(settings, "Pilot"))
+        scaling = merge_values(
+            settings.get("pilot", {}),
+            _translate_replica_limits(get_nested(settings.spec, "components.pilot.k8s.hpaSpec", {})),
+        )
+        made.append(build_autoscaler(name, where, own, scaling))
     return made
 
 
-def _limits(spec: Manifest) -> Manifest:
+def _translate_replica_limits(spec: Manifest) -> Manifest:
     names = {"minReplicas": "autoscaleMin", "maxReplicas": "autoscaleMax"}
     return {names[key]: value for key, value in spec.items() if key in names}
 
 
-def _deployment(settings: Settings) -> Manifest:
-    own = labels(settings, "istiod", "istiod", app="istiod", istio="pilot", **owned(settings, "Pilot"))
-    template = labels(
+def _build_deployment(settings: InstallSettings) -> Manifest:
+    own = build_labels(
+        settings, "istiod", "istiod", app="istiod", istio="pilot", **build_owner_labels(settings, "Pilot")
+    )
+    template = build_labels(
         settings,
         "istiod",
         "istiod",
@@ -154,16 +174,16 @@ def _deployment(settings: Settings) -> Manifest:
         owner="unknown",
         component="Pilot",
     )
-    made, mounts = volumes(*_VOLUMES)
+    made, mounts = parse_volumes(*_VOLUMES)
     selector = {"app": "istiod", "istio.io/rev": settings.revision} if settings.revision else {"istio": "pilot"}
     spec: Manifest = {
         "selector": {"matchLabels": selector},
         "strategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": "25%"}},
         "template": {
-            "metadata": {"labels": template, "annotations": _scraped(settings)},
+            "metadata": {"labels": template, "annotations": _build_scrape_annotations(settings)},
             "spec": {
-                "serviceAccountName": f"istiod{settings.dashed}",
-                "containers": [{**_container(settings), "volumeMounts": mounts}],
+                "serviceAccountName": f"istiod{settings.revision_suffix}",
+                "containers": [{**_build_container(settings), "volumeMounts": mounts}],
                 "tolerations": [{"key": "cni.istio.io/not-ready", "operator": "Exists"}],
                 "volumes": made,
             },
@@ -171,19 +191,19 @@ def _deployment(settings: Settings) -> Manifest:
     }
     if not settings.get("pilot.autoscaleEnabled"):
         spec["replicas"] = settings.get("pilot.replicaCount", 1)
-    name = f"istiod{settings.dashed}"
-    made_deployment = manifest("apps/v1", "Deployment", name, own, settings.namespace, spec=spec)
-    return overlaid(made_deployment, at(settings.spec, "components.pilot.k8s"))
+    name = f"istiod{settings.revision_suffix}"
+    made_deployment = build_manifest("apps/v1", "Deployment", name, own, settings.namespace, spec=spec)
+    return overlay_kubernetes_settings(made_deployment, get_nested(settings.spec, "components.pilot.k8s"))
 
 
-def _scraped(settings: Settings) -> Manifest:
+def _build_scrape_annotations(settings: InstallSettings) -> Manifest:
     scraped = {"prometheus.io/port": "15014", "prometheus.io/scrape": "true", "sidecar.istio.io/inject": "false"}
     return {**scraped, **settings.get("pilot.podAnnotations", {})}
 
 
-def _container(settings: Settings) -> Manifest:
+def _build_container(settings: InstallSettings) -> Manifest:
     level = settings.get("global.logging.level", "default:info")
-    variables = environment(
+    variables = parse_environment(
         f"REVISION={settings.revision or 'default'}",
         "PILOT_CERT_PROVIDER=istiod",
         "POD_NAME=@metadata.name",
@@ -199,7 +219,7 @@ def _container(settings: Settings) -> Manifest:
     )
     return {
         "name": "discovery",
-        "image": settings.image("pilot", "pilot"),
+        "image": settings.build_image("pilot", "pilot"),
         "args": [
             "discovery",
             "--monitoringAddr=:15014",
@@ -209,8 +229,8 @@ def _container(settings: Settings) -> Manifest:
             "--keepaliveMaxServerConnectionAge",
             str(settings.get("pilot.keepaliveMaxServerConnectionAge", "30m")),
         ],
-        "ports": container_ports(*_CONTAINER_PORTS),
-        "env": variables + extra_environment(settings.get("pilot.env")),
+        "ports": parse_container_ports(*_CONTAINER_PORTS),
+        "env": variables + build_extra_environment(settings.get("pilot.env")),
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": 8080},
             "initialDelaySeconds": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.sandbox.istio.components.common import RBAC, Manifest, Settings, labels, manifest
+from bot.sandbox.istio.components.common import RBAC, InstallSettings, Manifest, build_labels, build_manifest
 
 _READ = "get,list,watch"
 _ALL = "get,watch,list,update,patch,create,delete"
@@ -67,8 +67,8 @@ CNI_AMBIENT = ("core | pods/status | patch,update", "apps | daemonsets | get | i
 CNI_REPAIR = ("core | events | create,patch", f"core | pods | {_READ}")
 
 
-def rules(rows: Iterable[str]) -> list[Manifest]:
-    """Policy rules from rows; a fourth cell names single objects."""
+def parse_rules(rows: Iterable[str]) -> list[Manifest]:
+    """Build policy rules from rows; a fourth cell names single objects."""
     made = []
     for row in rows:
         groups, resources, verbs, *names = (cell.strip().split(",") for cell in row.split("|"))
@@ -77,32 +77,42 @@ def rules(rows: Iterable[str]) -> list[Manifest]:
     return made
 
 
-def role(name: str, labelled: dict[str, str], rows: Iterable[str], namespace: str = "") -> Manifest:
-    """A Role, or a ClusterRole where no namespace is given."""
-    return manifest(RBAC, "Role" if namespace else "ClusterRole", name, labelled, namespace, rules=rules(rows))
+def build_role(name: str, labelled: dict[str, str], rows: Iterable[str], namespace: str = "") -> Manifest:
+    """Build a Role, or a ClusterRole where no namespace is given."""
+    return build_manifest(
+        RBAC, "Role" if namespace else "ClusterRole", name, labelled, namespace, rules=parse_rules(rows)
+    )
 
 
-def binding(
+def build_role_binding(
     name: str, labelled: dict[str, str], account: tuple[str, str], namespace: str = "", role_name: str = ""
 ) -> Manifest:
-    """The binding of a role (of the same name unless given) to an account, `(namespace, name)`."""
+    """Build the binding of a role to a ServiceAccount, `(namespace, name)`.
+
+    The role has the binding's name unless `role_name` is given.
+    """
     kind = "Role" if namespace else "ClusterRole"
     subject = {"kind": "ServiceAccount", "name": account[1], "namespace": account[0]}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role_name or name}
-    return manifest(RBAC, f"{kind}Binding", name, labelled, namespace, roleRef=reference, subjects=[subject])
+    return build_manifest(RBAC, f"{kind}Binding", name, labelled, namespace, roleRef=reference, subjects=[subject])
 
 
-def control_plane(settings: Settings) -> tuple[list[Manifest], list[Manifest]]:
-    """istiod's cluster roles with their bindings, and its role with its binding."""
-    where, dashed = settings.namespace, settings.dashed
-    istiod = labels(settings, "istiod", "istiod", app="istiod", release="istio")
-    reader = labels(settings, "istio-reader", "istiod", app="istio-reader", release="istio")
+def build_control_plane_roles(settings: InstallSettings) -> tuple[list[Manifest], list[Manifest]]:
+    """Build istiod's cluster roles with their bindings, and its role with its binding."""
+    where, dashed = settings.namespace, settings.revision_suffix
+    istiod = build_labels(settings, "istiod", "istiod", app="istiod", release="istio")
+    reader = build_labels(settings, "istio-reader", "istiod", app="istio-reader", release="istio")
     cluster = (
         ("istio-reader-clusterrole", reader, READER, "istio-reader-service-account"),
         ("istiod-clusterrole", istiod, CONTROL_PLANE, f"istiod{dashed}"),
         ("istiod-gateway-controller", istiod, GATEWAY_CONTROLLER, f"istiod{dashed}"),
     )
-    roles = [role(f"{name}{dashed}-{where}", own, rows) for name, own, rows, _ in cluster]
-    bindings = [binding(f"{name}{dashed}-{where}", own, (where, account)) for name, own, _, account in cluster]
+    roles = [build_role(f"{name}{dashed}-{where}", own, rows) for name, own, rows, _ in cluster]
+    bindings = [
+        build_role_binding(f"{name}{dashed}-{where}", own, (where, account)) for name, own, _, account in cluster
+    ]
     own = f"istiod{dashed}"
-    return [*roles, *bindings], [role(own, istiod, ISTIOD, where), binding(own, istiod, (where, own), where)]
+    return [*roles, *bindings], [
+        build_role(own, istiod, ISTIOD, where),
+        build_role_binding(own, istiod, (where, own), where),
+    ]

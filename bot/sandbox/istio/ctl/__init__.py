@@ -1,1 +1,1 @@
-"""The embedded `istioctl`: a program of its own that talks to a cluster's API over HTTP, as the real one does."""
+"""The embedded `istioctl`: a program that talks to a cluster's API over HTTP."""

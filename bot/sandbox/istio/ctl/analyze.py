@@ -1,31 +1,37 @@
-"""`istioctl analyze`: what is wrong with the configuration that is in the cluster."""
+"""`istioctl analyze`: problems of the configuration that is in the cluster."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from bot.sandbox.istio.ctl.analyzers import View, everything
-from bot.sandbox.istio.ctl.findings import LEVELS, Finding, ordered, printed
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.ctl.analyzers import AnalysisContext, run_analyzers
+from bot.sandbox.istio.ctl.findings import LEVELS, AnalysisFinding, format_findings, sort_findings
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.errors import FINDINGS, CtlError
 
 
-def analyze(run: Invocation) -> int:
-    """Prints findings; as log lines, one at or above the failure threshold makes the exit code 79."""
+def analyze_cluster(run: IstioctlInvocation) -> int:
+    """Print findings and return the exit code.
+
+    Raises CtlError with code 79 when, with output as log lines, a finding is at or above
+    the failure threshold.
+    """
     namespace = "" if run["all-namespaces"] else run.namespace
     if run.parsed.arguments or not run["use-kube"]:
         raise CtlError("this istioctl analyzes a live cluster only: files cannot be given")
     if namespace and not run.kube.get("v1", "Namespace", namespace):
-        run.err(f'namespace "{namespace}" not found')
+        run.write_err(f'namespace "{namespace}" not found')
         return 0
     found = [
-        f for f in ordered(everything(View(run.kube, run.release, namespace))) if not _suppressed(f, run["suppress"])
+        f
+        for f in sort_findings(run_analyzers(AnalysisContext(run.kube, run.release, namespace)))
+        if not _is_suppressed(f, run["suppress"])
     ]
     shown = [f for f in found if LEVELS.index(f.level) >= LEVELS.index(run["output-threshold"])]
-    run.out(printed(shown, run["output"], run.release.minor))
+    run.write_out(format_findings(shown, run["output"], run.release.minor))
     target = f"namespace: {namespace}" if namespace else "all namespaces"
     if not shown:
-        run.err(f"✔ No validation issues found when analyzing {target}.")
+        run.write_err(f"✔ No validation issues found when analyzing {target}.")
     grave = any(LEVELS.index(f.level) >= LEVELS.index(run["failure-threshold"]) for f in found)
     if grave and run["output"] == "log":
         reference = f"https://istio.io/{run.release.minor}/docs/reference/config/analysis"
@@ -37,8 +43,11 @@ def analyze(run: Invocation) -> int:
     return 0
 
 
-def _suppressed(finding: Finding, rules: list[str]) -> bool:
-    """Whether a `CODE=Kind name.namespace` rule (with `*` as wildcard) covers the finding."""
+def _is_suppressed(finding: AnalysisFinding, rules: list[str]) -> bool:
+    """Tell whether a `CODE=Kind name.namespace` rule (`*` is a wildcard) covers the finding.
+
+    Raises CtlError for a rule of another form.
+    """
     kind, _, place = finding.origin.partition(" ")
     namespace, slash, name = place.rpartition("/")
     resource = f"{kind} {name}.{namespace}" if slash else f"{kind} {name}"

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from bot.sandbox.istio.catalog import Release
-from bot.sandbox.istio.components.common import at
-from bot.sandbox.istio.ctl.findings import Finding
-from bot.sandbox.istio.ctl.kube import Kube, Object
+from bot.sandbox.istio.catalog import IstioRelease
+from bot.sandbox.istio.components.common import get_nested
+from bot.sandbox.istio.ctl.findings import AnalysisFinding
+from bot.sandbox.istio.ctl.kube import KubeClient, Object
 
 _NETWORKING = "networking.istio.io/v1"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
@@ -28,82 +28,85 @@ _CONDITIONS = {
 }
 
 
-class View:
-    """The cluster as one analysis sees it: everything is read once; findings about other namespaces are left out."""
+class AnalysisContext:
+    """The cluster's objects during one analysis, each kind read once.
 
-    def __init__(self, kube: Kube, release: Release, namespace: str) -> None:
+    Findings about other namespaces than the one under analysis are left out.
+    """
+
+    def __init__(self, kube: KubeClient, release: IstioRelease, namespace: str) -> None:
         self.kube, self.release, self.namespace = kube, release, namespace
 
-    def here(self, objects: list[Object]) -> list[Object]:
-        """Those of the namespace under analysis."""
+    def filter_by_namespace(self, objects: list[Object]) -> list[Object]:
+        """Return the objects of the namespace under analysis."""
         return [o for o in objects if self.namespace in ("", o["metadata"].get("namespace", ""))]
 
     @cached_property
     def namespaces(self) -> list[Object]:
-        return self.kube.find("v1", "Namespace")
+        return self.kube.list_objects("v1", "Namespace")
 
     @cached_property
     def services(self) -> list[Object]:
-        return self.kube.find("v1", "Service")
+        return self.kube.list_objects("v1", "Service")
 
     @cached_property
     def pods(self) -> list[Object]:
-        return [pod for pod in self.kube.find("v1", "Pod") if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in self.kube.list_objects("v1", "Pod") if "deletionTimestamp" not in pod["metadata"]]
 
     @cached_property
     def deployments(self) -> list[Object]:
-        return self.kube.find("apps/v1", "Deployment")
+        return self.kube.list_objects("apps/v1", "Deployment")
 
     @cached_property
     def virtual_services(self) -> list[Object]:
-        return self.kube.find(_NETWORKING, "VirtualService")
+        return self.kube.list_objects(_NETWORKING, "VirtualService")
 
     @cached_property
     def destination_rules(self) -> list[Object]:
-        return self.kube.find(_NETWORKING, "DestinationRule")
+        return self.kube.list_objects(_NETWORKING, "DestinationRule")
 
     @cached_property
-    def entries(self) -> list[Object]:
-        return self.kube.find(_NETWORKING, "ServiceEntry")
+    def service_entries(self) -> list[Object]:
+        return self.kube.list_objects(_NETWORKING, "ServiceEntry")
 
     @cached_property
     def gateways(self) -> list[Object]:
-        return self.kube.find(_NETWORKING, "Gateway")
+        return self.kube.list_objects(_NETWORKING, "Gateway")
 
     @cached_property
     def hosts(self) -> set[str]:
         """Fully qualified names that resolve: Services and ServiceEntries."""
         services = {f"{o['metadata']['name']}.{o['metadata']['namespace']}.svc.cluster.local" for o in self.services}
-        return services | {host for o in self.entries for host in at(o, "spec.hosts", [])}
+        return services | {host for o in self.service_entries for host in get_nested(o, "spec.hosts", [])}
 
 
-def everything(view: View) -> Iterator[Finding]:
-    """All findings, in no particular order."""
-    yield from _injection(view)
-    yield from _destinations(view)
-    yield from _referenced_gateways(view)
-    yield from _annotations(view)
-    yield from _port_names(view)
+def run_analyzers(view: AnalysisContext) -> Iterator[AnalysisFinding]:
+    """Yield all findings, in no particular order."""
+    yield from _analyze_injection(view)
+    yield from _analyze_destinations(view)
+    yield from _analyze_gateway_references(view)
+    yield from _analyze_annotations(view)
+    yield from _analyze_port_names(view)
     if view.release.analyzes_subset_pods:
-        yield from _subsets(view)
-        yield from _conditions(view)
+        yield from _analyze_subsets(view)
+        yield from _analyze_conditions(view)
 
 
-def _origin(obj: Object) -> str:
+def _format_origin(obj: Object) -> str:
     metadata = obj["metadata"]
     inside = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     return f"{obj['kind']} {inside}{metadata['name']}"
 
 
-def _labels(obj: Object) -> Mapping[str, str]:
+def _get_labels(obj: Object) -> Mapping[str, str]:
     found: Mapping[str, str] = obj["metadata"].get("labels") or {}
     return found
 
 
-def _injection(view: View) -> Iterator[Finding]:
+def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     injected = set()
     for obj in view.namespaces:
-        name, labels = obj["metadata"]["name"], _labels(obj)
+        name, labels = obj["metadata"]["name"], _get_labels(obj)
         skipped = name in _SYSTEM_NAMESPACES and not view.release.analyzes_system_namespaces
         if name == "istio-system" or skipped or labels.get("istio.io/dataplane-mode") == "ambient":
             continue
@@ -111,12 +114,15 @@ def _injection(view: View) -> Iterator[Finding]:
         if wanted == "enabled":
             injected.add(name)
         elif not wanted and "istio.io/rev" not in labels and view.namespace in ("", name):
-            yield Finding("Info", "IST0102", _origin(obj), _NOT_INJECTED.format(name))
-    for pod in view.here(view.pods):
-        if pod["metadata"]["namespace"] in injected and _lacks_proxy(pod):
+            yield AnalysisFinding("Info", "IST0102", _format_origin(obj), _NOT_INJECTED.format(name))
+    for pod in view.filter_by_namespace(view.pods):
+        if pod["metadata"]["namespace"] in injected and _is_missing_proxy(pod):
             metadata = pod["metadata"]
-            yield Finding(
-                "Warning", "IST0103", _origin(pod), _NO_PROXY.format(f"{metadata['namespace']}/{metadata['name']}")
+            yield AnalysisFinding(
+                "Warning",
+                "IST0103",
+                _format_origin(pod),
+                _NO_PROXY.format(f"{metadata['namespace']}/{metadata['name']}"),
             )
 
 
@@ -130,115 +136,133 @@ _NO_PROXY = (
 )
 
 
-def _lacks_proxy(pod: Object) -> bool:
+def _is_missing_proxy(pod: Object) -> bool:
     notes = pod["metadata"].get("annotations") or {}
-    switch = _labels(pod).get("sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", ""))
-    if switch.lower() == "false" or at(pod, "spec.hostNetwork"):
+    switch = _get_labels(pod).get("sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", ""))
+    if switch.lower() == "false" or get_nested(pod, "spec.hostNetwork"):
         return False
     containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
     return not any(container["name"] == "istio-proxy" for container in containers)
 
 
-def _full(host: str, namespace: str) -> str:
-    """A host as Istio resolves it from a namespace."""
+def _resolve_host(host: str, namespace: str) -> str:
+    """Return a host as Istio resolves it from a namespace."""
     if "." in host or "*" in host:
         parts = host.split(".")
         return f"{host}.svc.cluster.local" if len(parts) == 2 and parts[1] == namespace else host
     return f"{host}.{namespace}.svc.cluster.local"
 
 
-def _routes(service: Object) -> Iterator[Mapping[str, Any]]:
+def _list_destinations(service: Object) -> Iterator[Mapping[str, Any]]:
     for kind in ("http", "tls", "tcp"):
-        for rule in at(service, f"spec.{kind}", []):
+        for rule in get_nested(service, f"spec.{kind}", []):
             for route in rule.get("route") or []:
                 yield route.get("destination") or {}
 
 
-def _destinations(view: View) -> Iterator[Finding]:
+def _analyze_destinations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     subsets = {
-        (_full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]), subset["name"])
+        (_resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]), subset["name"])
         for rule in view.destination_rules
-        for subset in at(rule, "spec.subsets", [])
+        for subset in get_nested(rule, "spec.subsets", [])
     }
-    for service in view.here(view.virtual_services):
-        for destination in _routes(service):
+    for service in view.filter_by_namespace(view.virtual_services):
+        for destination in _list_destinations(service):
             host, subset = str(destination.get("host", "")), destination.get("subset")
-            full = _full(host, service["metadata"]["namespace"])
-            if not _resolves(full, view.hosts):
-                yield _missing(service, "host", host)
+            full = _resolve_host(host, service["metadata"]["namespace"])
+            if not _is_known_host(full, view.hosts):
+                yield _build_missing_reference(service, "host", host)
             if subset and (full, subset) not in subsets:
-                yield _missing(service, "host+subset in destinationrule", f"{host}+{subset}")
+                yield _build_missing_reference(service, "host+subset in destinationrule", f"{host}+{subset}")
 
 
-def _resolves(full: str, hosts: set[str]) -> bool:
+def _is_known_host(full: str, hosts: set[str]) -> bool:
     return full in hosts or any(host.startswith("*") and full.endswith(host[1:]) for host in hosts)
 
 
-def _missing(obj: Object, kind: str, name: str) -> Finding:
-    return Finding("Error", "IST0101", _origin(obj), f'Referenced {kind} not found: "{name}"')
+def _build_missing_reference(obj: Object, kind: str, name: str) -> AnalysisFinding:
+    return AnalysisFinding("Error", "IST0101", _format_origin(obj), f'Referenced {kind} not found: "{name}"')
 
 
-def _referenced_gateways(view: View) -> Iterator[Finding]:
+def _analyze_gateway_references(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     known = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in view.gateways}
-    for service in view.here(view.virtual_services):
-        for name in at(service, "spec.gateways", []):
+    for service in view.filter_by_namespace(view.virtual_services):
+        for name in get_nested(service, "spec.gateways", []):
             namespace, slash, short = name.rpartition("/")
             if name != "mesh" and ((namespace if slash else service["metadata"]["namespace"]), short) not in known:
-                yield _missing(service, "gateway", name)
+                yield _build_missing_reference(service, "gateway", name)
 
 
-def _subsets(view: View) -> Iterator[Finding]:
-    """Subsets whose labels no pod has; Istio looks at all pods, not only at those of the rule's host."""
-    for rule in view.here(view.destination_rules):
-        if not _resolves(_full(at(rule, "spec.host", ""), rule["metadata"]["namespace"]), view.hosts):
+def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
+    """Yield subsets whose labels no pod has.
+
+    Istio looks at all pods, not only at those of the rule's host.
+    """
+    for rule in view.filter_by_namespace(view.destination_rules):
+        if not _is_known_host(
+            _resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]), view.hosts
+        ):
             continue
-        for subset in at(rule, "spec.subsets", []):
+        for subset in get_nested(rule, "spec.subsets", []):
             wanted = subset.get("labels") or {}
-            if not any(wanted.items() <= _labels(pod).items() for pod in view.pods):
+            if not any(wanted.items() <= _get_labels(pod).items() for pod in view.pods):
                 text = f"The Subset {subset['name']} defined in the DestinationRule does not select any pods. "
-                yield Finding("Error", "IST0173", _origin(rule), text + "Which may lead to 503 UH (NoHealthyUpstream).")
+                yield AnalysisFinding(
+                    "Error", "IST0173", _format_origin(rule), text + "Which may lead to 503 UH (NoHealthyUpstream)."
+                )
 
 
-def _annotations(view: View) -> Iterator[Finding]:
+def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     code, _, words = view.release.words.unknown_annotation.partition(" ")
-    for obj in (*view.here(view.services), *view.here(view.pods), *view.here(view.deployments)):
+    for obj in (
+        *view.filter_by_namespace(view.services),
+        *view.filter_by_namespace(view.pods),
+        *view.filter_by_namespace(view.deployments),
+    ):
         for name in obj["metadata"].get("annotations") or {}:
             if name in _PLACED and name not in _IGNORED_ANNOTATIONS:
-                yield Finding("Warning", code, _origin(obj), words.format(annotation=name, kinds=_PLACED[name]))
+                yield AnalysisFinding(
+                    "Warning", code, _format_origin(obj), words.format(annotation=name, kinds=_PLACED[name])
+                )
 
 
-def _port_names(view: View) -> Iterator[Finding]:
-    for service in view.here(view.services):
-        labels = _labels(service)
+def _analyze_port_names(view: AnalysisContext) -> Iterator[AnalysisFinding]:
+    for service in view.filter_by_namespace(view.services):
+        labels = _get_labels(service)
         if labels.get("istio") or labels.get("gateway.istio.io/managed") or labels.get("operator.istio.io/component"):
             continue
-        for port in at(service, "spec.ports", []):
+        for port in get_nested(service, "spec.ports", []):
             name = port.get("name", "")
-            if name and not port.get("appProtocol") and port.get("protocol", "TCP") == "TCP" and not _speaks(name):
+            if (
+                name
+                and not port.get("appProtocol")
+                and port.get("protocol", "TCP") == "TCP"
+                and not _has_protocol_prefix(name)
+            ):
                 target = port.get("targetPort", port["port"])
                 text = f"Port name {name} (port: {port['port']}, targetPort: {target}) {_UNNAMED}"
-                yield Finding("Info", "IST0118", _origin(service), text)
+                yield AnalysisFinding("Info", "IST0118", _format_origin(service), text)
 
 
 _UNNAMED = "doesn't follow the naming convention of Istio port."
 
 
-def _speaks(name: str) -> bool:
+def _has_protocol_prefix(name: str) -> bool:
     return re.match(rf"({'|'.join(_PROTOCOLS)})(-|$)", name.lower()) is not None
 
 
-def _conditions(view: View) -> Iterator[Finding]:
+def _analyze_conditions(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     objects = [
         *view.services,
-        *view.kube.find("gateway.networking.k8s.io/v1", "Gateway"),
-        *view.kube.find("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        *view.kube.list_objects("gateway.networking.k8s.io/v1", "Gateway"),
+        *view.kube.list_objects("gateway.networking.k8s.io/v1", "HTTPRoute"),
     ]
-    for obj in view.here(objects):
-        parents = [c for parent in at(obj, "status.parents", []) for c in parent.get("conditions", [])]
-        for condition in (*at(obj, "status.conditions", []), *parents):
+    for obj in view.filter_by_namespace(objects):
+        parents = [c for parent in get_nested(obj, "status.parents", []) for c in parent.get("conditions", [])]
+        for condition in (*get_nested(obj, "status.conditions", []), *parents):
             if condition["type"] in _CONDITIONS[obj["kind"]] and condition["status"] == "False":
                 told = (
                     f"type={condition['type']}, reason={condition['reason']}, message={condition.get('message', '')}."
                 )
                 text = f"A condition with a negative status is present: {told}"
-                yield Finding("Warning", "IST0171", _origin(obj), text)
+                yield AnalysisFinding("Warning", "IST0171", _format_origin(obj), text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bot.sandbox.istio.catalog import Release
+from bot.sandbox.istio.catalog import IstioRelease
 from bot.sandbox.istio.ctl import analyze, install, other, precheck, uninstall, version, waypoint, ztunnel
 from bot.sandbox.istio.ctl.findings import LEVELS
-from bot.sandbox.istio.ctl.flags import Command, Flag
+from bot.sandbox.istio.ctl.flags import CobraCommand, Flag
 
 _ROOT_FLAGS = (
     Flag("as", help="Username to impersonate for the operation"),
@@ -72,55 +72,65 @@ _OUTPUT = Flag("output", "o", ("", "short", "json", "yaml"), "short", "Output fo
 _ZTUNNEL_FLAGS = (Flag("node", help="A node's ztunnel"), _OUTPUT)
 
 
-def tree(release: Release) -> Command:
-    """All commands of a release's `istioctl`."""
+def build_command_tree(release: IstioRelease) -> CobraCommand:
+    """Build all commands of a release's `istioctl`."""
     commands = [
-        Command(
+        CobraCommand(
             "analyze",
             "Analyze Istio configuration and print validation messages",
-            analyze.analyze,
+            analyze.analyze_cluster,
             flags=_ANALYZE_FLAGS,
         ),
-        Command("dashboard", "Access to Istio web UIs", aliases=("dash", "d"), commands=_dashboards()),
-        _experimental(),
-        _install("install", "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.", "apply"),
-        Command("manifest", "Commands related to Istio manifests", commands=_manifest()),
-        Command("operator", "Commands related to Istio operator controller."),
-        Command("profile", "Commands related to Istio configuration profiles", commands=_profile()),
-        Command("proxy-status", "Synchronization status of each proxy", other.proxy_status, ("ps",), (_OUTPUT,)),
-        Command("uninstall", "Uninstall Istio from a cluster", uninstall.uninstall, flags=_UNINSTALL_FLAGS),
-        _install("upgrade", "Upgrade Istio control plane in-place"),
-        Command(
+        CobraCommand(
+            "dashboard", "Access to Istio web UIs", aliases=("dash", "d"), commands=_build_dashboard_commands()
+        ),
+        _build_experimental_command(),
+        _build_install_command(
+            "install", "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.", "apply"
+        ),
+        CobraCommand("manifest", "Commands related to Istio manifests", commands=_build_manifest_commands()),
+        CobraCommand("operator", "Commands related to Istio operator controller."),
+        CobraCommand("profile", "Commands related to Istio configuration profiles", commands=_build_profile_commands()),
+        CobraCommand(
+            "proxy-status", "Synchronization status of each proxy", other.print_proxy_status, ("ps",), (_OUTPUT,)
+        ),
+        CobraCommand(
+            "uninstall", "Uninstall Istio from a cluster", uninstall.uninstall_control_plane, flags=_UNINSTALL_FLAGS
+        ),
+        _build_install_command("upgrade", "Upgrade Istio control plane in-place"),
+        CobraCommand(
             "verify-install",
             "Verifies Istio Installation Status",
-            version.verify,
+            version.verify_installation,
             flags=(*_INSTALL_FLAGS[:4], _REVISION),
         ),
-        _version(),
-        _waypoint(),
-        _ztunnel(),
+        _build_version_command(),
+        _build_waypoint_command(),
+        _build_ztunnel_command(),
     ]
     flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.chart_labels else ())
     known = tuple(c for c in commands if c.name not in release.removed_commands)
     summary = "Istio configuration command line utility for service operators to\ndebug and diagnose their Istio mesh."
-    return Command("istioctl", summary, flags=flags, commands=known)
+    return CobraCommand("istioctl", summary, flags=flags, commands=known)
 
 
-def _install(name: str, short: str, *aliases: str) -> Command:
-    return Command(name, short, install.install, aliases, _INSTALL_FLAGS, arguments=0)
+def _build_install_command(name: str, short: str, *aliases: str) -> CobraCommand:
+    return CobraCommand(name, short, install.install_control_plane, aliases, _INSTALL_FLAGS, arguments=0)
 
 
-def _dashboards() -> tuple[Command, ...]:
+def _build_dashboard_commands() -> tuple[CobraCommand, ...]:
     flags = (
         Flag("browser", kind="bool", default=True, help="Open a browser"),
         Flag("port", "p", help="Local port to listen to"),
         Flag("address", default="localhost", help="Address to listen on"),
     )
     names = ("grafana", "jaeger", "kiali", "prometheus")
-    return tuple(Command(name, f"Open {name.capitalize()} web UI", other.dashboard, flags=flags) for name in names)
+    return tuple(
+        CobraCommand(name, f"Open {name.capitalize()} web UI", other.open_dashboard, flags=flags) for name in names
+    )
 
 
-def _experimental() -> Command:
+def _build_experimental_command() -> CobraCommand:
     flags = (
         Flag("output", "o", _FORMATS, "log", "Output format: one of [log json yaml]"),
         Flag("output-threshold", kind=LEVELS, default="Info", help="Level from which messages are shown"),
@@ -128,37 +138,48 @@ def _experimental() -> Command:
         Flag("from-version", "f", help="Check changes since the given version"),
         _REVISION,
     )
-    check = Command(
-        "precheck", "Check whether Istio can safely be installed or upgraded", precheck.precheck, flags=flags
+    check = CobraCommand(
+        "precheck", "Check whether Istio can safely be installed or upgraded", precheck.check_cluster, flags=flags
     )
     summary = "Experimental commands that may be modified or deprecated"
-    return Command("experimental", summary, aliases=("x", "exp"), commands=(check, _version(), _waypoint()))
+    return CobraCommand(
+        "experimental",
+        summary,
+        aliases=("x", "exp"),
+        commands=(check, _build_version_command(), _build_waypoint_command()),
+    )
 
 
-def _manifest() -> tuple[Command, ...]:
+def _build_manifest_commands() -> tuple[CobraCommand, ...]:
     summary = "Generates an Istio install manifest"
     cluster = Flag("cluster-specific", kind="bool", default=False, help="Detect the cluster's settings")
     return (
-        Command("generate", summary, install.generate, flags=(*_INSTALL_FLAGS, cluster), arguments=0),
-        _install("install", "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.", "apply"),
+        CobraCommand("generate", summary, install.print_manifest, flags=(*_INSTALL_FLAGS, cluster), arguments=0),
+        _build_install_command(
+            "install", "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.", "apply"
+        ),
     )
 
 
-def _profile() -> tuple[Command, ...]:
-    return (Command("list", "Lists available Istio configuration profiles", install.profiles, flags=(_MANIFESTS,)),)
+def _build_profile_commands() -> tuple[CobraCommand, ...]:
+    return (
+        CobraCommand(
+            "list", "Lists available Istio configuration profiles", install.print_profiles, flags=(_MANIFESTS,)
+        ),
+    )
 
 
-def _version() -> Command:
+def _build_version_command() -> CobraCommand:
     flags = (
         Flag("output", "o", help="One of 'yaml' or 'json'."),
         Flag("remote", kind="bool", default=True, help="Ask the control plane too"),
         Flag("short", "s", "bool", False, "Only print the version number"),
         _REVISION,
     )
-    return Command("version", "Prints out build version information", version.version, flags=flags)
+    return CobraCommand("version", "Prints out build version information", version.print_version, flags=flags)
 
 
-def _waypoint() -> Command:
+def _build_waypoint_command() -> CobraCommand:
     name = Flag("name", default="waypoint", help='Name of the waypoint (default "waypoint")')
     applied = (
         _TRAFFIC,
@@ -169,48 +190,55 @@ def _waypoint() -> Command:
         Flag("overwrite", kind="bool", default=False, help="Overwrite the waypoint the namespace uses"),
     )
     commands = (
-        Command("apply", "Apply a waypoint configuration", waypoint.apply, flags=(name, *applied)),
-        Command(
+        CobraCommand("apply", "Apply a waypoint configuration", waypoint.apply_waypoint, flags=(name, *applied)),
+        CobraCommand(
             "delete",
             "Delete a waypoint configuration",
-            waypoint.delete,
+            waypoint.delete_waypoints,
             flags=(
                 name,
                 _REVISION,
                 Flag("all", kind="bool", default=False, help="Delete all waypoints in the namespace"),
             ),
         ),
-        Command("generate", "Generate a waypoint configuration", waypoint.generate, flags=(name, _TRAFFIC, _REVISION)),
-        Command("list", "List managed waypoint configurations", waypoint.show, flags=(_ALL_NAMESPACES,)),
-        Command(
+        CobraCommand(
+            "generate",
+            "Generate a waypoint configuration",
+            waypoint.print_waypoint_manifest,
+            flags=(name, _TRAFFIC, _REVISION),
+        ),
+        CobraCommand(
+            "list", "List managed waypoint configurations", waypoint.print_waypoints, flags=(_ALL_NAMESPACES,)
+        ),
+        CobraCommand(
             "status",
             "Show the status of waypoints",
-            waypoint.status,
+            waypoint.print_waypoint_status,
             flags=(_ALL_NAMESPACES, _STATUS_WAIT, _WAYPOINT_TIMEOUT),
             strict=True,
         ),
     )
-    return Command("waypoint", "Manage waypoint configuration", commands=commands, strict=True)
+    return CobraCommand("waypoint", "Manage waypoint configuration", commands=commands, strict=True)
 
 
-def _ztunnel() -> Command:
+def _build_ztunnel_command() -> CobraCommand:
     pods = Flag("workload-namespace", help="Only workloads of this namespace")
     services = Flag("service-namespace", help="Only services of this namespace")
     commands = (
-        Command(
+        CobraCommand(
             "service",
             "Services as ztunnel knows them",
-            ztunnel.services,
+            ztunnel.print_services,
             ("services", "svc"),
             (*_ZTUNNEL_FLAGS, services),
         ),
-        Command(
+        CobraCommand(
             "workload",
             "Workloads as ztunnel knows them",
-            ztunnel.workloads,
+            ztunnel.print_workloads,
             ("workloads", "w"),
             (*_ZTUNNEL_FLAGS, pods),
         ),
     )
     summary = "Update or retrieve current Ztunnel configuration."
-    return Command("ztunnel-config", summary, aliases=("zc", "ztunnel"), commands=commands)
+    return CobraCommand("ztunnel-config", summary, aliases=("zc", "ztunnel"), commands=commands)

@@ -1,4 +1,7 @@
-"""What `istioctl install` shows: the ship, and progress lines written as its bar writes them away from a terminal."""
+"""Output of `istioctl install`: the ship, and progress lines.
+
+The lines are those that its progress bar writes where there is no terminal.
+"""
 
 from __future__ import annotations
 
@@ -34,58 +37,61 @@ _NAMES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def component_name(component: str) -> str:
-    """The component as people are told of it."""
+def get_component_name(component: str) -> str:
+    """Return the component's name as the user sees it."""
     return _NAMES[component][0]
 
 
-def ship(stream: TextIO) -> None:
-    """Draws the ship; each line is as wide as the widest, one empty line follows."""
+def draw_ship(stream: TextIO) -> None:
+    """Draw the ship; each line is as wide as the widest, one empty line follows."""
     stream.write("".join(f"{line:<20}\n" for line in SHIP) + "\n")
     stream.flush()
 
 
-class Progress:
-    """The state of an installation, a line per change: a line break comes before each line, none after the last."""
+class ProgressLog:
+    """The progress of an installation, one line per change.
+
+    A line break comes before each line, none after the last.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self._working: dict[str, list[str]] = {}
         self._last = ""
 
-    def begin(self, component: str) -> None:
-        """The component is being worked on from now on."""
+    def start_component(self, component: str) -> None:
+        """Record that work on the component starts."""
         self._working[component] = []
 
-    def applied(self) -> None:
-        """An object has been applied."""
-        self._status()
+    def report_applied(self) -> None:
+        """Report that an object was applied."""
+        self._write_status_line()
 
-    def waiting(self, component: str, objects: list[str]) -> None:
-        """The component waits for these objects, `Kind/namespace/name`."""
+    def report_waiting(self, component: str, objects: list[str]) -> None:
+        """Report the objects, `Kind/namespace/name`, that the component waits for."""
         self._working[component] = objects
-        self._status()
+        self._write_status_line()
 
-    def finished(self, component: str) -> None:
-        """The component is installed."""
+    def report_finished(self, component: str) -> None:
+        """Report that the component is installed."""
         name, icon = _NAMES[component]
         del self._working[component]
-        self.say(f"✔ {name} installed {icon}")
+        self.write_line(f"✔ {name} installed {icon}")
 
-    def failed(self, component: str, reason: str) -> None:
-        """The component is given up."""
+    def report_failed(self, component: str, reason: str) -> None:
+        """Report that the component failed."""
         del self._working[component]
-        self.say(f"✘ {component_name(component)} encountered an error: {reason}")
+        self.write_line(f"✘ {get_component_name(component)} encountered an error: {reason}")
 
-    def _status(self) -> None:
-        names = ", ".join(sorted(component_name(c) for c in self._working))
+    def _write_status_line(self) -> None:
+        names = ", ".join(sorted(get_component_name(c) for c in self._working))
         objects = ", ".join(sorted(o for waiting in self._working.values() for o in waiting))
         text = f"Processing resources for {names}." + (f" Waiting for {objects}" if objects else "")
         room = WIDTH - 2
-        self.say("- " + (text if len(text) <= room else text[: room - 3] + "..."))
+        self.write_line("- " + (text if len(text) <= room else text[: room - 3] + "..."))
 
-    def say(self, line: str) -> None:
-        """Writes the line unless it is what was said last."""
+    def write_line(self, line: str) -> None:
+        """Write the line unless it equals the last one."""
         if line == self._last:
             return
         self._last = line

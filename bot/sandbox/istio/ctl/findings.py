@@ -1,4 +1,4 @@
-"""What checks find, and how findings are printed: as log lines, JSON or YAML."""
+"""Findings of the checks, and their output as log lines, JSON or YAML."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LEVELS = ("Info", "Warning", "Error")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One message: level, code (`IST0101`), the object it is about (`Kind namespace/name`), and its text."""
+class AnalysisFinding:
+    """One finding: level, code (`IST0101`), origin (`Kind namespace/name`) and text."""
 
     level: str
     code: str
@@ -23,17 +23,20 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """As `analyze` logs it."""
+        """The finding as `analyze` logs it."""
         return f"{self.level} [{self.code}] ({self.origin}) {self.text}"
 
 
-def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Without repetitions, gravest first, then by code and origin."""
+def sort_findings(findings: Iterable[AnalysisFinding]) -> list[AnalysisFinding]:
+    """Return the findings without repetitions, most severe first, then by code and origin."""
     return sorted(set(findings), key=lambda f: (-LEVELS.index(f.level), f.code, f.origin, f.text))
 
 
-def printed(findings: list[Finding], form: str, minor: str) -> str:
-    """The findings in the form asked for (`log`, `json` or `yaml`); `minor` names the documentation's release."""
+def format_findings(findings: list[AnalysisFinding], form: str, minor: str) -> str:
+    """Format the findings as `log`, `json` or `yaml`.
+
+    `minor` names the release of the documentation that they link to.
+    """
     told = [
         {
             "code": f.code,

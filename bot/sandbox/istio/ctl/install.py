@@ -1,19 +1,22 @@
-"""`istioctl install`, `upgrade`, `manifest generate`, and `profile list` of the releases that have it."""
+"""`istioctl install`, `upgrade`, `manifest generate` and `profile list`.
+
+`profile list` exists in some releases only.
+"""
 
 from __future__ import annotations
 
 import re
 
-from bot.sandbox.istio.components.common import Settings, at
+from bot.sandbox.istio.components.common import InstallSettings, get_nested
 from bot.sandbox.istio.ctl import tags
 from bot.sandbox.istio.ctl.apply import Installer
-from bot.sandbox.istio.ctl.console import Progress, component_name, ship
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.ctl.console import ProgressLog, draw_ship, get_component_name
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.kube import ApiFailure
-from bot.sandbox.istio.ctl.prune import remove_stale
+from bot.sandbox.istio.ctl.prune import delete_stale_objects
 from bot.sandbox.istio.errors import Cancelled, CtlError, SettingsError
 from bot.sandbox.istio.profiles import NAMES
-from bot.sandbox.istio.render import COMPONENTS, render, settings
+from bot.sandbox.istio.render import COMPONENTS, merge_settings, render_components
 from bot.sandbox.istio.render_values import to_yaml
 
 _SUPPORT = "https://istio.io/latest/docs/releases/supported-releases/"
@@ -25,33 +28,33 @@ _OVERWRITE = (
 _PRECHECK = "         Before upgrading, you may wish to use 'istioctl x precheck' to check for upgrade warnings."
 
 
-def install(run: Invocation) -> int:
-    """Installs or reconfigures the control plane."""
+def install_control_plane(run: IstioctlInvocation) -> int:
+    """Install or reconfigure the control plane."""
     if run["revision"] and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", run["revision"]):
         raise CtlError(f"invalid revision specified: {run['revision']}")
     run.kube  # noqa: B018 - a missing kubeconfig is told before the ship is drawn
     if run.parsed.command.name == "install":
-        ship(run.streams.stderr)
-    _check_kubernetes(run)
+        draw_ship(run.streams.stderr)
+    _check_kubernetes_version(run)
     if run.release.end_of_life:
         support = f"may be out of support (EOL) already: see {_SUPPORT} for supported releases"
-        run.out(f"WARNING: Istio {run.release.end_of_life} {support}")
-    chosen = _chosen(run)
-    _warn_of_change(run, chosen)
-    _ask(run, chosen)
-    _carry_out(run, chosen)
+        run.write_out(f"WARNING: Istio {run.release.end_of_life} {support}")
+    chosen = _merge_install_settings(run)
+    _warn_of_version_change(run, chosen)
+    _confirm_installation(run, chosen)
+    _apply_installation(run, chosen)
     return 0
 
 
-def _check_kubernetes(run: Invocation) -> None:
+def _check_kubernetes_version(run: IstioctlInvocation) -> None:
     minimum = run.release.minimum_kubernetes
     try:
-        version, minor = run.kubernetes()
+        version, minor = run.get_kubernetes_version()
     except ApiFailure as failure:
         reason = f"check minimum supported Kubernetes version: error getting Kubernetes version: {failure.message}"
         raise CtlError(reason) from failure
     if minor < minimum:
-        run.out(
+        run.write_out(
             f"The Kubernetes version {version} is not supported by Istio {run.release.version}. "
             f"The minimum supported Kubernetes version is 1.{minimum}.\n"
             "Proceeding with the installation, but you might experience problems. See "
@@ -59,91 +62,93 @@ def _check_kubernetes(run: Invocation) -> None:
         )
 
 
-def _chosen(run: Invocation) -> Settings:
+def _merge_install_settings(run: IstioctlInvocation) -> InstallSettings:
     sets = list(run["set"])
     if run["revision"]:
         sets.append(f"revision={run['revision']}")
     try:
-        return settings(run.release, files=run["filename"], sets=sets, manifests=run["manifests"])
+        return merge_settings(run.release, files=run["filename"], sets=sets, manifests=run["manifests"])
     except SettingsError as error:
         if not run.release.chart_labels and error.message.startswith("unknown field"):
-            run.err("Run the command with the --force flag if you want to ignore the validation error and proceed.")
+            run.write_err(
+                "Run the command with the --force flag if you want to ignore the validation error and proceed."
+            )
         raise SettingsError(f"generate config: {error.message}") from error
 
 
-def _warn_of_change(run: Invocation, chosen: Settings) -> None:
-    """Says when an installation of another version is going to be replaced."""
+def _warn_of_version_change(run: IstioctlInvocation, chosen: InstallSettings) -> None:
+    """Warn when an installation of another version is going to be replaced."""
     revision, mine = chosen.revision or "default", run.release.version
     running = [
         info["version"]
-        for pod, info in run.control_planes()
+        for pod, info in run.list_control_planes()
         if pod["metadata"]["labels"].get("istio.io/rev") == revision
     ]
     other = max(running, default=mine)
     if other != mine:
-        change = "upgraded" if _ordered(other) < _ordered(mine) else "downgraded"
+        change = "upgraded" if _parse_version(other) < _parse_version(mine) else "downgraded"
         note = _OVERWRITE if revision == "default" else ""
-        run.err(f"WARNING: Istio is being {change} from {other} to {mine}.\n{note}{_PRECHECK}")
+        run.write_err(f"WARNING: Istio is being {change} from {other} to {mine}.\n{note}{_PRECHECK}")
 
 
-def _ordered(version: str) -> list[int]:
+def _parse_version(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def _ask(run: Invocation, chosen: Settings) -> None:
+def _confirm_installation(run: IstioctlInvocation, chosen: InstallSettings) -> None:
     if run["dry-run"] or run["skip-confirmation"]:
         return
-    names = [component_name(name) for name in COMPONENTS if name in render(chosen)]
+    names = [get_component_name(name) for name in COMPONENTS if name in render_components(chosen)]
     listed = ", ".join(names[:-1]) + f", and {names[-1]}" if len(names) > 2 else " and ".join(names)
-    profile = at(chosen.spec, "profile", "default")
+    profile = get_nested(chosen.spec, "profile", "default")
     question = run.release.words.prompt.format(version=run.release.version, profile=profile, components=listed)
     if not run.confirm(question):
         raise Cancelled
 
 
-def _carry_out(run: Invocation, chosen: Settings) -> None:
+def _apply_installation(run: IstioctlInvocation, chosen: InstallSettings) -> None:
     dry = bool(run["dry-run"])
-    progress = Progress(run.streams.stderr)
-    rendered = render(chosen)
+    progress = ProgressLog(run.streams.stderr)
+    rendered = render_components(chosen)
     if not dry:
         _ensure_namespace(run, chosen.namespace)
-        tags.warn_of_shift(run, chosen)
+        tags.warn_of_tag_shift(run, chosen)
     work = Installer(run, chosen, progress, run["readiness-timeout"], dry)
-    work.install(rendered)
+    work.install_components(rendered)
     if not dry and (not work.errors or run.release.prunes_after_failure):
-        progress.say("- Pruning removed resources")
-        remove_stale(run, chosen, rendered)
+        progress.write_line("- Pruning removed resources")
+        delete_stale_objects(run, chosen, rendered)
     if work.errors:
-        raise CtlError(run.release.words.install_failed.format(errors=_listed(work.errors)))
-    progress.say("✔ Installation complete")
-    tagged = not dry and tags.is_needed(run, chosen) and tags.make_default(run, chosen)
+        raise CtlError(run.release.words.install_failed.format(errors=_format_errors(work.errors)))
+    progress.write_line("✔ Installation complete")
+    tagged = not dry and tags.needs_default_tag(run, chosen) and tags.apply_default_tag(run, chosen)
     if run.release.announces_default and (tagged or dry):
-        run.err(_DEFAULT)
-    if at(chosen.spec, "profile") == "ambient":
-        run.err(_AMBIENT)
+        run.write_err(_DEFAULT)
+    if get_nested(chosen.spec, "profile") == "ambient":
+        run.write_err(_AMBIENT)
 
 
-def _listed(errors: list[str]) -> str:
-    """Several errors as Go's multierror lists them."""
+def _format_errors(errors: list[str]) -> str:
+    """Format several errors as Go's multierror lists them."""
     count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
     return f"{count} occurred:\n" + "".join(f"\t* {error}\n" for error in errors)
 
 
-def _ensure_namespace(run: Invocation, name: str) -> None:
+def _ensure_namespace(run: IstioctlInvocation, name: str) -> None:
     if run.kube.get("v1", "Namespace", name):
         return
     run.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
 
-def generate(run: Invocation) -> int:
-    """Prints all objects as YAML, definitions first; needs no cluster."""
+def print_manifest(run: IstioctlInvocation) -> int:
+    """Print all objects as YAML, CRDs first; this needs no cluster."""
     sets = list(run["set"])
     if run["revision"]:
         sets.append(f"revision={run['revision']}")
-    chosen = settings(run.release, files=run["filename"], sets=sets, manifests=run["manifests"])
-    objects = [obj for objects in render(chosen).values() for obj in objects]
+    chosen = merge_settings(run.release, files=run["filename"], sets=sets, manifests=run["manifests"])
+    objects = [obj for objects in render_components(chosen).values() for obj in objects]
     for obj in sorted(objects, key=lambda o: _RANK.get(o["kind"], len(_RANK))):
-        run.out(to_yaml(obj) + "\n---")
+        run.write_out(to_yaml(obj) + "\n---")
     return 0
 
 
@@ -157,7 +162,7 @@ _RANK = {
 }
 
 
-def profiles(run: Invocation) -> int:
-    """Lists the profiles' names, on standard error as the real one does."""
-    run.err("Istio configuration profiles:\n" + "\n".join(f"    {name}" for name in NAMES))
+def print_profiles(run: IstioctlInvocation) -> int:
+    """Print the profiles' names, on standard error as the real istioctl does."""
+    run.write_err("Istio configuration profiles:\n" + "\n".join(f"    {name}" for name in NAMES))
     return 0

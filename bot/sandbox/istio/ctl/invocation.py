@@ -1,4 +1,4 @@
-"""One run of `istioctl`: what was typed, where to write, and the cluster it means."""
+"""One run of `istioctl`: its command line, its streams and its cluster."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self, TextIO
 
-from bot.sandbox.istio.catalog import Release
-from bot.sandbox.istio.components.common import at
-from bot.sandbox.istio.ctl.flags import Parsed
-from bot.sandbox.istio.ctl.kube import ApiFailure, Kube
-from bot.sandbox.istio.ctl.kubeconfig import Access, access
+from bot.sandbox.istio.catalog import IstioRelease
+from bot.sandbox.istio.components.common import get_nested
+from bot.sandbox.istio.ctl.flags import ParsedCommandLine
+from bot.sandbox.istio.ctl.kube import ApiFailure, KubeClient
+from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
 
 
 @dataclass
-class Streams:
+class StandardStreams:
     """Standard input, output and error."""
 
     stdin: TextIO
@@ -24,12 +24,15 @@ class Streams:
 
 
 @dataclass
-class Invocation:
-    """Handed to every command. Waits are in simulated seconds; `speed` is how fast the cluster's time runs."""
+class IstioctlInvocation:
+    """The context of one run, given to every command.
 
-    release: Release
-    parsed: Parsed
-    streams: Streams
+    Waits are in simulated seconds; `speed` is how fast the cluster's time runs.
+    """
+
+    release: IstioRelease
+    parsed: ParsedCommandLine
+    streams: StandardStreams
     speed: float = 1.0
 
     def __enter__(self) -> Self:
@@ -43,58 +46,65 @@ class Invocation:
         return self.parsed[flag]
 
     @cached_property
-    def access(self) -> Access:
-        return access(self["kubeconfig"], self["context"])
+    def access(self) -> ClusterAccess:
+        return load_cluster_access(self["kubeconfig"], self["context"])
 
     @cached_property
-    def kube(self) -> Kube:
-        return Kube(self.access, f"istioctl/{self.release.version}")
+    def kube(self) -> KubeClient:
+        return KubeClient(self.access, f"istioctl/{self.release.version}")
 
     @property
     def namespace(self) -> str:
-        """The namespace asked for, else the context's, else `default`."""
+        """The namespace of the flag, else that of the kubeconfig's context, else `default`."""
         return str(self["namespace"] or self.access.namespace or "default")
 
-    def out(self, line: str = "") -> None:
-        """A line on standard output."""
+    def write_out(self, line: str = "") -> None:
+        """Write a line to standard output."""
         print(line, file=self.streams.stdout, flush=True)
 
-    def err(self, line: str = "") -> None:
-        """A line on standard error."""
+    def write_err(self, line: str = "") -> None:
+        """Write a line to standard error."""
         print(line, file=self.streams.stderr, flush=True)
 
     def confirm(self, question: str) -> bool:
-        """Asks on standard output and reads the answer; no answer is a no."""
+        """Ask on standard output and read the answer; no answer counts as no."""
         self.streams.stdout.write(question)
         self.streams.stdout.flush()
         return self.streams.stdin.readline().strip().lower() in ("y", "yes")
 
     def sleep(self, seconds: float) -> None:
-        """Waits simulated seconds."""
+        """Wait for that many simulated seconds."""
         time.sleep(seconds / self.speed)
 
     def now(self) -> float:
-        """Simulated seconds since some moment."""
+        """Return simulated seconds since an arbitrary moment."""
         return time.monotonic() * self.speed
 
-    def kubernetes(self) -> tuple[str, int]:
-        """The server's version, `v1.36.3`, and its minor number."""
+    def get_kubernetes_version(self) -> tuple[str, int]:
+        """Return the server's version, `v1.36.3`, and its minor number."""
         version = str(self.kube.request("GET", "/version")["gitVersion"])
         return version, int(version.lstrip("v").split(".")[1])
 
-    def control_planes(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
-        """Ready istiod pods and what each says of its version; empty where there is none or none answers."""
+    def list_control_planes(self) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Return the ready istiod pods, each with its version information.
+
+        Pods that do not answer are left out.
+        """
         found = []
-        for pod in self.kube.find("v1", "Pod", self["istioNamespace"], "app=istiod"):
-            conditions = at(pod, "status.conditions", [])
+        for pod in self.kube.list_objects("v1", "Pod", self["istioNamespace"], "app=istiod"):
+            conditions = get_nested(pod, "status.conditions", [])
             if any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
-                info = self._asked(pod)
+                info = self._fetch_istiod_version(pod)
                 if info:
                     found.append((pod, info))
         return found
 
-    def _asked(self, pod: dict[str, Any]) -> dict[str, str]:
-        """What an istiod says of itself on its monitoring port: `version-revision-status`, or the same as JSON."""
+    def _fetch_istiod_version(self, pod: dict[str, Any]) -> dict[str, str]:
+        """Return the version information that an istiod gives on its monitoring port.
+
+        Return an empty dict where it gives none. The istiod answers
+        `version-revision-status`, or the same as JSON.
+        """
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:15014/proxy/version"
         try:

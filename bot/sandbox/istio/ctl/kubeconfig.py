@@ -1,4 +1,7 @@
-"""Where the API server is and how to be known there, as kubectl finds it: kubeconfig files, or the pod's account."""
+"""Access to the API server, found as kubectl finds it.
+
+It comes from kubeconfig files or from the pod's ServiceAccount.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ _SECRETS = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True)
-class Access:
-    """Where the API server is and how to be known there."""
+class ClusterAccess:
+    """The address of the API server and the credentials for it."""
 
     server: str
     namespace: str = ""
@@ -28,46 +31,55 @@ class Access:
     context: ssl.SSLContext | None = None
 
 
-def access(kubeconfig: str, context: str) -> Access:
-    """Reads the kubeconfig: the flag, $KUBECONFIG, ~/.kube/config, or the pod's own account. Raises CtlError."""
+def load_cluster_access(kubeconfig: str, context: str) -> ClusterAccess:
+    """Read the kubeconfig and return the access of its context.
+
+    It is looked for in the flag, $KUBECONFIG, ~/.kube/config, then the pod's
+    ServiceAccount. Raises CtlError.
+    """
     names = [kubeconfig] if kubeconfig else os.environ.get("KUBECONFIG", "").split(os.pathsep)
     paths = [Path(name) for name in names if name] or [Path.home() / ".kube" / "config"]
     found = [path for path in paths if path.exists()]
     if kubeconfig and not found:
         raise CtlError(f"failed to setup client: stat {kubeconfig}: no such file or directory")
     if not found:
-        return _inside()
+        return _load_in_cluster_access()
     merged: dict[str, dict[str, Any]] = {"clusters": {}, "contexts": {}, "users": {}}
     current = ""
     for path in found:
-        current = _collect(path, merged) or current
+        current = _merge_config_file(path, merged) or current
     chosen = context or current
     if chosen not in merged["contexts"]:
         if not chosen and not merged["contexts"]:
-            return Access("http://localhost:8080")
+            return ClusterAccess("http://localhost:8080")
         raise CtlError(f'failed to setup client: context "{chosen}" does not exist')
     where = merged["contexts"][chosen]
     cluster, user = merged["clusters"].get(where.get("cluster"), {}), merged["users"].get(where.get("user"), {})
-    return Access(cluster.get("server", ""), where.get("namespace", ""), _credentials(user), _tls(cluster, user))
+    return ClusterAccess(
+        cluster.get("server", ""),
+        where.get("namespace", ""),
+        _build_auth_headers(user),
+        _build_ssl_context(cluster, user),
+    )
 
 
-def _collect(path: Path, merged: dict[str, dict[str, Any]]) -> str:
+def _merge_config_file(path: Path, merged: dict[str, dict[str, Any]]) -> str:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
         raise CtlError(f"failed to setup client: error loading config file {path}: {error}") from error
     for kind, single in (("clusters", "cluster"), ("contexts", "context"), ("users", "user")):
         for entry in config.get(kind) or []:
-            merged[kind].setdefault(entry["name"], _absolute(entry.get(single) or {}, path))
+            merged[kind].setdefault(entry["name"], _resolve_file_paths(entry.get(single) or {}, path))
     return str(config.get("current-context") or "")
 
 
-def _absolute(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+def _resolve_file_paths(entry: dict[str, Any], path: Path) -> dict[str, Any]:
     files = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
     return {key: str(path.parent / value) if key in files and value else value for key, value in entry.items()}
 
 
-def _credentials(user: Mapping[str, Any]) -> dict[str, str]:
+def _build_auth_headers(user: Mapping[str, Any]) -> dict[str, str]:
     token = user.get("token") or (
         Path(user["tokenFile"]).read_text(encoding="utf-8").strip() if user.get("tokenFile") else ""
     )
@@ -79,7 +91,7 @@ def _credentials(user: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
-def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext | None:
+def _build_ssl_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext | None:
     if not str(cluster.get("server", "")).startswith("https"):
         return None
     authority = base64.b64decode(cluster.get("certificate-authority-data", "")).decode() or None
@@ -97,12 +109,12 @@ def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext 
     return context
 
 
-def _inside() -> Access:
+def _load_in_cluster_access() -> ClusterAccess:
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
     if not host:
-        return Access("http://localhost:8080")
+        return ClusterAccess("http://localhost:8080")
     token = (_SECRETS / "token").read_text(encoding="utf-8").strip()
     context = ssl.create_default_context(cafile=str(_SECRETS / "ca.crt"))
     server = f"https://{host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
     namespace = (_SECRETS / "namespace").read_text(encoding="utf-8").strip()
-    return Access(server, namespace, {"Authorization": f"Bearer {token}"}, context)
+    return ClusterAccess(server, namespace, {"Authorization": f"Bearer {token}"}, context)

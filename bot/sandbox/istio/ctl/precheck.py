@@ -1,10 +1,13 @@
-"""`istioctl x precheck`: whether this cluster can take an installation: version, permissions, Gateway API."""
+"""`istioctl x precheck`: checks before an installation.
+
+They concern the Kubernetes version, permissions and the Gateway API.
+"""
 
 from __future__ import annotations
 
-from bot.sandbox.istio.components.common import at
-from bot.sandbox.istio.ctl.findings import Finding, printed
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.components.common import get_nested
+from bot.sandbox.istio.ctl.findings import AnalysisFinding, format_findings
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.errors import CtlError
 
 _SYSTEM = (
@@ -27,42 +30,45 @@ _OK = "✔ No issues found when checking the cluster. Istio is safe to install o
 _START = "  To get started, check out https://istio.io/latest/docs/setup/getting-started/"
 
 
-def precheck(run: Invocation) -> int:
-    """Prints what it finds; anything of warning or worse fails."""
-    found = [*_server_version(run), *_permissions(run), *_gateway_api(run)]
+def check_cluster(run: IstioctlInvocation) -> int:
+    """Print what the checks find.
+
+    Raises CtlError when there is any finding.
+    """
+    found = [*_check_server_version(run), *_check_permissions(run), *_check_gateway_api(run)]
     if found:
-        run.out(printed(found, run["output"], run.release.minor))
+        run.write_out(format_findings(found, run["output"], run.release.minor))
         reference = f"https://istio.io/{run.release.minor}/docs/reference/config/analysis"
         raise CtlError(
             "Issues found when checking the cluster. Istio may not be safe to install or upgrade.\n"
             f"See {reference} for more information about causes and resolutions."
         )
-    run.err(f"{_OK}\n{_START}{run.release.words.precheck_end}")
+    run.write_err(f"{_OK}\n{_START}{run.release.words.precheck_end}")
     return 0
 
 
-def _server_version(run: Invocation) -> list[Finding]:
-    version, minor = run.kubernetes()
+def _check_server_version(run: IstioctlInvocation) -> list[AnalysisFinding]:
+    version, minor = run.get_kubernetes_version()
     minimum = run.release.minimum_kubernetes
     if minor >= minimum:
         return []
     text = f'The Kubernetes Version "{version}" is lower than the minimum version: 1.{minimum}'
-    return [Finding("Error", "IST0142", "Cluster", text)]
+    return [AnalysisFinding("Error", "IST0142", "Cluster", text)]
 
 
-def _permissions(run: Invocation) -> list[Finding]:
+def _check_permissions(run: IstioctlInvocation) -> list[AnalysisFinding]:
     wanted = [("", group, resource) for group, resource in _CLUSTER]
     wanted += [(run["istioNamespace"], group, resource) for group, resource in _SYSTEM]
     found = []
     for namespace, group, resource in wanted:
-        reason = _refused(run, namespace, group, resource)
+        reason = _explain_refusal(run, namespace, group, resource)
         if reason:
             text = f"Missing required permission to create resource {resource} ({reason})"
-            found.append(Finding("Error", "IST0143", "Cluster", text))
+            found.append(AnalysisFinding("Error", "IST0143", "Cluster", text))
     return found
 
 
-def _refused(run: Invocation, namespace: str, group: str, resource: str) -> str:
+def _explain_refusal(run: IstioctlInvocation, namespace: str, group: str, resource: str) -> str:
     attributes = {"namespace": namespace, "verb": "create", "group": group, "version": "v1", "resource": resource}
     api = "authorization.k8s.io/v1"
     review = {
@@ -75,14 +81,16 @@ def _refused(run: Invocation, namespace: str, group: str, resource: str) -> str:
     return "" if status.get("allowed") else str(status.get("reason") or "permission denied")
 
 
-def _gateway_api(run: Invocation) -> list[Finding]:
+def _check_gateway_api(run: IstioctlInvocation) -> list[AnalysisFinding]:
     found = []
-    for crd in run.kube.find("apiextensions.k8s.io/v1", "CustomResourceDefinition"):
-        if crd["spec"]["group"] != "gateway.networking.k8s.io" or at(crd, "spec.names.kind") not in _BETA:
+    for crd in run.kube.list_objects("apiextensions.k8s.io/v1", "CustomResourceDefinition"):
+        if crd["spec"]["group"] != "gateway.networking.k8s.io" or get_nested(crd, "spec.names.kind") not in _BETA:
             continue
         served = sorted(version["name"] for version in crd["spec"]["versions"] if version["served"])
         if "v1beta1" not in served:
             has = ",".join(served) or "none"
             text = f"The Gateway API CRD version {has} is lower than the minimum version: v1beta1"
-            found.append(Finding("Error", "IST0150", f"CustomResourceDefinition {crd['metadata']['name']}", text))
+            found.append(
+                AnalysisFinding("Error", "IST0150", f"CustomResourceDefinition {crd['metadata']['name']}", text)
+            )
     return found

@@ -1,12 +1,15 @@
-"""Removing what an installation no longer renders, and what an uninstall names: the same kinds in the same order."""
+"""Pruning of what an installation no longer renders, and deletion by an uninstall.
+
+Both use the same kinds in the same order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.sandbox.istio.components.common import COMPONENT, NOT_PRUNED, Manifest, Settings
-from bot.sandbox.istio.ctl.apply import owner_labels
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.components.common import COMPONENT, NOT_PRUNED, InstallSettings, Manifest
+from bot.sandbox.istio.ctl.apply import build_installation_labels
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.kube import Object
 
 _NAMESPACED = (
@@ -35,47 +38,49 @@ KINDS = (*_NAMESPACED, *_CLUSTER)
 _REVISIONED = "Pilot,IngressGateways,EgressGateways,Cni,Ztunnel"
 
 
-def remove_stale(run: Invocation, settings: Settings, rendered: Mapping[str, list[Manifest]]) -> None:
-    """Deletes this installation's objects that `rendered` no longer holds."""
+def delete_stale_objects(
+    run: IstioctlInvocation, settings: InstallSettings, rendered: Mapping[str, list[Manifest]]
+) -> None:
+    """Delete this installation's objects that `rendered` no longer holds."""
     kept = {
         (o["kind"], o["metadata"].get("namespace", ""), o["metadata"]["name"]) for os in rendered.values() for o in os
     }
-    own = ",".join(f"{key}={value}" for key, value in owner_labels(settings).items())
+    own = ",".join(f"{key}={value}" for key, value in build_installation_labels(settings).items())
     for api, kind in KINDS:
-        for obj in run.kube.find(api, kind, selector=f"{own},{COMPONENT}"):
+        for obj in run.kube.list_objects(api, kind, selector=f"{own},{COMPONENT}"):
             metadata = obj["metadata"]
             if (kind, metadata.get("namespace", ""), metadata["name"]) in kept or metadata["labels"].get(
                 NOT_PRUNED
             ) == "true":
                 continue
-            delete(run, obj)
+            delete_object(run, obj)
 
 
-def everything(run: Invocation) -> list[Object]:
-    """Every object of any installation, definitions included."""
-    return [obj for api, kind in (*KINDS, _DEFINITIONS) for obj in run.kube.find(api, kind, selector=COMPONENT)]
+def list_installed_objects(run: IstioctlInvocation) -> list[Object]:
+    """Return every object of any installation, CRDs included."""
+    return [obj for api, kind in (*KINDS, _DEFINITIONS) for obj in run.kube.list_objects(api, kind, selector=COMPONENT)]
 
 
-def of_revision(run: Invocation, revision: str, namespace: str) -> list[Object]:
-    """The objects of one revision, without what revisions share."""
+def list_revision_objects(run: IstioctlInvocation, revision: str, namespace: str) -> list[Object]:
+    """Return the objects of one revision, without what revisions share."""
     chosen = f"istio.io/rev={revision},install.operator.istio.io/owning-resource-namespace={namespace}"
     selector = f"{chosen},{COMPONENT} in ({_REVISIONED})"
-    return [obj for api, kind in KINDS for obj in run.kube.find(api, kind, selector=selector)]
+    return [obj for api, kind in KINDS for obj in run.kube.list_objects(api, kind, selector=selector)]
 
 
-def delete(run: Invocation, obj: Object, *, dry: bool = False) -> None:
-    """Deletes one object with its dependents first and says so."""
-    name = shown(run, obj)
+def delete_object(run: IstioctlInvocation, obj: Object, *, dry: bool = False) -> None:
+    """Delete one object, its dependents first, and print the outcome."""
+    name = format_object_name(run, obj)
     if dry:
-        run.out(f"Not pruning object {name} because of dry run.")
+        run.write_out(f"Not pruning object {name} because of dry run.")
     elif run.kube.delete(obj, "Foreground"):
-        run.out(f"  Removed {name}.")
+        run.write_out(f"  Removed {name}.")
     else:
-        run.out(f"object: {name} is not being deleted because it no longer exists")
+        run.write_out(f"object: {name} is not being deleted because it no longer exists")
 
 
-def shown(run: Invocation, obj: Object) -> str:
-    """The object as the release's `istioctl` names it."""
+def format_object_name(run: IstioctlInvocation, obj: Object) -> str:
+    """Return the object as the release's `istioctl` names it."""
     metadata, api = obj["metadata"], obj["apiVersion"]
     return run.release.words.removed.format(
         group_version=api if "/" in api else f"/{api}",

@@ -1,12 +1,15 @@
-"""The `default` revision tag: the webhooks that make an installation the one that injects and validates by default."""
+"""The `default` revision tag.
+
+Its webhooks make an installation the one that injects and validates by default.
+"""
 
 from __future__ import annotations
 
-from bot.sandbox.istio.components.common import Manifest, Settings, at
-from bot.sandbox.istio.components.pilot import service
-from bot.sandbox.istio.components.webhooks import ADMISSION, NEVER_MATCH, default_tag
-from bot.sandbox.istio.ctl.apply import labelled, owner_labels, server_side_apply
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.components.common import InstallSettings, Manifest, get_nested
+from bot.sandbox.istio.components.pilot import build_istiod_service
+from bot.sandbox.istio.components.webhooks import ADMISSION, NEVER_MATCH, build_default_tag
+from bot.sandbox.istio.ctl.apply import add_labels, build_installation_labels, server_side_apply
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.kube import Object
 
 _MUTATING, _VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
@@ -16,50 +19,56 @@ _SHIFTED = (
 )
 
 
-def is_needed(run: Invocation, settings: Settings) -> bool:
-    """Whether this installation takes the tag: always without a revision, else only where there was none before."""
+def needs_default_tag(run: IstioctlInvocation, settings: InstallSettings) -> bool:
+    """Tell whether this installation takes the tag.
+
+    It always does without a revision, else only where there was no tag before.
+    """
     if settings.get("global.operatorManageWebhooks"):
         return False
-    return not settings.revision or not _tagged(run)
+    return not settings.revision or not _list_tag_injectors(run)
 
 
-def _tagged(run: Invocation) -> list[Object]:
-    return run.kube.find(ADMISSION, _MUTATING, selector="app=sidecar-injector,istio.io/tag=default")
+def _list_tag_injectors(run: IstioctlInvocation) -> list[Object]:
+    return run.kube.list_objects(ADMISSION, _MUTATING, selector="app=sidecar-injector,istio.io/tag=default")
 
 
-def warn_of_shift(run: Invocation, settings: Settings) -> None:
-    """Says so when the tag moves from a revision to the default installation."""
-    tagged = _tagged(run)
+def warn_of_tag_shift(run: IstioctlInvocation, settings: InstallSettings) -> None:
+    """Warn when the tag moves from a revision to the default installation."""
+    tagged = _list_tag_injectors(run)
     if (
         tagged
         and not settings.revision
         and not any(t["metadata"]["labels"].get("istio.io/rev") == "default" for t in tagged)
     ):
-        run.out(_SHIFTED)
+        run.write_out(_SHIFTED)
 
 
-def make_default(run: Invocation, settings: Settings) -> bool:
-    """Applies the tag's objects; False where no injector of this revision exists to take them from."""
-    injector = run.kube.get(ADMISSION, _MUTATING, f"istio-sidecar-injector{settings.dashed}")
+def apply_default_tag(run: IstioctlInvocation, settings: InstallSettings) -> bool:
+    """Apply the tag's objects.
+
+    Return False where this revision has no injector to build them from.
+    """
+    injector = run.kube.get(ADMISSION, _MUTATING, f"istio-sidecar-injector{settings.revision_suffix}")
     if injector is None:
         return False
-    _deactivate(run)
-    bundle = str(at(injector["webhooks"][0], "clientConfig.caBundle", ""))
-    extra = owner_labels(settings)
-    for obj in _objects(run, settings, bundle):
-        server_side_apply(run, labelled(obj, extra))
+    _deactivate_default_injector(run)
+    bundle = str(get_nested(injector["webhooks"][0], "clientConfig.caBundle", ""))
+    extra = build_installation_labels(settings)
+    for obj in _build_tag_objects(run, settings, bundle):
+        server_side_apply(run, add_labels(obj, extra))
     return True
 
 
-def _objects(run: Invocation, settings: Settings, bundle: str) -> list[Manifest]:
+def _build_tag_objects(run: IstioctlInvocation, settings: InstallSettings, bundle: str) -> list[Manifest]:
     validators = run.kube.get(ADMISSION, _VALIDATING, "istiod-default-validator") or {}
     failing = {hook["name"]: hook.get("failurePolicy") == "Fail" for hook in validators.get("webhooks", [])}
-    made = default_tag(settings, bundle, failing)
-    return [*made, *([service(settings, tag=True)] if settings.release.tag_service else [])]
+    made = build_default_tag(settings, bundle, failing)
+    return [*made, *([build_istiod_service(settings, tag=True)] if settings.release.tag_service else [])]
 
 
-def _deactivate(run: Invocation) -> None:
-    """Makes the default revision's own injector match nothing: the tag injects in its place."""
+def _deactivate_default_injector(run: IstioctlInvocation) -> None:
+    """Make the default revision's own injector match nothing: the tag injects instead."""
     injector = run.kube.get(ADMISSION, _MUTATING, "istio-sidecar-injector")
     if injector is None:
         return

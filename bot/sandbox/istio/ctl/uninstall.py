@@ -1,13 +1,13 @@
-"""`istioctl uninstall`: by purge (everything, definitions included) or by revision."""
+"""`istioctl uninstall`: by purge (all objects, CRDs included) or by revision."""
 
 from __future__ import annotations
 
-from bot.sandbox.istio.components.common import at
+from bot.sandbox.istio.components.common import get_nested
 from bot.sandbox.istio.components.webhooks import ADMISSION
-from bot.sandbox.istio.ctl.console import Progress
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.ctl.console import ProgressLog
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.kube import Object
-from bot.sandbox.istio.ctl.prune import delete, everything, of_revision
+from bot.sandbox.istio.ctl.prune import delete_object, list_installed_objects, list_revision_objects
 from bot.sandbox.istio.errors import Cancelled, CtlError
 
 _ALL = "All Istio resources will be pruned from the cluster\n"
@@ -16,43 +16,47 @@ _MISSING = "at least one of the --revision (or --set revision=<revision>), --fil
 _PURGE_WINS = "Purge uninstall will remove all Istio resources, ignoring the specified revision or operator file"
 
 
-def uninstall(run: Invocation) -> int:
-    """Removes control planes."""
-    purge, revision = bool(run["purge"]), run["revision"] or _from_sets(run["set"])
+def uninstall_control_plane(run: IstioctlInvocation) -> int:
+    """Remove one control plane by its revision, or all of them (purge)."""
+    purge, revision = bool(run["purge"]), run["revision"] or _get_set_revision(run["set"])
     if not (purge or revision or run["filename"]):
         raise CtlError(_MISSING)
     if run.parsed.arguments:
         raise CtlError("istioctl uninstall does not take arguments")
-    if revision and revision not in _revisions(run):
+    if revision and revision not in _list_revisions(run):
         raise CtlError("could not find target revision")
     if purge and (revision or run["filename"]):
-        run.out(_PURGE_WINS)
-    objects = everything(run) if purge else of_revision(run, revision or "default", run["istioNamespace"])
+        run.write_out(_PURGE_WINS)
+    objects = (
+        list_installed_objects(run)
+        if purge
+        else list_revision_objects(run, revision or "default", run["istioNamespace"])
+    )
     dry = bool(run["dry-run"])
-    _warn(run, _ALL if purge else _revision_warning(run, revision, objects), dry)
+    _confirm_removal(run, _ALL if purge else _build_revision_warning(run, revision, objects), dry)
     for obj in objects:
-        delete(run, obj, dry=dry)
-    Progress(run.streams.stderr).say("✔ Uninstall complete")
+        delete_object(run, obj, dry=dry)
+    ProgressLog(run.streams.stderr).write_line("✔ Uninstall complete")
     return 0
 
 
-def _from_sets(sets: list[str]) -> str:
+def _get_set_revision(sets: list[str]) -> str:
     return next((setting.partition("=")[2] for setting in sets if setting.startswith("revision=")), "")
 
 
-def _revisions(run: Invocation) -> set[str]:
-    hooks = run.kube.find(ADMISSION, "MutatingWebhookConfiguration", selector="istio.io/rev")
-    services = run.kube.find("v1", "Service", run["istioNamespace"], "app=istiod,istio.io/rev")
+def _list_revisions(run: IstioctlInvocation) -> set[str]:
+    hooks = run.kube.list_objects(ADMISSION, "MutatingWebhookConfiguration", selector="istio.io/rev")
+    services = run.kube.list_objects("v1", "Service", run["istioNamespace"], "app=istiod,istio.io/rev")
     return {obj["metadata"]["labels"]["istio.io/rev"] for obj in (*hooks, *services)}
 
 
-def _revision_warning(run: Invocation, revision: str, objects: list[Object]) -> str:
+def _build_revision_warning(run: IstioctlInvocation, revision: str, objects: list[Object]) -> str:
     if not objects:
         return _NONE
     gateways = [
         o["metadata"]["name"] for o in objects if o["kind"] == "Deployment" and "gateway" in o["metadata"]["name"]
     ]
-    proxies = _proxies(run, revision)
+    proxies = _list_revision_proxies(run, revision)
     message = ""
     if proxies:
         message = f"There are still {len(proxies)} proxies pointing to the control plane revision {revision}\n"
@@ -70,23 +74,26 @@ def _revision_warning(run: Invocation, revision: str, objects: list[Object]) -> 
     return message
 
 
-def _proxies(run: Invocation, revision: str) -> list[str]:
-    """Pods with a proxy of that revision, `name.namespace`."""
+def _list_revision_proxies(run: IstioctlInvocation, revision: str) -> list[str]:
+    """Return the pods with a proxy of that revision, `name.namespace`."""
     found = []
-    for pod in run.kube.find("v1", "Pod"):
+    for pod in run.kube.list_objects("v1", "Pod"):
         metadata = pod["metadata"]
         containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
         proxied = any(container["name"] == "istio-proxy" for container in containers)
-        if proxied and at(metadata, "annotations", {}).get("istio.io/rev", "") == revision:
+        if proxied and get_nested(metadata, "annotations", {}).get("istio.io/rev", "") == revision:
             found.append(f"{metadata['name']}.{metadata['namespace']}")
     return found
 
 
-def _warn(run: Invocation, message: str, dry: bool) -> None:
-    """Says what is going to happen and, unless told not to, asks."""
+def _confirm_removal(run: IstioctlInvocation, message: str, dry: bool) -> None:
+    """Print what is going to be removed and ask, unless told not to.
+
+    Raises Cancelled when the user declines.
+    """
     if dry or run["skip-confirmation"] or message in ("", _NONE):
         if message:
-            run.out(message)
+            run.write_out(message)
         return
     if not run.confirm(message + "Proceed? (y/N) "):
         raise Cancelled

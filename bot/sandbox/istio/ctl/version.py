@@ -1,4 +1,4 @@
-"""`istioctl version` and the release's check of a finished installation, `verify-install`."""
+"""`istioctl version` and `verify-install`, the check of a finished installation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
-from bot.sandbox.istio.components.common import COMPONENT, at
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.components.common import COMPONENT, get_nested
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.prune import KINDS
 from bot.sandbox.istio.errors import CtlError
 from bot.sandbox.istio.render_values import to_yaml
@@ -16,8 +16,8 @@ _ABSENT = 'Istio is not present in the cluster: no running Istio pods in namespa
 _GO = "go1.26.8"
 
 
-def version(run: Invocation) -> int:
-    """Prints the client's version, and the control and data planes' unless told not to ask."""
+def print_version(run: IstioctlInvocation) -> int:
+    """Print the client's version, and those of the control and data planes unless told not to."""
     own = run.release.version
     form = run["output"]
     if form not in ("", "yaml", "json"):
@@ -25,45 +25,45 @@ def version(run: Invocation) -> int:
     client = {"version": own, "revision": "unknown", "golang_version": _GO, "status": "Clean", "tag": own}
     told: dict[str, Any] = {"clientVersion": client}
     if run["remote"]:
-        told |= _remote(run)
+        told |= _describe_mesh_versions(run)
     if form == "json":
-        run.out(json.dumps(told, indent=2))
+        run.write_out(json.dumps(told, indent=2))
     elif form == "yaml":
-        run.out(to_yaml(told) + "\n")
+        run.write_out(to_yaml(told) + "\n")
     else:
-        run.out(_plain(run, told))
+        run.write_out(_format_plain(run, told))
     return 0
 
 
-def _remote(run: Invocation) -> dict[str, Any]:
-    planes = run.control_planes()
+def _describe_mesh_versions(run: IstioctlInvocation) -> dict[str, Any]:
+    planes = run.list_control_planes()
     if not planes:
-        run.err(_ABSENT.format(run["istioNamespace"]))
+        run.write_err(_ABSENT.format(run["istioNamespace"]))
         return {}
-    mesh = [{"Component": "pilot", "Revision": _revision(pod), "Info": info} for pod, info in planes]
-    return {"meshVersion": mesh, "dataPlaneVersion": _proxies(run)}
+    mesh = [{"Component": "pilot", "Revision": _get_revision(pod), "Info": info} for pod, info in planes]
+    return {"meshVersion": mesh, "dataPlaneVersion": _list_proxies(run)}
 
 
-def _revision(pod: dict[str, Any]) -> str:
+def _get_revision(pod: dict[str, Any]) -> str:
     return str(pod["metadata"]["labels"].get("istio.io/rev", "default"))
 
 
-def _proxies(run: Invocation) -> list[dict[str, str]]:
-    """Every proxy in the cluster with the version of its image."""
+def _list_proxies(run: IstioctlInvocation) -> list[dict[str, str]]:
+    """Return every proxy in the cluster with the version of its image."""
     found = []
-    for pod in run.kube.find("v1", "Pod"):
+    for pod in run.kube.list_objects("v1", "Pod"):
         containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
         image = next((c["image"] for c in containers if c["name"] == "istio-proxy"), "")
         if "/proxyv2:" in image:
             metadata = pod["metadata"]
             tag = image.rpartition(":")[2].removesuffix("-distroless")
-            router = not at(metadata, "annotations", {}).get("sidecar.istio.io/status")
+            router = not get_nested(metadata, "annotations", {}).get("sidecar.istio.io/status")
             kind = "router" if router else "sidecar"
             found.append({"ID": f"{metadata['name']}.{metadata['namespace']}", "IstioVersion": tag, "Type": kind})
     return found
 
 
-def _plain(run: Invocation, told: dict[str, Any]) -> str:
+def _format_plain(run: IstioctlInvocation, told: dict[str, Any]) -> str:
     if run["short"] and not run["remote"]:
         return f"client version: {run.release.version}"
     lines = [f"client version: {run.release.version}"]
@@ -76,32 +76,37 @@ def _plain(run: Invocation, told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def verify(run: Invocation) -> int:
-    """Names every installed object as checked; a Deployment that is not available is a failure."""
+def verify_installation(run: IstioctlInvocation) -> int:
+    """Print every installed object as checked.
+
+    Raises CtlError for a Deployment that is not available, or when nothing is installed.
+    """
     revision = "default"
-    run.out(f'1 Istio control planes detected, checking --revision "{revision}" only')
+    run.write_out(f'1 Istio control planes detected, checking --revision "{revision}" only')
     definitions = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
     deployments = crds = 0
     namespace = run["istioNamespace"]
     for api, kind in (*KINDS, definitions):
-        for obj in run.kube.find(api, kind, selector=COMPONENT):
+        for obj in run.kube.list_objects(api, kind, selector=COMPONENT):
             name = obj["metadata"]["name"]
             if kind == "Deployment":
                 deployments += 1
                 _check_available(obj)
             crds += kind == "CustomResourceDefinition"
-            run.out(f"✔ {kind}: {name}.{namespace} checked successfully")
-    run.out(f"Checked {crds} custom resource definitions")
-    run.out(f"Checked {deployments} Istio Deployments")
+            run.write_out(f"✔ {kind}: {name}.{namespace} checked successfully")
+    run.write_out(f"Checked {crds} custom resource definitions")
+    run.write_out(f"Checked {deployments} Istio Deployments")
     if not deployments:
         raise CtlError("Istio present but verify-install failed: no Istio installation found")
-    run.out("✔ Istio is installed and verified successfully")
+    run.write_out("✔ Istio is installed and verified successfully")
     return 0
 
 
 def _check_available(deployment: dict[str, Any]) -> None:
     name = deployment["metadata"]["name"]
-    if not any(c["type"] == "Available" and c["status"] == "True" for c in at(deployment, "status.conditions", [])):
+    if not any(
+        c["type"] == "Available" and c["status"] == "True" for c in get_nested(deployment, "status.conditions", [])
+    ):
         raise CtlError(
             f"Istio installation failed, incomplete or does not match the revision: deployment {name} is not ready"
         )

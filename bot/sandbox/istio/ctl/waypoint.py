@@ -1,11 +1,11 @@
-"""`istioctl waypoint`: making, showing and deleting a namespace's waypoint."""
+"""`istioctl waypoint`: creates, shows and deletes a namespace's waypoints."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bot.sandbox.istio.components.common import at
-from bot.sandbox.istio.ctl.invocation import Invocation
+from bot.sandbox.istio.components.common import get_nested
+from bot.sandbox.istio.ctl.invocation import IstioctlInvocation
 from bot.sandbox.istio.ctl.kube import ApiFailure, Object
 from bot.sandbox.istio.errors import CtlError
 from bot.sandbox.istio.render_values import to_yaml
@@ -18,7 +18,7 @@ _POLL = 1.0
 _NONE = "No waypoints found."
 
 
-def _gateway(run: Invocation, namespace: str) -> Object:
+def _build_waypoint(run: IstioctlInvocation, namespace: str) -> Object:
     name, traffic = run["name"] or "waypoint", run["for"]
     if name == "none":
         raise CtlError("failed to create gateway: invalid name provided for waypoint, 'none' is a reserved value")
@@ -42,44 +42,44 @@ def _gateway(run: Invocation, namespace: str) -> Object:
     }
 
 
-def generate(run: Invocation) -> int:
-    """Prints the waypoint as YAML."""
-    run.out(to_yaml(_gateway(run, run["namespace"])))
+def print_waypoint_manifest(run: IstioctlInvocation) -> int:
+    """Print the waypoint as YAML."""
+    run.write_out(to_yaml(_build_waypoint(run, run["namespace"])))
     return 0
 
 
-def apply(run: Invocation) -> int:
-    """Applies the waypoint and, when asked, waits for it and enrols the namespace."""
+def apply_waypoint(run: IstioctlInvocation) -> int:
+    """Apply the waypoint; when asked, wait for it and enroll the namespace."""
     namespace, words = run.namespace, run.release.words
-    labels = _namespace(run, namespace)["metadata"].get("labels") or {}
+    labels = _get_namespace(run, namespace)["metadata"].get("labels") or {}
     if run["enroll-namespace"]:
         if labels.get(_USE) and not run["overwrite"]:
             hint = "Consider adding the `--overwrite` flag to your apply command."
-            run.out(f"{words.waypoint_warning}namespace ({namespace}) already has an enrolled Waypoint. {hint}")
+            run.write_out(f"{words.waypoint_warning}namespace ({namespace}) already has an enrolled Waypoint. {hint}")
             return 0
         if labels.get("istio.io/dataplane-mode") != "ambient":
             hint = f"Consider running\t`kubectl label namespace {namespace} istio.io/dataplane-mode=ambient`"
-            run.out(f"{words.waypoint_warning}namespace is not enrolled in ambient. {hint}")
-    gateway = _gateway(run, namespace)
-    _send(run, gateway)
+            run.write_out(f"{words.waypoint_warning}namespace is not enrolled in ambient. {hint}")
+    gateway = _build_waypoint(run, namespace)
+    _apply_gateway(run, gateway)
     shown = f"{namespace}/{gateway['metadata']['name']}"
-    run.out(f"{words.waypoint_done}waypoint {shown} applied")
+    run.write_out(f"{words.waypoint_done}waypoint {shown} applied")
     if run["wait"]:
-        _await_programmed(run, gateway)
-        run.out(f"{words.waypoint_done}waypoint {shown} is ready!")
+        _wait_until_programmed(run, gateway)
+        run.write_out(f"{words.waypoint_done}waypoint {shown} is ready!")
     if run["enroll-namespace"]:
-        _enrol(run, namespace, gateway["metadata"]["name"])
+        _enroll_namespace(run, namespace, gateway["metadata"]["name"])
     return 0
 
 
-def _namespace(run: Invocation, name: str) -> Object:
+def _get_namespace(run: IstioctlInvocation, name: str) -> Object:
     found = run.kube.get("v1", "Namespace", name)
     if found is None:
         raise CtlError(f"namespace: {name} not found")
     return found
 
 
-def _send(run: Invocation, gateway: Object) -> None:
+def _apply_gateway(run: IstioctlInvocation, gateway: Object) -> None:
     try:
         run.kube.apply(gateway, "istioctl", force=False)
     except ApiFailure as failure:
@@ -89,48 +89,56 @@ def _send(run: Invocation, gateway: Object) -> None:
         raise CtlError(f"{head}: {failure.message}") from failure
 
 
-def _await_programmed(run: Invocation, gateway: Object) -> None:
+def _wait_until_programmed(run: IstioctlInvocation, gateway: Object) -> None:
     name, namespace = gateway["metadata"]["name"], gateway["metadata"]["namespace"]
     deadline = run.now() + run["waypoint-timeout"]
-    while not _programmed(run.kube.get(_API, "Gateway", name, namespace) or {}):
+    while not _is_programmed(run.kube.get(_API, "Gateway", name, namespace) or {}):
         if run.now() > deadline:
             raise CtlError(f"timed out while waiting for waypoint\t{namespace}/{name}")
         run.sleep(_POLL)
 
 
-def _programmed(gateway: Object) -> bool:
-    return any(c["type"] == "Programmed" and c["status"] == "True" for c in at(gateway, "status.conditions", []))
+def _is_programmed(gateway: Object) -> bool:
+    return any(
+        c["type"] == "Programmed" and c["status"] == "True" for c in get_nested(gateway, "status.conditions", [])
+    )
 
 
-def _enrol(run: Invocation, namespace: str, name: str) -> None:
-    obj = _namespace(run, namespace)
+def _enroll_namespace(run: IstioctlInvocation, namespace: str, name: str) -> None:
+    obj = _get_namespace(run, namespace)
     obj["metadata"].setdefault("labels", {})[_USE] = name
     try:
         run.kube.update({"apiVersion": "v1", "kind": "Namespace", **obj})
     except ApiFailure as failure:
         reason = f"failed to update namespace {namespace}: {failure.message}"
         raise CtlError(f"failed to label namespace with waypoint: {reason}") from failure
-    run.out(f'{run.release.words.waypoint_done}namespace {namespace} labeled with "{_USE}: {name}"')
+    run.write_out(f'{run.release.words.waypoint_done}namespace {namespace} labeled with "{_USE}: {name}"')
 
 
-def _found(run: Invocation, namespace: str, *, every: bool = False) -> list[Object] | None:
-    """Waypoints (with `every`, all Gateways); None where there is no Gateway of any class."""
-    gateways = run.kube.served(_API, "Gateway", namespace)
+def _list_waypoints(run: IstioctlInvocation, namespace: str, *, every: bool = False) -> list[Object] | None:
+    """Return the waypoints (with `every`, all Gateways).
+
+    Return None where there is no Gateway of any class.
+    """
+    gateways = run.kube.list_served_objects(_API, "Gateway", namespace)
     if not gateways:
         return None
-    return [g for g in gateways if every or at(g, "spec.gatewayClassName") == _CLASS]
+    return [g for g in gateways if every or get_nested(g, "spec.gatewayClassName") == _CLASS]
 
 
-def _scope(run: Invocation) -> str:
+def _get_scope(run: IstioctlInvocation) -> str:
     return "" if run["all-namespaces"] else run.namespace
 
 
-def show(run: Invocation) -> int:
-    """Lists waypoints with revision, traffic type (1.24 and newer) and whether they are programmed."""
-    scope = _scope(run)
-    found = _found(run, scope)
+def print_waypoints(run: IstioctlInvocation) -> int:
+    """Print the waypoints with revision, traffic type and whether they are programmed.
+
+    The traffic type is shown from Istio 1.24 on.
+    """
+    scope = _get_scope(run)
+    found = _list_waypoints(run, scope)
     if found is None:
-        run.out(_NONE)
+        run.write_out(_NONE)
         return 0
     traffic = run.release.waypoint_traffic_column
     head = ["NAMESPACE"] * (not scope) + ["NAME", "REVISION"] + ["TRAFFIC TYPE"] * traffic + ["PROGRAMMED"]
@@ -140,40 +148,43 @@ def show(run: Invocation) -> int:
         row = [gateway["metadata"]["namespace"]] * (not scope)
         row += [gateway["metadata"]["name"], labels.get("istio.io/rev") or "default"]
         row += [labels.get("istio.io/waypoint-for") or "none"] * traffic
-        states = [c["status"] for c in at(gateway, "status.conditions", []) if c["type"] == "Programmed"]
+        states = [c["status"] for c in get_nested(gateway, "status.conditions", []) if c["type"] == "Programmed"]
         rows.append([*row, states[-1] if states else "False"])
-    run.out(_table(rows))
+    run.write_out(_format_table(rows))
     return 0
 
 
-def _table(rows: list[list[str]]) -> str:
-    """Columns five blanks apart; the last one is not padded."""
+def _format_table(rows: list[list[str]]) -> str:
+    """Format columns five blanks apart; the last one is not padded."""
     widths = [max(len(row[i]) for row in rows) + 5 for i in range(len(rows[0]) - 1)]
     return "\n".join("".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)) + row[-1] for row in rows)
 
 
-def status(run: Invocation) -> int:
-    """Shows each waypoint's condition, waiting until it is programmed unless told not to."""
-    scope = _scope(run)
-    found = _found(run, scope)
+def print_waypoint_status(run: IstioctlInvocation) -> int:
+    """Print each waypoint's condition.
+
+    Wait until it is programmed, unless told not to.
+    """
+    scope = _get_scope(run)
+    found = _list_waypoints(run, scope)
     if found is None:
-        run.out(_NONE)
+        run.write_out(_NONE)
         return 0
     rows = [["NAMESPACE"] * (not scope) + ["NAME", "STATUS", "TYPE", "REASON", "MESSAGE"]]
     deadline = run.now() + run["waypoint-timeout"]
     for gateway in found:
-        rows += _watched(run, gateway, deadline, bool(scope))
-    run.out(_table(rows))
+        rows += _collect_status_rows(run, gateway, deadline, bool(scope))
+    run.write_out(_format_table(rows))
     return 0
 
 
-def _watched(run: Invocation, gateway: Object, deadline: float, scoped: bool) -> list[list[str]]:
+def _collect_status_rows(run: IstioctlInvocation, gateway: Object, deadline: float, scoped: bool) -> list[list[str]]:
     name, namespace = gateway["metadata"]["name"], gateway["metadata"]["namespace"]
     rows = []
     while True:
         run.sleep(_POLL)
         now = run.kube.get(_API, "Gateway", name, namespace) or {}
-        conditions = at(now, "status.conditions", [])
+        conditions = get_nested(now, "status.conditions", [])
         shown = next((c for c in conditions if c["type"] == "Programmed" and c["status"] == "True"), None)
         last = shown or (conditions[-1] if conditions else {})
         cells = [str(last.get(key, "")) for key in ("status", "type", "reason", "message")]
@@ -186,8 +197,11 @@ def _watched(run: Invocation, gateway: Object, deadline: float, scoped: bool) ->
             )
 
 
-def delete(run: Invocation) -> int:
-    """Deletes waypoints by name, or all; up to 1.23 the class of the Gateway is not looked at."""
+def delete_waypoints(run: IstioctlInvocation) -> int:
+    """Delete waypoints by name, or all of them.
+
+    Up to Istio 1.23 the class of the Gateway is not checked.
+    """
     names, every = run.parsed.arguments, bool(run["all"] or run["revision"])
     if every and names:
         raise CtlError("cannot specify waypoint names when deleting all waypoints")
@@ -196,7 +210,7 @@ def delete(run: Invocation) -> int:
             "must specify a waypoint name or delete all using --all or delete specific revision using --revision"
         )
     careless = not run.release.waypoint_delete_checks_class
-    found = {g["metadata"]["name"]: g for g in _found(run, run.namespace, every=careless) or []}
+    found = {g["metadata"]["name"]: g for g in _list_waypoints(run, run.namespace, every=careless) or []}
     revision = run["revision"]
     chosen = [
         n
@@ -205,5 +219,5 @@ def delete(run: Invocation) -> int:
     ]
     for name in chosen if every else names:
         gone = name not in found or not run.kube.delete(found[name])
-        run.out(f"waypoint {run.namespace}/{name} {'not found' if gone else 'deleted'}")
+        run.write_out(f"waypoint {run.namespace}/{name} {'not found' if gone else 'deleted'}")
     return 0

@@ -1,4 +1,4 @@
-"""The `samples/` directory of the embedded release: Bookinfo, its routing rules and the addons, from compact tables."""
+"""The `samples/` directory of the embedded release: Bookinfo, its routing and the addons."""
 
 from __future__ import annotations
 
@@ -6,39 +6,46 @@ from pathlib import Path
 
 import yaml
 
-from bot.sandbox.istio.samples.addons import grafana, jaeger, prometheus
-from bot.sandbox.istio.samples.bookinfo import bookinfo, versions
-from bot.sandbox.istio.samples.kiali import kiali
+from bot.sandbox.istio.samples.addons import build_grafana, build_jaeger, build_prometheus
+from bot.sandbox.istio.samples.bookinfo import build_bookinfo, build_version_services
+from bot.sandbox.istio.samples.kiali import build_kiali
 from bot.sandbox.istio.samples.parts import Object
-from bot.sandbox.istio.samples.releases import sample_release
-from bot.sandbox.istio.samples.routing import gateway_api, networking
+from bot.sandbox.istio.samples.releases import get_sample_release
+from bot.sandbox.istio.samples.routing import build_gateway_api_routing, build_istio_routing
 
 
-class _Plain(yaml.SafeDumper):
-    """Writes shared parts out each time: a person reads these files."""
+class _NoAliasDumper(yaml.SafeDumper):
+    """A YAML dumper without anchors and aliases, so that the files are easy to read."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
 def write_samples(directory: Path, version: str) -> None:
-    """Writes what a release's tarball has under `samples/`; `directory` is the release's own directory."""
-    for path, objects in sample_files(version).items():
+    """Write the files of a release's `samples/`; `directory` is the release's own directory."""
+    for path, objects in build_sample_files(version).items():
         target = directory / "samples" / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(yaml.dump_all(objects, Dumper=_Plain, sort_keys=False, explicit_start=True), encoding="utf-8")
+        target.write_text(
+            yaml.dump_all(objects, Dumper=_NoAliasDumper, sort_keys=False, explicit_start=True), encoding="utf-8"
+        )
 
 
-def sample_files(version: str) -> dict[str, list[Object]]:
-    """The objects of every sample file, by its path below `samples/`, in the order in which they are applied."""
-    release = sample_release(version)
+def build_sample_files(version: str) -> dict[str, list[Object]]:
+    """Return the objects of every sample file, by its path below `samples/`.
+
+    The objects are in the order in which they are applied.
+    """
+    release = get_sample_release(version)
     files = {
-        "addons/prometheus.yaml": prometheus(release),
-        "addons/grafana.yaml": grafana(release),
-        "addons/jaeger.yaml": jaeger(release),
-        "addons/kiali.yaml": kiali(release),
-        "bookinfo/platform/kube/bookinfo.yaml": bookinfo(release),
-        "bookinfo/platform/kube/bookinfo-versions.yaml": versions(),
+        "addons/prometheus.yaml": build_prometheus(release),
+        "addons/grafana.yaml": build_grafana(release),
+        "addons/jaeger.yaml": build_jaeger(release),
+        "addons/kiali.yaml": build_kiali(release),
+        "bookinfo/platform/kube/bookinfo.yaml": build_bookinfo(release),
+        "bookinfo/platform/kube/bookinfo-versions.yaml": build_version_services(),
     }
-    files |= {f"bookinfo/gateway-api/{name}.yaml": objects for name, objects in gateway_api(release).items()}
-    return files | {f"bookinfo/networking/{name}.yaml": objects for name, objects in networking().items()}
+    files |= {
+        f"bookinfo/gateway-api/{name}.yaml": objects for name, objects in build_gateway_api_routing(release).items()
+    }
+    return files | {f"bookinfo/networking/{name}.yaml": objects for name, objects in build_istio_routing().items()}

@@ -9,16 +9,16 @@ import yaml
 from bot.sandbox.istio.samples.parts import (
     SYSTEM,
     Object,
-    account,
-    config_map,
-    deployment,
-    http_probe,
-    meta,
-    port,
-    role,
-    rule,
-    service,
-    volume,
+    build_bound_role,
+    build_config_map,
+    build_deployment,
+    build_http_probe,
+    build_metadata,
+    build_policy_rule,
+    build_service,
+    build_service_account,
+    build_service_port,
+    build_volume,
 )
 from bot.sandbox.istio.samples.releases import SampleRelease
 
@@ -44,42 +44,44 @@ _COLLECTOR_PORTS = {
 }
 
 
-def chart_labels(name: str, version: str, chart: str, release: SampleRelease, **more: str) -> dict[str, str]:
-    """The labels of a Helm chart's objects."""
+def build_chart_labels(name: str, version: str, chart: str, release: SampleRelease, **more: str) -> dict[str, str]:
+    """Build the labels of a Helm chart's objects."""
     labels = {f"{_APP}{k}": v for k, v in more.items()}
     labels |= {f"{_APP}instance": name, f"{_APP}name": name, f"{_APP}version": version, "helm.sh/chart": chart}
     return labels | ({f"{_APP}managed-by": "Helm"} if release.helm_label else {})
 
 
-def prometheus(release: SampleRelease) -> list[Object]:
-    """Prometheus with its configuration reloader."""
+def build_prometheus(release: SampleRelease) -> list[Object]:
+    """Build Prometheus with its configuration reloader."""
     own = {"component": "server", "part-of": "prometheus"}
-    labels = chart_labels("prometheus", release.prometheus, release.prometheus_chart, release, **own)
+    labels = build_chart_labels("prometheus", release.prometheus, release.prometheus_chart, release, **own)
     selector = {k: labels[k] for k in (f"{_APP}component", f"{_APP}instance", f"{_APP}name")}
-    place = meta("prometheus", namespace=SYSTEM, labels=labels)
+    place = build_metadata("prometheus", namespace=SYSTEM, labels=labels)
     rules = [
-        rule("core", "nodes nodes/proxy nodes/metrics services endpoints pods ingresses configmaps", "get list watch"),
-        rule("networking.k8s.io", "ingresses ingresses/status", "get list watch"),
-        rule("discovery.k8s.io", "endpointslices", "get list watch"),
+        build_policy_rule(
+            "core", "nodes nodes/proxy nodes/metrics services endpoints pods ingresses configmaps", "get list watch"
+        ),
+        build_policy_rule("networking.k8s.io", "ingresses ingresses/status", "get list watch"),
+        build_policy_rule("discovery.k8s.io", "endpointslices", "get list watch"),
         {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
     ]
     pod = {
         "serviceAccountName": "prometheus",
         "terminationGracePeriodSeconds": 300,
-        "containers": [_reloader(release), _prometheus_server(release)],
-        "volumes": [volume("config-volume", "prometheus"), volume("storage-volume")],
+        "containers": [_build_reloader_container(release), _build_prometheus_container(release)],
+        "volumes": [build_volume("config-volume", "prometheus"), build_volume("storage-volume")],
     }
     template = {"metadata": {"labels": labels | _NOT_INJECTED}, "spec": pod}
     return [
-        account("prometheus", namespace=SYSTEM, labels=labels),
-        config_map("prometheus", {"prometheus.yml": yaml.safe_dump(_scraping())}, labels),
-        *role("prometheus", rules, labels),
-        service(dict(place), selector, [port("http", 9090)]),
-        deployment(dict(place), selector, template, strategy={"type": "Recreate"}),
+        build_service_account("prometheus", namespace=SYSTEM, labels=labels),
+        build_config_map("prometheus", {"prometheus.yml": yaml.safe_dump(_build_scrape_config())}, labels),
+        *build_bound_role("prometheus", rules, labels),
+        build_service(dict(place), selector, [build_service_port("http", 9090)]),
+        build_deployment(dict(place), selector, template, strategy={"type": "Recreate"}),
     ]
 
 
-def _scraping() -> Object:
+def _build_scrape_config() -> Object:
     annotation = "__meta_kubernetes_pod_annotation_prometheus_io_"
     keep = {"action": "keep", "regex": True, "source_labels": [f"{annotation}scrape"]}
     path = {"source_labels": [f"{annotation}path"], "regex": "(.+)", "target_label": "__metrics_path__"}
@@ -93,24 +95,24 @@ def _scraping() -> Object:
     return {"global": {"scrape_interval": "15s"}, "scrape_configs": [job]}
 
 
-def _reloader(release: SampleRelease) -> Object:
+def _build_reloader_container(release: SampleRelease) -> Object:
     return {
         "name": "prometheus-server-configmap-reload",
         "image": release.reloader,
         "args": ["--watched-dir=/etc/config", "--reload-url=http://127.0.0.1:9090/-/reload"],
         "ports": [{"name": "metrics", "containerPort": 8080}],
-        "readinessProbe": http_probe("/healthz", "metrics", periodSeconds=10),
+        "readinessProbe": build_http_probe("/healthz", "metrics", periodSeconds=10),
         "volumeMounts": [{"name": "config-volume", "mountPath": "/etc/config", "readOnly": True}],
     }
 
 
-def _prometheus_server(release: SampleRelease) -> Object:
+def _build_prometheus_container(release: SampleRelease) -> Object:
     return {
         "name": "prometheus-server",
         "image": release.prometheus_image,
         "args": ["--config.file=/etc/config/prometheus.yml", "--storage.tsdb.path=/data"],
         "ports": [{"containerPort": 9090}],
-        "readinessProbe": http_probe("/-/ready", 9090, periodSeconds=5),
+        "readinessProbe": build_http_probe("/-/ready", 9090, periodSeconds=5),
         "volumeMounts": [
             {"name": "config-volume", "mountPath": "/etc/config"},
             {"name": "storage-volume", "mountPath": "/data"},
@@ -118,11 +120,11 @@ def _prometheus_server(release: SampleRelease) -> Object:
     }
 
 
-def grafana(release: SampleRelease) -> list[Object]:
-    """Grafana with Prometheus as its source and a folder of dashboards."""
-    labels = chart_labels("grafana", release.grafana, release.grafana_chart, release)
+def build_grafana(release: SampleRelease) -> list[Object]:
+    """Build Grafana with Prometheus as its data source and a folder of dashboards."""
+    labels = build_chart_labels("grafana", release.grafana, release.grafana_chart, release)
     selector = {k: labels[k] for k in (f"{_APP}instance", f"{_APP}name")}
-    place = meta("grafana", namespace=SYSTEM, labels=labels)
+    place = build_metadata("grafana", namespace=SYSTEM, labels=labels)
     source = {"name": "Prometheus", "type": "prometheus", "url": "http://prometheus:9090", "isDefault": True}
     folders = [
         {"name": n, "folder": "istio", "type": "file", "options": {"path": f"/var/lib/grafana/dashboards/{n}"}}
@@ -133,20 +135,20 @@ def grafana(release: SampleRelease) -> list[Object]:
         "dashboardproviders.yaml": yaml.safe_dump({"apiVersion": 1, "providers": folders}),
         "grafana.ini": "[analytics]\ncheck_for_updates = false\n",
     }
-    template = _grafana_pod(release, (labels if release.grafana_full_pod_labels else selector) | _NOT_INJECTED)
+    template = _build_grafana_pod(release, (labels if release.grafana_full_pod_labels else selector) | _NOT_INJECTED)
     return [
-        account("grafana", namespace=SYSTEM, labels=labels),
-        config_map("grafana", data, labels),
-        service(dict(place), selector, [port("service", 3000)]),
-        deployment(dict(place), selector, template),
+        build_service_account("grafana", namespace=SYSTEM, labels=labels),
+        build_config_map("grafana", data, labels),
+        build_service(dict(place), selector, [build_service_port("service", 3000)]),
+        build_deployment(dict(place), selector, template),
         *(
-            config_map(f"{folder}-grafana-dashboards", _dashboards(titles, release))
+            build_config_map(f"{folder}-grafana-dashboards", _build_dashboards(titles, release))
             for folder, titles in _DASHBOARDS.items()
         ),
     ]
 
 
-def _grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
+def _build_grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
     anonymous = {"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_AUTH_ANONYMOUS_ORG_ROLE": "Admin"}
     boards = [f"dashboards-{folder}" for folder in _DASHBOARDS]
     container = {
@@ -154,21 +156,21 @@ def _grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
         "image": f"docker.io/grafana/grafana:{release.grafana}",
         "env": [{"name": name, "value": value} for name, value in anonymous.items()],
         "ports": [{"name": "grafana", "containerPort": 3000}],
-        "readinessProbe": http_probe("/api/health", 3000),
+        "readinessProbe": build_http_probe("/api/health", 3000),
         "volumeMounts": [
             {"name": "config", "mountPath": "/etc/grafana/provisioning"},
             *({"name": b, "mountPath": f"/var/lib/grafana/dashboards/{b[len('dashboards-') :]}"} for b in boards),
         ],
     }
-    volumes = [volume("config", "grafana")]
-    volumes += [volume(f"dashboards-{folder}", f"{folder}-grafana-dashboards") for folder in _DASHBOARDS]
+    volumes = [build_volume("config", "grafana")]
+    volumes += [build_volume(f"dashboards-{folder}", f"{folder}-grafana-dashboards") for folder in _DASHBOARDS]
     annotations = {**_GRAFANA_CHECKSUMS, "kubectl.kubernetes.io/default-container": "grafana"}
     pod = {"serviceAccountName": "grafana", "containers": [container], "volumes": volumes}
     return {"metadata": {"annotations": annotations, "labels": labels}, "spec": pod}
 
 
-def _dashboards(titles: dict[str, str], release: SampleRelease) -> dict[str, str]:
-    """Dashboards with a title and no panels: the sandbox's Grafana has nothing to draw."""
+def _build_dashboards(titles: dict[str, str], release: SampleRelease) -> dict[str, str]:
+    """Build dashboards with a title and no panels: the sandbox's Grafana draws nothing."""
     result = {}
     uids = _DASHBOARD_UIDS | (_NEWER_UIDS if release.release >= (1, 30) else {})
     for name, title in titles.items():
@@ -178,39 +180,43 @@ def _dashboards(titles: dict[str, str], release: SampleRelease) -> dict[str, str
     return result
 
 
-def jaeger(release: SampleRelease) -> list[Object]:
-    """Jaeger, its query Service `tracing`, and the two Services it collects by."""
+def build_jaeger(release: SampleRelease) -> list[Object]:
+    """Build Jaeger, its query Service `tracing`, and the two Services of its collector."""
     selector = {"app": "jaeger"}
 
     def place(name: str, labels: dict[str, str]) -> Object:
-        return meta(name, namespace=SYSTEM, labels=labels)
+        return build_metadata(name, namespace=SYSTEM, labels=labels)
 
     path, health = release.jaeger_health
     container: Object = {
         "name": "jaeger",
         "image": release.jaeger_image,
-        "readinessProbe": http_probe(path, health),
-        "livenessProbe": http_probe(path, health),
+        "readinessProbe": build_http_probe(path, health),
+        "livenessProbe": build_http_probe(path, health),
         "resources": {"requests": {"cpu": "10m"}},
         "volumeMounts": [{"name": "data", "mountPath": "/badger"}],
     }
-    volumes = [volume("data")]
+    volumes = [build_volume("data")]
     if release.jaeger_v2:
         container["args"] = ["--config", "/jaeger-configuration/config.yaml"]
         container["volumeMounts"].append({"name": "jaeger-configuration", "mountPath": "/jaeger-configuration"})
-        volumes.append(volume("jaeger-configuration", "jaeger"))
+        volumes.append(build_volume("jaeger-configuration", "jaeger"))
     else:
         settings = {"QUERY_BASE_PATH": "/jaeger", "SPAN_STORAGE_TYPE": "badger", "COLLECTOR_ZIPKIN_HOST_PORT": ":9411"}
         container["env"] = [{"name": name, "value": value} for name, value in settings.items()]
     annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": release.jaeger_metrics}
     pod = {"containers": [container], "volumes": volumes}
     template = {"metadata": {"labels": selector | _NOT_INJECTED, "annotations": annotations}, "spec": pod}
-    query = [port("http-query", 80, 16686), port("grpc-query", 16685)]
+    query = [build_service_port("http-query", 80, 16686), build_service_port("grpc-query", 16685)]
     config = {"extensions": {"jaeger_query": {"base_path": "/jaeger"}, "healthcheckv2": {"use_v2": True}}}
     return [
-        deployment(place("jaeger", selector), selector, template),
-        service(place("tracing", selector), selector, query),
-        *([config_map("jaeger", {"config.yaml": yaml.safe_dump(config)}, selector)] if release.jaeger_v2 else []),
-        service(place("zipkin", {"name": "zipkin"}), selector, [port("http-query", 9411)]),
-        service(place("jaeger-collector", selector), selector, [port(n, p) for n, p in _COLLECTOR_PORTS.items()]),
+        build_deployment(place("jaeger", selector), selector, template),
+        build_service(place("tracing", selector), selector, query),
+        *([build_config_map("jaeger", {"config.yaml": yaml.safe_dump(config)}, selector)] if release.jaeger_v2 else []),
+        build_service(place("zipkin", {"name": "zipkin"}), selector, [build_service_port("http-query", 9411)]),
+        build_service(
+            place("jaeger-collector", selector),
+            selector,
+            [build_service_port(n, p) for n, p in _COLLECTOR_PORTS.items()],
+        ),
     ]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bot.sandbox.istio.samples.parts import Object, account, deployment, meta, port, service
+from bot.sandbox.istio.samples.parts import (
+    Object,
+    build_deployment,
+    build_metadata,
+    build_service,
+    build_service_account,
+    build_service_port,
+)
 from bot.sandbox.istio.samples.releases import SampleRelease
 
 _PORT = 9080
@@ -11,27 +18,34 @@ _WRITABLE = {"reviews": {"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"}, "p
 _VERSION_SERVICES = ("reviews-v1", "reviews-v2", "reviews-v3", "productpage-v1", "ratings-v1", "details-v1")
 
 
-def bookinfo(release: SampleRelease) -> list[Object]:
-    """Service, ServiceAccount and Deployments of each application; without a namespace, as in the release."""
+def build_bookinfo(release: SampleRelease) -> list[Object]:
+    """Build Service, ServiceAccount and Deployments of each application.
+
+    They have no namespace, as in the release.
+    """
     objects: list[Object] = []
     for app, versions_of_app in _APPS.items():
         labels = {"app": app, "service": app}
-        objects.append(service(meta(app, labels=labels), {"app": app}, [port("http", _PORT)]))
-        objects.append(account(f"bookinfo-{app}", labels={"account": app}))
-        objects += [_deployment(app, version, release) for version in versions_of_app]
+        objects.append(
+            build_service(build_metadata(app, labels=labels), {"app": app}, [build_service_port("http", _PORT)])
+        )
+        objects.append(build_service_account(f"bookinfo-{app}", labels={"account": app}))
+        objects += [_build_app_deployment(app, version, release) for version in versions_of_app]
     return objects
 
 
-def versions() -> list[Object]:
-    """A Service for each version, for routes that cannot name subsets."""
+def build_version_services() -> list[Object]:
+    """Build a Service for each version, for routes that cannot name subsets."""
     result = []
     for name in _VERSION_SERVICES:
         app, version = name.split("-")
-        result.append(service(meta(name), {"app": app, "version": version}, [port("http", _PORT)]))
+        result.append(
+            build_service(build_metadata(name), {"app": app, "version": version}, [build_service_port("http", _PORT)])
+        )
     return result
 
 
-def _deployment(app: str, version: str, release: SampleRelease) -> Object:
+def _build_app_deployment(app: str, version: str, release: SampleRelease) -> Object:
     labels = {"app": app, "version": version}
     container: Object = {
         "name": app,
@@ -50,4 +64,4 @@ def _deployment(app: str, version: str, release: SampleRelease) -> Object:
     if app == "productpage":
         scraped = {"path": "/metrics", "port": str(_PORT), "scrape": "true"}
         template["metadata"]["annotations"] = {f"prometheus.io/{k}": v for k, v in scraped.items()}
-    return deployment(meta(f"{app}-{version}", labels=labels), labels, template)
+    return build_deployment(build_metadata(f"{app}-{version}", labels=labels), labels, template)

@@ -1,4 +1,4 @@
-"""What the sample files of each Istio release differ in: images, chart versions, API versions."""
+"""Differences between the releases' sample files: images, charts, API versions."""
 
 from __future__ import annotations
 
@@ -83,8 +83,12 @@ SAMPLES_1_30 = SampleRelease(
 _KNOWN = (SAMPLES_1_23, SAMPLES_1_30)
 
 
-def sample_release(version: str) -> SampleRelease:
-    """The samples of a version such as `1.30.3`; a version that is not known gets the newest known before it."""
+def get_sample_release(version: str) -> SampleRelease:
+    """Return the samples of a version such as `1.30.3`.
+
+    An unknown version gets those of the newest known release before it, else of the
+    oldest.
+    """
     found = re.match(r"(\d+)\.(\d+)", version)
     wanted = (int(found[1]), int(found[2])) if found else _KNOWN[-1].release
     return next((known for known in reversed(_KNOWN) if known.release <= wanted), _KNOWN[0])

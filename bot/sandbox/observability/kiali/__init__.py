@@ -1,1 +1,3 @@
-"""Kiali 1.87 and 2.26: what their API says of a mesh, computed from Prometheus' answers and the live objects."""
+"""Kiali 1.87 and 2.26: the answers of their API, computed from Prometheus' results and the
+live objects.
+"""

@@ -5,60 +5,73 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.observability.kiali.lists import validated_workload
-from bot.sandbox.observability.kiali.moment import CLUSTER, Moment, wire_kind
+from bot.sandbox.observability.kiali.lists import build_workload_validation
+from bot.sandbox.observability.kiali.moment import CLUSTER, AnswerContext, serialize_kind
 from bot.sandbox.observability.kiali.objects import CONFIG_KINDS, ConfigKind
-from bot.sandbox.observability.kiali.validations import Check, check
+from bot.sandbox.observability.kiali.validations import Check, check_object
 
 Checks = Mapping[tuple[ConfigKind, str, str], Sequence[Check]]
 """Findings by kind, namespace and name of the object."""
 
 
-def listed(moment: Moment, namespace: str, checks: Checks | None) -> Object:
-    """`/istio/config` and, with a namespace, `/namespaces/NS/istio`; `checks` is None without `validate`."""
+def build_config_list(moment: AnswerContext, namespace: str, checks: Checks | None) -> Object:
+    """Build `/istio/config` and, with a namespace, `/namespaces/NS/istio`.
+
+    `checks` is None without `validate`.
+    """
     modern = moment.traits.by_gvk
     kinds = [kind for kind in CONFIG_KINDS if modern or kind.list_key]
-    found = {kind: [_shown(moment, kind, each) for each in moment.view.configs(kind, namespace)] for kind in kinds}
-    validations = {} if checks is None else _validations(moment, namespace, checks)
+    found = {
+        kind: [_serialize_object(moment, kind, each) for each in moment.view.list_configs(kind, namespace)]
+        for kind in kinds
+    }
+    validations = {} if checks is None else _collect_validations(moment, namespace, checks)
     if modern:
         resources = {kind.gvk: objects for kind, objects in sorted(found.items(), key=lambda pair: pair[0].gvk)}
         return {"resources": resources, "validations": validations}
     return {**{kind.list_key: objects for kind, objects in found.items()}, "validations": validations}
 
 
-def _shown(moment: Moment, kind: ConfigKind, obj: Object) -> Object:
+def _serialize_object(moment: AnswerContext, kind: ConfigKind, obj: Object) -> Object:
     if moment.traits.by_gvk:
         return {"status": {}, **obj, "kind": kind.kind, "apiVersion": f"{kind.group}/{kind.version}"}
     return {"status": {}, **{key: value for key, value in obj.items() if key != "apiVersion"}, "kind": kind.old_kind}
 
 
-def _validations(moment: Moment, namespace: str, checks: Checks) -> Object:
+def _collect_validations(moment: AnswerContext, namespace: str, checks: Checks) -> Object:
     found: dict[str, Object] = {}
     for (kind, where, name), findings in checks.items():
         if namespace in ("", where):
             key = kind.gvk if moment.traits.by_gvk else kind.old_kind.lower()
-            found.setdefault(key, {})[f"{name}.{where}"] = _validation(moment, kind, (where, name), findings)
+            found.setdefault(key, {})[f"{name}.{where}"] = _build_validation(moment, kind, (where, name), findings)
     workloads = {
-        f"{w.name}.{w.namespace}": validated_workload(moment, w.name, w.namespace) for w in moment.view.workloads
+        f"{w.name}.{w.namespace}": build_workload_validation(moment, w.name, w.namespace) for w in moment.view.workloads
     }
     return {**dict(sorted(found.items())), **({"workload": workloads} if workloads else {})}
 
 
-def _validation(moment: Moment, kind: ConfigKind, place: tuple[str, str], findings: Sequence[Check]) -> Object:
-    said: Object = {"objectGVK": wire_kind(kind)} if moment.traits.by_gvk else {"objectType": kind.old_kind.lower()}
+def _build_validation(
+    moment: AnswerContext, kind: ConfigKind, place: tuple[str, str], findings: Sequence[Check]
+) -> Object:
+    said: Object = (
+        {"objectGVK": serialize_kind(kind)} if moment.traits.by_gvk else {"objectType": kind.old_kind.lower()}
+    )
     return {
         "name": place[1],
         "namespace": place[0],
         "cluster": CLUSTER,
         **said,
         "valid": not any(each.severity == "error" for each in findings),
-        "checks": [each.wire() for each in findings],
+        "checks": [each.to_json() for each in findings],
         "references": None,
     }
 
 
-def kind_of(moment: Moment, words: Sequence[str]) -> ConfigKind | None:
-    """The kind that a path means: `virtualservices` or `k8sgateways` in Kiali 1, group, version and kind in Kiali 2."""
+def find_config_kind(moment: AnswerContext, words: Sequence[str]) -> ConfigKind | None:
+    """Return the kind that a path means, or None.
+
+    `virtualservices` or `k8sgateways` in Kiali 1, group, version and kind in Kiali 2.
+    """
     for kind in CONFIG_KINDS:
         if moment.traits.by_gvk and tuple(words) == (kind.group, kind.version, kind.kind):
             return kind
@@ -67,8 +80,8 @@ def kind_of(moment: Moment, words: Sequence[str]) -> ConfigKind | None:
     return None
 
 
-def single(moment: Moment, kind: ConfigKind, obj: Object, *, validate: bool) -> Object:
-    """One object with its validation, computed now."""
+def build_config_details(moment: AnswerContext, kind: ConfigKind, obj: Object, *, validate: bool) -> Object:
+    """Build the answer for one object, with its validation computed now."""
     meta = obj["metadata"]
     answer: Object = {
         "namespace": meta["namespace"] if moment.traits.by_gvk else {"name": meta["namespace"], "cluster": CLUSTER},
@@ -78,17 +91,17 @@ def single(moment: Moment, kind: ConfigKind, obj: Object, *, validate: bool) -> 
     }
     if validate:
         ignored = moment.settings.ignored_checks
-        findings = [each for each in check(moment.view, moment.traits, kind, obj) if each.code not in ignored]
-        answer["validation"] = _validation(moment, kind, (meta["namespace"], meta["name"]), findings)
-    shown = _shown(moment, kind, obj)
+        findings = [each for each in check_object(moment.view, moment.traits, kind, obj) if each.code not in ignored]
+        answer["validation"] = _build_validation(moment, kind, (meta["namespace"], meta["name"]), findings)
+    shown = _serialize_object(moment, kind, obj)
     if moment.traits.by_gvk:
-        return {**answer, "cluster": CLUSTER, "gvk": wire_kind(kind), "resource": shown}
+        return {**answer, "cluster": CLUSTER, "gvk": serialize_kind(kind), "resource": shown}
     singular = kind.list_key.removesuffix("ies") + "y" if kind.list_key.endswith("ies") else kind.list_key[:-1]
     return {**answer, "objectType": kind.old_plural, singular: shown}
 
 
-def counts(checks: Checks, namespaces: Sequence[str]) -> list[Object]:
-    """`/istio/validations`: objects, errors and warnings of each namespace."""
+def count_findings(checks: Checks, namespaces: Sequence[str]) -> list[Object]:
+    """Build `/istio/validations`: objects, errors and warnings of each namespace."""
     rows = []
     for namespace in namespaces:
         here = [findings for (_, where, _), findings in checks.items() if where == namespace]

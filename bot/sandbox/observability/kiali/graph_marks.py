@@ -1,4 +1,6 @@
-"""What Kiali's appenders add to a graph: rules, gateways, sidecars and waypoints, idle nodes, locks, times, health."""
+"""Kiali's graph appenders: rules, gateways, sidecars and waypoints, idle nodes, mTLS,
+response times, health.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,16 @@ from dataclasses import dataclass
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.observability.kiali.graph_model import Graph, Key, Node
-from bot.sandbox.observability.kiali.health import Requests, judged, replicas, verdict
-from bot.sandbox.observability.kiali.lists import rules_of
-from bot.sandbox.observability.kiali.moment import CLUSTER, Moment
+from bot.sandbox.observability.kiali.health import (
+    RequestRates,
+    build_health_status,
+    build_workload_status,
+    judge_errors,
+)
+from bot.sandbox.observability.kiali.lists import find_rules
+from bot.sandbox.observability.kiali.moment import CLUSTER, AnswerContext
 from bot.sandbox.observability.kiali.objects import GATEWAY_NAME, K8S_GATEWAY, Workload
-from bot.sandbox.observability.kiali.rates import Asked, Engine, policies, timings
+from bot.sandbox.observability.kiali.rates import QueryEngine, TrafficQuery, query_security, query_timings
 
 APPENDERS = (
     "deadNode",
@@ -29,51 +36,53 @@ APPENDERS = (
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """A graph on its way, and what it was asked to be."""
+class GraphBuild:
+    """A graph that is being built, and the query it is built for."""
 
     graph: Graph
-    moment: Moment
-    engine: Engine
+    moment: AnswerContext
+    engine: QueryEngine
     namespaces: Sequence[str]
-    asked: Asked
+    asked: TrafficQuery
     appenders: frozenset[str]
     waypoints: bool
     quantile: float
 
-    def workloads(self, node: Node) -> list[Workload]:
-        """The workloads that a node stands for, as this release finds them: by its labels, or by its name."""
-        here = self.moment.view.workloads_of(node.namespace)
+    def find_workloads(self, node: Node) -> list[Workload]:
+        """Return the workloads that a node stands for, as this release finds them: by labels or by
+        name.
+        """
+        here = self.moment.view.list_workloads(node.namespace)
         if node.type == "workload":
             return [each for each in here if each.name == node.workload]
         if node.type != "app":
             return []
-        found = [each for each in here if self.moment.app(each) == node.app]
-        return [each for each in found if not node.version or self.moment.version(each) == node.version]
+        found = [each for each in here if self.moment.get_app(each) == node.app]
+        return [each for each in found if not node.version or self.moment.get_version(each) == node.version]
 
 
-def mark(drawing: Drawing) -> None:
-    """Runs the appenders in Kiali's order; boxes come last."""
+def run_appenders(drawing: GraphBuild) -> None:
+    """Run the appenders in Kiali's order; boxes come last."""
     if drawing.moment.traits.by_gvk:
         for node in drawing.graph.nodes.values():
-            if node.type == "service" and drawing.graph.injected and _arrives(drawing.graph, node):
+            if node.type == "service" and drawing.graph.injected and _has_outgoing_edge(drawing.graph, node):
                 node.marks["isInjected"] = True
-    _label_services(drawing)
+    _label_service_nodes(drawing)
     for name, run in _RUN.items():
         if name in drawing.appenders:
             run(drawing)
-    _boxes(drawing)
-    _roots(drawing)
+    _add_app_boxes(drawing)
+    _mark_root_nodes(drawing)
     if "health" in drawing.appenders:
-        _health(drawing)
+        _mark_health(drawing)
 
 
-def _arrives(graph: Graph, node: Node) -> bool:
+def _has_outgoing_edge(graph: Graph, node: Node) -> bool:
     return any(source == node.key for source, _, _ in graph.edges)
 
 
-def _label_services(drawing: Drawing) -> None:
-    """A Service's application is the one that it selects."""
+def _label_service_nodes(drawing: GraphBuild) -> None:
+    """Set a Service's application to the one that it selects."""
     for service in drawing.moment.view.services:
         meta = service["metadata"]
         node = drawing.graph.nodes.get(("svc", meta["namespace"], meta["name"]))
@@ -81,30 +90,30 @@ def _label_services(drawing: Drawing) -> None:
             node.app = (service["spec"].get("selector") or {}).get("app", "")
 
 
-def _dead(drawing: Drawing) -> None:
+def _mark_dead_nodes(drawing: GraphBuild) -> None:
     for node in list(drawing.graph.nodes.values()):
         known = node.namespace in drawing.namespaces and node.type in ("app", "workload")
-        if known and not any(each.pods for each in _named(drawing, node)):
+        if known and not any(each.pods for each in _find_named_workloads(drawing, node)):
             node.marks["isDead"] = True
 
 
-def _named(drawing: Drawing, node: Node) -> list[Workload]:
+def _find_named_workloads(drawing: GraphBuild, node: Node) -> list[Workload]:
     return [
         each
-        for each in drawing.moment.view.workloads_of(node.namespace)
+        for each in drawing.moment.view.list_workloads(node.namespace)
         if each.name == node.workload or not node.workload
     ]
 
 
-def _idle(drawing: Drawing) -> None:
-    """Services and workloads that nothing goes to or comes from."""
+def _add_idle_nodes(drawing: GraphBuild) -> None:
+    """Add Services and workloads that have no traffic."""
     for namespace in drawing.namespaces:
-        for service in drawing.moment.view.services_of(namespace):
+        for service in drawing.moment.view.list_services(namespace):
             names = {"type": "service", "namespace": namespace, "service": service["metadata"]["name"]}
-            if drawing.graph.key(names) not in drawing.graph.nodes:
-                drawing.graph.of(names).marks["isIdle"] = True
-        for workload in drawing.moment.view.workloads_of(namespace):
-            app, version = drawing.moment.app(workload), drawing.moment.version(workload)
+            if drawing.graph.build_key(names) not in drawing.graph.nodes:
+                drawing.graph.get_or_add_node(names).marks["isIdle"] = True
+        for workload in drawing.moment.view.list_workloads(namespace):
+            app, version = drawing.moment.get_app(workload), drawing.moment.get_version(workload)
             names = {
                 "type": "workload",
                 "namespace": namespace,
@@ -112,43 +121,45 @@ def _idle(drawing: Drawing) -> None:
                 "app": app,
                 "version": version,
             }
-            if drawing.graph.key(names) not in drawing.graph.nodes:
-                drawing.graph.of(names).marks["isIdle"] = True
-    _label_services(drawing)
+            if drawing.graph.build_key(names) not in drawing.graph.nodes:
+                drawing.graph.get_or_add_node(names).marks["isIdle"] = True
+    _label_service_nodes(drawing)
 
 
-def _mesh_check(drawing: Drawing) -> None:
-    """Who is outside of the mesh, and who is in it without a sidecar. An app that no workload carries the label of
-    passes for both in Kiali 1."""
+def _mark_mesh_membership(drawing: GraphBuild) -> None:
+    """Mark the nodes outside the mesh, and those in it without a sidecar.
+
+    An app that no workload carries the label of passes for both in Kiali 1.
+    """
     modern = drawing.moment.traits.by_gvk
     for node in drawing.graph.nodes.values():
         if node.type not in ("app", "workload") or node.namespace not in drawing.namespaces:
             continue
-        found = drawing.workloads(node)
+        found = drawing.find_workloads(node)
         if not found:
             if not modern:
                 node.marks["isAmbient"] = True
-        elif all(each.captured or (modern and each.waypoint) for each in found):
+        elif all(each.is_captured or (modern and each.is_waypoint) for each in found):
             node.marks["isAmbient"] = True
-        elif not all(each.sidecar or (modern and (each.gateway or each.waypoint)) for each in found):
+        elif not all(each.has_sidecar or (modern and (each.is_gateway or each.is_waypoint)) for each in found):
             node.marks["isOutOfMesh"] = True
 
 
-def _istio(drawing: Drawing) -> None:
+def _mark_istio_config(drawing: GraphBuild) -> None:
     for node in drawing.graph.nodes.values():
         if node.type == "service":
-            _rules(drawing, node)
+            _mark_routing_rules(drawing, node)
         else:
-            _gateway(drawing, node)
+            _mark_gateway(drawing, node)
 
 
-def _rules(drawing: Drawing, node: Node) -> None:
-    here = drawing.moment.view.services_of(node.namespace)
+def _mark_routing_rules(drawing: GraphBuild, node: Node) -> None:
+    here = drawing.moment.view.list_services(node.namespace)
     service = next((each for each in here if each["metadata"]["name"] == node.service), None)
     if service is None:
         return
-    routes, rules = rules_of(drawing.moment, service)
-    if any(_breaks_circuits(each["spec"]) for each in rules):
+    routes, rules = find_rules(drawing.moment, service)
+    if any(_has_circuit_breaker(each["spec"]) for each in rules):
         node.marks["hasCB"] = True
     if not routes:
         return
@@ -164,7 +175,7 @@ def _rules(drawing: Drawing, node: Node) -> None:
     node.marks |= {name: True for name, has in traits.items() if any(has(http) for http in https)}
 
 
-def _breaks_circuits(spec: Object) -> bool:
+def _has_circuit_breaker(spec: Object) -> bool:
     traffic = [
         spec.get("trafficPolicy") or {},
         *(each.get("trafficPolicy") or {} for each in spec.get("subsets") or ()),
@@ -172,11 +183,13 @@ def _breaks_circuits(spec: Object) -> bool:
     return any("connectionPool" in each or "outlierDetection" in each for each in traffic)
 
 
-def _gateway(drawing: Drawing, node: Node) -> None:
-    """Gateways of the Gateway API, with the host names of their listeners as far as the release tells them."""
-    found = [each for each in drawing.workloads(node) if each.gateway or each.waypoint]
+def _mark_gateway(drawing: GraphBuild, node: Node) -> None:
+    """Mark gateways of the Gateway API, with the host names of their listeners as far as the
+    release tells them.
+    """
+    found = [each for each in drawing.find_workloads(node) if each.is_gateway or each.is_waypoint]
     name = next((each.labels.get(GATEWAY_NAME, "") for each in found), "")
-    gateways = drawing.moment.view.configs(K8S_GATEWAY, node.namespace)
+    gateways = drawing.moment.view.list_configs(K8S_GATEWAY, node.namespace)
     gateway = next((each for each in gateways if each["metadata"]["name"] == name), None)
     if gateway is None:
         return
@@ -186,20 +199,22 @@ def _gateway(drawing: Drawing, node: Node) -> None:
     node.marks["isK8sGatewayAPI"] = True
 
 
-def _ambient(drawing: Drawing) -> None:
-    """Waypoints are shown only on request."""
+def _mark_waypoints(drawing: GraphBuild) -> None:
+    """Mark waypoints when they were asked for, else remove them."""
     for node in list(drawing.graph.nodes.values()):
-        if node.type in ("app", "workload") and any(w.waypoint for w in _named(drawing, node) if node.workload):
+        if node.type in ("app", "workload") and any(
+            w.is_waypoint for w in _find_named_workloads(drawing, node) if node.workload
+        ):
             if drawing.waypoints:
                 node.marks["isWaypoint"] = True
-            elif node.busy:
-                drawing.graph.remove(node.key)
+            elif node.has_traffic:
+                drawing.graph.remove_node(node.key)
 
 
-def _security(drawing: Drawing) -> None:
+def _mark_security_policies(drawing: GraphBuild) -> None:
     for namespace in drawing.namespaces:
-        for each in policies(drawing.engine, namespace, drawing.asked):
-            for source, target in drawing.graph.keys(each):
+        for each in query_security(drawing.engine, namespace, drawing.asked):
+            for source, target in drawing.graph.list_hop_keys(each):
                 for protocol in ("http", "grpc", "tcp"):
                     edge = drawing.graph.edges.get((source, target, protocol))
                     if edge is not None:
@@ -211,30 +226,30 @@ def _security(drawing: Drawing) -> None:
             edge.marks["isMTLS"] = f"{100 * share:.0f}"
 
 
-def _response_time(drawing: Drawing) -> None:
-    """The slowest of the calls that an edge is made of."""
+def _mark_response_times(drawing: GraphBuild) -> None:
+    """Set the response time of an edge to that of the slowest of its calls."""
     for namespace in drawing.namespaces:
-        for each in timings(drawing.engine, namespace, drawing.asked, drawing.quantile):
-            for source, target in drawing.graph.keys(each):
+        for each in query_timings(drawing.engine, namespace, drawing.asked, drawing.quantile):
+            for source, target in drawing.graph.list_hop_keys(each):
                 edge = drawing.graph.edges.get((source, target, "http"))
                 if edge is not None:
                     slowest = max(each.milliseconds, float(edge.marks.get("responseTime", 0)))
                     edge.marks["responseTime"] = f"{slowest:.0f}"
 
 
-_RUN: dict[str, Callable[[Drawing], None]] = {
-    "deadNode": _dead,
-    "idleNode": _idle,
-    "meshCheck": _mesh_check,
-    "istio": _istio,
-    "ambient": _ambient,
-    "securityPolicy": _security,
-    "responseTime": _response_time,
+_RUN: dict[str, Callable[[GraphBuild], None]] = {
+    "deadNode": _mark_dead_nodes,
+    "idleNode": _add_idle_nodes,
+    "meshCheck": _mark_mesh_membership,
+    "istio": _mark_istio_config,
+    "ambient": _mark_waypoints,
+    "securityPolicy": _mark_security_policies,
+    "responseTime": _mark_response_times,
 }
 
 
-def _boxes(drawing: Drawing) -> None:
-    """Versions and Services of one application stand in a box, where there is more than one of them."""
+def _add_app_boxes(drawing: GraphBuild) -> None:
+    """Put versions and Services of one application into a box, where there is more than one."""
     if drawing.graph.kind != "versionedApp":
         return
     groups: dict[Key, list[Node]] = {}
@@ -251,7 +266,7 @@ def _boxes(drawing: Drawing) -> None:
                 each.parent = key
 
 
-def _roots(drawing: Drawing) -> None:
+def _mark_root_nodes(drawing: GraphBuild) -> None:
     targets = {target for _, target, _ in drawing.graph.edges}
     for node in drawing.graph.nodes.values():
         if node.outbound and node.key not in targets:
@@ -260,43 +275,47 @@ def _roots(drawing: Drawing) -> None:
             node.marks["isOutside" if node.type != "unknown" else "isInaccessible"] = True
 
 
-def _health(drawing: Drawing) -> None:
+def _mark_health(drawing: GraphBuild) -> None:
     for node in drawing.graph.nodes.values():
         if node.type != "unknown":
-            node.marks["healthData"] = _health_of(drawing, node)
+            node.marks["healthData"] = _build_health_data(drawing, node)
     if drawing.moment.traits.health_status:
         for edge in drawing.graph.edges.values():
-            edge.marks["healthStatus"] = judged(edge.codes() if edge.protocol != "tcp" else {})[0]
+            edge.marks["healthStatus"] = judge_errors(edge.sum_by_code() if edge.protocol != "tcp" else {})[0]
 
 
-def _health_of(drawing: Drawing, node: Node) -> Object:
-    """By the traffic in the graph; a box has that of all its versions."""
-    members, found = [node], drawing.workloads(node)
+def _build_health_data(drawing: GraphBuild, node: Node) -> Object:
+    """Build the health of a node from the traffic in the graph; a box has that of all its
+    versions.
+    """
+    members, found = [node], drawing.find_workloads(node)
     if node.type == "box":
         members = [each for each in drawing.graph.nodes.values() if each.parent == node.key and each.type == "app"]
-        found = drawing.moment.apps(node.namespace).get(node.app, [])
-    requests = Requests()
+        found = drawing.moment.group_by_app(node.namespace).get(node.app, [])
+    requests = RequestRates()
     for each in members:
-        requests.merge(_requests(each))
-    said: Object = {"requests": requests.rounded(3).wire()}
+        requests.merge(_sum_request_rates(each))
+    said: Object = {"requests": requests.round_rates(3).to_json()}
     if node.type == "workload":
-        said |= {"workloadStatus": replicas(found[0])} if found else {}
+        said |= {"workloadStatus": build_workload_status(found[0])} if found else {}
     elif node.type != "service":
-        said["workloadStatuses"] = [replicas(each) for each in found] if node.type == "box" else []
+        said["workloadStatuses"] = [build_workload_status(each) for each in found] if node.type == "box" else []
     if drawing.moment.traits.health_status:
-        said["status"] = verdict(requests.rounded(3), found if node.type in ("box", "workload") else None)
+        said["status"] = build_health_status(
+            requests.round_rates(3), found if node.type in ("box", "workload") else None
+        )
     return said
 
 
-def _requests(node: Node) -> Requests:
-    found = Requests()
+def _sum_request_rates(node: Node) -> RequestRates:
+    found = RequestRates()
     for direction, traffic in (("inbound", node.inbound), ("outbound", node.outbound)):
         for (protocol, code), rate in traffic.items():
-            found.add(direction, protocol, code, rate)
+            found.add_rate(direction, protocol, code, rate)
     return found
 
 
-def where(node: Node) -> Object:
-    """Cluster and namespace of a node."""
+def build_node_location(node: Node) -> Object:
+    """Return cluster and namespace of a node."""
     unknown = node.type == "unknown"
     return {"cluster": "unknown" if unknown else CLUSTER, "namespace": node.namespace}

@@ -1,4 +1,6 @@
-"""A traffic graph while it is put together: nodes with what went in and out, edges with their responses."""
+"""Model of a traffic graph while it is built: nodes with their traffic in and out, edges
+with their responses.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.observability.kiali.rates import UNKNOWN, Call, End
+from bot.sandbox.observability.kiali.rates import UNKNOWN, FlowEnd, TrafficFlow
 
 Key = tuple[str, ...]
 """What makes a node one node."""
@@ -30,14 +32,14 @@ class Node:
     marks: dict[str, Any] = field(default_factory=dict)
     parent: Key | None = None
 
-    def count(self, direction: str, protocol: str, code: str, rate: float) -> None:
-        """Adds traffic; `direction` is `inbound` or `outbound`."""
+    def add_traffic(self, direction: str, protocol: str, code: str, rate: float) -> None:
+        """Add a rate of traffic; `direction` is `inbound` or `outbound`."""
         found: dict[tuple[str, str], float] = getattr(self, direction)
         found[protocol, code] = found.get((protocol, code), 0.0) + rate
 
     @property
-    def busy(self) -> bool:
-        """Whether anything went in or out."""
+    def has_traffic(self) -> bool:
+        """Tell whether the node has any traffic in or out."""
         return bool(self.inbound or self.outbound)
 
 
@@ -54,11 +56,11 @@ class Edge:
 
     @property
     def rate(self) -> float:
-        """All of it."""
+        """The rate of all responses together."""
         return sum(self.responses.values())
 
-    def codes(self) -> dict[str, float]:
-        """Rates by code alone."""
+    def sum_by_code(self) -> dict[str, float]:
+        """Return the rates by code alone."""
         found: dict[str, float] = {}
         for (code, _, _), rate in self.responses.items():
             found[code] = found.get(code, 0.0) + rate
@@ -75,23 +77,28 @@ class Graph:
     nodes: dict[Key, Node] = field(default_factory=dict)
     edges: dict[tuple[Key, Key, str], Edge] = field(default_factory=dict)
 
-    def add(self, calls: Iterable[Call]) -> None:
-        """Takes in traffic."""
+    def add_flows(self, calls: Iterable[TrafficFlow]) -> None:
+        """Add the traffic of these flows to nodes and edges."""
         for call in calls:
-            for source, target in ((self.of(a), self.of(b)) for a, b in self._legs(call)):
+            for source, target in (
+                (self.get_or_add_node(a), self.get_or_add_node(b)) for a, b in self._list_named_hops(call)
+            ):
                 target.destinations.add((call.service_namespace, call.service))
-                source.count("outbound", call.protocol, call.code, call.rate)
-                target.count("inbound", call.protocol, call.code, call.rate)
+                source.add_traffic("outbound", call.protocol, call.code, call.rate)
+                target.add_traffic("inbound", call.protocol, call.code, call.rate)
                 key = (source.key, target.key, call.protocol)
                 edge = self.edges.setdefault(key, Edge(*key))
                 response = (call.code, call.flags, call.host)
                 edge.responses[response] = edge.responses.get(response, 0.0) + call.rate
 
-    def _legs(self, call: Any) -> list[tuple[Object, Object]]:
-        return [(_names(a), _names(b)) for a, b in self.path(call)]
+    def _list_named_hops(self, call: Any) -> list[tuple[Object, Object]]:
+        return [(_describe_flow_end(a), _describe_flow_end(b)) for a, b in self.list_hops(call)]
 
-    def path(self, call: Any) -> list[tuple[Any, Any]]:
-        """The hops that a call (a policy, a timing) is shown as; one that never arrived ends at the Service."""
+    def list_hops(self, call: Any) -> list[tuple[Any, Any]]:
+        """Return the hops that a flow (a policy, a timing) is shown as.
+
+        One that never arrived ends at the Service.
+        """
         service = {"type": "service", "namespace": call.service_namespace, "service": call.service}
         if call.destination.workload == UNKNOWN or self.kind == "service":
             return [(call.source, service)]
@@ -99,12 +106,12 @@ class Graph:
             return [(call.source, service), (service, call.destination)]
         return [(call.source, call.destination)]
 
-    def keys(self, call: Any) -> list[tuple[Key, Key]]:
-        """The nodes' keys along a call's path."""
-        return [(self.key(a), self.key(b)) for a, b in self._legs(call)]
+    def list_hop_keys(self, call: Any) -> list[tuple[Key, Key]]:
+        """Return the keys of the nodes along a flow's hops."""
+        return [(self.build_key(a), self.build_key(b)) for a, b in self._list_named_hops(call)]
 
-    def key(self, what: Object) -> Key:
-        """What makes a node one in this kind of graph."""
+    def build_key(self, what: Object) -> Key:
+        """Return the key that identifies a node in this kind of graph."""
         if what["type"] == "service":
             return ("svc", what["namespace"], what["service"])
         namespace, workload, app, version = (what[name] for name in ("namespace", "workload", "app", "version"))
@@ -114,30 +121,30 @@ class Graph:
             return ("wl", namespace, workload)
         return ("app", namespace, app) if self.kind == "app" else ("vapp", namespace, app, version)
 
-    def of(self, what: Object) -> Node:
-        """The node for a workload or a Service, made when it is met first."""
-        key = self.key(what)
+    def get_or_add_node(self, what: Object) -> Node:
+        """Return the node for a workload or a Service, made when it is met first."""
+        key = self.build_key(what)
         if key not in self.nodes:
-            self.nodes[key] = self._node(key, what)
+            self.nodes[key] = self._build_node(key, what)
         return self.nodes[key]
 
-    def _node(self, key: Key, what: Object) -> Node:
+    def _build_node(self, key: Key, what: Object) -> Node:
         kinds = {"svc": "service", "wl": "workload", "unknown": "unknown"}
         names = {name: what.get(name, "") for name in ("workload", "app", "version", "service")}
         if key[0] == "app":
             names |= {"workload": "", "version": ""}
         return Node(key, kinds.get(key[0], "app"), what["namespace"], **names)
 
-    def remove(self, key: Key) -> None:
-        """A node and its edges."""
+    def remove_node(self, key: Key) -> None:
+        """Remove a node and its edges."""
         del self.nodes[key]
         for each in [edge for edge in self.edges if key in edge[:2]]:
             del self.edges[each]
 
 
-def _names(side: End | Object) -> Object:
-    """What a node at that side is named by."""
-    if not isinstance(side, End):
+def _describe_flow_end(side: FlowEnd | Object) -> Object:
+    """Return the names that identify the node at that end."""
+    if not isinstance(side, FlowEnd):
         return side
     names = {"namespace": side.namespace, "workload": side.workload, "app": side.app, "version": side.version}
     return {"type": "workload", **names}

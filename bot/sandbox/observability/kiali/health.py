@@ -1,4 +1,6 @@
-"""Health as Kiali judges it: what came in and went out by status code, and whether the replicas are there."""
+"""Health as Kiali judges it: requests in and out by status code, and the state of the
+replicas.
+"""
 
 from __future__ import annotations
 
@@ -23,40 +25,43 @@ _NAMES = {
 
 
 @dataclass
-class Requests:
-    """What came in and what went out."""
+class RequestRates:
+    """Rates of requests that came in and that went out."""
 
     inbound: Codes = field(default_factory=dict)
     outbound: Codes = field(default_factory=dict)
 
-    def add(self, direction: str, protocol: str, code: str, rate: float) -> None:
-        """Counts requests; `direction` is `inbound` or `outbound`."""
+    def add_rate(self, direction: str, protocol: str, code: str, rate: float) -> None:
+        """Add a rate of requests; `direction` is `inbound` or `outbound`."""
         codes: Codes = getattr(self, direction)
         found = codes.setdefault(protocol, {})
         found[code] = found.get(code, 0.0) + rate
 
-    def merge(self, other: Requests) -> None:
-        """Takes in another's."""
+    def merge(self, other: RequestRates) -> None:
+        """Add the rates of another."""
         for direction in ("inbound", "outbound"):
             for protocol, codes in getattr(other, direction).items():
                 for code, rate in codes.items():
-                    self.add(direction, protocol, code, rate)
+                    self.add_rate(direction, protocol, code, rate)
 
-    def rounded(self, digits: int) -> Requests:
-        """With fewer digits, as graphs show them."""
-        return Requests(_rounded(self.inbound, digits), _rounded(self.outbound, digits))
+    def round_rates(self, digits: int) -> RequestRates:
+        """Return the rates with fewer digits, as graphs show them."""
+        return RequestRates(_round_codes(self.inbound, digits), _round_codes(self.outbound, digits))
 
-    def wire(self) -> Object:
-        """As JSON."""
+    def to_json(self) -> Object:
+        """Return the rates as JSON."""
         return {"inbound": self.inbound, "outbound": self.outbound, "healthAnnotations": {}}
 
 
-def _rounded(codes: Codes, digits: int) -> Codes:
+def _round_codes(codes: Codes, digits: int) -> Codes:
     return {protocol: {c: round(r, digits) for c, r in found.items()} for protocol, found in codes.items()}
 
 
-def replicas(workload: Workload) -> Object:
-    """A workload's replicas. Kiali asks istiod for what it knows of proxies only if told to: -1."""
+def build_workload_status(workload: Workload) -> Object:
+    """Return a workload's replicas as JSON.
+
+    `syncedProxies` is -1: Kiali asks istiod for what it knows of proxies only if told to.
+    """
     return {
         "name": workload.name,
         "desiredReplicas": workload.desired,
@@ -66,15 +71,18 @@ def replicas(workload: Workload) -> Object:
     }
 
 
-def verdict(requests: Requests, workloads: Iterable[Workload] | None) -> Object:
-    """Kiali 2's `status`; `workloads` is None for what has no replicas of its own. TCP counts, but has no errors."""
-    states = [] if workloads is None else [_state(each) for each in workloads]
+def build_health_status(requests: RequestRates, workloads: Iterable[Workload] | None) -> Object:
+    """Return Kiali 2's `status`.
+
+    `workloads` is None for what has no replicas of its own. TCP counts, but has no errors.
+    """
+    states = [] if workloads is None else [_judge_replicas(each) for each in workloads]
     levels, ratio, total, judgeable = list(states), 0.0, 0.0, False
     for codes in (requests.inbound, requests.outbound):
         for protocol, found in codes.items():
             total += sum(found.values())
             if protocol != "tcp":
-                level, percent = judged(found)
+                level, percent = judge_errors(found)
                 levels.append(level)
                 ratio, judgeable = max(ratio, percent), True
     error = {"errorRatio": ratio if judgeable else -1} if ratio or not judgeable else {}
@@ -82,8 +90,8 @@ def verdict(requests: Requests, workloads: Iterable[Workload] | None) -> Object:
     return {"status": max(levels, key=_ORDER.index, default="NA"), **error, **rate}
 
 
-def judged(codes: Mapping[str, float]) -> tuple[str, float]:
-    """How bad the errors among requests are, and their percentage."""
+def judge_errors(codes: Mapping[str, float]) -> tuple[str, float]:
+    """Return the worst level of the errors among requests, and the highest error percentage."""
     total = sum(codes.values())
     worst, highest = "Healthy", 0.0
     for first, degraded, failure in _TOLERANCES:
@@ -93,7 +101,7 @@ def judged(codes: Mapping[str, float]) -> tuple[str, float]:
     return worst, highest
 
 
-def _state(workload: Workload) -> str:
+def _judge_replicas(workload: Workload) -> str:
     if workload.desired == 0:
         return "NotReady"
     if workload.available == 0:
@@ -101,8 +109,11 @@ def _state(workload: Workload) -> str:
     return "Healthy" if workload.available == workload.desired == workload.current else "Degraded"
 
 
-def gathered(statuses: Mapping[str, str], what: str) -> Object:
-    """A namespace's names by how they fare, and the worst; `what` is `App`, `Service` or `Workload`."""
+def group_by_status(statuses: Mapping[str, str], what: str) -> Object:
+    """Return a namespace's names grouped by health, and the worst health.
+
+    `what` is `App`, `Service` or `Workload`.
+    """
     groups: dict[str, list[str]] = {name: [] for name in _NAMES.values()}
     for name, status in statuses.items():
         groups[_NAMES[status]].append(name)

@@ -6,8 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.observability.kiali.health import Requests, gathered, replicas, verdict
-from bot.sandbox.observability.kiali.moment import CLUSTER, Moment
+from bot.sandbox.observability.kiali.health import (
+    RequestRates,
+    build_health_status,
+    build_workload_status,
+    group_by_status,
+)
+from bot.sandbox.observability.kiali.moment import CLUSTER, AnswerContext
 from bot.sandbox.observability.kiali.objects import (
     DESTINATION_RULE,
     GATEWAY_NAME,
@@ -15,66 +20,75 @@ from bot.sandbox.observability.kiali.objects import (
     VIRTUAL_SERVICE,
     Workload,
 )
-from bot.sandbox.observability.kiali.rates import Side, health_of
-from bot.sandbox.observability.kiali.release import Traits
-from bot.sandbox.observability.kiali.validations import full
+from bot.sandbox.observability.kiali.rates import HealthDirection, query_request_rates
+from bot.sandbox.observability.kiali.release import ReleaseTraits
+from bot.sandbox.observability.kiali.validations import expand_host
 
 SIDES = ("app", "service", "workload")
 _LABELS = {"app": "canonical_service", "workload": "workload"}
 
 
-def directions(traits: Traits, side: str, *, summary: bool = False) -> tuple[Side, ...]:
-    """Who is asked for the health of a `side`. Kiali 1's `summary` of a namespace asks servers for both directions,
-    and its Services count what arrived; Kiali 2's count what clients sent."""
+def choose_directions(traits: ReleaseTraits, side: str, *, summary: bool = False) -> tuple[HealthDirection, ...]:
+    """Return the directions and reporters that the health of a `side` is computed from.
+
+    Kiali 1's `summary` of a namespace asks servers for both directions, and its Services
+    count what arrived; Kiali 2's count what clients sent.
+    """
     if side == "service":
         reporter = "source" if traits.cached else "destination"
-        return (Side("inbound", reporter, "destination_service_name", "destination_service_namespace"),)
+        return (HealthDirection("inbound", reporter, "destination_service_name", "destination_service_namespace"),)
     label = _LABELS[side]
     outgoing = "destination" if summary and not traits.cached else "source"
     return (
-        Side("inbound", "destination", f"destination_{label}", "destination_workload_namespace"),
-        Side("outbound", outgoing, f"source_{label}", "source_workload_namespace"),
+        HealthDirection("inbound", "destination", f"destination_{label}", "destination_workload_namespace"),
+        HealthDirection("outbound", outgoing, f"source_{label}", "source_workload_namespace"),
     )
 
 
-def requests_of(
-    moment: Moment, namespace: str, side: str, seconds: int, *, summary: bool = False
-) -> Mapping[str, Requests]:
-    """Requests by name: from the cache where the release has one, else as Prometheus says now."""
+def get_request_rates(
+    moment: AnswerContext, namespace: str, side: str, seconds: int, *, summary: bool = False
+) -> Mapping[str, RequestRates]:
+    """Return request rates by name: from the cache where the release has one, else from
+    Prometheus.
+    """
     if moment.traits.cached:
         return {name: r for (where, what, name), r in moment.health.items() if (where, what) == (namespace, side)}
     if moment.engine is None:
         return {}
-    return health_of(moment.engine, namespace, directions(moment.traits, side, summary=summary), seconds)
+    return query_request_rates(
+        moment.engine, namespace, choose_directions(moment.traits, side, summary=summary), seconds
+    )
 
 
-def workloads(moment: Moment, namespaces: list[str], seconds: int, *, health: bool) -> Object:
-    """`/clusters/workloads`."""
+def build_workload_list(moment: AnswerContext, namespaces: list[str], seconds: int, *, health: bool) -> Object:
+    """Build `/clusters/workloads`."""
     rows = []
     for namespace in namespaces:
-        requests = requests_of(moment, namespace, "workload", seconds) if health else {}
-        for workload in moment.view.workloads_of(namespace):
-            row = _workload(moment, workload)
+        requests = get_request_rates(moment, namespace, "workload", seconds) if health else {}
+        for workload in moment.view.list_workloads(namespace):
+            row = _build_workload_row(moment, workload)
             if health:
-                found = _got(requests, workload.name, [workload])
-                extra: Object = {"workloadStatus": replicas(workload)}
-                row["health"] = _health(moment, found, [workload], **extra)
+                found = _select_rates(requests, workload.name, [workload])
+                extra: Object = {"workloadStatus": build_workload_status(workload)}
+                row["health"] = _build_health(moment, found, [workload], **extra)
             rows.append(row)
     where = CLUSTER if moment.traits.by_gvk else ""
     places = [(row["name"], row["namespace"]) for row in rows]
-    checked = {".".join(each): validated_workload(moment, *each, cluster=where) for each in places}
+    checked = {".".join(each): build_workload_validation(moment, *each, cluster=where) for each in places}
     return {"cluster": CLUSTER, "workloads": rows, "validations": {"workload": checked} if checked else {}}
 
 
-def validated_workload(moment: Moment, name: str, namespace: str, *, cluster: str = CLUSTER) -> Object:
-    """What Kiali finds wrong with a workload: nothing that is looked for here."""
+def build_workload_validation(moment: AnswerContext, name: str, namespace: str, *, cluster: str = CLUSTER) -> Object:
+    """Return the validation of a workload, which is always valid here: no workload checks are
+    played.
+    """
     empty = {"Group": "", "Version": "", "Kind": "workload"}
     said: Object = {"objectGVK": empty} if moment.traits.by_gvk else {"objectType": "workload"}
     who = {"name": name, "namespace": namespace, "cluster": cluster}
     return {**who, **said, "valid": True, "checks": [], "references": None}
 
 
-def _workload(moment: Moment, workload: Workload) -> Object:
+def _build_workload_row(moment: AnswerContext, workload: Workload) -> Object:
     meta = workload.object["metadata"]
     pod = workload.object["spec"]["template"]["spec"]
     account = pod.get("serviceAccountName") or "default"
@@ -83,46 +97,46 @@ def _workload(moment: Moment, workload: Workload) -> Object:
     row |= {"gvk": {"Group": "apps", "Version": "v1", "Kind": workload.kind}} if modern else {"type": workload.kind}
     row |= {
         "createdAt": meta.get("creationTimestamp", ""),
-        "istioSidecar": workload.sidecar,
-        "isAmbient": workload.captured or (modern and workload.waypoint),
+        "istioSidecar": workload.has_sidecar,
+        "isAmbient": workload.is_captured or (modern and workload.is_waypoint),
     }
     if modern:
-        kinds = {"isGateway": workload.gateway, "isWaypoint": workload.waypoint, "isZtunnel": workload.ztunnel}
+        kinds = {"isGateway": workload.is_gateway, "isWaypoint": workload.is_waypoint, "isZtunnel": workload.is_ztunnel}
         row |= {**kinds, "ValidationKey": "", "ValidationVersion": ""}
     return row | {
         "additionalDetailSample": None,
         "labels": dict(workload.labels),
-        "appLabel": bool(moment.app(workload)),
-        "versionLabel": bool(moment.version(workload)),
+        "appLabel": bool(moment.get_app(workload)),
+        "versionLabel": bool(moment.get_version(workload)),
         "podCount": len(workload.pods),
         "annotations": meta.get("annotations") or {},
         "healthAnnotations": {},
-        "istioReferences": _gateway_of(moment, workload) if modern else [],
+        "istioReferences": _list_gateway_references(moment, workload) if modern else [],
         "serviceAccountNames": [account],
         "waypointWorkloads": None,
     }
 
 
-def _gateway_of(moment: Moment, workload: Workload) -> list[Object]:
+def _list_gateway_references(moment: AnswerContext, workload: Workload) -> list[Object]:
     name = workload.labels.get(GATEWAY_NAME)
-    found = moment.view.configs(K8S_GATEWAY, workload.namespace)
-    return [moment.reference(K8S_GATEWAY, each) for each in found if each["metadata"]["name"] == name]
+    found = moment.view.list_configs(K8S_GATEWAY, workload.namespace)
+    return [moment.build_reference(K8S_GATEWAY, each) for each in found if each["metadata"]["name"] == name]
 
 
-def services(moment: Moment, namespaces: list[str], seconds: int, *, health: bool) -> Object:
-    """`/clusters/services`."""
+def build_service_list(moment: AnswerContext, namespaces: list[str], seconds: int, *, health: bool) -> Object:
+    """Build `/clusters/services`."""
     rows = []
     for namespace in namespaces:
-        requests = requests_of(moment, namespace, "service", seconds) if health else {}
-        for service in moment.view.services_of(namespace):
-            row = _service(moment, service)
+        requests = get_request_rates(moment, namespace, "service", seconds) if health else {}
+        for service in moment.view.list_services(namespace):
+            row = _build_service_row(moment, service)
             if health:
-                row["health"] = _health(moment, requests.get(row["name"], Requests()), None)
+                row["health"] = _build_health(moment, requests.get(row["name"], RequestRates()), None)
             rows.append(row)
     return {"cluster": CLUSTER, "services": rows, "validations": {}}
 
 
-def _service(moment: Moment, service: Object) -> Object:
+def _build_service_row(moment: AnswerContext, service: Object) -> Object:
     meta = service["metadata"]
     return {
         "name": meta["name"],
@@ -138,60 +152,62 @@ def _service(moment: Moment, service: Object) -> Object:
         "labels": meta.get("labels") or {},
         "selector": service["spec"].get("selector") or {},
         "istioReferences": [],
-        "kialiWizard": _wizard(moment, service),
+        "kialiWizard": _find_wizard(moment, service),
         "serviceRegistry": CLUSTER,
     }
 
 
-def _wizard(moment: Moment, service: Object) -> str:
-    """The wizard that made the Service's rule, by the label that Kiali's wizards leave."""
-    for rule in rules_of(moment, service)[0]:
+def _find_wizard(moment: AnswerContext, service: Object) -> str:
+    """Return the wizard that made the Service's rule, by the label that Kiali's wizards leave."""
+    for rule in find_rules(moment, service)[0]:
         return str((rule["metadata"].get("labels") or {}).get("kiali_wizard", ""))
     return ""
 
 
-def rules_of(moment: Moment, service: Object) -> tuple[list[Object], list[Object]]:
-    """The VirtualServices and DestinationRules for a Service's host."""
+def find_rules(moment: AnswerContext, service: Object) -> tuple[list[Object], list[Object]]:
+    """Return the VirtualServices and the DestinationRules for a Service's host."""
     meta = service["metadata"]
-    host = full(meta["name"], meta["namespace"])
+    host = expand_host(meta["name"], meta["namespace"])
 
     def named(obj: Object, hosts: list[str]) -> bool:
-        return host in {full(each, obj["metadata"]["namespace"]) for each in hosts}
+        return host in {expand_host(each, obj["metadata"]["namespace"]) for each in hosts}
 
-    routes = [o for o in moment.view.configs(VIRTUAL_SERVICE) if named(o, o["spec"].get("hosts") or [])]
-    rules = [o for o in moment.view.configs(DESTINATION_RULE) if named(o, [o["spec"].get("host", "")])]
+    routes = [o for o in moment.view.list_configs(VIRTUAL_SERVICE) if named(o, o["spec"].get("hosts") or [])]
+    rules = [o for o in moment.view.list_configs(DESTINATION_RULE) if named(o, [o["spec"].get("host", "")])]
     return routes, rules
 
 
-def apps(moment: Moment, namespaces: list[str], seconds: int, *, health: bool) -> Object:
-    """`/clusters/apps`."""
+def build_app_list(moment: AnswerContext, namespaces: list[str], seconds: int, *, health: bool) -> Object:
+    """Build `/clusters/apps`."""
     rows = []
     for namespace in namespaces:
-        requests = requests_of(moment, namespace, "app", seconds) if health else {}
-        for name, members in sorted(moment.apps(namespace).items()):
-            row = _app(moment, name, namespace, members)
+        requests = get_request_rates(moment, namespace, "app", seconds) if health else {}
+        for name, members in sorted(moment.group_by_app(namespace).items()):
+            row = _build_app_row(moment, name, namespace, members)
             if health:
-                found = _got(requests, name, members)
-                row["health"] = _health(moment, found, members, workloadStatuses=[replicas(each) for each in members])
+                found = _select_rates(requests, name, members)
+                row["health"] = _build_health(
+                    moment, found, members, workloadStatuses=[build_workload_status(each) for each in members]
+                )
             rows.append(row)
     return {"applications": rows, "cluster": CLUSTER}
 
 
-def _app(moment: Moment, name: str, namespace: str, members: list[Workload]) -> Object:
-    behind = [s for s in moment.view.services_of(namespace) if (s["spec"].get("selector") or {}).get("app") == name]
+def _build_app_row(moment: AnswerContext, name: str, namespace: str, members: list[Workload]) -> Object:
+    behind = [s for s in moment.view.list_services(namespace) if (s["spec"].get("selector") or {}).get("app") == name]
     row: Object = {
         "name": name,
         "namespace": namespace,
         "cluster": CLUSTER,
-        "istioSidecar": all(each.sidecar for each in members),
-        "isAmbient": all(each.captured for each in members),
-        "labels": _merged([*(s["metadata"].get("labels") or {} for s in behind), *(m.labels for m in members)]),
-        "istioReferences": _references(moment, behind),
+        "istioSidecar": all(each.has_sidecar for each in members),
+        "isAmbient": all(each.is_captured for each in members),
+        "labels": _merge_labels([*(s["metadata"].get("labels") or {} for s in behind), *(m.labels for m in members)]),
+        "istioReferences": _list_rule_references(moment, behind),
     }
-    return row | ({"isGateway": any(each.gateway for each in members)} if moment.traits.by_gvk else {})
+    return row | ({"isGateway": any(each.is_gateway for each in members)} if moment.traits.by_gvk else {})
 
 
-def _merged(labels: list[Mapping[str, str]]) -> dict[str, str]:
+def _merge_labels(labels: list[Mapping[str, str]]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for each in labels:
         for key, value in each.items():
@@ -200,57 +216,70 @@ def _merged(labels: list[Mapping[str, str]]) -> dict[str, str]:
     return {key: ",".join(values) for key, values in found.items()}
 
 
-def _references(moment: Moment, services_of_app: list[Object]) -> list[Object]:
+def _list_rule_references(moment: AnswerContext, services_of_app: list[Object]) -> list[Object]:
     found = []
     for service in services_of_app:
-        routes, rules = rules_of(moment, service)
-        found += [moment.reference(VIRTUAL_SERVICE, each) for each in routes]
-        found += [moment.reference(DESTINATION_RULE, each) for each in rules]
+        routes, rules = find_rules(moment, service)
+        found += [moment.build_reference(VIRTUAL_SERVICE, each) for each in routes]
+        found += [moment.build_reference(DESTINATION_RULE, each) for each in rules]
     return found
 
 
-def _health(moment: Moment, requests: Requests, members: list[Workload] | None, **extra: Any) -> Object:
-    found: Object = {**extra, "requests": requests.wire()}
-    return found | ({"status": verdict(requests, members)} if moment.traits.health_status else {})
+def _build_health(
+    moment: AnswerContext, requests: RequestRates, members: list[Workload] | None, **extra: Any
+) -> Object:
+    found: Object = {**extra, "requests": requests.to_json()}
+    return found | ({"status": build_health_status(requests, members)} if moment.traits.health_status else {})
 
 
-def health(moment: Moment, namespaces: list[str], sides: list[str], seconds: int) -> Object:
-    """`/clusters/health`: of each namespace's applications, Services or workloads."""
+def build_health_answer(moment: AnswerContext, namespaces: list[str], sides: list[str], seconds: int) -> Object:
+    """Build `/clusters/health`: health of each namespace's applications, Services or
+    workloads.
+    """
     answer: Object = {}
     totals: dict[str, Object] = {namespace: {} for namespace in namespaces}
     for side in sides:
         key = f"namespace{side.capitalize()}Health"
-        answer[key] = {namespace: _healths(moment, namespace, side, seconds) for namespace in namespaces}
+        answer[key] = {namespace: _build_health_by_name(moment, namespace, side, seconds) for namespace in namespaces}
         if moment.traits.health_status:
             for namespace in namespaces:
                 statuses = {name: str(each["status"]["status"]) for name, each in answer[key][namespace].items()}
-                totals[namespace] |= gathered(statuses, side.capitalize())
+                totals[namespace] |= group_by_status(statuses, side.capitalize())
     return answer | ({"namespaceHealth": totals} if moment.traits.health_status else {})
 
 
-def _healths(moment: Moment, namespace: str, side: str, seconds: int) -> Object:
-    requests = requests_of(moment, namespace, side, seconds, summary=True)
+def _build_health_by_name(moment: AnswerContext, namespace: str, side: str, seconds: int) -> Object:
+    requests = get_request_rates(moment, namespace, side, seconds, summary=True)
     makers: dict[str, Callable[[], Object]] = {
         "app": lambda: {
-            name: _health(
-                moment, _got(requests, name, members), members, workloadStatuses=[replicas(each) for each in members]
+            name: _build_health(
+                moment,
+                _select_rates(requests, name, members),
+                members,
+                workloadStatuses=[build_workload_status(each) for each in members],
             )
-            for name, members in sorted(moment.apps(namespace).items())
+            for name, members in sorted(moment.group_by_app(namespace).items())
         },
         "workload": lambda: {
-            each.name: _health(moment, _got(requests, each.name, [each]), [each], workloadStatus=replicas(each))
-            for each in moment.view.workloads_of(namespace)
+            each.name: _build_health(
+                moment, _select_rates(requests, each.name, [each]), [each], workloadStatus=build_workload_status(each)
+            )
+            for each in moment.view.list_workloads(namespace)
         },
         "service": lambda: {
-            each["metadata"]["name"]: _health(moment, _got(requests, each["metadata"]["name"]), None)
-            for each in moment.view.services_of(namespace)
+            each["metadata"]["name"]: _build_health(moment, _select_rates(requests, each["metadata"]["name"]), None)
+            for each in moment.view.list_services(namespace)
         },
     }
     return makers[side]()
 
 
-def _got(requests: Mapping[str, Requests], name: str, members: list[Workload] | None = None) -> Requests:
-    """A thing's requests; what has neither sidecar nor ztunnel (a gateway too) is not looked up."""
-    if members is not None and not any(each.sidecar or each.captured for each in members):
-        return Requests()
-    return requests.get(name, Requests())
+def _select_rates(
+    requests: Mapping[str, RequestRates], name: str, members: list[Workload] | None = None
+) -> RequestRates:
+    """Return the rates of one name; empty for what has neither sidecar nor ztunnel (a gateway
+    too).
+    """
+    if members is not None and not any(each.has_sidecar or each.is_captured for each in members):
+        return RequestRates()
+    return requests.get(name, RequestRates())

@@ -1,4 +1,6 @@
-"""The live objects that one answer of Kiali is about, listed together: workloads with their pods, Services, rules."""
+"""The live objects that one answer of Kiali is computed from: workloads with their pods,
+Services, Istio config.
+"""
 
 from __future__ import annotations
 
@@ -28,26 +30,26 @@ class ConfigKind(NamedTuple):
 
     @property
     def ref(self) -> Ref:
-        """For the API."""
+        """The reference for the Kubernetes API."""
         return Ref(self.group, self.plural)
 
     @property
     def gvk(self) -> str:
-        """Kiali 2's key."""
+        """The key under which Kiali 2 lists the kind."""
         return f"{self.group}/{self.version}, Kind={self.kind}"
 
     @property
     def old_kind(self) -> str:
-        """Kiali 1's own word: `K8sGateway`, `VirtualService`."""
+        """The name of the kind in Kiali 1: `K8sGateway`, `VirtualService`."""
         return f"K8s{self.kind}" if self.group == "gateway.networking.k8s.io" else self.kind
 
     @property
     def old_plural(self) -> str:
-        """Kiali 1's path: `k8sgateways`, `virtualservices`."""
+        """The kind in Kiali 1's paths: `k8sgateways`, `virtualservices`."""
         return f"k8s{self.plural}" if self.group == "gateway.networking.k8s.io" else self.plural
 
 
-def _kinds() -> tuple[ConfigKind, ...]:
+def _build_config_kinds() -> tuple[ConfigKind, ...]:
     istio, security, gateway = "networking.istio.io", "security.istio.io", "gateway.networking.k8s.io"
     return (
         ConfigKind(istio, "v1", "DestinationRule", "destinationrules", "destinationRules"),
@@ -73,7 +75,7 @@ def _kinds() -> tuple[ConfigKind, ...]:
     )
 
 
-CONFIG_KINDS = _kinds()
+CONFIG_KINDS = _build_config_kinds()
 DESTINATION_RULE, VIRTUAL_SERVICE = CONFIG_KINDS[0], CONFIG_KINDS[5]
 SERVICE_ENTRY, K8S_GATEWAY, HTTP_ROUTE = CONFIG_KINDS[3], CONFIG_KINDS[10], CONFIG_KINDS[12]
 PEER_AUTHENTICATION = CONFIG_KINDS[18]
@@ -94,106 +96,110 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The workload's name."""
         return str(self.object["metadata"]["name"])
 
     @property
     def namespace(self) -> str:
-        """Its namespace."""
+        """The workload's namespace."""
         return str(self.object["metadata"]["namespace"])
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What its pods are labelled with."""
+        """The labels of the pod template."""
         return (self.object["spec"]["template"].get("metadata") or {}).get("labels") or {}
 
     @property
-    def sidecar(self) -> bool:
-        """Whether every pod was injected."""
-        return bool(self.pods) and all(SIDECAR_STATUS in _annotations(pod) for pod in self.pods)
+    def has_sidecar(self) -> bool:
+        """Tell whether every pod was injected."""
+        return bool(self.pods) and all(SIDECAR_STATUS in _get_annotations(pod) for pod in self.pods)
 
     @property
-    def captured(self) -> bool:
-        """Whether a ztunnel has every pod's traffic."""
-        return bool(self.pods) and all(_annotations(pod).get(REDIRECTION) == "enabled" for pod in self.pods)
+    def is_captured(self) -> bool:
+        """Tell whether a ztunnel has every pod's traffic."""
+        return bool(self.pods) and all(_get_annotations(pod).get(REDIRECTION) == "enabled" for pod in self.pods)
 
     @property
-    def waypoint(self) -> bool:
-        """Whether it is a waypoint."""
+    def is_waypoint(self) -> bool:
+        """Tell whether it is a waypoint."""
         managed = self.labels.get(MANAGED) or (self.object["metadata"].get("labels") or {}).get(MANAGED)
         return managed == WAYPOINT_CONTROLLER
 
     @property
-    def gateway(self) -> bool:
-        """Whether it is a gateway that lets traffic in or out."""
-        return not self.waypoint and (GATEWAY_NAME in self.labels or self.labels.get("istio", "").endswith("gateway"))
+    def is_gateway(self) -> bool:
+        """Tell whether it is a gateway that lets traffic in or out."""
+        return not self.is_waypoint and (
+            GATEWAY_NAME in self.labels or self.labels.get("istio", "").endswith("gateway")
+        )
 
     @property
-    def ztunnel(self) -> bool:
-        """Whether it is ztunnel."""
+    def is_ztunnel(self) -> bool:
+        """Tell whether it is ztunnel."""
         return self.labels.get("app") == "ztunnel"
 
-    def app(self, *, canonical: bool) -> str:
-        """The application that it belongs to; "" without a label."""
+    def get_app(self, *, canonical: bool) -> str:
+        """Return the application that it belongs to; "" without a label."""
         own = self.labels.get("app") or self.labels.get("app.kubernetes.io/name") or ""
         return own or (self.labels.get("service.istio.io/canonical-name", "") if canonical else "")
 
-    def version(self, *, canonical: bool) -> str:
-        """Its version; "" without a label."""
+    def get_version(self, *, canonical: bool) -> str:
+        """Return its version; "" without a label."""
         own = self.labels.get("version") or self.labels.get("app.kubernetes.io/version") or ""
         return own or (self.labels.get("service.istio.io/canonical-revision", "") if canonical else "")
 
 
 @dataclass(frozen=True)
-class View:
-    """Everything at one moment. Namespaces of Kubernetes itself are left out, as Kiali leaves them out."""
+class MeshObjects:
+    """Everything at one moment. Namespaces of Kubernetes itself are left out, as Kiali leaves
+    them out.
+    """
 
     namespaces: Mapping[str, Object]
     services: tuple[Object, ...]
     workloads: tuple[Workload, ...]
     config: Mapping[ConfigKind, tuple[Object, ...]]
 
-    def services_of(self, namespace: str) -> list[Object]:
-        """A namespace's Services, by name."""
+    def list_services(self, namespace: str) -> list[Object]:
+        """Return a namespace's Services, by name."""
         return [each for each in self.services if each["metadata"]["namespace"] == namespace]
 
-    def workloads_of(self, namespace: str) -> list[Workload]:
-        """A namespace's workloads, by name."""
+    def list_workloads(self, namespace: str) -> list[Workload]:
+        """Return a namespace's workloads, by name."""
         return [each for each in self.workloads if each.namespace == namespace]
 
-    def configs(self, kind: ConfigKind, namespace: str = "") -> list[Object]:
-        """Objects of a kind, of one namespace or of all."""
+    def list_configs(self, kind: ConfigKind, namespace: str = "") -> list[Object]:
+        """Return the objects of a kind, of one namespace or of all."""
         found = self.config.get(kind, ())
         return [each for each in found if namespace in ("", each["metadata"]["namespace"])]
 
-    def selected(self, service: Object) -> list[Workload]:
-        """The workloads behind a Service."""
+    def list_selected_workloads(self, service: Object) -> list[Workload]:
+        """Return the workloads behind a Service."""
         selector = service["spec"].get("selector") or {}
-        here = self.workloads_of(service["metadata"]["namespace"])
+        here = self.list_workloads(service["metadata"]["namespace"])
         return [each for each in here if selector and selector.items() <= each.labels.items()]
 
 
-async def load(client: Client) -> View:
-    """Lists what is there now; kinds whose CRDs are missing have no objects."""
+async def load_objects(client: Client) -> MeshObjects:
+    """List what is there now; kinds whose CRDs are missing have no objects."""
     refs = [*_CORE.values(), *(Ref("apps", plural) for plural in _OWNERS.values()), *(k.ref for k in CONFIG_KINDS)]
-    lists = dict(zip(refs, await asyncio.gather(*(_list(client, ref) for ref in refs)), strict=True))
+    lists = dict(zip(refs, await asyncio.gather(*(_list_or_empty(client, ref) for ref in refs)), strict=True))
     namespaces = {each["metadata"]["name"]: each for each in lists[_CORE["namespaces"]]}
     shown = {name: each for name, each in sorted(namespaces.items()) if not name.startswith("kube-")}
-    pods = _by_owner(lists[_CORE["pods"]])
+    pods = _group_by_owner(lists[_CORE["pods"]])
     workloads = [
-        _workload(kind, each, pods.get((each["metadata"]["namespace"], kind, each["metadata"]["name"]), ()))
+        _build_workload(kind, each, pods.get((each["metadata"]["namespace"], kind, each["metadata"]["name"]), ()))
         for kind, plural in _OWNERS.items()
         for each in lists[Ref("apps", plural)]
     ]
-    return View(
+    return MeshObjects(
         namespaces=shown,
-        services=tuple(_known(lists[_CORE["services"]], shown)),
+        services=tuple(_keep_in_namespaces(lists[_CORE["services"]], shown)),
         workloads=tuple(sorted((w for w in workloads if w.namespace in shown), key=lambda w: (w.namespace, w.name))),
-        config={kind: tuple(_known(lists[kind.ref], shown)) for kind in CONFIG_KINDS},
+        config={kind: tuple(_keep_in_namespaces(lists[kind.ref], shown)) for kind in CONFIG_KINDS},
     )
 
 
-async def _list(client: Client, ref: Ref) -> list[Object]:
+async def _list_or_empty(client: Client, ref: Ref) -> list[Object]:
     try:
         return await client.list(ref)
     except ApiError as error:
@@ -202,16 +208,16 @@ async def _list(client: Client, ref: Ref) -> list[Object]:
         raise
 
 
-def _known(objects: list[Object], namespaces: Mapping[str, Object]) -> list[Object]:
+def _keep_in_namespaces(objects: list[Object], namespaces: Mapping[str, Object]) -> list[Object]:
     inside = [each for each in objects if each["metadata"].get("namespace") in namespaces]
     return sorted(inside, key=lambda each: (each["metadata"]["namespace"], each["metadata"]["name"]))
 
 
-def _annotations(obj: Object) -> Mapping[str, str]:
+def _get_annotations(obj: Object) -> Mapping[str, str]:
     return obj["metadata"].get("annotations") or {}
 
 
-def _by_owner(pods: list[Object]) -> dict[tuple[str, str, str], tuple[Object, ...]]:
+def _group_by_owner(pods: list[Object]) -> dict[tuple[str, str, str], tuple[Object, ...]]:
     found: dict[tuple[str, str, str], tuple[Object, ...]] = {}
     for pod in pods:
         meta = pod["metadata"]
@@ -226,7 +232,7 @@ def _by_owner(pods: list[Object]) -> dict[tuple[str, str, str], tuple[Object, ..
     return found
 
 
-def _workload(kind: str, obj: Object, pods: tuple[Object, ...]) -> Workload:
+def _build_workload(kind: str, obj: Object, pods: tuple[Object, ...]) -> Workload:
     status, spec = obj.get("status") or {}, obj["spec"]
     if kind == "DaemonSet":
         desired, current = status.get("desiredNumberScheduled", 0), status.get("currentNumberScheduled", 0)

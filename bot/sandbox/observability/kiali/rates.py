@@ -1,4 +1,6 @@
-"""What Kiali asks Prometheus: rates by both ends of a call, for graphs, and by code, for health."""
+"""Kiali's queries of Prometheus: rates by both ends of a call, for graphs, and by code,
+for health.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.sandbox.observability.kiali.health import Requests
+from bot.sandbox.observability.kiali.health import RequestRates
 from bot.sandbox.observability.metrics.query import Result, Value
 
 UNKNOWN = "unknown"
@@ -26,16 +28,19 @@ _TCP_METRICS = {
 """Bytes are named as the client sees them here, and as the server sees them in the metrics."""
 
 
-class Engine(Protocol):
-    """Prometheus, as far as it is asked here."""
+class QueryEngine(Protocol):
+    """Interface of Prometheus, as far as Kiali uses it here."""
 
     def query(self, text: str) -> Result:
-        """Raises `metrics.syntax.QueryError`."""
+        """Return the result of a PromQL query now.
+
+        Raises `metrics.syntax.QueryError`.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class End:
+class FlowEnd:
     """A workload at one end of a call; `unknown` where a proxy could not tell."""
 
     namespace: str
@@ -45,11 +50,11 @@ class End:
 
 
 @dataclass(frozen=True)
-class Call:
+class TrafficFlow:
     """Traffic between two workloads through a Service. HTTP in requests per second, TCP in bytes per second."""
 
-    source: End
-    destination: End
+    source: FlowEnd
+    destination: FlowEnd
     service_namespace: str
     service: str
     host: str
@@ -60,8 +65,8 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a graph is to be made of; `seconds` is the range of rates."""
+class TrafficQuery:
+    """Traffic that a graph is made of; `seconds` is the range of rates."""
 
     seconds: int
     ambient: str = "total"
@@ -70,18 +75,24 @@ class Asked:
     idle: bool = False
 
 
-def calls(engine: Engine, namespace: str, asked: Asked) -> Iterator[Call]:
-    """All traffic from, to and within a namespace."""
+def query_flows(engine: QueryEngine, namespace: str, asked: TrafficQuery) -> Iterator[TrafficFlow]:
+    """Yield all traffic from, to and within a namespace."""
     both = "waypoint|" if asked.ambient in ("total", "waypoint") else ""
     layer = [f'reporter=~"{both}{side}"' for side in ("destination", "source")]
-    yield from _calls(engine, "istio_requests_total", _conditions(namespace, *layer), asked, by=_HTTP)
+    yield from _query_metric_flows(
+        engine, "istio_requests_total", _build_conditions(namespace, *layer), asked, by=_HTTP
+    )
     plain = "" if asked.ambient in ("total", "ztunnel") else ',app!="ztunnel"'
     layer = [f'reporter="{side}"{plain}' for side in ("destination", "source")]
-    yield from _calls(engine, _TCP_METRICS[asked.tcp], _conditions(namespace, *layer), asked, by=_TCP)
+    yield from _query_metric_flows(
+        engine, _TCP_METRICS[asked.tcp], _build_conditions(namespace, *layer), asked, by=_TCP
+    )
 
 
-def _conditions(namespace: str, at_server: str, at_client: str) -> tuple[str, ...]:
-    """From nobody known; from other namespaces; from inside."""
+def _build_conditions(namespace: str, at_server: str, at_client: str) -> tuple[str, ...]:
+    """Return the selectors of traffic from unknown sources, from other namespaces, and from
+    inside.
+    """
     return (
         f'{at_server},source_workload="{UNKNOWN}",destination_workload_namespace="{namespace}"',
         f'{at_client},source_workload_namespace!="{namespace}",source_workload!="{UNKNOWN}",'
@@ -90,38 +101,40 @@ def _conditions(namespace: str, at_server: str, at_client: str) -> tuple[str, ..
     )
 
 
-def _calls(engine: Engine, metric: str, conditions: Iterable[str], asked: Asked, *, by: str) -> Iterator[Call]:
+def _query_metric_flows(
+    engine: QueryEngine, metric: str, conditions: Iterable[str], asked: TrafficQuery, *, by: str
+) -> Iterator[TrafficFlow]:
     kept = "" if asked.idle else " > 0"
     for condition in conditions:
-        for each in _vector(engine, f"sum(rate({metric}{{{condition}}}[{asked.seconds}s])) by ({by}){kept}"):
+        for each in _query_vector(engine, f"sum(rate({metric}{{{condition}}}[{asked.seconds}s])) by ({by}){kept}"):
             if each.labels.get("source_workload_namespace") and each.labels.get("destination_service_name"):
-                yield _call(each)
+                yield _build_flow(each)
 
 
-def _call(each: Value) -> Call:
+def _build_flow(each: Value) -> TrafficFlow:
     labels = each.labels
-    return Call(
-        source=_end(labels, "source"),
-        destination=_end(labels, "destination"),
+    return TrafficFlow(
+        source=_build_flow_end(labels, "source"),
+        destination=_build_flow_end(labels, "destination"),
         service_namespace=labels.get("destination_service_namespace", UNKNOWN),
         service=labels["destination_service_name"],
         host=labels.get("destination_service", UNKNOWN),
         protocol=labels.get("request_protocol", "tcp"),
-        code=_code(labels),
+        code=_read_status_code(labels),
         flags=labels.get("response_flags") or "-",
         rate=each.value,
     )
 
 
-def _code(labels: Mapping[str, str]) -> str:
+def _read_status_code(labels: Mapping[str, str]) -> str:
     if labels.get("request_protocol") == "grpc" and labels.get("grpc_response_status"):
         return labels["grpc_response_status"]
     code = labels.get("response_code", "-")
     return "-" if code == "0" else code
 
 
-def _end(labels: Mapping[str, str], side: str) -> End:
-    return End(
+def _build_flow_end(labels: Mapping[str, str], side: str) -> FlowEnd:
+    return FlowEnd(
         labels.get(f"{side}_workload_namespace", UNKNOWN),
         labels.get(f"{side}_workload", UNKNOWN),
         labels.get(f"{side}_canonical_service", UNKNOWN),
@@ -130,11 +143,11 @@ def _end(labels: Mapping[str, str], side: str) -> End:
 
 
 @dataclass(frozen=True)
-class Policy:
-    """How secured a call was, as its server's side saw it: principals, and `mutual_tls` or `none`."""
+class FlowSecurity:
+    """Security of a flow as its server's side saw it: principals, and `mutual_tls` or `none`."""
 
-    source: End
-    destination: End
+    source: FlowEnd
+    destination: FlowEnd
     service_namespace: str
     service: str
     principals: tuple[str, str]
@@ -142,8 +155,8 @@ class Policy:
     rate: float
 
 
-def policies(engine: Engine, namespace: str, asked: Asked) -> Iterator[Policy]:
-    """The security of all calls to and from a namespace."""
+def query_security(engine: QueryEngine, namespace: str, asked: TrafficQuery) -> Iterator[FlowSecurity]:
+    """Yield the security of all flows to and from a namespace."""
     both = "waypoint|" if asked.ambient in ("total", "waypoint") else ""
     metrics = {
         "istio_requests_total": f'reporter=~"{both}destination"',
@@ -154,10 +167,10 @@ def policies(engine: Engine, namespace: str, asked: Asked) -> Iterator[Policy]:
     for metric, reporter in metrics.items():
         for side in sides:
             query = f"sum(rate({metric}{{{reporter},{side}}}[{asked.seconds}s])) by ({_SECURITY}) > 0"
-            for each in _vector(engine, query):
-                yield Policy(
-                    source=_end(each.labels, "source"),
-                    destination=_end(each.labels, "destination"),
+            for each in _query_vector(engine, query):
+                yield FlowSecurity(
+                    source=_build_flow_end(each.labels, "source"),
+                    destination=_build_flow_end(each.labels, "destination"),
                     service_namespace=each.labels.get("destination_service_namespace", UNKNOWN),
                     service=each.labels.get("destination_service_name", UNKNOWN),
                     principals=(each.labels.get("source_principal", ""), each.labels.get("destination_principal", "")),
@@ -167,7 +180,7 @@ def policies(engine: Engine, namespace: str, asked: Asked) -> Iterator[Policy]:
 
 
 @dataclass(frozen=True)
-class Side:
+class HealthDirection:
     """One direction of something's health: who reports it, and the labels that name the thing and its namespace."""
 
     direction: str
@@ -177,41 +190,52 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long a call took: milliseconds, for calls from `source` through a Service to `destination`."""
+class FlowTiming:
+    """Duration of calls from `source` through a Service to `destination`, in milliseconds."""
 
-    source: End
-    destination: End
+    source: FlowEnd
+    destination: FlowEnd
     service_namespace: str
     service: str
     milliseconds: float
 
 
-def timings(engine: Engine, namespace: str, asked: Asked, quantile: float) -> Iterator[Timing]:
-    """A quantile of the durations of the calls within a namespace, as their clients saw them."""
+def query_timings(engine: QueryEngine, namespace: str, asked: TrafficQuery, quantile: float) -> Iterator[FlowTiming]:
+    """Yield a quantile of the durations of the calls within a namespace, as their clients saw
+    them.
+    """
     metric = "istio_request_duration_milliseconds_bucket"
     condition = f'reporter=~"waypoint|source",source_workload_namespace="{namespace}"'
     inner = f"sum(rate({metric}{{{condition}}}[{asked.seconds}s])) by (le,{_ENDS})"
-    for each in _vector(engine, f"histogram_quantile({quantile}, {inner}) > 0"):
+    for each in _query_vector(engine, f"histogram_quantile({quantile}, {inner}) > 0"):
         service = (
             each.labels.get("destination_service_namespace", ""),
             each.labels.get("destination_service_name", ""),
         )
-        yield Timing(_end(each.labels, "source"), _end(each.labels, "destination"), *service, each.value)
+        yield FlowTiming(
+            _build_flow_end(each.labels, "source"), _build_flow_end(each.labels, "destination"), *service, each.value
+        )
 
 
-def health_of(engine: Engine, namespace: str, sides: Iterable[Side], seconds: int) -> dict[str, Requests]:
-    """Requests of what is in a namespace, by name. Waypoints are not asked, in neither release."""
-    found: dict[str, Requests] = {}
+def query_request_rates(
+    engine: QueryEngine, namespace: str, sides: Iterable[HealthDirection], seconds: int
+) -> dict[str, RequestRates]:
+    """Return the request rates of what is in a namespace, by name.
+
+    Waypoints are not asked, in neither release.
+    """
+    found: dict[str, RequestRates] = {}
     for side in sides:
         labels = f"{side.name},request_protocol,response_code,grpc_response_status"
         where = f'reporter="{side.reporter}",{side.namespace}="{namespace}"'
-        for each in _vector(engine, f"sum(rate(istio_requests_total{{{where}}}[{seconds}s])) by ({labels}) > 0"):
+        for each in _query_vector(engine, f"sum(rate(istio_requests_total{{{where}}}[{seconds}s])) by ({labels}) > 0"):
             name, protocol = each.labels.get(side.name, UNKNOWN), each.labels.get("request_protocol", "http")
-            found.setdefault(name, Requests()).add(side.direction, protocol, _code(each.labels), each.value)
+            found.setdefault(name, RequestRates()).add_rate(
+                side.direction, protocol, _read_status_code(each.labels), each.value
+            )
     return found
 
 
-def _vector(engine: Engine, query: str) -> list[Value]:
+def _query_vector(engine: QueryEngine, query: str) -> list[Value]:
     found = engine.query(query)
     return [] if isinstance(found, float) else found

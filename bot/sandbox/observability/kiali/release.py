@@ -1,4 +1,6 @@
-"""What the Kialis that the sandbox plays differ in, as data: another release is another row."""
+"""Differences between the Kiali releases that the sandbox plays, as data: another release
+is another row.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Traits:
-    """One release's ways, as recorded from that Kiali on a real control plane unless said otherwise."""
+class ReleaseTraits:
+    """Traits of one release, as recorded from that Kiali on a real control plane unless said
+    otherwise.
+    """
 
     release: tuple[int, int]
     by_gvk: bool
@@ -34,7 +38,7 @@ class Traits:
     """The hash that makes ids in graphs."""
 
 
-KIALI_1_87 = Traits(
+KIALI_1_87 = ReleaseTraits(
     release=(1, 87),
     by_gvk=False,
     health_status=False,
@@ -48,7 +52,7 @@ KIALI_1_87 = Traits(
     istio_api=True,
     digest="md5",
 )
-KIALI_2_26 = Traits(
+KIALI_2_26 = ReleaseTraits(
     release=(2, 26),
     by_gvk=True,
     health_status=True,
@@ -64,12 +68,14 @@ KIALI_2_26 = Traits(
 )
 
 
-def traits_of(version: str) -> Traits:
-    """The traits of a version such as `v2.26` or `v1.87.0`; an unknown one counts as the newest."""
+def find_traits(version: str) -> ReleaseTraits:
+    """Return the traits of a version such as `v2.26` or `v1.87.0`; an unknown one counts as
+    the newest.
+    """
     found = re.match(r"v?(\d+)\.", version)
     return KIALI_1_87 if found and int(found[1]) < 2 else KIALI_2_26
 
 
-def full_version(tag: str) -> str:
-    """The version that Kiali states, from its image's tag: `v2.26` is `v2.26.0`."""
+def complete_version(tag: str) -> str:
+    """Return the version that Kiali states, from its image's tag: `v2.26` is `v2.26.0`."""
     return f"{tag}.0" if re.fullmatch(r"v\d+\.\d+", tag) else tag

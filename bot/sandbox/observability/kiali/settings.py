@@ -7,14 +7,14 @@ from typing import Any
 
 import yaml
 
-from bot.sandbox.observability.metrics.syntax import QueryError, seconds_of
+from bot.sandbox.observability.metrics.syntax import QueryError, parse_duration
 
 SYSTEM = "istio-system"
 
 
 @dataclass(frozen=True)
-class External:
-    """An add-on: whether Kiali uses it, where people reach it, and where Kiali does."""
+class AddonSettings:
+    """An add-on: whether Kiali uses it, and its URLs for people and for Kiali."""
 
     enabled: bool
     external_url: str
@@ -22,7 +22,7 @@ class External:
 
 
 @dataclass(frozen=True)
-class Settings:
+class KialiSettings:
     """The keys that matter here, with Kiali's defaults. Intervals in seconds."""
 
     strategy: str = "token"
@@ -30,15 +30,18 @@ class Settings:
     port: int = 20001
     namespace: str = SYSTEM
     prometheus: str = f"http://prometheus.{SYSTEM}:9090"
-    tracing: External = field(default_factory=lambda: External(False, "", ""))
-    grafana: External = field(default_factory=lambda: External(True, "", ""))
+    tracing: AddonSettings = field(default_factory=lambda: AddonSettings(False, "", ""))
+    grafana: AddonSettings = field(default_factory=lambda: AddonSettings(True, "", ""))
     custom_dashboards: bool = True
     ignored_checks: frozenset[str] = frozenset()
     validation_seconds: float = 60.0
 
 
-def read(text: str) -> Settings:
-    """The settings in `config.yaml`. Raises yaml.YAMLError or ValueError, as Kiali would end then."""
+def parse_settings(text: str) -> KialiSettings:
+    """Return the settings in `config.yaml`.
+
+    Raises yaml.YAMLError or ValueError, with which Kiali would end.
+    """
     config = yaml.safe_load(text) or {}
     if not isinstance(config, dict):
         raise ValueError("config.yaml is not a mapping")
@@ -46,30 +49,34 @@ def read(text: str) -> Settings:
     istio, server = services.get("istio") or {}, config.get("server") or {}
     validations = (config.get("kiali_feature_flags") or {}).get("validations") or {}
     root = istio.get("root_namespace") or config.get("istio_namespace") or SYSTEM
-    return Settings(
+    return KialiSettings(
         strategy=(config.get("auth") or {}).get("strategy") or "token",
         web_root=server.get("web_root") or "/kiali",
         port=int(server.get("port") or 20001),
         namespace=root,
         prometheus=(services.get("prometheus") or {}).get("url") or f"http://prometheus.{SYSTEM}:9090",
-        tracing=_external(services.get("tracing"), f"http://tracing.{SYSTEM}:16685/jaeger", enabled=False),
-        grafana=_external(services.get("grafana"), f"http://grafana.{SYSTEM}:3000", enabled=True),
+        tracing=_parse_addon(services.get("tracing"), f"http://tracing.{SYSTEM}:16685/jaeger", enabled=False),
+        grafana=_parse_addon(services.get("grafana"), f"http://grafana.{SYSTEM}:3000", enabled=True),
         custom_dashboards=bool((services.get("custom_dashboards") or {}).get("enabled", True)),
         ignored_checks=frozenset(validations.get("ignore") or ()),
-        validation_seconds=_seconds(str(istio.get("validation_reconcile_interval") or "1m")),
+        validation_seconds=_parse_reconcile_interval(str(istio.get("validation_reconcile_interval") or "1m")),
     )
 
 
-def _external(said: Any, default: str, *, enabled: bool) -> External:
-    """The newer keys `external_url` and `internal_url` win over the older `url` and `in_cluster_url`."""
+def _parse_addon(said: Any, default: str, *, enabled: bool) -> AddonSettings:
+    """Parse an add-on's settings.
+
+    The newer keys `external_url` and `internal_url` win over the older `url` and
+    `in_cluster_url`.
+    """
     found = said or {}
     outside = found.get("external_url") or found.get("url") or ""
     inside = found.get("internal_url") or found.get("in_cluster_url") or default
-    return External(bool(found.get("enabled", enabled)), str(outside), str(inside))
+    return AddonSettings(bool(found.get("enabled", enabled)), str(outside), str(inside))
 
 
-def _seconds(duration: str) -> float:
+def _parse_reconcile_interval(duration: str) -> float:
     try:
-        return seconds_of(duration)
+        return parse_duration(duration)
     except QueryError as error:
         raise ValueError(f"validation_reconcile_interval: {error}") from error

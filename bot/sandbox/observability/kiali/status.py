@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from bot.sandbox.cluster.contract import Client, Object, Ref, Response
-from bot.sandbox.observability.kiali.moment import CLUSTER, Moment, is_ambient
+from bot.sandbox.observability.kiali.moment import CLUSTER, AnswerContext, is_ambient
 from bot.sandbox.observability.kiali.objects import PEER_AUTHENTICATION, Workload
-from bot.sandbox.observability.neighbours import Neighbours, Unreachable
+from bot.sandbox.observability.neighbours import ProcessRegistry, Unreachable
 
 _MAPS, _NODES = Ref("", "configmaps"), Ref("", "nodes")
 _TRACING_PORT, _GRAFANA_PORT, _PROMETHEUS_PORT = 16686, 3000, 9090
@@ -23,16 +23,16 @@ _DASHBOARDS = tuple(
 
 
 @dataclass(frozen=True)
-class Around:
-    """What surrounds a Kiali: the API and its neighbours; `version` is its own."""
+class KialiEnvironment:
+    """Environment of a Kiali: the Kubernetes API and the other programs; `version` is its own."""
 
     client: Client
-    neighbours: Neighbours
+    neighbours: ProcessRegistry
     version: str
 
 
-async def status(moment: Moment, around: Around) -> Object:
-    """`/status`, and `/` of the API."""
+async def build_status(moment: AnswerContext, around: KialiEnvironment) -> Object:
+    """Build `/status`, and `/` of the API."""
     modern_keys = {"Kiali commit hash": "unknown", "Kiali container version": around.version}
     own = {"Disabled features": "", **modern_keys, "Kiali state": "running", "Kiali version": around.version}
     nodes = await around.client.list(_NODES)
@@ -40,7 +40,7 @@ async def status(moment: Moment, around: Around) -> Object:
         (n["status"]["nodeInfo"]["kubeletVersion"] for n in nodes if n.get("status", {}).get("nodeInfo")), ""
     )
     services: list[Object] = [{"name": f"Kubernetes-{CLUSTER}", "version": kubelet, "tempoConfig": {}}]
-    services += await _external(moment, around)
+    services += await _list_external_services(moment, around)
     return {
         "status": own,
         "externalServices": services,
@@ -49,14 +49,14 @@ async def status(moment: Moment, around: Around) -> Object:
     }
 
 
-async def _external(moment: Moment, around: Around) -> list[Object]:
+async def _list_external_services(moment: AnswerContext, around: KialiEnvironment) -> list[Object]:
     found: list[Object] = []
     settings = moment.settings
     for name, address in (("Prometheus", settings.prometheus), ("Grafana", settings.grafana.internal_url)):
         if name == "Grafana" and not settings.grafana.enabled:
             continue
         try:
-            process = await around.neighbours.find(around.client, address)
+            process = await around.neighbours.find_process(around.client, address)
         except Unreachable:
             continue
         url = {"url": settings.grafana.external_url} if name == "Grafana" and settings.grafana.external_url else {}
@@ -66,15 +66,17 @@ async def _external(moment: Moment, around: Around) -> list[Object]:
     return found
 
 
-async def components(moment: Moment, around: Around) -> list[Object]:
-    """`/istio/status`: the control plane, then every add-on that is switched on, by name."""
+async def list_components(moment: AnswerContext, around: KialiEnvironment) -> list[Object]:
+    """Build `/istio/status`: the control plane, then every add-on that is switched on, by
+    name.
+    """
     if moment.traits.configured_components:
-        rows = _configured(moment)
+        rows = _list_configured_components(moment)
     else:
-        rows = [_istiod(moment, await trust_domain(moment, around.client))]
+        rows = [_build_istiod_row(moment, await load_trust_domain(moment, around.client))]
     core = "isCore" if moment.traits.by_gvk else "is_core"
     place: Object = {"cluster": CLUSTER} if moment.traits.by_gvk else {}
-    for name, reach in _addons(moment, around).items():
+    for name, reach in _build_addon_probes(moment, around).items():
         try:
             state = "Healthy" if (await reach()).status < 400 else "Unreachable"
         except Unreachable:
@@ -83,13 +85,15 @@ async def components(moment: Moment, around: Around) -> list[Object]:
     return rows
 
 
-def _addons(moment: Moment, around: Around) -> dict[str, Callable[[], Awaitable[Response]]]:
+def _build_addon_probes(
+    moment: AnswerContext, around: KialiEnvironment
+) -> dict[str, Callable[[], Awaitable[Response]]]:
     settings = moment.settings
 
     def asking(base: str, path: str, port: int) -> Callable[[], Awaitable[Response]]:
         parts = urlsplit(base)
         url = f"{parts.scheme}://{parts.netloc}{path}"
-        return lambda: around.neighbours.ask(around.client, url, port)
+        return lambda: around.neighbours.fetch_url(around.client, url, port)
 
     prometheus = asking(settings.prometheus, "/-/healthy", _PROMETHEUS_PORT)
     found = {"prometheus": prometheus}
@@ -102,45 +106,45 @@ def _addons(moment: Moment, around: Around) -> dict[str, Callable[[], Awaitable[
     return found
 
 
-def _configured(moment: Moment) -> list[Object]:
-    rows, here = [], moment.view.workloads_of(moment.settings.namespace)
+def _list_configured_components(moment: AnswerContext) -> list[Object]:
+    rows, here = [], moment.view.list_workloads(moment.settings.namespace)
     for app, core in moment.traits.configured_components:
         found = [each for each in here if each.labels.get("app") == app]
-        rows += [{"name": each.name, "status": _state(each), "is_core": core} for each in found]
+        rows += [{"name": each.name, "status": _judge_component(each), "is_core": core} for each in found]
         if not found:
             rows.append({"name": app, "status": "NotFound", "is_core": core})
     return rows
 
 
-def _istiod(moment: Moment, domain: str) -> Object:
-    here = moment.view.workloads_of(moment.settings.namespace)
+def _build_istiod_row(moment: AnswerContext, domain: str) -> Object:
+    here = moment.view.list_workloads(moment.settings.namespace)
     found = next((each for each in here if each.labels.get("app") == "istiod"), None)
     if found is None:
         return {"cluster": CLUSTER, "name": "istiod", "status": "NotFound", "isCore": True, "meshId": ""}
-    return {"cluster": CLUSTER, "name": found.name, "status": _state(found), "isCore": True, "meshId": domain}
+    return {"cluster": CLUSTER, "name": found.name, "status": _judge_component(found), "isCore": True, "meshId": domain}
 
 
-def _state(workload: Workload) -> str:
+def _judge_component(workload: Workload) -> str:
     if workload.desired == 0:
         return "NotReady"
     counts = (workload.available, workload.current)
     return "Healthy" if counts == (workload.desired, workload.desired) else "Unhealthy"
 
 
-async def mesh_config(moment: Moment, client: Client) -> Object:
-    """The mesh's configuration; empty when there is none."""
+async def load_mesh_config(moment: AnswerContext, client: Client) -> Object:
+    """Return the mesh's configuration; empty when there is none."""
     found = await client.get(_MAPS, "istio", moment.settings.namespace)
     text = ((found or {}).get("data") or {}).get("mesh") or ""
     return yaml.safe_load(text) or {}
 
 
-async def trust_domain(moment: Moment, client: Client) -> str:
-    """The mesh's trust domain, which is its id unless another is set."""
-    return str((await mesh_config(moment, client)).get("trustDomain") or "cluster.local")
+async def load_trust_domain(moment: AnswerContext, client: Client) -> str:
+    """Return the mesh's trust domain, which is its id unless another is set."""
+    return str((await load_mesh_config(moment, client)).get("trustDomain") or "cluster.local")
 
 
-def namespaces(moment: Moment) -> list[Object]:
-    """`/namespaces`."""
+def list_namespaces(moment: AnswerContext) -> list[Object]:
+    """Build `/namespaces`."""
     rows = []
     for name, each in moment.view.namespaces.items():
         labels = each["metadata"].get("labels") or {}
@@ -149,25 +153,25 @@ def namespaces(moment: Moment) -> list[Object]:
         if moment.traits.by_gvk:
             row["isControlPlane"] = control
         row |= {"labels": labels, "annotations": each["metadata"].get("annotations")}
-        revision = _revision(labels, control=control)
+        revision = _find_revision(labels, control=control)
         rows.append(row | ({"revision": revision} if moment.traits.by_gvk and revision else {}))
     return rows
 
 
-def _has_istiod(moment: Moment, namespace: str) -> bool:
-    return any(each.labels.get("app") == "istiod" for each in moment.view.workloads_of(namespace))
+def _has_istiod(moment: AnswerContext, namespace: str) -> bool:
+    return any(each.labels.get("app") == "istiod" for each in moment.view.list_workloads(namespace))
 
 
-def _revision(labels: Mapping[str, str], *, control: bool) -> str:
+def _find_revision(labels: Mapping[str, str], *, control: bool) -> str:
     if control or labels.get("istio-injection") == "enabled":
         return "default"
     return labels.get("istio.io/rev", "")
 
 
-async def mesh_tls(moment: Moment, client: Client) -> Object:
-    """`/mesh/tls`."""
-    strict = _mode(moment, moment.settings.namespace) == "STRICT"
-    config = await mesh_config(moment, client)
+async def build_mesh_tls(moment: AnswerContext, client: Client) -> Object:
+    """Build `/mesh/tls`."""
+    strict = _find_mtls_mode(moment, moment.settings.namespace) == "STRICT"
+    config = await load_mesh_config(moment, client)
     return {
         "autoMTLSEnabled": config.get("enableAutoMtls", True),
         "minTLS": (config.get("meshMTLS") or {}).get("minProtocolVersion") or moment.traits.mesh_min_tls,
@@ -175,11 +179,11 @@ async def mesh_tls(moment: Moment, client: Client) -> Object:
     }
 
 
-async def namespace_tls(moment: Moment, client: Client, namespace: str) -> Object:
-    """`/namespaces/NS/tls`: what the namespace's own PeerAuthentication says."""
-    mode = _mode(moment, namespace)
+async def build_namespace_tls(moment: AnswerContext, client: Client, namespace: str) -> Object:
+    """Build `/namespaces/NS/tls`, from the namespace's own PeerAuthentication."""
+    mode = _find_mtls_mode(moment, namespace)
     named = {"STRICT": "MTLS_ENABLED", "DISABLE": "MTLS_DISABLED", "": moment.traits.namespace_tls}
-    config = await mesh_config(moment, client)
+    config = await load_mesh_config(moment, client)
     return {
         "autoMTLSEnabled": config.get("enableAutoMtls", True),
         "cluster": CLUSTER,
@@ -189,16 +193,16 @@ async def namespace_tls(moment: Moment, client: Client, namespace: str) -> Objec
     }
 
 
-def _mode(moment: Moment, namespace: str) -> str:
+def _find_mtls_mode(moment: AnswerContext, namespace: str) -> str:
     whole = [
-        o for o in moment.view.configs(PEER_AUTHENTICATION, namespace) if not (o.get("spec") or {}).get("selector")
+        o for o in moment.view.list_configs(PEER_AUTHENTICATION, namespace) if not (o.get("spec") or {}).get("selector")
     ]
     modes = [str(((each.get("spec") or {}).get("mtls") or {}).get("mode", "")) for each in whole]
     return modes[0] if modes else ""
 
 
-def tracing(moment: Moment) -> Object:
-    """`/tracing`."""
+def build_tracing_info(moment: AnswerContext) -> Object:
+    """Build `/tracing`."""
     found = moment.settings.tracing
     if not found.enabled:
         return {"enabled": False, "integration": False, "namespaceSelector": False, "provider": "", "url": ""}
@@ -207,13 +211,19 @@ def tracing(moment: Moment) -> Object:
     return answer | ({"internalURL": found.internal_url, "useWaypointName": False} if moment.traits.by_gvk else {})
 
 
-async def grafana(moment: Moment, around: Around) -> Object | None:
-    """`/grafana`: links to the dashboards that Grafana has; None when it is switched off. Raises Unreachable."""
+async def build_grafana_links(moment: AnswerContext, around: KialiEnvironment) -> Object | None:
+    """Build `/grafana`: links to the dashboards that Grafana has; None when it is switched
+    off.
+
+    Raises Unreachable.
+    """
     found = moment.settings.grafana
     if not found.enabled:
         return None
     parts = urlsplit(found.internal_url)
-    answer = await around.neighbours.ask(around.client, f"{parts.scheme}://{parts.netloc}/api/search", _GRAFANA_PORT)
+    answer = await around.neighbours.fetch_url(
+        around.client, f"{parts.scheme}://{parts.netloc}/api/search", _GRAFANA_PORT
+    )
     rows = {row["title"]: row["url"] for row in json.loads(answer.body)}
     base = found.external_url.rstrip("/")
     links = [{"name": title, "url": f"{base}{rows[title]}", "variables": {}} for title in _DASHBOARDS if title in rows]

@@ -1,4 +1,6 @@
-"""What Kiali finds wrong with Istio and Gateway API objects: the checks that a workshop meets, by their codes."""
+"""Kiali's validations of Istio and Gateway API objects: the checks that a workshop meets,
+by their codes.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,9 @@ from bot.sandbox.observability.kiali.objects import (
     SERVICE_ENTRY,
     VIRTUAL_SERVICE,
     ConfigKind,
-    View,
+    MeshObjects,
 )
-from bot.sandbox.observability.kiali.release import Traits
+from bot.sandbox.observability.kiali.release import ReleaseTraits
 
 DOMAIN = "svc.cluster.local"
 _CLASSES = ("istio", "istio-remote")
@@ -48,61 +50,66 @@ class Check:
     severity: str
     path: str
 
-    def wire(self) -> Object:
-        """As JSON."""
+    def to_json(self) -> Object:
+        """Return the finding as JSON."""
         return {"code": self.code, "message": _TEXTS[self.code][1], "severity": self.severity, "path": self.path}
 
 
-def check(view: View, traits: Traits, kind: ConfigKind, obj: Object) -> list[Check]:
-    """The findings for one object."""
+def check_object(view: MeshObjects, traits: ReleaseTraits, kind: ConfigKind, obj: Object) -> list[Check]:
+    """Return the findings for one object."""
     checker = _CHECKERS.get(kind)
     return list(checker(_Mesh(view, traits), obj)) if checker else []
 
 
-def check_all(view: View, traits: Traits, ignored: frozenset[str]) -> dict[tuple[ConfigKind, str, str], list[Check]]:
-    """The findings for every object, under kind, namespace and name; ignored codes left out."""
+def check_all_objects(
+    view: MeshObjects, traits: ReleaseTraits, ignored: frozenset[str]
+) -> dict[tuple[ConfigKind, str, str], list[Check]]:
+    """Return the findings for every object, by (kind, namespace, name); ignored codes are left
+    out.
+    """
     found = {}
     for kind in CONFIG_KINDS:
-        for obj in view.configs(kind):
+        for obj in view.list_configs(kind):
             key = (kind, obj["metadata"]["namespace"], obj["metadata"]["name"])
-            found[key] = [each for each in check(view, traits, kind, obj) if each.code not in ignored]
+            found[key] = [each for each in check_object(view, traits, kind, obj) if each.code not in ignored]
     return found
 
 
-def _finding(code: str, path: str, severity: str = "") -> Check:
+def _build_finding(code: str, path: str, severity: str = "") -> Check:
     return Check(code, severity or _TEXTS[code][0], path)
 
 
 @dataclass(frozen=True)
 class _Mesh:
-    view: View
-    traits: Traits
+    view: MeshObjects
+    traits: ReleaseTraits
 
-    def knows(self, host: str, namespace: str) -> bool:
-        """Whether a Service or a ServiceEntry has that name, as seen from a namespace."""
-        wanted = full(host, namespace)
+    def has_host(self, host: str, namespace: str) -> bool:
+        """Tell whether a Service or a ServiceEntry has that name, as seen from a namespace."""
+        wanted = expand_host(host, namespace)
         if "*" in host:
             tail = wanted.lstrip("*")
             return any(
-                full(s["metadata"]["name"], s["metadata"]["namespace"]).endswith(tail) for s in self.view.services
+                expand_host(s["metadata"]["name"], s["metadata"]["namespace"]).endswith(tail)
+                for s in self.view.services
             )
-        if any(full(s["metadata"]["name"], s["metadata"]["namespace"]) == wanted for s in self.view.services):
+        if any(expand_host(s["metadata"]["name"], s["metadata"]["namespace"]) == wanted for s in self.view.services):
             return True
-        entries = self.view.configs(SERVICE_ENTRY)
+        entries = self.view.list_configs(SERVICE_ENTRY)
         return any(host in (entry["spec"].get("hosts") or ()) for entry in entries)
 
     def has_subset(self, host: str, namespace: str, subset: str) -> bool:
-        """Whether some DestinationRule defines a host's subset."""
-        wanted = full(host, namespace)
-        for rule in self.view.configs(DESTINATION_RULE):
-            if full(rule["spec"].get("host", ""), rule["metadata"]["namespace"]) == wanted:
+        """Tell whether some DestinationRule defines a host's subset."""
+        wanted = expand_host(host, namespace)
+        for rule in self.view.list_configs(DESTINATION_RULE):
+            if expand_host(rule["spec"].get("host", ""), rule["metadata"]["namespace"]) == wanted:
                 if any(each.get("name") == subset for each in rule["spec"].get("subsets") or ()):
                     return True
         return False
 
 
-def full(host: str, namespace: str) -> str:
-    """A host's full name as seen from a namespace."""
+def expand_host(host: str, namespace: str) -> str:
+    """Return a host's full name as seen from a namespace."""
     if host.endswith(f".{DOMAIN}") or host.startswith("*"):
         return host
     parts = host.split(".")
@@ -113,100 +120,109 @@ def full(host: str, namespace: str) -> str:
     return host
 
 
-def _virtual_service(mesh: _Mesh, obj: Object) -> Iterator[Check]:
+def _check_virtual_service(mesh: _Mesh, obj: Object) -> Iterator[Check]:
     namespace = obj["metadata"]["namespace"]
-    if _rivals(mesh.view, obj):
-        yield _finding("KIA1106", "spec/hosts")
+    if _find_rivals(mesh.view, obj):
+        yield _build_finding("KIA1106", "spec/hosts")
     for protocol in ("http", "tcp", "tls"):
         for index, route in enumerate(obj["spec"].get(protocol) or ()):
-            yield from _route(mesh, namespace, f"spec/{protocol}[{index}]", route)
+            yield from _check_route(mesh, namespace, f"spec/{protocol}[{index}]", route)
 
 
-def _route(mesh: _Mesh, namespace: str, place: str, route: Mapping[str, Any]) -> Iterator[Check]:
+def _check_route(mesh: _Mesh, namespace: str, place: str, route: Mapping[str, Any]) -> Iterator[Check]:
     targets = route.get("route") or []
     seen: set[tuple[str, str]] = set()
     if len(targets) == 1 and 0 < targets[0].get("weight", 0) < 100:
-        yield _finding("KIA1104", f"{place}/route[0]/weight")
+        yield _build_finding("KIA1104", f"{place}/route[0]/weight")
     for index, target in enumerate(targets):
         destination = target.get("destination") or {}
         host, subset = destination.get("host", ""), destination.get("subset", "")
         path = f"{place}/route[{index}]"
-        if not mesh.knows(host, namespace):
-            yield _finding("KIA1101", f"{path}/destination/host", "warning" if mesh.traits.by_gvk else "")
+        if not mesh.has_host(host, namespace):
+            yield _build_finding("KIA1101", f"{path}/destination/host", "warning" if mesh.traits.by_gvk else "")
         elif subset and not mesh.has_subset(host, namespace, subset):
-            yield _finding("KIA1107", f"{path}/destination")
-        if (full(host, namespace), subset) in seen:
-            yield _finding("KIA1105", f"{path}/host")
-        seen.add((full(host, namespace), subset))
+            yield _build_finding("KIA1107", f"{path}/destination")
+        if (expand_host(host, namespace), subset) in seen:
+            yield _build_finding("KIA1105", f"{path}/host")
+        seen.add((expand_host(host, namespace), subset))
 
 
-def _rivals(view: View, obj: Object) -> list[Object]:
-    """Other VirtualServices for one of its hosts at one of its gateways."""
-    hosts, gateways = _claims(obj)
-    others = (each for each in view.configs(VIRTUAL_SERVICE) if each["metadata"] != obj["metadata"])
-    return [each for each in others if _claims(each)[0] & hosts and _claims(each)[1] & gateways]
+def _find_rivals(view: MeshObjects, obj: Object) -> list[Object]:
+    """Return other VirtualServices for one of its hosts at one of its gateways."""
+    hosts, gateways = _collect_hosts_and_gateways(obj)
+    others = (each for each in view.list_configs(VIRTUAL_SERVICE) if each["metadata"] != obj["metadata"])
+    return [
+        each
+        for each in others
+        if _collect_hosts_and_gateways(each)[0] & hosts and _collect_hosts_and_gateways(each)[1] & gateways
+    ]
 
 
-def _claims(obj: Object) -> tuple[set[str], set[str]]:
+def _collect_hosts_and_gateways(obj: Object) -> tuple[set[str], set[str]]:
     namespace = obj["metadata"]["namespace"]
-    hosts = {full(host, namespace) for host in obj["spec"].get("hosts") or ()}
+    hosts = {expand_host(host, namespace) for host in obj["spec"].get("hosts") or ()}
     return hosts, set(obj["spec"].get("gateways") or ["mesh"])
 
 
-def _destination_rule(mesh: _Mesh, obj: Object) -> Iterator[Check]:
+def _check_destination_rule(mesh: _Mesh, obj: Object) -> Iterator[Check]:
     namespace, host = obj["metadata"]["namespace"], obj["spec"].get("host", "")
     subsets = obj["spec"].get("subsets") or []
-    if not mesh.knows(host, namespace):
-        yield _finding("KIA0202", "spec/host")
+    if not mesh.has_host(host, namespace):
+        yield _build_finding("KIA0202", "spec/host")
         return
     rivals = [
         each
-        for each in mesh.view.configs(DESTINATION_RULE)
+        for each in mesh.view.list_configs(DESTINATION_RULE)
         if each["metadata"] != obj["metadata"]
-        and full(each["spec"].get("host", ""), each["metadata"]["namespace"]) == full(host, namespace)
+        and expand_host(each["spec"].get("host", ""), each["metadata"]["namespace"]) == expand_host(host, namespace)
     ]
     taken = {each.get("name") for rival in rivals for each in rival["spec"].get("subsets") or ()}
     if rivals and not subsets:
-        yield _finding("KIA0201", "spec/host")
+        yield _build_finding("KIA0201", "spec/host")
     for index, subset in enumerate(subsets):
         if subset.get("name") in taken:
-            yield _finding("KIA0201", f"spec/subsets[{index}]")
-        if mesh.traits.empty_subset and not _selects(mesh.view, full(host, namespace), subset.get("labels") or {}):
-            yield _finding("KIA0203", f"spec/subsets[{index}]", mesh.traits.empty_subset)
+            yield _build_finding("KIA0201", f"spec/subsets[{index}]")
+        if mesh.traits.empty_subset and not _has_selected_workload(
+            mesh.view, expand_host(host, namespace), subset.get("labels") or {}
+        ):
+            yield _build_finding("KIA0203", f"spec/subsets[{index}]", mesh.traits.empty_subset)
 
 
-def _selects(view: View, host: str, labels: Mapping[str, str]) -> bool:
-    """Whether a workload behind the host's Service carries the labels; names beyond Services are not looked into."""
+def _has_selected_workload(view: MeshObjects, host: str, labels: Mapping[str, str]) -> bool:
+    """Tell whether a workload behind the host's Service carries the labels.
+
+    Hosts that are no Service are not checked.
+    """
     for service in view.services:
-        if full(service["metadata"]["name"], service["metadata"]["namespace"]) == host:
-            return any(labels.items() <= workload.labels.items() for workload in view.selected(service))
+        if expand_host(service["metadata"]["name"], service["metadata"]["namespace"]) == host:
+            return any(labels.items() <= workload.labels.items() for workload in view.list_selected_workloads(service))
     return True
 
 
-def _http_route(mesh: _Mesh, obj: Object) -> Iterator[Check]:
+def _check_http_route(mesh: _Mesh, obj: Object) -> Iterator[Check]:
     namespace = obj["metadata"]["namespace"]
     for index, parent in enumerate(obj["spec"].get("parentRefs") or ()):
         place, name = parent.get("namespace") or namespace, parent.get("name", "")
         if parent.get("kind", "Gateway") == "Gateway":
-            if not any(each["metadata"]["name"] == name for each in mesh.view.configs(K8S_GATEWAY, place)):
-                yield _finding("KIA1401", f"spec/parentRefs[{index}]/name")
+            if not any(each["metadata"]["name"] == name for each in mesh.view.list_configs(K8S_GATEWAY, place)):
+                yield _build_finding("KIA1401", f"spec/parentRefs[{index}]/name")
     for number, rule in enumerate(obj["spec"].get("rules") or ()):
         for index, backend in enumerate(rule.get("backendRefs") or ()):
             if backend.get("kind", "Service") != "Service":
                 continue
-            services = mesh.view.services_of(backend.get("namespace") or namespace)
+            services = mesh.view.list_services(backend.get("namespace") or namespace)
             if not any(each["metadata"]["name"] == backend.get("name") for each in services):
-                yield _finding("KIA1402", f"spec/rules[{number}]/backendRefs[{index}]/name")
+                yield _build_finding("KIA1402", f"spec/rules[{number}]/backendRefs[{index}]/name")
 
 
-def _gateway(mesh: _Mesh, obj: Object) -> Iterator[Check]:
+def _check_gateway_class(mesh: _Mesh, obj: Object) -> Iterator[Check]:
     if mesh.traits.strange_class and obj["spec"].get("gatewayClassName") not in _CLASSES:
-        yield _finding("KIA1504", "spec/gatewayClassName")
+        yield _build_finding("KIA1504", "spec/gatewayClassName")
 
 
 _CHECKERS: dict[ConfigKind, Callable[[_Mesh, Object], Iterator[Check]]] = {
-    VIRTUAL_SERVICE: _virtual_service,
-    DESTINATION_RULE: _destination_rule,
-    HTTP_ROUTE: _http_route,
-    K8S_GATEWAY: _gateway,
+    VIRTUAL_SERVICE: _check_virtual_service,
+    DESTINATION_RULE: _check_destination_rule,
+    HTTP_ROUTE: _check_http_route,
+    K8S_GATEWAY: _check_gateway_class,
 }

@@ -1,4 +1,6 @@
-"""How fast counters grow, and quantiles of histograms: the arithmetic of Prometheus, extrapolation included."""
+"""Increases of counters and quantiles of histograms, computed as Prometheus does,
+extrapolation included.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,13 @@ from collections.abc import Sequence
 from bot.sandbox.observability.metrics.store import Point
 
 
-def grown(points: Sequence[Point], start: float, end: float) -> float | None:
-    """How much a counter grew between two moments (epoch seconds), extrapolated to them; None with fewer than two
-    samples. Prometheus' rule: half an interval at most beyond the first and last sample, and never below zero."""
+def compute_increase(points: Sequence[Point], start: float, end: float) -> float | None:
+    """Return the increase of a counter between two moments (epoch seconds), extrapolated to
+    them.
+
+    Return None with fewer than two samples. Prometheus' rule: half an interval at most
+    beyond the first and last sample, and never below zero.
+    """
     if len(points) < 2:
         return None
     first, last = points[0], points[-1]
@@ -29,8 +35,8 @@ def grown(points: Sequence[Point], start: float, end: float) -> float | None:
     return growth * (sampled + before + after) / sampled
 
 
-def jumped(points: Sequence[Point]) -> float | None:
-    """The rate per second between the last two samples."""
+def compute_instant_rate(points: Sequence[Point]) -> float | None:
+    """Return the rate per second between the last two samples; None with fewer than two."""
     if len(points) < 2:
         return None
     before, last = points[-2], points[-1]
@@ -38,8 +44,11 @@ def jumped(points: Sequence[Point]) -> float | None:
     return growth / (last.at - before.at)
 
 
-def quantile(rank: float, buckets: Sequence[tuple[float, float]]) -> float:
-    """A quantile of cumulative `(upper bound, count)` pairs; NaN without a bucket to infinity or without counts."""
+def compute_quantile(rank: float, buckets: Sequence[tuple[float, float]]) -> float:
+    """Return a quantile of cumulative `(upper bound, count)` pairs.
+
+    Return NaN without a bucket to infinity or without counts.
+    """
     ordered = sorted(buckets)
     if not ordered or not math.isinf(ordered[-1][0]) or len(ordered) < 2:
         return math.nan

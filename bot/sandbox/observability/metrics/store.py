@@ -1,4 +1,4 @@
-"""Prometheus' memory: every series with its samples by time, as its scrapes brought them."""
+"""Storage of Prometheus: every series with its samples by time, as scrapes brought them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Matcher:
     operator: str
     value: str
 
-    def fits(self, labels: Mapping[str, str]) -> bool:
-        """Whether a series fulfils it; a label that is not there counts as empty."""
+    def matches_labels(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether a series fulfils the condition; a label that is not there counts as empty."""
         found = labels.get(self.label, "")
         if self.operator in ("=", "!="):
             return (found == self.value) is (self.operator == "=")
-        return (_pattern(self.value).fullmatch(found) is not None) is (self.operator == "=~")
+        return (_compile_pattern(self.value).fullmatch(found) is not None) is (self.operator == "=~")
 
 
 @lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
+def _compile_pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
@@ -61,21 +61,21 @@ class Series:
         self.times, self.values = array("d"), array("d")
 
     def append(self, at: float, value: float) -> None:
-        """Adds a sample, and forgets the oldest when there are twice as many as are kept."""
+        """Add a sample, and forget the oldest when there are twice as many as are kept."""
         self.times.append(at)
         self.values.append(value)
         if len(self.times) > 2 * KEPT_SAMPLES:
             del self.times[:KEPT_SAMPLES], self.values[:KEPT_SAMPLES]
 
-    def value_at(self, at: float) -> float | None:
-        """Its value at a moment; None when it was gone, or not seen for too long."""
+    def get_value_at(self, at: float) -> float | None:
+        """Return the value at a moment; None when the series was gone, or not seen for too long."""
         index = bisect_right(self.times, at) - 1
         if index < 0 or self.times[index] <= at - LOOKBACK_SECONDS or math.isnan(self.values[index]):
             return None
         return self.values[index]
 
-    def within(self, start: float, end: float) -> list[Point]:
-        """Its samples after `start` up to `end`."""
+    def list_points_between(self, start: float, end: float) -> list[Point]:
+        """Return the samples after `start` up to `end` (epoch seconds), without NaN."""
         first, last = bisect_right(self.times, start), bisect_right(self.times, end)
         pairs = zip(self.times[first:last], self.values[first:last], strict=True)
         return [Point(at, value) for at, value in pairs if not math.isnan(value)]
@@ -89,8 +89,8 @@ class _Family:
         self.series: dict[frozenset[tuple[str, str]], Series] = {}
         self._ordered: dict[tuple[tuple[str, ...], tuple[str, ...]], Series] = {}
 
-    def of(self, labels: Mapping[str, str]) -> Series:
-        """The series with these labels, made when it is met first."""
+    def get_or_add_series(self, labels: Mapping[str, str]) -> Series:
+        """Return the series with these labels, made when it is met first."""
         order = (tuple(labels), tuple(labels.values()))
         found = self._ordered.get(order)
         if found is None:
@@ -107,20 +107,23 @@ class Store:
         self._families: dict[str, _Family] = {}
         self._shown: set[Series] = set()
 
-    def scrape(self, at: float, samples: Iterable[Sample]) -> None:
-        """Takes in what is shown at a moment (epoch seconds)."""
+    def record_scrape(self, at: float, samples: Iterable[Sample]) -> None:
+        """Record the samples that are shown at a moment (epoch seconds).
+
+        A series that is no longer shown gets NaN.
+        """
         shown: set[Series] = set()
         for sample in samples:
             family = self._families.get(sample.name) or self._families.setdefault(sample.name, _Family(sample.name))
-            series = family.of(sample.labels)
+            series = family.get_or_add_series(sample.labels)
             series.append(at, sample.value)
             shown.add(series)
         for series in self._shown - shown:
             series.append(at, math.nan)
         self._shown = shown
 
-    def select(self, matchers: Sequence[Matcher]) -> list[Series]:
-        """The series that fulfil every matcher."""
+    def select_series(self, matchers: Sequence[Matcher]) -> list[Series]:
+        """Return the series that fulfil every matcher."""
         named = next((m.value for m in matchers if m.label == NAME and m.operator == "="), None)
         if named is not None:
             families = [self._families[named]] if named in self._families else []
@@ -128,4 +131,4 @@ class Store:
         else:
             families = list(self._families.values())
         found = (series for family in families for series in family.series.values())
-        return [series for series in found if all(matcher.fits(series.labels) for matcher in matchers)]
+        return [series for series in found if all(matcher.matches_labels(series.labels) for matcher in matchers)]

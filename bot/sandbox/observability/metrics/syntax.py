@@ -1,4 +1,6 @@
-"""PromQL as a tree: selectors, functions, aggregations and arithmetic; what the sandbox's Prometheus understands."""
+"""Parser of PromQL: selectors, functions, aggregations and arithmetic, as far as the
+sandbox's Prometheus supports them.
+"""
 
 from __future__ import annotations
 
@@ -85,45 +87,51 @@ class _Tokens:
     kinds: list[tuple[str, str]] = field(default_factory=list)
     place: int = 0
 
-    def peek(self) -> tuple[str, str]:
+    def peek_token(self) -> tuple[str, str]:
         return self.kinds[self.place] if self.place < len(self.kinds) else ("end", "end of input")
 
-    def next(self) -> tuple[str, str]:
-        token = self.peek()
+    def next_token(self) -> tuple[str, str]:
+        token = self.peek_token()
         self.place += 1
         return token
 
-    def take(self, *texts: str) -> str:
-        """The next token's text when it is one of these, else ""."""
-        kind, text = self.peek()
+    def take_any(self, *texts: str) -> str:
+        """Return and consume the next token's text when it is one of these, else return ""."""
+        kind, text = self.peek_token()
         if kind in ("symbol", "name") and text in texts:
             self.place += 1
             return text
         return ""
 
-    def need(self, text: str) -> None:
-        if not self.take(text):
-            raise QueryError(f'parse error: unexpected "{self.peek()[1]}", expected "{text}"')
+    def require_token(self, text: str) -> None:
+        if not self.take_any(text):
+            raise QueryError(f'parse error: unexpected "{self.peek_token()[1]}", expected "{text}"')
 
 
-def parse(query: str) -> Node:
-    """Reads a query; QueryError tells what is wrong."""
-    tokens = _Tokens(_tokenize(query))
-    node = _binary(tokens, 0)
-    if tokens.peek()[0] != "end":
-        raise QueryError(f'parse error: unexpected "{tokens.peek()[1]}"')
+def parse_query(query: str) -> Node:
+    """Parse a query into its tree.
+
+    Raises QueryError, which tells what is wrong.
+    """
+    tokens = _Tokens(_tokenize_query(query))
+    node = _parse_binary(tokens, 0)
+    if tokens.peek_token()[0] != "end":
+        raise QueryError(f'parse error: unexpected "{tokens.peek_token()[1]}"')
     return node
 
 
-def seconds_of(duration: str) -> float:
-    """`1m30s` in seconds; QueryError when it is no duration."""
+def parse_duration(duration: str) -> float:
+    """Return a duration such as `1m30s` in seconds.
+
+    Raises QueryError when it is no duration.
+    """
     parts = re.findall(r"(\d+)(ms|[smhdwy])", duration)
     if not parts or "".join(n + u for n, u in parts) != duration:
         raise QueryError(f'not a valid duration string: "{duration}"')
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _tokenize(query: str) -> list[tuple[str, str]]:
+def _tokenize_query(query: str) -> list[tuple[str, str]]:
     found, place, text = [], 0, query.strip()
     while place < len(text):
         match = _TOKEN.match(text, place)
@@ -134,70 +142,72 @@ def _tokenize(query: str) -> list[tuple[str, str]]:
     return found
 
 
-def _binary(tokens: _Tokens, level: int) -> Node:
+def _parse_binary(tokens: _Tokens, level: int) -> Node:
     if level == len(_LEVELS):
-        return _unary(tokens)
-    left = _binary(tokens, level + 1)
-    while operator := tokens.take(*_LEVELS[level]):
-        boolean = bool(tokens.take("bool"))
-        matching = tokens.take("on", "ignoring")
-        labels = _labels(tokens) if matching else None
-        if tokens.take("group_left", "group_right"):
+        return _parse_unary(tokens)
+    left = _parse_binary(tokens, level + 1)
+    while operator := tokens.take_any(*_LEVELS[level]):
+        boolean = bool(tokens.take_any("bool"))
+        matching = tokens.take_any("on", "ignoring")
+        labels = _parse_labels(tokens) if matching else None
+        if tokens.take_any("group_left", "group_right"):
             raise QueryError("many-to-many and grouped matching is not supported here")
-        right = _binary(tokens, level + 1)
+        right = _parse_binary(tokens, level + 1)
         left = Binary(operator, left, right, boolean, labels, matching == "ignoring")
     return left
 
 
-def _unary(tokens: _Tokens) -> Node:
-    """A sign binds less than a power, and powers are read from the right."""
-    if tokens.take("-"):
-        return Binary("*", Number(-1.0), _unary(tokens))
-    tokens.take("+")
-    base = _ranged(tokens)
-    return Binary("^", base, _unary(tokens)) if tokens.take("^") else base
+def _parse_unary(tokens: _Tokens) -> Node:
+    """Parse a sign and a power: a sign binds less than a power, and powers are read from the
+    right.
+    """
+    if tokens.take_any("-"):
+        return Binary("*", Number(-1.0), _parse_unary(tokens))
+    tokens.take_any("+")
+    base = _parse_ranged(tokens)
+    return Binary("^", base, _parse_unary(tokens)) if tokens.take_any("^") else base
 
 
-def _ranged(tokens: _Tokens) -> Node:
-    node = _primary(tokens)
-    if not tokens.take("["):
+def _parse_ranged(tokens: _Tokens) -> Node:
+    node = _parse_primary(tokens)
+    if not tokens.take_any("["):
         return node
-    kind, text = tokens.next()
+    kind, text = tokens.next_token()
     if kind != "duration" or not isinstance(node, Selector):
         raise QueryError("parse error: ranges are only allowed for vector selectors")
-    tokens.need("]")
-    return Selector(node.matchers, seconds_of(text))
+    tokens.require_token("]")
+    return Selector(node.matchers, parse_duration(text))
 
 
-def _primary(tokens: _Tokens) -> Node:
-    kind, text = tokens.peek()
+def _parse_primary(tokens: _Tokens) -> Node:
+    kind, text = tokens.peek_token()
     if kind == "number":
-        tokens.next()
+        tokens.next_token()
         return Number(float(text))
-    if tokens.take("("):
-        inner = _binary(tokens, 0)
-        tokens.need(")")
+    if tokens.take_any("("):
+        inner = _parse_binary(tokens, 0)
+        tokens.require_token(")")
         return inner
     if kind == "name":
-        tokens.next()
+        tokens.next_token()
         if text in AGGREGATIONS:
-            return _aggregation(tokens, text)
-        if tokens.take("("):
-            return Call(text, _arguments(tokens))
-        return Selector((Matcher(NAME, "=", text), *_matchers(tokens)))
+            return _parse_aggregation(tokens, text)
+        if tokens.take_any("("):
+            return Call(text, _parse_arguments(tokens))
+        return Selector((Matcher(NAME, "=", text), *_parse_matchers(tokens)))
     if text == "{":
-        return Selector(_matchers(tokens))
+        return Selector(_parse_matchers(tokens))
     raise QueryError(f'parse error: unexpected "{text}"')
 
 
-def _aggregation(tokens: _Tokens, operator: str) -> Node:
-    grouping = tokens.take("by", "without")
-    labels = _labels(tokens) if grouping else ()
-    tokens.need("(")
-    arguments = _arguments(tokens)
+def _parse_aggregation(tokens: _Tokens, operator: str) -> Node:
+    grouping = tokens.take_any("by", "without")
+    labels = _parse_labels(tokens) if grouping else ()
+    tokens.require_token("(")
+    arguments = _parse_arguments(tokens)
     if not grouping:
-        grouping = tokens.take("by", "without")
-        labels = _labels(tokens) if grouping else ()
+        grouping = tokens.take_any("by", "without")
+        labels = _parse_labels(tokens) if grouping else ()
     if len(arguments) != 1:
         raise QueryError(
             f"wrong number of arguments for aggregate expression provided, expected 1, got {len(arguments)}"
@@ -205,45 +215,45 @@ def _aggregation(tokens: _Tokens, operator: str) -> Node:
     return Aggregation(operator, arguments[0], labels, grouping == "without")
 
 
-def _arguments(tokens: _Tokens) -> tuple[Node, ...]:
+def _parse_arguments(tokens: _Tokens) -> tuple[Node, ...]:
     found: list[Node] = []
-    while not tokens.take(")"):
-        found.append(_binary(tokens, 0))
-        if not tokens.take(","):
-            tokens.need(")")
+    while not tokens.take_any(")"):
+        found.append(_parse_binary(tokens, 0))
+        if not tokens.take_any(","):
+            tokens.require_token(")")
             break
     return tuple(found)
 
 
-def _labels(tokens: _Tokens) -> tuple[str, ...]:
-    tokens.need("(")
+def _parse_labels(tokens: _Tokens) -> tuple[str, ...]:
+    tokens.require_token("(")
     found: list[str] = []
-    while not tokens.take(")"):
-        found.append(tokens.next()[1])
-        if not tokens.take(","):
-            tokens.need(")")
+    while not tokens.take_any(")"):
+        found.append(tokens.next_token()[1])
+        if not tokens.take_any(","):
+            tokens.require_token(")")
             break
     return tuple(found)
 
 
-def _matchers(tokens: _Tokens) -> tuple[Matcher, ...]:
-    if not tokens.take("{"):
+def _parse_matchers(tokens: _Tokens) -> tuple[Matcher, ...]:
+    if not tokens.take_any("{"):
         return ()
     found: list[Matcher] = []
-    while not tokens.take("}"):
-        label = tokens.next()[1]
-        operator = tokens.take("=", "!=", "=~", "!~")
-        kind, text = tokens.next()
+    while not tokens.take_any("}"):
+        label = tokens.next_token()[1]
+        operator = tokens.take_any("=", "!=", "=~", "!~")
+        kind, text = tokens.next_token()
         if not operator or kind != "string":
             raise QueryError(f'parse error: unexpected "{text}" in label matching')
-        found.append(Matcher(label, operator, _unquoted(text)))
-        if not tokens.take(","):
-            tokens.need("}")
+        found.append(Matcher(label, operator, _unquote_string(text)))
+        if not tokens.take_any(","):
+            tokens.require_token("}")
             break
-    return _checked(found)
+    return _check_patterns(found)
 
 
-def _checked(matchers: list[Matcher]) -> tuple[Matcher, ...]:
+def _check_patterns(matchers: list[Matcher]) -> tuple[Matcher, ...]:
     for matcher in matchers:
         if "~" in matcher.operator:
             try:
@@ -253,7 +263,7 @@ def _checked(matchers: list[Matcher]) -> tuple[Matcher, ...]:
     return tuple(matchers)
 
 
-def _unquoted(text: str) -> str:
+def _unquote_string(text: str) -> str:
     if text[0] == "`":
         return text[1:-1]
     return re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]), text[1:-1])

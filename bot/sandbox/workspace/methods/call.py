@@ -1,4 +1,6 @@
-"""One call of a Web API method, and what is known of a method before it runs."""
+"""One call of a Web API method, and the facts about a method that are checked before it
+runs.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,11 @@ class Call:
         """The workspace's state."""
         return self.core.state
 
-    def need(self, name: str) -> str:
-        """A string argument that must be there."""
+    def get_required(self, name: str) -> str:
+        """Return a string argument.
+
+        Raises Refusal when it is missing or empty.
+        """
         value = self.args.get(name)
         if not isinstance(value, str) or not value:
             raise Refusal(
@@ -35,29 +40,38 @@ class Call:
             )
         return value
 
-    def flag(self, name: str) -> bool:
-        """A boolean argument, which clients send as true, "true" or "1"."""
+    def get_flag(self, name: str) -> bool:
+        """Return a boolean argument, which clients send as true, "true" or "1"."""
         return str(self.args.get(name, "")).lower() in ("1", "true")
 
-    def channel(self, *, by_name: bool = False) -> Channel:
-        """The channel argument; a private one that the bot is not in does not exist for it."""
-        name = self.need("channel")
+    def get_channel(self, *, by_name: bool = False) -> Channel:
+        """Return the channel argument.
+
+        Raises Refusal; a private channel that the bot is not in does not exist for it.
+        """
+        name = self.get_required("channel")
         found = self.state.channels.get(name)
         if found is None and by_name:
-            found = self.state.channel_named(name)
+            found = self.state.find_channel(name)
         if found is None or (found.is_private and self.core.bot.id not in found.members):
             raise Refusal("channel_not_found")
         return found
 
-    def user(self, name: str = "user") -> User:
-        """The user argument."""
-        found = self.state.users.get(self.need(name))
+    def get_user(self, name: str = "user") -> User:
+        """Return the user argument.
+
+        Raises Refusal for an unknown one.
+        """
+        found = self.state.users.get(self.get_required(name))
         if found is None:
             raise Refusal("user_not_found")
         return found
 
-    def page(self, key: str, items: list[Json], *, most: int = 1000) -> Json:
-        """One page of a list by `limit` and `cursor`."""
+    def paginate(self, key: str, items: list[Json], *, most: int = 1000) -> Json:
+        """Return one page of a list by the arguments `limit` and `cursor`.
+
+        Raises Refusal for a bad cursor.
+        """
         try:
             limit = int(self.args.get("limit") or 100)
             start = int(base64.b64decode(self.args.get("cursor") or "MA=="))

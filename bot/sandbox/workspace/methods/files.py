@@ -10,21 +10,21 @@ from aiohttp import web
 
 from bot.sandbox.workspace.core import Core
 from bot.sandbox.workspace.methods.call import Call, Json, Method
-from bot.sandbox.workspace.refusals import Refusal, refuse
-from bot.sandbox.workspace.state import Channel, new_id
+from bot.sandbox.workspace.refusals import Refusal, raise_for_problems
+from bot.sandbox.workspace.state import Channel, generate_id
 from bot.slackrules import check_message
 
 ALT_TEXT = 1000
 
 
-async def _upload_url(call: Call) -> Json:
-    name, length = call.need("filename"), str(call.args.get("length") or "")
+async def _get_upload_url(call: Call) -> Json:
+    name, length = call.get_required("filename"), str(call.args.get("length") or "")
     if not length.isdigit() or int(length) == 0:
         raise Refusal("invalid_arguments")
     alt = str(call.args.get("alt_txt") or "")
     if len(alt) > ALT_TEXT:
         raise Refusal("alt_txt_too_large")
-    file_id = new_id("F")
+    file_id = generate_id("F")
     entry: Json = {"id": file_id, "name": name, "length": int(length), "alt_txt": alt, "bytes": None}
     entry |= {"finished": None, "shared": set()}
     call.state.files[file_id] = entry
@@ -32,7 +32,7 @@ async def _upload_url(call: Call) -> Json:
 
 
 async def receive_upload(core: Core, request: web.Request) -> web.Response:
-    """The bytes of a file whose upload URL was given out."""
+    """Store the bytes of a file whose upload URL was given out."""
     entry = core.state.files.get(request.match_info["file"])
     if entry is None or entry["bytes"] is not None:
         return web.Response(status=404, text="no such upload")
@@ -43,7 +43,7 @@ async def receive_upload(core: Core, request: web.Request) -> web.Response:
     return web.Response(text=f"OK - {len(data)}")
 
 
-def _entries(call: Call) -> list[Json]:
+def _finish_uploads(call: Call) -> list[Json]:
     wanted: Any = call.args.get("files")
     if not isinstance(wanted, list) or not wanted:
         raise Refusal("invalid_arguments")
@@ -58,7 +58,7 @@ def _entries(call: Call) -> list[Json]:
     return entries
 
 
-def _shared_in(call: Call) -> list[Channel]:
+def _resolve_channels(call: Call) -> list[Channel]:
     names = [call.args.get("channel_id"), *str(call.args.get("channels") or "").split(",")]
     channels = []
     for name in filter(None, names):
@@ -71,30 +71,30 @@ def _shared_in(call: Call) -> list[Channel]:
     return channels
 
 
-async def _complete(call: Call) -> Json:
-    entries, channels = _entries(call), _shared_in(call)
+async def _complete_upload(call: Call) -> Json:
+    entries, channels = _finish_uploads(call), _resolve_channels(call)
     comment, blocks = str(call.args.get("initial_comment") or ""), call.args.get("blocks")
     if blocks and not comment:
-        refuse(check_message({"blocks": blocks}))
+        raise_for_problems(check_message({"blocks": blocks}))
     shown = [{"id": e["id"], "name": e["name"], "title": e["title"], "alt_txt": e["alt_txt"]} for e in entries]
     for channel in channels:
-        message = call.state.draft(channel.id, call.core.bot.id, comment, None if comment else blocks)
+        message = call.state.draft_message(channel.id, call.core.bot.id, comment, None if comment else blocks)
         message.files, message.thread_ts = shown, str(call.args.get("thread_ts") or "")
-        call.state.post(message)
+        call.state.post_message(message)
         for entry in entries:
             entry["shared"].add(channel.id)
     return {"files": [{"id": entry["id"], "title": entry["title"]} for entry in entries]}
 
 
-async def _info(call: Call) -> Json:
-    entry = call.state.files.get(call.need("file"))
+async def _get_file_info(call: Call) -> Json:
+    entry = call.state.files.get(call.get_required("file"))
     if entry is None:
         raise Refusal("file_not_found")
     return {"file": {key: value for key, value in entry.items() if key not in ("bytes", "finished", "shared")}}
 
 
 METHODS: Mapping[str, Method] = {
-    "files.completeUploadExternal": Method(_complete, "files:write", 4),
-    "files.getUploadURLExternal": Method(_upload_url, "files:write", 4),
-    "files.info": Method(_info, "files:read", 4),
+    "files.completeUploadExternal": Method(_complete_upload, "files:write", 4),
+    "files.getUploadURLExternal": Method(_get_upload_url, "files:write", 4),
+    "files.info": Method(_get_file_info, "files:read", 4),
 }

@@ -1,4 +1,6 @@
-"""auth.test, apps.connections.open, users.*, usergroups.*, bots.info and team.info: who is who."""
+"""auth.test, apps.connections.open, users.*, usergroups.*, bots.info and team.info: users,
+groups and the app itself.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from bot.sandbox.workspace.refusals import Refusal
 from bot.sandbox.workspace.state import Group, User
 
 
-def user_json(call: Call, user: User) -> Json:
-    """A user as users.info shows them."""
+def serialize_user(call: Call, user: User) -> Json:
+    """Return a user as users.info shows it."""
     name = user.real_name or user.name
     return {
         "id": user.id,
@@ -26,13 +28,13 @@ def user_json(call: Call, user: User) -> Json:
     }
 
 
-def _group_json(call: Call, group: Group, *, with_users: bool) -> Json:
+def _serialize_group(call: Call, group: Group, *, with_users: bool) -> Json:
     body: Json = {"id": group.id, "team_id": call.state.team_id, "is_usergroup": True, "name": group.handle.title()}
     body |= {"handle": group.handle, "date_delete": 0, "user_count": len(group.members)}
     return body | {"users": list(group.members)} if with_users else body
 
 
-async def _auth_test(call: Call) -> Json:
+async def _test_auth(call: Call) -> Json:
     state, bot = call.state, call.core.bot
     body: Json = {"url": f"{call.core.origin}/", "team": state.team_name, "team_id": state.team_id}
     return body | {"user": bot.name, "user_id": bot.id, "bot_id": state.bot_id, "is_enterprise_install": False}
@@ -40,47 +42,49 @@ async def _auth_test(call: Call) -> Json:
 
 async def _open_connection(call: Call) -> Json:
     host = call.core.origin.replace("http", "ws", 1)
-    return {"url": f"{host}/link/?ticket={call.core.new_ticket()}&app_id={call.state.app_id}"}
+    return {"url": f"{host}/link/?ticket={call.core.create_ticket()}&app_id={call.state.app_id}"}
 
 
-async def _user_info(call: Call) -> Json:
-    return {"user": user_json(call, call.user())}
+async def _get_user_info(call: Call) -> Json:
+    return {"user": serialize_user(call, call.get_user())}
 
 
-async def _user_list(call: Call) -> Json:
-    return call.page("members", [user_json(call, user) for user in call.state.users.values()])
+async def _list_users(call: Call) -> Json:
+    return call.paginate("members", [serialize_user(call, user) for user in call.state.users.values()])
 
 
-async def _groups(call: Call) -> Json:
-    with_users = call.flag("include_users")
-    return {"usergroups": [_group_json(call, group, with_users=with_users) for group in call.state.groups.values()]}
+async def _list_groups(call: Call) -> Json:
+    with_users = call.get_flag("include_users")
+    return {
+        "usergroups": [_serialize_group(call, group, with_users=with_users) for group in call.state.groups.values()]
+    }
 
 
-async def _group_users(call: Call) -> Json:
-    group = call.state.groups.get(call.need("usergroup"))
+async def _list_group_users(call: Call) -> Json:
+    group = call.state.groups.get(call.get_required("usergroup"))
     if group is None:
         raise Refusal("no_such_subteam")
     return {"users": list(group.members)}
 
 
-async def _bot_info(call: Call) -> Json:
+async def _get_bot_info(call: Call) -> Json:
     if call.args.get("bot", call.state.bot_id) != call.state.bot_id:
         raise Refusal("bot_not_found")
     bot = call.core.bot
     return {"bot": {"id": call.state.bot_id, "app_id": call.state.app_id, "user_id": bot.id, "name": bot.name}}
 
 
-async def _team_info(call: Call) -> Json:
+async def _get_team_info(call: Call) -> Json:
     return {"team": {"id": call.state.team_id, "name": call.state.team_name, "domain": call.state.team_domain}}
 
 
 METHODS: Mapping[str, Method] = {
     "apps.connections.open": Method(_open_connection, tier=3, tokens=("app",)),
-    "auth.test": Method(_auth_test, tokens=("bot", "app")),
-    "bots.info": Method(_bot_info, "users:read", 3),
-    "team.info": Method(_team_info, "team:read", 3),
-    "usergroups.list": Method(_groups, "usergroups:read", 2),
-    "usergroups.users.list": Method(_group_users, "usergroups:read", 2),
-    "users.info": Method(_user_info, "users:read", 4),
-    "users.list": Method(_user_list, "users:read", 2),
+    "auth.test": Method(_test_auth, tokens=("bot", "app")),
+    "bots.info": Method(_get_bot_info, "users:read", 3),
+    "team.info": Method(_get_team_info, "team:read", 3),
+    "usergroups.list": Method(_list_groups, "usergroups:read", 2),
+    "usergroups.users.list": Method(_list_group_users, "usergroups:read", 2),
+    "users.info": Method(_get_user_info, "users:read", 4),
+    "users.list": Method(_list_users, "users:read", 2),
 }

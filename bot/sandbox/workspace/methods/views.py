@@ -8,16 +8,16 @@ from collections.abc import Mapping
 
 from bot.sandbox.workspace.core import Core
 from bot.sandbox.workspace.methods.call import Call, Json, Method
-from bot.sandbox.workspace.refusals import Refusal, refuse
-from bot.sandbox.workspace.state import Change, View, new_id, with_ids
+from bot.sandbox.workspace.refusals import Refusal, raise_for_problems
+from bot.sandbox.workspace.state import Change, View, assign_ids, generate_id
 from bot.slackrules import check_view
 
 STACK = 3
 """Views that may lie over one another in a modal (Slack limit)."""
 
 
-def view_json(core: Core, view: View) -> Json:
-    """A view as the Web API and interaction payloads show it."""
+def serialize_view(core: Core, view: View) -> Json:
+    """Return a view as the Web API and interaction payloads show it."""
     state = core.state
     empty: Json = {"private_metadata": "", "callback_id": "", "external_id": "", "submit": None, "close": None}
     return {
@@ -35,106 +35,109 @@ def view_json(core: Core, view: View) -> Json:
     }
 
 
-def new_view(core: Core, user: str, body: Json, *, below: View | None = None) -> View:
-    """Shows a view to someone, over another one or as the first."""
-    view = View(new_id("V"), user, _prepared(body), _hash())
+def open_view(core: Core, user: str, body: Json, *, below: View | None = None) -> View:
+    """Show a view to a user, over another one or as the first.
+
+    Raises Refusal when three are stacked already (Slack limit).
+    """
+    view = View(generate_id("V"), user, _prepare_body(body), _generate_hash())
     if below is not None:
         view.root, view.previous = below.root or below.id, below.id
-        if _depth(core, below) >= STACK:
+        if _count_stacked_views(core, below) >= STACK:
             raise Refusal("push_limit_reached")
     core.state.views[view.id] = view
-    core.state.announce(Change("view", view=view))
+    core.state.notify_listeners(Change("view", view=view))
     return view
 
 
 def replace_view(core: Core, view: View, body: Json) -> None:
-    """Puts other content into a view that is open."""
-    view.body, view.hash = _prepared(body), _hash()
-    core.state.announce(Change("view", view=view))
+    """Replace the content of a view that is open."""
+    view.body, view.hash = _prepare_body(body), _generate_hash()
+    core.state.notify_listeners(Change("view", view=view))
 
 
 def close_view(core: Core, view: View, *, all_of_them: bool = False) -> None:
-    """Closes a view, or the whole stack it lies in."""
+    """Close a view, or the whole stack it lies in."""
     root = view.root or view.id
     for other in core.state.views.values():
         if other.id == view.id or (all_of_them and root in (other.id, other.root)):
             other.open = False
-    core.state.announce(Change("view", view=view))
+    core.state.notify_listeners(Change("view", view=view))
 
 
-def _prepared(body: Json) -> Json:
-    return {**body, "blocks": with_ids(body["blocks"])}
+def _prepare_body(body: Json) -> Json:
+    return {**body, "blocks": assign_ids(body["blocks"])}
 
 
-def _hash() -> str:
+def _generate_hash() -> str:
     return secrets.token_hex(8)
 
 
-def _depth(core: Core, view: View) -> int:
+def _count_stacked_views(core: Core, view: View) -> int:
     root = view.root or view.id
     return sum(1 for other in core.state.views.values() if other.open and root in (other.id, other.root))
 
 
-def _body(call: Call) -> Json:
+def _get_view_argument(call: Call) -> Json:
     body = call.args.get("view")
     if not isinstance(body, dict):
         raise Refusal("invalid_arguments")
-    refuse(check_view(body))
+    raise_for_problems(check_view(body))
     return body
 
 
-def _known(call: Call) -> View:
+def _find_open_view(call: Call) -> View:
     view_id, external = call.args.get("view_id"), call.args.get("external_id")
     for view in call.state.views.values():
         if view.open and (view.id == view_id or (external and view.body.get("external_id") == external)):
             break
     else:
         raise Refusal("not_found")
-    _same_hash(call, view)
+    _check_hash(call, view)
     return view
 
 
-def _same_hash(call: Call, view: View | None) -> None:
+def _check_hash(call: Call, view: View | None) -> None:
     if call.args.get("hash") and view is not None and call.args["hash"] != view.hash:
         raise Refusal("hash_conflict")
 
 
-async def _open(call: Call) -> Json:
-    body = _body(call)
-    user = call.core.use_trigger(call.need("trigger_id"))
-    return {"view": view_json(call.core, new_view(call.core, user, body))}
+async def _open_modal(call: Call) -> Json:
+    body = _get_view_argument(call)
+    user = call.core.use_trigger(call.get_required("trigger_id"))
+    return {"view": serialize_view(call.core, open_view(call.core, user, body))}
 
 
-async def _push(call: Call) -> Json:
-    body = _body(call)
-    user = call.core.use_trigger(call.need("trigger_id"))
+async def _push_modal(call: Call) -> Json:
+    body = _get_view_argument(call)
+    user = call.core.use_trigger(call.get_required("trigger_id"))
     top = [view for view in call.state.views.values() if view.open and view.user == user][-1:]
     if not top:
         raise Refusal("not_found")
-    return {"view": view_json(call.core, new_view(call.core, user, body, below=top[0]))}
+    return {"view": serialize_view(call.core, open_view(call.core, user, body, below=top[0]))}
 
 
-async def _update(call: Call) -> Json:
-    view = _known(call)
-    replace_view(call.core, view, _body(call))
-    return {"view": view_json(call.core, view)}
+async def _update_view(call: Call) -> Json:
+    view = _find_open_view(call)
+    replace_view(call.core, view, _get_view_argument(call))
+    return {"view": serialize_view(call.core, view)}
 
 
-async def _publish(call: Call) -> Json:
-    user, body = call.user("user_id"), _body(call)
+async def _publish_home(call: Call) -> Json:
+    user, body = call.get_user("user_id"), _get_view_argument(call)
     if body["type"] != "home":
         raise Refusal("invalid_arguments")
     home = call.state.homes.get(user.id)
-    _same_hash(call, home)
+    _check_hash(call, home)
     if home is None:
-        home = call.state.homes[user.id] = View(new_id("V"), user.id, {}, "")
+        home = call.state.homes[user.id] = View(generate_id("V"), user.id, {}, "")
     replace_view(call.core, home, body)
-    return {"view": view_json(call.core, home)}
+    return {"view": serialize_view(call.core, home)}
 
 
 METHODS: Mapping[str, Method] = {
-    "views.open": Method(_open, tier=4),
-    "views.publish": Method(_publish, tier=4),
-    "views.push": Method(_push, tier=4),
-    "views.update": Method(_update, tier=4),
+    "views.open": Method(_open_modal, tier=4),
+    "views.publish": Method(_publish_home, tier=4),
+    "views.push": Method(_push_modal, tier=4),
+    "views.update": Method(_update_view, tier=4),
 }

@@ -1,6 +1,8 @@
-"""The channel in a browser: served to this machine alone, alive by Server-Sent Events, rendered on the server."""
+"""Web page of the channel: served to this machine alone, updated by Server-Sent Events,
+rendered on the server.
+"""
 
 from bot.sandbox.workspace.page.page import Page
-from bot.sandbox.workspace.page.side import Completion, Side
+from bot.sandbox.workspace.page.side import Completion, Sidebar
 
-__all__ = ["Completion", "Page", "Side"]
+__all__ = ["Completion", "Page", "Sidebar"]

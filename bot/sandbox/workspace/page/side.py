@@ -1,6 +1,8 @@
-"""What stands beside the channel: pieces of HTML that others keep up to date, and what can be done in them.
+"""Sidebar of the page: pieces of HTML that others keep up to date, and the actions that
+can be done in them.
 
-The workspace knows neither clusters nor what the app understands; whoever starts it hands both in as plain data.
+The workspace knows neither clusters nor what the app understands; the code that starts
+it hands both in as plain data.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ class Completion:
     hint: str = ""
 
 
-class Side:
-    """Fragments by name, in the order they first came; deeds by name; and completions for the composer."""
+class Sidebar:
+    """Fragments by name, in the order they first came; actions by name; and completions for
+    the composer.
+    """
 
     def __init__(self) -> None:
         self.fragments: dict[str, str] = {}
@@ -33,8 +37,8 @@ class Side:
         self.completions: tuple[Completion, ...] = ()
         self._listeners: set[Listener] = set()
 
-    def put(self, name: str, html: str) -> None:
-        """Shows this HTML under that name, on every open page; "" takes it away."""
+    def put_fragment(self, name: str, html: str) -> None:
+        """Show this HTML under that name, on every open page; "" removes it."""
         if self.fragments.get(name) == html:
             return
         self.fragments[name] = html
@@ -42,16 +46,19 @@ class Side:
             listener(name, html)
 
     @contextmanager
-    def listening(self, listener: Listener) -> Iterator[None]:
-        """Tells of every change inside the `with` block."""
+    def subscribe(self, listener: Listener) -> Iterator[None]:
+        """Call the listener for every change inside the `with` block."""
         self._listeners.add(listener)
         try:
             yield
         finally:
             self._listeners.discard(listener)
 
-    async def perform(self, name: str, body: Json) -> None:
-        """Does what was asked for; LookupError when nobody can."""
+    async def perform_action(self, name: str, body: Json) -> None:
+        """Perform the action of this name.
+
+        Raises LookupError when there is none.
+        """
         deed = self.deeds.get(name)
         if deed is None:
             raise LookupError(f"nothing here does {name}")

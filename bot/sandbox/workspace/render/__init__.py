@@ -1,7 +1,7 @@
-"""What people see of messages, modals and App Home, as HTML that is made on the server and escaped by one hand."""
+"""Messages, modals and App Home as HTML that is made and escaped on the server."""
 
-from bot.sandbox.workspace.look import Look
+from bot.sandbox.workspace.look import RenderContext
 from bot.sandbox.workspace.render.blocks import render_blocks
-from bot.sandbox.workspace.render.marks import text_html
+from bot.sandbox.workspace.render.marks import render_text
 
-__all__ = ["Look", "render_blocks", "text_html"]
+__all__ = ["RenderContext", "render_blocks", "render_text"]

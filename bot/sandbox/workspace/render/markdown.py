@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from bot.sandbox.workspace.emoji import pictured
-from bot.sandbox.workspace.mrkdwn import anchor
+from bot.sandbox.workspace.emoji import replace_emoji_names
+from bot.sandbox.workspace.mrkdwn import render_link
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _ITEM = re.compile(r"\s*(?:([-*+])|(\d+)[.)])\s+(.*)")
@@ -31,11 +31,20 @@ Take = Callable[[list[str]], tuple[str, int]]
 """Reads from the front of these lines: the HTML and how many lines it took, 0 when they begin with something else."""
 
 
-def markdown_html(text: str) -> str:
-    """The text as HTML."""
+def render_markdown(text: str) -> str:
+    """Return Markdown text as HTML."""
     lines, html = text.replace("\r\n", "\n").split("\n"), []
     while lines:
-        for take in (_fence, _heading, _rule, _table, _quote, _items, _blank, _paragraph):
+        for take in (
+            _take_fence,
+            _take_heading,
+            _take_rule,
+            _take_table,
+            _take_quote,
+            _take_list,
+            _take_blank_line,
+            _take_paragraph,
+        ):
             shown, used = take(lines)
             if used:
                 html.append(shown)
@@ -44,8 +53,11 @@ def markdown_html(text: str) -> str:
     return "".join(html)
 
 
-def inline(text: str) -> str:
-    """One line's marks; code and links are set aside first, so that nothing inside them is taken for a mark."""
+def render_inline(text: str) -> str:
+    """Render the marks of one line.
+
+    Code and links are set aside first, so that nothing inside them is taken for a mark.
+    """
     held: list[str] = []
 
     def hold(html: str) -> str:
@@ -54,9 +66,9 @@ def inline(text: str) -> str:
 
     text = text.replace("\ue000", "").replace("\ue001", "")
     text = _CODE.sub(lambda m: hold(f"<code>{escape(m[1])}</code>"), text)
-    text = _LINK.sub(lambda m: hold(anchor(m[2], escape(m[1] or m[2]))), text)
-    text = _BARE.sub(lambda m: hold(anchor(m[0], escape(m[0]))), text)
-    html = escape(pictured(text))
+    text = _LINK.sub(lambda m: hold(render_link(m[2], escape(m[1] or m[2]))), text)
+    text = _BARE.sub(lambda m: hold(render_link(m[0], escape(m[0]))), text)
+    html = escape(replace_emoji_names(text))
     for mark, shown in _MARKS:
         html = mark.sub(shown, html)
     for _ in range(2):  # a link's words may hold code
@@ -64,48 +76,51 @@ def inline(text: str) -> str:
     return html
 
 
-def _fence(lines: list[str]) -> tuple[str, int]:
+def _take_fence(lines: list[str]) -> tuple[str, int]:
     if not lines[0].lstrip().startswith("```"):
         return "", 0
     end = next((n for n, line in enumerate(lines[1:], 1) if line.strip() == "```"), len(lines))
     return f"<pre>{escape(chr(10).join(lines[1:end]))}</pre>", min(end + 1, len(lines))
 
 
-def _heading(lines: list[str]) -> tuple[str, int]:
+def _take_heading(lines: list[str]) -> tuple[str, int]:
     match = _HEADING.match(lines[0])
     if match is None:
         return "", 0
     level = min(len(match[1]) + 2, 6)
-    return f"<h{level}>{inline(match[2].rstrip('# '))}</h{level}>", 1
+    return f"<h{level}>{render_inline(match[2].rstrip('# '))}</h{level}>", 1
 
 
-def _rule(lines: list[str]) -> tuple[str, int]:
+def _take_rule(lines: list[str]) -> tuple[str, int]:
     return ("<hr>", 1) if _RULE.match(lines[0]) else ("", 0)
 
 
-def _cells(line: str) -> list[str]:
+def _split_cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _table(lines: list[str]) -> tuple[str, int]:
+def _take_table(lines: list[str]) -> tuple[str, int]:
     if len(lines) < 2 or "|" not in lines[0] or "-" not in lines[1] or not _DASHES.match(lines[1]):
         return "", 0
     used = 2
     while used < len(lines) and "|" in lines[used]:
         used += 1
-    head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in _cells(lines[0]))
-    rows = "".join(f"<tr>{''.join(f'<td>{inline(cell)}</td>' for cell in _cells(line))}</tr>" for line in lines[2:used])
+    head = "".join(f'<th scope="col">{render_inline(cell)}</th>' for cell in _split_cells(lines[0]))
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{render_inline(cell)}</td>' for cell in _split_cells(line))}</tr>"
+        for line in lines[2:used]
+    )
     return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>', used
 
 
-def _quote(lines: list[str]) -> tuple[str, int]:
+def _take_quote(lines: list[str]) -> tuple[str, int]:
     used = next((n for n, line in enumerate(lines) if not line.startswith(">")), len(lines))
     inner = "\n".join(line[1:].removeprefix(" ") for line in lines[:used])
-    return (f"<blockquote>{markdown_html(inner)}</blockquote>", used) if used else ("", 0)
+    return (f"<blockquote>{render_markdown(inner)}</blockquote>", used) if used else ("", 0)
 
 
-def _items(lines: list[str]) -> tuple[str, int]:
-    """Consecutive items of one kind; deeper ones are shown in the same list, a step further in."""
+def _take_list(lines: list[str]) -> tuple[str, int]:
+    """Render consecutive items of one kind; deeper ones are in the same list, indented."""
     first = _ITEM.match(lines[0])
     if first is None:
         return "", 0
@@ -115,29 +130,31 @@ def _items(lines: list[str]) -> tuple[str, int]:
         if match is None or _RULE.match(line):
             break
         depth = min((len(line) - len(line.lstrip())) // 2, 4)
-        html += f'<li class="indent{depth}">{_item(match[3])}</li>'
+        html += f'<li class="indent{depth}">{_render_item(match[3])}</li>'
         used += 1
     start = f' start="{int(first[2])}"' if first[2] and first[2] != "1" else ""
     return f"<{tag}{start}>{html}</{tag}>", used
 
 
-def _item(text: str) -> str:
+def _render_item(text: str) -> str:
     task = _TASK.match(text)
     if task is None:
-        return inline(text)
-    return ("☐ " if task[1] == " " else "☑ ") + inline(task[2])
+        return render_inline(text)
+    return ("☐ " if task[1] == " " else "☑ ") + render_inline(task[2])
 
 
-def _blank(lines: list[str]) -> tuple[str, int]:
+def _take_blank_line(lines: list[str]) -> tuple[str, int]:
     return "", 0 if lines[0].strip() else 1
 
 
-def _paragraph(lines: list[str]) -> tuple[str, int]:
+def _take_paragraph(lines: list[str]) -> tuple[str, int]:
     used = 1
-    while used < len(lines) and lines[used].strip() and not _begins_other(lines[used:]):
+    while used < len(lines) and lines[used].strip() and not _is_block_start(lines[used:]):
         used += 1
-    return f"<p>{'<br>'.join(inline(line) for line in lines[:used])}</p>", used
+    return f"<p>{'<br>'.join(render_inline(line) for line in lines[:used])}</p>", used
 
 
-def _begins_other(lines: list[str]) -> bool:
-    return any(take(lines)[1] for take in (_fence, _heading, _rule, _table, _quote, _items))
+def _is_block_start(lines: list[str]) -> bool:
+    return any(
+        take(lines)[1] for take in (_take_fence, _take_heading, _take_rule, _take_table, _take_quote, _take_list)
+    )

@@ -5,52 +5,55 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from bot.sandbox.workspace.emoji import pictured
-from bot.sandbox.workspace.look import Look
-from bot.sandbox.workspace.mrkdwn import safe_link, to_html, unescape
+from bot.sandbox.workspace.emoji import replace_emoji_names
+from bot.sandbox.workspace.look import RenderContext
+from bot.sandbox.workspace.mrkdwn import keep_safe_link, mrkdwn_to_html, unescape
 
 Json = dict[str, Any]
 
 
-def attribute(value: Any) -> str:
-    """A value for a quoted attribute."""
+def escape_attribute(value: Any) -> str:
+    """Return a value escaped for a quoted attribute; None is ""."""
     return escape(str("" if value is None else value), quote=True)
 
 
-def attributes(**pairs: Any) -> str:
-    """Attributes with a leading blank each; True stands alone, and what is None, False or "" is left out."""
+def render_attributes(**pairs: Any) -> str:
+    """Return attributes with a leading blank each.
+
+    True stands alone, and what is None, False or "" is left out.
+    """
     html = ""
     for name, value in pairs.items():
         if value is None or value is False or value == "":
             continue
         name = name.rstrip("_").replace("_", "-")
-        html += f" {name}" if value is True else f' {name}="{attribute(value)}"'
+        html += f" {name}" if value is True else f' {name}="{escape_attribute(value)}"'
     return html
 
 
-def text_html(value: Any, look: Look) -> str:
-    """A text object as HTML."""
+def render_text(value: Any, look: RenderContext) -> str:
+    """Return a text object as HTML."""
     if not isinstance(value, dict):
         return escape(str(value or ""))
     text = str(value.get("text", ""))
     if value.get("type") == "mrkdwn":
-        return to_html(text, look)
-    return escape(unescape(pictured(text))).replace("\n", "<br>")
+        return mrkdwn_to_html(text, look)
+    return escape(unescape(replace_emoji_names(text))).replace("\n", "<br>")
 
 
-def words(value: Any) -> str:
-    """A plain text object's text, for an attribute."""
+def get_plain_text(value: Any) -> str:
+    """Return a plain text object's text, unescaped and with emoji as characters."""
     text = value.get("text", "") if isinstance(value, dict) else value
-    return unescape(pictured(str(text or "")))
+    return unescape(replace_emoji_names(str(text or "")))
 
 
-def image(holder: Json, look: Look) -> str:
-    """A picture with its words; a foreign one is not loaded but linked to by its words."""
+def render_image(holder: Json, look: RenderContext) -> str:
+    """Return a picture as HTML; a foreign one is not loaded but linked to by its alt text."""
     alt = str(holder.get("alt_text", ""))
     source = look.picture(holder)
     if source:
-        return f'<img alt="{attribute(alt)}"{attributes(src=source, loading="lazy")}>'
-    link = safe_link(str(holder.get("image_url", "")))
+        return f'<img alt="{escape_attribute(alt)}"{render_attributes(src=source, loading="lazy")}>'
+    link = keep_safe_link(str(holder.get("image_url", "")))
     shown = f'<span aria-hidden="true">🖼</span> {escape(alt)}'
     if not link:
         return f'<span class="picture">{shown}</span>'

@@ -36,7 +36,7 @@ def client(server: ApiServer) -> Client:
 @pytest.fixture
 async def embedded(server: ApiServer) -> AsyncIterator[Cluster]:
     """The embedded server over HTTP."""
-    cluster = Cluster(server.kubeconfig(), real=False)
+    cluster = Cluster(server.build_kubeconfig(), real=False)
     yield cluster
     await cluster.close()
 
@@ -47,7 +47,7 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     if request.param == "embedded":
         server = ApiServer(Clock())
         await server.start()
-        cluster = Cluster(server.kubeconfig(), real=False)
+        cluster = Cluster(server.build_kubeconfig(), real=False)
         yield cluster
         await cluster.close()
         await server.stop()

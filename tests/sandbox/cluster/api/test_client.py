@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Client, Event, Ref
+from bot.sandbox.cluster.contract import ApiError, Client, Ref, WatchEvent
 from bot.sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.objects import config_map, deployment, pod
 
@@ -75,7 +75,7 @@ async def test_a_watch_of_one_namespace_sees_only_that(server: ApiServer, client
 
 async def test_a_watch_ends_cleanly_when_the_server_stops(server: ApiServer, client: Client) -> None:
     """The loop over a watch ends, without an error."""
-    events: list[Event] = []
+    events: list[WatchEvent] = []
 
     async def follow() -> None:
         async for event in client.watch(MAPS):

@@ -22,7 +22,7 @@ class Kubectl:
     def __init__(self, directory: Path, server: ApiServer) -> None:
         self._directory = directory
         self._config = directory / "kubeconfig"
-        self._config.write_text(yaml.safe_dump(server.kubeconfig()))
+        self._config.write_text(yaml.safe_dump(server.build_kubeconfig()))
 
     async def __call__(self, *arguments: str, code: int = 0) -> str:
         """The output, both streams together; asserts the exit code."""

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.sandbox.cluster.contract import Client, Ref, Response
-from bot.sandbox.cluster.faults import Effect, Fault
+from bot.sandbox.cluster.faults import ApiFault, Effect
 from bot.sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.backends import Backends
 from tests.sandbox.cluster.api.objects import config_map, pod, service
@@ -20,7 +20,7 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 
 async def test_the_kubeconfig_has_one_context(server: ApiServer) -> None:
     """It points at the loopback address and is called sandbox."""
-    config = server.kubeconfig()
+    config = server.build_kubeconfig()
     assert config["current-context"] == config["contexts"][0]["name"] == "sandbox"
     assert config["clusters"][0]["cluster"]["server"] == server.url
     assert server.url.startswith("http://127.0.0.1:")
@@ -64,7 +64,7 @@ async def test_a_fault_refuses_as_often_as_it_was_told(
     server: ApiServer, embedded: Cluster, effect: Effect, status: int, message: str
 ) -> None:
     """The chosen requests fail, others don't, and it wears off."""
-    server.faults.add(Fault(effect, verb="list", resource="configmaps", times=1))
+    server.faults.add(ApiFault(effect, verb="list", resource="configmaps", times=1))
     assert (await embedded.get("/api/v1/namespaces/default/secrets")).status == 200
     answer = await embedded.get(MAPS)
     assert (answer.status, answer.message) == (status, message)
@@ -73,20 +73,20 @@ async def test_a_fault_refuses_as_often_as_it_was_told(
 
 async def test_throttling_says_when_to_come_back(server: ApiServer, embedded: Cluster) -> None:
     """429 carries Retry-After in seconds."""
-    server.faults.add(Fault("throttle", seconds=3, times=1))
+    server.faults.add(ApiFault("throttle", seconds=3, times=1))
     assert (await embedded.get(MAPS)).headers["Retry-After"] == "3"
 
 
 async def test_a_conflict_fault_hits_writes(server: ApiServer, embedded: Cluster) -> None:
     """A 409 in the words of optimistic locking."""
     await embedded.post(MAPS, config_map("a"))
-    server.faults.add(Fault("conflict", verb="patch", times=1))
+    server.faults.add(ApiFault("conflict", verb="patch", times=1))
     assert "the object has been modified" in (await embedded.patch(f"{MAPS}/a", {"data": {"x": "1"}})).message
 
 
 async def test_a_dropped_connection_is_an_error_of_the_network(server: ApiServer, embedded: Cluster) -> None:
     """The client gets no answer at all, discovery included."""
-    fault = server.faults.add(Fault("drop"))
+    fault = server.faults.add(ApiFault("drop"))
     with pytest.raises(aiohttp.ClientError):
         await embedded.get("/version")
     server.faults.remove(fault)
@@ -95,7 +95,7 @@ async def test_a_dropped_connection_is_an_error_of_the_network(server: ApiServer
 
 async def test_a_slow_server_answers_in_the_end(server: ApiServer, embedded: Cluster) -> None:
     """The answer is right, and late by the seconds it was told."""
-    server.faults.add(Fault("slow", seconds=0.2, times=1))
+    server.faults.add(ApiFault("slow", seconds=0.2, times=1))
     begin = time.monotonic()
     assert (await embedded.get(MAPS)).status == 200
     assert time.monotonic() - begin > 0.19
@@ -106,7 +106,7 @@ async def test_an_access_review_knows_the_faults(
     server: ApiServer, embedded: Cluster, verb: str, allowed: bool
 ) -> None:
     """What a fault forbids is not allowed; asking does not wear it off."""
-    server.faults.add(Fault("forbid", verb="create", resource="pods", times=1))
+    server.faults.add(ApiFault("forbid", verb="create", resource="pods", times=1))
     body = {"spec": {"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}}}
     for _ in range(2):
         answer = await embedded.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, PODS, REPLICA_SETS, condition_of, is_deleting
+from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, PODS, REPLICA_SETS, find_status_condition, is_deleting
 from tests.sandbox.cluster.controllers.world import World, deployment, finding
 
 
@@ -160,7 +160,7 @@ async def test_stuck_rollout_keeps_the_old_pods(world: World) -> None:
     await world.client.merge(DEPLOYMENTS, "web", "demo", {"spec": {"template": {"spec": {"containers": image}}}})
     web = await world.until(DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "False:ProgressDeadlineExceeded")
     assert finding(web, "Available") == "True:MinimumReplicasAvailable"
-    assert (condition_of(web, "Progressing") or {})["message"].endswith("has timed out progressing.")
+    assert (find_status_condition(web, "Progressing") or {})["message"].endswith("has timed out progressing.")
     assert (web["status"]["replicas"], web["status"]["updatedReplicas"]) == (2, 1)
 
 
@@ -179,7 +179,7 @@ async def test_refused_pods_are_reported(world: World) -> None:
     await world.client.create({**kind, "metadata": {"name": "injector"}, "webhooks": [hook]})
     await world.client.create(deployment("web"))
     web = await world.until(DEPLOYMENTS, lambda obj: finding(obj, "ReplicaFailure") == "True:FailedCreate")
-    message = (condition_of(web, "ReplicaFailure") or {})["message"]
+    message = (find_status_condition(web, "ReplicaFailure") or {})["message"]
     assert message.startswith('Internal error occurred: failed calling webhook "inject.example.com": failed to call')
     assert "https://injector.demo.svc:443/inject?timeout=10s" in message
     assert (await world.event("FailedCreate"))["message"] == f"Error creating: {message}"

@@ -10,9 +10,9 @@ import pytest
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Object
 from bot.sandbox.cluster.controllers.informer import Informer
-from bot.sandbox.cluster.controllers.meta import CONFIG_MAPS, EVENTS, Key, hash_of, share_of
+from bot.sandbox.cluster.controllers.meta import CONFIG_MAPS, EVENTS, Key, hash_pod_template, resolve_int_or_percent
 from bot.sandbox.cluster.controllers.queue import WorkQueue
-from bot.sandbox.cluster.controllers.recorder import Broadcaster
+from bot.sandbox.cluster.controllers.recorder import EventBroadcaster
 from bot.sandbox.cluster.controllers.tasks import Tasks
 from tests.sandbox.cluster.controllers.world import World
 
@@ -100,7 +100,7 @@ async def test_informers_survive_a_restart(world: World) -> None:
         if informer.get(Key("demo", "new")) is not None and informer.get(Key("demo", "old")) is None:
             settled.set()
 
-    informer.listen(note)
+    informer.add_listener(note)
     changes.clear()
     world.cluster.server.restart()
     await world.client.delete(CONFIG_MAPS, "old", "demo")
@@ -125,7 +125,7 @@ async def test_written_objects_are_seen_at_once(world: World) -> None:
     informer.observe(second)
     informer.observe(first)
     assert informer.get(Key("demo", "a")) == second
-    assert informer.by("namespace", "demo") == [second]
+    assert informer.list_by_index("namespace", "demo") == [second]
     informer.clear()
     informer.observe(second)
     assert informer.get(Key("demo", "a")) is None
@@ -135,10 +135,10 @@ async def test_repeated_events_are_counted(world: World) -> None:
     """The same thing told again raises the count of one Event."""
     about = await world.client.create(config("a"))
     tasks = Tasks()
-    broadcaster = Broadcaster(world.client, Clock(50), tasks)
+    broadcaster = EventBroadcaster(world.client, Clock(50), tasks)
     broadcaster.start()
     for _ in range(3):
-        broadcaster.recorder("tester", "kubelet", "node-1").warning(about, "Odd", "it happened")
+        broadcaster.make_recorder("tester", "kubelet", "node-1").warning(about, "Odd", "it happened")
     await world.until(EVENTS, lambda event: event["reason"] == "Odd" and event["count"] == 3)
     await tasks.close()
     [event] = [each for each in await world.client.list(EVENTS, "demo") if each["reason"] == "Odd"]
@@ -149,11 +149,11 @@ async def test_repeated_events_are_counted(world: World) -> None:
 @pytest.mark.parametrize(("value", "up", "share"), [(2, True, 2), ("25%", True, 2), ("25%", False, 1), ("0%", True, 0)])
 def test_shares(value: int | str, up: bool, share: int) -> None:
     """Percentages of five are rounded as asked."""
-    assert share_of(value, 5, round_up=up) == share
+    assert resolve_int_or_percent(value, 5, round_up=up) == share
 
 
 def test_hashes_differ_by_template() -> None:
     """Equal templates have equal hashes in the letters that Kubernetes allows, others do not."""
-    one, two = hash_of({"spec": {"a": 1, "b": 2}}), hash_of({"spec": {"b": 2, "a": 1}})
-    assert one == two != hash_of({"spec": {"a": 2}})
+    one, two = hash_pod_template({"spec": {"a": 1, "b": 2}}), hash_pod_template({"spec": {"b": 2, "a": 1}})
+    assert one == two != hash_pod_template({"spec": {"a": 2}})
     assert set(one) <= set("bcdfghjklmnpqrstvwxz2456789")

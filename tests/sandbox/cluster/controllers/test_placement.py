@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, NODES, condition_of
-from bot.sandbox.cluster.controllers.quantities import Amount, quality_of, quantity, requests_of
+from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, NODES, find_status_condition
+from bot.sandbox.cluster.controllers.quantities import (
+    ResourceAmount,
+    compute_qos_class,
+    parse_quantity,
+    sum_pod_requests,
+)
 from tests.sandbox.cluster.controllers.world import World, deployment
 
 HELPLESS = (
@@ -31,9 +36,9 @@ async def test_words_of_a_refusal(world: World, spec: Object, reasons: str) -> N
     """A pod that fits nowhere says why, as the real scheduler does, in its event and its condition."""
     await world.client.create(deployment("web", **spec))
     event = await world.event("FailedScheduling")
-    pod = await world.pod("web", lambda pod: condition_of(pod, "PodScheduled") is not None)
+    pod = await world.pod("web", lambda pod: find_status_condition(pod, "PodScheduled") is not None)
     assert event["message"] == f"0/2 nodes are available: {reasons}. {HELPLESS}"
-    condition = condition_of(pod, "PodScheduled") or {}
+    condition = find_status_condition(pod, "PodScheduled") or {}
     assert (condition["reason"], condition["message"]) == ("Unschedulable", event["message"])
 
 
@@ -67,7 +72,7 @@ async def test_replicas_spread(world: World) -> None:
 @pytest.mark.parametrize(("text", "value"), [("100m", 0.1), ("2", 2), ("1Gi", 2**30), ("1.5k", 1500), ("1e3", 1000)])
 def test_quantities(text: str, value: float) -> None:
     """Quantities are read with all their suffixes."""
-    assert float(quantity(text)) == value
+    assert float(parse_quantity(text)) == value
 
 
 def test_requests_count_init_containers_once() -> None:
@@ -75,7 +80,7 @@ def test_requests_count_init_containers_once() -> None:
     sidecar = {"name": "s", "restartPolicy": "Always", **asks("1", "1Mi")}
     init = {"name": "i", **asks("5", "1Mi")}
     pod = {"spec": {"initContainers": [sidecar, init], "containers": [{"name": "c", **asks("2", "9Mi")}]}}
-    assert requests_of(pod) == Amount(6000, 10 * 2**20)
+    assert sum_pod_requests(pod) == ResourceAmount(6000, 10 * 2**20)
 
 
 @pytest.mark.parametrize(
@@ -89,4 +94,4 @@ def test_requests_count_init_containers_once() -> None:
 )
 def test_quality(resources: Object, quality: str) -> None:
     """The QoS class follows requests and limits."""
-    assert quality_of({"spec": {"containers": [{"name": "c", "resources": resources}]}}) == quality
+    assert compute_qos_class({"spec": {"containers": [{"name": "c", "resources": resources}]}}) == quality

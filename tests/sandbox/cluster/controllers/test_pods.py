@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import NODES, PODS, condition_of, is_true, key_of
+from bot.sandbox.cluster.controllers.meta import NODES, PODS, find_status_condition, is_condition_true, key_of
 from bot.sandbox.cluster.controllers.podstate import is_ready
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import World, deployment, finding, reason_of
@@ -22,12 +22,12 @@ def restarts(pod: Object) -> int:
 
 async def test_a_pod_on_its_way(world: World) -> None:
     """A pod is first ContainerCreating and not ready, then runs with an address of its node."""
-    world.cluster.slow_pulls(5)
+    world.cluster.slow_image_pulls(5)
     await world.client.create(deployment("web"))
     young = await world.pod("web", lambda pod: reason_of(pod) == "ContainerCreating")
     ready = await world.pod("web")
     assert (young["status"]["phase"], finding(young, "Ready")) == ("Pending", "False:ContainersNotReady")
-    assert (condition_of(young, "Ready") or {})["message"] == "containers with unready status: [main]"
+    assert (find_status_condition(young, "Ready") or {})["message"] == "containers with unready status: [main]"
     assert (ready["status"]["phase"], ready["status"]["podIP"][:7]) == ("Running", "10.244.")
     assert {each["type"] for each in ready["status"]["conditions"] if each["status"] == "True"} == {
         "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
@@ -77,7 +77,7 @@ async def test_images_that_cannot_be_pulled(world: World, way: str) -> None:
     image = "does-not-exist:1" if way == "name" else "shop:1"
     annotations = {"sandbox.meshbot.dev/waiting": "ImagePullBackOff"} if way == "annotation" else {}
     if way == "registry":
-        world.cluster.break_image("shop", "toomanyrequests: try later")
+        world.cluster.break_image_pulls("shop", "toomanyrequests: try later")
     await world.client.create(deployment("web", image, annotations=annotations))
     pod = await world.pod("web", lambda pod: reason_of(pod) == "ImagePullBackOff")
     message = pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
@@ -89,10 +89,10 @@ async def test_images_that_cannot_be_pulled(world: World, way: str) -> None:
 
 async def test_a_mended_image_is_pulled_in_the_end(world: World) -> None:
     """When the registry has the image again, the next try succeeds."""
-    world.cluster.break_image("shop", "away")
+    world.cluster.break_image_pulls("shop", "away")
     await world.client.create(deployment("web", "shop:1"))
     await world.pod("web", lambda pod: reason_of(pod) == "ErrImagePull")
-    world.cluster.mend_image("shop")
+    world.cluster.restore_image_pulls("shop")
     assert is_ready(await world.pod("web"))
 
 
@@ -157,15 +157,15 @@ async def test_a_node_without_power(hasty: World) -> None:
     await world.deploy("web")
     pod = await world.pod("web")
     node = pod["spec"]["nodeName"]
-    await world.cluster.node_down(node)
+    await world.cluster.stop_node(node)
     down = await world.until(NODES, lambda obj: finding(obj, "Ready") == "Unknown:NodeStatusUnknown", node, "")
-    assert condition_of(down, "Ready") is not None
+    assert find_status_condition(down, "Ready") is not None
     tainted = await world.until(NODES, lambda obj: bool(obj["spec"].get("taints")), node, "")
     assert {each["key"] for each in tainted["spec"]["taints"]} == {"node.kubernetes.io/unreachable"}
     moved = await world.pod("web", lambda pod: is_ready(pod) and pod["spec"]["nodeName"] != node)
     assert moved["metadata"]["name"] != key_of(pod).name
-    await world.cluster.node_up(node)
-    await world.until(NODES, lambda obj: is_true(condition_of(obj, "Ready")), node, "")
+    await world.cluster.start_node(node)
+    await world.until(NODES, lambda obj: is_condition_true(find_status_condition(obj, "Ready")), node, "")
     await world.gone(PODS, key_of(pod).name)
 
 

@@ -168,7 +168,7 @@ async def test_programs_stop_with_their_pods(echoing: World, echo: Echo) -> None
 
 async def test_a_dead_node_times_out(echoing: World) -> None:
     """Calls to a pod on a node without power end in a timeout until the endpoint is taken out."""
-    await echoing.cluster.node_down("node-1")
+    await echoing.cluster.stop_node("node-1")
     answers = {(await call(echoing, "echo", 80))[-11:] for _ in range(2)}
     assert "i/o timeout" in answers
     await echoing.until(ENDPOINTS, lambda obj: len(obj["subsets"][0].get("addresses", [])) == 1, "echo")

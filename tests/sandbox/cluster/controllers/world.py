@@ -11,7 +11,7 @@ from bot.sandbox.cluster.controllers.meta import (
     DEPLOYMENTS,
     EVENTS,
     PODS,
-    condition_of,
+    find_status_condition,
 )
 from bot.sandbox.cluster.controllers.podstate import is_ready
 from bot.sandbox.cluster.embedded import EmbeddedCluster
@@ -52,7 +52,7 @@ def service(name: str, target: str, **spec: Any) -> Object:
 
 def finding(obj: Object, kind: str) -> str:
     """A condition as `True:Reason`, or "" when it is not there."""
-    condition = condition_of(obj, kind)
+    condition = find_status_condition(obj, kind)
     return f"{condition['status']}:{condition.get('reason', '')}" if condition else ""
 
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.apps import App, app_of
-from bot.sandbox.dataplane.engine import Engine
+from bot.sandbox.dataplane.apps import App, create_app
+from bot.sandbox.dataplane.engine import MeshEngine
 from bot.sandbox.dataplane.engine_messages import Call, Reply
-from bot.sandbox.dataplane.engine_trip import Leg, Trip
-from bot.sandbox.dataplane.engine_workloads import scrape_labels
-from bot.sandbox.dataplane.engine_world import Around
+from bot.sandbox.dataplane.engine_trip import Hop, RequestContext
+from bot.sandbox.dataplane.engine_workloads import build_scrape_labels
+from bot.sandbox.dataplane.engine_world import MeshState
 from bot.sandbox.dataplane.telemetry import Telemetry
-from bot.sandbox.istio.injection import inject
+from bot.sandbox.istio.injection import inject_sidecar
 from bot.sandbox.istio.istiod_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
-from bot.sandbox.istio.istiod_gateway_objects import Rendering
-from bot.sandbox.istio.istiod_mesh import Identity, Mesh
+from bot.sandbox.istio.istiod_gateway_objects import GatewayRenderer
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
 from bot.sandbox.observability.sources import Span
 from tests.sandbox.dataplane.routes.stages import bookinfo, samples, with_slices, world_of
 
@@ -28,14 +28,16 @@ ZIPKIN = "zipkin.istio-system:9411"
 _PAGE_VERSION = re.compile(r"Reviews served by:\s+(reviews-v\d+)-")
 
 
-def mesh_of_release(version: str, *, ambient: bool = False, sampling: float = 100.0, collector: str = ZIPKIN) -> Mesh:
+def mesh_of_release(
+    version: str, *, ambient: bool = False, sampling: float = 100.0, collector: str = ZIPKIN
+) -> MeshConfiguration:
     """The mesh configuration of the workshop."""
     tracing: Object = {"tracing": {"sampling": sampling, "zipkin": {"address": collector}}} if collector else {}
     metadata: Object = {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}} if ambient else {}
     image = f"docker.io/istio/pilot:{version}"
     env = {"PILOT_ENABLE_AMBIENT": "true"} if ambient else {}
-    identity = Identity("istiod-x", "istio-system", image, env=env)
-    return Mesh(identity, {"enableTracing": True, "defaultConfig": {**tracing, **metadata}})
+    identity = IstiodIdentity("istiod-x", "istio-system", image, env=env)
+    return MeshConfiguration(identity, {"enableTracing": True, "defaultConfig": {**tracing, **metadata}})
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Place:
     mode: str = "sidecar"
     rules: list[Object] = field(default_factory=list)
     waypoint: bool = False
-    mesh: Mesh | None = None
+    mesh: MeshConfiguration | None = None
     gone: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     """Deployments whose pods have no sidecar."""
@@ -83,15 +85,15 @@ class Place:
         self.telemetry, self.spans = Telemetry(), list[Span]()
         self.telemetry.subscribe(self.spans.append)
         self.silent: set[str] = set()
-        self.engine = Engine(self._app)
+        self.engine = MeshEngine(self._app)
         self.now = START
         self._mesh = self.mesh or mesh_of_release(self.version, ambient=self.mode == "ambient")
         world = world_of(self.version, self._objects(), self._mesh.config)
-        self.around = Around(live=world, pushed=world, peers=self.peers, telemetries=self.telemetries)
+        self.around = MeshState(live=world, pushed=world, peers=self.peers, telemetries=self.telemetries)
         self._apps: dict[str, App] = {}
         for pod in world.pods.values():
-            app = app_of(pod, self.chance)
-            self.telemetry.pod(pod["metadata"]["uid"], scrape_labels(pod))
+            app = create_app(pod, self.chance)
+            self.telemetry.add_pod(pod["metadata"]["uid"], build_scrape_labels(pod))
             if app is not None:
                 self._apps[pod["metadata"]["uid"]] = app
 
@@ -114,7 +116,7 @@ class Place:
     def _pod(self, deployment: Object, number: int) -> Object:
         pod = running(deployment, number)
         if self.mode == "sidecar" and deployment["metadata"]["name"] not in self.outside:
-            return inject(pod, "bookinfo", self._mesh, native=True)
+            return inject_sidecar(pod, "bookinfo", self._mesh, native=True)
         if self.mode == "ambient":
             pod["metadata"]["annotations"]["ambient.istio.io/redirection"] = "enabled"
         return pod
@@ -132,13 +134,13 @@ class Place:
         gateway: Object = objects[0]
         gateway["metadata"] |= {"namespace": "bookinfo", "uid": name}
         gateway["status"] = {"addresses": [{"value": f"{name}.bookinfo"}]}
-        _, deployment, service = Rendering(gateway, controller, self._mesh).objects()
+        _, deployment, service = GatewayRenderer(gateway, controller, self._mesh).build_objects()
         pod = running(deployment, 100 + waypoint)
         return [*objects, service, pod]
 
-    def trip(self) -> Trip:
+    def trip(self) -> RequestContext:
         """A new request's trip."""
-        return Trip(self.chance, self.around)
+        return RequestContext(self.chance, self.around)
 
     def ask(self, path: str = "/productpage", *, pod: str = "bookinfo-gateway-istio", **more: Any) -> Reply:
         """A request from outside to a pod: the gateway's, or an application's."""
@@ -147,8 +149,8 @@ class Place:
         trip = self.trip()
         headers = {k.lower(): v for k, v in more.pop("headers", {}).items()}
         call = Call("outside", port, path, headers=headers, **more)
-        reply = self.engine.enter(self.around.workload(found), port, Leg(trip, call, self.now))
-        trip.tell(self.telemetry)
+        reply = self.engine.receive_from_outside(self.around.get_workload(found), port, Hop(trip, call, self.now))
+        trip.publish_reports(self.telemetry)
         self.now = reply.end
         return reply
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.sandbox.dataplane.apps_productpage import forwarded
+from bot.sandbox.dataplane.apps_productpage import select_forwarded_headers
 from bot.sandbox.dataplane.engine_messages import Call
 from tests.sandbox.dataplane.engine.place import Place, Seen, rules
 
@@ -85,7 +85,10 @@ def test_the_header_end_user_comes_from_the_session_alone() -> None:
     reply = place.ask("/productpage", headers={"end-user": "jason"})
     assert Seen.of(reply).version == "reviews-v1"
     headers = {"end-user": "jason", "x-request-id": "1", "x-b3-traceid": "2", "accept": "*/*"}
-    assert set(forwarded(Call("productpage", 9080, "/", headers=headers))) == {"x-request-id", "x-b3-traceid"}
+    assert set(select_forwarded_headers(Call("productpage", 9080, "/", headers=headers))) == {
+        "x-request-id",
+        "x-b3-traceid",
+    }
 
 
 @pytest.mark.parametrize(("version", "stars"), [("v1", ""), ("v2", "black"), ("v3", "red")])

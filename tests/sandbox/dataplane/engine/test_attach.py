@@ -19,7 +19,7 @@ from bot.sandbox.cluster.contract import ApiError, Client, Object, Process, Ref,
 from bot.sandbox.cluster.server import ApiServer
 from bot.sandbox.dataplane.attach import Attachment
 from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.istio.ctl.kubeconfig import access
+from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
 
 MAPS, PODS = Ref("", "configmaps"), Ref("", "pods")
 
@@ -41,8 +41,8 @@ async def client(request: pytest.FixtureRequest, server: ApiServer, tmp_path: Pa
         yield server.client("tester")
         return
     config = tmp_path / "kubeconfig"
-    config.write_text(yaml.safe_dump(server.kubeconfig()))
-    over_http = HttpClient(access(str(config), ""), "tester")
+    config.write_text(yaml.safe_dump(server.build_kubeconfig()))
+    over_http = HttpClient(load_cluster_access(str(config), ""), "tester")
     yield over_http
     await over_http.close()
 

@@ -14,8 +14,8 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.contract import ApiError, Client, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.samples import sample_files
-from bot.sandbox.programs import programs
+from bot.sandbox.istio.samples import build_sample_files
+from bot.sandbox.programs import create_programs
 
 PODS = Ref("", "pods")
 DEPLOYMENTS = Ref("apps", "deployments")
@@ -88,12 +88,12 @@ async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     """Bookinfo, just applied; the parameter is how much faster than life time runs there."""
     clock = Clock(getattr(request, "param", SPEED))
     plane = DataPlane(clock, seed=5)
-    cluster = EmbeddedCluster(clock, programs(clock, plane))
+    cluster = EmbeddedCluster(clock, create_programs(clock, plane))
     await cluster.start()
     async with aiohttp.ClientSession() as web:
         town = Town(cluster, plane, web)
         await town.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bookinfo"}})
-        for obj in sample_files("1.30.3")["bookinfo/platform/kube/bookinfo.yaml"]:
+        for obj in build_sample_files("1.30.3")["bookinfo/platform/kube/bookinfo.yaml"]:
             await town.api.apply({**obj, "metadata": {**obj["metadata"], "namespace": "bookinfo"}})
         try:
             yield town
@@ -197,7 +197,7 @@ async def test_it_sleeps_when_its_last_pod_is_gone_and_wakes_again(town: Town) -
             await town.api.merge(DEPLOYMENTS, name, "bookinfo", {"spec": {"replicas": replicas}})
 
     async def asleep() -> bool:
-        return not town.plane.awake
+        return not town.plane.is_following
 
     await scale(0)
     await soon(asleep)

@@ -16,8 +16,8 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.dataplane.attach import Attachment
 from bot.sandbox.dataplane.attach_client import HttpClient
 from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.ctl.kubeconfig import Access, access
-from bot.sandbox.programs import behind_pods
+from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
+from bot.sandbox.programs import create_programs_without_istiod
 
 NEEDED = {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME", "GATEWAY_API_CRDS"}
 pytestmark = [
@@ -43,7 +43,7 @@ async def shell(*command: str) -> None:
 class Real:
     """A namespace on the real cluster with the data plane attached."""
 
-    where: Access
+    where: ClusterAccess
     web: aiohttp.ClientSession
     namespace: str = "bookinfo"
 
@@ -75,9 +75,9 @@ class Real:
 @pytest.fixture
 async def real() -> AsyncIterator[Real]:
     """Istio and Bookinfo with sidecars and gateway, as somebody would install them by hand."""
-    where = await asyncio.to_thread(access, os.environ["KUBECONFIG"], "")
+    where = await asyncio.to_thread(load_cluster_access, os.environ["KUBECONFIG"], "")
     clock, client = Clock(SPEED), HttpClient(where)
-    attachment = Attachment(client, clock, behind_pods(clock, DataPlane(clock)))
+    attachment = Attachment(client, clock, create_programs_without_istiod(clock, DataPlane(clock)))
     await attachment.start()
     connector = aiohttp.TCPConnector(ssl=where.context or True)
     async with aiohttp.ClientSession(connector=connector, headers=where.headers) as web:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.dataplane.programs_stats import exposition
+from bot.sandbox.dataplane.programs_stats import format_exposition
 from bot.sandbox.observability.sources import Sample
 from tests.sandbox.dataplane.engine.place import ZIPKIN, Place, mesh_of_release, rules
 from tests.sandbox.dataplane.routes.stages import VERSIONS
@@ -98,7 +98,7 @@ def test_a_pods_counters_go_with_it() -> None:
     """Afterwards its series are no longer there."""
     place = Place(gone=V1)
     place.page()
-    place.telemetry.gone("reviews-v1-uid")
+    place.telemetry.remove_pod("reviews-v1-uid")
     assert place.total(reporter="destination", destination_workload="reviews-v1") == 0
     assert place.total(reporter="source", destination_workload="reviews-v1") == 1
 
@@ -167,7 +167,7 @@ def test_a_telemetry_turns_tracing_on_without_a_restart() -> None:
 
 def test_metrics_are_shown_as_prometheus_reads_them() -> None:
     """One line a series, under its type, with the label's text escaped."""
-    text = exposition([Sample("istio_requests_total", {"a": 'x"y'}, 2.0), Sample("d_count", {}, 1.0)])
+    text = format_exposition([Sample("istio_requests_total", {"a": 'x"y'}, 2.0), Sample("d_count", {}, 1.0)])
     assert text.splitlines() == [
         "# TYPE istio_requests_total counter",
         'istio_requests_total{a="x\\"y"} 2',

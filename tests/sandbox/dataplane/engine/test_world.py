@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Event, Object, Ref
+from bot.sandbox.cluster.contract import Client, Object, Ref, WatchEvent
 from bot.sandbox.cluster.server import ApiServer
-from bot.sandbox.dataplane.engine_workloads import workload
-from bot.sandbox.dataplane.engine_world import Around, Follower
+from bot.sandbox.dataplane.engine_workloads import read_workload
+from bot.sandbox.dataplane.engine_world import MeshFollower, MeshState
 from tests.sandbox.dataplane.engine.place import Place
 
 PODS, SERVICES = Ref("", "pods"), Ref("", "services")
@@ -44,11 +44,11 @@ async def an_istiod(client: Client, version: str) -> None:
     await client.merge(PODS, "istiod", SYSTEM, ready, subresource="status")
 
 
-async def until(follower: Follower, holds: Callable[[Around], bool]) -> Around:
+async def until(follower: MeshFollower, holds: Callable[[MeshState], bool]) -> MeshState:
     """Waits until what is seen is as wanted."""
     for _ in range(500):
-        if holds(follower.around()):
-            return follower.around()
+        if holds(follower.get_state()):
+            return follower.get_state()
         await asyncio.sleep(0.005)
     raise TimeoutError
 
@@ -60,9 +60,9 @@ async def test_what_is_there_is_known_at_once(client: Client) -> None:
     data = {"mesh": "enableTracing: true\ndefaultConfig: {tracing: {sampling: 100}}"}
     meta = {"name": "istio", "namespace": SYSTEM}
     await client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
-    follower = Follower(Clock(100))
+    follower = MeshFollower(Clock(100))
     await follower.start(client)
-    seen = follower.around()
+    seen = follower.get_state()
     await follower.stop()
     assert (SYSTEM, "one") in seen.live.services
     assert (seen.pushed.version, seen.pushed.mesh["enableTracing"]) == ("1.23.2", True)
@@ -71,7 +71,7 @@ async def test_what_is_there_is_known_at_once(client: Client) -> None:
 async def test_proxies_are_told_nothing_without_istiod(client: Client) -> None:
     """What is new meanwhile is live and not pushed; a new istiod tells it."""
     await an_istiod(client, "1.30.3")
-    follower = Follower(Clock(100))
+    follower = MeshFollower(Clock(100))
     await follower.start(client)
     await client.delete(PODS, "istiod", SYSTEM, grace=0)
     await until(follower, lambda seen: not seen.live.pods)
@@ -85,8 +85,8 @@ async def test_proxies_are_told_nothing_without_istiod(client: Client) -> None:
 
 async def test_changes_of_pods_are_told(client: Client) -> None:
     """Each as it comes."""
-    events: list[Event] = []
-    follower = Follower(Clock(100), events.append)
+    events: list[WatchEvent] = []
+    follower = MeshFollower(Clock(100), events.append)
     await follower.start(client)
     await an_istiod(client, "1.30.3")
     await until(follower, lambda seen: bool(seen.live.pods))
@@ -118,13 +118,13 @@ def test_the_narrowest_policy_holds(rules: dict[tuple[str, str], tuple[dict[str,
     }
     around = Place(peers=peers).around
     details = next(p for (_, name), p in around.live.pods.items() if name.startswith("details"))
-    assert around.strict(around.workload(details)) is strict
+    assert around.is_strict(around.get_workload(details)) is strict
 
 
 def test_a_pod_is_read_with_its_proxys_start() -> None:
     """Workload, identity, and where its bootstrap sends spans, at which rate."""
     around = Place().around
-    pods = {workload(pod).name: workload(pod) for pod in around.live.pods.values()}
+    pods = {read_workload(pod).name: read_workload(pod) for pod in around.live.pods.values()}
     reviews, gateway = pods["reviews-v2"], pods["bookinfo-gateway-istio"]
     assert (reviews.kind, reviews.app, reviews.version, reviews.canonical) == (
         *("sidecar", "reviews", "v2"),

@@ -9,7 +9,7 @@ from typing import Any
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.dataplane.objects import World
 from bot.sandbox.dataplane.objects_pods import Proxy
-from bot.sandbox.istio.samples import sample_files
+from bot.sandbox.istio.samples import build_sample_files
 
 NAMESPACE = "bookinfo"
 VERSIONS = ("1.23.2", "1.30.3")
@@ -55,7 +55,7 @@ def world_of(version: str, objects: Iterable[Object], mesh: Object | None = None
 
 def samples(version: str, *paths: str, without: Iterable[str] = ()) -> list[Object]:
     """What sample files of Bookinfo hold, but for objects of these names."""
-    files = sample_files(version)
+    files = build_sample_files(version)
     found = [obj for path in paths for obj in files[f"bookinfo/{path}.yaml"]]
     return [obj for obj in found if obj["metadata"]["name"] not in set(without)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.sandbox.dataplane.objects import World
 from bot.sandbox.dataplane.objects_pods import Proxy
-from bot.sandbox.dataplane.routes import Decision, HttpRequest, route
+from bot.sandbox.dataplane.routes import Decision, ProxyRequest, route_request
 
 from .stages import (
     FOR_JASON,
@@ -36,8 +36,8 @@ def asked(world: World, proxy: Proxy | None, host: str = "reviews", user: str = 
     """One request to port 9080 as that user (nobody: "")."""
     headers = {"end-user": user} if user else {}
     numbers = Random(1)
-    request = HttpRequest(host, 9080, path=str(more.get("path", "/reviews/0")), headers=headers)
-    return route(world, proxy, request, namespace=NAMESPACE, random=numbers.random)
+    request = ProxyRequest(host, 9080, path=str(more.get("path", "/reviews/0")), headers=headers)
+    return route_request(world, proxy, request, namespace=NAMESPACE, random=numbers.random)
 
 
 def pods(decision: Decision) -> set[str]:
@@ -82,8 +82,8 @@ def test_a_delay_goes_on_afterwards() -> None:
 def test_half_of_the_aborts() -> None:
     """A percentage is drawn anew for each request."""
     world, numbers = stage("1.30.3", "abort half"), Random(7)
-    request = HttpRequest("ratings", 9080, headers={"end-user": "jason"})
-    found = [route(world, sidecar("reviews", "v2"), request, random=numbers.random).status for _ in range(1000)]
+    request = ProxyRequest("ratings", 9080, headers={"end-user": "jason"})
+    found = [route_request(world, sidecar("reviews", "v2"), request, random=numbers.random).status for _ in range(1000)]
     assert set(found) == {0, 503}
     assert 420 < found.count(503) < 580
 
@@ -92,8 +92,8 @@ def test_weights_are_kept_to() -> None:
     """90 and 10 give about that, and nothing to the version without weight."""
     rules = samples("1.30.3", "networking/destination-rule-all", "networking/virtual-service-reviews-90-10")
     world, numbers = world_of("1.30.3", [*bookinfo("1.30.3"), *rules]), Random(3)
-    request = HttpRequest("reviews", 9080)
-    found = Counter(route(world, PAGE, request, random=numbers.random).subset for _ in range(1000))
+    request = ProxyRequest("reviews", 9080)
+    found = Counter(route_request(world, PAGE, request, random=numbers.random).subset for _ in range(1000))
     assert set(found) == {"v1", "v2"}
     assert 60 < found["v2"] < 140
 
@@ -112,7 +112,7 @@ def test_a_route_to_a_subset_that_is_gone(version: str, step: str, proxy: Proxy)
 def test_a_subset_without_pods() -> None:
     """Half of the requests find nobody: 503 with flag UH."""
     world, numbers = stage("1.30.3", "subset without pods"), Random(5)
-    found = [route(world, PAGE, HttpRequest("reviews", 9080), random=numbers.random) for _ in range(20)]
+    found = [route_request(world, PAGE, ProxyRequest("reviews", 9080), random=numbers.random) for _ in range(20)]
     assert {(d.subset, d.status, d.response_flags) for d in found} == {("v1", 0, "-"), ("v3", 503, "UH")}
 
 
@@ -122,10 +122,10 @@ def test_the_waypoint_does_what_sidecars_did(version: str) -> None:
     world = stage(version, "waypoint with virtualservices and fault")
     assert pods(asked(world, WAYPOINT, user="jason")) == {"reviews-v2"}
     assert asked(world, WAYPOINT, "ratings", "jason").response_flags == "FI"
-    assert world.waypoint_of(world.services[NAMESPACE, "reviews"]) == (NAMESPACE, "waypoint")
-    assert world.waypoint_of(world.services[NAMESPACE, "waypoint"]) is None
+    assert world.find_waypoint(world.services[NAMESPACE, "reviews"]) == (NAMESPACE, "waypoint")
+    assert world.find_waypoint(world.services[NAMESPACE, "waypoint"]) is None
     waiting = world_of(version, [*bookinfo(version), *waypoint(programmed=False)])
-    assert waiting.waypoint_of(waiting.services[NAMESPACE, "reviews"]) is None
+    assert waiting.find_waypoint(waiting.services[NAMESPACE, "reviews"]) is None
 
 
 def test_without_a_waypoint_ambient_heeds_no_rule() -> None:
@@ -140,36 +140,36 @@ def test_without_a_waypoint_ambient_heeds_no_rule() -> None:
 )
 def test_what_the_gateway_lets_through(path: str) -> None:
     """The sample's five paths lead to productpage."""
-    found = route(stage("1.30.3", "plain"), GATEWAY, HttpRequest("localhost:8080", 80, path=path))
+    found = route_request(stage("1.30.3", "plain"), GATEWAY, ProxyRequest("localhost:8080", 80, path=path))
     assert pods(found) == {"productpage-v1"}
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/productpage/", "/staticfile", "/None", "/api/v1"])
 def test_what_the_gateway_does_not_know(path: str) -> None:
     """404 with flag NR, from the gateway itself."""
-    found = route(stage("1.30.3", "plain"), GATEWAY, HttpRequest("localhost:8080", 80, path=path))
+    found = route_request(stage("1.30.3", "plain"), GATEWAY, ProxyRequest("localhost:8080", 80, path=path))
     assert (found.status, found.response_flags, found.endpoints) == (404, "NR", ())
 
 
 def test_a_port_that_no_listener_has() -> None:
     """Connections to it are refused."""
-    assert route(stage("1.30.3", "plain"), GATEWAY, HttpRequest("localhost", 8443)).refused
+    assert route_request(stage("1.30.3", "plain"), GATEWAY, ProxyRequest("localhost", 8443)).refused
 
 
 def test_a_gateway_without_routes() -> None:
     """The listener is there and answers 404."""
     gateway = [o for o in samples("1.30.3", "gateway-api/bookinfo-gateway") if o["kind"] == "Gateway"]
     world = world_of("1.30.3", [*bookinfo("1.30.3"), *gateway])
-    assert route(world, GATEWAY, HttpRequest("localhost", 80, path="/productpage")).response_flags == "NR"
+    assert route_request(world, GATEWAY, ProxyRequest("localhost", 80, path="/productpage")).response_flags == "NR"
 
 
 def test_the_ingress_gateway_of_the_installation() -> None:
     """Gateway and VirtualService of Istio's own API, by the selector of its pods."""
     world = world_of("1.23.2", [*bookinfo("1.23.2"), *samples("1.23.2", "networking/bookinfo-gateway")])
     ingress = Proxy("gateway", "istio-system", labels=frozenset({("istio", "ingressgateway")}))
-    assert pods(route(world, ingress, HttpRequest("any", 8080, path="/productpage"))) == {"productpage-v1"}
-    assert route(world, ingress, HttpRequest("any", 8080, path="/health")).response_flags == "NR"
-    assert route(world, GATEWAY, HttpRequest("any", 8080, path="/productpage")).refused
+    assert pods(route_request(world, ingress, ProxyRequest("any", 8080, path="/productpage"))) == {"productpage-v1"}
+    assert route_request(world, ingress, ProxyRequest("any", 8080, path="/health")).response_flags == "NR"
+    assert route_request(world, GATEWAY, ProxyRequest("any", 8080, path="/productpage")).refused
 
 
 @pytest.mark.parametrize(("space", "status"), [("bookinfo", 0), ("*", 0), (".", 404), ("other", 404)])
@@ -184,8 +184,8 @@ def test_a_gateway_for_rules_of_some_namespaces(space: str, status: int) -> None
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "in", "namespace": "istio-system"}}
     world = world_of("1.23.2", [*bookinfo("1.23.2"), gateway, rule, {**service, "spec": ports}])
     ingress = Proxy("gateway", "istio-system", labels=frozenset({("istio", "ingressgateway")}))
-    assert route(world, ingress, HttpRequest("any", 8080, path="/productpage")).status == status
-    assert route(world, ingress, HttpRequest("any", 80, path="/productpage")).refused
+    assert route_request(world, ingress, ProxyRequest("any", 8080, path="/productpage")).status == status
+    assert route_request(world, ingress, ProxyRequest("any", 80, path="/productpage")).refused
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_names_that_nobody_knows() -> None:
 def test_a_port_that_is_not_http() -> None:
     """No route is looked at: bytes go to the Service's endpoints."""
     world = world_of("1.30.3", with_slices([*bookinfo("1.30.3"), gateway_service()]))
-    found = route(world, PAGE, HttpRequest("bookinfo-gateway-istio", 15021))
+    found = route_request(world, PAGE, ProxyRequest("bookinfo-gateway-istio", 15021))
     assert (found.layer7, found.response_flags) == (False, "UH")
 
 

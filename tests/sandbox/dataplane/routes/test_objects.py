@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.objects import World, protocol
-from bot.sandbox.dataplane.objects_pods import has_sidecar, is_captured, proxy_of
+from bot.sandbox.dataplane.objects import World, detect_protocol
+from bot.sandbox.dataplane.objects_pods import find_proxy, has_sidecar, is_captured
 
 from .stages import NAMESPACE, bookinfo, pod, waypoint, with_slices, world_of
 
@@ -33,7 +33,7 @@ def router() -> Object:
 )
 def test_what_a_pod_is(given: Object, kind: str, name: str) -> None:
     """By annotation and labels, as both releases write them."""
-    found = proxy_of(given)
+    found = find_proxy(given)
     assert ("" if found is None else found.kind, "" if found is None else found.name) == (kind, name)
     assert has_sidecar(given) == (kind == "sidecar")
 
@@ -59,7 +59,7 @@ def test_captured_pods() -> None:
 )
 def test_protocols_of_ports(port: Object, expected: str) -> None:
     """From appProtocol, else from the name up to its first dash."""
-    assert protocol(port) == expected
+    assert detect_protocol(port) == expected
 
 
 def test_endpoints_that_are_not_ready_get_nothing() -> None:
@@ -70,9 +70,9 @@ def test_endpoints_that_are_not_ready_get_nothing() -> None:
             obj["endpoints"][0]["conditions"]["ready"] = False
             obj["ports"][0]["port"] = 8080
     world = world_of("1.30.3", objects)
-    found = world.endpoints(world.services[NAMESPACE, "reviews"], 9080)
+    found = world.list_endpoints(world.services[NAMESPACE, "reviews"], 9080)
     assert [(e.labels["version"], e.port) for e in found] == [("v2", 8080), ("v3", 8080)]
-    assert world.endpoints(world.services[NAMESPACE, "reviews"], 80) == ()
+    assert world.list_endpoints(world.services[NAMESPACE, "reviews"], 80) == ()
 
 
 def labelled(version: str, service: dict[str, str]) -> World:
@@ -86,8 +86,8 @@ def labelled(version: str, service: dict[str, str]) -> World:
 def test_a_service_may_opt_out_of_its_waypoint(label: str) -> None:
     """Its own label goes before the namespace's, and a waypoint that does not exist is none."""
     world = labelled("1.30.3", {"istio.io/use-waypoint": label})
-    assert world.waypoint_of(world.services[NAMESPACE, "reviews"]) is None
-    assert world.waypoint_of(world.services[NAMESPACE, "ratings"]) == (NAMESPACE, "waypoint")
+    assert world.find_waypoint(world.services[NAMESPACE, "reviews"]) is None
+    assert world.find_waypoint(world.services[NAMESPACE, "ratings"]) == (NAMESPACE, "waypoint")
 
 
 @pytest.mark.parametrize(("version", "expected"), [("1.23.2", False), ("1.30.3", True)])

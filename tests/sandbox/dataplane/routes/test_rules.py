@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.clusters import clusters, traffic_policy
+from bot.sandbox.dataplane.clusters import list_clusters, merge_traffic_policy
 from bot.sandbox.dataplane.objects import World
-from bot.sandbox.dataplane.routes import Decision, HttpRequest, route
-from bot.sandbox.dataplane.routes_dump import dump
-from bot.sandbox.dataplane.routes_translate import seconds
+from bot.sandbox.dataplane.routes import Decision, ProxyRequest, route_request
+from bot.sandbox.dataplane.routes_dump import dump_proxy_config
+from bot.sandbox.dataplane.routes_translate import parse_seconds
 
 from .stages import (
     GATEWAY,
@@ -49,7 +49,7 @@ def only(condition: Object) -> Object:
 def ask(world: World, path: str = "/reviews/0", method: str = "GET", **headers: str) -> Decision:
     """One request of productpage to reviews."""
     named = {k.replace("_", "-"): v for k, v in headers.items()}
-    return route(world, PAGE, HttpRequest("reviews", 9080, method, path, named))
+    return route_request(world, PAGE, ProxyRequest("reviews", 9080, method, path, named))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_conditions(condition: Object, yes: dict[str, str] | None, no: dict[str,
 def test_source_labels_do_not_count_at_a_waypoint() -> None:
     """Such a condition is dropped there with its route (Istio)."""
     world = with_rules(only({"sourceLabels": {"app": "productpage"}}), *waypoint())
-    found = route(world, WAYPOINT, HttpRequest(FULL, 9080))
+    found = route_request(world, WAYPOINT, ProxyRequest(FULL, 9080))
     assert found.cluster == f"inbound-vip|9080|http|{FULL}"
 
 
@@ -101,13 +101,13 @@ def test_every_name_of_a_service(host: str) -> None:
     reviews = next(o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "reviews")
     spec = {**reviews["spec"], "clusterIP": "10.96.0.77"}
     world = with_rules({**reviews, "spec": spec})
-    assert route(world, PAGE, HttpRequest(host, 9080)).virtual_host == f"{FULL}:9080"
+    assert route_request(world, PAGE, ProxyRequest(host, 9080)).virtual_host == f"{FULL}:9080"
 
 
 @pytest.mark.parametrize("host", ["reviews", "reviews.other", "reviews.svc", "reviews.bookinfo.svc.example.org"])
 def test_names_of_no_service(host: str) -> None:
     """From another namespace the short name means another Service."""
-    assert with_rules().service_for(host, "other") is None
+    assert with_rules().find_service(host, "other") is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_export_to() -> None:
     spec = {"hosts": [FULL], "exportTo": ["."], "http": [{"directResponse": {"status": 418}}]}
     world = with_rules(service(spec, namespace="other"))
     assert ask(world).status == 0
-    assert route(world, sidecar("x", namespace="other"), HttpRequest(FULL, 9080)).status == 418
+    assert route_request(world, sidecar("x", namespace="other"), ProxyRequest(FULL, 9080)).status == 418
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_export_to() -> None:
 def test_hosts_of_a_destination_rule(host: str, namespace: str, holds: bool) -> None:
     """Looked for in the client's namespace, the Service's and the root; elsewhere a rule means nothing."""
     rule = istio_object("DestinationRule", "r", {"host": host, "subsets": SUBSETS}, namespace=namespace)
-    assert (f"outbound|9080|v2|{FULL}" in clusters(with_rules(rule), PAGE)) is holds
+    assert (f"outbound|9080|v2|{FULL}" in list_clusters(with_rules(rule), PAGE)) is holds
 
 
 def test_the_clients_namespace_overrides() -> None:
@@ -168,8 +168,8 @@ def test_the_clients_namespace_overrides() -> None:
     near = istio_object("DestinationRule", "r", {"host": FULL}, namespace="other")
     home = istio_object("DestinationRule", "r", {"host": "reviews", "subsets": SUBSETS})
     world = with_rules(near, home)
-    assert f"outbound|9080|v2|{FULL}" not in clusters(world, sidecar("x", namespace="other"))
-    assert f"outbound|9080|v2|{FULL}" in clusters(world, PAGE)
+    assert f"outbound|9080|v2|{FULL}" not in list_clusters(world, sidecar("x", namespace="other"))
+    assert f"outbound|9080|v2|{FULL}" in list_clusters(world, PAGE)
 
 
 def test_two_destination_rules_for_a_host_are_one() -> None:
@@ -179,17 +179,17 @@ def test_two_destination_rules_for_a_host_are_one() -> None:
     one = istio_object("DestinationRule", "a", {"host": "reviews", "subsets": SUBSETS, **policy})
     two = istio_object("DestinationRule", "b", {"host": FULL, "subsets": [{"name": "v3", **own}]})
     world = with_rules(one, two)
-    assert {f"outbound|9080|{v}|{FULL}" for v in ("v2", "v3")} <= clusters(world, PAGE)
+    assert {f"outbound|9080|{v}|{FULL}" for v in ("v2", "v3")} <= list_clusters(world, PAGE)
     reviews = world.services[NAMESPACE, "reviews"]
-    assert traffic_policy(world, PAGE, reviews) == policy["trafficPolicy"]
-    assert traffic_policy(world, PAGE, reviews, "v3") == own["trafficPolicy"]
+    assert merge_traffic_policy(world, PAGE, reviews) == policy["trafficPolicy"]
+    assert merge_traffic_policy(world, PAGE, reviews, "v3") == own["trafficPolicy"]
 
 
 def test_the_narrowest_destination_rule_holds_alone() -> None:
     """One for all hosts adds nothing to one that names the host."""
     wide = istio_object("DestinationRule", "a", {"host": "*.bookinfo.svc.cluster.local", "subsets": SUBSETS})
     near = istio_object("DestinationRule", "b", {"host": "reviews"})
-    names = clusters(with_rules(wide, near), PAGE)
+    names = list_clusters(with_rules(wide, near), PAGE)
     assert f"outbound|9080|v2|{FULL}" not in names
     assert "outbound|9080|v2|ratings.bookinfo.svc.cluster.local" in names
 
@@ -198,7 +198,7 @@ def test_what_is_never_reached_is_not_sent() -> None:
     """Neither entries behind one that catches all, nor destinations without weight beside others with it."""
     targets = [{"destination": {"host": h}, "weight": w} for h, w in (("details", 0), ("reviews", 60), ("ratings", 40))]
     world = with_rules(service({"http": [{"route": targets}, {"directResponse": {"status": 418}}]}))
-    routes = dump(world, PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
+    routes = dump_proxy_config(world, PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
     assert [list(r["weighted"].values()) for r in routes] == [[60, 40]]
 
 
@@ -216,7 +216,7 @@ def test_backends_weigh_one_unless_said_otherwise() -> None:
     """Two without weights share the requests."""
     refs: list[Object] = [{"name": name, "port": 9080} for name in ("details", "ratings")]
     spec = {"parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}], "rules": [{"backendRefs": refs}]}
-    routes = dump(with_rules(http_route("r", spec)), PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
+    routes = dump_proxy_config(with_rules(http_route("r", spec)), PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
     assert list(routes[0]["weighted"].values()) == [1, 1]
 
 
@@ -263,7 +263,7 @@ def test_1_23_retries_503() -> None:
 @pytest.mark.parametrize(("said", "expected"), [("1h2m3.5s", 3723.5), ("250ms", 0.25), (None, 0.0), ("0s", 0.0)])
 def test_durations(said: str | None, expected: float) -> None:
     """As Go writes them."""
-    assert seconds(said) == expected
+    assert parse_seconds(said) == expected
 
 
 def test_what_is_changed_on_the_way() -> None:
@@ -278,7 +278,7 @@ def test_what_is_changed_on_the_way() -> None:
     found = ask(with_rules(service({"http": [entry]})), "/reviews/0?q=1", x_b="2")
     assert (found.request.path, found.request.host) == ("/r/0?q=1", "elsewhere")
     assert found.request.headers == {"x-a": "1"}
-    assert found.response_headers.applied({}) == {"x-c": "3"}
+    assert found.response_headers.apply_to({}) == {"x-c": "3"}
     assert found.timeout_seconds == 1.5
 
 
@@ -296,7 +296,9 @@ def test_redirects_of_the_gateway_api(filters: Object, path: str, location: str)
     rule |= {"filters": [{"type": "RequestRedirect", "requestRedirect": filters}]}
     gateway = samples("1.30.3", "gateway-api/bookinfo-gateway")[0]
     spec = {"parentRefs": [{"name": "bookinfo-gateway"}], "rules": [rule]}
-    found = route(with_rules(gateway, http_route("r", spec)), GATEWAY, HttpRequest("localhost:8080", 80, path=path))
+    found = route_request(
+        with_rules(gateway, http_route("r", spec)), GATEWAY, ProxyRequest("localhost:8080", 80, path=path)
+    )
     assert (found.status, found.location) == (filters.get("statusCode", 302), location)
 
 
@@ -329,7 +331,8 @@ def test_hostnames_of_listener_and_route() -> None:
     spec |= {"rules": [{"backendRefs": [{"name": "reviews", "port": 9080}]}]}
     world = with_rules(gateway, http_route("r", spec))
     found = {
-        h: route(world, GATEWAY, HttpRequest(h, 80)).status for h in ("a.example.com", "b.example.org", "c.example.com")
+        h: route_request(world, GATEWAY, ProxyRequest(h, 80)).status
+        for h in ("a.example.com", "b.example.org", "c.example.com")
     }
     assert found == {"a.example.com": 0, "b.example.org": 404, "c.example.com": 404}
 

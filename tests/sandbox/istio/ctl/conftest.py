@@ -12,9 +12,9 @@ import pytest
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.ctl.invocation import Streams
+from bot.sandbox.istio.ctl.invocation import StandardStreams
 from bot.sandbox.istio.ctl.main import main
-from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.programs import create_programs
 
 SPEED = 40.0
 
@@ -35,7 +35,7 @@ class Istioctl(Protocol):
 
 def typed(*words: str, version: str = "1.30.3", stdin: str = "") -> Outcome:
     """One command line, carried out here."""
-    streams = Streams(io.StringIO(stdin), io.StringIO(), io.StringIO())
+    streams = StandardStreams(io.StringIO(stdin), io.StringIO(), io.StringIO())
     code = main(words, version=version, speed=SPEED, streams=streams)
     return Outcome(code, streams.stdout.getvalue(), streams.stderr.getvalue())  # type: ignore[attr-defined]  # StringIO
 
@@ -44,7 +44,7 @@ def typed(*words: str, version: str = "1.30.3", stdin: str = "") -> Outcome:
 async def cluster() -> AsyncIterator[EmbeddedCluster]:
     """A fresh cluster on which istiod, istio-cni and ztunnel can run."""
     clock = Clock(SPEED)
-    made = EmbeddedCluster(clock, programs(clock))
+    made = EmbeddedCluster(clock, create_programs(clock))
     await made.start()
     yield made
     await made.stop()

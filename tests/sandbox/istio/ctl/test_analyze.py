@@ -10,8 +10,8 @@ import pytest
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.embedded import EmbeddedCluster
 from bot.sandbox.istio.catalog import NEW
-from bot.sandbox.istio.components.base import base
-from bot.sandbox.istio.render import settings
+from bot.sandbox.istio.components.base import render_base
+from bot.sandbox.istio.render import merge_settings
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 API = "networking.istio.io/v1"
@@ -37,7 +37,7 @@ RULE = made("DestinationRule", "web", {"host": "web", "subsets": [{"name": "v1",
 async def shop(cluster: EmbeddedCluster) -> EmbeddedCluster:
     """Istio's definitions without istiod, and an injected namespace with a Service."""
     client = cluster.client("test")
-    for definition in base(settings(NEW)):
+    for definition in render_base(merge_settings(NEW)):
         if definition["kind"] == "CustomResourceDefinition":
             await client.create(definition)
     labels = {"istio-injection": "enabled"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bot.sandbox.istio.catalog import RELEASES
-from bot.sandbox.istio.ctl.commands import tree
-from bot.sandbox.istio.ctl.flags import Parsed, parse
+from bot.sandbox.istio.ctl.commands import build_command_tree
+from bot.sandbox.istio.ctl.flags import ParsedCommandLine, parse_command_line
 from bot.sandbox.istio.errors import CtlError
 from tests.sandbox.istio.ctl.conftest import typed
 
 
-def read(line: str) -> Parsed:
+def read(line: str) -> ParsedCommandLine:
     """A command line of 1.30.3, read."""
-    return parse(tree(RELEASES["1.30.3"]), line.split())
+    return parse_command_line(build_command_tree(RELEASES["1.30.3"]), line.split())
 
 
 @pytest.mark.parametrize(

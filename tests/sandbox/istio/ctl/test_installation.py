@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox.cluster.contract import Object, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.cluster.faults import Fault
+from bot.sandbox.cluster.faults import ApiFault
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 DEPLOYMENTS = Ref("apps", "deployments")
@@ -92,7 +92,7 @@ async def test_another_profile_prunes_what_it_does_not_have(cluster: EmbeddedClu
 
 async def test_a_forbidden_write_is_told_with_its_object(cluster: EmbeddedCluster, istioctl: Istioctl) -> None:
     """A refusal of the API server ends the component with the object's name and the server's words."""
-    cluster.server.faults.add(Fault("forbid", verb="patch", resource="configmaps"))
+    cluster.server.faults.add(ApiFault("forbid", verb="patch", resource="configmaps"))
     outcome = await istioctl("install", "-y", "--readiness-timeout", "5s")
     assert outcome.code == 1
     assert "failed to update resource with server-side apply for obj ConfigMap/istio-system/istio: " in outcome.err

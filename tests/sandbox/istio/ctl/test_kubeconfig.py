@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.sandbox.istio.ctl.kube import path_of
-from bot.sandbox.istio.ctl.kubeconfig import access
+from bot.sandbox.istio.ctl.kube import build_object_path
+from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
 from bot.sandbox.istio.errors import CtlError
 
 
@@ -27,7 +27,7 @@ def config(server: str, token: str = "", context: str = "one") -> str:
 def test_the_current_context_is_used(tmp_path: Path) -> None:
     """Server, namespace and token come from the current context."""
     (tmp_path / "config").write_text(config("http://127.0.0.1:1", "secret"))
-    found = access(str(tmp_path / "config"), "")
+    found = load_cluster_access(str(tmp_path / "config"), "")
     assert (found.server, found.namespace) == ("http://127.0.0.1:1", "shop")
     assert found.headers == {"Authorization": "Bearer secret"}
 
@@ -37,7 +37,7 @@ def test_several_files_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("one", "two"):
         (tmp_path / name).write_text(config(f"http://127.0.0.1/{name}", context=name))
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'one'}:{tmp_path / 'two'}")
-    assert access("", "two").server == "http://127.0.0.1/two"
+    assert load_cluster_access("", "two").server == "http://127.0.0.1/two"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_bad_kubeconfig_is_told(tmp_path: Path, text: str | None, context: str
     if text is not None:
         (tmp_path / "config").write_text(text)
     with pytest.raises(CtlError, match=words):
-        access(str(tmp_path / "config"), context)
+        load_cluster_access(str(tmp_path / "config"), context)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_bad_kubeconfig_is_told(tmp_path: Path, text: str | None, context: str
 )
 def test_paths_are_the_apis(api: str, kind: str, path: str) -> None:
     """Core and named groups, cluster scope and plurals."""
-    assert path_of(api, kind, "shop", "x") == path
+    assert build_object_path(api, kind, "shop", "x") == path

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from bot.sandbox.istio.catalog import RELEASES
-from bot.sandbox.istio.components.common import at
+from bot.sandbox.istio.components.common import get_nested
 from bot.sandbox.istio.errors import SettingsError
 from bot.sandbox.istio.profiles import NAMES
-from bot.sandbox.istio.render import render, settings
+from bot.sandbox.istio.render import merge_settings, render_components
 
 NEW, OLD = RELEASES["1.30.3"], RELEASES["1.23.2"]
 CORE = ["Base", "Pilot"]
@@ -19,7 +19,7 @@ CORE = ["Base", "Pilot"]
 
 def rendered(*sets: str, release: str = "1.30.3", files: tuple[str, ...] = ()) -> dict[str, Any]:
     """The objects by `Kind/name`."""
-    made = render(settings(RELEASES[release], sets=sets, files=files))
+    made = render_components(merge_settings(RELEASES[release], sets=sets, files=files))
     return {f"{o['kind']}/{o['metadata']['name']}": o for objects in made.values() for o in objects}
 
 
@@ -36,7 +36,7 @@ def rendered(*sets: str, release: str = "1.30.3", files: tuple[str, ...] = ()) -
 @pytest.mark.parametrize("release", [NEW, OLD])
 def test_profile_has_its_components(release: Any, profile: str, components: list[str]) -> None:
     """Each profile renders exactly the components that Istio's documentation names."""
-    assert list(render(settings(release, sets=[f"profile={profile}"]))) == components
+    assert list(render_components(merge_settings(release, sets=[f"profile={profile}"]))) == components
 
 
 @pytest.mark.parametrize("profile", NAMES)
@@ -68,7 +68,7 @@ def test_later_inputs_win(tmp_path: Path) -> None:
 def test_resources_are_requested_as_set(setting: str, kind: str, path: str, value: str) -> None:
     """Requests come from chart values, profiles and component overlays, and what is not set stays."""
     container = rendered(setting)[kind]["spec"]["template"]["spec"]["containers"][0]
-    assert at(container["resources"], path) == value
+    assert get_nested(container["resources"], path) == value
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_revision_names_its_own_objects() -> None:
 def test_an_unknown_name_is_refused(setting: str, release: Any, words: str) -> None:
     """What the installer does not know it refuses in its own words, before anything is rendered."""
     with pytest.raises(SettingsError) as caught:
-        settings(release, sets=[setting])
+        merge_settings(release, sets=[setting])
     assert words in caught.value.message
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.istio.errors import SettingsError
-from bot.sandbox.istio.render_values import merged, put, to_yaml
+from bot.sandbox.istio.render_values import merge_values, set_path, to_yaml
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from bot.sandbox.istio.render_values import merged, put, to_yaml
 def test_a_setting_becomes_a_tree(setting: str, tree: dict[str, Any]) -> None:
     """Paths, escaped dots, indexes and typed values are read as Istio's installer reads them."""
     made: dict[str, Any] = {}
-    put(made, setting)
+    set_path(made, setting)
     assert made == tree
 
 
@@ -34,13 +34,13 @@ def test_a_setting_becomes_a_tree(setting: str, tree: dict[str, Any]) -> None:
 def test_a_setting_that_does_not_fit_is_refused(setting: str) -> None:
     """No path, an index beyond the end, and a step into a text are errors, not silence."""
     with pytest.raises(SettingsError):
-        put({"s": "text"}, setting)
+        set_path({"s": "text"}, setting)
 
 
 def test_merging_keeps_what_is_not_mentioned() -> None:
     """Maps are merged deeply and neither side is changed."""
     under = {"a": {"b": 1, "c": [1]}}
-    assert merged(under, {"a": {"c": [2]}}) == {"a": {"b": 1, "c": [2]}}
+    assert merge_values(under, {"a": {"c": [2]}}) == {"a": {"b": 1, "c": [2]}}
     assert under == {"a": {"b": 1, "c": [1]}}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.components.gateway_api import GROUP, standard_channel
+from bot.sandbox.istio.components.gateway_api import GROUP, build_standard_channel
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 
@@ -14,7 +14,7 @@ from tests.sandbox.istio.ctl.conftest import Istioctl
 async def gateways(cluster: EmbeddedCluster) -> EmbeddedCluster:
     """A cluster with the Gateway API and one ordinary Gateway in the namespace default."""
     client = cluster.client("test")
-    for obj in standard_channel("v1.1.0"):
+    for obj in build_standard_channel("v1.1.0"):
         await client.create(obj)
     await client.create(gateway("shopfront", "istio"))
     return cluster

@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox.clock import Clock
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import programs
+from bot.sandbox.istio.programs import create_programs
 
 from .mesh import TestMesh
 
@@ -23,7 +23,7 @@ def version(request: pytest.FixtureRequest) -> str:
 async def mesh(version: str) -> AsyncIterator[TestMesh]:
     """istiod of one release, running and serving."""
     clock = Clock(50)
-    cluster = EmbeddedCluster(clock, programs(clock))
+    cluster = EmbeddedCluster(clock, create_programs(clock))
     await cluster.start()
     try:
         made = TestMesh(cluster, version)

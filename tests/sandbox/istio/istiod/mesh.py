@@ -11,7 +11,7 @@ import yaml
 
 from bot.sandbox.cluster.contract import Client, Object, Ref
 from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.samples import sample_files
+from bot.sandbox.istio.samples import build_sample_files
 
 SYSTEM = "istio-system"
 GROUP = "gateway.networking.k8s.io"
@@ -99,14 +99,14 @@ class TestMesh:
     async def bookinfo(self, name: str = "bookinfo", **labels: str) -> None:
         """Bookinfo in a namespace of that name, running."""
         await self.client.create(namespace(name, **labels))
-        for obj in sample_files(self.version)["bookinfo/platform/kube/bookinfo.yaml"]:
+        for obj in build_sample_files(self.version)["bookinfo/platform/kube/bookinfo.yaml"]:
             await self.client.create(placed(obj, name))
         await self.ready("reviews-v1", name)
         await self.ready("productpage-v1", name)
 
     async def sample(self, path: str, into: str = "bookinfo") -> None:
         """Applies a sample file."""
-        for obj in sample_files(self.version)[path]:
+        for obj in build_sample_files(self.version)[path]:
             await self.client.apply(placed(obj, into))
 
     async def get(self, ref: Ref, name: str, place: str = "") -> Object:

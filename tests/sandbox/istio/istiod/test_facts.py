@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.istio.istiod_facts import ISTIO_1_23, ISTIO_1_30, Facts, facts_of, version_of
+from bot.sandbox.istio.istiod_facts import ISTIO_1_23, ISTIO_1_30, IstiodFacts, get_istiod_facts, parse_image_version
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from bot.sandbox.istio.istiod_facts import ISTIO_1_23, ISTIO_1_30, Facts, facts_
 )
 def test_the_version_is_the_images_tag(image: str, version: str) -> None:
     """A variant is not part of it, nor is a registry's port."""
-    assert version_of(image) == version
+    assert parse_image_version(image) == version
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,6 @@ def test_the_version_is_the_images_tag(image: str, version: str) -> None:
         ("", ISTIO_1_30),
     ],
 )
-def test_unknown_releases_are_treated_as_a_known_one(version: str, facts: Facts) -> None:
+def test_unknown_releases_are_treated_as_a_known_one(version: str, facts: IstiodFacts) -> None:
     """A newer one as the newest known, an older one as the oldest."""
-    assert facts_of(version) is facts
+    assert get_istiod_facts(version) is facts

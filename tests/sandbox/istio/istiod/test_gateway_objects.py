@@ -8,9 +8,9 @@ import pytest
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.istio.istiod_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
-from bot.sandbox.istio.istiod_gateway_objects import Rendering
-from bot.sandbox.istio.istiod_gateway_status import Backing, gateway_status
-from bot.sandbox.istio.istiod_mesh import Identity, Mesh
+from bot.sandbox.istio.istiod_gateway_objects import GatewayRenderer
+from bot.sandbox.istio.istiod_gateway_status import GatewayState, build_gateway_status
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
 
 HOST = "bookinfo-gateway-istio.bookinfo.svc.cluster.local"
 MANAGED = {"gateway.istio.io/managed": "istio.io-gateway-controller"}
@@ -38,9 +38,9 @@ def gateway(name: str = "bookinfo-gateway", klass: str = "istio", **annotations:
 def made(version: str, of: Object, *, ambient: bool = False) -> dict[str, Any]:
     """The rendered objects, by kind."""
     env = {"PILOT_ENABLE_AMBIENT": "true"} if ambient else {}
-    mesh = Mesh(Identity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env))
+    mesh = MeshConfiguration(IstiodIdentity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env))
     controller = MESH_CONTROLLER if of["spec"]["gatewayClassName"] == "istio-waypoint" else GATEWAY_CONTROLLER
-    return {obj["kind"]: obj for obj in Rendering(of, controller, mesh).objects()}
+    return {obj["kind"]: obj for obj in GatewayRenderer(of, controller, mesh).build_objects()}
 
 
 @pytest.mark.parametrize("version", LABELS)
@@ -82,9 +82,9 @@ def test_a_waypoint_carries_no_suffix(version: str) -> None:
     assert near == ("PreferClose" if version == "1.30.3" else None)
 
 
-def programmed(backing: Backing, of: Object | None = None) -> tuple[str, str]:
+def programmed(backing: GatewayState, of: Object | None = None) -> tuple[str, str]:
     """Reason and message of the condition Programmed."""
-    status = gateway_status(of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
+    status = build_gateway_status(of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
     found = next(c for c in status["conditions"] if c["type"] == "Programmed")
     return found["reason"], found["message"]
 
@@ -98,29 +98,29 @@ def service(kind: str) -> Object:
     ("backing", "reason", "message"),
     [
         (
-            Backing(HOST, None, ready=False),
+            GatewayState(HOST, None, ready=False),
             "AddressNotUsable",
             f'Failed to assign to any requested addresses: hostname "{HOST}" not found',
         ),
         (
-            Backing(HOST, service("ClusterIP"), ready=False),
+            GatewayState(HOST, service("ClusterIP"), ready=False),
             "AddressNotAssigned",
             f'Failed to assign to any requested addresses: no instances found for hostname "{HOST}"',
         ),
         (
-            Backing(HOST, service("LoadBalancer"), ready=True),
+            GatewayState(HOST, service("LoadBalancer"), ready=True),
             "AddressNotAssigned",
             f"Assigned to service(s) {HOST}:80, but failed to assign to all requested addresses:"
             f' address pending for hostname "{HOST}"',
         ),
         (
-            Backing(HOST, service("ClusterIP"), ready=True),
+            GatewayState(HOST, service("ClusterIP"), ready=True),
             "Programmed",
             f"Resource programmed, assigned to service(s) {HOST}:80",
         ),
     ],
 )
-def test_programmed_says_what_is_missing(backing: Backing, reason: str, message: str) -> None:
+def test_programmed_says_what_is_missing(backing: GatewayState, reason: str, message: str) -> None:
     """The reasons and words of a real istiod, from no Service to a ready one."""
     assert programmed(backing) == (reason, message)
 
@@ -128,12 +128,12 @@ def test_programmed_says_what_is_missing(backing: Backing, reason: str, message:
 def test_a_transition_keeps_its_time_while_the_status_stays() -> None:
     """Only a change of True, False or Unknown moves lastTransitionTime."""
     live = gateway()
-    first = gateway_status(
-        live, Backing(HOST, None, ready=False), "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+    first = build_gateway_status(
+        live, GatewayState(HOST, None, ready=False), "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
     )
     live["status"] = first
-    ready = Backing(HOST, service("ClusterIP"), ready=True)
-    second = gateway_status(live, ready, "2026-01-01T00:00:09Z", waypoint=False, hostnames=True)
+    ready = GatewayState(HOST, service("ClusterIP"), ready=True)
+    second = build_gateway_status(live, ready, "2026-01-01T00:00:09Z", waypoint=False, hostnames=True)
     times = {c["type"]: c["lastTransitionTime"][-3:-1] for c in second["conditions"]}
     assert times == {"Accepted": "00", "Programmed": "09"}
 
@@ -143,7 +143,7 @@ def test_several_ports_are_listed_as_a_sentence() -> None:
     live = gateway()
     more = [{"name": "b", "port": 8080, "protocol": "HTTP"}, {"name": "t", "port": 443, "protocol": "HTTPS"}]
     live["spec"]["listeners"] += more
-    _, message = programmed(Backing("h", service("ClusterIP"), ready=True), live)
+    _, message = programmed(GatewayState("h", service("ClusterIP"), ready=True), live)
     assert message.endswith("h:443, h:80, and h:8080")
 
 
@@ -151,8 +151,8 @@ def test_several_ports_are_listed_as_a_sentence() -> None:
 def test_a_waypoint_is_found_at_its_ip_address(hostnames: bool, kinds: list[str]) -> None:
     """Istio 1.30 names the host too."""
     waypoint = gateway("waypoint", "istio-waypoint")
-    backing = Backing("h", service("ClusterIP"), ready=True)
-    status = gateway_status(waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, hostnames=hostnames)
+    backing = GatewayState("h", service("ClusterIP"), ready=True)
+    status = build_gateway_status(waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, hostnames=hostnames)
     assert [a["type"] for a in status["addresses"]] == kinds
     assert status["listeners"][0]["supportedKinds"] == []
 
@@ -160,7 +160,9 @@ def test_a_waypoint_is_found_at_its_ip_address(hostnames: bool, kinds: list[str]
 def test_a_missing_certificate_is_the_listeners_fault() -> None:
     """The Gateway stays accepted, with listeners that are not valid."""
     live = gateway()
-    backing = Backing(HOST, service("ClusterIP"), ready=True, missing_secrets={"http": "secret bookinfo/x not found"})
-    status = gateway_status(live, backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
+    backing = GatewayState(
+        HOST, service("ClusterIP"), ready=True, missing_secrets={"http": "secret bookinfo/x not found"}
+    )
+    status = build_gateway_status(live, backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
     assert status["conditions"][0]["reason"] == "ListenersNotValid"
     assert [c["reason"] for c in status["listeners"][0]["conditions"]][2:] == ["Invalid", "InvalidCertificateRef"]

@@ -10,7 +10,7 @@ import pytest
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.istio import injection
-from bot.sandbox.istio.istiod_mesh import Identity, Mesh
+from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
 
 NEW, OLD = "1.30.3", "1.23.2"
 VOLUMES = (
@@ -18,10 +18,10 @@ VOLUMES = (
 )
 
 
-def mesh(version: str, config: Object | None = None, values: Object | None = None, **env: str) -> Mesh:
+def mesh(version: str, config: Object | None = None, values: Object | None = None, **env: str) -> MeshConfiguration:
     """A mesh of one release."""
-    me = Identity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env)
-    return Mesh(me, config or {}, values or {})
+    me = IstiodIdentity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env)
+    return MeshConfiguration(me, config or {}, values or {})
 
 
 def pod(annotations: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> Object:
@@ -36,9 +36,9 @@ def pod(annotations: dict[str, str] | None = None, labels: dict[str, str] | None
 def injected(version: str, given: Object | None = None, kubelet: str = "v1.36.3", **settings: str) -> Object:
     """The pod after injection, by way of the webhook's JSON patch."""
     review = {"request": {"uid": "u", "namespace": "bookinfo", "object": given or pod()}}
-    answer = injection.review(json.dumps(review).encode(), mesh(version, None, None, **settings), [kubelet, "v1.36.3"])[
-        "response"
-    ]
+    answer = injection.answer_injection_review(
+        json.dumps(review).encode(), mesh(version, None, None, **settings), [kubelet, "v1.36.3"]
+    )["response"]
     assert answer["allowed"]
     return patched(given or pod(), answer)
 
@@ -158,7 +158,7 @@ def test_http_probes_go_through_the_agent() -> None:
 )
 def test_pods_that_are_left_alone(given: Object, namespace: str) -> None:
     """istiod's own rules hold on top of the webhook's selectors."""
-    assert not injection.is_wanted(given, namespace)
+    assert not injection.needs_injection(given, namespace)
 
 
 def test_resources_can_be_overridden() -> None:
@@ -171,7 +171,7 @@ def test_istio_cni_needs_no_privileged_init_container() -> None:
     """Under the ambient profile `istio-validation` stands where `istio-init` was."""
     config = {"defaultConfig": {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}}}
     ambient = mesh(NEW, config, {"pilot": {"cni": {"enabled": True}}})
-    result = injection.inject(pod(), "bookinfo", ambient, native=True)
+    result = injection.inject_sidecar(pod(), "bookinfo", ambient, native=True)
     assert names(result["spec"]["initContainers"]) == ["istio-validation", "istio-proxy"]
     assert result["metadata"]["labels"]["networking.istio.io/tunnel"] == "http"
     assert result["metadata"]["annotations"]["sidecar.istio.io/interceptionMode"] == "REDIRECT"
@@ -192,7 +192,7 @@ def test_a_pod_can_hold_its_application_back() -> None:
 )
 def test_the_image_follows_the_mesh_configuration(config: Object, image: str) -> None:
     """The variant is a suffix of the tag."""
-    assert mesh(NEW, {"defaultConfig": config}).proxy_image() == image
+    assert mesh(NEW, {"defaultConfig": config}).build_proxy_image() == image
 
 
 def test_proxy_config_reads_as_istiod_writes_it() -> None:
@@ -200,7 +200,7 @@ def test_proxy_config_reads_as_istiod_writes_it() -> None:
     tracing = {"sampling": 100, "zipkin": {"address": "zipkin.istio-system:9411"}}
     metadata = {"ISTIO_META_ENABLE_HBONE": "true"}
     config = {"discoveryAddress": "istiod:15012", "image": {"imageType": "distroless"}, "proxyMetadata": metadata}
-    assert mesh(NEW, {"defaultConfig": config | {"tracing": tracing}}).tracing_json == (
+    assert mesh(NEW, {"defaultConfig": config | {"tracing": tracing}}).proxy_config_json == (
         '{"tracing":{"zipkin":{"address":"zipkin.istio-system:9411"},"sampling":100},'
         '"proxyMetadata":{"ISTIO_META_ENABLE_HBONE":"true"},"image":{"imageType":"distroless"}}\n'
     )

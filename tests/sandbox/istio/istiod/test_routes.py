@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_routes import World, attached_routes, route_status
+from bot.sandbox.istio.istiod_routes import RouteContext, build_route_status, count_attached_routes
 
 HERE = "bookinfo"
 
@@ -25,10 +25,10 @@ def route(*, namespace: str = HERE, parent: Object | None = None, backend: Objec
     return {"metadata": {"name": "r", "namespace": namespace, "generation": 1}, "spec": body}
 
 
-def world(gw: Object | None = None, grants: list[Object] | None = None, *, waypoints: bool = False) -> World:
+def world(gw: Object | None = None, grants: list[Object] | None = None, *, waypoints: bool = False) -> RouteContext:
     """The Gateway `gw` and the Service `reviews`, both in one namespace."""
     labels = {"metadata": {"labels": {"team": "blue"}}}
-    return World(
+    return RouteContext(
         gateways={(HERE, "gw"): gw or gateway()},
         services={(HERE, "reviews"): {}},
         namespaces={("", "default"): labels},
@@ -38,9 +38,9 @@ def world(gw: Object | None = None, grants: list[Object] | None = None, *, waypo
     )
 
 
-def conditions(of: Object, around: World) -> list[tuple[str, str, str]]:
+def conditions(of: Object, around: RouteContext) -> list[tuple[str, str, str]]:
     """Type, reason and message of the only parent's conditions."""
-    (parent,) = route_status(of, around, "2026-01-01T00:00:00Z")["parents"]
+    (parent,) = build_route_status(of, around, "2026-01-01T00:00:00Z")["parents"]
     return [(c["type"], c["reason"], c["message"]) for c in parent["conditions"]]
 
 
@@ -67,7 +67,7 @@ def test_a_route_of_the_mesh_binds_to_its_service() -> None:
 
 def test_a_parent_that_is_not_there_says_nothing() -> None:
     """Nobody answers for a Gateway that does not exist."""
-    assert route_status(route(parent={"name": "nope"}), world(), "2026-01-01T00:00:00Z") == {"parents": []}
+    assert build_route_status(route(parent={"name": "nope"}), world(), "2026-01-01T00:00:00Z") == {"parents": []}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_listeners_count_the_routes_they_take(team: str, count: int) -> None:
     selector = {"from": "Selector", "selector": {"matchLabels": {"team": team}}}
     gw = gateway(allowedRoutes={"namespaces": selector})
     of = route(namespace="default", parent={"name": "gw", "namespace": HERE})
-    assert attached_routes(gw, {("default", "r"): of}, world(gw)).get("http", 0) == count
+    assert count_attached_routes(gw, {("default", "r"): of}, world(gw)).get("http", 0) == count
 
 
 def test_entries_of_other_controllers_stay() -> None:
@@ -146,4 +146,4 @@ def test_entries_of_other_controllers_stay() -> None:
     of = route()
     foreign = {"parentRef": {"name": "other"}, "controllerName": "example.com/x", "conditions": []}
     of["status"] = {"parents": [foreign]}
-    assert route_status(of, world(), "2026-01-01T00:00:00Z")["parents"][0] == foreign
+    assert build_route_status(of, world(), "2026-01-01T00:00:00Z")["parents"][0] == foreign

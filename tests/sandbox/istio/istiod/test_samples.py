@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.sandbox.istio.samples import sample_files, write_samples
+from bot.sandbox.istio.samples import build_sample_files, write_samples
 
 VERSIONS = ("1.23.2", "1.30.3")
 BOOKINFO = """Service/details ServiceAccount/bookinfo-details Deployment/details-v1
@@ -27,13 +27,13 @@ def named(objects: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_bookinfo_is_applied_in_the_recorded_order(version: str) -> None:
     """kubectl prints a line for each object, in the file's order."""
-    assert named(sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"]) == BOOKINFO.split()
+    assert named(build_sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"]) == BOOKINFO.split()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_addons_are_applied_in_the_recorded_order(version: str) -> None:
     """The kinds of Prometheus and Kiali, the names of Grafana and Jaeger."""
-    files = sample_files(version)
+    files = build_sample_files(version)
     assert [o["kind"] for o in files["addons/prometheus.yaml"]] == PROMETHEUS.split()
     assert [o["kind"] for o in files["addons/kiali.yaml"]] == KIALI[version].split()
     config = ["ConfigMap/jaeger"] if version == "1.30.3" else []
@@ -52,7 +52,7 @@ def test_addons_are_applied_in_the_recorded_order(version: str) -> None:
 )
 def test_images_are_the_releases_own(version: str, image: str) -> None:
     """A release that is newer than those known has the newest known's samples."""
-    objects = sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"]
+    objects = build_sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"]
     reviews = next(o for o in objects if o["metadata"]["name"] == "reviews-v2")
     assert reviews["spec"]["template"]["spec"]["containers"][0]["image"] == image
 
@@ -60,7 +60,7 @@ def test_images_are_the_releases_own(version: str, image: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kialis_configuration_is_yaml_in_a_string(version: str) -> None:
     """The workshop parses it, edits it and writes it back."""
-    kiali = sample_files(version)["addons/kiali.yaml"]
+    kiali = build_sample_files(version)["addons/kiali.yaml"]
     config = yaml.safe_load(next(o for o in kiali if o["kind"] == "ConfigMap")["data"]["config.yaml"])
     assert config["external_services"]["tracing"] == {"enabled": False}
     assert config["auth"]["strategy"] == "anonymous"
@@ -71,7 +71,7 @@ def test_kialis_configuration_is_yaml_in_a_string(version: str) -> None:
 def test_the_files_hold_what_the_tables_say(tmp_path: Path, version: str) -> None:
     """What is written can be read back, without YAML aliases."""
     write_samples(tmp_path, version)
-    for path, objects in sample_files(version).items():
+    for path, objects in build_sample_files(version).items():
         text = (tmp_path / "samples" / path).read_text(encoding="utf-8")
         assert list(yaml.safe_load_all(text)) == objects
         assert "&id" not in text
@@ -79,7 +79,7 @@ def test_the_files_hold_what_the_tables_say(tmp_path: Path, version: str) -> Non
 
 def test_addons_are_not_injected() -> None:
     """Their pods say so themselves: namespace labels do not matter to them."""
-    for path, objects in sample_files("1.30.3").items():
+    for path, objects in build_sample_files("1.30.3").items():
         for obj in objects:
             if path.startswith("addons/") and obj["kind"] == "Deployment":
                 assert obj["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"

@@ -8,7 +8,7 @@ import pytest
 
 from bot.sandbox.cluster.contract import Object
 from bot.sandbox.istio import validation
-from bot.sandbox.istio.samples import sample_files
+from bot.sandbox.istio.samples import build_sample_files
 
 RATINGS = {"destination": {"host": "ratings"}}
 ROUTE = {"route": [RATINGS]}
@@ -33,7 +33,7 @@ def test_two_errors_are_counted_as_recorded() -> None:
     """The denial that both releases were recorded with."""
     abort = {"percentage": {"value": 500}, "httpStatus": 5000}
     body = {"request": {"uid": "u", "object": service({"fault": {"abort": abort}, **ROUTE})}}
-    response = validation.review(json.dumps(body).encode())["response"]
+    response = validation.answer_validation_review(json.dumps(body).encode())["response"]
     assert response == {
         "uid": "u",
         "allowed": False,
@@ -83,19 +83,19 @@ def test_two_errors_are_counted_as_recorded() -> None:
 )
 def test_what_istiod_refuses(obj: Object, words: str) -> None:
     """Wordings as collected from a running istiod."""
-    assert validation.validate(obj).error == words
+    assert validation.validate_object(obj).error == words
 
 
 @pytest.mark.parametrize("weights", [(90, 10), (90, 20), (1, 0)])
 def test_weights_need_not_add_up_to_100(weights: tuple[int, int]) -> None:
     """Weights are relative."""
     routes = [{**RATINGS, "weight": weight} for weight in weights]
-    assert validation.validate(service({"route": routes})).error == ""
+    assert validation.validate_object(service({"route": routes})).error == ""
 
 
 def test_rules_that_are_never_reached_are_warned_of() -> None:
     """A rule without matches takes everything, so those behind it are odd but allowed."""
-    verdict = validation.validate(service(ROUTE, {"match": [{"uri": {"prefix": "/x"}}], **ROUTE}))
+    verdict = validation.validate_object(service(ROUTE, {"match": [{"uri": {"prefix": "/x"}}], **ROUTE}))
     assert verdict.error == ""
     assert verdict.warnings == ["virtualService rule #1 not used (route without matches defined before)"]
 
@@ -103,11 +103,13 @@ def test_rules_that_are_never_reached_are_warned_of() -> None:
 @pytest.mark.parametrize("version", ["1.23.2", "1.30.3"])
 def test_the_samples_are_valid(version: str) -> None:
     """Nothing that the workshop applies is refused."""
-    for path, objects in sample_files(version).items():
-        errors = [validation.validate(obj).error for obj in objects if "networking.istio.io" in obj["apiVersion"]]
+    for path, objects in build_sample_files(version).items():
+        errors = [
+            validation.validate_object(obj).error for obj in objects if "networking.istio.io" in obj["apiVersion"]
+        ]
         assert not any(errors), path
 
 
 def test_unknown_kinds_are_right() -> None:
     """Kinds without checks of their own pass."""
-    assert validation.validate({"kind": "Telemetry", "spec": {}}).error == ""
+    assert validation.validate_object({"kind": "Telemetry", "spec": {}}).error == ""
