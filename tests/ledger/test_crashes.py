@@ -39,12 +39,12 @@ import asyncio, sys
 from bot.ledger import Ledger, NewRun
 async def main():
     ledger = await Ledger.open(sys.argv[1])
-    run = await ledger.begin(NewRun("held", "install", "U1", "C1", "victim", lock_key="mesh"))
+    run = await ledger.begin_run(NewRun("held", "install", "U1", "C1", "victim", lock_key="mesh"))
     print(run.id, flush=True)
     for count in range(1_000_000):
-        await ledger.posted(run.id, "C1", str(count))
-        other = await ledger.begin(NewRun(str(count), "status", "U1", "C1", "victim"))
-        await ledger.finish(other.id, "done", "done")
+        await ledger.record_posted(run.id, "C1", str(count))
+        other = await ledger.begin_run(NewRun(str(count), "status", "U1", "C1", "victim"))
+        await ledger.finish_run(other.id, "done", "done")
         print(count, flush=True)
 asyncio.run(main())
 """
