@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.stage import part, play, quantile, recording, settings, table, tokens, workspaces
-from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
+from sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
 
 INSTALLS = 3
 TARGET, LIMIT = 1.5, 3.0
@@ -54,7 +54,14 @@ class Figures:
     def row(self, name: str) -> tuple[str | float, ...]:
         """One line of the table."""
         times = self.times
-        return name, quantile(times, 0.5), quantile(times, 0.99), max(times), str(len(times)), str(self.missing)
+        return (
+            name,
+            quantile(times, 0.5),
+            quantile(times, 0.99),
+            max(times),
+            str(len(times)),
+            str(self.missing),
+        )
 
 
 async def type_on(
@@ -77,7 +84,9 @@ async def type_one(workspace: Workspace, figures: Figures, text: str) -> None:
     figures.typed.append(await workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh {text}"))
 
 
-async def one_round(rooms: list[Workspace], apps: list[tuple[Workspace, Figures]], options: argparse.Namespace) -> None:
+async def one_round(
+    rooms: list[Workspace], apps: list[tuple[Workspace, Figures]], options: argparse.Namespace
+) -> None:
     """Three installs from their first edit on, and the commands meanwhile; then the meshes go."""
     async with asyncio.TaskGroup() as group:
         over = asyncio.Event()
@@ -93,15 +102,26 @@ async def measure(options: argparse.Namespace) -> tuple[Figures, Figures, int, i
     ours, bare, end = Figures(), Figures(), time.monotonic() + options.seconds
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        world = ("--count", str(INSTALLS), "--speed", str(options.speed), "--pull", str(options.pull))
+        world = (
+            "--count",
+            str(INSTALLS),
+            "--speed",
+            str(options.speed),
+            "--pull",
+            str(options.pull),
+        )
         clusters = await stack.enter_async_context(part("clusters", str(home), *world))
         told = await clusters.next()
         *rooms, echo = await stack.enter_async_context(workspaces(INSTALLS + 1))
         environments = [
             settings(room, kubeconfig, told["release"], home / f"state-{number}")
-            for number, (room, kubeconfig) in enumerate(zip(rooms, told["kubeconfigs"], strict=True))
+            for number, (room, kubeconfig) in enumerate(
+                zip(rooms, told["kubeconfigs"], strict=True)
+            )
         ]
-        bots = await stack.enter_async_context(part("bots", BENCH_SETTINGS=json.dumps(environments)))
+        bots = await stack.enter_async_context(
+            part("bots", BENCH_SETTINGS=json.dumps(environments))
+        )
         await stack.enter_async_context(part("bare", **tokens(echo)))
         await bots.next()
         await asyncio.wait_for(echo.wait_for_connections(), 30)
@@ -111,20 +131,32 @@ async def measure(options: argparse.Namespace) -> tuple[Figures, Figures, int, i
         while time.monotonic() < end:
             await one_round(rooms, [(rooms[0], ours), (echo, bare)], options)
             rounds += 1
-        answers = sum(1 for one in seen if one.kind == "posted" and one.to == rooms[0].get_user("alice").id)
+        answers = sum(
+            1 for one in seen if one.kind == "posted" and one.to == rooms[0].get_user("alice").id
+        )
     return ours, bare, rounds, answers
 
 
 def main() -> int:
     """Prints the table; 0 when the targets are met."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=75.0, help="time in which rounds are begun (default 75)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=75.0, help="time in which rounds are begun (default 75)"
+    )
     parser.add_argument("--rate", type=float, default=50.0, help="commands per second (default 50)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life pods start (default 1)")
-    parser.add_argument("--pull", type=float, default=5.0, help="simulated seconds of an image pull (default 5)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="how much faster than life pods start (default 1)"
+    )
+    parser.add_argument(
+        "--pull", type=float, default=5.0, help="simulated seconds of an image pull (default 5)"
+    )
     options = parser.parse_args()
     ours, bare, rounds, answers = asyncio.run(measure(options))
-    print(f"{options.rate:g} commands/s during {rounds} times {INSTALLS} installs; milliseconds to the acknowledgement")
+    print(
+        f"{options.rate:g} commands/s during {rounds} times {INSTALLS} installs; milliseconds to the acknowledgement"
+    )
     table(("", "p50", "p99", "max", "acked", "missing"), [bare.row("bare"), ours.row("meshbot")])
     ratios = [quantile(ours.times, share) / quantile(bare.times, share) for share in (0.5, 0.99)]
     print(

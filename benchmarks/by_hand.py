@@ -39,14 +39,22 @@ STEPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         f" && {AVAILABLE} deployment/prometheus deployment/grafana deployment/jaeger",
         ("/mesh addons",),
     ),
-    ("kiali", f"kubectl apply -f {ADDONS}/kiali.yaml && {AVAILABLE} deployment/kiali", ("/mesh kiali",)),
+    (
+        "kiali",
+        f"kubectl apply -f {ADDONS}/kiali.yaml && {AVAILABLE} deployment/kiali",
+        ("/mesh kiali",),
+    ),
     (
         "bookinfo",
         f"kubectl create ns bookinfo && kubectl apply -n bookinfo -f {BOOKINFO}/platform/kube/bookinfo.yaml"
         f" && {ROLLED}",
         ("/mesh bookinfo",),
     ),
-    ("inject", f"kubectl label namespace bookinfo istio-injection=enabled && {RESTART}", ("/mesh inject",)),
+    (
+        "inject",
+        f"kubectl label namespace bookinfo istio-injection=enabled && {RESTART}",
+        ("/mesh inject",),
+    ),
     (
         "expose",
         f"kubectl apply -n bookinfo -f {BOOKINFO}/gateway-api/bookinfo-gateway.yaml"
@@ -78,7 +86,11 @@ STEPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         " && kubectl label namespace bookinfo istio.io/dataplane-mode=ambient",
         ("/mesh ambient", 'click "Go ambient"'),
     ),
-    ("waypoint", "istioctl waypoint apply -n bookinfo --enroll-namespace --wait", ("/mesh waypoint",)),
+    (
+        "waypoint",
+        "istioctl waypoint apply -n bookinfo --enroll-namespace --wait",
+        ("/mesh waypoint",),
+    ),
     (
         "uninstall",
         "istioctl uninstall -y --purge && kubectl delete namespace istio-system bookinfo"
@@ -93,7 +105,10 @@ async def by_hand(line: str) -> float:
     """Seconds for a line in a shell; stops the program when it fails."""
     began = time.monotonic()
     program = await asyncio.create_subprocess_shell(
-        line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, executable="/bin/bash"
+        line,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        executable="/bin/bash",
     )
     said, _ = await program.communicate()
     if program.returncode:
@@ -108,7 +123,16 @@ async def by_bot() -> dict[str, float]:
         script = Path(home) / "steps.mesh"
         script.write_text("\n".join(lines) + "\n")
         program = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--data-plane", "embedded"),
+            *(
+                sys.executable,
+                "-m",
+                "bot",
+                "sandbox",
+                "--cluster",
+                "kubeconfig",
+                "--data-plane",
+                "embedded",
+            ),
             *("--play", str(script)),
             stdout=asyncio.subprocess.PIPE,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -132,7 +156,9 @@ async def compare() -> None:
     """Prints seconds and ratios."""
     hand = {title: await by_hand(line) for title, line, _ in STEPS}
     bot = await by_bot()
-    print(f"{'step':12}{'by hand':>10}{'by the bot':>12}{'ratio':>8}   (seconds; the bot's hold its proof)")
+    print(
+        f"{'step':12}{'by hand':>10}{'by the bot':>12}{'ratio':>8}   (seconds; the bot's hold its proof)"
+    )
     for title in hand:
         print(f"{title:12}{hand[title]:10.1f}{bot[title]:12.1f}{bot[title] / hand[title]:8.2f}")
     total = sum(bot.values()) / sum(hand.values())
@@ -142,7 +168,9 @@ async def compare() -> None:
 def main() -> None:
     """Checks that a real control plane is there."""
     argparse.ArgumentParser(prog="benchmarks.by_hand", description=__doc__).parse_args()
-    missing = [name for name in ("KUBECONFIG", "ISTIO_HOME", "GATEWAY_API_CRDS") if name not in os.environ]
+    missing = [
+        name for name in ("KUBECONFIG", "ISTIO_HOME", "GATEWAY_API_CRDS") if name not in os.environ
+    ]
     if missing:
         sys.exit(f"a real control plane is needed: {', '.join(missing)} not set")
     asyncio.run(compare())

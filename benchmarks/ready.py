@@ -21,8 +21,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.stage import Part, Shown, part, play, quantile, recording, settings, table, workspaces
-from bot.sandbox.workspace import Workspace
+from benchmarks.stage import (
+    Part,
+    Shown,
+    part,
+    play,
+    quantile,
+    recording,
+    settings,
+    table,
+    workspaces,
+)
+from sandbox.workspace import Workspace
 
 TARGET = 1.5
 """Seconds at p99."""
@@ -47,26 +57,42 @@ async def one_install(
         began = time.monotonic()
         await play(workspace, "/mesh install")
         await asyncio.sleep(0.1)
-    pods = {s["pod"]: s["at"] for s in clusters.said if s.get("cluster") == number and s["at"] >= began}
+    pods = {
+        s["pod"]: s["at"] for s in clusters.said if s.get("cluster") == number and s["at"] >= began
+    }
     last = max(pods, key=lambda name: pods[name])
     ready = pods[last]
     found.shown.append(first(seen, ready) - ready)
     found.verdict.append(next(s.at for s in seen if s.state == "done") - ready)
     found.installs.append(next(s.at for s in seen if s.state == "done") - began)
-    found.kubectl += [min(at for at, line in lines if last in line and re.search(r" (\d+)/\1 ", line)) - ready]
+    found.kubectl += [
+        min(at for at, line in lines if last in line and re.search(r" (\d+)/\1 ", line)) - ready
+    ]
     await play(workspace, "/mesh uninstall", 'click "Confirm"')
 
 
 def first(seen: list[Shown], ready: float) -> float:
     """When the message first showed it: all parts ready, or the verdict."""
-    return next(s.at for s in seen if s.at >= ready and (s.state == "done" or ALL_READY.search(s.text)))
+    return next(
+        s.at for s in seen if s.at >= ready and (s.state == "done" or ALL_READY.search(s.text))
+    )
 
 
 @asynccontextmanager
 async def kubectl(kubeconfig: str) -> AsyncIterator[list[tuple[float, str]]]:
     """The lines of `kubectl get pods --watch`, each with the moment it arrived."""
     lines: list[tuple[float, str]] = []
-    command = ("kubectl", "--kubeconfig", kubeconfig, "get", "pods", "-n", "istio-system", "--watch", "--no-headers")
+    command = (
+        "kubectl",
+        "--kubeconfig",
+        kubeconfig,
+        "get",
+        "pods",
+        "-n",
+        "istio-system",
+        "--watch",
+        "--no-headers",
+    )
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
 
@@ -97,9 +123,13 @@ async def measure(options: argparse.Namespace) -> Found:
         rooms = await stack.enter_async_context(workspaces(options.clusters))
         environments = [
             settings(room, kubeconfig, told["release"], home / f"state-{number}")
-            for number, (room, kubeconfig) in enumerate(zip(rooms, told["kubeconfigs"], strict=True))
+            for number, (room, kubeconfig) in enumerate(
+                zip(rooms, told["kubeconfigs"], strict=True)
+            )
         ]
-        bots = await stack.enter_async_context(part("bots", BENCH_SETTINGS=json.dumps(environments)))
+        bots = await stack.enter_async_context(
+            part("bots", BENCH_SETTINGS=json.dumps(environments))
+        )
         await bots.next()
 
         async def repeat(number: int) -> None:
@@ -115,10 +145,16 @@ async def measure(options: argparse.Namespace) -> Found:
 
 def main() -> int:
     """Prints the table; 0 when the target is met."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=80.0, help="time in which installs are begun (default 80)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=80.0, help="time in which installs are begun (default 80)"
+    )
     parser.add_argument("--clusters", type=int, default=5, help="installs side by side (default 5)")
-    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life pods start (default 1)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="how much faster than life pods start (default 1)"
+    )
     options = parser.parse_args()
     found = asyncio.run(measure(options))
     rows = (
@@ -127,7 +163,9 @@ def main() -> int:
         ("verdict", found.verdict),
         ("whole install", found.installs),
     )
-    print(f"{len(found.shown)} installs, {options.clusters} side by side; ms after the last pod was Ready")
+    print(
+        f"{len(found.shown)} installs, {options.clusters} side by side; ms after the last pod was Ready"
+    )
     table(
         ("", "p50", "p99", "max"),
         [

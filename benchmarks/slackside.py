@@ -21,11 +21,11 @@ from benchmarks.parts.lines import until_told
 from benchmarks.stage import part, program, quantile, tokens
 from bot.jobs import Jobs
 from bot.messages import ButtonPress, Command, Message, Reply
-from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
-from bot.slack.client import build_client, build_session, fetch_identity
-from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketModeReceiver
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.webapi.client import build_client, build_session, fetch_identity
+from sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Workspace
 
 ANSWER = Message("done", ({"type": "section", "text": {"type": "mrkdwn", "text": "*done*"}},))
 WARM_UP = 25
@@ -60,16 +60,24 @@ class Figures:
     def row(self, name: str) -> str:
         """One line of the table."""
         figures = [self.quantile(0.5), self.quantile(0.99), max(self.times, default=float("nan"))]
-        return f"{name:<12}" + "".join(f"{figure:9.1f}" for figure in figures) + f"{len(self.times):9}{self.late:7}"
+        return (
+            f"{name:<12}"
+            + "".join(f"{figure:9.1f}" for figure in figures)
+            + f"{len(self.times):9}{self.late:7}"
+        )
 
 
-async def ours(workspace_url: str, bot_token: str, app_token: str, *, busy: float, piece: float) -> None:
+async def ours(
+    workspace_url: str, bot_token: str, app_token: str, *, busy: float, piece: float
+) -> None:
     """The bot's Slack side with a busy loop, until its standard input ends."""
     async with build_session() as session:
         client = build_client(token=bot_token, base_url=workspace_url, session=session)
         jobs = Jobs()
         listeners = Listeners(
-            desk=AnsweringDesk(jobs), ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+            desk=AnsweringDesk(jobs),
+            ways=EphemeralResponder(client, session),
+            identity=await fetch_identity(client),
         )
         link = SocketModeReceiver(listeners, client=client, app_token=app_token)
         await link.start()
@@ -117,7 +125,11 @@ async def type_commands(workspace: Workspace, count: int, rate: float) -> list[A
     typing = []
     for number in range(count):
         await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-        typing.append(asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")))
+        typing.append(
+            asyncio.create_task(
+                workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
+            )
+        )
     return list(await asyncio.gather(*typing))
 
 
@@ -134,7 +146,9 @@ async def compare(options: argparse.Namespace) -> bool:
                 figures.late += more.late
     finally:
         await workspace.stop()
-    print(f"{options.rate:g} commands/s, loop held {options.busy:.0%} in slices of {options.slice:g} ms; milliseconds")
+    print(
+        f"{options.rate:g} commands/s, loop held {options.busy:.0%} in slices of {options.slice:g} ms; milliseconds"
+    )
     print(f"{'':<12}{'p50':>9}{'p99':>9}{'max':>9}{'acked':>9}{'late':>7}")
     for kind, figures in found.items():
         print(figures.row(kind))
@@ -145,12 +159,20 @@ async def compare(options: argparse.Namespace) -> bool:
 
 def main() -> int:
     """Reads the options; as a child, plays one kind of bot."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=10.0, help="per kind and round (default 10)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="per kind and round (default 10)"
+    )
     parser.add_argument("--rounds", type=int, default=2, help="turns of each kind (default 2)")
     parser.add_argument("--rate", type=float, default=50.0, help="commands per second (default 50)")
-    parser.add_argument("--busy", type=float, default=0.1, help="part of the time our loop is held (default 0.1)")
-    parser.add_argument("--slice", type=float, default=2.0, help="milliseconds that it is held at once (default 2)")
+    parser.add_argument(
+        "--busy", type=float, default=0.1, help="part of the time our loop is held (default 0.1)"
+    )
+    parser.add_argument(
+        "--slice", type=float, default=2.0, help="milliseconds that it is held at once (default 2)"
+    )
     parser.add_argument("--kind", choices=("ours",), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.kind is None:

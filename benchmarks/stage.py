@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.sandbox import read_installed_app
-from bot.sandbox.play import ScriptPlayer
-from bot.sandbox.script import parse_line
-from bot.sandbox.workspace import Workspace
+from sandbox.script import parse_line
+from sandbox.script_player import ScriptPlayer
+from sandbox.workspace import Workspace
 
 Said = dict[str, Any]
 
@@ -54,7 +54,9 @@ class Part:
 @asynccontextmanager
 async def part(name: str, *arguments: str, **environment: str) -> AsyncIterator[Part]:
     """A module of `benchmarks.parts` in a process of its own; it ends with the context."""
-    async with program(sys.executable, "-m", f"benchmarks.parts.{name}", *arguments, **environment) as started:
+    async with program(
+        sys.executable, "-m", f"benchmarks.parts.{name}", *arguments, **environment
+    ) as started:
         yield started
 
 
@@ -62,9 +64,15 @@ async def part(name: str, *arguments: str, **environment: str) -> AsyncIterator[
 async def program(*command: str, **environment: str) -> AsyncIterator[Part]:
     """A program without proxies, tokens or settings from our environment."""
     hidden = ("PROXY", "SLACK", "MESHBOT", "KUBE")
-    clean = {name: value for name, value in os.environ.items() if not any(word in name.upper() for word in hidden)}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(word in name.upper() for word in hidden)
+    }
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, env={**clean, **environment})
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, env={**clean, **environment}
+    )
     started = Part(process)
     collecting = asyncio.create_task(started.collect())
     try:
@@ -82,7 +90,11 @@ async def program(*command: str, **environment: str) -> AsyncIterator[Part]:
 
 def tokens(workspace: Workspace) -> dict[str, str]:
     """What the bare app is told."""
-    return {"BENCH_URL": workspace.api_url, "BENCH_BOT": workspace.bot_token, "BENCH_APP": workspace.app_token}
+    return {
+        "BENCH_URL": workspace.api_url,
+        "BENCH_BOT": workspace.bot_token,
+        "BENCH_APP": workspace.app_token,
+    }
 
 
 def settings(workspace: Workspace, kubeconfig: str, release: str, state: Path) -> dict[str, str]:
@@ -151,7 +163,9 @@ async def recording(workspace: Workspace) -> AsyncIterator[list[Shown]]:
                 continue
             first = str(message.blocks[0].get("block_id", "")) if message.blocks else ""
             state = first.split(":")[1] if first.startswith("verdict:") else ""
-            seen.append(Shown(at, message.ts, change.kind, message.text, state, message.ephemeral_to))
+            seen.append(
+                Shown(at, message.ts, change.kind, message.text, state, message.ephemeral_to)
+            )
 
     task = asyncio.create_task(follow())
     try:
@@ -170,7 +184,10 @@ def quantile(values: Iterable[float], share: float) -> float:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
     """Prints figures in columns."""
-    lines = [list(head), *([cell if isinstance(cell, str) else f"{cell:.1f}" for cell in row] for row in rows)]
+    lines = [
+        list(head),
+        *([cell if isinstance(cell, str) else f"{cell:.1f}" for cell in row] for row in rows),
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         _, *rest = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -179,7 +196,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
 
 def memory(pid: int) -> dict[str, float]:
     """Resident memory of a process in MiB, by Linux's /proc: all of it, and what is not of files."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    kib: Mapping[str, int] = {name: int(value.split()[0]) for name, value in fields.items() if name.startswith("Rss")}
+    fields = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    kib: Mapping[str, int] = {
+        name: int(value.split()[0]) for name, value in fields.items() if name.startswith("Rss")
+    }
     total = int(fields["VmRSS"].split()[0])
     return {"all": total / 1024, "own": kib["RssAnon"] / 1024}

@@ -19,8 +19,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.stage import Part, memory, part, program, quantile, settings, table, tokens, workspaces
-from bot.sandbox.workspace import Workspace
+from benchmarks.stage import (
+    Part,
+    memory,
+    part,
+    program,
+    quantile,
+    settings,
+    table,
+    tokens,
+    workspaces,
+)
+from sandbox.workspace import Workspace
 
 IDLE = 10.0
 """Seconds from the hello to the look at the memory."""
@@ -37,7 +47,13 @@ class Figures:
 
     def row(self, name: str) -> tuple[str | float, ...]:
         """One line of the table."""
-        return name, quantile(self.hello, 0.5), max(self.hello), quantile(self.resident, 0.5), quantile(self.own, 0.5)
+        return (
+            name,
+            quantile(self.hello, 0.5),
+            max(self.hello),
+            quantile(self.resident, 0.5),
+            quantile(self.own, 0.5),
+        )
 
 
 @asynccontextmanager
@@ -101,7 +117,9 @@ async def measure(options: argparse.Namespace) -> tuple[dict[str, Figures], floa
 
 def main() -> int:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--turns", type=int, default=7, help="starts of each (default 7)")
     found, asked = asyncio.run(measure(parser.parse_args()))
     head = ("", "hello ms p50", "max", "MiB idle", "of that own")

@@ -27,7 +27,7 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks.stage import Part, part, quantile, settings, table, workspaces
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 
 SIZES = (5, 500)
 Way = Callable[[], Awaitable[None]]
@@ -97,7 +97,9 @@ async def measure_own(options: argparse.Namespace) -> dict[int, dict[str, Figure
         [workspace] = await stack.enter_async_context(workspaces(1))
         environment = settings(workspace, options.kubeconfig, options.istio_home, home)
         environment["MESHBOT_WORKSHOP__APP_NAMESPACE"] = options.app
-        bots = await stack.enter_async_context(part("bots", BENCH_SETTINGS=json.dumps([environment])))
+        bots = await stack.enter_async_context(
+            part("bots", BENCH_SETTINGS=json.dumps([environment]))
+        )
         await bots.next()
         ways: dict[str, Way] = {
             "meshbot": lambda: status(workspace),
@@ -115,7 +117,9 @@ async def measure(turns: int) -> dict[int, dict[str, Figures]]:
         told = await crowd.next()
         [workspace] = await stack.enter_async_context(workspaces(1))
         environment = settings(workspace, told["kubeconfig"], told["release"], home)
-        bots = await stack.enter_async_context(part("bots", BENCH_SETTINGS=json.dumps([environment])))
+        bots = await stack.enter_async_context(
+            part("bots", BENCH_SETTINGS=json.dumps([environment]))
+        )
         await bots.next()
         session = await stack.enter_async_context(aiohttp.ClientSession())
         ways: dict[str, Way] = {
@@ -134,8 +138,12 @@ async def measure(turns: int) -> dict[int, dict[str, Figures]]:
 
 def main() -> int:
     """Prints the table; 0 when the targets are met."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=7, help="times that each is done and counted (default 7)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--turns", type=int, default=7, help="times that each is done and counted (default 7)"
+    )
     parser.add_argument("--kubeconfig", default="", help="read this cluster instead, as it stands")
     parser.add_argument("--istio-home", default="", help="the Istio release of that cluster")
     parser.add_argument("--app", default="bookinfo", help="the Bookinfo namespace of that cluster")
@@ -147,7 +155,12 @@ def main() -> int:
 def report(found: dict[int, dict[str, Figures]]) -> int:
     """Prints the table; 0 when the targets are met."""
     rows = [
-        (f"{name}, {size or '?'} namespaces", quantile(one.times, 0.5), max(one.times), str(one.requests or "?"))
+        (
+            f"{name}, {size or '?'} namespaces",
+            quantile(one.times, 0.5),
+            max(one.times),
+            str(one.requests or "?"),
+        )
         for size, ways in found.items()
         for name, one in ways.items()
     ]
@@ -155,11 +168,16 @@ def report(found: dict[int, dict[str, Figures]]) -> int:
     for size, ways in found.items():
         ours = quantile(ways["meshbot"].times, 0.5)
         ratios = [
-            f"{ours / quantile(one.times, 0.5):.3f} of {name}'s" for name, one in ways.items() if name != "meshbot"
+            f"{ours / quantile(one.times, 0.5):.3f} of {name}'s"
+            for name, one in ways.items()
+            if name != "meshbot"
         ]
         print(f"{size or '?'} namespaces: p50 is {', '.join(ratios)} (target: at most kubectl's)")
     counts = [ways["meshbot"].requests for ways in found.values()]
-    swift = all(quantile(f["meshbot"].times, 0.5) <= quantile(f["kubectl"].times, 0.5) for f in found.values())
+    swift = all(
+        quantile(f["meshbot"].times, 0.5) <= quantile(f["kubectl"].times, 0.5)
+        for f in found.values()
+    )
     return 0 if swift and counts[-1] <= counts[0] else 1
 
 

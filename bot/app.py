@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from bot import parts
-from bot.acting import ImpersonatedClients
+from bot.bot_health import BotHealth
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster
 from bot.engine import CommandRouter, Maintenance, PictureAttacher, ScheduleCommands, Services
 from bot.health import HealthServer
+from bot.impersonation import ImpersonatedClients
 from bot.istio import Istioctl
 from bot.jobs import Jobs
 from bot.language import tongue
@@ -22,15 +23,14 @@ from bot.pictures import DrawingProcess
 from bot.roles import Members
 from bot.schedule import ScheduleService, SlotRunner, Streams
 from bot.settings import Settings, require_complete
-from bot.slack.board import SlackChannelMessages
-from bot.slack.client import BotIdentity, build_client, build_session, fetch_identity
-from bot.slack.files import SlackFiles
-from bot.slack.groups import build_member_lookup
-from bot.slack.http import HttpReceiver
-from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketModeReceiver
-from bot.slack.whisper import EphemeralResponder
-from bot.vitals import BotHealth
+from bot.slack.inbound.http_mode import HttpReceiver
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.outbound.files import SlackFiles
+from bot.slack.webapi.client import BotIdentity, build_client, build_session, fetch_identity
+from bot.slack.webapi.usergroups import build_member_lookup
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +93,12 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
         chat = await sign_in_to_slack(settings, ground.ledger, stack)
         work = build_runtime(settings, ground, chat, stack)
         ledger, board = ground.ledger, chat.board
-        engine = CommandRouter(work.house, Jobs(), ScheduleCommands(work.office, now=ledger.timetable.now))
-        rounds = Maintenance(engine, ledger, again=board.deliver_kept_messages, let_go=board.drop_kept_posts)
+        engine = CommandRouter(
+            work.house, Jobs(), ScheduleCommands(work.office, now=ledger.timetable.now)
+        )
+        rounds = Maintenance(
+            engine, ledger, again=board.deliver_kept_messages, let_go=board.drop_kept_posts
+        )
         await rounds.join_replicas()
         stack.push_async_callback(rounds.leave_replicas)
         stack.push_async_callback(rounds.stop)
@@ -103,13 +107,20 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
         keeper = parts.build_slot_runner(work.house, work.office, work.traffic)
         stack.push_async_callback(keeper.close, min(SLOT_GRACE, settings.drain_seconds))
         keeper.start()
-        listeners = Listeners(desk=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command)
+        listeners = Listeners(
+            desk=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command
+        )
         link = await parts.connect_to_slack(settings, listeners, chat.ways)
         stack.push_async_callback(link.close)
         vitals = BotHealth(engine, rounds, ledger, board, ground.cluster, listeners, link, keeper)
         health = await start_health_server(settings, vitals, stack)
         await rounds.start()
-        log.info("ready: %s in %s, Istio %s", chat.identity.user_id, chat.identity.team, ground.mesh.version)
+        log.info(
+            "ready: %s in %s, Istio %s",
+            chat.identity.user_id,
+            chat.identity.team,
+            ground.mesh.version,
+        )
         yield Bot(engine, link, board, ground.cluster, ground.mesh, ledger, keeper, health)
 
 
@@ -127,7 +138,9 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
     session = await stack.enter_async_context(build_session())
     assert settings.slack.bot_token is not None  # `require` saw to it
     client = build_client(
-        token=settings.slack.bot_token.get_secret_value(), base_url=settings.slack.base_url, session=session
+        token=settings.slack.bot_token.get_secret_value(),
+        base_url=settings.slack.base_url,
+        session=session,
     )
     identity = await fetch_identity(client)
     spoken = await asyncio.to_thread(tongue, settings.language)
@@ -136,9 +149,15 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
     return SlackSide(identity, board, ways, files, build_member_lookup(client))
 
 
-def build_runtime(settings: Settings, ground: Backends, chat: SlackSide, stack: AsyncExitStack) -> Runtime:
+def build_runtime(
+    settings: Settings, ground: Backends, chat: SlackSide, stack: AsyncExitStack
+) -> Runtime:
     """Build everything that is needed to carry out commands."""
-    rules, ledger, owner = parts.build_access_policy(settings), ground.ledger, ground.ledger.replicas.owner
+    rules, ledger, owner = (
+        parts.build_access_policy(settings),
+        ground.ledger,
+        ground.ledger.replicas.owner,
+    )
     catalog = Catalog(rules.steps, command=settings.slack.command)
     studio = DrawingProcess()
     stack.push_async_callback(studio.close)
@@ -171,7 +190,9 @@ def build_runtime(settings: Settings, ground: Backends, chat: SlackSide, stack: 
     return Runtime(house, office, traffic)
 
 
-async def start_health_server(settings: Settings, vitals: BotHealth, stack: AsyncExitStack) -> HealthServer | None:
+async def start_health_server(
+    settings: Settings, vitals: BotHealth, stack: AsyncExitStack
+) -> HealthServer | None:
     """Start the server for probes and scrapes; return None when its port is 0."""
     if not settings.health.port:
         return None

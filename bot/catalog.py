@@ -98,7 +98,9 @@ class Catalog:
         if HELP & set(words[1:]) and self.get("help") is not None:
             return self.parse(f"help {step.id}")
         rest, wish = self._split_schedule(step, words[1:])
-        typed, plain_words = (" ".join([step.id, *map(quote_word, some)]) for some in (words[1:], rest))
+        typed, plain_words = (
+            " ".join([step.id, *map(quote_word, some)]) for some in (words[1:], rest)
+        )
         return Invocation(step, self._validate_options(step, rest), typed, plain_words, wish)
 
     def _split_schedule(self, step: Step, words: list[str]) -> tuple[list[str], TimingSpec | None]:
@@ -121,13 +123,21 @@ class Catalog:
         except UserError:
             return
         if wish is not None and len(said) > 1:
-            able = [f"`{self.command} {other.id}`" for other in self.steps if other.regular is not None]
+            able = [
+                f"`{self.command} {other.id}`" for other in self.steps if other.regular is not None
+            ]
             hint = f"These can: {', '.join(able)}." if able else ""
-            raise UserError(f"{step.id} is done once, when it is typed; it cannot be scheduled.", hint)
+            raise UserError(
+                f"{step.id} is done once, when it is typed; it cannot be scheduled.", hint
+            )
 
     def _build_unknown_step_error(self, word: str) -> UserError:
         near = self.find_nearest_name(word)
-        hint = f"Did you mean `{self.command} {near}`?" if near else f"`{self.command} help` lists what there is."
+        hint = (
+            f"Did you mean `{self.command} {near}`?"
+            if near
+            else f"`{self.command} help` lists what there is."
+        )
         return UserError(f"There is no step called “{shorten_word(word)}”.", hint)
 
     def _validate_options(self, step: Step, words: Sequence[str]) -> Options:
@@ -184,18 +194,29 @@ def split_command(text: str) -> list[str]:
     quote.
     """
     if len(text) > LONGEST:
-        raise UserError(f"That is {len(text):,} characters; a command has at most {LONGEST:,}.", "Type it shorter.")
+        raise UserError(
+            f"That is {len(text):,} characters; a command has at most {LONGEST:,}.",
+            "Type it shorter.",
+        )
     text = text.translate(QUOTES).strip()
-    odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\t\n\u200d"}
+    odd = {
+        c
+        for c in text
+        if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} and c not in "\t\n\u200d"
+    }
     if odd:
         names = ", ".join(sorted(f"U+{ord(c):04X}" for c in odd)[:3])
-        raise UserError(f"There are invisible control characters in that ({names}).", "Type it again, plainly.")
+        raise UserError(
+            f"There are invisible control characters in that ({names}).", "Type it again, plainly."
+        )
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
     try:
         return list(lexer)
     except ValueError:
-        raise UserError("A quote is opened and not closed.", "Close it, or leave the quotes out.") from None
+        raise UserError(
+            "A quote is opened and not closed.", "Close it, or leave the quotes out."
+        ) from None
 
 
 def collect_options(step: Step, words: Sequence[str]) -> dict[str, Any]:
@@ -205,7 +226,8 @@ def collect_options(step: Step, words: Sequence[str]) -> dict[str, Any]:
     UserError for a word that is none of these.
     """
     fields = {
-        (field.alias or name).replace("_", "-"): (name, field) for name, field in step.options.model_fields.items()
+        (field.alias or name).replace("_", "-"): (name, field)
+        for name, field in step.options.model_fields.items()
     }
     values: dict[str, Any] = {}
     rest = list(words)
@@ -239,7 +261,9 @@ def find_positional_option(values: dict[str, Any], step: Step, word: str) -> tup
         if several or (name not in values and "=" not in word):
             return name, fields[name]
     key, equals, _ = word.partition("=")
-    known = [(f.alias or n) for n, f in fields.items()] + list(when.KEYWORDS if step.regular else ())
+    known = [(f.alias or n) for n, f in fields.items()] + list(
+        when.KEYWORDS if step.regular else ()
+    )
     near = difflib.get_close_matches(key.lstrip("-").lower(), known, n=1)
     zone = when.find_city_zone(word) if step.regular and not equals else ""
     hint = f"Did you mean `{zone or near[0]}{'=…' if equals else ''}`?" if zone or near else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, RetryPolicy, connect
 from bot.engine import AccessPolicy, Services, SlotExecutor
-from bot.engine.gate import OwnNamespaces, assign_roles, find_reserved_steps
+from bot.engine.access.policy import OwnNamespaces, assign_roles, find_reserved_steps
 from bot.errors import LedgerError, SettingsError
 from bot.istio import Istioctl
 from bot.istio.plugins import select_plugin_environment
@@ -24,11 +24,11 @@ from bot.ports import Identity
 from bot.roles import Members, Roles
 from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotRunner, Streams
 from bot.settings import Settings
-from bot.slack.board import SlackChannelMessages
-from bot.slack.http import HttpReceiver
-from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketModeReceiver
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.inbound.http_mode import HttpReceiver
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
@@ -52,12 +52,18 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
 async def open_mesh(settings: Settings) -> Istioctl:
     """Open the Istio release. Raises SettingsError when none is set."""
     if settings.istio.home is None:
-        raise SettingsError("istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)")
+        raise SettingsError(
+            "istio.home: name the directory of an unpacked Istio release (MESHBOT_ISTIO__HOME)"
+        )
     chosen = settings.cluster
-    extra = {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": find_default_kubeconfig()}
+    extra = (
+        {} if chosen.kubeconfig or chosen.in_cluster else {"KUBECONFIG": find_default_kubeconfig()}
+    )
     if not chosen.in_cluster:
         kubeconfig = chosen.kubeconfig or Path(find_default_kubeconfig())
-        extra |= await asyncio.to_thread(select_plugin_environment, kubeconfig, chosen.context, os.environ)
+        extra |= await asyncio.to_thread(
+            select_plugin_environment, kubeconfig, chosen.context, os.environ
+        )
     mesh = Istioctl(
         settings.istio.home,
         settings.cluster.kubeconfig,
@@ -100,7 +106,10 @@ def build_slot_runner(house: Services, office: ScheduleService, traffic: Streams
         return await replicas.list_gone()
 
     hands = SlotCallbacks(
-        house.catalog.get_recurrence, SlotExecutor(house).execute_slot, gone, beside=traffic.reconcile
+        house.catalog.get_recurrence,
+        SlotExecutor(house).execute_slot,
+        gone,
+        beside=traffic.reconcile,
     )
     return SlotRunner(house.ledger.timetable, office, hands, owner=house.owner)
 
@@ -116,7 +125,9 @@ async def connect_to_slack(
         await http.start(chosen.http_host, chosen.http_port)
         return http
     assert chosen.app_token is not None
-    link = SocketModeReceiver(listeners, client=ways.client, app_token=chosen.app_token.get_secret_value())
+    link = SocketModeReceiver(
+        listeners, client=ways.client, app_token=chosen.app_token.get_secret_value()
+    )
     await link.start()
     return link
 
@@ -144,7 +155,10 @@ def build_access_policy(settings: Settings) -> AccessPolicy:
         channels=settings.slack.channels,
         own=OwnNamespaces(chosen.own_namespaces, chosen.namespace_of),
         reserved=find_reserved_steps(STEPS, chosen.steps),
-        acting={Role(role): Identity(one.user, one.groups) for role, one in settings.cluster.impersonate.items()},
+        acting={
+            Role(role): Identity(one.user, one.groups)
+            for role, one in settings.cluster.impersonate.items()
+        },
     )
     rules.check_consistency()
     return rules
@@ -155,7 +169,9 @@ def describe_cluster(settings: Settings, cluster: KubernetesCluster) -> str:
 
     That is the kubeconfig's context, where one is named, and the server.
     """
-    return f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
+    return (
+        f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
+    )
 
 
 def build_workshop(settings: Settings) -> Workshop:

@@ -66,7 +66,9 @@ class Cluster(Protocol):
         """Return one object, or None when it (or its whole type) does not exist."""
         ...
 
-    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
+    async def find(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
         """Return all matching objects; namespace "" means all namespaces.
 
         Empty when the type is not served.
@@ -77,7 +79,9 @@ class Cluster(Protocol):
         """Return the types that are served in an API group, in its preferred version."""
         ...
 
-    async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
+    async def apply(
+        self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = ""
+    ) -> Object:
         """Apply an object on the server (field manager `meshbot` unless said).
 
         Return the object as the server holds it.
@@ -200,7 +204,9 @@ class Identity(NamedTuple):
     def for_user(self, user: str) -> Identity:
         """Return the identity for one Slack user, `{user}` replaced by the id in lower case."""
         name = user.lower()
-        return Identity(self.user.replace("{user}", name), tuple(g.replace("{user}", name) for g in self.groups))
+        return Identity(
+            self.user.replace("{user}", name), tuple(g.replace("{user}", name) for g in self.groups)
+        )
 
 
 class HttpResponse(NamedTuple):
@@ -330,7 +336,9 @@ class Traffic(Protocol):
         """
         ...
 
-    async def start(self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0) -> Stream:
+    async def start(
+        self, namespace: str, *, every: float, user: str = "", seconds: float = 3600.0
+    ) -> Stream:
         """Start a stream of requests in the background.
 
         It goes on, also after a restart of the bot, until stopped or `seconds` are over;

@@ -41,11 +41,15 @@ class Roles:
         unread: list[str] = []
         for role in (Role.ADMIN, Role.HOST):
             if user in self._users.get(role, ()):
-                return Caller(user, role, hosts, f"your user id is among the {role}s in the settings", admins)
+                return Caller(
+                    user, role, hosts, f"your user id is among the {role}s in the settings", admins
+                )
             for group in self._groups.get(role, ()):
                 try:
                     if user in await self._read_group_members(group):
-                        return Caller(user, role, hosts, f"you are in the user group {group}", admins)
+                        return Caller(
+                            user, role, hosts, f"you are in the user group {group}", admins
+                        )
                 except MeshbotError as problem:
                     log.warning("user group %s could not be read: %s", group, problem)
                     unread.append(group)

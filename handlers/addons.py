@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.knowledge import addons, installation
-from bot.knowledge.deploying import (
+from bot.knowledge.istio import installation
+from bot.knowledge.objects.apply import (
     build_missing_verdict,
     build_not_ready_verdict,
     ensure_objects,
@@ -16,8 +16,9 @@ from bot.knowledge.deploying import (
     load_sample,
     wait_for_deployments,
 )
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.reach import GRAFANA, JAEGER, find_web_address
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe import addons
+from bot.knowledge.observe.endpoints import GRAFANA, JAEGER, find_web_address
 from bot.steps import Context, Link, Options, Role, State, Step, Verdict
 
 Addon = Literal["prometheus", "grafana", "jaeger"]
@@ -26,24 +27,35 @@ Addon = Literal["prometheus", "grafana", "jaeger"]
 class AddonOptions(Options):
     """Options of `addons`."""
 
-    which: Annotated[tuple[Addon, ...], Field(default=(), max_length=3, description="prometheus, grafana, jaeger")]
+    which: Annotated[
+        tuple[Addon, ...],
+        Field(default=(), max_length=3, description="prometheus, grafana, jaeger"),
+    ]
 
 
 async def run(context: Context, options: AddonOptions) -> Verdict:
     """Apply what differs, wait for the pods, and ask each add-on for its health."""
     if await installation.find_istiod(context) is None:
         return build_missing_verdict(
-            context, f"Istio is not installed: there is no istiod in {get_mesh_namespace(context)}", "install"
+            context,
+            f"Istio is not installed: there is no istiod in {get_mesh_namespace(context)}",
+            "install",
         )
     chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
     objects = [
-        obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", get_mesh_namespace(context))
+        obj
+        for one in chosen
+        for obj in await load_sample(context, f"addons/{one}.yaml", get_mesh_namespace(context))
     ]
     context.progress.say(f"applying {', '.join(chosen)}")
     made = await ensure_objects(context, objects)
-    lagging = await wait_for_deployments(context, get_mesh_namespace(context), list_deployment_names(objects))
+    lagging = await wait_for_deployments(
+        context, get_mesh_namespace(context), list_deployment_names(objects)
+    )
     if lagging:
-        return build_not_ready_verdict(context, "the add-ons are applied, but not all are ready.", lagging, "addons")
+        return build_not_ready_verdict(
+            context, "the add-ons are applied, but not all are ready.", lagging, "addons"
+        )
     context.progress.say("asking each for its health")
     healths = await asyncio.gather(*(addons.check_health(context, one) for one in chosen))
     silent = [health.cause for health in healths if health.cause]
@@ -51,7 +63,11 @@ async def run(context: Context, options: AddonOptions) -> Verdict:
     if silent:
         words = "the add-ons' pods are ready, but not all of them answer."
         return Verdict(
-            State.NOT_YET, words, "; ".join(silent) + ".", evidence, next=suggest_commands(context, "addons", "status")
+            State.NOT_YET,
+            words,
+            "; ".join(silent) + ".",
+            evidence,
+            next=suggest_commands(context, "addons", "status"),
         )
     words = f"{', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} already there; nothing was changed."
     links, lines = await link_to_addons(context, chosen)
@@ -70,7 +86,9 @@ def get_mesh_namespace(context: Context) -> str:
     return context.workshop.mesh_namespace
 
 
-async def link_to_addons(context: Context, chosen: tuple[str, ...]) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+async def link_to_addons(
+    context: Context, chosen: tuple[str, ...]
+) -> tuple[tuple[Link, ...], tuple[str, ...]]:
     """Return links to the chosen add-ons that have a page, and the port-forward lines to type
     first.
     """

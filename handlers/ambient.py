@@ -6,21 +6,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.knowledge import ambient, ambient_off, ambient_proof, bookinfo, installation, installing, rules, sidecars
-from bot.knowledge.deploying import build_missing_verdict, build_not_ready_verdict
+from bot.knowledge.ambient import join, leave, verify
+from bot.knowledge.bookinfo import app
+from bot.knowledge.istio import install, installation, sidecars
+from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
+from bot.knowledge.routing import enforce
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
 class AmbientOptions(Options):
     """Options of `ambient`."""
 
-    off: Annotated[bool, Field(default=False, description="out of the ambient mesh, and back to the default profile")]
+    off: Annotated[
+        bool,
+        Field(
+            default=False, description="out of the ambient mesh, and back to the default profile"
+        ),
+    ]
     platform: Annotated[
         Literal["", "minikube", "k3d", "k3s", "microk8s", "gke"],
-        Field(default="", description="where istio-cni must look elsewhere; minikube with Docker is recognised"),
+        Field(
+            default="",
+            description="where istio-cni must look elsewhere; minikube with Docker is recognised",
+        ),
     ]
     rules: Annotated[
-        Literal["remove", "keep"], Field(default="remove", description="what becomes of the sidecars' rules")
+        Literal["remove", "keep"],
+        Field(default="remove", description="what becomes of the sidecars' rules"),
     ]
 
 
@@ -29,18 +41,20 @@ async def plan(context: Context, options: AmbientOptions) -> Plan | None:
     nothing to confirm.
     """
     if options.off:
-        return await ambient_off.plan_leaving(context)
+        return await leave.plan_leaving(context)
     if await check_prerequisites(context) is not None:
         return None
-    way = await ambient.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
-    return ambient.build_plan(way)
+    way = await join.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    return join.build_plan(way)
 
 
 async def check_prerequisites(context: Context) -> Verdict | None:
     """Return a verdict when Istio or Bookinfo must be there first, else None."""
     if await installation.find_istiod(context) is None:
-        return build_missing_verdict(context, f"Istio is not installed in {context.workshop.mesh_namespace}", "install")
-    if absent := await bookinfo.explain_absence(context):
+        return build_missing_verdict(
+            context, f"Istio is not installed in {context.workshop.mesh_namespace}", "install"
+        )
+    if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
     return None
 
@@ -50,26 +64,31 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     in this order.
     """
     if options.off:
-        return await ambient_off.leave_ambient(context)
+        return await leave.leave_ambient(context)
     if (verdict := await check_prerequisites(context)) is not None:
         return verdict
-    way = await ambient.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
-    done = await rules.delete_rules(context, *way.rules)
+    way = await join.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    done = await enforce.delete_rules(context, *way.rules)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
-        if (failure := await installing.run_installation(context, way.upgrade.arguments)) is not None:
+        if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
             return failure
-        done += [f"upgraded to the ambient profile; settings repeated: {', '.join(way.upgrade.repeated) or 'tracing'}"]
-    if not await ambient.wait_for_agents(context):
-        return ambient_proof.build_missing_agents_verdict(context)
-    done += await ambient.relabel_namespace(context, dict.fromkeys(ambient.OTHER_WAYS))
+        done += [
+            f"upgraded to the ambient profile; settings repeated: {', '.join(way.upgrade.repeated) or 'tracing'}"
+        ]
+    if not await join.wait_for_agents(context):
+        return verify.build_missing_agents_verdict(context)
+    done += await join.relabel_namespace(context, dict.fromkeys(join.OTHER_WAYS))
     restarted, lagging = await sidecars.restart_workloads(context, on=False)
     if lagging:
         return build_not_ready_verdict(
-            context, "the ambient profile is there, but old pods still have sidecars.", lagging, "ambient"
+            context,
+            "the ambient profile is there, but old pods still have sidecars.",
+            lagging,
+            "ambient",
         )
     done += [f"restarted without sidecars: {', '.join(restarted)}"] if restarted else []
-    done += await ambient.relabel_namespace(context, {ambient.LABEL: ambient.MODE})
-    return await ambient_proof.verify_and_report(context, tuple(done))
+    done += await join.relabel_namespace(context, {join.LABEL: join.MODE})
+    return await verify.verify_and_report(context, tuple(done))
 
 
 STEP = Step(

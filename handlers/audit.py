@@ -28,7 +28,11 @@ class AuditOptions(Shared):
     user: Annotated[
         str,
         BeforeValidator(parse_mention),
-        Field(default="", pattern=r"^([UW][A-Z0-9]{2,})?$", description="only what this user asked (id or mention)"),
+        Field(
+            default="",
+            pattern=r"^([UW][A-Z0-9]{2,})?$",
+            description="only what this user asked (id or mention)",
+        ),
     ]
     step: Annotated[str, Field(default="", max_length=40, description="only this step")]
 
@@ -36,13 +40,21 @@ class AuditOptions(Shared):
 async def run(context: Context, options: AuditOptions) -> Verdict:
     """List the newest entries, one in a line."""
     wanted = options.step.lower()
-    steps = [step.id for step in context.steps if wanted in (step.id, *step.aliases)] if wanted else [""]
-    found = await context.trail.entries(most=options.count, user=options.user, step=(steps or [wanted])[0])
+    steps = (
+        [step.id for step in context.steps if wanted in (step.id, *step.aliases)]
+        if wanted
+        else [""]
+    )
+    found = await context.trail.entries(
+        most=options.count, user=options.user, step=(steps or [wanted])[0]
+    )
     if not found:
         return Verdict(State.NORMAL, "nothing that fits was asked since the audit began.")
     lines = tuple(map(describe_entry, found))
     command = "`meshbot audit --csv` prints all of it where the bot runs."
-    return Verdict(State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fit_lines(lines))
+    return Verdict(
+        State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fit_lines(lines)
+    )
 
 
 def describe_entry(entry: AuditEntry) -> str:

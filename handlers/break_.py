@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.kinds import DESTINATION_RULE
-from bot.knowledge import breaking, rules
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.proof import wait_for_expectations
-from bot.knowledge.routing import DataPath, find_data_path
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.routing import broken_route, enforce
+from bot.knowledge.routing.manifests import DataPath, find_data_path
+from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
@@ -21,39 +21,58 @@ class BreakOptions(Options):
     """Options of `break`."""
 
     what: Annotated[
-        Literal["destinationrule"], Field(default="destinationrule", description="what is removed: destinationrule")
+        Literal["destinationrule"],
+        Field(default="destinationrule", description="what is removed: destinationrule"),
     ]
 
 
 async def run(context: Context, options: BreakOptions) -> Verdict:
     """Remove the DestinationRule, check the page, then ask Kiali."""
     now = await take_snapshot(context)
-    if (verdict := rules.check_prerequisites(context, now) or explain_nothing_to_break(context, now)) is not None:
+    if (
+        verdict := enforce.check_prerequisites(context, now)
+        or explain_nothing_to_break(context, now)
+    ) is not None:
         return verdict
-    gone = await rules.delete_rules(context, (DESTINATION_RULE, breaking.SERVICE))
-    observed = await wait_for_expectations(context, breaking.expect_no_reviews())
-    shown, words = await breaking.wait_for_kiali_check(context, shows=True)
+    gone = await enforce.delete_rules(context, (DESTINATION_RULE, broken_route.SERVICE))
+    observed = await wait_for_expectations(context, broken_route.expect_no_reviews())
+    shown, words = await broken_route.wait_for_kiali_check(context, shows=True)
     evidence = (*(gone or ["DestinationRule reviews was already gone"]), *observed.lines, words)
-    links, lines = await rules.link_to_rules(context, [now.virtual_services[breaking.SERVICE]])
+    links, lines = await enforce.link_to_rules(
+        context, [now.virtual_services[broken_route.SERVICE]]
+    )
     if not observed.holds or not shown:
         why = observed.because if not observed.holds else f"{words}."
         following = suggest_commands(context, "mend", *([] if shown else ["kiali"]), "status")
         summary = "DestinationRule reviews is removed, but not all that it does was seen."
-        return Verdict(State.NOT_YET, summary, why, evidence, links, following, lines, breaking.EXPLANATION)
-    summary = "without its DestinationRule the route breaks: nobody gets reviews, and Kiali shows why."
+        return Verdict(
+            State.NOT_YET, summary, why, evidence, links, following, lines, broken_route.EXPLANATION
+        )
+    summary = (
+        "without its DestinationRule the route breaks: nobody gets reviews, and Kiali shows why."
+    )
     return Verdict(
-        State.DONE, summary, "", evidence, links, suggest_commands(context, "mend"), lines, breaking.EXPLANATION
+        State.DONE,
+        summary,
+        "",
+        evidence,
+        links,
+        suggest_commands(context, "mend"),
+        lines,
+        broken_route.EXPLANATION,
     )
 
 
 def explain_nothing_to_break(context: Context, now: Snapshot) -> Verdict | None:
     """Return a verdict when there is no VirtualService that would break, else None."""
-    if breaking.SERVICE in now.virtual_services:
+    if broken_route.SERVICE in now.virtual_services:
         return None
-    if find_data_path(now) is DataPath.WAYPOINT and breaking.SERVICE in now.routes:
-        because = "with a waypoint, version Services stand for subsets, and no DestinationRule is needed."
+    if find_data_path(now) is DataPath.WAYPOINT and broken_route.SERVICE in now.routes:
+        because = (
+            "with a waypoint, version Services stand for subsets, and no DestinationRule is needed."
+        )
         return Verdict(State.NORMAL, "there is nothing to break; nothing was changed.", because)
-    return rules.build_unchanged_verdict(
+    return enforce.build_unchanged_verdict(
         context, "there is no VirtualService for reviews that could break.", "route jason"
     )
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 
-from bot.knowledge import board, digesting, snapshot
-from bot.knowledge.answering import link_to_kiali
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge import snapshot
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe.probes import link_to_kiali
+from bot.knowledge.workshop import digest, progress
 from bot.steps import (
     Context,
     Recurrence,
@@ -38,18 +39,22 @@ async def run_scheduled(context: Context, options: Shared, occasion: SlotContext
 async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
     """Build the digest, compared with the memory of the previous slot."""
     now = time.time()
-    rows = board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
-    since = float(occasion.memory.get("at", now - digesting.DAY))
+    rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
+    since = float(occasion.memory.get("at", now - digest.DAY))
     done = sum(row.done for row in rows)
     lines = (
-        *digesting.describe_progress(rows),
-        digesting.describe_changes(rows, occasion.memory),
-        await digesting.describe_traffic(context),
-        digesting.describe_next_schedules([one for one in await context.schedules.entries() if one.state == "active"]),
-        *digesting.describe_runs(await context.history.deeds(since)),
+        *digest.describe_progress(rows),
+        digest.describe_changes(rows, occasion.memory),
+        await digest.describe_traffic(context),
+        digest.describe_next_schedules(
+            [one for one in await context.schedules.entries() if one.state == "active"]
+        ),
+        *digest.describe_runs(await context.history.deeds(since)),
     )
     links, more = await link_to_kiali(
-        context, "the graph", lambda console: console.graph_url(context.workshop.app_namespace, duration=3600)
+        context,
+        "the graph",
+        lambda console: console.graph_url(context.workshop.app_namespace, duration=3600),
     )
     verdict = Verdict(
         State.DONE,
@@ -59,7 +64,7 @@ async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
         lines=more,
         next=suggest_commands(context, "status", "schedule"),
     )
-    return SlotReport(verdict, ReplyTarget.CHANNEL, digesting.build_memory(rows, now))
+    return SlotReport(verdict, ReplyTarget.CHANNEL, digest.build_memory(rows, now))
 
 
 STEP = Step(
@@ -71,7 +76,12 @@ STEP = Step(
     role=Role.ATTENDEE,
     shape=StepKind.ANSWER,
     aliases=("summary",),
-    examples=("digest", "digest share", "digest weekdays 09:00 Europe/Madrid", "digest daily 17:30"),
+    examples=(
+        "digest",
+        "digest share",
+        "digest weekdays 09:00 Europe/Madrid",
+        "digest daily 17:30",
+    ),
     regular=Recurrence(
         run=run_scheduled,
         examples=("digest weekdays 09:00 Europe/Madrid", "digest daily 17:30"),

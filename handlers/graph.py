@@ -6,11 +6,13 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.knowledge import charts, picture, snapshot, unseen
+from bot.knowledge import snapshot
+from bot.knowledge.graph import empty_reasons, report
+from bot.knowledge.graph import picture as charts
+from bot.knowledge.objects.durations import parse_duration
+from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.graph import describe_graph
 from bot.knowledge.observe.prometheus import SCRAPE
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.typed import parse_duration
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
@@ -18,7 +20,9 @@ class GraphOptions(Shared):
     """Options of `graph`."""
 
     last: Annotated[
-        float, BeforeValidator(parse_duration), Field(default=60.0, ge=30, le=3600, description="how far back, e.g. 5m")
+        float,
+        BeforeValidator(parse_duration),
+        Field(default=60.0, ge=30, le=3600, description="how far back, e.g. 5m"),
     ]
 
 
@@ -27,13 +31,13 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
     explain why.
     """
     now, span = await snapshot.take_snapshot(context), int(options.last)
-    graph, notes = await picture.read_graph_with_fallback(context, now, span)
-    links, typed = await picture.link_to_graph(context, graph)
+    graph, notes = await report.read_graph_with_fallback(context, now, span)
+    links, typed = await report.link_to_graph(context, graph)
     if not graph.calls:
-        reason = await unseen.explain_empty_graph(context, now, span)
+        reason = await empty_reasons.explain_empty_graph(context, now, span)
         words = "the graph is empty."
         return Verdict(reason.state, words, reason.because, (), links, reason.next, typed)
-    fresh = unseen.measure_last_traffic_age(now)
+    fresh = empty_reasons.measure_last_traffic_age(now)
     late = ", without the newest requests yet" if fresh is not None and fresh < SCRAPE else ""
     return Verdict(
         State.DONE,
@@ -42,7 +46,11 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         links=links,
         next=suggest_commands(context, "traces", "traffic start"),
         lines=typed,
-        notes=(*notes, *picture.explain_graph(graph, now), *await picture.list_kiali_findings(context, graph)),
+        notes=(
+            *notes,
+            *report.explain_graph(graph, now),
+            *await report.list_kiali_findings(context, graph),
+        ),
         picture=charts.build_graph_picture(graph, now, context.workshop.app_namespace),
     )
 

@@ -35,9 +35,13 @@ def explain_step(context: Context, wanted: str) -> Verdict:
     """
     found = [step for step in context.steps if wanted in (step.id, *step.aliases)]
     if not found:
-        raise UserError(f"There is no step called “{wanted}”.", f"`{context.command} help` lists what there is.")
+        raise UserError(
+            f"There is no step called “{wanted}”.", f"`{context.command} help` lists what there is."
+        )
     step = found[0]
-    options = [describe_option(step, name, field) for name, field in step.options.model_fields.items()]
+    options = [
+        describe_option(step, name, field) for name, field in step.options.model_fields.items()
+    ]
     who = "everyone" if step.role is Role.ATTENDEE else f"needs the role {step.role}"
     if context.asker.confined and step.id in context.asker.own_steps:
         who += f"; you may in your own namespace {context.asker.own}" if context.asker.own else ""
@@ -55,9 +59,15 @@ def describe_scheduling(context: Context, step: Step) -> tuple[str, ...]:
     """Return a line that says how the step can be scheduled; empty when it cannot."""
     if step.regular is None:
         return ()
-    who = f"needs the role {step.regular.role}" if step.regular.role is not Role.ATTENDEE else "everyone may"
+    who = (
+        f"needs the role {step.regular.role}"
+        if step.regular.role is not Role.ATTENDEE
+        else "everyone may"
+    )
     times = '`every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * 1-5"`'
-    return (f"by schedule ({who}): {times} behind it; `{context.command} schedule` lists what goes on",)
+    return (
+        f"by schedule ({who}): {times} behind it; `{context.command} schedule` lists what goes on",
+    )
 
 
 def describe_option(step: Step, name: str, field: FieldInfo) -> str:

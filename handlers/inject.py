@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import bookinfo, installation, sidecars
-from bot.knowledge.answering import link_to_kiali
-from bot.knowledge.deploying import build_missing_verdict, build_not_ready_verdict
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.workloads import get_name
+from bot.knowledge.bookinfo import app
+from bot.knowledge.istio import installation, sidecars
+from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
@@ -29,19 +30,19 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
     if on and not await installation.is_installation_ready(context):
         what = f"istiod is not ready in {context.workshop.mesh_namespace}: nobody would inject the pods"
         return build_missing_verdict(context, what, "install")
-    if absent := await bookinfo.explain_absence(context):
+    if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
-    whole = await bookinfo.is_page_whole(context)
+    whole = await app.is_page_whole(context)
     context.progress.say("labelling the namespace" if on else "removing the label")
     labelled = await sidecars.set_injection_label(context, on=on)
     restarted, lagging = await sidecars.restart_workloads(context, on=on)
     if lagging:
         words = "the label is right, but not every pod has been replaced."
         return build_not_ready_verdict(context, words, lagging, "inject" if on else "inject off")
-    seen = bookinfo.PageCheck()
+    seen = app.PageCheck()
     if whole and restarted:
         context.progress.say("asking for the product page; reviews takes a while to start")
-        seen = await bookinfo.wait_for_page(context)
+        seen = await app.wait_for_page(context)
     return await verify_and_report(context, InjectionResult(on, labelled, restarted, seen))
 
 
@@ -54,16 +55,23 @@ class InjectionResult:
     on: bool
     labelled: tuple[str, ...]
     restarted: tuple[str, ...]
-    page: bookinfo.PageCheck
+    page: app.PageCheck
 
 
 async def verify_and_report(context: Context, moved: InjectionResult) -> Verdict:
     """Count the sidecars again, pod by pod, and return the verdict."""
     on, labelled, restarted = moved.on, moved.labelled, moved.restarted
-    namespace, found = context.workshop.app_namespace, await sidecars.read_sidecar_state(context, on=on)
+    namespace, found = (
+        context.workshop.app_namespace,
+        await sidecars.read_sidecar_state(context, on=on),
+    )
     fine, total = found.counted
-    how = "native sidecars" if on and any(map(sidecars.has_native_sidecar, found.pods)) else "containers of their own"
-    every = [w for w in await bookinfo.find_workloads(context) if sidecars.is_opted_out(w)] if on else []
+    how = (
+        "native sidecars"
+        if on and any(map(sidecars.has_native_sidecar, found.pods))
+        else "containers of their own"
+    )
+    every = [w for w in await app.find_workloads(context) if sidecars.is_opted_out(w)] if on else []
     evidence = (
         f"{fine} of {total} application pods carry a sidecar, by their annotation ({how})"
         if on
@@ -74,14 +82,28 @@ async def verify_and_report(context: Context, moved: InjectionResult) -> Verdict
         f"restarted: {', '.join(restarted)}" if restarted else "nothing had to be restarted",
         *(f"{get_name(workload)} asks not to be injected" for workload in every),
     )
-    links, lines = await link_to_kiali(context, "workloads", lambda console: console.workloads_url(namespace))
+    links, lines = await link_to_kiali(
+        context, "workloads", lambda console: console.workloads_url(namespace)
+    )
     state = "in the mesh" if on else "out of the mesh"
-    done = f"Bookinfo is {state}." if labelled or restarted else f"Bookinfo was already {state}; nothing was changed."
-    why = ("It is a label on the namespace, and it counts when a pod is created: hence the restart.",)
-    lost = (f"The page showed reviews before, and does not now: {moved.page.cause}.",) if moved.page.cause else ()
+    done = (
+        f"Bookinfo is {state}."
+        if labelled or restarted
+        else f"Bookinfo was already {state}; nothing was changed."
+    )
+    why = (
+        "It is a label on the namespace, and it counts when a pod is created: hence the restart.",
+    )
+    lost = (
+        (f"The page showed reviews before, and does not now: {moved.page.cause}.",)
+        if moved.page.cause
+        else ()
+    )
     following = ("expose", "traffic", "graph", "status") if on else ("inject", "ambient", "status")
     notes = (*lost, *(why if on and labelled else ()))
-    return Verdict(State.DONE, done, "", evidence, links, suggest_commands(context, *following), lines, notes)
+    return Verdict(
+        State.DONE, done, "", evidence, links, suggest_commands(context, *following), lines, notes
+    )
 
 
 STEP = Step(

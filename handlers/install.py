@@ -9,16 +9,24 @@ from pydantic import Field
 
 from bot.errors import IstioError, UserError
 from bot.kinds import Object
-from bot.knowledge import gatewayapi, installation, installing, verification
+from bot.knowledge.istio import gateway_api, install, installation, verify
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 
 
 class InstallOptions(Options):
     """Options of `install`."""
 
-    profile: Annotated[str, Field(default="default", max_length=40, description="Istio's profile: default, demo, …")]
-    access_log: Annotated[bool, Field(default=False, alias="access-log", description="Envoy's access log on stdout")]
-    set: Annotated[tuple[str, ...], Field(default=(), max_length=20, description="another setting, e.g. values.a.b=c")]
+    profile: Annotated[
+        str,
+        Field(default="default", max_length=40, description="Istio's profile: default, demo, …"),
+    ]
+    access_log: Annotated[
+        bool, Field(default=False, alias="access-log", description="Envoy's access log on stdout")
+    ]
+    set: Annotated[
+        tuple[str, ...],
+        Field(default=(), max_length=20, description="another setting, e.g. values.a.b=c"),
+    ]
 
 
 def build_arguments(context: Context, options: InstallOptions) -> tuple[str, ...]:
@@ -46,7 +54,9 @@ async def render_manifests(context: Context, options: InstallOptions) -> list[Ob
     except IstioError as problem:
         if problem.code <= 0:
             raise
-        raise UserError(f"Istio refuses these options: {problem}", "Nothing was changed.") from problem
+        raise UserError(
+            f"Istio refuses these options: {problem}", "Nothing was changed."
+        ) from problem
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:
@@ -60,7 +70,9 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
     return Plan(
         summary=f"Istio {await installation.read_installed_version(context)} is installed with other options.",
         items=found.lines,
-        warnings=("istioctl keeps nothing from before: options that are not typed again are lost.",),
+        warnings=(
+            "istioctl keeps nothing from before: options that are not typed again are lost.",
+        ),
         confirm="Change it",
         digest=hashlib.sha256("\n".join(found.lines).encode()).hexdigest()[:16],
     )
@@ -69,18 +81,26 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
 async def run(context: Context, options: InstallOptions) -> Verdict:
     """Install Istio unless it is already installed with these options, then verify it."""
     already = await is_installed_as_wanted(context, options)
-    failure = None if already else await installing.run_installation(context, build_arguments(context, options))
+    failure = (
+        None
+        if already
+        else await install.run_installation(context, build_arguments(context, options))
+    )
     if failure is not None:
         return failure
-    crds = await gatewayapi.ensure_crds(context)
-    return await verification.verify_and_report(context, already=already, crds=crds)
+    crds = await gateway_api.ensure_crds(context)
+    return await verify.verify_and_report(context, already=already, crds=crds)
 
 
 async def is_installed_as_wanted(context: Context, options: InstallOptions) -> bool:
     """Tell whether Istio is installed with exactly these options and all its pods are ready."""
-    if await installation.find_istiod(context) is None or not await installation.is_installation_ready(context):
+    if await installation.find_istiod(
+        context
+    ) is None or not await installation.is_installation_ready(context):
         return False
-    return not await installation.compare_with_cluster(context, await render_manifests(context, options))
+    return not await installation.compare_with_cluster(
+        context, await render_manifests(context, options)
+    )
 
 
 STEP = Step(
@@ -96,5 +116,10 @@ STEP = Step(
     recorded=False,
     positional=("profile", "set"),
     choices={"profile": lambda context: context.mesh.profiles},
-    examples=("install", "install demo", "install access-log", "install set=values.pilot.resources.requests.cpu=100m"),
+    examples=(
+        "install",
+        "install demo",
+        "install access-log",
+        "install set=values.pilot.resources.requests.cpu=100m",
+    ),
 )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bot.knowledge import installation, kialiconfig, kialistatus
-from bot.knowledge.answering import SILENCE, ask_until, explain_silence, link_to_kiali
-from bot.knowledge.deploying import (
+from bot.knowledge.istio import installation, kiali_status
+from bot.knowledge.objects.apply import (
     ApplyResult,
     build_missing_verdict,
     build_not_ready_verdict,
@@ -14,7 +13,9 @@ from bot.knowledge.deploying import (
     restart_deployment,
     wait_for_deployments,
 )
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe import kiali_config
+from bot.knowledge.observe.probes import SILENCE, ask_until, explain_silence, link_to_kiali
 from bot.ports import HttpRequest
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -25,8 +26,12 @@ async def run(context: Context, options: Options) -> Verdict:
     """Apply what differs, restart Kiali when its settings changed, and ask what it sees."""
     mesh = context.workshop.mesh_namespace
     if await installation.find_istiod(context) is None:
-        return build_missing_verdict(context, f"Istio is not installed: there is no istiod in {mesh}", "install")
-    objects = kialiconfig.apply_workshop_settings(context, await load_sample(context, "addons/kiali.yaml", mesh))
+        return build_missing_verdict(
+            context, f"Istio is not installed: there is no istiod in {mesh}", "install"
+        )
+    objects = kiali_config.apply_workshop_settings(
+        context, await load_sample(context, "addons/kiali.yaml", mesh)
+    )
     context.progress.say("applying Kiali with the workshop's settings")
     made = await ensure_objects(context, objects)
     if "ConfigMap kiali" in made.changed and "Deployment kiali" not in (*made.new, *made.changed):
@@ -34,11 +39,15 @@ async def run(context: Context, options: Options) -> Verdict:
     context.progress.say("waiting for Kiali; its first look at itself comes after half a minute")
     lagging = await wait_for_deployments(context, mesh, list_deployment_names(objects))
     if lagging:
-        return build_not_ready_verdict(context, "Kiali is applied, but not ready.", lagging, "kiali")
-    return await verify_and_report(context, made, kialiconfig.describe_settings(objects))
+        return build_not_ready_verdict(
+            context, "Kiali is applied, but not ready.", lagging, "kiali"
+        )
+    return await verify_and_report(context, made, kiali_config.describe_settings(objects))
 
 
-async def verify_and_report(context: Context, made: ApplyResult, settings: tuple[str, ...]) -> Verdict:
+async def verify_and_report(
+    context: Context, made: ApplyResult, settings: tuple[str, ...]
+) -> Verdict:
     """Return the verdict: Kiali answers, fits Istio and reaches istiod and Prometheus, or
     which of these fails.
     """
@@ -53,14 +62,24 @@ async def verify_and_report(context: Context, made: ApplyResult, settings: tuple
             (made.words, *settings),
             next=suggest_commands(context, "kiali", "status"),
         )
-    found = await kialistatus.read_kiali_status(context)
+    found = await kiali_status.read_kiali_status(context)
     evidence = (f"Kiali {found.version} answers {HEALTH}", *found.lines, *settings, made.words)
     if found.causes:
         words = "Kiali answers, but does not see everything."
         because = "; ".join(found.causes) + "."
-        return Verdict(State.NOT_YET, words, because, evidence, next=suggest_commands(context, *found.next, "kiali"))
+        return Verdict(
+            State.NOT_YET,
+            words,
+            because,
+            evidence,
+            next=suggest_commands(context, *found.next, "kiali"),
+        )
     links, lines = await link_to_kiali(context, "the mesh", lambda console: console.mesh_url())
-    summary = f"Kiali {found.version} is ready." if made else f"Kiali {found.version} was already so; nothing changed."
+    summary = (
+        f"Kiali {found.version} is ready."
+        if made
+        else f"Kiali {found.version} was already so; nothing changed."
+    )
     return Verdict(
         State.DONE,
         summary,

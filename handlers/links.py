@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.knowledge import installation
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.reach import FACES, KIALI, WebAddress, build_console, find_web_address
+from bot.knowledge.istio import installation
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe.endpoints import (
+    FACES,
+    KIALI,
+    WebAddress,
+    build_console,
+    find_web_address,
+)
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 
 
@@ -25,7 +31,9 @@ async def run(context: Context, options: Shared) -> Verdict:
             next=await suggest_next(context),
         )
     lines = tuple(one.line for one in there if one.line)
-    words = "type these lines on your machine first, then the links work." if lines else "open them."
+    words = (
+        "type these lines on your machine first, then the links work." if lines else "open them."
+    )
     return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines)
 
 

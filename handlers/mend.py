@@ -4,10 +4,10 @@ shows reviews again.
 
 from __future__ import annotations
 
-from bot.knowledge import breaking, rules
-from bot.knowledge.breaking import CODE
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.proof import wait_for_expectations
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.routing import broken_route, enforce
+from bot.knowledge.routing.broken_route import CODE
+from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
@@ -15,16 +15,20 @@ from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 async def run(context: Context, options: Options) -> Verdict:
     """Restore the DestinationRule, check the page, then ask Kiali."""
     now = await take_snapshot(context)
-    if not (subsets := breaking.find_dangling_subsets(now)):
+    if not (subsets := broken_route.find_dangling_subsets(now)):
         words = "no route of reviews names a subset that is missing; nothing was changed."
         return Verdict(State.DONE, words, next=suggest_commands(context, "break", "status"))
     context.progress.say("putting DestinationRule reviews back")
-    done = await breaking.restore_destination_rule(context)
-    observed = await wait_for_expectations(context, *breaking.expect_reviews(breaking.find_routed_user(now)))
-    clear, words = await breaking.wait_for_kiali_check(context, shows=False)
+    done = await broken_route.restore_destination_rule(context)
+    observed = await wait_for_expectations(
+        context, *broken_route.expect_reviews(broken_route.find_routed_user(now))
+    )
+    clear, words = await broken_route.wait_for_kiali_check(context, shows=False)
     missed = f"subsets that were missing: {', '.join(subsets)}"
     evidence = (missed, *done, *observed.lines, words)
-    links, lines = await rules.link_to_rules(context, [now.virtual_services[breaking.SERVICE]])
+    links, lines = await enforce.link_to_rules(
+        context, [now.virtual_services[broken_route.SERVICE]]
+    )
     if not observed.holds:
         summary = "DestinationRule reviews is back, its effect was not seen."
         following = suggest_commands(context, "mend", "status")
@@ -32,7 +36,14 @@ async def run(context: Context, options: Options) -> Verdict:
     summary = "the route is whole: everybody gets reviews again."
     notes = () if clear or CODE not in words else ("Kiali may lag behind for a minute.",)
     return Verdict(
-        State.DONE, summary, "", evidence, links, suggest_commands(context, "fault jason", "graph"), lines, notes
+        State.DONE,
+        summary,
+        "",
+        evidence,
+        links,
+        suggest_commands(context, "fault jason", "graph"),
+        lines,
+        notes,
     )
 
 

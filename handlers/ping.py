@@ -5,9 +5,9 @@ why, and once that it is back.
 
 from __future__ import annotations
 
-from bot.knowledge import pinging
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.pinging import DOWN, UP, HealthResult
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe import health
+from bot.knowledge.observe.health import DOWN, UP, HealthResult
 from bot.steps import (
     Context,
     Recurrence,
@@ -25,13 +25,13 @@ from bot.steps import (
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Check everything once."""
-    return build_verdict(context, await pinging.check_all(context), {})
+    return build_verdict(context, await health.check_all(context), {})
 
 
 async def run_scheduled(context: Context, options: Shared, occasion: SlotContext) -> SlotReport:
     """Check everything, and report only what changed since the previous slot."""
-    found = await pinging.check_all(context)
-    news = pinging.compare_with_memory(found, occasion.memory, occasion.at + occasion.late)
+    found = await health.check_all(context)
+    news = health.compare_with_memory(found, occasion.memory, occasion.at + occasion.late)
     told = build_verdict(context, found, news.memory)
     if not news.down and not news.back:
         return SlotReport(told, ReplyTarget.NOWHERE, news.memory)
@@ -44,11 +44,17 @@ async def run_scheduled(context: Context, options: Shared, occasion: SlotContext
     return SlotReport(said, ReplyTarget.CHANNEL, news.memory)
 
 
-def build_verdict(context: Context, found: list[HealthResult], memory: dict[str, object]) -> Verdict:
+def build_verdict(
+    context: Context, found: list[HealthResult], memory: dict[str, object]
+) -> Verdict:
     """Return a verdict on all targets: which are down and why."""
-    down = [one for one in found if one.state == DOWN or pinging.describe_health(one, memory).startswith("❌")]
+    down = [
+        one
+        for one in found
+        if one.state == DOWN or health.describe_health(one, memory).startswith("❌")
+    ]
     up = [one for one in found if one.state == UP]
-    lines = tuple(pinging.describe_health(one, memory) for one in found)
+    lines = tuple(health.describe_health(one, memory) for one in found)
     if down:
         names = ", ".join(one.title for one in down)
         because = "; ".join(f"{one.title}: {one.why}" for one in down) + "."
@@ -66,7 +72,9 @@ def build_verdict(context: Context, found: list[HealthResult], memory: dict[str,
             evidence=lines,
             next=suggest_commands(context, "install", "status"),
         )
-    return Verdict(State.DONE, f"all is well: {', '.join(one.title for one in up)} answer.", evidence=lines)
+    return Verdict(
+        State.DONE, f"all is well: {', '.join(one.title for one in up)} answer.", evidence=lines
+    )
 
 
 def choose_verb(things: list[HealthResult]) -> str:

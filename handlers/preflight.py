@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from bot.errors import Forbidden, IstioError
 from bot.kinds import NODE, POD
-from bot.knowledge import gatewayapi, installation, permissions, room
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.istio import gateway_api, installation, permissions
+from bot.knowledge.objects import capacity
+from bot.knowledge.objects.suggestions import suggest_commands
 from bot.ports import Part
 from bot.steps import Context, Options, Role, State, Step, Verdict
 
@@ -25,7 +26,7 @@ async def run(context: Context, options: Options) -> Verdict:
     ]
     for note in findings:
         context.progress.part(Part(note[0], done=not note[2], note=note[2]))
-    gateway = await gatewayapi.read_gateway_api_status(context)
+    gateway = await gateway_api.read_gateway_api_status(context)
     mesh = await installation.read_installed_version(context)
     evidence = [f"{what}: {words}" for what, words, _ in findings]
     evidence.append(f"Gateway API CRDs: {gateway.version or 'missing; install applies them'}")
@@ -63,22 +64,37 @@ async def check_kubernetes_version(context: Context) -> Finding:
     version = await context.cluster.version()
     lowest, highest = context.mesh.kubernetes_range
     words = f"{version}; Istio {context.mesh.version} is tested with 1.{lowest} to 1.{highest}"
-    if room.parse_minor_version(version) < lowest:
-        return "Kubernetes", words, f"{version} is older than 1.{lowest}; whoever runs the cluster must upgrade it"
+    if capacity.parse_minor_version(version) < lowest:
+        return (
+            "Kubernetes",
+            words,
+            f"{version} is older than 1.{lowest}; whoever runs the cluster must upgrade it",
+        )
     return "Kubernetes", words, ""
 
 
 async def check_nodes(context: Context) -> Finding:
     """Check that nodes take pods and have enough CPU and memory left."""
     found, pods = await context.cluster.find(NODE), await context.cluster.find(POD)
-    usable = sum(map(room.is_schedulable, found))
-    cpu, memory = room.compute_free_capacity(found, pods, "cpu"), room.compute_free_capacity(found, pods, "memory")
+    usable = sum(map(capacity.is_schedulable, found))
+    cpu, memory = (
+        capacity.compute_free_capacity(found, pods, "cpu"),
+        capacity.compute_free_capacity(found, pods, "memory"),
+    )
     words = f"{usable} of {len(found)} nodes take pods; {cpu:.1f} CPU and {memory / 2**30:.1f} GiB are free"
     if not usable:
-        return "Nodes", words, "no node takes pods; whoever runs the cluster: look at `kubectl describe nodes`"
-    if cpu < room.CPU_NEEDED or memory < room.MEMORY_NEEDED:
-        need = f"{room.CPU_NEEDED:g} CPU and {room.MEMORY_NEEDED / 2**30:g} GiB"
-        return "Nodes", words, f"the workshop needs {need}; on minikube: `minikube start --cpus=4 --memory=16384`"
+        return (
+            "Nodes",
+            words,
+            "no node takes pods; whoever runs the cluster: look at `kubectl describe nodes`",
+        )
+    if cpu < capacity.CPU_NEEDED or memory < capacity.MEMORY_NEEDED:
+        need = f"{capacity.CPU_NEEDED:g} CPU and {capacity.MEMORY_NEEDED / 2**30:g} GiB"
+        return (
+            "Nodes",
+            words,
+            f"the workshop needs {need}; on minikube: `minikube start --cpus=4 --memory=16384`",
+        )
     return "Nodes", words, ""
 
 
@@ -91,7 +107,11 @@ async def check_permissions(context: Context) -> Finding:
         return "Permissions", f"all {len(needed)} needed ones are granted", ""
     more = f" and {len(lacks) - 5} more" if len(lacks) > 5 else ""
     words = f"the bot's account may not {', '.join(lacks[:5])}{more}"
-    return "Permissions", words, "whoever runs the cluster must grant them (docs/security.md, or cluster-admin)"
+    return (
+        "Permissions",
+        words,
+        "whoever runs the cluster must grant them (docs/security.md, or cluster-admin)",
+    )
 
 
 async def run_precheck(context: Context) -> Finding:

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.errors import UserError
-from bot.knowledge import board, snapshot, takingback
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge import snapshot
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.workshop import progress, undo
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
@@ -23,7 +24,7 @@ def resolve_step(context: Context, options: ResetOptions) -> str:
     for step in context.steps:
         if options.step.lower() in (step.id, *step.aliases):
             return step.id
-    steps = ", ".join(step for step, _ in board.LOOKS)
+    steps = ", ".join(step for step, _ in progress.LOOKS)
     raise UserError(f"There is no step called “{options.step}”.", f"The workshop's steps: {steps}.")
 
 
@@ -31,8 +32,8 @@ async def plan(context: Context, options: ResetOptions) -> Plan | None:
     """Return what later steps changed and what would be restored."""
     step = resolve_step(context, options)
     context.progress.say(f"looking at what was changed after {step}")
-    back = await takingback.find_later_changes(context, step)
-    return await takingback.build_plan(
+    back = await undo.find_later_changes(context, step)
+    return await undo.build_plan(
         context, back, f"back to the state after {step}: {back.typed} will be taken back."
     )
 
@@ -40,8 +41,12 @@ async def plan(context: Context, options: ResetOptions) -> Plan | None:
 async def run(context: Context, options: ResetOptions) -> Verdict:
     """Undo what later steps changed, the newest first."""
     step = resolve_step(context, options)
-    back = await takingback.find_later_changes(context, step)
-    standing = [row for row in board.list_step_statuses(await snapshot.take_snapshot(context)) if row.step == step]
+    back = await undo.find_later_changes(context, step)
+    standing = [
+        row
+        for row in progress.list_step_statuses(await snapshot.take_snapshot(context))
+        if row.step == step
+    ]
     lacking = [row for row in standing if not row.done]
     if lacking and not back.differences:
         return Verdict(
@@ -53,7 +58,7 @@ async def run(context: Context, options: ResetOptions) -> Verdict:
     if not back.differences:
         words = f"this is the state after {step} already; nothing was changed."
         return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
-    return await takingback.restore_objects(context, back, again=f"reset {step}")
+    return await undo.restore_objects(context, back, again=f"reset {step}")
 
 
 STEP = Step(
@@ -68,6 +73,6 @@ STEP = Step(
     scope=Scope.APPLICATION,
     recorded=False,
     positional=("step",),
-    choices={"step": lambda context: [step for step, _ in board.LOOKS]},
+    choices={"step": lambda context: [step for step, _ in progress.LOOKS]},
     examples=("reset bookinfo", "reset inject"),
 )

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from bot.errors import UserError
-from bot.knowledge import standing
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.bookinfo import background
+from bot.knowledge.objects.suggestions import suggest_commands
 from bot.records import ScheduleSummary
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
@@ -29,7 +29,14 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
-SAME = {"stop": "remove", "delete": "remove", "rm": "remove", "cancel": "remove", "continue": "resume", "ls": "list"}
+SAME = {
+    "stop": "remove",
+    "delete": "remove",
+    "rm": "remove",
+    "cancel": "remove",
+    "continue": "resume",
+    "ls": "list",
+}
 
 
 class ScheduleOptions(Shared):
@@ -40,7 +47,10 @@ class ScheduleOptions(Shared):
         BeforeValidator(lambda typed: SAME.get(str(typed).lower(), str(typed).lower())),
         Field(default=Action.LIST, description="list, pause, resume or remove"),
     ]
-    id: Annotated[str, Field(default="", max_length=12, description="which one, such as s3; `all` for every one")]
+    id: Annotated[
+        str,
+        Field(default="", max_length=12, description="which one, such as s3; `all` for every one"),
+    ]
 
     @model_validator(mode="before")
     @classmethod
@@ -62,14 +72,19 @@ async def run(context: Context, options: ScheduleOptions) -> Verdict:
         raise UserError(words, f"A host can. `{context.command} whoami` explains.")
     if not options.id:
         typed = f"{context.command} schedule"
-        raise UserError(f"{options.action} which one?", f"Write `{typed} {options.action} s3`; `{typed}` lists them.")
+        raise UserError(
+            f"{options.action} which one?",
+            f"Write `{typed} {options.action} s3`; `{typed}` lists them.",
+        )
     return await change_schedules(context, options)
 
 
 async def change_schedules(context: Context, options: ScheduleOptions) -> Verdict:
     """Pause, resume or remove one schedule or all."""
     there = context.schedules
-    turn = {Action.PAUSE: there.pause, Action.RESUME: there.resume, Action.REMOVE: there.remove}[options.action]
+    turn = {Action.PAUSE: there.pause, Action.RESUME: there.resume, Action.REMOVE: there.remove}[
+        options.action
+    ]
     fits = "paused" if options.action is Action.RESUME else "active"
     ids = [options.id]
     if options.id.lower() == ALL:
@@ -78,7 +93,9 @@ async def change_schedules(context: Context, options: ScheduleOptions) -> Verdic
     entries = [await turn(id_, context.asker.user) for id_ in ids]
     if not entries:
         return Verdict(
-            State.DONE, "there is none to which that would apply.", next=suggest_commands(context, "schedule")
+            State.DONE,
+            "there is none to which that would apply.",
+            next=suggest_commands(context, "schedule"),
         )
     lines = tuple(f"{one.id}: {one.typed}, {one.when}" for one in entries)
     words = f"{', '.join(one.id for one in entries)} {DONE[options.action]}."
@@ -91,10 +108,14 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
     """
     found = [one for one in entries if not only or only.lower() in (one.id, ALL)]
     if only and not found:
-        raise UserError(f"There is no schedule {only}.", f"`{context.command} schedule` lists them all.")
+        raise UserError(
+            f"There is no schedule {only}.", f"`{context.command} schedule` lists them all."
+        )
     if not found:
         able = ", ".join(
-            f"`{context.command} {step.regular.examples[0]}`" for step in context.steps if step.regular is not None
+            f"`{context.command} {step.regular.examples[0]}`"
+            for step in context.steps
+            if step.regular is not None
         )
         return Verdict(State.DONE, f"nothing is scheduled. Such can be: {able}.")
     actions = ("schedule pause", "schedule remove") if len(found) > 1 else tuple(
@@ -104,7 +125,7 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
     return Verdict(
         State.DONE,
         f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
-        evidence=tuple(map(standing.describe_schedule, found)),
+        evidence=tuple(map(background.describe_schedule, found)),
         next=suggest_commands(context, *actions)
         if len(found) == 1 and context.asker.role.is_at_least(Role.HOST)
         else (),
@@ -121,5 +142,11 @@ STEP = Step(
     shape=StepKind.ANSWER,
     aliases=("schedules", "cron", "jobs"),
     positional=("action", "id"),
-    examples=("schedule", "schedule pause s3", "schedule resume s3", "schedule remove s3", "schedule remove all"),
+    examples=(
+        "schedule",
+        "schedule pause s3",
+        "schedule resume s3",
+        "schedule remove s3",
+        "schedule remove all",
+    ),
 )

@@ -10,10 +10,16 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from bot.errors import UserError
-from bot.knowledge import asking, rules
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.proof import NOBODY, Expectation, compute_wilson_interval, count_pages, wait_for_expectations
-from bot.knowledge.routing import VERSIONS, build_weighted_route, find_data_path
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.routing import enforce, forms
+from bot.knowledge.routing.manifests import VERSIONS, build_weighted_route, find_data_path
+from bot.knowledge.routing.request_proof import (
+    NOBODY,
+    Expectation,
+    compute_wilson_interval,
+    count_pages,
+    wait_for_expectations,
+)
 from bot.knowledge.snapshot import take_snapshot
 from bot.ports import TrafficReport
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
@@ -25,7 +31,9 @@ REQUESTS = 120
 class ShiftOptions(Options):
     """Options of `shift`."""
 
-    weights: Annotated[tuple[str, ...], Field(default=(), max_length=3, description="shares such as v1=50 v3=50")]
+    weights: Annotated[
+        tuple[str, ...], Field(default=(), max_length=3, description="shares such as v1=50 v3=50")
+    ]
 
     @field_validator("weights")
     @classmethod
@@ -43,7 +51,9 @@ def parse_weights(options: ShiftOptions) -> dict[str, int]:
     """
     shares = {weight[:2]: int(weight[3:]) for weight in options.weights}
     if len(shares) != len(options.weights) or sum(shares.values()) != 100:
-        raise UserError("The shares must be of different versions and make 100.", "Type `shift v1=50 v3=50`.")
+        raise UserError(
+            "The shares must be of different versions and make 100.", "Type `shift v1=50 v3=50`."
+        )
     return {version: shares[version] for version in VERSIONS if version in shares}
 
 
@@ -57,7 +67,9 @@ def has_expected_shares(weights: dict[str, int], seen: TrafficReport) -> bool:
         for low, high in [compute_wilson_interval(seen.versions.get(v, 0), count_pages(seen))]
     ]
     return (
-        count_pages(seen) > 0 and all(inside) and set(seen.versions) <= {v for v, weight in weights.items() if weight}
+        count_pages(seen) > 0
+        and all(inside)
+        and set(seen.versions) <= {v for v, weight in weights.items() if weight}
     )
 
 
@@ -65,26 +77,43 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
     """Apply the weights, wait until only the wanted versions answer, then compare the shares."""
     weights = parse_weights(options)
     now = await take_snapshot(context)
-    if (verdict := rules.check_prerequisites(context, now)) is not None:
+    if (verdict := enforce.check_prerequisites(context, now)) is not None:
         return verdict
     path = find_data_path(now)
     objects = build_weighted_route(path, context.workshop.app_namespace, weights)
-    done = await rules.enforce_rules(context, path, objects)
+    done = await enforce.enforce_rules(context, path, objects)
     asked = ", ".join(f"{version} {weight} %" for version, weight in weights.items())
     observed = await wait_for_expectations(
         context,
-        Expectation(NOBODY, f"shared as asked: {asked}", lambda seen: has_expected_shares(weights, seen), REQUESTS),
+        Expectation(
+            NOBODY,
+            f"shared as asked: {asked}",
+            lambda seen: has_expected_shares(weights, seen),
+            REQUESTS,
+        ),
     )
-    shown = [version for version in VERSIONS if version in weights or observed.seen[0].versions.get(version)]
+    shown = [
+        version
+        for version in VERSIONS
+        if version in weights or observed.seen[0].versions.get(version)
+    ]
     shares = tuple(describe_share(version, weights, observed.seen[0]) for version in shown)
     evidence = (*done.lines, *([] if observed.trouble else shares), *observed.lines)
-    links, lines = await rules.link_to_rules(context, objects)
+    links, lines = await enforce.link_to_rules(context, objects)
     if not observed.holds:
         words = "the weights are applied, the shares were not seen."
         following = suggest_commands(context, "status", "route off")
         return Verdict(State.NOT_YET, words, observed.because, evidence, links, following, lines)
     words = f"requests are shared as asked: {asked}.{done.already}"
-    return Verdict(State.DONE, words, "", evidence, links, suggest_commands(context, "graph", "route off"), lines)
+    return Verdict(
+        State.DONE,
+        words,
+        "",
+        evidence,
+        links,
+        suggest_commands(context, "graph", "route off"),
+        lines,
+    )
 
 
 def describe_share(version: str, weights: dict[str, int], seen: TrafficReport) -> str:
@@ -108,7 +137,7 @@ STEP = Step(
     scope=Scope.APPLICATION,
     positional=("weights",),
     needs=("weights",),
-    form=asking.SHARES,
-    standing=asking.read_shares_in_force,
+    form=forms.SHARES,
+    standing=forms.read_shares_in_force,
     examples=("shift v1=50 v3=50", "shift v1=90 v2=10"),
 )

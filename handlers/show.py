@@ -7,35 +7,48 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.errors import UserError
-from bot.knowledge import showing, takingback
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.workshop import manifests, undo
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
 class ShowOptions(Shared):
     """Options of `show`."""
 
-    step: Annotated[str, Field(default="", max_length=40, description="the step whose manifests are wanted")]
-    only: Annotated[str, Field(default="", max_length=253, description="a kind or a name, e.g. HTTPRoute")]
+    step: Annotated[
+        str, Field(default="", max_length=40, description="the step whose manifests are wanted")
+    ]
+    only: Annotated[
+        str, Field(default="", max_length=253, description="a kind or a name, e.g. HTTPRoute")
+    ]
 
 
 async def run(context: Context, options: ShowOptions) -> Verdict:
     """Print the manifests of the newest change that matches."""
     wanted = {step.id for step in context.steps if options.step.lower() in (step.id, *step.aliases)}
     if options.step and not wanted:
-        raise UserError(f"There is no step called “{options.step}”.", f"`{context.command} help` lists what there is.")
-    changes = [c for c in await takingback.list_recorded_changes(context) if not wanted or c.step in wanted]
+        raise UserError(
+            f"There is no step called “{options.step}”.",
+            f"`{context.command} help` lists what there is.",
+        )
+    changes = [
+        c for c in await undo.list_recorded_changes(context) if not wanted or c.step in wanted
+    ]
     if not changes:
         words = f"{options.step or 'this bot'} has applied nothing here that is still in force."
         return Verdict(
-            State.NORMAL, words, next=suggest_commands(context, *([options.step] if options.step else []), "status")
+            State.NORMAL,
+            words,
+            next=suggest_commands(context, *([options.step] if options.step else []), "status"),
         )
     change = changes[0]
-    images = showing.select_images(change, options.only)
+    images = manifests.select_images(change, options.only)
     if not images:
-        there = ", ".join(showing.describe_image(image) for image in change.images)
-        raise UserError(f"`{change.typed}` applied nothing called “{options.only}”.", f"It applied {there}.")
-    found = showing.format_manifests(images)
+        there = ", ".join(manifests.describe_image(image) for image in change.images)
+        raise UserError(
+            f"`{change.typed}` applied nothing called “{options.only}”.", f"It applied {there}."
+        )
+    found = manifests.format_manifests(images)
     notes: tuple[str, ...] = ()
     if found.left_out:
         example = found.left_out[0].split(" ")[1]

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from bot.knowledge import board, snapshot
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.reach import KIALI, build_console, find_web_address
+from bot.knowledge import snapshot
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
+from bot.knowledge.workshop import progress
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Read the live objects once and list every step's state; nothing is remembered."""
-    rows = board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
+    rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
     done = sum(row.done for row in rows)
     lines = tuple(f"{'✅' if row.done else '▫️ not yet:'} {row.step} — {row.words}" for row in rows)
     waiting = [row.step for row in rows if not row.done]
     kiali = await find_web_address(context, KIALI)
-    links = (Link("Kiali", build_console(kiali).graph_url(context.workshop.app_namespace)),) if kiali.base else ()
-    summary = f"{done} of {len(rows)} steps are in place (namespace {context.workshop.app_namespace})."
+    links = (
+        (Link("Kiali", build_console(kiali).graph_url(context.workshop.app_namespace)),)
+        if kiali.base
+        else ()
+    )
+    summary = (
+        f"{done} of {len(rows)} steps are in place (namespace {context.workshop.app_namespace})."
+    )
     return Verdict(
         State.DONE,
         summary,

@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.errors import ClusterError
-from bot.knowledge import picture, snapshot, unseen
-from bot.knowledge.installation import describe_tracing
-from bot.knowledge.offers import suggest_commands
-from bot.knowledge.workloads import is_ready
+from bot.knowledge import snapshot
+from bot.knowledge.graph import empty_reasons, report
+from bot.knowledge.istio.installation import describe_tracing
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.workloads import is_ready
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
 
 
@@ -27,33 +28,47 @@ async def run(context: Context, options: TracesOptions) -> Verdict:
     if jaeger is None or not is_ready(jaeger):
         because = "Jaeger is not ready yet." if jaeger else "Jaeger is not installed."
         return Verdict(
-            State.NOT_YET, "there are no traces.", because, next=suggest_commands(context, "addons", "status")
+            State.NOT_YET,
+            "there are no traces.",
+            because,
+            next=suggest_commands(context, "addons", "status"),
         )
     try:
-        found = await picture.find_traces(context, options.count)
+        found = await report.find_traces(context, options.count)
     except ClusterError as problem:
         because = f"Jaeger is installed and does not answer: {problem}"
         return Verdict(
-            State.NOT_YET, "the traces cannot be seen.", because, next=suggest_commands(context, "addons", "status")
+            State.NOT_YET,
+            "the traces cannot be seen.",
+            because,
+            next=suggest_commands(context, "addons", "status"),
         )
-    links, typed = await picture.link_to_traces(context, found)
+    links, typed = await report.link_to_traces(context, found)
     settings = describe_tracing(now.config)
     if not found.traces:
-        reason = await unseen.explain_missing_traces(context, now)
-        return Verdict(reason.state, "there are no traces.", reason.because, (settings,), links, reason.next, typed)
+        reason = await empty_reasons.explain_missing_traces(context, now)
+        return Verdict(
+            reason.state,
+            "there are no traces.",
+            reason.because,
+            (settings,),
+            links,
+            reason.next,
+            typed,
+        )
     namespace = context.workshop.app_namespace
     return Verdict(
         State.DONE,
         f"{len(found.services)} services of {namespace} send spans; these are the newest traces.",
         evidence=(
-            *(picture.describe_trace(trace, namespace) for trace in found.traces),
+            *(report.describe_trace(trace, namespace) for trace in found.traces),
             f"services: {', '.join(service.removesuffix(f'.{namespace}') for service in found.services)}",
             settings,
         ),
         links=links,
         next=suggest_commands(context, "graph"),
         lines=typed,
-        notes=unseen.warn_about_stale_traces(context, now),
+        notes=empty_reasons.warn_about_stale_traces(context, now),
     )
 
 

@@ -12,10 +12,21 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from bot.knowledge import bursts, charts, requests, streaming
-from bot.knowledge.typed import parse_duration, strip_rate_unit
+from bot.knowledge.bookinfo import traffic_burst, traffic_report, traffic_stream
+from bot.knowledge.graph import picture
+from bot.knowledge.objects.durations import parse_duration, strip_rate_unit
 from bot.ports import LoadSpec
-from bot.steps import Context, Options, Recurrence, Role, Scope, SlotContext, SlotReport, Step, Verdict
+from bot.steps import (
+    Context,
+    Options,
+    Recurrence,
+    Role,
+    Scope,
+    SlotContext,
+    SlotReport,
+    Step,
+    Verdict,
+)
 
 
 class Action(StrEnum):
@@ -43,45 +54,71 @@ class TrafficOptions(Options):
         Field(default=3.0, ge=0.02, le=60, description="pause of a start, e.g. 3s"),
     ]
     user: Annotated[
-        str, Field(default="", alias="as", max_length=40, pattern=r"^[\w.@+-]*$", description="logged in as this user")
+        str,
+        Field(
+            default="",
+            alias="as",
+            max_length=40,
+            pattern=r"^[\w.@+-]*$",
+            description="logged in as this user",
+        ),
     ]
     how_long: Annotated[
         float,
         BeforeValidator(parse_duration),
-        Field(default=3600.0, alias="for", ge=1, le=86400, description="how long a start goes on, e.g. 10m"),
+        Field(
+            default=3600.0,
+            alias="for",
+            ge=1,
+            le=86400,
+            description="how long a start goes on, e.g. 10m",
+        ),
     ]
-    until: Annotated[str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")]
+    until: Annotated[
+        str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")
+    ]
 
 
 async def run(context: Context, options: TrafficOptions) -> Verdict:
     """Send requests, or start or stop a stream."""
     if options.action is Action.STOP:
-        return await streaming.stop_streams(context)
+        return await traffic_stream.stop_streams(context)
     if options.action is Action.START:
-        lasts = streaming.compute_duration(context, options.how_long, options.until)
-        return await streaming.start_stream(context, every=options.every, user=options.user, seconds=lasts)
+        lasts = traffic_stream.compute_duration(context, options.how_long, options.until)
+        return await traffic_stream.start_stream(
+            context, every=options.every, user=options.user, seconds=lasts
+        )
     burst = options.action is Action.BURST
     load = build_load(options)
     if burst:
-        context.progress.say(f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s")
+        context.progress.say(
+            f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s"
+        )
     seen = await context.traffic.send(context.workshop.app_namespace, load)
-    verdict = await requests.build_verdict(context, seen, load)
-    return replace(verdict, picture=charts.build_burst_plot(seen, load, context.workshop.app_namespace, time.time()))
+    verdict = await traffic_report.build_verdict(context, seen, load)
+    return replace(
+        verdict,
+        picture=picture.build_burst_plot(seen, load, context.workshop.app_namespace, time.time()),
+    )
 
 
 def build_load(options: TrafficOptions) -> LoadSpec:
     """Return the load that is sent at once: one request, or a burst."""
-    return LoadSpec(options.count if options.action is Action.BURST else 1, options.at, options.user)
+    return LoadSpec(
+        options.count if options.action is Action.BURST else 1, options.at, options.user
+    )
 
 
 def check(context: Context, options: TrafficOptions) -> None:
     """Raise UserError when the end of the stream is not valid."""
-    streaming.compute_duration(context, options.how_long, options.until)
+    traffic_stream.compute_duration(context, options.how_long, options.until)
 
 
-async def run_scheduled(context: Context, options: TrafficOptions, occasion: SlotContext) -> SlotReport:
+async def run_scheduled(
+    context: Context, options: TrafficOptions, occasion: SlotContext
+) -> SlotReport:
     """Send the same load again."""
-    return await bursts.send_burst(context, build_load(options), occasion)
+    return await traffic_burst.send_burst(context, build_load(options), occasion)
 
 
 def compute_shortest_interval(options: TrafficOptions) -> float:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from bot.knowledge import takingback
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
 async def plan(context: Context, options: Options) -> Plan | None:
     """Return what would be restored."""
     context.progress.say("looking at what the last change left")
-    back = await takingback.find_last_change(context)
-    return await takingback.build_plan(
+    back = await undo.find_last_change(context)
+    return await undo.build_plan(
         context, back, f"{back.changes[-1].typed} will be taken back." if back.changes else ""
     )
 
 
 async def run(context: Context, options: Options) -> Verdict:
     """Restore the state before the last change, and compare."""
-    back = await takingback.find_last_change(context)
+    back = await undo.find_last_change(context)
     if not back.differences:
         for change in back.changes:
             await context.history.undone(change.run)
         words = "there is nothing to take back; nothing was changed."
         return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
-    return await takingback.restore_objects(context, back, again="undo")
+    return await undo.restore_objects(context, back, again="undo")
 
 
 STEP = Step(

@@ -6,68 +6,89 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import removal, standing, takingback
-from bot.knowledge.demolition import remove_mesh
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.bookinfo import background
+from bot.knowledge.istio import uninstall_survey
+from bot.knowledge.istio.uninstall import remove_mesh
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
 
 
 class UninstallOptions(Options):
     """Options of `uninstall`."""
 
-    app: Annotated[bool, Field(default=False, description="delete the application's namespace as well")]
+    app: Annotated[
+        bool, Field(default=False, description="delete the application's namespace as well")
+    ]
 
 
 async def plan(context: Context, options: UninstallOptions) -> Plan | None:
     """Count what would be removed; None when nothing is there."""
     context.progress.say("counting what there is")
-    found = await removal.survey_mesh(context)
+    found = await uninstall_survey.survey_mesh(context)
     if not found:
         return None
-    going = tuple(f"ends: {line}" for line in await standing.list_background_activity(context))
+    going = tuple(f"ends: {line}" for line in await background.list_background_activity(context))
     return Plan(
         summary="this will be removed.",
         items=(
-            *removal.describe_removal(found, context, with_app=options.app),
+            *uninstall_survey.describe_removal(found, context, with_app=options.app),
             *describe_kept(found, context, options),
             *going,
         ),
-        warnings=removal.warn_about_others(found),
+        warnings=uninstall_survey.warn_about_others(found),
         confirm="Confirm",
         digest=found.digest,
     )
 
 
-def describe_kept(found: removal.MeshInventory, context: Context, options: UninstallOptions) -> tuple[str, ...]:
+def describe_kept(
+    found: uninstall_survey.MeshInventory, context: Context, options: UninstallOptions
+) -> tuple[str, ...]:
     """Return a line about the application when it is kept, else nothing."""
-    words = removal.describe_kept_application(found, context, with_app=options.app)
+    words = uninstall_survey.describe_kept_application(found, context, with_app=options.app)
     return (f"kept: {words}",) if words else ()
 
 
 async def run(context: Context, options: UninstallOptions) -> Verdict:
     """Remove the mesh, wait, and look for leftovers."""
-    found = await removal.survey_mesh(context)
+    found = await uninstall_survey.survey_mesh(context)
     if not found:
         return Verdict(
-            State.DONE, "there is no mesh here; nothing was changed.", next=suggest_commands(context, "install")
+            State.DONE,
+            "there is no mesh here; nothing was changed.",
+            next=suggest_commands(context, "install"),
         )
-    ended = await standing.stop_all_activity(context, "the mesh was uninstalled")
+    ended = await background.stop_all_activity(context, "the mesh was uninstalled")
     stopped = await remove_mesh(context, found, with_app=options.app)
     context.progress.say("looking for what is left")
-    left = await removal.find_leftovers(context)
+    left = await uninstall_survey.find_leftovers(context)
     if stopped or left.mesh:
         return build_unfinished_verdict(context, stopped, left)
-    await takingback.forget_changes(context, but="" if options.app else "bookinfo")
-    removed = removal.describe_removal(found, context, with_app=options.app)
-    evidence = (*(f"removed: {line}" for line in removed), *describe_kept(found, context, options), *ended)
-    words = "the mesh is gone; what is left is listed." if left.other else "the mesh is gone, and nothing is left over."
+    await undo.forget_changes(context, but="" if options.app else "bookinfo")
+    removed = uninstall_survey.describe_removal(found, context, with_app=options.app)
+    evidence = (
+        *(f"removed: {line}" for line in removed),
+        *describe_kept(found, context, options),
+        *ended,
+    )
+    words = (
+        "the mesh is gone; what is left is listed."
+        if left.other
+        else "the mesh is gone, and nothing is left over."
+    )
     left_lines = tuple(f"left: {line}" for line in left.other)
     return Verdict(
-        State.DONE, words, evidence=(*evidence, *left_lines), next=suggest_commands(context, "install", "status")
+        State.DONE,
+        words,
+        evidence=(*evidence, *left_lines),
+        next=suggest_commands(context, "install", "status"),
     )
 
 
-def build_unfinished_verdict(context: Context, stopped: str, left: removal.Leftovers) -> Verdict:
+def build_unfinished_verdict(
+    context: Context, stopped: str, left: uninstall_survey.Leftovers
+) -> Verdict:
     """Return the verdict of an unfinished removal: what is still there, and what stopped it or
     may hold it.
     """

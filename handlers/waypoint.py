@@ -8,13 +8,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import ambient, evidence, gatewayapi, waypoints
-from bot.knowledge.answering import link_to_kiali
-from bot.knowledge.board import is_captured
-from bot.knowledge.deploying import build_missing_verdict
-from bot.knowledge.observe import prometheus
-from bot.knowledge.offers import suggest_commands
+from bot.knowledge.ambient import join, waypoints
+from bot.knowledge.istio import gateway_api
+from bot.knowledge.objects.apply import build_missing_verdict
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.observe import metric_proof, prometheus
+from bot.knowledge.observe.probes import link_to_kiali
 from bot.knowledge.snapshot import Snapshot, take_snapshot
+from bot.knowledge.workshop.progress import is_captured
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 
@@ -35,9 +36,13 @@ async def run(context: Context, options: WaypointOptions) -> Verdict:
     if waits := await waypoints.wait_until_programmed(context):
         words = "the waypoint is applied, but not programmed."
         return Verdict(
-            State.NOT_YET, words, f"{waits}.", tuple(done), next=suggest_commands(context, "waypoint", "status")
+            State.NOT_YET,
+            words,
+            f"{waits}.",
+            tuple(done),
+            next=suggest_commands(context, "waypoint", "status"),
         )
-    done += await ambient.relabel_namespace(context, {waypoints.LABEL: waypoints.NAME})
+    done += await join.relabel_namespace(context, {waypoints.LABEL: waypoints.NAME})
     return await verify_and_report(context, done)
 
 
@@ -47,10 +52,14 @@ async def check_prerequisites(context: Context, now: Snapshot) -> Verdict | None
     """
     if not now.app_pods or not all(map(is_captured, now.app_pods)):
         return build_missing_verdict(
-            context, "the application is not in the ambient mesh, so nothing would lead to a waypoint", "ambient"
+            context,
+            "the application is not in the ambient mesh, so nothing would lead to a waypoint",
+            "ambient",
         )
-    if not await gatewayapi.wait_for_gateway_class(context, waypoints.CLASS):
-        return build_missing_verdict(context, f"istiod has not accepted GatewayClass {waypoints.CLASS}", "ambient")
+    if not await gateway_api.wait_for_gateway_class(context, waypoints.CLASS):
+        return build_missing_verdict(
+            context, f"istiod has not accepted GatewayClass {waypoints.CLASS}", "ambient"
+        )
     return None
 
 
@@ -59,23 +68,44 @@ async def verify_and_report(context: Context, done: list[str]) -> Verdict:
     verdict.
     """
     namespace = context.workshop.app_namespace
-    bound = await waypoints.wait_for_bound_services(context) if waypoints.has_bound_condition(context) else ()
-    grown = await evidence.send_and_measure_growth(
+    bound = (
+        await waypoints.wait_for_bound_services(context)
+        if waypoints.has_bound_condition(context)
+        else ()
+    )
+    grown = await metric_proof.send_and_measure_growth(
         context,
         prometheus.build_waypoint_requests_query(namespace),
-        lambda series: f"requests that the waypoint reports for {series['destination_service_name']}",
+        lambda series: (
+            f"requests that the waypoint reports for {series['destination_service_name']}"
+        ),
     )
-    facts = [f"Gateway {waypoints.NAME} programmed", f"namespace {namespace} labelled {waypoints.LABEL}"]
+    facts = [
+        f"Gateway {waypoints.NAME} programmed",
+        f"namespace {namespace} labelled {waypoints.LABEL}",
+    ]
     facts += [f"bound to it: {', '.join(bound)}"] if bound else []
-    links, lines = await link_to_kiali(context, "workloads", lambda console: console.workloads_url(namespace))
+    links, lines = await link_to_kiali(
+        context, "workloads", lambda console: console.workloads_url(namespace)
+    )
     found = (*facts, *done, *grown.lines)
     if grown.missing:
         words = "the waypoint is there, but that requests pass it was not seen."
         following = suggest_commands(context, "addons", "waypoint", "status")
         return Verdict(State.NOT_YET, words, f"{grown.missing}.", found, links, following, lines)
-    words = "requests pass the waypoint." if done else "the waypoint was already in place; nothing was changed."
+    words = (
+        "requests pass the waypoint."
+        if done
+        else "the waypoint was already in place; nothing was changed."
+    )
     return Verdict(
-        State.DONE, words, "", found, links, suggest_commands(context, "route jason", "graph", "waypoint off"), lines
+        State.DONE,
+        words,
+        "",
+        found,
+        links,
+        suggest_commands(context, "route jason", "graph", "waypoint off"),
+        lines,
     )
 
 
@@ -86,7 +116,13 @@ async def off(context: Context, now: Snapshot) -> Verdict:
     if not done:
         return Verdict(State.DONE, "there was no waypoint; nothing was changed.", next=following)
     words = "the waypoint is gone: ztunnel alone carries the traffic."
-    return Verdict(State.DONE, words, evidence=tuple(done), next=following, notes=waypoints.warn_about_idle_routes(now))
+    return Verdict(
+        State.DONE,
+        words,
+        evidence=tuple(done),
+        next=following,
+        notes=waypoints.warn_about_idle_routes(now),
+    )
 
 
 STEP = Step(

@@ -8,9 +8,20 @@ from bot.steps import Caller, Context, Role, Shared, State, Step, StepKind, Verd
 async def run(context: Context, options: Shared) -> Verdict:
     """Describe the caller from the settings and the user groups, without asking the cluster."""
     asker = context.asker
-    evidence = (f"why: {asker.why}", *describe_abilities(context), *describe_places(asker), *describe_identity(asker))
-    notes = () if asker.hosts or asker.role.is_at_least(Role.HOST) else ("No host is named in the settings.",)
-    return Verdict(State.DONE, f"you are {asker.role} (user id {asker.user}).", evidence=evidence, notes=notes)
+    evidence = (
+        f"why: {asker.why}",
+        *describe_abilities(context),
+        *describe_places(asker),
+        *describe_identity(asker),
+    )
+    notes = (
+        ()
+        if asker.hosts or asker.role.is_at_least(Role.HOST)
+        else ("No host is named in the settings.",)
+    )
+    return Verdict(
+        State.DONE, f"you are {asker.role} (user id {asker.user}).", evidence=evidence, notes=notes
+    )
 
 
 def describe_abilities(context: Context) -> list[str]:
@@ -23,7 +34,9 @@ def describe_abilities(context: Context) -> list[str]:
     lines = [f"you may: {', '.join(step.id for step in may if step.id not in own)}"]
     lines += [f"in your own namespace {asker.own} you may also: {', '.join(own)}"] if own else []
     barred = [step for step in context.steps if not asker.can_run(step)]
-    hosts, admins = ([s.id for s in barred if (s.role is Role.ADMIN) is admin] for admin in (False, True))
+    hosts, admins = (
+        [s.id for s in barred if (s.role is Role.ADMIN) is admin] for admin in (False, True)
+    )
     lines += [f"a host may also: {', '.join(hosts)}"] if hosts else []
     lines += [f"an admin may also: {', '.join(admins)}"] if admins else []
     return lines
@@ -33,7 +46,11 @@ def describe_places(asker: Caller) -> list[str]:
     """Return lines on the namespace and the channels to which the caller is confined."""
     lines = []
     if asker.confined:
-        lines.append(f"you may change only: {asker.own}" if asker.own else "you have no namespace of your own yet")
+        lines.append(
+            f"you may change only: {asker.own}"
+            if asker.own
+            else "you have no namespace of your own yet"
+        )
     if asker.channels:
         lines.append(
             f"commands are taken in the channels {', '.join(asker.channels)}; elsewhere by direct message, to read"

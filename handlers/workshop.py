@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.errors import ClusterError
-from bot.knowledge import board, snapshot, tour
+from bot.knowledge import snapshot
+from bot.knowledge.workshop import progress, tour
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
 
 
@@ -27,14 +28,25 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
     known = {step.id for step in context.steps}
     pages = [page for page in tour.PAGES if page.step in known]
     try:
-        rows = {row.step: row for row in board.list_step_statuses(await snapshot.take_snapshot_with_senders(context))}
+        rows = {
+            row.step: row
+            for row in progress.list_step_statuses(
+                await snapshot.take_snapshot_with_senders(context)
+            )
+        }
     except ClusterError as problem:
-        return Verdict(State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",))
+        return Verdict(
+            State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",)
+        )
     if not any(row.done for row in rows.values()):
-        return Verdict(State.DONE, "nothing is in place yet.", next=tuple(page.typed for page in pages[:1]))
+        return Verdict(
+            State.DONE, "nothing is in place yet.", next=tuple(page.typed for page in pages[:1])
+        )
     waiting = [page for page in pages if page.step in rows and not rows[page.step].done]
     words = f"{sum(row.done for row in rows.values())} of {len(rows)} steps are in place."
-    return Verdict(State.DONE, words, next=tuple(page.typed for page in (waiting or pages[-1:])[:1]))
+    return Verdict(
+        State.DONE, words, next=tuple(page.typed for page in (waiting or pages[-1:])[:1])
+    )
 
 
 STEP = Step(

@@ -24,7 +24,16 @@ NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
 
 def commands() -> str:
     """The command reference."""
-    return "\n".join(["# Commands", "", NOTE, "", *_introduction(), *(line for step in STEPS for line in _step(step))])
+    return "\n".join(
+        [
+            "# Commands",
+            "",
+            NOTE,
+            "",
+            *_introduction(),
+            *(line for step in STEPS for line in _step(step)),
+        ]
+    )
 
 
 def _introduction() -> Iterator[str]:
@@ -88,8 +97,17 @@ def settings() -> str:
     for one in list_settings():
         groups.setdefault(one.name.rpartition(".")[0] or "general", []).append(one)
     for group, members in groups.items():
-        lines += ["", f"## {group}", "", "| setting | variable | default | what for |", "|---|---|---|---|"]
-        lines += [f"| `{m.name}` | `{m.variable}` | {_default(m)} | {_cell(m.description)} |" for m in members]
+        lines += [
+            "",
+            f"## {group}",
+            "",
+            "| setting | variable | default | what for |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{m.name}` | `{m.variable}` | {_default(m)} | {_cell(m.description)} |"
+            for m in members
+        ]
     return "\n".join([*lines, ""])
 
 
@@ -111,7 +129,11 @@ def main() -> int:
         for path, text in made.items():
             path.write_text(text, encoding="utf-8")
         return 0
-    stale = [path.name for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path.name
+        for path, text in made.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     for name in stale:
         sys.stderr.write(f"docs/{name} is not what the code says: run `make docs`\n")
     return 1 if stale else 0

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from bot import blocks
-from bot.blocks import Heading, RunProgress
 from bot.messages import Message
 from bot.ports import Part
 from bot.slackrules import check_message
 from bot.steps import Link, Plan, State, Verdict
+from bot.view import messages
+from bot.view.messages import Heading, RunProgress
 
 HEADING = Heading("run1", "Install Istio", "U0HOST", 83.0, "/mesh install")
 EVIL = "<!channel> & <@U1> *bold* `code` " + "x" * 4000
 MESSAGES = {
-    "running": blocks.render_running(
+    "running": messages.render_running(
         HEADING, RunProgress(EVIL, tuple(Part(f"{EVIL}{i}", 1, 2, EVIL) for i in range(60)))
     ),
-    "asks": blocks.render_question(HEADING, Plan(EVIL, tuple([EVIL] * 50), (EVIL,) * 30), 5),
-    "done": blocks.render_verdict(
+    "asks": messages.render_question(HEADING, Plan(EVIL, tuple([EVIL] * 50), (EVIL,) * 30), 5),
+    "done": messages.render_verdict(
         HEADING,
         Verdict(
             State.DONE,
@@ -32,11 +32,13 @@ MESSAGES = {
         ),
         command="/mesh",
     ),
-    "failed": blocks.render_failure(HEADING, EVIL, turn=EVIL, command="/mesh", again="install"),
-    "mistake": blocks.render_user_error(EVIL, EVIL),
-    "busy": blocks.render_busy(EVIL, "U1", 40, "https://x.slack.com/archives/C1/p1"),
-    "denied": blocks.render_role_denial(EVIL, "attendee", "host", ["U1"], "/mesh"),
-    "answer": blocks.render_answer(EVIL, Verdict(State.NOT_YET, EVIL, evidence=(EVIL,) * 40), command="/mesh"),
+    "failed": messages.render_failure(HEADING, EVIL, turn=EVIL, command="/mesh", again="install"),
+    "mistake": messages.render_user_error(EVIL, EVIL),
+    "busy": messages.render_busy(EVIL, "U1", 40, "https://x.slack.com/archives/C1/p1"),
+    "denied": messages.render_role_denial(EVIL, "attendee", "host", ["U1"], "/mesh"),
+    "answer": messages.render_answer(
+        EVIL, Verdict(State.NOT_YET, EVIL, evidence=(EVIL,) * 40), command="/mesh"
+    ),
 }
 
 
@@ -69,7 +71,10 @@ def test_all_of_a_long_list_is_shown() -> None:
     """Help has more lines than one block is good for; beyond sixty the rest is counted."""
     for count, last in ((27, "line 26"), (60, "line 59"), (70, "… and 10 more")):
         verdict = Verdict(State.DONE, "x", evidence=tuple(f"line {n}" for n in range(count)))
-        texts = [block["text"]["text"] for block in blocks.render_answer("Help", verdict, command="/mesh").blocks[1:]]
+        texts = [
+            block["text"]["text"]
+            for block in messages.render_answer("Help", verdict, command="/mesh").blocks[1:]
+        ]
         assert "\n".join(texts).split("\n")[-1].removeprefix("• ") == last
         assert sum(text.count("• line") for text in texts) == min(count, 60)
 
@@ -77,13 +82,16 @@ def test_all_of_a_long_list_is_shown() -> None:
 @pytest.mark.parametrize(
     ("message", "state"),
     [
-        (blocks.render_running(HEADING, RunProgress()), "running"),
-        (blocks.render_question(HEADING, Plan("x", ()), 5), "asks"),
-        (blocks.render_verdict(HEADING, Verdict(State.NOT_YET, "x"), command="/mesh"), "not_yet"),
-        (blocks.render_verdict(HEADING, Verdict(State.NORMAL, "x"), command="/mesh"), "normal"),
-        (blocks.render_failure(HEADING, "x", command="/mesh", again=""), "error"),
-        (blocks.render_failure(HEADING, "x", state="cancelled", command="/mesh", again=""), "normal"),
-        (blocks.render_user_error("x"), "error"),
+        (messages.render_running(HEADING, RunProgress()), "running"),
+        (messages.render_question(HEADING, Plan("x", ()), 5), "asks"),
+        (messages.render_verdict(HEADING, Verdict(State.NOT_YET, "x"), command="/mesh"), "not_yet"),
+        (messages.render_verdict(HEADING, Verdict(State.NORMAL, "x"), command="/mesh"), "normal"),
+        (messages.render_failure(HEADING, "x", command="/mesh", again=""), "error"),
+        (
+            messages.render_failure(HEADING, "x", state="cancelled", command="/mesh", again=""),
+            "normal",
+        ),
+        (messages.render_user_error("x"), "error"),
     ],
 )
 def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
@@ -93,8 +101,11 @@ def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
 
 def test_a_running_message_counts_the_parts() -> None:
     """One line per part, with the pod's own words while it lags."""
-    parts = (Part("istiod", 1, 1, done=True), Part("gateway", 0, 1, "ImagePullBackOff: no such image"))
-    shown = blocks.render_running(HEADING, RunProgress("installing", parts))
+    parts = (
+        Part("istiod", 1, 1, done=True),
+        Part("gateway", 0, 1, "ImagePullBackOff: no such image"),
+    )
+    shown = messages.render_running(HEADING, RunProgress("installing", parts))
     assert "✅ `istiod` 1/1" in words(shown)
     assert "⏳ `gateway` 0/1 — ImagePullBackOff: no such image" in words(shown)
     assert shown.text == "Install Istio: installing (1 of 2 ready)"
@@ -102,8 +113,10 @@ def test_a_running_message_counts_the_parts() -> None:
 
 def test_only_web_addresses_become_links() -> None:
     """A link that is not http(s) is shown as text."""
-    verdict = Verdict(State.DONE, "x", links=(Link("a", "javascript:alert(1)"), Link("b|c", "https://k/?x=1|2")))
-    shown = words(blocks.render_verdict(HEADING, verdict, command="/mesh"))
+    verdict = Verdict(
+        State.DONE, "x", links=(Link("a", "javascript:alert(1)"), Link("b|c", "https://k/?x=1|2"))
+    )
+    shown = words(messages.render_verdict(HEADING, verdict, command="/mesh"))
     assert "<javascript" not in shown
     assert "<https://k/?x=1%7C2|b¦c>" in shown
 
@@ -111,4 +124,4 @@ def test_only_web_addresses_become_links() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (83, "1 min 23 s")])
 def test_durations_are_short(seconds: float, text: str) -> None:
     """Times are said as people say them."""
-    assert blocks.format_duration(seconds) == text
+    assert messages.format_duration(seconds) == text

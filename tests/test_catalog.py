@@ -34,7 +34,15 @@ class Choices(Options):
 @pytest.fixture
 def catalog() -> Catalog:
     """Two steps: one with every shape of option, one with none."""
-    first = Step("install", "Install", "installs", nothing, Choices, aliases=("setup",), positional=("profile", "set"))
+    first = Step(
+        "install",
+        "Install",
+        "installs",
+        nothing,
+        Choices,
+        aliases=("setup",),
+        positional=("profile", "set"),
+    )
     return Catalog((first, Step("status", "Status", "tells", nothing)))
 
 
@@ -78,7 +86,9 @@ def test_options_are_understood(catalog: Catalog, typed: str, expected: dict[str
         ("install a\u202eb", "U+202E", "plainly"),
     ],
 )
-def test_mistakes_say_what_to_type_instead(catalog: Catalog, typed: str, says: str, hint: str) -> None:
+def test_mistakes_say_what_to_type_instead(
+    catalog: Catalog, typed: str, says: str, hint: str
+) -> None:
     """A mistake names what is wrong and what to type."""
     with pytest.raises(UserError) as caught:
         catalog.parse(typed)
@@ -87,7 +97,15 @@ def test_mistakes_say_what_to_type_instead(catalog: Catalog, typed: str, says: s
 
 
 @pytest.mark.parametrize(
-    "typed", ["rm -rf /; echo $(id)", "install $(id)", "`id`", "install '; drop table runs'", "👍", "<!channel>"]
+    "typed",
+    [
+        "rm -rf /; echo $(id)",
+        "install $(id)",
+        "`id`",
+        "install '; drop table runs'",
+        "👍",
+        "<!channel>",
+    ],
 )
 def test_shell_and_markup_are_only_words(catalog: Catalog, typed: str) -> None:
     """Nothing typed is ever run or refused with anything but a UserError."""
@@ -105,7 +123,9 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         assert Catalog(STEPS).parse(text).step in STEPS
 
 
-@pytest.mark.parametrize("typed", ["install demo set=values.a=b", 'help "install"', "status share in=bookinfo", ""])
+@pytest.mark.parametrize(
+    "typed", ["install demo set=values.a=b", 'help "install"', "status share in=bookinfo", ""]
+)
 def test_what_the_ledger_keeps_means_the_same(typed: str) -> None:
     """The text of an invocation parses to the same step and options again."""
     catalog = Catalog(STEPS)
@@ -121,5 +141,7 @@ def test_clashing_steps_are_all_named() -> None:
         Step("b", "B", "", nothing, aliases=("x", "a")),
         Step("c", "C", "", nothing, positional=("nonesuch",)),
     ]
-    with pytest.raises(CatalogError, match="x is claimed by a and b.*a is claimed.*c has no option nonesuch"):
+    with pytest.raises(
+        CatalogError, match="x is claimed by a and b.*a is claimed.*c has no option nonesuch"
+    ):
         Catalog(steps)

@@ -34,7 +34,11 @@ def named(page: Path) -> str:
 def test_the_references_are_what_the_code_says() -> None:
     """`make docs` renews them."""
     check = subprocess.run(
-        [sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "scripts/reference.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert check.stderr == ""
 
@@ -49,7 +53,10 @@ def test_links_lead_somewhere(page: Path) -> None:
         file = (page.parent / name) if name else page
         assert file.exists(), target
         if anchor:
-            headings = [re.sub(r"[^\w -]", "", h).strip().lower() for h in re.findall(r"^#+ (.+)$", text(file), re.M)]
+            headings = [
+                re.sub(r"[^\w -]", "", h).strip().lower()
+                for h in re.findall(r"^#+ (.+)$", text(file), re.M)
+            ]
             assert anchor in [h.replace(" ", "-") for h in headings], target
 
 

@@ -11,22 +11,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import Catalog, collect_options, split_command
-from bot.engine.homeview import HomeContent, build_home_tab
-from bot.engine.inputs import build_input_blocks
-from bot.engine.pages import PageContent, render_explanation, render_page
-from bot.engine.questions import YES, build_questions, format_command
-from bot.knowledge.board import LOOKS, StepStatus
-from bot.knowledge.tour import PAGES
+from bot.engine.forms.questions import YES, build_questions, format_command
+from bot.knowledge.workshop.progress import LOOKS, StepStatus
+from bot.knowledge.workshop.tour import PAGES
 from bot.ledger import Run, RunState
 from bot.records import ScheduleSummary
 from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdict
+from bot.view.forms import build_input_blocks
+from bot.view.home import HomeContent, build_home_tab
+from bot.view.tour import PageContent, render_explanation, render_page
 from handlers import STEPS
 
 CATALOG = Catalog(STEPS)
 NO_CONTEXT = cast(Context, None)
 """Only a step's own `choices` look at a context; these tests leave such steps out."""
-PLAIN = [step for step in STEPS if not step.choices and step.form is None and build_questions(step, NO_CONTEXT)]
+PLAIN = [
+    step
+    for step in STEPS
+    if not step.choices and step.form is None and build_questions(step, NO_CONTEXT)
+]
 EVIL = "<!channel> & " + "x" * 4000
 WORDS = st.text("abcjason@.+-_=v1 %\"'0", min_size=1, max_size=12)
 
@@ -36,14 +40,20 @@ def answer(question: Question) -> st.SearchStrategy[tuple[str, ...]]:
     if question.kind == "tick":
         return st.sampled_from([(), (YES,)])
     if question.choices:
-        some = st.lists(st.sampled_from(question.choices), unique=True, max_size=1 if question.kind == "one" else 3)
+        some = st.lists(
+            st.sampled_from(question.choices),
+            unique=True,
+            max_size=1 if question.kind == "one" else 3,
+        )
         return some.map(tuple)
     texts = st.integers(1, 2000).map(str) if question.kind == "number" else WORDS
     return st.one_of(st.just(()), st.just(question.initial), texts.map(lambda text: (text,)))
 
 
 @pytest.mark.parametrize("step", PLAIN, ids=lambda step: step.id)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 @given(data=st.data())
 def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -> None:
     """Whatever is filled in, the command that is typed puts each answer into its own option, or is refused."""
@@ -60,7 +70,11 @@ def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -
         elif question.kind == "tick":
             assert (there == "true") == bool(given_)
         else:
-            wanted = [word for text in given_ for word in text.split()] if isinstance(there, list) else given_[0]
+            wanted = (
+                [word for text in given_ for word in text.split()]
+                if isinstance(there, list)
+                else given_[0]
+            )
             assert there == wanted
 
 
@@ -68,7 +82,11 @@ def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -
     ("name", "answers", "typed"),
     [
         ("fault", {"user": ("jason",)}, "fault jason"),
-        ("fault", {"user": ("jason",), "kind": ("abort",), "code": ("503",)}, "fault jason abort 503"),
+        (
+            "fault",
+            {"user": ("jason",), "kind": ("abort",), "code": ("503",)},
+            "fault jason abort 503",
+        ),
         (
             "fault",
             {"user": ("al",), "kind": ("delay",), "seconds": ("1.5",), "percent": ("50",)},
@@ -77,13 +95,23 @@ def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -
         ("shift", {"v1": ("90",), "v2": ("10",), "v3": ("0",)}, "shift v1=90 v2=10"),
         ("route", {"user": ("jason",), "version": ("v3",)}, "route jason v3"),
         ("route", {"user": ("version",), "version": ("v3",)}, "route user=version version=v3"),
-        ("traffic", {"action": ("burst",), "count": ("200",), "at": ("20/s",)}, "traffic burst 200 at=20/s"),
-        ("traffic", {"action": ("once",), "count": ("7",), "as": ("jason",)}, "traffic count=7 as=jason"),
+        (
+            "traffic",
+            {"action": ("burst",), "count": ("200",), "at": ("20/s",)},
+            "traffic burst 200 at=20/s",
+        ),
+        (
+            "traffic",
+            {"action": ("once",), "count": ("7",), "as": ("jason",)},
+            "traffic count=7 as=jason",
+        ),
         ("bookinfo", {"off": (YES,)}, "bookinfo off"),
         ("addons", {"which": ("grafana", "jaeger")}, "addons grafana jaeger"),
     ],
 )
-def test_a_form_types_what_a_person_would(name: str, answers: dict[str, tuple[str, ...]], typed: str) -> None:
+def test_a_form_types_what_a_person_would(
+    name: str, answers: dict[str, tuple[str, ...]], typed: str
+) -> None:
     """In the words and the order of the examples, without what is the default anyway."""
     step = CATALOG.get(name)
     assert step is not None
@@ -95,12 +123,17 @@ def test_a_form_types_what_a_person_would(name: str, answers: dict[str, tuple[st
     ("answers", "wrong"),
     [
         ({"user": ("jason",), "kind": ("abort",), "code": ("200",)}, {"code"}),
-        ({"user": ("jason",), "kind": ("delay",), "seconds": ("x",), "percent": ("0",)}, {"seconds", "percent"}),
+        (
+            {"user": ("jason",), "kind": ("delay",), "seconds": ("x",), "percent": ("0",)},
+            {"seconds", "percent"},
+        ),
         ({"user": ("off",)}, {"user"}),
         ({"user": ("jason",), "kind": ("delay",), "code": ("200",)}, set()),
     ],
 )
-def test_a_fault_is_refused_part_by_part(answers: dict[str, tuple[str, ...]], wrong: set[str]) -> None:
+def test_a_fault_is_refused_part_by_part(
+    answers: dict[str, tuple[str, ...]], wrong: set[str]
+) -> None:
     """Only what is wrong is named, and what the chosen kind does not use is not looked at."""
     step = CATALOG.get("fault")
     assert step is not None
@@ -120,7 +153,9 @@ def test_slack_takes_every_form(step: Step) -> None:
 def run_of(step: str, state: RunState, words: str) -> Run:
     """A run of that step."""
     now = datetime.now(UTC)
-    values: dict[str, Any] = dict.fromkeys(("ts", "verdict", "lock_key", "digest", "finished_at", "expires_at"))
+    values: dict[str, Any] = dict.fromkeys(
+        ("ts", "verdict", "lock_key", "digest", "finished_at", "expires_at")
+    )
     values |= dict.fromkeys(("created_at", "updated_at"), now) | {"options": {}, "attempt": 1}
     values |= dict.fromkeys(("id", "request_key", "user", "channel", "scope", "owner"), "X")
     return Run(**values, step=step, arguments=f"{step} {words}"[:900], state=state, summary=words)
@@ -136,7 +171,14 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
     rows = {name: StepStatus(name, True, EVIL[:500]) for name, _ in LOOKS}
     run = run_of(page.step, state, EVIL[:600]) if state else None
     leaf = PageContent(
-        page, step, number, PAGES, rows, run=run, link="https://x.slack.com/archives/C1/p1", options=True
+        page,
+        step,
+        number,
+        PAGES,
+        rows,
+        run=run,
+        link="https://x.slack.com/archives/C1/p1",
+        options=True,
     )
     for each in (leaf, replace(leaf, rows={}, trouble=EVIL)):
         message = render_page(each, "/mesh")
@@ -149,15 +191,25 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
 def test_slack_takes_the_home_tab(role: Role) -> None:
     """A full tab is within Slack's limits, with schedules and their times in words for old clients."""
     rows = tuple(StepStatus(name, False, EVIL) for name, _ in LOOKS)
-    entry = ScheduleSummary("s1", "digest", "digest", "every Monday at 09:00", "U1", "active", 1.8e9, "Mon 09:00")
+    entry = ScheduleSummary(
+        "s1", "digest", "digest", "every Monday at 09:00", "U1", "active", 1.8e9, "Mon 09:00"
+    )
     links = Verdict(State.DONE, "x", links=(Link(EVIL, "https://k/"),) * 20, lines=(EVIL,) * 5)
     scene = HomeContent(
-        rows, (EVIL,) * 50, links, (entry, replace(entry, state="paused", next_at=None)) * 20, EVIL, "C1"
+        rows,
+        (EVIL,) * 50,
+        links,
+        (entry, replace(entry, state="paused", next_at=None)) * 20,
+        EVIL,
+        "C1",
     )
     blocks = build_home_tab(scene, Caller("U1", role), STEPS, "/mesh")
     assert check_view({"type": "home", "blocks": list(blocks)}) == []
     shown = str(blocks)
-    assert "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by <@U1>" in shown
+    assert (
+        "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by <@U1>"
+        in shown
+    )
     assert "…and 25 more".replace("…", "… ") in shown
     assert ("Run install" in shown) is role.is_at_least(Role.HOST)
     assert "<!channel>" not in shown

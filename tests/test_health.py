@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.app import Bot
 from bot.errors import SettingsError
-from bot.figures import Histogram, Metric, counter
 from bot.health import ComponentHealth, HealthServer
 from bot.health.exposition import render_metrics
+from bot.metrics import Histogram, Metric, counter
 from tests.scenarios.stage import Stage, playing
 
 
@@ -32,9 +32,14 @@ def free() -> int:
 
 async def asked(port: int, path: str) -> tuple[int, Any]:
     """Status and body of a request."""
-    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{path}") as answer,
+    ):
         text = await answer.text()
-        return answer.status, (await answer.json()) if answer.content_type == "application/json" else text
+        return answer.status, (
+            await answer.json()
+        ) if answer.content_type == "application/json" else text
 
 
 @dataclass
@@ -52,14 +57,21 @@ class Ward:
     async def metrics(self) -> dict[str, float]:
         """Every sample by name and labels, as Prometheus itself would read it."""
         _, text = await self.ask("/metrics")
-        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-        return {s.name + "".join(f",{k}={v}" for k, v in sorted(s.labels.items())): s.value for s in samples}
+        samples = [
+            sample for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+        return {
+            s.name + "".join(f",{k}={v}" for k, v in sorted(s.labels.items())): s.value
+            for s in samples
+        }
 
 
 @asynccontextmanager
 async def ward(home: Path) -> AsyncIterator[Ward]:
     """A whole bot with a health port."""
-    async with playing(home, MESHBOT_HEALTH__PORT=str(free()), MESHBOT_HEALTH__HOST="127.0.0.1") as (stage, bot):
+    async with playing(
+        home, MESHBOT_HEALTH__PORT=str(free()), MESHBOT_HEALTH__HOST="127.0.0.1"
+    ) as (stage, bot):
         yield Ward(stage, bot)
 
 
@@ -135,7 +147,9 @@ def test_figures_are_written_as_prometheus_reads_them() -> None:
     for seconds in (0.05, 0.1, 0.5, 7.0):
         spread.observe(seconds)
     figures = [counter("runs", "Runs.", 2, step="a"), counter("runs", "Runs.", 3, step="b")]
-    text = render_metrics([lambda: figures, lambda: [Metric("took", "Time.", spread, "histogram")]]).decode()
+    text = render_metrics(
+        [lambda: figures, lambda: [Metric("took", "Time.", spread, "histogram")]]
+    ).decode()
     assert 'meshbot_runs_total{step="b"} 3.0' in text
     buckets = re.findall(r'meshbot_took_bucket\{le="(.+)"\} (.+)', text)
     assert buckets == [("0.1", "2.0"), ("1.0", "3.0"), ("+Inf", "4.0")]

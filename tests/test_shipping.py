@@ -25,7 +25,10 @@ from packaging.utils import canonicalize_name
 HOME = Path(__file__).parent.parent
 CRD = b"kind: CustomResourceDefinition\n"
 BUNDLE = "v1.5.1"
-ARCHIVE, CRDS = "/releases/1.30.3/istio-1.30.3-linux-amd64.tar.gz", f"/crds/{BUNDLE}/config/crd/standard/one.yaml"
+ARCHIVE, CRDS = (
+    "/releases/1.30.3/istio-1.30.3-linux-amd64.tar.gz",
+    f"/crds/{BUNDLE}/config/crd/standard/one.yaml",
+)
 
 
 def digest(content: bytes) -> str:
@@ -120,7 +123,11 @@ async def test_a_release_is_fetched_with_its_crds(
     ],
 )
 async def test_what_differs_from_its_sum_is_not_kept(
-    script: Path, mirror: TestServer, files: dict[str, bytes | None], changes: dict[str, bytes | None], said: str
+    script: Path,
+    mirror: TestServer,
+    files: dict[str, bytes | None],
+    changes: dict[str, bytes | None],
+    said: str,
 ) -> None:
     """A changed or missing file ends in an error that names it, and leaves nothing behind."""
     files.update(changes)
@@ -131,7 +138,9 @@ async def test_what_differs_from_its_sum_is_not_kept(
     assert list(target.iterdir()) == []
 
 
-async def test_a_pinned_sum_counts_beside_the_published_one(script: Path, mirror: TestServer, tmp_path: Path) -> None:
+async def test_a_pinned_sum_counts_beside_the_published_one(
+    script: Path, mirror: TestServer, tmp_path: Path
+) -> None:
     """An archive that was replaced together with its published sum is refused when its sum is pinned."""
     code, _, error = await fetch(script, mirror, "--sha256", "0" * 64, str(tmp_path / "releases"))
     assert (code, "but --sha256 says" in error) == (1, True)
@@ -161,29 +170,47 @@ async def test_wrong_arguments_fetch_nothing(
 def test_each_crd_has_a_pinned_sum(bundle: str) -> None:
     """The committed sums are well formed and hold the types that the workshop uses."""
     lines = (HOME / "manifests" / "gateway-api" / f"{bundle}.sha256").read_text().splitlines()
-    assert all(re.fullmatch(r"[0-9a-f]{64}  gateway\.networking\.k8s\.io_\w+\.yaml", line) for line in lines)
-    assert {"gatewayclasses", "gateways", "httproutes"} <= {line.split("_")[1].removesuffix(".yaml") for line in lines}
+    assert all(
+        re.fullmatch(r"[0-9a-f]{64}  gateway\.networking\.k8s\.io_\w+\.yaml", line)
+        for line in lines
+    )
+    assert {"gatewayclasses", "gateways", "httproutes"} <= {
+        line.split("_")[1].removesuffix(".yaml") for line in lines
+    }
 
 
 def needed() -> set[str]:
     """Every distribution that the project needs here, in whatever way, by what is installed."""
     project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
     extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    waiting, seen = [Requirement(line) for line in [*project["dependencies"], *extras]], set[tuple[str, str]]()
+    waiting, seen = (
+        [Requirement(line) for line in [*project["dependencies"], *extras]],
+        set[tuple[str, str]](),
+    )
     while waiting:
         requirement = waiting.pop()
         for extra in ("", *requirement.extras):
             key = (canonicalize_name(requirement.name), extra)
             if key not in seen:
                 seen.add(key)
-                below = [Requirement(line) for line in distribution(requirement.name).requires or ()]
-                waiting += [each for each in below if each.marker is None or each.marker.evaluate({"extra": extra})]
+                below = [
+                    Requirement(line) for line in distribution(requirement.name).requires or ()
+                ]
+                waiting += [
+                    each
+                    for each in below
+                    if each.marker is None or each.marker.evaluate({"extra": extra})
+                ]
     return {name for name, _ in seen}
 
 
 def test_the_lock_file_names_everything_exactly_once() -> None:
     """What is needed, directly or not, is locked to one version that satisfies pyproject.toml."""
-    lines = [line for line in (HOME / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in (HOME / "requirements.lock").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     locked = dict(line.split("==") for line in lines)
     names = [canonicalize_name(name) for name in locked]
     assert len(set(names)) == len(lines)
@@ -196,7 +223,11 @@ def test_the_lock_file_names_everything_exactly_once() -> None:
 
 def test_the_tool_for_the_list_of_parts_is_locked() -> None:
     """Every line of its lock file is one exact version, and CycloneDX's tool is among them."""
-    lines = [line for line in (HOME / "scripts" / "sbom.lock").read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line
+        for line in (HOME / "scripts" / "sbom.lock").read_text().splitlines()
+        if not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     assert "cyclonedx-bom" in {line.partition("==")[0] for line in lines}
 
@@ -206,7 +237,9 @@ def test_the_tool_for_the_list_of_parts_is_locked() -> None:
 async def test_the_list_of_parts_names_all_that_is_installed(tmp_path: Path) -> None:
     """CycloneDX, with each distribution that the project needs in the version that is here."""
     target = tmp_path / "sbom.cdx.json"
-    made = await asyncio.create_subprocess_exec(str(HOME / "scripts" / "sbom"), sys.executable, str(target))
+    made = await asyncio.create_subprocess_exec(
+        str(HOME / "scripts" / "sbom"), sys.executable, str(target)
+    )
     assert await made.wait() == 0
     document = json.loads(target.read_text())
     assert document["bomFormat"] == "CycloneDX"
@@ -221,7 +254,10 @@ def test_the_image_is_pinned_and_unprivileged() -> None:
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)$", recipe, re.MULTILINE)
     assert images
     assert all(re.search(r":[\w.-]*\d", image) and ":latest" not in image for image in images)
-    assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) == {"${PYTHON_IMAGE}", "${FETCH_IMAGE}"}
+    assert set(re.findall(r"^FROM (\S+)", recipe, re.MULTILINE)) == {
+        "${PYTHON_IMAGE}",
+        "${FETCH_IMAGE}",
+    }
     assert re.findall(r"^USER (\S+)", recipe, re.MULTILINE) == ["10001:10001"]
     for path in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE):
         assert all((HOME / name).exists() for name in path.split()), path
@@ -232,4 +268,6 @@ def test_the_licence_is_the_one_that_is_declared() -> None:
     text = (HOME / "LICENSE").read_text()
     assert "Apache License" in text
     assert "END OF TERMS AND CONDITIONS" in text
-    assert tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["license"] == "Apache-2.0"
+    assert (
+        tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["license"] == "Apache-2.0"
+    )

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.slackrules import REFUSAL, check_message, check_view, count_visible_characters, escape, truncate
+from bot.slackrules import (
+    REFUSAL,
+    check_message,
+    check_view,
+    count_visible_characters,
+    escape,
+    truncate,
+)
 
 Json = dict[str, Any]
 Make = Callable[[int], Json]
@@ -47,7 +54,11 @@ def select(kind: str, count: int) -> Json:
 def option(text: int = 1, value: int = 1) -> Json:
     """A select with one option of these lengths."""
     return actions(
-        {"type": "static_select", "action_id": "a", "options": [{"text": plain(text), "value": "v" * value}]}
+        {
+            "type": "static_select",
+            "action_id": "a",
+            "options": [{"text": plain(text), "value": "v" * value}],
+        }
     )
 
 
@@ -145,12 +156,18 @@ LIMITS: list[tuple[str, Make, int]] = [
     ("pie segments", pie, 6),
     ("card title", lambda n: {"type": "card", "title": plain(n)}, 150),
     ("card body", lambda n: {"type": "card", "body": plain(n)}, 200),
-    ("carousel", lambda n: {"type": "carousel", "elements": [{"type": "card", "title": plain(1)}] * n}, 10),
+    (
+        "carousel",
+        lambda n: {"type": "carousel", "elements": [{"type": "card", "title": plain(1)}] * n},
+        10,
+    ),
     ("container", lambda n: {"type": "container", "child_blocks": [{"type": "divider"}] * n}, 10),
 ]
 
 
-@pytest.mark.parametrize(("make", "limit"), [pytest.param(make, limit, id=name) for name, make, limit in LIMITS])
+@pytest.mark.parametrize(
+    ("make", "limit"), [pytest.param(make, limit, id=name) for name, make, limit in LIMITS]
+)
 def test_a_limit_holds_exactly(make: Make, limit: int) -> None:
     """A block at its limit passes, and one past it is refused at its place."""
     assert check_message({"text": "t", "blocks": [make(limit)]}) == []
@@ -180,7 +197,10 @@ def test_a_limit_holds_exactly(make: Make, limit: int) -> None:
         ({"type": "image", "alt_text": "a", "slack_file": {}}, "/blocks/0/slack_file"),
         ({"type": "image", "alt_text": "a", "slack_file": {"id": "f1"}}, "/blocks/0/slack_file/id"),
         ({"type": "image", "image_url": "https://x.io"}, "/blocks/0"),
-        ({"type": "table", "rows": [[{"type": "raw_text", "text": ""}]]}, "/blocks/0/rows/0/0/text"),
+        (
+            {"type": "table", "rows": [[{"type": "raw_text", "text": ""}]]},
+            "/blocks/0/rows/0/0/text",
+        ),
         (data_table(1), "/blocks/0/rows"),
         ({"type": "data_table", "caption": "c", "rows": [CELLS[:1], CELLS]}, "/blocks/0/rows"),
         ({"type": "alert", "text": plain(1)}, "/blocks/0/type"),
@@ -190,7 +210,9 @@ def test_a_limit_holds_exactly(make: Make, limit: int) -> None:
 )
 def test_what_else_is_wrong_with_a_block(block: Any, pointer: str) -> None:
     """Wrong types, missing and empty parts are each found at their place."""
-    assert pointer in [problem.pointer for problem in check_message({"text": "t", "blocks": [block]})]
+    assert pointer in [
+        problem.pointer for problem in check_message({"text": "t", "blocks": [block]})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -213,16 +235,18 @@ def test_what_else_is_wrong_with_a_block(block: Any, pointer: str) -> None:
 )
 def test_a_message_as_a_whole(payload: Json, edit: bool, code: str) -> None:
     """The message's own limits, shorter for the text of an edit."""
-    assert [problem.code for problem in check_message(payload, edit=edit)] == ([code] if code else [])
+    assert [problem.code for problem in check_message(payload, edit=edit)] == (
+        [code] if code else []
+    )
 
 
 @pytest.mark.parametrize(("past", "codes"), [(0, []), (1, ["msg_blocks_too_long"])])
 def test_the_cumulative_cap(past: int, codes: list[str]) -> None:
     """All blocks together may hold so many characters, however few each of them has."""
     full, rest = divmod(REFUSAL + past, 2600)
-    blocks = [{"type": "section", "text": mrkdwn(2600)}] * full + [{"type": "section", "text": mrkdwn(rest)}] * (
-        rest > 0
-    )
+    blocks = [{"type": "section", "text": mrkdwn(2600)}] * full + [
+        {"type": "section", "text": mrkdwn(rest)}
+    ] * (rest > 0)
     assert count_visible_characters(blocks) == REFUSAL + past
     assert [problem.code for problem in check_message({"blocks": blocks})] == codes
 
@@ -253,7 +277,13 @@ def test_a_view_holds_its_limits_exactly(make: Make, limit: int) -> None:
 
 @pytest.mark.parametrize(
     "view",
-    [{}, {"type": "modal", "blocks": []}, {"type": "home"}, modal(blocks=[field()]), modal(blocks=[table(1)])],
+    [
+        {},
+        {"type": "modal", "blocks": []},
+        {"type": "home"},
+        modal(blocks=[field()]),
+        modal(blocks=[table(1)]),
+    ],
 )
 def test_what_else_is_wrong_with_a_view(view: Json) -> None:
     """No type, title or blocks; inputs without a submit button; blocks that only messages may hold."""
@@ -293,7 +323,12 @@ def test_visible_length_counts_what_is_read() -> None:
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "1234"}]}],
     }
-    blocks = [{"type": "section", "text": mrkdwn(10)}, actions(button(value="v" * 99)), table(2, 3), rich]
+    blocks = [
+        {"type": "section", "text": mrkdwn(10)},
+        actions(button(value="v" * 99)),
+        table(2, 3),
+        rich,
+    ]
     assert count_visible_characters(blocks) == 10 + 1 + 6 + 4
 
 
@@ -307,7 +342,12 @@ def number_input(**more: Any) -> Json:
 def preset(kind: str, key: str, chosen: Any) -> Json:
     """A form with one option, of which something is chosen at first."""
     only = {"text": plain(1), "value": "v"}
-    element = {"type": kind, "action_id": "a", "options": [only], key: chosen if chosen is not None else only}
+    element = {
+        "type": kind,
+        "action_id": "a",
+        "options": [only],
+        key: chosen if chosen is not None else only,
+    }
     block = {"type": "input", "block_id": "b", "label": plain(1), "element": element}
     return modal(blocks=[block], submit=plain(4))
 

@@ -14,7 +14,9 @@ from benchmarks.parts.lines import until_told
 
 async def main() -> None:
     """Echoes until standard input ends."""
-    app = AsyncApp(client=AsyncWebClient(token=os.environ["BENCH_BOT"], base_url=os.environ["BENCH_URL"]))
+    app = AsyncApp(
+        client=AsyncWebClient(token=os.environ["BENCH_BOT"], base_url=os.environ["BENCH_URL"])
+    )
 
     @app.command("/mesh")
     async def echo(ack, command) -> None:  # type: ignore[no-untyped-def]  # Bolt injects by name

@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from benchmarks.parts.lines import tell, until_told
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Object, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import create_programs
-from bot.sandbox.istio.release import write_release
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.programs import create_programs
+from sandbox.istio.release_directory import write_release
 
 PODS = Ref("", "pods")
 ISTIO = "1.30.3"
@@ -49,7 +49,9 @@ async def main(options: argparse.Namespace) -> None:
             cluster.slow_image_pulls(options.pull)
             kubeconfigs.append(str(cluster.write_kubeconfig(home / f"kubeconfig-{number}")))
             watching.append(asyncio.create_task(watch(cluster, number)))
-        release = await asyncio.to_thread(write_release, home / f"istio-{ISTIO}", ISTIO, speed=options.speed)
+        release = await asyncio.to_thread(
+            write_release, home / f"istio-{ISTIO}", ISTIO, speed=options.speed
+        )
         gc.freeze()
         tell({"kubeconfigs": kubeconfigs, "release": str(release.home)})
         await until_told()
@@ -63,5 +65,7 @@ if __name__ == "__main__":
     parser.add_argument("home")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--speed", type=float, default=1.0)
-    parser.add_argument("--pull", type=float, default=None, help="simulated seconds that each image takes")
+    parser.add_argument(
+        "--pull", type=float, default=None, help="simulated seconds that each image takes"
+    )
     asyncio.run(main(parser.parse_args()))

@@ -19,13 +19,13 @@ import yaml
 
 from benchmarks.parts.clusters import ISTIO, is_ready
 from benchmarks.parts.lines import tell, told
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Object, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.cluster.faults import ApiFault
-from bot.sandbox.cluster.server import ApiServer
-from bot.sandbox.istio.programs import create_programs
-from bot.sandbox.istio.release import ReleaseDirectory, write_release
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.faults import ApiFault
+from sandbox.cluster.server import ApiServer
+from sandbox.istio.programs import create_programs
+from sandbox.istio.release_directory import ReleaseDirectory, write_release
 
 MODEL = "bookinfo"
 SPEED = 50.0
@@ -46,7 +46,9 @@ async def modelled(home: Path, release: ReleaseDirectory) -> list[tuple[Ref, Obj
         process = await asyncio.create_subprocess_exec(*install, stdout=quiet, stderr=quiet)
         if await process.wait():
             raise RuntimeError("the model's Istio could not be installed")
-        await deploy(cluster, release.home / "samples" / "bookinfo" / "platform" / "kube" / "bookinfo.yaml")
+        await deploy(
+            cluster, release.home / "samples" / "bookinfo" / "platform" / "kube" / "bookinfo.yaml"
+        )
         store, kinds = cluster.server.store, cluster.server.kinds
         stored = dict.fromkeys([CRDS, *(kind.stored for kind in kinds)])
         return [(ref, record.obj) for ref in stored for record in store.iterate_records(ref)]
@@ -58,7 +60,9 @@ async def deploy(cluster: EmbeddedCluster, manifest: Path) -> None:
     """Bookinfo in the model's namespace, with sidecars; returns when its pods are ready."""
     client = cluster.client("benchmark")
     labels = {"istio-injection": "enabled"}
-    await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL, "labels": labels}})
+    await client.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL, "labels": labels}}
+    )
     text = await asyncio.to_thread(manifest.read_text)
     for obj in yaml.load_all(text, yaml.CSafeLoader):
         await client.create({**obj, "metadata": {**obj["metadata"], "namespace": MODEL}})
@@ -86,7 +90,9 @@ class Crowd:
                 await self.server.client("benchmark").create({**obj, "metadata": bare})
             else:
                 self.server.store.put(ref, obj)
-            place = obj["metadata"].get("namespace") or (obj["metadata"]["name"] if ref.plural == "namespaces" else "")
+            place = obj["metadata"].get("namespace") or (
+                obj["metadata"]["name"] if ref.plural == "namespaces" else ""
+            )
             if place == MODEL:
                 self._model.append((ref, obj))
 
@@ -126,7 +132,13 @@ async def main(home: Path) -> None:
     async for asked in told():
         if "namespaces" in asked:
             await crowd.grow(asked["namespaces"])
-        tell({"namespaces": crowd.namespaces, "pods": crowd.pods(), "requests": MANY - (crowd.counter.times or 0)})
+        tell(
+            {
+                "namespaces": crowd.namespaces,
+                "pods": crowd.pods(),
+                "requests": MANY - (crowd.counter.times or 0),
+            }
+        )
     await crowd.server.stop()
 
 

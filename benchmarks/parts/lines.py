@@ -20,7 +20,9 @@ def tell(said: Said) -> None:
 async def told() -> AsyncIterator[Said]:
     """Each line from whoever started this process, until it closes standard input."""
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
     async for line in reader:
         yield json.loads(line)
 

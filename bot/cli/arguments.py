@@ -27,7 +27,11 @@ def exclude_slack_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
     A rehearsal must never reach one.
     """
-    return {key: value for key, value in environ.items() if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))}
+    return {
+        key: value
+        for key, value in environ.items()
+        if not key.startswith(("MESHBOT_SLACK__", "SLACK_"))
+    }
 
 
 def positive(text: str) -> float:
@@ -58,21 +62,30 @@ def parse_moment(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is neither a time such as 2026-11-25 nor an age such as 7d") from None
+        raise argparse.ArgumentTypeError(
+            f"{text} is neither a time such as 2026-11-25 nor an age such as 7d"
+        ) from None
     return read.replace(tzinfo=read.tzinfo or UTC)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of what can be typed after `meshbot`."""
     top = argparse.ArgumentParser(
-        prog="meshbot", description="Runs a service-mesh workshop with Istio and Kiali from a Slack channel."
+        prog="meshbot",
+        description="Runs a service-mesh workshop with Istio and Kiali from a Slack channel.",
     )
     top.add_argument("--version", action="version", version=f"meshbot {version('meshbot')}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--config", type=Path, help="a YAML file with settings (default: MESHBOT_CONFIG, meshbot.yaml)")
+    shared.add_argument(
+        "--config",
+        type=Path,
+        help="a YAML file with settings (default: MESHBOT_CONFIG, meshbot.yaml)",
+    )
     added = {
-        name: verbs.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[shared])
+        name: verbs.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[shared]
+        )
         for name, text in (
             ("run", "serve a real workspace and a real cluster"),
             ("sandbox", "try it: an embedded workspace in front of an embedded or a real cluster"),
@@ -82,7 +95,10 @@ def build_parser() -> argparse.ArgumentParser:
         )
     }
     added["doctor"].add_argument(
-        "--mode", choices=("workshop", "observe"), default="workshop", help="what the bot's account is meant to do"
+        "--mode",
+        choices=("workshop", "observe"),
+        default="workshop",
+        help="what the bot's account is meant to do",
     )
     add_sandbox_arguments(added["sandbox"])
     add_audit_arguments(added["audit"])
@@ -93,7 +109,9 @@ def add_audit_arguments(verb: argparse.ArgumentParser) -> None:
     """Add the arguments that say which rows of the audit are printed, and how."""
     verb.add_argument("--csv", action="store_true", help="as CSV in UTF-8, with a line of names")
     verb.add_argument(
-        "--since", type=parse_moment, help="a time such as 2026-11-25 (UTC), or an age such as 7d, 24h, 90m"
+        "--since",
+        type=parse_moment,
+        help="a time such as 2026-11-25 (UTC), or an age such as 7d, 24h, 90m",
     )
     verb.add_argument("--user", default="", help="only what this Slack user asked, by id")
     verb.add_argument("--step", default="", help="only this step")
@@ -101,9 +119,18 @@ def add_audit_arguments(verb: argparse.ArgumentParser) -> None:
 
 def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
     """Add the sandbox's own arguments."""
-    verb.add_argument("--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}")
-    verb.add_argument("--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays")
-    verb.add_argument("--cluster", choices=("sandbox", "kubeconfig"), default="sandbox", help="embedded, or a real one")
+    verb.add_argument(
+        "--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}"
+    )
+    verb.add_argument(
+        "--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays"
+    )
+    verb.add_argument(
+        "--cluster",
+        choices=("sandbox", "kubeconfig"),
+        default="sandbox",
+        help="embedded, or a real one",
+    )
     verb.add_argument(
         "--data-plane",
         choices=("none", "embedded"),
@@ -111,12 +138,30 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         help="with --cluster kubeconfig: embedded answers at the pods' own addresses, where those are local",
     )
     verb.add_argument(
-        "--data-plane-kubeconfig", type=Path, help="whose account the data plane writes with (default: the bot's)"
+        "--data-plane-kubeconfig",
+        type=Path,
+        help="whose account the data plane writes with (default: the bot's)",
     )
-    verb.add_argument("--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)")
-    verb.add_argument("--context", default="", help="with --cluster kubeconfig: a context of that file")
-    verb.add_argument("--istio-home", type=Path, help="with --cluster kubeconfig: a release (default: ISTIO_HOME)")
-    verb.add_argument("--gateway-api", type=Path, help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)")
+    verb.add_argument(
+        "--kubeconfig", type=Path, help="with --cluster kubeconfig (default: KUBECONFIG)"
+    )
+    verb.add_argument(
+        "--context", default="", help="with --cluster kubeconfig: a context of that file"
+    )
+    verb.add_argument(
+        "--istio-home", type=Path, help="with --cluster kubeconfig: a release (default: ISTIO_HOME)"
+    )
+    verb.add_argument(
+        "--gateway-api",
+        type=Path,
+        help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)",
+    )
     verb.add_argument("--port", type=port, default=0, help="the page's port (default: a free one)")
-    verb.add_argument("--speed", type=positive, help="how fast simulated time runs (default: 1, or 20 with --play)")
-    verb.add_argument("--timeout", type=positive, default=600.0, help="seconds that one line of a script may take")
+    verb.add_argument(
+        "--speed",
+        type=positive,
+        help="how fast simulated time runs (default: 1, or 20 with --play)",
+    )
+    verb.add_argument(
+        "--timeout", type=positive, default=600.0, help="seconds that one line of a script may take"
+    )

@@ -44,7 +44,9 @@ def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
         return
     by = f" by {entry.decided_by}" if entry.decided_by else ""
     time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(entry.summary.split())
-    out.write(f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n")
+    out.write(
+        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n"
+    )
 
 
 def escape_formula(value: object) -> object:

@@ -12,21 +12,24 @@ from bot.cli.arguments import MANIFEST
 from bot.cli.terminal import print_line
 from bot.cluster import KubernetesCluster
 from bot.errors import MeshbotError, SettingsError
-from bot.knowledge import permissions
-from bot.knowledge.room import parse_minor_version
+from bot.knowledge.istio import permissions
+from bot.knowledge.objects.capacity import parse_minor_version
 from bot.ledger import Ledger
 from bot.parts import build_access_policy, open_cluster, open_mesh
 from bot.pictures import list_missing_libraries
 from bot.ports import Cluster, Identity, Mesh
 from bot.settings import Settings
-from bot.slack.checkup import CheckResult, check_slack, read_manifest_scopes
-from bot.slack.client import build_client, build_session
+from bot.slack.inbound.checkup import CheckResult, check_slack, read_manifest_scopes
+from bot.slack.webapi.client import build_client, build_session
 from bot.steps import Role
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Check everything, also when something fails early; return the exit code."""
-    findings = [*await check_slack_settings(settings), *await check_cluster_and_mesh(settings, options.mode)]
+    findings = [
+        *await check_slack_settings(settings),
+        *await check_cluster_and_mesh(settings, options.mode),
+    ]
     findings += [await check_ledger(settings), check_roles(settings), check_pictures()]
     for finding in findings:
         print_line(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
@@ -44,7 +47,9 @@ async def check_slack_settings(settings: Settings) -> list[CheckResult]:
     if chosen.bot_token is None:
         return [CheckResult("slack bot token", False, "not set (SLACK_BOT_TOKEN)")]
     async with build_session() as session:
-        client = build_client(token=reveal_secret(chosen.bot_token), base_url=chosen.base_url, session=session)
+        client = build_client(
+            token=reveal_secret(chosen.bot_token), base_url=chosen.base_url, session=session
+        )
         return await check_slack(
             client,
             scopes=read_manifest_scopes(MANIFEST),
@@ -72,26 +77,42 @@ async def check_cluster_and_mesh(settings: Settings, mode: permissions.Mode) -> 
         return findings
 
 
-async def check_permissions(cluster: Cluster, settings: Settings, mode: permissions.Mode) -> CheckResult:
+async def check_permissions(
+    cluster: Cluster, settings: Settings, mode: permissions.Mode
+) -> CheckResult:
     """Check that all is allowed that the mode needs."""
     mesh, app = settings.workshop.mesh_namespace, settings.workshop.app_namespace
     needed = permissions.list_needed_permissions(mode, mesh=mesh, app=app)
     lacks = await permissions.find_missing_permissions(cluster, needed)
     if lacks:
         return CheckResult("permissions", False, f"the bot's account may not: {', '.join(lacks)}")
-    return CheckResult("permissions", True, f"{len(needed)} of {len(needed)} needed ones granted ({mode})")
+    return CheckResult(
+        "permissions", True, f"{len(needed)} of {len(needed)} needed ones granted ({mode})"
+    )
 
 
-async def check_impersonation(cluster: KubernetesCluster, acting: Mapping[Role, Identity]) -> list[CheckResult]:
+async def check_impersonation(
+    cluster: KubernetesCluster, acting: Mapping[Role, Identity]
+) -> list[CheckResult]:
     """Check that the bot's account may act as the users that the settings name for roles.
 
     Returns nothing when they name nobody.
     """
     if not acting:
         return []
-    lacks = [line for identity in acting.values() for line in await cluster.list_missing_impersonation_rights(identity)]
+    lacks = [
+        line
+        for identity in acting.values()
+        for line in await cluster.list_missing_impersonation_rights(identity)
+    ]
     if lacks:
-        return [CheckResult("impersonation", False, f"the bot's account may not: {', '.join(dict.fromkeys(lacks))}")]
+        return [
+            CheckResult(
+                "impersonation",
+                False,
+                f"the bot's account may not: {', '.join(dict.fromkeys(lacks))}",
+            )
+        ]
     named = ", ".join(f"{role} as {identity.user}" for role, identity in acting.items())
     return [CheckResult("impersonation", True, f"granted: {named}")]
 
@@ -103,7 +124,9 @@ def check_release(mesh: Mesh, version: str) -> list[CheckResult]:
     words = f"Istio {mesh.version}, tested with Kubernetes 1.{lowest} to 1.{highest}"
     findings = [CheckResult("istio release", fits, "; ".join([words, *mesh.notes]))]
     try:
-        findings.append(CheckResult("gateway api", True, f"{len(mesh.gateway_api())} objects at hand"))
+        findings.append(
+            CheckResult("gateway api", True, f"{len(mesh.gateway_api())} objects at hand")
+        )
     except MeshbotError as problem:
         findings.append(CheckResult("gateway api", False, str(problem)))
     return findings
@@ -138,7 +161,11 @@ def check_roles(settings: Settings) -> CheckResult:
         build_access_policy(settings)
     except SettingsError as problem:
         return CheckResult("roles", False, str(problem).splitlines()[-1].strip())
-    named = len(chosen.hosts) + len(chosen.admins) + len(chosen.host_groups) + len(chosen.admin_groups)
+    named = (
+        len(chosen.hosts) + len(chosen.admins) + len(chosen.host_groups) + len(chosen.admin_groups)
+    )
     if named:
         return CheckResult("roles", True, f"{named} users or groups are hosts or admins")
-    return CheckResult("roles", False, "nobody is a host: set MESHBOT_ROLES__HOSTS or MESHBOT_ROLES__HOST_GROUPS")
+    return CheckResult(
+        "roles", False, "nobody is a host: set MESHBOT_ROLES__HOSTS or MESHBOT_ROLES__HOST_GROUPS"
+    )

@@ -46,8 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(argv)
     rehearsing = options.verb == "sandbox"
     try:
-        settings = load_settings(options.config, exclude_slack_settings(os.environ) if rehearsing else os.environ)
-        configure_logging(settings.log.level if options.verb == "run" else "error", lines=settings.log.json_lines)
+        settings = load_settings(
+            options.config, exclude_slack_settings(os.environ) if rehearsing else os.environ
+        )
+        configure_logging(
+            settings.log.level if options.verb == "run" else "error", lines=settings.log.json_lines
+        )
         return asyncio.run(await_work(WORK[options.verb](options, settings)))
     except (SettingsError, CatalogError) as problem:
         print_error(str(problem))

@@ -20,23 +20,29 @@ from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
 from bot.cli.terminal import print_error, print_line
 from bot.errors import SettingsError
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.dataplane.attach import Attachment
-from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
-from bot.sandbox.istio.errors import CtlError
-from bot.sandbox.istio.release import write_release
-from bot.sandbox.panel import ClusterPanel
-from bot.sandbox.play import ScriptPlayer
-from bot.sandbox.programs import create_programs, create_programs_without_istiod
-from bot.sandbox.prompt import run_prompt
-from bot.sandbox.script import ScriptError, ScriptLine, load_script
-from bot.sandbox.troubles import SLACK, FaultControls, build_cluster_faults, build_slack_faults, describe_connections
-from bot.sandbox.workspace import Completion, InstalledApp, Workspace
 from bot.settings import Settings, load_settings
 from handlers import STEPS
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.dataplane.attach.attachment import Attachment
+from sandbox.dataplane.attach.client import HttpClient
+from sandbox.dataplane.program import DataPlane
+from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
+from sandbox.istio.errors import CtlError
+from sandbox.istio.release_directory import write_release
+from sandbox.panel import ClusterPanel
+from sandbox.programs import create_programs, create_programs_without_istiod
+from sandbox.prompt import run_prompt
+from sandbox.script import ScriptError, ScriptLine, load_script
+from sandbox.script_player import ScriptPlayer
+from sandbox.troubles import (
+    SLACK,
+    FaultControls,
+    build_cluster_faults,
+    build_slack_faults,
+    describe_connections,
+)
+from sandbox.workspace import Completion, InstalledApp, Workspace
 
 PLAY_SPEED = 20.0
 """How much faster than life pods start when a script is played."""
@@ -62,7 +68,9 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     lines = read_script(options.play) if options.play else None
     attaching = options.data_plane == "embedded"
     if attaching and options.cluster == "sandbox":
-        raise SettingsError("--data-plane: the embedded cluster has its own; say --cluster kubeconfig as well")
+        raise SettingsError(
+            "--data-plane: the embedded cluster has its own; say --cluster kubeconfig as well"
+        )
     clock = Clock(options.speed or (PLAY_SPEED if options.play else 1.0))
     stop = create_stop_event()
     async with AsyncExitStack() as stack:
@@ -85,7 +93,9 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         workspace.side.completions = list_completions(rehearsed.slack.command)
         await add_cluster_panel(workspace, ground, clock, stack)
         print_line(f"channel:    {workspace.page_url}")
-        print_line(f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)")
+        print_line(
+            f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)"
+        )
         await serve_until_stopped(workspace, stop)
     return 0
 
@@ -124,7 +134,9 @@ async def start_embedded_cluster(
     kubeconfig, release = home / "kubeconfig", home / f"istio-{options.istio}"
     await asyncio.to_thread(cluster.write_kubeconfig, kubeconfig)
     await asyncio.to_thread(write_release, release, options.istio, speed=clock.speed)
-    return ClusterTarget(str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""), cluster=cluster)
+    return ClusterTarget(
+        str(kubeconfig), str(release), gateway_api=str(options.gateway_api or ""), cluster=cluster
+    )
 
 
 def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
@@ -132,10 +144,14 @@ def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
 
     Raises SettingsError when no release is named.
     """
-    kubeconfig = str(options.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    kubeconfig = str(
+        options.kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
+    )
     home = str(options.istio_home or os.environ.get("ISTIO_HOME") or "")
     if not home:
-        raise SettingsError("--istio-home: name the directory of an unpacked Istio release (or set ISTIO_HOME)")
+        raise SettingsError(
+            "--istio-home: name the directory of an unpacked Istio release (or set ISTIO_HOME)"
+        )
     crds = str(options.gateway_api or os.environ.get("GATEWAY_API_CRDS") or "")
     return ClusterTarget(kubeconfig, home, context=options.context, gateway_api=crds)
 
@@ -151,7 +167,9 @@ async def resolve_api_access(ground: ClusterTarget, what: str) -> ClusterAccess:
         raise SettingsError(f"{what}: {problem}") from problem
 
 
-async def attach_data_plane(own: Path | None, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack) -> None:
+async def attach_data_plane(
+    own: Path | None, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack
+) -> None:
     """Put the embedded data plane behind the pods of a real cluster, while the stack lasts.
 
     It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with
@@ -165,17 +183,25 @@ async def attach_data_plane(own: Path | None, ground: ClusterTarget, clock: Cloc
     await attachment.start()
 
 
-async def add_cluster_panel(workspace: Workspace, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack) -> None:
+async def add_cluster_panel(
+    workspace: Workspace, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack
+) -> None:
     """Show the cluster and the troubles beside the channel, while the stack lasts."""
     where = await resolve_api_access(ground, "the page")
     client = HttpClient(where, "meshbot-sandbox-page")
     stack.push_async_callback(client.close)
-    name = "Embedded cluster" if ground.cluster is not None else ground.context or "Cluster of the kubeconfig"
+    name = (
+        "Embedded cluster"
+        if ground.cluster is not None
+        else ground.context or "Cluster of the kubeconfig"
+    )
     panel = ClusterPanel(client, clock, workspace.side, name=name)
     troubles = build_slack_faults(workspace)
     if ground.cluster is not None:
         troubles += build_cluster_faults(ground.cluster, lambda: panel.pods)
-    strip = FaultControls(workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)})
+    strip = FaultControls(
+        workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)}
+    )
     workspace.add_connection_listener(strip.update_sidebar)
     stack.push_async_callback(strip.stop)
     stack.push_async_callback(panel.stop)
@@ -188,8 +214,14 @@ def list_completions(command: str) -> tuple[Completion, ...]:
 
     Each step that needs no word after it comes first, then all examples.
     """
-    complete = [step for step in STEPS if not any(o.is_required() for o in step.options.model_fields.values())]
-    typed = [(step.id, step) for step in complete] + [(example, step) for step in STEPS for example in step.examples]
+    complete = [
+        step
+        for step in STEPS
+        if not any(o.is_required() for o in step.options.model_fields.values())
+    ]
+    typed = [(step.id, step) for step in complete] + [
+        (example, step) for step in STEPS for example in step.examples
+    ]
     found = {f"{command} {text}": step.summary for text, step in typed}
     return tuple(Completion(text, hint) for text, hint in found.items())
 
@@ -212,7 +244,8 @@ def load_sandbox_settings(
         "MESHBOT_DRAIN_SECONDS": "2",
     }
     return load_settings(
-        options.config, exclude_slack_settings(os.environ) | {key: value for key, value in wanted.items() if value}
+        options.config,
+        exclude_slack_settings(os.environ) | {key: value for key, value in wanted.items() if value},
     )
 
 

@@ -10,8 +10,8 @@ from bot.cluster.discovery import Discovery
 from bot.cluster.proxy import ServiceProxy
 from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
-from bot.figures import Metric
 from bot.kinds import Kind, Object
+from bot.metrics import Metric
 from bot.ports import Identity, WatchCache
 
 MANAGER = "meshbot"
@@ -59,10 +59,16 @@ class KubernetesCluster:
         """
         wanted = [("users", identity.user), *(("groups", group) for group in identity.groups)]
         answers = [
-            await self._review_access({"verb": "impersonate", "resource": r, "name": name_to_review(n)})
+            await self._review_access(
+                {"verb": "impersonate", "resource": r, "name": name_to_review(n)}
+            )
             for r, n in wanted
         ]
-        return [f"impersonate {r} {n}" for (r, n), allowed in zip(wanted, answers, strict=True) if not allowed]
+        return [
+            f"impersonate {r} {n}"
+            for (r, n), allowed in zip(wanted, answers, strict=True)
+            if not allowed
+        ]
 
     async def version(self) -> str:
         """Return the server's version, e.g. `v1.36.3`."""
@@ -71,11 +77,15 @@ class KubernetesCluster:
     async def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         """Return one object, or None when it (or its whole type) is not there."""
         try:
-            return await self._api.get_json(build_path(kind, namespace, _require_name(kind, name, namespace)))
+            return await self._api.get_json(
+                build_path(kind, namespace, _require_name(kind, name, namespace))
+            )
         except NotFound:
             return None
 
-    async def find(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> list[Object]:
+    async def find(
+        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
         """Return all matching objects; namespace "" means everywhere; empty when the type is not
         served.
         """
@@ -98,7 +108,10 @@ class KubernetesCluster:
             if page is None:
                 found.clear()
                 continue
-            found += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page.get("items") or []]
+            found += [
+                {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+                for item in page.get("items") or []
+            ]
             version = page.get("metadata", {}).get("resourceVersion", "")
         return found, version
 
@@ -130,7 +143,9 @@ class KubernetesCluster:
         """Return the types that are served in an API group, in its preferred version."""
         return await self._discovery.list_types(group)
 
-    async def apply(self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = "") -> Object:
+    async def apply(
+        self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = ""
+    ) -> Object:
         """Apply the object server-side and return it as the server holds it.
 
         Raises Conflict when another manager owns a field.
@@ -164,7 +179,14 @@ class KubernetesCluster:
         the server.
         """
         kind = await self._discovery.find_kind(obj)
-        server_kept = {"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"}
+        server_kept = {
+            "managedFields",
+            "resourceVersion",
+            "uid",
+            "creationTimestamp",
+            "generation",
+            "selfLink",
+        }
         metadata = {k: v for k, v in obj["metadata"].items() if k not in server_kept}
         name, namespace = str(metadata["name"]), str(metadata.get("namespace", ""))
         query = {"fieldManager": MANAGER}
@@ -193,7 +215,9 @@ class KubernetesCluster:
         plural, _, subresource = kind.plural.partition("/")
         asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
         named = {"name": name} if name else {}
-        return await self._review_access({**asked, **named, **({"namespace": namespace} if namespace else {})})
+        return await self._review_access(
+            {**asked, **named, **({"namespace": namespace} if namespace else {})}
+        )
 
     async def _review_access(self, attributes: Mapping[str, str]) -> bool:
         review = {

@@ -15,11 +15,16 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 from multidict import CIMultiDict
 
-from bot.cluster.failures import RetryPolicy, build_client_error, build_status_error, run_with_retries
+from bot.cluster.failures import (
+    RetryPolicy,
+    build_client_error,
+    build_status_error,
+    run_with_retries,
+)
 from bot.errors import ClusterError, Forbidden, Rejected, Unavailable
-from bot.figures import Metric, counter
 from bot.jobs import Jobs
 from bot.kinds import Kind, Object
+from bot.metrics import Metric, counter
 from bot.ports import Identity
 
 JSON = "application/json"
@@ -63,7 +68,9 @@ class Api:
     `seconds` is the time limit of one request. Raises `bot.errors.ClusterError` and its kinds, never the client's own.
     """
 
-    def __init__(self, client: ApiClient, *, patience: RetryPolicy | None = None, seconds: float = 30.0) -> None:
+    def __init__(
+        self, client: ApiClient, *, patience: RetryPolicy | None = None, seconds: float = 30.0
+    ) -> None:
         self._client: Any = client
         self.patience = patience or RetryPolicy()
         self.seconds = seconds
@@ -83,7 +90,13 @@ class Api:
         answer.
         """
         for (verb, code), count in self.answered.items():
-            yield counter("kubernetes_requests", "Requests to the Kubernetes API.", count, verb=verb, code=code)
+            yield counter(
+                "kubernetes_requests",
+                "Requests to the Kubernetes API.",
+                count,
+                verb=verb,
+                code=code,
+            )
 
     def acting_as(self, identity: Identity) -> Api:
         """Return a client for the same server and connections that impersonates this identity;
@@ -140,7 +153,9 @@ class Api:
         return await run_with_retries(once, repeatable=repeatable, patience=self.patience)
 
     async def _send_once(self, method: str, url: str, body: Any, content_type: str) -> Object:
-        async with self._open_response(method, url, body=body, content_type=content_type) as response:
+        async with self._open_response(
+            method, url, body=body, content_type=content_type
+        ) as response:
             raw = await response.read()
         return self._parse_object(raw)
 
@@ -148,7 +163,9 @@ class Api:
         try:
             said = json.loads(raw)
         except ValueError as error:
-            raise Unavailable(f"{self.host} did not answer in JSON: is it an API server?") from error
+            raise Unavailable(
+                f"{self.host} did not answer in JSON: is it an API server?"
+            ) from error
         if not isinstance(said, dict):
             raise Unavailable(f"{self.host} did not answer with an object: is it an API server?")
         return said
@@ -177,15 +194,21 @@ class Api:
         waited = limit.sock_read if limit and limit.sock_read else self.seconds
         response: aiohttp.ClientResponse | None = None
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
+            await self._client.update_params_for_auth(
+                headers, [], ["BearerToken"], url, method, body
+            )
             self.requests += 1
             rest = self._client.rest_client
-            answer = await rest.request(method, url, headers=headers, body=body, _request_timeout=limit or self.seconds)
+            answer = await rest.request(
+                method, url, headers=headers, body=body, _request_timeout=limit or self.seconds
+            )
             response = answer.response
             self.answered[method, str(response.status)] += 1
             if response.status >= 400:
                 raw = await response.read()
-                error = build_status_error(response.status, raw, retry_after=response.headers.get("Retry-After", ""))
+                error = build_status_error(
+                    response.status, raw, retry_after=response.headers.get("Retry-After", "")
+                )
                 raise self.add_identity(error)
             yield response
         except (aiohttp.ClientError, OSError) as error:
@@ -241,17 +264,23 @@ class Api:
             connector = self._client.rest_client._create_connector()
             trust = (self._client.configuration.client_session_kwargs or {}).get("trust_env", True)
             jar = aiohttp.DummyCookieJar()
-            self._cookieless = aiohttp.ClientSession(connector=connector, cookie_jar=jar, trust_env=trust)
+            self._cookieless = aiohttp.ClientSession(
+                connector=connector, cookie_jar=jar, trust_env=trust
+            )
         return self._cookieless
 
-    async def stream_watch(self, path: str, query: Mapping[str, str], *, quiet: float) -> AsyncGenerator[Object, None]:
+    async def stream_watch(
+        self, path: str, query: Mapping[str, str], *, quiet: float
+    ) -> AsyncGenerator[Object, None]:
         """Yield the JSON lines of a watch as they come, until the server ends it.
 
         Raises Unavailable after `quiet` seconds without a byte. Close it
         (`contextlib.aclosing`) to drop the connection.
         """
         limit = aiohttp.ClientTimeout(total=None, sock_connect=self.seconds, sock_read=quiet)
-        async with self._open_response("GET", self._build_url(path, query), limit=limit) as response:
+        async with self._open_response(
+            "GET", self._build_url(path, query), limit=limit
+        ) as response:
             pending = bytearray()
             async for chunk in response.content.iter_any():
                 pending += chunk

@@ -60,7 +60,9 @@ async def connect(
     try:
         client = await asyncio.to_thread(ApiClient, configuration)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"kubeconfig: a certificate or key in it cannot be used: {error}") from error
+        raise SettingsError(
+            f"kubeconfig: a certificate or key in it cannot be used: {error}"
+        ) from error
     client.user_agent = "meshbot"
     api = Api(client, patience=patience, seconds=seconds)
     if loader is not None and "BearerToken" in configuration.api_key:
@@ -72,10 +74,14 @@ def _load_in_cluster(configuration: Configuration) -> None:
     try:
         config.load_incluster_config(configuration)
     except (ConfigException, OSError) as error:
-        raise SettingsError(f"in_cluster: this is not a pod with a service account: {error}") from error
+        raise SettingsError(
+            f"in_cluster: this is not a pod with a service account: {error}"
+        ) from error
 
 
-def _load_kubeconfig(configuration: Configuration, kubeconfig: Path | None, context: str | None) -> Any:
+def _load_kubeconfig(
+    configuration: Configuration, kubeconfig: Path | None, context: str | None
+) -> Any:
     """Load a kubeconfig and return its loader; for a thread of its own: the client reads
     files, parses YAML and may start a credential plugin.
     """
@@ -83,13 +89,26 @@ def _load_kubeconfig(configuration: Configuration, kubeconfig: Path | None, cont
     if not any(Path(p).expanduser().is_file() for p in place.split(os.pathsep) if p):
         raise SettingsError(f"kubeconfig: there is no file {place}")
     loading = config.load_kube_config(
-        config_file=place, context=context or None, client_configuration=configuration, persist_config=False
+        config_file=place,
+        context=context or None,
+        client_configuration=configuration,
+        persist_config=False,
     )
     try:
         loader = asyncio.run(_await_with_timeout(loading))
     except TimeoutError as error:
-        raise Forbidden(f"kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s") from error
-    except (ConfigException, yaml.YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Forbidden(
+            f"kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s"
+        ) from error
+    except (
+        ConfigException,
+        yaml.YAMLError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise SettingsError(_explain_config_error(error, place, context)) from error
     _require_plugin_credentials(loader, configuration, place)
     return loader
@@ -114,7 +133,9 @@ def _require_plugin_credentials(loader: Any, configuration: Configuration, place
     user = loader._user
     if user and "exec" in user and not configuration.api_key and not configuration.cert_file:
         command = user["exec"].safe_get("command")
-        raise Forbidden(f"kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it by hand")
+        raise Forbidden(
+            f"kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it by hand"
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -47,18 +47,23 @@ class Discovery:
             said = await self._api.get_json(f"/apis/{group}")
         except NotFound:
             return []
-        return await self._list_version_kinds(said.get("preferredVersion", {}).get("groupVersion", ""))
+        return await self._list_version_kinds(
+            said.get("preferredVersion", {}).get("groupVersion", "")
+        )
 
     async def _list_version_kinds(self, version: str, *, fresh: bool = False) -> list[Kind]:
         key = f"={version}"
         if not fresh and (known := self._get_remembered(key)) is not None:
             return known
         try:
-            said = await self._api.get_json(f"/apis/{version}" if "/" in version else f"/api/{version}")
+            said = await self._api.get_json(
+                f"/apis/{version}" if "/" in version else f"/api/{version}"
+            )
         except NotFound:
             return []
         return self._remember_kinds(
-            key, [_build_kind(version, r) for r in said.get("resources", []) if "/" not in r["name"]]
+            key,
+            [_build_kind(version, r) for r in said.get("resources", []) if "/" not in r["name"]],
         )
 
     def _get_remembered(self, key: str) -> list[Kind] | None:
@@ -72,4 +77,6 @@ class Discovery:
 
 def _build_kind(group_version: str, resource: Object) -> Kind:
     group, _, version = group_version.rpartition("/")
-    return Kind(group, version, resource["name"], resource["kind"], bool(resource.get("namespaced")))
+    return Kind(
+        group, version, resource["name"], resource["kind"], bool(resource.get("namespaced"))
+    )

@@ -55,7 +55,9 @@ def build_status_error(status: int, body: bytes, *, retry_after: str = "") -> Cl
     if status >= 500 or status == 408:
         return Unavailable(message, status=status)
     if status in (401, 403):
-        return Forbidden(_explain_unauthorized(message) if status == 401 else message, status=status)
+        return Forbidden(
+            _explain_unauthorized(message) if status == 401 else message, status=status
+        )
     kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict}
     return kinds.get(status, Rejected)(message, status=status)
 
@@ -109,7 +111,9 @@ def _describe_cause(error: BaseException) -> str:
     return str(inner) or type(inner).__name__
 
 
-async def run_with_retries(work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: RetryPolicy) -> T:
+async def run_with_retries(
+    work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: RetryPolicy
+) -> T:
     """Await `work`, and again when that is safe: reads after any outage, writes only when
     they were never carried out.
 

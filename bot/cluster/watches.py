@@ -59,18 +59,26 @@ class Watches:
         follower = WatchView()
         try:
             for kind in kinds:
-                follower.watches[kind] = self._join_watch(kind, namespace if kind.namespaced else "", follower)
+                follower.watches[kind] = self._join_watch(
+                    kind, namespace if kind.namespaced else "", follower
+                )
             await follower.wait_until_listed()
             yield follower
         finally:
-            ending = {task for watch in follower.watches.values() if (task := self._leave_watch(watch, follower))}
+            ending = {
+                task
+                for watch in follower.watches.values()
+                if (task := self._leave_watch(watch, follower))
+            }
             if ending:
                 await asyncio.wait(ending)
 
     def _join_watch(self, kind: Kind, namespace: str, follower: WatchView) -> Watch:
         watch = self._running.get((kind, namespace))
         if watch is None:
-            watch = self._running[kind, namespace] = Watch(self._api, self._lister, kind, namespace, self._pace)
+            watch = self._running[kind, namespace] = Watch(
+                self._api, self._lister, kind, namespace, self._pace
+            )
             watch.start()
         watch.followers.add(follower)
         return watch
@@ -127,7 +135,9 @@ class Watch:
     date.
     """
 
-    def __init__(self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: WatchTimings) -> None:
+    def __init__(
+        self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: WatchTimings
+    ) -> None:
         self._api, self._lister, self._pace = api, lister, pace
         self.kind, self.namespace = kind, namespace
         self.followers: set[WatchView] = set()
@@ -143,7 +153,9 @@ class Watch:
     def start(self) -> None:
         """Start to list and watch."""
         where = self.namespace or "all namespaces"
-        self._task = self._api.jobs.spawn(self._watch_forever(), f"watch {self.kind.plural} in {where}")
+        self._task = self._api.jobs.spawn(
+            self._watch_forever(), f"watch {self.kind.plural} in {where}"
+        )
         self._task.add_done_callback(self._report_task_end)
 
     def stop(self) -> asyncio.Task[None] | None:
@@ -263,7 +275,9 @@ class Watch:
         self._failures += 1
         if error.status and self._failures % RELIST_AFTER == 0:
             self._version = ""
-        await asyncio.sleep(max(pause, error.retry_after) if isinstance(error, Throttled) else pause)
+        await asyncio.sleep(
+            max(pause, error.retry_after) if isinstance(error, Throttled) else pause
+        )
 
 
 def _get_object_key(obj: Object) -> tuple[str, str]:

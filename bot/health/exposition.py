@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
-from bot.figures import Histogram, Metric, Source
+from bot.metrics import Histogram, Metric, Source
 
 PREFIX = "meshbot_"
 
@@ -46,7 +46,9 @@ def _build_metric_family(figures: list[Metric]) -> MetricFamily:
         histogram = HistogramMetricFamily(name, first.says, labels=labels)
         for figure in figures:
             assert isinstance(figure.value, Histogram), "figures of one name are of one kind"
-            histogram.add_metric(_list_label_values(figure), _build_buckets(figure.value), figure.value.total)
+            histogram.add_metric(
+                _list_label_values(figure), _build_buckets(figure.value), figure.value.total
+            )
         return histogram
     family = CounterMetricFamily if first.kind == "counter" else GaugeMetricFamily
     metric = family(name, first.says, labels=labels)

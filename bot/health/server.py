@@ -16,8 +16,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from bot.errors import SettingsError
-from bot.figures import Source
 from bot.health.exposition import render_metrics
+from bot.metrics import Source
 
 PATIENCE = 2.0
 """Seconds that one check may take; probes do not wait for long."""
@@ -68,7 +68,9 @@ class HealthServer:
         except OSError as problem:
             await runner.cleanup()
             words = f"cannot listen on {host}:{port} ({problem.strerror})"
-            raise SettingsError(f"health.port: {words}; choose another port, or 0 for none") from problem
+            raise SettingsError(
+                f"health.port: {words}; choose another port, or 0 for none"
+            ) from problem
         self._runner, self.port = runner, int(runner.addresses[0][1])
 
     async def close(self) -> None:
@@ -83,7 +85,9 @@ class HealthServer:
 
     async def _handle_readyz(self, _request: web.Request) -> web.Response:
         findings = await self._run_all_checks()
-        return _build_response(findings, bad=any((each.vital or each.needed) and not each.ok for each in findings))
+        return _build_response(
+            findings, bad=any((each.vital or each.needed) and not each.ok for each in findings)
+        )
 
     async def _handle_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=render_metrics(self._sources), headers={"Content-Type": TEXT})
@@ -103,5 +107,8 @@ class HealthServer:
 
 
 def _build_response(findings: list[ComponentHealth], *, bad: bool) -> web.Response:
-    parts = {each.name: {"ok": each.ok, **({"says": each.says} if each.says else {})} for each in findings}
+    parts = {
+        each.name: {"ok": each.ok, **({"says": each.says} if each.says else {})}
+        for each in findings
+    }
     return web.json_response({"ok": not bad, "parts": parts}, status=503 if bad else 200)

@@ -9,7 +9,11 @@ import yaml
 from bot.errors import UserError
 from bot.kinds import Object
 
-ORDER = ("CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+ORDER = (
+    "CustomResourceDefinition",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+)
 """The kinds that a Gateway API bundle consists of (standard channel, v1.5.1), in the order they are applied."""
 
 WHERE = "https://github.com/kubernetes-sigs/gateway-api/releases"
@@ -32,9 +36,13 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
     try:
         found = [obj for file in files for obj in _read_objects(file)]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"The Gateway API CRDs at {place} cannot be read.", str(error).splitlines()[0]) from error
+        raise UserError(
+            f"The Gateway API CRDs at {place} cannot be read.", str(error).splitlines()[0]
+        ) from error
     if not any(obj["kind"] == ORDER[0] for obj in found):
-        raise UserError(f"The files at {place} hold no CRDs.", f"Get standard-install.yaml from {WHERE}.")
+        raise UserError(
+            f"The files at {place} hold no CRDs.", f"Get standard-install.yaml from {WHERE}."
+        )
     return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
 
 

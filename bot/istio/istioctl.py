@@ -70,11 +70,15 @@ class Istioctl:
         try:
             self._version = str(json.loads(document)["clientVersion"]["version"])
         except (ValueError, KeyError, TypeError) as error:
-            raise IstioError(f"{self._program} does not tell its version as istioctl does") from error
+            raise IstioError(
+                f"{self._program} does not tell its version as istioctl does"
+            ) from error
         self._judgement = assess_version(self._version)
         self._profiles = await asyncio.to_thread(list_profiles, self.home)
         try:
-            self._bundle = await asyncio.to_thread(gateway_api.load_bundle, self._setting, self.home)
+            self._bundle = await asyncio.to_thread(
+                gateway_api.load_bundle, self._setting, self.home
+            )
         except UserError as error:
             self._bundle = error
 
@@ -106,7 +110,9 @@ class Istioctl:
         try:
             return await asyncio.to_thread(_parse_objects, document)
         except yaml.YAMLError as error:
-            raise IstioError("istioctl manifest generate printed something that is not YAML") from error
+            raise IstioError(
+                "istioctl manifest generate printed something that is not YAML"
+            ) from error
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
         """Start `istioctl` with these arguments; leaving the context ends it."""
@@ -119,7 +125,9 @@ class Istioctl:
         Its all-clear comes on standard error with exit code 0; findings come on standard
         output with 1 (1.23.2 and 1.30.3). Raises IstioError when it could not check at all.
         """
-        async with self._run_with_timeout(["x", "precheck", *self._cluster_flags], PRECHECK) as program:
+        async with self._run_with_timeout(
+            ["x", "precheck", *self._cluster_flags], PRECHECK
+        ) as program:
             lines = [output async for output in program.output()]
             code = await program.wait()
         findings = tuple(line.strip() for stream, line in lines if stream == "stdout")
@@ -136,7 +144,8 @@ class Istioctl:
             return _parse_objects(file.read_bytes())
         except OSError as error:
             raise UserError(
-                f"The Istio release has no samples/{path}.", "Whoever runs the bot: unpack it whole."
+                f"The Istio release has no samples/{path}.",
+                "Whoever runs the bot: unpack it whole.",
             ) from error
 
     def gateway_api(self) -> list[Object]:
@@ -160,7 +169,10 @@ class Istioctl:
         flags = [f"--kubeconfig={self._kubeconfig}"] if self._kubeconfig else []
         flags += [f"--context={self._context}"] if self._context else []
         if self._identity is not None:
-            flags += [f"--as={self._identity.user}", *(f"--as-group={group}" for group in self._identity.groups)]
+            flags += [
+                f"--as={self._identity.user}",
+                *(f"--as-group={group}" for group in self._identity.groups),
+            ]
         return flags
 
     async def _read_document(self, arguments: Sequence[str]) -> bytes:

@@ -78,7 +78,9 @@ def parse_line(line: str) -> ParsedLine | None:
     if (progress := _parse_progress(line)) is not None:
         return progress
     if found := _REMOVED.match(line):
-        return ParsedLine(LineKind.REMOVED, line, removed=_format_removed(found["kind"], found["where"]))
+        return ParsedLine(
+            LineKind.REMOVED, line, removed=_format_removed(found["kind"], found["where"])
+        )
     if found := _COMPLETE.match(line):
         return ParsedLine(LineKind.COMPLETE, found["rest"].strip() or line.removeprefix("✔ "))
     if line.startswith("Error: "):
@@ -91,7 +93,10 @@ def parse_line(line: str) -> ParsedLine | None:
 def _parse_progress(line: str) -> ParsedLine | None:
     if found := _PROCESSING.fullmatch(line):
         return ParsedLine(
-            LineKind.PROCESSING, line.removeprefix("- "), _split_list(found["of"]), _split_list(found["on"] or "")
+            LineKind.PROCESSING,
+            line.removeprefix("- "),
+            _split_list(found["of"]),
+            _split_list(found["on"] or ""),
         )
     if found := _INSTALLED.match(line):
         return ParsedLine(LineKind.INSTALLED, f"{found['of']} installed", (found["of"],))

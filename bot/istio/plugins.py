@@ -13,10 +13,14 @@ import yaml
 PREFIXES = ("AWS_", "AZURE_", "AAD_", "CLOUDSDK_", "GOOGLE_", "GCLOUD_", "OCI_", "DIGITALOCEAN_")
 """Beginnings of the variables by which cloud providers' credential plugins are configured."""
 
-NAMES = frozenset({"HOME", "USER", "USE_GKE_GCLOUD_AUTH_PLUGIN", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"})
+NAMES = frozenset(
+    {"HOME", "USER", "USE_GKE_GCLOUD_AUTH_PLUGIN", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"}
+)
 
 
-def select_plugin_environment(kubeconfig: Path, context: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+def select_plugin_environment(
+    kubeconfig: Path, context: str | None, environment: Mapping[str, str]
+) -> dict[str, str]:
     """Return the variables that a credential plugin needs; none when the kubeconfig's user
     has no such program. Reads the file.
     """
@@ -24,9 +28,15 @@ def select_plugin_environment(kubeconfig: Path, context: str | None, environment
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    if not isinstance(config, dict) or "exec" not in _find_user(config, context or str(config.get("current-context"))):
+    if not isinstance(config, dict) or "exec" not in _find_user(
+        config, context or str(config.get("current-context"))
+    ):
         return {}
-    return {name: value for name, value in environment.items() if name in NAMES or name.startswith(PREFIXES)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in NAMES or name.startswith(PREFIXES)
+    }
 
 
 def _find_user(config: dict[str, Any], context: str) -> dict[str, Any]:

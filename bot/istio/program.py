@@ -54,7 +54,13 @@ def build_environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
     from files.
     """
     passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
-    ours = {"LANG": "C.UTF-8", "NO_COLOR": "1", "HOME": home, "TMPDIR": home, "ISTIOCONFIG": f"{home}/{NO_DEFAULTS}"}
+    ours = {
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "HOME": home,
+        "TMPDIR": home,
+        "ISTIOCONFIG": f"{home}/{NO_DEFAULTS}",
+    }
     return {"PATH": os.defpath, **ours, **passed, **extra}
 
 
@@ -79,7 +85,9 @@ def _looks_runnable(program: Path) -> bool:
     head = _read_head(program)
     if head.startswith(b"#!"):
         interpreter = head[2:].partition(b"\n")[0].split()[:1]
-        return os.access(program, os.X_OK) and bool(interpreter) and os.access(interpreter[0], os.X_OK)
+        return (
+            os.access(program, os.X_OK) and bool(interpreter) and os.access(interpreter[0], os.X_OK)
+        )
     return (
         os.access(program, os.X_OK)
         and head.startswith(b"\x7fELF")
@@ -102,7 +110,11 @@ def _read_head(program: Path) -> bytes:
 
 @asynccontextmanager
 async def start_program(
-    program: Path, arguments: Sequence[str], *, extra: Mapping[str, str] | None = None, whole: bool = False
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    extra: Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> AsyncIterator[RunningProgram]:
     """Run a program for as long as the context lasts; raise IstioError when it cannot be
     started.
@@ -135,7 +147,9 @@ def _explain_start_failure(program: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         if program.exists():
             return f"{program} cannot be run on this machine: its interpreter or loader is missing"
-        return f"there is no {program}: istio_home must be the directory of an unpacked Istio release"
+        return (
+            f"there is no {program}: istio_home must be the directory of an unpacked Istio release"
+        )
     if isinstance(error, PermissionError):
         return f"{program} is not executable: chmod +x {program}"
     if isinstance(error, OSError) and error.errno == errno.ENOEXEC:

@@ -60,17 +60,26 @@ def assess_version(version: str) -> VersionAssessment:
     nearest = min(KNOWN, key=lambda known: (abs(known.minor - place[1]), known.minor))
     lines = " and ".join(f"1.{known.minor}" for known in KNOWN)
     return VersionAssessment(
-        nearest, (f"Istio {version} was not checked (only {lines} were); it is treated as 1.{nearest.minor}.",)
+        nearest,
+        (
+            f"Istio {version} was not checked (only {lines} were); it is treated as 1.{nearest.minor}.",
+        ),
     )
 
 
 def _assess_newer_version(version: str) -> VersionAssessment:
     newest = KNOWN[-1]
     return VersionAssessment(
-        newest, (f"Istio {version} is newer than the newest release known here; it is treated as 1.{newest.minor}.",)
+        newest,
+        (
+            f"Istio {version} is newer than the newest release known here; it is treated as 1.{newest.minor}.",
+        ),
     )
 
 
 def list_profiles(home: Path) -> tuple[str, ...]:
     """Return the profiles that the release directory lists, else the usual ten."""
-    return tuple(sorted(file.stem for file in (home / "manifests" / "profiles").glob("*.yaml"))) or PROFILES
+    return (
+        tuple(sorted(file.stem for file in (home / "manifests" / "profiles").glob("*.yaml")))
+        or PROFILES
+    )

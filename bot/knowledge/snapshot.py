@@ -17,9 +17,9 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Object,
 )
-from bot.knowledge import installation
+from bot.knowledge.istio import installation
+from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.observe import jaeger
-from bot.knowledge.workloads import get_labels, get_name, is_ready
 from bot.ports import Stream, TrafficReport
 from bot.steps import Context
 
@@ -111,7 +111,9 @@ async def take_snapshot_with_senders(context: Context) -> Snapshot:
     except (ClusterError, TimeoutError):
         return now
     suffix = f".{context.workshop.app_namespace}"
-    return replace(now, senders=tuple(s.removesuffix(suffix) for s in services if s.endswith(suffix)))
+    return replace(
+        now, senders=tuple(s.removesuffix(suffix) for s in services if s.endswith(suffix))
+    )
 
 
 def index_by_name(objects: list[Object]) -> dict[str, Object]:

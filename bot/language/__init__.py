@@ -26,4 +26,8 @@ BETWEEN = {"es": {"and": "y", "or": "o"}}
 
 def tongue(language: str) -> Tongue:
     """Who speaks that language, one of LANGUAGES. Reads files, but not for English."""
-    return ENGLISH if language == "en" else Tongue(Translator(entries(language), between=BETWEEN[language]))
+    return (
+        ENGLISH
+        if language == "en"
+        else Tongue(Translator(entries(language), between=BETWEEN[language]))
+    )

@@ -81,7 +81,9 @@ class Pattern:
         last = len(self.around) - 1
         for place, text in enumerate(self.around):
             for word in WORD.finditer(text):
-                cut = (word.start() == 0 and place > 0) or (word.end() == len(text) and place < last)
+                cut = (word.start() == 0 and place > 0) or (
+                    word.end() == len(text) and place < last
+                )
                 if not cut:
                     yield word[0].lower()
 
@@ -118,9 +120,15 @@ class Form:
             used.add(int(found[1]))
             at = found.end()
         rest = (*parts, template[at:])
-        if used != set(range(values)) or any(isinstance(p, str) and ("{" in p or "}" in p) for p in rest):
-            raise ValueError(f"“{template}” should use each of {values} values, and has {sorted(used)}")
-        plain = (p.replace(OPEN, "{").replace(CLOSE, "}") if isinstance(p, str) else p for p in rest)
+        if used != set(range(values)) or any(
+            isinstance(p, str) and ("{" in p or "}" in p) for p in rest
+        ):
+            raise ValueError(
+                f"“{template}” should use each of {values} values, and has {sorted(used)}"
+            )
+        plain = (
+            p.replace(OPEN, "{").replace(CLOSE, "}") if isinstance(p, str) else p for p in rest
+        )
         return cls(tuple(part for part in plain if part != ""))
 
     @property

@@ -86,7 +86,9 @@ class Translator:
         """Puts each under the rarest of its words, so that few are tried for a text."""
         often = Counter(word for entry in entries for word in set(entry.pattern.anchors()))
         for entry in entries:
-            words = sorted(set(entry.pattern.anchors()), key=lambda word: (often[word], -len(word), word))
+            words = sorted(
+                set(entry.pattern.anchors()), key=lambda word: (often[word], -len(word), word)
+            )
             (self._by_word[words[0]] if words else self._loose).append(entry)
 
     def line(self, text: str) -> str:
@@ -108,7 +110,11 @@ class Translator:
     def texts(self, text: str) -> str:
         """A text that is put together of several, of which some may be foreign."""
         if len(text) > LONGEST or text in self._fixed or (said := self._sentences(text)) is None:
-            return said if (said := self.text(text)) != text or len(text) > LONGEST else self._parts(text, True)
+            return (
+                said
+                if (said := self.text(text)) != text or len(text) > LONGEST
+                else self._parts(text, True)
+            )
         return said
 
     def parts(self, text: str) -> str:
@@ -154,7 +160,11 @@ class Translator:
         if mode == "ending":
             return "" if value in ENDINGS else None
         if (shape := SHAPES.get(mode)) is not None:
-            return (self.text(value) if mode == "counted" else value) if shape.fullmatch(value) else None
+            return (
+                (self.text(value) if mode == "counted" else value)
+                if shape.fullmatch(value)
+                else None
+            )
         say: dict[str, Callable[[str], str]] = {
             "text": self.text,
             "texts": self.texts,
@@ -177,7 +187,10 @@ class Translator:
         for entry in self._candidates(text, least):
             for reading in readings:
                 own = entry.pattern.around[0] or not reading.swapped
-                if own and (said := self._filled(entry, reading.text, own=reading.swapped)) is not None:
+                if (
+                    own
+                    and (said := self._filled(entry, reading.text, own=reading.swapped)) is not None
+                ):
                     return reading.back(said)
         ended = self._fixed.get(f"{text}.")
         return None if ended is None else str(ended.forms[0].fill((), self.say)).removesuffix(".")
@@ -226,7 +239,10 @@ class Translator:
 
     def _end(self, text: str, seam: re.Match[str], surely: bool) -> str | None:
         """What begins at a seam, with it or after it."""
-        if seam[0].strip() and (said := self.known(text[seam.start() :], surely=surely)) is not None:
+        if (
+            seam[0].strip()
+            and (said := self.known(text[seam.start() :], surely=surely)) is not None
+        ):
             return said
         said = self.known(text[seam.end() :], surely=surely)
         return None if said is None else seam[0] + said
@@ -253,6 +269,8 @@ class Translator:
         return "".join([*done, self._clause(text[at:], surely)])
 
     def _clause(self, text: str, surely: bool) -> str:
-        if (said := self.known(text, surely=surely)) is not None or len(SEAM.findall(text)) > MOST_SEAMS:
+        if (said := self.known(text, surely=surely)) is not None or len(
+            SEAM.findall(text)
+        ) > MOST_SEAMS:
             return said or text
         return self._parts(text, surely)

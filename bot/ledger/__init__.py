@@ -8,11 +8,20 @@ from bot.ledger.audit import SqlAuditTrail
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox, build_run_key
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
-from bot.ledger.runs import ACTIVE, DuplicateRequest, NewRun, Run, RunNotResumable, RunState, ScopeLocked, generate_id
+from bot.ledger.runs import (
+    ACTIVE,
+    DuplicateRequest,
+    NewRun,
+    Run,
+    RunNotResumable,
+    RunState,
+    ScopeLocked,
+    generate_id,
+)
+from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
 from bot.ledger.store import Ledger
 from bot.ledger.streams import SqlStreams, StreamRow
-from bot.ledger.timetable import SqlSchedules
 
 __all__ = [
     "ACTIVE",

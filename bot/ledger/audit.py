@@ -35,7 +35,9 @@ class SqlAuditTrail:
         A row whose id is there already stays as it is.
         """
         try:
-            await execute(self._engine, audit.insert().values([_build_row(entry) for entry in entries]))
+            await execute(
+                self._engine, audit.insert().values([_build_row(entry) for entry in entries])
+            )
         except IntegrityError:
             return sum([await self.add(entry) for entry in entries]) if len(entries) > 1 else 0
         return len(entries)
@@ -47,7 +49,9 @@ class SqlAuditTrail:
         query = query.where(audit.c.step == clean_text(step)) if step else query
         return [_build_entry(row) for row in await execute(self._reader, query)]
 
-    async def iterate_since(self, moment: datetime, *, page: int = PAGE) -> AsyncIterator[AuditEntry]:
+    async def iterate_since(
+        self, moment: datetime, *, page: int = PAGE
+    ) -> AsyncIterator[AuditEntry]:
         """Yield every row from that moment on, the oldest first.
 
         `page` rows are read at once.
@@ -73,7 +77,10 @@ class SqlAuditTrail:
 
 def _build_row(entry: AuditEntry) -> dict[str, Any]:
     values: dict[str, Any] = asdict(entry)
-    kept = {name: clean_text(value) if isinstance(value, str) else value for name, value in values.items()}
+    kept = {
+        name: clean_text(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
     return kept | {"at": entry.at.astimezone(UTC)}
 
 

@@ -25,7 +25,13 @@ READS = {"meshbot_reads": True}
 """Execution options of a transaction that only reads; on SQLite it does not wait for writers."""
 
 SQLITE, POSTGRES = "sqlite+aiosqlite", "postgresql+asyncpg"
-DRIVERS = {"sqlite": SQLITE, SQLITE: SQLITE, "postgres": POSTGRES, "postgresql": POSTGRES, POSTGRES: POSTGRES}
+DRIVERS = {
+    "sqlite": SQLITE,
+    SQLITE: SQLITE,
+    "postgres": POSTGRES,
+    "postgresql": POSTGRES,
+    POSTGRES: POSTGRES,
+}
 QUERY = {SQLITE: frozenset[str](), POSTGRES: frozenset({"host", "port", "ssl", "sslmode"})}
 """What may follow the `?` of a URL; a driver would answer anything else with a TypeError."""
 
@@ -42,18 +48,26 @@ def parse_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError as problem:
-        raise LedgerError("The ledger's URL cannot be read; write sqlite:///FILE or postgresql://…") from problem
+        raise LedgerError(
+            "The ledger's URL cannot be read; write sqlite:///FILE or postgresql://…"
+        ) from problem
     driver = DRIVERS.get(url.drivername)
     if driver is None:
-        raise LedgerError(f"The ledger cannot be kept in {url.drivername}; write sqlite:///FILE or postgresql://…")
+        raise LedgerError(
+            f"The ledger cannot be kept in {url.drivername}; write sqlite:///FILE or postgresql://…"
+        )
     if driver == SQLITE and url.database in {None, "", ":memory:"}:
         raise LedgerError("The ledger needs a file that outlives the process: write sqlite:///FILE")
     if unknown := set(url.query) - QUERY[driver]:
-        raise LedgerError(f"The ledger's URL has options that are not known: {', '.join(sorted(unknown))}")
+        raise LedgerError(
+            f"The ledger's URL has options that are not known: {', '.join(sorted(unknown))}"
+        )
     url = url.set(drivername=driver)
     if "sslmode" in url.query:
         # libpq's name for what asyncpg calls ssl; people paste libpq URLs.
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": url.query["sslmode"]})
+        url = url.difference_update_query(["sslmode"]).update_query_dict(
+            {"ssl": url.query["sslmode"]}
+        )
     return url
 
 
@@ -65,10 +79,14 @@ def build_engine(url: URL) -> AsyncEngine:
     try:
         if url.drivername == POSTGRES:
             waits = {"timeout": PATIENCE, "command_timeout": PATIENCE}
-            return create_async_engine(url, connect_args=waits, pool_pre_ping=True, pool_timeout=PATIENCE)
+            return create_async_engine(
+                url, connect_args=waits, pool_pre_ping=True, pool_timeout=PATIENCE
+            )
         engine = create_async_engine(url, connect_args={"timeout": PATIENCE}, pool_timeout=PATIENCE)
     except ModuleNotFoundError as problem:
-        raise LedgerError('PostgreSQL needs its driver: pip install "meshbot[postgres]"') from problem
+        raise LedgerError(
+            'PostgreSQL needs its driver: pip install "meshbot[postgres]"'
+        ) from problem
     event.listen(engine.sync_engine, "connect", _configure_sqlite_connection)
     event.listen(engine.sync_engine, "begin", _begin_sqlite_transaction)
     return engine
@@ -110,7 +128,10 @@ def _enable_write_ahead(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as problem:
-            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if (
+                problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
+                or time.monotonic() > deadline
+            ):
                 raise
             time.sleep(0.01)
 
@@ -132,7 +153,11 @@ async def open_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection
     Raises LedgerError or IntegrityError, within seconds.
     """
     with translate_errors(engine.url):
-        async with asyncio.timeout(3 * PATIENCE), _lock_sqlite_writes(engine), engine.begin() as connection:
+        async with (
+            asyncio.timeout(3 * PATIENCE),
+            _lock_sqlite_writes(engine),
+            engine.begin() as connection,
+        ):
             yield connection
 
 
@@ -142,7 +167,9 @@ def _lock_sqlite_writes(engine: AsyncEngine) -> AbstractAsyncContextManager[None
     SQLite lets one write at a time, and a writer that waits only asks again; so those in
     one process wait in line.
     """
-    if engine.url.drivername != SQLITE or engine.sync_engine.get_execution_options().get("meshbot_reads", False):
+    if engine.url.drivername != SQLITE or engine.sync_engine.get_execution_options().get(
+        "meshbot_reads", False
+    ):
         return nullcontext()
     return _LINES.setdefault(engine.sync_engine, asyncio.Lock())
 
@@ -165,7 +192,11 @@ def translate_errors(url: URL) -> Iterator[None]:
 
 def describe_location(url: URL) -> str:
     """Return where the ledger is, without user name and password."""
-    return str(url.database) if url.drivername == SQLITE else f"PostgreSQL at {url.host}:{url.port or 5432}"
+    return (
+        str(url.database)
+        if url.drivername == SQLITE
+        else f"PostgreSQL at {url.host}:{url.port or 5432}"
+    )
 
 
 def summarize_error(problem: BaseException) -> str:

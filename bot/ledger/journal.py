@@ -38,17 +38,27 @@ class SqlHistory:
         The first image is the object as it stood before the run.
         """
         kind = image.kind
-        before = select(func.coalesce(func.max(images.c.position), 0) + 1).where(images.c.run == run)
+        before = select(func.coalesce(func.max(images.c.position), 0) + 1).where(
+            images.c.run == run
+        )
         values: dict[str, Any] = {
             **{"run": run, "position": before.scalar_subquery()},
-            **{"group": kind.group, "version": kind.version, "plural": kind.plural, "kind": kind.kind},
+            **{
+                "group": kind.group,
+                "version": kind.version,
+                "plural": kind.plural,
+                "kind": kind.kind,
+            },
             **{"namespaced": kind.namespaced, "namespace": image.namespace, "name": image.name},
             **{"before": image.before, "after": image.after},
         }
         try:
             await execute(self._engine, images.insert().values(**values))
         except IntegrityError:
-            await execute(self._engine, update(images).where(_match_image(run, image)).values(after=image.after))
+            await execute(
+                self._engine,
+                update(images).where(_match_image(run, image)).values(after=image.after),
+            )
             return False
         return True
 
@@ -63,7 +73,9 @@ class SqlHistory:
         """
         itself = (images.c.plural == "namespaces") & (images.c.name == namespace)
         here = ((images.c.namespace == namespace) | itself) & images.c.undone_at.is_(None)
-        newest = select(images.c.run).where(here).distinct().order_by(images.c.run.desc()).limit(most)
+        newest = (
+            select(images.c.run).where(here).distinct().order_by(images.c.run.desc()).limit(most)
+        )
         query = (
             select(images, runs.c.step, runs.c.arguments)
             .join(runs, runs.c.id == images.c.run)
@@ -71,7 +83,9 @@ class SqlHistory:
             .order_by(images.c.run.desc(), images.c.position, images.c.name)
         )
         rows = await execute(self._reader, query)
-        return [_build_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])]
+        return [
+            _build_change(list(group)) for _, group in groupby(rows, key=lambda row: row["run"])
+        ]
 
     async def list_images(self, run: str) -> list[BeforeImage]:
         """Return the images of what that run changed, in the order in which it did."""
@@ -82,24 +96,40 @@ class SqlHistory:
         """Return what was asked for since then (epoch seconds), the newest first."""
         begun = datetime.fromtimestamp(since, UTC)
         wanted = (runs.c.user, runs.c.arguments, runs.c.state, runs.c.created_at)
-        query = select(*wanted).where(runs.c.created_at >= begun).order_by(runs.c.created_at.desc()).limit(most)
+        query = (
+            select(*wanted)
+            .where(runs.c.created_at >= begun)
+            .order_by(runs.c.created_at.desc())
+            .limit(most)
+        )
         rows = map(convert_row_to_utc, await execute(self._reader, query))
-        return [RunSummary(row["user"], row["arguments"], row["state"], row["created_at"].timestamp()) for row in rows]
+        return [
+            RunSummary(row["user"], row["arguments"], row["state"], row["created_at"].timestamp())
+            for row in rows
+        ]
 
     async def undone(self, run: str) -> None:
         """Record that the run's change was taken back, or can be taken back no more."""
         await execute(
-            self._engine, update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC))
+            self._engine,
+            update(images).where(images.c.run == run).values(undone_at=self._now().astimezone(UTC)),
         )
 
 
 def _match_image(run: str, image: BeforeImage) -> ColumnElement[bool]:
     where = (images.c.group == image.kind.group) & (images.c.plural == image.kind.plural)
-    return (images.c.run == run) & where & (images.c.namespace == image.namespace) & (images.c.name == image.name)
+    return (
+        (images.c.run == run)
+        & where
+        & (images.c.namespace == image.namespace)
+        & (images.c.name == image.name)
+    )
 
 
 def _build_change(rows: list[RowMapping]) -> Change:
-    return Change(rows[0]["run"], rows[0]["step"], rows[0]["arguments"], tuple(map(_build_image, rows)))
+    return Change(
+        rows[0]["run"], rows[0]["step"], rows[0]["arguments"], tuple(map(_build_image, rows))
+    )
 
 
 def _build_image(row: RowMapping) -> BeforeImage:

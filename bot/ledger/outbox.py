@@ -48,15 +48,24 @@ class SqlOutbox:
         The flag tells whether it is new.
         """
         values = {
-            **{"key": place.key or None, "channel": channel, "thread": place.thread, "broadcast": place.broadcast},
+            **{
+                "key": place.key or None,
+                "channel": channel,
+                "thread": place.thread,
+                "broadcast": place.broadcast,
+            },
             **{"owner": self._owner, "wanted": message.to_payload(), "version": 1, "shown": 0},
             **{"created_at": self._utc_now(), "updated_at": self._utc_now()},
         }
         for _ in range(TRIES):
             try:
-                rows = await execute(self._engine, messages.insert().values(**values).returning(*messages.c))
+                rows = await execute(
+                    self._engine, messages.insert().values(**values).returning(*messages.c)
+                )
             except IntegrityError:
-                rows = await execute(self._reader, select(messages).where(messages.c.key == place.key))
+                rows = await execute(
+                    self._reader, select(messages).where(messages.c.key == place.key)
+                )
                 if rows:
                     return _build_outbox_entry(rows[0]), False
             else:
@@ -66,7 +75,10 @@ class SqlOutbox:
     async def want(self, posted: Posted, message: Message) -> OutboxEntry | None:
         """Keep what that message is to show from now on; return None when it is not known here."""
         rows = await execute(
-            self._engine, build_message_update(_match_posted(posted), message, self._utc_now()).returning(*messages.c)
+            self._engine,
+            build_message_update(_match_posted(posted), message, self._utc_now()).returning(
+                *messages.c
+            ),
         )
         return _build_outbox_entry(rows[0]) if rows else None
 
@@ -77,7 +89,11 @@ class SqlOutbox:
         """
         shown = case((messages.c.shown < letter.version, letter.version), else_=messages.c.shown)
         here: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
-        kept = update(messages).where(messages.c.number == letter.number).values(shown=shown, refused=None, **here)
+        kept = (
+            update(messages)
+            .where(messages.c.number == letter.number)
+            .values(shown=shown, refused=None, **here)
+        )
         if letter.place.key.startswith(RUN) and letter.ts != posted.ts:
             run = letter.place.key.removeprefix(RUN)
             await execute(self._engine, kept, update(runs).where(runs.c.id == run).values(**here))
@@ -91,7 +107,11 @@ class SqlOutbox:
 
     async def waiting(self) -> list[OutboxEntry]:
         """Return this process's messages that Slack does not show as wanted, the oldest first."""
-        query = select(messages).where(WAITING, messages.c.owner == self._owner).order_by(messages.c.number)
+        query = (
+            select(messages)
+            .where(WAITING, messages.c.owner == self._owner)
+            .order_by(messages.c.number)
+        )
         return [_build_outbox_entry(row) for row in await execute(self._reader, query)]
 
     async def find(self, posted: Posted) -> OutboxEntry | None:
@@ -111,7 +131,9 @@ class SqlOutbox:
 
     async def prune(self) -> None:
         """Delete messages that did not change for a week."""
-        await execute(self._engine, delete(messages).where(messages.c.updated_at < self._utc_now() - KEPT))
+        await execute(
+            self._engine, delete(messages).where(messages.c.updated_at < self._utc_now() - KEPT)
+        )
 
     def _utc_now(self) -> datetime:
         return self._now().astimezone(UTC)
@@ -127,7 +149,12 @@ def build_message_update(where: ColumnElement[bool], message: Message, now: date
 
     One that was refused before is tried anew.
     """
-    values = {"wanted": message.to_payload(), "version": messages.c.version + 1, "refused": None, "updated_at": now}
+    values = {
+        "wanted": message.to_payload(),
+        "version": messages.c.version + 1,
+        "refused": None,
+        "updated_at": now,
+    }
     return update(messages).where(where).values(**values)
 
 
@@ -136,7 +163,9 @@ def build_run_message_update(run_id: str, message: Message, now: datetime) -> Up
     place = select(runs.c.channel, runs.c.ts).where(runs.c.id == run_id).subquery()
     there = messages.c.channel.in_(select(place.c.channel)) & messages.c.ts.in_(select(place.c.ts))
     return build_message_update(
-        or_(there, (messages.c.key == build_run_key(run_id)) & messages.c.ts.is_(None)), message, now
+        or_(there, (messages.c.key == build_run_key(run_id)) & messages.c.ts.is_(None)),
+        message,
+        now,
     )
 
 

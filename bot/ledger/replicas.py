@@ -75,9 +75,19 @@ class Replicas:
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, owner: str, now: Callable[[], datetime], rhythm: HeartbeatTiming | None = None
+        self,
+        engine: AsyncEngine,
+        *,
+        owner: str,
+        now: Callable[[], datetime],
+        rhythm: HeartbeatTiming | None = None,
     ) -> None:
-        self._engine, self.owner, self._now, self.rhythm = engine, owner, now, rhythm or HeartbeatTiming()
+        self._engine, self.owner, self._now, self.rhythm = (
+            engine,
+            owner,
+            now,
+            rhythm or HeartbeatTiming(),
+        )
         self._reader = engine.execution_options(**READS)
         self._fences = engine.url.drivername != SQLITE
         self._heard: dict[str, tuple[int, float]] = {}
@@ -89,7 +99,9 @@ class Replicas:
     @property
     def is_fenced(self) -> bool:
         """Tell whether others may count this process as gone, or did."""
-        return self._evicted or (self._fences and time.monotonic() - self._beaten > self.rhythm.fence)
+        return self._evicted or (
+            self._fences and time.monotonic() - self._beaten > self.rhythm.fence
+        )
 
     async def join(self) -> None:
         """Enter this process; before that it must not begin anything.
@@ -113,10 +125,15 @@ class Replicas:
         began = time.monotonic()
         change = update(replicas).values(beat=replicas.c.beat + 1, seen_at=self._utc_now())
         mine = replicas.c.owner == self.owner
-        alive = await execute(self._engine, change.where(mine, replicas.c.gone_at.is_(None)).returning(replicas.c.beat))
+        alive = await execute(
+            self._engine,
+            change.where(mine, replicas.c.gone_at.is_(None)).returning(replicas.c.beat),
+        )
         if not alive:
             self._evicted = True
-            await self._rejoin_after_eviction(change.where(mine).values(gone_at=None).returning(replicas.c.beat))
+            await self._rejoin_after_eviction(
+                change.where(mine).values(gone_at=None).returning(replicas.c.beat)
+            )
         self._beaten = began
         return bool(alive)
 
@@ -152,12 +169,17 @@ class Replicas:
             async with asyncio.timeout(self.rhythm.beat if self._fences else None):
                 await self.send_heartbeat()
         except (LedgerError, TimeoutError) as problem:
-            log.warning("the ledger did not take this process's beat: %s", problem or "no answer in time")
+            log.warning(
+                "the ledger did not take this process's beat: %s", problem or "no answer in time"
+            )
             return False
         return True
 
     def _fence_off(self, fenced: Callable[[], None]) -> None:
-        log.error("no beat for %.0f s: others may take over, so what runs here is dropped", self.rhythm.fence)
+        log.error(
+            "no beat for %.0f s: others may take over, so what runs here is dropped",
+            self.rhythm.fence,
+        )
         fenced()
 
     async def evict_silent(self) -> frozenset[str]:
@@ -175,8 +197,14 @@ class Replicas:
             self._heard.clear()
             raise
         others = [row for row in rows if row["owner"] != self.owner]
-        evicted = [row["owner"] for row in others if self._is_silent(row, at) and await self._declare_gone(row)]
-        self._heard = {row["owner"]: self._heard[row["owner"]] for row in others if row["owner"] not in evicted}
+        evicted = [
+            row["owner"]
+            for row in others
+            if self._is_silent(row, at) and await self._declare_gone(row)
+        ]
+        self._heard = {
+            row["owner"]: self._heard[row["owner"]] for row in others if row["owner"] not in evicted
+        }
         self.evictions += len(evicted)
         return frozenset(evicted)
 
@@ -188,8 +216,14 @@ class Replicas:
         return at - since >= self.rhythm.gone or _is_dead_local_process(row["owner"])
 
     async def _declare_gone(self, row: RowMapping) -> bool:
-        same = (replicas.c.owner == row["owner"]) & (replicas.c.beat == row["beat"]) & replicas.c.gone_at.is_(None)
-        declared = await execute(self._engine, self._build_gone_update(same).returning(replicas.c.owner))
+        same = (
+            (replicas.c.owner == row["owner"])
+            & (replicas.c.beat == row["beat"])
+            & replicas.c.gone_at.is_(None)
+        )
+        declared = await execute(
+            self._engine, self._build_gone_update(same).returning(replicas.c.owner)
+        )
         if declared:
             log.warning("process %s is gone: what it left is taken over", row["owner"])
         return bool(declared)
@@ -203,7 +237,9 @@ class Replicas:
 
     async def list_gone(self) -> frozenset[str]:
         """Return the processes that ended, or were declared gone."""
-        rows = await execute(self._reader, select(replicas.c.owner).where(replicas.c.gone_at.is_not(None)))
+        rows = await execute(
+            self._reader, select(replicas.c.owner).where(replicas.c.gone_at.is_not(None))
+        )
         return frozenset(row["owner"] for row in rows)
 
     async def list_living(self) -> frozenset[str]:
@@ -212,7 +248,9 @@ class Replicas:
 
     async def prune(self) -> None:
         """Delete processes that are gone for a week."""
-        await execute(self._engine, delete(replicas).where(replicas.c.gone_at < self._utc_now() - KEPT))
+        await execute(
+            self._engine, delete(replicas).where(replicas.c.gone_at < self._utc_now() - KEPT)
+        )
 
     def _utc_now(self) -> datetime:
         return self._now().astimezone(UTC)

@@ -37,7 +37,9 @@ def _migrate_blocking(url: URL) -> None:
         try:
             asyncio.run(_upgrade_database(url))
         except CommandError as problem:
-            raise LedgerError(f"The ledger's schema is not one that this version knows: {problem}") from problem
+            raise LedgerError(
+                f"The ledger's schema is not one that this version knows: {problem}"
+            ) from problem
 
 
 async def _upgrade_database(url: URL) -> None:

@@ -13,16 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.errors import LedgerError
 from bot.ledger.audit import SqlAuditTrail
 from bot.ledger.connection import READS, build_engine, execute, open_transaction, parse_url
+from bot.ledger.dedupe import RequestKeys
 from bot.ledger.journal import SqlHistory
-from bot.ledger.once import RequestKeys
 from bot.ledger.outbox import SqlOutbox, build_run_message_update
 from bot.ledger.replicas import LIVING, Replicas, generate_owner
-from bot.ledger.runs import ACTIVE, DuplicateRequest, NewRun, Run, RunNotResumable, RunState, ScopeLocked, generate_id
+from bot.ledger.runs import (
+    ACTIVE,
+    DuplicateRequest,
+    NewRun,
+    Run,
+    RunNotResumable,
+    RunState,
+    ScopeLocked,
+    generate_id,
+)
+from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schema import migrate_schema
 from bot.ledger.streams import SqlStreams
 from bot.ledger.tables import audit, runs
 from bot.ledger.texts import clean_text
-from bot.ledger.timetable import SqlSchedules
 from bot.messages import Message
 
 TRIES = 5
@@ -37,7 +46,9 @@ def utcnow() -> datetime:
 class Ledger:
     """Runs in a database. Everything raises `bot.errors.LedgerError` when the database is away, within seconds."""
 
-    def __init__(self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow, owner: str = ""
+    ) -> None:
         self._engine, self._now = engine, now
         self._reader = engine.execution_options(**READS)
         owner = owner or generate_owner()
@@ -50,7 +61,9 @@ class Ledger:
         self.streams = SqlStreams(engine)
 
     @classmethod
-    async def open(cls, url: str, *, now: Callable[[], datetime] = utcnow, owner: str = "") -> Ledger:
+    async def open(
+        cls, url: str, *, now: Callable[[], datetime] = utcnow, owner: str = ""
+    ) -> Ledger:
         """Open `sqlite:///FILE` or `postgresql://…` and migrate it; raise LedgerError.
 
         `owner` names this process among those that share the ledger; without it, it gets a name
@@ -75,17 +88,25 @@ class Ledger:
         """
         for _ in range(TRIES):
             try:
-                rows = await self._execute_write(runs.insert().values(**self._build_first_row(new)).returning(*runs.c))
+                rows = await self._execute_write(
+                    runs.insert().values(**self._build_first_row(new)).returning(*runs.c)
+                )
             except IntegrityError:
-                await self._raise_for_conflict(runs.c.request_key == clean_text(new.request_key), DuplicateRequest)
-                await self._raise_for_conflict(runs.c.lock_key == clean_text(new.lock_key or ""), ScopeLocked)
+                await self._raise_for_conflict(
+                    runs.c.request_key == clean_text(new.request_key), DuplicateRequest
+                )
+                await self._raise_for_conflict(
+                    runs.c.lock_key == clean_text(new.lock_key or ""), ScopeLocked
+                )
                 continue
             return build_run(rows[0])
         raise LedgerError("The ledger is contended: the run could not be entered.")
 
     async def record_posted(self, run_id: str, channel: str, ts: str) -> None:
         """Record where the run's message stands, so that another process can edit it."""
-        await self._execute_write(self._build_run_update(_match_run(run_id), channel=channel, ts=ts))
+        await self._execute_write(
+            self._build_run_update(_match_run(run_id), channel=channel, ts=ts)
+        )
 
     async def ask_confirmation(
         self, run_id: str, digest: str, expires_at: datetime, shown: Message | None = None
@@ -110,14 +131,19 @@ class Ledger:
         """
         now = self._now().astimezone(UTC)
         where = _match_run(run_id) & (runs.c.state == RunState.ASKS) & (runs.c.expires_at > now)
-        values: dict[str, Any] = {"state": RunState.RUNNING, "lock_key": func.nullif(runs.c.scope, "")}
+        values: dict[str, Any] = {
+            "state": RunState.RUNNING,
+            "lock_key": func.nullif(runs.c.scope, ""),
+        }
         change = self._build_run_update(where, **values, **({"owner": owner} if owner else {}))
         for _ in range(TRIES):
             try:
                 return bool(await self._execute_write(change))
             except IntegrityError:
                 run = await self.get_run(run_id)
-                await self._raise_for_conflict(runs.c.lock_key == (run.scope if run else None), ScopeLocked)
+                await self._raise_for_conflict(
+                    runs.c.lock_key == (run.scope if run else None), ScopeLocked
+                )
         raise LedgerError("The ledger is contended: the run could not be confirmed.")
 
     async def resume_run(self, run_id: str, owner: str, *, attempt: int | None = None) -> Run:
@@ -129,7 +155,9 @@ class Ledger:
         where = _match_run(run_id) & (runs.c.state == RunState.RUNNING)
         if attempt is not None:
             where &= runs.c.attempt == attempt
-        for row in await self._execute_write(self._build_run_update(where, owner=owner, attempt=runs.c.attempt + 1)):
+        for row in await self._execute_write(
+            self._build_run_update(where, owner=owner, attempt=runs.c.attempt + 1)
+        ):
             return build_run(row)
         raise RunNotResumable(f"run {run_id} is not to be taken up any more")
 
@@ -152,9 +180,13 @@ class Ledger:
         where: ColumnElement[bool] = runs.c.state.in_(ACTIVE)
         if owner:
             where &= runs.c.owner == owner
-        return await self._end_run(where, run_id, shown, state=state, summary=summary, verdict=verdict)
+        return await self._end_run(
+            where, run_id, shown, state=state, summary=summary, verdict=verdict
+        )
 
-    async def withdraw_run(self, run_id: str, state: str, summary: str, *, shown: Message | None = None) -> bool:
+    async def withdraw_run(
+        self, run_id: str, state: str, summary: str, *, shown: Message | None = None
+    ) -> bool:
         """End a run only if it still waits for its confirmation (cancelled, expired).
 
         Returns False when it was confirmed or ended before.
@@ -170,7 +202,9 @@ class Ledger:
     async def find_last_run(self, step: str, channel: str = "") -> Run | None:
         """Return the newest run of a step, in one channel or in any, whatever its state."""
         where = runs.c.step == clean_text(step)
-        found = await self._find_runs(where & (runs.c.channel == clean_text(channel)) if channel else where, limit=1)
+        found = await self._find_runs(
+            where & (runs.c.channel == clean_text(channel)) if channel else where, limit=1
+        )
         return found[0] if found else None
 
     async def list_recent_runs(self, n: int) -> list[Run]:
@@ -193,7 +227,9 @@ class Ledger:
         audited = select(audit.c.id).where(audit.c.id == runs.c.id).exists()
         return await self._find_runs(runs.c.finished_at.is_not(None) & ~audited, limit=most)
 
-    async def _end_run(self, where: ColumnElement[bool], run_id: str, shown: Message | None, **values: Any) -> bool:
+    async def _end_run(
+        self, where: ColumnElement[bool], run_id: str, shown: Message | None, **values: Any
+    ) -> bool:
         if (end := RunState(values["state"])) in ACTIVE:
             raise ValueError(f"{end} is not an end")
         ends = {"lock_key": None, "expires_at": None, "finished_at": self._now().astimezone(UTC)}
@@ -201,7 +237,9 @@ class Ledger:
             run_id, self._build_run_update(_match_run(run_id) & where, **values, **ends), shown
         )
 
-    async def _update_run_and_message(self, run_id: str, change: Executable, shown: Message | None) -> bool:
+    async def _update_run_and_message(
+        self, run_id: str, change: Executable, shown: Message | None
+    ) -> bool:
         """Update a run and what its message is to show, both or neither.
 
         Returns False when the run is not to be changed.
@@ -215,7 +253,12 @@ class Ledger:
         return changed
 
     async def _find_runs(self, where: ColumnElement[bool], *, limit: int) -> list[Run]:
-        query = select(runs).where(where).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+        query = (
+            select(runs)
+            .where(where)
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(limit)
+        )
         return [build_run(row) for row in await self._execute_read(query)]
 
     async def _raise_for_conflict(
@@ -226,7 +269,10 @@ class Ledger:
 
     def _build_first_row(self, new: NewRun) -> dict[str, Any]:
         now = self._now().astimezone(UTC)
-        named = {name: clean_text(getattr(new, name)) for name in ("request_key", "step", "user", "channel", "owner")}
+        named = {
+            name: clean_text(getattr(new, name))
+            for name in ("request_key", "step", "user", "channel", "owner")
+        }
         return {
             **named,
             "id": generate_id(now),
@@ -242,8 +288,16 @@ class Ledger:
         }
 
     def _build_run_update(self, where: ColumnElement[bool], **values: Any) -> Executable:
-        kept = {name: clean_text(value) if isinstance(value, str) else value for name, value in values.items()}
-        return update(runs).where(where).values(updated_at=self._now().astimezone(UTC), **kept).returning(*runs.c)
+        kept = {
+            name: clean_text(value) if isinstance(value, str) else value
+            for name, value in values.items()
+        }
+        return (
+            update(runs)
+            .where(where)
+            .values(updated_at=self._now().astimezone(UTC), **kept)
+            .returning(*runs.c)
+        )
 
     async def _execute_write(self, *statements: Executable) -> list[RowMapping]:
         return await execute(self._engine, *statements)

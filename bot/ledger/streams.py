@@ -42,51 +42,79 @@ class SqlStreams:
     async def save(self, row: StreamRow) -> None:
         """Save a stream; it replaces that user's in that namespace."""
         values = {
-            **{"every": row.every, "since": row.since.astimezone(UTC), "until": row.until.astimezone(UTC)},
+            **{
+                "every": row.every,
+                "since": row.since.astimezone(UTC),
+                "until": row.until.astimezone(UTC),
+            },
             **{"owner": clean_text(row.owner), "seen": dict(row.seen)},
         }
         try:
             await execute(
                 self._engine,
-                streams.insert().values(namespace=clean_text(row.namespace), user=clean_text(row.user), **values),
+                streams.insert().values(
+                    namespace=clean_text(row.namespace), user=clean_text(row.user), **values
+                ),
             )
         except IntegrityError:
             await execute(self._engine, update(streams).where(_match_stream(row)).values(**values))
 
     async def list_all(self) -> list[StreamRow]:
         """Return every stream that was not stopped."""
-        rows = await execute(self._reader, select(streams).order_by(streams.c.namespace, streams.c.user))
+        rows = await execute(
+            self._reader, select(streams).order_by(streams.c.namespace, streams.c.user)
+        )
         return [StreamRow(**convert_row_to_utc(row)) for row in rows]
 
     async def remove_from_namespace(self, namespace: str) -> list[StreamRow]:
         """Remove the streams of a namespace, and return them as they stood."""
-        gone = delete(streams).where(streams.c.namespace == clean_text(namespace)).returning(*streams.c)
+        gone = (
+            delete(streams)
+            .where(streams.c.namespace == clean_text(namespace))
+            .returning(*streams.c)
+        )
         return [StreamRow(**convert_row_to_utc(row)) for row in await execute(self._engine, gone)]
 
     async def remove_ended(self, row: StreamRow) -> bool:
         """Remove a stream whose time is over; return False when it is another one by now."""
         mine = _match_owned_stream(row)
-        return bool(await execute(self._engine, delete(streams).where(mine).returning(streams.c.user)))
+        return bool(
+            await execute(self._engine, delete(streams).where(mine).returning(streams.c.user))
+        )
 
     async def save_traffic(self, row: StreamRow, seen: Mapping[str, Any]) -> bool:
         """Save what a stream has seen.
 
         Returns False when the stream was stopped, replaced or taken over.
         """
-        kept = update(streams).where(_match_owned_stream(row)).values(seen=dict(seen)).returning(streams.c.user)
+        kept = (
+            update(streams)
+            .where(_match_owned_stream(row))
+            .values(seen=dict(seen))
+            .returning(streams.c.user)
+        )
         return bool(await execute(self._engine, kept))
 
     async def take_over(self, row: StreamRow, owner: str) -> StreamRow | None:
         """Take over a stream from a process that is gone; return None when another process did."""
-        taken = update(streams).where(_match_owned_stream(row)).values(owner=clean_text(owner)).returning(*streams.c)
+        taken = (
+            update(streams)
+            .where(_match_owned_stream(row))
+            .values(owner=clean_text(owner))
+            .returning(*streams.c)
+        )
         rows = await execute(self._engine, taken)
         return StreamRow(**convert_row_to_utc(rows[0])) if rows else None
 
 
 def _match_stream(row: StreamRow) -> ColumnElement[bool]:
-    return (streams.c.namespace == clean_text(row.namespace)) & (streams.c.user == clean_text(row.user))
+    return (streams.c.namespace == clean_text(row.namespace)) & (
+        streams.c.user == clean_text(row.user)
+    )
 
 
 def _match_owned_stream(row: StreamRow) -> ColumnElement[bool]:
     since = row.since.astimezone(UTC)
-    return _match_stream(row) & (streams.c.owner == clean_text(row.owner)) & (streams.c.since == since)
+    return (
+        _match_stream(row) & (streams.c.owner == clean_text(row.owner)) & (streams.c.since == since)
+    )

@@ -22,6 +22,8 @@ def convert_row_to_utc(row: RowMapping) -> dict[str, Any]:
     SQLite keeps times without their zone, which is always UTC.
     """
     return {
-        name: value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC) if isinstance(value, datetime) else value
+        name: value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        if isinstance(value, datetime)
+        else value
         for name, value in row.items()
     }

@@ -4,6 +4,6 @@ Pillow and pygraphviz live here and nowhere else, in the extra `graphs`. Without
 there is no picture, and what a step says stands in words alone.
 """
 
-from bot.pictures.studio import DrawingProcess, list_missing_libraries
+from bot.pictures.drawing_process import DrawingProcess, list_missing_libraries
 
 __all__ = ["DrawingProcess", "list_missing_libraries"]

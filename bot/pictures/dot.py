@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind
-from bot.pictures.look import (
+from bot.pictures.style import (
     BLUE,
     ERRORS,
     FAINT,
@@ -50,7 +50,11 @@ SHAPES = {
     NodeKind.WAYPOINT: f'shape=hexagon, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
     NodeKind.OUTSIDE: f'shape=box, style="dashed,filled", fillcolor="{PAPER}", color="{QUIET}"',
 }
-NOTES = {NodeKind.GATEWAY: "gateway", NodeKind.WAYPOINT: "waypoint", NodeKind.OUTSIDE: "not in the mesh"}
+NOTES = {
+    NodeKind.GATEWAY: "gateway",
+    NodeKind.WAYPOINT: "waypoint",
+    NodeKind.OUTSIDE: "not in the mesh",
+}
 SPLIT = f'shape=oval, style=filled, fillcolor="{PAPER}"'
 """A Service in front of several workloads."""
 
@@ -62,10 +66,13 @@ def build_dot(picture: GraphPicture, icons: str = "") -> str:
     names = {node.id: f"n{index}" for index, node in enumerate(picture.nodes)}
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     split = {
-        edge.source for edge in edges if edge.target.startswith("workload/") and edge.source.startswith("service/")
+        edge.source
+        for edge in edges
+        if edge.target.startswith("workload/") and edge.source.startswith("service/")
     }
     heaviest = {
-        line: max((e.rate for e in edges if (e.protocol == "tcp") == (line is TCP)), default=0.0) for line in LINES
+        line: max((e.rate for e in edges if (e.protocol == "tcp") == (line is TCP)), default=0.0)
+        for line in LINES
     }
     body = [
         *build_header(picture, edges, icons),
@@ -112,19 +119,29 @@ def build_legend(edges: Iterable[Edge], icons: str) -> str:
     if not icons:
         said = [f"{line.style} line: {line.words}" for line in lines]
         return f"<{' · '.join(map(escape, said))}>" if said else '""'
-    told = [(f"line-{line.name}", line.words) for line in lines] + [(icon.name, icon.words) for icon in signs]
-    cells = [f'{build_image_cell(name, 34, 11)}<TD ALIGN="LEFT"> {escape(words)}   </TD>' for name, words in told]
+    told = [(f"line-{line.name}", line.words) for line in lines] + [
+        (icon.name, icon.words) for icon in signs
+    ]
+    cells = [
+        f'{build_image_cell(name, 34, 11)}<TD ALIGN="LEFT"> {escape(words)}   </TD>'
+        for name, words in told
+    ]
     rows = (f"<TR>{''.join(cells[i : i + 3])}</TR>" for i in range(0, len(cells), 3))
     return f"<{TABLE}{''.join(rows)}</TABLE>>" if cells else '""'
 
 
-def build_node_boxes(nodes: Iterable[Node], names: dict[str, str], split: set[str]) -> Iterator[str]:
+def build_node_boxes(
+    nodes: Iterable[Node], names: dict[str, str], split: set[str]
+) -> Iterator[str]:
     """Yield the nodes, those of one application in a box."""
     groups = dict[str, list[Node]]()
     for node in nodes:
         groups.setdefault(node.group or f"\0{node.id}", []).append(node)
     for index, (group, members) in enumerate(groups.items()):
-        lines = [f"{names[node.id]} [{build_node_attributes(node, node.id in split)}];" for node in members]
+        lines = [
+            f"{names[node.id]} [{build_node_attributes(node, node.id in split)}];"
+            for node in members
+        ]
         if len(members) == 1:
             yield lines[0]
             continue
@@ -140,8 +157,14 @@ def build_node_attributes(node: Node, split: bool) -> str:
     """Return a node's attributes."""
     note = NOTES.get(node.shape, "service" if split else node.note)
     note = note if node.shape is not NodeKind.OUTSIDE or not node.note else node.note
-    under = f'<BR/><FONT POINT-SIZE="10" COLOR="{QUIET}">{escape_label(note, 30)}</FONT>' if note else ""
-    return f"{SPLIT if split else SHAPES[node.shape]}, label=<{escape_label(node.label, 32)}{under}>"
+    under = (
+        f'<BR/><FONT POINT-SIZE="10" COLOR="{QUIET}">{escape_label(note, 30)}</FONT>'
+        if note
+        else ""
+    )
+    return (
+        f"{SPLIT if split else SHAPES[node.shape]}, label=<{escape_label(node.label, 32)}{under}>"
+    )
 
 
 def build_edge_attributes(edge: Edge, heaviest: float, icons: str) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from pygraphviz import AGraph
 
 from bot.drawings import GraphPicture
-from bot.pictures.crowd import limit_nodes
+from bot.pictures.collapse import limit_nodes
 from bot.pictures.dot import build_dot
 
 
 def draw_graph(picture: GraphPicture, home: Path) -> bytes:
-    """Return the graph as PNG; `home` was prepared by `bot.pictures.kit`. Raises what
+    """Return the graph as PNG; `home` was prepared by `bot.pictures.assets`. Raises what
     Graphviz raises.
     """
     graph = AGraph(string=build_dot(limit_nodes(picture), str(home)))

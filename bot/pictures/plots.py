@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bot.drawings import PlotPicture
-from bot.pictures.look import BLUE, FAINT, INK, ORANGE, PANEL, PAPER, QUIET, VERMILLION
+from bot.pictures.canvas import Box, Canvas, Point
 from bot.pictures.scales import (
     Scale,
     build_latency_scale,
@@ -22,7 +22,7 @@ from bot.pictures.scales import (
     format_milliseconds,
     space_labels,
 )
-from bot.pictures.sheet import Box, Canvas, Point
+from bot.pictures.style import BLUE, FAINT, INK, ORANGE, PANEL, PAPER, QUIET, VERMILLION
 from bot.ports import Outcome
 
 WIDTH, HEIGHT = 1440, 900
@@ -73,7 +73,9 @@ KINDS = (
 def draw_plot(picture: PlotPicture) -> bytes:
     """Return the plot as PNG, 1440 pixels wide: the same bytes for the same values."""
     sheet = Canvas(WIDTH, HEIGHT)
-    end = max(sample.at for sample in picture.samples) + (1 / picture.asked if picture.asked else 1.0)
+    end = max(sample.at for sample in picture.samples) + (
+        1 / picture.asked if picture.asked else 1.0
+    )
     along = build_time_axis(end)
     draw_headings(sheet, picture)
     draw_latencies(sheet, picture, along)
@@ -96,7 +98,9 @@ def draw_headings(sheet: Canvas, picture: PlotPicture) -> None:
 def place_point(box: Box, along: Scale, up: Scale, point: Point) -> Point:
     """Return where in a panel a point of values lies, in pixels."""
     left, top, right, bottom = box
-    return left + along.to_share(point[0]) * (right - left), bottom - up.to_share(point[1]) * (bottom - top)
+    return left + along.to_share(point[0]) * (right - left), bottom - up.to_share(point[1]) * (
+        bottom - top
+    )
 
 
 def draw_panel(sheet: Canvas, box: Box, up: Scale, words: Callable[[float], str]) -> None:
@@ -138,7 +142,10 @@ def draw_rates(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
     counts = Counter((int(sample.at / width), sample.outcome) for sample in picture.samples)
     last = max(index for index, _ in counts)
     spans = [min(width, along.high - index * width) for index in range(last + 1)]
-    totals = [sum(counts[index, kind.outcome] for kind in KINDS) / span for index, span in enumerate(spans)]
+    totals = [
+        sum(counts[index, kind.outcome] for kind in KINDS) / span
+        for index, span in enumerate(spans)
+    ]
     up = build_linear_scale(max([picture.asked, *totals]) * 1.1, 4)
     draw_panel(sheet, LOWER, up, lambda value: f"{value:g}")
     where = partial(place_point, LOWER, along, up)

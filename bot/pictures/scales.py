@@ -52,14 +52,21 @@ def build_latency_scale(values: list[float], median: float) -> Scale:
         return build_linear_scale(high * 1.05)
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     last = max(last, first + 1)
-    return Scale(10.0**first, 10.0**last, tuple(10.0**power for power in range(first, last + 1)), logarithmic=True)
+    return Scale(
+        10.0**first,
+        10.0**last,
+        tuple(10.0**power for power in range(first, last + 1)),
+        logarithmic=True,
+    )
 
 
 def choose_bar_width(end: float, least: float, most: int = 48) -> float:
     """Return the seconds that a bar stands for: no fewer than `least`, and so that there are
     at most `most` bars.
     """
-    return float(next((width for width in WIDTHS if width >= least and end / width <= most), WIDTHS[-1]))
+    return float(
+        next((width for width in WIDTHS if width >= least and end / width <= most), WIDTHS[-1])
+    )
 
 
 def space_labels(places: list[tuple[float, str]], least: float) -> list[tuple[float, str]]:

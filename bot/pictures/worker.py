@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.drawings import Picture, PlotPicture
-from bot.pictures.wire import decode_picture
+from bot.pictures.protocol import decode_picture
 
 MISSING, FAILED = "missing", "failed"
 """What an answer says in `error`: a library is not installed, or drawing went wrong."""
@@ -32,7 +32,9 @@ def serve_pictures(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
             error, words = MISSING, str(missing.name)
         except Exception as problem:  # noqa: BLE001 - whatever goes wrong here is told, and the next picture drawn
             error, words = FAILED, f"{type(problem).__name__}: {problem}"[:300]
-        answers.write(json.dumps({"length": len(png), "error": error, "words": words}).encode() + b"\n" + png)
+        answers.write(
+            json.dumps({"length": len(png), "error": error, "words": words}).encode() + b"\n" + png
+        )
         answers.flush()
 
 
@@ -43,9 +45,9 @@ def draw_picture(picture: Picture, home: Path) -> bytes:
 
         return plots.draw_plot(picture)
     if not (home / "fonts.conf").exists():
-        from bot.pictures import kit
+        from bot.pictures import assets
 
-        kit.prepare_assets(home)
+        assets.prepare_assets(home)
     from bot.pictures import graphs
 
     return graphs.draw_graph(picture, home)

@@ -4,9 +4,17 @@ The only user of APScheduler. It knows the steps' vocabulary and the ledger; the
 a slot is handed in.
 """
 
-from bot.schedule.keeper import SlotCallbacks, SlotOutcome, SlotRunner
 from bot.schedule.limits import Limits
-from bot.schedule.office import ScheduleRequest, ScheduleService
-from bot.schedule.streams import Streams
+from bot.schedule.service import ScheduleRequest, ScheduleService
+from bot.schedule.slot_runner import SlotCallbacks, SlotOutcome, SlotRunner
+from bot.traffic.streams import Streams
 
-__all__ = ["SlotCallbacks", "SlotRunner", "Limits", "ScheduleService", "ScheduleRequest", "SlotOutcome", "Streams"]
+__all__ = [
+    "SlotCallbacks",
+    "SlotRunner",
+    "Limits",
+    "ScheduleService",
+    "ScheduleRequest",
+    "SlotOutcome",
+    "Streams",
+]

@@ -30,7 +30,9 @@ class Limits:
     longest: float = 86400.0
 
 
-def apply_limits(step: Step, options: Options, timing: Timing, limits: Limits) -> tuple[Timing, tuple[str, ...]]:
+def apply_limits(
+    step: Step, options: Options, timing: Timing, limits: Limits
+) -> tuple[Timing, tuple[str, ...]]:
     """Return the timing with the end that the limits give it, and remarks on that.
 
     Raises UserError when it comes too often, goes on too long or never comes.
@@ -47,7 +49,9 @@ def apply_limits(step: Step, options: Options, timing: Timing, limits: Limits) -
             else f"`{timing.cron}` comes every {format_interval(gap)}: that"
         )
         words = f"{often} is too often for {step.id}: {format_interval(least)} must lie between."
-        raise UserError(words, f"Write `every {format_interval(least).replace(' ', '')}`, or less often.")
+        raise UserError(
+            words, f"Write `every {format_interval(least).replace(' ', '')}`, or less often."
+        )
     if not step.regular.longest or gap >= OFTEN:
         return timing, ()
     longest = min(step.regular.longest, limits.longest)
@@ -62,7 +66,9 @@ def apply_limits(step: Step, options: Options, timing: Timing, limits: Limits) -
     return timing, ()
 
 
-def check_capacity(live: Sequence[Schedule], words: str, timing: Timing, namespace: str, limits: Limits) -> None:
+def check_capacity(
+    live: Sequence[Schedule], words: str, timing: Timing, namespace: str, limits: Limits
+) -> None:
     """Raise UserError when there are too many schedules, or one that does the same."""
     for schedule in live:
         same = (schedule.words, schedule.namespace) == (words, namespace)
@@ -73,4 +79,7 @@ def check_capacity(live: Sequence[Schedule], words: str, timing: Timing, namespa
             )
     if len(live) >= limits.most:
         there = f"there are {len(live)} schedules" if live else "there may be no schedules here"
-        raise UserError(f"Nothing more can be scheduled: {there}.", "`schedule` lists them; remove one of them first.")
+        raise UserError(
+            f"Nothing more can be scheduled: {there}.",
+            "`schedule` lists them; remove one of them first.",
+        )

@@ -93,7 +93,9 @@ def compute_shortest_gap(timing: Timing) -> float:
         slots.append(slot)
         if len(slots) > AHEAD:
             break
-    gaps = [(later - earlier).total_seconds() for earlier, later in zip(slots, slots[1:], strict=False)]
+    gaps = [
+        (later - earlier).total_seconds() for earlier, later in zip(slots, slots[1:], strict=False)
+    ]
     return min(gaps, default=math.inf)
 
 
@@ -180,14 +182,20 @@ def translate_weekdays(field: str) -> str:
         span, slash, step = part.partition("/")
         begin, dash, end = span.partition("-")
         numbers = (
-            (0, 6) if span == "*" else (_parse_weekday(begin), _parse_weekday(end) if dash else _parse_weekday(begin))
+            (0, 6)
+            if span == "*"
+            else (_parse_weekday(begin), _parse_weekday(end) if dash else _parse_weekday(begin))
         )
         if slash and not dash and span != "*":
             numbers = (numbers[0], 6)
         every = int(step) if slash and step.isdigit() and int(step) else (0 if slash else 1)
         if not every:
-            raise UserError(f"“{part}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday.")
-        length = numbers[1] - numbers[0] if numbers[1] >= numbers[0] else (numbers[1] - numbers[0]) % 7
+            raise UserError(
+                f"“{part}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday."
+            )
+        length = (
+            numbers[1] - numbers[0] if numbers[1] >= numbers[0] else (numbers[1] - numbers[0]) % 7
+        )
         chosen.update(SUNDAY_FIRST[(numbers[0] + n) % 7] for n in range(0, length + 1, every))
     return ",".join(sorted(chosen, key=DAYS.index))
 
@@ -198,5 +206,6 @@ def _parse_weekday(word: str) -> int:
     if word in NAMES:
         return (NAMES[word][0] + 1) % 7
     raise UserError(
-        f"“{word}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday; names such as mon too."
+        f"“{word}” is no weekday in cron.",
+        "0 and 7 are Sunday, 1-5 Monday to Friday; names such as mon too.",
     )

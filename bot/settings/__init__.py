@@ -17,7 +17,13 @@ from bot.settings.groups import (
     WorkshopSettings,
 )
 from bot.settings.reading import load_settings
-from bot.settings.showing import Setting, format_settings, format_variable_name, list_settings, require_complete
+from bot.settings.showing import (
+    Setting,
+    format_settings,
+    format_variable_name,
+    list_settings,
+    require_complete,
+)
 
 __all__ = [
     "ClusterSettings",

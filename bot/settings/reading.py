@@ -45,7 +45,8 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     default = Path("meshbot.yaml")
     path = named or (default if default.is_file() else None)
     faults = [
-        _describe_unknown(name.lower().removeprefix(PREFIX.lower()), name) for name in _list_unknown_variables(environ)
+        _describe_unknown(name.lower().removeprefix(PREFIX.lower()), name)
+        for name in _list_unknown_variables(environ)
     ]
     values = _apply_in_cluster_default(
         _merge_groups(_read_file(path) if path else {}, _read_environment(environ)), environ
@@ -55,10 +56,14 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     except ValidationError as problem:
         faults += [
             _describe_fault(error)
-            for error in problem.errors(include_url=False, include_context=False, include_input=False)
+            for error in problem.errors(
+                include_url=False, include_context=False, include_input=False
+            )
         ]
     if faults:
-        raise SettingsError("\n".join(["The settings cannot be used:", *(f"  {fault}" for fault in faults)]))
+        raise SettingsError(
+            "\n".join(["The settings cannot be used:", *(f"  {fault}" for fault in faults)])
+        )
     return settings
 
 
@@ -74,8 +79,12 @@ def _list_unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(Settings)
-    source.env_vars = {name.lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value}
-    conventional = {field: environ[name] for name, field in CONVENTIONAL.items() if environ.get(name)}
+    source.env_vars = {
+        name.lower(): value for name, value in environ.items() if name.startswith(PREFIX) and value
+    }
+    conventional = {
+        field: environ[name] for name, field in CONVENTIONAL.items() if environ.get(name)
+    }
     return _merge_groups({"slack": conventional}, source())
 
 
@@ -84,18 +93,24 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise SettingsError(f"The settings file {path} cannot be read: {problem.strerror}") from problem
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {problem.strerror}"
+        ) from problem
     except UnicodeDecodeError:
         raise SettingsError(f"The settings file {path} is not UTF-8 text.") from None
     except yaml.YAMLError as problem:
         # The parser quotes the line, which may hold a token.
         mark = getattr(problem, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unknown place"
-        raise SettingsError(f"The settings file {path} is not YAML: the fault is at {where}.") from None
+        raise SettingsError(
+            f"The settings file {path} is not YAML: the fault is at {where}."
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise SettingsError(f"The settings file {path} should be a mapping of groups such as slack and cluster.")
+        raise SettingsError(
+            f"The settings file {path} should be a mapping of groups such as slack and cluster."
+        )
     return {name: {} if value is None else value for name, value in content.items()}
 
 
@@ -134,7 +149,12 @@ def _describe_fault(error: Mapping[str, Any]) -> str:
         return f"{'.'.join(names)}: should be a path (set {format_variable_name(names)})"
     if error["type"] == "missing":
         return f"{'.'.join(names)}: is not set (set {format_variable_name(names)})"
-    words = error["msg"].removeprefix("Value error, ").replace("Input should", "should").partition(", unable")[0]
+    words = (
+        error["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should", "should")
+        .partition(", unable")[0]
+    )
     return f"{'.'.join(names)}{entry}: {words} (set {format_variable_name(names)})"
 
 

@@ -34,7 +34,9 @@ def _iterate_settings(model: type[BaseModel], above: tuple[str, ...]) -> Iterato
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _iterate_settings(field.annotation, where)
         else:
-            yield Setting(".".join(where), format_variable_name(where), field.default, field.description or "")
+            yield Setting(
+                ".".join(where), format_variable_name(where), field.default, field.description or ""
+            )
 
 
 def format_variable_name(where: Sequence[str]) -> str:
@@ -51,7 +53,9 @@ def require_complete(settings: Settings) -> None:
         ("istio.home", settings.istio.home),
     ]
     missing = [
-        f"  {name}: is not set (set {format_variable_name(name.split('.'))})" for name, value in needed if not value
+        f"  {name}: is not set (set {format_variable_name(name.split('.'))})"
+        for name, value in needed
+        if not value
     ]
     if missing:
         raise SettingsError("\n".join(["The settings are not complete:", *missing]))

@@ -40,7 +40,11 @@ def parse_assignments(value: Any) -> Any:
 
     A value of Istio's may hold commas.
     """
-    return value.split() if isinstance(value, str) and not value.lstrip().startswith("[") else parse_list(value)
+    return (
+        value.split()
+        if isinstance(value, str) and not value.lstrip().startswith("[")
+        else parse_list(value)
+    )
 
 
 def parse_mapping(value: Any) -> Any:
@@ -75,7 +79,11 @@ def parse_user_mapping(value: Any) -> Any:
     An environment variable's name may have made the id small.
     """
     value = parse_mapping(value)
-    return {str(key).upper(): each for key, each in value.items()} if isinstance(value, dict) else value
+    return (
+        {str(key).upper(): each for key, each in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 def _validate_own_namespace(value: str) -> str:
@@ -83,7 +91,9 @@ def _validate_own_namespace(value: str) -> str:
         return ""
     example = value.replace(USER_MARK, "u012ab3cd4ef")
     if value.count(USER_MARK) != 1 or not LABEL.fullmatch(example) or value.startswith("kube-"):
-        raise ValueError(f"should be a namespace's name with {USER_MARK} in it, such as bookinfo-{USER_MARK}")
+        raise ValueError(
+            f"should be a namespace's name with {USER_MARK} in it, such as bookinfo-{USER_MARK}"
+        )
     return value
 
 
@@ -110,7 +120,9 @@ def build_token_validator(prefix: str, words: str) -> AfterValidator:
     def check(value: SecretStr) -> SecretStr:
         text = value.get_secret_value().strip()
         if not text.startswith(prefix) or len(text) < len(prefix) + 8:
-            raise ValueError(f"should be {words}" + (f", which begins with {prefix}" if prefix else ""))
+            raise ValueError(
+                f"should be {words}" + (f", which begins with {prefix}" if prefix else "")
+            )
         if not prefix and text.startswith("x"):
             raise ValueError(f"should be {words}, not a token")
         return SecretStr(text)
@@ -160,7 +172,9 @@ def _validate_time_zone(value: str) -> str:
 
 def validate_database_url(value: SecretStr) -> SecretStr:
     """Return the URL of a database that the ledger can be kept in; raise ValueError."""
-    if not re.match(r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()):
+    if not re.match(
+        r"(sqlite(\+aiosqlite)?:///|postgres(ql(\+asyncpg)?)?://)[^\s]", value.get_secret_value()
+    ):
         raise ValueError("should be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
     return value
 
@@ -174,19 +188,30 @@ Place = Annotated[Path, AfterValidator(_expand_home)]
 User = Annotated[
     str,
     build_pattern_validator(
-        r"[UW][A-Z0-9]{2,}", "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)"
+        r"[UW][A-Z0-9]{2,}",
+        "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)",
     ),
 ]
-Group = Annotated[str, build_pattern_validator(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")]
-Glob = Annotated[str, build_pattern_validator(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*")]
+Group = Annotated[
+    str, build_pattern_validator(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")
+]
+Glob = Annotated[
+    str,
+    build_pattern_validator(r"[a-z0-9*?\[\]!-]+", "a namespace, or a pattern such as bookinfo-*"),
+]
 Channel = Annotated[
     str,
     build_pattern_validator(
-        r"[CG][A-Z0-9]{2,}", "a Slack channel id such as C012AB3CD (in the channel's details, at the bottom)"
+        r"[CG][A-Z0-9]{2,}",
+        "a Slack channel id such as C012AB3CD (in the channel's details, at the bottom)",
     ),
 ]
 Known = Annotated[
     str,
-    build_pattern_validator(r"(?=.)[^\s{}]*(\{user\})?[^\s{}]*", "a name without blanks, in which {user} may stand"),
+    build_pattern_validator(
+        r"(?=.)[^\s{}]*(\{user\})?[^\s{}]*", "a name without blanks, in which {user} may stand"
+    ),
 ]
-Assignment = Annotated[str, build_pattern_validator(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")]
+Assignment = Annotated[
+    str, build_pattern_validator(r"[^\s=]+=\S.*", "NAME=VALUE, as istioctl's --set takes it")
+]

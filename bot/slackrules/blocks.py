@@ -27,8 +27,12 @@ def check_blocks(found: Findings, blocks: Any, pointer: str, *, surface: str, mo
     entries = found.check_list(blocks, f"{pointer}/blocks", least=0, most=most)
     for where, block in entries:
         _check_block(found, block, where, surface)
-    proper: list[tuple[str, Block]] = [(where, block) for where, block in entries if isinstance(block, dict)]
-    found.check_unique_names(((where, block.get("block_id")) for where, block in proper), "block_id")
+    proper: list[tuple[str, Block]] = [
+        (where, block) for where, block in entries if isinstance(block, dict)
+    ]
+    found.check_unique_names(
+        ((where, block.get("block_id")) for where, block in proper), "block_id"
+    )
     _check_single_block(found, proper, "table")
     _check_markdown_total(found, proper, pointer)
 
@@ -40,8 +44,14 @@ def _check_single_block(found: Findings, blocks: list[tuple[str, Block]], kind: 
 
 def _check_markdown_total(found: Findings, blocks: list[tuple[str, Block]], pointer: str) -> None:
     texts = [block.get("text") for _, block in blocks if block.get("type") == "markdown"]
-    if len(texts) > 1 and sum(len(text) for text in texts if isinstance(text, str)) > MARKDOWN_LIMIT:
-        found.add(f"{pointer}/blocks", f"markdown blocks must hold less than {MARKDOWN_LIMIT + 1} characters together")
+    if (
+        len(texts) > 1
+        and sum(len(text) for text in texts if isinstance(text, str)) > MARKDOWN_LIMIT
+    ):
+        found.add(
+            f"{pointer}/blocks",
+            f"markdown blocks must hold less than {MARKDOWN_LIMIT + 1} characters together",
+        )
 
 
 def _check_block(found: Findings, value: Any, pointer: str, surface: str) -> None:
@@ -92,12 +102,15 @@ def _check_context_actions(found: Findings, block: Block, pointer: str) -> None:
     _check_elements(found, block, pointer, IN_CONTEXT_ACTIONS, 5)
 
 
-def _check_elements(found: Findings, block: Block, pointer: str, allowed: frozenset[str], most: int) -> None:
+def _check_elements(
+    found: Findings, block: Block, pointer: str, allowed: frozenset[str], most: int
+) -> None:
     entries = found.check_list_member(block, "elements", pointer, least=1, most=most)
     for where, element in entries:
         check_element(found, element, where, allowed)
     found.check_unique_names(
-        ((where, item.get("action_id")) for where, item in entries if isinstance(item, dict)), "action_id"
+        ((where, item.get("action_id")) for where, item in entries if isinstance(item, dict)),
+        "action_id",
     )
 
 
@@ -143,7 +156,9 @@ def _check_carousel(found: Findings, block: Block, pointer: str) -> None:
 
 
 def _check_container(found: Findings, block: Block, pointer: str) -> None:
-    for where, value in found.check_list_member(block, "child_blocks", pointer, least=1, most=CONTAINER_BLOCKS):
+    for where, value in found.check_list_member(
+        block, "child_blocks", pointer, least=1, most=CONTAINER_BLOCKS
+    ):
         _check_block(found, value, where, "message")
 
 
@@ -153,7 +168,9 @@ _SURFACES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("actions", "context", "divider", "header", "image", "input"), _EVERYWHERE),
     **dict.fromkeys(("rich_text", "section", "video", "call", "auth_provider"), _EVERYWHERE),
     **dict.fromkeys(("card", "carousel", "container", "context_actions", "data_table"), _MESSAGES),
-    **dict.fromkeys(("data_visualization", "file", "markdown", "plan", "table", "task_card"), _MESSAGES),
+    **dict.fromkeys(
+        ("data_visualization", "file", "markdown", "plan", "table", "task_card"), _MESSAGES
+    ),
     "alert": ("modal",),
 }
 _CHECKS: dict[str, Check] = {

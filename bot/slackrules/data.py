@@ -32,7 +32,9 @@ def check_data_table(found: Findings, block: Block, pointer: str) -> None:
 
 
 def _check_rows(found: Findings, block: Block, pointer: str, bounds: tuple[int, int]) -> None:
-    for where, row in found.check_list_member(block, "rows", pointer, least=bounds[0], most=bounds[1]):
+    for where, row in found.check_list_member(
+        block, "rows", pointer, least=bounds[0], most=bounds[1]
+    ):
         for place, value in found.check_list(row, where, least=1, most=COLUMNS):
             cell = found.check_mapping(value, place, "cell")
             if cell is not None:
@@ -59,7 +61,9 @@ def check_data_visualization(found: Findings, block: Block, pointer: str) -> Non
         return
     where = f"{pointer}/chart"
     if chart.get("type") == "pie":
-        for place, value in found.check_list_member(chart, "segments", where, least=1, most=SEGMENTS):
+        for place, value in found.check_list_member(
+            chart, "segments", where, least=1, most=SEGMENTS
+        ):
             segment = found.check_mapping(value, place, "segment")
             if segment is not None:
                 found.check_string(segment, "label", place, limit=SHORT, required=True)

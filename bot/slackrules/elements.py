@@ -56,7 +56,9 @@ def _check_slack_file(found: Findings, value: Any, pointer: str) -> None:
 def check_link(found: Findings, holder: Element, key: str, pointer: str) -> None:
     """Check that a link, if there is one, is absolute."""
     value = holder.get(key)
-    if isinstance(value, str) and not value.startswith(("http://", "https://", "slack://", "mailto:")):
+    if isinstance(value, str) and not value.startswith(
+        ("http://", "https://", "slack://", "mailto:")
+    ):
         found.add(f"{pointer}/{key}", f"{key} must be an absolute link")
 
 
@@ -97,15 +99,22 @@ def _check_option(found: Findings, value: Any, pointer: str) -> None:
         found.check_text(option, "description", pointer, TextRule(75, required=False))
 
 
-def _check_options(found: Findings, element: Element, pointer: str, bounds: tuple[int, int]) -> None:
-    for where, option in found.check_list_member(element, "options", pointer, least=bounds[0], most=bounds[1]):
+def _check_options(
+    found: Findings, element: Element, pointer: str, bounds: tuple[int, int]
+) -> None:
+    for where, option in found.check_list_member(
+        element, "options", pointer, least=bounds[0], most=bounds[1]
+    ):
         _check_option(found, option, where)
 
 
 def _check_initial_options(found: Findings, element: Element, pointer: str) -> None:
     """Check that each initial option is among the options, word for word."""
     groups = [group for group in element.get("option_groups") or [] if isinstance(group, dict)]
-    there = [*(element.get("options") or []), *(each for group in groups for each in group.get("options") or [])]
+    there = [
+        *(element.get("options") or []),
+        *(each for group in groups for each in group.get("options") or []),
+    ]
     for key in ("initial_option", "initial_options"):
         chosen = element.get(key, [])
         for option in chosen if isinstance(chosen, list) else [chosen]:
@@ -122,7 +131,9 @@ def _check_select(found: Findings, element: Element, pointer: str) -> None:
         return
     if "options" in element:
         found.add(pointer, "options and option_groups exclude each other")
-    for where, value in found.check_list_member(element, "option_groups", pointer, least=1, most=SELECT_OPTIONS):
+    for where, value in found.check_list_member(
+        element, "option_groups", pointer, least=1, most=SELECT_OPTIONS
+    ):
         group = found.check_mapping(value, where, "option group")
         if group is not None:
             found.check_text(group, "label", where, TextRule(75, PLAIN))
@@ -182,12 +193,21 @@ _SELECTS = frozenset(
 _PICKERS = frozenset({"datepicker", "timepicker", "datetimepicker"})
 _CHOICES = frozenset({"checkboxes", "radio_buttons"})
 
-IN_ACTIONS = _SELECTS | _PICKERS | _CHOICES | {"button", "overflow", "workflow_button", "rich_text_input"}
+IN_ACTIONS = (
+    _SELECTS | _PICKERS | _CHOICES | {"button", "overflow", "workflow_button", "rich_text_input"}
+)
 IN_SECTION = (IN_ACTIONS - {"rich_text_input"}) | {"image"}
 IN_CONTEXT_ACTIONS = frozenset({"feedback_buttons", "icon_button"})
 IN_INPUT = (
     _SELECTS
     | _PICKERS
     | _CHOICES
-    | {"plain_text_input", "email_text_input", "url_text_input", "number_input", "rich_text_input", "file_input"}
+    | {
+        "plain_text_input",
+        "email_text_input",
+        "url_text_input",
+        "number_input",
+        "rich_text_input",
+        "file_input",
+    }
 )

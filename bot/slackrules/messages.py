@@ -30,7 +30,11 @@ def check_message(payload: Mapping[str, Any], *, edit: bool = False) -> list[Pro
     if blocks is not None:
         check_blocks(found, blocks, "", surface="message", most=MESSAGE_BLOCKS)
         if count_visible_characters(blocks) > REFUSAL:
-            found.add("/blocks", f"blocks hold more than {REFUSAL} characters together", "msg_blocks_too_long")
+            found.add(
+                "/blocks",
+                f"blocks hold more than {REFUSAL} characters together",
+                "msg_blocks_too_long",
+            )
     return found.problems
 
 
@@ -62,7 +66,9 @@ def _check_single_focus(found: Findings, blocks: Any) -> None:
     """Check that at most one element of a view takes the focus when it is shown."""
     there = blocks if isinstance(blocks, list) else []
     inputs = [block.get("element") for block in there if isinstance(block, dict)]
-    wanting = [element for element in inputs if isinstance(element, dict) and element.get("focus_on_load")]
+    wanting = [
+        element for element in inputs if isinstance(element, dict) and element.get("focus_on_load")
+    ]
     if len(wanting) > 1:
         found.add("/blocks", "only one element may have focus_on_load")
 

@@ -40,7 +40,13 @@ class Findings:
         return None
 
     def check_string(
-        self, holder: Mapping[str, Any], key: str, pointer: str, *, limit: int, required: bool = False
+        self,
+        holder: Mapping[str, Any],
+        key: str,
+        pointer: str,
+        *,
+        limit: int,
+        required: bool = False,
     ) -> None:
         """Check a string member: present if required, not empty, at most `limit` characters."""
         if key not in holder:
@@ -85,7 +91,9 @@ class Findings:
             return []
         return self.check_list(holder[key], f"{pointer}/{key}", least=least, most=most)
 
-    def check_list(self, value: Any, pointer: str, *, least: int, most: int) -> list[tuple[str, Any]]:
+    def check_list(
+        self, value: Any, pointer: str, *, least: int, most: int
+    ) -> list[tuple[str, Any]]:
         """Return the entries of this list, each with its pointer.
 
         Records a problem when there are too few or too many.

@@ -11,7 +11,9 @@ REFUSAL = 13_000
 """Visible characters at which chat.postMessage surely answers `msg_blocks_too_long` (observed from 11,000 upwards)."""
 
 ELLIPSIS = "…"
-VISIBLE_KEYS = frozenset({"text", "title", "subtitle", "label", "caption", "hint", "placeholder", "body", "fallback"})
+VISIBLE_KEYS = frozenset(
+    {"text", "title", "subtitle", "label", "caption", "hint", "placeholder", "body", "fallback"}
+)
 HIDDEN_KEYS = frozenset({"confirm", "value", "url", "image_url", "options", "option_groups"})
 
 
@@ -34,7 +36,11 @@ def truncate(text: str, limit: int) -> str:
         return text
     kept = text[: limit - 1]
     start = kept.rfind("&", max(0, len(kept) - 4))
-    if start >= 0 and ";" not in kept[start:] and text[start:].startswith(("&amp;", "&lt;", "&gt;")):
+    if (
+        start >= 0
+        and ";" not in kept[start:]
+        and text[start:].startswith(("&amp;", "&lt;", "&gt;"))
+    ):
         kept = kept[:start]
     return kept + ELLIPSIS
 

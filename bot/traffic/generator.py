@@ -42,9 +42,19 @@ class RunningStream:
 
     def to_stream(self) -> Stream:
         """Return the stream with what its requests have met so far."""
-        tally, passed = self.sending.tally, max(min(time.time(), self.until) - self.since, self.every)
+        tally, passed = (
+            self.sending.tally,
+            max(min(time.time(), self.until) - self.since, self.every),
+        )
         tally.asked = max(tally.sent, int(passed / self.every))
-        return Stream(self.namespace, self.every, self.user, self.since, self.until, tally.build_report(passed))
+        return Stream(
+            self.namespace,
+            self.every,
+            self.user,
+            self.since,
+            self.until,
+            tally.build_report(passed),
+        )
 
 
 class Generator:
@@ -77,7 +87,9 @@ class Generator:
         self._last[namespace] = time.time(), seen
         return seen
 
-    def start(self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS) -> Stream:
+    def start(
+        self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS
+    ) -> Stream:
         """Start a stream in the background (at least 0.02 s between requests, at most a day); it
         replaces the same user's.
         """
@@ -85,9 +97,16 @@ class Generator:
         now = time.time()
         sending = RequestSender(Visitor(self._web, namespace, user), Tally(0))
         running = RunningStream(
-            namespace, max(every, 1 / MOST_RATE), user, now, now + min(seconds, MOST_SECONDS), sending
+            namespace,
+            max(every, 1 / MOST_RATE),
+            user,
+            now,
+            now + min(seconds, MOST_SECONDS),
+            sending,
         )
-        running.task = self._jobs.spawn(self._run_stream(running), f"traffic {namespace} {user}".strip())
+        running.task = self._jobs.spawn(
+            self._run_stream(running), f"traffic {namespace} {user}".strip()
+        )
         self._streams[namespace, user] = running
         return running.to_stream()
 
@@ -133,7 +152,10 @@ class Generator:
         place: EntryPoint | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                while time.time() < running.until and time.monotonic() - running.sending.heard < self._patience:
+                while (
+                    time.time() < running.until
+                    and time.monotonic() - running.sending.heard < self._patience
+                ):
                     if time.monotonic() - looked >= FRESH:
                         place = await self._locate_page(running.namespace, running.sending) or place
                         looked = time.monotonic()

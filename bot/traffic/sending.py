@@ -38,7 +38,9 @@ class RequestSender:
                     break
         return self._last - begun + 1 / rate
 
-    async def start_request(self, group: asyncio.TaskGroup, place: EntryPoint, intended: float) -> None:
+    async def start_request(
+        self, group: asyncio.TaskGroup, place: EntryPoint, intended: float
+    ) -> None:
         """Start one request at its intended time (monotonic clock), or later when too many are
         under way.
         """
@@ -54,6 +56,8 @@ class RequestSender:
             self.heard = time.monotonic()
             self.tally.add_answer(answer, self.heard - intended, intended - self._begun)
         except ClusterError as problem:
-            self.tally.add_silence(problem.message, time.monotonic() - intended, intended - self._begun)
+            self.tally.add_silence(
+                problem.message, time.monotonic() - intended, intended - self._begun
+            )
         finally:
             self._gate.release()

@@ -34,7 +34,11 @@ async def find_entry_point(cluster: Cluster, namespace: str) -> EntryPoint:
     gateway = await cluster.get(GATEWAY, GATEWAY_NAME, namespace)
     if gateway is None or not is_serving(gateway):
         return DIRECT
-    return THROUGH_GATEWAY if await cluster.get(SERVICE, THROUGH_GATEWAY.service, namespace) else DIRECT
+    return (
+        THROUGH_GATEWAY
+        if await cluster.get(SERVICE, THROUGH_GATEWAY.service, namespace)
+        else DIRECT
+    )
 
 
 def is_serving(gateway: Object) -> bool:
@@ -65,25 +69,42 @@ class Visitor:
         answers.
         """
         headers = {"Cookie": self._cookie} if self._cookie else {}
-        return await self._web.ask(HttpRequest(self._namespace, door.service, door.port, PAGE, headers=headers))
+        return await self._web.ask(
+            HttpRequest(self._namespace, door.service, door.port, PAGE, headers=headers)
+        )
 
     async def _fetch_session_cookie(self, door: EntryPoint) -> str:
         """Log in and return the session cookie. Bookinfo takes any password and sends back to
         the Referer, which is not followed.
         """
         form = urlencode({"username": self._user, "passwd": self._user})
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Referer": f"http://{door.service}{PAGE}"}
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Referer": f"http://{door.service}{PAGE}",
+        }
         ask = HttpRequest(
-            self._namespace, door.service, door.port, "/login", method="POST", headers=headers, body=form.encode()
+            self._namespace,
+            door.service,
+            door.port,
+            "/login",
+            method="POST",
+            headers=headers,
+            body=form.encode(),
         )
         answer = await self._web.ask(ask)
         cookie = read_session_cookie(answer)
         if answer.status != 302 or not cookie:
-            raise Unavailable(f"{door.service} did not log {self._user} in (it answered {answer.status})")
+            raise Unavailable(
+                f"{door.service} did not log {self._user} in (it answered {answer.status})"
+            )
         return cookie
 
 
 def read_session_cookie(answer: HttpResponse) -> str:
     """Return `session=…` from the cookies that an answer sets, or "" when there is none."""
-    pairs = [line.partition(";")[0].strip() for line in answer.headers.get("set-cookie", "").splitlines()]
-    return next((pair for pair in pairs if pair.startswith("session=") and len(pair) > len("session=")), "")
+    pairs = [
+        line.partition(";")[0].strip() for line in answer.headers.get("set-cookie", "").splitlines()
+    ]
+    return next(
+        (pair for pair in pairs if pair.startswith("session=") and len(pair) > len("session=")), ""
+    )

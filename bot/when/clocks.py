@@ -30,7 +30,9 @@ def _locate_change(before: datetime, after: datetime, place: ZoneInfo) -> dateti
     old = _get_utc_offset(before, place)
     while after - before > MINUTE:
         middle = before + ((after - before) / 2 // MINUTE) * MINUTE
-        before, after = (middle, after) if _get_utc_offset(middle, place) == old else (before, middle)
+        before, after = (
+            (middle, after) if _get_utc_offset(middle, place) == old else (before, middle)
+        )
     return after
 
 
@@ -47,7 +49,9 @@ def describe_clock_changes(timing: Timing, now: datetime) -> tuple[str, ...]:
     found = [] if timing.kind is TimingKind.ONCE else find_clock_changes(timing.zone_info, now)
     said = [describe_change(timing, moment) for moment in found if moment - now <= SOON]
     if timing.clock is not None:
-        said += [words for moment in found if (words := describe_clash(timing.clock, moment, timing))]
+        said += [
+            words for moment in found if (words := describe_clash(timing.clock, moment, timing))
+        ]
     elif timing.kind is TimingKind.CRON and found and not said:
         said = [describe_change(timing, found[0])]
     return tuple(said)
@@ -55,9 +59,16 @@ def describe_clock_changes(timing: Timing, now: datetime) -> tuple[str, ...]:
 
 def describe_change(timing: Timing, moment: datetime) -> str:
     """Describe a clock change at that moment, and what stays."""
-    old, new = _get_utc_offset(moment - MINUTE, timing.zone_info), _get_utc_offset(moment, timing.zone_info)
+    old, new = (
+        _get_utc_offset(moment - MINUTE, timing.zone_info),
+        _get_utc_offset(moment, timing.zone_info),
+    )
     way = "forward" if new > old else "back"
-    stays = f"{timing.clock} stays {timing.clock} there" if timing.clock else "the times stay those of the clocks there"
+    stays = (
+        f"{timing.clock} stays {timing.clock} there"
+        if timing.clock
+        else "the times stay those of the clocks there"
+    )
     there = moment.astimezone(timing.zone_info)
     day = f"{there.strftime('%a')} {there.day} {there.strftime('%b %Y')}"
     return f"Clocks in {timing.zone} go {way} on {day} ({format_utc_offset(old)} to {format_utc_offset(new)}): {stays}."

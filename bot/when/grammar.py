@@ -66,7 +66,11 @@ def _parse_start(words: list[str]) -> Found | None:
 def _parse_every(words: list[str]) -> Found:
     if length := pieces.parse_duration(words[1:]):
         seconds, used = length
-        if words[1].lower() == "day" and len(words) > 2 and (words[2] == "at" or pieces.looks_like_clock(words[2])):
+        if (
+            words[1].lower() == "day"
+            and len(words) > 2
+            and (words[2] == "at" or pieces.looks_like_clock(words[2]))
+        ):
             return _parse_days_at(EVERY_DAY, words, 2)
         return TimingSpec(TimingKind.EVERY, every=seconds), 1 + used
     following = words[1].lower() if len(words) > 1 else ""
@@ -74,7 +78,8 @@ def _parse_every(words: list[str]) -> Found:
     if chosen is not None:
         return _parse_days_at(chosen, words, 2)
     raise UserError(
-        f"every needs a time after it{_quote_instead(following)}.", "Write `every 30s`, `every 10m` or `every 2h`."
+        f"every needs a time after it{_quote_instead(following)}.",
+        "Write `every 30s`, `every 10m` or `every 2h`.",
     )
 
 
@@ -92,7 +97,11 @@ def _parse_days_at(days: tuple[int, ...], words: list[str], used: int) -> Found:
 def _require_clock(typed: str, before: str) -> TimeOfDay:
     found = pieces.parse_clock(typed) if typed else None
     if found is None:
-        wrong = f"“{typed[:20]}” is not a time of day" if typed else f"{before} needs a time of day after it"
+        wrong = (
+            f"“{typed[:20]}” is not a time of day"
+            if typed
+            else f"{before} needs a time of day after it"
+        )
         raise UserError(f"{wrong}.", "Write it as 09:30 or 17:00.")
     return found
 
@@ -108,7 +117,9 @@ def _parse_at(words: list[str]) -> Found | None:
     if pieces.looks_like_clock(following):
         raise UserError(f"“{following}” is not a time of day.", "Write it as 09:30 or 17:00.")
     if following == "tomorrow" or re.match(r"\d{4}-", following):
-        raise UserError(f"{following[:20]} needs a time of day after it.", "Write `at tomorrow 09:30`.")
+        raise UserError(
+            f"{following[:20]} needs a time of day after it.", "Write `at tomorrow 09:30`."
+        )
     return None
 
 
@@ -120,7 +131,9 @@ def _parse_cron(words: list[str]) -> Found:
         return TimingSpec(TimingKind.CRON, cron=_join_cron_fields(quoted.split())), 2
     if len(words) > 5:
         return TimingSpec(TimingKind.CRON, cron=_join_cron_fields(words[1:6])), 6
-    raise UserError("cron needs five fields.", 'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.')
+    raise UserError(
+        "cron needs five fields.", 'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'
+    )
 
 
 def _join_cron_fields(fields: list[str]) -> str:
@@ -153,7 +166,9 @@ def _parse_modifiers(wish: TimingSpec, used: int, words: list[str]) -> Found:
     return wish, used
 
 
-def _parse_trailing_end(wish: TimingSpec, words: list[str]) -> tuple[TimingSpec, list[str], list[str]]:
+def _parse_trailing_end(
+    wish: TimingSpec, words: list[str]
+) -> tuple[TimingSpec, list[str], list[str]]:
     """Parse an end that stands behind options of the step; return the timing, the words that
     are left and those that were used.
 
@@ -162,7 +177,9 @@ def _parse_trailing_end(wish: TimingSpec, words: list[str]) -> tuple[TimingSpec,
     rest: list[str] = []
     taken: list[str] = []
     while words:
-        ends = words[0].lower() in {"until", "for"} or re.match(r"(zone|tz)=", words[0], re.IGNORECASE)
+        ends = words[0].lower() in {"until", "for"} or re.match(
+            r"(zone|tz)=", words[0], re.IGNORECASE
+        )
         more = _parse_modifier(wish, words) if ends else None
         if more is not None:
             wish, used = more
@@ -176,12 +193,15 @@ def _parse_trailing_end(wish: TimingSpec, words: list[str]) -> tuple[TimingSpec,
 def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
     first = words[0].lower()
     if first == "until":
-        return replace(_require_endless(wish), until=_parse_until(words[1:])), 1 + _count_moment_words(words[1:])
+        return replace(
+            _require_endless(wish), until=_parse_until(words[1:])
+        ), 1 + _count_moment_words(words[1:])
     if first == "for":
         length = pieces.parse_duration(words[1:])
         if length is None:
             raise UserError(
-                f"for needs a length of time after it{_quote_instead(' '.join(words[1:2]))}.", "Write `for 1h`."
+                f"for needs a length of time after it{_quote_instead(' '.join(words[1:2]))}.",
+                "Write `for 1h`.",
             )
         return replace(_require_endless(wish), lasts=length[0]), 1 + length[1]
     named = re.sub(r"^(zone|tz)=", "", words[0], flags=re.IGNORECASE)
@@ -189,7 +209,9 @@ def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
     found = pieces.find_zone(named)
     if found is None and explicit:
         near = pieces.find_nearest_zone(named)
-        hint = f"Did you mean `{near}`?" if near else "Write a zone such as `Europe/Madrid` or `UTC`."
+        hint = (
+            f"Did you mean `{near}`?" if near else "Write a zone such as `Europe/Madrid` or `UTC`."
+        )
         raise UserError(f"There is no time zone “{named[:40]}”.", hint)
     if found is None:
         return None
@@ -217,7 +239,9 @@ def _require_endless(wish: TimingSpec) -> TimingSpec:
     if wish.until or wish.lasts:
         raise UserError("There are two ends in that.", "Leave one out: `until …` or `for …`.")
     if wish.kind is TimingKind.ONCE:
-        raise UserError("Something that happens once has no end.", "Leave `until …` or `for …` out.")
+        raise UserError(
+            "Something that happens once has no end.", "Leave `until …` or `for …` out."
+        )
     return wish
 
 
@@ -227,7 +251,9 @@ def _refuse_second_timing(words: list[str]) -> None:
     except UserError:
         again = True
     if again:
-        raise UserError(f"“{words[0][:20]}” begins a second time in that.", f"One will do. {EXAMPLES}")
+        raise UserError(
+            f"“{words[0][:20]}” begins a second time in that.", f"One will do. {EXAMPLES}"
+        )
 
 
 def _quote_instead(word: str) -> str:

@@ -37,7 +37,11 @@ def parse_duration(words: list[str]) -> tuple[float, int] | None:
     if first in UNITS and not first.endswith("s") and len(first) > 1:
         return UNITS[first], 1
     parts = re.findall(r"(\d+(?:\.\d+)?)([a-z]+)", first)
-    if parts and "".join(f"{number}{unit}" for number, unit in parts) == first and all(u in UNITS for _, u in parts):
+    if (
+        parts
+        and "".join(f"{number}{unit}" for number, unit in parts) == first
+        and all(u in UNITS for _, u in parts)
+    ):
         return sum(float(number) * UNITS[unit] for number, unit in parts), 1
     if re.fullmatch(r"\d+(\.\d+)?", first) and len(words) > 1 and words[1].lower() in UNITS:
         return float(first) * UNITS[words[1].lower()], 2
@@ -46,7 +50,10 @@ def parse_duration(words: list[str]) -> tuple[float, int] | None:
 
 def looks_like_clock(word: str) -> bool:
     """Tell whether somebody meant a time of day, right or wrong: `25:00` is one as well."""
-    return word.lower() in SPOKEN or re.fullmatch(r"\d{1,2}[:h]\d{2}|\d{1,2}(:\d{2})?(am|pm)", word.lower()) is not None
+    return (
+        word.lower() in SPOKEN
+        or re.fullmatch(r"\d{1,2}[:h]\d{2}|\d{1,2}(:\d{2})?(am|pm)", word.lower()) is not None
+    )
 
 
 def parse_clock(word: str) -> TimeOfDay | None:
@@ -84,7 +91,11 @@ def parse_day(word: str) -> str | None:
     if word.lower() in {"today", "tomorrow"}:
         return "" if word.lower() == "today" else "tomorrow"
     try:
-        return date.fromisoformat(word).isoformat() if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word) else None
+        return (
+            date.fromisoformat(word).isoformat()
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", word)
+            else None
+        )
     except ValueError:
         return None
 

@@ -54,7 +54,9 @@ def wall_time_to_utc(day: date, clock: TimeOfDay, place: ZoneInfo) -> datetime:
     """Return a time of day in a zone as a moment in UTC. One that clocks skip is as much
     later, one that comes twice is the first.
     """
-    return datetime(day.year, day.month, day.day, clock.hour, clock.minute, tzinfo=place).astimezone(UTC)
+    return datetime(
+        day.year, day.month, day.day, clock.hour, clock.minute, tzinfo=place
+    ).astimezone(UTC)
 
 
 def _resolve_end(wish: TimingSpec, now: datetime, place: ZoneInfo) -> datetime | None:
@@ -65,7 +67,9 @@ def _resolve_end(wish: TimingSpec, now: datetime, place: ZoneInfo) -> datetime |
     end = wall_time_to_utc(_resolve_day(wish.until, now, place), wish.until.clock, place)
     if end <= now:
         hint = f"Write `until tomorrow {wish.until.clock}`, or a date before it, if that is meant."
-        raise UserError(f"{_format_moment(wish.until)} is over: it is {_format_now(now, place)}.", hint)
+        raise UserError(
+            f"{_format_moment(wish.until)} is over: it is {_format_now(now, place)}.", hint
+        )
     return _require_within_year(end, now, "That end")
 
 
@@ -73,10 +77,13 @@ def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
     """Return the next time that it is so late; a day that is named is that day."""
     start = wall_time_to_utc(_resolve_day(moment, now, place), moment.clock, place)
     if start <= now and not moment.day:
-        start = wall_time_to_utc(now.astimezone(place).date() + timedelta(days=1), moment.clock, place)
+        start = wall_time_to_utc(
+            now.astimezone(place).date() + timedelta(days=1), moment.clock, place
+        )
     if start <= now:
         raise UserError(
-            f"{_format_moment(moment)} is over: it is {_format_now(now, place)}.", "Write a time that is to come."
+            f"{_format_moment(moment)} is over: it is {_format_now(now, place)}.",
+            "Write a time that is to come.",
         )
     return _require_within_year(start, now, "That")
 

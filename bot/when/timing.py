@@ -91,13 +91,19 @@ class Timing:
             return f"once, {self.format_local(self.start)}"
         if self.kind is TimingKind.CRON:
             return f"by cron `{self.cron}` ({self.zone})"
-        days = NAMED.get(self.days) or "every " + ", ".join(DAYS[day].capitalize() for day in self.days)
+        days = NAMED.get(self.days) or "every " + ", ".join(
+            DAYS[day].capitalize() for day in self.days
+        )
         return f"{days} at {self.clock} ({self.zone})"
 
     @property
     def end(self) -> str:
         """The end in words, `, until Thu 26 Nov 17:00 (UTC)`, or nothing."""
-        return f", until {self.format_local(self.until)}" if self.until and self.kind is not TimingKind.ONCE else ""
+        return (
+            f", until {self.format_local(self.until)}"
+            if self.until and self.kind is not TimingKind.ONCE
+            else ""
+        )
 
     def format_local(self, moment: datetime) -> str:
         """Format a moment in the timing's zone: `Thu 26 Nov 17:00 (UTC)`."""

@@ -37,10 +37,20 @@ def asks(block: str, label: str, element: Json, **more: Any) -> Json:
 
 
 FAULT: list[Json] = [
-    asks("user", "User", {"type": "plain_text_input", "placeholder": plain("jason")}, hint=plain("Who meets it")),
+    asks(
+        "user",
+        "User",
+        {"type": "plain_text_input", "placeholder": plain("jason")},
+        hint=plain("Who meets it"),
+    ),
     asks("kind", "Kind", {"type": "static_select", "options": [option("abort"), option("delay")]}),
     asks("share", "Share", {"type": "radio_buttons", "options": [option("50 %"), option("100 %")]}),
-    asks("parts", "Parts", {"type": "checkboxes", "options": [option("v1"), option("v2")]}, optional=True),
+    asks(
+        "parts",
+        "Parts",
+        {"type": "checkboxes", "options": [option("v1"), option("v2")]},
+        optional=True,
+    ),
     asks("at", "At", {"type": "timepicker", "initial_time": "09:30"}),
     {"type": "actions", "block_id": "more", "elements": [button("Explain", "explain")]},
 ]
@@ -48,7 +58,13 @@ FAULT: list[Json] = [
 
 def window(title: str, blocks: list[Json], **more: Any) -> Json:
     """A modal."""
-    return {"type": "modal", "callback_id": "fault", "title": plain(title), "blocks": blocks, **more}
+    return {
+        "type": "modal",
+        "callback_id": "fault",
+        "title": plain(title),
+        "blocks": blocks,
+        **more,
+    }
 
 
 class Heard:
@@ -81,24 +97,35 @@ def listen(app: AsyncApp) -> Heard:
     async def go(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
         await ack()
         heard.actions.append(body["actions"][0])
-        await client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text="gone", blocks=[])
+        await client.chat_update(
+            channel=body["channel"]["id"], ts=body["message"]["ts"], text="gone", blocks=[]
+        )
 
     @app.event("app_mention")
     async def mentioned(event: Json, client: AsyncWebClient) -> None:
         heard.mentions.append(event)
         thread = event.get("thread_ts") or event["ts"]
-        await client.chat_postMessage(channel=event["channel"], text="Because of *mTLS*.", thread_ts=thread)
+        await client.chat_postMessage(
+            channel=event["channel"], text="Because of *mTLS*.", thread_ts=thread
+        )
 
     return heard
 
 
 def home(text: str) -> Json:
     """What stands on the Home tab."""
-    menu = {"type": "static_select", "action_id": "step", "options": [option("install"), option("kiali")]}
+    menu = {
+        "type": "static_select",
+        "action_id": "step",
+        "options": [option("install"), option("kiali")],
+    }
     said = {"type": "section", "text": {"type": "mrkdwn", "text": f"*{text}*"}}
     return {
         "type": "home",
-        "blocks": [said, {"type": "actions", "elements": [{**menu, "placeholder": plain("A step")}]}],
+        "blocks": [
+            said,
+            {"type": "actions", "elements": [{**menu, "placeholder": plain("A step")}]},
+        ],
     }
 
 
@@ -112,7 +139,9 @@ def _modals(app: AsyncApp, heard: Heard) -> None:
     @app.action("explain")
     async def explain(ack: AsyncAck, body: Json, client: AsyncWebClient) -> None:
         await ack()
-        text = [{"type": "section", "text": {"type": "mrkdwn", "text": "An *abort* answers at once."}}]
+        text = [
+            {"type": "section", "text": {"type": "mrkdwn", "text": "An *abort* answers at once."}}
+        ]
         await client.views_push(trigger_id=body["trigger_id"], view=window("Why", text))
 
     @app.view("fault")

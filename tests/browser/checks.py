@@ -7,7 +7,18 @@ from typing import Any
 from tests.browser.chromium import Tab
 
 Json = dict[str, Any]
-CONTROLS = {"button", "checkbox", "combobox", "link", "listbox", "menuitem", "option", "radio", "slider", "textbox"}
+CONTROLS = {
+    "button",
+    "checkbox",
+    "combobox",
+    "link",
+    "listbox",
+    "menuitem",
+    "option",
+    "radio",
+    "slider",
+    "textbox",
+}
 CONTROLS |= {
     "searchbox",
     "spinbutton",

@@ -68,12 +68,16 @@ def started(folder: Path) -> Iterator[str]:
     environment = os.environ | {"HOME": str(folder)}
     command = [program(), *FLAGS, f"--user-data-dir={folder}/profile", "about:blank"]
     log = (folder / "chromium.log").open("wb")
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, env=environment, start_new_session=True
+    )
     try:
         yield _address(process, folder)
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its helpers as well; the profile is thrown away with it
+            os.killpg(
+                process.pid, signal.SIGKILL
+            )  # its helpers as well; the profile is thrown away with it
         process.wait(10)
         log.close()
 
@@ -85,7 +89,9 @@ def _address(process: subprocess.Popen[bytes], folder: Path) -> str:
         if len(lines) > 1:
             return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
         time.sleep(0.05)
-    raise RuntimeError(f"Chromium did not start: {(folder / 'chromium.log').read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(
+        f"Chromium did not start: {(folder / 'chromium.log').read_text(errors='replace')[-2000:]}"
+    )
 
 
 class Tab:
@@ -103,7 +109,9 @@ class Tab:
         """Makes the tab."""
         context = (await self.call("Target.createBrowserContext"))["browserContextId"]
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
-        attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        attached = await self.call(
+            "Target.attachToTarget", targetId=target["targetId"], flatten=True
+        )
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.call(f"{domain}.enable")
@@ -119,7 +127,9 @@ class Tab:
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         session = {"sessionId": self._session} if self._session else {}
-        await self._socket.send_str(json.dumps({"id": number, "method": method, "params": params, **session}))
+        await self._socket.send_str(
+            json.dumps({"id": number, "method": method, "params": params, **session})
+        )
         return await asyncio.wait_for(answer, PATIENCE)
 
     async def _read(self) -> None:
@@ -135,8 +145,14 @@ class Tab:
 
     def _note(self, method: str, params: Json) -> None:
         if method == "Runtime.exceptionThrown":
-            self.errors.append(str(params["exceptionDetails"].get("exception", {}).get("description")))
-        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            self.errors.append(
+                str(params["exceptionDetails"].get("exception", {}).get("description"))
+            )
+        elif method == "Runtime.consoleAPICalled" and params["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             self.errors.append(str([each.get("value") for each in params["args"]]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
@@ -144,7 +160,11 @@ class Tab:
     async def value(self, expression: str) -> Any:
         """What a JavaScript expression is, awaited if it is a promise."""
         found = await self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True, userGesture=True
+            "Runtime.evaluate",
+            expression=expression,
+            returnByValue=True,
+            awaitPromise=True,
+            userGesture=True,
         )
         if "exceptionDetails" in found:
             raise RuntimeError(str(found["exceptionDetails"]["exception"].get("description")))
@@ -158,11 +178,15 @@ class Tab:
             if found:
                 return found
             await asyncio.sleep(0.03)
-        raise AssertionError(f"never true: {expression}\n{await self.value('document.body.innerText')}\n{self.errors}")
+        raise AssertionError(
+            f"never true: {expression}\n{await self.value('document.body.innerText')}\n{self.errors}"
+        )
 
     async def sees(self, text: str, selector: str = "body", seconds: float = PATIENCE) -> None:
         """Waits until a text is visible."""
-        await self.until(f"({FIND})({json.dumps(selector)}, {json.dumps(text)}) !== undefined", seconds)
+        await self.until(
+            f"({FIND})({json.dumps(selector)}, {json.dumps(text)}) !== undefined", seconds
+        )
 
     async def goto(self, url: str) -> None:
         """Opens an address and waits until the page is alive."""
@@ -182,7 +206,12 @@ class Tab:
         )
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
-                "Input.dispatchMouseEvent", type=kind, x=where["x"], y=where["y"], button="left", clickCount=1
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=where["x"],
+                y=where["y"],
+                button="left",
+                clickCount=1,
             )
 
     async def type(self, text: str) -> None:
@@ -194,21 +223,36 @@ class Tab:
     async def press(self, *keys: str, shift: bool = False) -> None:
         """Presses named keys one after the other."""
         for key in keys:
-            shared: Json = {"key": " " if key == "Space" else key, "code": key, "modifiers": 8 if shift else 0}
+            shared: Json = {
+                "key": " " if key == "Space" else key,
+                "code": key,
+                "modifiers": 8 if shift else 0,
+            }
             shared["windowsVirtualKeyCode"] = KEYS[key]
             text = {"Enter": "\r", "Space": " "}.get(key)
-            await self.call("Input.dispatchKeyEvent", type="keyDown", **shared, **({"text": text} if text else {}))
+            await self.call(
+                "Input.dispatchKeyEvent",
+                type="keyDown",
+                **shared,
+                **({"text": text} if text else {}),
+            )
             await self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
 
     async def size(self, width: int, height: int, *, mobile: bool = False) -> None:
         """Makes the window this large, in CSS pixels."""
         await self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
         )
 
     async def media(self, **features: str) -> None:
         """Sets media features, as prefers_color_scheme="dark"."""
-        pairs = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        pairs = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()
+        ]
         await self.call("Emulation.setEmulatedMedia", features=pairs)
 
     async def shot(self, path: Path) -> None:

@@ -52,7 +52,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def tab(browser: str) -> AsyncIterator[Tab]:
     """A fresh tab, 1440 × 900; at the end nothing may have been complained about in its console."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(browser, max_msg_size=0) as socket:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(browser, max_msg_size=0) as socket,
+    ):
         tab = Tab(socket)
         await tab.open()
         await tab.size(1440, 900)
@@ -65,7 +68,11 @@ async def tab(browser: str) -> AsyncIterator[Tab]:
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[str]:
     """The page's address of `meshbot sandbox`, run as a program twenty times as fast as life."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MESHBOT_", "SLACK_"))}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("MESHBOT_", "SLACK_"))
+    }
     command = [sys.executable, "-m", "bot", "sandbox", "--speed", "20"]
     log = (tmp_path / "sandbox.log").open("wb")
     process = await asyncio.create_subprocess_exec(
@@ -91,4 +98,6 @@ async def _page_of(process: asyncio.subprocess.Process, folder: Path) -> str:
         async for line in process.stdout:
             if found := re.search(r"channel:\s+(http\S+)", line.decode()):
                 return found[1]
-    raise RuntimeError(f"the sandbox ended: {(folder / 'sandbox.log').read_text(errors='replace')[-2000:]}")
+    raise RuntimeError(
+        f"the sandbox ended: {(folder / 'sandbox.log').read_text(errors='replace')[-2000:]}"
+    )

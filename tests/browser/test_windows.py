@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from slack_bolt.async_app import AsyncApp
 
-from bot.sandbox.workspace import Workspace
+from sandbox.workspace import Workspace
 from tests.browser.app import Heard, listen
 from tests.browser.checks import nameless, pale
 from tests.browser.chromium import Tab
@@ -43,7 +43,10 @@ async def test_a_window_takes_values_and_tells_what_is_wrong(heard: Heard, tab: 
     await tab.click("dialog label.choice", "v2")
     await tab.click("dialog button", "Apply")
     await tab.sees("There is no such user.", "dialog .wrong")
-    assert await tab.value(f"[{FOCUSED}.value, {FOCUSED}.getAttribute('aria-invalid')]") == ["nobody", "true"]
+    assert await tab.value(f"[{FOCUSED}.value, {FOCUSED}.getAttribute('aria-invalid')]") == [
+        "nobody",
+        "true",
+    ]
     await tab.press(*["Backspace"] * 6)
     await tab.type("jason")
     await tab.press("Enter")
@@ -75,7 +78,9 @@ async def test_the_focus_stays_in_a_window(heard: Heard, tab: Tab) -> None:
     await opened(tab)
     for _ in range(14):
         await tab.press("Tab")
-        assert await tab.value(f"{FOCUSED} === document.body || {FOCUSED}.closest('dialog') !== null")
+        assert await tab.value(
+            f"{FOCUSED} === document.body || {FOCUSED}.closest('dialog') !== null"
+        )
 
 
 async def test_the_home_tab_lives(heard: Heard, tab: Tab) -> None:
@@ -88,4 +93,6 @@ async def test_the_home_tab_lives(heard: Heard, tab: Tab) -> None:
     await tab.sees("Picked kiali", "#home")
     assert heard.actions[0]["selected_option"]["value"] == "kiali"
     await tab.click("nav button", "Messages")
-    await tab.until("document.getElementById('home').hidden && document.activeElement.id === 'line'")
+    await tab.until(
+        "document.getElementById('home').hidden && document.activeElement.id === 'line'"
+    )

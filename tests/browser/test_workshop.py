@@ -27,7 +27,9 @@ async def test_from_install_to_uninstall(sandbox: str, tab: Tab) -> None:
     await tab.sees("Install Istio — Done", "#messages article", LONG)
     assert await tab.value("document.querySelectorAll('#messages article').length") == 1
     await tab.sees("Istio 1.", "#fragment-cluster")
-    await tab.until("/control plane\\s*1\\/1/.test(document.getElementById('fragment-cluster').innerText)")
+    await tab.until(
+        "/control plane\\s*1\\/1/.test(document.getElementById('fragment-cluster').innerText)"
+    )
     await typed(tab, "/mesh uninstall")
     await tab.sees("Please confirm", "#messages article", LONG)
     await tab.click("#messages button.danger", "Confirm")
@@ -86,7 +88,11 @@ async def test_for_people_who_see_badly_or_not(sandbox: str, tab: Tab) -> None:
         await tab.until("document.documentElement.dataset.theme === 'dark'")
     await tab.click("#theme")
     grounds.append(await tab.value("getComputedStyle(document.body).backgroundColor"))
-    assert (grounds[0], grounds[1] != grounds[0], grounds[2]) == ("rgb(255, 255, 255)", True, grounds[0])
+    assert (grounds[0], grounds[1] != grounds[0], grounds[2]) == (
+        "rgb(255, 255, 255)",
+        True,
+        grounds[0],
+    )
 
 
 async def test_on_a_phone(sandbox: str, tab: Tab) -> None:
@@ -119,4 +125,6 @@ async def test_troubles_are_made_and_undone(sandbox: str, tab: Tab) -> None:
     await tab.click("[data-trouble=istiod]")
     await tab.sees("no istiod", "#fragment-cluster", LONG)
     await tab.click("[data-trouble=istiod]", "Undo")
-    await tab.until("/control plane\\s*1\\/1/.test(document.getElementById('fragment-cluster').innerText)", LONG)
+    await tab.until(
+        "/control plane\\s*1\\/1/.test(document.getElementById('fragment-cluster').innerText)", LONG
+    )

@@ -11,8 +11,8 @@ import pytest
 
 from bot.cluster import Api, KubernetesCluster, connect
 from bot.kinds import NAMESPACE
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster
 from tests.cluster.stage import Stage, api_of
 
 

@@ -24,7 +24,9 @@ def status(code: int, message: str = "no", **headers: str) -> Answer:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         body = {"kind": "Status", "status": "Failure", "message": message, "code": code}
-        return web.json_response(body, status=code, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return web.json_response(
+            body, status=code, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     return answer
 
@@ -74,8 +76,18 @@ class Stage:
         """Creates or changes a ConfigMap, and tells the watchers."""
         change = "MODIFIED" if name in self.items else "ADDED"
         self.version += 1
-        metadata = {"name": name, "namespace": "shop", "uid": name, "resourceVersion": str(self.version)}
-        self.items[name] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}}
+        metadata = {
+            "name": name,
+            "namespace": "shop",
+            "uid": name,
+            "resourceVersion": str(self.version),
+        }
+        self.items[name] = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"text": text},
+        }
         self.say(change, self.items[name])
 
     def drop(self, name: str, *, unseen: bool = False) -> None:
@@ -83,7 +95,10 @@ class Stage:
         self.version += 1
         gone = self.items.pop(name)
         if not unseen:
-            self.say("DELETED", gone | {"metadata": gone["metadata"] | {"resourceVersion": str(self.version)}})
+            self.say(
+                "DELETED",
+                gone | {"metadata": gone["metadata"] | {"resourceVersion": str(self.version)}},
+            )
 
     def say(self, change: str, obj: Any) -> None:
         """Sends one event to every open watch."""
@@ -104,7 +119,9 @@ class Stage:
     async def watched(self, count: int = 1) -> None:
         """Returns when so many watches have been opened in all."""
         async with asyncio.timeout(5), self.opened:
-            await self.opened.wait_for(lambda: len(self.asked_for(WATCH)) >= count and bool(self.watchers))
+            await self.opened.wait_for(
+                lambda: len(self.asked_for(WATCH)) >= count and bool(self.watchers)
+            )
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         sort = self._sort(request)
@@ -115,7 +132,10 @@ class Stage:
             return await self._watch(request)
         if sort == LIST:
             return web.json_response(
-                {"metadata": {"resourceVersion": str(self.version)}, "items": list(self.items.values())}
+                {
+                    "metadata": {"resourceVersion": str(self.version)},
+                    "items": list(self.items.values()),
+                }
             )
         if request.path.count("/") <= 3:
             resource = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True}
@@ -149,13 +169,17 @@ class Stage:
         return response
 
 
-async def api_of(stage: Stage, folder: Path, patience: RetryPolicy | None = None, seconds: float = 5.0) -> Api:
+async def api_of(
+    stage: Stage, folder: Path, patience: RetryPolicy | None = None, seconds: float = 5.0
+) -> Api:
     """A connection to the stage by way of a kubeconfig, as everywhere."""
     file = folder / "kubeconfig"
     text = json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": TOKEN}))
     file.write_text(text)
     quick = patience or RetryPolicy(total=2.0, first=0.005, longest=0.02)
-    return await connect(kubeconfig=file, context=None, in_cluster=False, patience=quick, seconds=seconds)
+    return await connect(
+        kubeconfig=file, context=None, in_cluster=False, patience=quick, seconds=seconds
+    )
 
 
 def kubeconfig(server: str, user: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from tests.cluster.stage import LIST, Stage, kubeconfig
 
 
 async def opened(file: Path, context: str | None = None) -> Api:
-    return await connect(kubeconfig=file, context=context, in_cluster=False, patience=RetryPolicy(total=0.2))
+    return await connect(
+        kubeconfig=file, context=context, in_cluster=False, patience=RetryPolicy(total=0.2)
+    )
 
 
 def written(folder: Path, text: str) -> Path:
@@ -55,9 +57,13 @@ async def test_outside_a_cluster_there_is_no_service_account() -> None:
         await connect(kubeconfig=None, context=None, in_cluster=True)
 
 
-async def test_the_usual_variable_is_followed(tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_usual_variable_is_followed(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without the setting, KUBECONFIG says where to look, a list of files included."""
-    file = written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"})))
+    file = written(
+        tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"}))
+    )
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/nowhere:{file}")
     api = await connect(kubeconfig=None, context=None, in_cluster=False)
     assert api.host == f"http://127.0.0.1:{stage.port}"
@@ -71,7 +77,9 @@ async def test_a_proxy_is_not_asked_for_this_machine(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    api = await opened(written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"}))))
+    api = await opened(
+        written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"})))
+    )
     assert await KubernetesCluster(api).find(CONFIG_MAP, "shop") == []
     await api.close()
 
@@ -87,13 +95,17 @@ def plugin(folder: Path, script: str) -> dict[str, Any]:
 @pytest.mark.parametrize("script", ["echo broken >&2; exit 3", "echo not json", "true"])
 async def test_a_plugin_that_gives_nothing(tmp_path: Path, stage: Stage, script: str) -> None:
     """A credential plugin that fails is named; no request goes out without credentials."""
-    file = written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", plugin(tmp_path, script))))
+    file = written(
+        tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", plugin(tmp_path, script)))
+    )
     with pytest.raises(Forbidden, match="plugin"):
         await opened(file)
     assert stage.asked == []
 
 
-async def test_a_plugins_token_stays_fresh(tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plugins_token_stays_fresh(
+    tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A token that ends is asked for again before it does, and the next request carries the new one."""
     monkeypatch.setattr(connection, "REFRESH_SECONDS", 0.05)
     script = f"""date +%N >> {tmp_path}/calls
@@ -107,7 +119,10 @@ async def test_a_plugins_token_stays_fresh(tmp_path: Path, stage: Stage, monkeyp
 
     stage.next(LIST, *[look] * 100)
     api = await opened(
-        written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", plugin(tmp_path, script))))
+        written(
+            tmp_path,
+            json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", plugin(tmp_path, script))),
+        )
     )
     async with asyncio.timeout(5):
         while len(set(seen)) < 2:
@@ -120,10 +135,16 @@ async def test_a_plugins_token_stays_fresh(tmp_path: Path, stage: Stage, monkeyp
 async def test_closing_leaves_no_task(tmp_path: Path, stage: Stage) -> None:
     """After `close` nothing runs on."""
     before = asyncio.all_tasks()
-    api = await opened(written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"}))))
+    api = await opened(
+        written(tmp_path, json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": "t"})))
+    )
     await KubernetesCluster(api).find(CONFIG_MAP, "shop")
     await api.close()
-    assert [task for task in asyncio.all_tasks() - before if task.get_name().startswith(("watch", "refresh"))] == []
+    assert [
+        task
+        for task in asyncio.all_tasks() - before
+        if task.get_name().startswith(("watch", "refresh"))
+    ] == []
 
 
 @pytest.fixture
@@ -138,11 +159,18 @@ def real() -> dict[str, Any]:
 @pytest.mark.realcluster
 @pytest.mark.parametrize(
     ("user", "code", "words"),
-    [({"token": "stale"}, 401, "does not accept the credentials"), ({}, 403, 'User "system:anonymous" cannot')],
+    [
+        ({"token": "stale"}, 401, "does not accept the credentials"),
+        ({}, 403, 'User "system:anonymous" cannot'),
+    ],
 )
-async def test_real_refusals(tmp_path: Path, real: dict[str, Any], user: Any, code: int, words: str) -> None:
+async def test_real_refusals(
+    tmp_path: Path, real: dict[str, Any], user: Any, code: int, words: str
+) -> None:
     """A stale token is 401, nobody is 403; both are Forbidden in words for a person."""
-    api = await opened(written(tmp_path, json.dumps({**real, "users": [{"name": "admin", "user": user}]})))
+    api = await opened(
+        written(tmp_path, json.dumps({**real, "users": [{"name": "admin", "user": user}]}))
+    )
     with pytest.raises(Forbidden, match=words) as caught:
         await KubernetesCluster(api).find(NODE)
     assert caught.value.status == code

@@ -33,7 +33,12 @@ def definition(kind: Kind) -> Object:
             "scope": "Namespaced",
             "names": {"plural": kind.plural, "singular": kind.kind.lower(), "kind": kind.kind},
             "versions": [
-                {"name": kind.version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+                {
+                    "name": kind.version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                }
             ],
         },
     }
@@ -83,7 +88,9 @@ async def test_a_dry_run_changes_nothing(cluster: KubernetesCluster, namespace: 
     assert await cluster.get(CONFIG_MAP, "menu", namespace) is None
 
 
-async def test_anothers_field_is_a_conflict_unless_forced(cluster: KubernetesCluster, namespace: str) -> None:
+async def test_anothers_field_is_a_conflict_unless_forced(
+    cluster: KubernetesCluster, namespace: str
+) -> None:
     """A field that another manager owns is refused with Conflict, which names it; force takes it over."""
     await cluster.apply(config_map(namespace, soup="leek"), manager="cook")
     with pytest.raises(Conflict, match="cook"):
@@ -95,13 +102,17 @@ async def test_anothers_field_is_a_conflict_unless_forced(cluster: KubernetesClu
 async def test_a_merge_patch_sets_and_removes(cluster: KubernetesCluster, namespace: str) -> None:
     """A merge patch changes what it names; None removes."""
     await cluster.apply(config_map(namespace, soup="leek", cake="plum"))
-    left = await cluster.merge(CONFIG_MAP, "menu", namespace, {"data": {"cake": None, "soup": "pea"}})
+    left = await cluster.merge(
+        CONFIG_MAP, "menu", namespace, {"data": {"cake": None, "soup": "pea"}}
+    )
     assert left["data"] == {"soup": "pea"}
     with pytest.raises(NotFound, match="nothing"):
         await cluster.merge(CONFIG_MAP, "nothing", namespace, {"data": {}})
 
 
-async def test_delete_says_whether_there_was_something(cluster: KubernetesCluster, namespace: str) -> None:
+async def test_delete_says_whether_there_was_something(
+    cluster: KubernetesCluster, namespace: str
+) -> None:
     """The first delete is true, the second false, and a type that is not served false too."""
     await cluster.apply(config_map(namespace))
     assert await cluster.delete(CONFIG_MAP, "menu", namespace)
@@ -145,7 +156,9 @@ async def test_an_access_review_answers(cluster: KubernetesCluster, namespace: s
     assert await cluster.allowed("get", POD._replace(plural="pods/log"), namespace)
 
 
-async def test_wrong_objects_are_rejected_with_the_servers_words(cluster: KubernetesCluster, namespace: str) -> None:
+async def test_wrong_objects_are_rejected_with_the_servers_words(
+    cluster: KubernetesCluster, namespace: str
+) -> None:
     """An invalid name, an unknown type and an object without a type are refused, each in words that say so."""
     with pytest.raises(Rejected, match="Big_Name"):
         await cluster.apply(config_map(namespace, "Big_Name"))
@@ -156,7 +169,9 @@ async def test_wrong_objects_are_rejected_with_the_servers_words(cluster: Kubern
 
 
 @pytest.mark.parametrize("name", ["", "..", "."])
-async def test_a_name_never_becomes_another_path(cluster: KubernetesCluster, namespace: str, name: str) -> None:
+async def test_a_name_never_becomes_another_path(
+    cluster: KubernetesCluster, namespace: str, name: str
+) -> None:
     """Names that would address a list or a parent are refused before anything is sent."""
     await cluster.apply(config_map(namespace))
     with pytest.raises(Rejected):
@@ -166,7 +181,9 @@ async def test_a_name_never_becomes_another_path(cluster: KubernetesCluster, nam
     assert await cluster.get(CONFIG_MAP, "menu", namespace)
 
 
-async def test_a_view_follows_creation_change_and_deletion(cluster: KubernetesCluster, namespace: str) -> None:
+async def test_a_view_follows_creation_change_and_deletion(
+    cluster: KubernetesCluster, namespace: str
+) -> None:
     """A view begins with what is there and changes with the cluster."""
     await cluster.apply(config_map(namespace, soup="leek"))
     async with asyncio.timeout(10), cluster.follow(namespace, CONFIG_MAP, POD) as view:
@@ -193,13 +210,18 @@ async def test_a_view_is_milliseconds_behind(cluster: KubernetesCluster, namespa
     assert statistics.median(behind) < 0.05
 
 
-async def test_a_view_begins_when_its_type_appears(cluster: KubernetesCluster, namespace: str) -> None:
+async def test_a_view_begins_when_its_type_appears(
+    cluster: KubernetesCluster, namespace: str
+) -> None:
     """A type that is not served is an empty view, which fills once the definition is there, and empties with it."""
     try:
         async with asyncio.timeout(20), cluster.follow(namespace, RACK) as view:
             assert view.objects(RACK) == []
             await cluster.apply(definition(RACK))
-            await _applied(cluster, {"apiVersion": RACK.api_version, "kind": "Rack", "metadata": _meta(namespace)})
+            await _applied(
+                cluster,
+                {"apiVersion": RACK.api_version, "kind": "Rack", "metadata": _meta(namespace)},
+            )
             while not view.objects(RACK):
                 await view.changed()
             await cluster.delete(CRD, f"{RACK.plural}.{RACK.group}")

@@ -33,7 +33,9 @@ IMPATIENT = RetryPolicy(total=0.2, first=0.005, longest=0.02)
         (504, Unavailable),
     ],
 )
-async def test_a_status_becomes_our_error(stage: Stage, api: Api, code: int, error: type[ClusterError]) -> None:
+async def test_a_status_becomes_our_error(
+    stage: Stage, api: Api, code: int, error: type[ClusterError]
+) -> None:
     """Each status has its class, and the text is the server's message without anything of ours that is secret."""
     stage.next("PATCH", status(code, "menu is closed today"))
     with pytest.raises(error, match="menu is closed today") as caught:
@@ -191,7 +193,9 @@ async def test_the_loop_stays_free_while_the_cluster_is_slow(stage: Stage, api: 
         return web.json_response({"items": []})
 
     stage.next(LIST, *[later] * 50)
-    waiting = [asyncio.create_task(KubernetesCluster(api).find(CONFIG_MAP, "shop")) for _ in range(50)]
+    waiting = [
+        asyncio.create_task(KubernetesCluster(api).find(CONFIG_MAP, "shop")) for _ in range(50)
+    ]
     since = time.monotonic()
     await asyncio.sleep(0)
     assert time.monotonic() - since < 0.2
@@ -199,7 +203,9 @@ async def test_the_loop_stays_free_while_the_cluster_is_slow(stage: Stage, api: 
     assert time.monotonic() - since < 1.0
 
 
-async def test_nothing_secret_is_logged(stage: Stage, api: Api, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_secret_is_logged(
+    stage: Stage, api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
     """Failures leave no token in the log, at any level."""
     caplog.set_level(logging.DEBUG)
     stage.next(LIST, status(403), status(401))

@@ -40,7 +40,9 @@ async def test_every_request_says_as_whom(stage: Stage, api: Api) -> None:
     await guest.apply(ITEM)
     await guest.web.ask(HttpRequest("shop", "page", 80, "/", method="POST"))
     await guest.close()
-    assert seen == dict.fromkeys(("GET", WATCH, "PATCH", "POST"), ("slack:u1", ["workshop", "guests"]))
+    assert seen == dict.fromkeys(
+        ("GET", WATCH, "PATCH", "POST"), ("slack:u1", ["workshop", "guests"])
+    )
     stage.next(LIST, look)
     await KubernetesCluster(api).find(CONFIG_MAP, "shop")
     assert seen["GET"] == ("", [])
@@ -58,4 +60,6 @@ async def test_a_refusal_says_to_whom_it_was_given(stage: Stage, api: Api) -> No
 
 def test_an_identity_is_that_of_one_slack_user() -> None:
     """`{user}` stands for the id in small letters, as Kubernetes names have them, in groups as well."""
-    assert Identity("slack:{user}", ("g", "of-{user}")).for_user("U012") == Identity("slack:u012", ("g", "of-u012"))
+    assert Identity("slack:{user}", ("g", "of-{user}")).for_user("U012") == Identity(
+        "slack:u012", ("g", "of-u012")
+    )

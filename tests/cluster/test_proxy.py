@@ -22,7 +22,9 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 async def proxy_to(handler: Handler, home: Path) -> AsyncIterator[ServiceProxy]:
     """An API server that only proxies, and the bot's way through it."""
     app = web.Application()
-    app.router.add_route("*", "/api/v1/namespaces/bookinfo/services/productpage:9080/proxy/{path:.*}", handler)
+    app.router.add_route(
+        "*", "/api/v1/namespaces/bookinfo/services/productpage:9080/proxy/{path:.*}", handler
+    )
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -47,11 +49,16 @@ async def test_the_services_own_answer_is_given(tmp_path: Path, status: int) -> 
     """Whatever its status, with its headers, and no redirect followed."""
 
     async def handler(request: web.Request) -> web.Response:
-        cookie = {"Set-Cookie": f"session={request.headers.get('X-Who', '')}", "Location": "/elsewhere"}
+        cookie = {
+            "Set-Cookie": f"session={request.headers.get('X-Who', '')}",
+            "Location": "/elsewhere",
+        }
         return web.Response(status=status, text=request.path_qs, headers=cookie)
 
     async with proxy_to(handler, tmp_path) as proxy:
-        answer = await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/x?y=1", headers={"X-Who": "jason"}))
+        answer = await proxy.ask(
+            HttpRequest("bookinfo", "productpage", 9080, "/x?y=1", headers={"X-Who": "jason"})
+        )
     assert answer.status == status
     assert answer.text.endswith("/proxy/x?y=1")
     assert answer.headers["set-cookie"] == "session=jason"
@@ -61,19 +68,33 @@ async def test_no_cookie_goes_from_one_answer_into_the_next_request(tmp_path: Pa
     """Each request is its own person."""
 
     async def handler(request: web.Request) -> web.Response:
-        return web.Response(text=request.headers.get("Cookie", "none"), headers={"Set-Cookie": "session=jason; Path=/"})
+        return web.Response(
+            text=request.headers.get("Cookie", "none"),
+            headers={"Set-Cookie": "session=jason; Path=/"},
+        )
 
     async with proxy_to(handler, tmp_path) as proxy:
-        answers = [(await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/"))).text for _ in range(2)]
+        answers = [
+            (await proxy.ask(HttpRequest("bookinfo", "productpage", 9080, "/"))).text
+            for _ in range(2)
+        ]
     assert answers == ["none", "none"]
 
 
-@pytest.mark.parametrize(("status", "kind"), [(503, Unavailable), (404, Unavailable), (403, Forbidden)])
-async def test_what_the_api_server_says_itself_is_raised(tmp_path: Path, status: int, kind: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, Unavailable), (404, Unavailable), (403, Forbidden)]
+)
+async def test_what_the_api_server_says_itself_is_raised(
+    tmp_path: Path, status: int, kind: type[Exception]
+) -> None:
     """No endpoints is not an answer of the application."""
 
     async def handler(request: web.Request) -> web.Response:
-        said = {"kind": "Status", "apiVersion": "v1", "message": 'no endpoints available for service "productpage"'}
+        said = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "message": 'no endpoints available for service "productpage"',
+        }
         return web.json_response(said, status=status)
 
     async with proxy_to(handler, tmp_path) as proxy:

@@ -78,7 +78,9 @@ async def test_a_cut_watch_goes_on_from_the_last_version(stage: Stage, view: Wat
     assert stage.asked_for(WATCH)[1]["resourceVersion"] == "102"
 
 
-async def test_a_bookmark_moves_the_version_without_a_change(stage: Stage, view: WatchCache) -> None:
+async def test_a_bookmark_moves_the_version_without_a_change(
+    stage: Stage, view: WatchCache
+) -> None:
     """Bookmarks wake nobody, and the next watch begins at them."""
     assert stage.asked_for(WATCH)[0]["allowWatchBookmarks"] == "true"
     stage.say("BOOKMARK", {"metadata": {"resourceVersion": "900"}})
@@ -112,8 +114,12 @@ async def test_a_relist_that_finds_nothing_new_wakes_nobody(stage: Stage, view: 
             await view.changed()
 
 
-@pytest.mark.parametrize("garbage", [b"{not json}\n", b"[]\n", b'{"type": "ADDED"}\n', b"\xff\xff\n"])
-async def test_garbage_in_a_watch_is_survived(stage: Stage, view: WatchCache, garbage: bytes) -> None:
+@pytest.mark.parametrize(
+    "garbage", [b"{not json}\n", b"[]\n", b'{"type": "ADDED"}\n', b"\xff\xff\n"]
+)
+async def test_garbage_in_a_watch_is_survived(
+    stage: Stage, view: WatchCache, garbage: bytes
+) -> None:
     """A line that is no event does not end the view."""
     stage.send(garbage)
     stage.put("menu", "pea")
@@ -213,7 +219,9 @@ async def test_followers_share_one_watch(stage: Stage, watches: Watches) -> None
     assert (len(stage.asked_for(LIST)), len(stage.asked_for(WATCH))) == (1, 1)
 
 
-async def test_leaving_closes_the_connection_and_the_task(stage: Stage, watches: Watches, api: Api) -> None:
+async def test_leaving_closes_the_connection_and_the_task(
+    stage: Stage, watches: Watches, api: Api
+) -> None:
     """A cancelled follower leaves no task and no open watch at the server."""
     entered = asyncio.Event()
 

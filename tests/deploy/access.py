@@ -75,14 +75,21 @@ def grants(rules: Iterable[Mapping[str, Any]]) -> list[Grant]:
         for url, verb in product(rule.get("nonResourceURLs", ()), rule["verbs"]):
             found.append(Grant(verb, "", "", url))
         pieces = product(rule["verbs"], rule.get("apiGroups", ()), rule.get("resources", ()))
-        found += [Grant(*piece, name) for piece in pieces for name in rule.get("resourceNames") or [""]]
+        found += [
+            Grant(*piece, name) for piece in pieces for name in rule.get("resourceNames") or [""]
+        ]
     return found
 
 
 def allows(grant: Grant, ask: Ask) -> bool:
     """Whether this piece is enough for that request."""
     if not ask.resource or not grant.resource:
-        return not ask.resource and not grant.resource and grant[0] in (ask.verb, "*") and grant.name == ask.name
+        return (
+            not ask.resource
+            and not grant.resource
+            and grant[0] in (ask.verb, "*")
+            and grant.name == ask.name
+        )
     pairs = ((grant.verb, ask.verb), (grant.group, ask.group), (grant.resource, ask.resource))
     return all(has in (wanted, "*") for has, wanted in pairs) and grant.name in ("", ask.name)
 

@@ -25,7 +25,9 @@ OVERLAYS = HOME / "manifests" / "deploy" / "overlays"
 async def account(overlay: str, folder: Path) -> AsyncIterator[tuple[Path, Recorder]]:
     """Applies an overlay; gives a kubeconfig of its ServiceAccount, and the recorder that it leads through."""
     await kubectl("apply", "--server-side", "-k", str(OVERLAYS / overlay))
-    token = (await kubectl("create", "token", "meshbot", "--namespace", "meshbot", "--duration", "2h")).strip()
+    token = (
+        await kubectl("create", "token", "meshbot", "--namespace", "meshbot", "--duration", "2h")
+    ).strip()
     assert token
     cluster = await admin()
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -54,7 +56,9 @@ def kubeconfig(server: str, authority: str, token: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "bot",
-        "clusters": [{"name": "bot", "cluster": {"server": server, "certificate-authority-data": authority}}],
+        "clusters": [
+            {"name": "bot", "cluster": {"server": server, "certificate-authority-data": authority}}
+        ],
         "users": [{"name": "bot", "user": {"token": token}}],
         "contexts": [{"name": "bot", "context": {"cluster": "bot", "user": "bot"}}],
     }
@@ -65,7 +69,14 @@ async def play_as(file: Path, script: str, *more: str) -> tuple[int, str]:
 
     Slower than plays are elsewhere: the graph's minute must be long enough for what lies between traffic and graph.
     """
-    plane = ("--data-plane", "embedded", "--data-plane-kubeconfig", os.environ["KUBECONFIG"], "--speed", "10")
+    plane = (
+        "--data-plane",
+        "embedded",
+        "--data-plane-kubeconfig",
+        os.environ["KUBECONFIG"],
+        "--speed",
+        "10",
+    )
     return await play(script, "--kubeconfig", str(file), *plane, *more)
 
 

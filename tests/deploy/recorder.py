@@ -15,7 +15,15 @@ from yarl import URL
 
 from tests.deploy.access import Ask, asked
 
-HOP_BY_HOP = {"host", "connection", "keep-alive", "transfer-encoding", "upgrade", "content-length", "accept-encoding"}
+HOP_BY_HOP = {
+    "host",
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "accept-encoding",
+}
 CREATED = 201
 FORBIDDEN = 403
 
@@ -34,7 +42,9 @@ class Recorder:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(certificate, key)
         connector = aiohttp.TCPConnector(limit=0, ssl=self._trust)
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._session:
+        async with aiohttp.ClientSession(
+            connector=connector, auto_decompress=False
+        ) as self._session:
             app = web.Application(client_max_size=64 * 1024 * 1024)
             app.router.add_route("*", "/{path:.*}", self._pass_on)
             runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -47,7 +57,11 @@ class Recorder:
                 await runner.cleanup()
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP]
+        headers = [
+            (name, value)
+            for name, value in request.headers.items()
+            if name.lower() not in HOP_BY_HOP
+        ]
         async with self._session.request(
             request.method,
             URL(self._server + request.raw_path, encoded=True),
@@ -57,7 +71,11 @@ class Recorder:
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
             self._note(request, answer.status)
-            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP]
+            kept = [
+                (name, value)
+                for name, value in answer.headers.items()
+                if name.lower() not in HOP_BY_HOP
+            ]
             response = web.StreamResponse(status=answer.status, headers=kept)
             with suppress(ConnectionError):  # whoever asked has heard enough: the end of a watch
                 await response.prepare(request)
@@ -69,7 +87,9 @@ class Recorder:
     def _note(self, request: web.Request, status: int) -> None:
         ask = asked(request.method, request.raw_path)
         self.asks[ask] += 1
-        if request.method == "PATCH" and status == CREATED:  # an apply that makes the object needs both verbs
+        if (
+            request.method == "PATCH" and status == CREATED
+        ):  # an apply that makes the object needs both verbs
             self.asks[ask._replace(verb="create")] += 1
         if status == FORBIDDEN:
             self.refused[str(ask)] += 1
@@ -79,7 +99,18 @@ async def self_signed(folder: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 and its key, made by openssl."""
     certificate, key = folder / "proxy.crt", folder / "proxy.key"
     made = await asyncio.create_subprocess_exec(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
+        *(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ),
         *("-subj", "/CN=recorder", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)),
         *("-out", str(certificate)),
         stderr=asyncio.subprocess.DEVNULL,

@@ -20,14 +20,18 @@ HOME = Path(__file__).parents[2]
 DEPLOY = HOME / "manifests" / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
 COMPONENTS = sorted(path.name for path in (DEPLOY / "components").iterdir())
-needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl, which has kustomize in it")
+needs_kubectl = pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="needs kubectl, which has kustomize in it"
+)
 Objects = list[dict[str, Any]]
 
 
 @cache
 def built(place: Path) -> Objects:
     """What `kubectl kustomize` makes of a directory."""
-    done = subprocess.run(["kubectl", "kustomize", str(place)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(place)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
 
@@ -66,7 +70,8 @@ def test_an_overlay_is_whole_and_holds_no_secret(overlay: str) -> None:
     bound = [obj for obj in objects if obj["kind"] == "ClusterRoleBinding"]
     assert {obj["roleRef"]["name"] for obj in bound} == roles
     assert all(
-        obj["subjects"] == [{"kind": "ServiceAccount", "name": "meshbot", "namespace": "meshbot"}] for obj in bound
+        obj["subjects"] == [{"kind": "ServiceAccount", "name": "meshbot", "namespace": "meshbot"}]
+        for obj in bound
     )
 
 
@@ -75,9 +80,9 @@ def test_each_store_has_its_own_way_to_be_replaced() -> None:
     """A file has one writer: Recreate. PostgreSQL has two bots, of which one always stays."""
     file = only(built(DEPLOY / "overlays" / "workshop"), "Deployment")["spec"]
     assert (file["replicas"], file["strategy"]["type"]) == (1, "Recreate")
-    assert {"name": "state", "persistentVolumeClaim": {"claimName": "meshbot-state"}} in file["template"]["spec"][
-        "volumes"
-    ]
+    assert {"name": "state", "persistentVolumeClaim": {"claimName": "meshbot-state"}} in file[
+        "template"
+    ]["spec"]["volumes"]
     several = built(DEPLOY / "overlays" / "workshop-postgres")
     shared = only(several, "Deployment")["spec"]
     assert (shared["replicas"], shared["strategy"]["rollingUpdate"]["maxUnavailable"]) == (2, 0)
@@ -86,26 +91,42 @@ def test_each_store_has_its_own_way_to_be_replaced() -> None:
 
 
 @needs_kubectl
-@pytest.mark.parametrize("component", [name for name in COMPONENTS if not name.startswith(("mode-", "store-"))])
+@pytest.mark.parametrize(
+    "component", [name for name in COMPONENTS if not name.startswith(("mode-", "store-"))]
+)
 def test_a_component_can_be_added_to_an_overlay(component: str, tmp_path: Path) -> None:
     """Whatever it patches is there, and ports that it names exist in the pod."""
     shutil.copytree(DEPLOY, tmp_path / "deploy")
     (tmp_path / "mine").mkdir()
-    lines = ["resources: [../deploy/overlays/workshop]", f"components: [../deploy/components/{component}]"]
+    lines = [
+        "resources: [../deploy/overlays/workshop]",
+        f"components: [../deploy/components/{component}]",
+    ]
     (tmp_path / "mine" / "kustomization.yaml").write_text("\n".join(lines))
     objects = built(tmp_path / "mine")
     pod = only(objects, "Deployment")["spec"]["template"]["spec"]
     ports = {port["name"] for port in pod["containers"][0]["ports"]}
     services = [obj for obj in objects if obj["kind"] == "Service"]
-    assert {port["targetPort"] for service in services for port in service["spec"]["ports"]} <= ports
+    assert {
+        port["targetPort"] for service in services for port in service["spec"]["ports"]
+    } <= ports
 
 
 def test_settings_in_the_manifests_are_settings() -> None:
     """The settings file loads, and every variable that a manifest or compose sets is one that the bot knows."""
     load_settings(DEPLOY / "base" / "meshbot.yaml", {})
     known = {setting.variable for setting in list_settings()} | {CONFIG, *CONVENTIONAL}
-    files = [*DEPLOY.rglob("*.yaml"), HOME / "compose.yaml", HOME / "Dockerfile", *(HOME / "docs").glob("*.md")]
-    named = {name for file in files for name in re.findall(r"\b(?:MESHBOT_|SLACK_)[A-Z_]+\b", file.read_text())}
+    files = [
+        *DEPLOY.rglob("*.yaml"),
+        HOME / "compose.yaml",
+        HOME / "Dockerfile",
+        *(HOME / "docs").glob("*.md"),
+    ]
+    named = {
+        name
+        for file in files
+        for name in re.findall(r"\b(?:MESHBOT_|SLACK_)[A-Z_]+\b", file.read_text())
+    }
     assert named - known == set()
 
 
@@ -118,7 +139,9 @@ def test_one_version_everywhere() -> None:
     ]
     for file in files:
         text = file.read_text()
-        assert set(re.findall(r"(?:\bmeshbot:|newTag: \"|ARG VERSION=)(\d[\w.]*)", text)) == {version}, file
+        assert set(re.findall(r"(?:\bmeshbot:|newTag: \"|ARG VERSION=)(\d[\w.]*)", text)) == {
+            version
+        }, file
 
 
 def test_the_image_carries_its_labels_fonts_and_parts() -> None:
@@ -129,8 +152,16 @@ def test_the_image_carries_its_labels_fonts_and_parts() -> None:
     for part in ("scripts/sbom /opt/meshbot/bin/python", "fonts-dejavu-core", "/healthz"):
         assert part in recipe
     assert re.search(r"--editable \"\.\[(\w+,)*postgres[,\]]", recipe)
-    allowed = {line[1:] for line in (HOME / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    copied = {name for line in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE) for name in line.split()}
+    allowed = {
+        line[1:]
+        for line in (HOME / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    copied = {
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE)
+        for name in line.split()
+    }
     assert all(any(name == top or name.startswith(f"{top}/") for top in allowed) for name in copied)
 
 

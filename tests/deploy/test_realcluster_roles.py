@@ -41,7 +41,10 @@ SPARE = {
     "get services/proxy bookinfo-gateway-istio:15021": "asked only when its health is",
     "create events.events.k8s.io": "Events on what was changed",
     "patch events.events.k8s.io": "Events on what was changed",
-    **{f"{verb} poddisruptionbudgets.policy": "Istio 1.23 has them" for verb in ("get", "create", "patch", "delete")},
+    **{
+        f"{verb} poddisruptionbudgets.policy": "Istio 1.23 has them"
+        for verb in ("get", "create", "patch", "delete")
+    },
     **{
         f"{verb} {kind}.rbac.authorization.k8s.io kiali-controlplane": "Kiali of Istio 1.23 has it"
         for kind in ("roles", "rolebindings")
@@ -72,17 +75,30 @@ async def granted_by_istio(folder: Path) -> list[Grant]:
     """What the roles of the release at hand, and of its add-ons, hold."""
     home = Path(os.environ["ISTIO_HOME"])
     found: Rules = []
-    texts = [(home / "samples" / "addons" / f"{name}.yaml").read_text() for name in ("kiali", "prometheus")]
+    texts = [
+        (home / "samples" / "addons" / f"{name}.yaml").read_text()
+        for name in ("kiali", "prometheus")
+    ]
     for profile in ("demo", "ambient"):
         program = await asyncio.create_subprocess_exec(
-            *(str(home / "bin" / "istioctl"), "manifest", "generate", "--set", f"profile={profile}"),
+            *(
+                str(home / "bin" / "istioctl"),
+                "manifest",
+                "generate",
+                "--set",
+                f"profile={profile}",
+            ),
             stdout=asyncio.subprocess.PIPE,
         )
         texts.append((await program.communicate())[0].decode())
     for text in texts:
         for obj in filter(None, yaml.safe_load_all(text)):
             found += obj.get("rules", ()) if obj["kind"].endswith("Role") else ()
-    return [*grants(found), *handed_out("1.30.3", folder / "a"), *handed_out("1.23.2", folder / "b")]
+    return [
+        *grants(found),
+        *handed_out("1.30.3", folder / "a"),
+        *handed_out("1.23.2", folder / "b"),
+    ]
 
 
 @pytest.mark.timeout(25 * MINUTES)
@@ -92,7 +108,9 @@ async def test_the_whole_workshop_runs_with_exactly_its_role(tmp_path: Path) -> 
         for script in ("workshop", str(Path(__file__).parent / "ways-back.mesh")):
             code, transcript = await play_as(file, script)
             assert code == 0, transcript
-        assert [ask for ask in recorder.refused if not any(known in ask for known in HARMLESS)] == []
+        assert [
+            ask for ask in recorder.refused if not any(known in ask for known in HARMLESS)
+        ] == []
         own = await role("meshbot-observe", "meshbot-workshop")
         assert {str(piece) for piece in unused(own, recorder.asks)} <= set(SPARE)
 
@@ -117,9 +135,18 @@ async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_p
     """Nothing is unknown to it, and the namespace's Pod Security Standard lets as many pods in as are wanted."""
     async with account(overlay, tmp_path):
         wanted = "2" if overlay == "workshop-postgres" else "1"
-        told = await kubectl("apply", "--dry-run=server", "--server-side", "-k", str(OVERLAYS / overlay))
+        told = await kubectl(
+            "apply", "--dry-run=server", "--server-side", "-k", str(OVERLAYS / overlay)
+        )
         assert "deployment.apps/meshbot serverside-applied (server dry run)" in told
-        made = ("get", "replicasets", "--namespace", "meshbot", "-o", "jsonpath={.items[*].status.replicas}")
+        made = (
+            "get",
+            "replicasets",
+            "--namespace",
+            "meshbot",
+            "-o",
+            "jsonpath={.items[*].status.replicas}",
+        )
         for _ in range(50):
             if await kubectl(*made) == wanted:
                 return

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.knowledge import permissions
-from bot.sandbox.istio.catalog import RELEASES
-from bot.sandbox.istio.release import write_release
-from bot.sandbox.istio.render import merge_settings, render_components
+from bot.knowledge.istio import permissions
+from sandbox.istio.catalog import RELEASES
+from sandbox.istio.release_directory import write_release
+from sandbox.istio.render.render import merge_settings, render_components
 from tests.deploy.access import Ask, Grant, allows, asked, grants, unused
 
 COMPONENTS = Path(__file__).parents[2] / "manifests" / "deploy" / "components"
@@ -27,24 +27,39 @@ def role(path: str) -> Rules:
 
 def workshop() -> Rules:
     """All rules of mode workshop."""
-    return role("mode-observe/observe.yaml") + role("mode-workshop/workshop.yaml") + role("mode-workshop/grant.yaml")
+    return (
+        role("mode-observe/observe.yaml")
+        + role("mode-workshop/workshop.yaml")
+        + role("mode-workshop/grant.yaml")
+    )
 
 
 def handed_out(version: str, folder: Path) -> list[Grant]:
     """What the roles of a release and of its add-ons hold."""
     write_release(folder, version)
-    objects = [yaml.safe_load_all(file.read_text()) for file in (folder / "samples" / "addons").glob("*.yaml")]
-    found: Rules = [rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())]
+    objects = [
+        yaml.safe_load_all(file.read_text())
+        for file in (folder / "samples" / "addons").glob("*.yaml")
+    ]
+    found: Rules = [
+        rule for documents in objects for obj in documents if obj for rule in obj.get("rules", ())
+    ]
     for profile in ("demo", "ambient"):
-        for objects_of in render_components(merge_settings(RELEASES[version], sets=[f"profile={profile}"])).values():
-            found += [rule for obj in objects_of if obj["kind"].endswith("Role") for rule in obj["rules"]]
+        for objects_of in render_components(
+            merge_settings(RELEASES[version], sets=[f"profile={profile}"])
+        ).values():
+            found += [
+                rule for obj in objects_of if obj["kind"].endswith("Role") for rule in obj["rules"]
+            ]
     return grants(found)
 
 
 def lacking(held: Iterable[Grant], wanted: Iterable[Grant]) -> list[str]:
     """What of `wanted` Kubernetes would not let the holder of `held` grant."""
     has = list(held)
-    return sorted({str(piece) for piece in wanted if not any(allows(each, Ask(*piece)) for each in has)})
+    return sorted(
+        {str(piece) for piece in wanted if not any(allows(each, Ask(*piece)) for each in has)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,9 @@ def lacking(held: Iterable[Grant], wanted: Iterable[Grant]) -> list[str]:
         ("workshop", ["mode-observe/observe.yaml", "mode-workshop/workshop.yaml"]),
     ],
 )
-def test_the_roles_grant_just_what_the_bot_asks_for(mode: permissions.Mode, files: list[str]) -> None:
+def test_the_roles_grant_just_what_the_bot_asks_for(
+    mode: permissions.Mode, files: list[str]
+) -> None:
     """`meshbot doctor` and preflight ask for each piece of the role, and the role has no piece beside."""
     granted = [piece for file in files for piece in grants(role(file))]
     assert len(granted) == len(set(granted)), "a piece stands in two rules"
@@ -70,8 +87,16 @@ def test_the_bot_holds_all_that_istio_is_granted(version: str, tmp_path: Path) -
 def test_the_roles_leave_out_what_would_make_an_administrator() -> None:
     """No rule for everything, none of the verbs that go around RBAC; in observe mode only reading."""
     pieces = grants(workshop())
-    assert not [piece for piece in pieces if piece.verb in {"escalate", "bind", "impersonate", "deletecollection"}]
-    assert not [piece for piece in pieces if piece.group == "*" or (piece.resource == "*" and piece.verb == "*")]
+    assert not [
+        piece
+        for piece in pieces
+        if piece.verb in {"escalate", "bind", "impersonate", "deletecollection"}
+    ]
+    assert not [
+        piece
+        for piece in pieces
+        if piece.group == "*" or (piece.resource == "*" and piece.verb == "*")
+    ]
     observing = grants(role("mode-observe/observe.yaml"))
     assert {piece.verb for piece in observing} == {"get", "list"}
     assert not [piece for piece in observing if piece.resource == "secrets" or "*" in piece]
@@ -85,7 +110,11 @@ def test_the_roles_leave_out_what_would_make_an_administrator() -> None:
         ("PUT", "/api/v1/namespaces/x/finalize", Ask("update", "", "namespaces/finalize", "x")),
         ("GET", "/api/v1/namespaces/x/pods?watch=true", Ask("watch", "", "pods")),
         ("GET", "/api/v1/pods?fieldSelector=metadata.name%3Da", Ask("list", "", "pods", "a")),
-        ("DELETE", "/apis/apps/v1/namespaces/x/deployments", Ask("deletecollection", "apps", "deployments")),
+        (
+            "DELETE",
+            "/apis/apps/v1/namespaces/x/deployments",
+            Ask("deletecollection", "apps", "deployments"),
+        ),
         (
             "POST",
             "/api/v1/namespaces/x/services/kiali:20001/proxy/a/b",
@@ -94,7 +123,9 @@ def test_the_roles_leave_out_what_would_make_an_administrator() -> None:
         ("GET", "/apis/apps/v1", Ask("get", "", "", "/apis/apps/v1")),
     ],
 )
-def test_a_request_is_taken_for_what_kubernetes_takes_it_for(method: str, url: str, wanted: Ask) -> None:
+def test_a_request_is_taken_for_what_kubernetes_takes_it_for(
+    method: str, url: str, wanted: Ask
+) -> None:
     """Verb, group, resource with subresource, and name."""
     assert asked(method, url) == wanted
 

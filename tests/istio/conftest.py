@@ -11,7 +11,9 @@ from bot.istio import Istioctl
 
 Release = Callable[[str], Istioctl]
 
-VERSION = """if [ "$1" = version ]; then echo '{"clientVersion": {"version": "1.30.3"}}'; exit 0; fi"""
+VERSION = (
+    """if [ "$1" = version ]; then echo '{"clientVersion": {"version": "1.30.3"}}'; exit 0; fi"""
+)
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gateway-system}\n"
         ("unknown", (32, 36), "'unknown'"),
     ],
 )
-def test_a_release_is_treated_as_the_nearest_known(version: str, kubernetes: tuple[int, int], words: str) -> None:
+def test_a_release_is_treated_as_the_nearest_known(
+    version: str, kubernetes: tuple[int, int], words: str
+) -> None:
     """A known release has no notes; any other says what it is treated as."""
     judgement = assess_version(version)
     assert judgement.known.kubernetes == kubernetes
@@ -91,7 +93,9 @@ async def test_no_istioctl(home: Path) -> None:
         (b"#!/bin/sh\nexit 7\n", 0o755, "exit code 7"),
     ],
 )
-async def test_an_istioctl_that_cannot_be_used(home: Path, content: bytes, mode: int, words: str) -> None:
+async def test_an_istioctl_that_cannot_be_used(
+    home: Path, content: bytes, mode: int, words: str
+) -> None:
     """Each way of being unusable is said in words that help."""
     program = home / "bin" / "istioctl"
     program.write_bytes(content)
@@ -100,10 +104,14 @@ async def test_an_istioctl_that_cannot_be_used(home: Path, content: bytes, mode:
         await Istioctl(home, None, None, None).open()
 
 
-async def test_an_istioctl_that_never_answers(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_istioctl_that_never_answers(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A hanging istioctl is ended and said."""
     monkeypatch.setattr(istioctl, "BRIEF", 0.2)
-    with pytest.raises(IstioError, match=r"`istioctl version --remote=false` did not end within 0\.2 s"):
+    with pytest.raises(
+        IstioError, match=r"`istioctl version --remote=false` did not end within 0\.2 s"
+    ):
         await release("", first="sleep 60").open()  # type: ignore[call-arg]  # the fixture's own option
 
 
@@ -120,12 +128,18 @@ async def test_render_gives_the_objects(release: Release) -> None:
 @pytest.mark.parametrize(
     ("script", "words", "code"),
     [
-        ("echo '   |' >&2; echo 'Error: profile \"x\" not found' >&2; exit 1", '^profile "x" not found$', 1),
+        (
+            "echo '   |' >&2; echo 'Error: profile \"x\" not found' >&2; exit 1",
+            '^profile "x" not found$',
+            1,
+        ),
         ("echo 'Error: unknown flag: --nope' >&2; exit 64", "^unknown flag: --nope$", 64),
         ("echo '{'", "not YAML", -1),
     ],
 )
-async def test_render_fails_in_istioctls_words(release: Release, script: str, words: str, code: int) -> None:
+async def test_render_fails_in_istioctls_words(
+    release: Release, script: str, words: str, code: int
+) -> None:
     """Wrong arguments come back as istioctl put it, with its exit code."""
     with pytest.raises(IstioError, match=words) as caught:
         await release(script).render([])
@@ -138,11 +152,17 @@ FINDING = "Error [IST0142] The Kubernetes Version v1.20.0 is lower than the mini
 @pytest.mark.parametrize(
     ("script", "good", "said"),
     [
-        ("echo '✔ No issues found.' >&2; echo '  To get started, see …' >&2", True, ("✔ No issues found.",)),
+        (
+            "echo '✔ No issues found.' >&2; echo '  To get started, see …' >&2",
+            True,
+            ("✔ No issues found.",),
+        ),
         (f"echo '{FINDING}'; echo 'Error: Issues found' >&2; exit 1", False, (FINDING,)),
     ],
 )
-async def test_precheck_reads_both_streams(release: Release, script: str, good: bool, said: tuple[str, ...]) -> None:
+async def test_precheck_reads_both_streams(
+    release: Release, script: str, good: bool, said: tuple[str, ...]
+) -> None:
     """The all-clear is on standard error, findings on standard output."""
     assert await release(script).precheck() == (good, said)
 
@@ -156,7 +176,10 @@ async def test_precheck_that_could_not_look(release: Release) -> None:
 @pytest.mark.parametrize(
     ("files", "setting"),
     [
-        ({"gateway-api/standard-install.yaml": f"{POLICY}---\n{OTHER}---\n{CRD}---\n{BINDING}"}, None),
+        (
+            {"gateway-api/standard-install.yaml": f"{POLICY}---\n{OTHER}---\n{CRD}---\n{BINDING}"},
+            None,
+        ),
         (
             {
                 "gateway-api/standard/a.yaml": POLICY,
@@ -181,7 +204,11 @@ async def test_the_gateway_api_bundle_is_found(
     mesh = Istioctl(home, None, None, home / setting if setting else None)
     await mesh.open()
     kinds = [obj["kind"] for obj in mesh.gateway_api()]
-    assert kinds == ["CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    assert kinds == [
+        "CustomResourceDefinition",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ from bot.istio.lines import LONGEST_LINE, LineKind, clean_line, extract_error, i
         ("All Istio resources will be pruned from the cluster", LineKind.OTHER, (), ()),
     ],
 )
-def test_a_line_is_understood(line: str, says: LineKind, components: tuple[str, ...], waiting: tuple[str, ...]) -> None:
+def test_a_line_is_understood(
+    line: str, says: LineKind, components: tuple[str, ...], waiting: tuple[str, ...]
+) -> None:
     """Each line has its meaning, its components and the objects it waits for, without the one that was cut short."""
     reading = parse_line(line)
     assert reading is not None
@@ -45,9 +47,15 @@ def test_a_line_is_understood(line: str, says: LineKind, components: tuple[str, 
 @pytest.mark.parametrize(
     ("line", "removed"),
     [
-        ("  Removed apps/v1, Kind=Deployment/istiod.istio-system.", "Deployment/istio-system/istiod"),
+        (
+            "  Removed apps/v1, Kind=Deployment/istiod.istio-system.",
+            "Deployment/istio-system/istiod",
+        ),
         ("  Removed /v1, Kind=Service/istiod.istio-system.", "Service/istio-system/istiod"),
-        ("  Removed rbac.authorization.k8s.io/v1, Kind=ClusterRole/istio-cni..", "ClusterRole/istio-cni"),
+        (
+            "  Removed rbac.authorization.k8s.io/v1, Kind=ClusterRole/istio-cni..",
+            "ClusterRole/istio-cni",
+        ),
         (
             "  Removed apiextensions.k8s.io/v1, Kind=CustomResourceDefinition/gateways.networking.istio.io..",
             "CustomResourceDefinition/gateways.networking.istio.io",
@@ -63,7 +71,9 @@ def test_a_removal_names_its_object(line: str, removed: str) -> None:
 
 def test_completion_without_a_line_break() -> None:
     """Both versions glue the next sentence to `Installation complete`; it is what is worth showing."""
-    reading = parse_line("✔ Installation completeMade this installation the default for cluster-wide operations.")
+    reading = parse_line(
+        "✔ Installation completeMade this installation the default for cluster-wide operations."
+    )
     assert reading is not None
     assert reading.text == "Made this installation the default for cluster-wide operations."
 
@@ -111,7 +121,10 @@ def test_a_line_is_bounded() -> None:
     ("lines", "words"),
     [
         (["  |\\", "Error: bad profile"], "bad profile"),
-        (["Error: first", "Error: not ready", "  Deployment/a/b (waiting)"], "not ready\n  Deployment/a/b (waiting)"),
+        (
+            ["Error: first", "Error: not ready", "  Deployment/a/b (waiting)"],
+            "not ready\n  Deployment/a/b (waiting)",
+        ),
         (["Cancelled."], "Cancelled."),
         (["", "   "], ""),
     ],

@@ -10,15 +10,24 @@ import yaml
 
 from bot.istio.plugins import select_plugin_environment
 
-OURS = {"HOME": "/home/me", "AWS_PROFILE": "workshop", "SLACK_BOT_TOKEN": "xoxb-secret", "ISTIOCTL_CONTEXT": "other"}
+OURS = {
+    "HOME": "/home/me",
+    "AWS_PROFILE": "workshop",
+    "SLACK_BOT_TOKEN": "xoxb-secret",
+    "ISTIOCTL_CONTEXT": "other",
+}
 
 
 def kubeconfig(place: Path, **user: Any) -> Path:
     """Two contexts: `cloud` with that user, `local` with a token."""
     users = [{"name": "cloud", "user": user}, {"name": "local", "user": {"token": "t"}}]
-    contexts = [{"name": name, "context": {"cluster": "c", "user": name}} for name in ("cloud", "local")]
+    contexts = [
+        {"name": name, "context": {"cluster": "c", "user": name}} for name in ("cloud", "local")
+    ]
     path = place / "config"
-    path.write_text(yaml.safe_dump({"users": users, "contexts": contexts, "current-context": "cloud"}))
+    path.write_text(
+        yaml.safe_dump({"users": users, "contexts": contexts, "current-context": "cloud"})
+    )
     return path
 
 
@@ -31,7 +40,10 @@ def test_a_plugin_gets_its_own_variables_and_no_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize("context", ["local", "absent"])
 def test_without_a_plugin_nothing_passes(tmp_path: Path, context: str) -> None:
     """The chosen context's user counts."""
-    assert select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), context, OURS) == {}
+    assert (
+        select_plugin_environment(kubeconfig(tmp_path, exec={"command": "aws"}), context, OURS)
+        == {}
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "users: 3\ncurrent-context: x"])

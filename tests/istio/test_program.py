@@ -63,10 +63,16 @@ async def written(file: Path) -> None:
 
 async def test_lines_come_with_their_stream(release: Release) -> None:
     """Both streams are read, an unfinished last line included, and noise is left out."""
-    mesh = release(r"""echo one; echo two >&2; printf '  \\|\n\n' >&2; printf '\033[32mthree\033[0m'; exit 3""")
+    mesh = release(
+        r"""echo one; echo two >&2; printf '  \\|\n\n' >&2; printf '\033[32mthree\033[0m'; exit 3"""
+    )
     code, lines = await ran(mesh)
     assert code == 3
-    assert sorted(lines) == [Output("stderr", "two"), Output("stdout", "one"), Output("stdout", "three")]
+    assert sorted(lines) == [
+        Output("stderr", "two"),
+        Output("stdout", "one"),
+        Output("stdout", "three"),
+    ]
 
 
 async def test_lines_come_while_it_runs(release: Release, tmp_path: Path) -> None:
@@ -85,7 +91,8 @@ async def test_arguments_are_never_a_shells(release: Release, tmp_path: Path) ->
     """Arguments arrive as they are, whatever they hold, and the cluster's flags come after them."""
     wild = f"$(touch {tmp_path}/hurt) `id`; rm -rf / \"'\n*"
     _, lines = await ran(
-        release("""for a in "$@"; do printf '%s\\0' "$a"; done | od -An -c | tr -d ' \\n'; echo"""), wild
+        release("""for a in "$@"; do printf '%s\\0' "$a"; done | od -An -c | tr -d ' \\n'; echo"""),
+        wild,
     )
     assert not (tmp_path / "hurt").exists()
     assert "--kubeconfig=/etc/kube/config" in lines[0].line
@@ -99,7 +106,9 @@ async def test_inside_a_cluster_there_are_no_flags(release: Release, home: Path)
     assert lines == [Output("stdout", "2")]
 
 
-async def test_its_environment_is_clean(release: Release, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_its_environment_is_clean(
+    release: Release, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No variable of ours reaches it that could change what it does; the way out of the network does. Its home goes."""
     monkeypatch.setenv("ISTIOCTL_ISTIONAMESPACE", "elsewhere")
     monkeypatch.setenv("KUBECONFIG", "/somewhere")
@@ -129,7 +138,9 @@ async def test_it_cannot_ask(release: Release) -> None:
     assert (code, lines) == (1, [Output("stdout", "nobody")])
 
 
-@pytest.mark.parametrize("script", ["head -c 5000000 /dev/zero | tr '\\0' x; echo", "yes | head -n 300000"])
+@pytest.mark.parametrize(
+    "script", ["head -c 5000000 /dev/zero | tr '\\0' x; echo", "yes | head -n 300000"]
+)
 async def test_much_output_is_bounded(release: Release, script: str) -> None:
     """A line without end and lines without end neither block the program nor fill the memory."""
     code, lines = await ran(release(script))
@@ -205,7 +216,9 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux' setpriv is not here")
-async def test_it_does_not_outlive_a_killed_bot(release: Release, home: Path, tmp_path: Path) -> None:
+async def test_it_does_not_outlive_a_killed_bot(
+    release: Release, home: Path, tmp_path: Path
+) -> None:
     """kill -9 leaves nobody who could end it; the kernel does."""
     file = tmp_path / "pids"
     release(f"echo $$ > {file}; while :; do sleep 0.1; done")

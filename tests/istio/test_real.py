@@ -58,7 +58,9 @@ async def test_rendering_needs_no_cluster_and_does_not_block(mesh: Istioctl) -> 
     objects = await mesh.render(["--set", "profile=demo"])
     running = False
     await turning
-    assert ("Deployment", "istio-egressgateway") in {(o["kind"], o["metadata"]["name"]) for o in objects}
+    assert ("Deployment", "istio-egressgateway") in {
+        (o["kind"], o["metadata"]["name"]) for o in objects
+    }
     assert longest < 0.25
 
 
@@ -70,7 +72,9 @@ async def test_rendering_needs_no_cluster_and_does_not_block(mesh: Istioctl) -> 
         (["--nonesuch"], "unknown flag"),
     ],
 )
-async def test_wrong_arguments_are_refused_in_its_words(mesh: Istioctl, arguments: list[str], words: str) -> None:
+async def test_wrong_arguments_are_refused_in_its_words(
+    mesh: Istioctl, arguments: list[str], words: str
+) -> None:
     """A wrong profile, setting or flag: istioctl's own sentence, on one line."""
     with pytest.raises(IstioError, match=words) as caught:
         await mesh.render(arguments)
@@ -87,7 +91,9 @@ async def test_precheck_is_clear(mesh: Istioctl) -> None:
 async def test_an_installation_is_told_as_it_goes(mesh: Istioctl) -> None:
     """The minimal profile installs, and its lines name the components and the end."""
     async with mesh.run(["install", "-y", "--set", "profile=minimal"]) as program:
-        readings = [reading async for output in program.output() if (reading := parse_line(output.line))]
+        readings = [
+            reading async for output in program.output() if (reading := parse_line(output.line))
+        ]
         assert await program.wait() == 0
     installed = [reading.components for reading in readings if reading.says is LineKind.INSTALLED]
     assert installed == [("Istio core",), ("Istiod",)]

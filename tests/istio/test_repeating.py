@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import pytest
 
 from bot.errors import IstioError
-from bot.knowledge import repeating
+from bot.knowledge.istio import kept_settings
 from tests.istio.conftest import Release
 
-SETS = ("values.pilot.cni.resources.requests.cpu=10m", "values.pilot.resources.requests.cpu=20m", "values.a.b=c")
+SETS = (
+    "values.pilot.cni.resources.requests.cpu=10m",
+    "values.pilot.resources.requests.cpu=20m",
+    "values.a.b=c",
+)
 REFUSES = """case "$*" in *cni.resources*)
 echo 'Error: generate config: unknown field "resources" in istio.operator.v1alpha1.CNIUsageConfig' >&2; exit 1;; esac
 echo 'kind: ConfigMap'"""
@@ -23,11 +27,13 @@ def flags(sets: Sequence[str]) -> tuple[str, ...]:
 
 async def test_a_setting_that_istioctl_does_not_know_is_lost_and_named(release: Release) -> None:
     """Only that one: the same field elsewhere is repeated."""
-    found, _ = await repeating.drop_unknown_settings(release(REFUSES), SETS, flags)
-    assert found == repeating.InstalledSettings(SETS[1:], ("pilot.cni.resources.requests.cpu",))
+    found, _ = await kept_settings.drop_unknown_settings(release(REFUSES), SETS, flags)
+    assert found == kept_settings.InstalledSettings(SETS[1:], ("pilot.cni.resources.requests.cpu",))
 
 
 async def test_another_refusal_is_istioctls_own(release: Release) -> None:
     """What cannot be mended by leaving a setting out is said."""
     with pytest.raises(IstioError, match="no such profile"):
-        await repeating.drop_unknown_settings(release("echo 'Error: no such profile' >&2; exit 1"), SETS, flags)
+        await kept_settings.drop_unknown_settings(
+            release("echo 'Error: no such profile' >&2; exit 1"), SETS, flags
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.drawings import GraphPicture, NodeKind
-from bot.knowledge import charts
+from bot.knowledge.graph import picture as charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import LoadSpec, Outcome, Sample, TrafficReport
@@ -31,7 +31,10 @@ def deployment(name: str) -> dict[str, Any]:
 
 def gateway(kind: str) -> dict[str, Any]:
     """A Gateway of that class that serves."""
-    return {"spec": {"gatewayClassName": kind}, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
+    return {
+        "spec": {"gatewayClassName": kind},
+        "status": {"conditions": [{"type": "Programmed", "status": "True"}]},
+    }
 
 
 def now(**gateways: str) -> Snapshot:
@@ -44,7 +47,10 @@ def now(**gateways: str) -> Snapshot:
 
 def picture(snapshot: Snapshot, *calls: Call) -> GraphPicture:
     """The picture of these calls, Bookinfo's unless told otherwise."""
-    spread = {"productpage": {"productpage-v1": 3.0}, "reviews": {"reviews-v1": 2.0, "reviews-v2": 1.0}}
+    spread = {
+        "productpage": {"productpage-v1": 3.0},
+        "reviews": {"reviews-v1": 2.0, "reviews-v2": 1.0},
+    }
     return charts.build_graph_picture(
         Graph(calls or CALLS, spread, 1_700_000_000.0, 60, inner=INNER), snapshot, "bookinfo"
     )
@@ -60,13 +66,22 @@ def test_a_service_is_one_with_its_only_workload() -> None:
         "workload/reviews-v1",
         "workload/reviews-v2",
     }
-    assert (nodes["service/productpage"].note, nodes[f"workload/{GATEWAY}"].shape) == ("v1", NodeKind.GATEWAY)
-    assert {nodes[f"workload/reviews-v{n}"].group for n in (1, 2)} == {nodes["service/reviews"].group} == {"reviews"}
+    assert (nodes["service/productpage"].note, nodes[f"workload/{GATEWAY}"].shape) == (
+        "v1",
+        NodeKind.GATEWAY,
+    )
+    assert (
+        {nodes[f"workload/reviews-v{n}"].group for n in (1, 2)}
+        == {nodes["service/reviews"].group}
+        == {"reviews"}
+    )
 
 
 def test_edges_carry_what_was_seen_and_are_there_once() -> None:
     """The TCP beside an HTTP call is left out; the version that fails is marked with its reason."""
-    edges = {(edge.source, edge.target): edge for edge in picture(now(bookinfo_gateway="istio")).edges}
+    edges = {
+        (edge.source, edge.target): edge for edge in picture(now(bookinfo_gateway="istio")).edges
+    }
     assert len(edges) == 4
     assert edges["service/productpage", "service/reviews"].protocol == "http"
     failing = edges["service/reviews", "workload/reviews-v2"]
@@ -85,7 +100,9 @@ def test_only_requests_inside_pass_the_waypoint() -> None:
 def test_strangers_and_lost_calls_have_a_place() -> None:
     """`unknown` is outside; a Service that nothing answered for stands alone."""
     seen = picture(
-        now(), Call("unknown", "productpage", "http", 1.0), Call("productpage-v1", "gone", "http", 1.0, 100.0)
+        now(),
+        Call("unknown", "productpage", "http", 1.0),
+        Call("productpage-v1", "gone", "http", 1.0, 100.0),
     )
     nodes = {node.id: node for node in seen.nodes}
     assert nodes["workload/unknown"].shape is NodeKind.OUTSIDE
@@ -102,10 +119,17 @@ def test_words_and_caption_tell_the_same() -> None:
 def test_a_burst_is_plotted_when_there_is_something_to_see() -> None:
     """In the order of the intended starts; a single request is no plot."""
     samples = (Sample(0.1, 30.0, Outcome.WHOLE), Sample(0.0, 90.0, Outcome.FAILED))
-    seen = TrafficReport(2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples)
+    seen = TrafficReport(
+        2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples
+    )
     plot = charts.build_burst_plot(seen, LoadSpec(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
     assert plot is not None
     assert plot.title == "2 requests at 10/s, as jason, logged in"
     assert [sample.at for sample in plot.samples] == [0.0, 0.1]
     assert (plot.asked, plot.achieved, "no answer × 1" in plot.words) == (10.0, 10.0, True)
-    assert charts.build_burst_plot(TrafficReport(1, 1, 1.0, samples=samples[:1]), LoadSpec(1), "bookinfo", 0.0) is None
+    assert (
+        charts.build_burst_plot(
+            TrafficReport(1, 1, 1.0, samples=samples[:1]), LoadSpec(1), "bookinfo", 0.0
+        )
+        is None
+    )

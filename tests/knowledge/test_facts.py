@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
-from bot.knowledge.installation import SETTING, describe_differences
-from bot.knowledge.kiali import Console
-from bot.knowledge.room import compute_free_capacity, parse_minor_version, parse_quantity
+from bot.knowledge.istio.installation import SETTING, describe_differences
+from bot.knowledge.objects.capacity import (
+    compute_free_capacity,
+    parse_minor_version,
+    parse_quantity,
+)
+from bot.knowledge.observe.kiali_links import Console
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("500m", 0.5), ("2", 2), ("2Gi", 2 * 2**30), ("128Mi", 128 * 2**20), ("1e3", 1000), ("x", 0)]
+    ("text", "number"),
+    [("500m", 0.5), ("2", 2), ("2Gi", 2 * 2**30), ("128Mi", 128 * 2**20), ("1e3", 1000), ("x", 0)],
 )
 def test_quantities_are_read(text: str, number: float) -> None:
     """As Kubernetes writes them."""

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bot.knowledge.pinging import (
+from bot.knowledge.observe.health import (
     ABSENT,
     DOWN,
     UP,
@@ -23,8 +23,12 @@ GONE = [HealthResult("Kiali", DOWN, "0 of 1 pods ready: ImagePullBackOff", NOW -
 
 def test_the_first_look_says_only_what_is_down() -> None:
     """What is not installed is not down, and what is well is nothing new."""
-    news = compare_with_memory([HealthResult("istiod", UP), HealthResult("gateway", ABSENT), *GONE], {}, NOW)
-    assert [words.split(":")[0] for words in news.down] == [f"Kiali is down since {spoken(NOW - 20)}"]
+    news = compare_with_memory(
+        [HealthResult("istiod", UP), HealthResult("gateway", ABSENT), *GONE], {}, NOW
+    )
+    assert [words.split(":")[0] for words in news.down] == [
+        f"Kiali is down since {spoken(NOW - 20)}"
+    ]
     assert news.back == ()
 
 
@@ -50,7 +54,11 @@ def test_what_is_taken_away_is_down_when_it_was_there(before: str, news: int) ->
     """A Deployment that vanished is an outage; one that never was is not."""
     memory = {"Kiali": {"state": before, "since": NOW - 60}}
     assert (
-        len(compare_with_memory([HealthResult("Kiali", ABSENT, "there is no Deployment", NOW)], memory, NOW).down)
+        len(
+            compare_with_memory(
+                [HealthResult("Kiali", ABSENT, "there is no Deployment", NOW)], memory, NOW
+            ).down
+        )
         == news
     )
 
@@ -59,14 +67,23 @@ def test_an_outage_that_is_not_over_keeps_its_beginning() -> None:
     """The list says since when, not since the last look."""
     memory = compare_with_memory(GONE, {}, NOW).memory
     assert memory["Kiali"] == {"state": DOWN, "since": NOW - 20}
-    assert "❌ Kiali is down since" in describe_health(HealthResult("Kiali", ABSENT, "gone"), memory)
-    assert describe_health(HealthResult("Jaeger", ABSENT, "gone"), memory) == "▫️ Jaeger is not installed"
+    assert "❌ Kiali is down since" in describe_health(
+        HealthResult("Kiali", ABSENT, "gone"), memory
+    )
+    assert (
+        describe_health(HealthResult("Jaeger", ABSENT, "gone"), memory)
+        == "▫️ Jaeger is not installed"
+    )
 
 
 def test_the_deployment_tells_since_when() -> None:
     """Its Available condition, when that is false; otherwise it is only known now."""
-    condition = {"type": "Available", "status": "False", "lastTransitionTime": "2026-11-25T16:00:00Z"}
+    condition = {
+        "type": "Available",
+        "status": "False",
+        "lastTransitionTime": "2026-11-25T16:00:00Z",
+    }
     assert find_unready_since({"status": {"conditions": [condition]}}) == 1_795_622_400.0
-    assert find_unready_since({"status": {"conditions": [condition | {"status": "True"}]}}) == pytest.approx(
-        time.time(), abs=5
-    )
+    assert find_unready_since(
+        {"status": {"conditions": [condition | {"status": "True"}]}}
+    ) == pytest.approx(time.time(), abs=5)

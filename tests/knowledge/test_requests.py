@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.knowledge import requests
-from bot.knowledge.typed import format_duration, parse_duration, strip_rate_unit
+from bot.knowledge.bookinfo import traffic_report
+from bot.knowledge.objects.durations import format_duration, parse_duration, strip_rate_unit
 from bot.ports import TrafficReport
 
 WHOLE = TrafficReport(
@@ -26,14 +26,14 @@ WHOLE = TrafficReport(
 
 def test_everything_that_was_met_is_told() -> None:
     """Asked, sent, achieved; codes; versions; ratings; times."""
-    assert requests.describe_report(WHOLE, 20) == (
+    assert traffic_report.describe_report(WHOLE, 20) == (
         "40 asked, 40 sent through bookinfo-gateway-istio, 20.0/s (asked for 20/s)",
         "status: 200 × 40",
         "reviews: v1 × 10, v2 × 30",
         "ratings: not on the page × 10, seen × 30",
         "time from the intended start: p50 4 ms, p95 900 ms, p99 1.5 s",
     )
-    assert requests.list_cautions(WHOLE, 20) == ()
+    assert traffic_report.list_cautions(WHOLE, 20) == ()
 
 
 CAUTIONS: list[tuple[dict[str, Any], str]] = [
@@ -48,11 +48,12 @@ CAUTIONS: list[tuple[dict[str, Any], str]] = [
 def test_what_a_status_hides_is_said(change: dict[str, Any], said: str) -> None:
     """A page that is 200 and broken, a rate that was not kept, silence between answers."""
     seen = TrafficReport(**(vars(WHOLE) | change))
-    assert said in " ".join(requests.list_cautions(seen, 20))
+    assert said in " ".join(traffic_report.list_cautions(seen, 20))
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("3s", 3), ("500ms", 0.5), ("10m", 600), ("10 min", 600), ("1h", 3600), ("2", 2), (3.0, 3)]
+    ("typed", "meant"),
+    [("3s", 3), ("500ms", 0.5), ("10m", 600), ("10 min", 600), ("1h", 3600), ("2", 2), (3.0, 3)],
 )
 def test_times_as_people_type_them(typed: object, meant: float) -> None:
     """With units and without."""
@@ -73,7 +74,8 @@ def test_rates_as_people_type_them(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed", "words"), [(12.3, "12 s"), (60, "60 s"), (180, "3 min"), (3600, "60 min"), (7200, "2 h")]
+    ("passed", "words"),
+    [(12.3, "12 s"), (60, "60 s"), (180, "3 min"), (3600, "60 min"), (7200, "2 h")],
 )
 def test_times_as_people_read_them(passed: float, words: str) -> None:
     """In the largest unit that fits."""

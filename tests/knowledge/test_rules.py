@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import Object
-from bot.knowledge import breaking, faults, platforms, proof, repeating, routing
-from bot.knowledge.routing import DataPath, find_data_path
+from bot.knowledge.istio import kept_settings, platforms
+from bot.knowledge.routing import broken_route, faults, manifests, request_proof
+from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
 
@@ -19,7 +20,9 @@ def pod(app: str, *, sidecar: bool = False) -> Object:
     return {"metadata": {"name": f"{app}-1", "labels": {"app": app}, "annotations": notes}}
 
 
-def snapshot(*rules: Object, pods: tuple[Object, ...] = (), labels: dict[str, str] | None = None) -> Snapshot:
+def snapshot(
+    *rules: Object, pods: tuple[Object, ...] = (), labels: dict[str, str] | None = None
+) -> Snapshot:
     """A namespace with these rules and pods."""
     found: dict[str, dict[str, Object]] = {}
     for rule in rules:
@@ -30,7 +33,11 @@ def snapshot(*rules: Object, pods: tuple[Object, ...] = (), labels: dict[str, st
     return Snapshot({}, {}, space, pods, gateways, routes, services, destinations, {})
 
 
-WAYPOINT = {"kind": "Gateway", "metadata": {"name": "waypoint"}, "spec": {"gatewayClassName": "istio-waypoint"}}
+WAYPOINT = {
+    "kind": "Gateway",
+    "metadata": {"name": "waypoint"},
+    "spec": {"gatewayClassName": "istio-waypoint"},
+}
 BOUND = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
 
 
@@ -39,7 +46,10 @@ BOUND = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoin
     [
         (snapshot(pods=(pod("productpage", sidecar=True),)), DataPath.SIDECAR),
         (snapshot(pods=(pod("productpage"), pod("reviews", sidecar=True))), DataPath.NONE),
-        (snapshot(pods=(pod("productpage"),), labels={"istio.io/dataplane-mode": "ambient"}), DataPath.L4),
+        (
+            snapshot(pods=(pod("productpage"),), labels={"istio.io/dataplane-mode": "ambient"}),
+            DataPath.L4,
+        ),
         (snapshot(WAYPOINT, pods=(pod("productpage"),), labels=BOUND), DataPath.WAYPOINT),
         (snapshot(pods=(pod("productpage"),), labels=BOUND), DataPath.L4),
     ],
@@ -52,16 +62,18 @@ def test_what_decides_over_a_request(now: Snapshot, path: DataPath) -> None:
 @pytest.mark.parametrize("path", [DataPath.SIDECAR, DataPath.WAYPOINT])
 def test_a_route_says_where_a_user_goes(path: DataPath) -> None:
     """What is applied is read back: the user's version, and everybody else's; hosts are those of the namespace."""
-    rules = routing.build_user_route(path, SPACE, "jason", "v3")
+    rules = manifests.build_user_route(path, SPACE, "jason", "v3")
     now = snapshot(*rules)
-    assert routing.find_reviews_version(now, "jason") == "v3"
-    assert routing.find_reviews_version(now, "guest") == "v1"
+    assert manifests.find_reviews_version(now, "jason") == "v3"
+    assert manifests.find_reviews_version(now, "guest") == "v1"
     assert all(rule["metadata"]["namespace"] == SPACE for rule in rules)
 
 
 def test_the_destination_rule_comes_first() -> None:
     """A VirtualService whose subsets nobody knows would answer 503 until they are known."""
-    assert [rule["kind"] for rule in routing.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")] == [
+    assert [
+        rule["kind"] for rule in manifests.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
+    ] == [
         "DestinationRule",
         "VirtualService",
     ]
@@ -69,19 +81,19 @@ def test_the_destination_rule_comes_first() -> None:
 
 def test_shares_leave_no_version_to_read() -> None:
     """With weights, nobody's version is certain, so a fault is not refused."""
-    now = snapshot(*routing.build_weighted_route(DataPath.SIDECAR, SPACE, {"v1": 50, "v3": 50}))
-    assert routing.find_reviews_version(now, "jason") == ""
+    now = snapshot(*manifests.build_weighted_route(DataPath.SIDECAR, SPACE, {"v1": 50, "v3": 50}))
+    assert manifests.find_reviews_version(now, "jason") == ""
 
 
 def test_a_missing_subset_is_found() -> None:
     """Without the rule both subsets dangle, with a smaller one only the other, with the whole none."""
-    whole, service = routing.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
-    assert breaking.find_dangling_subsets(snapshot(service)) == ("v2", "v1")
-    assert breaking.find_dangling_subsets(
-        snapshot(service, routing.build_destination_rule("reviews", SPACE, ("v1",)))
+    whole, service = manifests.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
+    assert broken_route.find_dangling_subsets(snapshot(service)) == ("v2", "v1")
+    assert broken_route.find_dangling_subsets(
+        snapshot(service, manifests.build_destination_rule("reviews", SPACE, ("v1",)))
     ) == ("v2",)
-    assert breaking.find_dangling_subsets(snapshot(service, whole)) == ()
-    assert breaking.find_routed_user(snapshot(service)) == "jason"
+    assert broken_route.find_dangling_subsets(snapshot(service, whole)) == ()
+    assert broken_route.find_routed_user(snapshot(service)) == "jason"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +113,16 @@ def test_faults_are_read(words: tuple[str, ...], fault: faults.Fault) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("abort", "99"), ("delay", "3s"), ("delay", "soon"), ("0%",), ("101%",), ("5%", "6%"), ("a", "b", "c")]
+    "words",
+    [
+        ("abort", "99"),
+        ("delay", "3s"),
+        ("delay", "soon"),
+        ("0%",),
+        ("101%",),
+        ("5%", "6%"),
+        ("a", "b", "c"),
+    ],
 )
 def test_what_is_no_fault_is_refused(words: tuple[str, ...]) -> None:
     """Before anything is applied."""
@@ -115,26 +136,37 @@ def test_what_is_no_fault_is_refused(words: tuple[str, ...]) -> None:
 )
 def test_what_chance_allows(hits: int, of: int, low: float, high: float) -> None:
     """Wilson's interval at three standard deviations."""
-    assert list(proof.compute_wilson_interval(hits, of)) == pytest.approx([low, high], abs=0.001)
+    assert list(request_proof.compute_wilson_interval(hits, of)) == pytest.approx(
+        [low, high], abs=0.001
+    )
 
 
 def test_pages_of_version_1_neither_prove_nor_disprove_a_fault() -> None:
     """They never ask ratings; only pages that did count."""
     hurt, spared = faults.build_expectations("jason", faults.Fault())
-    assert hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}))
+    assert hurt.holds(
+        TrafficReport(
+            10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}
+        )
+    )
     assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
-    assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9}))
+    assert not hurt.holds(
+        TrafficReport(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9})
+    )
     assert not spared.holds(TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
 
 
 def test_the_other_user_is_another_one() -> None:
     """Also when the rule names the one whom proofs use."""
-    assert proof.choose_other_user("guest") != "guest"
+    assert request_proof.choose_other_user("guest") != "guest"
 
 
 def configuration(mesh: str, requests: dict[str, str]) -> list[Object]:
     """An installation's objects as far as settings are read from them."""
-    container = {"resources": {"requests": requests}, "env": [{"name": "A", "value": "1"}, {"name": "B"}]}
+    container = {
+        "resources": {"requests": requests},
+        "env": [{"name": "A", "value": "1"}, {"name": "B"}],
+    }
     spec = {"template": {"spec": {"containers": [container]}}}
     return [
         {"kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"mesh": mesh}},
@@ -144,10 +176,12 @@ def configuration(mesh: str, requests: dict[str, str]) -> list[Object]:
 
 def test_settings_of_an_installation_are_found() -> None:
     """What differs from the profile is repeated as --set takes it; what it cannot take is named."""
-    plain = repeating.extract_values(configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"}))
+    plain = kept_settings.extract_values(
+        configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"})
+    )
     mesh = "enableTracing: false\naccessLogFile: /dev/stdout\nextensionProviders: [{name: otel}]\na.b: {c: 2}"
-    live = repeating.extract_values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
-    found = repeating.find_extra_settings(live, plain)
+    live = kept_settings.extract_values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
+    found = kept_settings.find_extra_settings(live, plain)
     assert found.sets == (
         "values.meshConfig.enableTracing=false",
         "values.meshConfig.accessLogFile=/dev/stdout",
@@ -155,7 +189,7 @@ def test_settings_of_an_installation_are_found() -> None:
         "values.pilot.resources.requests.cpu=100m",
     )
     assert found.lost == ("meshConfig.extensionProviders",)
-    assert repeating.find_extra_settings(plain, plain) == repeating.InstalledSettings()
+    assert kept_settings.find_extra_settings(plain, plain) == kept_settings.InstalledSettings()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +200,12 @@ def test_settings_of_an_installation_are_found() -> None:
         ({}, "docker://28.1.1", False),
     ],
 )
-def test_minikube_with_docker_is_recognised(labels: dict[str, str], runtime: str, special: bool) -> None:
+def test_minikube_with_docker_is_recognised(
+    labels: dict[str, str], runtime: str, special: bool
+) -> None:
     """Only there do the pods' networks lie elsewhere."""
-    node = {"metadata": {"name": "n", "labels": labels}, "status": {"nodeInfo": {"containerRuntimeVersion": runtime}}}
+    node = {
+        "metadata": {"name": "n", "labels": labels},
+        "status": {"nodeInfo": {"containerRuntimeVersion": runtime}},
+    }
     assert platforms.is_docker_minikube(node) is special

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.setbacks import explain_silent_failure, extract_errors
+from bot.knowledge.istio.failures import explain_silent_failure, extract_errors
 
 LATE = (
     "- Processing resources for Istiod. Waiting for Deployment/istio-system/istiod",
@@ -18,7 +18,11 @@ LATE = (
 
 @pytest.mark.parametrize(
     ("tail", "said"),
-    [(LATE, "istioctl stopped waiting for pods"), ((), "said nothing"), (("✔ Istio core installed",), "said nothing")],
+    [
+        (LATE, "istioctl stopped waiting for pods"),
+        ((), "said nothing"),
+        (("✔ Istio core installed",), "said nothing"),
+    ],
 )
 def test_an_end_that_nothing_explains_any_more(tail: tuple[str, ...], said: str) -> None:
     """Its waiting is not an error of its own; that it gave up too early is told all the same."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import CONFIG_MAP, NAMESPACE, Object
-from bot.knowledge.kialiconfig import explain_version_mismatch
-from bot.knowledge.showing import ROOM, format_manifests, measure_line, select_images
+from bot.knowledge.observe.kiali_config import explain_version_mismatch
+from bot.knowledge.workshop.manifests import ROOM, format_manifests, measure_line, select_images
 from bot.records import BeforeImage, Change
 
 
 def config(name: str, **data: str) -> BeforeImage:
     """A ConfigMap that was applied."""
-    after: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+    after: Object = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name},
+        "data": data,
+    }
     return BeforeImage(CONFIG_MAP, "shop", name, None, after)
 
 

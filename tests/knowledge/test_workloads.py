@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.knowledge.workloads import build_part, count_ready_pods, explain_unready_pod, is_ready
+from bot.knowledge.objects.workloads import (
+    build_part,
+    count_ready_pods,
+    explain_unready_pod,
+    is_ready,
+)
 
 
 def deployment(*, generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -19,7 +24,9 @@ def deployment(*, generation: int = 1, **status: Any) -> dict[str, Any]:
     }
 
 
-def pod(*, ready: str = "False", labels: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
+def pod(
+    *, ready: str = "False", labels: dict[str, str] | None = None, **status: Any
+) -> dict[str, Any]:
     """A pod of that Deployment."""
     conditions = [{"type": "Ready", "status": ready}, *status.pop("conditions", [])]
     return {
@@ -49,7 +56,12 @@ def test_only_pods_of_the_newest_template_count(
 
 def test_a_daemonset_that_wants_no_pod_is_not_ready() -> None:
     """istioctl sees it so, too (Istio 1.23 and 1.30)."""
-    daemon = {"kind": "DaemonSet", "metadata": {"name": "ztunnel"}, "spec": {}, "status": {"desiredNumberScheduled": 0}}
+    daemon = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "ztunnel"},
+        "spec": {},
+        "status": {"desiredNumberScheduled": 0},
+    }
     assert not is_ready(daemon)
 
 
@@ -57,18 +69,41 @@ def test_a_daemonset_that_wants_no_pod_is_not_ready() -> None:
     ("status", "words"),
     [
         (
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off "x"'}}}]},
+            {
+                "containerStatuses": [
+                    {
+                        "state": {
+                            "waiting": {"reason": "ImagePullBackOff", "message": 'Back-off "x"'}
+                        }
+                    }
+                ]
+            },
             'ImagePullBackOff: Back-off "x"',
         ),
         (
-            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes: 2 Insufficient cpu."}]},
+            {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "message": "0/2 nodes: 2 Insufficient cpu.",
+                    }
+                ]
+            },
             "0/2 nodes: 2 Insufficient cpu.",
         ),
-        ({"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}, "ContainerCreating"),
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]},
+            "ContainerCreating",
+        ),
         (
             {
                 "initContainerStatuses": [
-                    {"state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}}
+                    {
+                        "state": {
+                            "waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}
+                        }
+                    }
                 ]
             },
             "CrashLoopBackOff: back-off 10s",
@@ -89,7 +124,13 @@ def test_a_ready_pod_has_no_trouble() -> None:
 def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
     """Readiness failures are only in events."""
     events = [
-        {"type": "Warning", "involvedObject": {"uid": "u1"}, "reason": "Unhealthy", "message": m, "lastTimestamp": t}
+        {
+            "type": "Warning",
+            "involvedObject": {"uid": "u1"},
+            "reason": "Unhealthy",
+            "message": m,
+            "lastTimestamp": t,
+        }
         for m, t in (("old", "2026-01-01T00:00:00Z"), ("503", "2026-01-02T00:00:00Z"))
     ]
     assert explain_unready_pod(pod(), events) == "Unhealthy: 503"
@@ -97,5 +138,7 @@ def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
 
 def test_a_workload_whose_pods_are_refused_says_by_whom() -> None:
     """With no pod at all, the reason is in the Deployment's ReplicaFailure condition."""
-    refused = deployment(conditions=[{"type": "ReplicaFailure", "message": 'failed calling webhook "x"'}])
+    refused = deployment(
+        conditions=[{"type": "ReplicaFailure", "message": 'failed calling webhook "x"'}]
+    )
     assert build_part(refused, []).note == 'failed calling webhook "x"'

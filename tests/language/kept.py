@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SILENT = (
-    "bot/sandbox/",  # the other end of the wire
+    "sandbox/",  # the other end of the wire
     "bot/cli/",  # speaks to whoever runs the bot, in English
     "bot/__main__",
     "bot/app",

@@ -31,16 +31,28 @@ def english(language: str) -> re.Pattern[str]:
     runs = set()
     for sentence in sentences():
         entry = translated.get(sentence.template)
-        shared = " ".join(map(str, (part for form in entry.forms for part in form.parts))).lower() if entry else ""
+        shared = (
+            " ".join(map(str, (part for form in entry.forms for part in form.parts))).lower()
+            if entry
+            else ""
+        )
         for run in re.sub(r"`[^`]*`", "{}", sentence.template).lower().split("{}"):
             words = run.strip(" .,;:()“”?!")
-            if sentence.must and len(words) >= SHORTEST and TELLING.search(words) and words not in shared:
+            if (
+                sentence.must
+                and len(words) >= SHORTEST
+                and TELLING.search(words)
+                and words not in shared
+            ):
                 runs.add(words)
     return re.compile(
-        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(runs, key=len, reverse=True)))})(?!\w)", re.IGNORECASE
+        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(runs, key=len, reverse=True)))})(?!\w)",
+        re.IGNORECASE,
     )
 
 
 def left(language: str, lines: Iterable[str]) -> list[str]:
     """The lines with English in them; links and what stands between backticks do not count."""
-    return [line for line in lines if english(language).search(re.sub(r"`[^`]*`|<[^|>]*", "", line))]
+    return [
+        line for line in lines if english(language).search(re.sub(r"`[^`]*`|<[^|>]*", "", line))
+    ]

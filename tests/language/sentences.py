@@ -28,13 +28,51 @@ VALUE = "\0"
 OF_ITS_OWN = {FRAMES, "layout.yaml", "libraries.yaml"}
 """Files of a catalogue whose sentences the source does not hold: texts put together, and words of libraries."""
 
-LOOKED_FOR = {"compile", "fullmatch", "match", "search", "sub", "findall", "startswith", "endswith", "removeprefix"}
-LOOKED_FOR |= {"removesuffix", "replace", "partition", "rpartition", "split", "rsplit", "strip", "lstrip", "rstrip"}
+LOOKED_FOR = {
+    "compile",
+    "fullmatch",
+    "match",
+    "search",
+    "sub",
+    "findall",
+    "startswith",
+    "endswith",
+    "removeprefix",
+}
+LOOKED_FOR |= {
+    "removesuffix",
+    "replace",
+    "partition",
+    "rpartition",
+    "split",
+    "rsplit",
+    "strip",
+    "lstrip",
+    "rstrip",
+}
 LOGGED = {"debug", "info", "warning", "error", "exception"}
 TYPED, COUNTED = {"offer"}, {"counter", "gauge", "histogram", "Figure"}
-MACHINES = LOOKED_FOR | LOGGED | TYPED | COUNTED | {"TypeVar", "spawn", "getLogger", "strftime", "to_thread", "getattr"}
+MACHINES = (
+    LOOKED_FOR
+    | LOGGED
+    | TYPED
+    | COUNTED
+    | {"TypeVar", "spawn", "getLogger", "strftime", "to_thread", "getattr"}
+)
 """Functions whose own texts are for machines, for the log, for metrics, or what a person is to type."""
-NAMES = {"pattern", "labels", "fields", "prefix", "name", "id", "alias", "examples", "aliases", "positional", "again"}
+NAMES = {
+    "pattern",
+    "labels",
+    "fields",
+    "prefix",
+    "name",
+    "id",
+    "alias",
+    "examples",
+    "aliases",
+    "positional",
+    "again",
+}
 """Arguments that are no words."""
 SHOWN = {"title", "summary", "description", "explain", "confirm", "label", "placeholder", "words"}
 """Arguments and names of which a single word is shown too."""
@@ -79,7 +117,9 @@ def of_source(source: str, place: str) -> Iterator[Sentence]:
     for template, line, said, alone in reader.found:
         for part in template.split("\n"):
             if core := part.strip():
-                must = said and not NOT_WORDS.fullmatch(core) and reads_like_words(core, alone=alone)
+                must = (
+                    said and not NOT_WORDS.fullmatch(core) and reads_like_words(core, alone=alone)
+                )
                 yield Sentence(core, f"{place}:{line}", must)
 
 
@@ -109,7 +149,9 @@ class Reader:
             for place, child in enumerate(value if isinstance(value, list) else [value]):
                 if isinstance(child, ast.AST) and not is_comment(child):
                     here = said and not for_machines(node, name)
-                    self.visit(child, said=here, alone=here and shown(node, name, place, above=alone))
+                    self.visit(
+                        child, said=here, alone=here and shown(node, name, place, above=alone)
+                    )
 
 
 def template(node: ast.AST) -> str | None:
@@ -117,7 +159,9 @@ def template(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
-        return "".join(VALUE if isinstance(v, ast.FormattedValue) else str(template(v)) for v in node.values)
+        return "".join(
+            VALUE if isinstance(v, ast.FormattedValue) else str(template(v)) for v in node.values
+        )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         left, right = template(node.left), template(node.right)
         if left is not None or right is not None:
@@ -145,7 +189,9 @@ def for_machines(node: ast.AST, field: str) -> bool:
         return field == "args" and called(node) in MACHINES
     if isinstance(node, ast.keyword):
         return node.arg in NAMES
-    return isinstance(node, ast.Compare | ast.Assert) or (isinstance(node, ast.Dict) and field == "keys")
+    return isinstance(node, ast.Compare | ast.Assert) or (
+        isinstance(node, ast.Dict) and field == "keys"
+    )
 
 
 def shown(node: ast.AST, field: str, place: int, *, above: bool) -> bool:
@@ -163,7 +209,11 @@ def shown(node: ast.AST, field: str, place: int, *, above: bool) -> bool:
 
 def called(node: ast.Call) -> str:
     """The name of the function, without what it belongs to."""
-    return node.func.attr if isinstance(node.func, ast.Attribute) else str(getattr(node.func, "id", ""))
+    return (
+        node.func.attr
+        if isinstance(node.func, ast.Attribute)
+        else str(getattr(node.func, "id", ""))
+    )
 
 
 def assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
@@ -198,9 +248,17 @@ def stubs(lacking: list[Sentence]) -> Iterator[str]:
 
 def main() -> None:
     """Prints what was asked for."""
-    parser = argparse.ArgumentParser(description="The sentences of the bot, and their translations.")
-    parser.add_argument("--language", default="es", choices=[one for one in LANGUAGES if one != "en"])
-    parser.add_argument("--missing", action="store_true", help="those without a translation, as YAML to be filled in")
+    parser = argparse.ArgumentParser(
+        description="The sentences of the bot, and their translations."
+    )
+    parser.add_argument(
+        "--language", default="es", choices=[one for one in LANGUAGES if one != "en"]
+    )
+    parser.add_argument(
+        "--missing",
+        action="store_true",
+        help="those without a translation, as YAML to be filled in",
+    )
     parser.add_argument("--unused", action="store_true", help="translations that no sentence uses")
     options = parser.parse_args()
     if options.missing:
@@ -208,7 +266,9 @@ def main() -> None:
     elif options.unused:
         lines = [f"{entry.file}: {entry.english}" for entry in unused(options.language)]
     else:
-        lines = [f"{sentence.place}: {sentence.template}" for sentence in sentences() if sentence.must]
+        lines = [
+            f"{sentence.place}: {sentence.template}" for sentence in sentences() if sentence.must
+        ]
     print("\n".join(lines))
 
 

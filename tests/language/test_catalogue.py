@@ -32,7 +32,9 @@ def test_every_sentence_is_found_again(language: str) -> None:
     for entry in entries(language):
         values = samples(entry, translator)
         text = "".join(map("".join, zip(entry.pattern.around, (*values, ""), strict=True)))
-        if entry.file != FRAMES and translator.text(text) != entry.forms[0].fill(values, translator.say):
+        if entry.file != FRAMES and translator.text(text) != entry.forms[0].fill(
+            values, translator.say
+        ):
             lost.append(text)
     assert lost == []
 
@@ -42,7 +44,9 @@ def samples(entry: Entry, translator: Translator) -> tuple[str, ...]:
     slots = [part for part in entry.forms[0].parts if isinstance(part, Slot)]
     modes = {slot.value: "number" if slot.forms else slot.mode for slot in slots}
     known = next(text for text in ("nothing", "Kiali") if translator.known(text))
-    return tuple({**SAMPLES, "known": known, "title": known}.get(modes[n], f"zq{n}") for n in sorted(modes))
+    return tuple(
+        {**SAMPLES, "known": known, "title": known}.get(modes[n], f"zq{n}") for n in sorted(modes)
+    )
 
 
 def test_a_pair_that_stands_twice_is_seen() -> None:
@@ -62,4 +66,12 @@ found = text.startswith("Error from server") or kinds["two words"] in ("nothing"
 def test_sentences_are_read_from_the_source() -> None:
     """Titles, sentences and the words inside them count; docstrings, the log, examples and what is compared do not."""
     found = [sentence.template for sentence in of_source(SOURCE, "x.py") if sentence.must]
-    assert found == ["Graph", "the {} of {}", ", not ready", "{} {} failed", "page", "pages", "Type it again."]
+    assert found == [
+        "Graph",
+        "the {} of {}",
+        ", not ready",
+        "{} {} failed",
+        "page",
+        "pages",
+        "Type it again.",
+    ]

@@ -12,8 +12,8 @@ import pytest
 
 from bot.cli.sandbox import PLAY_SPEED
 from bot.language import tongue
-from bot.sandbox.play import ScriptPlayer
-from bot.sandbox.script import load_script, parse_script
+from sandbox.script import load_script, parse_script
+from sandbox.script_player import ScriptPlayer
 from tests.language.leftovers import left, said
 from tests.scenarios.stage import Stage, playing, words
 
@@ -47,7 +47,11 @@ async def heard(stage: Stage) -> AsyncIterator[dict[str, None]]:
     async def listen() -> None:
         async for change in changes:
             if change.message is not None and change.message.user == stage.workspace.bot.id:
-                lines.update(dict.fromkeys(said({"text": change.message.text, "blocks": change.message.blocks})))
+                lines.update(
+                    dict.fromkeys(
+                        said({"text": change.message.text, "blocks": change.message.blocks})
+                    )
+                )
 
     task = asyncio.create_task(listen())
     try:
@@ -60,7 +64,10 @@ async def heard(stage: Stage) -> AsyncIterator[dict[str, None]]:
 async def played(stage: Stage, script: str) -> list[str]:
     """Plays a script, pressing buttons by their Spanish names; what the bot said."""
     lines = load_script(script) if "\n" not in script else parse_script(script)
-    spoken = [replace(line, text=tongue("es").line(line.text)) if line.kind == "click" else line for line in lines]
+    spoken = [
+        replace(line, text=tongue("es").line(line.text)) if line.kind == "click" else line
+        for line in lines
+    ]
     async with heard(stage) as found:
         player = ScriptPlayer(stage.workspace, out=stage.said.append, timeout=60, settle=0.05)
         assert await player.play(spoken), "\n".join(stage.said)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot import blocks
-from bot.blocks import Heading, RunProgress
 from bot.language import tongue
 from bot.ports import Part
 from bot.slackrules import check_message
 from bot.steps import Link, Plan, State, Verdict
+from bot.view import messages
+from bot.view.messages import Heading, RunProgress
 from tests.language.leftovers import left, said
 
 HEADING = Heading("r1", "Inject a fault", "U1", seconds=80, typed="/mesh fault jason", attempt=2)
@@ -25,7 +25,12 @@ VERDICT = Verdict(
     ("kubectl port-forward -n istio-system svc/kiali 20001:20001",),
     ("Kiali may lag behind for a minute.",),
 )
-PLAN = Plan("this will be removed.", ("removes Service istio-ingressgateway",), ("With it go Gateway x.",), "Confirm")
+PLAN = Plan(
+    "this will be removed.",
+    ("removes Service istio-ingressgateway",),
+    ("With it go Gateway x.",),
+    "Confirm",
+)
 PARTS = (
     Part("istiod", 0, 1, "starting"),
     Part("rules and gateways", done=True),
@@ -33,21 +38,27 @@ PARTS = (
 )
 SPANISH = tongue("es")
 MESSAGES = {
-    "running": blocks.render_running(HEADING, RunProgress("checking that it took effect", PARTS)),
-    "asks": blocks.render_question(HEADING, PLAN, 5),
-    "ended": blocks.render_verdict(HEADING, VERDICT, command="/mesh"),
-    "failed": blocks.render_failure(
+    "running": messages.render_running(HEADING, RunProgress("checking that it took effect", PARTS)),
+    "asks": messages.render_question(HEADING, PLAN, 5),
+    "ended": messages.render_verdict(HEADING, VERDICT, command="/mesh"),
+    "failed": messages.render_failure(
         HEADING,
         "istioctl failed: exit 1",
         turn="Mend what it names, then type it again.",
         command="/mesh",
         again="status",
     ),
-    "mistake": blocks.render_user_error("There is no step called “x”.", "Did you mean `/mesh expose`?"),
-    "busy": blocks.render_busy("Install Istio", "U1", 61, "https://x.slack.com/archives/C1/p1"),
-    "denied": blocks.render_role_denial("Install Istio", "attendee", "host", ("U2", "U3"), "/mesh"),
-    "answer": blocks.render_answer(
-        "Status", Verdict(State.DONE, "open them.", evidence=("▫️ not yet: kiali — not installed",)), command="/mesh"
+    "mistake": messages.render_user_error(
+        "There is no step called “x”.", "Did you mean `/mesh expose`?"
+    ),
+    "busy": messages.render_busy("Install Istio", "U1", 61, "https://x.slack.com/archives/C1/p1"),
+    "denied": messages.render_role_denial(
+        "Install Istio", "attendee", "host", ("U2", "U3"), "/mesh"
+    ),
+    "answer": messages.render_answer(
+        "Status",
+        Verdict(State.DONE, "open them.", evidence=("▫️ not yet: kiali — not installed",)),
+        command="/mesh",
     ),
 }
 
@@ -55,7 +66,11 @@ MESSAGES = {
 def unread(value: Any) -> Any:
     """Everything of blocks but their texts."""
     if isinstance(value, dict):
-        return {key: unread(each) for key, each in value.items() if not (key == "text" and isinstance(each, str))}
+        return {
+            key: unread(each)
+            for key, each in value.items()
+            if not (key == "text" and isinstance(each, str))
+        }
     return [unread(each) for each in value] if isinstance(value, list | tuple) else value
 
 
@@ -98,18 +113,26 @@ def test_a_verdict_in_spanish() -> None:
 
 def test_what_a_terminal_takes_stays() -> None:
     """Lines between fences are for a shell, whatever they say."""
-    block = blocks.section("open them.\n```\nnot installed\n```\nopen them.")
-    assert SPANISH.blocks([block])[0]["text"]["text"] == "ábrelos.\n```\nnot installed\n```\nábrelos."
+    block = messages.section("open them.\n```\nnot installed\n```\nopen them.")
+    assert (
+        SPANISH.blocks([block])[0]["text"]["text"] == "ábrelos.\n```\nnot installed\n```\nábrelos."
+    )
 
 
 def test_views_are_said_too() -> None:
     """Titles, labels, placeholders, options and what pictures show; the values that come back stay."""
     option: dict[str, Any] = {"text": {"type": "plain_text", "text": "Confirm"}, "value": "Confirm"}
     menu: dict[str, Any] = {"type": "static_select", "action_id": "Cancel", "options": [option]}
-    view = {"type": "modal", "title": {"type": "plain_text", "text": "Inject a fault"}, "blocks": [menu]}
+    view = {
+        "type": "modal",
+        "title": {"type": "plain_text", "text": "Inject a fault"},
+        "blocks": [menu],
+    }
     found = SPANISH.blocks([view, {"type": "image", "alt_text": "no requests were sent lately"}])
     assert found[0]["title"]["text"] == "Inyectar un fallo"
-    assert found[0]["blocks"][0] == menu | {"options": [option | {"text": option["text"] | {"text": "Confirmar"}}]}
+    assert found[0]["blocks"][0] == menu | {
+        "options": [option | {"text": option["text"] | {"text": "Confirmar"}}]
+    }
     assert found[1]["alt_text"].startswith("últimamente")
 
 

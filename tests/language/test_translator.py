@@ -37,19 +37,28 @@ def test_only_marked_values_are_translated() -> None:
     assert translator(PODS, READY).text("2 of 3 pods ready") == "2 de 3 pods listos"
 
 
-@pytest.mark.parametrize("foreign", ["ready", "2 of 3 pods ready", "the pod says: ready", "{0} {1:text} \\1 %s"])
+@pytest.mark.parametrize(
+    "foreign", ["ready", "2 of 3 pods ready", "the pod says: ready", "{0} {1:text} \\1 %s"]
+)
 def test_the_words_of_others_stay(foreign: str) -> None:
     """A pod that says what the bot could have said, or what looks like a template, is quoted and not translated."""
-    assert translator(PODS, READY, SAYS).text(f"the pod says: {foreign}") == f"el pod dice: {foreign}"
+    assert (
+        translator(PODS, READY, SAYS).text(f"the pod says: {foreign}") == f"el pod dice: {foreign}"
+    )
 
 
 @pytest.mark.parametrize(
-    "foreign", ["Back-off pulling image", "is it ready", "2 von 3 pods ready", "pods ready", "x" * 9000]
+    "foreign",
+    ["Back-off pulling image", "is it ready", "2 von 3 pods ready", "pods ready", "x" * 9000],
 )
 def test_what_is_not_known_stays(foreign: str) -> None:
     """A miss is no error: the text is shown as it came."""
     spanish = translator(PODS, READY)
-    assert (spanish.text(foreign), spanish.texts(foreign), spanish.line(foreign)) == (foreign, foreign, foreign)
+    assert (spanish.text(foreign), spanish.texts(foreign), spanish.line(foreign)) == (
+        foreign,
+        foreign,
+        foreign,
+    )
 
 
 def test_the_heaviest_sentence_is_meant() -> None:
@@ -94,14 +103,21 @@ def test_single_words_among_foreign_ones_stay() -> None:
 def test_a_text_of_several_pieces() -> None:
     """Pieces of the bot's own that stand side by side are each found."""
     spanish = translator(
-        ("missing {}", "falta {0:name}"), (", not ready", ", sin terminar"), ("(asked for {})", "(pedido {0})")
+        ("missing {}", "falta {0:name}"),
+        (", not ready", ", sin terminar"),
+        ("(asked for {})", "(pedido {0})"),
     )
-    assert spanish.parts("missing jaeger, not ready (asked for 2)") == "falta jaeger, sin terminar (pedido 2)"
+    assert (
+        spanish.parts("missing jaeger, not ready (asked for 2)")
+        == "falta jaeger, sin terminar (pedido 2)"
+    )
 
 
 def test_names_and_links() -> None:
     """Between names only `and` and `or` change, in links only the label; commands and addresses stay."""
-    spanish = translator(("open {}", "abre {0:names}"), ("see {}", "mira {0:links}"), ("graph", "grafo"))
+    spanish = translator(
+        ("open {}", "abre {0:names}"), ("see {}", "mira {0:links}"), ("graph", "grafo")
+    )
     assert spanish.text("open `this or that` or b and c") == "abre `this or that` o b y c"
     assert spanish.text("see <https://x/graph|graph>") == "mira <https://x/graph|grafo>"
 
@@ -127,7 +143,22 @@ def test_a_translation_that_loses_a_value_is_refused(other: str) -> None:
 
 
 PIECES = st.sampled_from(
-    [", ", "; ", ": ", ". ", " (", ")", "` ", "{0}", "not ready", "2 of 3 pods ", "• ", "a", "\n", "&lt;"]
+    [
+        ", ",
+        "; ",
+        ": ",
+        ". ",
+        " (",
+        ")",
+        "` ",
+        "{0}",
+        "not ready",
+        "2 of 3 pods ",
+        "• ",
+        "a",
+        "\n",
+        "&lt;",
+    ]
 )
 
 
@@ -135,13 +166,23 @@ PIECES = st.sampled_from(
 def test_no_text_is_too_strange(text: str) -> None:
     """Whatever a pod, a person or a server says, a message with it is shown."""
     spanish = SPANISH.translator
-    assert all(isinstance(say(text), str) for say in (spanish.line, spanish.notice, spanish.texts, spanish.parts))
+    assert all(
+        isinstance(say(text), str)
+        for say in (spanish.line, spanish.notice, spanish.texts, spanish.parts)
+    )
 
 
 def test_a_hostile_text_costs_no_time() -> None:
     """Thousands of commas, colons and half sentences are read in milliseconds."""
     spanish = SPANISH.translator
-    hostile = ["a: " * 1300, "ready; " * 500, "2 of 3 pods " * 300, ", not ready" * 300, "`" * 3000, "reviews " * 450]
+    hostile = [
+        "a: " * 1300,
+        "ready; " * 500,
+        "2 of 3 pods " * 300,
+        ", not ready" * 300,
+        "`" * 3000,
+        "reviews " * 450,
+    ]
     began = time.process_time()
     for text in hostile:
         spanish.line(text)

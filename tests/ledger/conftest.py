@@ -21,7 +21,10 @@ BACKENDS = [
     "sqlite",
     pytest.param(
         "postgres",
-        marks=[pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="MESHBOT_TEST_POSTGRES is not set")],
+        marks=[
+            pytest.mark.postgres,
+            pytest.mark.skipif(not POSTGRES, reason="MESHBOT_TEST_POSTGRES is not set"),
+        ],
     ),
 ]
 
@@ -42,7 +45,9 @@ class Time:
 
 def asked(key: str = "", lock: str = "", step: str = "install") -> NewRun:
     """A run as the engine asks for it; a fresh request unless `key` is given."""
-    return NewRun(key or uuid4().hex, step, "U1", "C1", owner="one", arguments=step, lock_key=lock or None)
+    return NewRun(
+        key or uuid4().hex, step, "U1", "C1", owner="one", arguments=step, lock_key=lock or None
+    )
 
 
 @asynccontextmanager

@@ -16,7 +16,20 @@ from tests.ledger.conftest import asked
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ROW = AuditEntry(
-    "r1", NOON, "U1", "C1", "fault", "fault jason ☸", "minikube", "bookinfo", "done", "seen", 1.5, "r1", "U2", "x"
+    "r1",
+    NOON,
+    "U1",
+    "C1",
+    "fault",
+    "fault jason ☸",
+    "minikube",
+    "bookinfo",
+    "done",
+    "seen",
+    1.5,
+    "r1",
+    "U2",
+    "x",
 )
 
 
@@ -41,8 +54,12 @@ async def test_many_rows_come_at_once(ledger: Ledger) -> None:
 
 async def test_rows_are_found_by_user_and_step_the_newest_first(ledger: Ledger) -> None:
     """As many as are wanted, of those that fit."""
-    for n, (user, step) in enumerate([("U1", "fault"), ("U2", "fault"), ("U1", "status"), ("U1", "fault")]):
-        await ledger.audit.add(replace(ROW, id=str(n), at=NOON + timedelta(seconds=n), user=user, step=step))
+    for n, (user, step) in enumerate(
+        [("U1", "fault"), ("U2", "fault"), ("U1", "status"), ("U1", "fault")]
+    ):
+        await ledger.audit.add(
+            replace(ROW, id=str(n), at=NOON + timedelta(seconds=n), user=user, step=step)
+        )
     assert [row.id for row in await ledger.audit.entries(user="U1", step="fault")] == ["3", "0"]
     assert [row.id for row in await ledger.audit.entries(most=2)] == ["3", "2"]
 
@@ -51,12 +68,16 @@ async def test_all_rows_are_read_page_by_page(ledger: Ledger) -> None:
     """From a moment on, the oldest first, none twice and none left out, rows of one moment included."""
     for n in range(11):
         await ledger.audit.add(replace(ROW, id=f"{n:04}", at=NOON + timedelta(seconds=n // 2)))
-    found = [row.id async for row in ledger.audit.iterate_since(NOON + timedelta(seconds=1), page=3)]
+    found = [
+        row.id async for row in ledger.audit.iterate_since(NOON + timedelta(seconds=1), page=3)
+    ]
     assert found == [f"{n:04}" for n in range(2, 11)]
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit SET summary = ''", "DELETE FROM audit"])
-async def test_the_database_refuses_to_change_the_audit(ledger: Ledger, url: str, statement: str) -> None:
+async def test_the_database_refuses_to_change_the_audit(
+    ledger: Ledger, url: str, statement: str
+) -> None:
     """Whoever tries it, by whatever program, is told that it is append-only."""
     await ledger.audit.add(ROW)
     engine = build_engine(parse_url(url))

@@ -7,7 +7,12 @@ from bot.ledger import Ledger
 from bot.records import BeforeImage
 from tests.ledger.conftest import Time, asked
 
-SPEC: Object = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
+SPEC: Object = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web"},
+    "spec": {"ports": [{"port": 80}]},
+}
 
 
 def web(before: Object | None = None, **more: object) -> BeforeImage:
@@ -38,7 +43,11 @@ async def test_the_first_image_of_a_run_stands(ledger: Ledger) -> None:
 async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, time: Time) -> None:
     """A namespace's own labels count as its change; other namespaces do not."""
     runs = []
-    for image in (web(SPEC), BeforeImage(NAMESPACE, "", "shop", None), BeforeImage(SERVICE, "bank", "web", None)):
+    for image in (
+        web(SPEC),
+        BeforeImage(NAMESPACE, "", "shop", None),
+        BeforeImage(SERVICE, "bank", "web", None),
+    ):
         run = await ledger.begin_run(asked())
         await ledger.journal.save_image(run.id, image)
         runs.append(run.id)

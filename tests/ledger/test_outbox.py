@@ -11,7 +11,9 @@ from tests.ledger.conftest import Time, asked
 
 def said(text: str) -> Message:
     """A message of one section, with characters that databases have trouble with."""
-    return Message(text, ({"type": "section", "text": {"type": "mrkdwn", "text": f"{text} \x00 \ud800"}},))
+    return Message(
+        text, ({"type": "section", "text": {"type": "mrkdwn", "text": f"{text} \x00 \ud800"}},)
+    )
 
 
 async def test_what_is_entered_waits_until_it_is_delivered(ledger: Ledger) -> None:
@@ -33,7 +35,11 @@ async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> 
     await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
     (waiting,) = await ledger.outbox.waiting()
     assert changed is not None
-    assert (waiting.message, waiting.version, waiting.posted) == (said("done"), 2, Posted("C1", "5.1"))
+    assert (waiting.message, waiting.version, waiting.posted) == (
+        said("done"),
+        2,
+        Posted("C1", "5.1"),
+    )
     await ledger.outbox.delivered(changed, Posted("C1", "5.1"))
     assert await ledger.outbox.waiting() == []
 

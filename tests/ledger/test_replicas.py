@@ -29,7 +29,12 @@ class Team:
 
     async def join(self, owner: str) -> Replicas:
         """One more."""
-        made = Replicas(build_engine(parse_url(self._url)), owner=owner, now=lambda: datetime.now(UTC), rhythm=QUICK)
+        made = Replicas(
+            build_engine(parse_url(self._url)),
+            owner=owner,
+            now=lambda: datetime.now(UTC),
+            rhythm=QUICK,
+        )
         self.members.append(made)
         await made.join()
         return made
@@ -140,11 +145,15 @@ async def test_a_file_s_only_process_is_never_fenced(team: Team) -> None:
     assert not alone.is_fenced
 
 
-async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(ledger: Ledger, team: Team) -> None:
+async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(
+    ledger: Ledger, team: Team
+) -> None:
     """Only what nobody carries out may be taken up, and the process that lost it can end it no more."""
     for number in range(1, 3):
         await team.join(f"elsewhere-{number}-abc")
-        await ledger.begin_run(NewRun(f"key {number}", "install", "U1", "C1", owner=f"elsewhere-{number}-abc"))
+        await ledger.begin_run(
+            NewRun(f"key {number}", "install", "U1", "C1", owner=f"elsewhere-{number}-abc")
+        )
     assert await ledger.list_orphaned_runs() == []
     await team.members[0].leave()
     (orphan,) = await ledger.list_orphaned_runs()
@@ -158,7 +167,9 @@ async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(ledger: Le
 async def test_a_request_is_answered_by_one_process(url: str, ledger: Ledger) -> None:
     """Of many that got the same delivery at once, one is first."""
     others = [await Ledger.open(url) for _ in range(3)]
-    firsts = await asyncio.gather(*(each.requests.claim_key("trigger") for each in [ledger, *others]))
+    firsts = await asyncio.gather(
+        *(each.requests.claim_key("trigger") for each in [ledger, *others])
+    )
     assert sorted(firsts) == [False, False, False, True]
     assert await ledger.requests.claim_key("another")
     for other in others:

@@ -23,10 +23,24 @@ async def asks(ledger: Ledger, time: Time, lock: str = "mesh", seconds: float = 
 async def test_a_run_comes_back_as_it_was_entered(ledger: Ledger, time: Time) -> None:
     """What was typed, by whom and when, is what the ledger gives back."""
     options = {"profile": "ambient", "set": ["a=b"]}
-    new = NewRun("k1", "install", "U1", "C1", "one", arguments="install 🚀 x\x00y", options=options, lock_key="mesh")
+    new = NewRun(
+        "k1",
+        "install",
+        "U1",
+        "C1",
+        "one",
+        arguments="install 🚀 x\x00y",
+        options=options,
+        lock_key="mesh",
+    )
     run = await ledger.begin_run(new)
     assert await ledger.get_run(run.id) == run
-    assert (run.state, run.lock_key, run.attempt, run.options) == (RunState.RUNNING, "mesh", 1, options)
+    assert (run.state, run.lock_key, run.attempt, run.options) == (
+        RunState.RUNNING,
+        "mesh",
+        1,
+        options,
+    )
     assert (run.created_at, run.created_at.tzinfo) == (time.now, UTC)
     assert run.arguments == "install 🚀 x\ufffdy"
 
@@ -52,7 +66,9 @@ async def test_a_held_lock_names_its_holder(ledger: Ledger) -> None:
 
 async def test_of_many_who_want_a_lock_one_gets_it(ledger: Ledger) -> None:
     """Twenty begin at once: one run, nineteen told who has it."""
-    outcomes = await asyncio.gather(*(ledger.begin_run(asked(lock="mesh")) for _ in range(20)), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(ledger.begin_run(asked(lock="mesh")) for _ in range(20)), return_exceptions=True
+    )
     won = [each for each in outcomes if isinstance(each, Run)]
     assert len(won) == 1
     assert [each.run.id for each in outcomes if isinstance(each, ScopeLocked)] == [won[0].id] * 19
@@ -60,7 +76,9 @@ async def test_of_many_who_want_a_lock_one_gets_it(ledger: Ledger) -> None:
 
 async def test_of_many_deliveries_one_becomes_a_run(ledger: Ledger) -> None:
     """One request delivered ten times at once is one run."""
-    outcomes = await asyncio.gather(*(ledger.begin_run(asked("k1")) for _ in range(10)), return_exceptions=True)
+    outcomes = await asyncio.gather(
+        *(ledger.begin_run(asked("k1")) for _ in range(10)), return_exceptions=True
+    )
     assert sum(isinstance(each, Run) for each in outcomes) == 1
     assert sum(isinstance(each, DuplicateRequest) for each in outcomes) == 9
 
@@ -74,7 +92,9 @@ async def test_the_message_is_remembered(ledger: Ledger) -> None:
     assert found.posted == ("C2", "1700000000.000100")
 
 
-async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(ledger: Ledger, time: Time) -> None:
+async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(
+    ledger: Ledger, time: Time
+) -> None:
     """While a plan waits for a person, others may change the same things; a confirmation then finds them in the way."""
     run = await asks(ledger, time)
     other = await ledger.begin_run(asked(lock="mesh"))
@@ -85,17 +105,26 @@ async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(ledger: Ledge
     assert await ledger.confirm_run(run.id, owner="two")
     found = await ledger.get_run(run.id)
     assert found is not None
-    assert (found.state, found.lock_key, found.owner, found.digest) == (RunState.RUNNING, "mesh", "two", "d1")
+    assert (found.state, found.lock_key, found.owner, found.digest) == (
+        RunState.RUNNING,
+        "mesh",
+        "two",
+        "d1",
+    )
 
 
 async def test_of_many_who_confirm_one_counts(ledger: Ledger, time: Time) -> None:
     """Ten clicks at once start the work once."""
     run = await asks(ledger, time)
-    assert sorted(await asyncio.gather(*(ledger.confirm_run(run.id) for _ in range(10)))) == [False] * 9 + [True]
+    assert sorted(await asyncio.gather(*(ledger.confirm_run(run.id) for _ in range(10)))) == [
+        False
+    ] * 9 + [True]
 
 
 @pytest.mark.parametrize(("waited", "counts"), [(59, True), (60, False), (3600, False)])
-async def test_a_confirmation_expires(ledger: Ledger, time: Time, waited: float, counts: bool) -> None:
+async def test_a_confirmation_expires(
+    ledger: Ledger, time: Time, waited: float, counts: bool
+) -> None:
     """What was asked for a minute can be confirmed for a minute."""
     run = await asks(ledger, time, seconds=60)
     time.move(waited)
@@ -109,7 +138,9 @@ async def test_a_reader_can_ask_and_be_confirmed(ledger: Ledger, time: Time) -> 
 
 
 @pytest.mark.parametrize("state", [RunState.CANCELLED, RunState.EXPIRED])
-async def test_what_is_withdrawn_cannot_be_confirmed(ledger: Ledger, time: Time, state: RunState) -> None:
+async def test_what_is_withdrawn_cannot_be_confirmed(
+    ledger: Ledger, time: Time, state: RunState
+) -> None:
     """A cancelled or expired plan stays so; and what was confirmed cannot be withdrawn any more."""
     gone, kept = await asks(ledger, time, lock="a"), await asks(ledger, time, lock="b")
     assert await ledger.withdraw_run(gone.id, state, "no")
@@ -126,7 +157,12 @@ async def test_an_end_frees_the_lock_and_stands(ledger: Ledger, time: Time) -> N
     assert not await ledger.finish_run(run.id, RunState.ERROR, "late")
     ended = await ledger.get_run(run.id)
     assert ended is not None
-    assert (ended.state, ended.summary, ended.verdict, ended.is_active) == (RunState.DONE, "ready", VERDICT, False)
+    assert (ended.state, ended.summary, ended.verdict, ended.is_active) == (
+        RunState.DONE,
+        "ready",
+        VERDICT,
+        False,
+    )
     assert (ended.finished_at, ended.lock_key) == (time.now, None)
     assert (await ledger.begin_run(asked(lock="mesh"))).is_active
 
@@ -142,7 +178,8 @@ async def test_one_process_takes_a_run_up(ledger: Ledger) -> None:
     """Of two processes that find the same interrupted run, one gets it, one attempt further and with its lock."""
     run = await ledger.begin_run(asked(lock="mesh"))
     taken = await asyncio.gather(
-        *(ledger.resume_run(run.id, owner, attempt=run.attempt) for owner in ("two", "three")), return_exceptions=True
+        *(ledger.resume_run(run.id, owner, attempt=run.attempt) for owner in ("two", "three")),
+        return_exceptions=True,
     )
     (one,) = [each for each in taken if isinstance(each, Run)]
     assert sum(isinstance(each, RunNotResumable) for each in taken) == 1
@@ -156,9 +193,16 @@ async def test_the_lists_are_in_order(ledger: Ledger, time: Time) -> None:
         made.append(await ledger.begin_run(asked(step=step)))
         time.move(1)
     await ledger.finish_run(made[1].id, RunState.DONE, "")
-    assert [run.id for run in await ledger.list_unfinished_runs()] == [made[0].id, made[2].id, made[3].id]
+    assert [run.id for run in await ledger.list_unfinished_runs()] == [
+        made[0].id,
+        made[2].id,
+        made[3].id,
+    ]
     assert [run.id for run in await ledger.list_recent_runs(2)] == [made[3].id, made[2].id]
-    assert (await ledger.find_last_run("install"), await ledger.find_last_run("links")) == (made[2], None)
+    assert (await ledger.find_last_run("install"), await ledger.find_last_run("links")) == (
+        made[2],
+        None,
+    )
     assert sorted(run.id for run in made) == [run.id for run in made]
 
 

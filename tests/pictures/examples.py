@@ -26,11 +26,15 @@ EDGES = (
 
 def graph(*edges: Edge, nodes: tuple[Node, ...] = NODES) -> GraphPicture:
     """A graph; Bookinfo's unless told otherwise."""
-    return GraphPicture("Traffic in bookinfo", "Kiali, 60 s until 12:00", nodes, edges or EDGES, "in words")
+    return GraphPicture(
+        "Traffic in bookinfo", "Kiali, 60 s until 12:00", nodes, edges or EDGES, "in words"
+    )
 
 
 def burst(
-    count: int, outcome: Callable[[int], Outcome] = lambda n: Outcome.WHOLE, ms: Callable[[int], float] = lambda n: 40.0
+    count: int,
+    outcome: Callable[[int], Outcome] = lambda n: Outcome.WHOLE,
+    ms: Callable[[int], float] = lambda n: 40.0,
 ) -> PlotPicture:
     """Requests at 10 a second, each as these functions of its number say."""
     samples = tuple(Sample(n / 10, ms(n), outcome(n)) for n in range(count))

@@ -7,7 +7,13 @@ from collections import Counter
 
 import pytest
 
-from bot.pictures.scales import build_latency_scale, build_linear_scale, build_time_axis, choose_bar_width, space_labels
+from bot.pictures.scales import (
+    build_latency_scale,
+    build_linear_scale,
+    build_time_axis,
+    choose_bar_width,
+    space_labels,
+)
 from bot.ports import Outcome
 from tests.pictures.examples import burst
 
@@ -16,7 +22,7 @@ pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
 from PIL import Image
 
 from bot.pictures import plots
-from bot.pictures.look import BLUE, ORANGE, VERMILLION
+from bot.pictures.style import BLUE, ORANGE, VERMILLION
 
 
 def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> Counter[str]:
@@ -35,7 +41,8 @@ def test_the_same_requests_give_the_same_picture() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "there"), [(Outcome.WHOLE, BLUE), (Outcome.PARTIAL, ORANGE), (Outcome.FAILED, VERMILLION)]
+    ("outcome", "there"),
+    [(Outcome.WHOLE, BLUE), (Outcome.PARTIAL, ORANGE), (Outcome.FAILED, VERMILLION)],
 )
 def test_each_outcome_has_its_mark(outcome: Outcome, there: str) -> None:
     """Its own colour is in the panel of times, and none of the others'."""

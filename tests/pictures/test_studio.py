@@ -13,8 +13,8 @@ import pytest
 
 from bot.drawings import Picture
 from bot.pictures import DrawingProcess
-from bot.pictures.studio import WORKER, build_environment
-from bot.pictures.wire import decode_picture, encode_picture
+from bot.pictures.drawing_process import WORKER, build_environment
+from bot.pictures.protocol import decode_picture, encode_picture
 from bot.ports import Outcome
 from tests.pictures.examples import burst, graph
 
@@ -46,7 +46,9 @@ def is_there(path: str) -> bool:
     return os.path.isdir(path)
 
 
-@pytest.mark.parametrize("picture", [graph(), burst(5, lambda n: Outcome.PARTIAL)], ids=["graph", "plot"])
+@pytest.mark.parametrize(
+    "picture", [graph(), burst(5, lambda n: Outcome.PARTIAL)], ids=["graph", "plot"]
+)
 def test_a_picture_survives_its_way(picture: Picture) -> None:
     """What the process reads is what was asked for."""
     assert decode_picture(encode_picture(picture)) == picture
@@ -66,7 +68,9 @@ async def test_pictures_are_drawn_and_processes_replaced() -> None:
     assert not is_there(home)
 
 
-@pytest.mark.parametrize("worker", [STUCK, CRASHING, GIBBERISH], ids=["stuck", "crashing", "gibberish"])
+@pytest.mark.parametrize(
+    "worker", [STUCK, CRASHING, GIBBERISH], ids=["stuck", "crashing", "gibberish"]
+)
 async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[str, ...]) -> None:
     """No picture, in time, without an error; the process is ended, and the next picture gets a fresh one."""
     async with open_studio(worker, seconds=0.3) as studio:

@@ -27,7 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the dialogues that are not short; whatever needs a real control plane is marked so already."""
     for item in items:
         place = item.path
-        if place.parent.name == "scenarios" and place.stem not in SHORT and not item.get_closest_marker("realcluster"):
+        if (
+            place.parent.name == "scenarios"
+            and place.stem not in SHORT
+            and not item.get_closest_marker("realcluster")
+        ):
             item.add_marker(pytest.mark.long)
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from bot.ledger import Ledger, Run
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import read_verdict_state
+from sandbox.workspace import Message
+from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import database
 from tests.scenarios.stage import Stage, furnished, words
 from tests.scenarios.wire import Wire
@@ -33,7 +33,11 @@ class Crew:
 
     async def join(self, **more: str) -> int:
         """One more bot, connected; its process id."""
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MESHBOT_", "SLACK_"))}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("MESHBOT_", "SLACK_"))
+        }
         environment = inherited | self.stage.environment | {"MESHBOT_LEDGER__URL": self.url} | more
         connections = self.stage.workspace.connections
         process = await asyncio.create_subprocess_exec(
@@ -79,7 +83,11 @@ class Crew:
     def messages(self) -> list[Message]:
         """What the bots have written for all."""
         workspace = self.stage.workspace
-        return [m for m in workspace.list_messages() if m.user == workspace.bot.id and not m.ephemeral_to]
+        return [
+            m
+            for m in workspace.list_messages()
+            if m.user == workspace.bot.id and not m.ephemeral_to
+        ]
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Message
-from bot.sandbox.workspace.inputs import collect_state_values
-from bot.sandbox.workspace.state import View
+from sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Message
+from sandbox.workspace.inputs import collect_state_values
+from sandbox.workspace.state import View
 from tests.scenarios.stage import Stage, words
 
 T = TypeVar("T")
@@ -40,17 +40,23 @@ async def form(stage: Stage, line: str, user: str = "host") -> View:
     return await modal(stage, user, beside=earlier)
 
 
-async def fill(stage: Stage, view: View, by: str = "host", **answers: str | list[str]) -> ActionResult:
+async def fill(
+    stage: Stage, view: View, by: str = "host", **answers: str | list[str]
+) -> ActionResult:
     """Fills in a form by its inputs' names and submits it; the rest is as it stands in it."""
     raw = {name: {"answer": value} for name, value in answers.items()}
-    return await stage.workspace.submit_view(by, view, collect_state_values(view.body["blocks"], raw))
+    return await stage.workspace.submit_view(
+        by, view, collect_state_values(view.body["blocks"], raw)
+    )
 
 
 async def says(stage: Stage, *texts: str, user: str = "host") -> Message:
     """The newest message of the bot's in which all of these stand, as soon as this person sees one."""
 
     def found() -> Message | None:
-        mine = [m for m in stage.workspace.list_messages(user=user) if m.user == stage.workspace.bot.id]
+        mine = [
+            m for m in stage.workspace.list_messages(user=user) if m.user == stage.workspace.bot.id
+        ]
         return next((m for m in reversed(mine) if all(text in words(m) for text in texts)), None)
 
     return await until(found)

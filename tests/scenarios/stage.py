@@ -12,15 +12,15 @@ from typing import Any
 
 from bot.app import Bot, run_bot
 from bot.cli.sandbox import read_installed_app
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.release import write_release
-from bot.sandbox.play import ScriptPlayer
-from bot.sandbox.programs import create_programs
-from bot.sandbox.script import parse_line
-from bot.sandbox.workspace import Message, Workspace
 from bot.settings import Settings, load_settings
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Client, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.release_directory import write_release
+from sandbox.programs import create_programs
+from sandbox.script import parse_line
+from sandbox.script_player import ScriptPlayer
+from sandbox.workspace import Message, Workspace
 
 NAMESPACES = Ref("", "namespaces")
 SPEED = 100.0
@@ -49,7 +49,9 @@ class Stage:
         """One line of a play script; fails when it does not end as it says. Gives the message that answers it."""
         parsed = parse_line(line)
         before = {m.ts for m in self.workspace.list_messages(user=parsed.user)}
-        fault = await ScriptPlayer(self.workspace, out=self.said.append, timeout=60, settle=0.05).play_line(parsed)
+        fault = await ScriptPlayer(
+            self.workspace, out=self.said.append, timeout=60, settle=0.05
+        ).play_line(parsed)
         assert not fault, f"{line}: {fault}\n" + "\n".join(self.said)
         fresh = [m for m in self._told(parsed.user) if m.ts not in before]
         return ([m for m in fresh if m.ephemeral_to] or fresh or [self.newest(parsed.user)])[-1]
@@ -84,11 +86,17 @@ def words(shown: Message | list[dict[str, Any]]) -> str:
                 collect(each)
 
     collect(shown.blocks if isinstance(shown, Message) else shown)
-    return re.sub(r"&lt;|&gt;|&amp;", lambda m: {"&lt;": "<", "&gt;": ">", "&amp;": "&"}[m[0]], "\n".join(texts))
+    return re.sub(
+        r"&lt;|&gt;|&amp;",
+        lambda m: {"&lt;": "<", "&gt;": ">", "&amp;": "&"}[m[0]],
+        "\n".join(texts),
+    )
 
 
 @asynccontextmanager
-async def furnished(home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: Any) -> AsyncIterator[Stage]:
+async def furnished(
+    home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: Any
+) -> AsyncIterator[Stage]:
     """Workspace and cluster, without a bot yet; `more` goes to EmbeddedCluster."""
     async with AsyncExitStack() as stack:
         clock = Clock(speed)
@@ -104,7 +112,9 @@ async def furnished(home: Path, *, istio: str = ISTIO, speed: float = SPEED, **m
         yield Stage(workspace, cluster, environment(workspace, cluster, home, release))
 
 
-def environment(workspace: Workspace, cluster: EmbeddedCluster, home: Path, release: Path) -> dict[str, str]:
+def environment(
+    workspace: Workspace, cluster: EmbeddedCluster, home: Path, release: Path
+) -> dict[str, str]:
     """What the bot is told."""
     return {
         "MESHBOT_SLACK__BOT_TOKEN": workspace.bot_token,
@@ -124,5 +134,8 @@ async def playing(
     home: Path, *, istio: str = ISTIO, speed: float = SPEED, **more: str
 ) -> AsyncIterator[tuple[Stage, Bot]]:
     """A stage with the bot on it; `more` as environment variables."""
-    async with furnished(home, istio=istio, speed=speed) as stage, run_bot(stage.settings(**more)) as bot:
+    async with (
+        furnished(home, istio=istio, speed=speed) as stage,
+        run_bot(stage.settings(**more)) as bot,
+    ):
         yield stage, bot

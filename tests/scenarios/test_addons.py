@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.knowledge import answering
-from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import ApiFault
+from bot.knowledge.observe import probes
+from sandbox.cluster.contract import Ref
+from sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
 
 DEPLOYMENTS, MAPS, ROLES, SERVICES = (
@@ -27,7 +27,12 @@ async def test_the_addons_answer(tmp_path: Path, istio: str) -> None:
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install")
         said = words(await stage.type("/mesh addons"))
-        for proof in ("prometheus: ready", "grafana: database ok", "jaeger: answers queries", "objects created"):
+        for proof in (
+            "prometheus: ready",
+            "grafana: database ok",
+            "jaeger: answers queries",
+            "objects created",
+        ):
             assert proof in said
         before = await stage.api.get(DEPLOYMENTS, "grafana", MESH)
         again = words(await stage.type("/mesh addons"))
@@ -53,7 +58,9 @@ async def test_without_istio_the_install_is_offered(stage: Stage, step: str) -> 
 
 async def test_an_unknown_addon_is_refused(stage: Stage) -> None:
     """The answer names those that there are."""
-    assert "'prometheus', 'grafana' or 'jaeger'" in words(await stage.type("/mesh addons zipkin -> error"))
+    assert "'prometheus', 'grafana' or 'jaeger'" in words(
+        await stage.type("/mesh addons zipkin -> error")
+    )
 
 
 async def test_what_was_changed_by_hand_is_mended(stage: Stage) -> None:
@@ -64,9 +71,11 @@ async def test_what_was_changed_by_hand_is_mended(stage: Stage) -> None:
     assert "1 changed (Service tracing)" in words(await stage.type("/mesh addons jaeger"))
 
 
-async def test_an_addon_that_does_not_answer_is_not_done(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_addon_that_does_not_answer_is_not_done(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A ready pod is no proof: on a cluster whose pods run nothing, that is what is said."""
-    monkeypatch.setattr(answering, "SILENCE", 0.3)
+    monkeypatch.setattr(probes, "SILENCE", 0.3)
     await stage.type("/mesh install")
     stage.cluster.server.faults.add(ApiFault("error", resource="services/proxy"))
     said = words(await stage.type("/mesh addons grafana -> not yet"))
@@ -76,7 +85,9 @@ async def test_an_addon_that_does_not_answer_is_not_done(stage: Stage, monkeypat
 @pytest.mark.parametrize(("istio", "key"), [("1.30.3", "external_url"), ("1.23.2", "url")])
 async def test_kiali_has_the_settings_of_the_workshop(tmp_path: Path, istio: str, key: str) -> None:
     """The keys are those that this version of Kiali reads; what the sample says beside them stays."""
-    async with playing(tmp_path, istio=istio, MESHBOT_WORKSHOP__JAEGER_URL="https://jaeger.example/") as (stage, _):
+    async with playing(
+        tmp_path, istio=istio, MESHBOT_WORKSHOP__JAEGER_URL="https://jaeger.example/"
+    ) as (stage, _):
         await stage.type("/mesh install")
         await stage.type("/mesh addons prometheus")
         said = words(await stage.type("/mesh kiali"))

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.contract import Object, Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
 MAPS, DAEMONS, PODS = Ref("", "configmaps"), Ref("apps", "daemonsets"), Ref("", "pods")
 DEPLOYMENTS, GATEWAYS = Ref("apps", "deployments"), Ref("gateway.networking.k8s.io", "gateways")
-RULES, ROUTES = Ref("networking.istio.io", "virtualservices"), Ref("gateway.networking.k8s.io", "httproutes")
+RULES, ROUTES = (
+    Ref("networking.istio.io", "virtualservices"),
+    Ref("gateway.networking.k8s.io", "httproutes"),
+)
 
 
 async def typed(stage: Stage, *lines: str) -> str:
@@ -32,7 +35,9 @@ async def labels(stage: Stage) -> dict[str, str]:
 async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> None:
     """Settings survive both ways, rules and sidecars go, encrypted connections are measured, and it can be left."""
     async with playing(tmp_path, istio=istio) as (stage, _):
-        await typed(stage, "/mesh install access-log", "/mesh addons", "/mesh bookinfo", "/mesh inject")
+        await typed(
+            stage, "/mesh install access-log", "/mesh addons", "/mesh bookinfo", "/mesh inject"
+        )
         await typed(stage, "/mesh route jason")
         asked = await typed(stage, "/mesh ambient")
         assert "VirtualService reviews removed" in asked
@@ -45,7 +50,9 @@ async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> Non
         config = await stage.api.get(MAPS, "istio", "istio-system") or {}
         assert "zipkin.istio-system:9411" in config["data"]["mesh"]
         assert await stage.api.list(RULES, "bookinfo") == []
-        assert "already in the ambient mesh; nothing was changed" in await typed(stage, "/mesh ambient")
+        assert "already in the ambient mesh; nothing was changed" in await typed(
+            stage, "/mesh ambient"
+        )
         said = await typed(stage, "/mesh ambient off", 'click "Leave ambient"')
         assert "out of the ambient mesh" in said
         assert await stage.api.list(DAEMONS, "istio-system") == []
@@ -61,7 +68,9 @@ async def test_a_waypoint_and_rules_through_it(tmp_path: Path, istio: str) -> No
     async with playing(tmp_path, istio=istio) as (stage, _):
         await typed(stage, "/mesh install ambient", "/mesh addons", "/mesh bookinfo")
         await typed(stage, "/mesh ambient")
-        assert "rules for HTTP need a waypoint" in await typed(stage, "/mesh route jason -> not yet")
+        assert "rules for HTTP need a waypoint" in await typed(
+            stage, "/mesh route jason -> not yet"
+        )
         said = await typed(stage, "/mesh waypoint")
         assert "requests that the waypoint reports for reviews" in said
         assert ("bound to it: details" in said) == (istio == "1.30.3")
@@ -83,17 +92,29 @@ async def test_a_waypoint_and_rules_through_it(tmp_path: Path, istio: str) -> No
 async def test_a_label_of_a_waypoint_that_is_gone_is_no_trap(stage: Stage) -> None:
     """istioctl leaves a namespace alone that is labelled already; the step makes the waypoint."""
     await typed(stage, "/mesh install ambient", "/mesh addons", "/mesh bookinfo", "/mesh ambient")
-    await stage.api.merge(NAMESPACES, "bookinfo", "", {"metadata": {"labels": {"istio.io/use-waypoint": "waypoint"}}})
-    assert "the label was left over from a waypoint that is gone" in await typed(stage, "/mesh waypoint")
+    await stage.api.merge(
+        NAMESPACES, "bookinfo", "", {"metadata": {"labels": {"istio.io/use-waypoint": "waypoint"}}}
+    )
+    assert "the label was left over from a waypoint that is gone" in await typed(
+        stage, "/mesh waypoint"
+    )
 
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_minikubes_networks_are_found(tmp_path: Path, istio: str) -> None:
     """Each release has its own setting for where Docker keeps the pods' networks; it is there afterwards, and said."""
     async with playing(tmp_path, istio=istio) as (stage, _):
-        await typed(stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh ambient platform=minikube")
+        await typed(
+            stage,
+            "/mesh install",
+            "/mesh addons",
+            "/mesh bookinfo",
+            "/mesh ambient platform=minikube",
+        )
         said = await typed(stage, 'click "Go ambient"')
-        assert ("values.global.platform=minikube" if istio == "1.30.3" else "values.cni.cniNetnsDir") in said
+        assert (
+            "values.global.platform=minikube" if istio == "1.30.3" else "values.cni.cniNetnsDir"
+        ) in said
         agent = await stage.api.get(DAEMONS, "istio-cni-node", "istio-system") or {}
         volumes = agent["spec"]["template"]["spec"]["volumes"]
         assert "/var/run/docker/netns" in [v.get("hostPath", {}).get("path") for v in volumes]
@@ -103,13 +124,22 @@ async def test_a_platform_that_the_release_does_not_know_is_refused(tmp_path: Pa
     """Istio 1.23 has no settings for it: said before anything is changed."""
     async with playing(tmp_path, istio="1.23.2") as (stage, _):
         await typed(stage, "/mesh install", "/mesh bookinfo")
-        assert "Istio 1.23.2 has no settings for k3s" in await typed(stage, "/mesh ambient platform=k3s -> error")
+        assert "Istio 1.23.2 has no settings for k3s" in await typed(
+            stage, "/mesh ambient platform=k3s -> error"
+        )
         assert await stage.api.list(DAEMONS, "istio-system") == []
 
 
 async def test_rules_that_are_to_stay_stay(stage: Stage) -> None:
     """With rules=keep nothing of the sidecars' rules is removed."""
-    await typed(stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh inject", "/mesh route jason")
+    await typed(
+        stage,
+        "/mesh install",
+        "/mesh addons",
+        "/mesh bookinfo",
+        "/mesh inject",
+        "/mesh route jason",
+    )
     await typed(stage, "/mesh ambient rules=keep", 'click "Go ambient"')
     assert len(await stage.api.list(RULES, "bookinfo")) == 1
 
@@ -128,7 +158,12 @@ async def test_what_cannot_be_measured_is_not_called_done(stage: Stage) -> None:
     [
         ((), "/mesh ambient", "Istio is not installed", "/mesh install"),
         (("/mesh install",), "/mesh waypoint", "is not in the ambient mesh", "/mesh ambient"),
-        (("/mesh install ambient",), "/mesh ambient", "there is no namespace bookinfo", "/mesh bookinfo"),
+        (
+            ("/mesh install ambient",),
+            "/mesh ambient",
+            "there is no namespace bookinfo",
+            "/mesh bookinfo",
+        ),
     ],
 )
 async def test_what_is_missing_is_offered(

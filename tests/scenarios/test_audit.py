@@ -15,7 +15,7 @@ from bot.cli import audit
 from bot.cli.arguments import build_parser
 from bot.ledger.connection import build_engine, parse_url
 from bot.records import AuditEntry
-from bot.sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.contract import Object, Ref
 from tests.ledger.conftest import asked
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.test_cli import meshbot
@@ -35,7 +35,9 @@ async def rows(bot: Bot, count: int) -> list[AuditEntry]:
 async def events(stage: Stage, namespace: str) -> list[Object]:
     """The bot's Events in a namespace, once there is one."""
     while True:
-        found = [e for e in await stage.api.list(EVENTS, namespace) if e["reason"].startswith("Meshbot")]
+        found = [
+            e for e in await stage.api.list(EVENTS, namespace) if e["reason"].startswith("Meshbot")
+        ]
         if found:
             return found
         await asyncio.sleep(0.02)
@@ -97,7 +99,9 @@ async def test_who_confirmed_stands_in_the_row(tmp_path: Path) -> None:
         assert (press.user, press.outcome, press.run) == ("U0BOB", "confirmed", ended.run)
         assert (ended.user, ended.outcome, ended.decided_by) == ("U0HOST", "done", "U0BOB")
         gone = [e for e in await events(stage, "default") if "bookinfo off" in e["message"]]
-        assert [(e["involvedObject"]["kind"], e["involvedObject"]["name"]) for e in gone] == [("Namespace", "bookinfo")]
+        assert [(e["involvedObject"]["kind"], e["involvedObject"]["name"]) for e in gone] == [
+            ("Namespace", "bookinfo")
+        ]
 
 
 @pytest.mark.long
@@ -112,7 +116,9 @@ async def test_what_was_changed_has_an_event(tmp_path: Path) -> None:
             *("Deployment", "istiod"),
         )
         assert about["uid"]
-        assert "Slack user U0HOST typed /mesh install: done: Istio 1.30.3 is ready" in event["message"]
+        assert (
+            "Slack user U0HOST typed /mesh install: done: Istio 1.30.3 is ready" in event["message"]
+        )
         await stage.type("/mesh install")
         await rows(bot, 2)
         await stage.type("/mesh bookinfo")
@@ -129,8 +135,15 @@ async def test_hosts_read_the_audit_in_the_channel(tmp_path: Path) -> None:
         message = await stage.type("/mesh audit")
         assert message.ephemeral_to == "U0HOST"
         assert "U0ALICE audit in bookinfo: denied" in words(message)
-        assert "audit" not in words(await stage.type("/mesh audit user=<@U0ALICE|alice> step=whoami")).split("```")[1]
-        assert "nothing that fits" in words(await stage.type("/mesh audit step=uninstall -> normal"))
+        assert (
+            "audit"
+            not in words(await stage.type("/mesh audit user=<@U0ALICE|alice> step=whoami")).split(
+                "```"
+            )[1]
+        )
+        assert "nothing that fits" in words(
+            await stage.type("/mesh audit step=uninstall -> normal")
+        )
 
 
 async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
@@ -156,7 +169,9 @@ async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> 
 
 async def altered(stage: Stage, statement: str) -> None:
     """Does something to the bot's database behind its back."""
-    engine = build_engine(parse_url(f"sqlite:///{stage.environment['MESHBOT_LEDGER__STATE_DIR']}/meshbot.sqlite"))
+    engine = build_engine(
+        parse_url(f"sqlite:///{stage.environment['MESHBOT_LEDGER__STATE_DIR']}/meshbot.sqlite")
+    )
     async with engine.begin() as connection:
         await connection.execute(text(statement))
     await engine.dispose()
@@ -167,19 +182,28 @@ async def printed(stage: Stage, *arguments: str) -> int:
     return await audit.run(build_parser().parse_args(["audit", *arguments]), stage.settings())
 
 
-async def test_the_audit_is_printed_as_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_audit_is_printed_as_csv(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """UTF-8 with a line of names; what a spreadsheet would compute is made harmless; a time narrows it."""
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh =HYPERLINK(1)☸ -> error")
         await rows(bot, 1)
         assert await printed(stage, "--csv", "--since", "1h") == 0
         (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-        assert (row["user"], row["outcome"], row["arguments"]) == ("U0HOST", "refused", "'=HYPERLINK(1)☸")
+        assert (row["user"], row["outcome"], row["arguments"]) == (
+            "U0HOST",
+            "refused",
+            "'=HYPERLINK(1)☸",
+        )
         await printed(stage, "--since", "2100-01-01")
         await printed(stage, "--user", "U0BOB")
         assert capsys.readouterr().out == ""
         await printed(stage)
-        assert "U0HOST  =HYPERLINK(1)☸  []  refused: There is no step called" in capsys.readouterr().out
+        assert (
+            "U0HOST  =HYPERLINK(1)☸  []  refused: There is no step called"
+            in capsys.readouterr().out
+        )
 
 
 @pytest.mark.parametrize("since", ["yesterday", "", "9999999d", "999999d", "2026-13-01"])
@@ -197,6 +221,8 @@ async def test_csv_is_utf8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh ☸ -> error")
         await rows(bot, 1)
-        code, said = await meshbot("audit", "--csv", **stage.environment, LC_ALL="C", PYTHONCOERCECLOCALE="0")
+        code, said = await meshbot(
+            "audit", "--csv", **stage.environment, LC_ALL="C", PYTHONCOERCECLOCALE="0"
+        )
         assert code == 0
         assert ",☸," in said

@@ -9,21 +9,38 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import Catalog
-from bot.engine.desk import render_error
+from bot.engine.router import render_error
 from bot.errors import UserError
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import read_verdict_state
 from bot.slackrules import check_message
 from bot.when import KEYWORDS
 from handlers import STEPS
+from sandbox.workspace import Message
+from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, words
 
 CATALOG = Catalog(STEPS)
-WORDS = sorted({name for step in STEPS for name in (step.id, *step.aliases, *step.options.model_fields)})
+WORDS = sorted(
+    {name for step in STEPS for name in (step.id, *step.aliases, *step.options.model_fields)}
+)
 PIECES = st.one_of(
     st.sampled_from(WORDS),
     st.sampled_from(
-        ["=", "--", "'", '"', "`", "\\", "<!channel>", "<@U0HOST>", "*", "&amp;", "$(id)", ";", "|", "in="]
+        [
+            "=",
+            "--",
+            "'",
+            '"',
+            "`",
+            "\\",
+            "<!channel>",
+            "<@U0HOST>",
+            "*",
+            "&amp;",
+            "$(id)",
+            ";",
+            "|",
+            "in=",
+        ]
     ),
     st.sampled_from([*KEYWORDS, "10m", "9:30", "mon,wed", "0 9 * * 1-5", "Europe/Madrid"]),
     st.text(max_size=12),

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.app import run_bot
-from bot.knowledge import namespaces
-from bot.sandbox.cluster.contract import Ref
+from bot.knowledge.objects import namespaces
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
 
 DEPLOYMENTS, PODS, SERVICES = Ref("apps", "deployments"), Ref("", "pods"), Ref("", "services")
@@ -27,14 +27,20 @@ async def mesh(stage: Stage) -> Stage:
 
 async def restarts(stage: Stage) -> dict[str, str]:
     """The application's pods by name and resourceVersion of their Deployments."""
-    return {d["metadata"]["name"]: d["metadata"]["resourceVersion"] for d in await stage.api.list(DEPLOYMENTS, APP)}
+    return {
+        d["metadata"]["name"]: d["metadata"]["resourceVersion"]
+        for d in await stage.api.list(DEPLOYMENTS, APP)
+    }
 
 
 async def test_bookinfo_is_done_when_its_page_shows_reviews(stage: Stage) -> None:
     """Six Deployments, the page itself, and who is outside the mesh; the second time nothing is changed."""
     said = words(await stage.type("/mesh bookinfo"))
     assert "GET /productpage shows Book Reviews, served by reviews-v" in said
-    assert "outside the mesh, without sidecar: details-v1, productpage-v1, ratings-v1, reviews-v1" in said
+    assert (
+        "outside the mesh, without sidecar: details-v1, productpage-v1, ratings-v1, reviews-v1"
+        in said
+    )
     before = await restarts(stage)
     assert "was already in bookinfo; nothing changed" in words(await stage.type("/mesh bookinfo"))
     assert await restarts(stage) == before
@@ -43,7 +49,9 @@ async def test_bookinfo_is_done_when_its_page_shows_reviews(stage: Stage) -> Non
 async def test_pods_that_cannot_start_say_why(tmp_path: Path) -> None:
     """The cause is the pod's own, with what helps."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
-        stage.cluster.break_image_pulls("reviews-v3", "toomanyrequests: You have reached your pull rate limit")
+        stage.cluster.break_image_pulls(
+            "reviews-v3", "toomanyrequests: You have reached your pull rate limit"
+        )
         said = words(await stage.type("/mesh bookinfo -> not yet"))
         assert "reviews-v3 has 0 of 1 pods" in said
         assert "The registry's limit for this address is used up" in said
@@ -54,9 +62,14 @@ async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
         await stage.type("/mesh bookinfo")
         nothing = {"name": "reviews", "namespace": APP}
-        spec = {"ports": [{"name": "http", "port": 9080, "targetPort": 9999}], "selector": {"app": "reviews"}}
+        spec = {
+            "ports": [{"name": "http", "port": 9080, "targetPort": 9999}],
+            "selector": {"app": "reviews"},
+        }
         await stage.api.delete(SERVICES, "reviews", APP)
-        await stage.api.create({"apiVersion": "v1", "kind": "Service", "metadata": nothing, "spec": spec})
+        await stage.api.create(
+            {"apiVersion": "v1", "kind": "Service", "metadata": nothing, "spec": spec}
+        )
         said = words(await stage.type("/mesh bookinfo"))
         assert "1 changed (Service reviews)" in said
 
@@ -70,9 +83,13 @@ async def test_a_page_without_reviews_is_not_done(tmp_path: Path) -> None:
         kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
         route = {"route": [{"destination": {"host": "reviews", "subset": "v2"}}]}
         place = {"name": "reviews", "namespace": APP}
-        await stage.api.create({**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}})
+        await stage.api.create(
+            {**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}}
+        )
         async with run_bot(stage.settings(**SHORT)):
-            assert "no DestinationRule defines them" in words(await stage.type("/mesh bookinfo -> not yet"))
+            assert "no DestinationRule defines them" in words(
+                await stage.type("/mesh bookinfo -> not yet")
+            )
 
 
 async def test_another_namespace_can_be_named(tmp_path: Path) -> None:
@@ -101,7 +118,9 @@ async def test_a_namespace_of_others_stays(stage: Stage) -> None:
     assert await stage.api.list(DEPLOYMENTS, APP) == []
 
 
-@pytest.mark.parametrize(("istio", "how"), [("1.30.3", "native sidecars"), ("1.23.2", "containers of their own")])
+@pytest.mark.parametrize(
+    ("istio", "how"), [("1.30.3", "native sidecars"), ("1.23.2", "containers of their own")]
+)
 async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) -> None:
     """By annotation, native sidecars too, and no old pod is left; the second time nothing is restarted."""
     async with playing(tmp_path, istio=istio) as (stage, _):
@@ -112,7 +131,9 @@ async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) ->
         assert "no old pod is left" in said
         assert "GET /productpage shows Book Reviews" in said
         before = await restarts(stage)
-        assert "was already in the mesh; nothing was changed" in words(await stage.type("/mesh inject"))
+        assert "was already in the mesh; nothing was changed" in words(
+            await stage.type("/mesh inject")
+        )
         assert await restarts(stage) == before
         said = words(await stage.type("/mesh inject off"))
         assert "6 of 6 application pods are without sidecar" in said
@@ -121,9 +142,17 @@ async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) ->
 
 async def test_a_page_that_the_sidecars_change_is_told(tmp_path: Path) -> None:
     """A route without its subsets counts only once there are sidecars; the step says what is lost."""
-    route = {"http": [{"route": [{"destination": {"host": "reviews", "subset": "v1"}}]}], "hosts": ["reviews"]}
+    route = {
+        "http": [{"route": [{"destination": {"host": "reviews", "subset": "v1"}}]}],
+        "hosts": ["reviews"],
+    }
     meta = {"name": "reviews", "namespace": APP}
-    rule = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": route}
+    rule = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": meta,
+        "spec": route,
+    }
     async with furnished(tmp_path) as stage:
         async with run_bot(stage.settings()):
             await stage.type("/mesh install")
@@ -132,7 +161,10 @@ async def test_a_page_that_the_sidecars_change_is_told(tmp_path: Path) -> None:
         async with run_bot(stage.settings(MESHBOT_ISTIO__READINESS_TIMEOUT="8")):
             said = words(await stage.type("/mesh inject"))
     assert "6 of 6 application pods carry a sidecar" in said
-    assert "The page showed reviews before, and does not now: the page answers, but without reviews" in said
+    assert (
+        "The page showed reviews before, and does not now: the page answers, but without reviews"
+        in said
+    )
     assert "no DestinationRule defines them" in said
 
 
@@ -148,9 +180,17 @@ async def test_conflicting_labels_go(mesh: Stage) -> None:
 async def test_gateways_are_not_restarted(mesh: Stage) -> None:
     """The port-forward to the gateway lives on when the application is restarted."""
     await mesh.type("/mesh expose")
-    before = (await mesh.api.list(PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"))[0]
+    before = (
+        await mesh.api.list(
+            PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"
+        )
+    )[0]
     await mesh.type("/mesh inject")
-    after = (await mesh.api.list(PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"))[0]
+    after = (
+        await mesh.api.list(
+            PODS, APP, labels="gateway.networking.k8s.io/gateway-name=bookinfo-gateway"
+        )
+    )[0]
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
@@ -162,7 +202,9 @@ async def test_gateways_are_not_restarted(mesh: Stage) -> None:
         ("/mesh inject off", "there is no namespace bookinfo", "/mesh bookinfo"),
     ],
 )
-async def test_what_is_missing_is_offered(stage: Stage, typed: str, cause: str, offered: str) -> None:
+async def test_what_is_missing_is_offered(
+    stage: Stage, typed: str, cause: str, offered: str
+) -> None:
     """A step whose precondition is missing says which, and changes nothing."""
     said = words(await stage.type(f"{typed} -> not yet"))
     assert cause in said
@@ -183,7 +225,9 @@ async def test_a_restart_that_hangs_is_named(tmp_path: Path) -> None:
             await stage.type("/mesh install")
             await stage.type("/mesh bookinfo")
         for node in await stage.api.list(NODES):
-            await stage.api.merge(NODES, node["metadata"]["name"], "", {"spec": {"unschedulable": True}})
+            await stage.api.merge(
+                NODES, node["metadata"]["name"], "", {"spec": {"unschedulable": True}}
+            )
         async with run_bot(stage.settings(**SHORT)):
             said = words(await stage.type("/mesh inject -> not yet"))
         assert "not every pod has been replaced" in said
@@ -216,7 +260,11 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
     gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
     place = {"name": "bookinfo-gateway", "namespace": APP}
     await mesh.api.create(
-        {**gateway, "metadata": place, "spec": {"gatewayClassName": "istio", "listeners": [listener]}}
+        {
+            **gateway,
+            "metadata": place,
+            "spec": {"gatewayClassName": "istio", "listeners": [listener]},
+        }
     )
     said = words(await mesh.type("/mesh expose"))
     assert "1 objects created, 1 changed (Gateway bookinfo-gateway)" in said
@@ -235,7 +283,9 @@ async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None
         assert "A webhook does not answer: istiod is away" in said
 
 
-async def test_a_namespace_that_does_not_go_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_namespace_that_does_not_go_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is made in a namespace that is being deleted; what holds it is told."""
     monkeypatch.setattr(namespaces, "PATIENCE", 0.5)
     await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}})
@@ -259,8 +309,12 @@ async def test_every_step_works_in_another_namespace(tmp_path: Path) -> None:
     async with playing(tmp_path, MESHBOT_WORKSHOP__NAMESPACES="bookinfo shop-*") as (stage, _):
         await stage.type("/mesh install")
         for step in ("bookinfo", "inject", "expose"):
-            assert "shop-1" in words(await stage.type(f"/mesh {step} in=shop-1")) or step == "inject"
+            assert (
+                "shop-1" in words(await stage.type(f"/mesh {step} in=shop-1")) or step == "inject"
+            )
         assert "there is nothing to take back" in words(await stage.type("/mesh undo"))
-        assert "expose in=shop-1 will be taken back" in words(await stage.type("/mesh undo in=shop-1"))
+        assert "expose in=shop-1 will be taken back" in words(
+            await stage.type("/mesh undo in=shop-1")
+        )
         await stage.type('click "Take it back"')
         assert await stage.api.get(SERVICES, "bookinfo-gateway-istio", "shop-1") is None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge.images import extract_desired_state
-from bot.sandbox.cluster.contract import Object, Ref
+from bot.knowledge.objects.desired import extract_desired_state
+from sandbox.cluster.contract import Object, Ref
 from tests.scenarios.stage import Stage, playing, words
 
 RULES = Ref("networking.istio.io", "destinationrules")
@@ -25,22 +25,36 @@ def own_rule() -> Object:
     """A DestinationRule with more in it than the workshop's."""
     subsets = [{"name": f"v{n}", "labels": {"version": f"v{n}"}} for n in (1, 2, 3)]
     policy = {"loadBalancer": {"simple": "RANDOM"}}
-    spec = {"host": "reviews.bookinfo.svc.cluster.local", "subsets": subsets, "trafficPolicy": policy}
+    spec = {
+        "host": "reviews.bookinfo.svc.cluster.local",
+        "subsets": subsets,
+        "trafficPolicy": policy,
+    }
     meta = {"name": "reviews", "namespace": "bookinfo", "annotations": {"why": "an exercise"}}
-    return {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": meta, "spec": spec}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "DestinationRule",
+        "metadata": meta,
+        "spec": spec,
+    }
 
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_broken_and_mended(tmp_path: Path, istio: str) -> None:
     """Nobody gets reviews, Kiali shows KIA1107 twice; mended, the rule is what it was, whoever wrote into it."""
     async with playing(tmp_path, istio=istio) as (stage, _):
-        await typed(stage, "/mesh install", "/mesh addons", "/mesh kiali", "/mesh bookinfo", "/mesh inject")
+        await typed(
+            stage, "/mesh install", "/mesh addons", "/mesh kiali", "/mesh bookinfo", "/mesh inject"
+        )
         await stage.api.apply(own_rule())
         await typed(stage, "/mesh route jason")
         before: Object = await stage.api.get(RULES, "reviews", "bookinfo") or {}
         said = await typed(stage, "/mesh break destinationrule")
         assert "reviews failed 10" in said
-        assert "Kiali: KIA1107 Subset not found (warning, 2 times: spec/http[0]/route[0]/destination" in said
+        assert (
+            "Kiali: KIA1107 Subset not found (warning, 2 times: spec/http[0]/route[0]/destination"
+            in said
+        )
         assert "response flag NC" in said
         assert "was already gone" in await typed(stage, "/mesh break")
         said = await typed(stage, "/mesh mend")

@@ -8,17 +8,34 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.faults import ApiFault
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.elements import list_button_labels
-from bot.sandbox.workspace.plain import read_verdict_state
+from sandbox.cluster.faults import ApiFault
+from sandbox.workspace import Message
+from sandbox.workspace.elements import list_button_labels
+from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage
 from tests.scenarios.wire import Scene, scene
 
-COMMANDS = ("install", "install demo", "install access-log", "preflight", "uninstall", "status", "links", "nonesuch")
+COMMANDS = (
+    "install",
+    "install demo",
+    "install access-log",
+    "preflight",
+    "uninstall",
+    "status",
+    "links",
+    "nonesuch",
+)
 EFFECTS = ("forbid", "conflict", "throttle", "error", "drop", "slow")
 VERBS = ("", "get", "list", "watch", "patch", "create", "delete")
-KINDS = ("", "deployments", "pods", "namespaces", "customresourcedefinitions", "configmaps", "gatewayclasses")
+KINDS = (
+    "",
+    "deployments",
+    "pods",
+    "namespaces",
+    "customresourcedefinitions",
+    "configmaps",
+    "gatewayclasses",
+)
 ROUNDS = 12
 
 
@@ -66,7 +83,11 @@ async def pressed(stage: Stage, question: Message) -> None:
     """Confirms; what is asked again, because it has changed meanwhile, is confirmed again."""
     async with asyncio.timeout(30):
         while read_verdict_state(question) == "asks":
-            press = next(label for label in list_button_labels(question.blocks) if label in ("Confirm", "Change it"))
+            press = next(
+                label
+                for label in list_button_labels(question.blocks)
+                if label in ("Confirm", "Change it")
+            )
             shown = len(question.edits)
             with stage.workspace.watch_changes() as changes:
                 await stage.workspace.click_element("host", question, press)

@@ -25,7 +25,11 @@ async def meshbot(*arguments: str, **more: str) -> tuple[int, str]:
     """Runs `meshbot` to its end; exit code, and what it wrote on both streams."""
     environment = clean() | {"HOME": "/nonexistent"} | more
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *arguments), env=environment, stdout=PIPE, stderr=STDOUT, stdin=PIPE
+        *(sys.executable, "-m", "bot", *arguments),
+        env=environment,
+        stdout=PIPE,
+        stderr=STDOUT,
+        stdin=PIPE,
     )
     output, _ = await asyncio.wait_for(program.communicate(), 60)
     assert program.returncode is not None
@@ -59,7 +63,9 @@ def test_every_command_explains_itself(verb: str, capsys: pytest.CaptureFixture[
         (["sandbox", "--istio", "9.9"], "invalid choice"),
     ],
 )
-def test_wrong_arguments_are_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_are_named(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit code 2, with the argument that is wrong."""
     with pytest.raises(SystemExit) as ended:
         build_parser().parse_args(arguments)
@@ -91,7 +97,9 @@ async def test_a_missing_script_is_refused() -> None:
 
 async def test_a_line_that_ends_otherwise_ends_the_play(tmp_path: Path) -> None:
     """Exit code 1, which line, what was expected and what was seen; what follows is not typed."""
-    code, said = await meshbot("sandbox", *playing(tmp_path, "/mesh whoami\n/mesh nonesuch\n/mesh help\n"))
+    code, said = await meshbot(
+        "sandbox", *playing(tmp_path, "/mesh whoami\n/mesh nonesuch\n/mesh help\n")
+    )
     assert code == 1
     assert "line 2 (/mesh nonesuch): expected done, saw error" in said
     assert "host: /mesh help\n" not in said
@@ -106,7 +114,9 @@ async def test_a_button_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 async def test_a_line_that_does_not_end_in_time_is_said(tmp_path: Path) -> None:
     """What its answers stand at."""
-    code, said = await meshbot("sandbox", *playing(tmp_path, "/mesh preflight\n"), "--timeout", "0.01")
+    code, said = await meshbot(
+        "sandbox", *playing(tmp_path, "/mesh preflight\n"), "--timeout", "0.01"
+    )
     assert code == 1
     assert "saw no end within 0.01 s" in said
 
@@ -116,7 +126,9 @@ async def test_a_port_that_is_taken_is_said() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, said = await meshbot("sandbox", "--port", str(taken.getsockname()[1]), "--play", "install")
+        code, said = await meshbot(
+            "sandbox", "--port", str(taken.getsockname()[1]), "--play", "install"
+        )
     assert code == 2
     assert "in use" in said
 
@@ -125,7 +137,15 @@ async def test_a_port_that_is_taken_is_said() -> None:
 async def test_a_signal_ends_a_play(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C in the middle: soon over, exit code 1, and it says so."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "sandbox", "--speed", "0.01", *playing(tmp_path, "/mesh install\n")),
+        *(
+            sys.executable,
+            "-m",
+            "bot",
+            "sandbox",
+            "--speed",
+            "0.01",
+            *playing(tmp_path, "/mesh install\n"),
+        ),
         env=clean(),
         stdout=PIPE,
         stderr=STDOUT,
@@ -142,7 +162,9 @@ async def test_a_signal_ends_a_play(tmp_path: Path, number: signal.Signals) -> N
 async def test_settings_are_printed_without_secrets() -> None:
     """What was set is there, a token only by its beginning."""
     code, said = await meshbot(
-        "settings", MESHBOT_SLACK__BOT_TOKEN="xoxb-123-secretsecret", MESHBOT_WORKSHOP__APP_NAMESPACE="books"
+        "settings",
+        MESHBOT_SLACK__BOT_TOKEN="xoxb-123-secretsecret",
+        MESHBOT_WORKSHOP__APP_NAMESPACE="books",
     )
     assert code == 0
     assert "secretsecret" not in said
@@ -165,9 +187,15 @@ async def test_run_without_settings_lists_all_that_is_missing() -> None:
 
 async def test_run_on_a_cluster_that_is_no_cluster_ends_with_a_sentence(tmp_path: Path) -> None:
     """A kubeconfig that is not there: its path, exit code 2."""
-    tokens = {"MESHBOT_SLACK__BOT_TOKEN": "xoxb-1234567890-a", "MESHBOT_SLACK__APP_TOKEN": "xapp-1234567890-a"}
+    tokens = {
+        "MESHBOT_SLACK__BOT_TOKEN": "xoxb-1234567890-a",
+        "MESHBOT_SLACK__APP_TOKEN": "xapp-1234567890-a",
+    }
     code, said = await meshbot(
-        "run", **tokens, MESHBOT_ISTIO__HOME=str(tmp_path), MESHBOT_CLUSTER__KUBECONFIG=str(tmp_path / "nope")
+        "run",
+        **tokens,
+        MESHBOT_ISTIO__HOME=str(tmp_path),
+        MESHBOT_CLUSTER__KUBECONFIG=str(tmp_path / "nope"),
     )
     assert code == 2
     assert "there is no file" in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.sandbox.workspace.state import View
+from sandbox.workspace.state import View
 from tests.scenarios.screens import fill, form, modal, read, says, until
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.wire import scene
@@ -15,7 +15,11 @@ async def opened(stage: Stage, user: str = "host") -> str:
     before = stage.workspace.get_home_view(user)
     seen = before.hash if before else ""
     await stage.workspace.open_home(user)
-    return read(await until(lambda: (h := stage.workspace.get_home_view(user)) and h.hash != seen and h or None))
+    return read(
+        await until(
+            lambda: (h := stage.workspace.get_home_view(user)) and h.hash != seen and h or None
+        )
+    )
 
 
 async def press(stage: Stage, button: str, user: str = "host") -> None:
@@ -70,7 +74,12 @@ async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> N
         await until(lambda: "reviews: jason → v2" in read(stage.workspace.get_home_view("host")))
         await press(stage, "Inject a fault…")
         await fill(stage, await modal(stage), user="jason", code="503", percent="50")
-        await until(lambda: "ratings: jason → aborted with 503 in 50 %" in read(stage.workspace.get_home_view("host")))
+        await until(
+            lambda: (
+                "ratings: jason → aborted with 503 in 50 %"
+                in read(stage.workspace.get_home_view("host"))
+            )
+        )
         assert "reviews: everybody else → v1" in read(stage.workspace.get_home_view("host"))
 
 
@@ -102,7 +111,9 @@ async def test_without_the_cluster_the_tab_says_so(tmp_path: Path) -> None:
         assert "The cluster cannot be read" in await opened(here.stage)
         await here.wire.mend()
         await press(here.stage, "Refresh")
-        await until(lambda: "*install* — not installed" in read(here.stage.workspace.get_home_view("host")))
+        await until(
+            lambda: "*install* — not installed" in read(here.stage.workspace.get_home_view("host"))
+        )
 
 
 async def test_a_form_begins_with_what_is_in_force(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import ApiFault
+from sandbox.cluster.contract import Ref
+from sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
 
 DEPLOYMENTS, CRDS, MAPS = (
@@ -30,19 +30,26 @@ async def test_install_ends_in_a_ready_mesh(tmp_path: Path, istio: str) -> None:
         istiod = await stage.api.get(DEPLOYMENTS, "istiod", "istio-system")
         assert istiod is not None
         assert istiod["status"]["availableReplicas"] == 1
-        assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
-        assert any("of 2 ready)" in edit.text or "of 1 ready)" in edit.text for edit in message.edits)
+        assert (
+            len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id])
+            == 1
+        )
+        assert any(
+            "of 2 ready)" in edit.text or "of 1 ready)" in edit.text for edit in message.edits
+        )
 
 
 async def test_again_it_is_already_so(stage: Stage) -> None:
     """The second install changes not one object."""
     await stage.type("/mesh install")
     before = {
-        o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in await stage.api.list(MAPS, "istio-system")
+        o["metadata"]["name"]: o["metadata"]["resourceVersion"]
+        for o in await stage.api.list(MAPS, "istio-system")
     }
     message = await stage.type("/mesh install")
     after = {
-        o["metadata"]["name"]: o["metadata"]["resourceVersion"] for o in await stage.api.list(MAPS, "istio-system")
+        o["metadata"]["name"]: o["metadata"]["resourceVersion"]
+        for o in await stage.api.list(MAPS, "istio-system")
     }
     assert "already installed just so; nothing was changed" in words(message)
     assert after == before
@@ -88,7 +95,9 @@ async def test_wrong_options_change_nothing(stage: Stage, typed: str, says: str)
 async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:
     """The verdict is the pod's own reason, not a timeout."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="3") as (stage, _):
-        stage.cluster.break_image_pulls("proxyv2", "toomanyrequests: You have reached your pull rate limit")
+        stage.cluster.break_image_pulls(
+            "proxyv2", "toomanyrequests: You have reached your pull rate limit"
+        )
         said = words(await stage.type("/mesh install -> not yet"))
         assert "istio-ingressgateway has 0 of 1 pods" in said
         assert "toomanyrequests" in said

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.knowledge import gatewayapi, namespaces, verification
-from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.cluster.faults import ApiFault
-from bot.sandbox.cluster.kubelet_nodes import SimulatedNode
-from bot.sandbox.workspace.plain import read_verdict_state
+from bot.knowledge.istio import gateway_api, verify
+from bot.knowledge.objects import namespaces
+from sandbox.cluster.contract import Ref
+from sandbox.cluster.faults import ApiFault
+from sandbox.cluster.kubelet.nodes import SimulatedNode
+from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import NAMESPACES, Stage, words
 from tests.scenarios.wire import Scene, scene
 
@@ -56,9 +57,13 @@ async def test_an_uninstall_outlives_a_restart_of_the_api_server(tmp_path: Path)
     async with scene(tmp_path, environment=PATIENT) as on:
         await on.stage.type("/mesh install")
         await on.stage.type("/mesh uninstall")
-        on.stage.cluster.server.faults.add(ApiFault("slow", verb="delete", resource="serviceaccounts", seconds=0.3))
+        on.stage.cluster.server.faults.add(
+            ApiFault("slow", verb="delete", resource="serviceaccounts", seconds=0.3)
+        )
         trouble = asyncio.create_task(after("control plane", on.stage, lambda: outage(on)))
-        assert "the mesh is gone, and nothing is left over" in words(await on.stage.type('click "Confirm"'))
+        assert "the mesh is gone, and nothing is left over" in words(
+            await on.stage.type('click "Confirm"')
+        )
         await trouble
         assert await on.stage.api.list(CRDS) == []
 
@@ -99,7 +104,9 @@ async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
     async with scene(tmp_path) as on:
         on.stage.cluster.server.faults.add(ApiFault("slow", seconds=1.0, times=10))
         began = time.monotonic()
-        assert (await on.stage.workspace.send_command("alice", "mesh-workshop", "/mesh status")).is_acked
+        assert (
+            await on.stage.workspace.send_command("alice", "mesh-workshop", "/mesh status")
+        ).is_acked
         assert time.monotonic() - began < 0.9
         assert "is ready" in words(await on.stage.type("/mesh install"))
 
@@ -115,7 +122,9 @@ async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
         ("patch", "clusterroles", "not yet"),
     ],
 )
-async def test_what_is_forbidden_is_named(tmp_path: Path, verb: str, resource: str, state: str) -> None:
+async def test_what_is_forbidden_is_named(
+    tmp_path: Path, verb: str, resource: str, state: str
+) -> None:
     """403 on one kind: which, and that whoever runs the cluster must grant it; never a verdict of done."""
     async with scene(tmp_path) as on:
         on.stage.cluster.server.faults.add(ApiFault("forbid", verb=verb, resource=resource))
@@ -141,15 +150,21 @@ async def test_fields_of_another_manager_in_the_crds_are_taken(tmp_path: Path) -
         other = on.stage.cluster.client("someone-else")
         for crd in on.bot.mesh.gateway_api():
             await other.apply(crd)
-        assert "Gateway API CRDs v1.5.1 were already there" in words(await on.stage.type("/mesh install"))
-        left = words(await on.stage.type("/mesh uninstall")) + words(await on.stage.type('click "Confirm"'))
+        assert "Gateway API CRDs v1.5.1 were already there" in words(
+            await on.stage.type("/mesh install")
+        )
+        left = words(await on.stage.type("/mesh uninstall")) + words(
+            await on.stage.type('click "Confirm"')
+        )
         assert "left: Gateway API CRDs v1.5.1 (not applied by this bot)" in left
 
 
 async def test_a_write_that_collides_is_typed_again(tmp_path: Path) -> None:
     """409: what somebody changed at the same moment is said so, and typed again it works."""
     async with scene(tmp_path) as on:
-        fault = on.stage.cluster.server.faults.add(ApiFault("conflict", verb="patch", resource="deployments"))
+        fault = on.stage.cluster.server.faults.add(
+            ApiFault("conflict", verb="patch", resource="deployments")
+        )
         said = words(await on.stage.type("/mesh install -> not yet"))
         assert "Something else changed the same objects at that moment" in said
         on.stage.cluster.server.faults.remove(fault)
@@ -157,9 +172,12 @@ async def test_a_write_that_collides_is_typed_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("effect", "says"), [("throttle", "asks for fewer requests"), ("error", "etcdserver"), ("drop", "broke")]
+    ("effect", "says"),
+    [("throttle", "asks for fewer requests"), ("error", "etcdserver"), ("drop", "broke")],
 )
-async def test_a_cluster_that_answers_nothing_useful_ends_it(tmp_path: Path, effect: str, says: str) -> None:
+async def test_a_cluster_that_answers_nothing_useful_ends_it(
+    tmp_path: Path, effect: str, says: str
+) -> None:
     """429, 500 and dropped connections without end: tried again for a while, then said."""
     async with scene(tmp_path) as on:
         on.stage.cluster.server.faults.add(ApiFault(effect, seconds=0.2))  # type: ignore[arg-type]  # parametrised
@@ -169,7 +187,9 @@ async def test_a_cluster_that_answers_nothing_useful_ends_it(tmp_path: Path, eff
 
 async def held_namespace(stage: Stage) -> None:
     """istio-system, being deleted, with something in it that does not go."""
-    await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}})
+    await stage.api.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "istio-system"}}
+    )
     place = {"name": "held", "namespace": "istio-system", "finalizers": ["example.com/held"]}
     await stage.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": place})
     await stage.api.delete(NAMESPACES, "istio-system")
@@ -180,13 +200,19 @@ async def test_an_install_waits_for_a_namespace_that_is_going(tmp_path: Path) ->
     async with scene(tmp_path) as on:
         await held_namespace(on.stage)
         patch = {"metadata": {"finalizers": None}}
-        release = after("example.com/held", on.stage, lambda: on.stage.api.merge(MAPS, "held", "istio-system", patch))
+        release = after(
+            "example.com/held",
+            on.stage,
+            lambda: on.stage.api.merge(MAPS, "held", "istio-system", patch),
+        )
         trouble = asyncio.create_task(release)
         assert "is ready" in words(await on.stage.type("/mesh install"))
         await trouble
 
 
-async def test_a_namespace_that_does_not_go_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_namespace_that_does_not_go_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After a while the verdict names the finalizer, and nothing was changed."""
     monkeypatch.setattr(namespaces, "PATIENCE", 0.3)
     async with scene(tmp_path) as on:
@@ -229,10 +255,12 @@ async def test_a_crash_loop_is_named(tmp_path: Path) -> None:
         crash.cancel()
 
 
-async def test_an_istiod_scaled_to_nothing_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_istiod_scaled_to_nothing_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """0 of 0 pods is not a mesh: neither the board nor the verdict calls it one."""
-    monkeypatch.setattr(verification, "PATIENCE", 0.3)
-    monkeypatch.setattr(gatewayapi, "PATIENCE", 0.3)
+    monkeypatch.setattr(verify, "PATIENCE", 0.3)
+    monkeypatch.setattr(gateway_api, "PATIENCE", 0.3)
     async with scene(tmp_path) as on:
         await on.stage.type("/mesh install")
         await on.stage.api.merge(DEPLOYMENTS, "istiod", "istio-system", {"spec": {"replicas": 0}})
@@ -274,8 +302,12 @@ async def test_a_killed_istioctl_is_said(tmp_path: Path) -> None:
         assert "is ready" in words(await on.stage.type("/mesh install"))
 
 
-@pytest.mark.parametrize(("damage", "says"), [("chmod", "is not executable"), ("unlink", "there is no ")])
-async def test_an_istioctl_that_cannot_be_run_is_said(tmp_path: Path, damage: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "says"), [("chmod", "is not executable"), ("unlink", "there is no ")]
+)
+async def test_an_istioctl_that_cannot_be_run_is_said(
+    tmp_path: Path, damage: str, says: str
+) -> None:
     """It is whoever runs the bot who must mend that; nothing was changed."""
     async with scene(tmp_path) as on:
         program = tmp_path / "istio-1.30.3" / "bin" / "istioctl"

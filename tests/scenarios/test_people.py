@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, words
 
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
@@ -29,7 +29,9 @@ async def test_only_a_host_confirms(stage: Stage) -> None:
     assert "the mesh is gone" in words(await stage.type('click "Confirm"'))
 
 
-@pytest.mark.parametrize("command", ["status", "links -> not yet", "help", "help install", "whoami"])
+@pytest.mark.parametrize(
+    "command", ["status", "links -> not yet", "help", "help install", "whoami"]
+)
 async def test_everyone_may_look(stage: Stage, command: str) -> None:
     """Attendees may read; the answer is theirs alone."""
     message = await stage.type(f"@bob: /mesh {command}")
@@ -47,7 +49,9 @@ async def test_everyone_may_look(stage: Stage, command: str) -> None:
         ("/mesh 👩‍💻", "There is no step called"),
     ],
 )
-async def test_mistakes_are_answered_to_the_one_who_made_them(stage: Stage, typed: str, says: str) -> None:
+async def test_mistakes_are_answered_to_the_one_who_made_them(
+    stage: Stage, typed: str, says: str
+) -> None:
     """An ephemeral answer says what to type instead, and the channel stays quiet."""
     message = await stage.type(f"{typed} -> error")
     assert says in words(message)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.workspace import Message
+from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, playing, words
 from tests.slack.conftest import eventually
 
@@ -49,7 +49,9 @@ async def test_graph_and_burst_are_drawn(stage: Stage) -> None:
     assert [shown(reply) for reply in replies] == [shown(burst), shown(shared)]
 
 
-async def test_without_the_extra_words_stand_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_words_stand_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing alarming is said, nothing is uploaded, and the answer is as it always was."""
     lacking = tmp_path / "lacking"
     lacking.mkdir()

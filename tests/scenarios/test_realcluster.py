@@ -52,7 +52,17 @@ click "Confirm"
 async def play(script: str, *more: str) -> tuple[int, str]:
     """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--play", script, *more),
+        *(
+            sys.executable,
+            "-m",
+            "bot",
+            "sandbox",
+            "--cluster",
+            "kubeconfig",
+            "--play",
+            script,
+            *more,
+        ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -63,7 +73,9 @@ async def play(script: str, *more: str) -> tuple[int, str]:
 
 async def kubectl(*arguments: str) -> str:
     """What kubectl prints."""
-    program = await asyncio.create_subprocess_exec("kubectl", *arguments, stdout=asyncio.subprocess.PIPE)
+    program = await asyncio.create_subprocess_exec(
+        "kubectl", *arguments, stdout=asyncio.subprocess.PIPE
+    )
     output, _ = await program.communicate()
     return output.decode()
 
@@ -73,9 +85,19 @@ async def test_the_install_script_passes() -> None:
     code, transcript = await play("install")
     assert code == 0, transcript
     assert "is ready" in transcript
-    ready = await kubectl("get", "deployment", "istiod", "-n", "istio-system", "-o", "jsonpath={.status.readyReplicas}")
+    ready = await kubectl(
+        "get",
+        "deployment",
+        "istiod",
+        "-n",
+        "istio-system",
+        "-o",
+        "jsonpath={.status.readyReplicas}",
+    )
     assert ready == "1"
-    assert "Accepted" in await kubectl("get", "gatewayclass", "istio", "-o", "jsonpath={.status.conditions[*].type}")
+    assert "Accepted" in await kubectl(
+        "get", "gatewayclass", "istio", "-o", "jsonpath={.status.conditions[*].type}"
+    )
 
 
 async def test_uninstall_leaves_what_it_says(tmp_path: Path) -> None:

@@ -104,13 +104,19 @@ async def test_each_role_acts_as_its_own_user(tmp_path: Path) -> None:
     assert "I act for you as slack:u0bob" in said
     assert 'User "boss" cannot' in said
     assert "bookinfo-u0bob" not in await kubectl("get", "namespaces", "-o", "name")
-    events = json.loads(await kubectl("get", "events.events.k8s.io", "-n", ALICES, "-o", "json"))["items"]
+    events = json.loads(await kubectl("get", "events.events.k8s.io", "-n", ALICES, "-o", "json"))[
+        "items"
+    ]
     ours = [event for event in events if event["reportingController"] == "meshbot"]
     assert {event["reason"] for event in ours} == {"MeshbotBookinfo"}
     assert 0 < len(ours) <= 5
     assert all("Slack user U0ALICE typed /mesh bookinfo" in event["note"] for event in ours)
-    assert "MeshbotBookinfo" in await kubectl("describe", "deployment", "productpage-v1", "-n", ALICES)
-    await kubectl("create", "clusterrolebinding", "boss-may", "--clusterrole=cluster-admin", "--user=boss")
+    assert "MeshbotBookinfo" in await kubectl(
+        "describe", "deployment", "productpage-v1", "-n", ALICES
+    )
+    await kubectl(
+        "create", "clusterrolebinding", "boss-may", "--clusterrole=cluster-admin", "--user=boss"
+    )
     said = await played(tmp_path, GRANTED)
     assert "is ready" in said
 
@@ -119,16 +125,27 @@ async def test_each_role_acts_as_its_own_user(tmp_path: Path) -> None:
 async def test_doctor_says_whether_the_account_may_impersonate(tmp_path: Path) -> None:
     """An account that only looks may not; it is named as whom, before the workshop."""
     await kubectl("create", "serviceaccount", "looker", "-n", "default")
-    await kubectl("create", "clusterrolebinding", "looker", "--clusterrole=view", "--serviceaccount=default:looker")
+    await kubectl(
+        "create",
+        "clusterrolebinding",
+        "looker",
+        "--clusterrole=view",
+        "--serviceaccount=default:looker",
+    )
     token = (await kubectl("create", "token", "looker", "-n", "default")).strip()
     config = json.loads(await kubectl("config", "view", "--raw", "--flatten", "-o", "json"))
     config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
     place = tmp_path / "kubeconfig"
     await asyncio.to_thread(place.write_text, json.dumps(config))
-    wanted = RULES | {"MESHBOT_ISTIO__HOME": os.environ["ISTIO_HOME"], "MESHBOT_LEDGER__STATE_DIR": str(tmp_path)}
+    wanted = RULES | {
+        "MESHBOT_ISTIO__HOME": os.environ["ISTIO_HOME"],
+        "MESHBOT_LEDGER__STATE_DIR": str(tmp_path),
+    }
     _, said = await meshbot("doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=str(place))
     assert (
         "FAIL impersonation: the bot's account may not: impersonate users slack:{user}, impersonate groups workshop"
     ) in said
-    _, said = await meshbot("doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=os.environ["KUBECONFIG"])
+    _, said = await meshbot(
+        "doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=os.environ["KUBECONFIG"]
+    )
     assert "ok   impersonation: granted: attendee as slack:{user}, host as boss" in said

@@ -52,7 +52,16 @@ click "Confirm"
 async def play(script: Path, data_plane: str) -> tuple[int, str]:
     """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig", "--data-plane", data_plane),
+        *(
+            sys.executable,
+            "-m",
+            "bot",
+            "sandbox",
+            "--cluster",
+            "kubeconfig",
+            "--data-plane",
+            data_plane,
+        ),
         *("--timeout", "120", "--play", str(script)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -42,7 +42,11 @@ async def standing(*place: str) -> dict[str, Any]:
     found = {}
     for obj in json.loads(await kubectl("get", KINDS, *place, "-o", "json"))["items"]:
         meta = {k: v for k, v in obj["metadata"].items() if k not in MOVING}
-        notes = {k: v for k, v in meta.pop("annotations", {}).items() if k != "deployment.kubernetes.io/revision"}
+        notes = {
+            k: v
+            for k, v in meta.pop("annotations", {}).items()
+            if k != "deployment.kubernetes.io/revision"
+        }
         address = {k: v for k, v in obj.get("spec", {}).items() if not k.startswith("clusterIP")}
         found[f"{obj['kind']}/{meta.get('namespace', '')}/{meta['name']}"] = meta, notes, address
     return found

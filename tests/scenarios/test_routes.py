@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
 
 SERVICES = Ref("networking.istio.io", "virtualservices")
@@ -17,7 +17,10 @@ RULES = Ref("networking.istio.io", "destinationrules")
 @pytest.fixture(params=["1.30.3", "1.23.2"])
 async def meshed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
     """Bookinfo with sidecars, on both releases."""
-    async with playing(tmp_path, istio=request.param, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
+    async with playing(tmp_path, istio=request.param, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (
+        stage,
+        _,
+    ):
         for line in ("/mesh install", "/mesh bookinfo", "/mesh inject"):
             await stage.type(line)
         yield stage
@@ -30,7 +33,9 @@ async def test_a_user_is_routed_and_nobody_else(meshed: Stage) -> None:
     assert "as guest, 10 pages: reviews v1 10" in said
     assert "not logged in, 10 pages: reviews v1 10" in said
     rule = await meshed.api.get(RULES, "reviews", "bookinfo")
-    assert "It was already so; nothing was changed." in words(await meshed.type("/mesh route jason"))
+    assert "It was already so; nothing was changed." in words(
+        await meshed.type("/mesh route jason")
+    )
     assert await meshed.api.get(RULES, "reviews", "bookinfo") == rule
     assert "every version answers everybody" in words(await meshed.type("/mesh route off"))
     assert await meshed.api.list(SERVICES, "bookinfo") == []
@@ -45,8 +50,12 @@ async def test_a_fault_hurts_whom_it_names(meshed: Stage) -> None:
     assert "ratings themselves, not logged in: status 200" in said
     assert "The workshop's text says jason here and its file biznagafest" in said
     assert "nothing was changed" in words(await meshed.type("/mesh fault biznagafest"))
-    assert "in 50 % of requests" in words(await meshed.type("/mesh fault biznagafest abort 503 50%"))
-    assert "waits 1.5 s for ratings" in words(await meshed.type("/mesh fault biznagafest delay 1.5s"))
+    assert "in 50 % of requests" in words(
+        await meshed.type("/mesh fault biznagafest abort 503 50%")
+    )
+    assert "waits 1.5 s for ratings" in words(
+        await meshed.type("/mesh fault biznagafest delay 1.5s")
+    )
     said = words(await meshed.type("/mesh unfault"))
     assert "as biznagafest, 20 pages: reviews v3 20; ratings seen 20" in said
     assert await meshed.api.get(SERVICES, "ratings", "bookinfo") is None
@@ -87,7 +96,9 @@ async def test_another_namespace_has_rules_of_its_own(tmp_path: Path) -> None:
         services = await stage.api.list(SERVICES)
         assert {s["metadata"]["namespace"] for s in services} == {"team-1"}
         assert services[0]["spec"]["hosts"] == ["ratings.team-1.svc.cluster.local"]
-        assert "not a namespace of this workshop" in words(await stage.type("/mesh route jason in=shop -> error"))
+        assert "not a namespace of this workshop" in words(
+            await stage.type("/mesh route jason in=shop -> error")
+        )
 
 
 async def test_an_undone_route_is_gone(meshed: Stage) -> None:
@@ -108,7 +119,9 @@ async def test_an_undone_route_is_gone(meshed: Stage) -> None:
         (("/mesh bookinfo",), "/mesh shift v1=100", "the pods have no sidecar"),
     ],
 )
-async def test_what_is_missing_is_offered(stage: Stage, before: tuple[str, ...], typed: str, because: str) -> None:
+async def test_what_is_missing_is_offered(
+    stage: Stage, before: tuple[str, ...], typed: str, because: str
+) -> None:
     """Rules that nothing would obey are not applied."""
     for line in ("/mesh install", *before):
         await stage.type(line)

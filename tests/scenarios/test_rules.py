@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.app import Bot, run_bot
-from bot.engine.fence import NamespaceGuard
+from bot.engine.world.namespace_guard import NamespaceGuard
 from bot.errors import SettingsError, UserError
 from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
 from bot.parts import build_access_policy
-from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.workspace.state import Channel
 from bot.settings import load_settings
+from sandbox.cluster.contract import Ref
+from sandbox.workspace.state import Channel
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
 OWN = {"MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}"}
@@ -37,7 +37,10 @@ async def names(stage: Stage) -> set[str]:
 
 async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
     """An attendee runs what the settings give them; a host is refused what is the admins', who are named."""
-    given = {"MESHBOT_ROLES__STEPS": "preflight=attendee, uninstall=admin", "MESHBOT_ROLES__ADMIN_GROUPS": "S0HOSTS"}
+    given = {
+        "MESHBOT_ROLES__STEPS": "preflight=attendee, uninstall=admin",
+        "MESHBOT_ROLES__ADMIN_GROUPS": "S0HOSTS",
+    }
     async with ruled(tmp_path, given | {"MESHBOT_ROLES__HOSTS": "U0BOB"}) as (stage, _):
         assert "Done" in words(await stage.type("@alice: /mesh preflight"))
         denial = words(await stage.type("@bob: /mesh uninstall -> error"))
@@ -49,7 +52,10 @@ async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"ROLES__STEPS": "fualt=attendee"}, "roles.steps.fualt: there is no such step .*did you mean fault?"),
+        (
+            {"ROLES__STEPS": "fualt=attendee"},
+            "roles.steps.fualt: there is no such step .*did you mean fault?",
+        ),
         (
             {"ROLES__STEPS": "install=attendee", "ROLES__OWN_NAMESPACES": "x-{user}"},
             "roles.steps.install: reaches what everyone shares",
@@ -59,7 +65,9 @@ async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
 def test_rules_that_cannot_be_are_refused_at_the_start(settings: dict[str, str], says: str) -> None:
     """A step that there is not, and rules that contradict each other, are named by their setting."""
     with pytest.raises(SettingsError, match=says):
-        build_access_policy(load_settings(None, {f"MESHBOT_{name}": value for name, value in settings.items()}))
+        build_access_policy(
+            load_settings(None, {f"MESHBOT_{name}": value for name, value in settings.items()})
+        )
 
 
 async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> None:
@@ -85,7 +93,10 @@ async def test_only_its_owner_or_a_host_confirms_for_a_namespace(tmp_path: Path)
         )
         for button in ("Take it away", "Cancel"):
             denial = await stage.type(f'@bob: click "{button}" -> error')
-            assert f"in {ALICES} needs the role host; you may change only your own namespace {BOBS}" in words(denial)
+            assert (
+                f"in {ALICES} needs the role host; you may change only your own namespace {BOBS}"
+                in words(denial)
+            )
             assert denial.ephemeral_to == "U0BOB"
         await stage.type('@alice: click "Take it away"')
         assert ALICES not in await names(stage)
@@ -126,7 +137,9 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
         assert "is already running" in words(await stage.type("/mesh install -> error"))
         runs = [run for run in await bot.ledger.list_recent_runs(3) if run.step == "bookinfo"]
         assert {run.state for run in runs} == {"done"}
-        assert max(run.created_at for run in runs) < min(run.finished_at for run in runs if run.finished_at)
+        assert max(run.created_at for run in runs) < min(
+            run.finished_at for run in runs if run.finished_at
+        )
 
 
 async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
@@ -134,7 +147,9 @@ async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
     async with ruled(tmp_path, OWN) as (_, bot):
         fence = NamespaceGuard(bot.cluster, ALICES, set())
         for name in (ALICES, BOBS):
-            await bot.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            await bot.cluster.apply(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            )
         await fence.merge(NAMESPACE, ALICES, "", {"metadata": {"labels": {"a": "b"}}})
         await fence.apply(config(ALICES))
         for attempt in (
@@ -151,13 +166,21 @@ async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
 
 def config(namespace: str) -> Object:
     """A ConfigMap there."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": namespace}, "data": {}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c", "namespace": namespace},
+        "data": {},
+    }
 
 
 @pytest.mark.long
 async def test_the_bot_acts_as_whom_the_settings_name(tmp_path: Path) -> None:
     """Everything works as before under other names, istioctl included; whoami names them."""
-    acting = {f"MESHBOT_CLUSTER__IMPERSONATE__{role}__USER": "slack:{user}" for role in ("HOST", "ATTENDEE")}
+    acting = {
+        f"MESHBOT_CLUSTER__IMPERSONATE__{role}__USER": "slack:{user}"
+        for role in ("HOST", "ATTENDEE")
+    }
     async with ruled(tmp_path, OWN | acting) as (stage, _):
         await stage.type("/mesh install")
         await stage.type("@alice: /mesh bookinfo")
@@ -185,7 +208,9 @@ async def test_someone_without_a_namespace_is_told_who_can_help(tmp_path: Path) 
     async with ruled(tmp_path, {"MESHBOT_ROLES__NAMESPACE_OF": "U0BOB=team-b"}) as (stage, _):
         denial = words(await stage.type("@alice: /mesh bookinfo -> error"))
         assert "needs the role host; you are attendee. <@U0HOST> can." in denial
-        assert "you have no namespace of your own yet" in words(await stage.type("@alice: /mesh whoami"))
+        assert "you have no namespace of your own yet" in words(
+            await stage.type("@alice: /mesh whoami")
+        )
         await stage.type("@alice: /mesh status")
 
 
@@ -194,8 +219,13 @@ async def test_other_channels_are_pointed_to_the_right_one(tmp_path: Path) -> No
     async with ruled(tmp_path, {"MESHBOT_SLACK__CHANNELS": "C0MESH"}) as (stage, bot):
         everyone = set(stage.workspace.state.channels["C0MESH"].members)
         stage.workspace.state.channels["C0ELSE"] = Channel("C0ELSE", "random", everyone)
-        stage.workspace.state.channels["D0HOST"] = Channel("D0HOST", "dm", everyone, is_private=True, is_im=True)
-        for channel, says in (("C0ELSE", "takes no commands"), ("D0HOST", "can only ask, not change anything")):
+        stage.workspace.state.channels["D0HOST"] = Channel(
+            "D0HOST", "dm", everyone, is_private=True, is_im=True
+        )
+        for channel, says in (
+            ("C0ELSE", "takes no commands"),
+            ("D0HOST", "can only ask, not change anything"),
+        ):
             await stage.workspace.send_command("host", channel, "/mesh preflight")
             answer = await told(stage, channel)
             assert f"{says}. Type it in <#C0MESH>." in answer

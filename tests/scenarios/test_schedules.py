@@ -12,9 +12,9 @@ import pytest
 
 from bot.app import Bot, run_bot
 from bot.ledger import Ledger, StreamRow
-from bot.ledger.timetable import ScheduleAdvance
-from bot.sandbox.cluster.contract import Ref
-from bot.sandbox.workspace import Message
+from bot.ledger.schedule_store import ScheduleAdvance
+from sandbox.cluster.contract import Ref
+from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
 from tests.scenarios.test_survival import gone, process
 
@@ -33,7 +33,11 @@ async def seen(stage: Stage, wanted: Callable[[Message], bool], seconds: float =
     with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(seconds):
             while True:
-                found = [m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id and wanted(m)]
+                found = [
+                    m
+                    for m in stage.workspace.list_messages()
+                    if m.user == stage.workspace.bot.id and wanted(m)
+                ]
                 if found:
                     return found[-1]
                 await anext(changes)
@@ -83,7 +87,16 @@ async def test_errors_of_a_burst_are_told_once_and_so_is_their_end(tmp_path: Pat
         await stage.api.merge(DEPLOYMENTS, "productpage-v1", "bookinfo", {"spec": {"replicas": 1}})
         await seen(stage, in_thread("2 of 2 requests"))
         assert bad.thread_ts == card.ts
-        assert len([m for m in stage.workspace.list_messages() if in_thread("the page was not seen")(m)]) <= 2
+        assert (
+            len(
+                [
+                    m
+                    for m in stage.workspace.list_messages()
+                    if in_thread("the page was not seen")(m)
+                ]
+            )
+            <= 2
+        )
 
 
 async def test_a_ping_tells_what_goes_down_and_that_it_is_back(tmp_path: Path) -> None:
@@ -92,14 +105,20 @@ async def test_a_ping_tells_what_goes_down_and_that_it_is_back(tmp_path: Path) -
         async with again(stage):
             await arrange(stage, "install", "addons", "kiali")
             await stage.type("/mesh ping every 10s")
-            await seen(stage, says("all is well: API server, istiod, Prometheus, Jaeger, Kiali answer"))
+            await seen(
+                stage, says("all is well: API server, istiod, Prometheus, Jaeger, Kiali answer")
+            )
             await stage.api.merge(DEPLOYMENTS, "kiali", "istio-system", {"spec": {"replicas": 0}})
             down = await seen(stage, in_thread("Kiali is down since"))
             assert "scaled to no pods" in words(down)
         async with again(stage):
             await stage.api.merge(DEPLOYMENTS, "kiali", "istio-system", {"spec": {"replicas": 1}})
             await seen(stage, in_thread("Kiali is back; it was away for"))
-        told = [m for m in stage.workspace.list_messages() if m.thread_ts and "Kiali is down" in words(m)]
+        told = [
+            m
+            for m in stage.workspace.list_messages()
+            if m.thread_ts and "Kiali is down" in words(m)
+        ]
         assert len(told) == 1
 
 
@@ -130,7 +149,9 @@ async def test_what_goes_on_outlives_the_bot(tmp_path: Path) -> None:
     """Made by one life, carried on by the next; and whoever is no host any more has it paused."""
     async with furnished(tmp_path) as stage:
         async with again(stage) as bot:
-            await arrange(stage, "install", "bookinfo", "traffic start every=100ms", "ping every 10s")
+            await arrange(
+                stage, "install", "bookinfo", "traffic start every=100ms", "ping every 10s"
+            )
             (before,) = await bot.ledger.streams.list_all()
         async with again(stage) as bot:
             after = await carried_on(bot, before)
@@ -210,9 +231,15 @@ async def test_buttons_and_roles(tmp_path: Path) -> None:
     async with playing(tmp_path) as (stage, _):
         await stage.type("/mesh digest weekdays 09:00 Europe/Madrid")
         assert "needs the role host" in words(await stage.type('@alice: click "Pause" -> error'))
-        assert "needs the role host" in words(await stage.type("@alice: /mesh schedule remove s1 -> error"))
-        assert "needs the role host" in words(await stage.type("@alice: /mesh ping every 1m -> error"))
-        assert "digest, on weekdays at 09:00 (Europe/Madrid)" in words(await stage.type("@alice: /mesh schedule"))
+        assert "needs the role host" in words(
+            await stage.type("@alice: /mesh schedule remove s1 -> error")
+        )
+        assert "needs the role host" in words(
+            await stage.type("@alice: /mesh ping every 1m -> error")
+        )
+        assert "digest, on weekdays at 09:00 (Europe/Madrid)" in words(
+            await stage.type("@alice: /mesh schedule")
+        )
         await stage.type('click "Pause"')
         await stage.type('click "Resume"')
         await stage.type("/mesh schedule pause s1")
@@ -234,7 +261,10 @@ async def test_buttons_and_roles(tmp_path: Path) -> None:
         ("ping every 10m until yesterday", "until needs a time of day"),
         ("digest every 5m", "1 h must lie between"),
         ("digest weekdays 9:00 Madrid", "Did you mean `Europe/Madrid`?"),
-        ("traffic burst 2000 at 10/s every 1m", "too often for traffic: 3 min 20 s must lie between"),
+        (
+            "traffic burst 2000 at 10/s every 1m",
+            "too often for traffic: 3 min 20 s must lie between",
+        ),
         ("traffic burst 10 every 10m until 2026-01-01 12:00", "is over"),
         ("traffic burst 10 every 1m for 3d", "may go on for 1 day"),
         ('ping cron "0 9 1 * 1"', "either of them"),

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from bot.cli.arguments import RELEASES, SCRIPTS
-from bot.sandbox.istio.catalog import RELEASES as PLAYED
-from bot.sandbox.script import list_built_in_scripts
+from sandbox.istio.catalog import RELEASES as PLAYED
+from sandbox.script import list_built_in_scripts
 
 
 def test_the_command_line_offers_what_the_sandbox_has() -> None:
@@ -24,7 +24,11 @@ def test_the_command_line_offers_what_the_sandbox_has() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 async def test_a_built_in_script_passes(script: str, istio: str) -> None:
     """Every line ends as expected, with either release."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MESHBOT_", "SLACK_"))}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("MESHBOT_", "SLACK_"))
+    }
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "sandbox", "--play", script, "--istio", istio),
         env=environment,

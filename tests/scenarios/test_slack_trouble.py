@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bot import blocks
 from bot.ledger import connection
 from bot.messages import Message as Shown
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import read_verdict_state
-from bot.sandbox.workspace.state import Channel
+from bot.view import messages
+from sandbox.workspace import Message
+from sandbox.workspace.plain import read_verdict_state
+from sandbox.workspace.state import Channel
 from tests.scenarios.stage import Stage, playing, words
 
 WAIT = 30.0
@@ -24,7 +24,11 @@ async def end(stage: Stage, *, channel: str = "mesh-workshop", user: str = "host
     with stage.workspace.watch_changes() as changes:
         async with asyncio.timeout(WAIT):
             while True:
-                mine = [m for m in stage.workspace.list_messages(channel, user) if m.user == stage.workspace.bot.id]
+                mine = [
+                    m
+                    for m in stage.workspace.list_messages(channel, user)
+                    if m.user == stage.workspace.bot.id
+                ]
                 if mine and (read_verdict_state(mine[-1]) or "done") != "running":
                     return mine[-1]
                 await anext(changes)
@@ -63,7 +67,9 @@ async def test_a_deleted_question_is_asked_again(stage: Stage) -> None:
 async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
     """The person alone is told how to invite it, and nothing is started."""
     people = {stage.workspace.get_user("host").id}
-    stage.workspace.state.channels["C0PRIV"] = Channel("C0PRIV", "backstage", people, is_private=True)
+    stage.workspace.state.channels["C0PRIV"] = Channel(
+        "C0PRIV", "backstage", people, is_private=True
+    )
     await stage.workspace.send_command("host", "backstage", "/mesh install")
     said = await end(stage, channel="backstage")
     assert said.ephemeral_to
@@ -73,7 +79,9 @@ async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
 
 async def test_a_direct_conversation_is_a_channel_too(stage: Stage) -> None:
     """An install that is typed to the bot alone is carried out there."""
-    direct = stage.workspace.state.open_direct_channel(stage.workspace.bot.id, stage.workspace.get_user("host").id)
+    direct = stage.workspace.state.open_direct_channel(
+        stage.workspace.bot.id, stage.workspace.get_user("host").id
+    )
     await stage.workspace.send_command("host", direct.id, "/mesh install")
     assert "is ready" in words(await end(stage, channel=direct.id))
 
@@ -90,7 +98,9 @@ async def test_slack_that_takes_no_message_for_a_while_gets_it_later(stage: Stag
     """Posting fails again and again: the run goes on, and its one message comes with the verdict when Slack is back."""
     stage.workspace.faults.fail_method("chat.postMessage", times=5)
     assert "is ready" in words(await stage.type("/mesh install"))
-    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    assert (
+        len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    )
 
 
 async def test_slow_answers_lose_no_order(stage: Stage) -> None:
@@ -100,7 +110,9 @@ async def test_slow_answers_lose_no_order(stage: Stage) -> None:
     last = await stage.type("/mesh install")
     await asyncio.sleep(1.5)
     assert read_verdict_state(last) == "done"
-    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    assert (
+        len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    )
 
 
 async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
@@ -125,14 +137,19 @@ async def test_a_command_that_is_delivered_twice_is_carried_out_once(stage: Stag
     """One message, one run."""
     stage.workspace.faults.duplicates = 1
     await stage.type("/mesh install")
-    assert len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    assert (
+        len([m for m in stage.workspace.list_messages() if m.user == stage.workspace.bot.id]) == 1
+    )
 
 
 async def test_a_ledger_without_its_table_is_said(tmp_path: Path) -> None:
     """The database is broken: the person is told, and looking still works."""
     async with playing(tmp_path) as (stage, _):
         with sqlite3.connect(tmp_path / "meshbot.sqlite") as database:
-            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            names = [
+                row[0]
+                for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
             for name in (name for name in names if not name.startswith("sqlite_")):
                 database.execute(f'DROP TABLE "{name}"')
         said = words(await stage.type("/mesh install -> error"))
@@ -157,12 +174,14 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
         assert await bot.ledger.list_unfinished_runs() == []
 
 
-async def test_even_an_answer_that_cannot_be_built_is_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_even_an_answer_that_cannot_be_built_is_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Plain words are the last resort."""
 
     def broken(*_: object) -> Shown:
         raise RuntimeError("no blocks today")
 
-    monkeypatch.setattr(blocks, "render_user_error", broken)
+    monkeypatch.setattr(messages, "render_user_error", broken)
     await stage.workspace.send_command("host", "mesh-workshop", "/mesh nonesuch")
     assert "Something went wrong on my side" in (await end(stage)).text

@@ -8,10 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
-CRDS, PODS, MAPS = Ref("apiextensions.k8s.io", "customresourcedefinitions"), Ref("", "pods"), Ref("", "configmaps")
+CRDS, PODS, MAPS = (
+    Ref("apiextensions.k8s.io", "customresourcedefinitions"),
+    Ref("", "pods"),
+    Ref("", "configmaps"),
+)
 ROLES = Ref("rbac.authorization.k8s.io", "clusterroles")
 RULES = "bookinfo/networking"
 
@@ -27,7 +31,9 @@ async def run(*arguments: str) -> None:
 
 async def kubectl(stage: Stage, *arguments: str) -> None:
     """An ordinary kubectl on the embedded cluster."""
-    await run("kubectl", "--kubeconfig", stage.environment["MESHBOT_CLUSTER__KUBECONFIG"], *arguments)
+    await run(
+        "kubectl", "--kubeconfig", stage.environment["MESHBOT_CLUSTER__KUBECONFIG"], *arguments
+    )
 
 
 async def apply(stage: Stage, *samples: str, namespace: str = "bookinfo") -> None:
@@ -39,22 +45,35 @@ async def apply(stage: Stage, *samples: str, namespace: str = "bookinfo") -> Non
 
 async def with_addons(stage: Stage) -> None:
     """Prometheus, Grafana, Jaeger and Kiali, as the guide applies them; returns when they are ready."""
-    await apply(stage, *(f"addons/{n}.yaml" for n in ("prometheus", "grafana", "jaeger", "kiali")), namespace="")
-    await kubectl(stage, "wait", "--for=condition=Available", "deployment", "--all", "-n", "istio-system")
+    await apply(
+        stage,
+        *(f"addons/{n}.yaml" for n in ("prometheus", "grafana", "jaeger", "kiali")),
+        namespace="",
+    )
+    await kubectl(
+        stage, "wait", "--for=condition=Available", "deployment", "--all", "-n", "istio-system"
+    )
 
 
 async def with_bookinfo(stage: Stage, label: str) -> None:
     """Bookinfo with its gateway in a namespace with that label; returns when it is ready."""
     await kubectl(stage, "create", "namespace", "bookinfo")
     await kubectl(stage, "label", "namespace", "bookinfo", label)
-    await apply(stage, "bookinfo/platform/kube/bookinfo.yaml", "bookinfo/gateway-api/bookinfo-gateway.yaml")
-    await kubectl(stage, "wait", "--for=condition=Available", "deployment", "--all", "-n", "bookinfo")
+    await apply(
+        stage, "bookinfo/platform/kube/bookinfo.yaml", "bookinfo/gateway-api/bookinfo-gateway.yaml"
+    )
+    await kubectl(
+        stage, "wait", "--for=condition=Available", "deployment", "--all", "-n", "bookinfo"
+    )
 
 
 @pytest.mark.parametrize(
-    ("istio", "version", "modern"), [("1.30.3", "Kiali v2.26", True), ("1.23.2", "Kiali v1.87", False)]
+    ("istio", "version", "modern"),
+    [("1.30.3", "Kiali v2.26", True), ("1.23.2", "Kiali v1.87", False)],
 )
-async def test_links_fit_the_kiali_that_is_there(tmp_path: Path, istio: str, version: str, modern: bool) -> None:
+async def test_links_fit_the_kiali_that_is_there(
+    tmp_path: Path, istio: str, version: str, modern: bool
+) -> None:
     """The lines to type first, then links below /kiali/console; waypoints only where Kiali knows them."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install")
@@ -65,7 +84,9 @@ async def test_links_fit_the_kiali_that_is_there(tmp_path: Path, istio: str, ver
         assert f"<http://localhost:20001/kiali/console/overview|{version}>" in said
         assert "<http://localhost:16686/jaeger|Jaeger>" in said
         assert "Bookinfo: not installed yet" in said
-        graph = next(part for part in said.split("<") if "/graph/namespaces?" in part).partition("|")[0]
+        graph = next(part for part in said.split("<") if "/graph/namespaces?" in part).partition(
+            "|"
+        )[0]
         query = parse_qs(urlsplit(graph).query)
         assert query["namespaces"] == ["bookinfo"]
         assert ("waypoints" in query) is modern
@@ -73,7 +94,10 @@ async def test_links_fit_the_kiali_that_is_there(tmp_path: Path, istio: str, ver
 
 async def test_settled_urls_need_no_port_forward(tmp_path: Path) -> None:
     """What the host has set is what people get."""
-    async with playing(tmp_path, MESHBOT_WORKSHOP__KIALI_URL="https://kiali.example.org/kiali") as (stage, _):
+    async with playing(tmp_path, MESHBOT_WORKSHOP__KIALI_URL="https://kiali.example.org/kiali") as (
+        stage,
+        _,
+    ):
         await stage.type("/mesh install")
         await with_addons(stage)
         said = words(await stage.type("/mesh links"))
@@ -98,16 +122,22 @@ async def test_the_board_follows_the_sidecar_workshop(tmp_path: Path) -> None:
         assert "✅ addons — 3 of 3 installed" in said
         assert "not yet: bookinfo — not deployed" in said
         await with_bookinfo(stage, "istio-injection=enabled")
-        await apply(stage, f"{RULES}/destination-rule-all.yaml", f"{RULES}/virtual-service-all-v1.yaml")
+        await apply(
+            stage, f"{RULES}/destination-rule-all.yaml", f"{RULES}/virtual-service-all-v1.yaml"
+        )
         await apply(stage, f"{RULES}/virtual-service-ratings-test-delay.yaml")
         said = words(await stage.type("/mesh status"))
         assert "✅ inject — 6 of 6 pods have a sidecar" in said
         assert "✅ route — VirtualService reviews, 1 rule\n" in said
         assert "✅ fault — fault on ratings" in said
         assert "not yet: expose — gateway bookinfo-gateway has no address yet" in said
-        await uninstalled(stage, kept="6 Deployments in bookinfo; 6 of them restart without sidecars")
+        await uninstalled(
+            stage, kept="6 Deployments in bookinfo; 6 of them restart without sidecars"
+        )
         pods = await stage.api.list(PODS, "bookinfo")
-        assert not any("sidecar.istio.io/status" in (p["metadata"].get("annotations") or {}) for p in pods)
+        assert not any(
+            "sidecar.istio.io/status" in (p["metadata"].get("annotations") or {}) for p in pods
+        )
 
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
@@ -116,7 +146,10 @@ async def test_the_board_follows_the_ambient_workshop(tmp_path: Path, istio: str
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install ambient")
         await with_bookinfo(stage, "istio.io/dataplane-mode=ambient")
-        home, kubeconfig = stage.environment["MESHBOT_ISTIO__HOME"], stage.environment["MESHBOT_CLUSTER__KUBECONFIG"]
+        home, kubeconfig = (
+            stage.environment["MESHBOT_ISTIO__HOME"],
+            stage.environment["MESHBOT_CLUSTER__KUBECONFIG"],
+        )
         waypoint = ("waypoint", "apply", "-n", "bookinfo", "--enroll-namespace", "--wait")
         await run(f"{home}/bin/istioctl", *waypoint, f"--kubeconfig={kubeconfig}")
         await apply(stage, "bookinfo/gateway-api/route-reviews-v1.yaml")
@@ -162,7 +195,18 @@ async def test_a_pod_that_nothing_restarts_is_named(tmp_path: Path) -> None:
         await stage.type("/mesh install")
         await kubectl(stage, "create", "namespace", "bookinfo")
         await kubectl(stage, "label", "namespace", "bookinfo", "istio-injection=enabled")
-        await kubectl(stage, "run", "curl", "-n", "bookinfo", "--image=curl", "--restart=Never", "--", "sleep", "9")
+        await kubectl(
+            stage,
+            "run",
+            "curl",
+            "-n",
+            "bookinfo",
+            "--image=curl",
+            "--restart=Never",
+            "--",
+            "sleep",
+            "9",
+        )
         assert "Pods that no Deployment restarts keep dead sidecars: curl." in words(
             await stage.type("/mesh uninstall")
         )

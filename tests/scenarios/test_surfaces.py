@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot import blocks
-from bot.engine.forms import OPEN
+from bot.engine.forms.forms import OPEN
 from bot.messages import Message
-from bot.sandbox.workspace.inputs import collect_state_values
-from bot.slack.payloads import read_submission
+from bot.slack.inbound.payloads import read_submission
+from bot.view import messages
 from handlers import STEPS
+from sandbox.workspace.inputs import collect_state_values
 from tests.scenarios.screens import fill, form, modal, read, says, until
 from tests.scenarios.stage import Stage, playing, words
 
@@ -24,7 +24,9 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     said = await says(stage, "typed `/mesh fault jason delay 1.5s 50%`", "Because")
     assert "Bookinfo does not run" in words(said)
     wrong = await fill(stage, view := await form(stage, "/mesh shift"), v1="50", v2="20", v3="50")
-    assert (wrong.ack_payload or {})["errors"] == {"v3": "The shares make 120 %; together they must make 100 %."}
+    assert (wrong.ack_payload or {})["errors"] == {
+        "v3": "The shares make 120 %; together they must make 100 %."
+    }
     await fill(stage, view, v1="90", v2="10", v3="0")
     await says(stage, "typed `/mesh shift v1=90 v2=10`")
     assert "needs the role host" in words(await stage.type("@alice: /mesh shift -> error"))
@@ -36,15 +38,25 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
     async with playing(tmp_path) as (stage, bot):
         channel = stage.workspace.get_channel().id
         steps = [step for step in STEPS if bot.engine.forms.get_questions(step)]
-        assert {"install", "traffic", "route", "fault", "shift", "reset", "show"} <= {step.id for step in steps}
+        assert {"install", "traffic", "route", "fault", "shift", "reset", "show"} <= {
+            step.id for step in steps
+        }
         for step in steps:
-            button = blocks.button("Options…", OPEN, step.id)
-            posted = await bot.board.post(channel, Message("?", ({"type": "actions", "elements": [button]},)))
-            await stage.workspace.click_element("host", stage.workspace.state.messages[posted], "Options…")
+            button = messages.button("Options…", OPEN, step.id)
+            posted = await bot.board.post(
+                channel, Message("?", ({"type": "actions", "elements": [button]},))
+            )
+            await stage.workspace.click_element(
+                "host", stage.workspace.state.messages[posted], "Options…"
+            )
             view = await modal(stage)
-            empty = [q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial]
+            empty = [
+                q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial
+            ]
             needed = {q.name: {"answer": q.choices[0] if q.choices else "jason"} for q in empty}
-            filled = view.body | {"state": {"values": collect_state_values(view.body["blocks"], needed)}}
+            filled = view.body | {
+                "state": {"values": collect_state_values(view.body["blocks"], needed)}
+            }
             assert bot.engine.faults(read_submission({"view": filled})) == {}, step.id
             await stage.workspace.close_view("host", view)
 
@@ -56,7 +68,10 @@ async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
     assert (await says(stage, "typed `/mesh preflight`", "Done")).thread_ts == said.ts
     await stage.workspace.mention_bot("alice", "mesh-workshop", "instal", said.ts)
     mistake = await says(stage, "Did you mean", user="alice")
-    assert (mistake.thread_ts, mistake.ephemeral_to) == (said.ts, stage.workspace.get_user("alice").id)
+    assert (mistake.thread_ts, mistake.ephemeral_to) == (
+        said.ts,
+        stage.workspace.get_user("alice").id,
+    )
 
 
 async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:

@@ -12,18 +12,27 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.faults import ApiFault
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import read_verdict_state
+from sandbox.cluster.faults import ApiFault
+from sandbox.workspace import Message
+from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, furnished, words
 
 
 @asynccontextmanager
 async def process(stage: Stage, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`meshbot run` as people start it, connected; killed in the end if it still lives."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MESHBOT_", "SLACK_"))}
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("MESHBOT_", "SLACK_"))
+    }
     bot = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", env=inherited | stage.environment | more, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "bot",
+        "run",
+        env=inherited | stage.environment | more,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         await asyncio.wait_for(stage.workspace.wait_for_connections(), 30)
@@ -110,7 +119,9 @@ async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
             await shows(stage, "running")
             bot.terminate()
             assert await asyncio.wait_for(bot.wait(), 20) == 0
-            assert "the bot is being restarted; it takes this up when it is back" in words(await shows(stage, "error"))
+            assert "the bot is being restarted; it takes this up when it is back" in words(
+                await shows(stage, "error")
+            )
         await gone(stage)
         stage.cluster.slow_image_pulls(None)
         async with process(stage):
@@ -120,7 +131,9 @@ async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
 async def test_a_wrong_token_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     """Exit code 2 and the name of the setting, no traceback."""
     async with furnished(tmp_path) as stage:
-        environment = os.environ | stage.environment | {"MESHBOT_SLACK__BOT_TOKEN": "xoxb-123456789-wrong"}
+        environment = (
+            os.environ | stage.environment | {"MESHBOT_SLACK__BOT_TOKEN": "xoxb-123456789-wrong"}
+        )
         bot = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", "run", env=environment, stderr=asyncio.subprocess.PIPE
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.workspace.plain import read_verdict_state
+from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES
 from tests.scenarios.replicas import crew, wire_to
 from tests.scenarios.stage import words
@@ -43,7 +43,9 @@ async def test_two_replicas_do_not_change_one_namespace_at_once(tmp_path: Path) 
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(100)
         workspace = on.stage.workspace
-        await asyncio.gather(*(workspace.send_command("host", "mesh-workshop", "/mesh install") for _ in range(4)))
+        await asyncio.gather(
+            *(workspace.send_command("host", "mesh-workshop", "/mesh install") for _ in range(4))
+        )
         await on.shows("done")
         private = [m for m in workspace.list_messages() if m.ephemeral_to]
         assert len(on.messages()) == 1

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.app import run_bot
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.state import Channel
+from sandbox.workspace import Message
+from sandbox.workspace.state import Channel
 from tests.scenarios.screens import fill, modal, says, until
 from tests.scenarios.stage import Stage, furnished, words
 from tests.scenarios.test_survival import gone, process
@@ -29,7 +29,14 @@ async def test_the_tour_opens_where_the_workshop_stands(stage: Stage) -> None:
     assert "step 3 of 16: Add-ons" in words(tour)
     assert "⬜ ✅ ▶️ ⬜" in words(tour)
     assert "in place, 1 of 13: install" in words(tour)
-    await turned(stage, tour, "Back", "step 2 of 16: Install Istio", "Istio 1.30.3, 2 workloads ready", "Run again")
+    await turned(
+        stage,
+        tour,
+        "Back",
+        "step 2 of 16: Install Istio",
+        "Istio 1.30.3, 2 workloads ready",
+        "Run again",
+    )
 
 
 async def test_a_step_that_was_typed_by_hand_is_seen_too(stage: Stage) -> None:
@@ -86,7 +93,9 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
     for number in range(4, 17):
         await turned(stage, tour, "Skip", f"step {number} of 16")
     await turned(stage, tour, "Run", "Please confirm")
-    await stage.workspace.click_element("host", await says(stage, "Only a host can confirm"), "Cancel")
+    await stage.workspace.click_element(
+        "host", await says(stage, "Only a host can confirm"), "Cancel"
+    )
     await until(lambda: "Cancelled: nothing was changed" in words(tour))
     await turned(stage, tour, "End the tour", "this tour is ended")
 
@@ -151,14 +160,22 @@ async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
 async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
     """In a private channel without the bot its host is told to invite it, and nothing is left over."""
     host = stage.workspace.get_user("host").id
-    stage.workspace.state.channels["C0SECRET"] = Channel("C0SECRET", "secret", {host}, is_private=True)
+    stage.workspace.state.channels["C0SECRET"] = Channel(
+        "C0SECRET", "secret", {host}, is_private=True
+    )
     await stage.workspace.send_command("host", "secret", "/mesh workshop")
-    await until(lambda: [m for m in stage.workspace.list_messages("secret") if "/invite @meshbot" in words(m)])
+    await until(
+        lambda: [
+            m for m in stage.workspace.list_messages("secret") if "/invite @meshbot" in words(m)
+        ]
+    )
     assert "step 1 of 16" in words(await stage.type("/mesh workshop"))
 
 
 async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
     """The second is pointed at the first one's."""
-    await asyncio.gather(*(stage.workspace.send_command("host", "mesh-workshop", "/mesh workshop") for _ in range(2)))
+    await asyncio.gather(
+        *(stage.workspace.send_command("host", "mesh-workshop", "/mesh workshop") for _ in range(2))
+    )
     await says(stage, "The tour stands")
     assert len([m for m in stage.workspace.list_messages() if "step 1 of 16" in words(m)]) == 1

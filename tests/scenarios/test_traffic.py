@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
 
 RULES = Ref("networking.istio.io", "destinationrules")
@@ -51,11 +51,15 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
         traces = words(await stage.type("/mesh traces"))
         assert "8 spans" in traces or "6 spans" in traces
         assert "services: bookinfo-gateway-istio, details, productpage, ratings, reviews" in traces
-        assert "✅ traces — spans came from bookinfo-gateway-istio, details" in words(await stage.type("/mesh status"))
+        assert "✅ traces — spans came from bookinfo-gateway-istio, details" in words(
+            await stage.type("/mesh status")
+        )
 
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
-async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path, istio: str) -> None:
+async def test_ambient_shows_connections_and_a_waypoint_requests(
+    tmp_path: Path, istio: str
+) -> None:
     """TCP edges with mTLS and no new traces at first; with a waypoint requests again, and its spans."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await arrange(stage, "install", "addons", "kiali", "bookinfo", "expose")
@@ -64,7 +68,9 @@ async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path,
         await stage.type("/mesh traffic burst 50 at 50/s")
         seen = await drawn(stage, r"productpage-v1 → reviews: \d+ B/s tcp, connections only, mTLS")
         assert "TCP edges are correct" in seen
-        assert "without a waypoint: ztunnel sees connections" in words(await stage.type("/mesh traces"))
+        assert "without a waypoint: ztunnel sees connections" in words(
+            await stage.type("/mesh traces")
+        )
         await arrange(stage, "waypoint", "traffic burst 50 at 50/s")
         await drawn(stage, rf"productpage-v1 → reviews: [\d.]+/s http, {WELL}, mTLS")
         assert "waypoint" in words(await stage.type("/mesh traces"))
@@ -73,7 +79,9 @@ async def test_ambient_shows_connections_and_a_waypoint_requests(tmp_path: Path,
 async def test_traffic_goes_on_until_it_is_stopped(stage: Stage) -> None:
     """Typed again it is already so; the board shows it; stop tells what was seen, then there is nothing to stop."""
     await arrange(stage, "install", "bookinfo")
-    assert "one request every 0.1 s as jason" in words(await stage.type("/mesh traffic start every=100ms as jason"))
+    assert "one request every 0.1 s as jason" in words(
+        await stage.type("/mesh traffic start every=100ms as jason")
+    )
     assert "go on already: as jason, logged in, every 0.1 s" in words(
         await stage.type("/mesh traffic start every=100ms as jason")
     )
@@ -101,7 +109,9 @@ async def test_without_proxies_nothing_is_seen(stage: Stage) -> None:
     """The page answers, and neither graph nor traces can know."""
     await arrange(stage, "install", "addons jaeger prometheus", "bookinfo", "traffic once")
     for step in ("graph", "traces"):
-        assert "no pod of bookinfo has a proxy" in words(await stage.type(f"/mesh {step} -> not yet"))
+        assert "no pod of bookinfo has a proxy" in words(
+            await stage.type(f"/mesh {step} -> not yet")
+        )
 
 
 async def test_a_page_without_reviews_is_not_done(stage: Stage) -> None:

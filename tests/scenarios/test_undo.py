@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.app import run_bot
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
 DEPLOYMENTS, PODS, MAPS, SERVICES = (
@@ -20,7 +20,10 @@ DEPLOYMENTS, PODS, MAPS, SERVICES = (
     Ref("", "configmaps"),
     Ref("", "services"),
 )
-ROLES, ROUTES = Ref("rbac.authorization.k8s.io", "clusterroles"), Ref("gateway.networking.k8s.io", "httproutes")
+ROLES, ROUTES = (
+    Ref("rbac.authorization.k8s.io", "clusterroles"),
+    Ref("gateway.networking.k8s.io", "httproutes"),
+)
 APP, MESH = "bookinfo", "istio-system"
 BACK = 'click "Take it back"'
 
@@ -43,11 +46,15 @@ async def test_undo_takes_the_sidecars_out_again(stage: Stage) -> None:
     before = await specs(stage, DEPLOYMENTS, APP)
     await stage.type("/mesh inject")
     asked = words(await stage.type("/mesh undo"))
-    assert "restores Namespace bookinfo (metadata.labels.istio-injection: enabled → nothing)" in asked
+    assert (
+        "restores Namespace bookinfo (metadata.labels.istio-injection: enabled → nothing)" in asked
+    )
     assert "rolls Deployment reviews-v1 back to before its restart" in asked
     assert "objects differing afterwards: none" in words(await stage.type(BACK))
     assert await specs(stage, DEPLOYMENTS, APP) == before
-    assert "6 of 6 application pods are without sidecar" in words(await stage.type("/mesh inject off"))
+    assert "6 of 6 application pods are without sidecar" in words(
+        await stage.type("/mesh inject off")
+    )
 
 
 async def test_undo_goes_back_step_by_step(stage: Stage) -> None:
@@ -91,7 +98,9 @@ async def test_a_hand_that_was_there_since_is_shown(stage: Stage) -> None:
     await lines(stage, "/mesh install", "/mesh addons jaeger", "/mesh addons")
     await stage.api.merge(SERVICES, "tracing", MESH, {"spec": {"selector": {"app": "yaeger"}}})
     await stage.type("/mesh addons jaeger")
-    assert "restores Service tracing (selector.app: jaeger → yaeger)" in words(await stage.type("/mesh undo"))
+    assert "restores Service tracing (selector.app: jaeger → yaeger)" in words(
+        await stage.type("/mesh undo")
+    )
 
 
 async def test_undo_survives_the_bot(tmp_path: Path) -> None:
@@ -113,12 +122,21 @@ async def test_reset_goes_back_to_the_state_after_a_step(stage: Stage) -> None:
     assert "`expose`, `inject` will be taken back" in asked
     assert "objects differing afterwards: none" in words(await stage.type(BACK))
     assert (await specs(stage, DEPLOYMENTS, APP), await specs(stage, SERVICES, APP)) == before
-    assert "this is the state after bookinfo already" in words(await stage.type("/mesh reset bookinfo"))
+    assert "this is the state after bookinfo already" in words(
+        await stage.type("/mesh reset bookinfo")
+    )
 
 
 async def test_a_reset_leaves_the_ambient_mesh_and_its_profile(stage: Stage) -> None:
     """Labels, sidecars, waypoint and Istio's own profile go back to where they were before `ambient`."""
-    await lines(stage, "/mesh install", "/mesh addons prometheus", "/mesh bookinfo", "/mesh inject", "/mesh expose")
+    await lines(
+        stage,
+        "/mesh install",
+        "/mesh addons prometheus",
+        "/mesh bookinfo",
+        "/mesh inject",
+        "/mesh expose",
+    )
     await lines(stage, "/mesh ambient", 'click "Go ambient"', "/mesh waypoint")
     asked = words(await stage.type("/mesh reset expose"))
     assert "Istio goes back to the default profile" in asked
@@ -138,7 +156,9 @@ async def test_a_reset_to_what_is_not_there_says_so(stage: Stage) -> None:
 
 async def test_after_an_uninstall_there_is_nothing_to_take_back(stage: Stage) -> None:
     """What the mesh took with it is not offered any more; the application that was kept still is."""
-    await lines(stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh inject", "/mesh expose")
+    await lines(
+        stage, "/mesh install", "/mesh addons", "/mesh bookinfo", "/mesh inject", "/mesh expose"
+    )
     done = words(await stage.type("/mesh uninstall") and await stage.type('click "Confirm"'))
     assert "the mesh is gone" in done
     assert "left:" not in done
@@ -153,7 +173,9 @@ async def test_show_prints_what_was_applied(stage: Stage) -> None:
     assert "networking.istio.io/service-type: ClusterIP" in said
     assert "kind: HTTPRoute" in said
     assert "kind: Gateway" not in words(await stage.type("/mesh show expose HTTPRoute"))
-    assert "applied nothing called “Pod”" in words(await stage.type("/mesh show expose Pod -> error"))
+    assert "applied nothing called “Pod”" in words(
+        await stage.type("/mesh show expose Pod -> error")
+    )
 
 
 @pytest.mark.parametrize("typed", ["/mesh show addons", "/mesh show bookinfo"])
@@ -166,7 +188,9 @@ async def test_long_manifests_are_cut_with_a_hint(stage: Stage, typed: str) -> N
     assert all(text.count("```") in (0, 2) for text in texts)
 
 
-async def test_nothing_is_changed_that_could_not_be_taken_back(stage: Stage, tmp_path: Path) -> None:
+async def test_nothing_is_changed_that_could_not_be_taken_back(
+    stage: Stage, tmp_path: Path
+) -> None:
     """When the journal cannot be kept, the write is not made."""
     await asyncio.to_thread(drop_images, tmp_path / "meshbot.sqlite")
     assert "no such table" in words(await stage.type("/mesh bookinfo -> error"))

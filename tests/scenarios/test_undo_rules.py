@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
 KINDS = (
@@ -19,7 +19,13 @@ KINDS = (
 )
 SIDECARS = ("/mesh install", "/mesh bookinfo", "/mesh inject")
 ROUTED = (*SIDECARS, "/mesh route jason v2")
-AMBIENT = ("/mesh install", "/mesh addons prometheus", "/mesh bookinfo", "/mesh ambient", 'click "Go ambient"')
+AMBIENT = (
+    "/mesh install",
+    "/mesh addons prometheus",
+    "/mesh bookinfo",
+    "/mesh ambient",
+    'click "Go ambient"',
+)
 
 
 async def wanted(stage: Stage) -> dict[str, Any]:
@@ -53,5 +59,7 @@ async def test_a_rule_is_taken_back(tmp_path: Path, before: tuple[str, ...], cha
         await stage.type(change)
         assert await wanted(stage) != there
         await stage.type("/mesh undo")
-        assert "objects differing afterwards: none" in words(await stage.type('click "Take it back"'))
+        assert "objects differing afterwards: none" in words(
+            await stage.type('click "Take it back"')
+        )
         assert await wanted(stage) == there

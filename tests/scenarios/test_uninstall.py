@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.sandbox.cluster.contract import Ref
+from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
@@ -18,7 +18,10 @@ async def test_without_a_mesh_there_is_nothing_to_ask(stage: Stage) -> None:
 
 async def test_everything_that_the_bot_made_goes(stage: Stage) -> None:
     """After install and uninstall, no CRD, no istio-system, and no label is left; who stays out does not count."""
-    apart = {"name": "apart", "labels": {"istio-injection": "disabled", "istio.io/dataplane-mode": "none"}}
+    apart = {
+        "name": "apart",
+        "labels": {"istio-injection": "disabled", "istio.io/dataplane-mode": "none"},
+    }
     await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": apart})
     await stage.type("/mesh install")
     asked = words(await stage.type("/mesh uninstall"))

@@ -103,7 +103,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(home: Path, *, environment: dict[str, str] | None = None, **more: Any) -> AsyncIterator[Scene]:
+async def scene(
+    home: Path, *, environment: dict[str, str] | None = None, **more: Any
+) -> AsyncIterator[Scene]:
     """The bot in front of a cluster behind a wire; `environment` as settings, `more` goes to `furnished`.
 
     istioctl's readiness timeout is in the cluster's time, which runs 100 times as fast: 200 s are two.

@@ -15,18 +15,35 @@ from sqlalchemy import update
 from bot.catalog import Catalog
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.schedule_store import ScheduleAdvance
 from bot.ledger.tables import schedules
-from bot.ledger.timetable import ScheduleAdvance
 from bot.messages import Message
-from bot.sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
-from bot.sandbox.workspace import Message as Posted
-from bot.schedule import Limits, ScheduleRequest, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
+from bot.schedule import (
+    Limits,
+    ScheduleRequest,
+    ScheduleService,
+    SlotCallbacks,
+    SlotOutcome,
+    SlotRunner,
+)
 from bot.schedule.slots import find_due_slot
-from bot.slack.board import SlackChannelMessages
-from bot.slack.client import build_client, build_session
-from bot.slack.pace import EditLimits
-from bot.steps import Context, Options, Recurrence, ReplyTarget, SlotContext, SlotReport, State, Step, Verdict
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.webapi.client import build_client, build_session
+from bot.slack.webapi.rate_limit import EditLimits
+from bot.steps import (
+    Context,
+    Options,
+    Recurrence,
+    ReplyTarget,
+    SlotContext,
+    SlotReport,
+    State,
+    Step,
+    Verdict,
+)
 from bot.when import Timing, split_timing
+from sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
+from sandbox.workspace import Message as Posted
 from tests.ledger.conftest import Time, url
 from tests.scenarios.stage import words
 
@@ -53,7 +70,9 @@ def regular(*, late: bool = False, again: bool = False) -> Recurrence:
 
 
 BURST = Step("burst", "Burst", "is not made up for", nothing, regular=regular())
-DIGEST = Step("digest", "Digest", "is made up for once", nothing, regular=regular(late=True, again=True))
+DIGEST = Step(
+    "digest", "Digest", "is made up for once", nothing, regular=regular(late=True, again=True)
+)
 CATALOG = Catalog((BURST, DIGEST))
 
 
@@ -92,15 +111,25 @@ class World:
     async def replica(self, name: str = "one", limits: Limits | None = None) -> Replica:
         """Another process over the same database."""
         session = await self.stack.enter_async_context(build_session())
-        client = build_client(token=self.workspace.bot_token, base_url=self.workspace.api_url, session=session)
+        client = build_client(
+            token=self.workspace.bot_token, base_url=self.workspace.api_url, session=session
+        )
         board = SlackChannelMessages(client, pace=QUICK)
         self.stack.push_async_callback(board.aclose, 1.0)
         office = ScheduleService(
-            self.ledger.timetable, board, CATALOG, owner=name, zone="UTC", limits=limits or Limits(least=1.0)
+            self.ledger.timetable,
+            board,
+            CATALOG,
+            owner=name,
+            zone="UTC",
+            limits=limits or Limits(least=1.0),
         )
         made = Replica(name, office)
         made.keeper = SlotRunner(
-            self.ledger.timetable, office, SlotCallbacks(CATALOG.get_recurrence, made.carry_out, self._gone), owner=name
+            self.ledger.timetable,
+            office,
+            SlotCallbacks(CATALOG.get_recurrence, made.carry_out, self._gone),
+            owner=name,
         )
         self.stack.push_async_callback(made.keeper.close, 0.0)
         return made
@@ -118,7 +147,15 @@ class World:
         channel = self.workspace.get_channel(DEFAULT_CHANNEL).id
         words = " ".join([step, *rest])
         return ScheduleRequest(
-            found, Options(namespace=""), wish, words, typed, "U0HOST", channel, "bookinfo", key or uuid4().hex
+            found,
+            Options(namespace=""),
+            wish,
+            words,
+            typed,
+            "U0HOST",
+            channel,
+            "bookinfo",
+            key or uuid4().hex,
         )
 
     async def make(self, replica: Replica, typed: str) -> Schedule:
@@ -148,7 +185,9 @@ class World:
         """As if its process had died before its message was posted."""
         engine = build_engine(parse_url(self.url))
         async with engine.begin() as connection:
-            await connection.execute(update(schedules).where(schedules.c.id == schedule.id).values(ts=None))
+            await connection.execute(
+                update(schedules).where(schedules.c.id == schedule.id).values(ts=None)
+            )
         await engine.dispose()
 
     async def claim(self, owner: str) -> None:
@@ -172,7 +211,8 @@ async def world(url: str) -> AsyncIterator[World]:
         ledger = await Ledger.open(url, now=time)
         stack.push_async_callback(ledger.close)
         workspace = Workspace(
-            installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh"})), enforce_limits=False
+            installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh"})),
+            enforce_limits=False,
         )
         await workspace.start()
         stack.push_async_callback(workspace.stop)

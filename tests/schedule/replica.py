@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.catalog import Catalog
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
-from bot.slack.board import SlackChannelMessages
+from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.steps import SlotContext
 from handlers import STEPS
 
@@ -32,7 +32,9 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     catalog = Catalog(STEPS)
     # Nothing is posted: the schedules have no news, and edits of messages that are not there are given up.
     board = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
-    office = ScheduleService(ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits())
+    office = ScheduleService(
+        ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits()
+    )
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def carry_out(schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
@@ -45,7 +47,12 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     async def absent() -> Collection[str]:
         return (await asyncio.to_thread(gone.read_text)).split()
 
-    keeper = SlotRunner(ledger.timetable, office, SlotCallbacks(catalog.get_recurrence, carry_out, absent), owner=owner)
+    keeper = SlotRunner(
+        ledger.timetable,
+        office,
+        SlotCallbacks(catalog.get_recurrence, carry_out, absent),
+        owner=owner,
+    )
     keeper.start()
     print("ready", flush=True)
     await asyncio.Event().wait()

@@ -81,8 +81,16 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
         begin = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
         for number in range(SCHEDULES):
             start = begin + timedelta(seconds=number / 10)
-            timing = Timing(TimingKind.EVERY, "UTC", start, start + timedelta(seconds=EVERY * (SLOTS - 1)), every=EVERY)
-            new = NewSchedule(uuid4().hex, step, step, step, "U1", "C1", "app", timing.to_json(), start, "tests")
+            timing = Timing(
+                TimingKind.EVERY,
+                "UTC",
+                start,
+                start + timedelta(seconds=EVERY * (SLOTS - 1)),
+                every=EVERY,
+            )
+            new = NewSchedule(
+                uuid4().hex, step, step, step, "U1", "C1", "app", timing.to_json(), start, "tests"
+            )
             made, _ = await ledger.timetable.add(new)
             await ledger.timetable.record_posted(made.id, "C1", "1.1")
         yield stage, ledger
@@ -108,11 +116,15 @@ async def test_three_replicas_fire_three_hundred_slots_once_each(url: str, tmp_p
         ended = await over(ledger)
         begun = stage.written("begun")
     assert (len(begun), set(begun.values())) == (SCHEDULES * SLOTS, {1})
-    assert {(one.fired, one.missed, one.cut, one.state) for one in ended} == {(SLOTS, 0, 0, ScheduleState.ENDED)}
+    assert {(one.fired, one.missed, one.cut, one.state) for one in ended} == {
+        (SLOTS, 0, 0, ScheduleState.ENDED)
+    }
 
 
 @pytest.mark.parametrize("step", ["ping", "traffic"])
-async def test_under_kill_nine_no_slot_is_doubled_and_none_is_lost(url: str, tmp_path: Path, step: str) -> None:
+async def test_under_kill_nine_no_slot_is_doubled_and_none_is_lost(
+    url: str, tmp_path: Path, step: str
+) -> None:
     """A slot whose process died is begun once more (ping) or counted as cut (traffic); one that could not begin before
     the next was due is counted as missed; all others come once."""
     chance = random.Random(7)

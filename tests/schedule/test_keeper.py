@@ -120,7 +120,10 @@ async def test_it_ends_by_itself_and_says_so_once(world: World) -> None:
     for _ in range(5):
         await asyncio.gather(one.round(), two.round())
         world.time.move(10)
-    assert ((await world.now(schedule)).state, (await world.now(schedule)).fired) == (ScheduleState.ENDED, 3)
+    assert ((await world.now(schedule)).state, (await world.now(schedule)).fired) == (
+        ScheduleState.ENDED,
+        3,
+    )
     assert [m for m in world.messages() if "its time is over" in m.text and m.thread_ts] != []
     assert len(world.messages()) == 2
 

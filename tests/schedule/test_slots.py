@@ -48,7 +48,8 @@ def test_weekdays_in_cron_are_what_people_mean(field: str, names: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["61 * * * *", "0 9 * * 8", "0 9 1 * 1", "x y z a b", "0 9 * * 1/x", "*/0 * * * *"]
+    "expression",
+    ["61 * * * *", "0 9 * * 8", "0 9 1 * 1", "x y z a b", "0 9 * * 1/x", "*/0 * * * *"],
 )
 def test_a_cron_that_means_nothing_is_refused(expression: str) -> None:
     """With a sentence, not with the library's."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot.ledger import Ledger
 from bot.ports import TrafficReport
 from bot.schedule import Streams
-from bot.schedule.streams import merge_reports
+from bot.traffic.streams import merge_reports
 from tests.traffic.stage import App, sending_to
 
 
@@ -61,7 +61,10 @@ async def test_what_a_dead_process_carried_goes_on(tmp_path: Path) -> None:
         await calls(app, 3)
         await one.close()
         await other.reconcile(())
-        assert (await other.stop("elsewhere"), [s.user for s in await other.streams()]) == ([], ["jason"])
+        assert (await other.stop("elsewhere"), [s.user for s in await other.streams()]) == (
+            [],
+            ["jason"],
+        )
         (before,) = await other.streams()
         await other.reconcile({"one"})
         await calls(app, len(app.calls) + 3)
@@ -82,8 +85,15 @@ async def test_a_stream_ends_at_its_time_whoever_carries_it(tmp_path: Path) -> N
 
 def test_what_was_met_is_added_up() -> None:
     """Counts of both, times of the newer; nothing sent changes nothing."""
-    before = TrafficReport(3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, "gateway")
+    before = TrafficReport(
+        3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, "gateway"
+    )
     now = TrafficReport(1, 1, 0.5, {"200": 1}, {"v2": 1}, {"seen": 1}, 5, 5, 5, "gateway")
     both = merge_reports(before, now)
-    assert (both.sent, both.codes, both.versions, both.p50) == (4, {"200": 3, "503": 1}, {"v1": 2, "v2": 1}, 5)
+    assert (both.sent, both.codes, both.versions, both.p50) == (
+        4,
+        {"200": 3, "503": 1},
+        {"v1": 2, "v2": 1},
+        5,
+    )
     assert merge_reports(before, TrafficReport(0, 0, 0.0)).p50 == 10

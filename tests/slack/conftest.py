@@ -11,11 +11,11 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import ButtonPress, Command, FormSubmission, Message, Reply
-from bot.sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
-from bot.slack.client import WebApiRetries, build_client, build_session, fetch_identity
-from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketModeReceiver, SocketTiming
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver, SocketTiming
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.webapi.client import WebApiRetries, build_client, build_session, fetch_identity
+from sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
 
 QUICK = SocketTiming(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05, most_retry=0.1)
 """A connection whose loss is noticed in tenths of a second."""
@@ -99,7 +99,8 @@ def with_button(action_id: str, value: str = "run 1") -> Message:
 async def workspace() -> AsyncIterator[Workspace]:
     """A workspace with Slack's rate limits off (`hurt` still refuses on demand)."""
     workspace = Workspace(
-        installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh", "/maze"})), enforce_limits=False
+        installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh", "/maze"})),
+        enforce_limits=False,
     )
     await workspace.start()
     yield workspace
@@ -117,7 +118,10 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def client(workspace: Workspace, session: aiohttp.ClientSession) -> AsyncWebClient:
     """The bot's Web API client, pointed at the workspace."""
     return build_client(
-        token=workspace.bot_token, base_url=workspace.api_url, session=session, retries=WebApiRetries(base=0.05)
+        token=workspace.bot_token,
+        base_url=workspace.api_url,
+        session=session,
+        retries=WebApiRetries(base=0.05),
     )
 
 
@@ -132,13 +136,17 @@ async def listeners(
     client: AsyncWebClient, session: aiohttp.ClientSession, desk: RecordingDesk
 ) -> AsyncIterator[Listeners]:
     """The listeners, not connected."""
-    listeners = Listeners(desk=desk, ways=EphemeralResponder(client, session), identity=await fetch_identity(client))
+    listeners = Listeners(
+        desk=desk, ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+    )
     yield listeners
     await listeners.aclose()
 
 
 @pytest.fixture
-async def link(workspace: Workspace, client: AsyncWebClient, listeners: Listeners) -> AsyncIterator[SocketModeReceiver]:
+async def link(
+    workspace: Workspace, client: AsyncWebClient, listeners: Listeners
+) -> AsyncIterator[SocketModeReceiver]:
     """The bot, connected over Socket Mode."""
     link = SocketModeReceiver(listeners, client=client, app_token=workspace.app_token, timing=QUICK)
     await link.start()

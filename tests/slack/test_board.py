@@ -12,10 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
 from bot.messages import Message, Place, Posted
-from bot.sandbox.workspace import Workspace
-from bot.slack.board import SlackChannelMessages
-from bot.slack.client import build_session
-from bot.slack.pace import EditLimits
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.webapi.client import build_session
+from bot.slack.webapi.rate_limit import EditLimits
+from sandbox.workspace import Workspace
 from tests.slack.conftest import eventually, message
 
 QUICK = EditLimits(interval=0.05, burst=40, per_minute=600, reserve=2)
@@ -36,7 +36,9 @@ def text_of(workspace: Workspace, posted: Posted) -> str:
 
 def updates(workspace: Workspace) -> list[str]:
     """The texts of all chat.update calls, refused ones too."""
-    return [str(arguments["text"]) for method, arguments in workspace.calls if method == "chat.update"]
+    return [
+        str(arguments["text"]) for method, arguments in workspace.calls if method == "chat.update"
+    ]
 
 
 async def test_many_edits_become_few_and_the_last_is_shown(
@@ -61,7 +63,9 @@ async def test_a_final_edit_goes_before_waiting_ones(
 ) -> None:
     """With tokens left for final edits alone, a settled message is shown while others wait."""
     board = SlackChannelMessages(client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1))
-    first, second, last = [await board.post(channel, message(f"run {number}")) for number in range(3)]
+    first, second, last = [
+        await board.post(channel, message(f"run {number}")) for number in range(3)
+    ]
     await asyncio.sleep(QUICK.interval)
     for posted in (first, second, last):
         board.edit(posted, message("working"))
@@ -77,7 +81,9 @@ async def test_news_is_shown_when_the_allowance_is_short(
 ) -> None:
     """What people wait for takes some of what small changes must leave; the rest stays for final edits."""
     board = SlackChannelMessages(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
-    first, second, third = [await board.post(channel, message(f"run {number}")) for number in range(3)]
+    first, second, third = [
+        await board.post(channel, message(f"run {number}")) for number in range(3)
+    ]
     await asyncio.sleep(QUICK.interval)
     board.edit(first, message("small"))
     await eventually(lambda: updates(workspace) == ["small"])
@@ -129,7 +135,9 @@ async def test_a_failing_slack_is_tried_again(
     assert [found.text for found in workspace.list_messages()] == ["done"]
 
 
-async def test_a_post_that_was_cut_is_not_repeated(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+async def test_a_post_that_was_cut_is_not_repeated(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
     """When Slack may have posted without saying so, the caller is told rather than the channel told twice."""
     workspace.faults.slow_method("chat.postMessage", seconds=0.3)
     async with build_session(timeout=0.1) as hasty:
@@ -142,16 +150,24 @@ async def test_a_post_that_was_cut_is_not_repeated(workspace: Workspace, client:
 
 @pytest.mark.parametrize(
     ("posted", "code"),
-    [(Posted("C0MESH", "1.000001"), "message_not_found"), (Posted("C0NOWHERE", "1.000001"), "channel_not_found")],
+    [
+        (Posted("C0MESH", "1.000001"), "message_not_found"),
+        (Posted("C0NOWHERE", "1.000001"), "channel_not_found"),
+    ],
 )
-async def test_settling_what_is_gone_says_so(board: SlackChannelMessages, posted: Posted, code: str) -> None:
+async def test_settling_what_is_gone_says_so(
+    board: SlackChannelMessages, posted: Posted, code: str
+) -> None:
     """A message that cannot be edited any more raises Slack's own code."""
     with pytest.raises(SlackError, match=code):
         await board.settle(posted, message("done"))
 
 
 async def test_a_lost_edit_holds_nothing_up(
-    workspace: Workspace, board: SlackChannelMessages, channel: str, caplog: pytest.LogCaptureFixture
+    workspace: Workspace,
+    board: SlackChannelMessages,
+    channel: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An edit of a deleted message is logged, and the next message is edited all the same."""
     gone, here = [await board.post(channel, message("working")) for _ in range(2)]
@@ -179,7 +195,9 @@ async def test_edits_keep_within_a_minute_s_allowance(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """The bucket's burst and rate hold for all messages together, not for each."""
-    board = SlackChannelMessages(client, pace=EditLimits(interval=0.01, burst=6, per_minute=600, reserve=2))
+    board = SlackChannelMessages(
+        client, pace=EditLimits(interval=0.01, burst=6, per_minute=600, reserve=2)
+    )
     messages = [await board.post(channel, message("working")) for _ in range(5)]
     started = time.monotonic()
     while time.monotonic() - started < 0.5:
@@ -196,7 +214,9 @@ def test_the_allowance_is_what_slack_grants() -> None:
     assert pace.burst + pace.per_minute <= 50
 
 
-async def test_closing_sends_what_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+async def test_closing_sends_what_waits(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
     """A drain shows the last words of all messages before the bot goes."""
     board = SlackChannelMessages(client, pace=QUICK)
     messages = [await board.post(channel, message("working")) for _ in range(5)]
@@ -206,7 +226,9 @@ async def test_closing_sends_what_waits(workspace: Workspace, client: AsyncWebCl
     assert {text_of(workspace, posted) for posted in messages} == {"last word"}
 
 
-async def test_closing_in_an_outage_tells_who_waits(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+async def test_closing_in_an_outage_tells_who_waits(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
     """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a hang."""
     board = SlackChannelMessages(client, pace=QUICK)
     posted = await board.post(channel, message("working"))
@@ -218,7 +240,9 @@ async def test_closing_in_an_outage_tells_who_waits(workspace: Workspace, client
         await settling
 
 
-async def test_patience_with_an_outage_ends(workspace: Workspace, client: AsyncWebClient, channel: str) -> None:
+async def test_patience_with_an_outage_ends(
+    workspace: Workspace, client: AsyncWebClient, channel: str
+) -> None:
     """A final edit that Slack does not answer for long enough raises, so that the run can be noted as unshown."""
     board = SlackChannelMessages(client, pace=replace(QUICK, patience=0.2))
     posted = await board.post(channel, message("working"))
@@ -232,14 +256,18 @@ async def test_a_message_with_blocks_that_slack_refuses_is_shown_as_text(
     workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
     """Wrong blocks cost the decoration, never the message."""
-    posted = await board.post(channel, Message("working", ({"type": "section", "block_id": "verdict:running"},)))
+    posted = await board.post(
+        channel, Message("working", ({"type": "section", "block_id": "verdict:running"},))
+    )
     await board.settle(posted, Message("done", ({"type": "nonsense", "block_id": "verdict:done"},)))
     shown = workspace.state.messages[posted]
     assert shown.text == "done"
     assert shown.blocks[0]["block_id"] == "verdict:done"
 
 
-async def test_a_message_has_a_link(workspace: Workspace, board: SlackChannelMessages, channel: str) -> None:
+async def test_a_message_has_a_link(
+    workspace: Workspace, board: SlackChannelMessages, channel: str
+) -> None:
     """permalink gives Slack's link, and "" where there is none."""
     posted = await board.post(channel, message("working"))
     link = await board.permalink(posted)
@@ -248,7 +276,9 @@ async def test_a_message_has_a_link(workspace: Workspace, board: SlackChannelMes
     assert await board.permalink(Posted(channel, "1.000001")) == ""
 
 
-async def test_a_reply_goes_into_its_thread(workspace: Workspace, board: SlackChannelMessages, channel: str) -> None:
+async def test_a_reply_goes_into_its_thread(
+    workspace: Workspace, board: SlackChannelMessages, channel: str
+) -> None:
     """What belongs to a message stands in its thread."""
     parent = await board.post(channel, message("parent"))
     reply = await board.post(channel, message("reply"), Place(thread=parent.ts))

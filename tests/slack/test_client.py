@@ -7,10 +7,18 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError, SlackError
-from bot.sandbox.workspace import Workspace
-from bot.slack.client import build_client, fetch_identity, find_proxy
+from bot.slack.webapi.client import build_client, fetch_identity, find_proxy
+from sandbox.workspace import Workspace
 
-PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "NO_PROXY", "no_proxy")
+PROXIES = (
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 
 @pytest.fixture
@@ -58,7 +66,9 @@ async def test_the_workspace_is_reached_past_a_proxy(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_reads_are_tried_again(workspace: Workspace, client: AsyncWebClient, status: int) -> None:
+async def test_reads_are_tried_again(
+    workspace: Workspace, client: AsyncWebClient, status: int
+) -> None:
     """A read that fails for now is repeated by itself."""
     if status == 429:
         workspace.faults.rate_limit_method("auth.test", times=2, retry_after=0)
@@ -68,7 +78,9 @@ async def test_reads_are_tried_again(workspace: Workspace, client: AsyncWebClien
     assert [method for method, _ in workspace.calls].count("auth.test") == 3
 
 
-async def test_a_wrong_bot_token_names_the_setting(workspace: Workspace, session: aiohttp.ClientSession) -> None:
+async def test_a_wrong_bot_token_names_the_setting(
+    workspace: Workspace, session: aiohttp.ClientSession
+) -> None:
     """A refused token is a mistake in the settings, and the token itself is not shown."""
     client = build_client(token="xoxb-forged", base_url=workspace.api_url, session=session)
     with pytest.raises(SettingsError, match=r"slack\.bot_token.*invalid_auth") as raised:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.messages import Message
-from bot.slack.fitting import fit_message
+from bot.slack.outbound.fit import fit_message
 from bot.slackrules import BUDGET, check_message, count_visible_characters
 
 
@@ -18,7 +18,9 @@ def section(text: str, **more: str) -> dict[str, Any]:
 
 ACTIONS = {
     "type": "actions",
-    "elements": [{"type": "button", "action_id": "mesh:a", "text": {"type": "plain_text", "text": "Confirm"}}],
+    "elements": [
+        {"type": "button", "action_id": "mesh:a", "text": {"type": "plain_text", "text": "Confirm"}}
+    ],
 }
 
 
@@ -28,11 +30,15 @@ def test_what_fits_is_left_alone() -> None:
     assert fit_message(message) == message.to_payload()
 
 
-@pytest.mark.parametrize(("count", "length"), [(60, 10), (49, 900), (8, 3000), (200, 3000), (3, 9000)])
+@pytest.mark.parametrize(
+    ("count", "length"), [(60, 10), (49, 900), (8, 3000), (200, 3000), (3, 9000)]
+)
 def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
     """Parts go from the end, counted; the first block, which holds the outcome, and the buttons stay."""
     parts = tuple(section("x" * length) for _ in range(count))
-    payload = fit_message(Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS)))
+    payload = fit_message(
+        Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS))
+    )
     blocks = payload["blocks"]
     left_out = count + 2 - (len(blocks) - 1) if len(blocks) < count + 2 else 0
     assert check_message(payload, edit=True) == []

@@ -15,16 +15,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError
 from bot.messages import Modal, Reply
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.sandbox.workspace.inputs import collect_state_values
-from bot.slack.board import SlackChannelMessages
-from bot.slack.http import MOST_BODY, PATH, HttpReceiver
-from bot.slack.listeners import Listeners
-from bot.slack.screens import SlackViews
+from bot.slack.inbound.http_mode import MOST_BODY, PATH, HttpReceiver
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.views import SlackViews
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from sandbox.workspace.inputs import collect_state_values
 from tests.slack.conftest import RecordingDesk, with_button
 
 SECRET = "s3cret"
-FORM = {"command": "/mesh", "text": "install", "user_id": "U0ALICE", "channel_id": "C0MESH", "team_id": "T0MESHTEAM"}
+FORM = {
+    "command": "/mesh",
+    "text": "install",
+    "user_id": "U0ALICE",
+    "channel_id": "C0MESH",
+    "team_id": "T0MESHTEAM",
+}
 FIELD = (
     {
         "type": "input",
@@ -45,7 +51,9 @@ async def pong(_request: web.Request) -> web.Response:
 @pytest.fixture
 async def http(workspace: Workspace, listeners: Listeners) -> AsyncIterator[HttpReceiver]:
     """The bot's door on a free port, with the workspace's secret and a health route."""
-    http = HttpReceiver(listeners, signing_secret=workspace.signing_secret, routes=[web.get("/healthz", pong)])
+    http = HttpReceiver(
+        listeners, signing_secret=workspace.signing_secret, routes=[web.get("/healthz", pong)]
+    )
     await http.start("127.0.0.1", 0)
     await workspace.deliver_over_http(f"http://127.0.0.1:{http.port}{PATH}")
     yield http
@@ -82,7 +90,9 @@ async def test_forms_and_events_arrive(
     await desk.wait(2)
     await SlackViews(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
     view, desk.wrong = workspace.list_modals("alice")[0], {"user": "No such user."}
-    submitted = await workspace.submit_view("alice", view, collect_state_values(view.body["blocks"]))
+    submitted = await workspace.submit_view(
+        "alice", view, collect_state_values(view.body["blocks"])
+    )
     assert submitted.ack_payload == {"response_action": "errors", "errors": desk.wrong}
     assert (desk.asked[0].text, desk.homes, http.refused) == ("status", ["U0ALICE"], 0)
 
@@ -119,7 +129,9 @@ async def test_the_answer_leaves_before_a_slow_desk_begins(
     assert unsent == [0]
 
 
-async def test_slack_s_request_is_taken_once(door: str, session: aiohttp.ClientSession, desk: RecordingDesk) -> None:
+async def test_slack_s_request_is_taken_once(
+    door: str, session: aiohttp.ClientSession, desk: RecordingDesk
+) -> None:
     """The very same request a second time is a replay: 401."""
     headers = sign()
     statuses = []
@@ -165,7 +177,11 @@ async def test_slack_s_request_is_taken_once(door: str, session: aiohttp.ClientS
     ],
 )
 async def test_what_slack_did_not_send_is_refused(
-    door: str, session: aiohttp.ClientSession, desk: RecordingDesk, listeners: Listeners, headers: dict[str, str]
+    door: str,
+    session: aiohttp.ClientSession,
+    desk: RecordingDesk,
+    listeners: Listeners,
+    headers: dict[str, str],
 ) -> None:
     """Forged and stale requests get 401, and nothing behind the door learns of them."""
     async with session.post(door, data=BODY, headers=headers) as answer:
@@ -212,7 +228,9 @@ async def test_a_huge_request_is_not_read(door: str, session: aiohttp.ClientSess
         assert answer.status == 413
 
 
-async def test_routes_of_the_bot_s_own_are_served(http: HttpReceiver, session: aiohttp.ClientSession) -> None:
+async def test_routes_of_the_bot_s_own_are_served(
+    http: HttpReceiver, session: aiohttp.ClientSession
+) -> None:
     """Health is answered beside Slack's path, and other methods and paths are not."""
     base = f"http://127.0.0.1:{http.port}"
     statuses = []

@@ -12,11 +12,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.ledger import Ledger
 from bot.messages import Place, Posted
-from bot.sandbox.workspace import Workspace
-from bot.slack import board as boards
-from bot.slack.board import SlackChannelMessages
-from bot.slack.client import build_session
-from bot.slack.pace import EditLimits
+from bot.slack.outbound import channel_messages as boards
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.webapi.client import build_session
+from bot.slack.webapi.rate_limit import EditLimits
+from sandbox.workspace import Workspace
 from tests.slack.conftest import eventually, message
 
 QUICK = EditLimits(interval=0.05, burst=40, per_minute=600, reserve=2)
@@ -107,7 +107,11 @@ async def test_another_process_delivers_what_one_left(
 
 
 async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
-    workspace: Workspace, client: AsyncWebClient, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace,
+    client: AsyncWebClient,
+    board: SlackChannelMessages,
+    ledger: Ledger,
+    channel: str,
 ) -> None:
     """Slack took it and could not say so: the one window, and it is counted."""
     workspace.faults.slow_method("chat.postMessage", seconds=0.3)
@@ -129,7 +133,9 @@ async def test_a_named_message_is_posted_once(
     monkeypatch.setattr(boards, "HOLD", 5.0)
     workspace.faults.slow_method("chat.postMessage", seconds=0.05)
     place = Place(key="digest 7")
-    first, second = await asyncio.gather(*(board.post(channel, message("digest"), place) for _ in range(2)))
+    first, second = await asyncio.gather(
+        *(board.post(channel, message("digest"), place) for _ in range(2))
+    )
     assert first == second == await board.post(channel, message("digest"), place)
     assert texts(workspace) == ["digest"]
 
@@ -160,7 +166,11 @@ async def test_a_refusal_is_told_and_not_repeated(
 
 
 async def test_an_end_that_was_left_for_a_deleted_message_comes_in_a_new_one(
-    workspace: Workspace, client: AsyncWebClient, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace,
+    client: AsyncWebClient,
+    board: SlackChannelMessages,
+    ledger: Ledger,
+    channel: str,
 ) -> None:
     """Nobody who left it can tell any more; the outbox does."""
     posted = await board.post(channel, message("working"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.slack.once import SeenKeys
-from bot.slack.pace import RateLimitPause, TokenBucket
+from bot.slack.inbound.dedupe import SeenKeys
+from bot.slack.webapi.rate_limit import RateLimitPause, TokenBucket
 
 
 def test_a_key_is_new_once_until_it_is_forgotten() -> None:

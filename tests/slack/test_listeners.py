@@ -11,11 +11,11 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Reply
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Message, Workspace
-from bot.slack.board import SlackChannelMessages
-from bot.slack.client import fetch_identity
-from bot.slack.listeners import Listeners
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.webapi.client import fetch_identity
+from sandbox.workspace import DEFAULT_CHANNEL, Message, Workspace
 from tests.slack.conftest import RecordingDesk, eventually, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
@@ -34,11 +34,15 @@ async def shown(workspace: Workspace, text: str, user: str = "alice") -> Message
 
 async def posted_button(workspace: Workspace, client: AsyncWebClient, action_id: str) -> Message:
     """A message of the bot's with a button."""
-    posted = await SlackChannelMessages(client).post(workspace.get_channel().id, with_button(action_id))
+    posted = await SlackChannelMessages(client).post(
+        workspace.get_channel().id, with_button(action_id)
+    )
     return workspace.state.messages[posted.channel, posted.ts]
 
 
-async def test_a_command_reaches_the_desk_as_it_was_typed(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_a_command_reaches_the_desk_as_it_was_typed(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """The text arrives untouched, mentions with their ids, and the key is Slack's trigger_id."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
     await desk.wait()
@@ -65,14 +69,21 @@ async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
     assert unsent == [0]
 
 
-async def test_a_burst_of_300_commands_is_acknowledged(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_a_burst_of_300_commands_is_acknowledged(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """None of 300 commands at once is late, and each reaches the desk once."""
     typed = await asyncio.gather(
-        *(workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}") for number in range(300))
+        *(
+            workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
+            for number in range(300)
+        )
     )
     await desk.wait(300)
     assert max(one.ack_after if one.ack_after is not None else 99.0 for one in typed) < 3
-    assert sorted(asked.text for asked in desk.asked) == sorted(f"status {number}" for number in range(300))
+    assert sorted(asked.text for asked in desk.asked) == sorted(
+        f"status {number}" for number in range(300)
+    )
 
 
 async def test_a_command_delivered_twice_is_done_once(
@@ -103,7 +114,9 @@ async def test_a_desk_that_fails_is_owned_up_to(
     assert "ZeroDivisionError" not in answer.text
 
 
-async def test_a_command_that_is_not_ours_is_explained(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_a_command_that_is_not_ours_is_explained(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """A Slack app with another command than the settings is told to the one who typed it."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/maze install")
     assert "I answer to `/mesh`" in (await shown(workspace, "disagree")).text
@@ -158,10 +171,17 @@ async def test_slack_variables_in_the_environment_change_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """SLACK_CLIENT_ID and its kin do not switch Bolt to another mode, and stay as they were."""
-    for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):
+    for name in (
+        "SLACK_CLIENT_ID",
+        "SLACK_CLIENT_SECRET",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    ):
         monkeypatch.setenv(name, "other")
     built = Listeners(
-        desk=RecordingDesk(), ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+        desk=RecordingDesk(),
+        ways=EphemeralResponder(client, session),
+        identity=await fetch_identity(client),
     )
     assert built.app.oauth_flow is None
     assert os.environ["SLACK_CLIENT_ID"] == "other"

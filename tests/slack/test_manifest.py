@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from bot.errors import SettingsError
-from bot.sandbox.workspace import InstalledApp, Workspace
-from bot.slack.board import SlackChannelMessages
-from bot.slack.checkup import read_manifest_scopes
-from bot.slack.client import build_client, build_session
-from bot.slack.listeners import Listeners
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.inbound.checkup import read_manifest_scopes
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.webapi.client import build_client, build_session
+from sandbox.workspace import InstalledApp, Workspace
 from tests.slack.conftest import message
 
 PATH = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
@@ -24,7 +24,9 @@ PATH = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 
 def text(most: int, least: int = 1, pattern: str = "") -> dict[str, Any]:
     """A string of limited length."""
-    return {"type": "string", "minLength": least, "maxLength": most} | ({"pattern": pattern} if pattern else {})
+    return {"type": "string", "minLength": least, "maxLength": most} | (
+        {"pattern": pattern} if pattern else {}
+    )
 
 
 def closed(required: list[str] | None = None, /, **properties: Any) -> dict[str, Any]:
@@ -46,7 +48,12 @@ SCHEMA = closed(
     ),
     features=closed(
         [],
-        app_home=closed([], home_tab_enabled=FLAG, messages_tab_enabled=FLAG, messages_tab_read_only_enabled=FLAG),
+        app_home=closed(
+            [],
+            home_tab_enabled=FLAG,
+            messages_tab_enabled=FLAG,
+            messages_tab_read_only_enabled=FLAG,
+        ),
         bot_user=closed(["display_name"], display_name=text(80), always_online=FLAG),
         slash_commands={
             "type": "array",
@@ -65,13 +72,23 @@ SCHEMA = closed(
     oauth_config=closed(
         [],
         scopes=closed(
-            [], bot={"type": "array", "maxItems": 255, "uniqueItems": True, "items": text(100, pattern="^[a-z_.:]+$")}
+            [],
+            bot={
+                "type": "array",
+                "maxItems": 255,
+                "uniqueItems": True,
+                "items": text(100, pattern="^[a-z_.:]+$"),
+            },
         ),
     ),
     settings=closed(
         [],
-        interactivity=closed(["is_enabled"], is_enabled=FLAG, request_url=text(3000, pattern="^https://")),
-        event_subscriptions=closed([], bot_events={"type": "array", "maxItems": 100, "items": text(100)}),
+        interactivity=closed(
+            ["is_enabled"], is_enabled=FLAG, request_url=text(3000, pattern="^https://")
+        ),
+        event_subscriptions=closed(
+            [], bot_events={"type": "array", "maxItems": 100, "items": text(100)}
+        ),
         org_deploy_enabled=FLAG,
         socket_mode_enabled=FLAG,
         token_rotation_enabled=FLAG,
@@ -95,7 +112,9 @@ def test_slack_takes_the_manifest(manifest: dict[str, Any]) -> None:
 def test_the_schema_refuses(manifest: dict[str, Any]) -> None:
     """The check is one that can fail: an unknown member and a name that is too long are found."""
     manifest["display_information"] |= {"name": "m" * 36, "colour": "red"}
-    found = {error.validator for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(manifest)}
+    found = {
+        error.validator for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(manifest)
+    }
     assert found == {"maxLength", "additionalProperties"}
 
 
@@ -116,13 +135,17 @@ async def test_a_file_that_is_no_manifest_is_named(tmp_path: Path, content: str 
         read_manifest_scopes(path)
 
 
-def test_the_commands_are_those_that_are_listened_to(manifest: dict[str, Any], listeners: Listeners) -> None:
+def test_the_commands_are_those_that_are_listened_to(
+    manifest: dict[str, Any], listeners: Listeners
+) -> None:
     """What the Slack app offers and what the bot answers are the same commands, by default."""
     offered = {command["command"] for command in manifest["features"]["slash_commands"]}
     assert offered == {listeners.command}
 
 
-def test_the_events_are_those_that_are_listened_to(manifest: dict[str, Any], listeners: Listeners) -> None:
+def test_the_events_are_those_that_are_listened_to(
+    manifest: dict[str, Any], listeners: Listeners
+) -> None:
     """What the Slack app subscribes to needs a listener and the scopes, and the Home tab must be switched on."""
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == set(listeners.events)
     assert "app_mentions:read" in manifest["oauth_config"]["scopes"]["bot"]
@@ -135,7 +158,9 @@ async def test_the_bot_works_in_a_workspace_installed_from_it(manifest: dict[str
     workspace = Workspace(installed=InstalledApp.from_manifest(manifest), enforce_limits=False)
     await workspace.start()
     async with build_session(timeout=5) as session:
-        client = build_client(token=workspace.bot_token, base_url=workspace.api_url, session=session)
+        client = build_client(
+            token=workspace.bot_token, base_url=workspace.api_url, session=session
+        )
         board = SlackChannelMessages(client)
         posted = await board.post(workspace.get_channel().id, message("working"))
         await board.settle(posted, message("done"))

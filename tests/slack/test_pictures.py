@@ -14,11 +14,11 @@ from bot.engine import PictureAttacher
 from bot.errors import SlackError
 from bot.messages import Posted
 from bot.pictures import DrawingProcess
-from bot.sandbox.workspace import InstalledApp, Message, Workspace
-from bot.slack.board import SlackChannelMessages
-from bot.slack.files import SlackFiles, list_file_blocks
-from bot.slack.pace import EditLimits
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.outbound.files import SlackFiles, list_file_blocks
+from bot.slack.webapi.rate_limit import EditLimits
+from sandbox.workspace import InstalledApp, Message, Workspace
 from tests.pictures.examples import burst
 from tests.slack.conftest import message
 
@@ -34,13 +34,15 @@ PAUSES = (0.03, 0.07, 0.1, 0.2, 0.3)
 def _quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Slack that knows a file after half a tenth of a second."""
     workspace.faults.file_delay = 0.05
-    monkeypatch.setattr("bot.slack.files.WAITS", PAUSES)
+    monkeypatch.setattr("bot.slack.outbound.files.WAITS", PAUSES)
 
 
 @pytest.fixture
 async def board(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
     """A board that edits without waiting."""
-    board = SlackChannelMessages(client, pace=EditLimits(interval=0.01, burst=40, per_minute=6000, reserve=2))
+    board = SlackChannelMessages(
+        client, pace=EditLimits(interval=0.01, burst=40, per_minute=6000, reserve=2)
+    )
     yield board
     await board.aclose(0.2)
 
@@ -73,7 +75,12 @@ async def test_an_upload_keeps_bytes_and_words(workspace: Workspace, files: Slac
     """Three steps, no channel, and the alt text cut where Slack would refuse it."""
     id_ = await files.upload("graph.png", PNG, title="Traffic", alt="a" * 1500)
     file = workspace.state.files[id_]
-    assert (file["bytes"], file["title"], len(file["alt_txt"]), file["shared"]) == (PNG, "Traffic", 1000, set())
+    assert (file["bytes"], file["title"], len(file["alt_txt"]), file["shared"]) == (
+        PNG,
+        "Traffic",
+        1000,
+        set(),
+    )
 
 
 async def test_a_picture_is_hung_into_its_message_and_its_thread(
@@ -126,7 +133,11 @@ async def test_without_the_scope_it_is_tried_once(
 
 
 async def test_a_whisper_shows_its_picture_to_one_person(
-    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, gallery: PictureAttacher, channel: str
+    workspace: Workspace,
+    client: AsyncWebClient,
+    session: aiohttp.ClientSession,
+    gallery: PictureAttacher,
+    channel: str,
 ) -> None:
     """By the bot's own token and not by response_url, which may not show it; nobody else may fetch the file."""
     url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
@@ -146,7 +157,7 @@ async def test_a_whisper_without_its_picture_is_still_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The words go by response_url when the picture is refused to the end."""
-    monkeypatch.setattr("bot.slack.files.WAITS", (0.01, 0.01))
+    monkeypatch.setattr("bot.slack.outbound.files.WAITS", (0.01, 0.01))
     workspace.faults.file_delay = 60.0
     url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
     await (

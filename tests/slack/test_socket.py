@@ -13,16 +13,20 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import MeshbotError, SettingsError, SlackError
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.slack.client import build_client, build_session
-from bot.slack.listeners import Listeners
-from bot.slack.socket import SocketModeReceiver, SocketTiming
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver, SocketTiming
+from bot.slack.webapi.client import build_client, build_session
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from tests.slack.conftest import QUICK, RecordingDesk, eventually
 
 
 def told(link: SocketModeReceiver) -> dict[str, float]:
     """What the connection says of itself."""
-    return {figure.name: figure.value for figure in link.figures() if isinstance(figure.value, int | float)}
+    return {
+        figure.name: figure.value
+        for figure in link.figures()
+        if isinstance(figure.value, int | float)
+    }
 
 
 async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeReceiver) -> None:
@@ -37,7 +41,10 @@ async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeRece
 
 @pytest.mark.parametrize("how", ["close", "abort", "half_open"])
 async def test_a_lost_connection_comes_back(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, how: Literal["close", "abort", "half_open"]
+    workspace: Workspace,
+    link: SocketModeReceiver,
+    desk: RecordingDesk,
+    how: Literal["close", "abort", "half_open"],
 ) -> None:
     """However the socket is lost, commands are taken again soon after."""
     await workspace.drop_connections(how)
@@ -47,7 +54,9 @@ async def test_a_lost_connection_comes_back(
     assert typed.is_acked
 
 
-async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk) -> None:
+async def test_a_refresh_loses_nothing(
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
+) -> None:
     """When Slack asks for a new connection, the bot makes one and goes on."""
     await workspace.refresh_connections()
     await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
@@ -57,7 +66,9 @@ async def test_a_refresh_loses_nothing(workspace: Workspace, link: SocketModeRec
     assert link.rebuilds == 0
 
 
-async def test_acknowledgements_may_cross(workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk) -> None:
+async def test_acknowledgements_may_cross(
+    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
+) -> None:
     """The later command's comes first, the earlier one's over a connection made meanwhile: each counts for its own."""
     workspace.faults.ack_delay = 0.3
     early = asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh early"))
@@ -87,7 +98,9 @@ async def test_the_watchdog_rebuilds_what_does_not_recover(
     assert link.is_connected
 
 
-async def test_the_watchdog_outlives_an_outage(workspace: Workspace, link: SocketModeReceiver) -> None:
+async def test_the_watchdog_outlives_an_outage(
+    workspace: Workspace, link: SocketModeReceiver
+) -> None:
     """While Slack refuses new connections the bot tries again, slower each time, until one is granted."""
     workspace.faults.fail_method("apps.connections.open", times=3, status=503)
     stuck = link._sdk
@@ -121,12 +134,16 @@ async def test_a_missing_scope_is_named(listeners: Listeners) -> None:
     """An app token without connections:write is a mistake in the settings."""
 
     async def refuse(_request: web.Request) -> web.Response:
-        return web.json_response({"ok": False, "error": "missing_scope", "needed": "connections:write"})
+        return web.json_response(
+            {"ok": False, "error": "missing_scope", "needed": "connections:write"}
+        )
 
     client, runner = await stand_in(refuse)
     try:
         with pytest.raises(SettingsError, match="missing_scope.*connections:write"):
-            await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
+            await SocketModeReceiver(
+                listeners, client=client, app_token="xapp-1", timing=QUICK
+            ).start()
     finally:
         await stop(client, runner)
 
@@ -143,7 +160,9 @@ async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None
     started = time.monotonic()
     try:
         with pytest.raises(SlackError, match="could not be opened in time"):
-            await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=timing).start()
+            await SocketModeReceiver(
+                listeners, client=client, app_token="xapp-1", timing=timing
+            ).start()
     finally:
         await stop(client, runner)
     assert time.monotonic() - started < 1
@@ -171,7 +190,9 @@ async def test_closing_waits_for_acknowledgements_under_way(
     assert not link.is_connected
 
 
-async def test_closing_does_not_wait_for_ever(link: SocketModeReceiver, listeners: Listeners) -> None:
+async def test_closing_does_not_wait_for_ever(
+    link: SocketModeReceiver, listeners: Listeners
+) -> None:
     """An acknowledgement that does not leave within the grace is given up."""
     with listeners.track_envelope():
         await asyncio.wait_for(link.close(0.1), 1)
@@ -179,12 +200,21 @@ async def test_closing_does_not_wait_for_ever(link: SocketModeReceiver, listener
 
 
 async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, caplog: pytest.LogCaptureFixture
+    workspace: Workspace,
+    link: SocketModeReceiver,
+    desk: RecordingDesk,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """When the socket goes just before the acknowledgement, what was asked is still carried out, once."""
     assert link._sdk is not None
     assert link._sdk.current_session is not None
-    payload = {"command": "/mesh", "text": "status", "user_id": "U0ALICE", "channel_id": "C0MESH", "trigger_id": "1.2"}
+    payload = {
+        "command": "/mesh",
+        "text": "status",
+        "user_id": "U0ALICE",
+        "channel_id": "C0MESH",
+        "trigger_id": "1.2",
+    }
     await link._sdk.current_session.close()
     await link._on_envelope(link._sdk, SocketModeRequest("slash_commands", "envelope-1", payload))
     assert [asked.text for asked in desk.asked] == ["status"]

@@ -8,12 +8,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
 from bot.messages import Modal, Origin, Place
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.sandbox.workspace.inputs import collect_state_values
-from bot.sandbox.workspace.state import View
-from bot.slack.board import SlackChannelMessages
-from bot.slack.listeners import Listeners
-from bot.slack.screens import SlackViews
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+from bot.slack.outbound.views import SlackViews
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
+from sandbox.workspace.inputs import collect_state_values
+from sandbox.workspace.state import View
 from tests.slack.conftest import RecordingDesk, eventually, message, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
@@ -35,13 +35,17 @@ INPUTS = (
         "element": {
             "type": "multi_static_select",
             "action_id": "answer",
-            "options": [{"text": {"type": "plain_text", "text": word}, "value": word} for word in ("a", "b")],
+            "options": [
+                {"text": {"type": "plain_text", "text": word}, "value": word} for word in ("a", "b")
+            ],
         },
     },
 )
 
 
-async def opened(workspace: Workspace, client: AsyncWebClient, modal: Modal, user: str = "alice") -> View:
+async def opened(
+    workspace: Workspace, client: AsyncWebClient, modal: Modal, user: str = "alice"
+) -> View:
     """A modal that was opened by a command of this person's."""
     typed = await workspace.send_command(user, DEFAULT_CHANNEL, "/mesh fault")
     await SlackViews(client).open(typed.trigger_id, modal)
@@ -51,10 +55,14 @@ async def opened(workspace: Workspace, client: AsyncWebClient, modal: Modal, use
 @pytest.fixture
 async def form(workspace: Workspace, client: AsyncWebClient) -> View:
     """A form before alice, and nothing else of hers."""
-    return await opened(workspace, client, Modal("Inject a fault", INPUTS, "mesh:form:fault", "Run", origin=ORIGIN))
+    return await opened(
+        workspace, client, Modal("Inject a fault", INPUTS, "mesh:form:fault", "Run", origin=ORIGIN)
+    )
 
 
-async def test_a_mention_reaches_the_desk_with_its_thread(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_a_mention_reaches_the_desk_with_its_thread(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """The bot's name and the slash command's are left out, and other people's ids stay."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
     await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts)
@@ -86,11 +94,21 @@ async def test_bots_are_not_listened_to(desk: RecordingDesk, listeners: Listener
 
 def mention_by(user: str = "U0ALICE", **more: str) -> AsyncBoltRequest:
     """An app_mention event as it arrives."""
-    event = {"type": "app_mention", "user": user, "text": "<@U0MESHBOT> help", "channel": "C0MESH", **more}
-    return AsyncBoltRequest(mode="socket_mode", body={"type": "event_callback", "event_id": "Ev1", "event": event})
+    event = {
+        "type": "app_mention",
+        "user": user,
+        "text": "<@U0MESHBOT> help",
+        "channel": "C0MESH",
+        **more,
+    }
+    return AsyncBoltRequest(
+        mode="socket_mode", body={"type": "event_callback", "event_id": "Ev1", "event": event}
+    )
 
 
-async def test_an_answer_to_a_mention_stays_in_its_thread(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_an_answer_to_a_mention_stays_in_its_thread(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """Only who asked sees it, and in the thread."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
@@ -100,7 +118,9 @@ async def test_an_answer_to_a_mention_stays_in_its_thread(workspace: Workspace, 
     assert (answer.text, answer.thread_ts, answer.ephemeral_to) == ("0 of 13", said.ts, "U0ALICE")
 
 
-async def test_a_button_knows_its_thread(workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient) -> None:
+async def test_a_button_knows_its_thread(
+    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+) -> None:
     """What is typed by a button in a thread stays there; a message that has a thread is not in it."""
     board = SlackChannelMessages(client)
     root = await board.post("C0MESH", with_button("mesh:type:0"))
@@ -112,7 +132,9 @@ async def test_a_button_knows_its_thread(workspace: Workspace, desk: RecordingDe
     assert [pressed.thread for pressed in desk.pressed_] == ["", root.ts]
 
 
-async def test_only_the_home_tab_is_shown(workspace: Workspace, desk: RecordingDesk, listeners: Listeners) -> None:
+async def test_only_the_home_tab_is_shown(
+    workspace: Workspace, desk: RecordingDesk, listeners: Listeners
+) -> None:
     """Who opens it is told to the desk; while the bot drains, nobody is."""
     await workspace.open_home("alice")
     await eventually(lambda: desk.homes == ["U0ALICE"])
@@ -122,14 +144,22 @@ async def test_only_the_home_tab_is_shown(workspace: Workspace, desk: RecordingD
     assert desk.homes == ["U0ALICE"]
 
 
-async def test_a_form_reaches_the_desk_and_closes(workspace: Workspace, desk: RecordingDesk, form: View) -> None:
+async def test_a_form_reaches_the_desk_and_closes(
+    workspace: Workspace, desk: RecordingDesk, form: View
+) -> None:
     """Each input's values by its block, and where the form was opened from."""
-    filled = collect_state_values(form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}})
+    filled = collect_state_values(
+        form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}}
+    )
     typed = await workspace.submit_view("alice", form, filled)
     await desk.wait(2)
     submitted = desk.submitted_[0]
     assert submitted.answers == {"user": ("jason",), "kind": ("a", "b")}
-    assert (submitted.name, submitted.origin, submitted.key) == ("mesh:form:fault", ORIGIN, typed.trigger_id)
+    assert (submitted.name, submitted.origin, submitted.key) == (
+        "mesh:form:fault",
+        ORIGIN,
+        typed.trigger_id,
+    )
     assert workspace.list_modals("alice") == []
 
 
@@ -141,11 +171,17 @@ async def test_a_form_reaches_the_desk_and_closes(workspace: Workspace, desk: Re
     ],
 )
 async def test_faults_are_said_under_the_inputs(
-    workspace: Workspace, desk: RecordingDesk, form: View, wrong: dict[str, str], shown: dict[str, str]
+    workspace: Workspace,
+    desk: RecordingDesk,
+    form: View,
+    wrong: dict[str, str],
+    shown: dict[str, str],
 ) -> None:
     """The form stays, nothing reaches the desk, and only inputs that it has are named."""
     desk.wrong = wrong
-    typed = await workspace.submit_view("alice", form, collect_state_values(form.body["blocks"], JASON))
+    typed = await workspace.submit_view(
+        "alice", form, collect_state_values(form.body["blocks"], JASON)
+    )
     assert typed.ack_payload == {"response_action": "errors", "errors": shown}
     assert workspace.list_modals("alice") == [form]
     assert not desk.submitted_
@@ -156,7 +192,9 @@ async def test_while_draining_a_form_keeps_what_was_typed(
 ) -> None:
     """It stays open with the advice to try again."""
     await listeners.drain(0)
-    typed = await workspace.submit_view("alice", form, collect_state_values(form.body["blocks"], JASON))
+    typed = await workspace.submit_view(
+        "alice", form, collect_state_values(form.body["blocks"], JASON)
+    )
     assert "restarting" in (typed.ack_payload or {})["errors"]["user"]
     assert not desk.submitted_
 
@@ -165,11 +203,18 @@ async def test_a_press_in_a_modal_is_answered_in_it(
     workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """There is no channel to answer in: the same modal shows each answer."""
-    modal = await opened(workspace, client, Modal("Status", with_button("mesh:type:0").blocks, origin=ORIGIN))
+    modal = await opened(
+        workspace, client, Modal("Status", with_button("mesh:type:0").blocks, origin=ORIGIN)
+    )
     await workspace.click_view_element("alice", modal, "Confirm")
     await desk.wait(2)
     pressed = desk.pressed_[0]
-    assert (pressed.channel, pressed.view, pressed.away, pressed.posted) == ("C0MESH", modal.id, True, None)
+    assert (pressed.channel, pressed.view, pressed.away, pressed.posted) == (
+        "C0MESH",
+        modal.id,
+        True,
+        None,
+    )
     for text in ("Looking…", "3 of 13"):
         await desk.whispers[1].say(message(text))
     assert modal.body["blocks"][0]["text"]["text"] == "3 of 13"
@@ -191,10 +236,14 @@ async def test_a_late_answer_to_the_home_tab_is_written_directly(
     assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["at last"]
 
 
-async def test_a_view_that_slack_would_refuse_is_shown_plainly(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_view_that_slack_would_refuse_is_shown_plainly(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """Titles are cut to what Slack takes; wrong blocks become their text."""
     blocks = (*message("what matters").blocks, {"type": "markdown", "text": "not in modals"})
-    view = await opened(workspace, client, Modal("A title of more than twenty-four letters", blocks))
+    view = await opened(
+        workspace, client, Modal("A title of more than twenty-four letters", blocks)
+    )
     assert view.body["title"]["text"] == "A title of more than tw…"
     assert [block["text"]["text"] for block in view.body["blocks"]] == ["what matters"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.typed import decode_typed_text
+from bot.slack.inbound.unescape import decode_typed_text
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,10 @@ from bot.slack.typed import decode_typed_text
         ("install demo", "install demo"),
         ("install set=values.a=&lt;b&gt; &amp; c", "install set=values.a=<b> & c"),
         ("route <@U012AB3CD|jason>", "route <@U012AB3CD>"),
-        ("install set=values.url=<https://x.example/y|x.example/y>", "install set=values.url=https://x.example/y"),
+        (
+            "install set=values.url=<https://x.example/y|x.example/y>",
+            "install set=values.url=https://x.example/y",
+        ),
         ("<!channel> <#C1|general>", "<!channel> <#C1>"),
     ],
 )

@@ -9,8 +9,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages import Reply
-from bot.sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from bot.slack.whisper import EphemeralResponder
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from tests.slack.conftest import RecordingDesk, message
 
 
@@ -39,7 +39,9 @@ async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: Rec
 
 
 @pytest.mark.usefixtures("link")
-async def test_a_response_url_that_slack_calls_expired_is_given_up(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_a_response_url_that_slack_calls_expired_is_given_up(
+    workspace: Workspace, desk: RecordingDesk
+) -> None:
     """After half an hour the answer goes over the Web API."""
     whisper = await whisper_to_alice(workspace, desk)
     for reply in workspace._core.response_urls.values():
@@ -54,7 +56,11 @@ async def test_without_a_response_url_the_web_api_answers(
     workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, url: str
 ) -> None:
     """A missing or dead address costs nothing but the attempt."""
-    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0MESH", url).say(message("hello"))
+    await (
+        EphemeralResponder(client, session)
+        .open_channel_reply("U0ALICE", "C0MESH", url)
+        .say(message("hello"))
+    )
     assert [found.text for found in workspace.list_messages(user="alice")] == ["hello"]
 
 
@@ -62,7 +68,11 @@ async def test_what_cannot_be_said_is_logged(
     client: AsyncWebClient, session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody to tell is no reason to raise."""
-    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0NOWHERE").say(message("hello"))
+    await (
+        EphemeralResponder(client, session)
+        .open_channel_reply("U0ALICE", "C0NOWHERE")
+        .say(message("hello"))
+    )
     assert "an answer to U0ALICE was lost: chat.postEphemeral: channel_not_found" in caplog.text
 
 
@@ -71,6 +81,10 @@ async def test_who_is_not_in_the_channel_is_written_to(
 ) -> None:
     """A run that was asked for in App Home may be answered in a channel that the person never joined."""
     workspace.get_channel().members.discard("U0ALICE")
-    await EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0MESH").say(message("hello"))
+    await (
+        EphemeralResponder(client, session)
+        .open_channel_reply("U0ALICE", "C0MESH")
+        .say(message("hello"))
+    )
     direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
     assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["hello"]

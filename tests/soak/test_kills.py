@@ -23,8 +23,8 @@ from sqlalchemy import select
 from bot.ledger import Ledger, Run, RunState
 from bot.ledger.connection import execute
 from bot.ledger.tables import messages, requests, schedules, slots
-from bot.sandbox.workspace import Message
-from bot.sandbox.workspace.plain import read_verdict_state
+from sandbox.workspace import Message
+from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES, database
 from tests.scenarios.stage import Stage, furnished
 
@@ -70,7 +70,9 @@ class Soak:
         """kill -9 for one of them, every other time the one that is at work, and a new one in its place."""
         newest = await self.ledger.list_recent_runs(1)
         at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
-        victim = at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
+        victim = (
+            at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
+        )
         self.alive.remove(victim)
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
@@ -102,7 +104,9 @@ async def remove(on: Soak) -> None:
     asked = [m for m in on.stage.workspace.list_messages() if read_verdict_state(m) == "asks"]
     if asked and on.dice.random() < 0.8:
         with suppress(LookupError):
-            await on.stage.workspace.click_element("host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel")))
+            await on.stage.workspace.click_element(
+                "host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel"))
+            )
 
 
 async def plan(on: Soak) -> None:
@@ -119,7 +123,16 @@ async def trouble(on: Soak) -> None:
         on.stage.workspace.faults.rate_limit_method(method, times=1, retry_after=1)
 
 
-LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (install, install, look, look, remove, plan, plan, trouble)
+LOADS: tuple[Callable[[Soak], Awaitable[None]], ...] = (
+    install,
+    install,
+    look,
+    look,
+    remove,
+    plan,
+    plan,
+    trouble,
+)
 
 
 @asynccontextmanager
@@ -127,13 +140,23 @@ async def soaking(home: Path, seed: int) -> AsyncIterator[Soak]:
     """Bots, and a looker-on at their ledger."""
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(furnished(home))
-        url = await stack.enter_async_context(database()) if POSTGRES else f"sqlite:///{home}/meshbot.sqlite"
+        url = (
+            await stack.enter_async_context(database())
+            if POSTGRES
+            else f"sqlite:///{home}/meshbot.sqlite"
+        )
         ledger = await Ledger.open(url)
         stack.push_async_callback(ledger.close)
         forge = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.soak.forge"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "tests.soak.forge"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
         )
-        more = {"MESHBOT_LEDGER__URL": url, "MESHBOT_CONFIRM_SECONDS": "20", "SOAK_LOG": str(home / "bots.log")}
+        more = {
+            "MESHBOT_LEDGER__URL": url,
+            "MESHBOT_CONFIRM_SECONDS": "20",
+            "SOAK_LOG": str(home / "bots.log"),
+        }
         made = Soak(stage, ledger, stage.environment | more, forge, random.Random(seed))
         try:
             for _ in range(3 if POSTGRES else 1):
@@ -199,11 +222,16 @@ class Slots:
         made = cls()
         rows = await execute(ledger._engine, select(slots))
         for schedule in await execute(ledger._engine, select(schedules)):
-            mine = sorted((row for row in rows if row["schedule"] == schedule["id"]), key=lambda row: row["slot_at"])
+            mine = sorted(
+                (row for row in rows if row["schedule"] == schedule["id"]),
+                key=lambda row: row["slot_at"],
+            )
             made.fired += schedule["fired"]
             made.missed += schedule["missed"]
             made.cut += schedule["cut"]
-            made.doubled += sum(row["attempt"] > 2 for row in mine) + abs(schedule["fired"] - len(mine))
+            made.doubled += sum(row["attempt"] > 2 for row in mine) + abs(
+                schedule["fired"] - len(mine)
+            )
             made.left += sum(row["ended_at"] is None for row in mine)
             if mine:
                 between = (mine[-1]["slot_at"] - mine[0]["slot_at"]).total_seconds()
@@ -232,11 +260,19 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         planned = await Slots.of(on.ledger)
         noted = {row["key"] for row in await execute(on.ledger._engine, select(requests.c.key))}
         mine = [
-            m for m in on.stage.workspace.list_messages() if m.user == on.stage.workspace.bot.id and not m.ephemeral_to
+            m
+            for m in on.stage.workspace.list_messages()
+            if m.user == on.stage.workspace.bot.id and not m.ephemeral_to
         ]
     by_ts = {m.ts: m for m in mine}
-    lost = [row for row in rows if not row["ts"] or row["shown"] < row["version"] or row["ts"] not in by_ts]
-    lost += [row for row in rows if row not in lost and by_ts[row["ts"]].text != row["wanted"]["text"]]
+    lost = [
+        row
+        for row in rows
+        if not row["ts"] or row["shown"] < row["version"] or row["ts"] not in by_ts
+    ]
+    lost += [
+        row for row in rows if row not in lost and by_ts[row["ts"]].text != row["wanted"]["text"]
+    ]
     endless = [run for run in runs if run.is_active]
     unshown = [run for run in runs if not run.is_active and not shows_end(run, by_ts)]
     doubled = [m for m in mine if m.ts not in {row["ts"] for row in rows}]
@@ -248,7 +284,14 @@ async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, objec
         ("commands typed / acknowledged", f"{on.typed} / {len(on.acked)}"),
         ("commands gone (killed between acknowledgement and ledger)", len(set(on.acked) - noted)),
         ("runs / taken up at least once", f"{len(runs)} / {sum(run.attempt > 1 for run in runs)}"),
-        ("runs by end", {state.value: count for state in RunState if (count := sum(r.state == state for r in runs))}),
+        (
+            "runs by end",
+            {
+                state.value: count
+                for state in RunState
+                if (count := sum(r.state == state for r in runs))
+            },
+        ),
         ("runs without an end", len(endless)),
         ("ended runs whose end is not shown", len(unshown)),
         ("slots fired / missed / cut", f"{planned.fired} / {planned.missed} / {planned.cut}"),

@@ -31,7 +31,9 @@ def texts() -> list[str]:
     """As many generated texts."""
     found: list[str] = []
 
-    @settings(max_examples=COUNT, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=COUNT, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(TEXTS)
     def collect(text: str) -> None:
         found.append(text)
@@ -51,7 +53,9 @@ async def test_ten_thousand_texts_are_answered(
 
         async def one(text: str) -> bool:
             async with room:
-                return (await stage.workspace.send_command("bob", "mesh-workshop", f"/mesh {text}")).is_acked
+                return (
+                    await stage.workspace.send_command("bob", "mesh-workshop", f"/mesh {text}")
+                ).is_acked
 
         async def collect() -> None:
             with stage.workspace.watch_changes() as changes:
@@ -59,7 +63,9 @@ async def test_ten_thousand_texts_are_answered(
                     if change.message is not None and change.message.user == stage.workspace.bot.id:
                         answers["all"] += 1
                         answers["accidents"] += "Something went wrong" in words(change.message)
-                        stage.workspace.state.messages.pop((change.message.channel, change.message.ts), None)
+                        stage.workspace.state.messages.pop(
+                            (change.message.channel, change.message.ts), None
+                        )
 
         collecting = asyncio.create_task(collect())
         with caplog.at_level(logging.ERROR):
@@ -95,7 +101,12 @@ def free() -> int:
 
 def forged(dice: random.Random, secret: str) -> tuple[bytes, dict[str, str]]:
     """A request that Slack did not send now: another secret, another time, another body, or no signature at all."""
-    fields = {"command": "/mesh", "text": "install", "user_id": "U0HOST", "trigger_id": secrets.token_hex(8)}
+    fields = {
+        "command": "/mesh",
+        "text": "install",
+        "user_id": "U0HOST",
+        "trigger_id": secrets.token_hex(8),
+    }
     body, stamp = urlencode(fields).encode(), str(int(time.time()))
     signed = body
     kind = dice.choice(("secret", "old", "future", "body", "none", "garbage", "no number"))
@@ -107,16 +118,22 @@ def forged(dice: random.Random, secret: str) -> tuple[bytes, dict[str, str]]:
         signed = body + b"x"
     elif kind == "no number":
         stamp = dice.choice(("", "now", "-1", "1e9", "٣", "9" * 40))
-    signature = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + signed, hashlib.sha256).hexdigest()
+    signature = hmac.new(
+        secret.encode(), b"v0:" + stamp.encode() + b":" + signed, hashlib.sha256
+    ).hexdigest()
     headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={signature}"}
     if kind == "none":
         headers = {}
     if kind == "garbage":
-        headers["X-Slack-Signature"] = dice.choice(("", "v0=", "v1=" + signature, signature, "v0=" + "0" * 64))
+        headers["X-Slack-Signature"] = dice.choice(
+            ("", "v0=", "v1=" + signature, signature, "v0=" + "0" * 64)
+        )
     return body, headers | {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def test_a_thousand_forged_requests_are_refused(tmp_path: Path, figures: list[tuple[str, object]]) -> None:
+async def test_a_thousand_forged_requests_are_refused(
+    tmp_path: Path, figures: list[tuple[str, object]]
+) -> None:
     """Each gets 401 and reaches nobody; so does each replay of a request that was Slack's."""
     dice, port, statuses = random.Random(7), free(), Counter[int]()
     async with furnished(tmp_path) as stage:
@@ -128,7 +145,9 @@ async def test_a_thousand_forged_requests_are_refused(tmp_path: Path, figures: l
         async with run_bot(stage.settings(**http)) as bot, aiohttp.ClientSession() as session:
             for _ in range(FORGED):
                 body, headers = forged(dice, stage.workspace.signing_secret)
-                async with session.post(f"http://127.0.0.1:{port}/slack/events", data=body, headers=headers) as answer:
+                async with session.post(
+                    f"http://127.0.0.1:{port}/slack/events", data=body, headers=headers
+                ) as answer:
                     statuses[answer.status] += 1
             assert await bot.ledger.list_recent_runs(1) == []
             assert stage.workspace.list_messages() == []

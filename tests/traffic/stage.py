@@ -20,14 +20,18 @@ from bot.traffic.visitor import find_entry_point
 SERVED = "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n   reviews-{version}-7d9-x {extra}"
 STARS = '<div class="flex gap-x-1 text-black-500"></div>'
 GONE = '<p class="text-red-500">Ratings service is currently unavailable</p>'
-BROKEN = '<title>Simple Bookstore App</title><p class="text-red-500">Error fetching product reviews</p>'
+BROKEN = (
+    '<title>Simple Bookstore App</title><p class="text-red-500">Error fetching product reviews</p>'
+)
 
 
 @dataclass
 class App:
     """What the application does: `pages` by user ("" is nobody), `delays` one for each request in turn, then none."""
 
-    pages: dict[str, str] = field(default_factory=lambda: {"": SERVED.format(version="v1", extra="")})
+    pages: dict[str, str] = field(
+        default_factory=lambda: {"": SERVED.format(version="v1", extra="")}
+    )
     delays: list[float] = field(default_factory=list)
     gateway: dict[str, Any] | None = None
     away: bool = False
@@ -67,7 +71,9 @@ class App:
 
 def said(status: int, message: str) -> web.Response:
     """The API server speaks itself."""
-    return web.json_response({"kind": "Status", "apiVersion": "v1", "message": message}, status=status)
+    return web.json_response(
+        {"kind": "Status", "apiVersion": "v1", "message": message}, status=status
+    )
 
 
 def gateway(status: str, message: str = "") -> dict[str, Any]:

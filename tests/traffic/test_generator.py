@@ -20,7 +20,9 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("page", "version", "ratings"), PAGES)
-async def test_the_page_tells_who_served_it(tmp_path: Path, page: str, version: str, ratings: str) -> None:
+async def test_the_page_tells_who_served_it(
+    tmp_path: Path, page: str, version: str, ratings: str
+) -> None:
     """The status is 200 in each case; only the text differs."""
     async with sending_to(App({"": page}), tmp_path) as traffic:
         seen = await traffic.send("bookinfo", LoadSpec(2, 50))
@@ -97,7 +99,9 @@ DOORS = [
 
 
 @pytest.mark.parametrize(("found", "via"), DOORS)
-async def test_the_gateway_is_used_when_it_serves(tmp_path: Path, found: dict[str, object] | None, via: str) -> None:
+async def test_the_gateway_is_used_when_it_serves(
+    tmp_path: Path, found: dict[str, object] | None, via: str
+) -> None:
     """A lacking load balancer does not matter from inside the cluster."""
     app = App(gateway=found)
     async with sending_to(app, tmp_path) as traffic:

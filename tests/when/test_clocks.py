@@ -12,7 +12,9 @@ from bot.when import describe_clock_changes, resolve_timing, split_timing
 OCTOBER = datetime(2026, 10, 20, 12, 0, tzinfo=UTC)
 """Five days before the clocks of Europe go back."""
 
-BACK = "Clocks in Europe/Madrid go back on Sun 25 Oct 2026 (UTC+2 to UTC+1): 09:00 stays 09:00 there."
+BACK = (
+    "Clocks in Europe/Madrid go back on Sun 25 Oct 2026 (UTC+2 to UTC+1): 09:00 stays 09:00 there."
+)
 
 
 @pytest.mark.parametrize(

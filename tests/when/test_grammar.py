@@ -42,7 +42,10 @@ UNDERSTOOD = [
     ("every day at noon", "every day at 12:00 (UTC)"),
     ("mon,wed 9:30", "every Mon, Wed at 09:30 (UTC)"),
     ("mon-fri 9:30", "on weekdays at 09:30 (UTC)"),
-    ("every monday 9:30 until 2027-01-01 00:00", "every Mon at 09:30 (UTC), until Fri 1 Jan 00:00 (UTC)"),
+    (
+        "every monday 9:30 until 2027-01-01 00:00",
+        "every Mon at 09:30 (UTC), until Fri 1 Jan 00:00 (UTC)",
+    ),
     ("at 17:30", "once, Wed 25 Nov 17:30 (UTC)"),
     ("at 14:00", "once, Thu 26 Nov 14:00 (UTC)"),
     ("at 2026-12-01 14:00", "once, Tue 1 Dec 14:00 (UTC)"),
@@ -66,7 +69,11 @@ def test_times_are_understood(typed: str, means: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "rest", "kind"),
     [
-        ("burst 200 at 20/s every 10m until 17:00 as jason", "burst 200 at 20/s as jason", TimingKind.EVERY),
+        (
+            "burst 200 at 20/s every 10m until 17:00 as jason",
+            "burst 200 at 20/s as jason",
+            TimingKind.EVERY,
+        ),
         ("burst 200 every 10m as jason until 17:00", "burst 200 as jason", TimingKind.EVERY),
         ("burst 200 at 20/s at 18:00", "burst 200 at 20/s", TimingKind.ONCE),
         ("weekdays 09:00 share", "share", TimingKind.DAYS),
@@ -97,7 +104,11 @@ def test_the_rest_is_the_steps(typed: str, rest: str, kind: TimingKind | None) -
         ("every 10m until 17:00 for 1h", "two ends", "Leave one out"),
         ("at 18:00 until 19:00", "has no end", "Leave"),
         ("every 10m weekdays 09:00", "begins a second time", "One will do"),
-        ("daily 9:00 Europe/Madird", "no time zone “Europe/Madird”", "Did you mean `Europe/Madrid`?"),
+        (
+            "daily 9:00 Europe/Madird",
+            "no time zone “Europe/Madird”",
+            "Did you mean `Europe/Madrid`?",
+        ),
         ("daily 9:00 Spain/Madrid", "no time zone", "Did you mean `Europe/Madrid`?"),
         ("daily 9:00 UTC Europe/Madrid", "two time zones", "Leave one out"),
         ("cron 0 9", "five fields", "minute, hour"),
@@ -142,4 +153,8 @@ def test_any_words_mean_something_or_are_refused(words: list[str]) -> None:
         assert sorted(rest + said) == sorted(words)
         timing = resolve_timing(wish, NOW, "UTC") if wish else None
         assert timing is None or timing.start >= NOW
-        assert timing is None or timing.until is None or NOW < timing.until <= NOW + timedelta(days=367)
+        assert (
+            timing is None
+            or timing.until is None
+            or NOW < timing.until <= NOW + timedelta(days=367)
+        )

@@ -57,7 +57,8 @@ class Graph:
 def describe_graph(graph: Graph) -> tuple[str, ...]:
     """Return a line for each call, callers in the order of the request's way."""
     return tuple(
-        describe_call(call, graph.spread.get(call.target, {})) for call in sort_calls(drop_duplicate_calls(graph.calls))
+        describe_call(call, graph.spread.get(call.target, {}))
+        for call in sort_calls(drop_duplicate_calls(graph.calls))
     )
 
 
@@ -67,7 +68,11 @@ def drop_duplicate_calls(calls: Iterable[Call]) -> list[Call]:
     """
     listed = list(calls)
     requests = {(call.source, call.target) for call in listed if call.protocol != "tcp"}
-    return [call for call in listed if call.protocol != "tcp" or (call.source, call.target) not in requests]
+    return [
+        call
+        for call in listed
+        if call.protocol != "tcp" or (call.source, call.target) not in requests
+    ]
 
 
 def has_duplicate_calls(graph: Graph) -> bool:
@@ -85,7 +90,8 @@ def sort_calls(calls: Sequence[Call]) -> list[Call]:
     for _ in range(len(called)):
         for call in calls:
             depth[call.target] = max(
-                depth[call.target], min(depth[find_called_service(call.source, called)] + 1, len(called))
+                depth[call.target],
+                min(depth[find_called_service(call.source, called)] + 1, len(called)),
             )
     return sorted(calls, key=lambda c: (depth[c.target], c.source, c.target, c.protocol))
 
@@ -98,7 +104,11 @@ def find_called_service(workload: str, called: set[str]) -> str:
 
 def describe_call(call: Call, spread: Mapping[str, float]) -> str:
     """Return `productpage-v1 → reviews: 3.0/s http, no errors, mTLS; v1 67 %, v2 33 %`."""
-    words = [format_rate(call), describe_errors(call), *([describe_security(call)] if describe_security(call) else [])]
+    words = [
+        format_rate(call),
+        describe_errors(call),
+        *([describe_security(call)] if describe_security(call) else []),
+    ]
     return f"{call.source} → {call.target}: {', '.join(words)}{format_version_shares(call.target, spread)}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from bot.knowledge.observe.asking import get_json
+from bot.knowledge.observe.http_json import get_json
 from bot.steps import Context
 
 SERVICE, PORT = "tracing", 80
@@ -31,7 +31,9 @@ async def list_services(context: Context) -> list[str]:
     return sorted(str(name) for name in said.get("data") or ())
 
 
-async def list_traces(context: Context, service: str, *, limit: int = 20, lookback: str = "1h") -> list[Trace]:
+async def list_traces(
+    context: Context, service: str, *, limit: int = 20, lookback: str = "1h"
+) -> list[Trace]:
     """Return a service's newest traces, newest first. Raises ClusterError."""
     query = {"service": service, "limit": str(limit), "lookback": lookback}
     said = await get_json(context, SERVICE, PORT, "/jaeger/api/traces", query)

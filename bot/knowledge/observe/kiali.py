@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.kinds import DEPLOYMENT, Kind
-from bot.knowledge.kiali import Console
-from bot.knowledge.observe.asking import get_json
-from bot.knowledge.workloads import get_image_tag
+from bot.knowledge.objects.workloads import get_image_tag
+from bot.knowledge.observe.http_json import get_json
+from bot.knowledge.observe.kiali_links import Console
 from bot.steps import Context
 
 SERVICE, PORT = "kiali", 20001
@@ -61,7 +61,9 @@ async def list_components(context: Context) -> list[Component]:
     not among them.
     """
     said = await call_api(context, "/istio/status")
-    return [Component(c["name"], c["status"], bool(c.get("isCore", c.get("is_core")))) for c in said]
+    return [
+        Component(c["name"], c["status"], bool(c.get("isCore", c.get("is_core")))) for c in said
+    ]
 
 
 async def check_object(context: Context, kind: Kind, namespace: str, name: str) -> list[Check]:
@@ -75,7 +77,9 @@ async def check_object(context: Context, kind: Kind, namespace: str, name: str) 
         place = f"{kind.group}/{kind.version}/{kind.kind}"
     else:
         place = f"k8s{kind.plural}" if kind.group == "gateway.networking.k8s.io" else kind.plural
-    said = await call_api(context, f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}", validate="true")
+    said = await call_api(
+        context, f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}", validate="true"
+    )
     return parse_checks(said.get("validation"))
 
 
@@ -100,4 +104,7 @@ async def check_namespace(context: Context, namespace: str) -> dict[tuple[str, s
 def parse_checks(validation: Any) -> list[Check]:
     """Parse the checks of one validation; none when Kiali says nothing of the object."""
     listed = (validation or {}).get("checks") or []
-    return [Check(c.get("code", ""), c.get("message", ""), c.get("severity", ""), c.get("path", "")) for c in listed]
+    return [
+        Check(c.get("code", ""), c.get("message", ""), c.get("severity", ""), c.get("path", ""))
+        for c in listed
+    ]

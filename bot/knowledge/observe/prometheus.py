@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.errors import ClusterError, Unavailable
-from bot.knowledge.observe.asking import get, get_json
+from bot.knowledge.observe.http_json import get, get_json
 from bot.steps import Context
 
 SERVICE, PORT = "prometheus", 9090
@@ -42,7 +42,9 @@ async def query(context: Context, expression: str) -> list[Series]:
     """
     said = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
     if not isinstance(said, dict) or said.get("status") != "success":
-        raise Unavailable(f"prometheus: {said.get('error', 'no success') if isinstance(said, dict) else said}")
+        raise Unavailable(
+            f"prometheus: {said.get('error', 'no success') if isinstance(said, dict) else said}"
+        )
     data = said["data"]
     if data["resultType"] == "scalar":
         return [Series({}, float(data["result"][1]))]
@@ -74,10 +76,10 @@ def build_lost_rate_query(namespace: str, seconds: int) -> str:
     """Build the query for requests per second that their caller's proxy ended: faults, missing
     subsets.
     """
-    where = (
-        f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
+    where = f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
+    by = (
+        "source_workload,destination_service_name,destination_workload,response_code,response_flags"
     )
-    by = "source_workload,destination_service_name,destination_workload,response_code,response_flags"
     return f"sum by ({by}) (rate(istio_requests_total{{{where}}}[{seconds}s])) > 0"
 
 
@@ -130,7 +132,9 @@ def build_any_rate_query(namespace: str, seconds: int) -> str:
 
     The two are added up as one vector, since either may be without a value.
     """
-    requests = f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
+    requests = (
+        f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
+    )
     tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'
     return f"sum({requests} or {tcp})"
 
@@ -141,7 +145,9 @@ async def count_reachable_pods(context: Context, namespace: str) -> tuple[int, s
     """
     said = await get_json(context, SERVICE, PORT, "/api/v1/targets", {"state": "active"})
     found = [
-        t for t in said["data"].get("activeTargets") or () if (t.get("labels") or {}).get("namespace") == namespace
+        t
+        for t in said["data"].get("activeTargets") or ()
+        if (t.get("labels") or {}).get("namespace") == namespace
     ]
     failures = [str(t.get("lastError") or "down") for t in found if t.get("health") == "down"]
     return sum(t.get("health") == "up" for t in found), failures[0] if failures else ""

@@ -17,11 +17,17 @@ async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> 
     """Return the graph that the proxies reported in the last seconds. Raises ClusterError."""
     arrived, through, lost, tcp = await asyncio.gather(
         prometheus.query(context, prometheus.build_http_rate_query(namespace, seconds)),
-        prometheus.query(context, prometheus.build_http_rate_query(namespace, seconds, waypoint=True)),
+        prometheus.query(
+            context, prometheus.build_http_rate_query(namespace, seconds, waypoint=True)
+        ),
         prometheus.query(context, prometheus.build_lost_rate_query(namespace, seconds)),
         prometheus.query(context, prometheus.build_tcp_rate_query(namespace, seconds)),
     )
-    requests = [*arrived, *(s for s in through if s["destination_workload"] not in ("unknown", "")), *lost]
+    requests = [
+        *arrived,
+        *(s for s in through if s["destination_workload"] not in ("unknown", "")),
+        *lost,
+    ]
     return build_graph(requests, tcp, seconds)
 
 
@@ -34,7 +40,9 @@ def build_graph(requests: Iterable[Series], tcp: Iterable[Series], seconds: int)
     return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus", tuple(inner))
 
 
-def collect_calls(protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]) -> list[Call]:
+def collect_calls(
+    protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]
+) -> list[Call]:
     """Return the calls of one protocol; fills `spread` with each workload's rate."""
     grouped = defaultdict[tuple[str, str], list[Series]](list)
     for one in series:
@@ -42,7 +50,10 @@ def collect_calls(protocol: str, series: Iterable[Series], spread: dict[str, dic
         grouped[one["source_workload"], service or workload].append(one)
         if service and workload and workload != "unknown":
             spread[service][workload] = spread[service].get(workload, 0.0) + one.value
-    return [merge_series(source, target, protocol, listed) for (source, target), listed in grouped.items()]
+    return [
+        merge_series(source, target, protocol, listed)
+        for (source, target), listed in grouped.items()
+    ]
 
 
 def collect_inner_calls(protocol: str, series: Iterable[Series]) -> list[Call]:
@@ -52,7 +63,10 @@ def collect_inner_calls(protocol: str, series: Iterable[Series]) -> list[Call]:
         service, workload = one["destination_service_name"], one["destination_workload"]
         if service and workload not in ("", "unknown"):
             grouped[service, workload].append(one)
-    return [merge_series(service, workload, protocol, listed) for (service, workload), listed in grouped.items()]
+    return [
+        merge_series(service, workload, protocol, listed)
+        for (service, workload), listed in grouped.items()
+    ]
 
 
 def merge_series(source: str, target: str, protocol: str, listed: list[Series]) -> Call:

@@ -21,9 +21,7 @@ class Difference:
     found: Any
 
     def __str__(self) -> str:
-        return (
-            f"step {self.step}: {self.what} [{self.facet}]\n    recorded {self.recorded!r}\n    found    {self.found!r}"
-        )
+        return f"step {self.step}: {self.what} [{self.facet}]\n    recorded {self.recorded!r}\n    found    {self.found!r}"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,9 @@ _LEADER = (
 )
 _LATER = r"(?!1\.(30\.3|23\.2)$).*"
 _ADDONS = "a later release's samples bring later addons"
-_PARTING = "istiod loses its configuration while it is uninstalled; what it still renders then is a race"
+_PARTING = (
+    "istiod loses its configuration while it is uninstalled; what it still renders then is a race"
+)
 
 ALLOWED: tuple[Allowed, ...] = (
     Allowed(
@@ -72,12 +72,29 @@ ALLOWED: tuple[Allowed, ...] = (
         facet="order",
         steps=(32, 33),
     ),
-    Allowed(_LEADER, what=".*GatewayClass istio-waypoint", facet="conditions|managers", steps=(32, 36)),
+    Allowed(
+        _LEADER, what=".*GatewayClass istio-waypoint", facet="conditions|managers", steps=(32, 36)
+    ),
     Allowed(_LEADER, what=".*HTTPRoute bookinfo/bookinfo", facet="parents", steps=(32, 36)),
     Allowed(_LEADER, what=".* bookinfo/bookinfo-gateway-istio.*", facet="labels", steps=(32, 36)),
-    Allowed(_LEADER, what="apps/ReplicaSet bookinfo/bookinfo-gateway-istio-…", facet="count", steps=(32, 46)),
-    Allowed(_PARTING, what=".* bookinfo/bookinfo-gateway-istio.*", facet="images|count|conditions", steps=(43, 46)),
-    Allowed(_ADDONS, what=".* (istio-system/)?(grafana|jaeger|kiali|prometheus).*", facet=".*", release=_LATER),
+    Allowed(
+        _LEADER,
+        what="apps/ReplicaSet bookinfo/bookinfo-gateway-istio-…",
+        facet="count",
+        steps=(32, 46),
+    ),
+    Allowed(
+        _PARTING,
+        what=".* bookinfo/bookinfo-gateway-istio.*",
+        facet="images|count|conditions",
+        steps=(43, 46),
+    ),
+    Allowed(
+        _ADDONS,
+        what=".* (istio-system/)?(grafana|jaeger|kiali|prometheus).*",
+        facet=".*",
+        release=_LATER,
+    ),
     Allowed(
         "how the program was built is not a fact of the release",
         what="stdout",
@@ -111,7 +128,9 @@ def between(step: int, recorded: State, found: State) -> Iterator[Difference]:
     """Every deviation of one state from the other."""
     for key in sorted(recorded.keys() | found.keys()):
         if key not in found or key not in recorded:
-            yield Difference(step, key, "presence", recorded.get(key, "absent"), found.get(key, "absent"))
+            yield Difference(
+                step, key, "presence", recorded.get(key, "absent"), found.get(key, "absent")
+            )
             continue
         (count, facets), (others, theirs) = recorded[key], found[key]
         if count != others:
@@ -131,7 +150,9 @@ def _same(recorded: Any, found: Any) -> bool:
     if isinstance(recorded, str) and isinstance(found, str) and recorded.endswith("…"):
         return found.startswith(recorded[:-1])
     if isinstance(recorded, dict) and isinstance(found, dict):
-        return recorded.keys() == found.keys() and all(_same(recorded[k], found[k]) for k in recorded)
+        return recorded.keys() == found.keys() and all(
+            _same(recorded[k], found[k]) for k in recorded
+        )
     if isinstance(recorded, list) and isinstance(found, list):
         return len(recorded) == len(found) and all(map(_same, recorded, found))
     return bool(recorded == found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bot.sandbox.istio.components.common import get_nested
-from bot.sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.istio.components.common import get_nested
+from sandbox.istio.ctl.kube import KubeClient, Object
 from tests.contract.recordings.recorded import Facets, State
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -34,7 +34,12 @@ _CONDITIONED = ("CustomResourceDefinition", "Deployment", "Gateway", "GatewayCla
 
 def objects(kube: KubeClient) -> list[Object]:
     """Everything of the kinds that the recordings speak of."""
-    return [obj for api, kinds in _KINDS for kind in kinds.split() for obj in kube.list_objects(api, kind)]
+    return [
+        obj
+        for api, kinds in _KINDS
+        for kind in kinds.split()
+        for obj in kube.list_objects(api, kind)
+    ]
 
 
 def state(found: list[Object], before: frozenset[str]) -> State:
@@ -85,13 +90,22 @@ def facets(obj: Object) -> Facets:
 
 
 def _texts(found: dict[str, str] | None) -> dict[str, str]:
-    kept = {k: v for k, v in (found or {}).items() if k != _LAST_APPLIED and not k.startswith("realcluster.test")}
+    kept = {
+        k: v
+        for k, v in (found or {}).items()
+        if k != _LAST_APPLIED and not k.startswith("realcluster.test")
+    }
     return {k: "…" if k in _GENERATED else v for k, v in kept.items()}
 
 
 def _managers(obj: Object) -> list[str]:
     entries = obj["metadata"].get("managedFields", [])
-    return sorted({"/".join(filter(None, (f"{e['manager']}:{e['operation']}", e.get("subresource")))) for e in entries})
+    return sorted(
+        {
+            "/".join(filter(None, (f"{e['manager']}:{e['operation']}", e.get("subresource"))))
+            for e in entries
+        }
+    )
 
 
 def _condition(condition: Object) -> str:
@@ -101,7 +115,10 @@ def _condition(condition: Object) -> str:
 def _own(obj: Object) -> Facets:
     kind, spec = obj["kind"], obj.get("spec", {})
     if kind == "Pod":
-        init = [c["name"] + ("(sidecar)" if c.get("restartPolicy") else "") for c in spec.get("initContainers", [])]
+        init = [
+            c["name"] + ("(sidecar)" if c.get("restartPolicy") else "")
+            for c in spec.get("initContainers", [])
+        ]
         return {"containers": [c["name"] for c in spec["containers"]], "init": init}
     if kind in ("Deployment", "DaemonSet"):
         return {"images": [c["image"] for c in get_nested(spec, "template.spec.containers", [])]}
@@ -109,7 +126,12 @@ def _own(obj: Object) -> Facets:
         ports = [f"{p.get('name', '')}:{p['port']}" for p in spec.get("ports", [])]
         return {"ports": ports, "type": spec.get("type", "ClusterIP")}
     if kind.endswith("WebhookConfiguration"):
-        return {"webhooks": [f"{w['name']} failurePolicy={w.get('failurePolicy')}" for w in obj.get("webhooks", [])]}
+        return {
+            "webhooks": [
+                f"{w['name']} failurePolicy={w.get('failurePolicy')}"
+                for w in obj.get("webhooks", [])
+            ]
+        }
     if kind == "HTTPRoute":
         return {"parents": [_parent(parent) for parent in get_nested(obj, "status.parents", [])]}
     mesh = get_nested(obj, "data", {}).get("mesh") if kind == "ConfigMap" else None

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.sandbox.istio.ctl.console import SHIP as SHIP_LINES
-from bot.sandbox.istio.ctl.kube import KubeClient, Object
-from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
+from sandbox.istio.ctl.console import SHIP as SHIP_LINES
+from sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.istio.ctl.kubeconfig import load_cluster_access
 from tests.contract.recordings.differences import ALLOWED, Difference, between
 from tests.contract.recordings.observed import line, objects, state
 from tests.contract.recordings.recorded import SHIP, Recording, Step
@@ -55,7 +55,9 @@ class Play:
 
     def _unexpected(self, differences: list[Difference]) -> list[Difference]:
         release = self.recording.release
-        return [d for d in differences if not any(allowed.covers(d, release) for allowed in ALLOWED)]
+        return [
+            d for d in differences if not any(allowed.covers(d, release) for allowed in ALLOWED)
+        ]
 
     async def _typed(self, step: Step) -> list[Difference]:
         process = await asyncio.create_subprocess_exec(
@@ -71,7 +73,9 @@ class Play:
         found = list(_lines(step, "stdout", step.stdout, out.decode()))
         found += _lines(step, "stderr", step.stderr, err.decode())
         if process.returncode != step.code:
-            found.append(Difference(step.number, "exit code", "code", step.code, process.returncode))
+            found.append(
+                Difference(step.number, "exit code", "code", step.code, process.returncode)
+            )
         return found
 
     async def _settled(self, step: Step) -> list[Difference]:
@@ -103,7 +107,10 @@ def _respect(expected: list[str], actual: list[str]) -> str:
     """In which respect lines differ: the `order` of progress, a waypoint's `state`, or the `lines` themselves."""
     if [_told(item) for item in expected] == [_told(item) for item in actual]:
         return "state"
-    kept = [sorted(item for item in lines if not item.startswith("- Processing")) for lines in (expected, actual)]
+    kept = [
+        sorted(item for item in lines if not item.startswith("- Processing"))
+        for lines in (expected, actual)
+    ]
     return "order" if kept[0] == kept[1] else "lines"
 
 
@@ -115,7 +122,9 @@ def _folded(text: str) -> list[str]:
     """The lines, the ship as one."""
     lines = [item.rstrip() for item in text.split("\n")]
     height = len(SHIP_LINES)
-    return [SHIP, *lines[height:]] if lines[:height] == [row.rstrip() for row in SHIP_LINES] else lines
+    return (
+        [SHIP, *lines[height:]] if lines[:height] == [row.rstrip() for row in SHIP_LINES] else lines
+    )
 
 
 def environment(home: Path, kubeconfig: Path, channel: Path, place: Path) -> dict[str, str]:

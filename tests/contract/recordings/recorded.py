@@ -18,7 +18,9 @@ State = dict[str, tuple[int, Facets]]
 """Objects by `Kind namespace/name` (generated endings as `…`): how many there are, and what is known of them."""
 
 _LINE = re.compile(r"(?P<sign>[+~-]) (?P<key>\S+(?: \S+)?)(?: (?P<count>×\d+(?: → ×\d+)?))?")
-_READS = re.compile(r"kubectl get |istioctl (version|profile|x|analyze|verify-install|waypoint (list|status))")
+_READS = re.compile(
+    r"kubectl get |istioctl (version|profile|x|analyze|verify-install|waypoint (list|status))"
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def recording(release: str, played: str = "") -> Recording:
             text, facets = change if isinstance(change, list) else (change, {})
             _change(state, text, {name: _expanded(value, sets) for name, value in facets.items()})
         lines = (row.get("stdout", []), row.get("stderr", []))
-        made.steps.append(Step(int(row["step"]), row["name"], row["run"], row["exit"], *lines, dict(state)))
+        made.steps.append(
+            Step(int(row["step"]), row["name"], row["run"], row["exit"], *lines, dict(state))
+        )
     return _settled(made)
 
 
@@ -113,5 +117,9 @@ def _after(known: Facets, facets: Facets) -> Facets:
 def _new(name: str, old: Any, value: Any) -> Any:
     if name == "managers" and all(isinstance(item, str) for item in value):
         return sorted({*(old or []), *value})
-    pair = isinstance(value, list) and len(value) == 2 and (value[0] == old or (not value[0] and not old))
+    pair = (
+        isinstance(value, list)
+        and len(value) == 2
+        and (value[0] == old or (not value[0] and not old))
+    )
     return value[1] if pair else value

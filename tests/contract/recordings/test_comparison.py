@@ -7,7 +7,9 @@ import pytest
 from tests.contract.recordings.differences import ALLOWED, Difference, between
 from tests.contract.recordings.recorded import State, recording
 
-RECORDED: State = {"Pod a/b-…": (2, {"labels": {"app": "b"}, "init": [], "annotations": {"x": "begi…"}})}
+RECORDED: State = {
+    "Pod a/b-…": (2, {"labels": {"app": "b"}, "init": [], "annotations": {"x": "begi…"}})
+}
 
 
 @pytest.mark.parametrize(
@@ -17,8 +19,19 @@ RECORDED: State = {"Pod a/b-…": (2, {"labels": {"app": "b"}, "init": [], "anno
         ({}, ["presence"]),
         ({"Pod a/b-…": (1, {"labels": {"app": "b"}, "annotations": {"x": "begin"}})}, ["count"]),
         ({"Pod a/b-…": (2, {"labels": {"app": "c"}, "annotations": {"x": "begin"}})}, ["labels"]),
-        ({"Pod a/b-…": (2, {"labels": {"app": "b"}, "annotations": {"x": "other"}})}, ["annotations"]),
-        ({"Pod a/b-…": (2, {"labels": {"app": "b"}, "init": ["i"], "annotations": {"x": "begin"}})}, ["init"]),
+        (
+            {"Pod a/b-…": (2, {"labels": {"app": "b"}, "annotations": {"x": "other"}})},
+            ["annotations"],
+        ),
+        (
+            {
+                "Pod a/b-…": (
+                    2,
+                    {"labels": {"app": "b"}, "init": ["i"], "annotations": {"x": "begin"}},
+                )
+            },
+            ["init"],
+        ),
     ],
 )
 def test_deviations_are_seen(found: State, facets: list[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.istio.catalog import NEWEST, RELEASES
+from sandbox.istio.catalog import NEWEST, RELEASES
 from tests.contract.recordings.play import Play, environment
 from tests.contract.recordings.recorded import recording
 

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster, Timings
-from bot.sandbox.istio.programs import create_programs
-from bot.sandbox.istio.release import write_release
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster, Timings
+from sandbox.istio.programs import create_programs
+from sandbox.istio.release_directory import write_release
 from tests.contract.recordings.play import Play, environment
 from tests.contract.recordings.recorded import recording
 
 SPEED = 25.0
-LIKE_RECORDED = Timings(sandbox=0.1, pull=0.2, start=0.2, init=0.1, probe=0.5, stop=5.0, ready=(("pilot", 2.5),))
+LIKE_RECORDED = Timings(
+    sandbox=0.1, pull=0.2, start=0.2, init=0.1, probe=0.5, stop=5.0, ready=(("pilot", 2.5),)
+)
 """The recorded clusters' pods were ready within two seconds of their creation, istiod a little later."""
 
 
@@ -28,7 +30,9 @@ async def test_a_recorded_run_repeats_itself(release: str, tmp_path: Path) -> No
     try:
         kubeconfig = cluster.write_kubeconfig(tmp_path / "kubeconfig")
         written = write_release(tmp_path / f"istio-{release}", release, speed=SPEED)
-        play = Play(recording(release), environment(written.home, kubeconfig, written.gateway_api, tmp_path))
+        play = Play(
+            recording(release), environment(written.home, kubeconfig, written.gateway_api, tmp_path)
+        )
         kubectl = shutil.which("kubectl") is not None
         found = await play.run(kubectl=kubectl)
     finally:

@@ -14,11 +14,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
-from bot.engine.house import NullProgress
+from bot.engine.services import NullProgress
 from bot.istio import Istioctl
 from bot.ledger import Ledger
 from bot.schedule import Limits, ScheduleService, Streams
-from bot.slack.board import SlackChannelMessages
+from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.steps import Caller, Context, Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
@@ -30,7 +30,9 @@ PROXY = "/api/v1/namespaces/istio-system/services/"
 
 
 @asynccontextmanager
-async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -> AsyncIterator[Context]:
+async def asking(
+    answers: Answers, home: Path, asked: list[str] | None = None
+) -> AsyncIterator[Context]:
     """A context in front of these answers; `asked` collects path and query of each request."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -40,7 +42,9 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
         if asked is not None:
             asked.append(request.path_qs)
         if path not in answers:
-            return web.json_response({"kind": "Status", "apiVersion": "v1", "message": f"{path} not found"}, status=404)
+            return web.json_response(
+                {"kind": "Status", "apiVersion": "v1", "message": f"{path} not found"}, status=404
+            )
         said = answers[path]
         if isinstance(said, str):
             return web.Response(text=said)
@@ -55,7 +59,9 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}
     context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
     config = {"current-context": "c", "clusters": [cluster], "users": [{"name": "u", "user": {}}]}
-    (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [context]} | config))
+    (home / "config").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [context]} | config)
+    )
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
@@ -70,7 +76,9 @@ async def asking(answers: Answers, home: Path, asked: list[str] | None = None) -
         traffic=traffic,
         history=ledger.journal,
         trail=ledger.audit,
-        schedules=ScheduleService(ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()),
+        schedules=ScheduleService(
+            ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()
+        ),
         workshop=Workshop(),
         asker=Caller("U1", Role.HOST),
         steps=STEPS,

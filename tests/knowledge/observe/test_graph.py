@@ -17,7 +17,9 @@ def kiali_says(*edges: tuple[str, str, dict[str, Any]]) -> Graph:
     """Kiali's JSON for edges between names; those of SERVICES are Services, and every application has a box."""
     names = {name for source, target, _ in edges for name in (source, target)}
     nodes = [
-        {"id": n, "nodeType": "service", "service": n} if n in SERVICES else {"id": n, "nodeType": "app", "workload": n}
+        {"id": n, "nodeType": "service", "service": n}
+        if n in SERVICES
+        else {"id": n, "nodeType": "app", "workload": n}
         for n in names
     ]
     boxes = [{"id": "box", "nodeType": "box", "isBox": "app", "app": "reviews"}]
@@ -26,10 +28,16 @@ def kiali_says(*edges: tuple[str, str, dict[str, Any]]) -> Graph:
     return kiali_graph.parse_graph({"timestamp": 1700000000, "duration": 60, "elements": elements})
 
 
-def http(rate: str, failed: str = "", result: tuple[str, str] = ("200", "-"), tls: str = "") -> dict[str, Any]:
+def http(
+    rate: str, failed: str = "", result: tuple[str, str] = ("200", "-"), tls: str = ""
+) -> dict[str, Any]:
     """An edge's traffic as Kiali writes it: all numbers are strings."""
     rates = {"http": rate} | ({"httpPercentErr": failed} if failed else {})
-    traffic = {"protocol": "http", "rates": rates, "responses": {result[0]: {"flags": {result[1]: "100.0"}}}}
+    traffic = {
+        "protocol": "http",
+        "rates": rates,
+        "responses": {result[0]: {"flags": {result[1]: "100.0"}}},
+    }
     return {"traffic": traffic} | ({"isMTLS": tls} if tls else {})
 
 
@@ -45,7 +53,9 @@ def test_a_split_is_told_at_its_service() -> None:
         ("reviews", "reviews-v1", http("2.00", tls="100")),
         ("reviews", "reviews-v2", http("1.00", tls="100")),
     )
-    assert describe_graph(seen) == ("productpage-v1 → reviews: 3.00/s http, no errors, mTLS; v1 67 %, v2 33 %",)
+    assert describe_graph(seen) == (
+        "productpage-v1 → reviews: 3.00/s http, no errors, mTLS; v1 67 %, v2 33 %",
+    )
 
 
 def test_the_order_is_that_of_a_requests_way() -> None:
@@ -100,7 +110,9 @@ def test_connections_alone() -> None:
 
 def test_callers_in_a_circle_end() -> None:
     """Two that call each other are still listed."""
-    circle = Graph((Call("reviews-v1", "ratings", "http", 1.0), Call("ratings-v1", "reviews", "http", 1.0)))
+    circle = Graph(
+        (Call("reviews-v1", "ratings", "http", 1.0), Call("ratings-v1", "reviews", "http", 1.0))
+    )
     assert len(describe_graph(circle)) == 2
 
 
@@ -112,12 +124,18 @@ def series(rate: float, **labels: str) -> Series:
 def test_prometheus_gives_the_same_picture() -> None:
     """Series of one caller and one service are one call, with its errors, versions and security."""
     to = {"source_workload": "productpage-v1", "destination_service_name": "reviews"}
-    fine = {"response_code": "200", "response_flags": "-", "connection_security_policy": "mutual_tls"}
+    fine = {
+        "response_code": "200",
+        "response_flags": "-",
+        "connection_security_policy": "mutual_tls",
+    }
     seen = prometheus_graph.build_graph(
         [
             series(2.0, **to, **fine, destination_workload="reviews-v1"),
             series(1.0, **to, **fine, destination_workload="reviews-v2"),
-            series(1.0, **to, response_code="503", response_flags="NC", destination_workload="unknown"),
+            series(
+                1.0, **to, response_code="503", response_flags="NC", destination_workload="unknown"
+            ),
         ],
         [],
         60,

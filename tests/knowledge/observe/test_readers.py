@@ -9,15 +9,23 @@ import pytest
 
 from bot.errors import ClusterError, NotFound, Rejected, Unavailable
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Kind
-from bot.knowledge import picture
+from bot.knowledge.graph import report
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus
 from bot.knowledge.observe.graph import Graph
 from bot.knowledge.snapshot import Snapshot
 from tests.knowledge.observe.stage import asking, deployment
 
 KIALI = "/apis/apps/v1/namespaces/istio-system/deployments/kiali"
-OLD, NEW = {KIALI: deployment("quay.io/kiali/kiali:v1.87")}, {KIALI: deployment("quay.io/kiali/kiali:v2.26")}
-FOUND = {"code": "KIA1107", "message": "Subset not found", "severity": "warning", "path": "spec/http[0]/route[0]"}
+OLD, NEW = (
+    {KIALI: deployment("quay.io/kiali/kiali:v1.87")},
+    {KIALI: deployment("quay.io/kiali/kiali:v2.26")},
+)
+FOUND = {
+    "code": "KIA1107",
+    "message": "Subset not found",
+    "severity": "warning",
+    "path": "spec/http[0]/route[0]",
+}
 CHECKED = {"validation": {"valid": True, "checks": [FOUND]}}
 PLACES = [
     (OLD, VIRTUAL_SERVICE, "virtualservices"),
@@ -28,16 +36,23 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("version", "kind", "place"), PLACES)
-async def test_an_objects_checks(tmp_path: Path, version: dict[str, Any], kind: Kind, place: str) -> None:
+async def test_an_objects_checks(
+    tmp_path: Path, version: dict[str, Any], kind: Kind, place: str
+) -> None:
     """Each version of Kiali has a path of its own for each type."""
-    answers = version | {f"kiali:20001/kiali/api/namespaces/bookinfo/istio/{place}/reviews": CHECKED}
+    answers = version | {
+        f"kiali:20001/kiali/api/namespaces/bookinfo/istio/{place}/reviews": CHECKED
+    }
     async with asking(answers, tmp_path) as context:
         found = await kiali.check_object(context, kind, "bookinfo", "reviews")
     assert found == [kiali.Check("KIA1107", "Subset not found", "warning", "spec/http[0]/route[0]")]
 
 
 LISTS = [
-    {"virtualservice": {"reviews.bookinfo": {"checks": [FOUND]}}, "k8sgateway": {"g.bookinfo": {"checks": []}}},
+    {
+        "virtualservice": {"reviews.bookinfo": {"checks": [FOUND]}},
+        "k8sgateway": {"g.bookinfo": {"checks": []}},
+    },
     {
         "networking.istio.io/v1, Kind=VirtualService": {"reviews.bookinfo": {"checks": [FOUND]}},
         "gateway.networking.k8s.io/v1, Kind=Gateway": {"g.bookinfo": {"checks": []}},
@@ -72,7 +87,11 @@ async def test_components(tmp_path: Path, key: str) -> None:
 
 
 REFUSALS: list[tuple[Any, type[ClusterError], str]] = [
-    ((403, {"error": "Requested namespace [bookinfo] is not accessible."}), Rejected, "not accessible"),
+    (
+        (403, {"error": "Requested namespace [bookinfo] is not accessible."}),
+        Rejected,
+        "not accessible",
+    ),
     ((404, {"error": "no such thing"}), NotFound, "no such thing"),
     ((503, {}), Unavailable, "503"),
     ("<html>login</html>", Unavailable, "JSON"),
@@ -105,7 +124,9 @@ def vector(*values: str) -> dict[str, Any]:
 async def test_numbers_of_prometheus(tmp_path: Path) -> None:
     """Values are strings; what is no number (0/0) is left out."""
     asked: list[str] = []
-    async with asking({"prometheus:9090/api/v1/query": vector("2.5", "NaN")}, tmp_path, asked) as context:
+    async with asking(
+        {"prometheus:9090/api/v1/query": vector("2.5", "NaN")}, tmp_path, asked
+    ) as context:
         found = await prometheus.query(context, prometheus.build_lost_rate_query("bookinfo", 60))
         assert await prometheus.query_number(context, "x") == 2.5
     assert [(series["v"], series["none"], series.value) for series in found] == [("0", "", 2.5)]
@@ -129,11 +150,16 @@ def span(start: int, duration: int, process: str, status: int = 200) -> dict[str
 
 async def test_traces(tmp_path: Path) -> None:
     """Newest first, with the whole way, its time and its errors."""
-    processes = {"p1": {"serviceName": "productpage.bookinfo"}, "p2": {"serviceName": "reviews.bookinfo"}}
+    processes = {
+        "p1": {"serviceName": "productpage.bookinfo"},
+        "p2": {"serviceName": "reviews.bookinfo"},
+    }
     spans = [span(1_500_000, 10_000, "p2", 503), span(1_000_000, 900_000, "p1")]
     older = {"traceID": "a", "spans": spans, "processes": processes}
     newer = {"traceID": "b", "spans": [span(9_000_000, 1000, "p1")], "processes": processes}
-    async with asking({"tracing:80/jaeger/api/traces": {"data": [older, newer]}}, tmp_path) as context:
+    async with asking(
+        {"tracing:80/jaeger/api/traces": {"data": [older, newer]}}, tmp_path
+    ) as context:
         first, second = await jaeger.list_traces(context, "productpage.bookinfo")
     assert (first.id, second.id, second.start, second.milliseconds) == ("b", "a", 1.0, 900.0)
     assert (second.services, second.failed) == (("productpage.bookinfo", "reviews.bookinfo"), 1)
@@ -153,8 +179,8 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
         "prometheus:9090/api/v1/query": said,
     }
     async with asking(answers, tmp_path) as context:
-        graph, notes = await picture.read_graph_with_fallback(context, now, 60)
-        assert await picture.list_kiali_findings(context, graph) == ()
+        graph, notes = await report.read_graph_with_fallback(context, now, 60)
+        assert await report.list_kiali_findings(context, graph) == ()
     assert graph.source == "Prometheus"
     assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
     assert "Kiali does not answer (kiali answered 503)" in notes[0]
@@ -166,5 +192,5 @@ async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
     validations = {"virtualservice": {"reviews.bookinfo": {"checks": [FOUND, FOUND, unknown]}}}
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
-        said = await picture.list_kiali_findings(context, Graph(()))
+        said = await report.list_kiali_findings(context, Graph(()))
     assert said == ("Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",)

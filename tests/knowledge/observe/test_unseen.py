@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.knowledge import unseen
+from bot.knowledge.graph import empty_reasons
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
 from bot.steps import State
@@ -22,13 +22,18 @@ COLLECTOR = {"/api/v1/namespaces/istio-system/services/zipkin": {"metadata": {"n
 PAGES = TrafficReport(asked=1, sent=1, seconds=1.0, versions={"v1": 1})
 
 
-def pod(*, sidecar: bool = True, ambient: bool = False, config: dict[str, Any] = TRACING) -> dict[str, Any]:
+def pod(
+    *, sidecar: bool = True, ambient: bool = False, config: dict[str, Any] = TRACING
+) -> dict[str, Any]:
     """One of the application's pods."""
     notes = {"sidecar.istio.io/status": "{}"} if sidecar else {}
     notes |= {"ambient.istio.io/redirection": "enabled"} if ambient else {}
     env = [{"name": "PROXY_CONFIG", "value": json.dumps(config)}]
     containers = [{"name": "istio-proxy", "env": env}] if sidecar else [{"name": "reviews"}]
-    return {"metadata": {"name": "reviews-v1-x", "annotations": notes}, "spec": {"initContainers": containers}}
+    return {
+        "metadata": {"name": "reviews-v1-x", "annotations": notes},
+        "spec": {"initContainers": containers},
+    }
 
 
 def ready(name: str) -> dict[str, Any]:
@@ -62,9 +67,15 @@ def now(**more: Any) -> Snapshot:
 def prometheus(value: str = "", *, targets: tuple[str, ...] = ("up",)) -> Answers:
     """A Prometheus that answers every query with that value (or none), and these targets."""
     result = [{"metric": {}, "value": [1.0, value]}] if value else []
-    listed = [{"health": health, "lastError": "refused", "labels": {"namespace": "bookinfo"}} for health in targets]
+    listed = [
+        {"health": health, "lastError": "refused", "labels": {"namespace": "bookinfo"}}
+        for health in targets
+    ]
     return {
-        "prometheus:9090/api/v1/query": {"status": "success", "data": {"resultType": "vector", "result": result}},
+        "prometheus:9090/api/v1/query": {
+            "status": "success",
+            "data": {"resultType": "vector", "result": result},
+        },
         "prometheus:9090/api/v1/targets": {"status": "success", "data": {"activeTargets": listed}},
     }
 
@@ -72,19 +83,41 @@ def prometheus(value: str = "", *, targets: tuple[str, ...] = ("up",)) -> Answer
 MADE = time.time()
 """When the snapshots below were made; what they say of a moment ago is as old by then."""
 LONG_AGO = (time.time() - 600, PAGES)
-OTHER = {"data": {"config.yaml": "external_services:\n  prometheus:\n    url: http://elsewhere:9090\n"}}
+OTHER = {
+    "data": {"config.yaml": "external_services:\n  prometheus:\n    url: http://elsewhere:9090\n"}
+}
 KIALI_MAP = "/api/v1/namespaces/istio-system/configmaps/kiali"
 
 GRAPHS: dict[str, tuple[Snapshot, Answers, str, State]] = {
     "nothing runs": (now(pods=()), {}, "no application runs", State.NOT_YET),
-    "no proxies": (now(pods=(pod(sidecar=False),)), {}, "no pod of bookinfo has a proxy", State.NOT_YET),
+    "no proxies": (
+        now(pods=(pod(sidecar=False),)),
+        {},
+        "no pod of bookinfo has a proxy",
+        State.NOT_YET,
+    ),
     "no Prometheus": (now(mesh={}), {}, "Prometheus is not installed", State.NOT_YET),
     "it does not answer": (now(), {}, "does not answer", State.NOT_YET),
     "no traffic": (now(last=None), prometheus(), "no request has been seen yet", State.NOT_YET),
-    "no traffic now": (now(last=LONG_AGO), prometheus(), "no requests were sent lately", State.NOT_YET),
+    "no traffic now": (
+        now(last=LONG_AGO),
+        prometheus(),
+        "no requests were sent lately",
+        State.NOT_YET,
+    ),
     "too early": (now(), prometheus(), "a rate needs two answers", State.NORMAL),
-    "not scraped": (now(last=LONG_AGO), prometheus(targets=("down",)), "reaches none of the proxies", State.NOT_YET),
-    "two Prometheus": (now(), {KIALI_MAP: OTHER, **prometheus("1")}, "Kiali reads another one", State.NOT_YET),
+    "not scraped": (
+        now(last=LONG_AGO),
+        prometheus(targets=("down",)),
+        "reaches none of the proxies",
+        State.NOT_YET,
+    ),
+    "two Prometheus": (
+        now(),
+        {KIALI_MAP: OTHER, **prometheus("1")},
+        "Kiali reads another one",
+        State.NOT_YET,
+    ),
     "Kiali is late": (now(), prometheus("1"), "has not caught up", State.NORMAL),
 }
 
@@ -96,7 +129,7 @@ async def test_an_empty_graph_says_why(tmp_path: Path, case: str) -> None:
     if snapshot.last is not None:
         snapshot = replace(snapshot, last=(snapshot.last[0] + time.time() - MADE, snapshot.last[1]))
     async with asking(answers, tmp_path) as context:
-        reason = await unseen.explain_empty_graph(context, snapshot, 60)
+        reason = await empty_reasons.explain_empty_graph(context, snapshot, 60)
     assert words in reason.because
     assert reason.state is state
 
@@ -110,12 +143,27 @@ WAYPOINT = {
 ENROLLED = {"metadata": {"name": "bookinfo", "labels": {"istio.io/use-waypoint": "waypoint"}}}
 
 TRACES: dict[str, tuple[Snapshot, Answers, str, State]] = {
-    "no proxies": (now(pods=(pod(sidecar=False),)), {}, "no pod of bookinfo has a proxy", State.NOT_YET),
+    "no proxies": (
+        now(pods=(pod(sidecar=False),)),
+        {},
+        "no pod of bookinfo has a proxy",
+        State.NOT_YET,
+    ),
     "settings lost": (now(config={}), {}, "not told to trace", State.NOT_YET),
-    "switched off": (now(config={"enableTracing": False, "defaultConfig": TRACING}), {}, "not told", State.NOT_YET),
+    "switched off": (
+        now(config={"enableTracing": False, "defaultConfig": TRACING}),
+        {},
+        "not told",
+        State.NOT_YET,
+    ),
     "only ztunnel": (now(pods=AMBIENT), {}, "without a waypoint", State.NOT_YET),
     "no collector": (now(), {}, "there is no such Service", State.NOT_YET),
-    "older pods": (now(pods=(pod(config={}),)), COLLECTOR, "started before tracing was set", State.NOT_YET),
+    "older pods": (
+        now(pods=(pod(config={}),)),
+        COLLECTOR,
+        "started before tracing was set",
+        State.NOT_YET,
+    ),
     "no requests": (now(last=None), COLLECTOR, "no requests were sent", State.NOT_YET),
     "few are sampled": (now(config=ONE_PERCENT), COLLECTOR, "only 1 % of requests", State.NOT_YET),
     "on their way": (now(), COLLECTOR, "on their way", State.NORMAL),
@@ -133,6 +181,6 @@ async def test_no_traces_say_why(tmp_path: Path, case: str) -> None:
     """One cause, and whether it only takes time."""
     snapshot, answers, words, state = TRACES[case]
     async with asking(answers, tmp_path) as context:
-        reason = await unseen.explain_missing_traces(context, snapshot)
+        reason = await empty_reasons.explain_missing_traces(context, snapshot)
     assert words in reason.because
     assert reason.state is state

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.observability.metrics.program import SCRAPE_SECONDS
-from bot.sandbox.observability.sources import Sample, Span
+from sandbox.clock import Clock
+from sandbox.observability.metrics.program import SCRAPE_SECONDS
+from sandbox.observability.sources import Sample, Span
 
 NAMESPACE = "bookinfo"
 Who = tuple[str, str, str]
@@ -41,7 +41,11 @@ class Flow:
 def labels(flow: Flow, reporter: str, policy: str) -> dict[str, str]:
     """Istio's standard labels for one side's report."""
     host = f"{flow.service}.{NAMESPACE}.svc.cluster.local"
-    found = {"reporter": reporter, "response_flags": flow.flags, "connection_security_policy": policy}
+    found = {
+        "reporter": reporter,
+        "response_flags": flow.flags,
+        "connection_security_policy": policy,
+    }
     found |= {"destination_service": host, "destination_service_name": flow.service}
     found["destination_service_namespace"] = NAMESPACE
     for end, (workload, app, version) in (("source", flow.source), ("destination", flow.target)):
@@ -122,7 +126,11 @@ def http(flows: list[Flow], *reporters: str) -> list[Series]:
             if reporter == "destination" and flow.target == NOBODY:
                 continue
             policy = "unknown" if reporter == "source" else "mutual_tls"
-            more = {"request_protocol": "http", "response_code": flow.code, "grpc_response_status": ""}
+            more = {
+                "request_protocol": "http",
+                "response_code": flow.code,
+                "grpc_response_status": "",
+            }
             found.append(("istio_requests_total", labels(flow, reporter, policy) | more, flow.rate))
     return found
 
@@ -131,7 +139,11 @@ def tcp(flows: list[Flow]) -> list[Series]:
     """Bytes as both ztunnels count them."""
     pod = {"app": "ztunnel", "namespace": "istio-system"}
     return [
-        ("istio_tcp_received_bytes_total", labels(flow, reporter, "mutual_tls") | pod, flow.rate * 500)
+        (
+            "istio_tcp_received_bytes_total",
+            labels(flow, reporter, "mutual_tls") | pod,
+            flow.rate * 500,
+        )
         for flow in flows
         for reporter in ("source", "destination")
     ]

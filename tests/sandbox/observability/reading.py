@@ -21,10 +21,18 @@ def edges(answer: Any, scale: float = 1.0) -> list[str]:
 def _edge(data: Any, names: dict[str, str], scale: float) -> str:
     traffic = data["traffic"]
     rates, protocol = traffic["rates"], traffic["protocol"]
-    words = [f"{names[data['source']]} > {names[data['target']]}", protocol, f"{_near(float(rates[protocol]) * scale)}"]
+    words = [
+        f"{names[data['source']]} > {names[data['target']]}",
+        protocol,
+        f"{_near(float(rates[protocol]) * scale)}",
+    ]
     shares = (("httpPercentReq", "of out"), ("httpPercentErr", "errors"))
     words += [f"{round(float(rates[key]))}% {word}" for key, word in shares if key in rates]
-    words += [f"{code}:{flag}" for code, each in sorted(traffic["responses"].items()) for flag in sorted(each["flags"])]
+    words += [
+        f"{code}:{flag}"
+        for code, each in sorted(traffic["responses"].items())
+        for flag in sorted(each["flags"])
+    ]
     return " ".join([*words, *([f"mTLS {data['isMTLS']}"] if "isMTLS" in data else [])])
 
 
@@ -60,7 +68,9 @@ def node_health(answer: Any) -> list[str]:
     """`node status` of every node that is no box (Kiali 2)."""
     found = (node["data"] for node in answer["elements"]["nodes"])
     return sorted(
-        f"{name(each)} {each['healthData']['status']['status']}" for each in found if each["nodeType"] != "box"
+        f"{name(each)} {each['healthData']['status']['status']}"
+        for each in found
+        if each["nodeType"] != "box"
     )
 
 
@@ -70,11 +80,17 @@ def health(found: dict[str, Any]) -> list[str]:
     for who, each in sorted(found.items()):
         words = [
             who,
-            *(f"{w['name']}:{w['availableReplicas']}/{w['desiredReplicas']}" for w in each["workloadStatuses"]),
+            *(
+                f"{w['name']}:{w['availableReplicas']}/{w['desiredReplicas']}"
+                for w in each["workloadStatuses"]
+            ),
         ]
         for sign, direction in (("<", "inbound"), (">", "outbound")):
             for protocol, codes in sorted(each["requests"][direction].items()):
-                words += [f"{sign} {protocol} {code} {round(rate)}" for code, rate in sorted(codes.items())]
+                words += [
+                    f"{sign} {protocol} {code} {round(rate)}"
+                    for code, rate in sorted(codes.items())
+                ]
         lines.append(" ".join(words))
     return lines
 
@@ -82,13 +98,16 @@ def health(found: dict[str, Any]) -> list[str]:
 def workloads(answer: Any) -> list[str]:
     """`workload marks…`."""
     rows = answer["workloads"]
-    return sorted(" ".join([row["name"], *(mark for mark in _WORKLOAD if row.get(mark))]) for row in rows)
+    return sorted(
+        " ".join([row["name"], *(mark for mark in _WORKLOAD if row.get(mark))]) for row in rows
+    )
 
 
 def references(answer: Any) -> list[str]:
     """`application: Kind name …` of what rules name it."""
     return sorted(
-        f"{row['name']}: " + ", ".join(sorted(f"{_kind(each)} {each['name']}" for each in row["istioReferences"]))
+        f"{row['name']}: "
+        + ", ".join(sorted(f"{_kind(each)} {each['name']}" for each in row["istioReferences"]))
         for row in answer["applications"]
     )
 
@@ -106,7 +125,9 @@ def findings(answer: Any) -> list[str]:
         kind = key.rpartition("Kind=")[2].lower().removeprefix("k8s")
         for place, each in found.items():
             lines.append(f"{kind} {place.partition('.')[0]}{'' if each['valid'] else ' invalid'}")
-            lines += [f"{lines[-1]}: {c['code']} {c['severity']} {c['path']}" for c in each["checks"]]
+            lines += [
+                f"{lines[-1]}: {c['code']} {c['severity']} {c['path']}" for c in each["checks"]
+            ]
     return sorted(lines)
 
 

@@ -78,15 +78,27 @@ FINDINGS = {
     """,
 }
 """What 2.26 finds. 1.87 does not report KIA0203, and does not know the class of the waypoint."""
-OLDER_WAYPOINT = ["gateway waypoint invalid", "gateway waypoint invalid: KIA1504 error spec/gatewayClassName"]
+OLDER_WAYPOINT = [
+    "gateway waypoint invalid",
+    "gateway waypoint invalid: KIA1504 error spec/gatewayClassName",
+]
 
-COUNTS = {"bare": (0, 0, 0), "route": (0, 0, 7), "fault": (0, 0, 8), "broken": (0, 2, 7), "ambient": (0, 0, 2)}
+COUNTS = {
+    "bare": (0, 0, 0),
+    "route": (0, 0, 7),
+    "fault": (0, 0, 8),
+    "broken": (0, 2, 7),
+    "ambient": (0, 0, 2),
+}
 COUNTS["waypoint"] = (0, 0, 3)
 """Errors, warnings and objects of 2.26; 1.87 has one error more at the waypoint."""
 
 _SIDECARS = "details-v1 productpage-v1 ratings-v1 reviews-v1 reviews-v2 reviews-v3".split()
 WORKLOADS = {"bare": dict.fromkeys(_SIDECARS, "")}
-WORKLOADS |= {stage: dict.fromkeys(_SIDECARS, "istioSidecar") for stage in ("sidecars", "route", "fault", "broken")}
+WORKLOADS |= {
+    stage: dict.fromkeys(_SIDECARS, "istioSidecar")
+    for stage in ("sidecars", "route", "fault", "broken")
+}
 WORKLOADS |= {stage: dict.fromkeys(_SIDECARS, "isAmbient") for stage in ("ambient", "waypoint")}
 """How the applications' workloads are in the mesh, in both."""
 GATEWAYS = {
@@ -122,16 +134,12 @@ COMPONENTS = {
 }
 
 _WORKLOAD = "additionalDetailSample annotations appLabel cluster createdAt health healthAnnotations isAmbient"
-_WORKLOAD += (
-    " istioReferences istioSidecar labels name namespace podCount serviceAccountNames versionLabel waypointWorkloads"
-)
+_WORKLOAD += " istioReferences istioSidecar labels name namespace podCount serviceAccountNames versionLabel waypointWorkloads"
 _SERVICE = "additionalDetailSample annotations appLabel cluster health healthAnnotations isAmbient istioReferences"
 _SERVICE += " istioSidecar kialiWizard labels name namespace ports selector serviceRegistry"
 _APP = "cluster health isAmbient istioReferences istioSidecar labels name namespace"
 _EDGE = "destPrincipal id isMTLS source sourcePrincipal target traffic"
-_NODE = (
-    "app cluster destServices healthData id isAmbient isBox isGateway isIdle isK8sGatewayAPI isRoot namespace nodeType"
-)
+_NODE = "app cluster destServices healthData id isAmbient isBox isGateway isIdle isK8sGatewayAPI isRoot namespace nodeType"
 _NODE += " parent service traffic version workload"
 KEYS = {
     "1.87": {
@@ -179,7 +187,10 @@ NAMESPACES: dict[str, dict[str, object]] = {
 """What is said of namespace bookinfo; 1.87 says nothing of revisions."""
 
 TLS = {
-    "1.87": ({"autoMTLSEnabled": True, "minTLS": "N/A", "status": "MTLS_NOT_ENABLED"}, "MTLS_NOT_ENABLED"),
+    "1.87": (
+        {"autoMTLSEnabled": True, "minTLS": "N/A", "status": "MTLS_NOT_ENABLED"},
+        "MTLS_NOT_ENABLED",
+    ),
     "2.26": ({"autoMTLSEnabled": True, "minTLS": "TLSV1_2", "status": "MTLS_NOT_ENABLED"}, "UNSET"),
 }
 """The mesh's mTLS, and the status of a namespace without rules of its own."""

@@ -220,6 +220,8 @@ OLDER_GATEWAYS = {
         "=bookinfo-gateway-istio isIdle isOutOfMesh isK8sGatewayAPI",
         "bookinfo-gateway-istio-latest isRoot isAmbient",
     ],
-    "waypoint-latest isIdle isAmbient isK8sGatewayAPI": ["=waypoint isIdle isOutOfMesh isK8sGatewayAPI"],
+    "waypoint-latest isIdle isAmbient isK8sGatewayAPI": [
+        "=waypoint isIdle isOutOfMesh isK8sGatewayAPI"
+    ],
 }
 """How Kiali 1.87 shows what 2.26 shows otherwise: it knows no application without a label; it has no `isInjected`."""

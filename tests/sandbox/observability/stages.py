@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Ref, Request
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio import programs as istio
-from bot.sandbox.istio.samples import build_sample_files
-from bot.sandbox.observability import programs as observability
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Ref, Request
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio import programs as istio
+from sandbox.istio.samples import build_sample_files
+from sandbox.observability import programs as observability
 from tests.sandbox.istio.istiod.mesh import (
     DEPLOYMENTS,
     GATEWAYS,
@@ -32,7 +32,10 @@ SPEED = 150
 ISTIO = {"1.87": "1.23.2", "2.26": "1.30.3"}
 VERSIONS = tuple(ISTIO)
 STAGES = ("bare", "sidecars", "route", "fault", "broken", "ambient", "waypoint")
-RULES, ROUTES = Ref("networking.istio.io", "destinationrules"), Ref("networking.istio.io", "virtualservices")
+RULES, ROUTES = (
+    Ref("networking.istio.io", "destinationrules"),
+    Ref("networking.istio.io", "virtualservices"),
+)
 _FULL = (
     "namespaces=bookinfo&duration=60s&graphType=versionedApp&injectServiceNodes=true&includeIdleEdges=false"
     "&refreshInterval=0&waypoints=true&ambientTraffic=total&rateHttp=requests&rateTcp=sent&rateGrpc=requests"
@@ -139,7 +142,9 @@ class World:
             name = each["metadata"]["name"]
             if name not in ("waypoint", "bookinfo-gateway-istio"):
                 note = {"metadata": {"annotations": {"restarted": str(self.cluster.clock.now())}}}
-                await self.mesh.client.merge(DEPLOYMENTS, name, "bookinfo", {"spec": {"template": note}})
+                await self.mesh.client.merge(
+                    DEPLOYMENTS, name, "bookinfo", {"spec": {"template": note}}
+                )
                 await self.mesh.ready(name, "bookinfo")
 
         async def settled() -> bool:
@@ -175,7 +180,9 @@ class World:
         await self.restart()
         for obj in self.samples["bookinfo/gateway-api/bookinfo-gateway.yaml"]:
             note = {"annotations": {"networking.istio.io/service-type": "ClusterIP"}}
-            await self.mesh.client.apply(placed({**obj, "metadata": obj["metadata"] | note}, "bookinfo"))
+            await self.mesh.client.apply(
+                placed({**obj, "metadata": obj["metadata"] | note}, "bookinfo")
+            )
         await self.mesh.settles(GATEWAYS, "bookinfo-gateway", "True:Programmed")
 
     async def route(self) -> None:
@@ -205,7 +212,11 @@ class World:
     async def _captured(self) -> bool:
         pods = await self.mesh.client.list(PODS, "bookinfo")
         note = "ambient.istio.io/redirection"
-        return all(note in (p["metadata"].get("annotations") or {}) for p in pods if "app" in p["metadata"]["labels"])
+        return all(
+            note in (p["metadata"].get("annotations") or {})
+            for p in pods
+            if "app" in p["metadata"]["labels"]
+        )
 
     async def waypoint(self) -> None:
         """A waypoint for the namespace, under ambient."""
@@ -223,7 +234,12 @@ class World:
         listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
         spec = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
         meta = {"name": "waypoint", "namespace": "bookinfo"}
-        gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
+        gateway = {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": meta,
+            "spec": spec,
+        }
         await self.mesh.client.apply(gateway)
         await self.mesh.settles(GATEWAYS, "waypoint", "True:Programmed")
         await self.mesh.ready("waypoint", "bookinfo")
@@ -234,7 +250,9 @@ async def world(kiali: str, speed: float = SPEED) -> AsyncIterator[World]:
     """A mesh with Prometheus and that Kiali, and no application yet."""
     clock = Clock(speed)
     feed = Feed(clock)
-    cluster = EmbeddedCluster(clock, (*istio.create_programs(clock), *observability.create_programs(clock, feed)))
+    cluster = EmbeddedCluster(
+        clock, (*istio.create_programs(clock), *observability.create_programs(clock, feed))
+    )
     await cluster.start()
     try:
         made = World(cluster, feed, ISTIO[kiali])

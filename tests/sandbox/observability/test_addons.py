@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Request
-from bot.sandbox.observability.jaeger import parse_microseconds
-from bot.sandbox.observability.sources import Span
+from sandbox.cluster.contract import ApiError, Request
+from sandbox.observability.jaeger import parse_microseconds
+from sandbox.observability.sources import Span
 from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, PODS, SERVICES, SYSTEM, eventually
 
 from .feeding import PRODUCTPAGE, RATINGS, Flow, http
@@ -30,17 +30,30 @@ async def jaeger(mesh: World) -> World:
 def span(mesh: World, number: int, service: str = "productpage.bookinfo", **more: str) -> Span:
     """A span of one trace each; `number` also counts the seconds that it is old."""
     start = int((mesh.cluster.clock.now().timestamp() - number) * 1e6)
-    ids = {"trace_id": f"{number:032x}", "span_id": f"{number:016x}", "parent_id": more.pop("parent", "")}
+    ids = {
+        "trace_id": f"{number:032x}",
+        "span_id": f"{number:016x}",
+        "parent_id": more.pop("parent", ""),
+    }
     collector = more.pop("collector", COLLECTOR)
     tags = {"http.status_code": "200", **more}
     return Span(
-        **ids, service=service, operation="page", start=start, duration=900 + number, collector=collector, tags=tags
+        **ids,
+        service=service,
+        operation="page",
+        start=start,
+        duration=900 + number,
+        collector=collector,
+        tags=tags,
     )
 
 
 async def searched(mesh: World, **query: str) -> list[str]:
     """The ids of the traces that Jaeger finds, in its order."""
-    words = "&".join(f"{key}={quote(value)}" for key, value in {"service": "productpage.bookinfo", **query}.items())
+    words = "&".join(
+        f"{key}={quote(value)}"
+        for key, value in {"service": "productpage.bookinfo", **query}.items()
+    )
     answer = await mesh.ask(f"/jaeger/api/traces?{words}", "tracing", 80)
     assert answer.status == 200, answer
     return [trace["traceID"].lstrip("0") for trace in answer.json["data"]]
@@ -51,14 +64,21 @@ async def test_prometheus_is_healthy(mesh: World) -> None:
     for path in ("/-/ready", "/-/healthy"):
         assert (await mesh.ask(path, "prometheus", 9090)).status == 200
     told = await mesh.ask("/api/v1/status/buildinfo", "prometheus", 9090)
-    assert told.json["data"]["version"] == {"1.23.2": "2.52.0", "1.30.3": "3.10.0"}[mesh.mesh.version]
+    assert (
+        told.json["data"]["version"] == {"1.23.2": "2.52.0", "1.30.3": "3.10.0"}[mesh.mesh.version]
+    )
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])
 async def test_what_flows_becomes_a_rate(mesh: World) -> None:
     """After two scrapes there is a rate; before that there is none."""
-    query = "/api/v1/query?query=" + quote("sum by (response_code) (rate(istio_requests_total[1m]))")
-    assert (await mesh.ask(query, "prometheus", 9090)).json["data"] == {"resultType": "vector", "result": []}
+    query = "/api/v1/query?query=" + quote(
+        "sum by (response_code) (rate(istio_requests_total[1m]))"
+    )
+    assert (await mesh.ask(query, "prometheus", 9090)).json["data"] == {
+        "resultType": "vector",
+        "result": [],
+    }
     mesh.feed.start(http([Flow(PRODUCTPAGE, "ratings", RATINGS, 4)], "source"))
     await mesh.feed.steady(65)
     (row,) = (await mesh.ask(query, "prometheus", 9090)).json["data"]["result"]
@@ -75,7 +95,9 @@ async def test_a_range_of_values(mesh: World) -> None:
     path = f"/api/v1/query_range?query=up_total&start={now - 10}&end={now}&step=5s"
     (row,) = (await mesh.ask(path, "prometheus", 9090)).json["data"]["result"]
     assert len(row["values"]) == 3
-    (target,) = (await mesh.ask("/api/v1/targets", "prometheus", 9090)).json["data"]["activeTargets"]
+    (target,) = (await mesh.ask("/api/v1/targets", "prometheus", 9090)).json["data"][
+        "activeTargets"
+    ]
     assert target["labels"] == {"namespace": "b", "pod": "a"}
 
 
@@ -112,7 +134,9 @@ async def test_a_restarted_prometheus_has_forgotten(mesh: World) -> None:
     """What was scraped goes with the pod."""
     mesh.feed.start([("up_total", {}, 1.0)])
     await mesh.feed.steady(1)
-    assert (await mesh.ask("/api/v1/query?query=up_total", "prometheus", 9090)).json["data"]["result"]
+    assert (await mesh.ask("/api/v1/query?query=up_total", "prometheus", 9090)).json["data"][
+        "result"
+    ]
     mesh.feed.start([])
     mesh.cluster.kill_pod(SYSTEM, await _prometheus(mesh))
     await eventually(lambda: _forgotten(mesh))
@@ -137,7 +161,9 @@ async def test_jaeger_is_healthy(jaeger: World, kiali: str) -> None:
     assert backends is not None
     (pod,) = await jaeger.mesh.pods(SYSTEM, app="jaeger")
     path = {"1.87": "/", "2.26": "/status"}[kiali]
-    health = await backends.call_pod(SYSTEM, pod["metadata"]["name"], CARRIED[kiali], Request("GET", path))
+    health = await backends.call_pod(
+        SYSTEM, pod["metadata"]["name"], CARRIED[kiali], Request("GET", path)
+    )
     assert health.status == 200
     assert (await jaeger.ask("/jaeger/search", "tracing", 80)).status == 200
     assert (await jaeger.ask("/search", "tracing", 80)).status == 404
@@ -159,7 +185,9 @@ async def test_traces(jaeger: World) -> None:
         "productpage.bookinfo",
         "reviews.bookinfo",
     }
-    assert [each["references"][0]["spanID"] for each in one["spans"] if each["references"]] == ["a" * 16]
+    assert [each["references"][0]["spanID"] for each in one["spans"] if each["references"]] == [
+        "a" * 16
+    ]
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])
@@ -177,7 +205,9 @@ async def test_search(jaeger: World) -> None:
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])
-@pytest.mark.parametrize("query", ["", "service=a&limit=x", "service=a&tags=[", "service=a&minDuration=soon"])
+@pytest.mark.parametrize(
+    "query", ["", "service=a&limit=x", "service=a&tags=[", "service=a&minDuration=soon"]
+)
 async def test_jaeger_refuses(jaeger: World, query: str) -> None:
     """A search without a service, or with a value that can't be read, is 400; an unknown trace 404."""
     answer = await jaeger.ask(f"/jaeger/api/traces?{query}", "tracing", 80)
@@ -206,7 +236,9 @@ async def test_traces_go_with_the_pod(jaeger: World) -> None:
 
     async def empty() -> bool:
         try:
-            return bool((await jaeger.ask("/jaeger/api/services", "tracing", 80)).json["data"] == [])
+            return bool(
+                (await jaeger.ask("/jaeger/api/services", "tracing", 80)).json["data"] == []
+            )
         except ApiError:
             return False
 
@@ -229,12 +261,15 @@ async def test_grafana(mesh: World) -> None:
     rows = {row["title"]: row for row in (await mesh.ask("/api/search", "grafana", 3000)).json}
     assert rows["Istio Control Plane Dashboard"]["uid"] == "1813f692a8e4ac77155348d4c7d2fba8"
     assert rows["Istio Mesh Dashboard"]["uid"] == "1a9a8ea49444aae205c7737573e894f9"
-    (found,) = (await mesh.ask("/api/search?query=Istio%20Service%20Dashboard", "grafana", 3000)).json
+    (found,) = (
+        await mesh.ask("/api/search?query=Istio%20Service%20Dashboard", "grafana", 3000)
+    ).json
     assert found["url"] == f"/d/{found['uid']}/istio-service-dashboard"
     board = await mesh.ask(f"/api/dashboards/uid/{found['uid']}", "grafana", 3000)
     assert board.json["dashboard"]["title"] == "Istio Service Dashboard"
     statuses = [
-        (await mesh.ask(path, "grafana", 3000)).status for path in (found["url"], "/d/none/x", "/api/none", "/")
+        (await mesh.ask(path, "grafana", 3000)).status
+        for path in (found["url"], "/d/none/x", "/api/none", "/")
     ]
     assert statuses == [200, 404, 404, 200]
 

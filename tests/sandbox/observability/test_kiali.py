@@ -8,11 +8,30 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.sandbox.cluster.contract import ApiError, Object
-from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, MAPS, PODS, SERVICES, SYSTEM, eventually, placed
+from sandbox.cluster.contract import ApiError, Object
+from tests.sandbox.istio.istiod.mesh import (
+    DEPLOYMENTS,
+    MAPS,
+    PODS,
+    SERVICES,
+    SYSTEM,
+    eventually,
+    placed,
+)
 
 from . import reading
-from .feeding import DETAILS, GATEWAY, NOBODY, PRODUCTPAGE, RATINGS, Flow, http, labels, reviews, tcp
+from .feeding import (
+    DETAILS,
+    GATEWAY,
+    NOBODY,
+    PRODUCTPAGE,
+    RATINGS,
+    Flow,
+    http,
+    labels,
+    reviews,
+    tcp,
+)
 from .stages import RULES, SPEED, TRAFFIC, World, page_views, world
 
 GRAPH = "/api/namespaces/graph?namespaces=bookinfo&duration=60s&graphType={}&injectServiceNodes=true&refreshInterval=0"
@@ -34,7 +53,9 @@ async def reconfigure(mesh: World, **services: Any) -> None:
     found = await mesh.mesh.get(MAPS, "kiali", SYSTEM)
     config = yaml.safe_load(found["data"]["config.yaml"])
     config["external_services"] |= services
-    await mesh.mesh.client.merge(MAPS, "kiali", SYSTEM, {"data": {"config.yaml": yaml.safe_dump(config)}})
+    await mesh.mesh.client.merge(
+        MAPS, "kiali", SYSTEM, {"data": {"config.yaml": yaml.safe_dump(config)}}
+    )
 
 
 async def restart(mesh: World) -> None:
@@ -57,12 +78,21 @@ async def test_configuration_is_read_at_start(mesh: World) -> None:
     assert (await mesh.ask("/api/tracing")).json["enabled"] is False
     await restart(mesh)
     said = (await mesh.ask("/api/tracing")).json
-    assert (said["enabled"], said["provider"], said["url"]) == (True, "jaeger", "http://localhost:16686/jaeger")
+    assert (said["enabled"], said["provider"], said["url"]) == (
+        True,
+        "jaeger",
+        "http://localhost:16686/jaeger",
+    )
 
 
 async def test_addons_are_checked(mesh: World) -> None:
     """An add-on that is enabled is listed, Unreachable until it answers; one that is not enabled is absent."""
-    await reconfigure(mesh, tracing={"enabled": True}, grafana={"enabled": False}, custom_dashboards={"enabled": False})
+    await reconfigure(
+        mesh,
+        tracing={"enabled": True},
+        grafana={"enabled": False},
+        custom_dashboards={"enabled": False},
+    )
     await restart(mesh)
 
     async def addons() -> dict[str, str]:
@@ -77,7 +107,9 @@ async def test_addons_are_checked(mesh: World) -> None:
 @pytest.mark.parametrize("kiali", ["2.26"])
 async def test_a_broken_configuration_crashes(mesh: World) -> None:
     """Kiali does not come up with a configuration that it can't read."""
-    await mesh.mesh.client.merge(MAPS, "kiali", SYSTEM, {"data": {"config.yaml": "external_services: [}"}})
+    await mesh.mesh.client.merge(
+        MAPS, "kiali", SYSTEM, {"data": {"config.yaml": "external_services: [}"}}
+    )
     (pod,) = await mesh.mesh.pods(SYSTEM, app="kiali")
     await mesh.mesh.client.delete(PODS, pod["metadata"]["name"], SYSTEM)
 
@@ -111,7 +143,11 @@ async def test_anonymous_visitors(mesh: World) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("namespaces=nonesuch&graphType=app", 403, "Requested namespace [nonesuch] is not accessible."),
+        (
+            "namespaces=nonesuch&graphType=app",
+            403,
+            "Requested namespace [nonesuch] is not accessible.",
+        ),
         ("graphType=app", 400, "At least one namespace"),
         ("namespaces=default&graphType=cake", 400, "Invalid graphType [cake]"),
         ("namespaces=default&duration=long", 400, "Invalid duration [long]"),
@@ -148,7 +184,10 @@ async def test_other_paths(mesh: World, path: str, status: int) -> None:
 async def test_an_object_that_is_not_there(mesh: World, kiali: str) -> None:
     """A missing object is 404 with its kind and name."""
     answer = await mesh.ask(RULE.format(PLACES[kiali]).replace("bookinfo", "default"))
-    assert (answer.status, answer.json["error"]) == (404, 'virtualservices.networking.istio.io "reviews" not found')
+    assert (answer.status, answer.json["error"]) == (
+        404,
+        'virtualservices.networking.istio.io "reviews" not found',
+    )
 
 
 async def test_no_prometheus_no_graph(mesh: World) -> None:
@@ -157,7 +196,9 @@ async def test_no_prometheus_no_graph(mesh: World) -> None:
     assert (await mesh.ask("/api/namespaces/graph?namespaces=default&graphType=app")).status == 503
     rows = (await mesh.ask("/api/istio/status")).json
     assert next(row["status"] for row in rows if row["name"] == "prometheus") == "Unreachable"
-    assert (await mesh.ask("/api/clusters/workloads?namespaces=istio-system&health=true")).status == 200
+    assert (
+        await mesh.ask("/api/clusters/workloads?namespaces=istio-system&health=true")
+    ).status == 200
 
 
 @pytest.mark.parametrize("kiali", ["2.26"])
@@ -172,9 +213,13 @@ async def test_kinds_of_graphs(busy: World) -> None:
     """Versions, applications, workloads and Services as nodes; Services in between only on request."""
     found = {}
     for kind in ("app", "workload", "service"):
-        elements = (await busy.ask(GRAPH.format(kind).replace("Nodes=true", "Nodes=false"))).json["elements"]
+        elements = (await busy.ask(GRAPH.format(kind).replace("Nodes=true", "Nodes=false"))).json[
+            "elements"
+        ]
         found[kind] = sorted({reading.name(node["data"]) for node in elements["nodes"]})
-    assert found["app"] == [f"{app}-None" for app in (GATEWAY[1], "details", "productpage", "ratings", "reviews")]
+    assert found["app"] == [
+        f"{app}-None" for app in (GATEWAY[1], "details", "productpage", "ratings", "reviews")
+    ]
     assert "=reviews-v3" in found["workload"]
     assert {"/details", "/productpage", "/ratings", "/reviews"} < set(found["service"])
 
@@ -204,7 +249,8 @@ async def test_lists_lag_and_objects_do_not(busy: World, kiali: str) -> None:
 
     async def listed() -> bool:
         return any(
-            "KIA1107" in line for line in reading.findings((await busy.ask("/api/istio/config?validate=true")).json)
+            "KIA1107" in line
+            for line in reading.findings((await busy.ask("/api/istio/config?validate=true")).json)
         )
 
     before = time.monotonic()
@@ -230,7 +276,9 @@ async def test_a_client_outside_of_the_mesh(busy: World) -> None:
     busy.feed.start([("istio_requests_total", plain | more, 2.0)])
     await busy.feed.steady(65)
     graph = (await busy.ask(GRAPH.format("versionedApp"))).json
-    (unknown,) = (node["data"] for node in graph["elements"]["nodes"] if node["data"]["nodeType"] == "unknown")
+    (unknown,) = (
+        node["data"] for node in graph["elements"]["nodes"] if node["data"]["nodeType"] == "unknown"
+    )
     assert unknown["isInaccessible"]
     assert not any("isMTLS" in edge["data"] for edge in graph["elements"]["edges"])
 
@@ -238,18 +286,29 @@ async def test_a_client_outside_of_the_mesh(busy: World) -> None:
 @pytest.mark.parametrize("kiali", ["2.26"])
 async def test_waypoints_on_request(busy: World) -> None:
     """A waypoint that carries traffic is shown only when asked for."""
-    busy.feed.start(tcp([Flow(PRODUCTPAGE, "waypoint", ("waypoint", "waypoint", "latest"), 1), *page_views(1, {1: 1})]))
+    busy.feed.start(
+        tcp(
+            [
+                Flow(PRODUCTPAGE, "waypoint", ("waypoint", "waypoint", "latest"), 1),
+                *page_views(1, {1: 1}),
+            ]
+        )
+    )
     await busy.waypoint_only()
     await busy.feed.steady(65)
 
     async def names(shown: str) -> set[str]:
-        elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&waypoints={shown}")).json["elements"]
+        elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&waypoints={shown}")).json[
+            "elements"
+        ]
         return {reading.name(node["data"]) for node in elements["nodes"]}
 
     for _ in range(10):
         if found := await names("true"):
             break
-        await busy.cluster.clock.sleep(15)  # on a busy machine a scrape comes late, and a range holds none
+        await busy.cluster.clock.sleep(
+            15
+        )  # on a busy machine a scrape comes late, and a range holds none
     assert "waypoint-latest" in found - await names("false")
 
 
@@ -258,14 +317,27 @@ async def test_response_times(busy: World) -> None:
     """Edges carry the slowest quantile of their calls, in milliseconds."""
     found = labels(Flow(reviews(2), "ratings", RATINGS, 1), "source", "unknown")
     more = {"request_protocol": "http", "response_code": "200", "grpc_response_status": ""}
-    flows = http([Flow(reviews(2), "ratings", RATINGS, 1), Flow(PRODUCTPAGE, "details", DETAILS, 1)], "source")
+    flows = http(
+        [Flow(reviews(2), "ratings", RATINGS, 1), Flow(PRODUCTPAGE, "details", DETAILS, 1)],
+        "source",
+    )
     name = "istio_request_duration_milliseconds_bucket"
     busy.feed.start(
-        [*flows, *((name, found | more | {"le": le}, n) for le, n in (("5", 0.0), ("10", 1.0), ("+Inf", 1.0)))]
+        [
+            *flows,
+            *(
+                (name, found | more | {"le": le}, n)
+                for le, n in (("5", 0.0), ("10", 1.0), ("+Inf", 1.0))
+            ),
+        ]
     )
     await busy.feed.steady(65)
-    elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&appenders=responseTime")).json["elements"]
-    times = [edge["data"]["responseTime"] for edge in elements["edges"] if "responseTime" in edge["data"]]
+    elements = (await busy.ask(f"{GRAPH.format('versionedApp')}&appenders=responseTime")).json[
+        "elements"
+    ]
+    times = [
+        edge["data"]["responseTime"] for edge in elements["edges"] if "responseTime" in edge["data"]
+    ]
     assert times == ["10", "10"]
 
 
@@ -277,7 +349,10 @@ async def test_kiali_takes_its_time(kiali: str, seconds: float) -> None:
         status: Object = pod["status"]
         times = {each["type"]: each["lastTransitionTime"] for each in status["conditions"]}
         started = status["containerStatuses"][0]["state"]["running"]["startedAt"]
-        assert yaml.safe_load(times["Ready"]).timestamp() - yaml.safe_load(started).timestamp() >= seconds - 1
+        assert (
+            yaml.safe_load(times["Ready"]).timestamp() - yaml.safe_load(started).timestamp()
+            >= seconds - 1
+        )
         await mesh.mesh.client.delete(PODS, pod["metadata"]["name"], SYSTEM)
         with pytest.raises(ApiError, match="no endpoints available"):
             await eventually(lambda: _answered(mesh))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sandbox.observability.metrics import rates
-from bot.sandbox.observability.metrics.program import format_number
-from bot.sandbox.observability.metrics.query import evaluate_query
-from bot.sandbox.observability.metrics.store import Point, Store
-from bot.sandbox.observability.metrics.syntax import QueryError, parse_duration, parse_query
-from bot.sandbox.observability.sources import Sample
+from sandbox.observability.metrics import rates
+from sandbox.observability.metrics.program import format_number
+from sandbox.observability.metrics.query import evaluate_query
+from sandbox.observability.metrics.store import Point, Store
+from sandbox.observability.metrics.syntax import QueryError, parse_duration, parse_query
+from sandbox.observability.sources import Sample
 
 NOW = 1_000_060.0
 CODES = {"200": 3.0, "500": 1.0}
@@ -32,12 +32,17 @@ def store() -> Store:
 
 
 def _requests(seconds: float) -> list[Sample]:
-    labels = [({"service": s, "code": c}, r) for s in ("ratings", "reviews") for c, r in CODES.items()]
+    labels = [
+        ({"service": s, "code": c}, r) for s in ("ratings", "reviews") for c, r in CODES.items()
+    ]
     return [Sample("requests_total", found, rate * seconds) for found, rate in labels]
 
 
 def _buckets(seconds: float) -> list[Sample]:
-    return [Sample("duration_bucket", {"service": "reviews", "le": le}, n * seconds) for le, n in BUCKETS.items()]
+    return [
+        Sample("duration_bucket", {"service": "reviews", "le": le}, n * seconds)
+        for le, n in BUCKETS.items()
+    ]
 
 
 def ask(store: Store, query: str) -> Mapping[str, float] | float:
@@ -45,7 +50,10 @@ def ask(store: Store, query: str) -> Mapping[str, float] | float:
     found = evaluate_query(query, store, NOW)
     if isinstance(found, float):
         return found
-    return {",".join(v for k, v in sorted(each.labels.items()) if k != "__name__"): each.value for each in found}
+    return {
+        ",".join(v for k, v in sorted(each.labels.items()) if k != "__name__"): each.value
+        for each in found
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,7 +75,10 @@ def ask(store: Store, query: str) -> Mapping[str, float] | float:
         ("round(vector(2.34567), 0.01)", {"": 2.35}),
         ('requests_total{code="500"} and requests_total{service="ratings"}', {"500,ratings": 100}),
         ('sum(requests_total{code="404"}) or vector(0)', {"": 0}),
-        ('requests_total{code="500"} unless on (service) requests_total{service="ratings"}', {"500,reviews": 100}),
+        (
+            'requests_total{code="500"} unless on (service) requests_total{service="ratings"}',
+            {"500,reviews": 100},
+        ),
         (
             'requests_total{code="500"} / ignoring (code) requests_total{code="200"}',
             {"ratings": 1 / 3, "reviews": 1 / 3},
@@ -137,7 +148,13 @@ def test_a_value_grows_old(store: Store) -> None:
 
 def test_a_counter_that_begins_anew() -> None:
     """A restarted counter's growth is what it reached before, plus what it has now."""
-    points = [Point(NOW - 60, 100), Point(NOW - 45, 130), Point(NOW - 30, 10), Point(NOW - 15, 40), Point(NOW, 70)]
+    points = [
+        Point(NOW - 60, 100),
+        Point(NOW - 45, 130),
+        Point(NOW - 30, 10),
+        Point(NOW - 15, 40),
+        Point(NOW, 70),
+    ]
     assert rates.compute_increase(points, NOW - 60, NOW) == pytest.approx(100)
 
 
@@ -154,14 +171,21 @@ def test_growth_is_never_negative(steps: list[float], late: float) -> None:
 
 @pytest.mark.parametrize(
     ("buckets", "expected"),
-    [([], math.nan), ([(1, 5)], math.nan), ([(1, 0), (math.inf, 0)], math.nan), ([(1, 1), (math.inf, 4)], 1)],
+    [
+        ([], math.nan),
+        ([(1, 5)], math.nan),
+        ([(1, 0), (math.inf, 0)], math.nan),
+        ([(1, 1), (math.inf, 4)], 1),
+    ],
 )
 def test_quantile_at_the_edges(buckets: list[tuple[float, float]], expected: float) -> None:
     """Without counts there is no quantile; beyond the last bound it is that bound."""
     assert rates.compute_quantile(0.9, buckets) == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("1m30s", 90), ("250ms", 0.25), ("1h", 3600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("1m30s", 90), ("250ms", 0.25), ("1h", 3600)]
+)
 def test_durations(text: str, seconds: float) -> None:
     """Durations add up."""
     assert parse_duration(text) == seconds
@@ -169,7 +193,14 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3.0, "3"), (0.1, "0.1"), (1e-7, "0.0000001"), (math.nan, "NaN"), (-math.inf, "-Inf"), (120.0, "120")],
+    [
+        (3.0, "3"),
+        (0.1, "0.1"),
+        (1e-7, "0.0000001"),
+        (math.nan, "NaN"),
+        (-math.inf, "-Inf"),
+        (120.0, "120"),
+    ],
 )
 def test_numbers(value: float, text: str) -> None:
     """Numbers are written in full, as Prometheus writes them."""
@@ -178,4 +209,6 @@ def test_numbers(value: float, text: str) -> None:
 
 def test_quoted_values() -> None:
     """Both quotes, backquotes and escapes are understood."""
-    assert parse_query(r"""a{x="1\"2", y='3', z=`4\`}""") == parse_query('a{x="1\\"2",y="3",z="4\\\\"}')
+    assert parse_query(r"""a{x="1\"2", y='3', z=`4\`}""") == parse_query(
+        'a{x="1\\"2",y="3",z="4\\\\"}'
+    )

@@ -39,16 +39,24 @@ def test_nodes(kiali: str, stage: str) -> None:
     expected = lines(recorded_graphs.NODES[stage])
     if kiali == "1.87":
         plain = [line.replace(" isInjected", "") for line in expected]
-        expected = sorted(one for line in plain for one in recorded_graphs.OLDER_GATEWAYS.get(line, [line]))
+        expected = sorted(
+            one for line in plain for one in recorded_graphs.OLDER_GATEWAYS.get(line, [line])
+        )
     assert reading.nodes(answer(kiali, stage, "idle graph")) == expected
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_idle_nodes_only_on_request(kiali: str, stage: str) -> None:
     """Without the appender for idle nodes the graph has those with traffic, and no others."""
-    busy = [line.split()[0] for line in reading.nodes(answer(kiali, stage, "idle graph")) if "isIdle" not in line]
+    busy = [
+        line.split()[0]
+        for line in reading.nodes(answer(kiali, stage, "idle graph"))
+        if "isIdle" not in line
+    ]
     shown = {line.split()[0] for line in reading.nodes(answer(kiali, stage, "graph"))}
-    assert shown == {name for name in busy if name[0] != "["} | {name for name in shown if name[0] == "["}
+    assert shown == {name for name in busy if name[0] != "["} | {
+        name for name in shown if name[0] == "["
+    }
 
 
 @pytest.mark.parametrize("stage", LATER)
@@ -56,7 +64,9 @@ def test_health_in_the_graph(kiali: str, stage: str) -> None:
     """Kiali 2 calls nodes with failing requests Failure, those with TCP alone NA, others Healthy; Kiali 1 says none."""
     graph = answer(kiali, stage, "graph")
     if kiali == "1.87":
-        assert not any("status" in node["data"]["healthData"] for node in graph["elements"]["nodes"])
+        assert not any(
+            "status" in node["data"]["healthData"] for node in graph["elements"]["nodes"]
+        )
         return
     usual = "NA" if stage == "ambient" else "Healthy"
     for line in reading.node_health(graph):
@@ -70,13 +80,20 @@ def test_health_of_applications(kiali: str, stage: str) -> None:
     expected = lines(recorded.HEALTH.get(stage, recorded.HEALTH["bare"]))
     if kiali == "2.26":
         listed = [row.split()[0] for row in expected]
-        assert listed == [row["name"] for row in answer(kiali, stage, "apps")["applications"] if not row["isGateway"]]
+        assert listed == [
+            row["name"]
+            for row in answer(kiali, stage, "apps")["applications"]
+            if not row["isGateway"]
+        ]
         return
     apps = {row["name"]: row["health"] for row in answer(kiali, stage, "apps")["applications"]}
     assert reading.health(apps) == expected
     for left_out in recorded.NOT_IN_SUMMARY:
         expected = [line.replace(left_out, "") for line in expected]
-    assert reading.health(answer(kiali, stage, "app health")["namespaceAppHealth"]["bookinfo"]) == expected
+    assert (
+        reading.health(answer(kiali, stage, "app health")["namespaceAppHealth"]["bookinfo"])
+        == expected
+    )
 
 
 @pytest.mark.parametrize("stage", recorded.FINDINGS)
@@ -84,7 +101,9 @@ def test_findings(kiali: str, stage: str) -> None:
     """Which objects are validated, and what is wrong with them."""
     expected = lines(recorded.FINDINGS[stage])
     if kiali == "1.87":
-        expected = [line for line in expected if "KIA0203" not in line and line != "gateway waypoint"]
+        expected = [
+            line for line in expected if "KIA0203" not in line and line != "gateway waypoint"
+        ]
         expected += recorded.OLDER_WAYPOINT if stage == "waypoint" else []
     assert reading.findings(answer(kiali, stage, "config")) == sorted(expected)
 
@@ -108,7 +127,10 @@ def test_counts(kiali: str, stage: str) -> None:
 def test_workloads(kiali: str, stage: str) -> None:
     """Who has a sidecar, who is captured, which is a gateway or a waypoint."""
     mesh = recorded.WORKLOADS[stage]
-    expected = [" ".join(filter(None, [name, mark, "appLabel", "versionLabel"])) for name, mark in mesh.items()]
+    expected = [
+        " ".join(filter(None, [name, mark, "appLabel", "versionLabel"]))
+        for name, mark in mesh.items()
+    ]
     gateways = {"bare": 0, "waypoint": 2}.get(stage, 1)
     expected += recorded.GATEWAYS[kiali][:gateways]
     assert reading.workloads(answer(kiali, stage, "workloads")) == sorted(expected)
@@ -117,7 +139,9 @@ def test_workloads(kiali: str, stage: str) -> None:
 @pytest.mark.parametrize("stage", recorded.REFERENCES)
 def test_references(kiali: str, stage: str) -> None:
     """Which rules name which application."""
-    expected = lines(recorded.REFERENCES[stage]) + ([] if kiali == "1.87" else ["bookinfo-gateway-istio: "])
+    expected = lines(recorded.REFERENCES[stage]) + (
+        [] if kiali == "1.87" else ["bookinfo-gateway-istio: "]
+    )
     assert reading.references(answer(kiali, stage, "apps")) == sorted(expected)
 
 
@@ -128,7 +152,12 @@ def test_components(kiali: str, stage: str) -> None:
     core = "is_core" if kiali == "1.87" else "isCore"
     said = [f"{row['name']} {row['status']}{' core' if row[core] else ''}" for row in rows]
     expected = recorded.COMPONENTS[kiali][stage].split(", ")
-    assert said == [*expected, "prometheus Healthy", "grafana Unreachable", "custom dashboards Healthy"]
+    assert said == [
+        *expected,
+        "prometheus Healthy",
+        "grafana Unreachable",
+        "custom dashboards Healthy",
+    ]
 
 
 @pytest.mark.parametrize("what", ["workloads", "services", "applications"])
@@ -142,13 +171,17 @@ def test_keys_of_lists(kiali: str, what: str) -> None:
 def test_keys_of_graphs(kiali: str, question: str, what: str) -> None:
     """Nodes and edges have the recorded keys."""
     found = answer(kiali, "waypoint", question)["elements"][what]
-    assert reading.keys(each["data"] for each in found) == sorted(recorded.KEYS[kiali][what].split())
+    assert reading.keys(each["data"] for each in found) == sorted(
+        recorded.KEYS[kiali][what].split()
+    )
 
 
 def test_keys_of_objects(kiali: str) -> None:
     """Objects are listed under the recorded keys, of kinds without any objects too."""
     found = answer(kiali, "bare", "config")
-    said = found if kiali == "1.87" else {key.replace(", Kind=", "="): 0 for key in found["resources"]}
+    said = (
+        found if kiali == "1.87" else {key.replace(", Kind=", "="): 0 for key in found["resources"]}
+    )
     assert sorted(said) == sorted(recorded.CONFIG_KEYS[kiali].split())
 
 
@@ -159,7 +192,10 @@ def test_namespaces(kiali: str, stage: str) -> None:
     expected = recorded.NAMESPACES[stage]
     assert sorted(rows) == ["bookinfo", "default", "istio-system"]
     said = {"istio-injection": rows["bookinfo"]["labels"].get("istio-injection")}
-    said |= {"isAmbient": rows["bookinfo"]["isAmbient"], "revision": rows["bookinfo"].get("revision")}
+    said |= {
+        "isAmbient": rows["bookinfo"]["isAmbient"],
+        "revision": rows["bookinfo"].get("revision"),
+    }
     assert said == expected | ({"revision": None} if kiali == "1.87" else {})
     assert rows["istio-system"].get("isControlPlane") is (None if kiali == "1.87" else True)
 
@@ -167,7 +203,13 @@ def test_namespaces(kiali: str, stage: str) -> None:
 def test_tls(kiali: str) -> None:
     """mTLS of the mesh and of the namespace, asked in either way."""
     mesh, status = recorded.TLS[kiali]
-    here = {"autoMTLSEnabled": True, "cluster": "Kubernetes", "minTLS": "", "namespace": "bookinfo", "status": status}
+    here = {
+        "autoMTLSEnabled": True,
+        "cluster": "Kubernetes",
+        "minTLS": "",
+        "namespace": "bookinfo",
+        "status": status,
+    }
     assert answer(kiali, "sidecars", "mesh tls") == mesh
     assert answer(kiali, "sidecars", "namespace tls") == here
     assert answer(kiali, "sidecars", "clusters tls") == [here]
@@ -179,7 +221,10 @@ def test_status(kiali: str) -> None:
     assert found == answer(kiali, "bare", "api")
     assert sorted(found) == ["externalServices", "istioEnvironment", "status", "warningMessages"]
     assert found["status"]["Kiali version"] == {"1.87": "v1.87.0", "2.26": "v2.26.0"}[kiali]
-    assert [each["name"] for each in found["externalServices"]] == ["Kubernetes-Kubernetes", "Prometheus"]
+    assert [each["name"] for each in found["externalServices"]] == [
+        "Kubernetes-Kubernetes",
+        "Prometheus",
+    ]
     assert found["istioEnvironment"] == {"istioAPIEnabled": kiali == "1.87"}
 
 

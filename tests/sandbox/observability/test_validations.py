@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.observability.kiali.objects import (
+from sandbox.cluster.contract import Object
+from sandbox.observability.kiali.objects import (
     DESTINATION_RULE,
     HTTP_ROUTE,
     K8S_GATEWAY,
@@ -17,9 +17,14 @@ from bot.sandbox.observability.kiali.objects import (
     MeshObjects,
     Workload,
 )
-from bot.sandbox.observability.kiali.release import KIALI_1_87, KIALI_2_26, complete_version, find_traits
-from bot.sandbox.observability.kiali.settings import parse_settings
-from bot.sandbox.observability.kiali.validations import check_all_objects, check_object, expand_host
+from sandbox.observability.kiali.release import (
+    KIALI_1_87,
+    KIALI_2_26,
+    complete_version,
+    find_traits,
+)
+from sandbox.observability.kiali.settings import parse_settings
+from sandbox.observability.kiali.validations import check_all_objects, check_object, expand_host
 
 NEITHER: list[str] = []
 
@@ -29,7 +34,9 @@ def named(name: str, spec: Any) -> Object:
     return {"metadata": {"name": name, "namespace": "bookinfo"}, "spec": spec}
 
 
-def routes(*targets: Any, hosts: tuple[str, ...] = ("reviews",), name: str = "reviews", **more: Any) -> Object:
+def routes(
+    *targets: Any, hosts: tuple[str, ...] = ("reviews",), name: str = "reviews", **more: Any
+) -> Object:
     """A VirtualService with one HTTP route."""
     return named(name, {"hosts": list(hosts), "http": [{"route": list(targets)}], **more})
 
@@ -41,16 +48,28 @@ def to(host: str, subset: str = "", **more: Any) -> Object:
 
 def rule(host: str, *subsets: str, name: str = "reviews") -> Object:
     """A DestinationRule with subsets by version."""
-    return named(name, {"host": host, "subsets": [{"name": each, "labels": {"version": each}} for each in subsets]})
+    return named(
+        name,
+        {
+            "host": host,
+            "subsets": [{"name": each, "labels": {"version": each}} for each in subsets],
+        },
+    )
 
 
 def view(objects: dict[ConfigKind, list[Object]]) -> MeshObjects:
     """One Service `reviews` with versions 1 and 2 behind it, and these objects."""
     service = named("reviews", {"selector": {"app": "reviews"}})
-    pods = [{"metadata": {"labels": {"app": "reviews", "version": version}}} for version in ("v1", "v2")]
-    workloads = [Workload("Deployment", named("reviews", {"template": pod}), (), 1, 1, 1) for pod in pods]
+    pods = [
+        {"metadata": {"labels": {"app": "reviews", "version": version}}} for version in ("v1", "v2")
+    ]
+    workloads = [
+        Workload("Deployment", named("reviews", {"template": pod}), (), 1, 1, 1) for pod in pods
+    ]
     config = {kind: tuple(found) for kind, found in objects.items()}
-    return MeshObjects(namespaces={}, services=(service,), workloads=tuple(workloads), config=config)
+    return MeshObjects(
+        namespaces={}, services=(service,), workloads=tuple(workloads), config=config
+    )
 
 
 SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "v2")]}
@@ -61,10 +80,30 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
     [
         (VIRTUAL_SERVICE, routes(to("reviews", "v1")), SUBSETS, NEITHER),
         (VIRTUAL_SERVICE, routes(to("reviews.bookinfo")), {}, NEITHER),
-        (VIRTUAL_SERVICE, routes(to("reviews", "v9")), SUBSETS, ["KIA1107 warning spec/http[0]/route[0]/destination"]),
-        (VIRTUAL_SERVICE, routes(to("cake")), {}, ["KIA1101 warning spec/http[0]/route[0]/destination/host"]),
-        (VIRTUAL_SERVICE, routes(to("reviews", weight=50)), {}, ["KIA1104 warning spec/http[0]/route[0]/weight"]),
-        (VIRTUAL_SERVICE, routes(to("reviews"), to("reviews")), {}, ["KIA1105 warning spec/http[0]/route[1]/host"]),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews", "v9")),
+            SUBSETS,
+            ["KIA1107 warning spec/http[0]/route[0]/destination"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("cake")),
+            {},
+            ["KIA1101 warning spec/http[0]/route[0]/destination/host"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews", weight=50)),
+            {},
+            ["KIA1104 warning spec/http[0]/route[0]/weight"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews"), to("reviews")),
+            {},
+            ["KIA1105 warning spec/http[0]/route[1]/host"],
+        ),
         (
             VIRTUAL_SERVICE,
             routes(to("reviews")),
@@ -87,13 +126,24 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
         (DESTINATION_RULE, rule("*.bookinfo.svc.cluster.local"), {}, NEITHER),
         (DESTINATION_RULE, rule("cake"), {}, ["KIA0202 error spec/host"]),
         (DESTINATION_RULE, rule("reviews", "v1", "v9"), {}, ["KIA0203 unknown spec/subsets[1]"]),
-        (DESTINATION_RULE, rule("reviews", "v1", name="other"), SUBSETS, ["KIA0201 warning spec/subsets[0]"]),
+        (
+            DESTINATION_RULE,
+            rule("reviews", "v1", name="other"),
+            SUBSETS,
+            ["KIA0201 warning spec/subsets[0]"],
+        ),
         (DESTINATION_RULE, rule("reviews", name="other"), SUBSETS, ["KIA0201 warning spec/host"]),
         (
             HTTP_ROUTE,
-            named("reviews", {"parentRefs": [{"name": "door"}], "rules": [{"backendRefs": [{"name": "cake"}]}]}),
+            named(
+                "reviews",
+                {"parentRefs": [{"name": "door"}], "rules": [{"backendRefs": [{"name": "cake"}]}]},
+            ),
             {},
-            ["KIA1401 error spec/parentRefs[0]/name", "KIA1402 error spec/rules[0]/backendRefs[0]/name"],
+            [
+                "KIA1401 error spec/parentRefs[0]/name",
+                "KIA1402 error spec/rules[0]/backendRefs[0]/name",
+            ],
         ),
         (
             HTTP_ROUTE,
@@ -104,7 +154,9 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
         (K8S_GATEWAY, named("waypoint", {"gatewayClassName": "istio-waypoint"}), {}, NEITHER),
     ],
 )
-def test_check(kind: ConfigKind, obj: Object, others: dict[ConfigKind, list[Object]], expected: list[str]) -> None:
+def test_check(
+    kind: ConfigKind, obj: Object, others: dict[ConfigKind, list[Object]], expected: list[str]
+) -> None:
     """Each finding with its severity and its path, in Kiali 2's words."""
     objects = {**others, kind: [obj, *others.get(kind, [])]}
     found = check_object(view(objects), KIALI_2_26, kind, obj)
@@ -152,21 +204,28 @@ def test_defaults_of_the_configuration() -> None:
     """Without keys Kiali wants a token, uses Grafana and Prometheus in istio-system, and no tracing."""
     found = parse_settings("")
     assert (found.strategy, found.tracing.enabled, found.grafana.enabled) == ("token", False, True)
-    assert (found.prometheus, found.validation_seconds) == ("http://prometheus.istio-system:9090", 60)
+    assert (found.prometheus, found.validation_seconds) == (
+        "http://prometheus.istio-system:9090",
+        60,
+    )
 
 
 def test_newer_keys_win() -> None:
     """Kiali 2's names for links win over Kiali 1's; both are understood."""
     older = {"url": "http://old", "in_cluster_url": "http://inside-old", "enabled": True}
     newer = older | {"external_url": "http://new", "internal_url": "http://inside-new"}
-    links = [parse_settings(f"external_services: {{tracing: {said}}}").tracing for said in (older, newer)]
+    links = [
+        parse_settings(f"external_services: {{tracing: {said}}}").tracing for said in (older, newer)
+    ]
     assert [(each.external_url, each.internal_url) for each in links] == [
         ("http://old", "http://inside-old"),
         ("http://new", "http://inside-new"),
     ]
 
 
-@pytest.mark.parametrize("text", ["- a", "external_services: {istio: {validation_reconcile_interval: soon}}"])
+@pytest.mark.parametrize(
+    "text", ["- a", "external_services: {istio: {validation_reconcile_interval: soon}}"]
+)
 def test_a_bad_configuration(text: str) -> None:
     """What is no configuration is refused."""
     with pytest.raises(ValueError, match=r"\w"):
@@ -175,7 +234,11 @@ def test_a_bad_configuration(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("tag", "version", "traits"),
-    [("v1.87", "v1.87.0", KIALI_1_87), ("v2.26", "v2.26.0", KIALI_2_26), ("v3.0.1", "v3.0.1", KIALI_2_26)],
+    [
+        ("v1.87", "v1.87.0", KIALI_1_87),
+        ("v2.26", "v2.26.0", KIALI_2_26),
+        ("v3.0.1", "v3.0.1", KIALI_2_26),
+    ],
 )
 def test_versions(tag: str, version: str, traits: object) -> None:
     """An image's tag tells the version and the ways; a Kiali that is not known counts as the newest."""

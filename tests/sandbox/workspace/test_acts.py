@@ -8,8 +8,8 @@ import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.workspace import InstalledApp, Workspace
-from bot.sandbox.workspace.inputs import collect_state_values
+from sandbox.workspace import InstalledApp, Workspace
+from sandbox.workspace.inputs import collect_state_values
 from tests.sandbox.workspace.conftest import Connect, until
 
 Json = dict[str, Any]
@@ -28,17 +28,33 @@ def option(value: str) -> Json:
 
 def asks(name: str, element: Json, **more: Any) -> Json:
     """An input block."""
-    return {"type": "input", "block_id": name, "label": plain(name), "element": {"action_id": "it", **element}, **more}
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": plain(name),
+        "element": {"action_id": "it", **element},
+        **more,
+    }
 
 
-KIND: Json = {"type": "static_select", "options": [option("abort"), option("delay")], "initial_option": option("abort")}
+KIND: Json = {
+    "type": "static_select",
+    "options": [option("abort"), option("delay")],
+    "initial_option": option("abort"),
+}
 FORM: list[Json] = [
     asks("user", {"type": "plain_text_input", "max_length": 8}),
     asks("kind", KIND),
     asks("days", {"type": "checkboxes", "options": [option("mo"), option("tu")]}, optional=True),
     asks("when", {"type": "timepicker", "initial_time": "09:00"}),
 ]
-MODAL: Json = {"type": "modal", "callback_id": "form", "title": plain("Form"), "submit": plain("Send"), "blocks": FORM}
+MODAL: Json = {
+    "type": "modal",
+    "callback_id": "form",
+    "title": plain("Form"),
+    "submit": plain("Send"),
+    "blocks": FORM,
+}
 
 
 async def test_a_reply_lies_in_the_thread_and_is_broadcast_if_wanted(
@@ -47,7 +63,9 @@ async def test_a_reply_lies_in_the_thread_and_is_broadcast_if_wanted(
     """The parent counts its replies; the channel's history has only the reply that was broadcast."""
     parent = str((await client.chat_postMessage(channel="C0MESH", text="run"))["ts"])
     await client.chat_postMessage(channel="C0MESH", text="quiet", thread_ts=parent)
-    await client.chat_postMessage(channel="C0MESH", text="loud", thread_ts=parent, reply_broadcast=True)
+    await client.chat_postMessage(
+        channel="C0MESH", text="loud", thread_ts=parent, reply_broadcast=True
+    )
     top, *_ = workspace.list_messages()
     shown = workspace.state.serialize_message(top)
     assert (shown["reply_count"], shown["reply_users"]) == (2, ["U0MESHBOT"])
@@ -57,7 +75,9 @@ async def test_a_reply_lies_in_the_thread_and_is_broadcast_if_wanted(
     ]
 
 
-async def test_a_mention_in_a_thread_says_which(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_a_mention_in_a_thread_says_which(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """What someone writes in a thread reaches the bot with that thread, and names become references."""
     heard: list[Json] = []
 
@@ -67,7 +87,9 @@ async def test_a_mention_in_a_thread_says_which(workspace: Workspace, app: Async
 
     await connect(app)
     parent = await workspace.post_message("host", CHANNEL, "why?")
-    await workspace.send_line("bob", CHANNEL, "@meshbot ask @alice & #mesh-workshop, me@bob", thread=parent.ts)
+    await workspace.send_line(
+        "bob", CHANNEL, "@meshbot ask @alice & #mesh-workshop, me@bob", thread=parent.ts
+    )
     await until(lambda: bool(heard))
     assert heard[0]["text"] == "<@U0MESHBOT> ask <@U0ALICE> &amp; <#C0MESH>, me@bob"
     assert (heard[0]["thread_ts"], workspace.list_messages()[-1].is_reply) == (parent.ts, True)
@@ -78,7 +100,10 @@ async def test_a_command_in_a_thread_is_not_possible(workspace: Workspace) -> No
     parent = await workspace.post_message("host", CHANNEL, "here")
     typed = await workspace.send_line("bob", CHANNEL, "/mesh install", thread=parent.ts)
     told = workspace.list_messages(user="bob")[-1]
-    assert (typed.error, told.text) == ("not_in_threads", "/mesh is not supported in threads. Sorry!")
+    assert (typed.error, told.text) == (
+        "not_in_threads",
+        "/mesh is not supported in threads. Sorry!",
+    )
     assert (told.ephemeral_to, told.thread_ts) == ("U0BOB", parent.ts)
 
 
@@ -121,13 +146,17 @@ async def test_a_submission_has_the_values_of_all_inputs(
     assert (seen[0]["when"]["it"]["selected_time"], view.open) == ("09:00", False)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("", "Please complete"), ("far too long", "between 0 and 8")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("", "Please complete"), ("far too long", "between 0 and 8")]
+)
 async def test_slack_itself_refuses_an_incomplete_form(
     workspace: Workspace, client: AsyncWebClient, name: str, sentence: str
 ) -> None:
     """A required input without a value, or with one of a wrong length, is told at its block and the form stays."""
     view = await form_of(workspace, client)
-    typed = await workspace.submit_view("bob", view, collect_state_values(FORM, {"user": {"it": name}}))
+    typed = await workspace.submit_view(
+        "bob", view, collect_state_values(FORM, {"user": {"it": name}})
+    )
     errors = (typed.ack_payload or {})["errors"]
     assert (typed.error, list(errors), view.open) == ("errors", ["user"], True)
     assert sentence in errors["user"]

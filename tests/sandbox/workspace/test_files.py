@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.workspace import Workspace
+from sandbox.workspace import Workspace
 from tests.sandbox.workspace.test_page import at
 from tests.sandbox.workspace.test_web_api import CHANNEL, refusal
 
@@ -39,7 +39,9 @@ async def test_a_file_cannot_be_shown_at_once(workspace: Workspace, client: Asyn
     """Slack's own words for it, until it has been worked through; then it is posted."""
     workspace.faults.file_delay = 60.0
     file = await uploaded(client)
-    response = await refusal(client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file)))
+    response = await refusal(
+        client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file))
+    )
     assert response["response_metadata"]["messages"] == [
         "[ERROR] invalid slack file [json-pointer:/blocks/0/slack_file]"
     ]
@@ -49,7 +51,9 @@ async def test_a_file_cannot_be_shown_at_once(workspace: Workspace, client: Asyn
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "page.svg"])
-async def test_only_pictures_can_be_shown(workspace: Workspace, client: AsyncWebClient, name: str) -> None:
+async def test_only_pictures_can_be_shown(
+    workspace: Workspace, client: AsyncWebClient, name: str
+) -> None:
     """Of the kinds that Slack names; and an upload is finished once."""
     workspace.faults.file_delay = 0.0
     file = await uploaded(client, name)
@@ -59,18 +63,24 @@ async def test_only_pictures_can_be_shown(workspace: Workspace, client: AsyncWeb
     assert again["error"] == "file_not_found"
 
 
-async def test_posting_shares_and_editing_does_not(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_posting_shares_and_editing_does_not(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """Readers of an edited message are told that the file is not found; once it was posted there, all have it."""
     workspace.faults.file_delay = 0.0
     file = await uploaded(client)
     posted = await client.chat_postMessage(channel=CHANNEL, text="x")
     await client.chat_update(channel=CHANNEL, ts=str(posted["ts"]), text="x", blocks=showing(file))
     assert await status(workspace, file, "bob") == 404
-    await client.chat_postMessage(channel=CHANNEL, text="x", blocks=showing(file), thread_ts=str(posted["ts"]))
+    await client.chat_postMessage(
+        channel=CHANNEL, text="x", blocks=showing(file), thread_ts=str(posted["ts"])
+    )
     assert await status(workspace, file, "bob") == 200
 
 
-async def test_a_whisper_gives_a_file_to_one_person(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_whisper_gives_a_file_to_one_person(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """alice gets it, bob does not, and a file that never was is not found either."""
     workspace.faults.file_delay = 0.0
     file = await uploaded(client)
@@ -79,7 +89,9 @@ async def test_a_whisper_gives_a_file_to_one_person(workspace: Workspace, client
     assert await status(workspace, "F0NOWHERE00", "alice") == 404
 
 
-async def test_a_response_url_may_not_show_a_file(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_response_url_may_not_show_a_file(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """It acts for nobody, so it may show only what its channel has."""
     workspace.faults.file_delay = 0.0
     file = await uploaded(client)

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.sandbox.workspace import Workspace, sign_request
+from sandbox.workspace import Workspace, sign_request
 from tests.sandbox.workspace.conftest import until
 
 Json = dict[str, Any]
@@ -45,7 +45,9 @@ async def heard(workspace: Workspace, app: AsyncApp) -> AsyncIterator[list[str]]
     await runner.cleanup()
 
 
-async def test_commands_clicks_and_events_arrive_signed(workspace: Workspace, heard: list[str]) -> None:
+async def test_commands_clicks_and_events_arrive_signed(
+    workspace: Workspace, heard: list[str]
+) -> None:
     """Form, payload field and JSON each pass Bolt's check of the signature, and the answer is shown."""
     typed = await workspace.send_command("bob", "mesh-workshop", "/mesh a & b=c")
     await workspace.click_element("bob", workspace.list_messages(user="bob")[0], "Go")
@@ -64,16 +66,23 @@ async def test_forged_and_stale_requests_are_the_bots_to_refuse(
     """`signed` makes the headers of any request, so that tests can forge one or let it grow old."""
     key = workspace.signing_secret if secret == "right" else "f" * 32
     body = "command=%2Fmesh&text=x&team_id=T0MESHTEAM&user_id=U0BOB"
-    headers = sign_request(key, body, at=time.time() - age) | {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = sign_request(key, body, at=time.time() - age) | {
+        "Content-Type": "application/x-www-form-urlencoded"
+    }
     url = workspace.request_url
-    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as response:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=body, headers=headers) as response,
+    ):
         assert response.status == status
 
 
 async def test_a_bot_that_is_away_is_seen_to_fail(workspace: Workspace) -> None:
     """Nothing listens: the user sees dispatch_failed."""
     await workspace.deliver_over_http("http://127.0.0.1:9/slack/events")
-    assert (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).error == "dispatch_failed"
+    assert (
+        await workspace.send_command("bob", "mesh-workshop", "/mesh x")
+    ).error == "dispatch_failed"
 
 
 async def test_an_event_is_repeated_with_retry_headers(fast_workspace: Workspace) -> None:

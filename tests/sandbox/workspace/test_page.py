@@ -12,7 +12,7 @@ import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.workspace import Workspace
+from sandbox.workspace import Workspace
 from tests.sandbox.workspace.conftest import Connect
 
 BUTTON = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}
@@ -44,7 +44,9 @@ async def event(response: aiohttp.ClientResponse, key: str) -> Json:
             return found
 
 
-async def test_the_page_has_no_foreign_or_inline_code(workspace: Workspace, browser: aiohttp.ClientSession) -> None:
+async def test_the_page_has_no_foreign_or_inline_code(
+    workspace: Workspace, browser: aiohttp.ClientSession
+) -> None:
     """The page and all that it loads are served with a strict policy that they keep."""
     async with browser.get(at(workspace, "/")) as response:
         text = await response.text()
@@ -71,17 +73,25 @@ async def test_the_page_has_no_foreign_or_inline_code(workspace: Workspace, brow
         ("/page/files/F1?t=wrong", {}),
     ],
 )
-async def test_others_are_kept_out(workspace: Workspace, path: str, headers: dict[str, str]) -> None:
+async def test_others_are_kept_out(
+    workspace: Workspace, path: str, headers: dict[str, str]
+) -> None:
     """Without the token, or under a foreign Host or Origin, everything is refused."""
     target = at(workspace, "/") if path == "TOKEN" else path
-    async with aiohttp.ClientSession(workspace.url) as session, session.get(target, headers=headers) as response:
+    async with (
+        aiohttp.ClientSession(workspace.url) as session,
+        session.get(target, headers=headers) as response,
+    ):
         assert response.status == 403
 
 
 async def test_the_printed_link_may_be_followed_from_anywhere(workspace: Workspace) -> None:
     """A terminal in a browser is another site, and a link in it opens a document, not a part of its page."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(workspace.page_url) as response:
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(workspace.page_url) as response,
+    ):
         assert response.status == 200
 
 
@@ -94,7 +104,9 @@ async def test_replies_come_with_their_thread(
         await event(response, "ready")
         await client.chat_postMessage(channel="C0MESH", text="a", thread_ts=parent["ts"])
         reply, again = await event(response, "message"), await event(response, "message")
-        await client.chat_postMessage(channel="C0MESH", text="b", thread_ts=parent["ts"], reply_broadcast=True)
+        await client.chat_postMessage(
+            channel="C0MESH", text="b", thread_ts=parent["ts"], reply_broadcast=True
+        )
         loud = await event(response, "message")
     assert (reply["thread"], reply["top"], loud["top"]) == (parent["ts"], False, True)
     assert (again["message"], "1 reply" in again["html"]) == (parent["ts"], True)
@@ -113,12 +125,19 @@ async def test_a_person_and_the_bot_have_a_place_of_their_own(
 
     await connect(app)
     for text in ("just talk", "/mesh help"):
-        await browser.post(at(workspace, "/page/say"), json={"user": "bob", "channel": "app", "text": text})
+        await browser.post(
+            at(workspace, "/page/say"), json={"user": "bob", "channel": "app", "text": text}
+        )
     direct = workspace.state.open_direct_channel("U0BOB", "U0MESHBOT").id
-    assert ([m.channel for m in workspace.state.messages.values()], channels) == ([direct], [direct])
+    assert ([m.channel for m in workspace.state.messages.values()], channels) == (
+        [direct],
+        [direct],
+    )
 
 
-async def test_what_stands_beside_comes_alive_too(workspace: Workspace, browser: aiohttp.ClientSession) -> None:
+async def test_what_stands_beside_comes_alive_too(
+    workspace: Workspace, browser: aiohttp.ClientSession
+) -> None:
     """Fragments come at the beginning and whenever they change; a deed reaches who offers it, or says why not."""
     done: list[Json] = []
 
@@ -133,7 +152,9 @@ async def test_what_stands_beside_comes_alive_too(workspace: Workspace, browser:
         workspace.side.put_fragment("cluster", "<p>two</p>")
         second = await event(response, "fragment")
     assert (first["html"], second["html"]) == ("<p>one</p>", "<p>two</p>")
-    async with browser.post(at(workspace, "/page/side"), json={"deed": "poke", "user": "bob"}) as response:
+    async with browser.post(
+        at(workspace, "/page/side"), json={"deed": "poke", "user": "bob"}
+    ) as response:
         assert ((await response.json())["error"], len(done)) == ("not just now", 1)
 
 
@@ -163,7 +184,11 @@ async def test_messages_come_alive_and_change(
     assert "&lt;script&gt; " in first["html"]
     assert "<b>bold</b>" in first["html"]
     assert "<script" not in first["html"]
-    assert ("changed" in second["html"], "edited" in second["html"], third) == (True, True, {"gone": posted["ts"]})
+    assert ("changed" in second["html"], "edited" in second["html"], third) == (
+        True,
+        True,
+        {"gone": posted["ts"]},
+    )
 
 
 async def test_what_is_done_on_the_page_reaches_the_bot(
@@ -174,7 +199,9 @@ async def test_what_is_done_on_the_page_reaches_the_bot(
 
     @app.command("/mesh")
     async def mesh(ack: AsyncAck) -> None:
-        await ack(text="?", blocks=[{"type": "actions", "block_id": "b", "elements": [BUTTON, PICK]}])
+        await ack(
+            text="?", blocks=[{"type": "actions", "block_id": "b", "elements": [BUTTON, PICK]}]
+        )
 
     @app.action("go")
     async def go(ack: AsyncAck, body: Json) -> None:
@@ -185,15 +212,24 @@ async def test_what_is_done_on_the_page_reaches_the_bot(
     say = {"user": "bob", "channel": "C0MESH", "text": "/mesh x"}
     async with browser.post(at(workspace, "/page/say"), json=say) as response:
         assert (await response.json())["error"] == ""
-    click: Json = {"user": "bob", "channel": "C0MESH", "ts": workspace.list_messages(user="bob")[0].ts, "action": "go"}
+    click: Json = {
+        "user": "bob",
+        "channel": "C0MESH",
+        "ts": workspace.list_messages(user="bob")[0].ts,
+        "action": "go",
+    }
     click["state"] = {"b": {"pick": "v2"}}
     async with browser.post(at(workspace, "/page/click"), json=click) as response:
         assert (await response.json())["error"] == ""
     assert states == [{"b": {"pick": {"type": "static_select", "selected_option": V2}}}]
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"user":"nobody","channel":"C0MESH","text":"x"}'])
-async def test_nonsense_is_answered_with_400(workspace: Workspace, browser: aiohttp.ClientSession, body: str) -> None:
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "{}", '{"user":"nobody","channel":"C0MESH","text":"x"}']
+)
+async def test_nonsense_is_answered_with_400(
+    workspace: Workspace, browser: aiohttp.ClientSession, body: str
+) -> None:
     """Broken or incomplete requests change nothing and are explained."""
     async with browser.post(at(workspace, "/page/say"), data=body) as response:
         assert (response.status, bool((await response.json())["error"])) == (400, True)

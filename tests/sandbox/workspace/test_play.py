@@ -13,11 +13,11 @@ from prompt_toolkit.output import DummyOutput
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.play import ScriptPlayer
-from bot.sandbox.prompt import play_stream, run_terminal
-from bot.sandbox.script import ScriptError, parse_script
-from bot.sandbox.transcript import Transcript
-from bot.sandbox.workspace import Workspace
+from sandbox.prompt import play_stream, run_terminal
+from sandbox.script import ScriptError, parse_script
+from sandbox.script_player import ScriptPlayer
+from sandbox.transcript import Transcript
+from sandbox.workspace import Workspace
 from tests.sandbox.workspace.conftest import Connect, until
 
 Blocks = list[dict[str, Any]]
@@ -25,10 +25,19 @@ Blocks = list[dict[str, Any]]
 
 def blocks(state: str, text: str, button: str = "") -> Blocks:
     """An answer that carries its state."""
-    head = {"type": "section", "block_id": f"verdict:{state}:1", "text": {"type": "mrkdwn", "text": text}}
+    head = {
+        "type": "section",
+        "block_id": f"verdict:{state}:1",
+        "text": {"type": "mrkdwn", "text": text},
+    }
     if not button:
         return [head]
-    element = {"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": button}, "value": "1"}
+    element = {
+        "type": "button",
+        "action_id": "go",
+        "text": {"type": "plain_text", "text": button},
+        "value": "1",
+    }
     return [head, {"type": "actions", "elements": [element]}]
 
 
@@ -36,7 +45,9 @@ def listen(app: AsyncApp) -> None:
     """Commands: `run STATE` edits a message, `ask` shows a button, `oops` answers its user alone, `mute` never acks."""
 
     @app.command("/mesh")
-    async def mesh(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
+    async def mesh(
+        ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
         verb, _, rest = body["text"].partition(" ")
         if verb == "mute":
             raise ValueError("no acknowledgement for this one")
@@ -45,18 +56,24 @@ def listen(app: AsyncApp) -> None:
         if verb == "oops":
             await respond("did you mean install?")
         elif verb == "ask":
-            await client.chat_postMessage(channel=channel, text="sure?", blocks=blocks("asks", "*Sure?*", "Confirm"))
+            await client.chat_postMessage(
+                channel=channel, text="sure?", blocks=blocks("asks", "*Sure?*", "Confirm")
+            )
         elif verb == "run":
             running = blocks("running", "pods 0/1\nwaiting")
             posted = await client.chat_postMessage(channel=channel, text="…", blocks=running)
             for state, text in (("running", "pods 1/1\nwaiting"), (rest, "pods 1/1\nready")):
-                await client.chat_update(channel=channel, ts=posted["ts"], text="…", blocks=blocks(state, text))
+                await client.chat_update(
+                    channel=channel, ts=posted["ts"], text="…", blocks=blocks(state, text)
+                )
 
     @app.action("go")
     async def go(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         ts, channel = body["container"]["message_ts"], body["container"]["channel_id"]
-        await client.chat_update(channel=channel, ts=ts, text="…", blocks=blocks("running", "removing"))
+        await client.chat_update(
+            channel=channel, ts=ts, text="…", blocks=blocks("running", "removing")
+        )
         await client.chat_update(channel=channel, ts=ts, text="…", blocks=blocks("done", "removed"))
 
 
@@ -92,7 +109,9 @@ def player(workspace: Workspace, out: list[str], timeout: float = 10) -> ScriptP
         '@alice: /mesh ask\n@bob: click "Confirm"\n@alice: /mesh run done',
     ],
 )
-async def test_a_script_that_ends_as_expected_passes(workspace: Workspace, played: list[str], script: str) -> None:
+async def test_a_script_that_ends_as_expected_passes(
+    workspace: Workspace, played: list[str], script: str
+) -> None:
     """Each state on the wire is the end that a line may expect."""
     assert await player(workspace, played).play(parse_script(script)), played
 
@@ -102,7 +121,10 @@ async def test_a_script_that_ends_as_expected_passes(workspace: Workspace, playe
     [
         ("/mesh run error", "line 1 (/mesh run error): expected done, saw error: pods 1/1"),
         ("/mesh run done -> error", "line 1 (/mesh run done): expected error, saw done: pods 1/1"),
-        ("/mesh mute", "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout"),
+        (
+            "/mesh mute",
+            "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout",
+        ),
         ("/mesh nothing", "expected done, saw no end within 2 s; nothing was answered"),
         ("/mesh run running", "saw no end within 2 s; its answers stand at: running"),
         (
@@ -120,7 +142,9 @@ async def test_a_script_that_ends_otherwise_says_so(
     assert seen in played[-1]
 
 
-async def test_the_transcript_reads_like_the_channel(workspace: Workspace, played: list[str]) -> None:
+async def test_the_transcript_reads_like_the_channel(
+    workspace: Workspace, played: list[str]
+) -> None:
     """The typed line, then the message in full, then only those of its lines that changed."""
     await player(workspace, played).play(parse_script("@alice: /mesh run done\n/mesh oops"))
     assert played == [
@@ -135,7 +159,9 @@ async def test_the_transcript_reads_like_the_channel(workspace: Workspace, playe
     ]
 
 
-async def test_a_clock_in_the_small_print_is_not_news(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_a_clock_in_the_small_print_is_not_news(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """An edit that only moves the seconds of a context block on is passed over; a count of pods never is."""
     out: list[str] = []
     transcript = Transcript(workspace, "mesh-workshop", out.append)
@@ -147,7 +173,9 @@ async def test_a_clock_in_the_small_print_is_not_news(workspace: Workspace, clie
         ]
 
     with workspace.watch_changes() as changes:
-        ts = (await client.chat_postMessage(channel="C0MESH", text="…", blocks=at(0, "since 1 s")))["ts"]
+        ts = (await client.chat_postMessage(channel="C0MESH", text="…", blocks=at(0, "since 1 s")))[
+            "ts"
+        ]
         transcript.write_change(await anext(changes))
         for shown in (at(0, "since 3 s"), at(1, "since 5 s"), at(1, "stopped by bob")):
             await client.chat_update(channel="C0MESH", ts=ts, text="…", blocks=shown)
@@ -160,14 +188,18 @@ async def test_a_clock_in_the_small_print_is_not_news(workspace: Workspace, clie
     ]
 
 
-async def test_an_unknown_user_stops_the_play_before_it_starts(workspace: Workspace, played: list[str]) -> None:
+async def test_an_unknown_user_stops_the_play_before_it_starts(
+    workspace: Workspace, played: list[str]
+) -> None:
     """A name that nobody has is told with its line, and nothing is typed."""
     with pytest.raises(ScriptError, match="line 2: no user @mallory"):
         await player(workspace, played).play(parse_script("/mesh oops\n@mallory: /mesh oops"))
     assert played == []
 
 
-async def test_lines_from_a_pipe_are_played_in_turn(workspace: Workspace, played: list[str]) -> None:
+async def test_lines_from_a_pipe_are_played_in_turn(
+    workspace: Workspace, played: list[str]
+) -> None:
     """Without a terminal each line waits for its end, a bad one is explained, and the end of the pipe ends it."""
     source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n@alice: /mesh oops\n")
     await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.workspace.look import RenderContext
-from bot.sandbox.workspace.mrkdwn import mrkdwn_to_html, mrkdwn_to_text
-from bot.sandbox.workspace.plain import render_block_lines
-from bot.sandbox.workspace.render import render_blocks
-from bot.sandbox.workspace.render.markdown import render_markdown
+from sandbox.workspace.mrkdwn import mrkdwn_to_html, mrkdwn_to_text
+from sandbox.workspace.plain import render_block_lines
+from sandbox.workspace.render import render_blocks
+from sandbox.workspace.render.markdown import render_markdown
+from sandbox.workspace.render_context import RenderContext
 
 NAMES = {"U1": "alice", "C1": "general", "S1": "hosts"}
 LOOK = RenderContext(NAMES)
@@ -22,7 +22,11 @@ Json = dict[str, Any]
     ("text", "html", "plain"),
     [
         ("*b* _i_ ~s~", "<b>b</b> <i>i</i> <s>s</s>", "b i s"),
-        ("a*b*c snake_case_name 2*3*4", "a*b*c snake_case_name 2*3*4", "a*b*c snake_case_name 2*3*4"),
+        (
+            "a*b*c snake_case_name 2*3*4",
+            "a*b*c snake_case_name 2*3*4",
+            "a*b*c snake_case_name 2*3*4",
+        ),
         ("`*x* <y>`", "<code>*x* &lt;y&gt;</code>", "`*x* <y>`"),
         ("```a\nb```", "<pre>a\nb</pre>", "a\nb"),
         ("&lt;b&gt; &amp;amp;", "&lt;b&gt; &amp;amp;", "<b> &amp;"),
@@ -32,7 +36,11 @@ Json = dict[str, Any]
             "the docs (https://x.io/a_b_c)",
         ),
         ("<javascript:alert(1)|x>", '<span class="mention">x</span>', "x (javascript:alert(1))"),
-        ("<@U1> <#C1>", '<span class="mention">@alice</span> <span class="mention">#general</span>', "@alice #general"),
+        (
+            "<@U1> <#C1>",
+            '<span class="mention">@alice</span> <span class="mention">#general</span>',
+            "@alice #general",
+        ),
         ("<!channel>", '<span class="mention">@channel</span>', "@channel"),
         ("<!subteam^S1>", '<span class="mention">@hosts</span>', "@hosts"),
         ("<!date^soon^{date}|today>", "today", "today"),
@@ -58,7 +66,12 @@ CELLS = [
     [{"type": "raw_text", "text": "x"}],
 ]
 CHART = {"type": "pie", "segments": [{"label": "v1", "value": 3}]}
-RICH = [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": "U1"}, {"type": "text", "text": " hi"}]}]
+RICH = [
+    {
+        "type": "rich_text_section",
+        "elements": [{"type": "user", "user_id": "U1"}, {"type": "text", "text": " hi"}],
+    }
+]
 
 
 @pytest.mark.parametrize(
@@ -69,15 +82,24 @@ RICH = [{"type": "rich_text_section", "elements": [{"type": "user", "user_id": "
             {"type": "section", "text": plain("a\nb"), "fields": [plain("c")], "accessory": BUTTON},
             ["a", "b", "c", "[Go <b>]"],
         ),
-        ({"type": "context", "elements": [plain("a"), {"type": "image", "alt_text": "b"}]}, ["a  b"]),
-        ({"type": "actions", "elements": [BUTTON, {"type": "static_select"}]}, ["[Go <b>] […  ▾]".replace("  ", " ")]),
+        (
+            {"type": "context", "elements": [plain("a"), {"type": "image", "alt_text": "b"}]},
+            ["a  b"],
+        ),
+        (
+            {"type": "actions", "elements": [BUTTON, {"type": "static_select"}]},
+            ["[Go <b>] […  ▾]".replace("  ", " ")],
+        ),
         ({"type": "divider"}, ["─" * 24]),
         ({"type": "image", "alt_text": "graph"}, ["(picture: graph)"]),
         ({"type": "table", "rows": CELLS}, ["name  pods", "x"]),
         ({"type": "data_visualization", "title": "Split", "chart": CHART}, ["Split", "v1: 3"]),
         ({"type": "rich_text", "elements": RICH}, ["@alice hi"]),
         ({"type": "markdown", "text": "# a\nb"}, ["# a", "b"]),
-        ({"type": "input", "label": plain("Name"), "element": {"type": "plain_text_input"}}, ["Name: [________]"]),
+        (
+            {"type": "input", "label": plain("Name"), "element": {"type": "plain_text_input"}},
+            ["Name: [________]"],
+        ),
         ({"type": "odd", "x": 1}, ['[odd] {"type": "odd", "x": 1}']),
     ],
 )
@@ -108,17 +130,29 @@ OPTIONS = [{"text": plain("One <i>"), "value": "1"}, {"text": plain("Two"), "val
         ),
         ({"type": "multi_static_select", "options": OPTIONS}, ["multiple", 'size="2"']),
         ({"type": "users_select", "initial_user": "U1"}, ['selected value="U1">alice']),
-        ({"type": "overflow", "options": OPTIONS}, ["<details", 'aria-label="More actions"', 'data-value="1"']),
-        ({"type": "radio_buttons", "options": OPTIONS, "initial_option": OPTIONS[0]}, ['type="radio"', "checked"]),
+        (
+            {"type": "overflow", "options": OPTIONS},
+            ["<details", 'aria-label="More actions"', 'data-value="1"'],
+        ),
+        (
+            {"type": "radio_buttons", "options": OPTIONS, "initial_option": OPTIONS[0]},
+            ['type="radio"', "checked"],
+        ),
         ({"type": "checkboxes", "options": OPTIONS}, ['type="checkbox"', 'role="group"']),
-        ({"type": "datepicker", "initial_date": "2026-11-25"}, ['type="date"', 'value="2026-11-25"']),
+        (
+            {"type": "datepicker", "initial_date": "2026-11-25"},
+            ['type="date"', 'value="2026-11-25"'],
+        ),
         ({"type": "timepicker", "initial_time": "09:30"}, ['type="time"', 'value="09:30"']),
         ({"type": "datetimepicker", "initial_date_time": 0}, ['value="1970-01-01T02:00"']),
         (
             {"type": "plain_text_input", "multiline": True, "initial_value": "</textarea>"},
             ["&lt;/textarea&gt;</textarea>"],
         ),
-        ({"type": "number_input", "min_value": "0", "max_value": "9"}, ['type="number"', 'min="0"', 'max="9"']),
+        (
+            {"type": "number_input", "min_value": "0", "max_value": "9"},
+            ['type="number"', 'min="0"', 'max="9"'],
+        ),
         ({"type": "future_input"}, ['class="unknown"']),
     ],
 )
@@ -167,7 +201,10 @@ def test_dates_are_in_the_readers_zone(form: str, shown: str) -> None:
     ("text", "html"),
     [
         ("# A *b*", "<h3>A <i>b</i></h3>"),
-        ("- [x] **a**\n- b", '<ul><li class="indent0">☑ <b>a</b></li><li class="indent0">b</li></ul>'),
+        (
+            "- [x] **a**\n- b",
+            '<ul><li class="indent0">☑ <b>a</b></li><li class="indent0">b</li></ul>',
+        ),
         ("1. a\n2. b", '<ol><li class="indent0">a</li><li class="indent0">b</li></ol>'),
         ("```\n*a* <b>\n```", "<pre>*a* &lt;b&gt;</pre>"),
         ("> a\n> b", "<blockquote><p>a<br>b</p></blockquote>"),
@@ -181,7 +218,11 @@ def test_markdown(text: str, html: str) -> None:
 
 
 TASK = {"type": "task_card", "task_id": "t", "title": "Install", "status": "complete"}
-CARD = {"type": "card", "title": {"type": "mrkdwn", "text": "*Card*"}, "actions": [{**BUTTON, "url": "https://x.io"}]}
+CARD = {
+    "type": "card",
+    "title": {"type": "mrkdwn", "text": "*Card*"},
+    "actions": [{**BUTTON, "url": "https://x.io"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -199,12 +240,21 @@ CARD = {"type": "card", "title": {"type": "mrkdwn", "text": "*Card*"}, "actions"
             "<summary>T</summary>",
         ),
         (
-            {"type": "context_actions", "elements": [{"type": "icon_button", "icon": "trash", "text": plain("Away")}]},
+            {
+                "type": "context_actions",
+                "elements": [{"type": "icon_button", "icon": "trash", "text": plain("Away")}],
+            },
             "Away",
         ),
-        ({"type": "video", "title": plain("How"), "title_url": "https://x.io", "alt_text": "a"}, 'href="https://x.io"'),
+        (
+            {"type": "video", "title": plain("How"), "title_url": "https://x.io", "alt_text": "a"},
+            'href="https://x.io"',
+        ),
         ({"type": "file", "external_id": "F<1", "source": "remote"}, "F&lt;1"),
-        ({"type": "data_table", "caption": "C", "rows": CELLS}, '<th scope="col" class="">name</th>'),
+        (
+            {"type": "data_table", "caption": "C", "rows": CELLS},
+            '<th scope="col" class="">name</th>',
+        ),
         (
             {"type": "data_visualization", "title": "Split", "chart": CHART},
             '<th scope="row">v1</th><td class="right">3',

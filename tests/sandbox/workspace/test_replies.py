@@ -10,8 +10,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.workspace import InstalledApp, Workspace
+from sandbox.clock import Clock
+from sandbox.workspace import InstalledApp, Workspace
 
 Json = dict[str, Any]
 MODAL: Json = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "blocks": []}
@@ -30,7 +30,9 @@ async def reply(session: aiohttp.ClientSession, url: str, **body: Any) -> tuple[
         return response.status, await response.text()
 
 
-async def test_a_response_url_is_used_up_after_five(workspace: Workspace, session: aiohttp.ClientSession) -> None:
+async def test_a_response_url_is_used_up_after_five(
+    workspace: Workspace, session: aiohttp.ClientSession
+) -> None:
     """Five messages, seen only by the one who typed; the sixth is refused with used_url."""
     url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     answers = [await reply(session, url, text=str(number)) for number in range(6)]
@@ -90,7 +92,9 @@ async def test_a_trigger_opens_one_view(workspace: Workspace, client: AsyncWebCl
     """A trigger_id is spent by its first use."""
     trigger = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
     await client.views_open(trigger_id=trigger, view=MODAL)
-    assert await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "exchanged_trigger_id"
+    assert (
+        await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "exchanged_trigger_id"
+    )
 
 
 @pytest.mark.parametrize("patience", [0.0])
@@ -100,13 +104,20 @@ async def test_a_trigger_expires(workspace: Workspace, client: AsyncWebClient) -
     assert await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "expired_trigger_id"
 
 
-async def test_views_stack_three_deep_and_hashes_guard_them(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_views_stack_three_deep_and_hashes_guard_them(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
     """A fourth view over three is refused, and so is an update with an old hash."""
-    triggers = [(await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id for _ in range(4)]
+    triggers = [
+        (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
+        for _ in range(4)
+    ]
     view = (await client.views_open(trigger_id=triggers[0], view=MODAL))["view"]
     for trigger in triggers[1:3]:
         await client.views_push(trigger_id=trigger, view=MODAL)
-    assert await refused(client.views_push(trigger_id=triggers[3], view=MODAL)) == "push_limit_reached"
+    assert (
+        await refused(client.views_push(trigger_id=triggers[3], view=MODAL)) == "push_limit_reached"
+    )
     await client.views_update(view_id=view["id"], hash=view["hash"], view=MODAL)
     stale = client.views_update(view_id=view["id"], hash=view["hash"], view=MODAL)
     assert await refused(stale) == "hash_conflict"

@@ -12,17 +12,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.cli.sandbox import list_completions
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess
-from bot.sandbox.panel import ClusterPanel
-from bot.sandbox.panel.read import describe_mesh_labels, parse_pods
-from bot.sandbox.panel.rules import describe_rules
-from bot.sandbox.troubles import FaultControls, build_cluster_faults, build_slack_faults
-from bot.sandbox.workspace import Sidebar, Workspace
 from handlers import STEPS
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.dataplane.attach.client import HttpClient
+from sandbox.istio.ctl.kubeconfig import ClusterAccess
+from sandbox.panel import ClusterPanel
+from sandbox.panel.read import describe_mesh_labels, parse_pods
+from sandbox.panel.rules import describe_rules
+from sandbox.troubles import FaultControls, build_cluster_faults, build_slack_faults
+from sandbox.workspace import Sidebar, Workspace
 from tests.sandbox.workspace.conftest import until
 
 Json = dict[str, Any]
@@ -31,19 +31,24 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
 
 
-async def served(workspace: Workspace, client: AsyncWebClient, content: bytes) -> tuple[str, dict[str, str]]:
+async def served(
+    workspace: Workspace, client: AsyncWebClient, content: bytes
+) -> tuple[str, dict[str, str]]:
     """The type and the headers with which an uploaded file comes back."""
     await client.files_upload_v2(channel="C0MESH", filename="x.svg", content=content)
     file_id = next(iter(workspace.state.files))
     token = workspace.page_url.partition("?t=")[2]
     async with aiohttp.ClientSession() as session:
-        async with session.get(f"{workspace.url}/page/files/{file_id}?t={token}&user=host") as response:
+        async with session.get(
+            f"{workspace.url}/page/files/{file_id}?t={token}&user=host"
+        ) as response:
             assert await response.read() == content
             return response.content_type, dict(response.headers)
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "saved"), [(PNG, "image/png", False), (SVG, "application/octet-stream", True)]
+    ("content", "kind", "saved"),
+    [(PNG, "image/png", False), (SVG, "application/octet-stream", True)],
 )
 async def test_files_are_what_their_bytes_say(
     workspace: Workspace, client: AsyncWebClient, content: bytes, kind: str, saved: bool
@@ -51,7 +56,10 @@ async def test_files_are_what_their_bytes_say(
     """A picture is shown by its first bytes, whatever its name; what could hold scripts is only saved."""
     found, headers = await served(workspace, client, content)
     assert (found, headers.get("Content-Disposition") == "attachment") == (kind, saved)
-    assert (headers["X-Content-Type-Options"], "sandbox" in headers["Content-Security-Policy"]) == ("nosniff", True)
+    assert (headers["X-Content-Type-Options"], "sandbox" in headers["Content-Security-Policy"]) == (
+        "nosniff",
+        True,
+    )
 
 
 async def test_troubles_on_the_way_to_slack(workspace: Workspace, client: AsyncWebClient) -> None:
@@ -94,7 +102,10 @@ async def cluster() -> AsyncIterator[EmbeddedCluster]:
 def deployment(name: str, replicas: int = 1) -> Json:
     """A deployment whose pods are labelled with its name."""
     labels = {"app": name}
-    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": f"example/{name}"}]}}
+    pod = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "main", "image": f"example/{name}"}]},
+    }
     spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": pod}
     meta = {"name": name, "namespace": "default", "labels": labels}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
@@ -120,7 +131,10 @@ async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> N
 
 async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
     """istiod goes and comes back as many as before; a pod is killed again and again; requests get 503."""
-    client, strip = cluster.client("test"), FaultControls(Sidebar(), build_cluster_faults(cluster, lambda: []), {})
+    client, strip = (
+        cluster.client("test"),
+        FaultControls(Sidebar(), build_cluster_faults(cluster, lambda: []), {}),
+    )
     with pytest.raises(LookupError, match="no istiod"):
         await strip.start_fault("istiod")
     await client.create(deployment("istiod", 2))
@@ -148,16 +162,28 @@ def test_every_completion_can_be_typed() -> None:
 def test_the_page_reads_pods_and_namespaces() -> None:
     """A sidecar is told from the application, also as an init container; labels say what a namespace is."""
     proxy = {"name": "istio-proxy", "image": "x/proxyv2:1.30.3", "restartPolicy": "Always"}
-    meta: Json = {"name": "reviews-v1-abc-xyz12", "namespace": "b", "labels": {"pod-template-hash": "abc"}}
+    meta: Json = {
+        "name": "reviews-v1-abc-xyz12",
+        "namespace": "b",
+        "labels": {"pod-template-hash": "abc"},
+    }
     meta |= {"ownerReferences": [{"name": "reviews-v1-abc"}]}
-    pod = {"metadata": meta, "spec": {"initContainers": [proxy], "containers": [{"name": "r", "image": "r"}]}}
+    pod = {
+        "metadata": meta,
+        "spec": {"initContainers": [proxy], "containers": [{"name": "r", "image": "r"}]},
+    }
     (read,) = parse_pods([{**pod, "status": {"phase": "Pending"}}])
     assert (read.workload, read.ready, read.is_in_mesh) == ("reviews-v1", "0/2", True)
     labels = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "w"}
-    assert describe_mesh_labels({"metadata": {"labels": labels}}) == [("on", "ambient"), ("on", "waypoint w")]
+    assert describe_mesh_labels({"metadata": {"labels": labels}}) == [
+        ("on", "ambient"),
+        ("on", "waypoint w"),
+    ]
 
 
-V1, V3 = ({"destination": {"host": "reviews", "subset": subset}, "weight": 50} for subset in ("v1", "v3"))
+V1, V3 = (
+    {"destination": {"host": "reviews", "subset": subset}, "weight": 50} for subset in ("v1", "v3")
+)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +191,10 @@ V1, V3 = ({"destination": {"host": "reviews", "subset": subset}, "weight": 50} f
     [
         ({"route": [V1, V3]}, "all → reviews v1 50 % · reviews v3 50 %"),
         (
-            {"match": [{"headers": {"end-user": {"exact": "jason"}}}], "route": [{"destination": {"host": "r"}}]},
+            {
+                "match": [{"headers": {"end-user": {"exact": "jason"}}}],
+                "route": [{"destination": {"host": "r"}}],
+            },
             "end-user = jason → r",
         ),
         (

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.sandbox.workspace import Workspace
+from sandbox.workspace import Workspace
 from tests.sandbox.workspace.conftest import Connect, until
 
 
@@ -41,7 +41,10 @@ async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
             pass
     assert typed.is_acked
     assert typed.ack_payload == {"text": "on it"}
-    assert sorted(message.text for message in workspace.list_messages(user="alice")) == ["on it", "ready"]
+    assert sorted(message.text for message in workspace.list_messages(user="alice")) == [
+        "on it",
+        "ready",
+    ]
     assert [message.text for message in workspace.list_messages(user="bob")] == ["ready"]
     assert workspace.list_messages(user="bob")[0].edits[0].text == "installing"
 
@@ -50,7 +53,12 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
     """A click carries action, value and container, and its response_url is able to change an ephemeral message."""
-    button = {"type": "button", "action_id": "go", "value": "7", "text": {"type": "plain_text", "text": "Go"}}
+    button = {
+        "type": "button",
+        "action_id": "go",
+        "value": "7",
+        "text": {"type": "plain_text", "text": "Go"},
+    }
     bodies: list[dict[str, Any]] = []
 
     @app.command("/mesh")
@@ -81,7 +89,9 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
     assert "message" not in bodies[0]
 
 
-async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_a_modal_is_opened_checked_and_submitted(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """A trigger opens a view; the bot hears of its closing, refuses a submission by field, and takes a good one."""
     field = {"type": "plain_text_input", "action_id": "name"}
     label = {"type": "plain_text", "text": "Name"}
@@ -117,7 +127,9 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
     await workspace.send_command("alice", "mesh-workshop", "/mesh form")
     await until(lambda: bool(workspace.state.views))
     view = next(iter(workspace.state.views.values()))
-    bad = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "bad"}}})
+    bad = await workspace.submit_view(
+        "alice", view, {"b": {"name": {"type": "plain_text_input", "value": "bad"}}}
+    )
     assert (bad.error, bad.ack_payload, view.open) == (
         "errors",
         {"response_action": "errors", "errors": {"b": "no"}},
@@ -126,17 +138,24 @@ async def test_a_modal_is_opened_checked_and_submitted(workspace: Workspace, app
     assert (await workspace.close_view("alice", view)).is_acked
     assert (closed, view.open) == (["form"], False)
     view.open = True
-    good = await workspace.submit_view("alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}})
+    good = await workspace.submit_view(
+        "alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}}
+    )
     assert (good.error, view.open) == ("", False)
 
 
-async def test_home_and_mentions_are_events(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_home_and_mentions_are_events(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """Opening the home tab lets the bot publish it, and a mention is heard with the speaker's words."""
     heard: list[str] = []
 
     @app.event("app_home_opened")
     async def opened(event: dict[str, Any], client: AsyncWebClient) -> None:
-        view = {"type": "home", "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "Hello"}}]}
+        view = {
+            "type": "home",
+            "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "Hello"}}],
+        }
         await client.views_publish(user_id=event["user"], view=view)
 
     @app.event("app_mention")
@@ -185,7 +204,9 @@ async def test_without_a_connection_a_command_fails_at_once(workspace: Workspace
     ]
 
 
-async def test_an_invalid_acknowledgement_is_refused(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_an_invalid_acknowledgement_is_refused(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """An acknowledgement whose blocks Slack would not take shows an error instead of a message."""
 
     @app.command("/mesh")
@@ -198,7 +219,9 @@ async def test_an_invalid_acknowledgement_is_refused(workspace: Workspace, app: 
 
 
 @pytest.mark.parametrize("how", ["close", "refresh"])
-async def test_a_lost_connection_is_made_again(workspace: Workspace, app: AsyncApp, connect: Connect, how: str) -> None:
+async def test_a_lost_connection_is_made_again(
+    workspace: Workspace, app: AsyncApp, connect: Connect, how: str
+) -> None:
     """After a close frame or a refresh the bot asks for a new ticket, and the next command reaches it."""
 
     @app.command("/mesh")
@@ -207,7 +230,9 @@ async def test_a_lost_connection_is_made_again(workspace: Workspace, app: AsyncA
 
     await connect(app)
     opened = [name for name, _ in workspace.calls].count("apps.connections.open")
-    await (workspace.refresh_connections() if how == "refresh" else workspace.drop_connections("close"))
+    await (
+        workspace.refresh_connections() if how == "refresh" else workspace.drop_connections("close")
+    )
     assert workspace.connections == 0
     await asyncio.wait_for(workspace.wait_for_connections(), 5)
     assert (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).is_acked
@@ -234,7 +259,9 @@ async def test_an_acknowledgement_may_come_over_another_connection(
     assert (await typing).is_acked
 
 
-async def test_each_envelope_goes_to_one_connection(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_each_envelope_goes_to_one_connection(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """Two connections share the work: every command is heard once."""
     heard: list[str] = []
 
@@ -250,7 +277,9 @@ async def test_each_envelope_goes_to_one_connection(workspace: Workspace, app: A
     assert heard == ["0", "1", "2", "3"]
 
 
-async def test_a_duplicate_has_the_same_payload(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_a_duplicate_has_the_same_payload(
+    workspace: Workspace, app: AsyncApp, connect: Connect
+) -> None:
     """On demand an envelope comes twice, with the same trigger, so that only the bot's own care prevents two runs."""
     triggers: list[str] = []
 
@@ -333,17 +362,24 @@ async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspac
     ("token", "error"),
     [("", "not_authed"), ("xapp-wrong", "invalid_auth"), ("bot", "not_allowed_token_type")],
 )
-async def test_a_connection_needs_the_app_token(workspace: Workspace, token: str, error: str) -> None:
+async def test_a_connection_needs_the_app_token(
+    workspace: Workspace, token: str, error: str
+) -> None:
     """apps.connections.open takes the xapp token alone, and says what is wrong with any other."""
     client = AsyncWebClient(base_url=workspace.api_url)
     with pytest.raises(SlackApiError) as caught:
-        await client.apps_connections_open(app_token=workspace.bot_token if token == "bot" else token)
+        await client.apps_connections_open(
+            app_token=workspace.bot_token if token == "bot" else token
+        )
     assert caught.value.response["error"] == error
 
 
 async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
     """Cancelled in any moment, also in that in which the acknowledgement comes: never as if nothing had been."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(await open_url(workspace)) as socket:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(await open_url(workspace)) as socket,
+    ):
         assert (await socket.receive_json())["type"] == "hello"
         for moment in range(200):
             typing = asyncio.create_task(workspace.send_command("alice", "mesh-workshop", "/mesh"))

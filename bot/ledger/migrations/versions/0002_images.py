@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("before", sa.JSON),
         sa.Column("after", sa.JSON),
         sa.Column("undone_at", sa.DateTime(timezone=True)),
-        sa.PrimaryKeyConstraint("run", "group", "plural", "namespace", "name", name="images_once_per_run"),
+        sa.PrimaryKeyConstraint(
+            "run", "group", "plural", "namespace", "name", name="images_once_per_run"
+        ),
     )
     op.create_index("images_by_namespace", "images", ["namespace", "run"])
 

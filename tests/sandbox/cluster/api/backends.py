@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bot.sandbox.cluster.contract import ApiError, Request, Response
+from sandbox.cluster.contract import ApiError, Request, Response
 
 Review = dict[str, Any]
 
@@ -19,11 +19,15 @@ class Backends:
         self._answer = answer
         self.asked: list[tuple[str, str, int | str, Request]] = []
 
-    async def call(self, namespace: str, service: str, port: int | str, request: Request) -> Response:
+    async def call(
+        self, namespace: str, service: str, port: int | str, request: Request
+    ) -> Response:
         self.asked.append((namespace, service, port, request))
         return self._answer(request)
 
-    async def call_pod(self, namespace: str, pod: str, port: int | str, request: Request) -> Response:
+    async def call_pod(
+        self, namespace: str, pod: str, port: int | str, request: Request
+    ) -> Response:
         return await self.call(namespace, pod, port, request)
 
 
@@ -32,7 +36,9 @@ def review(change: Callable[[Review], Review]) -> Callable[[Request], Response]:
 
     def answer(request: Request) -> Response:
         asked = json.loads(request.body)["request"]
-        return Response(body=json.dumps({"response": {"uid": asked["uid"], **change(asked)}}).encode())
+        return Response(
+            body=json.dumps({"response": {"uid": asked["uid"], **change(asked)}}).encode()
+        )
 
     return answer
 
@@ -50,7 +56,12 @@ def no_endpoints(request: Request) -> Response:
 
 def configuration(kind: str, **hook: Any) -> dict[str, Any]:
     """A webhook configuration about new ConfigMaps, behind Service default/hook."""
-    rule = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}
+    rule = {
+        "operations": ["CREATE"],
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["configmaps"],
+    }
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": f"{kind}WebhookConfiguration",
@@ -58,7 +69,9 @@ def configuration(kind: str, **hook: Any) -> dict[str, Any]:
         "webhooks": [
             {
                 "name": "a.example.com",
-                "clientConfig": {"service": {"name": "hook", "namespace": "default", "path": "/ask"}},
+                "clientConfig": {
+                    "service": {"name": "hook", "namespace": "default", "path": "/ask"}
+                },
                 "rules": [rule],
                 "sideEffects": "None",
                 "admissionReviewVersions": ["v1"],

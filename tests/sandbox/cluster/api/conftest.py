@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client
-from bot.sandbox.cluster.server import ApiServer
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Client
+from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.wire import Cluster
 
 
@@ -22,7 +22,9 @@ async def server() -> AsyncIterator[ApiServer]:
     """A started server with the namespace `default`."""
     server = ApiServer(Clock(), history=200)
     await server.start()
-    await server.client("setup").create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
+    await server.client("setup").create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
+    )
     yield server
     await server.stop()
 
@@ -68,6 +70,8 @@ def _kubeconfig() -> dict[str, Any]:
 async def space(cluster: Cluster) -> AsyncIterator[str]:
     """A namespace of the test's own, by name."""
     name = f"t-{uuid.uuid4().hex[:8]}"
-    await cluster.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    await cluster.post(
+        "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    )
     yield name
     await cluster.delete(f"/api/v1/namespaces/{name}")

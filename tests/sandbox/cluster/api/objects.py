@@ -14,7 +14,10 @@ def config_map(name: str = "a", namespace: str = "", **data: str) -> Obj:
 
 def deployment(name: str = "web", image: str = "nginx:1", namespace: str = "", **spec: Any) -> Obj:
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "main", "image": image}]},
+    }
     metadata = {"name": name, "labels": labels, **({"namespace": namespace} if namespace else {})}
     body = {"selector": {"matchLabels": labels}, "template": template, **spec}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
@@ -22,7 +25,10 @@ def deployment(name: str = "web", image: str = "nginx:1", namespace: str = "", *
 
 def pod(name: str = "p", namespace: str = "", node: str = "", **labels: str) -> Obj:
     metadata = {"name": name, "labels": labels, **({"namespace": namespace} if namespace else {})}
-    spec = {"containers": [{"name": "main", "image": "nginx:1"}], **({"nodeName": node} if node else {})}
+    spec = {
+        "containers": [{"name": "main", "image": "nginx:1"}],
+        **({"nodeName": node} if node else {}),
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
@@ -32,7 +38,9 @@ def service(name: str = "svc", namespace: str = "", **spec: Any) -> Obj:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": body}
 
 
-def definition(plural: str = "things", group: str = "example.com", *, names: Obj | None = None) -> Obj:
+def definition(
+    plural: str = "things", group: str = "example.com", *, names: Obj | None = None
+) -> Obj:
     """A CRD with a status subresource, a default, an enum, a keyed list and a printer column."""
     conditions = {
         "type": "array",
@@ -54,16 +62,26 @@ def definition(plural: str = "things", group: str = "example.com", *, names: Obj
     }
     schema = {
         "type": "object",
-        "properties": {"spec": spec, "status": {"type": "object", "properties": {"conditions": conditions}}},
+        "properties": {
+            "spec": spec,
+            "status": {"type": "object", "properties": {"conditions": conditions}},
+        },
     }
-    column = {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'}
+    column = {
+        "name": "Ready",
+        "type": "string",
+        "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
+    }
     version = {
         "name": "v1",
         "served": True,
         "storage": True,
         "subresources": {"status": {}},
         "schema": {"openAPIV3Schema": schema},
-        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}, column],
+        "additionalPrinterColumns": [
+            {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+            column,
+        ],
     }
     old = {**version, "name": "v1beta1", "storage": False}
     kind = {"plural": plural, "kind": "Thing", "shortNames": ["th"], **(names or {})}
@@ -76,4 +94,9 @@ def definition(plural: str = "things", group: str = "example.com", *, names: Obj
 
 
 def thing(name: str = "t", group: str = "example.com", **spec: Any) -> Obj:
-    return {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": name}, "spec": {"size": 3, **spec}}
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": "Thing",
+        "metadata": {"name": name},
+        "spec": {"size": 3, **spec},
+    }

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Client, Ref, WatchEvent
-from bot.sandbox.cluster.server import ApiServer
+from sandbox.cluster.contract import ApiError, Client, Ref, WatchEvent
+from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.objects import config_map, deployment, pod
 
 MAPS, PODS, DEPLOYMENTS = Ref("", "configmaps"), Ref("", "pods"), Ref("apps", "deployments")
@@ -38,7 +38,10 @@ async def test_the_manager_is_recorded(client: Client) -> None:
     status = {"status": {"replicas": 1}}
     controller = client.acting_as("kube-controller-manager")
     changed = await controller.merge(DEPLOYMENTS, "web", "default", status, subresource="status")
-    found = {(entry["manager"], entry.get("subresource")) for entry in changed["metadata"]["managedFields"]}
+    found = {
+        (entry["manager"], entry.get("subresource"))
+        for entry in changed["metadata"]["managedFields"]
+    }
     assert found == {("tester", None), ("kube-controller-manager", "status")}
 
 
@@ -60,7 +63,9 @@ async def test_a_watch_begins_with_what_exists_and_loses_nothing(client: Client)
             await client.merge(MAPS, "new", "default", {"data": {"n": str(number)}})
         seen = [await anext(events) for _ in range(501)]
     assert (first.type, first.object["metadata"]["name"]) == ("ADDED", "old")
-    assert [event.object.get("data", {}).get("n") for event in seen[1:]] == [str(number) for number in range(500)]
+    assert [event.object.get("data", {}).get("n") for event in seen[1:]] == [
+        str(number) for number in range(500)
+    ]
 
 
 async def test_a_watch_of_one_namespace_sees_only_that(server: ApiServer, client: Client) -> None:
@@ -73,7 +78,9 @@ async def test_a_watch_of_one_namespace_sees_only_that(server: ApiServer, client
     await server.stop()
 
 
-async def test_a_watch_ends_cleanly_when_the_server_stops(server: ApiServer, client: Client) -> None:
+async def test_a_watch_ends_cleanly_when_the_server_stops(
+    server: ApiServer, client: Client
+) -> None:
     """The loop over a watch ends, without an error."""
     events: list[WatchEvent] = []
 
@@ -92,7 +99,9 @@ async def test_a_watch_ends_cleanly_when_the_server_stops(server: ApiServer, cli
 
 async def test_names_are_generated(client: Client) -> None:
     """generateName gets five letters after it."""
-    made = await client.create({**pod(namespace="default"), "metadata": {"generateName": "p-", "namespace": "default"}})
+    made = await client.create(
+        {**pod(namespace="default"), "metadata": {"generateName": "p-", "namespace": "default"}}
+    )
     assert made["metadata"]["name"].startswith("p-")
     assert len(made["metadata"]["name"]) == 7
 

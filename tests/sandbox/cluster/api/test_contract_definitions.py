@@ -37,8 +37,14 @@ def path(group: str, space: str, name: str = "", version: str = "v1") -> str:
 async def test_a_definition_is_established_by_the_api_server(cluster: Cluster, group: str) -> None:
     """Conditions, accepted names and stored versions are written under the manager kube-apiserver."""
     found = await cluster.get(f"{CRDS}/things.{group}")
-    conditions = {each["type"]: (each["status"], each["reason"]) for each in found.body["status"]["conditions"]}
-    assert conditions == {"NamesAccepted": ("True", "NoConflicts"), "Established": ("True", "InitialNamesAccepted")}
+    conditions = {
+        each["type"]: (each["status"], each["reason"])
+        for each in found.body["status"]["conditions"]
+    }
+    assert conditions == {
+        "NamesAccepted": ("True", "NoConflicts"),
+        "Established": ("True", "InitialNamesAccepted"),
+    }
     assert found.body["status"]["acceptedNames"]["singular"] == "thing"
     assert found.body["status"]["storedVersions"] == ["v1"]
     assert found.owners() == ["contract:Update", "kube-apiserver:Update/status"]
@@ -53,16 +59,22 @@ async def test_the_new_type_is_discovered(cluster: Cluster, group: str) -> None:
     assert about.body["preferredVersion"]["version"] == "v1"
 
 
-async def test_custom_objects_get_defaults_and_a_generation(cluster: Cluster, group: str, space: str) -> None:
+async def test_custom_objects_get_defaults_and_a_generation(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """The schema's defaults are filled in, a status sent with a create is dropped, spec changes are counted."""
-    made = await cluster.post(path(group, space), {**thing(group=group), "status": {"conditions": []}})
+    made = await cluster.post(
+        path(group, space), {**thing(group=group), "status": {"conditions": []}}
+    )
     changed = await cluster.patch(path(group, space, "t"), {"spec": {"size": 4}})
     assert made.body["spec"] == {"size": 3, "mode": "a"}
     assert "status" not in made.body
     assert changed.body["metadata"]["generation"] == 2
 
 
-async def test_every_served_version_shows_the_same_object(cluster: Cluster, group: str, space: str) -> None:
+async def test_every_served_version_shows_the_same_object(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """Read under another version, only apiVersion differs."""
     await cluster.post(path(group, space), thing(group=group))
     old = await cluster.get(path(group, space, "t", "v1beta1"))
@@ -73,23 +85,39 @@ async def test_every_served_version_shows_the_same_object(cluster: Cluster, grou
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"size": 0}, "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1"),
-        ({"size": 11}, "spec.size: Invalid value: 11: spec.size in body should be less than or equal to 9"),
-        ({"size": "3"}, 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'),
+        (
+            {"size": 0},
+            "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1",
+        ),
+        (
+            {"size": 11},
+            "spec.size: Invalid value: 11: spec.size in body should be less than or equal to 9",
+        ),
+        (
+            {"size": "3"},
+            'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"',
+        ),
         ({"size": None}, "spec.size: Required value"),
         ({"size": 3, "mode": "c"}, 'spec.mode: Unsupported value: "c": supported values: "a", "b"'),
     ],
 )
-async def test_the_schema_refuses(cluster: Cluster, group: str, space: str, spec: object, message: str) -> None:
+async def test_the_schema_refuses(
+    cluster: Cluster, group: str, space: str, spec: object, message: str
+) -> None:
     """Values that the schema does not allow are a 422 with the real words."""
     answer = await cluster.post(path(group, space), {**thing(group=group), "spec": spec})
     assert (answer.status, answer.message) == (422, f'Thing.{group} "t" is invalid: {message}')
 
 
-async def test_status_of_a_custom_object_is_a_world_of_its_own(cluster: Cluster, group: str, space: str) -> None:
+async def test_status_of_a_custom_object_is_a_world_of_its_own(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """Status writes change neither spec nor labels, and the other way round."""
     await cluster.post(path(group, space), thing(group=group))
-    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}, "metadata": {"labels": {"a": "b"}}}
+    ready = {
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        "metadata": {"labels": {"a": "b"}},
+    }
     written = await cluster.patch(path(group, space, "t/status"), {**ready, "spec": {"size": 9}})
     other = await cluster.patch(path(group, space, "t"), {"status": {"conditions": []}})
     assert written.body["spec"]["size"] == 3
@@ -97,7 +125,9 @@ async def test_status_of_a_custom_object_is_a_world_of_its_own(cluster: Cluster,
     assert other.body["status"]["conditions"][0]["status"] == "True"
 
 
-async def test_custom_objects_take_no_strategic_patch(cluster: Cluster, group: str, space: str) -> None:
+async def test_custom_objects_take_no_strategic_patch(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """415, with the list of what they do take."""
     await cluster.post(path(group, space), thing(group=group))
     answer = await cluster.patch(path(group, space, "t"), {"spec": {"size": 4}}, STRATEGIC)
@@ -105,17 +135,31 @@ async def test_custom_objects_take_no_strategic_patch(cluster: Cluster, group: s
     assert MERGE in answer.message
 
 
-async def test_printer_columns_become_table_columns(cluster: Cluster, group: str, space: str) -> None:
+async def test_printer_columns_become_table_columns(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """JSONPath columns show values, filtered lists too, and null for what is not there."""
     await cluster.post(path(group, space), thing(group=group))
     empty = await cluster.get(path(group, space), accept=TABLE)
-    await cluster.patch(path(group, space, "t/status"), {"status": {"conditions": [{"type": "Ready", "status": "No"}]}})
+    await cluster.patch(
+        path(group, space, "t/status"),
+        {"status": {"conditions": [{"type": "Ready", "status": "No"}]}},
+    )
     table = await cluster.get(path(group, space), accept=TABLE)
-    assert [column["name"] for column in table.body["columnDefinitions"]] == ["Name", "Size", "Ready"]
-    assert [empty.body["rows"][0]["cells"], table.body["rows"][0]["cells"]] == [["t", 3, None], ["t", 3, "No"]]
+    assert [column["name"] for column in table.body["columnDefinitions"]] == [
+        "Name",
+        "Size",
+        "Ready",
+    ]
+    assert [empty.body["rows"][0]["cells"], table.body["rows"][0]["cells"]] == [
+        ["t", 3, None],
+        ["t", 3, "No"],
+    ]
 
 
-async def test_a_definition_takes_its_objects_along(cluster: Cluster, group: str, space: str) -> None:
+async def test_a_definition_takes_its_objects_along(
+    cluster: Cluster, group: str, space: str
+) -> None:
     """Deleted, it first says it is terminating under its cleanup finalizer; then type and objects are gone."""
     await cluster.post(path(group, space), thing(group=group))
     going = await cluster.delete(f"{CRDS}/things.{group}")
@@ -129,4 +173,7 @@ async def test_a_protected_group_needs_its_approval(cluster: Cluster) -> None:
     """A CRD in *.k8s.io without the approval annotation is refused."""
     answer = await cluster.post(CRDS, definition(group="test.k8s.io"))
     assert answer.status == 422
-    assert "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups" in answer.message
+    assert (
+        "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups"
+        in answer.message
+    )

@@ -15,11 +15,17 @@ async def test_a_delete_says_what_is_gone(cluster: Cluster, space: str) -> None:
     made = await cluster.post(maps(space), config_map())
     answer = await cluster.delete(maps(space, "a"))
     assert answer.body["status"] == "Success"
-    assert answer.body["details"] == {"name": "a", "kind": "configmaps", "uid": made.body["metadata"]["uid"]}
+    assert answer.body["details"] == {
+        "name": "a",
+        "kind": "configmaps",
+        "uid": made.body["metadata"]["uid"],
+    }
     assert (await cluster.delete(maps(space, "a"))).message == 'configmaps "a" not found'
 
 
-async def test_a_finalizer_holds_an_object_until_it_is_taken_off(cluster: Cluster, space: str) -> None:
+async def test_a_finalizer_holds_an_object_until_it_is_taken_off(
+    cluster: Cluster, space: str
+) -> None:
     """Deleted, the object stays with a deletionTimestamp and goes when its last finalizer does."""
     body = config_map()
     body["metadata"]["finalizers"] = ["example.com/hold"]
@@ -30,7 +36,9 @@ async def test_a_finalizer_holds_an_object_until_it_is_taken_off(cluster: Cluste
     assert (await cluster.get(maps(space, "a"))).status == 404
 
 
-async def test_a_foreground_delete_leaves_the_object_to_the_garbage_collector(cluster: Cluster, space: str) -> None:
+async def test_a_foreground_delete_leaves_the_object_to_the_garbage_collector(
+    cluster: Cluster, space: str
+) -> None:
     """propagationPolicy Foreground adds its finalizer and counts a generation."""
     path = f"/apis/apps/v1/namespaces/{space}/deployments"
     await cluster.post(path, deployment(replicas=0))
@@ -82,7 +90,9 @@ async def test_nothing_is_made_in_a_namespace_that_goes(cluster: Cluster, space:
 async def test_a_namespace_is_gone_once_finalized(cluster: Cluster, space: str) -> None:
     """The real cluster's namespace controller empties it; alone, the API server waits for the finalize request."""
     await cluster.delete(f"/api/v1/namespaces/{space}")
-    if not cluster.real:  # difference: an API server without controllers does not finalize by itself
+    if (
+        not cluster.real
+    ):  # difference: an API server without controllers does not finalize by itself
         found = await cluster.get(f"/api/v1/namespaces/{space}")
         found.body["spec"]["finalizers"] = []
         await cluster.call("PUT", f"/api/v1/namespaces/{space}/finalize", found.body)

@@ -42,7 +42,9 @@ async def test_selectors_choose(cluster: Cluster, space: str, query: str, names:
     assert "".join(item["metadata"]["name"] for item in answer.body["items"]) == names
 
 
-async def test_items_of_built_in_lists_do_not_repeat_their_type(cluster: Cluster, space: str) -> None:
+async def test_items_of_built_in_lists_do_not_repeat_their_type(
+    cluster: Cluster, space: str
+) -> None:
     """A ConfigMapList's items have no kind and apiVersion; the list does."""
     await fill(cluster, space)
     answer = await cluster.get(f"{maps(space)}?labelSelector=mine")
@@ -61,7 +63,8 @@ async def test_pages_follow_each_other(cluster: Cluster, space: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [("fieldSelector=spec.nope%3D1", 400), ("limit=x", 400), ("resourceVersion=99999999", 504)]
+    ("query", "status"),
+    [("fieldSelector=spec.nope%3D1", 400), ("limit=x", 400), ("resourceVersion=99999999", 504)],
 )
 async def test_a_bad_list_is_refused(cluster: Cluster, space: str, query: str, status: int) -> None:
     """Unknown field labels, numbers that are none, and versions from the future."""
@@ -106,7 +109,8 @@ async def test_tables_have_kubernetes_columns(cluster: Cluster, path: str, colum
     """Name, order and width of every column are the real ones."""
     answer = await cluster.get(path, accept=TABLE)
     found = [
-        column["name"].replace(" ", "_") + "*" * (column["priority"] > 0) for column in answer.body["columnDefinitions"]
+        column["name"].replace(" ", "_") + "*" * (column["priority"] > 0)
+        for column in answer.body["columnDefinitions"]
     ]
     assert " ".join(found) == columns
 
@@ -128,34 +132,46 @@ async def test_a_watch_continues_where_a_list_ended(cluster: Cluster, space: str
     version = (await cluster.get(maps(space))).body["metadata"]["resourceVersion"]
     await cluster.patch(f"{maps(space)}/a", {"data": {"k": "v"}})
     await cluster.delete(f"{maps(space)}/b")
-    events = await cluster.watch(f"{maps(space)}?watch=1&resourceVersion={version}&labelSelector=mine", 2)
+    events = await cluster.watch(
+        f"{maps(space)}?watch=1&resourceVersion={version}&labelSelector=mine", 2
+    )
     assert [(event["type"], event["object"]["metadata"]["name"]) for event in events] == [
         ("MODIFIED", "a"),
         ("DELETED", "b"),
     ]
 
 
-async def test_a_watch_without_a_version_begins_with_what_exists(cluster: Cluster, space: str) -> None:
+async def test_a_watch_without_a_version_begins_with_what_exists(
+    cluster: Cluster, space: str
+) -> None:
     """The objects that are there come first, as ADDED."""
     await fill(cluster, space)
     events = await cluster.watch(f"{maps(space)}?watch=1&labelSelector=mine", 3)
     assert [event["type"] for event in events] == ["ADDED"] * 3
 
 
-async def test_an_object_that_stops_matching_is_deleted_to_the_watcher(cluster: Cluster, space: str) -> None:
+async def test_an_object_that_stops_matching_is_deleted_to_the_watcher(
+    cluster: Cluster, space: str
+) -> None:
     """Losing and regaining a label looks like DELETED and ADDED."""
     await fill(cluster, space)
     version = (await cluster.get(maps(space))).body["metadata"]["resourceVersion"]
     for value in ("9", "1"):
         await cluster.patch(f"{maps(space)}/a", {"metadata": {"labels": {"x": value}}})
-    events = await cluster.watch(f"{maps(space)}?watch=1&resourceVersion={version}&labelSelector=x%3D1", 2)
+    events = await cluster.watch(
+        f"{maps(space)}?watch=1&resourceVersion={version}&labelSelector=x%3D1", 2
+    )
     assert [event["type"] for event in events] == ["DELETED", "ADDED"]
 
 
-async def test_a_watch_list_ends_its_beginning_with_a_bookmark(cluster: Cluster, space: str) -> None:
+async def test_a_watch_list_ends_its_beginning_with_a_bookmark(
+    cluster: Cluster, space: str
+) -> None:
     """sendInitialEvents gives what exists and then a bookmark that says so."""
     await fill(cluster, space)
-    query = "watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+    query = (
+        "watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+    )
     events = await cluster.watch(f"{maps(space)}?{query}&labelSelector=mine", 4)
     assert [event["type"] for event in events] == ["ADDED", "ADDED", "ADDED", "BOOKMARK"]
     assert events[3]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
@@ -164,4 +180,7 @@ async def test_a_watch_list_ends_its_beginning_with_a_bookmark(cluster: Cluster,
 async def test_a_watch_ends_when_its_time_is_up(cluster: Cluster, space: str) -> None:
     """timeoutSeconds closes the stream without an error."""
     async with asyncio.timeout(5):
-        assert await cluster.watch(f"{maps(space)}?watch=1&timeoutSeconds=1&labelSelector=none", 1) == []
+        assert (
+            await cluster.watch(f"{maps(space)}?watch=1&timeoutSeconds=1&labelSelector=none", 1)
+            == []
+        )

@@ -34,7 +34,11 @@ async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space:
     ("body", "status", "message"),
     [
         (config_map("a"), 409, 'configmaps "a" already exists'),
-        (config_map("A_"), 422, f'ConfigMap "A_" is invalid: metadata.name: Invalid value: "A_": {SUBDOMAIN}'),
+        (
+            config_map("A_"),
+            422,
+            f'ConfigMap "A_" is invalid: metadata.name: Invalid value: "A_": {SUBDOMAIN}',
+        ),
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}},
             422,
@@ -52,7 +56,11 @@ async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space:
             "unknown conversion",
         ),
         (
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b", "labels": {"a": 1}}},
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "b", "labels": {"a": 1}},
+            },
             400,
             'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct '
             "field ObjectMeta.metadata.labels of type string",
@@ -76,7 +84,10 @@ async def test_what_is_not_there_is_named_with_its_type(cluster: Cluster, space:
     assert missing.message == 'deployments.apps "x" not found'
     assert missing.body["details"] == {"name": "x", "group": "apps", "kind": "deployments"}
     assert nowhere.message == 'namespaces "nowhere" not found'
-    assert (unknown.status, unknown.message) == (404, "the server could not find the requested resource")
+    assert (unknown.status, unknown.message) == (
+        404,
+        "the server could not find the requested resource",
+    )
 
 
 async def test_an_update_from_an_old_version_conflicts(cluster: Cluster, space: str) -> None:
@@ -99,7 +110,9 @@ async def test_a_dry_run_answers_and_stores_nothing(cluster: Cluster, space: str
     assert (await cluster.get(maps(space, "a"))).status == 404
 
 
-async def test_a_change_that_changes_nothing_keeps_the_version(cluster: Cluster, space: str) -> None:
+async def test_a_change_that_changes_nothing_keeps_the_version(
+    cluster: Cluster, space: str
+) -> None:
     """A patch to what is there already does not count as a new version."""
     made = await cluster.post(maps(space), config_map(x="1"))
     again = await cluster.patch(maps(space, "a"), {"data": {"x": "1"}})
@@ -116,7 +129,10 @@ async def test_merge_patch_sets_and_removes(cluster: Cluster, space: str) -> Non
 async def test_json_patch_is_carried_out_or_refused_whole(cluster: Cluster, space: str) -> None:
     """Operations apply in order; a failing test refuses all of them with 422."""
     await cluster.post(maps(space), config_map(x="1"))
-    good = [{"op": "test", "path": "/data/x", "value": "1"}, {"op": "replace", "path": "/data/x", "value": "2"}]
+    good = [
+        {"op": "test", "path": "/data/x", "value": "1"},
+        {"op": "replace", "path": "/data/x", "value": "2"},
+    ]
     bad = [{"op": "remove", "path": "/data/x"}, {"op": "test", "path": "/data/y", "value": "1"}]
     assert (await cluster.patch(maps(space, "a"), good, JSON_PATCH)).body["data"] == {"x": "2"}
     assert (await cluster.patch(maps(space, "a"), bad, JSON_PATCH)).status == 422
@@ -127,8 +143,12 @@ async def test_strategic_merge_finds_list_items_by_their_key(cluster: Cluster, s
     """Containers and variables merge by name, new ones keep the patch's order, and $patch deletes one."""
     path = f"/apis/apps/v1/namespaces/{space}/deployments"
     await cluster.post(path, deployment())
-    await cluster.patch(f"{path}/web", _env({"name": "A", "value": "1"}, {"name": "B", "value": "2"}), STRATEGIC)
-    change = _env({"name": "A", "value": "3"}, {"name": "C", "value": "4"}, {"name": "B", "$patch": "delete"})
+    await cluster.patch(
+        f"{path}/web", _env({"name": "A", "value": "1"}, {"name": "B", "value": "2"}), STRATEGIC
+    )
+    change = _env(
+        {"name": "A", "value": "3"}, {"name": "C", "value": "4"}, {"name": "B", "$patch": "delete"}
+    )
     answer = await cluster.patch(f"{path}/web", change, STRATEGIC)
     container = answer.body["spec"]["template"]["spec"]["containers"][0]
     assert container["env"] == [{"name": "A", "value": "3"}, {"name": "C", "value": "4"}]
@@ -136,15 +156,24 @@ async def test_strategic_merge_finds_list_items_by_their_key(cluster: Cluster, s
 
 
 def _env(*variables: dict[str, str]) -> dict[str, Any]:
-    return {"spec": {"template": {"spec": {"containers": [{"name": "main", "env": list(variables)}]}}}}
+    return {
+        "spec": {"template": {"spec": {"containers": [{"name": "main", "env": list(variables)}]}}}
+    }
 
 
 async def test_a_deployment_gets_kubernetes_defaults(cluster: Cluster, space: str) -> None:
     """What a request leaves out is filled in as the real server does."""
     made = await cluster.post(f"/apis/apps/v1/namespaces/{space}/deployments", deployment())
     spec = made.body["spec"]
-    assert (spec["replicas"], spec["revisionHistoryLimit"], spec["progressDeadlineSeconds"]) == (1, 10, 600)
-    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
+    assert (spec["replicas"], spec["revisionHistoryLimit"], spec["progressDeadlineSeconds"]) == (
+        1,
+        10,
+        600,
+    )
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"},
+    }
     assert spec["template"]["spec"]["containers"][0] == {
         "name": "main",
         "image": "nginx:1",
@@ -174,12 +203,16 @@ async def test_a_service_gets_an_address_and_keeps_it(cluster: Cluster, space: s
     spec = made.body["spec"]
     assert spec["clusterIP"] == spec["clusterIPs"][0]
     assert 30000 <= spec["ports"][0]["nodePort"] <= 32767
-    changed = await cluster.patch(f"{path}/svc", {"spec": {"clusterIP": "10.96.0.250", "clusterIPs": ["10.96.0.250"]}})
+    changed = await cluster.patch(
+        f"{path}/svc", {"spec": {"clusterIP": "10.96.0.250", "clusterIPs": ["10.96.0.250"]}}
+    )
     assert changed.status == 422
     assert "may not change once set" in changed.message
 
 
-async def test_a_broken_deployment_is_refused_with_every_cause(cluster: Cluster, space: str) -> None:
+async def test_a_broken_deployment_is_refused_with_every_cause(
+    cluster: Cluster, space: str
+) -> None:
     """All mistakes are listed together, each with its field."""
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "bad"}, "spec": {}}
     answer = await cluster.post(f"/apis/apps/v1/namespaces/{space}/deployments", body)
@@ -191,7 +224,12 @@ async def test_a_broken_deployment_is_refused_with_every_cause(cluster: Cluster,
 
 async def test_a_secret_takes_plain_strings(cluster: Cluster, space: str) -> None:
     """stringData becomes data and is never shown."""
-    body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s"},
+        "stringData": {"a": "b"},
+    }
     made = await cluster.post(f"/api/v1/namespaces/{space}/secrets", body)
     assert made.body["data"] == {"a": "Yg=="}
     assert "stringData" not in made.body

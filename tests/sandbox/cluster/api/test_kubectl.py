@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.sandbox.cluster.server import ApiServer
+from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.objects import config_map, definition, deployment, service, thing
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -32,7 +32,11 @@ class Kubectl:
             "PATH": "/usr/local/bin:/usr/bin:/bin",
         }
         process = await asyncio.create_subprocess_exec(
-            "kubectl", *arguments, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            "kubectl",
+            *arguments,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         output, _ = await process.communicate()
         assert process.returncode == code, output.decode()
@@ -54,8 +58,12 @@ async def test_apply_is_validated_and_repeatable(kubectl: Kubectl) -> None:
     """Client-side apply creates, then says unchanged, then configures."""
     manifest = kubectl.file(config_map(x="1"), service())
     assert await kubectl("apply", "-f", manifest) == "configmap/a created\nservice/svc created\n"
-    assert await kubectl("apply", "-f", manifest) == "configmap/a unchanged\nservice/svc unchanged\n"
-    assert await kubectl("apply", "-f", kubectl.file(config_map(x="2"))) == "configmap/a configured\n"
+    assert (
+        await kubectl("apply", "-f", manifest) == "configmap/a unchanged\nservice/svc unchanged\n"
+    )
+    assert (
+        await kubectl("apply", "-f", kubectl.file(config_map(x="2"))) == "configmap/a configured\n"
+    )
 
 
 async def test_server_side_apply_reports_conflicts(kubectl: Kubectl) -> None:
@@ -71,20 +79,33 @@ async def test_server_side_apply_reports_conflicts(kubectl: Kubectl) -> None:
 async def test_what_kubectl_create_sends_is_read(kubectl: Kubectl) -> None:
     """create, expose and auth can-i send protobuf."""
     assert "created" in await kubectl("create", "namespace", "bookinfo")
-    assert "created" in await kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2", "--port=80")
+    assert "created" in await kubectl(
+        "create", "deployment", "web", "--image=nginx", "--replicas=2", "--port=80"
+    )
     assert "exposed" in await kubectl("expose", "deployment", "web", "--port=80")
     assert "created" in await kubectl("create", "secret", "generic", "s", "--from-literal=a=b")
     assert await kubectl("auth", "can-i", "create", "pods") == "yes\n"
     made = json.loads(await kubectl("get", "deployment", "web", "-o", "json"))
     assert made["spec"]["replicas"] == 2
-    assert made["spec"]["template"]["spec"]["containers"][0]["ports"] == [{"containerPort": 80, "protocol": "TCP"}]
+    assert made["spec"]["template"]["spec"]["containers"][0]["ports"] == [
+        {"containerPort": 80, "protocol": "TCP"}
+    ]
 
 
 async def test_get_prints_tables(kubectl: Kubectl) -> None:
     """Columns and `get all` come from the server."""
     await kubectl("apply", "-f", kubectl.file(deployment(replicas=3), service()))
     lines = (await kubectl("get", "deployment", "-o", "wide")).splitlines()
-    assert lines[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"]
+    assert lines[0].split() == [
+        "NAME",
+        "READY",
+        "UP-TO-DATE",
+        "AVAILABLE",
+        "AGE",
+        "CONTAINERS",
+        "IMAGES",
+        "SELECTOR",
+    ]
     assert lines[1].split()[:4] == ["web", "0/3", "0", "0"]
     text = await kubectl("get", "all")
     assert "deployment.apps/web" in text
@@ -105,14 +126,23 @@ async def test_describe_label_annotate_patch_scale_and_restart(kubectl: Kubectl)
     assert "a=b" in text
 
 
-async def test_wait_and_rollout_status_follow_the_status(kubectl: Kubectl, server: ApiServer) -> None:
+async def test_wait_and_rollout_status_follow_the_status(
+    kubectl: Kubectl, server: ApiServer
+) -> None:
     """Both end when the Deployment's status says so."""
     await kubectl("apply", "-f", kubectl.file(deployment()))
-    waiting = asyncio.create_task(kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=20s"))
+    waiting = asyncio.create_task(
+        kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=20s")
+    )
     rolling = asyncio.create_task(kubectl("rollout", "status", "deployment/web", "--timeout=20s"))
     await asyncio.sleep(0.3)
     counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
-    condition = {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable", "message": ""}
+    condition = {
+        "type": "Available",
+        "status": "True",
+        "reason": "MinimumReplicasAvailable",
+        "message": "",
+    }
     status = {"observedGeneration": 1, **counts, "conditions": [condition]}
     controller = server.client("kube-controller-manager")
     web = json.loads(await kubectl("get", "deployment", "web", "-o", "json"))

@@ -8,9 +8,9 @@ import time
 import aiohttp
 import pytest
 
-from bot.sandbox.cluster.contract import Client, Ref, Response
-from bot.sandbox.cluster.faults import ApiFault, Effect
-from bot.sandbox.cluster.server import ApiServer
+from sandbox.cluster.contract import Client, Ref, Response
+from sandbox.cluster.faults import ApiFault, Effect
+from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.backends import Backends
 from tests.sandbox.cluster.api.objects import config_map, pod, service
 from tests.sandbox.cluster.api.wire import Cluster
@@ -37,7 +37,9 @@ async def test_a_watch_from_too_long_ago_is_told_so(embedded: Cluster, client: C
     assert events[0]["object"]["message"].startswith("too old resource version: 3 (")
 
 
-async def test_a_restart_cuts_every_watch_and_loses_nothing(server: ApiServer, embedded: Cluster) -> None:
+async def test_a_restart_cuts_every_watch_and_loses_nothing(
+    server: ApiServer, embedded: Cluster
+) -> None:
     """Streams end, objects stay."""
     await embedded.post(MAPS, config_map("a"))
     watching = asyncio.create_task(embedded.watch(f"{MAPS}?watch=1", 99))
@@ -81,10 +83,15 @@ async def test_a_conflict_fault_hits_writes(server: ApiServer, embedded: Cluster
     """A 409 in the words of optimistic locking."""
     await embedded.post(MAPS, config_map("a"))
     server.faults.add(ApiFault("conflict", verb="patch", times=1))
-    assert "the object has been modified" in (await embedded.patch(f"{MAPS}/a", {"data": {"x": "1"}})).message
+    assert (
+        "the object has been modified"
+        in (await embedded.patch(f"{MAPS}/a", {"data": {"x": "1"}})).message
+    )
 
 
-async def test_a_dropped_connection_is_an_error_of_the_network(server: ApiServer, embedded: Cluster) -> None:
+async def test_a_dropped_connection_is_an_error_of_the_network(
+    server: ApiServer, embedded: Cluster
+) -> None:
     """The client gets no answer at all, discovery included."""
     fault = server.faults.add(ApiFault("drop"))
     with pytest.raises(aiohttp.ClientError):
@@ -107,29 +114,49 @@ async def test_an_access_review_knows_the_faults(
 ) -> None:
     """What a fault forbids is not allowed; asking does not wear it off."""
     server.faults.add(ApiFault("forbid", verb="create", resource="pods", times=1))
-    body = {"spec": {"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}}}
+    body = {
+        "spec": {"resourceAttributes": {"verb": verb, "resource": "pods", "namespace": "default"}}
+    }
     for _ in range(2):
         answer = await embedded.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
         assert (answer.status, answer.body["status"]["allowed"]) == (201, allowed)
 
 
-async def test_the_service_proxy_passes_requests_on(server: ApiServer, embedded: Cluster, client: Client) -> None:
+async def test_the_service_proxy_passes_requests_on(
+    server: ApiServer, embedded: Cluster, client: Client
+) -> None:
     """Method, path, query, body and cookies arrive; credentials do not; status and headers come back."""
-    backends = Backends(lambda request: Response(418, b"short and stout", {"Set-Cookie": "a=b", "X": "y"}))
+    backends = Backends(
+        lambda request: Response(418, b"short and stout", {"Set-Cookie": "a=b", "X": "y"})
+    )
     server.backends = backends
     await client.create(service("tea", "default"))
     url = f"{server.url}/api/v1/namespaces/default/services/http:tea:http/proxy/pot/?milk=no"
     headers = {"Authorization": "Bearer secret", "Cookie": "c=d"}
-    async with aiohttp.ClientSession() as session, session.post(url, data=b"leaf", headers=headers) as answer:
-        assert (answer.status, await answer.read(), answer.headers["X"]) == (418, b"short and stout", "y")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=b"leaf", headers=headers) as answer,
+    ):
+        assert (answer.status, await answer.read(), answer.headers["X"]) == (
+            418,
+            b"short and stout",
+            "y",
+        )
     namespace, name, port, request = backends.asked[0]
     assert (namespace, name, port) == ("default", "tea", "http")
-    assert (request.method, request.path, request.query, request.body) == ("POST", "/pot/", "milk=no", b"leaf")
+    assert (request.method, request.path, request.query, request.body) == (
+        "POST",
+        "/pot/",
+        "milk=no",
+        b"leaf",
+    )
     assert request.headers["Cookie"] == "c=d"
     assert "Authorization" not in request.headers
 
 
-async def test_the_proxy_says_what_is_missing(server: ApiServer, embedded: Cluster, client: Client) -> None:
+async def test_the_proxy_says_what_is_missing(
+    server: ApiServer, embedded: Cluster, client: Client
+) -> None:
     """No such Service is a 404, no such port and no endpoints are 503s."""
     await client.create(service("tea", "default"))
     base = "/api/v1/namespaces/default/services"
@@ -141,14 +168,18 @@ async def test_the_proxy_says_what_is_missing(server: ApiServer, embedded: Clust
     assert (nobody.status, nobody.message) == (503, 'no endpoints available for service "tea"')
 
 
-async def test_a_pod_is_reached_by_its_proxy(server: ApiServer, embedded: Cluster, client: Client) -> None:
+async def test_a_pod_is_reached_by_its_proxy(
+    server: ApiServer, embedded: Cluster, client: Client
+) -> None:
     """pods/NAME:PORT/proxy goes to the pod itself."""
     server.backends = Backends(lambda request: Response(body=request.path.encode()))
     await client.create(pod(namespace="default"))
     assert (await embedded.get("/api/v1/namespaces/default/pods/p:9080/proxy/x")).body == "/x"
 
 
-async def test_logs_wait_for_the_container(server: ApiServer, embedded: Cluster, client: Client) -> None:
+async def test_logs_wait_for_the_container(
+    server: ApiServer, embedded: Cluster, client: Client
+) -> None:
     """Before it runs there is a 400 in the kubelet's words; afterwards what it wrote."""
 
     class Logs:
@@ -168,7 +199,13 @@ async def test_logs_wait_for_the_container(server: ApiServer, embedded: Cluster,
 async def test_events_are_served_in_both_forms(embedded: Cluster) -> None:
     """An event written as v1 is read as events.k8s.io/v1 under its newer field names."""
     about = {"kind": "Pod", "name": "p", "namespace": "default"}
-    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "involvedObject": about, "message": "m"}
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "e"},
+        "involvedObject": about,
+        "message": "m",
+    }
     await embedded.post("/api/v1/namespaces/default/events", event)
     answer = await embedded.get("/apis/events.k8s.io/v1/namespaces/default/events/e")
     assert (answer.body["regarding"], answer.body["note"]) == (about, "m")
@@ -179,7 +216,9 @@ async def test_aggregated_discovery_lists_everything(embedded: Cluster) -> None:
     """kubectl's first question is answered with groups, resources and subresources in one."""
     accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
     answer = await embedded.get("/apis", accept=accept)
-    groups = {item["metadata"]["name"]: item["versions"][0]["resources"] for item in answer.body["items"]}
+    groups = {
+        item["metadata"]["name"]: item["versions"][0]["resources"] for item in answer.body["items"]
+    }
     found = next(each for each in groups["apps"] if each["resource"] == "deployments")
     assert "as=APIGroupDiscoveryList" in answer.headers["Content-Type"]
     assert [each["subresource"] for each in found["subresources"]] == ["scale", "status"]

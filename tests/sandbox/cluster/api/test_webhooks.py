@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Client, Ref, Response
-from bot.sandbox.cluster.server import ApiServer
+from sandbox.cluster.contract import ApiError, Client, Ref, Response
+from sandbox.cluster.server import ApiServer
 from tests.sandbox.cluster.api.backends import Backends, configuration, no_endpoints, patch, review
 from tests.sandbox.cluster.api.objects import config_map, definition, service
 
@@ -31,13 +31,27 @@ async def test_a_mutating_webhook_changes_the_object(server: ApiServer, client: 
     made = await client.create(config_map(namespace="default"))
     namespace, name, port, request = backends.asked[0]
     assert made["metadata"]["labels"] == {"seen": "yes"}
-    assert (namespace, name, port, request.path, request.query) == ("default", "hook", 443, "/ask", "timeout=10s")
+    assert (namespace, name, port, request.path, request.query) == (
+        "default",
+        "hook",
+        443,
+        "/ask",
+        "timeout=10s",
+    )
 
 
-async def test_a_validating_webhook_denies_in_kubernetes_words(server: ApiServer, client: Client) -> None:
+async def test_a_validating_webhook_denies_in_kubernetes_words(
+    server: ApiServer, client: Client
+) -> None:
     """A denial without a code of its own is 400, with the webhook's name and message; nothing is stored."""
-    await hook(server, "Validating", review(lambda asked: {"allowed": False, "status": {"message": "not so"}}))
-    with pytest.raises(ApiError, match='admission webhook "a.example.com" denied the request: not so') as refused:
+    await hook(
+        server,
+        "Validating",
+        review(lambda asked: {"allowed": False, "status": {"message": "not so"}}),
+    )
+    with pytest.raises(
+        ApiError, match='admission webhook "a.example.com" denied the request: not so'
+    ) as refused:
         await client.create(config_map(namespace="default"))
     assert refused.value.code == 400
     assert await client.get(MAPS, "a", "default") is None
@@ -55,7 +69,9 @@ async def test_a_webhook_that_is_down_fails_the_request(server: ApiServer, clien
     )
 
 
-@pytest.mark.parametrize("answer", [no_endpoints, lambda request: Response(500, b"broken"), lambda request: Response()])
+@pytest.mark.parametrize(
+    "answer", [no_endpoints, lambda request: Response(500, b"broken"), lambda request: Response()]
+)
 async def test_a_failure_may_be_ignored(server: ApiServer, client: Client, answer: Any) -> None:
     """failurePolicy Ignore lets the object pass unchanged, whatever went wrong."""
     await hook(server, "Validating", answer, failurePolicy="Ignore")
@@ -75,11 +91,31 @@ async def test_a_missing_service_is_named(server: ApiServer, client: Client) -> 
     [
         {"namespaceSelector": {"matchLabels": {"inject": "yes"}}},
         {"objectSelector": {"matchExpressions": [{"key": "inject", "operator": "Exists"}]}},
-        {"rules": [{"operations": ["UPDATE"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}]},
-        {"rules": [{"operations": ["*"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]},
+        {
+            "rules": [
+                {
+                    "operations": ["UPDATE"],
+                    "apiGroups": ["*"],
+                    "apiVersions": ["*"],
+                    "resources": ["*"],
+                }
+            ]
+        },
+        {
+            "rules": [
+                {
+                    "operations": ["*"],
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "resources": ["pods"],
+                }
+            ]
+        },
     ],
 )
-async def test_what_does_not_match_is_not_asked_about(server: ApiServer, client: Client, fields: Any) -> None:
+async def test_what_does_not_match_is_not_asked_about(
+    server: ApiServer, client: Client, fields: Any
+) -> None:
     """Namespace and object selectors, operations and resources all narrow a webhook down."""
     backends = await hook(server, "Validating", no_endpoints, **fields)
     await client.create(config_map(namespace="default"))
@@ -90,7 +126,9 @@ async def test_a_labelled_namespace_is_asked_about(server: ApiServer, client: Cl
     """The selector sees the namespace's labels as they are at the time."""
     fields = {"namespaceSelector": {"matchLabels": {"inject": "yes"}}}
     backends = await hook(server, "Mutating", review(lambda asked: {"allowed": True}), **fields)
-    await client.merge(Ref("", "namespaces"), "default", "", {"metadata": {"labels": {"inject": "yes"}}})
+    await client.merge(
+        Ref("", "namespaces"), "default", "", {"metadata": {"labels": {"inject": "yes"}}}
+    )
     await client.create(config_map(namespace="default"))
     assert len(backends.asked) == 1
 
@@ -114,12 +152,17 @@ def gateway_crd(version: str, channel: str = "standard") -> dict[str, Any]:
     """A CRD of the Gateway API's group, of that bundle version."""
     crd = definition("gateways", "gateway.networking.k8s.io")
     prefix = "gateway.networking.k8s.io"
-    crd["metadata"]["annotations"] = {f"{prefix}/bundle-version": version, f"{prefix}/channel": channel}
+    crd["metadata"]["annotations"] = {
+        f"{prefix}/bundle-version": version,
+        f"{prefix}/channel": channel,
+    }
     crd["metadata"]["annotations"]["api-approved.kubernetes.io"] = "https://example.com/approval"
     return crd
 
 
-@pytest.mark.parametrize(("version", "fine"), [("v1.1.0", False), ("v0.8.1", False), ("v1.5.1", True)])
+@pytest.mark.parametrize(
+    ("version", "fine"), [("v1.1.0", False), ("v0.8.1", False), ("v1.5.1", True)]
+)
 async def test_old_gateway_crds_are_refused_by_the_safe_upgrades_policy(
     client: Client, version: str, fine: bool
 ) -> None:
@@ -129,7 +172,9 @@ async def test_old_gateway_crds_are_refused_by_the_safe_upgrades_policy(
     if fine:
         assert await client.create(gateway_crd(version))
         return
-    with pytest.raises(ApiError, match="Installing CRDs with version before v1.5.0 is prohibited by default") as denied:
+    with pytest.raises(
+        ApiError, match="Installing CRDs with version before v1.5.0 is prohibited by default"
+    ) as denied:
         await client.create(gateway_crd(version))
     assert (denied.value.code, denied.value.reason) == (422, "Invalid")
     assert denied.value.message.startswith(

@@ -37,7 +37,10 @@ class Answer:
         """The managedFields entries as `manager:Operation/subresource`."""
         entries = self.body["metadata"].get("managedFields", [])
         subs = [f"/{each['subresource']}" if "subresource" in each else "" for each in entries]
-        return sorted(f"{each['manager']}:{each['operation']}{sub}" for each, sub in zip(entries, subs, strict=True))
+        return sorted(
+            f"{each['manager']}:{each['operation']}{sub}"
+            for each, sub in zip(entries, subs, strict=True)
+        )
 
 
 class Cluster:
@@ -52,7 +55,9 @@ class Cluster:
         self._session = aiohttp.ClientSession(headers=headers)
         self._ssl = _trust(cluster)
 
-    async def call(self, method: str, path: str, body: Any = None, *, kind: str = JSON, accept: str = "") -> Answer:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, kind: str = JSON, accept: str = ""
+    ) -> Answer:
         """Sends one request."""
         headers = {"Accept": accept or JSON}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -83,7 +88,10 @@ class Cluster:
     async def watch(self, path: str, count: int, seconds: float = 5) -> list[Any]:
         """The first events of a watch; the path carries its parameters."""
         events: list[Any] = []
-        async with asyncio.timeout(seconds), self._session.get(self.url + path, ssl=self._ssl) as response:
+        async with (
+            asyncio.timeout(seconds),
+            self._session.get(self.url + path, ssl=self._ssl) as response,
+        ):
             async for line in response.content:
                 events.append(json.loads(line))
                 if len(events) == count:
@@ -97,7 +105,9 @@ class Cluster:
         """Waits until a path answers 404."""
         await self.until(path, lambda answer: answer.status == 404, seconds)
 
-    async def until(self, path: str, holds: Callable[[Answer], bool], seconds: float = 15) -> Answer:
+    async def until(
+        self, path: str, holds: Callable[[Answer], bool], seconds: float = 15
+    ) -> Answer:
         """Asks again until the answer is as wanted (the contract is about reads too, so this does not watch)."""
         end = asyncio.get_running_loop().time() + seconds
         for pause in itertools.chain((0, 0.01, 0.02), itertools.repeat(0.1)):
@@ -115,7 +125,9 @@ class Cluster:
 
 def _trust(cluster: dict[str, Any]) -> ssl.SSLContext | bool:
     if "certificate-authority-data" in cluster:
-        return ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        return ssl.create_default_context(
+            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+        )
     if "certificate-authority" in cluster:
         return ssl.create_default_context(cafile=cluster["certificate-authority"])
     return True

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import World
 
 

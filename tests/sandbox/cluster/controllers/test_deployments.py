@@ -7,8 +7,14 @@ import time
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, PODS, REPLICA_SETS, find_status_condition, is_deleting
+from sandbox.cluster.contract import Object
+from sandbox.cluster.controllers.meta import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICA_SETS,
+    find_status_condition,
+    is_deleting,
+)
 from tests.sandbox.cluster.controllers.world import World, deployment, finding
 
 
@@ -45,7 +51,10 @@ async def test_field_managers(world: World) -> None:
     [pod] = await world.pods("web")
 
     def managers(obj: Object) -> list[tuple[str, str]]:
-        return [(each["manager"], each.get("subresource", "")) for each in obj["metadata"]["managedFields"]]
+        return [
+            (each["manager"], each.get("subresource", ""))
+            for each in obj["metadata"]["managedFields"]
+        ]
 
     assert managers(web) == [("test", ""), ("kube-controller-manager", "status")]
     assert managers(pod) == [("kube-controller-manager", ""), ("kubelet", "status")]
@@ -58,7 +67,9 @@ async def test_restart_replaces_every_pod(world: World) -> None:
     await world.restart("web", "2026-01-01T00:00:00Z")
     web = await world.rolled_out("web")
     living = {pod["metadata"]["name"] for pod in await world.pods("web") if not is_deleting(pod)}
-    sizes = sorted(each["spec"]["replicas"] for each in await world.client.list(REPLICA_SETS, "demo"))
+    sizes = sorted(
+        each["spec"]["replicas"] for each in await world.client.list(REPLICA_SETS, "demo")
+    )
     assert web["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
     assert (len(living), living & before, sizes) == (2, set(), [0, 2])
 
@@ -77,7 +88,8 @@ async def test_rollback_reuses_the_old_replica_set(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("surge", "unavailable", "most", "least"), [(1, 0, 4, 3), (0, 1, 3, 2), ("100%", 0, 6, 3), ("34%", "34%", 5, 2)]
+    ("surge", "unavailable", "most", "least"),
+    [(1, 0, 4, 3), (0, 1, 3, 2), ("100%", 0, 6, 3), ("34%", "34%", 5, 2)],
 )
 async def test_limits_of_a_rolling_update(
     world: World, surge: int | str, unavailable: int | str, most: int, least: int
@@ -118,7 +130,9 @@ async def test_scaling(world: World) -> None:
     await world.client.merge(DEPLOYMENTS, "web", "demo", {"spec": {"replicas": 0}})
     web = await world.rolled_out("web")
     assert "replicas" not in web["status"]
-    assert (await world.event("ScalingReplicaSet", "from 1 to 3"))["involvedObject"]["name"] == "web"
+    assert (await world.event("ScalingReplicaSet", "from 1 to 3"))["involvedObject"][
+        "name"
+    ] == "web"
     assert (await world.event("ScalingReplicaSet", "from 3 to 0"))["type"] == "Normal"
 
 
@@ -136,7 +150,9 @@ async def test_paused_waits_for_resume(world: World) -> None:
     await world.deploy("web")
     await world.client.merge(DEPLOYMENTS, "web", "demo", {"spec": {"paused": True}})
     await world.restart("web", "2026-01-01T00:00:00Z")
-    await world.until(DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "Unknown:DeploymentPaused")
+    await world.until(
+        DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "Unknown:DeploymentPaused"
+    )
     assert len(await world.client.list(REPLICA_SETS, "demo")) == 1
     await world.client.merge(DEPLOYMENTS, "web", "demo", {"spec": {"paused": None}})
     await world.rolled_out("web")
@@ -149,7 +165,9 @@ async def test_history_is_limited(world: World) -> None:
     for minute in range(3):
         await world.restart("web", f"2026-01-01T00:0{minute}:00Z")
         await world.rolled_out("web")
-    await world.until(DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "True:NewReplicaSetAvailable")
+    await world.until(
+        DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "True:NewReplicaSetAvailable"
+    )
     assert len(await world.client.list(REPLICA_SETS, "demo")) <= 3
 
 
@@ -157,16 +175,27 @@ async def test_stuck_rollout_keeps_the_old_pods(world: World) -> None:
     """A new image that can't be pulled leaves the old pod running, and the deadline is reported."""
     await world.deploy("web", progressDeadlineSeconds=5)
     image = [{"name": "main", "image": "shop/does-not-exist:2"}]
-    await world.client.merge(DEPLOYMENTS, "web", "demo", {"spec": {"template": {"spec": {"containers": image}}}})
-    web = await world.until(DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "False:ProgressDeadlineExceeded")
+    await world.client.merge(
+        DEPLOYMENTS, "web", "demo", {"spec": {"template": {"spec": {"containers": image}}}}
+    )
+    web = await world.until(
+        DEPLOYMENTS, lambda obj: finding(obj, "Progressing") == "False:ProgressDeadlineExceeded"
+    )
     assert finding(web, "Available") == "True:MinimumReplicasAvailable"
-    assert (find_status_condition(web, "Progressing") or {})["message"].endswith("has timed out progressing.")
+    assert (find_status_condition(web, "Progressing") or {})["message"].endswith(
+        "has timed out progressing."
+    )
     assert (web["status"]["replicas"], web["status"]["updatedReplicas"]) == (2, 1)
 
 
 async def test_refused_pods_are_reported(world: World) -> None:
     """A webhook that nobody answers makes ReplicaFailure and FailedCreate in the API server's words."""
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
     hook = {
         "name": "inject.example.com",
         "clientConfig": {"service": {"name": "injector", "namespace": "demo", "path": "/inject"}},
@@ -178,8 +207,12 @@ async def test_refused_pods_are_reported(world: World) -> None:
     kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration"}
     await world.client.create({**kind, "metadata": {"name": "injector"}, "webhooks": [hook]})
     await world.client.create(deployment("web"))
-    web = await world.until(DEPLOYMENTS, lambda obj: finding(obj, "ReplicaFailure") == "True:FailedCreate")
+    web = await world.until(
+        DEPLOYMENTS, lambda obj: finding(obj, "ReplicaFailure") == "True:FailedCreate"
+    )
     message = (find_status_condition(web, "ReplicaFailure") or {})["message"]
-    assert message.startswith('Internal error occurred: failed calling webhook "inject.example.com": failed to call')
+    assert message.startswith(
+        'Internal error occurred: failed calling webhook "inject.example.com": failed to call'
+    )
     assert "https://injector.demo.svc:443/inject?timeout=10s" in message
     assert (await world.event("FailedCreate"))["message"] == f"Error creating: {message}"

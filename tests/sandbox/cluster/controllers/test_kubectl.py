@@ -40,7 +40,9 @@ async def test_rollout_status_and_wait(world: World, kubeconfig: Path) -> None:
     assert (code, out.splitlines()[-1]) == (0, 'deployment "web" successfully rolled out')
     code, out = await kubectl(kubeconfig, "rollout", "restart", "deployment/web")
     assert (code, out) == (0, "deployment.apps/web restarted\n")
-    code, out = await kubectl(kubeconfig, "wait", "--for=condition=Available", "deployment/web", "--timeout=10s")
+    code, out = await kubectl(
+        kubeconfig, "wait", "--for=condition=Available", "deployment/web", "--timeout=10s"
+    )
     assert (code, out) == (0, "deployment.apps/web condition met\n")
 
 
@@ -48,7 +50,10 @@ async def test_rollout_status_of_a_failure(world: World, kubeconfig: Path) -> No
     """`rollout status` fails in kubectl's words when the deadline has passed."""
     await world.client.create(deployment("web", "does-not-exist", progressDeadlineSeconds=3))
     code, out = await kubectl(kubeconfig, "rollout", "status", "deployment/web", "--timeout=10s")
-    assert (code, out.splitlines()[-1]) == (1, 'error: deployment "web" exceeded its progress deadline')
+    assert (code, out.splitlines()[-1]) == (
+        1,
+        'error: deployment "web" exceeded its progress deadline',
+    )
 
 
 async def test_delete_waits(world: World, kubeconfig: Path) -> None:

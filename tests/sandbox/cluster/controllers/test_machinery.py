@@ -7,19 +7,29 @@ import logging
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Object
-from bot.sandbox.cluster.controllers.informer import Informer
-from bot.sandbox.cluster.controllers.meta import CONFIG_MAPS, EVENTS, Key, hash_pod_template, resolve_int_or_percent
-from bot.sandbox.cluster.controllers.queue import WorkQueue
-from bot.sandbox.cluster.controllers.recorder import EventBroadcaster
-from bot.sandbox.cluster.controllers.tasks import Tasks
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Object
+from sandbox.cluster.controllers.informer import Informer
+from sandbox.cluster.controllers.meta import (
+    CONFIG_MAPS,
+    EVENTS,
+    Key,
+    hash_pod_template,
+    resolve_int_or_percent,
+)
+from sandbox.cluster.controllers.queue import WorkQueue
+from sandbox.cluster.controllers.recorder import EventBroadcaster
+from sandbox.cluster.controllers.tasks import Tasks
 from tests.sandbox.cluster.controllers.world import World
 
 
 def config(name: str) -> Object:
     """A ConfigMap in `demo`."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "demo"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "demo"},
+    }
 
 
 async def test_queue_merges_and_never_overlaps() -> None:
@@ -67,7 +77,9 @@ async def test_failures_come_back_and_are_logged(caplog: pytest.LogCaptureFixtur
         await other.wait()
         await third.wait()
     await tasks.close()
-    assert [record.exc_info is not None for record in caplog.records if record.levelno == logging.ERROR] == [True]
+    assert [
+        record.exc_info is not None for record in caplog.records if record.levelno == logging.ERROR
+    ] == [True]
 
 
 async def test_tasks_log_what_escapes(caplog: pytest.LogCaptureFixture) -> None:
@@ -97,7 +109,10 @@ async def test_informers_survive_a_restart(world: World) -> None:
 
     def note(before: Object | None, after: Object | None) -> None:
         changes.append((before is None, after is None))
-        if informer.get(Key("demo", "new")) is not None and informer.get(Key("demo", "old")) is None:
+        if (
+            informer.get(Key("demo", "new")) is not None
+            and informer.get(Key("demo", "old")) is None
+        ):
             settled.set()
 
     informer.add_listener(note)
@@ -138,7 +153,9 @@ async def test_repeated_events_are_counted(world: World) -> None:
     broadcaster = EventBroadcaster(world.client, Clock(50), tasks)
     broadcaster.start()
     for _ in range(3):
-        broadcaster.make_recorder("tester", "kubelet", "node-1").warning(about, "Odd", "it happened")
+        broadcaster.make_recorder("tester", "kubelet", "node-1").warning(
+            about, "Odd", "it happened"
+        )
     await world.until(EVENTS, lambda event: event["reason"] == "Odd" and event["count"] == 3)
     await tasks.close()
     [event] = [each for each in await world.client.list(EVENTS, "demo") if each["reason"] == "Odd"]
@@ -146,7 +163,9 @@ async def test_repeated_events_are_counted(world: World) -> None:
     assert event["metadata"]["managedFields"][0]["manager"] == "kubelet"
 
 
-@pytest.mark.parametrize(("value", "up", "share"), [(2, True, 2), ("25%", True, 2), ("25%", False, 1), ("0%", True, 0)])
+@pytest.mark.parametrize(
+    ("value", "up", "share"), [(2, True, 2), ("25%", True, 2), ("25%", False, 1), ("0%", True, 0)]
+)
 def test_shares(value: int | str, up: bool, share: int) -> None:
     """Percentages of five are rounded as asked."""
     assert resolve_int_or_percent(value, 5, round_up=up) == share
@@ -154,6 +173,9 @@ def test_shares(value: int | str, up: bool, share: int) -> None:
 
 def test_hashes_differ_by_template() -> None:
     """Equal templates have equal hashes in the letters that Kubernetes allows, others do not."""
-    one, two = hash_pod_template({"spec": {"a": 1, "b": 2}}), hash_pod_template({"spec": {"b": 2, "a": 1}})
+    one, two = (
+        hash_pod_template({"spec": {"a": 1, "b": 2}}),
+        hash_pod_template({"spec": {"b": 2, "a": 1}}),
+    )
     assert one == two != hash_pod_template({"spec": {"a": 2}})
     assert set(one) <= set("bcdfghjklmnpqrstvwxz2456789")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import DEPLOYMENTS, NODES, find_status_condition
-from bot.sandbox.cluster.controllers.quantities import (
+from sandbox.cluster.contract import Object
+from sandbox.cluster.controllers.meta import DEPLOYMENTS, NODES, find_status_condition
+from sandbox.cluster.controllers.quantities import (
     ResourceAmount,
     compute_qos_class,
     parse_quantity,
@@ -14,9 +14,7 @@ from bot.sandbox.cluster.controllers.quantities import (
 )
 from tests.sandbox.cluster.controllers.world import World, deployment
 
-HELPLESS = (
-    "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
-)
+HELPLESS = "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
 
 
 def asks(cpu: str, memory: str = "1Mi") -> Object:
@@ -29,7 +27,10 @@ def asks(cpu: str, memory: str = "1Mi") -> Object:
     [
         ({"container": asks("900")}, "2 Insufficient cpu"),
         ({"container": asks("900", "900Gi")}, "2 Insufficient cpu, 2 Insufficient memory"),
-        ({"pod": {"nodeSelector": {"disk": "fast"}}}, "2 node(s) didn't match Pod's node affinity/selector"),
+        (
+            {"pod": {"nodeSelector": {"disk": "fast"}}},
+            "2 node(s) didn't match Pod's node affinity/selector",
+        ),
     ],
 )
 async def test_words_of_a_refusal(world: World, spec: Object, reasons: str) -> None:
@@ -44,7 +45,9 @@ async def test_words_of_a_refusal(world: World, spec: Object, reasons: str) -> N
 
 async def test_taints_and_cordons(world: World) -> None:
     """A taint and a cordon keep pods off; when one goes, the waiting pod is placed."""
-    await world.client.merge(NODES, "node-1", "", {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}})
+    await world.client.merge(
+        NODES, "node-1", "", {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}}
+    )
     await world.client.merge(NODES, "node-2", "", {"spec": {"unschedulable": True}})
     await world.client.create(deployment("web"))
     message = (await world.event("FailedScheduling"))["message"]
@@ -69,7 +72,9 @@ async def test_replicas_spread(world: World) -> None:
     assert nodes == ["node-1", "node-1", "node-2", "node-2"]
 
 
-@pytest.mark.parametrize(("text", "value"), [("100m", 0.1), ("2", 2), ("1Gi", 2**30), ("1.5k", 1500), ("1e3", 1000)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("100m", 0.1), ("2", 2), ("1Gi", 2**30), ("1.5k", 1500), ("1e3", 1000)]
+)
 def test_quantities(text: str, value: float) -> None:
     """Quantities are read with all their suffixes."""
     assert float(parse_quantity(text)) == value
@@ -79,7 +84,12 @@ def test_requests_count_init_containers_once() -> None:
     """A pod asks for the larger of its init step and its running containers with their sidecars."""
     sidecar = {"name": "s", "restartPolicy": "Always", **asks("1", "1Mi")}
     init = {"name": "i", **asks("5", "1Mi")}
-    pod = {"spec": {"initContainers": [sidecar, init], "containers": [{"name": "c", **asks("2", "9Mi")}]}}
+    pod = {
+        "spec": {
+            "initContainers": [sidecar, init],
+            "containers": [{"name": "c", **asks("2", "9Mi")}],
+        }
+    }
     assert sum_pod_requests(pod) == ResourceAmount(6000, 10 * 2**20)
 
 
@@ -89,9 +99,15 @@ def test_requests_count_init_containers_once() -> None:
         ({}, "BestEffort"),
         ({"requests": {"cpu": "1"}}, "Burstable"),
         ({"limits": {"cpu": "1", "memory": "1Gi"}}, "Guaranteed"),
-        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}}, "Burstable"),
+        (
+            {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m", "memory": "1Gi"}},
+            "Burstable",
+        ),
     ],
 )
 def test_quality(resources: Object, quality: str) -> None:
     """The QoS class follows requests and limits."""
-    assert compute_qos_class({"spec": {"containers": [{"name": "c", "resources": resources}]}}) == quality
+    assert (
+        compute_qos_class({"spec": {"containers": [{"name": "c", "resources": resources}]}})
+        == quality
+    )

@@ -6,11 +6,17 @@ import asyncio
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import NODES, PODS, find_status_condition, is_condition_true, key_of
-from bot.sandbox.cluster.controllers.podstate import is_ready
-from bot.sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Object
+from sandbox.cluster.controllers.meta import (
+    NODES,
+    PODS,
+    find_status_condition,
+    is_condition_true,
+    key_of,
+)
+from sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import World, deployment, finding, reason_of
 
 
@@ -26,8 +32,13 @@ async def test_a_pod_on_its_way(world: World) -> None:
     await world.client.create(deployment("web"))
     young = await world.pod("web", lambda pod: reason_of(pod) == "ContainerCreating")
     ready = await world.pod("web")
-    assert (young["status"]["phase"], finding(young, "Ready")) == ("Pending", "False:ContainersNotReady")
-    assert (find_status_condition(young, "Ready") or {})["message"] == "containers with unready status: [main]"
+    assert (young["status"]["phase"], finding(young, "Ready")) == (
+        "Pending",
+        "False:ContainersNotReady",
+    )
+    assert (find_status_condition(young, "Ready") or {})[
+        "message"
+    ] == "containers with unready status: [main]"
     assert (ready["status"]["phase"], ready["status"]["podIP"][:7]) == ("Running", "10.244.")
     assert {each["type"] for each in ready["status"]["conditions"] if each["status"] == "True"} == {
         "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled",
@@ -49,7 +60,10 @@ async def test_events_of_a_start(world: World) -> None:
 
 async def test_sidecars_start_before_the_others(world: World) -> None:
     """Init containers run first; a native sidecar stays, and is reported among the init containers."""
-    inits = [{"name": "setup", "image": "a:1"}, {"name": "proxy", "image": "b:1", "restartPolicy": "Always"}]
+    inits = [
+        {"name": "setup", "image": "a:1"},
+        {"name": "proxy", "image": "b:1", "restartPolicy": "Always"},
+    ]
     await world.deploy("web", pod={"initContainers": inits})
     pod = await world.pod("web")
     setup, proxy = pod["status"]["initContainerStatuses"]
@@ -99,17 +113,26 @@ async def test_a_mended_image_is_pulled_in_the_end(world: World) -> None:
 async def test_crash_loop(world: World) -> None:
     """A program that ends at once is restarted, then held in CrashLoopBackOff for growing times."""
     await world.client.create(deployment("web", annotations={"sandbox.meshbot.dev/crash": "true"}))
-    pod = await world.pod("web", lambda pod: reason_of(pod) == "CrashLoopBackOff" and restarts(pod) >= 2)
+    pod = await world.pod(
+        "web", lambda pod: reason_of(pod) == "CrashLoopBackOff" and restarts(pod) >= 2
+    )
     status = pod["status"]["containerStatuses"][0]
     title = f"{pod['metadata']['name']}_demo({pod['metadata']['uid']})"
-    assert status["state"]["waiting"]["message"] == f"back-off 20s restarting failed container=main pod={title}"
+    assert (
+        status["state"]["waiting"]["message"]
+        == f"back-off 20s restarting failed container=main pod={title}"
+    )
     assert status["lastState"]["terminated"]["exitCode"] == 1
-    assert (await world.event("BackOff"))["message"] == f"Back-off restarting failed container main in pod {title}"
+    assert (await world.event("BackOff"))[
+        "message"
+    ] == f"Back-off restarting failed container main in pod {title}"
 
 
 async def test_unready(world: World) -> None:
     """A pod that fails its readiness probe runs, is not ready, and has Unhealthy events."""
-    await world.client.create(deployment("web", annotations={"sandbox.meshbot.dev/unready": "true"}))
+    await world.client.create(
+        deployment("web", annotations={"sandbox.meshbot.dev/unready": "true"})
+    )
     event = await world.event("Unhealthy")
     pod = await world.pod("web", lambda pod: pod.get("status", {}).get("phase") == "Running")
     assert event["message"].startswith("Readiness probe failed: ")
@@ -145,7 +168,10 @@ async def test_missing_volumes_hold_a_pod_back(world: World) -> None:
     volumes = [{"name": "config", "configMap": {"name": "settings"}}]
     await world.client.create(deployment("web", pod={"volumes": volumes}))
     event = await world.event("FailedMount")
-    assert event["message"] == 'MountVolume.SetUp failed for volume "config" : configmap "settings" not found'
+    assert (
+        event["message"]
+        == 'MountVolume.SetUp failed for volume "config" : configmap "settings" not found'
+    )
     meta = {"name": "settings", "namespace": "demo"}
     await world.client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
     assert is_ready(await world.pod("web"))
@@ -158,14 +184,18 @@ async def test_a_node_without_power(hasty: World) -> None:
     pod = await world.pod("web")
     node = pod["spec"]["nodeName"]
     await world.cluster.stop_node(node)
-    down = await world.until(NODES, lambda obj: finding(obj, "Ready") == "Unknown:NodeStatusUnknown", node, "")
+    down = await world.until(
+        NODES, lambda obj: finding(obj, "Ready") == "Unknown:NodeStatusUnknown", node, ""
+    )
     assert find_status_condition(down, "Ready") is not None
     tainted = await world.until(NODES, lambda obj: bool(obj["spec"].get("taints")), node, "")
     assert {each["key"] for each in tainted["spec"]["taints"]} == {"node.kubernetes.io/unreachable"}
     moved = await world.pod("web", lambda pod: is_ready(pod) and pod["spec"]["nodeName"] != node)
     assert moved["metadata"]["name"] != key_of(pod).name
     await world.cluster.start_node(node)
-    await world.until(NODES, lambda obj: is_condition_true(find_status_condition(obj, "Ready")), node, "")
+    await world.until(
+        NODES, lambda obj: is_condition_true(find_status_condition(obj, "Ready")), node, ""
+    )
     await world.gone(PODS, key_of(pod).name)
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Object, Ref
-from bot.sandbox.cluster.controllers.garbage import FOREGROUND, ORPHAN
-from bot.sandbox.cluster.controllers.meta import (
+from sandbox.cluster.contract import ApiError, Object, Ref
+from sandbox.cluster.controllers.garbage import FOREGROUND, ORPHAN
+from sandbox.cluster.controllers.meta import (
     CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,
@@ -27,8 +27,14 @@ def config(name: str, owner: Object | None = None, **meta: object) -> Object:
     """A ConfigMap in `demo`, owned by another object."""
     new: Object = {"name": name, "namespace": "demo", **meta}
     if owner is not None:
-        reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "blockOwnerDeletion": True}
-        new["ownerReferences"] = [{**reference, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}]
+        reference = {
+            "apiVersion": owner["apiVersion"],
+            "kind": owner["kind"],
+            "blockOwnerDeletion": True,
+        }
+        new["ownerReferences"] = [
+            {**reference, "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
+        ]
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": new}
 
 
@@ -58,13 +64,18 @@ async def test_a_namespace_that_is_held_up(world: World) -> None:
     await world.client.create(config("held", finalizers=["example.com/hold"]))
     await world.client.delete(NAMESPACES, "demo")
     demo = await world.until(
-        NAMESPACES, lambda obj: finding(obj, "NamespaceFinalizersRemaining").startswith("True"), "demo", ""
+        NAMESPACES,
+        lambda obj: finding(obj, "NamespaceFinalizersRemaining").startswith("True"),
+        "demo",
+        "",
     )
     messages = {each["type"]: each["message"] for each in demo["status"]["conditions"]}
     assert messages["NamespaceContentRemaining"] == (
         "Some resources are remaining: configmaps. has 1 resource instances"
     )
-    assert messages["NamespaceFinalizersRemaining"].endswith("remaining: example.com/hold in 1 resource instances")
+    assert messages["NamespaceFinalizersRemaining"].endswith(
+        "remaining: example.com/hold in 1 resource instances"
+    )
     await world.client.merge(CONFIG_MAPS, "held", "demo", {"metadata": {"finalizers": None}})
     await world.gone(NAMESPACES, "demo", "")
 
@@ -139,7 +150,11 @@ async def test_one_of_two_owners(world: World) -> None:
 
 async def test_an_owner_that_never_was(world: World) -> None:
     """An object that names an owner which does not exist is collected."""
-    ghost = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ghost", "uid": "no-such-uid"}}
+    ghost = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "ghost", "uid": "no-such-uid"},
+    }
     await world.client.create(config("owned", ghost))
     await world.gone(CONFIG_MAPS, "owned")
 
@@ -149,7 +164,12 @@ async def test_custom_resources_take_part(world: World) -> None:
     names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     version = {"name": "v1", "served": True, "storage": True, "schema": schema}
-    definition = {"group": WIDGETS.group, "scope": "Namespaced", "names": names, "versions": [version]}
+    definition = {
+        "group": WIDGETS.group,
+        "scope": "Namespaced",
+        "names": names,
+        "versions": [version],
+    }
     await world.client.create(
         {
             "apiVersion": "apiextensions.k8s.io/v1",
@@ -158,11 +178,15 @@ async def test_custom_resources_take_part(world: World) -> None:
             "spec": definition,
         }
     )
-    await world.until(CRDS, lambda obj: finding(obj, "Established").startswith("True"), namespace="")
+    await world.until(
+        CRDS, lambda obj: finding(obj, "Established").startswith("True"), namespace=""
+    )
     await asyncio.sleep(0.02)  # the collector begins to watch the new type, which nothing shows
     for name in ("one", "two"):
         meta = {"name": name, "namespace": "demo"}
-        owner = await world.client.create({"apiVersion": "shop.example.com/v1", "kind": "Widget", "metadata": meta})
+        owner = await world.client.create(
+            {"apiVersion": "shop.example.com/v1", "kind": "Widget", "metadata": meta}
+        )
         await world.client.create(config(f"of-{name}", owner))
     await world.client.delete(WIDGETS, "one", "demo")
     await world.gone(CONFIG_MAPS, "of-one")

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Object, Request
-from bot.sandbox.cluster.controllers.meta import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, owners_of
-from bot.sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Object, Request
+from sandbox.cluster.controllers.meta import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, owners_of
+from sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import Echo, World, deployment, service
 
 UNREADY = {"sandbox.meshbot.dev/unready": "true"}
@@ -29,7 +29,9 @@ def ready_addresses(slice_: Object) -> int:
 async def test_slices_follow_ready_pods(world: World) -> None:
     """A Service's slice lists its ready pods with the port that they give the name of, and belongs to the Service."""
     ports = [{"name": "http", "containerPort": 9080}]
-    await world.client.create(service("web", "web", ports=[{"name": "http", "port": 80, "targetPort": "http"}]))
+    await world.client.create(
+        service("web", "web", ports=[{"name": "http", "port": 80, "targetPort": "http"}])
+    )
     await world.deploy("web", replicas=2, container={"ports": ports})
     slice_ = await world.until(ENDPOINT_SLICES, lambda obj: ready_addresses(obj) == 2)
     assert slice_["ports"] == [{"name": "http", "port": 9080, "protocol": "TCP"}]
@@ -44,7 +46,9 @@ async def test_slices_follow_ready_pods(world: World) -> None:
 async def test_pods_that_are_not_ready(world: World) -> None:
     """An unready pod is listed as such, unless the Service publishes it anyway."""
     await world.client.create(service("web", "web"))
-    await world.client.create(service("all", "web", clusterIP="None", publishNotReadyAddresses=True))
+    await world.client.create(
+        service("all", "web", clusterIP="None", publishNotReadyAddresses=True)
+    )
     await world.client.create(deployment("web", annotations=UNREADY))
     endpoints = await world.until(ENDPOINTS, lambda obj: bool(obj.get("subsets")), "web")
     assert [sorted(each) for each in endpoints["subsets"]] == [["notReadyAddresses", "ports"]]
@@ -71,10 +75,19 @@ async def test_named_ports_that_differ(world: World) -> None:
     )
     for name, number in (("one", 8081), ("two", 8082)):
         labels = {"team": "shop", "app": name}
-        container = {"name": "main", "image": "nginx:1", "ports": [{"name": "http", "containerPort": number}]}
+        container = {
+            "name": "main",
+            "image": "nginx:1",
+            "ports": [{"name": "http", "containerPort": number}],
+        }
         meta = {"name": name, "namespace": "demo", "labels": labels}
         await world.client.create(
-            {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": meta,
+                "spec": {"containers": [container]},
+            }
         )
     for number in (8081, 8082):
         await world.until(ENDPOINT_SLICES, partial(serves, number))
@@ -104,10 +117,14 @@ async def echoing(echo: Echo) -> AsyncIterator[World]:
     world = World(cluster)
     await world.namespace("demo")
     await world.client.create(service("echo", "echo"))
-    await world.client.create(service("odd", "echo", ports=[{"name": "odd", "port": 81, "targetPort": 9}]))
+    await world.client.create(
+        service("odd", "echo", ports=[{"name": "odd", "port": 81, "targetPort": 9}])
+    )
     await world.client.create(service("empty", "nobody"))
     await world.deploy("echo", replicas=2)
-    await world.until(ENDPOINTS, lambda obj: len(obj.get("subsets", [{}])[0].get("addresses", [])) == 2, "echo")
+    await world.until(
+        ENDPOINTS, lambda obj: len(obj.get("subsets", [{}])[0].get("addresses", [])) == 2, "echo"
+    )
     yield world
     await cluster.stop()
 
@@ -141,7 +158,9 @@ async def test_calls_take_turns(echoing: World) -> None:
         ("echo", 80, "/fail", "read: connection reset by peer"),
     ],
 )
-async def test_calls_that_fail(echoing: World, name: str, port: int | str, path: str, answer: str) -> None:
+async def test_calls_that_fail(
+    echoing: World, name: str, port: int | str, path: str, answer: str
+) -> None:
     """Failures are told in the API server's words."""
     assert (await call(echoing, name, port, path)).endswith(answer)
 
@@ -171,5 +190,7 @@ async def test_a_dead_node_times_out(echoing: World) -> None:
     await echoing.cluster.stop_node("node-1")
     answers = {(await call(echoing, "echo", 80))[-11:] for _ in range(2)}
     assert "i/o timeout" in answers
-    await echoing.until(ENDPOINTS, lambda obj: len(obj["subsets"][0].get("addresses", [])) == 1, "echo")
+    await echoing.until(
+        ENDPOINTS, lambda obj: len(obj["subsets"][0].get("addresses", [])) == 1, "echo"
+    )
     assert (await call(echoing, "echo", 80)).endswith("GET /hi")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.controllers.meta import (
+from sandbox.cluster.contract import Object
+from sandbox.cluster.controllers.meta import (
     DAEMON_SETS,
     NODES,
     PODS,
@@ -16,7 +16,7 @@ from bot.sandbox.cluster.controllers.meta import (
     labels_of,
     owners_of,
 )
-from bot.sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.controllers.podstate import is_ready
 from tests.sandbox.cluster.controllers.world import World, workload
 
 
@@ -26,7 +26,10 @@ def daemons_ready(count: int) -> Callable[[Object], bool]:
     def ready(obj: Object) -> bool:
         status = obj.get("status", {})
         seen = status.get("observedGeneration") == obj["metadata"]["generation"]
-        counts = {status.get(name, 0) for name in ("numberReady", "updatedNumberScheduled", "numberAvailable")}
+        counts = {
+            status.get(name, 0)
+            for name in ("numberReady", "updatedNumberScheduled", "numberAvailable")
+        }
         return seen and counts == {count}
 
     return ready
@@ -55,7 +58,9 @@ async def test_daemons_are_replaced_one_by_one(world: World) -> None:
     await world.client.create(workload("DaemonSet", "agent"))
     await world.until(DAEMON_SETS, daemons_ready(2), "agent")
     image = [{"name": "main", "image": "nginx:2"}]
-    await world.client.merge(DAEMON_SETS, "agent", "demo", {"spec": {"template": {"spec": {"containers": image}}}})
+    await world.client.merge(
+        DAEMON_SETS, "agent", "demo", {"spec": {"template": {"spec": {"containers": image}}}}
+    )
     least = 2
 
     def updated(obj: Object) -> bool:
@@ -64,13 +69,19 @@ async def test_daemons_are_replaced_one_by_one(world: World) -> None:
         return daemons_ready(2)(obj) and obj["metadata"]["generation"] == 2
 
     await world.until(DAEMON_SETS, updated, "agent")
-    images = {pod["spec"]["containers"][0]["image"] for pod in await world.pods("agent") if not is_deleting(pod)}
+    images = {
+        pod["spec"]["containers"][0]["image"]
+        for pod in await world.pods("agent")
+        if not is_deleting(pod)
+    }
     assert (least, images) == (1, {"nginx:2"})
 
 
 async def test_daemons_keep_off_tainted_nodes(world: World) -> None:
     """A node with a taint that the daemon does not bear gets none."""
-    await world.client.merge(NODES, "node-1", "", {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}})
+    await world.client.merge(
+        NODES, "node-1", "", {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}}
+    )
     await world.client.create(workload("DaemonSet", "agent"))
     await world.until(DAEMON_SETS, daemons_ready(1), "agent")
     assert [pod["spec"]["nodeName"] for pod in await world.pods("agent")] == ["node-2"]
@@ -80,12 +91,16 @@ async def test_numbered_pods_in_order(world: World) -> None:
     """A StatefulSet starts the next pod only when the one before is ready, and keeps their names."""
     await world.client.create(workload("StatefulSet", "db", replicas=2, serviceName="db"))
     await world.until(PODS, is_ready, "db-0")
-    db = await world.until(STATEFUL_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 2, "db")
+    db = await world.until(
+        STATEFUL_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 2, "db"
+    )
     assert db["status"]["currentRevision"] == db["status"]["updateRevision"]
     first = await world.client.get(PODS, "db-0", "demo")
     await world.client.delete(PODS, "db-0", "demo")
     await world.until(
-        PODS, lambda pod: is_ready(pod) and pod["metadata"]["uid"] != (first or {})["metadata"]["uid"], "db-0"
+        PODS,
+        lambda pod: is_ready(pod) and pod["metadata"]["uid"] != (first or {})["metadata"]["uid"],
+        "db-0",
     )
     await world.client.merge(STATEFUL_SETS, "db", "demo", {"spec": {"replicas": 1}})
     await world.gone(PODS, "db-1")
@@ -94,12 +109,19 @@ async def test_numbered_pods_in_order(world: World) -> None:
 async def test_statefulsets_roll_from_the_highest(world: World) -> None:
     """A new template replaces the pods from the highest number down."""
     await world.client.create(workload("StatefulSet", "db", replicas=2, serviceName="db"))
-    await world.until(STATEFUL_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 2, "db")
+    await world.until(
+        STATEFUL_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 2, "db"
+    )
     image = [{"name": "main", "image": "nginx:2"}]
-    await world.client.merge(STATEFUL_SETS, "db", "demo", {"spec": {"template": {"spec": {"containers": image}}}})
+    await world.client.merge(
+        STATEFUL_SETS, "db", "demo", {"spec": {"template": {"spec": {"containers": image}}}}
+    )
     await world.until(PODS, lambda pod: pod["spec"]["containers"][0]["image"] == "nginx:2", "db-1")
     await world.until(STATEFUL_SETS, lambda obj: obj["status"].get("updatedReplicas") == 2, "db")
-    assert [pod["spec"]["containers"][0]["image"] for pod in await world.pods("db")] == ["nginx:2", "nginx:2"]
+    assert [pod["spec"]["containers"][0]["image"] for pod in await world.pods("db")] == [
+        "nginx:2",
+        "nginx:2",
+    ]
 
 
 async def test_orphans_are_adopted_and_strangers_let_go(world: World) -> None:
@@ -112,5 +134,7 @@ async def test_orphans_are_adopted_and_strangers_let_go(world: World) -> None:
     assert len(await world.pods("web")) == 1
     await world.client.merge(PODS, "loner", "demo", {"metadata": {"labels": {"app": "other"}}})
     await world.until(PODS, lambda pod: not owners_of(pod), "loner")
-    await world.until(REPLICA_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 1, "web")
+    await world.until(
+        REPLICA_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 1, "web"
+    )
     assert (await world.pod("web"))["metadata"]["name"] != "loner"

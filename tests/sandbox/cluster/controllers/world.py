@@ -6,15 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from bot.sandbox.cluster.contract import Object, Ref, Request, Response
-from bot.sandbox.cluster.controllers.meta import (
-    DEPLOYMENTS,
-    EVENTS,
-    PODS,
-    find_status_condition,
-)
-from bot.sandbox.cluster.controllers.podstate import is_ready
-from bot.sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.contract import Object, Ref, Request, Response
+from sandbox.cluster.controllers.meta import DEPLOYMENTS, EVENTS, PODS, find_status_condition
+from sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.embedded import EmbeddedCluster
 
 SECONDS = 10
 """The longest that a test waits for anything, on the wall."""
@@ -31,7 +26,11 @@ def workload(kind: str, name: str, image: str = "nginx:1", **spec: Any) -> Objec
         "apiVersion": "apps/v1",
         "kind": kind,
         "metadata": {"name": name, "namespace": "demo"},
-        "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": meta, "spec": pod}, **spec},
+        "spec": {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": meta, "spec": pod},
+            **spec,
+        },
     }
 
 
@@ -74,7 +73,9 @@ class World:
         meta = {"name": name, "labels": labels}
         await self.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
 
-    async def until(self, ref: Ref, ok: Callable[[Object], bool], name: str = "", namespace: str = "demo") -> Object:
+    async def until(
+        self, ref: Ref, ok: Callable[[Object], bool], name: str = "", namespace: str = "demo"
+    ) -> Object:
         """The first version of an object (any of the type, unless named) of which `ok` is true."""
         async with asyncio.timeout(SECONDS):
             async for event in self.client.watch(ref, namespace):
@@ -97,9 +98,16 @@ class World:
 
         def done(obj: Object) -> bool:
             status, wanted = obj.get("status", {}), obj["spec"]["replicas"]
-            counts = {status.get(field, 0) for field in ("replicas", "updatedReplicas", "availableReplicas")}
+            counts = {
+                status.get(field, 0)
+                for field in ("replicas", "updatedReplicas", "availableReplicas")
+            }
             seen = status.get("observedGeneration") == obj["metadata"]["generation"]
-            return seen and counts == {wanted} and finding(obj, "Progressing") == "True:NewReplicaSetAvailable"
+            return (
+                seen
+                and counts == {wanted}
+                and finding(obj, "Progressing") == "True:NewReplicaSetAvailable"
+            )
 
         return await self.until(DEPLOYMENTS, done, name)
 
@@ -120,12 +128,16 @@ class World:
 
     async def pod(self, app: str, ok: Callable[[Object], bool] = is_ready) -> Object:
         """The first pod of a workload of which `ok` is true."""
-        return await self.until(PODS, lambda pod: pod["metadata"].get("labels", {}).get("app") == app and ok(pod))
+        return await self.until(
+            PODS, lambda pod: pod["metadata"].get("labels", {}).get("app") == app and ok(pod)
+        )
 
     async def event(self, reason: str, text: str = "", namespace: str = "demo") -> Object:
         """The first event with that reason and text in its message."""
         return await self.until(
-            EVENTS, lambda event: event["reason"] == reason and text in event["message"], namespace=namespace
+            EVENTS,
+            lambda event: event["reason"] == reason and text in event["message"],
+            namespace=namespace,
         )
 
 

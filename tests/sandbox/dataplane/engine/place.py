@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.apps import App, create_app
-from bot.sandbox.dataplane.engine import MeshEngine
-from bot.sandbox.dataplane.engine_messages import Call, Reply
-from bot.sandbox.dataplane.engine_trip import Hop, RequestContext
-from bot.sandbox.dataplane.engine_workloads import build_scrape_labels
-from bot.sandbox.dataplane.engine_world import MeshState
-from bot.sandbox.dataplane.telemetry import Telemetry
-from bot.sandbox.istio.injection import inject_sidecar
-from bot.sandbox.istio.istiod_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
-from bot.sandbox.istio.istiod_gateway_objects import GatewayRenderer
-from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
-from bot.sandbox.observability.sources import Span
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.apps.services import App, create_app
+from sandbox.dataplane.engine.engine import MeshEngine
+from sandbox.dataplane.engine.mesh_state import MeshState
+from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.request_context import Hop, RequestContext
+from sandbox.dataplane.engine.workloads import build_scrape_labels
+from sandbox.dataplane.telemetry import Telemetry
+from sandbox.istio.istiod.gateway_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
+from sandbox.istio.istiod.gateway_objects import GatewayRenderer
+from sandbox.istio.istiod.injection import inject_sidecar
+from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
+from sandbox.observability.sources import Span
 from tests.sandbox.dataplane.routes.stages import bookinfo, samples, with_slices, world_of
 
 START = 1_800_000_000.0
@@ -32,12 +32,16 @@ def mesh_of_release(
     version: str, *, ambient: bool = False, sampling: float = 100.0, collector: str = ZIPKIN
 ) -> MeshConfiguration:
     """The mesh configuration of the workshop."""
-    tracing: Object = {"tracing": {"sampling": sampling, "zipkin": {"address": collector}}} if collector else {}
+    tracing: Object = (
+        {"tracing": {"sampling": sampling, "zipkin": {"address": collector}}} if collector else {}
+    )
     metadata: Object = {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}} if ambient else {}
     image = f"docker.io/istio/pilot:{version}"
     env = {"PILOT_ENABLE_AMBIENT": "true"} if ambient else {}
     identity = IstiodIdentity("istiod-x", "istio-system", image, env=env)
-    return MeshConfiguration(identity, {"enableTracing": True, "defaultConfig": {**tracing, **metadata}})
+    return MeshConfiguration(
+        identity, {"enableTracing": True, "defaultConfig": {**tracing, **metadata}}
+    )
 
 
 @dataclass
@@ -58,9 +62,18 @@ class Seen:
         versions = set(_PAGE_VERSION.findall(text))
         stars = re.search(r'class="flex gap-x-1 text-(\w+)-500"', text)
         user = re.search(r'text-base font-medium text-gray-50">(.*)</p>', text)
-        unavailable = text.count('<p class="text-red-500">Ratings service is currently unavailable</p>') == 2
+        unavailable = (
+            text.count('<p class="text-red-500">Ratings service is currently unavailable</p>') == 2
+        )
         version = versions.pop() if len(versions) == 1 else ""
-        return cls(reply.status, version, stars[1] if stars else "", unavailable, user[1] if user else "", text)
+        return cls(
+            reply.status,
+            version,
+            stars[1] if stars else "",
+            unavailable,
+            user[1] if user else "",
+            text,
+        )
 
 
 @dataclass
@@ -89,7 +102,9 @@ class Place:
         self.now = START
         self._mesh = self.mesh or mesh_of_release(self.version, ambient=self.mode == "ambient")
         world = world_of(self.version, self._objects(), self._mesh.config)
-        self.around = MeshState(live=world, pushed=world, peers=self.peers, telemetries=self.telemetries)
+        self.around = MeshState(
+            live=world, pushed=world, peers=self.peers, telemetries=self.telemetries
+        )
         self._apps: dict[str, App] = {}
         for pod in world.pods.values():
             app = create_app(pod, self.chance)
@@ -103,10 +118,16 @@ class Place:
     def _objects(self) -> list[Object]:
         objects = bookinfo(self.version)
         space = objects[0]
-        space["metadata"]["labels"] |= {"istio.io/use-waypoint": "waypoint"} if self.waypoint else {}
+        space["metadata"]["labels"] |= (
+            {"istio.io/use-waypoint": "waypoint"} if self.waypoint else {}
+        )
         space["metadata"]["labels"] |= self.labels
         kept = [o for o in objects if o["kind"] not in ("Pod", "EndpointSlice")]
-        deployments = [o for o in objects if o["kind"] == "Deployment" and o["metadata"]["name"] not in self.gone]
+        deployments = [
+            o
+            for o in objects
+            if o["kind"] == "Deployment" and o["metadata"]["name"] not in self.gone
+        ]
         pods = [self._pod(o, number) for number, o in enumerate(deployments)]
         extra = self._gateway("bookinfo-gateway", GATEWAY_CONTROLLER)
         extra += self._gateway("waypoint", MESH_CONTROLLER) if self.waypoint else []
@@ -128,7 +149,9 @@ class Place:
             spec: Object = {"gatewayClassName": "istio-waypoint", "listeners": [listener]}
             api = "gateway.networking.k8s.io/v1"
             meta: Object = {"name": name}
-            objects: list[Object] = [{"apiVersion": api, "kind": "Gateway", "metadata": meta, "spec": spec}]
+            objects: list[Object] = [
+                {"apiVersion": api, "kind": "Gateway", "metadata": meta, "spec": spec}
+            ]
         else:
             objects = samples(self.version, "gateway-api/bookinfo-gateway")
         gateway: Object = objects[0]
@@ -142,14 +165,18 @@ class Place:
         """A new request's trip."""
         return RequestContext(self.chance, self.around)
 
-    def ask(self, path: str = "/productpage", *, pod: str = "bookinfo-gateway-istio", **more: Any) -> Reply:
+    def ask(
+        self, path: str = "/productpage", *, pod: str = "bookinfo-gateway-istio", **more: Any
+    ) -> Reply:
         """A request from outside to a pod: the gateway's, or an application's."""
         found = next(p for (_, name), p in self.around.live.pods.items() if name.startswith(pod))
         port = more.pop("port", 80 if "gateway" in pod else 9080)
         trip = self.trip()
         headers = {k.lower(): v for k, v in more.pop("headers", {}).items()}
         call = Call("outside", port, path, headers=headers, **more)
-        reply = self.engine.receive_from_outside(self.around.get_workload(found), port, Hop(trip, call, self.now))
+        reply = self.engine.receive_from_outside(
+            self.around.get_workload(found), port, Hop(trip, call, self.now)
+        )
         trip.publish_reports(self.telemetry)
         self.now = reply.end
         return reply
@@ -157,7 +184,9 @@ class Place:
     def cookie(self, user: str) -> str:
         """The session cookie of somebody who has logged in."""
         form = {"content-type": "application/x-www-form-urlencoded", "referer": "/productpage"}
-        reply = self.ask("/login", method="POST", body=f"username={user}&passwd=".encode(), headers=form)
+        reply = self.ask(
+            "/login", method="POST", body=f"username={user}&passwd=".encode(), headers=form
+        )
         return reply.headers["set-cookie"].partition(";")[0]
 
     def page(self, user: str = "", **more: Any) -> Seen:
@@ -173,13 +202,20 @@ class Place:
     def total(self, name: str = "istio_requests_total", **labels: str) -> float:
         """The sum of a metric's series that have these labels."""
         found = self.telemetry.samples()
-        return sum(s.value for s in found if s.name == name and labels.items() <= dict(s.labels).items())
+        return sum(
+            s.value for s in found if s.name == name and labels.items() <= dict(s.labels).items()
+        )
 
 
 def running(deployment: Object, number: int) -> Object:
     """A Deployment's only pod, Ready on node-1."""
     name, template = deployment["metadata"]["name"], deployment["spec"]["template"]
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{name}-abc", "controller": True}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": f"{name}-abc",
+        "controller": True,
+    }
     meta = template["metadata"]
     return {
         "apiVersion": "v1",
@@ -202,8 +238,17 @@ def running(deployment: Object, number: int) -> Object:
 
 
 def _ztunnel() -> Object:
-    meta = {"name": "ztunnel-x", "namespace": "istio-system", "uid": "ztunnel", "labels": {"app": "ztunnel"}}
-    status = {"phase": "Running", "podIP": "10.244.0.200", "conditions": [{"type": "Ready", "status": "True"}]}
+    meta = {
+        "name": "ztunnel-x",
+        "namespace": "istio-system",
+        "uid": "ztunnel",
+        "labels": {"app": "ztunnel"},
+    }
+    status = {
+        "phase": "Running",
+        "podIP": "10.244.0.200",
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
     spec = {"nodeName": "node-1", "containers": [{"name": "istio-proxy", "image": "ztunnel"}]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status}
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from bot.sandbox.dataplane.apps_productpage import select_forwarded_headers
-from bot.sandbox.dataplane.engine_messages import Call
+from sandbox.dataplane.apps.productpage import select_forwarded_headers
+from sandbox.dataplane.engine.messages import Call
 from tests.sandbox.dataplane.engine.place import Place, Seen, rules
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -47,7 +47,12 @@ def test_nobody_is_asked_to_sign_in() -> None:
 def test_logging_in_leads_back_with_a_cookie() -> None:
     """302 to the Referer; whoever comes with the cookie is greeted by name."""
     place = Place()
-    reply = place.ask("/login", method="POST", body=b"username=jason&passwd=x", headers={**FORM, "referer": "/here"})
+    reply = place.ask(
+        "/login",
+        method="POST",
+        body=b"username=jason&passwd=x",
+        headers={**FORM, "referer": "/here"},
+    )
     assert (reply.status, reply.headers["location"]) == (302, "/here")
     assert reply.headers["set-cookie"].endswith("; HttpOnly; Path=/")
     page = place.page("jason")
@@ -68,7 +73,9 @@ def test_logging_out_takes_the_session() -> None:
     assert (reply.status, "Max-Age=0" in reply.headers["set-cookie"]) == (302, True)
 
 
-@pytest.mark.parametrize("cookie", ["session=x", "session=eyJ1c2VyIjoiamFzb24ifQ.forged", "session=", "other=1"])
+@pytest.mark.parametrize(
+    "cookie", ["session=x", "session=eyJ1c2VyIjoiamFzb24ifQ.forged", "session=", "other=1"]
+)
 def test_a_forged_session_is_nobody(cookie: str) -> None:
     """Only what productpage has signed counts."""
     assert Seen.of(Place().ask("/productpage", headers={"cookie": cookie})).user == ""

@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from bot.cli.main import main
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Client, Object, Process, Ref, Request, Response
-from bot.sandbox.cluster.server import ApiServer
-from bot.sandbox.dataplane.attach import Attachment
-from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Client, Object, Process, Ref, Request, Response
+from sandbox.cluster.server import ApiServer
+from sandbox.dataplane.attach.attachment import Attachment
+from sandbox.dataplane.attach.client import HttpClient
+from sandbox.istio.ctl.kubeconfig import load_cluster_access
 
 MAPS, PODS = Ref("", "configmaps"), Ref("", "pods")
 
@@ -29,13 +29,17 @@ async def server() -> AsyncIterator[ApiServer]:
     """An API server with the namespace `default` and nothing that runs pods."""
     server = ApiServer(Clock())
     await server.start()
-    await server.client("setup").create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
+    await server.client("setup").create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
+    )
     yield server
     await server.stop()
 
 
 @pytest.fixture(params=["in process", "over HTTP"])
-async def client(request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(
+    request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path
+) -> AsyncIterator[Client]:
     """The same API both ways."""
     if request.param == "in process":
         yield server.client("tester")
@@ -65,7 +69,10 @@ async def test_objects_are_written_and_read(client: Client) -> None:
     assert merged["data"] == {"a": "1", "c": "3"}
     await client.update({**merged, "data": {"a": "4"}})
     found = await client.list(MAPS, "default", "of in (one,two)")
-    assert [(m["kind"], m["data"]) for m in found] == [("ConfigMap", {"a": "4"}), ("ConfigMap", {"b": "2"})]
+    assert [(m["kind"], m["data"]) for m in found] == [
+        ("ConfigMap", {"a": "4"}),
+        ("ConfigMap", {"b": "2"}),
+    ]
     two = await client.get(MAPS, "two", "default")
     assert two is not None
     assert two["metadata"]["managedFields"][0]["manager"] == "other"
@@ -140,11 +147,15 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-async def a_pod(client: Client, ports: list[int], *, name: str = "p", address: str = "127.0.0.1") -> None:
+async def a_pod(
+    client: Client, ports: list[int], *, name: str = "p", address: str = "127.0.0.1"
+) -> None:
     """A pod that runs, as somebody else's kubelet says; usually at an address of this machine."""
     container = {"name": "c", "image": "i", "ports": [{"containerPort": port} for port in ports]}
     meta = {"name": name, "namespace": "default", "labels": {"app": "greeting"}}
-    await client.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}})
+    await client.create(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [container]}}
+    )
     status = {"status": {"phase": "Running", "podIP": address}}
     await client.merge(PODS, name, "default", status, subresource="status")
 
@@ -194,11 +205,17 @@ async def test_ports_of_services_are_listened_on_too(server: ApiServer) -> None:
         await reached(f"http://127.0.0.1:{ports[0]}/")
         meta = {"name": "s", "namespace": "default"}
         spec = {"selector": {"app": "greeting"}, "ports": [{"port": 80, "targetPort": ports[2]}]}
-        await server.client("t").create({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
-        assert (await reached(f"http://127.0.0.1:{ports[2]}/later"))[1].startswith(f"{ports[2]} POST /later")
+        await server.client("t").create(
+            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
+        )
+        assert (await reached(f"http://127.0.0.1:{ports[2]}/later"))[1].startswith(
+            f"{ports[2]} POST /later"
+        )
 
 
-async def test_addresses_of_other_machines_are_said_once(server: ApiServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_addresses_of_other_machines_are_said_once(
+    server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """On an ordinary cluster nothing can stand in for pods, and that is one sentence, not one for each."""
     program, ports = Greeting(), free_ports(2)
     async with attached(server, program):
@@ -206,10 +223,14 @@ async def test_addresses_of_other_machines_are_said_once(server: ApiServer, capl
             await a_pod(server.client("kubelet"), ports, name=name, address="203.0.113.7")
         await a_pod(server.client("kubelet"), ports)
         await reached(f"http://127.0.0.1:{ports[0]}/")
-    assert [r.message.partition(":")[0] for r in caplog.records] == ["pod addresses such as 203.0.113.7"]
+    assert [r.message.partition(":")[0] for r in caplog.records] == [
+        "pod addresses such as 203.0.113.7"
+    ]
 
 
-def test_the_embedded_cluster_needs_no_second_data_plane(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_embedded_cluster_needs_no_second_data_plane(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Asking for one without a real cluster is refused in a sentence."""
     assert main(["sandbox", "--data-plane", "embedded"]) == 2
     assert "say --cluster kubeconfig as well" in capsys.readouterr().err

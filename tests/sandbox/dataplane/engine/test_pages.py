@@ -8,7 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tests.sandbox.dataplane.engine.place import Place, rules, versions
-from tests.sandbox.dataplane.routes.stages import FOR_JASON, VERSIONS, http_route, istio_object, samples
+from tests.sandbox.dataplane.routes.stages import (
+    FOR_JASON,
+    VERSIONS,
+    http_route,
+    istio_object,
+    samples,
+)
 
 ROUTE = ("destination-rule-all", "virtual-service-reviews-test-v2")
 ABORT = (*ROUTE, "virtual-service-ratings-test-abort")
@@ -38,7 +44,15 @@ def test_an_abort_takes_ratings_from_its_user_alone(version: str) -> None:
     cookie = {"cookie": place.cookie("jason")}
     assert place.ask("/api/v1/products/0/ratings", headers=cookie).status == 500
     assert place.ask("/api/v1/products/0/ratings").status == 200
-    assert place.total(response_code="500", response_flags="FI", reporter="source", source_workload="reviews-v2") == 1
+    assert (
+        place.total(
+            response_code="500",
+            response_flags="FI",
+            reporter="source",
+            source_workload="reviews-v2",
+        )
+        == 1
+    )
 
 
 def test_a_fault_needs_the_callers_sidecar() -> None:
@@ -62,7 +76,10 @@ def test_a_route_without_its_subset_fails_for_everybody(version: str) -> None:
     assert "Error fetching product reviews" in page.text
     assert "Sorry, product reviews are currently unavailable for this book." in page.text
     assert "Book Reviews" not in page.text
-    assert place.total(response_code="503", response_flags="NC", destination_service_name="reviews") == 2
+    assert (
+        place.total(response_code="503", response_flags="NC", destination_service_name="reviews")
+        == 2
+    )
     assert place.ask("/api/v1/products/0/reviews").status == 503
 
 
@@ -82,7 +99,9 @@ def test_a_long_delay_outlasts_the_page() -> None:
     reply = place.ask("/productpage", headers={"cookie": cookie})
     assert "Error fetching product reviews" in reply.body.decode()
     assert 6.0 < place.now - start < 6.5
-    assert place.total(response_code="0", response_flags="DC", destination_service_name="reviews") == 4
+    assert (
+        place.total(response_code="0", response_flags="DC", destination_service_name="reviews") == 4
+    )
 
 
 def test_half_an_abort_is_about_half() -> None:
@@ -90,7 +109,9 @@ def test_half_an_abort_is_about_half() -> None:
     route = {"destination": {"host": "ratings", "subset": "v1"}}
     abort = {"abort": {"httpStatus": 500, "percentage": {"value": 50}}}
     half = istio_object(
-        "VirtualService", "ratings", {"hosts": ["ratings"], "http": [{"fault": abort, "route": [route]}]}
+        "VirtualService",
+        "ratings",
+        {"hosts": ["ratings"], "http": [{"fault": abort, "route": [route]}]},
     )
     place = Place(rules=[*rules("1.30.3", *ROUTE), half])
     lost = sum(page.unavailable for page in place.pages(200, "jason"))
@@ -170,7 +191,10 @@ def test_reviews_that_do_not_answer_yet_are_an_error_on_the_page() -> None:
     place = Place(rules=rules("1.30.3", *ROUTE))
     place.silent.add("reviews-v1")
     assert "Error fetching product reviews" in place.page().text
-    assert place.total(reporter="destination", response_flags="UF", destination_workload="reviews-v1") > 0
+    assert (
+        place.total(reporter="destination", response_flags="UF", destination_workload="reviews-v1")
+        > 0
+    )
 
 
 @pytest.mark.parametrize(("version", "masked"), [("1.23.2", True), ("1.30.3", False)])
@@ -193,12 +217,20 @@ def test_a_route_may_have_a_time_limit() -> None:
     """504 with flag UT, by the caller's sidecar, though the server goes on."""
     route = [{"destination": {"host": "reviews"}}]
     limit = istio_object(
-        "VirtualService", "reviews", {"hosts": ["reviews"], "http": [{"timeout": "1ms", "route": route}]}
+        "VirtualService",
+        "reviews",
+        {"hosts": ["reviews"], "http": [{"timeout": "1ms", "route": route}]},
     )
     place = Place(rules=[limit])
     assert "Error fetching product reviews" in place.page().text
-    assert place.total(response_code="504", response_flags="UT", destination_service_name="reviews") == 2
-    assert place.total(reporter="destination", response_flags="DC", destination_service_name="reviews") == 2
+    assert (
+        place.total(response_code="504", response_flags="UT", destination_service_name="reviews")
+        == 2
+    )
+    assert (
+        place.total(reporter="destination", response_flags="DC", destination_service_name="reviews")
+        == 2
+    )
 
 
 def test_tries_are_used_up() -> None:
@@ -206,13 +238,21 @@ def test_tries_are_used_up() -> None:
     place = Place("1.23.2")
     place.silent |= {"reviews-v1", "reviews-v2", "reviews-v3"}
     assert "Error fetching product reviews" in place.page().text
-    assert place.total(reporter="source", response_flags="URX", destination_service_name="reviews") == 2
-    assert place.total(reporter="destination", response_flags="UF", destination_service_name="reviews") == 6
+    assert (
+        place.total(reporter="source", response_flags="URX", destination_service_name="reviews")
+        == 2
+    )
+    assert (
+        place.total(reporter="destination", response_flags="UF", destination_service_name="reviews")
+        == 6
+    )
 
 
 def test_a_waypoint_that_is_gone_is_not_waited_for() -> None:
     """The label alone leads nowhere: without the Gateway, requests go straight on."""
-    place = Place(mode="ambient", labels={"istio.io/use-waypoint": "waypoint"}, rules=rules("1.30.3", *ABORT))
+    place = Place(
+        mode="ambient", labels={"istio.io/use-waypoint": "waypoint"}, rules=rules("1.30.3", *ABORT)
+    )
     assert len(versions(place.pages(40, "jason"))) == 3
 
 

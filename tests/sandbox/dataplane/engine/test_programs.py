@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import ApiError, Client, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.samples import build_sample_files
-from bot.sandbox.programs import create_programs
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Client, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.dataplane.program import DataPlane
+from sandbox.istio.samples import build_sample_files
+from sandbox.programs import create_programs
 
 PODS = Ref("", "pods")
 DEPLOYMENTS = Ref("apps", "deployments")
@@ -33,7 +33,12 @@ PEER_AUTHENTICATIONS = {
                 "name": "v1",
                 "served": True,
                 "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
             }
         ],
     },
@@ -71,7 +76,9 @@ class Town:
     async def _are_ready(self, count: int) -> bool:
         pods = await self.api.list(PODS, "bookinfo")
         conditions = [c for p in pods for c in p.get("status", {}).get("conditions", ())]
-        return len([c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]) == count
+        return (
+            len([c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]) == count
+        )
 
 
 async def soon(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
@@ -92,7 +99,9 @@ async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     await cluster.start()
     async with aiohttp.ClientSession() as web:
         town = Town(cluster, plane, web)
-        await town.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bookinfo"}})
+        await town.api.create(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bookinfo"}}
+        )
         for obj in build_sample_files("1.30.3")["bookinfo/platform/kube/bookinfo.yaml"]:
             await town.api.apply({**obj, "metadata": {**obj["metadata"], "namespace": "bookinfo"}})
         try:
@@ -126,10 +135,17 @@ async def test_a_new_version_is_seen_without_being_told(town: Town) -> None:
     async def third_alone() -> bool:
         status, text = await town.get("productpage:9080", "/api/v1/products/0/reviews")
         pods = await town.api.list(PODS, "bookinfo", "app=reviews")
-        return status == 200 and len(pods) == 1 and json.loads(text)["podname"].startswith("reviews-v3")
+        return (
+            status == 200
+            and len(pods) == 1
+            and json.loads(text)["podname"].startswith("reviews-v3")
+        )
 
     await soon(third_alone)
-    names = [json.loads((await town.get("productpage:9080", "/api/v1/products/0/reviews"))[1]) for _ in range(8)]
+    names = [
+        json.loads((await town.get("productpage:9080", "/api/v1/products/0/reviews"))[1])
+        for _ in range(8)
+    ]
     assert {n["podname"][:10] for n in names} == {"reviews-v3"}
 
 
@@ -151,7 +167,9 @@ async def test_plain_text_to_a_strict_pod_is_a_cut_connection(town: Town) -> Non
     await town.api.merge(PODS, pod["metadata"]["name"], "bookinfo", sidecar)
     istiod = {"name": "discovery", "image": "docker.io/istio/pilot:1.30.3"}
     meta = {"name": "istiod", "namespace": "bookinfo", "labels": {"app": "istiod"}}
-    await town.api.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [istiod]}})
+    await town.api.create(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [istiod]}}
+    )
     await town.ready(7)
     await town.api.create(PEER_AUTHENTICATIONS)
     strict = {

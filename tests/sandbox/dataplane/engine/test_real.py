@@ -12,19 +12,20 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.dataplane.attach import Attachment
-from bot.sandbox.dataplane.attach_client import HttpClient
-from bot.sandbox.dataplane.programs import DataPlane
-from bot.sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
-from bot.sandbox.programs import create_programs_without_istiod
+from sandbox.clock import Clock
+from sandbox.dataplane.attach.attachment import Attachment
+from sandbox.dataplane.attach.client import HttpClient
+from sandbox.dataplane.program import DataPlane
+from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
+from sandbox.programs import create_programs_without_istiod
 
 NEEDED = {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME", "GATEWAY_API_CRDS"}
 pytestmark = [
     pytest.mark.realcluster,
     pytest.mark.timeout(300),
     pytest.mark.skipif(
-        not os.environ.keys() >= NEEDED, reason=f"needs a real control plane: {', '.join(sorted(NEEDED))}"
+        not os.environ.keys() >= NEEDED,
+        reason=f"needs a real control plane: {', '.join(sorted(NEEDED))}",
     ),
 ]
 SPEED = 20.0
@@ -62,7 +63,9 @@ class Real:
     async def cookie(self, user: str) -> str:
         """Logs in."""
         form, headers = {"username": user, "passwd": ""}, {"Referer": "/productpage"}
-        async with self.web.post(self.url("/login"), data=form, headers=headers, allow_redirects=False) as answer:
+        async with self.web.post(
+            self.url("/login"), data=form, headers=headers, allow_redirects=False
+        ) as answer:
             assert answer.status == 302
             return answer.headers["Set-Cookie"].partition(";")[0]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.dataplane.programs_stats import format_exposition
-from bot.sandbox.observability.sources import Sample
+from sandbox.dataplane.proxy_stats import format_exposition
+from sandbox.observability.sources import Sample
 from tests.sandbox.dataplane.engine.place import ZIPKIN, Place, mesh_of_release, rules
 from tests.sandbox.dataplane.routes.stages import VERSIONS
 
@@ -20,15 +20,24 @@ def test_both_ends_of_a_call_report_it() -> None:
     edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
     assert place.total(reporter="source", connection_security_policy="unknown", **edge) == 1
     principal = "spiffe://cluster.local/ns/bookinfo/sa/bookinfo-productpage"
-    server = {"reporter": "destination", "connection_security_policy": "mutual_tls", "source_principal": principal}
-    assert place.total(**server, **edge, destination_service="reviews.bookinfo.svc.cluster.local") == 1
+    server = {
+        "reporter": "destination",
+        "connection_security_policy": "mutual_tls",
+        "source_principal": principal,
+    }
+    assert (
+        place.total(**server, **edge, destination_service="reviews.bookinfo.svc.cluster.local") == 1
+    )
 
 
 def test_the_gateway_is_a_source_and_never_a_destination() -> None:
     """Its name is the workload's: its pods have no application label."""
     place = Place()
     place.page()
-    gateway = {"source_workload": "bookinfo-gateway-istio", "destination_workload": "productpage-v1"}
+    gateway = {
+        "source_workload": "bookinfo-gateway-istio",
+        "destination_workload": "productpage-v1",
+    }
     assert place.total(reporter="source", source_app="unknown", response_code="200", **gateway) == 1
     assert place.total(reporter="destination", destination_workload="bookinfo-gateway-istio") == 0
 
@@ -38,7 +47,9 @@ def test_a_visitor_from_outside_is_unknown() -> None:
     place = Place()
     place.ask(pod="productpage")
     unknown = {"source_workload": "unknown", "connection_security_policy": "none"}
-    assert place.total(reporter="destination", destination_service_name="productpage", **unknown) == 1
+    assert (
+        place.total(reporter="destination", destination_service_name="productpage", **unknown) == 1
+    )
 
 
 def test_without_proxies_nothing_is_told() -> None:
@@ -54,13 +65,20 @@ def test_ztunnels_count_connections_at_both_ends(version: str) -> None:
     """Bytes and connections with the identities, no requests."""
     place = Place(version, mode="ambient", gone=V1)
     place.page()
-    edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1", "app": "ztunnel"}
+    edge = {
+        "source_workload": "productpage-v1",
+        "destination_workload": "reviews-v1",
+        "app": "ztunnel",
+    }
     for reporter in ("source", "destination"):
         more = {"reporter": reporter, "connection_security_policy": "mutual_tls"}
         assert place.total("istio_tcp_connections_opened_total", **more, **edge) == 1
         assert place.total("istio_tcp_received_bytes_total", **more, **edge) > 0
     assert place.total(source_workload="productpage-v1") == 0
-    assert place.total("istio_tcp_connections_opened_total", source_workload="bookinfo-gateway-istio") == 1
+    assert (
+        place.total("istio_tcp_connections_opened_total", source_workload="bookinfo-gateway-istio")
+        == 1
+    )
 
 
 def test_a_waypoint_reports_for_both_ends() -> None:
@@ -70,7 +88,12 @@ def test_a_waypoint_reports_for_both_ends() -> None:
     edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
     assert place.total(reporter="waypoint", connection_security_policy="mutual_tls", **edge) == 1
     assert place.total(reporter="waypoint", destination_workload="productpage-v1") == 0
-    assert place.total("istio_tcp_connections_opened_total", reporter="source", destination_workload="waypoint") == 2
+    assert (
+        place.total(
+            "istio_tcp_connections_opened_total", reporter="source", destination_workload="waypoint"
+        )
+        == 2
+    )
 
 
 def test_a_label_sends_the_gateway_through_the_waypoint() -> None:
@@ -88,7 +111,11 @@ def test_durations_are_counted_in_buckets() -> None:
     place.pages(5)
     name = "istio_request_duration_milliseconds"
     page = {"reporter": "destination", "destination_workload": "productpage-v1"}
-    assert place.total(f"{name}_bucket", le="+Inf", **page) == place.total(f"{name}_count", **page) == 5
+    assert (
+        place.total(f"{name}_bucket", le="+Inf", **page)
+        == place.total(f"{name}_count", **page)
+        == 5
+    )
     details = {"reporter": "destination", "destination_workload": "details-v1"}
     assert 5 * 10 < place.total(f"{name}_sum", **page) < 5 * 200
     assert place.total(f"{name}_sum", **details) < place.total(f"{name}_sum", **page)
@@ -122,7 +149,11 @@ def test_a_page_is_one_trace(gone: tuple[str, ...], spans: int) -> None:
 
 def test_a_fault_is_an_error_in_the_trace() -> None:
     """The caller's span has status and flag; there is none of ratings itself."""
-    names = ("destination-rule-all", "virtual-service-reviews-test-v2", "virtual-service-ratings-test-abort")
+    names = (
+        "destination-rule-all",
+        "virtual-service-reviews-test-v2",
+        "virtual-service-ratings-test-abort",
+    )
     place = Place(rules=rules("1.30.3", *names))
     place.page("jason")
     failed = [span.tags for span in place.spans if "error" in span.tags]
@@ -150,15 +181,23 @@ def test_under_ambient_only_gateway_and_waypoint_trace() -> None:
     """ztunnel knows no requests."""
     place = Place(mode="ambient", waypoint=True, gone=V1)
     place.page()
-    assert {span.service for span in place.spans} == {"bookinfo-gateway-istio.bookinfo", "waypoint.bookinfo"}
+    assert {span.service for span in place.spans} == {
+        "bookinfo-gateway-istio.bookinfo",
+        "waypoint.bookinfo",
+    }
 
 
 def test_a_telemetry_turns_tracing_on_without_a_restart() -> None:
     """Its provider is looked up in the mesh configuration, and its percentage holds."""
     mesh = mesh_of_release("1.30.3", collector="")
-    provider = {"name": "jaeger", "opentelemetry": {"service": "jaeger-collector.istio-system.svc.cluster.local"}}
+    provider = {
+        "name": "jaeger",
+        "opentelemetry": {"service": "jaeger-collector.istio-system.svc.cluster.local"},
+    }
     mesh.config["extensionProviders"] = [provider]
-    tracing = {"spec": {"tracing": [{"providers": [{"name": "jaeger"}], "randomSamplingPercentage": 100}]}}
+    tracing = {
+        "spec": {"tracing": [{"providers": [{"name": "jaeger"}], "randomSamplingPercentage": 100}]}
+    }
     place = Place(mesh=mesh, telemetries={("istio-system", "mesh-default"): tracing}, gone=V1)
     place.page()
     assert len(place.spans) == 6
@@ -167,7 +206,9 @@ def test_a_telemetry_turns_tracing_on_without_a_restart() -> None:
 
 def test_metrics_are_shown_as_prometheus_reads_them() -> None:
     """One line a series, under its type, with the label's text escaped."""
-    text = format_exposition([Sample("istio_requests_total", {"a": 'x"y'}, 2.0), Sample("d_count", {}, 1.0)])
+    text = format_exposition(
+        [Sample("istio_requests_total", {"a": 'x"y'}, 2.0), Sample("d_count", {}, 1.0)]
+    )
     assert text.splitlines() == [
         "# TYPE istio_requests_total counter",
         'istio_requests_total{a="x\\"y"} 2',

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.contract import Client, Object, Ref, WatchEvent
-from bot.sandbox.cluster.server import ApiServer
-from bot.sandbox.dataplane.engine_workloads import read_workload
-from bot.sandbox.dataplane.engine_world import MeshFollower, MeshState
+from sandbox.clock import Clock
+from sandbox.cluster.contract import Client, Object, Ref, WatchEvent
+from sandbox.cluster.server import ApiServer
+from sandbox.dataplane.engine.mesh_state import MeshFollower, MeshState
+from sandbox.dataplane.engine.workloads import read_workload
 from tests.sandbox.dataplane.engine.place import Place
 
 PODS, SERVICES = Ref("", "pods"), Ref("", "services")
@@ -32,13 +32,22 @@ async def client() -> AsyncIterator[Client]:
 def a_service(name: str) -> Object:
     """A Service without pods."""
     spec = {"ports": [{"name": "http", "port": 80}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": SYSTEM},
+        "spec": spec,
+    }
 
 
 async def an_istiod(client: Client, version: str) -> None:
     """An istiod that is Ready."""
     meta = {"name": "istiod", "namespace": SYSTEM, "labels": {"app": "istiod"}}
-    spec = {"containers": [{"name": "discovery", "image": f"docker.io/istio/pilot:{version}-distroless"}]}
+    spec = {
+        "containers": [
+            {"name": "discovery", "image": f"docker.io/istio/pilot:{version}-distroless"}
+        ]
+    }
     await client.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
     ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
     await client.merge(PODS, "istiod", SYSTEM, ready, subresource="status")
@@ -104,13 +113,24 @@ async def test_changes_of_pods_are_told(client: Client) -> None:
     [
         ({}, False),
         ({("istio-system", "mesh"): ({}, "STRICT")}, True),
-        ({("istio-system", "mesh"): ({}, "STRICT"), ("bookinfo", "space"): ({}, "PERMISSIVE")}, False),
-        ({("bookinfo", "space"): ({}, "STRICT"), ("bookinfo", "own"): ({"app": "details"}, "DISABLE")}, False),
+        (
+            {("istio-system", "mesh"): ({}, "STRICT"), ("bookinfo", "space"): ({}, "PERMISSIVE")},
+            False,
+        ),
+        (
+            {
+                ("bookinfo", "space"): ({}, "STRICT"),
+                ("bookinfo", "own"): ({"app": "details"}, "DISABLE"),
+            },
+            False,
+        ),
         ({("bookinfo", "own"): ({"app": "reviews"}, "STRICT")}, False),
         ({("elsewhere", "space"): ({}, "STRICT")}, False),
     ],
 )
-def test_the_narrowest_policy_holds(rules: dict[tuple[str, str], tuple[dict[str, str], str]], strict: bool) -> None:
+def test_the_narrowest_policy_holds(
+    rules: dict[tuple[str, str], tuple[dict[str, str], str]], strict: bool
+) -> None:
     """PeerAuthentication: of the workload, else the namespace, else the mesh."""
     peers = {
         place: {"spec": {"selector": {"matchLabels": labels}, "mtls": {"mode": mode}}}
@@ -131,5 +151,9 @@ def test_a_pod_is_read_with_its_proxys_start() -> None:
         ("reviews", "v2"),
     )
     assert reviews.principal == "spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews"
-    assert (gateway.kind, gateway.app, gateway.service) == ("gateway", "unknown", "bookinfo-gateway-istio.bookinfo")
+    assert (gateway.kind, gateway.app, gateway.service) == (
+        "gateway",
+        "unknown",
+        "bookinfo-gateway-istio.bookinfo",
+    )
     assert (gateway.collector, gateway.sampling) == ("zipkin.istio-system:9411", 100.0)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 APPS = ("details", "productpage", "ratings", "reviews")
-VERSIONS_OF = ("details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
+VERSIONS_OF = (
+    "details-v1",
+    "productpage-v1",
+    "ratings-v1",
+    "reviews-v1",
+    "reviews-v2",
+    "reviews-v3",
+)
 SUBSETS = {
     "details": ("v1", "v2"),
     "productpage": ("v1",),
@@ -17,7 +24,10 @@ SUBSETS = {
     "reviews": ("v1", "v2", "v3"),
 }
 """Of the sample that has all DestinationRules."""
-RETRIES = {"retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes", "num_retries": 2}
+RETRIES = {
+    "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+    "num_retries": 2,
+}
 """Of every route that a sidecar has to a Service, with `timeout` 0s."""
 ANY = "allow_any: * -> PassthroughCluster"
 _JASON = ": / end-user=jason -> outbound|9080|{}"
@@ -31,7 +41,10 @@ SIDECARS: dict[str, tuple[str, dict[str, str]]] = {
         "productpage reviews",
         {"reviews": _REVIEWS, "ratings": _RATINGS.format("!abort 500 100%")},
     ),
-    "delay for jason": ("reviews", {"reviews": _REVIEWS, "ratings": _RATINGS.format("!delay 7s 100%")}),
+    "delay for jason": (
+        "reviews",
+        {"reviews": _REVIEWS, "ratings": _RATINGS.format("!delay 7s 100%")},
+    ),
     "abort half": ("reviews", {"reviews": _REVIEWS, "ratings": _RATINGS.format("!abort 503 50%")}),
     "shift half to v3": ("productpage", {"reviews": _SHIFT}),
     "destination rule removed": ("productpage", {"reviews": _SHIFT}),
@@ -46,9 +59,7 @@ SIDECARS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """By step: whose sidecars were asked, and the hosts whose routes are not the default route alone."""
 _VIP_REVIEWS = ": / end-user=jason -> inbound-vip|9080|http/v2|reviews ; : * -> inbound-vip|9080|http/v1|reviews"
-_VIP_RATINGS = (
-    ": / end-user=jason -> inbound-vip|9080|http/v1|ratings !abort 500 100% ; : * -> inbound-vip|9080|http/v1|ratings"
-)
+_VIP_RATINGS = ": / end-user=jason -> inbound-vip|9080|http/v1|ratings !abort 500 100% ; : * -> inbound-vip|9080|http/v1|ratings"
 WAYPOINTS: dict[str, dict[str, str]] = {
     "waypoint with httproute for jason": {
         "reviews": ": / end-user=jason -> inbound-vip|9080|http|reviews-v2 ; : / -> inbound-vip|9080|http|reviews-v1"
@@ -58,8 +69,9 @@ WAYPOINTS: dict[str, dict[str, str]] = {
 }
 """By step, as for sidecars; the names of routes were not recorded."""
 _PAGE = "outbound|9080||productpage"
-GATEWAY = f"=/productpage -> {_PAGE} ; =/logout -> {_PAGE} ; =/login -> {_PAGE} ; ~/api/v1/products -> {_PAGE} ; " + (
-    f"~/static -> {_PAGE}"
+GATEWAY = (
+    f"=/productpage -> {_PAGE} ; =/logout -> {_PAGE} ; =/login -> {_PAGE} ; ~/api/v1/products -> {_PAGE} ; "
+    + (f"~/static -> {_PAGE}")
 )
 """Virtual host `*:80` of the gateway at step `plain`, and with a waypoint as well."""
 CHAIN = {"1.23.2": "inbound-vip|{port}||{host}-http", "1.30.3": "inbound-vip|{port}|http|{host}"}
@@ -95,11 +107,18 @@ def sidecar_clusters(step: str) -> list[str]:
     """The clusters of a sidecar on port 9080."""
     apps = APPS + (VERSIONS_OF if step.startswith("httproute") else ())
     with_rules = SUBSETS if step not in ("plain", "httproute for jason sidecar") else {}
-    return sorted(f"outbound|9080|{subset}|{app}" for app in apps for subset in ("", *_subsets(step, app, with_rules)))
+    return sorted(
+        f"outbound|9080|{subset}|{app}"
+        for app in apps
+        for subset in ("", *_subsets(step, app, with_rules))
+    )
 
 
 def _subsets(step: str, app: str, with_rules: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    gone = app == "reviews" and step in ("destination rule removed", "waypoint without the destination rule")
+    gone = app == "reviews" and step in (
+        "destination rule removed",
+        "waypoint without the destination rule",
+    )
     return () if gone else with_rules.get(app, ())
 
 
@@ -108,7 +127,9 @@ def waypoint_chains(version: str, step: str) -> dict[str, str]:
     served = {(9080, app) for app in APPS + VERSIONS_OF} | {(80, "bookinfo-gateway-istio")}
     default = {(port, app): f": * -> inbound-vip|{port}|http|{app}" for port, app in served}
     hosts = default | {(9080, app): routes for app, routes in WAYPOINTS[step].items()}
-    return {CHAIN[version].format(port=port, host=app): routes for (port, app), routes in hosts.items()}
+    return {
+        CHAIN[version].format(port=port, host=app): routes for (port, app), routes in hosts.items()
+    }
 
 
 def waypoint_clusters(step: str) -> list[str]:
@@ -116,7 +137,10 @@ def waypoint_clusters(step: str) -> list[str]:
     with_rules: dict[str, tuple[str, ...]] = {} if "httproute" in step else SUBSETS
     names = [f"inbound-vip|15021|tcp|{_GATEWAY_SERVICE}", f"inbound-vip|80|http|{_GATEWAY_SERVICE}"]
     for app in APPS + VERSIONS_OF:
-        names += [f"inbound-vip|9080|http{s and '/'}{s}|{app}" for s in ("", *_subsets(step, app, with_rules))]
+        names += [
+            f"inbound-vip|9080|http{s and '/'}{s}|{app}"
+            for s in ("", *_subsets(step, app, with_rules))
+        ]
     return sorted(names)
 
 
@@ -134,7 +158,9 @@ def short(text: str) -> str:
 
 
 def _line(route: dict[str, Any]) -> str:
-    where = route.get("cluster") or " + ".join(f"{weight} {name}" for name, weight in route["weighted"].items())
+    where = route.get("cluster") or " + ".join(
+        f"{weight} {name}" for name, weight in route["weighted"].items()
+    )
     return f"{_condition(route['match'])} -> {where}{_fault(route.get('fault') or {})}"
 
 

@@ -6,10 +6,10 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.objects import World
-from bot.sandbox.dataplane.objects_pods import Proxy
-from bot.sandbox.istio.samples import build_sample_files
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.objects.pods import Proxy
+from sandbox.dataplane.objects.world import World
+from sandbox.istio.samples import build_sample_files
 
 NAMESPACE = "bookinfo"
 VERSIONS = ("1.23.2", "1.30.3")
@@ -64,28 +64,50 @@ def bookinfo(version: str, *, gone: Iterable[str] = ()) -> list[Object]:
     """Bookinfo with a running pod for each Deployment that is not `gone`, and its namespace."""
     objects = samples(version, "platform/kube/bookinfo")
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {}}}
-    running = [o for o in objects if o["kind"] == "Deployment" and o["metadata"]["name"] not in set(gone)]
-    pods = [pod(o["metadata"]["name"], o["spec"]["template"]["metadata"]["labels"], n) for n, o in enumerate(running)]
+    running = [
+        o for o in objects if o["kind"] == "Deployment" and o["metadata"]["name"] not in set(gone)
+    ]
+    pods = [
+        pod(o["metadata"]["name"], o["spec"]["template"]["metadata"]["labels"], n)
+        for n, o in enumerate(running)
+    ]
     return with_slices([space, *objects, *pods])
 
 
-def pod(name: str, labels: dict[str, str], number: int = 0, *, annotations: dict[str, str] | None = None) -> Object:
+def pod(
+    name: str, labels: dict[str, str], number: int = 0, *, annotations: dict[str, str] | None = None
+) -> Object:
     """A running pod."""
-    meta = {"name": f"{name}-x", "namespace": NAMESPACE, "labels": labels, "annotations": annotations or {}}
+    meta = {
+        "name": f"{name}-x",
+        "namespace": NAMESPACE,
+        "labels": labels,
+        "annotations": annotations or {},
+    }
     status = {"podIP": f"10.244.0.{number + 1}"}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": []}, "status": status}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta,
+        "spec": {"containers": []},
+        "status": status,
+    }
 
 
 def with_slices(objects: list[Object]) -> list[Object]:
     """The objects, and the EndpointSlices that they should have."""
     pods = [o for o in objects if o["kind"] == "Pod"]
     services = [o for o in objects if o["kind"] == "Service"]
-    return [o for o in objects if o["kind"] != "EndpointSlice"] + [_slice(s, pods) for s in services]
+    return [o for o in objects if o["kind"] != "EndpointSlice"] + [
+        _slice(s, pods) for s in services
+    ]
 
 
 def _slice(service: Object, pods: list[Object]) -> Object:
     name = service["metadata"]["name"]
-    selected = [p for p in pods if service["spec"]["selector"].items() <= p["metadata"]["labels"].items()]
+    selected = [
+        p for p in pods if service["spec"]["selector"].items() <= p["metadata"]["labels"].items()
+    ]
     listed = [
         {
             "addresses": [p["status"]["podIP"]],
@@ -94,7 +116,10 @@ def _slice(service: Object, pods: list[Object]) -> Object:
         }
         for p in selected
     ]
-    ports = [{"name": p.get("name", ""), "port": p.get("targetPort", p["port"])} for p in service["spec"]["ports"]]
+    ports = [
+        {"name": p.get("name", ""), "port": p.get("targetPort", p["port"])}
+        for p in service["spec"]["ports"]
+    ]
     meta = {"name": f"{name}-s", "labels": {"kubernetes.io/service-name": name}}
     return {
         "apiVersion": "discovery.k8s.io/v1",
@@ -142,7 +167,12 @@ def gateway_service() -> Object:
     ]
     labels = {"gateway.networking.k8s.io/gateway-name": "bookinfo-gateway"}
     meta = {"name": "bookinfo-gateway-istio", "labels": labels}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": labels, "ports": ports}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta,
+        "spec": {"selector": labels, "ports": ports},
+    }
 
 
 def waypoint(*, programmed: bool = True) -> list[Object]:
@@ -157,7 +187,12 @@ def waypoint(*, programmed: bool = True) -> list[Object]:
     }
     labels = {"gateway.istio.io/managed": "istio.io-mesh-controller"}
     spec = {"selector": labels, "ports": [{"name": "mesh", "port": 15008, "appProtocol": "hbone"}]}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "waypoint", "labels": labels}, "spec": spec}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "waypoint", "labels": labels},
+        "spec": spec,
+    }
     meta = {"name": NAMESPACE, "labels": {"istio.io/use-waypoint": "waypoint"}}
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, gateway, service]
 
@@ -197,7 +232,9 @@ def _rules(version: str, name: str) -> list[Object]:
         files = ("destination-rule-all", *_FILES[name])
         found += samples(version, *(f"networking/{file}" for file in files))
     if "destination rule" in name:
-        found = [o for o in found if (o["kind"], o["metadata"]["name"]) != ("DestinationRule", "reviews")]
+        found = [
+            o for o in found if (o["kind"], o["metadata"]["name"]) != ("DestinationRule", "reviews")
+        ]
     return _halved(found) if name == "abort half" else found
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.objects import World, detect_protocol
-from bot.sandbox.dataplane.objects_pods import find_proxy, has_sidecar, is_captured
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.objects.pods import find_proxy, has_sidecar, is_captured
+from sandbox.dataplane.objects.world import World, detect_protocol
 
 from .stages import NAMESPACE, bookinfo, pod, waypoint, with_slices, world_of
 
@@ -27,14 +27,21 @@ def router() -> Object:
         (pod("a", {"app": "a"}), "", ""),
         (pod("a", {"app": "a"}, annotations={"sidecar.istio.io/status": "{}"}), "sidecar", ""),
         (pod("g", {GATEWAY_NAME: "bookinfo-gateway"}), "gateway", "bookinfo-gateway"),
-        (pod("w", {GATEWAY_NAME: "waypoint", MANAGED: "istio.io-mesh-controller"}), "waypoint", "waypoint"),
+        (
+            pod("w", {GATEWAY_NAME: "waypoint", MANAGED: "istio.io-mesh-controller"}),
+            "waypoint",
+            "waypoint",
+        ),
         (router(), "gateway", ""),
     ],
 )
 def test_what_a_pod_is(given: Object, kind: str, name: str) -> None:
     """By annotation and labels, as both releases write them."""
     found = find_proxy(given)
-    assert ("" if found is None else found.kind, "" if found is None else found.name) == (kind, name)
+    assert ("" if found is None else found.kind, "" if found is None else found.name) == (
+        kind,
+        name,
+    )
     assert has_sidecar(given) == (kind == "sidecar")
 
 

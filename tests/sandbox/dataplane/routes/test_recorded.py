@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.dataplane.objects import get_hostname
-from bot.sandbox.dataplane.routes_dump import dump_proxy_config
+from sandbox.dataplane.objects.world import get_hostname
+from sandbox.dataplane.routes.dump import dump_proxy_config
 
 from . import recorded
 from .stages import GATEWAY, STAGES, VERSIONS, WAYPOINT, sidecar, stage
@@ -18,7 +18,9 @@ ASKED = [(step, app) for step, (apps, _) in recorded.SIDECARS.items() for app in
 def test_sidecars_route_as_recorded(version: str, step: str, app: str) -> None:
     """Hosts, conditions, clusters, weights and faults of a sidecar's port 9080."""
     hosts = dump_proxy_config(stage(version, step), sidecar(app), 9080)["hosts"]
-    computed = {recorded.short(name): recorded.compact(host["routes"]) for name, host in hosts.items()}
+    computed = {
+        recorded.short(name): recorded.compact(host["routes"]) for name, host in hosts.items()
+    }
     assert computed == recorded.sidecar_hosts(step)
 
 
@@ -27,7 +29,9 @@ def test_sidecars_route_as_recorded(version: str, step: str, app: str) -> None:
 def test_sidecars_have_the_recorded_clusters(version: str, step: str, app: str) -> None:
     """Subsets have clusters while their DestinationRule is there, with pods or without."""
     names = dump_proxy_config(stage(version, step), sidecar(app), 9080)["clusters"]
-    assert sorted(recorded.short(n) for n in names if "|9080|" in n) == recorded.sidecar_clusters(step)
+    assert sorted(recorded.short(n) for n in names if "|9080|" in n) == recorded.sidecar_clusters(
+        step
+    )
     assert any("|9080|" not in n for n in names), recorded.ALLOWED["other ports"]
 
 
@@ -58,7 +62,9 @@ def test_waypoints_route_as_recorded(version: str, step: str) -> None:
     hosts = dump_proxy_config(stage(version, step), WAYPOINT, 0)["hosts"]
     unnamed = {name: [{**r, "name": ""} for r in host["routes"]] for name, host in hosts.items()}
     computed = {recorded.short(name): recorded.compact(routes) for name, routes in unnamed.items()}
-    assert computed == recorded.waypoint_chains(version, step), recorded.ALLOWED["a waypoint's own chains"]
+    assert computed == recorded.waypoint_chains(version, step), recorded.ALLOWED[
+        "a waypoint's own chains"
+    ]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

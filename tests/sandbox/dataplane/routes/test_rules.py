@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.dataplane.clusters import list_clusters, merge_traffic_policy
-from bot.sandbox.dataplane.objects import World
-from bot.sandbox.dataplane.routes import Decision, ProxyRequest, route_request
-from bot.sandbox.dataplane.routes_dump import dump_proxy_config
-from bot.sandbox.dataplane.routes_translate import parse_seconds
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.objects.world import World
+from sandbox.dataplane.routes.clusters import list_clusters, merge_traffic_policy
+from sandbox.dataplane.routes.decision import Decision, ProxyRequest, route_request
+from sandbox.dataplane.routes.dump import dump_proxy_config
+from sandbox.dataplane.routes.translate import parse_seconds
 
 from .stages import (
     GATEWAY,
@@ -43,7 +43,9 @@ def service(spec: Object, **meta: Any) -> Object:
 
 def only(condition: Object) -> Object:
     """Requests that fit go to details, others nowhere."""
-    return service({"http": [{"match": [condition], "route": [{"destination": {"host": "details"}}]}]})
+    return service(
+        {"http": [{"match": [condition], "route": [{"destination": {"host": "details"}}]}]}
+    )
 
 
 def ask(world: World, path: str = "/reviews/0", method: str = "GET", **headers: str) -> Decision:
@@ -55,9 +57,17 @@ def ask(world: World, path: str = "/reviews/0", method: str = "GET", **headers: 
 @pytest.mark.parametrize(
     ("condition", "yes", "no"),
     [
-        ({"headers": {"end-user": {"exact": "jason"}}}, {"end_user": "jason"}, {"end_user": "jasons"}),
+        (
+            {"headers": {"end-user": {"exact": "jason"}}},
+            {"end_user": "jason"},
+            {"end_user": "jasons"},
+        ),
         ({"headers": {"End-User": {"prefix": "ja"}}}, {"end_user": "jason"}, {"end_user": "mary"}),
-        ({"headers": {"end-user": {"regex": "ja.*n"}}}, {"end_user": "jason"}, {"end_user": "jason2"}),
+        (
+            {"headers": {"end-user": {"regex": "ja.*n"}}},
+            {"end_user": "jason"},
+            {"end_user": "jason2"},
+        ),
         ({"headers": {"end-user": {"regex": "(unclosed"}}}, None, {"end_user": "jason"}),
         ({"headers": {"end-user": {}}}, {"end_user": "x"}, {}),
         ({"withoutHeaders": {"end-user": {"exact": "jason"}}}, {}, {"end_user": "jason"}),
@@ -76,7 +86,9 @@ def ask(world: World, path: str = "/reviews/0", method: str = "GET", **headers: 
         ({"gateways": ["bookinfo-gateway"]}, None, {}),
     ],
 )
-def test_conditions(condition: Object, yes: dict[str, str] | None, no: dict[str, str] | None) -> None:
+def test_conditions(
+    condition: Object, yes: dict[str, str] | None, no: dict[str, str] | None
+) -> None:
     """Of each kind: a request that fits it is routed, one that does not is not."""
     world = with_rules(only(condition))
     if yes is not None:
@@ -94,17 +106,30 @@ def test_source_labels_do_not_count_at_a_waypoint() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["reviews", "reviews.bookinfo", "reviews.bookinfo.svc", FULL, f"{FULL}.", f"{FULL}:9080", "REVIEWS", "10.96.0.77"],
+    [
+        "reviews",
+        "reviews.bookinfo",
+        "reviews.bookinfo.svc",
+        FULL,
+        f"{FULL}.",
+        f"{FULL}:9080",
+        "REVIEWS",
+        "10.96.0.77",
+    ],
 )
 def test_every_name_of_a_service(host: str) -> None:
     """All lead to the same virtual host."""
-    reviews = next(o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "reviews")
+    reviews = next(
+        o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "reviews"
+    )
     spec = {**reviews["spec"], "clusterIP": "10.96.0.77"}
     world = with_rules({**reviews, "spec": spec})
     assert route_request(world, PAGE, ProxyRequest(host, 9080)).virtual_host == f"{FULL}:9080"
 
 
-@pytest.mark.parametrize("host", ["reviews", "reviews.other", "reviews.svc", "reviews.bookinfo.svc.example.org"])
+@pytest.mark.parametrize(
+    "host", ["reviews", "reviews.other", "reviews.svc", "reviews.bookinfo.svc.example.org"]
+)
 def test_names_of_no_service(host: str) -> None:
     """From another namespace the short name means another Service."""
     assert with_rules().find_service(host, "other") is None
@@ -131,7 +156,9 @@ def test_hosts_of_a_virtual_service(hosts: list[str], namespace: str, holds: boo
 
 def test_a_named_host_comes_before_a_wildcard() -> None:
     """However old the wildcard is."""
-    wide = service({"hosts": ["*"], "http": [{"directResponse": {"status": 418}}]}, creationTimestamp="2000")
+    wide = service(
+        {"hosts": ["*"], "http": [{"directResponse": {"status": 418}}]}, creationTimestamp="2000"
+    )
     wide["metadata"]["name"] = "wide"
     near = service({"http": [{"directResponse": {"status": 299}}]})
     assert ask(with_rules(wide, near)).status == 299
@@ -142,7 +169,10 @@ def test_export_to() -> None:
     spec = {"hosts": [FULL], "exportTo": ["."], "http": [{"directResponse": {"status": 418}}]}
     world = with_rules(service(spec, namespace="other"))
     assert ask(world).status == 0
-    assert route_request(world, sidecar("x", namespace="other"), ProxyRequest(FULL, 9080)).status == 418
+    assert (
+        route_request(world, sidecar("x", namespace="other"), ProxyRequest(FULL, 9080)).status
+        == 418
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,7 +189,9 @@ def test_export_to() -> None:
 )
 def test_hosts_of_a_destination_rule(host: str, namespace: str, holds: bool) -> None:
     """Looked for in the client's namespace, the Service's and the root; elsewhere a rule means nothing."""
-    rule = istio_object("DestinationRule", "r", {"host": host, "subsets": SUBSETS}, namespace=namespace)
+    rule = istio_object(
+        "DestinationRule", "r", {"host": host, "subsets": SUBSETS}, namespace=namespace
+    )
     assert (f"outbound|9080|v2|{FULL}" in list_clusters(with_rules(rule), PAGE)) is holds
 
 
@@ -187,7 +219,9 @@ def test_two_destination_rules_for_a_host_are_one() -> None:
 
 def test_the_narrowest_destination_rule_holds_alone() -> None:
     """One for all hosts adds nothing to one that names the host."""
-    wide = istio_object("DestinationRule", "a", {"host": "*.bookinfo.svc.cluster.local", "subsets": SUBSETS})
+    wide = istio_object(
+        "DestinationRule", "a", {"host": "*.bookinfo.svc.cluster.local", "subsets": SUBSETS}
+    )
     near = istio_object("DestinationRule", "b", {"host": "reviews"})
     names = list_clusters(with_rules(wide, near), PAGE)
     assert f"outbound|9080|v2|{FULL}" not in names
@@ -196,7 +230,10 @@ def test_the_narrowest_destination_rule_holds_alone() -> None:
 
 def test_what_is_never_reached_is_not_sent() -> None:
     """Neither entries behind one that catches all, nor destinations without weight beside others with it."""
-    targets = [{"destination": {"host": h}, "weight": w} for h, w in (("details", 0), ("reviews", 60), ("ratings", 40))]
+    targets = [
+        {"destination": {"host": h}, "weight": w}
+        for h, w in (("details", 0), ("reviews", 60), ("ratings", 40))
+    ]
     world = with_rules(service({"http": [{"route": targets}, {"directResponse": {"status": 418}}]}))
     routes = dump_proxy_config(world, PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
     assert [list(r["weighted"].values()) for r in routes] == [[60, 40]]
@@ -208,22 +245,33 @@ def test_a_route_for_one_port_of_its_parent(port: dict[str, int], status: int) -
     redirect = {"type": "RequestRedirect", "requestRedirect": {"statusCode": 418}}
     parents = [{"group": "", "kind": "Service", "name": "reviews", **port}]
     assert (
-        ask(with_rules(http_route("r", {"parentRefs": parents, "rules": [{"filters": [redirect]}]}))).status == status
+        ask(
+            with_rules(http_route("r", {"parentRefs": parents, "rules": [{"filters": [redirect]}]}))
+        ).status
+        == status
     )
 
 
 def test_backends_weigh_one_unless_said_otherwise() -> None:
     """Two without weights share the requests."""
     refs: list[Object] = [{"name": name, "port": 9080} for name in ("details", "ratings")]
-    spec = {"parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}], "rules": [{"backendRefs": refs}]}
-    routes = dump_proxy_config(with_rules(http_route("r", spec)), PAGE, 9080)["hosts"][f"{FULL}:9080"]["routes"]
+    spec = {
+        "parentRefs": [{"group": "", "kind": "Service", "name": "reviews"}],
+        "rules": [{"backendRefs": refs}],
+    }
+    routes = dump_proxy_config(with_rules(http_route("r", spec)), PAGE, 9080)["hosts"][
+        f"{FULL}:9080"
+    ]["routes"]
     assert list(routes[0]["weighted"].values()) == [1, 1]
 
 
 @pytest.mark.parametrize(("percentage", "status"), [({"percentage": {"value": 100}}, 418), ({}, 0)])
 def test_an_abort_without_a_percentage_never_strikes(percentage: Object, status: int) -> None:
     """That is how Istio has it."""
-    entry = {"fault": {"abort": {"httpStatus": 418, **percentage}}, "route": [{"destination": {"host": "reviews"}}]}
+    entry = {
+        "fault": {"abort": {"httpStatus": 418, **percentage}},
+        "route": [{"destination": {"host": "reviews"}}],
+    }
     assert ask(with_rules(service({"http": [entry]}))).status == status
 
 
@@ -232,7 +280,16 @@ def test_a_fault_comes_before_the_cluster_is_missed() -> None:
     always = {"percentage": {"value": 100}}
     fault = {"abort": {"httpStatus": 500, **always}, "delay": {"fixedDelay": "250ms", **always}}
     world = with_rules(
-        service({"http": [{"fault": fault, "route": [{"destination": {"host": "reviews", "subset": "v9"}}]}]})
+        service(
+            {
+                "http": [
+                    {
+                        "fault": fault,
+                        "route": [{"destination": {"host": "reviews", "subset": "v9"}}],
+                    }
+                ]
+            }
+        )
     )
     found = ask(world)
     assert (found.status, found.response_flags, found.delay_seconds) == (500, "DI,FI", 0.25)
@@ -249,7 +306,9 @@ def test_a_fault_comes_before_the_cluster_is_missed() -> None:
 )
 def test_retries(said: Object, expected: tuple[int, tuple[int, ...]] | None) -> None:
     """Two by default, none when they are switched off; numbers among the causes are statuses."""
-    found = ask(with_rules(service({"http": [{"route": [{"destination": {"host": "reviews"}}], **said}]}))).retries
+    found = ask(
+        with_rules(service({"http": [{"route": [{"destination": {"host": "reviews"}}], **said}]}))
+    ).retries
     assert (None if found is None else (found.attempts, found.statuses)) == expected
 
 
@@ -260,7 +319,9 @@ def test_1_23_retries_503() -> None:
     assert found.statuses == (503,)
 
 
-@pytest.mark.parametrize(("said", "expected"), [("1h2m3.5s", 3723.5), ("250ms", 0.25), (None, 0.0), ("0s", 0.0)])
+@pytest.mark.parametrize(
+    ("said", "expected"), [("1h2m3.5s", 3723.5), ("250ms", 0.25), (None, 0.0), ("0s", 0.0)]
+)
 def test_durations(said: str | None, expected: float) -> None:
     """As Go writes them."""
     assert parse_seconds(said) == expected
@@ -271,7 +332,10 @@ def test_what_is_changed_on_the_way() -> None:
     entry = {
         "match": [{"uri": {"prefix": "/reviews"}}],
         "rewrite": {"uri": "/r", "authority": "elsewhere"},
-        "headers": {"request": {"set": {"X-A": "1"}, "remove": ["x-b"]}, "response": {"add": {"x-c": "3"}}},
+        "headers": {
+            "request": {"set": {"X-A": "1"}, "remove": ["x-b"]},
+            "response": {"add": {"x-c": "3"}},
+        },
         "timeout": "1.5s",
         "route": [{"destination": {"host": "reviews"}}],
     }
@@ -285,19 +349,35 @@ def test_what_is_changed_on_the_way() -> None:
 @pytest.mark.parametrize(
     ("filters", "path", "location"),
     [
-        ({"hostname": "a.example", "statusCode": 301}, "/productpage", "http://a.example/productpage"),
-        ({"path": {"type": "ReplaceFullPath", "replaceFullPath": "/x"}}, "/a/b", "http://localhost:8080/x"),
-        ({"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}}, "/a/b", "http://localhost:8080/x/b"),
+        (
+            {"hostname": "a.example", "statusCode": 301},
+            "/productpage",
+            "http://a.example/productpage",
+        ),
+        (
+            {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/x"}},
+            "/a/b",
+            "http://localhost:8080/x",
+        ),
+        (
+            {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}},
+            "/a/b",
+            "http://localhost:8080/x/b",
+        ),
     ],
 )
 def test_redirects_of_the_gateway_api(filters: Object, path: str, location: str) -> None:
     """Parts that are not named stay as they were asked for."""
-    rule: Object = {"matches": [{"path": {"type": "PathPrefix", "value": "/" + path.split("/")[1]}}]}
+    rule: Object = {
+        "matches": [{"path": {"type": "PathPrefix", "value": "/" + path.split("/")[1]}}]
+    }
     rule |= {"filters": [{"type": "RequestRedirect", "requestRedirect": filters}]}
     gateway = samples("1.30.3", "gateway-api/bookinfo-gateway")[0]
     spec = {"parentRefs": [{"name": "bookinfo-gateway"}], "rules": [rule]}
     found = route_request(
-        with_rules(gateway, http_route("r", spec)), GATEWAY, ProxyRequest("localhost:8080", 80, path=path)
+        with_rules(gateway, http_route("r", spec)),
+        GATEWAY,
+        ProxyRequest("localhost:8080", 80, path=path),
     )
     assert (found.status, found.location) == (filters.get("statusCode", 302), location)
 
@@ -327,7 +407,10 @@ def test_hostnames_of_listener_and_route() -> None:
     gateway = {**samples("1.30.3", "gateway-api/bookinfo-gateway")[0]}
     listener = {**gateway["spec"]["listeners"][0], "hostname": "*.example.com"}
     gateway["spec"] = {**gateway["spec"], "listeners": [listener]}
-    spec = {"parentRefs": [{"name": "bookinfo-gateway"}], "hostnames": ["a.example.com", "b.example.org"]}
+    spec = {
+        "parentRefs": [{"name": "bookinfo-gateway"}],
+        "hostnames": ["a.example.com", "b.example.org"],
+    }
     spec |= {"rules": [{"backendRefs": [{"name": "reviews", "port": 9080}]}]}
     world = with_rules(gateway, http_route("r", spec))
     found = {
@@ -340,14 +423,32 @@ def test_hostnames_of_listener_and_route() -> None:
 @pytest.mark.parametrize(("granted", "status"), [(True, 0), (False, 500)])
 def test_backends_in_another_namespace(granted: bool, status: int) -> None:
     """They need a ReferenceGrant there."""
-    ratings = next(o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "ratings")
+    ratings = next(
+        o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "ratings"
+    )
     far = {**ratings, "metadata": {"name": "ratings", "namespace": "far"}}
-    sliced: Object = {"name": "s", "namespace": "far", "labels": {"kubernetes.io/service-name": "ratings"}}
-    slices: Object = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": sliced}
-    slices |= {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "http", "port": 9080}]}
+    sliced: Object = {
+        "name": "s",
+        "namespace": "far",
+        "labels": {"kubernetes.io/service-name": "ratings"},
+    }
+    slices: Object = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": sliced,
+    }
+    slices |= {
+        "endpoints": [{"addresses": ["10.0.0.1"]}],
+        "ports": [{"name": "http", "port": 9080}],
+    }
     grant: Object = {"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "ReferenceGrant"}
     grant |= {"metadata": {"name": "g", "namespace": "far"}}
-    grant |= {"spec": {"from": [{"kind": "HTTPRoute", "namespace": NAMESPACE}], "to": [{"kind": "Service"}]}}
+    grant |= {
+        "spec": {
+            "from": [{"kind": "HTTPRoute", "namespace": NAMESPACE}],
+            "to": [{"kind": "Service"}],
+        }
+    }
     parents = [{"group": "", "kind": "Service", "name": "reviews"}]
     rules = [{"backendRefs": [{"name": "ratings", "namespace": "far", "port": 9080}]}]
     given = http_route("r", {"parentRefs": parents, "rules": rules})

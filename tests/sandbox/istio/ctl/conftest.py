@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.ctl.invocation import StandardStreams
-from bot.sandbox.istio.ctl.main import main
-from bot.sandbox.istio.programs import create_programs
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.ctl.invocation import StandardStreams
+from sandbox.istio.ctl.main import main
+from sandbox.istio.programs import create_programs
 
 SPEED = 40.0
 
@@ -30,7 +30,9 @@ class Outcome(NamedTuple):
 class Istioctl(Protocol):
     """Runs `istioctl` of a release (1.30.3 unless said) with standard input."""
 
-    def __call__(self, *words: str, version: str = "1.30.3", stdin: str = "") -> Awaitable[Outcome]: ...
+    def __call__(
+        self, *words: str, version: str = "1.30.3", stdin: str = ""
+    ) -> Awaitable[Outcome]: ...
 
 
 def typed(*words: str, version: str = "1.30.3", stdin: str = "") -> Outcome:
@@ -56,6 +58,8 @@ def istioctl(cluster: EmbeddedCluster, tmp_path: Path) -> Istioctl:
     kubeconfig = str(cluster.write_kubeconfig(tmp_path / "kubeconfig"))
 
     async def run(*words: str, version: str = "1.30.3", stdin: str = "") -> Outcome:
-        return await asyncio.to_thread(typed, *words, "--kubeconfig", kubeconfig, version=version, stdin=stdin)
+        return await asyncio.to_thread(
+            typed, *words, "--kubeconfig", kubeconfig, version=version, stdin=stdin
+        )
 
     return run

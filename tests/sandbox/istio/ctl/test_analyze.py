@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.catalog import NEW
-from bot.sandbox.istio.components.base import render_base
-from bot.sandbox.istio.render import merge_settings
+from sandbox.cluster.contract import Object
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.catalog import NEW
+from sandbox.istio.components.base import render_base
+from sandbox.istio.render.render import merge_settings
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 API = "networking.istio.io/v1"
@@ -19,18 +19,31 @@ API = "networking.istio.io/v1"
 
 def made(kind: str, name: str, spec: Object, api: str = API) -> Object:
     """An object of the namespace shop."""
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": spec,
+    }
 
 
 def route(host: str, **destination: str) -> Object:
     """A VirtualService to one destination."""
     return made(
-        "VirtualService", "r", {"hosts": [host], "http": [{"route": [{"destination": {"host": host, **destination}}]}]}
+        "VirtualService",
+        "r",
+        {"hosts": [host], "http": [{"route": [{"destination": {"host": host, **destination}}]}]},
     )
 
 
-SERVICE = made("Service", "web", {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}, "v1")
-RULE = made("DestinationRule", "web", {"host": "web", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]})
+SERVICE = made(
+    "Service", "web", {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}, "v1"
+)
+RULE = made(
+    "DestinationRule",
+    "web",
+    {"host": "web", "subsets": [{"name": "v1", "labels": {"version": "v1"}}]},
+)
 
 
 @pytest.fixture
@@ -41,7 +54,9 @@ async def shop(cluster: EmbeddedCluster) -> EmbeddedCluster:
         if definition["kind"] == "CustomResourceDefinition":
             await client.create(definition)
     labels = {"istio-injection": "enabled"}
-    await client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}})
+    await client.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}}
+    )
     await client.create(SERVICE)
     await asyncio.sleep(0)
     return cluster
@@ -50,13 +65,22 @@ async def shop(cluster: EmbeddedCluster) -> EmbeddedCluster:
 @pytest.mark.parametrize(
     ("objects", "line"),
     [
-        ([route("nowhere")], 'Error [IST0101] (VirtualService shop/r) Referenced host not found: "nowhere"'),
-        ([route("web", subset="v9")], 'Referenced host+subset in destinationrule not found: "web+v9"'),
+        (
+            [route("nowhere")],
+            'Error [IST0101] (VirtualService shop/r) Referenced host not found: "nowhere"',
+        ),
+        (
+            [route("web", subset="v9")],
+            'Referenced host+subset in destinationrule not found: "web+v9"',
+        ),
         (
             [made("VirtualService", "r", {"hosts": ["web"], "gateways": ["nogw"]})],
             'Error [IST0101] (VirtualService shop/r) Referenced gateway not found: "nogw"',
         ),
-        ([RULE], "Error [IST0173] (DestinationRule shop/web) The Subset v1 defined in the DestinationRule does not"),
+        (
+            [RULE],
+            "Error [IST0173] (DestinationRule shop/web) The Subset v1 defined in the DestinationRule does not",
+        ),
     ],
 )
 async def test_a_grave_finding_exits_with_79(
@@ -100,7 +124,9 @@ async def test_nothing_found_is_said_on_standard_error(
 async def test_a_finding_can_be_suppressed(shop: EmbeddedCluster, istioctl: Istioctl) -> None:
     """A rule with a wildcard leaves the finding out, and the exit code follows."""
     await shop.client("test").create(route("nowhere"))
-    assert (await istioctl("analyze", "-n", "shop", "-S", "IST0101=VirtualService *.shop")).code == 0
+    assert (
+        await istioctl("analyze", "-n", "shop", "-S", "IST0101=VirtualService *.shop")
+    ).code == 0
 
 
 async def test_an_unknown_namespace_is_no_failure(istioctl: Istioctl) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from bot.sandbox.istio.ctl.console import ProgressLog, draw_ship
+from sandbox.istio.ctl.console import ProgressLog, draw_ship
 
 
 def test_progress_is_a_line_per_change() -> None:
@@ -15,7 +15,9 @@ def test_progress_is_a_line_per_change() -> None:
     progress.report_applied()
     progress.report_applied()
     progress.report_finished("Base")
-    assert stream.getvalue() == "\n- Processing resources for Istio core.\n✔ Istio core installed ⛵️"
+    assert (
+        stream.getvalue() == "\n- Processing resources for Istio core.\n✔ Istio core installed ⛵️"
+    )
 
 
 def test_a_long_line_is_cut_to_the_bars_width() -> None:

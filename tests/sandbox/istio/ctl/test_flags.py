@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.istio.catalog import RELEASES
-from bot.sandbox.istio.ctl.commands import build_command_tree
-from bot.sandbox.istio.ctl.flags import ParsedCommandLine, parse_command_line
-from bot.sandbox.istio.errors import CtlError
+from sandbox.istio.catalog import RELEASES
+from sandbox.istio.ctl.commands import build_command_tree
+from sandbox.istio.ctl.flags import ParsedCommandLine, parse_command_line
+from sandbox.istio.errors import CtlError
 from tests.sandbox.istio.ctl.conftest import typed
 
 
@@ -25,8 +25,14 @@ def read(line: str) -> ParsedCommandLine:
         ("install --nosuch", "unknown flag: --nosuch"),
         ("install -Z", "unknown shorthand flag: 'Z' in -Z"),
         ("install --set", "flag needs an argument: --set"),
-        ("install --readiness-timeout 5", 'invalid argument "5" for "--readiness-timeout" flag: time: missing unit'),
-        ("install --force=perhaps", 'invalid argument "perhaps" for "--force" flag: strconv.ParseBool'),
+        (
+            "install --readiness-timeout 5",
+            'invalid argument "5" for "--readiness-timeout" flag: time: missing unit',
+        ),
+        (
+            "install --force=perhaps",
+            'invalid argument "perhaps" for "--force" flag: strconv.ParseBool',
+        ),
         ("analyze -o foo", "foo not a valid option for format. See istioctl analyze --help"),
     ],
 )
@@ -38,7 +44,9 @@ def test_misuse_exits_with_64(line: str, words: str) -> None:
     assert outcome.out == ""
 
 
-@pytest.mark.parametrize("line", ["install extra", "waypoint nosuch", "uninstall", "waypoint delete"])
+@pytest.mark.parametrize(
+    "line", ["install extra", "waypoint nosuch", "uninstall", "waypoint delete"]
+)
 def test_wrong_arguments_exit_with_1(line: str) -> None:
     """A command's own check of its arguments is an ordinary error."""
     assert typed(*line.split()).code == 1
@@ -48,17 +56,25 @@ def test_flags_may_stand_anywhere() -> None:
     """Root flags before the command, bundled and glued short flags, `=` and repeated flags all work."""
     parsed = read("-n bookinfo install -ys=a=1 --set b=2 -f one -f two --dry-run=false")
     assert parsed.path == ("istioctl", "install")
-    assert (parsed["namespace"], parsed["skip-confirmation"], parsed["dry-run"]) == ("bookinfo", True, False)
+    assert (parsed["namespace"], parsed["skip-confirmation"], parsed["dry-run"]) == (
+        "bookinfo",
+        True,
+        False,
+    )
     assert (parsed["set"], parsed["filename"]) == (["a=1", "b=2"], ["one", "two"])
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("5m0s", 300.0), ("1h30m", 5400.0), ("90s", 90.0), ("500ms", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5m0s", 300.0), ("1h30m", 5400.0), ("90s", 90.0), ("500ms", 0.5)]
+)
 def test_durations_are_gos(text: str, seconds: float) -> None:
     """Durations are written in Go's units."""
     assert read(f"install --readiness-timeout {text}")["readiness-timeout"] == seconds
 
 
-@pytest.mark.parametrize("line", ["", "--help", "install --help", "x", "waypoint apply -h", "manifest nosuch"])
+@pytest.mark.parametrize(
+    "line", ["", "--help", "install --help", "x", "waypoint apply -h", "manifest nosuch"]
+)
 def test_help_goes_to_standard_output(line: str) -> None:
     """Help is no error, for whatever command it is asked."""
     outcome = typed(*line.split())

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.sandbox.istio.ctl.kube import build_object_path
-from bot.sandbox.istio.ctl.kubeconfig import load_cluster_access
-from bot.sandbox.istio.errors import CtlError
+from sandbox.istio.ctl.kube import build_object_path
+from sandbox.istio.ctl.kubeconfig import load_cluster_access
+from sandbox.istio.errors import CtlError
 
 
 def config(server: str, token: str = "", context: str = "one") -> str:
@@ -17,7 +17,12 @@ def config(server: str, token: str = "", context: str = "one") -> str:
     return yaml.safe_dump(
         {
             "current-context": context,
-            "contexts": [{"name": context, "context": {"cluster": context, "user": context, "namespace": "shop"}}],
+            "contexts": [
+                {
+                    "name": context,
+                    "context": {"cluster": context, "user": context, "namespace": "shop"},
+                }
+            ],
             "clusters": [{"name": context, "cluster": {"server": server}}],
             "users": [{"name": context, "user": {"token": token} if token else {}}],
         }
@@ -48,7 +53,9 @@ def test_several_files_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (config("http://127.0.0.1:1"), "nope", 'context "nope" does not exist'),
     ],
 )
-def test_a_bad_kubeconfig_is_told(tmp_path: Path, text: str | None, context: str, words: str) -> None:
+def test_a_bad_kubeconfig_is_told(
+    tmp_path: Path, text: str | None, context: str, words: str
+) -> None:
     """A missing file, a broken one and an unknown context are errors with the place named."""
     if text is not None:
         (tmp_path / "config").write_text(text)
@@ -61,8 +68,16 @@ def test_a_bad_kubeconfig_is_told(tmp_path: Path, text: str | None, context: str
     [
         ("v1", "ConfigMap", "/api/v1/namespaces/shop/configmaps/x"),
         ("v1", "Namespace", "/api/v1/namespaces/x"),
-        ("gateway.networking.k8s.io/v1", "GatewayClass", "/apis/gateway.networking.k8s.io/v1/gatewayclasses/x"),
-        ("networking.k8s.io/v1", "NetworkPolicy", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/x"),
+        (
+            "gateway.networking.k8s.io/v1",
+            "GatewayClass",
+            "/apis/gateway.networking.k8s.io/v1/gatewayclasses/x",
+        ),
+        (
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/x",
+        ),
     ],
 )
 def test_paths_are_the_apis(api: str, kind: str, path: str) -> None:

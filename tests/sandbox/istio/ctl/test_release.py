@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.sandbox.istio.profiles import NAMES
-from bot.sandbox.istio.release import write_release
+from sandbox.istio.profiles import NAMES
+from sandbox.istio.release_directory import write_release
 
 
 @pytest.mark.parametrize(("version", "bundle"), [("1.30.3", "v1.5.1"), ("1.23.2", "v1.1.0")])
@@ -19,7 +19,9 @@ def test_a_release_has_the_real_layout(tmp_path: Path, version: str, bundle: str
     written = write_release(tmp_path, version)
     profiles = sorted(path.stem for path in (tmp_path / "manifests" / "profiles").glob("*.yaml"))
     channel = list(yaml.safe_load_all(written.gateway_api.read_text()))
-    marks = {o["metadata"]["annotations"]["gateway.networking.k8s.io/bundle-version"] for o in channel}
+    marks = {
+        o["metadata"]["annotations"]["gateway.networking.k8s.io/bundle-version"] for o in channel
+    }
     assert profiles == list(NAMES)
     assert marks == {bundle}
     assert (tmp_path / "samples" / "bookinfo" / "platform" / "kube" / "bookinfo.yaml").is_file()
@@ -30,7 +32,11 @@ async def test_its_istioctl_runs_and_starts_fast(tmp_path: Path) -> None:
     written = write_release(tmp_path, "1.23.2")
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        written.istioctl, "version", "--remote=false", stdout=asyncio.subprocess.PIPE, env={"HOME": str(tmp_path)}
+        written.istioctl,
+        "version",
+        "--remote=false",
+        stdout=asyncio.subprocess.PIPE,
+        env={"HOME": str(tmp_path)},
     )
     out, _ = await process.communicate()
     assert out == b"client version: 1.23.2\n"

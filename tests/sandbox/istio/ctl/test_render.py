@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.istio.catalog import RELEASES
-from bot.sandbox.istio.components.common import get_nested
-from bot.sandbox.istio.errors import SettingsError
-from bot.sandbox.istio.profiles import NAMES
-from bot.sandbox.istio.render import merge_settings, render_components
+from sandbox.istio.catalog import RELEASES
+from sandbox.istio.components.common import get_nested
+from sandbox.istio.errors import SettingsError
+from sandbox.istio.profiles import NAMES
+from sandbox.istio.render.render import merge_settings, render_components
 
 NEW, OLD = RELEASES["1.30.3"], RELEASES["1.23.2"]
 CORE = ["Base", "Pilot"]
@@ -36,7 +36,9 @@ def rendered(*sets: str, release: str = "1.30.3", files: tuple[str, ...] = ()) -
 @pytest.mark.parametrize("release", [NEW, OLD])
 def test_profile_has_its_components(release: Any, profile: str, components: list[str]) -> None:
     """Each profile renders exactly the components that Istio's documentation names."""
-    assert list(render_components(merge_settings(release, sets=[f"profile={profile}"]))) == components
+    assert (
+        list(render_components(merge_settings(release, sets=[f"profile={profile}"]))) == components
+    )
 
 
 @pytest.mark.parametrize("profile", NAMES)
@@ -49,8 +51,12 @@ def test_every_object_has_a_name_and_labels(profile: str) -> None:
 def test_later_inputs_win(tmp_path: Path) -> None:
     """A file wins over the profile, and `--set` over the file."""
     file = tmp_path / "operator.yaml"
-    file.write_text("spec: {profile: ambient, meshConfig: {accessLogFile: /dev/stdout, enableTracing: false}}")
-    mesh = rendered("values.meshConfig.enableTracing=true", files=(str(file),))["ConfigMap/istio"]["data"]["mesh"]
+    file.write_text(
+        "spec: {profile: ambient, meshConfig: {accessLogFile: /dev/stdout, enableTracing: false}}"
+    )
+    mesh = rendered("values.meshConfig.enableTracing=true", files=(str(file),))["ConfigMap/istio"][
+        "data"
+    ]["mesh"]
     assert "accessLogFile: /dev/stdout" in mesh
     assert "enableTracing: true" in mesh
     assert "imageType: distroless" in mesh
@@ -60,8 +66,18 @@ def test_later_inputs_win(tmp_path: Path) -> None:
     ("setting", "kind", "path", "value"),
     [
         ("values.pilot.resources.requests.cpu=10m", "Deployment/istiod", "requests.cpu", "10m"),
-        ("values.pilot.resources.requests.cpu=10m", "Deployment/istiod", "requests.memory", "2048Mi"),
-        ("components.pilot.k8s.resources.requests.cpu=7m", "Deployment/istiod", "requests.cpu", "7m"),
+        (
+            "values.pilot.resources.requests.cpu=10m",
+            "Deployment/istiod",
+            "requests.memory",
+            "2048Mi",
+        ),
+        (
+            "components.pilot.k8s.resources.requests.cpu=7m",
+            "Deployment/istiod",
+            "requests.cpu",
+            "7m",
+        ),
         ("profile=demo", "Deployment/istio-ingressgateway", "requests.memory", "40Mi"),
     ],
 )
@@ -83,14 +99,20 @@ def test_resources_are_requested_as_set(setting: str, kind: str, path: str, valu
 )
 def test_image_follows_hub_tag_and_variant(settings_given: tuple[str, ...], image: str) -> None:
     """istiod's image is made of hub, tag and variant unless it is named whole."""
-    container = rendered(*settings_given)["Deployment/istiod"]["spec"]["template"]["spec"]["containers"][0]
+    container = rendered(*settings_given)["Deployment/istiod"]["spec"]["template"]["spec"][
+        "containers"
+    ][0]
     assert container["image"] == image
 
 
 def test_a_revision_names_its_own_objects() -> None:
     """With a revision, istiod and its configuration stand beside the default ones."""
     made = rendered("revision=canary")
-    assert {"Deployment/istiod-canary", "ConfigMap/istio-canary", "Service/istiod-canary"} <= made.keys()
+    assert {
+        "Deployment/istiod-canary",
+        "ConfigMap/istio-canary",
+        "Service/istiod-canary",
+    } <= made.keys()
     assert made["Deployment/istiod-canary"]["metadata"]["labels"]["istio.io/rev"] == "canary"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.components.gateway_api import GROUP, build_standard_channel
+from sandbox.cluster.contract import Object
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.components.gateway_api import GROUP, build_standard_channel
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 
@@ -22,7 +22,10 @@ async def gateways(cluster: EmbeddedCluster) -> EmbeddedCluster:
 
 def gateway(name: str, of_class: str) -> Object:
     """A Gateway of that class."""
-    spec = {"gatewayClassName": of_class, "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
+    spec = {
+        "gatewayClassName": of_class,
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+    }
     return {
         "apiVersion": f"{GROUP}/v1",
         "kind": "Gateway",
@@ -42,7 +45,9 @@ async def test_definitions_must_be_there_first(istioctl: Istioctl) -> None:
 
 async def test_waiting_for_a_waypoint_ends(gateways: EmbeddedCluster, istioctl: Istioctl) -> None:
     """Nobody programs it, so the wait ends with its time and an error."""
-    outcome = await istioctl("waypoint", "apply", "-n", "default", "--wait", "--waypoint-timeout", "4s")
+    outcome = await istioctl(
+        "waypoint", "apply", "-n", "default", "--wait", "--waypoint-timeout", "4s"
+    )
     assert outcome.code == 1
     assert "✅ waypoint default/waypoint applied\n" in outcome.out
     assert outcome.err == "Error: timed out while waiting for waypoint\tdefault/waypoint\n"
@@ -57,13 +62,20 @@ async def test_deleting_by_name_looks_at_the_class_only_since_1_24(
     assert outcome.out == f"waypoint default/shopfront {others}\n"
 
 
-async def test_an_unknown_traffic_type_is_refused(gateways: EmbeddedCluster, istioctl: Istioctl) -> None:
+async def test_an_unknown_traffic_type_is_refused(
+    gateways: EmbeddedCluster, istioctl: Istioctl
+) -> None:
     """Only the four known types are taken."""
     outcome = await istioctl("waypoint", "apply", "-n", "default", "--for", "everything")
-    assert "invalid traffic type: everything. Valid options are: [all none service workload]" in outcome.err
+    assert (
+        "invalid traffic type: everything. Valid options are: [all none service workload]"
+        in outcome.err
+    )
 
 
-async def test_ordinary_gateways_are_not_listed(gateways: EmbeddedCluster, istioctl: Istioctl) -> None:
+async def test_ordinary_gateways_are_not_listed(
+    gateways: EmbeddedCluster, istioctl: Istioctl
+) -> None:
     """The list holds waypoints only; their revision and traffic type have defaults."""
     await istioctl("waypoint", "apply", "-n", "default")
     outcome = await istioctl("waypoint", "list", "-n", "default")

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.sandbox.clock import Clock
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.programs import create_programs
+from sandbox.clock import Clock
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.programs import create_programs
 
 from .mesh import TestMesh
 

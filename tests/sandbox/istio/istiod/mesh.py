@@ -9,18 +9,30 @@ from typing import Any, TypeVar
 
 import yaml
 
-from bot.sandbox.cluster.contract import Client, Object, Ref
-from bot.sandbox.cluster.embedded import EmbeddedCluster
-from bot.sandbox.istio.samples import build_sample_files
+from sandbox.cluster.contract import Client, Object, Ref
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.istio.samples import build_sample_files
 
 SYSTEM = "istio-system"
 GROUP = "gateway.networking.k8s.io"
-CLASSES, GATEWAYS, ROUTES = Ref(GROUP, "gatewayclasses"), Ref(GROUP, "gateways"), Ref(GROUP, "httproutes")
-PODS, SERVICES, NAMESPACES, MAPS = Ref("", "pods"), Ref("", "services"), Ref("", "namespaces"), Ref("", "configmaps")
+CLASSES, GATEWAYS, ROUTES = (
+    Ref(GROUP, "gatewayclasses"),
+    Ref(GROUP, "gateways"),
+    Ref(GROUP, "httproutes"),
+)
+PODS, SERVICES, NAMESPACES, MAPS = (
+    Ref("", "pods"),
+    Ref("", "services"),
+    Ref("", "namespaces"),
+    Ref("", "configmaps"),
+)
 DEPLOYMENTS, REPLICA_SETS = Ref("apps", "deployments"), Ref("apps", "replicasets")
 INJECTORS = Ref("admissionregistration.k8s.io", "mutatingwebhookconfigurations")
 VALIDATORS = Ref("admissionregistration.k8s.io", "validatingwebhookconfigurations")
-AMBIENT_CONFIG = {"image": {"imageType": "distroless"}, "proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}}
+AMBIENT_CONFIG = {
+    "image": {"imageType": "distroless"},
+    "proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"},
+}
 _GATEWAY_KINDS = (
     "GatewayClass gatewayclasses",
     "Gateway gateways",
@@ -72,7 +84,9 @@ class TestMesh:
         data = {"mesh": yaml.safe_dump(mesh)}
         await self.client.apply(config_map("istio", data))
         values = {"global": {"hub": "docker.io/istio", "tag": self.version}}
-        await self.client.apply(config_map("istio-sidecar-injector", {"values": json.dumps(values)}))
+        await self.client.apply(
+            config_map("istio-sidecar-injector", {"values": json.dumps(values)})
+        )
 
     async def go_ambient(self) -> None:
         """The ambient profile: mesh configuration, istiod's environment, istio-cni and ztunnel on every node."""
@@ -87,7 +101,9 @@ class TestMesh:
         for kind in _GATEWAY_KINDS:
             name, plural = kind.split()
             await self.client.create(
-                definition(name, plural, scope="Cluster" if name == "GatewayClass" else "Namespaced")
+                definition(
+                    name, plural, scope="Cluster" if name == "GatewayClass" else "Namespaced"
+                )
             )
         await eventually(lambda: self.accepted("istio"))
 
@@ -123,7 +139,12 @@ class TestMesh:
         found = await self.get(DEPLOYMENTS, name, place)
         status = found.get("status") or {}
         current = status.get("observedGeneration") == found["metadata"]["generation"]
-        one = status.get("updatedReplicas") == status.get("availableReplicas") == status.get("replicas") == 1
+        one = (
+            status.get("updatedReplicas")
+            == status.get("availableReplicas")
+            == status.get("replicas")
+            == 1
+        )
         return bool(current and one)
 
     async def pods(self, place: str, **labels: str) -> list[Object]:
@@ -149,10 +170,23 @@ class TestMesh:
     async def versions(self) -> dict[tuple[str, str, str], str]:
         """The resourceVersion of everything that istiod writes."""
         result = {}
-        for ref in (MAPS, SERVICES, DEPLOYMENTS, GATEWAYS, ROUTES, CLASSES, INJECTORS, VALIDATORS, PODS, NAMESPACES):
+        for ref in (
+            MAPS,
+            SERVICES,
+            DEPLOYMENTS,
+            GATEWAYS,
+            ROUTES,
+            CLASSES,
+            INJECTORS,
+            VALIDATORS,
+            PODS,
+            NAMESPACES,
+        ):
             for obj in await self.client.list(ref):
                 meta = obj["metadata"]
-                result[ref.plural, meta.get("namespace", ""), meta["name"]] = meta["resourceVersion"]
+                result[ref.plural, meta.get("namespace", ""), meta["name"]] = meta[
+                    "resourceVersion"
+                ]
         return result
 
 
@@ -160,7 +194,8 @@ def managers(obj: Object) -> set[str]:
     """Field managers as the recordings write them: `pilot-discovery:Update/status`."""
     entries = obj["metadata"].get("managedFields") or []
     return {
-        f"{e['manager']}:{e['operation']}" + (f"/{e['subresource']}" if "subresource" in e else "") for e in entries
+        f"{e['manager']}:{e['operation']}" + (f"/{e['subresource']}" if "subresource" in e else "")
+        for e in entries
     }
 
 
@@ -177,20 +212,38 @@ def placed(obj: Object, place: str) -> Object:
 
 def config_map(name: str, data: dict[str, str]) -> Object:
     """A ConfigMap of the system namespace."""
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": SYSTEM}, "data": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": SYSTEM},
+        "data": data,
+    }
 
 
 def service(name: str, place: str, selector: dict[str, str], number: int, target: int) -> Object:
     """A Service with one port."""
-    spec = {"selector": selector, "ports": [{"port": number, "targetPort": target, "protocol": "TCP"}]}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": place}, "spec": spec}
+    spec = {
+        "selector": selector,
+        "ports": [{"port": number, "targetPort": target, "protocol": "TCP"}],
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": place},
+        "spec": spec,
+    }
 
 
 def workload(kind: str, name: str, labels: dict[str, str], container: Object) -> Object:
     """A Deployment or DaemonSet of the system namespace."""
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     spec = {"selector": {"matchLabels": labels}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": SYSTEM},
+        "spec": spec,
+    }
 
 
 def istiod(version: str, **env: str) -> Object:
@@ -215,12 +268,20 @@ def definition(kind: str, plural: str, *, group: str = GROUP, scope: str = "Name
     """A CRD that takes anything."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     both = {"served": True, "schema": schema, "subresources": {"status": {}}}
-    versions = [{"name": "v1", "storage": True, **both}, {"name": "v1beta1", "storage": False, **both}]
+    versions = [
+        {"name": "v1", "storage": True, **both},
+        {"name": "v1beta1", "storage": False, **both},
+    ]
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     spec = {"group": group, "scope": scope, "names": names, "versions": versions}
     note = {"api-approved.kubernetes.io": "https://example.com/approved"}
     meta = {"name": f"{plural}.{group}", "annotations": note}
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": meta, "spec": spec}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": meta,
+        "spec": spec,
+    }
 
 
 def _webhook(name: str, path: str, rules: Object, **more: Any) -> Object:
@@ -231,21 +292,41 @@ def _webhook(name: str, path: str, rules: Object, **more: Any) -> Object:
 
 def _configuration(kind: str, name: str, hook: Object) -> Object:
     meta = {"name": name, "labels": {"istio.io/rev": "default"}}
-    return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": meta, "webhooks": [hook]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": meta,
+        "webhooks": [hook],
+    }
 
 
 def injector() -> Object:
     """The webhook for namespaces labelled `istio-injection=enabled`."""
-    rules = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    rules = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
     enabled = {"matchLabels": {"istio-injection": "enabled"}}
     hook = _webhook(
-        "namespace.sidecar-injector.istio.io", "/inject", rules, namespaceSelector=enabled, failurePolicy="Fail"
+        "namespace.sidecar-injector.istio.io",
+        "/inject",
+        rules,
+        namespaceSelector=enabled,
+        failurePolicy="Fail",
     )
     return _configuration("MutatingWebhookConfiguration", "istio-revision-tag-default", hook)
 
 
 def validator() -> Object:
     """The webhook for Istio's own kinds, open until istiod closes it."""
-    rules = {"apiGroups": ["networking.istio.io"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"]}
-    hook = _webhook("validation.istio.io", "/validate", rules | {"resources": ["*"]}, failurePolicy="Ignore")
+    rules = {
+        "apiGroups": ["networking.istio.io"],
+        "apiVersions": ["*"],
+        "operations": ["CREATE", "UPDATE"],
+    }
+    hook = _webhook(
+        "validation.istio.io", "/validate", rules | {"resources": ["*"]}, failurePolicy="Ignore"
+    )
     return _configuration("ValidatingWebhookConfiguration", "istiod-default-validator", hook)

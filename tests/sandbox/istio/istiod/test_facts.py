@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sandbox.istio.istiod_facts import ISTIO_1_23, ISTIO_1_30, IstiodFacts, get_istiod_facts, parse_image_version
+from sandbox.istio.istiod.release import (
+    ISTIO_1_23,
+    ISTIO_1_30,
+    IstiodFacts,
+    get_istiod_facts,
+    parse_image_version,
+)
 
 
 @pytest.mark.parametrize(

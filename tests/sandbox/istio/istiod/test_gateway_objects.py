@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
-from bot.sandbox.istio.istiod_gateway_objects import GatewayRenderer
-from bot.sandbox.istio.istiod_gateway_status import GatewayState, build_gateway_status
-from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
+from sandbox.cluster.contract import Object
+from sandbox.istio.istiod.gateway_classes import GATEWAY_CONTROLLER, MESH_CONTROLLER
+from sandbox.istio.istiod.gateway_objects import GatewayRenderer
+from sandbox.istio.istiod.gateway_status import GatewayState, build_gateway_status
+from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
 
 HOST = "bookinfo-gateway-istio.bookinfo.svc.cluster.local"
 MANAGED = {"gateway.istio.io/managed": "istio.io-gateway-controller"}
@@ -31,15 +31,27 @@ def gateway(name: str = "bookinfo-gateway", klass: str = "istio", **annotations:
     listener = {"name": "http", "port": 80, "protocol": "HTTP"}
     if klass == "istio-waypoint":
         listener = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
-    meta: Object = {"name": name, "namespace": "bookinfo", "uid": "u", "generation": 1, "annotations": annotations}
+    meta: Object = {
+        "name": name,
+        "namespace": "bookinfo",
+        "uid": "u",
+        "generation": 1,
+        "annotations": annotations,
+    }
     return {"metadata": meta, "spec": {"gatewayClassName": klass, "listeners": [listener]}}
 
 
 def made(version: str, of: Object, *, ambient: bool = False) -> dict[str, Any]:
     """The rendered objects, by kind."""
     env = {"PILOT_ENABLE_AMBIENT": "true"} if ambient else {}
-    mesh = MeshConfiguration(IstiodIdentity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env))
-    controller = MESH_CONTROLLER if of["spec"]["gatewayClassName"] == "istio-waypoint" else GATEWAY_CONTROLLER
+    mesh = MeshConfiguration(
+        IstiodIdentity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env)
+    )
+    controller = (
+        MESH_CONTROLLER
+        if of["spec"]["gatewayClassName"] == "istio-waypoint"
+        else GATEWAY_CONTROLLER
+    )
     return {obj["kind"]: obj for obj in GatewayRenderer(of, controller, mesh).build_objects()}
 
 
@@ -49,7 +61,11 @@ def test_labels_are_those_recorded(version: str) -> None:
     objects = made(version, gateway())
     assert all(obj["metadata"]["labels"] == LABELS[version] for obj in objects.values())
     pod = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
-    kept = LABELS[version] if version == "1.30.3" else {k: v for k, v in LABELS[version].items() if k not in MANAGED}
+    kept = (
+        LABELS[version]
+        if version == "1.30.3"
+        else {k: v for k, v in LABELS[version].items() if k not in MANAGED}
+    )
     assert pod == kept | POD
 
 
@@ -59,14 +75,18 @@ def test_the_service_is_a_load_balancer_unless_annotated() -> None:
     own = {"networking.istio.io/service-type": "ClusterIP"}
     objects = made("1.30.3", gateway(**own))
     assert objects["Service"]["spec"]["type"] == "ClusterIP"
-    assert objects["Deployment"]["spec"]["template"]["metadata"]["annotations"].items() >= own.items()
+    assert (
+        objects["Deployment"]["spec"]["template"]["metadata"]["annotations"].items() >= own.items()
+    )
 
 
 @pytest.mark.parametrize("version", LABELS)
 def test_gateways_stay_out_of_ambient(version: str) -> None:
     """An istiod with ambient labels what Gateways make, and their pods."""
     objects = made(version, gateway(), ambient=True)
-    assert all(obj["metadata"]["labels"]["istio.io/dataplane-mode"] == "none" for obj in objects.values())
+    assert all(
+        obj["metadata"]["labels"]["istio.io/dataplane-mode"] == "none" for obj in objects.values()
+    )
     pod = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert pod["istio.io/dataplane-mode"] == "none"
 
@@ -78,13 +98,19 @@ def test_a_waypoint_carries_no_suffix(version: str) -> None:
     assert {obj["metadata"]["name"] for obj in objects.values()} == {"waypoint"}
     assert objects["Service"]["spec"]["type"] == "ClusterIP"
     assert "istio.io/dataplane-mode" not in objects["Service"]["metadata"]["labels"]
-    near = objects["Service"]["metadata"].get("annotations", {}).get("networking.istio.io/traffic-distribution")
+    near = (
+        objects["Service"]["metadata"]
+        .get("annotations", {})
+        .get("networking.istio.io/traffic-distribution")
+    )
     assert near == ("PreferClose" if version == "1.30.3" else None)
 
 
 def programmed(backing: GatewayState, of: Object | None = None) -> tuple[str, str]:
     """Reason and message of the condition Programmed."""
-    status = build_gateway_status(of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
+    status = build_gateway_status(
+        of or gateway(), backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+    )
     found = next(c for c in status["conditions"] if c["type"] == "Programmed")
     return found["reason"], found["message"]
 
@@ -129,11 +155,17 @@ def test_a_transition_keeps_its_time_while_the_status_stays() -> None:
     """Only a change of True, False or Unknown moves lastTransitionTime."""
     live = gateway()
     first = build_gateway_status(
-        live, GatewayState(HOST, None, ready=False), "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+        live,
+        GatewayState(HOST, None, ready=False),
+        "2026-01-01T00:00:00Z",
+        waypoint=False,
+        hostnames=True,
     )
     live["status"] = first
     ready = GatewayState(HOST, service("ClusterIP"), ready=True)
-    second = build_gateway_status(live, ready, "2026-01-01T00:00:09Z", waypoint=False, hostnames=True)
+    second = build_gateway_status(
+        live, ready, "2026-01-01T00:00:09Z", waypoint=False, hostnames=True
+    )
     times = {c["type"]: c["lastTransitionTime"][-3:-1] for c in second["conditions"]}
     assert times == {"Accepted": "00", "Programmed": "09"}
 
@@ -141,18 +173,25 @@ def test_a_transition_keeps_its_time_while_the_status_stays() -> None:
 def test_several_ports_are_listed_as_a_sentence() -> None:
     """Ports are sorted as text."""
     live = gateway()
-    more = [{"name": "b", "port": 8080, "protocol": "HTTP"}, {"name": "t", "port": 443, "protocol": "HTTPS"}]
+    more = [
+        {"name": "b", "port": 8080, "protocol": "HTTP"},
+        {"name": "t", "port": 443, "protocol": "HTTPS"},
+    ]
     live["spec"]["listeners"] += more
     _, message = programmed(GatewayState("h", service("ClusterIP"), ready=True), live)
     assert message.endswith("h:443, h:80, and h:8080")
 
 
-@pytest.mark.parametrize(("hostnames", "kinds"), [(True, ["IPAddress", "Hostname"]), (False, ["IPAddress"])])
+@pytest.mark.parametrize(
+    ("hostnames", "kinds"), [(True, ["IPAddress", "Hostname"]), (False, ["IPAddress"])]
+)
 def test_a_waypoint_is_found_at_its_ip_address(hostnames: bool, kinds: list[str]) -> None:
     """Istio 1.30 names the host too."""
     waypoint = gateway("waypoint", "istio-waypoint")
     backing = GatewayState("h", service("ClusterIP"), ready=True)
-    status = build_gateway_status(waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, hostnames=hostnames)
+    status = build_gateway_status(
+        waypoint, backing, "2026-01-01T00:00:00Z", waypoint=True, hostnames=hostnames
+    )
     assert [a["type"] for a in status["addresses"]] == kinds
     assert status["listeners"][0]["supportedKinds"] == []
 
@@ -161,8 +200,16 @@ def test_a_missing_certificate_is_the_listeners_fault() -> None:
     """The Gateway stays accepted, with listeners that are not valid."""
     live = gateway()
     backing = GatewayState(
-        HOST, service("ClusterIP"), ready=True, missing_secrets={"http": "secret bookinfo/x not found"}
+        HOST,
+        service("ClusterIP"),
+        ready=True,
+        missing_secrets={"http": "secret bookinfo/x not found"},
     )
-    status = build_gateway_status(live, backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True)
+    status = build_gateway_status(
+        live, backing, "2026-01-01T00:00:00Z", waypoint=False, hostnames=True
+    )
     assert status["conditions"][0]["reason"] == "ListenersNotValid"
-    assert [c["reason"] for c in status["listeners"][0]["conditions"]][2:] == ["Invalid", "InvalidCertificateRef"]
+    assert [c["reason"] for c in status["listeners"][0]["conditions"]][2:] == [
+        "Invalid",
+        "InvalidCertificateRef",
+    ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.cni import REDIRECTION
+from sandbox.cluster.contract import Object
+from sandbox.istio.cni import REDIRECTION
 
 from .mesh import (
     CLASSES,
@@ -43,7 +43,9 @@ async def test_classes_appear_with_the_crds(mesh: TestMesh) -> None:
     await eventually(lambda: mesh.accepted("istio-remote"))
     found = await mesh.client.list(CLASSES)
     assert {c["metadata"]["name"] for c in found} == {"istio", "istio-remote"}
-    assert all(managers(c) == {"pilot-discovery:Update", "pilot-discovery:Update/status"} for c in found)
+    assert all(
+        managers(c) == {"pilot-discovery:Update", "pilot-discovery:Update/status"} for c in found
+    )
 
 
 async def test_a_deleted_class_is_made_again(mesh: TestMesh) -> None:
@@ -62,7 +64,9 @@ async def test_a_gateway_makes_three_objects(mesh: TestMesh) -> None:
     assert service["metadata"]["ownerReferences"][0]["uid"] == gateway["metadata"]["uid"]
     assert [p["port"] for p in service["spec"]["ports"]] == [15021, 80]
     marked = mesh.version == "1.23.2"
-    assert ("gateway.istio.io/controller-version" in gateway["metadata"].get("annotations", {})) == marked
+    assert (
+        "gateway.istio.io/controller-version" in gateway["metadata"].get("annotations", {})
+    ) == marked
     wrote = {"test:Apply", "pilot-discovery:Update/status"}
     assert managers(gateway) == wrote | ({"istio.io/gateway-controller:Apply"} if marked else set())
 
@@ -79,7 +83,9 @@ async def test_as_cluster_ip_the_gateway_is_programmed(mesh: TestMesh) -> None:
     assert gateway["status"]["addresses"] == [{"type": "Hostname", "value": host}]
     assert gateway["status"]["listeners"][0]["attachedRoutes"] == 1
     await mesh.ready(DEPLOYED, "bookinfo")
-    sets = await mesh.client.list(REPLICA_SETS, "bookinfo", f"gateway.networking.k8s.io/gateway-name={GATEWAY}")
+    sets = await mesh.client.list(
+        REPLICA_SETS, "bookinfo", f"gateway.networking.k8s.io/gateway-name={GATEWAY}"
+    )
     assert len(sets) == 2
 
 
@@ -88,7 +94,10 @@ async def test_the_route_is_accepted(mesh: TestMesh) -> None:
     await with_gateway(mesh)
     route = await mesh.get(ROUTES, "bookinfo", "bookinfo")
     (parent,) = route["status"]["parents"]
-    assert [f"{c['type']}={c['status']}" for c in parent["conditions"]] == ["Accepted=True", "ResolvedRefs=True"]
+    assert [f"{c['type']}={c['status']}" for c in parent["conditions"]] == [
+        "Accepted=True",
+        "ResolvedRefs=True",
+    ]
     assert parent["controllerName"] == "istio.io/gateway-controller"
 
 
@@ -102,7 +111,9 @@ async def test_a_route_learns_of_its_service(mesh: TestMesh) -> None:
     async def resolved() -> str:
         found = await mesh.get(ROUTES, "bookinfo", "bookinfo")
         parents = (found.get("status") or {}).get("parents") or [{"conditions": []}]
-        return next((c["reason"] for c in parents[0]["conditions"] if c["type"] == "ResolvedRefs"), "")
+        return next(
+            (c["reason"] for c in parents[0]["conditions"] if c["type"] == "ResolvedRefs"), ""
+        )
 
     async def lost() -> bool:
         return await resolved() == "BackendNotFound"
@@ -161,7 +172,9 @@ async def test_a_gateway_of_an_unknown_class_is_nobodys(mesh: TestMesh) -> None:
 def gateway(name: str, klass: str, place: str = "default") -> Object:
     """A Gateway or a waypoint."""
     mesh = {"name": "mesh", "port": 15008, "protocol": "HBONE"}
-    listener = mesh if klass == "istio-waypoint" else {"name": "http", "port": 80, "protocol": "HTTP"}
+    listener = (
+        mesh if klass == "istio-waypoint" else {"name": "http", "port": 80, "protocol": "HTTP"}
+    )
     meta = {"name": name, "namespace": place}
     spec = {"gatewayClassName": klass, "listeners": [listener]}
     return {"apiVersion": f"{GROUP}/v1", "kind": "Gateway", "metadata": meta, "spec": spec}
@@ -182,7 +195,9 @@ async def test_ambient_marks_pods_and_takes_the_marks_away(mesh: TestMesh) -> No
     async def marked() -> set[str]:
         pods = await mesh.pods("bookinfo")
         return {
-            p["metadata"]["name"] for p in pods if p["metadata"].get("annotations", {}).get(REDIRECTION) == "enabled"
+            p["metadata"]["name"]
+            for p in pods
+            if p["metadata"].get("annotations", {}).get(REDIRECTION) == "enabled"
         }
 
     async def all_marked() -> bool:
@@ -232,13 +247,17 @@ async def test_services_say_which_waypoint_they_use(mesh: TestMesh, version: str
         assert await mesh.condition(SERVICES, "reviews", BOUND) == ""
         return
     await mesh.settles(SERVICES, "reviews", "True:WaypointAccepted", BOUND)
-    assert "istio-ambient-service:Apply/status" in managers(await mesh.get(SERVICES, "reviews", "bookinfo"))
+    assert "istio-ambient-service:Apply/status" in managers(
+        await mesh.get(SERVICES, "reviews", "bookinfo")
+    )
     assert await mesh.condition(SERVICES, "waypoint", BOUND) == ""
     await mesh.client.delete(GATEWAYS, "waypoint", "bookinfo")
     await mesh.settles(SERVICES, "reviews", "False:WaypointIsNotReady", BOUND)
     await label(mesh, istio__use_waypoint=None)
     await mesh.settles(SERVICES, "reviews", "", BOUND)
-    assert "istio-ambient-service:Apply/status" not in managers(await mesh.get(SERVICES, "reviews", "bookinfo"))
+    assert "istio-ambient-service:Apply/status" not in managers(
+        await mesh.get(SERVICES, "reviews", "bookinfo")
+    )
 
 
 async def test_routes_resolve_waypoints_under_ambient(mesh: TestMesh, version: str) -> None:
@@ -254,15 +273,23 @@ async def test_routes_resolve_waypoints_under_ambient(mesh: TestMesh, version: s
     await asyncio.sleep(0.05)
     route = await mesh.get(ROUTES, "bookinfo", "bookinfo")
     kinds = [c["type"] for c in route["status"]["parents"][0]["conditions"]]
-    assert kinds == ["Accepted", "ResolvedRefs"] + (["ResolvedWaypoints"] if version == "1.30.3" else [])
+    assert kinds == ["Accepted", "ResolvedRefs"] + (
+        ["ResolvedWaypoints"] if version == "1.30.3" else []
+    )
 
 
-async def test_the_1_23_istiod_falls_back_when_its_configuration_goes(mesh: TestMesh, version: str) -> None:
+async def test_the_1_23_istiod_falls_back_when_its_configuration_goes(
+    mesh: TestMesh, version: str
+) -> None:
     """As recorded at uninstall: without ConfigMap `istio` gateways are rolled once more in 1.23, not in 1.30."""
     await mesh.configure({"tracing": {"sampling": 100}})
     await with_gateway(mesh)
     await mesh.client.delete(MAPS, "istio", SYSTEM)
     await asyncio.sleep(0.2)
     found = await mesh.get(DEPLOYMENTS, DEPLOYED, "bookinfo")
-    env = {e["name"]: e.get("value") for e in found["spec"]["template"]["spec"]["containers"][0]["env"]}
-    assert env["PROXY_CONFIG"] == ('{"tracing":{"sampling":100}}\n' if version == "1.30.3" else "{}\n")
+    env = {
+        e["name"]: e.get("value") for e in found["spec"]["template"]["spec"]["containers"][0]["env"]
+    }
+    assert env["PROXY_CONFIG"] == (
+        '{"tracing":{"sampling":100}}\n' if version == "1.30.3" else "{}\n"
+    )

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio import injection
-from bot.sandbox.istio.istiod_mesh import IstiodIdentity, MeshConfiguration
+from sandbox.cluster.contract import Object
+from sandbox.istio.istiod import injection
+from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
 
 NEW, OLD = "1.30.3", "1.23.2"
-VOLUMES = (
-    "workload-socket credential-socket workload-certs istio-envoy istio-data istio-podinfo istio-token istiod-ca-cert"
-)
+VOLUMES = "workload-socket credential-socket workload-certs istio-envoy istio-data istio-podinfo istio-token istiod-ca-cert"
 
 
-def mesh(version: str, config: Object | None = None, values: Object | None = None, **env: str) -> MeshConfiguration:
+def mesh(
+    version: str, config: Object | None = None, values: Object | None = None, **env: str
+) -> MeshConfiguration:
     """A mesh of one release."""
     me = IstiodIdentity("istiod-1", "istio-system", f"docker.io/istio/pilot:{version}", env=env)
     return MeshConfiguration(me, config or {}, values or {})
@@ -26,14 +26,30 @@ def mesh(version: str, config: Object | None = None, values: Object | None = Non
 
 def pod(annotations: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> Object:
     """A pod of a Deployment `details-v1`, before it has a name."""
-    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "details-v1-abc", "controller": True}
-    meta: Object = {"generateName": "details-v1-abc-", "ownerReferences": [owner], "annotations": annotations or {}}
-    meta["labels"] = {"app": "details", "version": "v1", "pod-template-hash": "abc", **(labels or {})}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": "details-v1-abc",
+        "controller": True,
+    }
+    meta: Object = {
+        "generateName": "details-v1-abc-",
+        "ownerReferences": [owner],
+        "annotations": annotations or {},
+    }
+    meta["labels"] = {
+        "app": "details",
+        "version": "v1",
+        "pod-template-hash": "abc",
+        **(labels or {}),
+    }
     container = {"name": "details", "image": "details", "ports": [{"containerPort": 9080}]}
     return {"metadata": meta, "spec": {"containers": [container]}}
 
 
-def injected(version: str, given: Object | None = None, kubelet: str = "v1.36.3", **settings: str) -> Object:
+def injected(
+    version: str, given: Object | None = None, kubelet: str = "v1.36.3", **settings: str
+) -> Object:
     """The pod after injection, by way of the webhook's JSON patch."""
     review = {"request": {"uid": "u", "namespace": "bookinfo", "object": given or pod()}}
     answer = injection.answer_injection_review(
@@ -116,10 +132,17 @@ def test_labels_and_annotations_are_those_recorded(version: str) -> None:
 
 def test_metrics_are_merged() -> None:
     """The proxy is scraped instead of the application, and told where the application's metrics are."""
-    own = {"prometheus.io/scrape": "true", "prometheus.io/path": "/metrics", "prometheus.io/port": "9080"}
+    own = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/path": "/metrics",
+        "prometheus.io/port": "9080",
+    }
     result = injected(NEW, pod(own))
     assert result["metadata"]["annotations"]["prometheus.io/port"] == "15020"
-    assert env(result, "ISTIO_PROMETHEUS_ANNOTATIONS") == '{"scrape":"true","path":"/metrics","port":"9080"}'
+    assert (
+        env(result, "ISTIO_PROMETHEUS_ANNOTATIONS")
+        == '{"scrape":"true","path":"/metrics","port":"9080"}'
+    )
 
 
 def env(given: Object, name: str) -> str:
@@ -139,7 +162,9 @@ def test_the_proxy_knows_its_workload() -> None:
 def test_http_probes_go_through_the_agent() -> None:
     """An application's HTTP probe would be refused by mutual TLS, so it is rewritten."""
     given = pod()
-    given["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"path": "/health", "port": 9080}}
+    given["spec"]["containers"][0]["readinessProbe"] = {
+        "httpGet": {"path": "/health", "port": 9080}
+    }
     result = injected(NEW, given)
     probe = result["spec"]["containers"][0]["readinessProbe"]["httpGet"]
     assert (probe["path"], probe["port"]) == ("/app-health/details/readyz", 15020)
@@ -199,7 +224,11 @@ def test_proxy_config_reads_as_istiod_writes_it() -> None:
     """One line of JSON, tracing first, without what is usual anyway."""
     tracing = {"sampling": 100, "zipkin": {"address": "zipkin.istio-system:9411"}}
     metadata = {"ISTIO_META_ENABLE_HBONE": "true"}
-    config = {"discoveryAddress": "istiod:15012", "image": {"imageType": "distroless"}, "proxyMetadata": metadata}
+    config = {
+        "discoveryAddress": "istiod:15012",
+        "image": {"imageType": "distroless"},
+        "proxyMetadata": metadata,
+    }
     assert mesh(NEW, {"defaultConfig": config | {"tracing": tracing}}).proxy_config_json == (
         '{"tracing":{"zipkin":{"address":"zipkin.istio-system:9411"},"sampling":100},'
         '"proxyMetadata":{"ISTIO_META_ENABLE_HBONE":"true"},"image":{"imageType":"distroless"}}\n'

@@ -7,7 +7,7 @@ import base64
 
 import pytest
 
-from bot.sandbox.cluster.contract import ApiError, Object, Ref, Request
+from sandbox.cluster.contract import ApiError, Object, Ref, Request
 
 from .mesh import (
     DEPLOYMENTS,
@@ -36,7 +36,9 @@ async def test_every_namespace_gets_the_root_certificate(mesh: TestMesh, version
     assert managers(root) == MINE
     if version == "1.30.3":
         assert await eventually(lambda: mesh.client.get(MAPS, "istio-ca-crl", "late"))
-    names = {m["metadata"]["name"] for m in await mesh.client.list(MAPS, "late", "istio.io/config=true")}
+    names = {
+        m["metadata"]["name"] for m in await mesh.client.list(MAPS, "late", "istio.io/config=true")
+    }
     assert names == {"istio-ca-root-cert"} | ({"istio-ca-crl"} if version == "1.30.3" else set())
 
 
@@ -58,7 +60,9 @@ async def test_a_map_that_was_changed_is_mended(mesh: TestMesh) -> None:
     await mesh.client.merge(MAPS, "istio-ca-root-cert", "default", {"data": {"root-cert.pem": "x"}})
 
     async def mended() -> bool:
-        return bool((await mesh.get(MAPS, "istio-ca-root-cert", "default"))["data"] == before["data"])
+        return bool(
+            (await mesh.get(MAPS, "istio-ca-root-cert", "default"))["data"] == before["data"]
+        )
 
     assert await eventually(mended)
 
@@ -86,7 +90,12 @@ def bad_service() -> Object:
     rule = {"fault": {"abort": abort}, "route": [{"destination": {"host": "ratings"}}]}
     meta = {"name": "bad", "namespace": "default"}
     spec = {"hosts": ["ratings"], "http": [rule]}
-    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": meta, "spec": spec}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": meta,
+        "spec": spec,
+    }
 
 
 async def test_a_bad_rule_is_denied_in_the_recorded_words(mesh: TestMesh) -> None:
@@ -120,7 +129,12 @@ async def test_without_istiod_labelled_namespaces_get_no_pods(mesh: TestMesh) ->
 
     await eventually(empty)
     meta = {"name": "p", "namespace": "bookinfo"}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": [{"name": "c", "image": "c"}]}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta,
+        "spec": {"containers": [{"name": "c", "image": "c"}]},
+    }
     with pytest.raises(ApiError, match="failed calling webhook"):
         await mesh.client.create(pod)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio.istiod_routes import RouteContext, build_route_status, count_attached_routes
+from sandbox.cluster.contract import Object
+from sandbox.istio.istiod.routes import RouteContext, build_route_status, count_attached_routes
 
 HERE = "bookinfo"
 
@@ -15,17 +15,28 @@ HERE = "bookinfo"
 def gateway(**listener: Any) -> Object:
     """A Gateway with one listener."""
     one = {"name": "http", "port": 80, "protocol": "HTTP", **listener}
-    return {"metadata": {"name": "gw", "namespace": HERE}, "spec": {"gatewayClassName": "istio", "listeners": [one]}}
+    return {
+        "metadata": {"name": "gw", "namespace": HERE},
+        "spec": {"gatewayClassName": "istio", "listeners": [one]},
+    }
 
 
-def route(*, namespace: str = HERE, parent: Object | None = None, backend: Object | None = None, **spec: Any) -> Object:
+def route(
+    *,
+    namespace: str = HERE,
+    parent: Object | None = None,
+    backend: Object | None = None,
+    **spec: Any,
+) -> Object:
     """A route to `reviews` through `gw`."""
     refs = [backend or {"name": "reviews", "port": 9080}]
     body = {"parentRefs": [parent or {"name": "gw"}], "rules": [{"backendRefs": refs}], **spec}
     return {"metadata": {"name": "r", "namespace": namespace, "generation": 1}, "spec": body}
 
 
-def world(gw: Object | None = None, grants: list[Object] | None = None, *, waypoints: bool = False) -> RouteContext:
+def world(
+    gw: Object | None = None, grants: list[Object] | None = None, *, waypoints: bool = False
+) -> RouteContext:
     """The Gateway `gw` and the Service `reviews`, both in one namespace."""
     labels = {"metadata": {"labels": {"team": "blue"}}}
     return RouteContext(
@@ -67,7 +78,9 @@ def test_a_route_of_the_mesh_binds_to_its_service() -> None:
 
 def test_a_parent_that_is_not_there_says_nothing() -> None:
     """Nobody answers for a Gateway that does not exist."""
-    assert build_route_status(route(parent={"name": "nope"}), world(), "2026-01-01T00:00:00Z") == {"parents": []}
+    assert build_route_status(route(parent={"name": "nope"}), world(), "2026-01-01T00:00:00Z") == {
+        "parents": []
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,7 +114,11 @@ def test_why_a_route_does_not_bind(of: Object, gw: Object, reason: str, message:
 @pytest.mark.parametrize(
     ("backend", "reason", "message"),
     [
-        ({"name": "nope", "port": 80}, "BackendNotFound", "backend(nope.bookinfo.svc.cluster.local) not found"),
+        (
+            {"name": "nope", "port": 80},
+            "BackendNotFound",
+            "backend(nope.bookinfo.svc.cluster.local) not found",
+        ),
         (
             {"name": "reviews", "namespace": "other", "port": 80},
             "RefNotPermitted",
@@ -126,7 +143,9 @@ def test_a_grant_opens_another_namespace() -> None:
     source = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}
     grant = {"spec": {"from": [source], "to": [{"group": "", "kind": "Service"}]}}
     of = route(
-        namespace="default", parent={"name": "gw", "namespace": HERE}, backend={"name": "reviews", "namespace": HERE}
+        namespace="default",
+        parent={"name": "gw", "namespace": HERE},
+        backend={"name": "reviews", "namespace": HERE},
     )
     open_to_all = gateway(allowedRoutes={"namespaces": {"from": "All"}})
     assert conditions(of, world(open_to_all, [grant])) == FINE

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.sandbox.istio.samples import build_sample_files, write_samples
+from sandbox.istio.samples import build_sample_files, write_samples
 
 VERSIONS = ("1.23.2", "1.30.3")
 BOOKINFO = """Service/details ServiceAccount/bookinfo-details Deployment/details-v1
@@ -16,7 +16,10 @@ Service/ratings ServiceAccount/bookinfo-ratings Deployment/ratings-v1
 Service/reviews ServiceAccount/bookinfo-reviews Deployment/reviews-v1 Deployment/reviews-v2 Deployment/reviews-v3
 Service/productpage ServiceAccount/bookinfo-productpage Deployment/productpage-v1"""
 PROMETHEUS = "ServiceAccount ConfigMap ClusterRole ClusterRoleBinding Service Deployment"
-KIALI = {"1.30.3": PROMETHEUS, "1.23.2": PROMETHEUS.replace(" Service D", " Role RoleBinding Service D")}
+KIALI = {
+    "1.30.3": PROMETHEUS,
+    "1.23.2": PROMETHEUS.replace(" Service D", " Role RoleBinding Service D"),
+}
 
 
 def named(objects: list[dict[str, Any]]) -> list[str]:
@@ -27,7 +30,10 @@ def named(objects: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_bookinfo_is_applied_in_the_recorded_order(version: str) -> None:
     """kubectl prints a line for each object, in the file's order."""
-    assert named(build_sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"]) == BOOKINFO.split()
+    assert (
+        named(build_sample_files(version)["bookinfo/platform/kube/bookinfo.yaml"])
+        == BOOKINFO.split()
+    )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -38,7 +44,12 @@ def test_addons_are_applied_in_the_recorded_order(version: str) -> None:
     assert [o["kind"] for o in files["addons/kiali.yaml"]] == KIALI[version].split()
     config = ["ConfigMap/jaeger"] if version == "1.30.3" else []
     services = ["Service/zipkin", "Service/jaeger-collector"]
-    assert named(files["addons/jaeger.yaml"]) == ["Deployment/jaeger", "Service/tracing", *config, *services]
+    assert named(files["addons/jaeger.yaml"]) == [
+        "Deployment/jaeger",
+        "Service/tracing",
+        *config,
+        *services,
+    ]
     assert named(files["addons/grafana.yaml"])[-1] == "ConfigMap/istio-services-grafana-dashboards"
 
 
@@ -61,7 +72,9 @@ def test_images_are_the_releases_own(version: str, image: str) -> None:
 def test_kialis_configuration_is_yaml_in_a_string(version: str) -> None:
     """The workshop parses it, edits it and writes it back."""
     kiali = build_sample_files(version)["addons/kiali.yaml"]
-    config = yaml.safe_load(next(o for o in kiali if o["kind"] == "ConfigMap")["data"]["config.yaml"])
+    config = yaml.safe_load(
+        next(o for o in kiali if o["kind"] == "ConfigMap")["data"]["config.yaml"]
+    )
     assert config["external_services"]["tracing"] == {"enabled": False}
     assert config["auth"]["strategy"] == "anonymous"
     assert ("istio_namespace" in config) == (version == "1.23.2")
@@ -82,4 +95,7 @@ def test_addons_are_not_injected() -> None:
     for path, objects in build_sample_files("1.30.3").items():
         for obj in objects:
             if path.startswith("addons/") and obj["kind"] == "Deployment":
-                assert obj["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+                assert (
+                    obj["spec"]["template"]["metadata"]["labels"]["sidecar.istio.io/inject"]
+                    == "false"
+                )

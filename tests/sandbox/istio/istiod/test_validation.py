@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bot.sandbox.cluster.contract import Object
-from bot.sandbox.istio import validation
-from bot.sandbox.istio.samples import build_sample_files
+from sandbox.cluster.contract import Object
+from sandbox.istio.samples import build_sample_files
+from sandbox.istio.validation import webhook
 
 RATINGS = {"destination": {"host": "ratings"}}
 ROUTE = {"route": [RATINGS]}
@@ -33,7 +33,7 @@ def test_two_errors_are_counted_as_recorded() -> None:
     """The denial that both releases were recorded with."""
     abort = {"percentage": {"value": 500}, "httpStatus": 5000}
     body = {"request": {"uid": "u", "object": service({"fault": {"abort": abort}, **ROUTE})}}
-    response = validation.answer_validation_review(json.dumps(body).encode())["response"]
+    response = webhook.answer_validation_review(json.dumps(body).encode())["response"]
     assert response == {
         "uid": "u",
         "allowed": False,
@@ -50,12 +50,24 @@ def test_two_errors_are_counted_as_recorded() -> None:
     [
         (service(ROUTE, http=[]), "http, tcp or tls must be provided in virtual service"),
         (service({}), "HTTP route, redirect or direct_response is required"),
-        (service(ROUTE, hosts=["ratings", "ratings"]), "duplicate hosts in virtual service: ratings & ratings"),
-        (service(ROUTE, hosts=["*"]), "wildcard host * is not allowed for virtual services bound to the mesh gateway"),
-        (service({"route": [{**RATINGS, "weight": -1}, {**RATINGS, "weight": 101}]}), "weight -1 < 0"),
+        (
+            service(ROUTE, hosts=["ratings", "ratings"]),
+            "duplicate hosts in virtual service: ratings & ratings",
+        ),
+        (
+            service(ROUTE, hosts=["*"]),
+            "wildcard host * is not allowed for virtual services bound to the mesh gateway",
+        ),
+        (
+            service({"route": [{**RATINGS, "weight": -1}, {**RATINGS, "weight": 101}]}),
+            "weight -1 < 0",
+        ),
         (service({"route": [{**RATINGS, "weight": 0}, RATINGS]}), "total destination weight = 0"),
         (service({"route": [{"destination": {"host": ""}}]}), "empty domain name not allowed"),
-        (service({"redirect": {"uri": "/x"}, **ROUTE}), "HTTP route cannot contain both route and redirect"),
+        (
+            service({"redirect": {"uri": "/x"}, **ROUTE}),
+            "HTTP route cannot contain both route and redirect",
+        ),
         (service({"redirect": {}}), "redirect must specify URI, authority, scheme, or port"),
         (
             service({"fault": {"delay": {"percentage": {"value": 101}}}, **ROUTE}),
@@ -65,8 +77,14 @@ def test_two_errors_are_counted_as_recorded() -> None:
             service({"fault": {}, **ROUTE}),
             "1 error occurred:\n\t* HTTP fault injection must have an abort and/or a delay\n\n",
         ),
-        (service({"retries": {"attempts": -1}, **ROUTE}), "1 error occurred:\n\t* attempts cannot be negative\n\n"),
-        (service({"route": [{"destination": {"host": "x y"}}]}), 'domain name "x y" invalid (label "x y" invalid)'),
+        (
+            service({"retries": {"attempts": -1}, **ROUTE}),
+            "1 error occurred:\n\t* attempts cannot be negative\n\n",
+        ),
+        (
+            service({"route": [{"destination": {"host": "x y"}}]}),
+            'domain name "x y" invalid (label "x y" invalid)',
+        ),
         (
             service({"route": [{"destination": {"host": "ratings", "port": {"number": 70000}}}]}),
             "port number 70000 must be in the range 1..65535",
@@ -76,28 +94,35 @@ def test_two_errors_are_counted_as_recorded() -> None:
         (rule(subsets=[subset("")]), "subset name cannot be empty"),
         (rule(host=""), "empty domain name not allowed"),
         (rule(trafficPolicy={}), "traffic policy must have at least one field"),
-        (rule(subsets=[subset("v1", "not ok!")]), '1 error occurred:\n\t* invalid tag value: "not ok!"\n\n'),
+        (
+            rule(subsets=[subset("v1", "not ok!")]),
+            '1 error occurred:\n\t* invalid tag value: "not ok!"\n\n',
+        ),
         ({"kind": "Gateway", "spec": {}}, "gateway must have at least one server"),
         ({"kind": "Sidecar", "spec": {}}, "sidecar: empty configuration provided"),
     ],
 )
 def test_what_istiod_refuses(obj: Object, words: str) -> None:
     """Wordings as collected from a running istiod."""
-    assert validation.validate_object(obj).error == words
+    assert webhook.validate_object(obj).error == words
 
 
 @pytest.mark.parametrize("weights", [(90, 10), (90, 20), (1, 0)])
 def test_weights_need_not_add_up_to_100(weights: tuple[int, int]) -> None:
     """Weights are relative."""
     routes = [{**RATINGS, "weight": weight} for weight in weights]
-    assert validation.validate_object(service({"route": routes})).error == ""
+    assert webhook.validate_object(service({"route": routes})).error == ""
 
 
 def test_rules_that_are_never_reached_are_warned_of() -> None:
     """A rule without matches takes everything, so those behind it are odd but allowed."""
-    verdict = validation.validate_object(service(ROUTE, {"match": [{"uri": {"prefix": "/x"}}], **ROUTE}))
+    verdict = webhook.validate_object(
+        service(ROUTE, {"match": [{"uri": {"prefix": "/x"}}], **ROUTE})
+    )
     assert verdict.error == ""
-    assert verdict.warnings == ["virtualService rule #1 not used (route without matches defined before)"]
+    assert verdict.warnings == [
+        "virtualService rule #1 not used (route without matches defined before)"
+    ]
 
 
 @pytest.mark.parametrize("version", ["1.23.2", "1.30.3"])
@@ -105,11 +130,13 @@ def test_the_samples_are_valid(version: str) -> None:
     """Nothing that the workshop applies is refused."""
     for path, objects in build_sample_files(version).items():
         errors = [
-            validation.validate_object(obj).error for obj in objects if "networking.istio.io" in obj["apiVersion"]
+            webhook.validate_object(obj).error
+            for obj in objects
+            if "networking.istio.io" in obj["apiVersion"]
         ]
         assert not any(errors), path
 
 
 def test_unknown_kinds_are_right() -> None:
     """Kinds without checks of their own pass."""
-    assert validation.validate_object({"kind": "Telemetry", "spec": {}}).error == ""
+    assert webhook.validate_object({"kind": "Telemetry", "spec": {}}).error == ""

@@ -1,0 +1,117 @@
+"""Health checks of the bot for probes, and the sources of its metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.cluster import KubernetesCluster
+from bot.engine import CommandRouter, Maintenance
+from bot.errors import MeshbotError
+from bot.health import Check, ComponentHealth
+from bot.ledger import Ledger
+from bot.metrics import Metric, Source
+from bot.schedule import SlotRunner
+from bot.slack.inbound.http_mode import HttpReceiver
+from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.socket_mode import SocketModeReceiver
+from bot.slack.outbound.channel_messages import SlackChannelMessages
+
+
+@dataclass(frozen=True)
+class BotHealth:
+    """The parts whose health is checked."""
+
+    engine: CommandRouter
+    rounds: Maintenance
+    ledger: Ledger
+    board: SlackChannelMessages
+    cluster: KubernetesCluster
+    listeners: Listeners
+    link: SocketModeReceiver | HttpReceiver
+    keeper: SlotRunner
+
+    @property
+    def checks(self) -> list[Check]:
+        """The checks that probes are answered from."""
+        return [
+            self.check_slack,
+            self.check_background_tasks,
+            self.check_ledger,
+            self.check_replica,
+            self.check_commands,
+        ]
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources of all metrics."""
+        parts = (
+            self.board,
+            self.listeners,
+            self.link,
+            self.engine,
+            self.engine.runner,
+            self.rounds,
+            self.keeper,
+        )
+        return [*(part.figures for part in parts), self.cluster.figures, self._collect_own_metrics]
+
+    async def check_slack(self) -> ComponentHealth:
+        """Check that Slack is connected; fatal only when nothing tries to connect any more."""
+        alive = self.link.is_alive
+        says = (
+            ""
+            if self.link.is_connected
+            else f"not connected for {self.link.seconds_disconnected:.0f} s"
+        )
+        return ComponentHealth(
+            "slack", self.link.is_connected and alive, says, vital=not alive, needed=True
+        )
+
+    async def check_background_tasks(self) -> ComponentHealth:
+        """Check that the background loops are running."""
+        parts = (
+            ("the rounds have stopped", self.rounds.is_running),
+            ("nothing looks for what is due", self.keeper.is_running),
+        )
+        says = "; ".join(words for words, going in parts if not going)
+        return ComponentHealth("background", not says, says, vital=True)
+
+    async def check_ledger(self) -> ComponentHealth:
+        """Check that the ledger's database answers."""
+        try:
+            await self.ledger.ping()
+        except MeshbotError as problem:
+            return ComponentHealth("ledger", False, str(problem), needed=True)
+        return ComponentHealth("ledger", True, needed=True)
+
+    async def check_replica(self) -> ComponentHealth:
+        """Check that this process may change things: it is not cut off from the ledger."""
+        fenced = self.ledger.replicas.is_fenced
+        return ComponentHealth(
+            "replica",
+            not fenced,
+            "cut off from the ledger: others take over" if fenced else "",
+            needed=True,
+        )
+
+    async def check_commands(self) -> ComponentHealth:
+        """Check that commands are taken: the bot is not being stopped."""
+        draining = self.engine.draining or self.listeners.draining
+        return ComponentHealth(
+            "commands",
+            not draining,
+            "being stopped: nothing new is taken" if draining else "",
+            needed=True,
+        )
+
+    def _collect_own_metrics(self) -> Iterator[Metric]:
+        yield Metric(
+            "up_seconds", "Seconds since this process joined.", time.monotonic() - self.rounds.began
+        )
+        yield Metric(
+            "replica_fenced",
+            "1 while this process must not change anything.",
+            self.ledger.replicas.is_fenced,
+        )

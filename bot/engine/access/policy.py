@@ -1,0 +1,210 @@
+"""Access rules: by role, by channel, and by an attendee's own namespace.
+
+They are checked before anything starts.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.catalog import Invocation
+from bot.errors import MeshbotError, SettingsError
+from bot.messages import Message
+from bot.ports import Identity
+from bot.steps import Caller, Role, Scope, Step, StepKind
+from bot.view import denials, messages
+
+
+class AccessDenied(MeshbotError):
+    """The caller may not do this, or not here; `message` is what only they are shown."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text)
+        self.message = message
+
+
+def assign_roles(steps: Sequence[Step], roles: Mapping[str, str]) -> tuple[Step, ...]:
+    """Return the steps with the roles that the settings give them.
+
+    Raises SettingsError for a step that does not exist.
+    """
+    names = {name: step.id for step in steps for name in (step.id, *step.aliases)}
+    faults = [_describe_unknown_step(name, names) for name in roles if name not in names]
+    if faults:
+        raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
+    wanted = {names[name]: Role(role) for name, role in roles.items()}
+    return tuple(replace(step, role=wanted.get(step.id, step.role)) for step in steps)
+
+
+def find_reserved_steps(steps: Sequence[Step], roles: Mapping[str, str]) -> frozenset[str]:
+    """Return the ids of the steps whose role the settings name."""
+    return frozenset(step.id for step in steps if roles.keys() & {step.id, *step.aliases})
+
+
+def _describe_unknown_step(name: str, names: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"  roles.steps.{name[:40]}: there is no such step (set MESHBOT_ROLES__STEPS){hint}"
+
+
+@dataclass(frozen=True)
+class OwnNamespaces:
+    """Namespaces of users: `of` by user id, then `pattern`, where `{user}` stands for the id."""
+
+    pattern: str = ""
+    of: Mapping[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.pattern or self.of)
+
+    def get_for_user(self, user: str) -> str:
+        """Return that user's namespace, or ""."""
+        return self.of.get(user) or self.pattern.replace("{user}", user.lower())
+
+
+@dataclass(frozen=True)
+class AccessPolicy:
+    """The access rules.
+
+    `reserved` are steps whose role the settings name: attendees have them only if that
+    says so.
+    """
+
+    steps: tuple[Step, ...]
+    command: str = "/mesh"
+    channels: tuple[str, ...] = ()
+    own: OwnNamespaces = field(default_factory=OwnNamespaces)
+    reserved: frozenset[str] = frozenset()
+    acting: Mapping[Role, Identity] = field(default_factory=dict)
+
+    def complete_caller(self, asker: Caller) -> Caller:
+        """Return the caller with everything that the rules say of them."""
+        identity = self.get_identity(asker)
+        asker = replace(asker, channels=self.channels, acts_as=identity.user if identity else "")
+        if asker.role is not Role.ATTENDEE or not self.own:
+            return asker
+        return replace(
+            asker,
+            confined=True,
+            own=self.own.get_for_user(asker.user),
+            own_steps=self._list_own_steps(),
+        )
+
+    def check_consistency(self) -> None:
+        """Raise SettingsError when the rules contradict each other."""
+        shared = [
+            s.id
+            for s in self.steps
+            if s.has_side_effects and s.scope is Scope.MESH and s.role is Role.ATTENDEE
+        ]
+        if self.own and shared:
+            words = "reaches what everyone shares, and attendees have namespaces of their own (roles.own_namespaces)"
+            faults = [f"  roles.steps.{step}: {words}" for step in shared]
+            raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
+
+    def get_identity(self, asker: Caller) -> Identity | None:
+        """Return the identity as whom the cluster is asked for this caller.
+
+        None stands for the bot's own account.
+        """
+        identity = self.acting.get(asker.role)
+        return identity.for_user(asker.user) if identity else None
+
+    def _list_own_steps(self) -> tuple[str, ...]:
+        """Return the steps that attendees may use in their own namespace.
+
+        These are the steps that stay within a namespace, unless reserved.
+        """
+        within = [step for step in self.steps if step.scope is Scope.APPLICATION]
+        return tuple(s.id for s in within if s.role is Role.ATTENDEE or s.id not in self.reserved)
+
+    def admit_command(self, invocation: Invocation, asker: Caller, channel: str) -> Invocation:
+        """Return the command as this caller may give it here. Raises Denied.
+
+        It is in their own namespace unless they name one.
+        """
+        if asker.confined and asker.own and not invocation.options.namespace:
+            invocation = pin_namespace(invocation, asker.own)
+        self.check_command(
+            invocation,
+            asker,
+            channel,
+            what=invocation.step.title,
+            namespace=invocation.options.namespace,
+        )
+        return invocation
+
+    def check_command(
+        self, invocation: Invocation, asker: Caller, channel: str, *, what: str, namespace: str
+    ) -> None:
+        """Raise Denied unless this caller may give that command in that namespace.
+
+        `what` is the command's title in the denial.
+        """
+        step = invocation.step
+        self.check_step(step, asker, channel, what=what)
+        if asker.confined and step.has_side_effects and namespace != asker.own:
+            raise AccessDenied(
+                denials.render_foreign_namespace_denial(
+                    what, namespace, asker.own, asker.get_role_holders(Role.HOST), self.command
+                )
+            )
+
+    def check_step(self, step: Step, asker: Caller, channel: str, *, what: str) -> None:
+        """Raise Denied unless this caller may run that step in some namespace, from this channel."""
+        self._check_channel(step, channel)
+        if not asker.can_run(step):
+            raise AccessDenied(self._build_denial(what, step, asker))
+
+    def require_role(self, needed: Role, asker: Caller, *, what: str) -> None:
+        """Raise Denied unless this caller has that role."""
+        if not asker.role.is_at_least(needed):
+            raise AccessDenied(
+                messages.render_role_denial(
+                    what, asker.role, needed, asker.get_role_holders(needed), self.command
+                )
+            )
+
+    def describe_confirmers(self, step: Step, *, someones: bool) -> str:
+        """Return in words who can confirm that step.
+
+        `someones` says that it changes a namespace of someone's own.
+        """
+        if someones and step.id in self._list_own_steps():
+            return "whoever has that namespace, or a host,"
+        return {Role.ATTENDEE: "someone here", Role.HOST: "a host", Role.ADMIN: "an admin"}[
+            step.role
+        ]
+
+    def _check_channel(self, step: Step, channel: str) -> None:
+        private = not channel or channel.startswith("D")
+        if (
+            not self.channels
+            or channel in self.channels
+            or (private and step.shape is StepKind.ANSWER and not step.has_side_effects)
+        ):
+            return
+        raise AccessDenied(
+            denials.render_wrong_channel_denial(self.channels, self.command, private=private)
+        )
+
+    def _build_denial(self, what: str, step: Step, asker: Caller) -> Message:
+        needed = step.role
+        if asker.confined and step.has_side_effects and needed is Role.ATTENDEE:
+            return denials.render_no_namespace_denial(
+                what, asker.get_role_holders(Role.HOST), self.command
+            )
+        return messages.render_role_denial(
+            what, asker.role, needed, asker.get_role_holders(needed), self.command
+        )
+
+
+def pin_namespace(invocation: Invocation, namespace: str) -> Invocation:
+    """Return the command with `in=` written out.
+
+    So it means the same for everyone who confirms or resumes it.
+    """
+    options = invocation.options.model_copy(update={"namespace": namespace})
+    return replace(invocation, options=options, text=f"{invocation.text} in={namespace}")

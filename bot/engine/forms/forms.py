@@ -1,0 +1,199 @@
+"""Modals for steps with options.
+
+A modal is opened at once, checked by the step's own options, and handled like a typed
+command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from bot.catalog import explain_validation_error
+from bot.engine.forms.questions import build_questions, format_command
+from bot.engine.services import Services
+from bot.errors import MeshbotError, SlackError, UserError
+from bot.messages import Command, FormSubmission, Message, Modal, Origin, Reply
+from bot.slackrules import escape
+from bot.steps import Answers, Question, Step, StepKind
+from bot.view import messages
+from bot.view.forms import build_input_blocks
+
+NAME = "mesh:form:"
+"""Of a modal; the step follows. Also the action_id of a button that opens it."""
+
+OPEN = "mesh:form"
+"""action_id of a button that opens the form of the step in its value."""
+
+TOO_LATE = (
+    "The form could not be opened: Slack gives three seconds for that.",
+    "Press again, or type it: `{}`.",
+)
+
+PATIENCE = 2.5
+"""Seconds that a form waits for what is in force."""
+
+log = logging.getLogger(__name__)
+
+
+class Forms:
+    """The forms of all steps."""
+
+    def __init__(self, house: Services) -> None:
+        self._house = house
+
+    def find_requested_form(self, asked: Command) -> Step | None:
+        """Return the step whose form a command asks for, None when it asks for none.
+
+        That is a command of the step's name alone, where the step needs more options.
+        """
+        step = self._house.catalog.get(asked.text.strip()) if asked.trigger else None
+        if step is None:
+            return None
+        needy = step.needs or any(
+            field.is_required() for field in step.options.model_fields.values()
+        )
+        return step if needy and self.get_questions(step) else None
+
+    def get_questions(self, step: Step) -> tuple[Question, ...]:
+        """Return the questions of a step's form; none when it has nothing to choose."""
+        house = self._house
+        several = len(house.namespaces) > 1 or any(
+            set("*?[") & set(pattern) for pattern in house.namespaces
+        )
+        return build_questions(step, self._house.build_read_context(), namespaces=several)
+
+    async def open(self, step: Step, trigger: str, origin: Origin, *, over: str = "") -> None:
+        """Open a step's form.
+
+        While current values are read from the cluster, it shows that it is loading. Raises
+        UserError when Slack does not open it.
+        """
+        screens, command = self._house.screens, self._house.catalog.command
+        waiting = Modal(
+            step.title, (messages.section("⏳ Looking at what is in force…"),), origin=origin
+        )
+        try:
+            if step.standing is None:
+                await screens.open(trigger, self._build_modal(step, origin, {}), over=over)
+            else:
+                shown = await screens.open(trigger, waiting, over=over)
+                await screens.update(
+                    shown, self._build_modal(step, origin, await self._read_current_answers(step))
+                )
+        except SlackError as problem:
+            example = step.examples[0] if step.examples else step.id
+            raise UserError(TOO_LATE[0], TOO_LATE[1].format(f"{command} {example}")) from problem
+
+    def _build_modal(self, step: Step, origin: Origin, standing: Answers) -> Modal:
+        intro = f"`{self._house.catalog.command} {step.id}` — {escape(step.summary)}."
+        asked = (
+            prefill_question(each, standing.get(each.name, ())) for each in self.get_questions(step)
+        )
+        return Modal(
+            title=step.title,
+            blocks=(messages.section(intro), *build_input_blocks(asked)),
+            name=f"{NAME}{step.id}",
+            submit="Run" if step.shape is StepKind.RUN else "Show",
+            close="Cancel",
+            origin=origin,
+        )
+
+    async def _read_current_answers(self, step: Step) -> Answers:
+        """Return the answers that are in force; none when the cluster does not answer in time."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return (
+                    await step.standing(self._house.build_read_context())
+                    if step.standing is not None
+                    else {}
+                )
+        except (TimeoutError, MeshbotError) as problem:
+            log.info("the form of %s begins with its defaults: %s", step.id, problem)
+            return {}
+
+    def find_faults(self, submitted: FormSubmission) -> dict[str, str]:
+        """Return the faults of the answers in words for a person, by question."""
+        step = self._get_step(submitted)
+        if step is None:
+            return {"": "This form is of an earlier release of mine. Type the command instead."}
+        asked = self.get_questions(step)
+        found = {
+            q.name: "This is needed."
+            for q in asked
+            if q.needed and not submitted.answers.get(q.name)
+        }
+        if not found and step.form is not None:
+            found = step.form.faults(submitted.answers)
+        return found or self._find_option_faults(step, asked, submitted)
+
+    def build_command(self, submitted: FormSubmission) -> str:
+        """Return the command that the answers make. Raises UserError when the step is gone."""
+        step = self._get_step(submitted)
+        if step is None:
+            raise UserError(
+                "This form is of an earlier release of mine.", "Type the command instead."
+            )
+        return format_command(step, self.get_questions(step), submitted.answers)
+
+    def _find_option_faults(
+        self, step: Step, asked: tuple[Question, ...], submitted: FormSubmission
+    ) -> dict[str, str]:
+        """Return the faults that the step's options find in the command of the answers."""
+        try:
+            self._house.catalog.parse(format_command(step, asked, submitted.answers))
+        except UserError as problem:
+            if isinstance(problem.__cause__, ValidationError):
+                return group_errors_by_question(problem.__cause__, asked)
+            return {asked[0].name: f"{problem.message} {problem.hint}".strip()}
+        return {}
+
+    def _get_step(self, submitted: FormSubmission) -> Step | None:
+        return self._house.catalog.get(submitted.name.removeprefix(NAME))
+
+
+def prefill_question(question: Question, standing: tuple[str, ...]) -> Question:
+    """Return the question with the values in force, where its input can hold them."""
+    chosen = not question.choices or set(standing) <= set(question.choices)
+    short = not question.longest or all(len(word) <= question.longest for word in standing)
+    return replace(question, initial=standing) if standing and chosen and short else question
+
+
+class RetryReply:
+    """Answers the person who submitted a form.
+
+    An error gets a button that gives the same command again, so that nothing typed is
+    lost.
+    """
+
+    def __init__(self, whisper: Reply, typed: str, command: str) -> None:
+        self._whisper, self._typed, self._command = whisper, typed, command
+
+    async def say(self, message: Message) -> None:
+        """Show the message, with a retry button when it is an error."""
+        state = str(message.blocks[0].get("block_id", "")) if message.blocks else ""
+        if state.startswith("verdict:error"):
+            again = messages.build_next_blocks((self._typed,), self._command)
+            message = Message(message.text, (*message.blocks, *again))
+        await self._whisper.say(message)
+
+
+def group_errors_by_question(
+    problem: ValidationError, asked: tuple[Question, ...]
+) -> dict[str, str]:
+    """Return the errors of options in words, by the question that asked for the option.
+
+    The first question takes those that no question asked for.
+    """
+    names = {question.name for question in asked}
+    found: dict[str, str] = {}
+    for error in problem.errors():
+        name = str(error["loc"][0]) if error["loc"] else ""
+        words = explain_validation_error(error)
+        found.setdefault(
+            name if name in names else asked[0].name, words[0].upper() + words[1:] + "."
+        )
+    return found

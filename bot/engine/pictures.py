@@ -1,0 +1,123 @@
+"""Adds the picture of a verdict to its message; on any failure the message stays as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from bot.drawings import Picture, Renderer
+from bot.errors import SlackError
+from bot.messages import ChannelMessages, Files, Message, Place, Posted
+from bot.view import messages
+
+SECONDS = 10.0
+"""How long drawing and uploading may take together; an answer to one person waits for it."""
+
+PAUSES = (1.0, 0.5, 1.0, 1.5, 2.0)
+"""Seconds before each attempt to show a file in a channel: Slack knows it one or two seconds after its upload."""
+
+NOT_KNOWN = "invalid_blocks"
+"""What Slack says of a file until then."""
+
+FOR_GOOD = frozenset(
+    {"missing_scope", "no_permission", "not_allowed_token_type", "file_uploads_disabled"}
+)
+"""Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot is started again."""
+
+log = logging.getLogger(__name__)
+
+
+class PictureAttacher:
+    """Draws pictures and adds them to messages. Never raises.
+
+    `hung` counts messages that got one. `refused` is Slack's code when it will take no
+    picture at all.
+    """
+
+    def __init__(
+        self,
+        artist: Renderer,
+        files: Files,
+        board: ChannelMessages,
+        *,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        self._artist, self._files, self._board, self._pauses = artist, files, board, pauses
+        self.hung, self.refused = 0, ""
+
+    async def add_to_message(self, message: Message, picture: Picture | None) -> Message:
+        """Return the message with the picture, for an answer that one person sees.
+
+        The message is unchanged when there is no picture.
+        """
+        block = await self._build_image_block(picture) if picture is not None else None
+        if block is None:
+            return message
+        self.hung += 1
+        return messages.insert_picture(message, block)
+
+    async def attach(self, posted: Posted, message: Message, picture: Picture | None) -> None:
+        """Add the picture to a message that is posted in a channel.
+
+        It goes into the message's thread first: Slack lets everyone in the channel see a
+        file that was posted there, and shows one that is only edited into a message as not
+        found (bolt-python issue 1295).
+        """
+        block = await self._build_image_block(picture) if picture is not None else None
+        if picture is None or block is None:
+            return
+        alone = messages.build_message(f"{picture.title}. {picture.words}", (block,))
+        try:
+            await self._post_in_thread(posted, alone)
+            await self._board.settle(posted, messages.insert_picture(message, block))
+        except SlackError as problem:
+            log.info("a picture is not shown: %s", problem)
+        except Exception:
+            log.exception("a picture could not be shown")
+        else:
+            self.hung += 1
+
+    async def _post_in_thread(self, posted: Posted, alone: Message) -> None:
+        """Post the picture, trying again while Slack does not know the file.
+
+        Raises SlackError when it never does.
+        """
+        place = Place(thread=posted.ts, key=f"picture:{posted.ts}")
+        for pause in self._pauses:
+            await asyncio.sleep(pause)
+            try:
+                await self._board.post(posted.channel, alone, place)
+                return
+            except SlackError as refusal:
+                if refusal.code != NOT_KNOWN:
+                    raise
+        raise SlackError(NOT_KNOWN, "chat.postMessage")
+
+    async def _build_image_block(self, picture: Picture) -> dict[str, Any] | None:
+        if self.refused:
+            return None
+        try:
+            async with asyncio.timeout(SECONDS):
+                drawn = await self._artist.draw(picture)
+                if drawn is None:
+                    return None
+                file = await self._files.upload(
+                    drawn.name, drawn.png, title=picture.title, alt=picture.words
+                )
+        except SlackError as problem:
+            self.refused = problem.code if problem.code in FOR_GOOD else ""
+            log.warning(
+                "a picture could not be uploaded: %s%s",
+                problem,
+                "; no more are tried" if self.refused else "",
+            )
+            return None
+        except TimeoutError:
+            log.warning("a picture could not be drawn and uploaded within %g s", SECONDS)
+            return None
+        except Exception:
+            log.exception("a picture could not be made")
+            return None
+        return messages.image(file, picture.words, f"{picture.title} · {picture.caption}")

@@ -1,0 +1,185 @@
+"""Writes the audit: a row for each command, answer, denial and button, and for each run's end.
+
+The person is answered first. A row that the database does not take is kept and written
+later; a run that ended when the process was killed gets its row from the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+
+from bot.catalog import Invocation
+from bot.engine.access.policy import AccessDenied
+from bot.engine.schedules.commands import get_button_command
+from bot.engine.services import Services
+from bot.errors import LedgerError, MeshbotError, UserError
+from bot.ledger import Run, ScopeLocked, generate_id
+from bot.messages import ButtonPress, Command
+from bot.records import AuditEntry
+from bot.steps import Scope, Verdict
+from bot.view import messages
+
+log = logging.getLogger(__name__)
+
+LONGEST = 1000
+"""Characters of a text that are kept; people can type far longer ones."""
+MOST_KEPT = 10_000
+"""Rows that wait for the database in memory."""
+BATCH = 200
+"""Rows that are written at once when many wait: in a rush each transaction stands in line behind all others."""
+PAUSE = 5.0
+"""Seconds after a refusal in which new rows wait with the others rather than ask the database each."""
+
+
+@dataclass(frozen=True)
+class AuditSubject:
+    """The command that an audit row is about: its user, channel and text.
+
+    `run` is the run that it is about, `since` when it was given, in epoch seconds.
+    """
+
+    user: str
+    channel: str
+    text: str
+    since: float
+    run: Run | None = None
+
+
+class Auditor:
+    """Adds rows to the audit; never raises."""
+
+    def __init__(self, house: Services) -> None:
+        self._house = house
+        self._unkept: dict[str, AuditEntry] = {}
+        self._keeping = asyncio.Lock()
+        self._away_until = 0.0
+
+    async def record_answer(
+        self, asked: Command, invocation: Invocation, verdict: Verdict, since: float
+    ) -> None:
+        """Add the row of an answer that one person saw, or that was shared."""
+        said = AuditSubject(asked.user, asked.channel, invocation.text, since)
+        await self._write_entry(self._build_entry(said, verdict.state.value, verdict.summary))
+
+    async def record_refusal(
+        self, what: Command | ButtonPress, problem: BaseException, since: float
+    ) -> None:
+        """Add the row of a command or a button that ended in an error or a denial."""
+        outcome = "denied" if isinstance(problem, AccessDenied) else "error"
+        outcome = "refused" if isinstance(problem, (UserError, ScopeLocked)) else outcome
+        words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
+        if isinstance(what, Command):
+            said = AuditSubject(what.user, what.channel, what.text, since)
+        elif what.action not in (messages.CONFIRM, messages.CANCEL):
+            text = get_button_command(what).removeprefix(self._house.catalog.command).strip()
+            said = AuditSubject(what.user, what.channel, text, since)
+        else:
+            run = await self._find_run(what.value)
+            said = AuditSubject(what.user, what.channel, run.arguments if run else "", since, run)
+            words = f"{'Cancel' if what.action == messages.CANCEL else 'Confirm'}: {words}"
+        await self._write_entry(self._build_entry(said, outcome, words))
+
+    async def record_confirmation(self, run: Run, pressed: ButtonPress) -> None:
+        """Add the row that says who confirmed a run."""
+        said = AuditSubject(pressed.user, pressed.channel, run.arguments, time.time(), run)
+        entry = self._build_entry(said, "confirmed", f"asked by {run.user}")
+        await self._write_entry(replace(entry, decided_by=pressed.user))
+
+    async def record_run_end(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+        """Add the row of a run's end; `by` is who cancelled it.
+
+        The row has the run's id, so that it is there only once.
+        """
+        said = AuditSubject(run.user, run.channel, run.arguments, run.created_at.timestamp(), run)
+        entry = replace(self._build_entry(said, state, summary), id=run.id)
+        if run.finished_at is not None:
+            took = (run.finished_at - run.created_at).total_seconds()
+            entry = replace(entry, at=run.finished_at, seconds=took)
+        try:
+            by = by or (
+                await self._house.ledger.audit.find_confirmer(run.id)
+                if run.digest is not None
+                else ""
+            )
+        except LedgerError as problem:
+            log.warning("who confirmed run %s is not known: %s", run.id, problem)
+        link = await self._house.board.permalink(run.posted) if run.posted else ""
+        await self._write_entry(replace(entry, decided_by=by, link=link))
+
+    async def record_missing_ends(self) -> None:
+        """Add the rows of runs that ended without one, because their process was killed."""
+        try:
+            for run in await self._house.ledger.list_unaudited_runs():
+                await self.record_run_end(run, run.state.value, run.summary)
+        except LedgerError as problem:
+            log.warning("the audit could not be completed: %s", problem)
+
+    async def retry_unwritten(self) -> None:
+        """Add the rows that the database did not take before.
+
+        Raises LedgerError while it is still away.
+        """
+        async with (
+            self._keeping
+        ):  # one after the other, in their order: whoever waits finds that it is done
+            while self._unkept:
+                batch = list(islice(self._unkept.values(), BATCH))
+                try:
+                    await self._house.ledger.audit.add(*batch)
+                except LedgerError:
+                    self._away_until = time.monotonic() + PAUSE
+                    raise
+                for entry in batch:
+                    self._unkept.pop(entry.id, None)
+
+    async def _write_entry(self, entry: AuditEntry) -> None:
+        if len(self._unkept) >= MOST_KEPT:
+            log.error("never in the audit, for too much waits: %s", entry)
+            return
+        self._unkept[entry.id] = entry
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            await self.retry_unwritten()
+        except LedgerError as problem:
+            log.warning("%d rows wait for the audit: %s", len(self._unkept), problem)
+
+    async def _find_run(self, run: str) -> Run | None:
+        try:
+            return await self._house.ledger.get_run(run)
+        except LedgerError:
+            return None
+
+    def _build_entry(self, said: AuditSubject, outcome: str, summary: str) -> AuditEntry:
+        now, invocation = datetime.now(UTC), self._parse_or_none(said.text)
+        return AuditEntry(
+            id=generate_id(now),
+            at=now,
+            user=said.user,
+            channel=said.channel,
+            step=invocation.step.id if invocation else said.run.step if said.run else "",
+            arguments=said.text[:LONGEST],
+            cluster=self._house.place,
+            namespace=self._get_namespace(invocation) if invocation else "",
+            outcome=outcome,
+            summary=summary[:LONGEST],
+            seconds=round(max(0.0, now.timestamp() - said.since), 3),
+            run=said.run.id if said.run else "",
+        )
+
+    def _parse_or_none(self, text: str) -> Invocation | None:
+        try:
+            return self._house.catalog.parse(text)
+        except UserError:
+            return None
+
+    def _get_namespace(self, invocation: Invocation) -> str:
+        """Return the namespace that is changed or read: the mesh's for mesh-wide changes."""
+        if invocation.step.changes and invocation.step.scope is Scope.MESH:
+            return self._house.workshop.mesh_namespace
+        return invocation.options.namespace or self._house.workshop.app_namespace

@@ -1,0 +1,206 @@
+"""The ambient mesh: the upgrade to its profile and back, and enrolling a namespace or
+releasing it, in a safe order.
+
+Enrolling: the profile, then sidecars off, then the label, since pods that still have a
+sidecar are passed over. Releasing: the label first, while istio-cni still runs; without
+it pods keep sending to a ztunnel that is gone (Istio 1.23 and 1.30).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
+from bot.knowledge.istio import installation, kept_settings, platforms
+from bot.knowledge.istio.uninstall import has_redirection as held
+from bot.knowledge.objects.waiting import wait_until
+from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
+from bot.knowledge.snapshot import Snapshot, take_snapshot
+from bot.knowledge.workshop.progress import is_captured
+from bot.steps import Context, Plan
+
+LABEL, MODE = "istio.io/dataplane-mode", "ambient"
+AGENTS = ("istio-cni-node", "ztunnel")
+"""The DaemonSets of the ambient profile."""
+OTHER_WAYS = ("istio-injection", "istio.io/rev")
+"""Labels by which pods would get sidecars again."""
+
+
+@dataclass(frozen=True)
+class ProfileUpgrade:
+    """istioctl's arguments for a profile with every setting repeated, and what they would change."""
+
+    arguments: tuple[str, ...]
+    repeated: tuple[str, ...]
+    lost: tuple[str, ...]
+    difference: installation.InstallationDiff = field(default_factory=installation.InstallationDiff)
+
+
+async def plan_upgrade(context: Context, profile: str, platform: str = "") -> ProfileUpgrade:
+    """Compare the installation with a profile, repeating the settings of the live
+    installation.
+    """
+    context.progress.say("reading which settings the installation has")
+    has = await context.cluster.get(DAEMON_SET, "ztunnel", context.workshop.mesh_namespace)
+    base = installation.build_arguments(
+        context, profile=MODE if has else "default", settings=(), access_log=False
+    )
+    found = await kept_settings.read_live_settings(context, await context.mesh.render(base))
+    more = platforms.get_platform_settings(context, platform)
+    fresh = tuple(
+        setting
+        for setting in found.sets
+        if setting.partition("=")[0] not in {s.partition("=")[0] for s in more}
+    )
+
+    def arguments(sets: Sequence[str]) -> tuple[str, ...]:
+        return installation.build_arguments(
+            context, profile=profile, settings=(*sets, *more), access_log=False
+        )
+
+    taken, rendered = await kept_settings.drop_unknown_settings(context.mesh, fresh, arguments)
+    difference = await installation.compare_with_cluster(context, rendered)
+    return ProfileUpgrade(
+        arguments(taken.sets), (*taken.sets, *more), (*found.lost, *taken.lost), difference
+    )
+
+
+@dataclass(frozen=True)
+class EnrollmentPlan:
+    """The changes that `ambient` makes: the upgrade, the rules that would be without effect,
+    and the state before.
+    """
+
+    upgrade: ProfileUpgrade
+    rules: tuple[tuple[Kind, str], ...]
+    now: Snapshot
+
+    @property
+    def digest(self) -> str:
+        """A hash that changes when something else would be done."""
+        said = repr((self.upgrade, [(kind.kind, called) for kind, called in self.rules]))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) -> EnrollmentPlan:
+    """Return what `ambient` would do."""
+    now = await take_snapshot(context)
+    chosen = platform or await platforms.detect_platform(context)
+    rules = () if keep_rules else list_sidecar_rules(now)
+    return EnrollmentPlan(await plan_upgrade(context, MODE, chosen), rules, now)
+
+
+def list_sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
+    """Return the rules for sidecars as (kind, name): ztunnel ignores them, and beside an
+    HTTPRoute they are undefined.
+    """
+    services = tuple((VIRTUAL_SERVICE, called) for called in now.virtual_services)
+    return (*services, *((DESTINATION_RULE, called) for called in now.destination_rules))
+
+
+def build_plan(way: EnrollmentPlan) -> Plan | None:
+    """Return what would be upgraded and removed, or None when nothing would."""
+    items = [f"{kind.kind} {called} removed: ztunnel knows no HTTP" for kind, called in way.rules]
+    items += shorten_difference(way.upgrade.difference)
+    if not items:
+        return None
+    warnings = [
+        f"This setting cannot be repeated and is lost: {path}." for path in way.upgrade.lost
+    ]
+    if any("istio-ingressgateway" in line for line in way.upgrade.difference.removed):
+        warnings.append(
+            "The ambient profile has no istio-ingressgateway: what comes in through it stops."
+        )
+    if way.rules:
+        warnings.append("To keep the rules, type `ambient rules=keep`.")
+    return Plan("the ambient profile, and the application out of its sidecars.", tuple(items), tuple(warnings),
+                "Go ambient", way.digest)  # fmt: skip
+
+
+def shorten_difference(found: installation.InstallationDiff) -> list[str]:
+    """Describe each removed and changed object; new ones are only counted, except the
+    DaemonSets.
+    """
+    lines = [line for line in found.lines if not line.startswith("adds ")]
+    agents = [thing for thing in found.new if thing.startswith("DaemonSet ")]
+    more = len(found.new) - len(agents)
+    added = [*agents, *([f"{more} more objects (accounts, roles, configuration)"] if more else [])]
+    return [*lines, *([f"adds {', '.join(added)}"] if added else [])]
+
+
+async def wait_for_agents(context: Context) -> bool:
+    """Wait until each node has its istio-cni and its ztunnel; return False when it takes too
+    long.
+    """
+
+    def full(daemons: list[Object]) -> bool:
+        return {get_name(d) for d in daemons if is_ready(d)} >= set(AGENTS)
+
+    limit = context.workshop.readiness_timeout
+    return await wait_until(context, context.workshop.mesh_namespace, limit, (DAEMON_SET,), full)
+
+
+async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> tuple[str, ...]:
+    """Set labels of the application's namespace, or remove those that are None; return the
+    changes in words.
+    """
+    namespace = context.workshop.app_namespace
+    live = await context.cluster.get(NAMESPACE, namespace)
+    there = get_labels(live) if live else {}
+    patch = {key: value for key, value in wanted.items() if there.get(key) != value}
+    if patch:
+        await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": patch}})
+    return tuple(
+        f"label {key}={value} set" if value else f"label {key} removed"
+        for key, value in patch.items()
+    )
+
+
+async def wait_until_enrolled(context: Context) -> bool:
+    """Wait until ztunnel captures every pod of the application, showing how many it has;
+    return False when it takes too long.
+    """
+    return await wait_until(
+        context,
+        context.workshop.app_namespace,
+        context.workshop.readiness_timeout,
+        (POD,),
+        partial(is_fully_enrolled, context),
+    )
+
+
+def is_fully_enrolled(context: Context, pods: list[Object]) -> bool:
+    """Tell whether all of the application's pods are captured, and show how many are."""
+    mine = select_application_pods(pods)
+    inside = sum(map(is_captured, mine))
+    context.progress.say(f"{inside} of {len(mine)} pods are in the ambient mesh")
+    return bool(mine) and inside == len(mine)
+
+
+def select_application_pods(pods: Sequence[Object]) -> list[Object]:
+    """Return the application's pods, without gateways and waypoints, which ztunnel never
+    captures, and pods being deleted.
+    """
+    gateway = "gateway.networking.k8s.io/gateway-name"
+    return [
+        p for p in pods if gateway not in get_labels(p) and "deletionTimestamp" not in p["metadata"]
+    ]
+
+
+async def wait_until_released(context: Context) -> bool:
+    """Wait until istio-cni redirects no pod any more; return False when it takes too long."""
+    limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
+    return await wait_until(context, app, limit, (POD,), lambda pods: not any(map(held, pods)))
+
+
+async def find_other_ambient_namespaces(context: Context) -> tuple[str, ...]:
+    """Return other namespaces in the ambient mesh; without ztunnel their traffic would go
+    nowhere.
+    """
+    found = await context.cluster.find(NAMESPACE, labels=f"{LABEL}={MODE}")
+    return tuple(
+        get_name(space) for space in found if get_name(space) != context.workshop.app_namespace
+    )

@@ -1,0 +1,132 @@
+"""Out of the ambient mesh: waypoint and labels first, while istio-cni still runs, and only then the default profile."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bot.kinds import DAEMON_SET, POD
+from bot.knowledge.ambient import join, waypoints
+from bot.knowledge.istio import install, installation
+from bot.knowledge.istio.uninstall import has_redirection
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.waiting import wait_until
+from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.routing.request_proof import (
+    NOBODY,
+    Expectation,
+    count_pages,
+    wait_for_expectations,
+)
+from bot.knowledge.snapshot import take_snapshot
+from bot.steps import Context, Plan, State, Verdict
+
+
+async def has_ambient_profile(context: Context) -> bool:
+    """Tell whether the ambient profile is installed: ztunnel's DaemonSet exists."""
+    return (
+        await context.cluster.get(DAEMON_SET, "ztunnel", context.workshop.mesh_namespace)
+        is not None
+    )
+
+
+async def plan_leaving(context: Context) -> Plan | None:
+    """Return what would change, or None when nothing would."""
+    now = await take_snapshot(context)
+    items = [f"waypoint {called} removed" for called in waypoints.list_waypoints(now)]
+    items += [f"label {join.LABEL} removed"] if join.LABEL in now.app_labels else []
+    warnings = []
+    if await has_ambient_profile(context):
+        if others := await join.find_other_ambient_namespaces(context):
+            warnings = [
+                f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too."
+            ]
+        else:
+            items += join.shorten_difference(
+                (await join.plan_upgrade(context, "default")).difference
+            )
+    if not items:
+        return None
+    digest = hashlib.sha256(repr(items).encode()).hexdigest()[:16]
+    return Plan("out of the ambient mesh.", tuple(items), tuple(warnings), "Leave ambient", digest)
+
+
+async def leave_ambient(context: Context) -> Verdict:
+    """Release the namespace, restore the default profile, and check that the page still
+    answers.
+    """
+    now = await take_snapshot(context)
+    done = list(await waypoints.remove_waypoints(context, now))
+    done += await join.relabel_namespace(context, {join.LABEL: None})
+    if not await join.wait_until_released(context):
+        pods = [
+            get_name(pod)
+            for pod in await context.cluster.find(POD, context.workshop.app_namespace)
+            if has_redirection(pod)
+        ]
+        because = f"istio-cni does not let go of {', '.join(pods)}: does istio-cni-node run on their nodes?"
+        words = "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
+        return Verdict(
+            State.NOT_YET,
+            words,
+            because,
+            tuple(done),
+            next=suggest_commands(context, "ambient off", "status"),
+        )
+    others = await join.find_other_ambient_namespaces(context)
+    if await has_ambient_profile(context) and not others:
+        upgrade = await join.plan_upgrade(context, "default")
+        if (failure := await install.run_installation(context, upgrade.arguments)) is not None:
+            return failure
+        done += [
+            f"back to the default profile; settings repeated: {', '.join(upgrade.repeated) or 'tracing'}"
+        ]
+    if not done:
+        words = "the application was not in the ambient mesh; nothing was changed."
+        return Verdict(State.DONE, words, next=suggest_commands(context, "ambient", "status"))
+    return await verify_and_report(context, done, others)
+
+
+async def verify_and_report(context: Context, done: list[str], others: tuple[str, ...]) -> Verdict:
+    """Check that no agent is left, no pod is redirected and the page answers, and return the
+    verdict.
+    """
+    kept = (
+        (f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too.",)
+        if others
+        else ()
+    )
+    if not others:
+        await wait_until(
+            context,
+            context.workshop.mesh_namespace,
+            context.workshop.readiness_timeout,
+            (DAEMON_SET,),
+            lambda daemons: not {get_name(d) for d in daemons} & set(join.AGENTS),
+        )
+    answered = Expectation(NOBODY, "pages", lambda seen: count_pages(seen) > 0)
+    observed = await wait_for_expectations(context, answered)
+    evidence = (
+        *done,
+        "no pod is redirected any more",
+        *([] if others else ["istio-cni-node and ztunnel are gone"]),
+        *observed.lines,
+        installation.describe_tracing(await installation.read_mesh_config(context)),
+    )
+    if not observed.holds:
+        words = "the application is out of the ambient mesh, but its page was not seen."
+        return Verdict(
+            State.NOT_YET,
+            words,
+            observed.because,
+            evidence,
+            next=suggest_commands(context, "status"),
+            notes=kept,
+        )
+    words = "the application is out of the ambient mesh."
+    return Verdict(
+        State.DONE,
+        words,
+        evidence=evidence,
+        next=suggest_commands(context, "inject", "status"),
+        notes=kept,
+    )

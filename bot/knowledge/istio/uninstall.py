@@ -1,0 +1,226 @@
+"""The removal of the mesh, stage by stage; each stage is waited for before the next
+begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
+from bot.knowledge.istio import failures, uninstall_survey
+from bot.knowledge.istio.gateway_api import GROUP
+from bot.knowledge.istio.istioctl import run_istioctl
+from bot.knowledge.istio.uninstall_survey import MeshInventory
+from bot.knowledge.objects import namespaces
+from bot.knowledge.objects.waiting import wait_until
+from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
+from bot.ports import Part
+from bot.steps import Context
+
+Stage = Callable[[Context, MeshInventory], Awaitable[str]]
+"""One stage; gives "" when it is through, or why the next one must not begin."""
+
+PATIENCE = 180.0
+"""Seconds that a stage may take: what is deleted goes in one to three minutes on a busy cluster."""
+
+
+async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> str:
+    """Delete the workshop's rules, routes and gateways, and wait until istiod's Deployments
+    for the gateways are gone.
+    """
+    await uninstall_survey.delete_all(context, found.mine)
+    await wait_until(
+        context,
+        context.workshop.app_namespace,
+        PATIENCE,
+        (DEPLOYMENT,),
+        lambda deployments: (
+            not any("gateway.istio.io/managed" in get_labels(d) for d in deployments)
+        ),
+    )
+    return ""
+
+
+async def remove_mesh_labels(context: Context, found: MeshInventory) -> str:
+    """Remove the mesh's labels from the workshop's namespaces, and wait until istio-cni
+    redirects no pod any more.
+
+    istio-cni must still run then. Returns "", or why the next stage must not begin.
+    """
+    for namespace in found.labelled:
+        live = await context.cluster.get(NAMESPACE, namespace)
+        if live is not None:
+            await context.cluster.merge(
+                NAMESPACE, namespace, "", uninstall_survey.build_unlabel_patch(live)
+            )
+    app = context.workshop.app_namespace
+    if await wait_until(
+        context, app, PATIENCE, (POD,), lambda pods: not any(map(has_redirection, pods))
+    ):
+        return ""
+    return f"pods in {app} are still in the ambient mesh: is istio-cni running?"
+
+
+def has_redirection(pod: Object) -> bool:
+    """Tell whether istio-cni still redirects a pod's traffic."""
+    return "ambient.istio.io/redirection" in (pod["metadata"].get("annotations") or {})
+
+
+async def remove_application(context: Context, found: MeshInventory, *, with_app: bool) -> str:
+    """Delete the application's namespace, or restart what has sidecars and wait until they are
+    gone.
+
+    Returns "", or why the next stage must not begin.
+    """
+    namespace = context.workshop.app_namespace
+    if with_app:
+        await context.cluster.delete(NAMESPACE, namespace)
+        if await namespaces.wait_until_gone(context, namespace):
+            return ""
+        return f"namespace {namespace} does not go: {await namespaces.find_deletion_blocker(context, namespace)}".rstrip(
+            ": "
+        )
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    restart = {
+        "spec": {
+            "template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
+        }
+    }
+    for deployment in found.injected:
+        await context.cluster.merge(DEPLOYMENT, deployment, namespace, restart)
+    if await wait_until(
+        context, namespace, PATIENCE, (DEPLOYMENT, POD), partial(has_no_sidecars, found.injected)
+    ):
+        return ""
+    return (
+        f"pods in {namespace} do not restart without their sidecars: `kubectl get pods -n {namespace}` shows why; "
+        f"`{context.command} uninstall app` deletes the namespace instead"
+    )
+
+
+def has_no_sidecars(
+    injected: tuple[str, ...], deployments: list[Object], pods: list[Object]
+) -> bool:
+    """Tell whether no pod of these Deployments has a sidecar any more."""
+    ours = [pod for d in deployments if get_name(d) in injected for pod in select_pods(pods, d)]
+    return not any(map(uninstall_survey.has_sidecar, ours))
+
+
+async def remove_addons(context: Context, found: MeshInventory) -> str:
+    """Delete the add-ons' Deployments and cluster-wide roles; the rest goes with the
+    namespace.
+    """
+    for addon in found.addons:
+        await context.cluster.delete(DEPLOYMENT, addon, context.workshop.mesh_namespace)
+    for kind, names in uninstall_survey.CLUSTER_WIDE:
+        for called in names:
+            await context.cluster.delete(kind, called)
+    return ""
+
+
+async def remove_control_plane(context: Context, found: MeshInventory) -> str:
+    """Run `istioctl uninstall --purge`, which removes the control plane, webhooks, roles and
+    CRDs.
+
+    Returns "", or why the next stage must not begin.
+    """
+    if not found.workloads and not found.crds:
+        return ""
+    ended = await run_istioctl(
+        context, ["uninstall", "-y", "--purge"], partial(show_removal_progress, context)
+    )
+    if ended.code != 0:
+        said = (
+            failures.extract_errors(ended.tail)
+            or ended.tail[-1:]
+            or [f"it ended with code {ended.code}"]
+        )
+        return f"istioctl uninstall: {'; '.join(said[: failures.MOST])}. {' '.join(failures.suggest_remedies(said))}".rstrip(
+            "."
+        )
+    await wait_until(
+        context,
+        "",
+        PATIENCE,
+        (CRD,),
+        lambda crds: all(c["spec"]["group"] not in uninstall_survey.GROUPS for c in crds),
+    )
+    return ""
+
+
+def show_removal_progress(context: Context, line: str) -> None:
+    """Show what istioctl has removed."""
+    if "Removed" in line:
+        context.progress.say(line.strip().rstrip("."))
+
+
+async def remove_mesh_namespace(context: Context, found: MeshInventory) -> str:
+    """Delete the mesh's namespace, and what istiod left elsewhere."""
+    mesh = context.workshop.mesh_namespace
+    if found.mesh_namespace:
+        await context.cluster.delete(NAMESPACE, mesh)
+        await namespaces.wait_until_gone(context, mesh)
+    await uninstall_survey.delete_all(context, await uninstall_survey.find_gateway_classes(context))
+    await uninstall_survey.delete_all(context, await uninstall_survey.find_ca_config_maps(context))
+    return ""
+
+
+async def remove_gateway_api(context: Context, found: MeshInventory) -> str:
+    """Delete the Gateway API CRDs, only when this bot applied them."""
+    if not found.gateway_api.ours:
+        return ""
+    for policy in await find_admission_policies(context):
+        await context.cluster.delete(*policy)
+    for crd in await context.cluster.find(CRD):
+        if crd["spec"]["group"] == GROUP:
+            await context.cluster.delete(CRD, get_name(crd))
+    await wait_until(
+        context,
+        "",
+        PATIENCE,
+        (CRD,),
+        lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds),
+    )
+    return ""
+
+
+async def find_admission_policies(context: Context) -> list[tuple[Kind, str]]:
+    """Return the admission policy that came with the CRDs as (kind, name), its binding first."""
+    kinds = await context.cluster.types("admissionregistration.k8s.io")
+    wanted = [
+        k
+        for k in kinds
+        if k.kind in {"ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"}
+    ]
+    found = [
+        (k, get_name(p))
+        for k in wanted
+        for p in await context.cluster.find(k)
+        if get_name(p) == f"safe-upgrades.{GROUP}"
+    ]
+    return sorted(found, key=lambda pair: pair[0].kind, reverse=True)
+
+
+async def remove_mesh(context: Context, found: MeshInventory, *, with_app: bool) -> str:
+    """Run all stages in order and show each.
+
+    Returns "", or why it stopped before a stage that would have done harm.
+    """
+    stages: tuple[tuple[str, Stage], ...] = (
+        ("rules and gateways", remove_rules_and_gateways),
+        ("labels", remove_mesh_labels),
+        ("application", partial(remove_application, with_app=with_app)),
+        ("add-ons", remove_addons),
+        ("control plane", remove_control_plane),
+        ("namespace", remove_mesh_namespace),
+        ("Gateway API", remove_gateway_api),
+    )
+    for title, stage in stages:
+        context.progress.say(f"removing: {title}")
+        context.progress.part(Part(title))
+        if why := await stage(context, found):
+            return why
+        context.progress.part(Part(title, done=True))
+    return ""

@@ -1,0 +1,178 @@
+"""Deploying manifests: what is missing or differs is applied, and the pods are watched
+until they are ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.errors import NotFound
+from bot.kinds import DEPLOYMENT, Kind, Object
+from bot.knowledge.istio.failures import describe_lagging_parts, suggest_remedies
+from bot.knowledge.istio.installation import describe_differences, describe_object
+from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.waiting import wait_for_change
+from bot.knowledge.objects.workloads import FOLLOWED, build_parts, get_name
+from bot.ports import Part
+from bot.steps import Context, State, Verdict
+
+SYSTEM = "istio-system"
+"""The namespace that the samples of a release are written for (Istio 1.23 and 1.30)."""
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """Result of applying objects; a changed object is named with its kind."""
+
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    same: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.changed)
+
+    @property
+    def words(self) -> str:
+        """`3 objects created, 1 changed (ConfigMap kiali)`, or that all were so."""
+        words = [f"{len(self.new)} objects created"] if self.new else []
+        words += (
+            [f"{len(self.changed)} changed ({', '.join(self.changed)})"] if self.changed else []
+        )
+        return ", ".join(words) or f"all {self.same} objects were already so"
+
+
+async def resolve_kind(context: Context, obj: Object) -> Kind:
+    """Return the type of an object as the cluster serves it. Raises NotFound when it does not."""
+    group, _, version = str(obj["apiVersion"]).rpartition("/")
+    for kind in await context.cluster.types(group):
+        if kind.kind == obj["kind"]:
+            return kind._replace(version=version)
+    raise NotFound(f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}", status=404)
+
+
+def move_to_namespace(obj: Object, old: str, new: str) -> Object:
+    """Return a copy of an object in another namespace, with the subjects of its role bindings."""
+    result = copy.deepcopy(obj)
+    for place in (result["metadata"], *(result.get("subjects") or ())):
+        if place.get("namespace") == old:
+            place["namespace"] = new
+    return result
+
+
+async def place_in_namespace(context: Context, obj: Object, namespace: str) -> Object:
+    """Return the object with this namespace set, unless its type is cluster-scoped."""
+    if not (await resolve_kind(context, obj)).namespaced:
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
+
+
+async def load_sample(context: Context, path: str, namespace: str) -> list[Object]:
+    """Return the objects of a file of the release, in that namespace.
+
+    Objects written for `istio-system` go to the mesh's namespace.
+    """
+    objects = await asyncio.to_thread(context.mesh.sample, path)
+    objects = [move_to_namespace(obj, SYSTEM, context.workshop.mesh_namespace) for obj in objects]
+    return [
+        obj
+        if obj["metadata"].get("namespace")
+        else await place_in_namespace(context, obj, namespace)
+        for obj in objects
+    ]
+
+
+async def ensure_objects(context: Context, objects: Sequence[Object]) -> ApplyResult:
+    """Apply, in order, the objects that do not exist or that a dry run says would change."""
+    new, changed, same = list[str](), list[str](), 0
+    for obj in objects:
+        kind, meta = await resolve_kind(context, obj), obj["metadata"]
+        live = await context.cluster.get(kind, get_name(obj), meta.get("namespace", ""))
+        if live is not None:
+            after = await context.cluster.apply(obj, force=True, dry_run=True)
+            if not describe_differences(extract_desired_state(live), extract_desired_state(after)):
+                same += 1
+                continue
+        await context.cluster.apply(obj, force=True)
+        (new if live is None else changed).append(describe_object(obj))
+    return ApplyResult(tuple(new), tuple(changed), same)
+
+
+async def delete_objects(context: Context, objects: Sequence[Object]) -> int:
+    """Delete the objects, the last first; return how many existed."""
+    there = 0
+    for obj in reversed(objects):
+        there += await context.cluster.delete(
+            await resolve_kind(context, obj), get_name(obj), obj["metadata"].get("namespace", "")
+        )
+    return there
+
+
+def list_deployment_names(objects: Sequence[Object]) -> tuple[str, ...]:
+    """Return the names of the Deployments among the objects."""
+    return tuple(get_name(obj) for obj in objects if obj["kind"] == "Deployment")
+
+
+async def wait_for_deployments(
+    context: Context, namespace: str, names: Sequence[str]
+) -> list[Part]:
+    """Show each of these Deployments until its pods are ready; return those that are not in
+    time.
+    """
+    async with context.cluster.follow(namespace, *FOLLOWED) as view:
+        shown = list[Part]()
+        try:
+            async with asyncio.timeout(context.workshop.readiness_timeout):
+                while True:
+                    shown = build_parts(view, lambda workload: get_name(workload) in names)
+                    for part in shown:
+                        context.progress.part(part)
+                    if len(shown) == len(names) and all(part.done for part in shown):
+                        return []
+                    await wait_for_change(context, view)
+        except TimeoutError:
+            missing = [
+                Part(n, note="the Deployment is not there")
+                for n in names
+                if n not in {p.name for p in shown}
+            ]
+            return [*(part for part in shown if not part.done), *missing]
+
+
+async def restart_deployment(context: Context, namespace: str, deployment: str) -> None:
+    """Restart a Deployment's pods, as `kubectl rollout restart` does; works also twice within
+    one second.
+    """
+    now = datetime.now(UTC).isoformat()
+    note = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
+    await context.cluster.merge(DEPLOYMENT, deployment, namespace, {"spec": {"template": note}})
+
+
+def build_not_ready_verdict(
+    context: Context, summary: str, lagging: Sequence[Part], *again: str
+) -> Verdict:
+    """Return the verdict when pods did not become ready; their own messages are the cause."""
+    causes = describe_lagging_parts(lagging)
+    return Verdict(
+        State.NOT_YET,
+        summary,
+        "; ".join(causes) + ".",
+        notes=suggest_remedies(causes),
+        next=suggest_commands(context, *again, "status"),
+    )
+
+
+def build_missing_verdict(context: Context, what: str, *first: str) -> Verdict:
+    """Return the verdict when something that a step needs does not exist, with the command
+    that makes it.
+    """
+    return Verdict(
+        State.NOT_YET,
+        "nothing was changed.",
+        f"{what}.",
+        next=suggest_commands(context, *first, "status"),
+    )

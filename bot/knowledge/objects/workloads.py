@@ -1,0 +1,160 @@
+"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
+from bot.ports import Part, WatchCache
+
+QUIET = {"ContainerCreating", "PodInitializing"}
+"""Waiting reasons that every pod passes through."""
+
+
+def get_name(obj: Object) -> str:
+    """Return an object's name."""
+    return str(obj["metadata"]["name"])
+
+
+def get_labels(obj: Object) -> dict[str, str]:
+    """Return an object's labels."""
+    return obj["metadata"].get("labels") or {}
+
+
+def get_condition(obj: Object, type_: str) -> Object:
+    """Return the status condition of that type, or an empty one."""
+    found = [c for c in obj.get("status", {}).get("conditions") or [] if c.get("type") == type_]
+    return found[0] if found else {}
+
+
+def select_pods(pods: Iterable[Object], workload: Object) -> list[Object]:
+    """Return the pods that a workload's matchLabels select and that are not being deleted."""
+    wanted = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
+    return [
+        pod
+        for pod in pods
+        if wanted
+        and wanted.items() <= get_labels(pod).items()
+        and "deletionTimestamp" not in pod["metadata"]
+    ]
+
+
+def count_ready_pods(workload: Object) -> tuple[int, int]:
+    """Return how many pods are ready and up to date, and how many are wanted.
+
+    Pods of an older template are counted as the ready ones as long as they are there: a
+    Deployment's status does not tell whose the available pods are.
+    """
+    status = workload.get("status") or {}
+    current = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    if workload.get("kind") == "DaemonSet":
+        ready, wanted = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
+        updated = status.get("updatedNumberScheduled", 0)
+    else:
+        wanted, updated = workload["spec"].get("replicas", 1), status.get("updatedReplicas", 0)
+        old = max(0, status.get("replicas", 0) - updated)
+        ready = max(0, status.get("availableReplicas", 0) - old)
+    return (min(ready, updated), wanted) if current else (0, wanted)
+
+
+def is_ready(workload: Object) -> bool:
+    """Tell whether all wanted pods are ready and of the newest template; a DaemonSet that
+    wants none is not ready.
+    """
+    ready, wanted = count_ready_pods(workload)
+    return ready >= wanted and (wanted > 0 or workload.get("kind") == "Deployment")
+
+
+def explain_unready_pod(pod: Object, events: Sequence[Object] = ()) -> str:
+    """Return why a pod is not ready, in its own words; "" when it is."""
+    if get_condition(pod, "Ready").get("status") == "True":
+        return ""
+    scheduled = get_condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled")
+    return (
+        describe_waiting_container(pod)
+        or find_last_warning(pod, events)
+        or str(get_condition(pod, "Ready").get("message") or "starting")
+    )
+
+
+def describe_waiting_container(pod: Object) -> str:
+    """Return the kubelet's reason and message of the first container that waits or has failed,
+    or "".
+    """
+    status = pod.get("status") or {}
+    quiet = ""
+    for container in [
+        *(status.get("initContainerStatuses") or []),
+        *(status.get("containerStatuses") or []),
+    ]:
+        state = container.get("state") or {}
+        why = state.get("waiting") or (
+            state.get("terminated") if not container.get("ready") else None
+        )
+        if not why or why.get("reason") == "Completed":
+            continue
+        reason, message = why.get("reason", "waiting"), why.get("message", "")
+        words = f"{reason}: {message}" if message else reason
+        if reason not in QUIET:
+            return words
+        quiet = quiet or words
+    return quiet
+
+
+def find_last_warning(pod: Object, events: Sequence[Object]) -> str:
+    """Return the newest warning event about a pod, or ""."""
+    about = [
+        e
+        for e in events
+        if e.get("type") == "Warning"
+        and (e.get("involvedObject") or {}).get("uid") == pod["metadata"].get("uid")
+    ]
+    if not about:
+        return ""
+    newest = max(about, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""))
+    return f"{newest.get('reason', '')}: {newest.get('message', '')}"
+
+
+def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object] = ()) -> Part:
+    """Return a workload as one component of a run."""
+    ready, wanted = count_ready_pods(workload)
+    note = ""
+    if not is_ready(workload):
+        notes = [
+            words
+            for pod in select_pods(pods, workload)
+            if (words := explain_unready_pod(pod, events))
+        ]
+        refused = get_condition(workload, "ReplicaFailure")
+        note = notes[0] if notes else str(refused.get("message") or "")
+    return Part(get_name(workload), ready, wanted, note, done=is_ready(workload))
+
+
+def is_installed_by_istio(workload: Object) -> bool:
+    """Tell whether Istio's installer made a workload."""
+    return get_labels(workload).get("operator.istio.io/managed") == "Reconcile"
+
+
+def build_parts(view: WatchCache, among: Callable[[Object], bool]) -> list[Part]:
+    """Return the workloads of a followed namespace that `among` accepts, each as a component."""
+    pods, events = view.objects(POD), view.objects(EVENT)
+    return [
+        build_part(w, pods, events)
+        for kind in (DEPLOYMENT, DAEMON_SET)
+        for w in view.objects(kind)
+        if among(w)
+    ]
+
+
+FOLLOWED = (DEPLOYMENT, DAEMON_SET, POD, EVENT)
+"""What `parts` needs to see."""
+
+
+def get_image_tag(workload: Object, container: str = "") -> str:
+    """Return the tag of a workload's (first, or named) container image."""
+    for spec in workload["spec"]["template"]["spec"].get("containers") or []:
+        if not container or spec.get("name") == container:
+            return str(spec.get("image", "")).rpartition(":")[2]
+    return ""

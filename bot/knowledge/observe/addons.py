@@ -1,0 +1,80 @@
+"""The health of the add-ons beside Kiali: which path tells it, and how to read the answer
+(samples of Istio 1.23 and 1.30).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.knowledge.observe.probes import ask_until, explain_silence
+from bot.ports import HttpRequest, HttpResponse
+from bot.steps import Context
+
+NAMES = ("prometheus", "grafana", "jaeger")
+PATIENCE = 30.0
+"""Seconds in which an add-on that answers must become healthy."""
+
+
+@dataclass(frozen=True)
+class AddonHealth:
+    """One add-on's health: observed words, or the cause why there are none."""
+
+    words: str = ""
+    cause: str = ""
+
+
+def describe_prometheus_health(answer: HttpResponse) -> str:
+    """Describe Prometheus' readiness, which it answers in plain text; "" when it is not ready."""
+    return "ready to answer queries" if answer.status == 200 else ""
+
+
+def describe_grafana_health(answer: HttpResponse) -> str:
+    """Describe the state of Grafana's database and its version; "" when it is not healthy."""
+    said = parse_json_object(answer)
+    version = f", version {said['version']}" if said.get("version") else ""
+    return (
+        f"database {said['database']}{version}"
+        if answer.status == 200 and said.get("database") == "ok"
+        else ""
+    )
+
+
+def describe_jaeger_health(answer: HttpResponse) -> str:
+    """Describe how many services Jaeger has traces of, none in a new one; "" when it is not
+    healthy.
+    """
+    if answer.status != 200 or "data" not in (said := parse_json_object(answer)):
+        return ""
+    found = said["data"] if isinstance(said["data"], list) else []
+    return f"{len(found)} services have traces" if found else "answers queries, has no traces yet"
+
+
+def parse_json_object(answer: HttpResponse) -> dict[str, object]:
+    """Return the JSON object of an answer; empty when it is none."""
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], str]]] = {
+    "prometheus": ("prometheus", 9090, "/-/ready", describe_prometheus_health),
+    "grafana": ("grafana", 3000, "/api/health", describe_grafana_health),
+    "jaeger": ("tracing", 80, "/jaeger/api/services", describe_jaeger_health),
+}
+"""Service, port, path, and what a good answer says. There is no Service called jaeger."""
+
+
+async def check_health(context: Context, addon: str) -> AddonHealth:
+    """Ask an add-on through its Service until it is healthy; the result holds the cause when
+    it is not.
+    """
+    service, port, path, says = PLACES[addon]
+    ask = HttpRequest(context.workshop.mesh_namespace, service, port, path)
+    heard = await ask_until(context, ask, lambda answer: bool(says(answer)), seconds=PATIENCE)
+    if heard.good and heard.answer is not None:
+        return AddonHealth(f"{addon}: {says(heard.answer)} ({path})")
+    return AddonHealth(cause=explain_silence(addon, heard) + f" ({path})")

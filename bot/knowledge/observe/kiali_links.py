@@ -1,0 +1,84 @@
+"""Deep links into the Kiali console. Paths are those of Kiali 1.87 (with Istio 1.23) and 2.26 (with Istio 1.30)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from bot.kinds import Kind
+
+
+@dataclass(frozen=True)
+class Console:
+    """A Kiali that people reach at `base` (e.g. `http://localhost:20001/kiali`); `version` like `v2.26`."""
+
+    base: str
+    version: str = ""
+
+    @property
+    def is_modern(self) -> bool:
+        """True for Kiali 2 and newer; an unknown version is taken for the newest known."""
+        major = self.version.removeprefix("v").partition(".")[0]
+        return not major.isdigit() or int(major) >= 2
+
+    def build_url(self, path: str, **query: str) -> str:
+        """Return the URL of a page: every path is below `/console`, without which Kiali answers
+        404.
+        """
+        words = f"?{urlencode(query, safe=',')}" if query else ""
+        return f"{self.base.rstrip('/')}/console{path}{words}"
+
+    def overview_url(self) -> str:
+        """Return the URL of the first page."""
+        return self.build_url("/overview")
+
+    def graph_url(self, *namespaces: str, duration: int = 300, at: float = 0.0) -> str:
+        """Return the URL of the traffic graph with versions, rates, locks for mTLS, and (Kiali 2)
+        waypoints.
+
+        `duration` is in seconds. With `at` (epoch seconds) it opens Kiali's replay of the
+        minute that ended then.
+        """
+        query = {
+            "namespaces": ",".join(namespaces),
+            "graphType": "versionedApp",
+            "duration": str(duration),
+            "refresh": "15000",
+            "injectServiceNodes": "true",
+            "badgeSecurity": "true",
+            "edges": "trafficRate,trafficDistribution",
+        }
+        if self.is_modern:
+            query |= {
+                "waypoints": "true",
+                "traffic": "ambient,ambientTotal,http,httpRequest,tcp,tcpSent,grpc,grpcRequest",
+            }
+        if at:
+            query |= {
+                "replayActive": "true",
+                "replayInterval": "60000",
+                "replayStart": f"{(at - 60) * 1000:.0f}",
+            }
+        return self.build_url("/graph/namespaces", **query)
+
+    def workloads_url(self, namespace: str) -> str:
+        """Return the URL of a namespace's workloads."""
+        return self.build_url("/workloads", namespaces=namespace)
+
+    def mesh_url(self) -> str:
+        """Return the URL of the mesh page: control plane and add-ons."""
+        return self.build_url("/mesh")
+
+    def config_url(self, namespace: str) -> str:
+        """Return the URL of a namespace's Istio objects."""
+        return self.build_url("/istio", namespaces=namespace)
+
+    def object_url(self, namespace: str, kind: Kind, name: str) -> str:
+        """Return the URL of one Istio or Gateway API object."""
+        if self.is_modern:
+            place = f"{kind.group}/{kind.version}/{kind.kind}"
+        else:
+            place = (
+                f"k8s{kind.plural}" if kind.group == "gateway.networking.k8s.io" else kind.plural
+            )
+        return self.build_url(f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}")

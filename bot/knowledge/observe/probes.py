@@ -1,0 +1,88 @@
+"""Polling a Service in the cluster until it answers as it should, and explaining when it
+does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.errors import Unavailable
+from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
+from bot.knowledge.observe.kiali_links import Console
+from bot.ports import HttpRequest, HttpResponse
+from bot.steps import Context, Link
+
+SILENCE = 10.0
+"""Seconds in which something that Kubernetes calls ready must answer at all."""
+PAUSE = 1.0
+"""Longest pause in seconds between two questions."""
+
+
+@dataclass(frozen=True)
+class PollResult:
+    """Result of polling: the last answer, None when nothing answered, and then why; `good`
+    when it was as wanted.
+    """
+
+    good: bool
+    answer: HttpResponse | None = None
+    why: str = ""
+
+
+async def ask_until(
+    context: Context,
+    ask: HttpRequest,
+    good: Callable[[HttpResponse], bool],
+    *,
+    seconds: float,
+    silence: float | None = None,
+) -> PollResult:
+    """Repeat a request until an answer is good.
+
+    Gives up after `seconds`, or after `silence` seconds when nothing answers at all.
+    """
+    began, pause, heard = time.monotonic(), 0.05, PollResult(good=False)
+    while True:
+        try:
+            answer = await context.web.ask(ask)
+            heard = PollResult(good(answer), answer)
+        except Unavailable as problem:
+            heard = PollResult(good=False, why=strip_proxy_prefix(str(problem)))
+        patience = (
+            seconds
+            if heard.answer is not None
+            else min(seconds, SILENCE if silence is None else silence)
+        )
+        if heard.good or time.monotonic() - began + pause > patience:
+            return heard
+        await asyncio.sleep(pause)
+        pause = min(PAUSE, pause * 2)
+
+
+def strip_proxy_prefix(problem: str) -> str:
+    """Return why nothing answers, without the API server's own prefix."""
+    return problem.removeprefix("error trying to reach service: ")
+
+
+def explain_silence(what: str, heard: PollResult) -> str:
+    """Return why a Service does not answer as it should, as a sentence without its full stop."""
+    if heard.answer is None:
+        return f"Kubernetes calls the pods of {what} ready, but nothing answers there: {heard.why}"
+    return f"{what} answers with status {heard.answer.status}"
+
+
+async def link_to_kiali(
+    context: Context, label: str, page: Callable[[Console], str]
+) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Return a link to a page of Kiali and the port-forward line to type first; empty when
+    there is no Kiali.
+    """
+    reached = await find_web_address(context, KIALI)
+    if not reached.base:
+        return (), ()
+    return (Link(f"Kiali: {label}", page(build_console(reached))),), (
+        (reached.line,) if reached.line else ()
+    )

@@ -1,0 +1,284 @@
+"""The state of each step of the workshop, read from a snapshot alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bot.kinds import Object
+from bot.knowledge.bookinfo.traffic_report import describe_stream
+from bot.knowledge.istio.installation import describe_tracing
+from bot.knowledge.objects.durations import format_duration
+from bot.knowledge.objects.workloads import (
+    count_ready_pods,
+    get_condition,
+    get_image_tag,
+    get_labels,
+    is_installed_by_istio,
+    is_ready,
+)
+from bot.knowledge.snapshot import Snapshot
+
+BOOKINFO = ("details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
+ADDONS = ("prometheus", "grafana", "jaeger")
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """One step's state: whether it is in place, and a description."""
+
+    step: str
+    done: bool
+    words: str
+
+
+Look = Callable[[Snapshot], tuple[bool, str]]
+
+
+def count_installed(names: tuple[str, ...], there: dict[str, Object]) -> tuple[int, list[str]]:
+    """Return how many of these workloads exist, and the names of those that are not ready."""
+    found = [n for n in names if n in there]
+    return len(found), [n for n in found if not is_ready(there[n])]
+
+
+def check_install(now: Snapshot) -> tuple[bool, str]:
+    """Check istiod and the other workloads of the installation; return (done, description)."""
+    owned = {n: w for n, w in now.mesh.items() if is_installed_by_istio(w)}
+    if "istiod" not in owned:
+        return False, "not installed"
+    lagging = [
+        f"{n} {count_ready_pods(w)[0]}/{count_ready_pods(w)[1]}"
+        for n, w in owned.items()
+        if not (is_ready(w) and count_ready_pods(w)[1])
+    ]
+    version = get_labels(owned["istiod"]).get("operator.istio.io/version", "")
+    if lagging:
+        return False, f"Istio {version}: waiting for {', '.join(lagging)}"
+    return True, f"Istio {version}, {len(owned)} workloads ready; {describe_tracing(now.config)}"
+
+
+def check_addons(now: Snapshot) -> tuple[bool, str]:
+    """Check Prometheus, Grafana and Jaeger; return (done, description)."""
+    found, lagging = count_installed(ADDONS, now.mesh)
+    if not found:
+        return False, "none installed"
+    missing = [n for n in ADDONS if n not in now.mesh]
+    words = [f"{found} of {len(ADDONS)} installed"]
+    words += [f"missing {', '.join(missing)}"] if missing else []
+    words += [f"not ready: {', '.join(lagging)}"] if lagging else []
+    return not missing and not lagging, "; ".join(words)
+
+
+def check_kiali(now: Snapshot) -> tuple[bool, str]:
+    """Check Kiali's Deployment; return (done, description)."""
+    deployment = now.mesh.get("kiali")
+    if deployment is None:
+        return False, "not installed"
+    return is_ready(deployment), f"Kiali {get_image_tag(deployment)}" + (
+        "" if is_ready(deployment) else ", not ready"
+    )
+
+
+def check_bookinfo(now: Snapshot) -> tuple[bool, str]:
+    """Check the application's six Deployments; return (done, description)."""
+    found, lagging = count_installed(BOOKINFO, now.app)
+    if not found:
+        return False, "not deployed"
+    return found == len(
+        BOOKINFO
+    ) and not lagging, f"{found - len(lagging)} of {len(BOOKINFO)} deployments ready"
+
+
+def is_captured(pod: Object) -> bool:
+    """Tell whether ztunnel captures a pod's traffic."""
+    return (pod["metadata"].get("annotations") or {}).get(
+        "ambient.istio.io/redirection"
+    ) == "enabled"
+
+
+def check_inject(now: Snapshot) -> tuple[bool, str]:
+    """Check the sidecars, by the injector's annotation (native sidecars have it too); return
+    (done, description).
+    """
+    pods = now.app_pods
+    inside = [
+        p for p in pods if "sidecar.istio.io/status" in (p["metadata"].get("annotations") or {})
+    ]
+    words = f"{len(inside)} of {len(pods)} pods have a sidecar"
+    if now.app_labels.get("istio-injection") == "enabled" and len(inside) < len(pods):
+        words += "; the label is set, older pods want a restart"
+    elif not inside and pods and all(map(is_captured, pods)):
+        words += "; they are in the ambient mesh instead"
+    return bool(pods) and len(inside) == len(pods), words if pods else "no pods yet"
+
+
+def check_expose(now: Snapshot) -> tuple[bool, str]:
+    """Check the application's Gateway; return (done, description)."""
+    gateways = [g for g in now.gateways.values() if g["spec"].get("gatewayClassName") == "istio"]
+    if not gateways:
+        return False, "no gateway"
+    programmed = get_condition(gateways[0], "Programmed")
+    done = programmed.get("status") == "True"
+    reason = str(programmed.get("reason") or "waits for istiod")
+    words = "programmed" if done else GATEWAY_WORDS.get(reason, reason)
+    return done, f"gateway {gateways[0]['metadata']['name']} {words}"
+
+
+GATEWAY_WORDS = {
+    "AddressNotAssigned": "has no address yet: `minikube tunnel`, or annotate it with "
+    "networking.istio.io/service-type=ClusterIP",
+    "Pending": "waits for istiod",
+    "Invalid": "is refused by istiod: its status says why",
+}
+"""Reasons why a Gateway is not programmed (Gateway API 1.1 to 1.5, Istio 1.23 and 1.30), and what helps."""
+
+
+def iterate_http_rules(service: Object) -> Iterator[Any]:
+    """Yield the HTTP routes of a VirtualService."""
+    yield from service["spec"].get("http") or []
+
+
+def check_route(now: Snapshot) -> tuple[bool, str]:
+    """Check the routes for reviews, by VirtualService or by HTTPRoute with a waypoint; return
+    (done, description).
+    """
+    if "reviews" in now.virtual_services:
+        rules = list(iterate_http_rules(now.virtual_services["reviews"]))
+        if "reviews" not in now.destination_rules:
+            return False, "VirtualService reviews without its DestinationRule: callers get 503"
+        return (
+            True,
+            f"VirtualService reviews, {len(rules)} {'rule' if len(rules) == 1 else 'rules'}",
+        )
+    return (
+        "reviews" in now.routes,
+        "HTTPRoute reviews" if "reviews" in now.routes else "no route for reviews",
+    )
+
+
+def has_no_weight(rule: Object) -> bool:
+    """Tell whether an HTTPRoute's rule answers 500, because no backend has any weight."""
+    backends = rule.get("backendRefs") or []
+    return bool(backends) and all(backend.get("weight", 1) == 0 for backend in backends)
+
+
+def check_fault(now: Snapshot) -> tuple[bool, str]:
+    """Check for injected faults; through a waypoint, for rules whose backends all weigh
+    nothing. Return (done, description).
+    """
+    hurt = [
+        n
+        for n, service in now.virtual_services.items()
+        if any(rule.get("fault") for rule in iterate_http_rules(service))
+    ]
+    hurt += [
+        n
+        for n, route in now.routes.items()
+        if any(map(has_no_weight, route["spec"].get("rules") or []))
+    ]
+    return bool(hurt), f"fault on {', '.join(hurt)}" if hurt else "no fault injected"
+
+
+def check_traffic(now: Snapshot) -> tuple[bool, str]:
+    """Check what the bot itself sends and has sent, since requests leave no trace in objects;
+    return (done, description).
+    """
+    if now.streams:
+        words = "; ".join(describe_stream(stream) for stream in now.streams)
+        return any(stream.seen.versions for stream in now.streams), f"going on: {words}"
+    if now.last is None:
+        return False, "no requests were sent since the bot started"
+    when, seen = now.last
+    pages, failed = sum(seen.versions.values()), seen.versions.get("none", 0)
+    met = (
+        f"{pages - failed} of {seen.asked} requests got a page with reviews"
+        if pages
+        else "nothing answered"
+    )
+    return pages > failed, f"{format_duration(time.time() - when)} ago: {met}"
+
+
+def check_traces(now: Snapshot) -> tuple[bool, str]:
+    """Check that spans arrived, which only Jaeger knows; return (done, description)."""
+    if "jaeger" not in now.mesh:
+        return False, "no Jaeger to look at"
+    if now.senders:
+        return True, f"spans came from {', '.join(now.senders)}"
+    came = "no spans yet" if now.senders is not None else "Jaeger does not answer"
+    return False, f"{came}; {describe_tracing(now.config)}"
+
+
+def check_shift(now: Snapshot) -> tuple[bool, str]:
+    """Check for weights between versions; return (done, description)."""
+    routes = [
+        route
+        for n in now.virtual_services.values()
+        for rule in iterate_http_rules(n)
+        for route in rule.get("route") or []
+    ]
+    weights = [
+        f"{r['destination'].get('subset', '?')}={r['weight']}"
+        for r in routes
+        if 0 < r.get("weight", 0) < 100
+    ]
+    backends = [
+        b
+        for r in now.routes.values()
+        for rule in r["spec"].get("rules") or []
+        for b in rule.get("backendRefs") or []
+    ]
+    weights += [f"{b['name']}={b['weight']}" for b in backends if 1 < b.get("weight", 1) < 100]
+    return bool(weights), " ".join(weights) if weights else "no weights"
+
+
+def check_ambient(now: Snapshot) -> tuple[bool, str]:
+    """Check ztunnel, istio-cni and that the application's pods are captured; return (done,
+    description).
+    """
+    if "ztunnel" not in now.mesh:
+        return False, "ztunnel is not installed"
+    pods = now.app_pods
+    marked = [p for p in pods if is_captured(p)]
+    ready = all(is_ready(now.mesh[n]) for n in ("ztunnel", "istio-cni-node") if n in now.mesh)
+    words = f"{len(marked)} of {len(pods)} pods captured" + (
+        "" if ready else "; ztunnel or istio-cni not ready"
+    )
+    return ready and bool(pods) and len(marked) == len(pods), words
+
+
+def check_waypoint(now: Snapshot) -> tuple[bool, str]:
+    """Check the namespace's waypoint and its label; return (done, description)."""
+    found = [
+        g for g in now.gateways.values() if g["spec"].get("gatewayClassName") == "istio-waypoint"
+    ]
+    if not found:
+        return False, "no waypoint"
+    programmed = get_condition(found[0], "Programmed").get("status") == "True"
+    labelled = "istio.io/use-waypoint" in now.app_labels
+    return programmed and labelled, ("programmed" if programmed else "not programmed") + (
+        "" if labelled else "; the namespace is not enrolled"
+    )
+
+
+LOOKS: tuple[tuple[str, Look], ...] = (
+    ("install", check_install),
+    ("addons", check_addons),
+    ("kiali", check_kiali),
+    ("bookinfo", check_bookinfo),
+    ("inject", check_inject),
+    ("expose", check_expose),
+    ("traffic", check_traffic),
+    ("traces", check_traces),
+    ("route", check_route),
+    ("fault", check_fault),
+    ("shift", check_shift),
+    ("ambient", check_ambient),
+    ("waypoint", check_waypoint),
+)
+
+
+def list_step_statuses(now: Snapshot) -> list[StepStatus]:
+    """Return the state of all steps, in the order of the workshop."""
+    return [StepStatus(step, *look(now)) for step, look in LOOKS]

@@ -1,0 +1,252 @@
+"""Undoing changes: the state before them, how it differs from the present one, and
+restoring it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.errors import Conflict
+from bot.kinds import DEPLOYMENT, NAMESPACE, Object
+from bot.knowledge.ambient import undo_profile
+from bot.knowledge.istio.installation import describe_differences
+from bot.knowledge.objects import namespaces
+from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
+from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.workloads import get_name
+from bot.records import BeforeImage, Change
+from bot.steps import Context, Plan, State, Verdict
+
+PATIENCE = 60.0
+"""Seconds in which deleted objects go, when nothing holds them."""
+TRIES = 5
+"""Times that an object is put back when its controllers change it at the same moment."""
+
+
+@dataclass(frozen=True)
+class ObjectDifference:
+    """An object that is not as it was before; `words` says what restoring it does."""
+
+    image: BeforeImage
+    words: str
+
+
+@dataclass(frozen=True)
+class UndoPlan:
+    """Changes to be undone, the newest first, and what differs from the state before the
+    oldest.
+    """
+
+    changes: tuple[Change, ...] = ()
+    differences: tuple[ObjectDifference, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A hash that changes when something else would be restored."""
+        return hashlib.sha256(repr((self.changes, self.differences)).encode()).hexdigest()[:16]
+
+    @property
+    def typed(self) -> str:
+        """The commands that are undone."""
+        return ", ".join(f"`{change.typed}`" for change in self.changes)
+
+
+async def list_recorded_changes(context: Context) -> list[Change]:
+    """Return the changes in the workshop's two namespaces that this bot can undo, the newest
+    first.
+    """
+    places = {context.workshop.app_namespace, context.workshop.mesh_namespace}
+    found = await asyncio.gather(*(context.history.changes(place) for place in places))
+    by_run = {change.run: change for changes in found for change in changes}
+    return [by_run[run] for run in sorted(by_run, reverse=True)]
+
+
+async def forget_changes(context: Context, *, but: str) -> None:
+    """Mark all changes as undone except those of the step `but`: the mesh is gone."""
+    for change in await list_recorded_changes(context):
+        if change.step != but:
+            await context.history.undone(change.run)
+
+
+def find_earliest_images(changes: Sequence[Change]) -> list[BeforeImage]:
+    """Return each object as it was before the oldest of these changes; the object changed last
+    comes first.
+
+    Namespaces that stay come before all: their labels count when pods are made anew.
+    """
+    oldest: dict[tuple[str, str, str, str], BeforeImage] = {}
+    for change in changes:
+        for image in reversed(change.images):
+            oldest[(image.kind.group, image.kind.plural, image.namespace, image.name)] = image
+    images = list(oldest.values())
+    return sorted(
+        images,
+        key=lambda image: not (image.kind.plural == NAMESPACE.plural and image.before is not None),
+    )
+
+
+async def compare_with_before(context: Context, changes: Sequence[Change]) -> UndoPlan:
+    """Return what differs now from the state before these changes."""
+    images = find_earliest_images(changes)
+    live = await asyncio.gather(*(context.cluster.get(i.kind, i.name, i.namespace) for i in images))
+    found = [
+        ObjectDifference(i, words)
+        for i, now in zip(images, live, strict=True)
+        if (words := describe_difference(i, now))
+    ]
+    return UndoPlan(tuple(changes), tuple(found))
+
+
+def describe_difference(image: BeforeImage, live: Object | None) -> str:
+    """Return what restoring one object does; "" when it is as it was."""
+    called = f"{image.kind.kind} {image.name}"
+    if image.before is None:
+        return f"deletes {called}" if live is not None else ""
+    if live is None:
+        return f"brings back {called}"
+    found = describe_differences(extract_desired_state(live), image.before)
+    if found and all("restartedAt" in line for line in found):
+        return f"rolls {called} back to before its restart"
+    return f"restores {called} ({'; '.join(found[:3])})" if found else ""
+
+
+async def find_last_change(context: Context) -> UndoPlan:
+    """Return the newest change with effects that are left; newer ones without any go with it."""
+    passed: list[Change] = []
+    for change in await list_recorded_changes(context):
+        passed.append(change)
+        found = await compare_with_before(context, [change])
+        if found.differences:
+            return UndoPlan(tuple(passed), found.differences)
+    return UndoPlan(tuple(passed))
+
+
+async def find_later_changes(context: Context, step: str) -> UndoPlan:
+    """Return everything that steps later in the workshop than this one changed."""
+    order = [known.id for known in context.steps]
+    later = set(order[order.index(step) + 1 :])
+    return await compare_with_before(
+        context, [change for change in await list_recorded_changes(context) if change.step in later]
+    )
+
+
+async def build_plan(context: Context, back: UndoPlan, summary: str) -> Plan | None:
+    """Return what would be restored, or None when nothing differs."""
+    if not back.differences:
+        return None
+    warnings = await undo_profile.warn_about_profile(context, back.changes)
+    for found in back.differences:
+        if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
+            warnings += await warn_about_lost_deployments(context, found.image.name, back)
+    lines = tuple(found.words for found in back.differences)
+    return Plan(summary, lines, tuple(dict.fromkeys(warnings)), "Take it back", back.digest)
+
+
+async def warn_about_lost_deployments(
+    context: Context, namespace: str, back: UndoPlan
+) -> list[str]:
+    """Return a warning about Deployments that go with a namespace and that no undone change
+    made.
+    """
+    ours = {found.image.name for found in back.differences if found.image.kind == DEPLOYMENT}
+    others = [
+        get_name(w)
+        for w in await context.cluster.find(DEPLOYMENT, namespace)
+        if get_name(w) not in ours
+    ]
+    return (
+        [f"With namespace {namespace} go its other Deployments: {', '.join(others)}."]
+        if others
+        else []
+    )
+
+
+async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Verdict:
+    """Restore everything, wait for pods and deletions, and compare once more."""
+    for found in back.differences:
+        context.progress.say(found.words)
+        await restore_object(context, found.image)
+    lagging = await wait_for_restored_pods(context, back)
+    if lagging is not None:
+        return lagging
+    profile, failure = await undo_profile.restore_profile(context, back.changes)
+    if failure is not None:
+        return failure
+    left = await wait_until_restored(context, back)
+    if left:
+        held = "; ".join(found.words.replace("deletes", "still there:") for found in left)
+        words = "not everything is as it was."
+        return Verdict(
+            State.NOT_YET,
+            words,
+            f"{held}. Type it again.",
+            next=suggest_commands(context, again, "status"),
+        )
+    for change in back.changes:
+        await context.history.undone(change.run)
+    evidence = (
+        *(found.words for found in back.differences),
+        *profile,
+        "objects differing afterwards: none",
+    )
+    return Verdict(
+        State.DONE,
+        f"{back.typed} taken back.",
+        evidence=evidence,
+        next=suggest_commands(context, "status", again),
+    )
+
+
+async def restore_object(context: Context, image: BeforeImage) -> None:
+    """Restore one object. When a controller writes it at the same moment, the newer version is
+    replaced.
+
+    Raises Conflict after `TRIES` attempts.
+    """
+    if image.before is None:
+        await context.cluster.delete(image.kind, image.name, image.namespace)
+        return
+    for attempt in range(1, TRIES + 1):
+        try:
+            await context.cluster.put(image.before)
+        except Conflict:
+            if attempt == TRIES:
+                raise
+        else:
+            return
+
+
+async def wait_for_restored_pods(context: Context, back: UndoPlan) -> Verdict | None:
+    """Wait for the pods of the restored Deployments; return a verdict when they do not come,
+    else None.
+    """
+    restored: dict[str, list[str]] = {}
+    for found in back.differences:
+        if found.image.kind.plural == DEPLOYMENT.plural and found.image.before is not None:
+            restored.setdefault(found.image.namespace, []).append(found.image.name)
+    for namespace, names in restored.items():
+        lagging = await wait_for_deployments(context, namespace, names)
+        if lagging:
+            words = "the objects are as they were, but not all pods are ready."
+            return build_not_ready_verdict(context, words, lagging, "undo")
+    return None
+
+
+async def wait_until_restored(context: Context, back: UndoPlan) -> tuple[ObjectDifference, ...]:
+    """Wait until nothing differs any more; return what still does after PATIENCE."""
+    for found in back.differences:
+        if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
+            context.progress.say(f"waiting until namespace {found.image.name} is gone")
+            await namespaces.wait_until_gone(context, found.image.name)
+    deadline, pause = time.monotonic() + PATIENCE, 0.05
+    while left := (await compare_with_before(context, back.changes)).differences:
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(pause)
+        pause = min(1.0, pause * 2)
+    return left

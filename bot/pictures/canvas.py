@@ -1,0 +1,120 @@
+"""A canvas twice as fine as the picture it gives, because Pillow's lines and dots have
+hard edges.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from bot.pictures.assets import load_font
+from bot.pictures.style import INK, PAPER, make_legible
+
+FINE = 2
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+
+class Canvas:
+    """Draws in pixels of the finished picture."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._image = Image.new("RGB", (width * FINE, height * FINE), PAPER)
+        self._pen = ImageDraw.Draw(self._image)
+
+    def to_png(self) -> bytes:
+        """Return the finished picture as PNG."""
+        file = io.BytesIO()
+        self._image.reduce(FINE).save(file, "PNG", optimize=False, compress_level=6)
+        return file.getvalue()
+
+    def draw_text(
+        self, at: Point, words: str, size: float, *, color: str = INK, anchor: str = "ls"
+    ) -> None:
+        """Draw one line of text; `anchor` is Pillow's: left, middle or right, then baseline or
+        middle.
+        """
+        self._pen.text(
+            _scale_point(at),
+            make_legible(words, 120),
+            fill=color,
+            font=load_font(size * FINE),
+            anchor=anchor,
+        )
+
+    def measure_text(self, words: str, size: float) -> float:
+        """Return the width of a text in pixels."""
+        return load_font(size * FINE).getlength(make_legible(words, 120)) / FINE
+
+    def draw_line(
+        self,
+        start: Point,
+        end: Point,
+        *,
+        color: str,
+        width: float = 1.0,
+        dash: Sequence[float] = (),
+    ) -> None:
+        """Draw a horizontal or vertical line; `dash` is lengths of line and gap in turn."""
+        if not dash:
+            self._pen.line(
+                (_scale_point(start), _scale_point(end)), fill=color, width=round(width * FINE)
+            )
+            return
+        (x0, y0), (x1, y1) = start, end
+        length, at, turn = max(abs(x1 - x0), abs(y1 - y0)), 0.0, 0
+        while at < length:
+            till = min(at + dash[turn % len(dash)], length)
+            if turn % 2 == 0:
+                a, b = at / length, till / length
+                ends = (
+                    (x0 + (x1 - x0) * a, y0 + (y1 - y0) * a),
+                    (x0 + (x1 - x0) * b, y0 + (y1 - y0) * b),
+                )
+                self._pen.line(
+                    [_scale_point(end) for end in ends], fill=color, width=round(width * FINE)
+                )
+            at, turn = till, turn + 1
+
+    def draw_box(self, box: Box, *, fill: str, hatch: str = "", color: str = "") -> None:
+        """Draw a filled box, with lines across it for `/` and in both directions for `x`, in
+        `color`.
+        """
+        left, top, right, bottom = (round(side * FINE) for side in box)
+        if right <= left or bottom <= top:
+            return
+        piece = Image.new("RGB", (right - left, bottom - top), fill)
+        pen, gap = ImageDraw.Draw(piece), 8 * FINE
+        for x in range(-piece.height, piece.width, gap) if hatch else ():
+            pen.line((x, piece.height, x + piece.height, 0), fill=color, width=FINE * 2)
+            if hatch == "x":
+                pen.line((x, 0, x + piece.height, piece.height), fill=color, width=FINE * 2)
+        if color:
+            pen.rectangle((0, 0, piece.width - 1, piece.height - 1), outline=color, width=FINE)
+        self._image.paste(piece, (left, top))
+
+    def draw_dot(self, at: Point, radius: float, *, color: str) -> None:
+        """Draw a filled circle with a thin rim."""
+        x, y = _scale_point(at)
+        r = radius * FINE
+        self._pen.ellipse((x - r, y - r, x + r, y + r), fill=color, outline=PAPER, width=FINE)
+
+    def draw_triangle(self, at: Point, radius: float, *, color: str) -> None:
+        """Draw a filled triangle that points up, with a dark rim."""
+        x, y = _scale_point(at)
+        r = radius * FINE * 1.25
+        points = [(x, y - r), (x + r, y + r * 0.8), (x - r, y + r * 0.8)]
+        self._pen.polygon(points, fill=color, outline=INK, width=FINE)
+
+    def draw_cross(self, at: Point, radius: float, *, color: str) -> None:
+        """Draw a diagonal cross."""
+        x, y = _scale_point(at)
+        r, width = radius * FINE * 1.1, round(2.2 * FINE)
+        self._pen.line((x - r, y - r, x + r, y + r), fill=color, width=width)
+        self._pen.line((x - r, y + r, x + r, y - r), fill=color, width=width)
+
+
+def _scale_point(point: Point) -> Point:
+    return point[0] * FINE, point[1] * FINE

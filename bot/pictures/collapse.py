@@ -1,0 +1,86 @@
+"""Collapses graphs that have too many nodes to be read: the busiest are kept, the others
+become one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bot.drawings import Edge, GraphPicture, Node, NodeKind
+
+MOST = 40
+"""Nodes in a picture."""
+
+REST = "rest"
+
+
+def limit_nodes(picture: GraphPicture, most: int = MOST) -> GraphPicture:
+    """Return the picture with at most so many nodes. Gateways and waypoints stay, then those
+    with errors, then those with most traffic.
+    """
+    if len(picture.nodes) <= most:
+        return picture
+    kept = {node.id for node in rank_nodes(picture)[: most - 1]}
+    rest = Node(REST, f"{len(picture.nodes) - len(kept)} more", NodeKind.OUTSIDE, "the least busy")
+    nodes = (*(node for node in picture.nodes if node.id in kept), rest)
+    moved = (
+        replace(
+            e,
+            source=e.source if e.source in kept else REST,
+            target=e.target if e.target in kept else REST,
+        )
+        for e in picture.edges
+    )
+    edges = merge_edges(edge for edge in moved if edge.source != edge.target)
+    return replace(picture, nodes=nodes, edges=tuple(edges))
+
+
+def rank_nodes(picture: GraphPicture) -> list[Node]:
+    """Return the nodes, the most important first; bytes are weighed against bytes, requests
+    against requests.
+    """
+    traffic, failing = defaultdict[str, float](float), set[str]()
+    heaviest = defaultdict[str, float](float)
+    for edge in picture.edges:
+        heaviest[edge.protocol] = max(heaviest[edge.protocol], edge.rate)
+    for edge in picture.edges:
+        for end in (edge.source, edge.target):
+            traffic[end] += edge.rate / heaviest[edge.protocol] if edge.rate else 0.0
+            if edge.failed:
+                failing.add(end)
+
+    def weight(node: Node) -> tuple[bool, bool, float]:
+        return (
+            node.shape in (NodeKind.GATEWAY, NodeKind.WAYPOINT),
+            node.id in failing,
+            traffic[node.id],
+        )
+
+    return sorted(picture.nodes, key=weight, reverse=True)
+
+
+def merge_edges(edges: Iterable[Edge]) -> list[Edge]:
+    """Return one edge for all of one protocol between the same two nodes."""
+    together = defaultdict[tuple[str, str, str], list[Edge]](list)
+    for edge in edges:
+        together[edge.source, edge.target, edge.protocol].append(edge)
+    return [
+        several[0] if len(several) == 1 else sum_edges(several) for several in together.values()
+    ]
+
+
+def sum_edges(edges: list[Edge]) -> Edge:
+    """Return the sum of edges: rates add up, percentages weigh by rate."""
+    total = sum(edge.rate for edge in edges)
+    told = [edge for edge in edges if edge.secure is not None]
+    worst = max(edges, key=lambda edge: edge.failed)
+    return replace(
+        edges[0],
+        rate=total,
+        failed=sum(edge.failed * edge.rate for edge in edges) / total if total else 0.0,
+        why=worst.why,
+        secure=min((edge.secure for edge in told if edge.secure is not None), default=None),
+        waypoint=all(edge.waypoint for edge in edges),
+    )

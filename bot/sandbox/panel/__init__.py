@@ -1,7 +1,0 @@
-"""Panel beside the channel: the cluster's objects and the routes in force, read from its
-API while commands run.
-"""
-
-from bot.sandbox.panel.panel import ClusterPanel
-
-__all__ = ["ClusterPanel"]

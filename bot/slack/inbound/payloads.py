@@ -1,0 +1,155 @@
+"""Parsing of Slack's payloads into the values of `bot.messages`.
+
+A member that is missing or of another type counts as empty: nothing here raises.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.messages import ButtonPress, Command, FormSubmission, Origin, Posted
+from bot.slack.inbound.unescape import decode_typed_text
+
+Body = Mapping[str, Any]
+
+
+def get_string(body: Body, key: str) -> str:
+    """Return a member that is a text, or "" when it is none."""
+    value = body.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def get_mapping(body: Body, key: str) -> Body:
+    """Return a member that is an object, or an empty one."""
+    value = body.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def read_command(body: Body) -> Command:
+    """Read a slash command; Slack has none in threads."""
+    trigger = get_string(body, "trigger_id")
+    user, channel = get_string(body, "user_id"), get_string(body, "channel_id")
+    return Command(
+        user, channel, decode_typed_text(get_string(body, "text")), trigger, trigger=trigger
+    )
+
+
+def read_mention(body: Body, me: str, command: str) -> Command:
+    """Read an app_mention event: the text beside the mention.
+
+    The text may repeat the slash command's name.
+    """
+    event = get_mapping(body, "event")
+    text = re.sub(rf"<@{re.escape(me)}(?:\|[^>]*)?>", " ", get_string(event, "text"), count=1)
+    said = re.sub(rf"^{re.escape(command)}(?=\s|$)", "", decode_typed_text(text).strip()).strip()
+    return Command(
+        get_string(event, "user"),
+        get_string(event, "channel"),
+        said,
+        get_string(body, "event_id"),
+        get_string(event, "thread_ts"),
+    )
+
+
+def read_press(body: Body) -> ButtonPress:
+    """Read a block_actions payload: of a message, of App Home or of a modal."""
+    actions = body.get("actions")
+    action = (
+        actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
+    )
+    container, view = get_mapping(body, "container"), get_mapping(body, "view")
+    origin = read_origin(view)
+    channel = (
+        get_string(get_mapping(body, "channel"), "id")
+        or get_string(container, "channel_id")
+        or origin.channel
+    )
+    ts = get_string(container, "message_ts")
+    value = get_string(action, "value") or get_string(
+        get_mapping(action, "selected_option"), "value"
+    )
+    return ButtonPress(
+        user=get_string(get_mapping(body, "user"), "id"),
+        channel=channel,
+        action=get_string(action, "action_id"),
+        value=value,
+        key=get_string(body, "trigger_id"),
+        posted=Posted(channel, ts)
+        if ts and channel and not container.get("is_ephemeral")
+        else None,
+        thread=_find_thread_ts(body, ts) or origin.thread,
+        view=get_string(view, "id") if view.get("type") == "modal" else "",
+        away=bool(view),
+    )
+
+
+def read_submission(body: Body) -> FormSubmission:
+    """Read a view_submission payload."""
+    view = get_mapping(body, "view")
+    values = get_mapping(get_mapping(view, "state"), "values")
+    answers = {
+        block: _read_input_values(next(iter(inputs.values()), {}))
+        for block, inputs in values.items()
+        if inputs
+    }
+    user = get_string(get_mapping(body, "user"), "id")
+    return FormSubmission(
+        user,
+        get_string(view, "callback_id"),
+        answers,
+        get_string(body, "trigger_id"),
+        read_origin(view),
+    )
+
+
+def list_input_ids(body: Body) -> list[str]:
+    """Return the block_ids of a view's inputs, in their order."""
+    blocks = get_mapping(body, "view").get("blocks")
+    there = (
+        [block for block in blocks if isinstance(block, Mapping)]
+        if isinstance(blocks, list)
+        else []
+    )
+    return [get_string(block, "block_id") for block in there if block.get("type") == "input"]
+
+
+def serialize_origin(origin: Origin) -> str:
+    """Return an origin as a view's private_metadata carries it (3000 characters, Slack limit)."""
+    return json.dumps({"channel": origin.channel, "thread": origin.thread, "note": origin.note})
+
+
+def read_origin(view: Body) -> Origin:
+    """Read the origin that a view carries; an empty one from another's metadata."""
+    try:
+        carried = json.loads(get_string(view, "private_metadata") or "{}")
+    except ValueError:
+        carried = {}
+    kept = carried if isinstance(carried, Mapping) else {}
+    return Origin(get_string(kept, "channel"), get_string(kept, "thread"), get_string(kept, "note"))
+
+
+def _find_thread_ts(body: Body, ts: str) -> str:
+    """Return the `ts` of the thread that a pressed message is in, or "".
+
+    A message that replies were written to is in none, though it says so.
+    """
+    thread = get_string(get_mapping(body, "container"), "thread_ts") or get_string(
+        get_mapping(body, "message"), "thread_ts"
+    )
+    return thread if thread != ts else ""
+
+
+def _read_input_values(entry: Any) -> tuple[str, ...]:
+    """Return one input's values: text, a choice, or several choices."""
+    if not isinstance(entry, Mapping):
+        return ()
+    several = entry.get("selected_options")
+    if isinstance(several, list):
+        return tuple(
+            get_string(option, "value") for option in several if isinstance(option, Mapping)
+        )
+    one = get_string(entry, "value") or get_string(get_mapping(entry, "selected_option"), "value")
+    return (one,) if one.strip() else ()

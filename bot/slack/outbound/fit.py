@@ -1,0 +1,94 @@
+"""Fitting of messages to what Slack accepts.
+
+They are shortened, and say so, rather than refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bot.messages import Message
+from bot.slackrules import BUDGET, Problem, check_message, count_visible_characters, truncate
+
+MOST_TEXT = 3_900
+"""Characters of the fallback text: chat.update takes 4,000, chat.postMessage more."""
+
+MOST_BLOCKS = 50
+"""Blocks in a message (Slack limit)."""
+
+SPARE = frozenset({"section", "context", "divider", "markdown", "table", "rich_text", "image"})
+"""Types of block that a reader can do without; a button cannot be left out."""
+
+Block = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+def fit_message(message: Message) -> dict[str, Any]:
+    """Return the payload, shortened where it is too long.
+
+    Where it is wrong otherwise, the payload is the text alone.
+    """
+    text = truncate(message.text or "…", MOST_TEXT)
+    blocks = [_trim_block_text(block) for block in message.blocks]
+    payload = {"text": text, "blocks": _drop_spare_blocks(blocks)}
+    if problems := _find_problems(payload):
+        log.error(
+            "a message was refused by our own check and is shown as text: %s",
+            "; ".join(map(str, problems[:5])),
+        )
+        return build_plain_payload(message)
+    return payload
+
+
+def build_plain_payload(message: Message) -> dict[str, Any]:
+    """Build a payload of the text alone, for when the blocks are refused.
+
+    Its block keeps the first block's id.
+    """
+    text = truncate(message.text or "…", 2_900)
+    block: Block = {"type": "section", "text": {"type": "plain_text", "text": text}}
+    name = message.blocks[0].get("block_id") if message.blocks else None
+    if isinstance(name, str) and 0 < len(name) <= 255:
+        block["block_id"] = name
+    return {"text": truncate(message.text or "…", MOST_TEXT), "blocks": [block]}
+
+
+def _drop_spare_blocks(blocks: list[Block]) -> list[Block]:
+    kept, shown = list(blocks), blocks
+    while _is_too_long(shown) and (last := _find_last_spare(kept)) is not None:
+        del kept[last]
+        shown = [*kept, _build_more_notice(len(blocks) - len(kept))]
+    return shown
+
+
+def _find_problems(payload: dict[str, Any]) -> list[Problem]:
+    return check_message(payload, edit=True)
+
+
+def _is_too_long(blocks: list[Block]) -> bool:
+    return len(blocks) > MOST_BLOCKS or count_visible_characters(blocks) > BUDGET
+
+
+def _find_last_spare(blocks: list[Block]) -> int | None:
+    spare = (index for index in range(len(blocks) - 1, 0, -1) if blocks[index].get("type") in SPARE)
+    return next(spare, None)
+
+
+def _build_more_notice(count: int) -> Block:
+    words = (
+        f"… and {count} more {'part' if count == 1 else 'parts'} that did not fit in this message"
+    )
+    return {"type": "context", "elements": [{"type": "plain_text", "text": words}]}
+
+
+def _trim_block_text(block: Block) -> Block:
+    """Return the block with its own texts within their limits.
+
+    Slack's limits are 3000 characters in a section and 150 in a header.
+    """
+    limit = {"section": 3000, "header": 150}.get(str(block.get("type")))
+    text = block.get("text")
+    if limit is None or not isinstance(text, dict) or not isinstance(text.get("text"), str):
+        return block
+    return {**block, "text": {**text, "text": truncate(text["text"], limit)}}

@@ -1,0 +1,160 @@
+"""Modals and the Home tab, which one person sees alone, made to fit what Slack accepts."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.errors import SlackError
+from bot.language import ENGLISH, Tongue
+from bot.messages import Message, Modal, OpenModal, Origin
+from bot.slack.inbound.payloads import serialize_origin
+from bot.slack.outbound.fit import fit_message
+from bot.slack.webapi.errors import await_slack_call
+from bot.slackrules import check_view, truncate
+
+MOST_BLOCKS = 100
+"""Blocks in a view (Slack limit)."""
+
+LONGEST_TITLE = 24
+"""Characters of a modal's title and of its buttons (Slack limit)."""
+
+PASSED = frozenset({"not_found", "hash_conflict", "view_not_found"})
+"""Refusals of an update that say that the person has closed the modal, or has gone on in it."""
+
+Block = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+class SlackViews:
+    """`bot.messages.Views` over views.open, views.update and views.publish."""
+
+    def __init__(self, client: AsyncWebClient, tongue: Tongue = ENGLISH) -> None:
+        self._client, self._tongue = client, tongue
+
+    async def open(self, trigger: str, modal: Modal, *, over: str = "") -> OpenModal:
+        """Open a modal, or replace the one that `over` names.
+
+        Raises SlackError; `expired_trigger_id` comes soon, three seconds after the trigger.
+        """
+        view = self._build_view(modal)
+        if over:
+            return read_shown_view(
+                await await_slack_call(
+                    "views.update", self._client.views_update(view_id=over, view=view)
+                )
+            )
+        return read_shown_view(
+            await await_slack_call(
+                "views.open", self._client.views_open(trigger_id=trigger, view=view)
+            )
+        )
+
+    async def update(self, shown: OpenModal, modal: Modal) -> None:
+        """Put other content into a modal, unless it was closed or changed meanwhile.
+
+        Raises SlackError.
+        """
+        request = self._client.views_update(
+            view_id=shown.view, hash=shown.hash, view=self._build_view(modal)
+        )
+        try:
+            await await_slack_call("views.update", request)
+        except SlackError as problem:
+            if problem.code not in PASSED:
+                raise
+
+    async def publish(self, user: str, blocks: tuple[Block, ...]) -> None:
+        """Show these blocks in that person's Home tab; raise SlackError."""
+        (view,) = self._tongue.blocks([{"type": "home", "blocks": list(blocks[:MOST_BLOCKS])}])
+        view = ensure_valid_view(view)
+        await await_slack_call("views.publish", self._client.views_publish(user_id=user, view=view))
+
+    async def send_direct_message(self, user: str, message: Message) -> None:
+        """Send a direct message to that person; raise SlackError."""
+        await await_slack_call(
+            "chat.postMessage",
+            self._client.chat_postMessage(
+                channel=user, **fit_message(self._tongue.message(message))
+            ),
+        )
+
+    def _build_view(self, modal: Modal) -> dict[str, Any]:
+        (view,) = self._tongue.blocks([build_modal_view(modal)])
+        return ensure_valid_view(view)
+
+
+def read_shown_view(answer: AsyncSlackResponse) -> OpenModal:
+    """Read the modal's id and hash from the response of a views.* call."""
+    view = answer.get("view") or {}
+    return OpenModal(str(view.get("id") or ""), str(view.get("hash") or ""))
+
+
+def build_modal_view(modal: Modal) -> dict[str, Any]:
+    """Build the view of a modal, as views.open takes it."""
+    view: dict[str, Any] = {
+        "type": "modal",
+        "title": build_short_text(modal.title),
+        "close": build_short_text(modal.close),
+        "callback_id": modal.name or "mesh:shown",
+        "private_metadata": serialize_origin(modal.origin),
+        "blocks": list(modal.blocks[:MOST_BLOCKS]),
+    }
+    return view | ({"submit": build_short_text(modal.submit)} if modal.submit else {})
+
+
+def build_short_text(text: str) -> Block:
+    """Build the text of a modal's title or button, cut at Slack's 24 characters."""
+    return {"type": "plain_text", "text": truncate(text, LONGEST_TITLE)}
+
+
+def ensure_valid_view(view: dict[str, Any]) -> dict[str, Any]:
+    """Return the view, or its texts alone when our own check refuses it.
+
+    Plain text is better than nothing.
+    """
+    problems = check_view(view)
+    if not problems:
+        return view
+    log.error("a view was refused by our own check: %s", "; ".join(map(str, problems[:5])))
+    texts = [
+        block["text"]["text"] for block in view["blocks"] if isinstance(block.get("text"), dict)
+    ]
+    text = truncate("\n".join(map(str, texts)) or "…", 2_900)
+    plain = {key: value for key, value in view.items() if key not in ("submit", "blocks")}
+    return plain | {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": text}}]}
+
+
+class ModalReply:
+    """`bot.messages.Reply` for a press in App Home or in a modal, where there is no channel."""
+
+    def __init__(
+        self, screens: SlackViews, *, user: str, trigger: str, view: str, origin: Origin
+    ) -> None:
+        self._screens, self._user, self._trigger, self._origin = screens, user, trigger, origin
+        self._view = view
+
+    async def say(self, message: Message) -> None:
+        """Show the message in a modal, the same one each time; never raises.
+
+        When no modal can be had, it goes in a direct message.
+        """
+        try:
+            await self._show_modal(Modal("meshbot", message.blocks, origin=self._origin))
+        except SlackError as problem:
+            log.info("no modal for %s (%s): a direct message instead", self._user, problem)
+            await self._send_direct_message(message)
+        except Exception:
+            log.exception("an answer to %s was lost", self._user)
+
+    async def _show_modal(self, modal: Modal) -> None:
+        self._view = (await self._screens.open(self._trigger, modal, over=self._view)).view
+
+    async def _send_direct_message(self, message: Message) -> None:
+        try:
+            await self._screens.send_direct_message(self._user, message)
+        except SlackError as problem:
+            log.warning("an answer to %s was lost: %s", self._user, problem)

@@ -1,0 +1,166 @@
+"""The Web API client: one HTTP session for all calls, retries that cannot post twice, and no proxy for loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import random
+from typing import NamedTuple, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackError
+from bot.slack.webapi.errors import await_slack_call, explain_refused_token, get_library_logger
+
+API_URL = "https://slack.com/api/"
+OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"})
+"""Methods whose callers decide on retries themselves: a repeat would post twice, or would show what is already old."""
+
+log = logging.getLogger(__name__)
+
+
+class WebApiRetries:
+    """Retry policy that slack_sdk asks after each failed attempt.
+
+    Reads get up to `most` retries. It waits as Slack says, and answers like slack_sdk's own
+    handlers; those share one counter and cannot tell one method from another.
+    """
+
+    def __init__(self, most: int = 4, base: float = 0.5) -> None:
+        self._most, self._base = most, base
+
+    async def can_retry_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        """Tell whether the call may be sent again.
+
+        That holds for anything that was never sent, and for reads that failed for now.
+        """
+        if state.current_attempt >= self._most:
+            return False
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return state.current_attempt < 2
+        if request.url.rsplit("/", 1)[-1] in OWN_RETRIES:
+            return False
+        if response is not None:
+            return response.status_code == 429 or response.status_code >= 500
+        return isinstance(error, (aiohttp.ClientConnectionError, TimeoutError))
+
+    async def prepare_for_next_attempt_async(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Wait for Retry-After, or for a doubling time with jitter."""
+        wait = self._base * 2**state.current_attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        if response is not None and response.status_code == 429:
+            header = next(
+                (value for key, value in response.headers.items() if key.lower() == "retry-after"),
+                ["1"],
+            )
+            wait = float(header[0]) + random.uniform(0, 0.3)  # noqa: S311 - jitter, not a secret
+        log.info("%s again in %.1f s", request.url.rsplit("/", 1)[-1], wait)
+        await asyncio.sleep(wait)
+        state.next_attempt_requested = True
+        state.increment_current_attempt()
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether the address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def find_proxy(url: str) -> str | None:
+    """Return the machine's proxy for this address, or None.
+
+    slack_sdk itself heeds neither NO_PROXY nor loopback.
+    """
+    parts = urlsplit(url)
+    if is_loopback(url) or proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme) or None
+
+
+def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
+    """Build the HTTP session that all calls to Slack share; `timeout` is in seconds.
+
+    Without one, slack_sdk opens a connection per call.
+    """
+    limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10.0)
+    return aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def build_client(
+    *,
+    token: str,
+    base_url: str | None = None,
+    session: aiohttp.ClientSession,
+    retries: WebApiRetries | None = None,
+) -> AsyncWebClient:
+    """Build a client for the workspace, or for a stand-in at `base_url`.
+
+    The session's timeout is the one that counts.
+    """
+    base = base_url or API_URL
+    client = AsyncWebClient(
+        token=token,
+        base_url=base,
+        session=session,
+        logger=get_library_logger("api"),
+        retry_handlers=[cast(AsyncRetryHandler, retries or WebApiRetries())],
+    )
+    client.proxy = find_proxy(base)
+    return client
+
+
+class BotIdentity(NamedTuple):
+    """The bot user that the token belongs to, and its granted scopes (`x-oauth-scopes`)."""
+
+    team_id: str
+    team: str
+    user_id: str
+    bot_id: str
+    url: str
+    scopes: frozenset[str]
+
+
+async def fetch_identity(client: AsyncWebClient) -> BotIdentity:
+    """Return the bot's identity from auth.test.
+
+    Raises SettingsError when the token is wrong, SlackError when Slack cannot be reached.
+    """
+    try:
+        response = await await_slack_call("auth.test", client.auth_test())
+    except SlackError as problem:
+        raise explain_refused_token(
+            problem, "slack.bot_token", "the bot token of the installed app (xoxb-…)"
+        ) from problem
+    header = next(
+        (value for key, value in response.headers.items() if key.lower() == "x-oauth-scopes"), ""
+    )
+    scopes = frozenset(scope.strip() for scope in header.split(",") if scope.strip())
+    names = ("team_id", "team", "user_id", "bot_id", "url")
+    team_id, team, user_id, bot_id, url = (str(response.get(name) or "") for name in names)
+    return BotIdentity(
+        team_id=team_id, team=team, user_id=user_id, bot_id=bot_id, url=url, scopes=scopes
+    )

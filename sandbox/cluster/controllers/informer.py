@@ -1,0 +1,240 @@
+"""A live copy of the objects of one type, with indexes and listeners, so that no controller scans or polls.
+
+What a controller has just written is put in at once (`observe`), so that its next turn never acts on an older picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+
+from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from sandbox.cluster.controllers.meta import Key, controller_of, key_of, owners_of, uid_of
+from sandbox.cluster.controllers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Object | None, Object | None], None]
+"""Told of each change: (before, after); None before for a new object, None after for a removed one."""
+
+Index = Callable[[Object], Iterable[str]]
+"""Gives the values under which an object is to be found."""
+
+_TOMBSTONES = 5000
+_TURN = 20
+
+
+def _index_by_namespace(obj: Object) -> Iterable[str]:
+    return (obj["metadata"].get("namespace", ""),)
+
+
+def _index_by_owner(obj: Object) -> Iterable[str]:
+    return tuple(owner["uid"] for owner in owners_of(obj))
+
+
+def _index_orphans(obj: Object) -> Iterable[str]:
+    return () if controller_of(obj) else _index_by_namespace(obj)
+
+
+class Informer:
+    """The objects of one type as last seen. Always indexed by `namespace`, `owner` (uid), `orphan` (namespace)."""
+
+    def __init__(self, client: Client, ref: Ref) -> None:
+        self.ref = ref
+        self.synced = asyncio.Event()
+        self._client = client
+        self._objects: dict[Key, Object] = {}
+        self._listeners: list[Listener] = []
+        self._gone: deque[str] = deque(maxlen=_TOMBSTONES)
+        self._gone_set: set[str] = set()
+        self._functions: dict[str, Index] = {}
+        self._indexes: dict[str, dict[str, dict[Key, Object]]] = {}
+        self.add_index("namespace", _index_by_namespace)
+        self.add_index("owner", _index_by_owner)
+        self.add_index("orphan", _index_orphans)
+
+    def add_index(self, name: str, function: Index) -> None:
+        """Add an index; safe to call again with the same name."""
+        if name in self._functions:
+            return
+        self._functions[name] = function
+        self._indexes[name] = {}
+        for key, obj in self._objects.items():
+            self._update_index(name, key, None, obj)
+
+    def add_listener(self, listener: Listener) -> None:
+        """Call the listener for every change from now on, and for everything known as new."""
+        self._listeners.append(listener)
+        for obj in tuple(self._objects.values()):
+            listener(None, obj)
+
+    def get(self, key: Key) -> Object | None:
+        """Return the object with that key, or None."""
+        return self._objects.get(key)
+
+    def list_objects(self) -> list[Object]:
+        """Return every object, in the order in which their keys were first seen."""
+        return list(self._objects.values())
+
+    def list_by_index(self, index: str, value: str) -> list[Object]:
+        """Return the objects that an index holds under a value."""
+        return list(self._indexes[index].get(value, {}).values())
+
+    def observe(self, obj: Object) -> Object:
+        """Take in what the API has just answered, ahead of the watch, and return it."""
+        if uid_of(obj) not in self._gone_set:
+            self._store_object(obj)
+        return obj
+
+    def clear(self) -> None:
+        """Forget every object, and tell the listeners that each was removed."""
+        for obj in self.list_objects():
+            self._remove_object(obj)
+
+    async def refresh(self, key: Key) -> None:
+        """Read one object again from the API."""
+        obj = await self._client.get(self.ref, key.name, key.namespace)
+        if obj is not None:
+            self.observe(obj)
+        elif key in self._objects:
+            self._remove_object(self._objects[key])
+
+    async def run(self) -> None:
+        """Follow the API until cancelled.
+
+        When the watch ends, list again and forget what has gone.
+        """
+        pause = 0.01
+        while True:
+            changes = aiter(self._client.watch(self.ref))
+            first = asyncio.ensure_future(anext(changes, None))
+            try:
+                await asyncio.sleep(0)
+                await self._relist_objects()
+                self.synced.set()
+                pause = 0.01
+                await self._follow_watch(await first, changes)
+            except ApiError as error:
+                log.info("watch of %s was cut: %s", self.ref.plural, error.message)
+            finally:
+                first.cancel()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _relist_objects(self) -> None:
+        listed = {uid_of(obj): obj for obj in await self._client.list(self.ref)}
+        for obj in self.list_objects():
+            if uid_of(obj) not in listed:
+                self._remove_object(obj)
+        for obj in listed.values():
+            self.observe(obj)
+
+    async def _follow_watch(
+        self, first: WatchEvent | None, changes: AsyncIterator[WatchEvent]
+    ) -> None:
+        if first is None:
+            return
+        self._apply_event(first)
+        count = 0
+        async for event in changes:
+            self._apply_event(event)
+            count += 1
+            if count % _TURN == 0:
+                await asyncio.sleep(0)
+
+    def _apply_event(self, event: WatchEvent) -> None:
+        if event.type != "DELETED":
+            self.observe(event.object)
+            return
+        known = self._objects.get(key_of(event.object))
+        if known is not None and uid_of(known) == uid_of(event.object):
+            self._remove_object(known)
+        self._record_tombstone(uid_of(event.object))
+
+    def _store_object(self, obj: Object) -> None:
+        key = key_of(obj)
+        before = self._objects.get(key)
+        if before is not None:
+            if int(obj["metadata"]["resourceVersion"]) <= int(
+                before["metadata"]["resourceVersion"]
+            ):
+                return
+            if uid_of(before) != uid_of(obj):
+                self._remove_object(before)
+                before = None
+        self._objects[key] = obj
+        for name in self._functions:
+            self._update_index(name, key, before, obj)
+        self._notify_listeners(before, obj)
+
+    def _remove_object(self, obj: Object) -> None:
+        key = key_of(obj)
+        self._objects.pop(key, None)
+        self._record_tombstone(uid_of(obj))
+        for name in self._functions:
+            self._update_index(name, key, obj, None)
+        self._notify_listeners(obj, None)
+
+    def _record_tombstone(self, uid: str) -> None:
+        if uid in self._gone_set:
+            return
+        if len(self._gone) == _TOMBSTONES:
+            self._gone_set.discard(self._gone[0])
+        self._gone.append(uid)
+        self._gone_set.add(uid)
+
+    def _update_index(
+        self, name: str, key: Key, before: Object | None, after: Object | None
+    ) -> None:
+        function, index = self._functions[name], self._indexes[name]
+        new = set(function(after)) if after is not None else set()
+        for value in set(function(before)) - new if before is not None else ():
+            bucket = index.get(value, {})
+            bucket.pop(key, None)
+            if not bucket:
+                index.pop(value, None)
+        for value in new:
+            index.setdefault(value, {})[key] = after or {}
+
+    def _notify_listeners(self, before: Object | None, after: Object | None) -> None:
+        for listener in self._listeners:
+            try:
+                listener(before, after)
+            except Exception:
+                log.exception("a listener of %s failed", self.ref.plural)
+
+
+class Informers:
+    """The informers of one cluster, one for each type that somebody asked for."""
+
+    def __init__(self, client: Client, tasks: Tasks) -> None:
+        self._client = client
+        self._tasks = tasks
+        self._informers: dict[Ref, Informer] = {}
+        self._runs: dict[Ref, asyncio.Task[None]] = {}
+
+    def for_resource(self, ref: Ref) -> Informer:
+        """Return the informer of that type, started when first asked for."""
+        if ref not in self._informers:
+            informer = Informer(self._client, ref)
+            self._informers[ref] = informer
+            self._runs[ref] = self._tasks.spawn(informer.run(), f"informer {ref.plural}")
+        return self._informers[ref]
+
+    def stop_informer(self, ref: Ref) -> None:
+        """Stop the informer of a type that is no longer served.
+
+        Everything it held counts as removed.
+        """
+        informer = self._informers.pop(ref, None)
+        if informer is not None:
+            self._runs.pop(ref).cancel()
+            informer.clear()
+
+    async def wait_for_sync(self) -> None:
+        """Wait until every informer knows what exists."""
+        await asyncio.gather(
+            *(informer.synced.wait() for informer in tuple(self._informers.values()))
+        )

@@ -1,0 +1,105 @@
+"""A level-triggered work queue: a key is worked on once at a time, repeats are merged, failures come back later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError
+from sandbox.cluster.controllers.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+
+# The delays of client-go's default controller rate limiter, in simulated seconds.
+_FIRST_DELAY = 0.005
+_LONGEST_DELAY = 1000.0
+
+
+class RequeueError(Exception):
+    """The sync could not finish for a reason that is known and reported.
+
+    The key comes back after its back-off.
+    """
+
+
+class WorkQueue(Generic[K]):
+    """Keys waiting for `sync`, worked on by a few workers (`kube-controller-manager` uses five)."""
+
+    def __init__(
+        self, name: str, sync: Callable[[K], Awaitable[None]], *, clock: Clock, tasks: Tasks
+    ) -> None:
+        self._name, self._sync, self._clock, self._tasks = name, sync, clock, tasks
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._dirty: set[K] = set()
+        self._busy: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._delayed: dict[K, tuple[float, asyncio.Task[None]]] = {}
+
+    def start(self, workers: int = 5) -> None:
+        """Start the workers."""
+        for number in range(workers):
+            self._tasks.spawn(self._run_worker(), f"{self._name} worker {number}")
+
+    def add(self, key: K) -> None:
+        """Add a key, to be synced as soon as a worker is free."""
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._busy:
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Add a key after simulated seconds; of two such calls the earlier moment stands."""
+        moment = asyncio.get_running_loop().time() + seconds / self._clock.speed
+        if before := self._delayed.get(key):
+            if before[0] <= moment:
+                return
+            before[1].cancel()
+        self._delayed[key] = (
+            moment,
+            self._tasks.spawn(self._add_later(key, seconds), f"{self._name} delay"),
+        )
+
+    async def _add_later(self, key: K, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._delayed.pop(key, None)
+        self.add(key)
+
+    async def _run_worker(self) -> None:
+        while True:
+            key = await self._ready.get()
+            self._dirty.discard(key)
+            self._busy.add(key)
+            try:
+                await self._sync_key(key)
+            finally:
+                self._busy.discard(key)
+            if key in self._dirty:
+                self._ready.put_nowait(key)
+            await asyncio.sleep(
+                0
+            )  # in-process calls need not suspend, and others must have their turn
+
+    async def _sync_key(self, key: K) -> None:
+        try:
+            await self._sync(key)
+        except RequeueError:
+            self._requeue_with_backoff(key)
+        except ApiError as error:
+            log.debug("%s %s will be tried again: %s", self._name, key, error.message)
+            self._requeue_with_backoff(key)
+        except Exception:
+            log.exception("%s failed on %s", self._name, key)
+            self._requeue_with_backoff(key)
+        else:
+            self._failures.pop(key, None)
+
+    def _requeue_with_backoff(self, key: K) -> None:
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        self.add_after(key, min(_FIRST_DELAY * 2 ** min(count, 30), _LONGEST_DELAY))

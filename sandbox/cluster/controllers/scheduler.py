@@ -1,0 +1,149 @@
+"""The scheduler: binds each new pod to the node with the most room, or says in its events why there is none."""
+
+from __future__ import annotations
+
+from sandbox.cluster.contract import Object
+from sandbox.cluster.controllers.binding import Bind
+from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.meta import (
+    NODES,
+    PODS,
+    Key,
+    find_status_condition,
+    is_deleting,
+    key_of,
+    uid_of,
+)
+from sandbox.cluster.controllers.placement import (
+    FilterFailure,
+    NodeLoad,
+    explain_unschedulable,
+    filter_node,
+    list_host_ports,
+)
+from sandbox.cluster.controllers.podstate import is_finished
+from sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources, sum_pod_requests
+
+MANAGER = "kube-scheduler"
+
+
+class Scheduler:
+    """Runs on unbound pods; tries waiting ones again when a node changes or a pod goes."""
+
+    def __init__(self, context: ControllerContext, bind: Bind) -> None:
+        self._context = context
+        self._bind_to = bind
+        self._client = context.client.acting_as(MANAGER)
+        self._pods = context.informers.for_resource(PODS)
+        self._nodes = context.informers.for_resource(NODES)
+        self._events = context.events.make_recorder("default-scheduler", MANAGER)
+        self._loads: dict[str, NodeLoad] = {}
+        self._charged: dict[str, tuple[str, ResourceAmount, list[tuple[str, int]]]] = {}
+        self._waiting: set[Key] = set()
+        self.queue = context.start_queue("scheduler", self.sync, workers=1)
+        self._pods.add_listener(self._on_pod_changed)
+        self._nodes.add_listener(lambda *_: self._requeue_waiting())
+
+    def _on_pod_changed(self, before: Object | None, after: Object | None) -> None:
+        pod = after or before or {}
+        taken = after is not None and after["spec"].get("nodeName") and not is_finished(after)
+        if taken:
+            self._reserve_resources(pod)
+        elif self._release_resources(uid_of(pod)):
+            self._requeue_waiting()
+        if after is None or is_finished(after):
+            self._waiting.discard(key_of(pod))
+        elif not taken and not is_deleting(after) and before is None:
+            self.queue.add(key_of(after))
+
+    def _reserve_resources(self, pod: Object) -> None:
+        if uid_of(pod) in self._charged:
+            return
+        charge = (pod["spec"]["nodeName"], sum_pod_requests(pod), list_host_ports(pod))
+        self._charged[uid_of(pod)] = charge
+        load = self._loads.setdefault(charge[0], NodeLoad())
+        load.amount = load.amount.plus(charge[1])
+        load.pods += 1
+        load.ports.update(charge[2])
+
+    def _release_resources(self, uid: str) -> bool:
+        charge = self._charged.pop(uid, None)
+        if charge is None:
+            return False
+        load = self._loads[charge[0]]
+        load.amount = load.amount.minus(charge[1])
+        load.pods -= 1
+        load.ports.subtract(charge[2])
+        return True
+
+    def _requeue_waiting(self) -> None:
+        for key in self._waiting:
+            self.queue.add(key)
+
+    async def sync(self, key: Key) -> None:
+        """Find a node for one pod and bind it, or mark it unschedulable."""
+        pod = self._pods.get(key)
+        if pod is None or pod["spec"].get("nodeName") or is_deleting(pod):
+            self._waiting.discard(key)
+            return
+        wanted = sum_pod_requests(pod)
+        refusals: list[FilterFailure] = []
+        fitting: list[Object] = []
+        for node in self._nodes.list_objects():
+            why = filter_node(
+                pod, wanted, node, self._loads.get(node["metadata"]["name"], NodeLoad())
+            )
+            if why is None:
+                fitting.append(node)
+            else:
+                refusals.append(why)
+        if fitting:
+            self._bind_pod(pod, min(fitting, key=self._rank_node))
+        else:
+            await self._mark_unschedulable(pod, explain_unschedulable(refusals))
+
+    def _rank_node(self, node: Object) -> tuple[float, int, str]:
+        name = node["metadata"]["name"]
+        load, room = (
+            self._loads.get(name, NodeLoad()),
+            parse_resources(node["status"]["allocatable"]),
+        )
+        share = load.amount.cpu / max(room.cpu, 1) + load.amount.memory / max(room.memory, 1)
+        return round(share, 2), load.pods, name
+
+    def _bind_pod(self, pod: Object, node: Object) -> None:
+        key, target = key_of(pod), node["metadata"]["name"]
+        bound = self._bind_to(key, uid_of(pod), target)
+        if bound is None:
+            return
+        self._pods.observe(bound)
+        self._waiting.discard(key)
+        message = f"Successfully assigned {key.namespace}/{key.name} to {target}"
+        self._events.normal(pod, "Scheduled", message, action="Binding")
+
+    async def _mark_unschedulable(self, pod: Object, message: str) -> None:
+        key = key_of(pod)
+        self._waiting.add(key)
+        known = find_status_condition(pod, "PodScheduled")
+        if known and known.get("message") == message:
+            return
+        self._events.warning(pod, "FailedScheduling", message, action="Scheduling")
+        now = self._context.clock.format_timestamp()
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "observedGeneration": pod["metadata"].get("generation", 1),
+            "lastProbeTime": None,
+            "lastTransitionTime": known["lastTransitionTime"] if known else now,
+        }
+        others = [
+            each
+            for each in pod.get("status", {}).get("conditions") or []
+            if each["type"] != "PodScheduled"
+        ]
+        patch = {"status": {"conditions": [*others, condition]}}
+        self._pods.observe(
+            await self._client.merge(PODS, key.name, key.namespace, patch, subresource="status")
+        )

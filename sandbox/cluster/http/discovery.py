@@ -1,0 +1,267 @@
+"""Discovery: versions, groups and resources (also aggregated), and OpenAPI documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from sandbox.cluster.contract import Object
+from sandbox.cluster.crds.definitions import rank_version
+from sandbox.cluster.kinds import Kind, Kinds, VersionInfo
+from sandbox.cluster.refusals import unknown_path_error
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.3",
+    "gitCommit": "",
+    "gitTreeState": "",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+"""The answer of /version: the release whose behaviour is followed."""
+
+_PROXY_VERBS = ("create", "delete", "get", "patch", "update")
+_SUB_VERBS = {
+    "proxy": _PROXY_VERBS,
+    "log": ("get",),
+    "binding": ("create",),
+    "eviction": ("create",),
+    "token": ("create",),
+    "finalize": ("update",),
+}
+_SUB_KINDS = {
+    "scale": ("autoscaling", "v1", "Scale"),
+    "eviction": ("policy", "v1", "Eviction"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
+    "binding": ("", "", "Binding"),
+}
+
+
+def _list_group_versions(kinds: Kinds) -> dict[str, list[str]]:
+    """Return each group's served versions, preferred first.
+
+    The core group is left out; the groups of CRDs come last, by name.
+    """
+    found: dict[str, set[str]] = {}
+    for kind in sorted(kinds, key=lambda each: (each.custom, each.group if each.custom else "")):
+        if kind.group:
+            found.setdefault(kind.group, set()).update(info.name for info in kind.versions)
+    return {group: sorted(versions, key=rank_version) for group, versions in found.items()}
+
+
+def _get_subresource_kind(kind: Kind, name: str) -> tuple[str, str, str]:
+    proxied = ("", "", f"{kind.kind}ProxyOptions")
+    return proxied if name == "proxy" else _SUB_KINDS.get(name, ("", "", kind.kind))
+
+
+def build_api_versions(address: str) -> Object:
+    """Return the answer of /api."""
+    here = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": here}
+
+
+def build_group_list(kinds: Kinds) -> Object:
+    """Return the answer of /apis."""
+    groups = [
+        _build_group_entry(name, versions) for name, versions in _list_group_versions(kinds).items()
+    ]
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+
+
+def _build_group_entry(name: str, versions: list[str]) -> Object:
+    entries = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": entries, "preferredVersion": entries[0]}
+
+
+def build_group(kinds: Kinds, name: str) -> Object:
+    """Return the answer of /apis/GROUP; raise ApiError(404) when it is not served."""
+    versions = _list_group_versions(kinds).get(name)
+    if not versions:
+        raise unknown_path_error()
+    return {"kind": "APIGroup", "apiVersion": "v1", **_build_group_entry(name, versions)}
+
+
+def build_resource_list(kinds: Kinds, group_name: str, version: str) -> Object:
+    """Return the answer of /api/v1 and /apis/GROUP/VERSION; raise ApiError(404)."""
+    resources = [
+        entry
+        for kind, info in _list_served_kinds(kinds, group_name, version)
+        for entry in _list_resource_entries(kind, info)
+    ]
+    if not resources:
+        raise unknown_path_error()
+    about = {"apiVersion": "v1"} if group_name else {}
+    group_version = f"{group_name}/{version}" if group_name else version
+    resources.sort(key=lambda each: str(each["name"]))
+    return {
+        "kind": "APIResourceList",
+        **about,
+        "groupVersion": group_version,
+        "resources": resources,
+    }
+
+
+def _list_served_kinds(
+    kinds: Kinds, group_name: str, version: str
+) -> Iterator[tuple[Kind, VersionInfo]]:
+    for kind in kinds:
+        if kind.group == group_name:
+            yield from ((kind, info) for info in kind.versions if info.name == version)
+
+
+def _list_resource_entries(kind: Kind, info: VersionInfo) -> Iterator[Object]:
+    entry: Object = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": list(kind.verbs),
+    }
+    if kind.short:
+        entry["shortNames"] = list(kind.short)
+    if kind.categories:
+        entry["categories"] = list(kind.categories)
+    if len(kind.verbs) > 1:
+        entry["storageVersionHash"] = _hash_text(f"{kind.group}/{kind.version}/{kind.kind}")[:12]
+    yield entry
+    for sub in sorted(kind.subresources):
+        group_name, version, sub_kind = _get_subresource_kind(kind, sub)
+        about = {"group": group_name, "version": version} if group_name else {}
+        verbs = list(_SUB_VERBS.get(sub, ("get", "patch", "update")))
+        name = f"{kind.plural}/{sub}"
+        yield {"name": name, "singularName": "", "namespaced": kind.namespaced, **about, "kind": sub_kind,
+               "verbs": verbs}  # fmt: skip
+
+
+def build_aggregated_discovery(kinds: Kinds, *, core: bool) -> Object:
+    """Return all of /api or /apis in one answer, which is what kubectl asks for first."""
+    groups = {"": ["v1"]} if core else _list_group_versions(kinds)
+    items = []
+    for name, versions in groups.items():
+        entries = [
+            {
+                "version": version,
+                "resources": [
+                    _build_discovery_resource(kind, info)
+                    for kind, info in _list_served_kinds(kinds, name, version)
+                ],
+                "freshness": "Current",
+            }
+            for version in versions
+        ]
+        items.append({"metadata": {"name": name} if name else {}, "versions": entries})
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": items,
+    }
+
+
+def _build_discovery_resource(kind: Kind, info: VersionInfo) -> Object:
+    built_in = {"group": "", "version": "", "kind": kind.kind}
+    own = {"group": kind.group, "version": info.name, "kind": kind.kind}
+    entry: Object = {
+        "resource": kind.plural,
+        "responseKind": own if kind.custom else built_in,
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.singular,
+        "verbs": list(kind.verbs),
+    }
+    if kind.short:
+        entry["shortNames"] = list(kind.short)
+    if kind.categories:
+        entry["categories"] = list(kind.categories)
+    if kind.subresources:
+        entry["subresources"] = [
+            _build_discovery_subresource(kind, name) for name in sorted(kind.subresources)
+        ]
+    return entry
+
+
+def _build_discovery_subresource(kind: Kind, name: str) -> Object:
+    group_name, version, sub_kind = _get_subresource_kind(kind, name)
+    verbs = list(_SUB_VERBS.get(name, ("get", "patch", "update")))
+    response = {"group": group_name, "version": version, "kind": sub_kind}
+    return {"subresource": name, "responseKind": response, "verbs": verbs}
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest().upper()
+
+
+def build_openapi_index(kinds: Kinds) -> Object:
+    """Return the answer of /openapi/v3: one document for each group and version."""
+    names = [
+        "api/v1",
+        *(
+            f"apis/{name}/{version}"
+            for name, versions in _list_group_versions(kinds).items()
+            for version in versions
+        ),
+    ]
+    return {
+        "paths": {
+            name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_hash_text(name)}"}
+            for name in names
+        }
+    }
+
+
+def build_openapi_v3(kinds: Kinds, name: str) -> Object:
+    """Return a document of one group and version that lets every object pass.
+
+    It names the paths and kinds. The paths say that PATCH takes `fieldValidation` and
+    `dryRun`, which kubectl looks for before it uses them.
+    """
+    parts = name.split("/")
+    group_name, version = (
+        ("", parts[-1])
+        if parts[0] == "api"
+        else (parts[1], parts[-1])
+        if len(parts) == 3
+        else ("", "")
+    )
+    paths: Object = {}
+    schemas: Object = {}
+    for kind, info in _list_served_kinds(kinds, group_name, version):
+        of_kind = [{"group": group_name, "version": info.name, "kind": kind.kind}]
+        schemas[f"{group_name or 'core'}.{info.name}.{kind.kind}"] = {
+            "type": "object",
+            "x-kubernetes-group-version-kind": of_kind,
+            "x-kubernetes-preserve-unknown-fields": True,
+        }
+        paths.update(_build_openapi_paths(name, kind, of_kind[0]))
+    if not paths:
+        raise unknown_path_error()
+    info_ = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+    return {"openapi": "3.0.0", "info": info_, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _build_openapi_paths(name: str, kind: Kind, of_kind: Object) -> Object:
+    scope = "/namespaces/{namespace}" if kind.namespaced else ""
+    query = [
+        {"name": parameter, "in": "query", "schema": {"type": "string"}}
+        for parameter in ("dryRun", "fieldManager", "fieldValidation")
+    ]
+    patch = {
+        "x-kubernetes-action": "patch",
+        "x-kubernetes-group-version-kind": of_kind,
+        "parameters": query,
+        "responses": {"200": {"description": "OK"}},
+    }
+    return {f"/{name}{scope}/{kind.plural}/{{name}}": {"patch": patch}}
+
+
+def build_openapi_v2() -> Object:
+    """Return the older document; without definitions, clients check nothing themselves."""
+    about = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
+    return {"swagger": "2.0", "info": about, "paths": {}, "definitions": {}}

@@ -1,0 +1,138 @@
+"""Container images of the simulated nodes: how long a pull takes, what each node has already, and which pulls fail."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+
+from sandbox.clock import Clock
+
+MISSING = "does-not-exist"
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Durations on the nodes, in simulated seconds.
+
+    `ready` lists (image pattern, seconds until ready).
+    """
+
+    sandbox: float = 0.3
+    pull: float = 2.0
+    start: float = 0.4
+    init: float = 0.5
+    probe: float = 1.5
+    stop: float = 1.0
+    ready: tuple[tuple[str, float], ...] = ()
+
+
+class PullError(Exception):
+    """The image can't be had; the text is the container runtime's."""
+
+
+def matches_image(pattern: str, image: str) -> bool:
+    """Tell whether an image is meant by a pattern: a glob, or a part of the name."""
+    return pattern in image or fnmatch(image, pattern)
+
+
+def normalize_image_name(image: str) -> str:
+    """Return the image's full reference as containerd writes it.
+
+    `nginx` is `docker.io/library/nginx:latest`.
+    """
+    path, at, digest = image.partition("@")
+    head, slash, tail = path.rpartition("/")
+    name, colon, tag = tail.partition(":")
+    registry = head.partition("/")[0]
+    if not slash:
+        head = "docker.io/library"
+    elif "." not in registry and ":" not in registry and registry != "localhost":
+        head = f"docker.io/{head}"
+    if at:
+        return f"{head}/{name}@{digest}"
+    return f"{head}/{name}:{tag if colon else 'latest'}"
+
+
+def compute_digest(text: str) -> str:
+    """Return a stable stand-in for a content digest (SHA-256 in hex)."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """The duration (simulated seconds) and size (bytes) of a pull.
+
+    `present` when nothing had to be fetched.
+    """
+
+    seconds: float = 0.0
+    size: int = 0
+    present: bool = False
+
+
+@dataclass
+class ImageRegistry:
+    """The images that can be pulled.
+
+    Every name exists, except broken ones and those that contain `does-not-exist`.
+    """
+
+    clock: Clock
+    timings: Timings = field(default_factory=Timings)
+    slow: float | None = None
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def find_pull_error(self, image: str) -> str:
+        """Return the reason why the image can't be pulled, or ""."""
+        name = normalize_image_name(image)
+        for pattern, reason in self.broken.items():
+            if matches_image(pattern, image):
+                return f'failed to pull and unpack image "{name}": {reason}'
+        if MISSING in image:
+            return f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {name}: not found'
+        return ""
+
+    async def pull(self, image: str) -> PullResult:
+        """Wait for as long as the pull of the image takes; raise PullError when it fails."""
+        if fault := self.find_pull_error(image):
+            await self.clock.sleep(min(self.timings.pull, 0.8))
+            raise PullError(f"rpc error: code = NotFound desc = {fault}")
+        seconds = (
+            self.timings.pull * (0.5 + int(compute_digest(image)[:4], 16) / 0xFFFF)
+            if self.slow is None
+            else self.slow
+        )
+        await self.clock.sleep(seconds)
+        return PullResult(seconds, 20_000_000 + int(compute_digest(image)[4:12], 16) % 180_000_000)
+
+
+class NodeImages:
+    """The images that one node has. Two containers that want the same image share one pull."""
+
+    def __init__(self, registry: ImageRegistry) -> None:
+        self._registry = registry
+        self._present: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def is_present(self, image: str, policy: str) -> bool:
+        """Tell whether nothing needs to be fetched."""
+        return normalize_image_name(image) in self._present and policy != "Always"
+
+    async def ensure_present(self, image: str, policy: str) -> PullResult:
+        """Pull the image unless the node has it; raise PullError when that fails."""
+        name = normalize_image_name(image)
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            if self.is_present(image, policy):
+                return PullResult(present=True)
+            if name in self._present and not self._registry.find_pull_error(image):
+                await self._registry.clock.sleep(
+                    0.3
+                )  # the manifest is looked up, the layers are here
+                return PullResult(
+                    0.3, 20_000_000 + int(compute_digest(image)[4:12], 16) % 180_000_000
+                )
+            pulled = await self._registry.pull(image)
+            self._present.add(name)
+            return pulled

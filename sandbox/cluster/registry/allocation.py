@@ -1,0 +1,51 @@
+"""Cluster addresses and node ports of Services, which the API server itself hands out when a Service is made."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from sandbox.cluster.contract import Object
+
+
+class ServiceAllocator:
+    """Addresses from `network` and ports 30000-32767, in order."""
+
+    def __init__(self, network: str = "10.96.0.0/16") -> None:
+        self._base = int(ipaddress.ip_network(network).network_address)
+        self._next_address, self._next_port = 20, 30_000
+        self._taken: dict[str, str] = {}
+
+    def allocate_addresses(self, service: Object) -> None:
+        """Give a Service the address and node ports that its type needs (changed in place)."""
+        spec: dict[str, Any] = service["spec"]
+        if spec.get("type") == "ExternalName":
+            for name in ("clusterIP", "clusterIPs"):
+                spec.pop(name, None)
+            return
+        if not spec.get("clusterIP"):
+            spec["clusterIP"] = self._take_address()
+        spec["clusterIPs"] = [spec["clusterIP"]]
+        self._taken[spec["clusterIP"]] = service["metadata"].get("uid", "")
+        if spec.get("type") in ("NodePort", "LoadBalancer"):
+            for port in spec.get("ports") or ():
+                port.setdefault("nodePort", 0)
+                port["nodePort"] = port["nodePort"] or self._take_port()
+        else:
+            for port in spec.get("ports") or ():
+                port.pop("nodePort", None)
+
+    def release_address(self, service: Object) -> None:
+        """Take back the cluster address of a removed Service."""
+        self._taken.pop((service.get("spec") or {}).get("clusterIP", ""), None)
+
+    def _take_address(self) -> str:
+        while True:
+            self._next_address = self._next_address % 65_000 + 1
+            address = str(ipaddress.ip_address(self._base + self._next_address))
+            if address not in self._taken:
+                return address
+
+    def _take_port(self) -> int:
+        self._next_port = 30_000 + (self._next_port - 29_999) % 2768
+        return self._next_port

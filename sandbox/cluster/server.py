@@ -1,0 +1,110 @@
+"""The embedded API server as a whole: store, admission, HTTP, and clients in process."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.clock import Clock
+from sandbox.cluster.admission.chain import AdmissionChain
+from sandbox.cluster.admission.policies import Policies
+from sandbox.cluster.admission.webhooks import Webhooks
+from sandbox.cluster.api import Api
+from sandbox.cluster.client import LocalClient
+from sandbox.cluster.contract import Client, Object, PodLogs, ServiceBackends
+from sandbox.cluster.controllers.crds import DefinitionController
+from sandbox.cluster.faults import ApiFaults
+from sandbox.cluster.http.front import ApiHandlers
+from sandbox.cluster.kinds import Kinds
+from sandbox.cluster.store import Store
+
+CONTEXT = "sandbox"
+
+
+class ApiServer:
+    """A Kubernetes 1.36 API on loopback, without TLS or authentication.
+
+    `history` is how many changes of each type a watch can go back over before it is told
+    410. `faults` injects failures into it.
+    """
+
+    def __init__(
+        self, clock: Clock, *, backends: ServiceBackends | None = None, history: int = 10_000
+    ) -> None:
+        self.store = Store(history)
+        self.faults = ApiFaults()
+        self._kinds = Kinds()
+        self._webhooks = Webhooks(self.store, clock)
+        self._definitions = DefinitionController(self.store, self._kinds, clock)
+        chain = AdmissionChain(self._webhooks, Policies(self.store))
+        self._api = Api(self.store, self._kinds, clock, chain, self._definitions)
+        self._front = ApiHandlers(self._api, self.faults)
+        self._runner: web.AppRunner | None = None
+        self.backends = backends
+        self.url = ""
+
+    @property
+    def backends(self) -> ServiceBackends | None:
+        """The backends behind Services and pods, which webhooks and the proxy go through.
+
+        They may be set after the start.
+        """
+        return self._front.backends
+
+    @backends.setter
+    def backends(self, backends: ServiceBackends | None) -> None:
+        self._front.backends = self._webhooks.backends = backends
+
+    @property
+    def kinds(self) -> Kinds:
+        """The resource types that are served now; it changes with the CRDs."""
+        return self._kinds
+
+    @property
+    def logs(self) -> PodLogs | None:
+        """The source of `kubectl logs`; logs are empty when there is none."""
+        return self._front.logs
+
+    @logs.setter
+    def logs(self, logs: PodLogs | None) -> None:
+        self._front.logs = logs
+
+    def client(self, manager: str) -> Client:
+        """Return an in-process client that writes as that field manager.
+
+        It works before `start` too.
+        """
+        return LocalClient(self._api, manager)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Serve HTTP; `url` says where."""
+        runner = web.AppRunner(
+            self._front.build_app(), access_log=None, shutdown_timeout=1, handler_cancellation=True
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        self._runner = runner
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
+
+    def restart(self) -> None:
+        """End every watch, as clients see a restart; nothing that is stored is lost."""
+        self.store.close_watches()
+
+    def build_kubeconfig(self) -> Object:
+        """Return a kubeconfig with one context, `sandbox`."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": CONTEXT, "cluster": {"server": self.url}}],
+            "users": [{"name": CONTEXT, "user": {}}],
+            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
+            "current-context": CONTEXT,
+        }
+
+    async def stop(self) -> None:
+        """End every watch and task; clients in process see their watches end."""
+        self.store.close_watches()
+        await self._definitions.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None

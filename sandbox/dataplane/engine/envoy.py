@@ -1,0 +1,107 @@
+"""Execution of an Envoy's decision: faults, its own answers, tries at endpoints, time
+limits, words for failures.
+
+Bodies, status codes and response flags are Envoy's: FI and DI for faults, NR, NC and
+UH for routes that lead nowhere, UF and UC for connections, UT for time limits, URX
+when all tries are used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sandbox.dataplane.engine.messages import Reply
+from sandbox.dataplane.engine.request_context import Hop
+from sandbox.dataplane.objects.world import Endpoint
+from sandbox.dataplane.routes.decision import Decision, ProxyRequest
+from sandbox.dataplane.routes.model import Retries
+
+_CONNECT = b"upstream connect error or disconnect/reset before headers. reset reason: "
+_BROKEN = {
+    "refused": ("UF", b"remote connection failure"),
+    "reset": ("UC", b"connection termination"),
+}
+_BACKOFF_MS = 12.5
+"""Median milliseconds between two tries (Envoy's base interval of 25 ms, jittered)."""
+
+
+Send = Callable[[Endpoint, Hop], Reply]
+
+
+def execute_decision(decision: Decision, leg: Hop, send: Send) -> Reply:
+    """Return the answer that the proxy's client gets: always an HTTP one."""
+    leg = leg.starting_at(leg.now + decision.delay_seconds)
+    own = ",".join(f for f in decision.flags if f == "DI") or "-"
+    if decision.status:
+        headers = (
+            {"location": decision.location} if decision.location else {"content-type": "text/plain"}
+        )
+        return Reply(
+            leg.now, decision.status, decision.body.encode(), headers, flags=decision.response_flags
+        )
+    if not decision.endpoints:
+        return _build_failure_reply(Reply(leg.now, failure="refused"), own)
+    call = _build_onward_call(decision.request, leg)
+    limit = leg.now + decision.timeout_seconds if decision.timeout_seconds else float("inf")
+    reply = _try_endpoints(decision, replace(call, until=min(call.until, limit)), send)
+    if reply.end > limit:
+        return Reply(
+            limit,
+            504,
+            b"upstream request timeout",
+            {"content-type": "text/plain"},
+            flags=_join_flags(own, "UT"),
+        )
+    reply = reply if not reply.failure else _build_failure_reply(reply, own)
+    headers = decision.response_headers.apply_to(reply.headers)
+    return replace(reply, headers=headers, flags=_join_flags(own, reply.flags))
+
+
+def _build_onward_call(request: ProxyRequest, leg: Hop) -> Hop:
+    path, _, query = request.path.partition("?")
+    return leg.with_call(replace(leg.call, path=path, query=query, headers=dict(request.headers)))
+
+
+def _try_endpoints(decision: Decision, leg: Hop, send: Send) -> Reply:
+    """Try one endpoint after the other, each another one while there are others, as the
+    retry policy allows.
+    """
+    chance = leg.trip.chance
+    left = list(decision.endpoints)
+    chance.shuffle(left)
+    tries = 1 + (decision.retries.attempts if decision.retries else 0)
+    for number in range(tries):
+        endpoint = left[number % len(left)]
+        reply = send(endpoint, leg)
+        if not _needs_retry(decision.retries, reply):
+            return reply
+        leg = leg.starting_at(reply.end + leg.trip.draw_delay(_BACKOFF_MS))
+        if leg.now > leg.until:
+            break
+    return replace(reply, flags="URX") if tries > 1 and not reply.failure else reply
+
+
+def _needs_retry(retries: Retries | None, reply: Reply) -> bool:
+    if retries is None:
+        return False
+    if reply.failure:
+        return "connect-failure" in retries.on or "5xx" in retries.on
+    return reply.status in retries.statuses or (
+        reply.status >= 500 and "5xx" in retries.on.split(",")
+    )
+
+
+def _build_failure_reply(reply: Reply, own: str) -> Reply:
+    flag, words = _BROKEN.get(reply.failure, _BROKEN["refused"])
+    return Reply(
+        reply.end,
+        503,
+        _CONNECT + words,
+        {"content-type": "text/plain"},
+        flags=_join_flags(own, flag),
+    )
+
+
+def _join_flags(*flags: str) -> str:
+    return ",".join(f for f in flags if f not in ("-", "")) or "-"

@@ -1,0 +1,215 @@
+"""Following the cluster: the data plane's knowledge from the Kubernetes API, as values
+to compute with.
+
+Two views are kept apart. Names and addresses are those of the cluster now; rules are
+what istiod last told the proxies, so without an istiod proxies go on with what they
+know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from sandbox.clock import Clock
+from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from sandbox.dataplane.engine.workloads import Workload, read_workload
+from sandbox.dataplane.objects.pods import get_labels
+from sandbox.dataplane.objects.world import FOLLOWED, ROOT_NAMESPACE, Objects, World
+from sandbox.istio.istiod.release import parse_image_version
+from sandbox.istio.istiod.watch import CRDS, BackgroundTasks, ResourceMirror, ServedTypes
+
+_MAPS, _PEERS, _TELEMETRIES = "maps", "peers", "telemetries"
+_MORE = {
+    _MAPS: Ref("", "configmaps"),
+    _PEERS: Ref("security.istio.io", "peerauthentications"),
+    _TELEMETRIES: Ref("telemetry.istio.io", "telemetries"),
+}
+_BUILT_IN = ("", "discovery.k8s.io")
+"""API groups that are always served; the others come with CRDs."""
+_DEFAULT_VERSION = "1.30.3"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeshState:
+    """Everything that decides what happens to a request, at one moment."""
+
+    live: World
+    pushed: World
+    peers: Objects = field(default_factory=dict)
+    telemetries: Objects = field(default_factory=dict)
+    known: dict[tuple[str, str], Workload] = field(default_factory=dict, repr=False)
+
+    def get_workload(self, pod: Object) -> Workload:
+        """Return the pod as the mesh knows it."""
+        meta = pod["metadata"]
+        key = (meta.get("uid", ""), meta.get("resourceVersion", ""))
+        if key not in self.known:
+            self.known[key] = read_workload(pod)
+        return self.known[key]
+
+    @cached_property
+    def ztunnels(self) -> dict[str, str]:
+        """The uid of each node's ztunnel pod, where one is ready."""
+        pods = [
+            p
+            for p in self.live.pods.values()
+            if get_labels(p).get("app") == "ztunnel" and is_ready(p)
+        ]
+        return {p["spec"].get("nodeName", ""): p["metadata"].get("uid", "") for p in pods}
+
+    def is_strict(self, server: Workload) -> bool:
+        """Tell whether a pod of the mesh refuses plain text: PeerAuthentication of workload,
+        namespace or root.
+        """
+        if not server.is_meshed:
+            return False
+        ranked: dict[int, str] = {}
+        for (namespace, _), rule in sorted(self.peers.items()):
+            spec = rule.get("spec") or {}
+            mode = (spec.get("mtls") or {}).get("mode", "UNSET")
+            rank = _rank_rule(
+                server, namespace, (spec.get("selector") or {}).get("matchLabels") or {}
+            )
+            if rank and mode != "UNSET":
+                ranked.setdefault(rank, mode)
+        return bool(ranked) and ranked[max(ranked)] == "STRICT"
+
+
+def _rank_rule(server: Workload, namespace: str, selector: dict[str, str]) -> int:
+    """Return how closely a rule concerns a pod: 3 by its labels, 2 in its namespace, 1
+    mesh-wide, 0 not at all.
+    """
+    if namespace == server.namespace and selector:
+        return 3 if selector.items() <= dict(server.labels).items() else 0
+    if namespace == server.namespace:
+        return 2
+    return 1 if namespace == ROOT_NAMESPACE and not selector else 0
+
+
+def is_ready(pod: Object) -> bool:
+    """Tell whether a pod is Ready and not being deleted."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    there = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return there and "deletionTimestamp" not in pod["metadata"]
+
+
+class MeshFollower:
+    """Mirrors of all that matters; `get_state()` is what they show. `pod_changed` is called
+    with every change of a pod.
+    """
+
+    def __init__(
+        self, clock: Clock, pod_changed: Callable[[WatchEvent], None] | None = None
+    ) -> None:
+        self._clock = clock
+        self._pod_changed = pod_changed
+        self._tasks = BackgroundTasks()
+        self._served = ServedTypes()
+        self._mirrors = {
+            name: ResourceMirror(ref, self._update_state)
+            for name, ref in {**FOLLOWED, **_MORE}.items()
+        }
+        self._mirrors["pods"] = ResourceMirror(FOLLOWED["pods"], self._handle_pod_event)
+        self._mesh: tuple[Object | None, Object] = (None, {})
+        self._known: dict[tuple[str, str], Workload] = {}
+        self._around: MeshState | None = None
+
+    async def start(self, client: Client) -> None:
+        """Start to follow; return when everything that is there is known."""
+        for mirror in self._mirrors.values():
+            await _fill_mirror(mirror, client)
+        self._around = self._build_state()
+        crds = ResourceMirror(CRDS, self._served.apply_crd_event)
+        self._tasks.start(
+            crds.run_watch(client, self._clock), "data plane: customresourcedefinitions"
+        )
+        for name, mirror in self._mirrors.items():
+            served = None if mirror.ref.group in _BUILT_IN else self._served
+            self._tasks.start(mirror.run_watch(client, self._clock, served), f"data plane: {name}")
+
+    async def stop(self) -> None:
+        """End all of it."""
+        await asyncio.sleep(
+            0
+        )  # what was only just started must begin before it can be ended in order
+        await self._tasks.stop()
+
+    def list_pods(self) -> list[Object]:
+        """Return all pods, as last seen."""
+        return list(self._mirrors["pods"].objects.values())
+
+    def get_pod(self, namespace: str, name: str) -> Object | None:
+        """Return one pod, as last seen."""
+        return self._mirrors["pods"].get(name, namespace)
+
+    def _handle_pod_event(self, event: WatchEvent) -> None:
+        self._update_state(event)
+        if self._pod_changed is not None:
+            self._pod_changed(event)
+
+    def _update_state(self, _: WatchEvent) -> None:
+        self._around = self._build_state()
+
+    def get_state(self) -> MeshState:
+        """Return what is there now; the same value until something changes."""
+        if self._around is None:
+            self._around = self._build_state()
+        return self._around
+
+    def _build_state(self) -> MeshState:
+        objects = {name: dict(self._mirrors[name].objects) for name in FOLLOWED}
+        istiod = next(
+            (
+                p
+                for p in objects["pods"].values()
+                if get_labels(p).get("app") == "istiod" and is_ready(p)
+            ),
+            None,
+        )
+        last = self._around
+        if istiod is None and last is not None:
+            live = World(version=last.pushed.version, mesh=last.pushed.mesh, **objects)
+            return MeshState(
+                live=live,
+                pushed=last.pushed,
+                peers=last.peers,
+                telemetries=last.telemetries,
+                known=self._known,
+            )
+        version = (
+            parse_image_version(istiod["spec"]["containers"][0]["image"])
+            if istiod
+            else _DEFAULT_VERSION
+        )
+        live = World(version=version, mesh=self._read_mesh_config(), **objects)
+        peers, telemetries = (dict(self._mirrors[name].objects) for name in (_PEERS, _TELEMETRIES))
+        if len(self._known) > 4 * len(objects["pods"]) + 100:
+            self._known = {}
+        return MeshState(
+            live=live, pushed=live, peers=peers, telemetries=telemetries, known=self._known
+        )
+
+    def _read_mesh_config(self) -> Object:
+        found = self._mirrors[_MAPS].get("istio", ROOT_NAMESPACE)
+        if found is not self._mesh[0]:
+            text = ((found or {}).get("data") or {}).get("mesh", "")
+            parsed: Any = yaml.safe_load(text) if text else {}
+            self._mesh = (found, parsed if isinstance(parsed, dict) else {})
+        return self._mesh[1]
+
+
+async def _fill_mirror(mirror: ResourceMirror, client: Client) -> None:
+    """Take what is there now; a type that is not served has nothing."""
+    try:
+        found = await client.list(mirror.ref)
+    except ApiError:
+        return
+    for obj in found:
+        meta = obj["metadata"]
+        mirror.objects[meta.get("namespace", ""), meta["name"]] = obj

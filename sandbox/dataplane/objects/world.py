@@ -1,0 +1,212 @@
+"""The cluster as the data plane sees it: live objects by kind, and what has to be looked up in them all the time.
+
+A `World` is a value. Whoever follows the cluster makes another one after a change; what was computed from a world stays
+with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sandbox.cluster.contract import Object, Ref
+from sandbox.cluster.selectors import matches_optional_selector
+from sandbox.dataplane.objects.pods import Proxy, get_labels
+from sandbox.dataplane.objects.release import Traits, get_traits
+
+Place = tuple[str, str]
+"""(namespace, name); the namespace of cluster-scoped objects is ""."""
+Objects = Mapping[Place, Object]
+FOLLOWED: Mapping[str, Ref] = {
+    "namespaces": Ref("", "namespaces"),
+    "services": Ref("", "services"),
+    "pods": Ref("", "pods"),
+    "slices": Ref("discovery.k8s.io", "endpointslices"),
+    "virtual_services": Ref("networking.istio.io", "virtualservices"),
+    "destination_rules": Ref("networking.istio.io", "destinationrules"),
+    "istio_gateways": Ref("networking.istio.io", "gateways"),
+    "gateways": Ref("gateway.networking.k8s.io", "gateways"),
+    "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
+    "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
+}
+"""What a World is made of: its fields, and the resource types to follow for them."""
+DOMAIN = "svc.cluster.local"
+ROOT_NAMESPACE = "istio-system"
+_HTTP = ("http", "http2", "grpc", "grpc-web", "h2c", "kubernetes.io/h2c")
+_OTHER = ("tcp", "tls", "https", "mongo", "mysql", "redis", "udp")
+_USE = "istio.io/use-waypoint"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One place behind a Service's port."""
+
+    address: str
+    port: int
+    pod: Object | None = field(default=None, compare=False)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The pod's labels."""
+        return get_labels(self.pod)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class World:
+    """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies what to do."""
+
+    version: str = "1.30.3"
+    mesh: Object = field(default_factory=dict)
+    """Mesh configuration, parsed (`mesh` of ConfigMap `istio`)."""
+    namespaces: Objects = field(default_factory=dict)
+    services: Objects = field(default_factory=dict)
+    pods: Objects = field(default_factory=dict)
+    slices: Objects = field(default_factory=dict)
+    virtual_services: Objects = field(default_factory=dict)
+    destination_rules: Objects = field(default_factory=dict)
+    istio_gateways: Objects = field(default_factory=dict)
+    gateways: Objects = field(default_factory=dict)
+    http_routes: Objects = field(default_factory=dict)
+    grants: Objects = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+    """What others have computed from this world."""
+
+    @property
+    def traits(self) -> Traits:
+        """How its release routes."""
+        return get_traits(self.version)
+
+    def find_service(self, host: str, namespace: str) -> Object | None:
+        """Return the Service that a name or a cluster IP means to a client in that namespace (as
+        the cluster's DNS has it).
+        """
+        name = host.partition(":")[0].removesuffix(".").lower()
+        if name in self._services_by_address:
+            return self._services_by_address[name]
+        short, _, rest = name.removesuffix(f".{DOMAIN}").removesuffix(".svc").partition(".")
+        if not rest and name != short:
+            return None
+        return self.services.get((rest or namespace, short))
+
+    @cached_property
+    def _services_by_address(self) -> dict[str, Object]:
+        found = {}
+        for service in self.services.values():
+            for address in service["spec"].get("clusterIPs") or [
+                service["spec"].get("clusterIP", "")
+            ]:
+                found[address] = service
+        return {k: v for k, v in found.items() if k not in ("", "None")}
+
+    def list_endpoints(self, service: Object, number: int) -> tuple[Endpoint, ...]:
+        """Return the ready endpoints behind a Service's port, as its EndpointSlices list them."""
+        port = find_port(service, number)
+        place = (service["metadata"]["namespace"], service["metadata"]["name"])
+        if port is None:
+            return ()
+        return tuple(
+            e
+            for s in self._slices_by_service.get(place, ())
+            for e in self._read_slice_endpoints(s, port.get("name", ""))
+        )
+
+    @cached_property
+    def _slices_by_service(self) -> dict[Place, list[Object]]:
+        found: dict[Place, list[Object]] = {}
+        for (namespace, _), item in sorted(self.slices.items()):
+            found.setdefault(
+                (namespace, get_labels(item).get("kubernetes.io/service-name", "")), []
+            ).append(item)
+        return found
+
+    def _read_slice_endpoints(self, item: Object, port_name: str) -> Iterator[Endpoint]:
+        number = next(
+            (p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == port_name), None
+        )
+        for one in item.get("endpoints") or []:
+            if number is None or (one.get("conditions") or {}).get("ready") is False:
+                continue
+            target = one.get("targetRef") or {}
+            pod = self.pods.get((item["metadata"]["namespace"], target.get("name", "")))
+            yield from (Endpoint(address, number, pod) for address in one["addresses"])
+
+    def find_waypoint(self, service: Object) -> Place | None:
+        """Return the waypoint that captured clients' traffic to a Service goes through: asked
+        for by label, and programmed.
+        """
+        meta = service["metadata"]
+        own = get_labels(service)
+        if own.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
+            return None
+        source = own if _USE in own else get_labels(self.namespaces.get(("", meta["namespace"])))
+        place = (source.get(f"{_USE}-namespace", meta["namespace"]), source.get(_USE, "none"))
+        return place if self._is_service_waypoint(place, meta["namespace"]) else None
+
+    def _is_service_waypoint(self, place: Place, namespace: str) -> bool:
+        gateway = self.gateways.get(place)
+        if gateway is None or gateway["spec"].get("gatewayClassName") != "istio-waypoint":
+            return False
+        wanted = get_labels(gateway).get("istio.io/waypoint-for", "service")
+        there = bool((gateway.get("status") or {}).get("addresses"))
+        return (
+            there
+            and wanted in ("service", "all")
+            and any(
+                admits_namespace(self, listener, place[0], namespace)
+                for listener in gateway["spec"].get("listeners") or []
+            )
+        )
+
+    def ingress_uses_waypoint(self, service: Object) -> bool:
+        """Tell whether gateways send traffic through the Service's waypoint too; they go past it
+        unless a label says so.
+        """
+        if not self.traits.ingress_may_use_waypoint or self.find_waypoint(service) is None:
+            return False
+        label = "istio.io/ingress-use-waypoint"
+        namespace = self.namespaces.get(("", service["metadata"]["namespace"]))
+        return (get_labels(service).get(label) or get_labels(namespace).get(label)) == "true"
+
+    def list_served_services(self, proxy: Proxy) -> list[Object]:
+        """Return the Services that a waypoint serves, by name."""
+        place = (proxy.namespace, proxy.name)
+        return [s for _, s in sorted(self.services.items()) if self.find_waypoint(s) == place]
+
+
+def get_hostname(service: Object) -> str:
+    """Return the Service's full name."""
+    meta = service["metadata"]
+    return f"{meta['name']}.{meta['namespace']}.{DOMAIN}"
+
+
+def find_port(service: Object, number: int) -> Object | None:
+    """Return the Service's port of that number."""
+    return next((p for p in service["spec"].get("ports") or [] if p["port"] == number), None)
+
+
+def detect_protocol(port: Object) -> str:
+    """Return `http`, `tcp`, `udp`, or "" where a proxy finds out by itself: appProtocol,
+    else what the name begins with (Istio).
+    """
+    if port.get("protocol") == "UDP":
+        return "udp"
+    said = (port.get("appProtocol") or str(port.get("name") or "").partition("-")[0]).lower()
+    return "http" if said in _HTTP else "tcp" if said in _OTHER else ""
+
+
+def admits_namespace(world: World, listener: Object, home: str, namespace: str) -> bool:
+    """Tell whether a Gateway's listener, in namespace `home`, takes what is in another
+    namespace (allowedRoutes).
+    """
+    allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
+    match allowed.get("from", "Same"):
+        case "All":
+            return True
+        case "Selector":
+            return matches_optional_selector(
+                allowed.get("selector") or {}, get_labels(world.namespaces.get(("", namespace)))
+            )
+        case _:
+            return home == namespace

@@ -1,0 +1,213 @@
+"""The data plane as programs in pods: Bookinfo's applications, gateways and waypoints, on one shared state.
+
+`DataPlane` follows the cluster by itself while any of its programs runs, over whatever client they were started with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.clock import Clock
+from sandbox.cluster.contract import (
+    ApiError,
+    Client,
+    Object,
+    PodProgram,
+    Request,
+    Response,
+    WatchEvent,
+)
+from sandbox.dataplane.apps.services import App, create_app
+from sandbox.dataplane.engine.engine import MeshEngine
+from sandbox.dataplane.engine.mesh_state import MeshFollower
+from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.request_context import Hop, RequestContext
+from sandbox.dataplane.engine.workloads import build_scrape_labels
+from sandbox.dataplane.objects.pods import find_proxy, get_labels
+from sandbox.dataplane.proxy_stats import format_exposition
+from sandbox.dataplane.telemetry import Telemetry
+
+_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT = 15021, 15020, 15090
+_TEXT = {"Content-Type": "text/plain; version=0.0.4"}
+
+
+@dataclass
+class _RunningApp:
+    """One program: the application (None in a gateway's or waypoint's pod), and from when on it answers."""
+
+    app: App | None
+    answers_from: float
+
+
+class DataPlane:
+    """Everything that carries and answers requests in one cluster. `telemetry` holds the
+    reports of its proxies.
+    """
+
+    def __init__(self, clock: Clock, *, seed: int | None = None) -> None:
+        self.telemetry = Telemetry()
+        self._clock = clock
+        self._chance = random.Random(seed)  # noqa: S311 - weights and latencies, no secrets
+        self._engine = MeshEngine(self._find_app)
+        self._follower: MeshFollower | None = None
+        self._running: dict[str, _RunningApp] = {}
+        self._lock = asyncio.Lock()
+
+    def list_programs(self) -> tuple[PodProgram, ...]:
+        """Return the programs for `EmbeddedCluster(programs=…)`."""
+        return (MeshPod(self),)
+
+    @property
+    def is_following(self) -> bool:
+        """Tell whether it follows the cluster: it does while any of its programs runs."""
+        return self._follower is not None
+
+    async def start_pod(self, pod: Object, client: Client) -> None:
+        """Note that a pod's containers have started. The first of all begins to follow the
+        cluster.
+        """
+        app = create_app(pod, self._chance)
+        answers_from = self._now() + (app.start_seconds if app else 0.0)
+        async with self._lock:
+            if self._follower is None:
+                follower = MeshFollower(self._clock, self._pod_changed)
+                await follower.start(client)
+                self._forget_other_pods({pod["metadata"]["uid"] for pod in follower.list_pods()})
+                for known in follower.list_pods():
+                    self._pod_changed(WatchEvent("ADDED", known))
+                self._follower = follower
+            self._running[pod["metadata"]["uid"]] = _RunningApp(app, answers_from)
+
+    async def stop_pod(self, uid: str) -> None:
+        """Note that a pod's containers have stopped. The last of all ends what follows the
+        cluster.
+        """
+        async with self._lock:
+            self._running.pop(uid, None)
+            if not self._running and self._follower is not None:
+                follower, self._follower = self._follower, None
+                await follower.stop()
+
+    async def answer_request(
+        self, namespace: str, name: str, port: int, request: Request
+    ) -> Response | None:
+        """Return a pod's answer to a request from outside the mesh, after the time that it
+        takes; None when it refuses.
+
+        That time is the wall's, however fast the clock runs: the client measures it for
+        itself. Raises ApiError(503) when the connection is cut (plain text where mutual TLS
+        is demanded).
+        """
+        pod = self._follower.get_pod(namespace, name) if self._follower else None
+        if pod is None or self._follower is None or pod["metadata"]["uid"] not in self._running:
+            return None
+        if find_proxy(pod) is not None and port in (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT):
+            return self._answer_monitoring(pod, port, request)
+        around = self._follower.get_state()
+        trip, start = RequestContext(self._chance, around), self._now()
+        call = _build_call(request, port, f"{name}.{namespace}")
+        reply = self._engine.receive_from_outside(
+            around.get_workload(pod), port, Hop(trip, call, start)
+        )
+        try:
+            await asyncio.sleep(reply.end - start)
+        finally:
+            trip.publish_reports(self.telemetry)
+        if reply.failure == "reset":
+            address = f"{pod['status'].get('podIP', '')}:{port}"
+            text = (
+                f"error trying to reach service: read tcp {address}: read: connection reset by peer"
+            )
+            raise ApiError(503, "ServiceUnavailable", text)
+        proxied = find_proxy(pod) is not None
+        return None if reply.failure else _build_response(reply, start, proxied=proxied)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def _find_app(self, uid: str, now: float) -> App | None:
+        running = self._running.get(uid)
+        return running.app if running is not None and running.answers_from <= now else None
+
+    def _pod_changed(self, event: WatchEvent) -> None:
+        pod = event.object
+        uid = pod["metadata"]["uid"]
+        if event.type == "DELETED":
+            self.telemetry.remove_pod(uid)
+        elif (pod.get("status") or {}).get("podIP") and (
+            find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"
+        ):
+            self.telemetry.add_pod(uid, build_scrape_labels(pod))
+
+    def _forget_other_pods(self, uids: set[str]) -> None:
+        """Forget pods that went while nothing followed the cluster."""
+        for uid in self.telemetry.list_pod_uids() - uids:
+            self.telemetry.remove_pod(uid)
+
+    def _answer_monitoring(self, pod: Object, port: int, request: Request) -> Response:
+        if port == _HEALTH_PORT:
+            return Response(200 if request.path == "/healthz/ready" else 404)
+        if request.path not in ("/stats/prometheus", "/metrics"):
+            return Response(404)
+        return Response(
+            200,
+            format_exposition(self.telemetry.list_pod_samples(pod["metadata"]["uid"])).encode(),
+            _TEXT,
+        )
+
+
+class MeshPod:
+    """The program of pods that hold one of Bookinfo's applications, a gateway or a waypoint."""
+
+    def __init__(self, plane: DataPlane) -> None:
+        self._plane = plane
+
+    def runs_in(self, pod: Object) -> bool:
+        """Tell whether a pod is one of those."""
+        proxy = find_proxy(pod)
+        gateway = proxy is not None and proxy.kind != "sidecar"
+        return gateway or create_app(pod, random.Random(0)) is not None  # noqa: S311 - only asked whether there is one
+
+    async def start(self, pod: Object, client: Client) -> RunningPod:
+        """Start a pod's program; return once the data plane knows the cluster, whether or not
+        the application answers yet.
+        """
+        await self._plane.start_pod(pod, client)
+        return RunningPod(self._plane, pod)
+
+
+class RunningPod:
+    """One pod's program."""
+
+    def __init__(self, plane: DataPlane, pod: Object) -> None:
+        self._plane = plane
+        meta = pod["metadata"]
+        self._uid, self._place = meta["uid"], (meta["namespace"], meta["name"])
+
+    async def handle(self, port: int, request: Request) -> Response | None:
+        """Answer a request from outside the mesh: the API server's proxy, a port-forward."""
+        return await self._plane.answer_request(*self._place, port, request)
+
+    async def stop(self) -> None:
+        """Stop the application, which no longer answers."""
+        await self._plane.stop_pod(self._uid)
+
+
+def _build_call(request: Request, port: int, host: str) -> Call:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    path = request.path if request.path.startswith("/") else f"/{request.path}"
+    return Call(host, port, path, request.method, request.query, headers, request.body)
+
+
+def _build_response(reply: Reply, start: float, *, proxied: bool) -> Response:
+    """Return what leaves the pod; a proxy in front of it says so."""
+    headers: Mapping[str, str] = {
+        "-".join(w.capitalize() for w in k.split("-")): v for k, v in reply.headers.items()
+    }
+    if proxied:
+        took = str(round((reply.end - start) * 1000))
+        headers = {**headers, "Server": "istio-envoy", "X-Envoy-Upstream-Service-Time": took}
+    return Response(reply.status, reply.body, headers)

@@ -1,0 +1,245 @@
+"""Virtual hosts: which routes a proxy has for a host name on a port, for sidecars, gateways and waypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sandbox.cluster.contract import Object
+from sandbox.dataplane.objects.pods import Proxy
+from sandbox.dataplane.objects.world import World, detect_protocol, find_port, get_hostname
+from sandbox.dataplane.routes.clusters import (
+    PASSTHROUGH,
+    build_destination,
+    covers_host,
+    is_exported,
+    qualify_host,
+    sort_by_age,
+)
+from sandbox.dataplane.routes.model import Match, Route, Target, VirtualHost
+from sandbox.dataplane.routes.rules import MESH, Rule, list_listener_rules, list_rules
+from sandbox.dataplane.routes.translate import ProxyListener, build_default_route, translate_rule
+
+_ANY = Match(anything=True)
+ALLOW_ANY = VirtualHost(
+    "allow_any", ("*",), (Route(_ANY, name="allow_any", targets=(Target(PASSTHROUGH),)),)
+)
+"""What a sidecar does with names that it does not know (mesh configuration ALLOW_ANY, the default)."""
+BLOCK_ALL = VirtualHost("block_all", ("*",), (Route(_ANY, name="block_all", direct=502),))
+"""The same under REGISTRY_ONLY."""
+
+
+def get_service_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    """Return the virtual host by which a sidecar or a waypoint handles requests to a
+    Service's HTTP port.
+    """
+    key = ("host", proxy, get_hostname(service), port)
+    if key not in world.memory:
+        made = _build_waypoint_host if proxy.kind == "waypoint" else _build_sidecar_host
+        world.memory[key] = made(world, proxy, service, port)
+    found: VirtualHost = world.memory[key]
+    return found
+
+
+def _build_sidecar_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    host = get_hostname(service)
+    routes: tuple[Route, ...] = ()
+    for rule in _list_mesh_rules(world, proxy, service, port):
+        routes = translate_rule(rule, ProxyListener(world, proxy, port))
+        if routes:
+            break
+    if not routes:
+        routes = (build_default_route(world, str(build_destination(world, proxy, host, "", port))),)
+    return VirtualHost(f"{host}:{port}", _list_domains(world, proxy, service), routes)
+
+
+def _build_waypoint_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
+    """Return a waypoint's virtual host for a Service, which is known from its address, so
+    that every host name will do.
+    """
+    host, home = get_hostname(service), service["metadata"]["namespace"]
+    near = [
+        r
+        for r in _list_mesh_rules(world, proxy, service, port)
+        if r.namespace in (proxy.namespace, home)
+    ]
+    if not world.traits.merges_at_waypoints:
+        near = near[:1]
+    routes = tuple(
+        route for rule in near for route in translate_rule(rule, ProxyListener(world, proxy, port))
+    )
+    if not routes:
+        routes = (build_default_route(world, str(build_destination(world, proxy, host, "", port))),)
+    return VirtualHost(world.traits.chain_names.format(port=port, host=host), ("*",), routes)
+
+
+def _list_mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> list[Rule]:
+    """Return the rules for a Service, those that name it before those with a wildcard, older
+    ones first.
+    """
+    host, home = get_hostname(service), service["metadata"]["namespace"]
+    found: list[tuple[int, Rule]] = []
+    for rule in list_rules(world):
+        patterns = [h for h in rule.hosts if covers_host(h, host)]
+        if not patterns or MESH not in rule.gateways or not rule.is_visible_to(proxy.namespace):
+            continue
+        if rule.port not in (0, port) or (
+            rule.gateway_api and rule.namespace not in (home, proxy.namespace)
+        ):
+            continue
+        found.append((0 if host in patterns else -max(len(p) for p in patterns) + 1000, rule))
+    return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]
+
+
+def _list_domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...]:
+    """Return every way to name a Service from the proxy's namespace, its addresses last."""
+    meta, host = service["metadata"], get_hostname(service)
+    beside = f"{meta['name']}.{meta['namespace']}"
+    names = [host, *([f"{host}."] if world.traits.absolute_domains else [])]
+    near = meta["namespace"] == proxy.namespace
+    names += [meta["name"], f"{beside}.svc", beside] if near else [beside, f"{beside}.svc"]
+    addresses = service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP") or ""]
+    return (*names, *(a for a in addresses if a not in ("", "None")))
+
+
+def build_outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[VirtualHost]:
+    """Yield the hosts that only VirtualServices know; istiod serves them on port 80 alone."""
+    for rule in list_rules(world):
+        if (
+            port != 80
+            or MESH not in rule.gateways
+            or rule.gateway_api
+            or not rule.is_visible_to(proxy.namespace)
+        ):
+            continue
+        names = tuple(h for h in rule.hosts if world.find_service(h, "") is None)
+        routes = translate_rule(rule, ProxyListener(world, proxy, port)) if names else ()
+        if routes:
+            yield VirtualHost(f"{names[0]}:{port}", names, routes)
+
+
+def get_fallback_host(world: World) -> VirtualHost:
+    """Return the virtual host by which a sidecar handles every other name."""
+    mode = (world.mesh.get("outboundTrafficPolicy") or {}).get("mode", "ALLOW_ANY")
+    return BLOCK_ALL if mode == "REGISTRY_ONLY" else ALLOW_ANY
+
+
+def list_sidecar_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost]:
+    """Return all virtual hosts of a sidecar's route configuration for a port."""
+    services = [s for _, s in sorted(world.services.items()) if is_http_port(s, port)]
+    hosts = [get_service_host(world, proxy, s, port) for s in services]
+    return [*hosts, *build_outside_hosts(world, proxy, port), get_fallback_host(world)]
+
+
+def is_http_port(service: Object, port: int) -> bool:
+    """Tell whether a Service has that port and proxies take it for HTTP (or detect what it
+    is).
+    """
+    found = find_port(service, port)
+    return found is not None and detect_protocol(found) in ("http", "")
+
+
+def get_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
+    """Return all virtual hosts of a gateway on a port of its pod; None when nothing listens
+    there.
+    """
+    key = ("gateway", proxy, port)
+    if key not in world.memory:
+        world.memory[key] = _build_gateway_hosts(world, proxy, port)
+    found: list[VirtualHost] | None = world.memory[key]
+    return found
+
+
+def _build_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost] | None:
+    found: dict[str, list[Route]] = {}
+    listening = False
+    for names, rule in _list_gateway_rules(world, proxy, port):
+        listening = True
+        if rule is not None:
+            routes = translate_rule(rule, ProxyListener(world, proxy, port, rule.gateways))
+            for name in names:
+                found.setdefault(name, []).extend(routes)
+    if not listening:
+        return None
+    return [VirtualHost(f"{name}:{port}", (name,), tuple(routes)) for name, routes in found.items()]
+
+
+def _list_gateway_rules(
+    world: World, proxy: Proxy, port: int
+) -> Iterator[tuple[tuple[str, ...], Rule | None]]:
+    """Yield host names and a rule for them; a listener without rules comes with None."""
+    gateway = world.gateways.get((proxy.namespace, proxy.name))
+    for listener in ((gateway or {}).get("spec") or {}).get("listeners") or []:
+        if (
+            gateway is not None
+            and listener["port"] == port
+            and listener["protocol"] in ("HTTP", "HTTPS")
+        ):
+            yield (), None
+            yield from (
+                (rule.hosts, rule) for rule in list_listener_rules(world, gateway, listener)
+            )
+    for obj in sort_by_age(world.istio_gateways):
+        if proxy.has_labels(obj["spec"].get("selector")):
+            for server in obj["spec"].get("servers") or []:
+                if _is_listening(world, proxy, server["port"]["number"], port):
+                    yield (), None
+                    yield from _list_server_rules(world, obj, server)
+
+
+def _list_server_rules(
+    world: World, gateway: Object, server: Object
+) -> Iterator[tuple[tuple[str, ...], Rule]]:
+    home = gateway["metadata"]["namespace"]
+    name = f"{home}/{gateway['metadata']['name']}"
+    for rule in list_rules(world):
+        if name not in rule.gateways or not is_exported(rule.spec or {}, rule.namespace, home):
+            continue
+        wanted = [
+            h.partition("/")[::2] if "/" in h else ("*", h) for h in server.get("hosts") or []
+        ]
+        taken = {"*", rule.namespace} | ({"."} if rule.namespace == home else set())
+        patterns = [qualify_host(h, home) for namespace, h in wanted if namespace in taken]
+        names = [
+            _choose_narrower(p, h)
+            for h in rule.hosts
+            for p in patterns
+            if covers_host(p, h) or covers_host(h, p)
+        ]
+        if names:
+            yield tuple(dict.fromkeys(names)), rule
+
+
+def _choose_narrower(one: str, other: str) -> str:
+    return other if covers_host(one, other) else one
+
+
+def _is_listening(world: World, proxy: Proxy, number: int, port: int) -> bool:
+    """Tell whether a server's port is open on that port of the pod: through a Service's
+    targetPort, else as it is.
+    """
+    targets = {
+        p.get("targetPort", p["port"])
+        for s in world.services.values()
+        if s["metadata"]["namespace"] == proxy.namespace and s["spec"].get("selector")
+        if proxy.has_labels(s["spec"]["selector"])
+        for p in s["spec"].get("ports") or []
+        if p["port"] == number
+    }
+    return port in (targets or {number})
+
+
+def find_virtual_host(hosts: list[VirtualHost], name: str) -> VirtualHost | None:
+    """Return the virtual host that answers to a name: the exact one, else the longest
+    wildcard, else `*` (Envoy).
+    """
+    name = name.lower()
+    for host in hosts:
+        if name in host.domains:
+            return host
+    wild = [
+        (len(d), host)
+        for host in hosts
+        for d in host.domains
+        if d.startswith("*") and covers_host(d, name)
+    ]
+    return max(wild, key=lambda pair: pair[0])[1] if wild else None

@@ -1,0 +1,60 @@
+"""`istioctl analyze`: problems of the configuration that is in the cluster."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from sandbox.istio.ctl.analyzers import AnalysisContext, run_analyzers
+from sandbox.istio.ctl.findings import LEVELS, AnalysisFinding, format_findings, sort_findings
+from sandbox.istio.ctl.invocation import IstioctlInvocation
+from sandbox.istio.errors import FINDINGS, CtlError
+
+
+def analyze_cluster(run: IstioctlInvocation) -> int:
+    """Print findings and return the exit code.
+
+    Raises CtlError with code 79 when, with output as log lines, a finding is at or above
+    the failure threshold.
+    """
+    namespace = "" if run["all-namespaces"] else run.namespace
+    if run.parsed.arguments or not run["use-kube"]:
+        raise CtlError("this istioctl analyzes a live cluster only: files cannot be given")
+    if namespace and not run.kube.get("v1", "Namespace", namespace):
+        run.write_err(f'namespace "{namespace}" not found')
+        return 0
+    found = [
+        f
+        for f in sort_findings(run_analyzers(AnalysisContext(run.kube, run.release, namespace)))
+        if not _is_suppressed(f, run["suppress"])
+    ]
+    shown = [f for f in found if LEVELS.index(f.level) >= LEVELS.index(run["output-threshold"])]
+    run.write_out(format_findings(shown, run["output"], run.release.minor))
+    target = f"namespace: {namespace}" if namespace else "all namespaces"
+    if not shown:
+        run.write_err(f"✔ No validation issues found when analyzing {target}.")
+    grave = any(LEVELS.index(f.level) >= LEVELS.index(run["failure-threshold"]) for f in found)
+    if grave and run["output"] == "log":
+        reference = f"https://istio.io/{run.release.minor}/docs/reference/config/analysis"
+        raise CtlError(
+            f"Analyzers found issues when analyzing {target}.\n"
+            f"See {reference} for more information about causes and resolutions.",
+            FINDINGS,
+        )
+    return 0
+
+
+def _is_suppressed(finding: AnalysisFinding, rules: list[str]) -> bool:
+    """Tell whether a `CODE=Kind name.namespace` rule (`*` is a wildcard) covers the finding.
+
+    Raises CtlError for a rule of another form.
+    """
+    kind, _, place = finding.origin.partition(" ")
+    namespace, slash, name = place.rpartition("/")
+    resource = f"{kind} {name}.{namespace}" if slash else f"{kind} {name}"
+    for rule in rules:
+        code, equals, pattern = rule.partition("=")
+        if not equals:
+            raise CtlError(f"{rule} is not a valid suppression value. See istioctl analyze --help")
+        if code == finding.code and fnmatchcase(resource, pattern):
+            return True
+    return False

@@ -1,0 +1,354 @@
+"""The tree of commands and flags, and which of them each release has."""
+
+from __future__ import annotations
+
+from sandbox.istio.catalog import IstioRelease
+from sandbox.istio.ctl import (
+    analyze,
+    install,
+    other,
+    precheck,
+    uninstall,
+    version,
+    waypoint,
+    ztunnel,
+)
+from sandbox.istio.ctl.findings import LEVELS
+from sandbox.istio.ctl.flags import CobraCommand, Flag
+
+_ROOT_FLAGS = (
+    Flag("as", help="Username to impersonate for the operation"),
+    Flag("as-group", kind="list", help="Group to impersonate for the operation, may be repeated"),
+    Flag("context", help="Kubernetes configuration context"),
+    Flag(
+        "istioNamespace",
+        "i",
+        default="istio-system",
+        help='Istio system namespace (default "istio-system")',
+    ),
+    Flag("kubeconfig", "c", help="Kubernetes configuration file"),
+    Flag("namespace", "n", help="Kubernetes namespace"),
+    Flag("vklog", help="Log level verbosity"),
+)
+_NEW_ROOT_FLAGS = (
+    Flag("as-uid", help="UID to impersonate for the operation"),
+    Flag("kubeclient-timeout", default="15s", help="Kubernetes client timeout"),
+)
+_DRY = Flag("dry-run", kind="bool", default=False, help="Console/log output only, make no changes.")
+_YES = Flag("skip-confirmation", "y", "bool", False, "Do not ask, take yes as the answer.")
+_FORCE = Flag("force", kind="bool", default=False, help="Proceed even with validation errors.")
+_MANIFESTS = Flag("manifests", "d", help="A directory of charts and profiles")
+_REVISION = Flag("revision", "r", help="Target control plane revision for the command.")
+_SET = Flag(
+    "set", "s", "list", help="Override an IstioOperator value, e.g. profile=demo; may be repeated"
+)
+_FILES = Flag("filename", "f", "list", help="IstioOperator file, may be repeated; later files win")
+_INSTALL_FLAGS = (
+    _DRY,
+    _FILES,
+    _FORCE,
+    _MANIFESTS,
+    Flag("charts", help="Deprecated, use --manifests"),
+    Flag(
+        "readiness-timeout",
+        kind="duration",
+        default=300.0,
+        help="Time to wait for each component (default 5m0s)",
+    ),
+    _REVISION,
+    _SET,
+    _YES,
+    Flag(
+        "verify", kind="bool", default=False, help="Verify the control plane after the installation"
+    ),
+)
+_UNINSTALL_FLAGS = (
+    _DRY,
+    Flag("filename", "f", help="The filename of the IstioOperator CR."),
+    _FORCE,
+    _MANIFESTS,
+    Flag(
+        "purge",
+        kind="bool",
+        default=False,
+        help="Delete all Istio related sources for all versions",
+    ),
+    _REVISION,
+    _SET,
+    _YES,
+    Flag("verbose", "v", "bool", False, "Verbose output."),
+)
+_ALL_NAMESPACES = Flag("all-namespaces", "A", "bool", False, "All namespaces")
+_FORMATS = ("log", "json", "yaml")
+_ANALYZE_FLAGS = (
+    _ALL_NAMESPACES,
+    Flag("color", kind="bool", default=True, help="Colour on a terminal"),
+    Flag(
+        "failure-threshold",
+        kind=LEVELS,
+        default="Error",
+        help="Level from which the exit code is not zero",
+    ),
+    Flag("output", "o", _FORMATS, "log", "Output format: one of [log json yaml]"),
+    Flag(
+        "output-threshold", kind=LEVELS, default="Info", help="Level from which messages are shown"
+    ),
+    Flag("revision", "r", default="default", help="Analyze a specific revision"),
+    Flag(
+        "suppress",
+        "S",
+        "list",
+        help="Leave out a code on a resource: CODE=Kind name.namespace, * allowed",
+    ),
+    Flag("timeout", kind="duration", default=30.0, help="Time to wait before failing"),
+    Flag("use-kube", "k", "bool", True, "Use the live cluster"),
+    Flag("verbose", "v", "bool", False, "Verbose output"),
+)
+_TRAFFIC = Flag("for", help="Traffic type [all none service workload]")
+_WAIT = Flag("wait", "w", "bool", False, "Wait for the waypoint to be ready")
+_STATUS_WAIT = Flag("wait", "w", "bool", True, "Wait for the waypoint to be ready")
+_WAYPOINT_TIMEOUT = Flag(
+    "waypoint-timeout", kind="duration", default=90.0, help="Time to wait for the waypoint"
+)
+_OUTPUT = Flag(
+    "output", "o", ("", "short", "json", "yaml"), "short", "Output format: one of [json yaml short]"
+)
+_ZTUNNEL_FLAGS = (Flag("node", help="A node's ztunnel"), _OUTPUT)
+
+
+def build_command_tree(release: IstioRelease) -> CobraCommand:
+    """Build all commands of a release's `istioctl`."""
+    commands = [
+        CobraCommand(
+            "analyze",
+            "Analyze Istio configuration and print validation messages",
+            analyze.analyze_cluster,
+            flags=_ANALYZE_FLAGS,
+        ),
+        CobraCommand(
+            "dashboard",
+            "Access to Istio web UIs",
+            aliases=("dash", "d"),
+            commands=_build_dashboard_commands(),
+        ),
+        _build_experimental_command(),
+        _build_install_command(
+            "install",
+            "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.",
+            "apply",
+        ),
+        CobraCommand(
+            "manifest", "Commands related to Istio manifests", commands=_build_manifest_commands()
+        ),
+        CobraCommand("operator", "Commands related to Istio operator controller."),
+        CobraCommand(
+            "profile",
+            "Commands related to Istio configuration profiles",
+            commands=_build_profile_commands(),
+        ),
+        CobraCommand(
+            "proxy-status",
+            "Synchronization status of each proxy",
+            other.print_proxy_status,
+            ("ps",),
+            (_OUTPUT,),
+        ),
+        CobraCommand(
+            "uninstall",
+            "Uninstall Istio from a cluster",
+            uninstall.uninstall_control_plane,
+            flags=_UNINSTALL_FLAGS,
+        ),
+        _build_install_command("upgrade", "Upgrade Istio control plane in-place"),
+        CobraCommand(
+            "verify-install",
+            "Verifies Istio Installation Status",
+            version.verify_installation,
+            flags=(*_INSTALL_FLAGS[:4], _REVISION),
+        ),
+        _build_version_command(),
+        _build_waypoint_command(),
+        _build_ztunnel_command(),
+    ]
+    flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.chart_labels else ())
+    known = tuple(c for c in commands if c.name not in release.removed_commands)
+    summary = "Istio configuration command line utility for service operators to\ndebug and diagnose their Istio mesh."
+    return CobraCommand("istioctl", summary, flags=flags, commands=known)
+
+
+def _build_install_command(name: str, short: str, *aliases: str) -> CobraCommand:
+    return CobraCommand(
+        name, short, install.install_control_plane, aliases, _INSTALL_FLAGS, arguments=0
+    )
+
+
+def _build_dashboard_commands() -> tuple[CobraCommand, ...]:
+    flags = (
+        Flag("browser", kind="bool", default=True, help="Open a browser"),
+        Flag("port", "p", help="Local port to listen to"),
+        Flag("address", default="localhost", help="Address to listen on"),
+    )
+    names = ("grafana", "jaeger", "kiali", "prometheus")
+    return tuple(
+        CobraCommand(name, f"Open {name.capitalize()} web UI", other.open_dashboard, flags=flags)
+        for name in names
+    )
+
+
+def _build_experimental_command() -> CobraCommand:
+    flags = (
+        Flag("output", "o", _FORMATS, "log", "Output format: one of [log json yaml]"),
+        Flag(
+            "output-threshold",
+            kind=LEVELS,
+            default="Info",
+            help="Level from which messages are shown",
+        ),
+        Flag(
+            "skip-controlplane", kind="bool", default=False, help="Skip checking the control plane"
+        ),
+        Flag("from-version", "f", help="Check changes since the given version"),
+        _REVISION,
+    )
+    check = CobraCommand(
+        "precheck",
+        "Check whether Istio can safely be installed or upgraded",
+        precheck.check_cluster,
+        flags=flags,
+    )
+    summary = "Experimental commands that may be modified or deprecated"
+    return CobraCommand(
+        "experimental",
+        summary,
+        aliases=("x", "exp"),
+        commands=(check, _build_version_command(), _build_waypoint_command()),
+    )
+
+
+def _build_manifest_commands() -> tuple[CobraCommand, ...]:
+    summary = "Generates an Istio install manifest"
+    cluster = Flag(
+        "cluster-specific", kind="bool", default=False, help="Detect the cluster's settings"
+    )
+    return (
+        CobraCommand(
+            "generate",
+            summary,
+            install.print_manifest,
+            flags=(*_INSTALL_FLAGS, cluster),
+            arguments=0,
+        ),
+        _build_install_command(
+            "install",
+            "Applies an Istio manifest, installing or reconfiguring Istio on a cluster.",
+            "apply",
+        ),
+    )
+
+
+def _build_profile_commands() -> tuple[CobraCommand, ...]:
+    return (
+        CobraCommand(
+            "list",
+            "Lists available Istio configuration profiles",
+            install.print_profiles,
+            flags=(_MANIFESTS,),
+        ),
+    )
+
+
+def _build_version_command() -> CobraCommand:
+    flags = (
+        Flag("output", "o", help="One of 'yaml' or 'json'."),
+        Flag("remote", kind="bool", default=True, help="Ask the control plane too"),
+        Flag("short", "s", "bool", False, "Only print the version number"),
+        _REVISION,
+    )
+    return CobraCommand(
+        "version", "Prints out build version information", version.print_version, flags=flags
+    )
+
+
+def _build_waypoint_command() -> CobraCommand:
+    name = Flag("name", default="waypoint", help='Name of the waypoint (default "waypoint")')
+    applied = (
+        _TRAFFIC,
+        _REVISION,
+        _WAIT,
+        _WAYPOINT_TIMEOUT,
+        Flag(
+            "enroll-namespace",
+            kind="bool",
+            default=False,
+            help="Label the namespace with the waypoint name",
+        ),
+        Flag(
+            "overwrite",
+            kind="bool",
+            default=False,
+            help="Overwrite the waypoint the namespace uses",
+        ),
+    )
+    commands = (
+        CobraCommand(
+            "apply",
+            "Apply a waypoint configuration",
+            waypoint.apply_waypoint,
+            flags=(name, *applied),
+        ),
+        CobraCommand(
+            "delete",
+            "Delete a waypoint configuration",
+            waypoint.delete_waypoints,
+            flags=(
+                name,
+                _REVISION,
+                Flag(
+                    "all", kind="bool", default=False, help="Delete all waypoints in the namespace"
+                ),
+            ),
+        ),
+        CobraCommand(
+            "generate",
+            "Generate a waypoint configuration",
+            waypoint.print_waypoint_manifest,
+            flags=(name, _TRAFFIC, _REVISION),
+        ),
+        CobraCommand(
+            "list",
+            "List managed waypoint configurations",
+            waypoint.print_waypoints,
+            flags=(_ALL_NAMESPACES,),
+        ),
+        CobraCommand(
+            "status",
+            "Show the status of waypoints",
+            waypoint.print_waypoint_status,
+            flags=(_ALL_NAMESPACES, _STATUS_WAIT, _WAYPOINT_TIMEOUT),
+            strict=True,
+        ),
+    )
+    return CobraCommand("waypoint", "Manage waypoint configuration", commands=commands, strict=True)
+
+
+def _build_ztunnel_command() -> CobraCommand:
+    pods = Flag("workload-namespace", help="Only workloads of this namespace")
+    services = Flag("service-namespace", help="Only services of this namespace")
+    commands = (
+        CobraCommand(
+            "service",
+            "Services as ztunnel knows them",
+            ztunnel.print_services,
+            ("services", "svc"),
+            (*_ZTUNNEL_FLAGS, services),
+        ),
+        CobraCommand(
+            "workload",
+            "Workloads as ztunnel knows them",
+            ztunnel.print_workloads,
+            ("workloads", "w"),
+            (*_ZTUNNEL_FLAGS, pods),
+        ),
+    )
+    summary = "Update or retrieve current Ztunnel configuration."
+    return CobraCommand("ztunnel-config", summary, aliases=("zc", "ztunnel"), commands=commands)

@@ -1,0 +1,54 @@
+"""Findings of the checks, and their output as log lines, JSON or YAML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sandbox.istio.render.values import to_yaml
+
+LEVELS = ("Info", "Warning", "Error")
+"""From harmless to grave."""
+
+
+@dataclass(frozen=True)
+class AnalysisFinding:
+    """One finding: level, code (`IST0101`), origin (`Kind namespace/name`) and text."""
+
+    level: str
+    code: str
+    origin: str
+    text: str
+
+    @property
+    def line(self) -> str:
+        """The finding as `analyze` logs it."""
+        return f"{self.level} [{self.code}] ({self.origin}) {self.text}"
+
+
+def sort_findings(findings: Iterable[AnalysisFinding]) -> list[AnalysisFinding]:
+    """Return the findings without repetitions, most severe first, then by code and origin."""
+    return sorted(set(findings), key=lambda f: (-LEVELS.index(f.level), f.code, f.origin, f.text))
+
+
+def format_findings(findings: list[AnalysisFinding], form: str, minor: str) -> str:
+    """Format the findings as `log`, `json` or `yaml`.
+
+    `minor` names the release of the documentation that they link to.
+    """
+    told = [
+        {
+            "code": f.code,
+            "documentationUrl": f"https://istio.io/{minor}/docs/reference/config/analysis/{f.code.lower()}/?ref=istioctl-analyze",
+            "level": f.level,
+            "message": f.text,
+            "origin": f.origin,
+        }
+        for f in findings
+    ]
+    if form == "json":
+        return json.dumps(told, indent="\t", ensure_ascii=False)
+    if form == "yaml":
+        return to_yaml(told) + "\n"
+    return "\n".join(f.line for f in findings)

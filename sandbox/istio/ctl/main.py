@@ -1,0 +1,39 @@
+"""Runs one command line; turns every outcome into output and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sandbox.istio.catalog import NEWEST, RELEASES
+from sandbox.istio.ctl.commands import build_command_tree
+from sandbox.istio.ctl.flags import format_usage, parse_command_line
+from sandbox.istio.ctl.invocation import IstioctlInvocation, StandardStreams
+from sandbox.istio.errors import FAILED, Cancelled, CtlError
+
+
+def main(
+    argv: Sequence[str], *, version: str, speed: float = 1.0, streams: StandardStreams | None = None
+) -> int:
+    """Run `istioctl ARGV` of a release and return the exit code.
+
+    An unknown version is run as the newest known.
+    """
+    streams = streams or StandardStreams(sys.stdin, sys.stdout, sys.stderr)
+    release = RELEASES.get(version, NEWEST)
+    root = build_command_tree(release)
+    try:
+        parsed = parse_command_line(root, argv)
+        if parsed.help or not parsed.command.run:
+            streams.stdout.write(format_usage(root, parsed) + "\n")
+            return 0
+        with IstioctlInvocation(release, parsed, streams, speed) as run:
+            return parsed.command.run(run)
+    except CtlError as error:
+        streams.stderr.write(f"Error: {error.message}\n")
+        return error.code
+    except Cancelled:
+        streams.stderr.write("Cancelled.\n")
+        return FAILED
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,84 @@
+"""An Istio release as its archive unpacks: `bin/istioctl`, profiles and samples.
+
+A Gateway API file is beside them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any
+
+from sandbox.istio.catalog import NEWEST, RELEASES, IstioRelease
+from sandbox.istio.components.gateway_api import build_standard_channel
+from sandbox.istio.profiles import NAMES, build_profile_file
+from sandbox.istio.render.values import to_yaml
+
+_SOURCES = Path(__file__).resolve().parents[2]
+_SAMPLES = "sandbox.istio.samples"
+_PROGRAM = """#!{python}
+import sys
+
+sys.path.insert(0, {sources!r})
+
+from sandbox.istio.ctl.main import main
+
+raise SystemExit(main(sys.argv[1:], version={version!r}, speed={speed!r}))
+"""
+
+
+@dataclass(frozen=True)
+class ReleaseDirectory:
+    """The paths of a written release and of its parts."""
+
+    home: Path
+    istioctl: Path
+    gateway_api: Path
+
+
+def write_release(
+    directory: Path | str, version: str, *, gateway_api: str = "", speed: float = 1.0
+) -> ReleaseDirectory:
+    """Write the release into `directory` (created when missing) and return its paths.
+
+    `gateway_api` is the Gateway API release of `gateway-api/standard-install.yaml`, by
+    default the one that the Istio release is built against. `speed` is how fast the
+    cluster's simulated time runs, for the waits of `istioctl`. A version newer than those
+    known is simulated as the newest known.
+    """
+    home = Path(directory)
+    release = RELEASES.get(version, NEWEST)
+    istioctl = home / "bin" / "istioctl"
+    _write_file(
+        istioctl,
+        _PROGRAM.format(
+            python=sys.executable, sources=str(_SOURCES), version=release.version, speed=speed
+        ),
+    )
+    istioctl.chmod(0o755)
+    _write_profiles(home / "manifests" / "profiles", release)
+    channel = home / "gateway-api" / "standard-install.yaml"
+    _write_file(
+        channel, format_documents(build_standard_channel(gateway_api or release.gateway_api))
+    )
+    if util.find_spec(_SAMPLES):
+        import_module(_SAMPLES).write_samples(home, release.version)
+    return ReleaseDirectory(home, istioctl, channel)
+
+
+def _write_profiles(place: Path, release: IstioRelease) -> None:
+    for name in NAMES:
+        _write_file(place / f"{name}.yaml", format_documents([build_profile_file(release, name)]))
+
+
+def format_documents(objects: Iterable[Mapping[str, Any]]) -> str:
+    """Return the objects as the text of a YAML file."""
+    return "".join(f"---\n{to_yaml(obj)}\n" for obj in objects)
+
+
+def _write_file(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,23 @@
+"""The programs that run in the embedded cluster's pods, for `EmbeddedCluster(programs=…)`."""
+
+from __future__ import annotations
+
+from sandbox.clock import Clock
+from sandbox.cluster.contract import PodProgram
+from sandbox.dataplane.program import DataPlane
+from sandbox.istio import programs as istio
+from sandbox.observability import programs as observability
+
+
+def create_programs(clock: Clock, plane: DataPlane | None = None) -> tuple[PodProgram, ...]:
+    """Create the programs of one cluster: control plane, data plane and observability.
+
+    The data plane is a new one unless it is given.
+    """
+    plane = plane or DataPlane(clock)
+    return (*istio.create_programs(clock), *create_programs_without_istiod(clock, plane))
+
+
+def create_programs_without_istiod(clock: Clock, plane: DataPlane) -> tuple[PodProgram, ...]:
+    """Create all programs but the control plane, for a cluster that has a real one."""
+    return (*plane.list_programs(), *observability.create_programs(clock, plane.telemetry))

@@ -1,0 +1,97 @@
+"""Injectable faults on the way between the bot and Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox.troubles.controls import InjectableFault, Undo
+from sandbox.workspace import Workspace
+from sandbox.workspace.fault_injection import InjectedFault
+
+MESSAGES = ("chat.postMessage", "chat.update", "chat.postEphemeral")
+LATE_SECONDS, RETRY_AFTER, SLOW_SECONDS = 4.0, 3, 2.0
+"""Wall seconds: acknowledgements come later than Slack waits for them; what 429 asks for; slow answers."""
+
+GROUP = "Slack"
+
+
+def build_slack_faults(workspace: Workspace) -> tuple[InjectableFault, ...]:
+    """Return the faults of this workspace."""
+    hurt = _SlackFaults(workspace)
+    return (
+        InjectableFault(
+            "drop", GROUP, "Drop the socket", "Socket Mode closes and is refused", hurt.drop_sockets
+        ),
+        InjectableFault(
+            "delay",
+            GROUP,
+            "Delay acks",
+            f"{LATE_SECONDS:g} s; Slack waits for 3",
+            hurt.delay_acknowledgements,
+        ),
+        InjectableFault(
+            "limit",
+            GROUP,
+            "Answer 429",
+            f"to messages; Retry-After: {RETRY_AFTER}",
+            hurt.rate_limit_messages,
+        ),
+        InjectableFault("fail", GROUP, "Answer 503", "to messages", hurt.fail_messages),
+        InjectableFault(
+            "slow",
+            GROUP,
+            "Answer slowly",
+            f"to messages, after {SLOW_SECONDS:g} s",
+            hurt.slow_messages,
+        ),
+    )
+
+
+def describe_connections(workspace: Workspace) -> str:
+    """Return how many Socket Mode connections the bot holds, in words."""
+    count = workspace.connections
+    return {0: "no socket is open", 1: "one socket is open"}.get(count, f"{count} sockets are open")
+
+
+class _SlackFaults:
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace, self._hurt = workspace, workspace.faults
+
+    async def drop_sockets(self, chosen: str) -> Undo:
+        self._hurt.no_sockets = True
+        await self._workspace.drop_connections("close")
+
+        async def undo() -> None:
+            self._hurt.no_sockets = False
+
+        return undo
+
+    async def delay_acknowledgements(self, chosen: str) -> Undo:
+        self._hurt.ack_delay = LATE_SECONDS
+
+        async def undo() -> None:
+            self._hurt.ack_delay = 0.0
+
+        return undo
+
+    async def rate_limit_messages(self, chosen: str) -> Undo:
+        return self._inject_faults(
+            lambda method: self._hurt.rate_limit_method(method, times=None, retry_after=RETRY_AFTER)
+        )
+
+    async def fail_messages(self, chosen: str) -> Undo:
+        return self._inject_faults(lambda method: self._hurt.fail_method(method, times=None))
+
+    async def slow_messages(self, chosen: str) -> Undo:
+        return self._inject_faults(
+            lambda method: self._hurt.slow_method(method, times=None, seconds=SLOW_SECONDS)
+        )
+
+    def _inject_faults(self, how: Callable[[str], InjectedFault]) -> Undo:
+        ills = [how(method) for method in MESSAGES]
+
+        async def undo() -> None:
+            for ill in ills:
+                self._hurt.remove_fault(ill)
+
+        return undo

@@ -1,0 +1,24 @@
+"""An embedded Slack workspace: Web API, Socket Mode, signed HTTP delivery and a page."""
+
+from sandbox.workspace.delivery import ActionResult
+from sandbox.workspace.http import sign_request
+from sandbox.workspace.installed_app import SCOPES, InstalledApp
+from sandbox.workspace.page import Completion, Sidebar
+from sandbox.workspace.server import DEFAULT_CHANNEL, Workspace
+from sandbox.workspace.state import Change, Channel, Message, User, View
+
+__all__ = [
+    "DEFAULT_CHANNEL",
+    "SCOPES",
+    "Change",
+    "Channel",
+    "Completion",
+    "InstalledApp",
+    "Message",
+    "Sidebar",
+    "ActionResult",
+    "User",
+    "View",
+    "Workspace",
+    "sign_request",
+]

@@ -1,0 +1,58 @@
+"""The installed app as the workspace knows it: its commands, events and granted scopes, as a manifest declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SCOPES = frozenset(
+    {
+        "app_mentions:read",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:read",
+        "im:write",
+        "reactions:write",
+        "usergroups:read",
+        "users:read",
+    }
+)
+"""What an app of this kind is granted when its whole manifest is installed."""
+
+
+@dataclass(frozen=True)
+class InstalledApp:
+    """The app as it is installed: its scopes, commands and events.
+
+    `should_escape` turns typed names in commands into references; `home` tells whether
+    there is a Home tab.
+    """
+
+    scopes: frozenset[str] = SCOPES
+    commands: frozenset[str] = frozenset({"/mesh"})
+    events: frozenset[str] = frozenset({"app_home_opened", "app_mention"})
+    should_escape: bool = False
+    home: bool = True
+    usage: Mapping[str, str] = field(default_factory=dict)
+    """Each command's usage hint, as Slack shows it while the command is typed."""
+
+    @classmethod
+    def from_manifest(cls, manifest: Mapping[str, Any]) -> InstalledApp:
+        """Build the app from a parsed Slack app manifest (schema v2), with every scope granted."""
+        commands = manifest.get("features", {}).get("slash_commands", [])
+        home = manifest.get("features", {}).get("app_home", {}).get("home_tab_enabled", False)
+        events = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", [])
+        return cls(
+            scopes=frozenset(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", [])),
+            commands=frozenset(command["command"] for command in commands),
+            events=frozenset(events),
+            home=bool(home),
+            usage={
+                command["command"]: str(command.get("usage_hint") or "") for command in commands
+            },
+            should_escape=any(command.get("should_escape", False) for command in commands),
+        )

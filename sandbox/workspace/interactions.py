@@ -1,0 +1,312 @@
+"""Interactions of users, sent to the bot: commands, button presses, modal submissions,
+mentions, the Home tab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from typing import Any
+
+from bot.slackrules import check_view
+from sandbox.workspace.core import Core, ResponseUrl
+from sandbox.workspace.delivery import ActionResult, Delivery, DeliveryResult, Transport
+from sandbox.workspace.elements import BlockAction, build_block_action
+from sandbox.workspace.inputs import collect_state_values as initial_values
+from sandbox.workspace.inputs import find_input_errors
+from sandbox.workspace.methods.views import close_view, open_view, replace_view, serialize_view
+from sandbox.workspace.refusals import Refusal, raise_for_problems
+from sandbox.workspace.replies import apply_reply, post_slackbot_notice
+from sandbox.workspace.state import Channel, Message, User, View, generate_id
+
+Json = dict[str, Any]
+RETRY_AFTER = (0.0, 60.0, 300.0)
+"""Seconds of simulated time before each of the three further attempts to deliver an event."""
+
+
+class InteractionSender:
+    """Sends users' interactions to the bot by the transport in use."""
+
+    def __init__(self, core: Core) -> None:
+        self._core, self._app = core, core.installed
+        self.courier: Transport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def send_command(self, user: User, channel: Channel, line: str) -> ActionResult:
+        """Send a slash command; return once it is acknowledged or has failed."""
+        name, _, text = line.partition(" ")
+        if name not in self._app.commands:
+            post_slackbot_notice(self._core, channel.id, user.id, f"{name} is not a valid command.")
+            return ActionResult(user.id, channel.id, line, error="unknown_command")
+        typed = ActionResult(
+            user.id,
+            channel.id,
+            line,
+            self._build_command_payload(user, channel, name, text.strip()),
+        )
+        await self._deliver_action(typed, Delivery("slash_commands", typed.payload, reply=True))
+        if typed.error:
+            self._report_failure(typed, name)
+        elif typed.ack_payload:
+            self._apply_ack_payload(typed, name)
+        return typed
+
+    async def click_element(
+        self,
+        user: User,
+        message: Message,
+        label: str,
+        value: str | None = None,
+        *,
+        state: Json | None = None,
+    ) -> ActionResult:
+        """Press a button by its text or action_id, or pick the option `value` of a select or menu.
+
+        Raises LookupError if the user does not see the message or it has no such element.
+        """
+        if not message.is_visible_to(user.id):
+            raise LookupError(f"{user.name} does not see this message")
+        pressed = build_block_action(message.blocks, label, value, state)
+        payload = self._build_actions_payload(user, pressed) | {"state": {"values": pressed.state}}
+        payload |= self._build_message_payload(user, message)
+        typed = ActionResult(user.id, message.channel, label, payload)
+        return await self._deliver_action(typed, Delivery("interactive", payload))
+
+    async def click_view_element(
+        self,
+        user: User,
+        view: View,
+        label: str,
+        value: str | None = None,
+        *,
+        state: Json | None = None,
+    ) -> ActionResult:
+        """Press a button or pick an option in a modal or in App Home."""
+        pressed = build_block_action(view.body["blocks"], label, value, state)
+        payload = self._build_actions_payload(user, pressed)
+        shown = serialize_view(self._core, view) | {"state": {"values": pressed.state}}
+        payload |= {"container": {"type": "view", "view_id": view.id}, "view": shown}
+        typed = ActionResult(user.id, "", label, payload)
+        return await self._deliver_action(typed, Delivery("interactive", payload))
+
+    async def submit_modal(self, user: User, view: View, values: Json) -> ActionResult:
+        """Submit a modal; `values` is state.values: block_id → action_id → value object.
+
+        Inputs that are not in it have their initial values. What Slack itself refuses does not
+        reach the bot: it ends with the error "errors" and a sentence for each bad block, as if
+        the bot had answered so.
+        """
+        filled = initial_values(view.body["blocks"])
+        for block, entries in values.items():
+            filled[block] = {**filled.get(block, {}), **entries}
+        bad = find_input_errors(view.body["blocks"], filled)
+        if bad:
+            answer = {"response_action": "errors", "errors": bad}
+            return ActionResult(user.id, "", "submit", error="errors", ack_payload=answer)
+        shown = serialize_view(self._core, view) | {"state": {"values": filled}}
+        payload = self._build_user_payload(user) | {
+            "type": "view_submission",
+            "view": shown,
+            "response_urls": [],
+        }
+        typed = ActionResult(user.id, "", "submit", payload)
+        await self._deliver_action(typed, Delivery("interactive", payload, reply=True))
+        if not typed.error:
+            self._apply_submit_answer(view, typed)
+        return typed
+
+    async def close_modal(
+        self, user: User, view: View, *, everything: bool = False
+    ) -> ActionResult:
+        """Close a modal unsubmitted, or `everything` that is stacked in it.
+
+        The bot hears of it only if the view asks for that (notify_on_close).
+        """
+        payload = self._build_user_payload(user) | {
+            "type": "view_closed",
+            "view": serialize_view(self._core, view),
+        }
+        typed = ActionResult(user.id, "", "close", payload | {"is_cleared": everything})
+        close_view(self._core, view, all_of_them=everything)
+        if view.body.get("notify_on_close"):
+            await self._deliver_action(typed, Delivery("interactive", typed.payload))
+        return typed
+
+    async def send_event(self, user: User, body: Json, channel: str = "") -> ActionResult:
+        """Send an event; an unacknowledged one is sent again up to three times in the background."""
+        payload = {
+            "type": "event_callback",
+            "token": self._core.verification_token,
+            "team_id": self._core.state.team_id,
+            "api_app_id": self._core.state.app_id,
+            "event": body,
+            "event_id": generate_id("Ev"),
+            "event_time": int(self._core.clock.now().timestamp()),
+            "authorizations": [self._build_authorization()],
+        }
+        typed = ActionResult(user.id, channel, str(body.get("text", body["type"])), payload)
+        if body["type"] not in self._app.events:
+            typed.error = "not_subscribed"
+            return typed
+        outcome = await self._deliver_and_record(typed, Delivery("events_api", payload))
+        if typed.error:
+            task = asyncio.create_task(self._retry_event(typed, outcome))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return typed
+
+    async def stop(self) -> None:
+        """Cancel the retries that are still to come."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def retries(self) -> int:
+        """The number of events of which further deliveries are still to come."""
+        return len(self._tasks)
+
+    async def _deliver_action(self, typed: ActionResult, parcel: Delivery) -> ActionResult:
+        await self._deliver_and_record(typed, parcel)
+        return typed
+
+    async def _deliver_and_record(self, typed: ActionResult, parcel: Delivery) -> DeliveryResult:
+        if self.courier is None:
+            raise RuntimeError("the workspace is not started")
+        outcome = await self.courier.carry(parcel)
+        typed.record_outcome(outcome)
+        return outcome
+
+    async def _retry_event(self, typed: ActionResult, outcome: DeliveryResult) -> None:
+        for attempt, pause in enumerate(RETRY_AFTER, start=1):
+            if not outcome.error or outcome.no_retry:
+                return
+            await self._core.clock.sleep(pause)
+            parcel = Delivery(
+                "events_api", typed.payload, retry=attempt, retry_reason=outcome.reason
+            )
+            outcome = await self._deliver_and_record(typed, parcel)
+
+    def _build_command_payload(self, user: User, channel: Channel, name: str, text: str) -> Json:
+        state = self._core.state
+        return {
+            "token": self._core.verification_token,
+            "team_id": state.team_id,
+            "team_domain": state.team_domain,
+            "channel_id": channel.id,
+            "channel_name": "privategroup"
+            if channel.is_private and not channel.is_im
+            else channel.name,
+            "user_id": user.id,
+            "user_name": user.name,
+            "command": name,
+            "text": self._escape_references(text) if self._app.should_escape else text,
+            "api_app_id": state.app_id,
+            "is_enterprise_install": "false",
+            "response_url": self._core.create_response_url(
+                kind="commands", channel=channel.id, user=user.id
+            ),
+            "trigger_id": self._core.create_trigger(user.id),
+        }
+
+    def _escape_references(self, text: str) -> str:
+        """Turn typed names and links into references, as the manifest's should_escape asks for."""
+        state = self._core.state
+        known = {f"@{u.name}": f"<@{u.id}|{u.name}>" for u in state.users.values()}
+        known |= {f"@{g.handle}": f"<!subteam^{g.id}|@{g.handle}>" for g in state.groups.values()}
+        known |= {
+            f"#{c.name}": f"<#{c.id}|{c.name}>" for c in state.channels.values() if not c.is_im
+        }
+        linked = re.sub(r"https?://[^\s<>]+", r"<\g<0>>", text)
+        return re.sub(r"(?<!\S)[@#][\w.-]+", lambda match: known.get(match[0], match[0]), linked)
+
+    def _report_failure(self, typed: ActionResult, name: str) -> None:
+        text = f'{name} failed with the error "{typed.error}"'
+        post_slackbot_notice(self._core, typed.channel, typed.user, text)
+
+    def _apply_ack_payload(self, typed: ActionResult, name: str) -> None:
+        try:
+            apply_reply(
+                self._core,
+                ResponseUrl(typed.channel, typed.user, self._core.clock.now()),
+                typed.ack_payload or {},
+            )
+        except Refusal:
+            typed.error = "invalid_command_response"
+            self._report_failure(typed, name)
+
+    def _build_user_payload(self, user: User) -> Json:
+        state = self._core.state
+        return {
+            "team": {"id": state.team_id, "domain": state.team_domain},
+            "user": {
+                "id": user.id,
+                "username": user.name,
+                "name": user.name,
+                "team_id": state.team_id,
+            },
+            "api_app_id": state.app_id,
+            "token": self._core.verification_token,
+            "trigger_id": self._core.create_trigger(user.id),
+            "enterprise": None,
+            "is_enterprise_install": False,
+        }
+
+    def _build_actions_payload(self, user: User, pressed: BlockAction) -> Json:
+        action = pressed.action | {"action_ts": f"{time.time():.6f}"}
+        return self._build_user_payload(user) | {"type": "block_actions", "actions": [action]}
+
+    def _build_message_payload(self, user: User, message: Message) -> Json:
+        channel = self._core.state.channels[message.channel]
+        ephemeral = bool(message.ephemeral_to)
+        container = {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": channel.id,
+            "is_ephemeral": ephemeral,
+        }
+        if message.thread_ts:
+            container["thread_ts"] = message.thread_ts
+        part: Json = {"container": container, "channel": {"id": channel.id, "name": channel.name}}
+        if not ephemeral:
+            part["message"] = self._core.state.serialize_message(message)
+        part["response_url"] = self._core.create_response_url(
+            kind="actions", channel=channel.id, user=user.id, ts=message.ts
+        )
+        return part
+
+    def _apply_submit_answer(self, view: View, typed: ActionResult) -> None:
+        answer = typed.ack_payload or {}
+        action = answer.get("response_action")
+        if action == "errors":
+            typed.error = "errors"
+            return
+        if action in ("update", "push"):
+            body = answer.get("view") or {}
+            try:
+                raise_for_problems(check_view(body))
+                if action == "update":
+                    replace_view(self._core, view, body)
+                else:
+                    open_view(self._core, view.user, body, below=view)
+            except Refusal as refusal:
+                typed.error = refusal.code
+            return
+        close_view(self._core, view, all_of_them=action == "clear")
+
+    def _build_authorization(self) -> Json:
+        state = self._core.state
+        return {
+            "enterprise_id": None,
+            "team_id": state.team_id,
+            "user_id": self._core.bot.id,
+            "is_bot": True,
+            "is_enterprise_install": False,
+        }
+
+
+def generate_client_id() -> str:
+    """Return a new client_msg_id for something that a user wrote."""
+    return secrets.token_hex(16)
