@@ -122,7 +122,7 @@ def judge_call(call: ast.Call, name: str, template: Catalog) -> str:
         return f"{name} has an f-string, whose values are lost: name them in braces and give them"
     if len(literals) != count or len(call.args) != count:
         return f"{name} should have {count} literal text(s) and then values by name"
-    context = literals.pop(0) if name.endswith("in_context") or name == "counted_in" else ""
+    context = literals.pop(0) if name in ("in_context", "counted_in") else ""
     one, many = literals[0], literals[1] if len(literals) > 1 else ""
     if template.get(one, context or None) is None:
         return f"{name} was not found by the extractor: write its text as one literal"

@@ -1,4 +1,4 @@
-"""What is promised of the script that keeps catalogues: it finds all messages, and names all that is wrong."""
+"""What is promised of the script that keeps catalogues: it finds all messages and every fault."""
 
 from __future__ import annotations
 
