@@ -1,10 +1,12 @@
-"""How soon a command is acknowledged over Socket Mode while three installs run, beside a bare Bolt echo app.
+"""How soon a command is acknowledged over Socket Mode while three installs run, beside a bare Bolt
+echo app.
 
-The bot's process holds three whole bots on one loop, each with a workspace, a ledger and an embedded cluster of its
-own, and each in the middle of `/mesh install`. Commands go to the first of them: help, status, a mistake and whoami in
-turn, at an even rate, whether or not earlier ones were acknowledged. Every other second the same commands go to the
-echo app instead, in its own process and workspace, while the installs go on: so both see the same machine. When an
-install ends, all three meshes are taken away and the next round begins. Only rounds' installs are measured.
+The bot's process holds three whole bots on one loop, each with a workspace, a ledger and an
+embedded cluster of its own, and each in the middle of `/mesh install`. Commands go to the first of
+them: help, status, a mistake and whoami in turn, at an even rate, whether or not earlier ones were
+acknowledged. Every other second the same commands go to the echo app instead, in its own process
+and workspace, while the installs go on: so both see the same machine. When an install ends, all
+three meshes are taken away and the next round begins. Only rounds' installs are measured.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ class Figures:
 async def type_on(
     apps: list[tuple[Workspace, Figures]], rate: float, until: asyncio.Event, texts: Iterator[str]
 ) -> None:
-    """Types at an even rate, a turn to each app, until told to stop or the bot's turn after that has ended."""
+    """Types at an even rate, a turn to each app, until told to stop or the bot's turn after that
+    has ended."""
     turn = round(TURN * rate)
     started, typing = time.monotonic(), list[asyncio.Task[None]]()
     for number in itertools.count():

@@ -1,9 +1,11 @@
-"""Each step of the workshop by the bot, beside the same typed by hand: kubectl and istioctl on a real control plane.
+"""Each step of the workshop by the bot, beside the same typed by hand: kubectl and istioctl on a
+real control plane.
 
-Needs a real control plane (KUBECONFIG, ISTIO_HOME, GATEWAY_API_CRDS; pods at local addresses) and kubectl. By hand
-means the commands of the workshop's text, each followed by the wait that a careful person types (`rollout status`,
-`wait`); nobody looks whether it took effect, which the bot does, so its figure holds more. Each is done once, first by
-hand, then by the bot on the same, emptied cluster.
+Needs a real control plane (KUBECONFIG, ISTIO_HOME, GATEWAY_API_CRDS; pods at local addresses) and
+kubectl. By hand means the commands of the workshop's text, each followed by the wait that a careful
+person types (`rollout status`, `wait`); nobody looks whether it took effect, which the bot does, so
+its figure holds more. Each is done once, first by hand, then by the bot on the same, emptied
+cluster.
 """
 
 from __future__ import annotations

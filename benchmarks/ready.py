@@ -1,10 +1,11 @@
-"""From the moment the last pod of an install is Ready to the message that shows it, over many installs.
+"""From the moment the last pod of an install is Ready to the message that shows it, over many
+installs.
 
-Some clusters (one process) and as many bots (one process, one loop) install and uninstall side by side, again and
-again. The start is the kubelet's status write that makes the last pod Ready, as the cluster's own process saw it; the
-end is the first change of the run's message in the workspace that has every part ready, or the verdict. The peer is
-one `kubectl get pods --watch` per cluster, which learns the same over the same API and shows it nowhere: the time
-until its line arrives here.
+Some clusters (one process) and as many bots (one process, one loop) install and uninstall side by
+side, again and again. The start is the kubelet's status write that makes the last pod Ready, as the
+cluster's own process saw it; the end is the first change of the run's message in the workspace that
+has every part ready, or the verdict. The peer is one `kubectl get pods --watch` per cluster, which
+learns the same over the same API and shows it nowhere: the time until its line arrives here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The Slack side alone: our listeners beside a bare Bolt echo app, with a load that can be set (ack.py: whole bots).
+"""The Slack side alone: our listeners beside a bare Bolt echo app, with a load that can be set
+(ack.py: whole bots).
 
-Both run in a process of their own against one embedded workspace, in turns, at the same rate of commands. Ours also
-answers each command, and its loop is kept busy as by installs in progress: `--busy` is the part of the time that the
-loop is held, in slices of `--slice` milliseconds. Figures are ratios within one run, so that machines can differ.
+Both run in a process of their own against one embedded workspace, in turns, at the same rate of
+commands. Ours also answers each command, and its loop is kept busy as by installs in progress:
+`--busy` is the part of the time that the loop is held, in slices of `--slice` milliseconds. Figures
+are ratios within one run, so that machines can differ.
 
     python -m benchmarks.slackside --seconds 10 --rate 50 --busy 0.2
 """
@@ -134,7 +136,8 @@ async def type_commands(workspace: Workspace, count: int, rate: float) -> list[A
 
 
 async def compare(options: argparse.Namespace) -> bool:
-    """Measures both in turns and prints the table; True when ours keeps to 1.5 times the bare p99 and within 3 s."""
+    """Measures both in turns and prints the table; True when ours keeps to 1.5 times the bare p99
+    and within 3 s."""
     workspace = Workspace(enforce_limits=False)
     await workspace.start()
     found = {"bare": Figures([], 0), "ours": Figures([], 0)}

@@ -1,4 +1,5 @@
-"""What every benchmark needs: parts in processes of their own, workspaces to type in, and tables of figures."""
+"""What every benchmark needs: parts in processes of their own, workspaces to type in, and tables of
+figures."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ class Part:
         self.news.set()
 
     async def next(self, seconds: float = 60.0) -> Said:
-        """The newest line, once one has come since the last call; RuntimeError when the process has ended."""
+        """The newest line, once one has come since the last call; RuntimeError when the process has
+        ended."""
         await asyncio.wait_for(self.news.wait(), seconds)
         if self.process.stdout is None or self.process.stdout.at_eof():
             raise RuntimeError("a part of the benchmark has ended by itself; see above")
@@ -129,7 +131,8 @@ async def workspaces(count: int) -> AsyncIterator[list[Workspace]]:
 
 
 async def play(workspace: Workspace, *lines: str, seconds: float = 120.0) -> None:
-    """People type and click, line by line, each to its end; RuntimeError when one ends otherwise than it says."""
+    """People type and click, line by line, each to its end; RuntimeError when one ends otherwise
+    than it says."""
     said: list[str] = []
     player = ScriptPlayer(workspace, out=said.append, timeout=seconds, settle=0.05)
     for line in lines:

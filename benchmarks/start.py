@@ -1,9 +1,10 @@
-"""`meshbot run` from its start to its first hello from Slack, and its memory ten seconds later, beside bare Bolt.
+"""`meshbot run` from its start to its first hello from Slack, and its memory ten seconds later,
+beside bare Bolt.
 
-Both are started again and again in turns as whole processes, in front of one embedded workspace. meshbot's ledger is
-there from its first start on (that one is told apart), and its cluster's API server is up. Its `istioctl` is asked for
-its version at each start: the embedded one is a Python program, whose own time is printed as well, because the real
-one's differs.
+Both are started again and again in turns as whole processes, in front of one embedded workspace.
+meshbot's ledger is there from its first start on (that one is told apart), and its cluster's API
+server is up. Its `istioctl` is asked for its version at each start: the embedded one is a Python
+program, whose own time is printed as well, because the real one's differs.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""`/mesh status` in a cluster with 5 and with 500 Bookinfo namespaces: requests to the API server, and milliseconds.
+"""`/mesh status` in a cluster with 5 and with 500 Bookinfo namespaces: requests to the API server,
+and milliseconds.
 
-The time runs from the command that someone types to the answer in the workspace, through Slack's wire and back. The
-peers read the same server: `kubectl get pods -A -o json`, the whole process from start to exit, and the same list
-fetched raw over one open connection and parsed. Server, bot and kubectl each have a process of their own; the server
-has counted the requests. Each is done in turns, after one that is not counted.
+The time runs from the command that someone types to the answer in the workspace, through Slack's
+wire and back. The peers read the same server: `kubectl get pods -A -o json`, the whole process from
+start to exit, and the same list fetched raw over one open connection and parsed. Server, bot and
+kubectl each have a process of their own; the server has counted the requests. Each is done in
+turns, after one that is not counted.
 
-With `--kubeconfig` and `--istio-home` a cluster that is there already is read as it stands, beside kubectl alone, and
-nobody counts requests: `--app` names its Bookinfo namespace.
+With `--kubeconfig` and `--istio-home` a cluster that is there already is read as it stands, beside
+kubectl alone, and nobody counts requests: `--app` names its Bookinfo namespace.
 """
 
 from __future__ import annotations

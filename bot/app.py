@@ -1,4 +1,5 @@
-"""Builds the bot from its settings, runs it until it is told to stop, and takes it down in the right order."""
+"""Builds the bot from its settings, runs it until it is told to stop, and takes it down in the
+right order."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ from bot.slack.webapi.usergroups import build_member_lookup
 log = logging.getLogger(__name__)
 
 SLOT_GRACE = 5.0
-"""Seconds that slots of schedules get to end when the bot is stopped; the next process takes up what is left."""
+"""Seconds that slots of schedules get to end when the bot is stopped; the next process takes up
+what is left."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class NodeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Node:
-    """A workload, a Service, or both in one when only one workload stands behind it; `note` is its version.
+    """A workload, a Service, or both in one when only one workload stands behind it; `note` is its
+    version.
 
     Nodes of one `group` (an application) are drawn in one box; "" stands alone.
     """
@@ -41,8 +42,8 @@ class Node:
 class Edge:
     """Calls from one node to another: `rate` is requests a second, for `tcp` bytes a second.
 
-    `failed` and `secure` are percent; `secure` is None where nobody could tell. `why` is the commonest failure, such as
-    `503 NC`. `waypoint`: the calls pass one.
+    `failed` and `secure` are percent; `secure` is None where nobody could tell. `why` is the
+    commonest failure, such as `503 NC`. `waypoint`: the calls pass one.
     """
 
     source: str

@@ -40,7 +40,8 @@ class SettingsError(MeshbotError):
 
 
 class ClusterError(MeshbotError):
-    """The Kubernetes API refused or failed; the text is the server's own message, never a body or header dump."""
+    """The Kubernetes API refused or failed; the text is the server's own message, never a body or
+    header dump."""
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
@@ -60,7 +61,8 @@ class Throttled(ClusterError):
 
 
 class Forbidden(ClusterError):
-    """401 or 403; `acting_as` is the user as whom the cluster was asked, "" for the bot's own account."""
+    """401 or 403; `acting_as` is the user as whom the cluster was asked, "" for the bot's own
+    account."""
 
     acting_as: str = ""
 
@@ -78,11 +80,13 @@ class Rejected(ClusterError):
 
 
 class LedgerError(MeshbotError):
-    """The ledger's database cannot be used; the text says where it is and why, never a password or a statement."""
+    """The ledger's database cannot be used; the text says where it is and why, never a password or
+    a statement."""
 
 
 class IstioError(MeshbotError):
-    """istioctl failed; `code` is its exit code (-1 when it could not be started), `lines` the end of what it said."""
+    """istioctl failed; `code` is its exit code (-1 when it could not be started), `lines` the end
+    of what it said."""
 
     def __init__(self, message: str, *, code: int = -1, lines: tuple[str, ...] = ()) -> None:
         super().__init__(message)

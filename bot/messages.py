@@ -104,10 +104,12 @@ class Command:
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """A button as it was pressed: its action_id, the value that it carries, and the message it stands in.
+    """A button as it was pressed: its action_id, the value that it carries, and the message it
+    stands in.
 
-    `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal there is no message;
-    `view` is the modal's id, and `channel` the one that the modal was opened for, if any. `key` is the trigger too.
+    `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal
+    there is no message; `view` is the modal's id, and `channel` the one that the modal was opened
+    for, if any. `key` is the trigger too.
     """
 
     user: str
@@ -150,7 +152,8 @@ class FormSubmission:
 
 @dataclass(frozen=True)
 class Modal:
-    """A window over the chat. `name` comes back when it is submitted; without `submit` it can only be closed."""
+    """A window over the chat. `name` comes back when it is submitted; without `submit` it can only
+    be closed."""
 
     title: str
     blocks: tuple[dict[str, Any], ...]

@@ -327,7 +327,8 @@ class Stream:
 
 
 class Traffic(Protocol):
-    """Sends requests to the application, through its gateway or, before there is one, to productpage itself."""
+    """Sends requests to the application, through its gateway or, before there is one, to
+    productpage itself."""
 
     async def send(self, namespace: str, load: LoadSpec) -> TrafficReport:
         """Send that load and wait for its end.

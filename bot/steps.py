@@ -1,7 +1,8 @@
-"""The vocabulary that steps are written in. Handlers see this, `bot.ports`, `bot.kinds` and `bot.errors`.
+"""The vocabulary that steps are written in. Handlers see this, `bot.ports`, `bot.kinds` and
+`bot.errors`.
 
-A step is a value: what it is called, which options it takes, who may run it, and two functions. `plan` says what would
-change when that needs a confirmation, `run` does it and ends in a Verdict.
+A step is a value: what it is called, which options it takes, who may run it, and two functions.
+`plan` says what would change when that needs a confirmation, `run` does it and ends in a Verdict.
 """
 
 from __future__ import annotations
@@ -167,7 +168,8 @@ class Caller:
 
 
 class Options(BaseModel):
-    """Base of every step's options: unknown ones are refused, and `in=NAMESPACE` names the application's namespace."""
+    """Base of every step's options: unknown ones are refused, and `in=NAMESPACE` names the
+    application's namespace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -197,7 +199,8 @@ class StepKind(StrEnum):
     ANSWER = "answer"
     """Only the person who asked sees it; not in the ledger."""
     TOUR = "tour"
-    """One message in the channel that leads through the workshop, a step to a page; the engine turns the pages."""
+    """One message in the channel that leads through the workshop, a step to a page; the engine
+    turns the pages."""
 
 
 Answers = Mapping[str, tuple[str, ...]]
@@ -208,8 +211,8 @@ Answers = Mapping[str, tuple[str, ...]]
 class Question:
     """One input of a form: a text, a whole number, a tick, one of `choices` or some of them.
 
-    `initial` is what stands in it at first; a `needed` one may not be left empty. `longest` in characters (0: any);
-    `least` and `most` bound a number, as text, "" when they do not.
+    `initial` is what stands in it at first; a `needed` one may not be left empty. `longest` in
+    characters (0: any); `least` and `most` bound a number, as text, "" when they do not.
     """
 
     name: str
@@ -228,8 +231,8 @@ class Question:
 class Form:
     """Questions that are not a step's options one by one.
 
-    `words` makes of the answers what would be typed after the step's name; `faults` tells what is wrong with which
-    answer, beyond what the options themselves refuse. Both are pure and quick.
+    `words` makes of the answers what would be typed after the step's name; `faults` tells what is
+    wrong with which answer, beyond what the options themselves refuse. Both are pure and quick.
     """
 
     questions: tuple[Question, ...]
@@ -301,14 +304,14 @@ class Recurrence:
 class Step:
     """One thing that can be typed after `/mesh`.
 
-    `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again after a crash.
-    `check`: raises UserError at once for options that this release cannot take; asked before anything is shown.
-    `scope`: what it reaches, if it acts. `recorded`: what it writes through `Context.cluster` is kept beforehand, so
-    that `undo` can take it back.
-    `needs`: options that a person must give although they have a default; the step's name alone opens its form.
-    `choices`: what may be chosen for an option where its type does not say; asks nothing of the cluster.
-    `form`: the questions of its form; without one, there is a question for each option. `standing` reads from the
-    cluster what is in force, for the form to begin with.
+    `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again
+    after a crash. `check`: raises UserError at once for options that this release cannot take;
+    asked before anything is shown. `scope`: what it reaches, if it acts. `recorded`: what it writes
+    through `Context.cluster` is kept beforehand, so that `undo` can take it back. `needs`: options
+    that a person must give although they have a default; the step's name alone opens its form.
+    `choices`: what may be chosen for an option where its type does not say; asks nothing of the
+    cluster. `form`: the questions of its form; without one, there is a question for each option.
+    `standing` reads from the cluster what is in force, for the form to begin with.
     """
 
     id: str

@@ -1,4 +1,5 @@
-"""The steps of the workshop, one module each; `STEPS` is all of them, in the order in which help lists them."""
+"""The steps of the workshop, one module each; `STEPS` is all of them, in the order in which help
+lists them."""
 
 from handlers import (
     addons,

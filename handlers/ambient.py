@@ -1,4 +1,5 @@
-"""`/mesh ambient`: the ambient profile with every setting repeated, and the application in it without sidecars."""
+"""`/mesh ambient`: the ambient profile with every setting repeated, and the application in it
+without sidecars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`/mesh bookinfo`: the application in its namespace, until its page really shows reviews; `off` takes it away."""
+"""`/mesh bookinfo`: the application in its namespace, until its page really shows reviews; `off`
+takes it away."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.bookinfo import app, remove
+from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import (
     ApplyResult,
@@ -17,7 +19,6 @@ from bot.knowledge.objects.apply import (
 )
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
-from bot.knowledge.workshop import progress
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 
 
@@ -67,7 +68,7 @@ async def verify_and_report(context: Context, made: ApplyResult) -> Verdict:
         else "all workloads are in the mesh"
     )
     evidence = (
-        f"{len(progress.BOOKINFO)} Deployments available",
+        f"{len(BOOKINFO)} Deployments available",
         *([seen.words] if seen.words else []),
         mesh,
         made.words,

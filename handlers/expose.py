@@ -9,13 +9,13 @@ from pydantic import Field
 from bot.kinds import GATEWAY
 from bot.knowledge.bookinfo import app, background, gateway
 from bot.knowledge.istio import gateway_api, installation
-from bot.knowledge.istio.failures import suggest_remedies
 from bot.knowledge.objects.apply import (
     ApplyResult,
     build_missing_verdict,
     delete_objects,
     ensure_objects,
 )
+from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import APP, find_web_address
 from bot.knowledge.observe.probes import link_to_kiali

@@ -1,4 +1,5 @@
-"""`/mesh graph`: Kiali's graph as a picture and as text, with a link to that moment; when it is empty, why."""
+"""`/mesh graph`: Kiali's graph as a picture and as text, with a link to that moment; when it is
+empty, why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`/mesh inject`: puts the application into the mesh by sidecars, or takes it out, until no old pod is left."""
+"""`/mesh inject`: puts the application into the mesh by sidecars, or takes it out, until no old pod
+is left."""
 
 from __future__ import annotations
 

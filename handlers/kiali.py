@@ -1,4 +1,5 @@
-"""`/mesh kiali`: Kiali from the release's sample with the workshop's settings, until it answers and sees the mesh."""
+"""`/mesh kiali`: Kiali from the release's sample with the workshop's settings, until it answers and
+sees the mesh."""
 
 from __future__ import annotations
 

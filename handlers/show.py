@@ -1,4 +1,5 @@
-"""`/mesh show`: the manifests that the bot applied last, or last for a step; only the one who asks sees them."""
+"""`/mesh show`: the manifests that the bot applied last, or last for a step; only the one who asks
+sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`/mesh traces`: which services have sent spans to Jaeger, and the newest traces; when there are none, why."""
+"""`/mesh traces`: which services have sent spans to Jaeger, and the newest traces; when there are
+none, why."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from pydantic import Field
 from bot.errors import ClusterError
 from bot.knowledge import snapshot
 from bot.knowledge.graph import empty_reasons, report
-from bot.knowledge.istio.installation import describe_tracing
+from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import is_ready
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict

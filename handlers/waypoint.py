@@ -11,11 +11,11 @@ from pydantic import Field
 from bot.knowledge.ambient import join, waypoints
 from bot.knowledge.istio import gateway_api
 from bot.knowledge.objects.apply import build_missing_verdict
+from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.knowledge.workshop.progress import is_captured
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
 
 

@@ -1,4 +1,5 @@
-"""`/mesh whoami`: your role, why you have it, what it allows and where, and as whom the cluster is asked for you."""
+"""`/mesh whoami`: your role, why you have it, what it allows and where, and as whom the cluster is
+asked for you."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 class Clock:
     """Simulated time that starts at the present and runs `speed` times as fast as the wall's.
 
-    Only durations that stand for something physical (image pulls, start-up, grace periods) go through it.
-    What Slack or a client measures for itself (the 3 s acknowledgement) stays in wall time.
+    Only durations that stand for something physical (image pulls, start-up, grace periods) go
+    through it. What Slack or a client measures for itself (the 3 s acknowledgement) stays in wall
+    time.
     """
 
     def __init__(self, speed: float = 1.0) -> None:

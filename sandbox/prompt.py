@@ -1,4 +1,5 @@
-"""The channel at a terminal: type /mesh install, @alice: /mesh status or click "Confirm", and watch what changes."""
+"""The channel at a terminal: type /mesh install, @alice: /mesh status or click "Confirm", and watch
+what changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Play scripts: one line per thing that someone types or presses, with the end that is expected of it."""
+"""Play scripts: one line per thing that someone types or presses, with the end that is expected of
+it."""
 
 from __future__ import annotations
 

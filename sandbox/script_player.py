@@ -85,7 +85,8 @@ class _AnswerWatcher:
 
 
 class ScriptPlayer:
-    """Types lines into a channel and waits for the end of each; `timeout` is in wall seconds per line."""
+    """Types lines into a channel and waits for the end of each; `timeout` is in wall seconds per
+    line."""
 
     def __init__(
         self,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 LONG = 240
-"""Seconds for a long test: many times what it takes alone, for on a small machine several run side by side."""
+"""Seconds for a long test: many times what it takes alone, for on a small machine several run side
+by side."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

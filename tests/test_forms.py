@@ -1,4 +1,5 @@
-"""Forms and the command that their answers make, and the blocks of the tour and the Home tab: pure functions."""
+"""Forms and the command that their answers make, and the blocks of the tour and the Home tab: pure
+functions."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import Catalog, collect_options, split_command
-from bot.engine.forms.questions import YES, build_questions, format_command
+from bot.engine.forms.questions import build_questions, format_command
 from bot.knowledge.workshop.progress import LOOKS, StepStatus
 from bot.knowledge.workshop.tour import PAGES
 from bot.ledger import Run, RunState
 from bot.records import ScheduleSummary
 from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdict
-from bot.view.forms import build_input_blocks
+from bot.view.forms import YES, build_input_blocks
 from bot.view.home import HomeContent, build_home_tab
 from bot.view.tour import PageContent, render_explanation, render_page
 from handlers import STEPS
@@ -56,7 +57,8 @@ def answer(question: Question) -> st.SearchStrategy[tuple[str, ...]]:
 )
 @given(data=st.data())
 def test_answers_are_typed_as_they_were_given(step: Step, data: st.DataObject) -> None:
-    """Whatever is filled in, the command that is typed puts each answer into its own option, or is refused."""
+    """Whatever is filled in, the command that is typed puts each answer into its own option, or is
+    refused."""
     asked = build_questions(step, NO_CONTEXT)
     answers = {question.name: data.draw(answer(question), question.name) for question in asked}
     try:
@@ -164,7 +166,8 @@ def run_of(step: str, state: RunState, words: str) -> Run:
 @pytest.mark.parametrize("number", range(1, len(PAGES) + 1), ids=[page.step for page in PAGES])
 @pytest.mark.parametrize("state", [None, RunState.RUNNING, RunState.ERROR])
 def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
-    """Pages are within Slack's limits, whatever the cluster and the runs say, and strangers' markup is shown."""
+    """Pages are within Slack's limits, whatever the cluster and the runs say, and strangers' markup
+    is shown."""
     page = PAGES[number - 1]
     step = CATALOG.get(page.step)
     assert step is not None

@@ -71,7 +71,8 @@ def test_every_step_is_in_the_readme(step: object) -> None:
 
 
 def test_the_tour_leads_through_the_board() -> None:
-    """Each step of the board has a page, in the same order, and all that the pages' buttons type is understood."""
+    """Each step of the board has a page, in the same order, and all that the pages' buttons type is
+    understood."""
     catalog, pages = Catalog(STEPS), [page.step for page in PAGES]
     assert [step for step in pages if step in dict(LOOKS)] == [step for step, _ in LOOKS]
     for page in PAGES:

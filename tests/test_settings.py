@@ -1,4 +1,5 @@
-"""What settings promise: where they come from, what is refused and in which words, and that secrets stay secret."""
+"""What settings promise: where they come from, what is refused and in which words, and that secrets
+stay secret."""
 
 from __future__ import annotations
 
@@ -248,7 +249,8 @@ def test_values_are_read_as_people_write_them(name: str, text: str, value: objec
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(name: str, text: str, said: str) -> None:
-    """The setting, what it should be and its variable; never the value, which may be a secret in the wrong place."""
+    """The setting, what it should be and its variable; never the value, which may be a secret in
+    the wrong place."""
     words = refused({f"MESHBOT_{name}": text})
     assert said in words
     assert f"MESHBOT_{name}" in words
@@ -348,7 +350,8 @@ def test_a_missing_or_binary_file_is_said(here: Path) -> None:
 
 
 def test_secrets_are_masked_where_settings_are_shown() -> None:
-    """Of a secret five characters are shown, of a database's URL all but the password, and repr shows none."""
+    """Of a secret five characters are shown, of a database's URL all but the password, and repr
+    shows none."""
     url = "postgresql://bot:hunter2@db:5432/meshbot"
     settings = load_settings(
         None, {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "MESHBOT_LEDGER__URL": url}
@@ -388,7 +391,8 @@ def test_what_is_shown_without_secrets_can_be_loaded_again(here: Path) -> None:
     ],
 )
 def test_what_is_missing_to_run_is_listed(environ: dict[str, str], missing: list[str]) -> None:
-    """Serving a real workspace needs tokens by mode and a release; everything missing is named with its variable."""
+    """Serving a real workspace needs tokens by mode and a release; everything missing is named with
+    its variable."""
     settings = load_settings(None, environ)
     if not missing:
         return require_complete(settings)

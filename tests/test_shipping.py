@@ -1,4 +1,5 @@
-"""What is shipped beside the code: the fetching of an Istio release, the lock file, the image's recipe, the licence."""
+"""What is shipped beside the code: the fetching of an Istio release, the lock file, the image's
+recipe, the licence."""
 
 from __future__ import annotations
 
@@ -102,7 +103,8 @@ async def fetch(script: Path, mirror: TestServer, *arguments: str) -> tuple[int,
 async def test_a_release_is_fetched_with_its_crds(
     script: Path, mirror: TestServer, files: dict[str, bytes | None], tmp_path: Path, pinned: bool
 ) -> None:
-    """What is left is a release directory that meshbot takes as istio.home, and its path is all that is printed."""
+    """What is left is a release directory that meshbot takes as istio.home, and its path is all
+    that is printed."""
     pin = ("--sha256", digest(files[ARCHIVE] or b"") if pinned else "")
     code, out, error = await fetch(script, mirror, *pin, str(tmp_path / "releases"))
     home = tmp_path / "releases" / "istio-1.30.3"
@@ -141,7 +143,8 @@ async def test_what_differs_from_its_sum_is_not_kept(
 async def test_a_pinned_sum_counts_beside_the_published_one(
     script: Path, mirror: TestServer, tmp_path: Path
 ) -> None:
-    """An archive that was replaced together with its published sum is refused when its sum is pinned."""
+    """An archive that was replaced together with its published sum is refused when its sum is
+    pinned."""
     code, _, error = await fetch(script, mirror, "--sha256", "0" * 64, str(tmp_path / "releases"))
     assert (code, "but --sha256 says" in error) == (1, True)
 
@@ -249,7 +252,8 @@ async def test_the_list_of_parts_names_all_that_is_installed(tmp_path: Path) -> 
 
 
 def test_the_image_is_pinned_and_unprivileged() -> None:
-    """Every stage starts from a tag that is not latest, the last one runs as a number that is not root."""
+    """Every stage starts from a tag that is not latest, the last one runs as a number that is not
+    root."""
     recipe = (HOME / "Dockerfile").read_text()
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)$", recipe, re.MULTILINE)
     assert images

@@ -318,7 +318,8 @@ def test_truncate_never_cuts_an_escape(text: str, limit: int, short: str) -> Non
 
 
 def test_visible_length_counts_what_is_read() -> None:
-    """Texts, cells, labels and rich text count; values, links and options that nobody has opened do not."""
+    """Texts, cells, labels and rich text count; values, links and options that nobody has opened do
+    not."""
     rich = {
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "1234"}]}],
@@ -376,5 +377,6 @@ def focused(name: str) -> Json:
     ],
 )
 def test_what_stands_in_a_form_at_first_must_fit(view: Json, place: str) -> None:
-    """Numbers within their bounds, and options that are there word for word; a Home tab has no title."""
+    """Numbers within their bounds, and options that are there word for word; a Home tab has no
+    title."""
     assert [problem.pointer for problem in check_view(view)] == ([place] if place else [])

@@ -1,1 +1,2 @@
-"""What the benchmarks start in processes of their own: clusters, bots, and the bare Bolt app they are compared with."""
+"""What the benchmarks start in processes of their own: clusters, bots, and the bare Bolt app they
+are compared with."""

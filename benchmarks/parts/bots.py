@@ -1,5 +1,5 @@
-"""Whole bots in one process and on one loop, each in a workspace of its own: `BENCH_SETTINGS` is a JSON list of
-environments, one for each."""
+"""Whole bots in one process and on one loop, each in a workspace of its own: `BENCH_SETTINGS` is a
+JSON list of environments, one for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Embedded clusters in one process. Tells their kubeconfigs and the release, and then each pod's first Ready."""
+"""Embedded clusters in one process. Tells their kubeconfigs and the release, and then each pod's
+first Ready."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def is_ready(pod: Object) -> bool:
 
 
 async def watch(cluster: EmbeddedCluster, number: int) -> None:
-    """Tells when a pod becomes Ready, by the clock that all processes of a machine share (CLOCK_MONOTONIC)."""
+    """Tells when a pod becomes Ready, by the clock that all processes of a machine share
+    (CLOCK_MONOTONIC)."""
     known: set[str] = set()
     async for event in cluster.client("benchmark").watch(PODS):
         at, pod = time.monotonic(), event.object

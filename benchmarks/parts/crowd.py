@@ -1,8 +1,9 @@
-"""One API server with as many Bookinfo namespaces as asked for, sidecars and all, and nothing else going on in it.
+"""One API server with as many Bookinfo namespaces as asked for, sidecars and all, and nothing else
+going on in it.
 
-One namespace is made in earnest, by an embedded cluster with Istio in it, and then copied under other names into an
-API server without controllers. Asked `{"namespaces": N}` it grows and answers with N and its pods; asked
-`{"requests": true}` it answers how many requests it has had.
+One namespace is made in earnest, by an embedded cluster with Istio in it, and then copied under
+other names into an API server without controllers. Asked `{"namespaces": N}` it grows and answers
+with N and its pods; asked `{"requests": true}` it answers how many requests it has had.
 """
 
 from __future__ import annotations

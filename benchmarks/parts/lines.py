@@ -1,4 +1,5 @@
-"""How the parts talk with the benchmark that started them: JSON lines both ways, until standard input ends."""
+"""How the parts talk with the benchmark that started them: JSON lines both ways, until standard
+input ends."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 """The Slack app's manifest: in the checkout, and beside the packages when they are installed."""
 
 RELEASES = ("1.30.3", "1.23.2")
-"""Istio releases that the embedded cluster can play; a test compares them with the sandbox's own."""
+"""Istio releases that the embedded cluster can play; a test compares them with the sandbox's own.
+"""
 
 SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""

@@ -1,4 +1,5 @@
-"""`meshbot audit`: everything that was asked, the oldest first, as lines or as CSV for a spreadsheet."""
+"""`meshbot audit`: everything that was asked, the oldest first, as lines or as CSV for a
+spreadsheet."""
 
 from __future__ import annotations
 

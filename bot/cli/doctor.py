@@ -1,4 +1,5 @@
-"""`meshbot doctor`: one line for each thing that must be right before the workshop; exit code 1 when one is not."""
+"""`meshbot doctor`: one line for each thing that must be right before the workshop; exit code 1
+when one is not."""
 
 from __future__ import annotations
 

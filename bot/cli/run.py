@@ -15,7 +15,8 @@ from bot.settings import Settings
 log = logging.getLogger(__name__)
 
 SWITCH = 0.0005
-"""Seconds after which a thread that parses a large document must let the event loop go on (Python's default: 5 ms)."""
+"""Seconds after which a thread that parses a large document must let the event loop go on (Python's
+default: 5 ms)."""
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,5 @@
-"""`meshbot sandbox`: the whole bot in front of an embedded workspace, on an embedded cluster or a real one."""
+"""`meshbot sandbox`: the whole bot in front of an embedded workspace, on an embedded cluster or a
+real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Raw JSON requests to one API server. No typed models: they drop unknown fields and block the loop for large lists."""
+"""Raw JSON requests to one API server. No typed models: they drop unknown fields and block the loop
+for large lists."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ from bot.ports import Identity
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-"""Server-side apply (Kubernetes 1.22 and newer). The server reads the body as YAML, which JSON is, but for one thing:
-JSON writes what is beyond 16 bits as two escapes, and YAML takes neither."""
+"""Server-side apply (Kubernetes 1.22 and newer). The server reads the body as YAML, which JSON is,
+but for one thing: JSON writes what is beyond 16 bits as two escapes, and YAML takes neither."""
 UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """Characters that JSON allows as they are and YAML does not."""
 
@@ -63,9 +64,11 @@ def quote_segment(name: str) -> str:
 
 
 class Api:
-    """One API server for the life of the process: requests, watch streams, and the jobs that belong to them.
+    """One API server for the life of the process: requests, watch streams, and the jobs that belong
+    to them.
 
-    `seconds` is the time limit of one request. Raises `bot.errors.ClusterError` and its kinds, never the client's own.
+    `seconds` is the time limit of one request. Raises `bot.errors.ClusterError` and its kinds,
+    never the client's own.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ LONGEST_MESSAGE = 1000
 
 
 class NeverSent(Unavailable):
-    """No connection could be made, so the server cannot have seen the request: even a write may be sent again."""
+    """No connection could be made, so the server cannot have seen the request: even a write may be
+    sent again."""
 
 
 @dataclass(frozen=True)

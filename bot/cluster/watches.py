@@ -1,4 +1,5 @@
-"""Live copies of what is in the cluster: one list and watch per kind and namespace, shared by all who follow it."""
+"""Live copies of what is in the cluster: one list and watch per kind and namespace, shared by all
+who follow it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 GONE = 410
 RELIST_AFTER = 5
-"""Refusals in a row after which the version is forgotten: a server restored from a backup may never reach it."""
+"""Refusals in a row after which the version is forgotten: a server restored from a backup may never
+reach it."""
 Lister = Callable[[Kind, str], Awaitable[tuple[list[Object], str]]]
 """Lists a kind in a namespace: the objects and the resourceVersion they were read at."""
 
@@ -187,7 +189,8 @@ class Watch:
             except NotFound:
                 self._version = ""
                 self._replace_objects({})
-                await asyncio.sleep(self._pace.absent * random.uniform(0.8, 1.2))  # noqa: S311 — spreads requests
+                # Spreads requests.
+                await asyncio.sleep(self._pace.absent * random.uniform(0.8, 1.2))  # noqa: S311
             except ClusterError as error:
                 await self._pause_after_error(error)
 
@@ -215,7 +218,8 @@ class Watch:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
-            "timeoutSeconds": str(round(self._pace.longest * random.uniform(0.8, 1.0))),  # noqa: S311 — spreads requests
+            # Spreads requests.
+            "timeoutSeconds": str(round(self._pace.longest * random.uniform(0.8, 1.0))),  # noqa: S311
         }
         path = build_path(self.kind, self.namespace)
         seen = 0

@@ -16,7 +16,8 @@ SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
 
 PAUSES = (1.0, 0.5, 1.0, 1.5, 2.0)
-"""Seconds before each attempt to show a file in a channel: Slack knows it one or two seconds after its upload."""
+"""Seconds before each attempt to show a file in a channel: Slack knows it one or two seconds after
+its upload."""
 
 NOT_KNOWN = "invalid_blocks"
 """What Slack says of a file until then."""
@@ -24,7 +25,8 @@ NOT_KNOWN = "invalid_blocks"
 FOR_GOOD = frozenset(
     {"missing_scope", "no_permission", "not_allowed_token_type", "file_uploads_disabled"}
 )
-"""Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot is started again."""
+"""Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot
+is started again."""
 
 log = logging.getLogger(__name__)
 

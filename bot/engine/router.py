@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot.catalog import Invocation
 from bot.engine.access.policy import AccessDenied
-from bot.engine.forms.forms import OPEN, Forms, RetryReply
+from bot.engine.forms.forms import Forms, RetryReply
 from bot.engine.home.home import HomeTabs
 from bot.engine.runs.error_messages import explain_error
 from bot.engine.runs.runner import Runner
@@ -24,6 +24,7 @@ from bot.messages import ButtonPress, Command, FormSubmission, Message, Origin, 
 from bot.metrics import Metric, counter
 from bot.steps import Caller, Role, Shared, State, Step, StepKind, Verdict
 from bot.view import messages
+from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.tour import TOUR
 
@@ -134,7 +135,8 @@ class CommandRouter:
                 raise UserError("I am being restarted.", "Type it again in a minute.")
             if await self._is_new_request(what.key):
                 await work()
-        except Exception as problem:  # noqa: BLE001 - the last place before an error would vanish in a task
+        # The last place before an error would vanish in a task.
+        except Exception as problem:  # noqa: BLE001
             await whisper.say(await self._explain_problem(problem))
             await self.runner.audit.record_refusal(what, problem, since)
 

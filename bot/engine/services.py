@@ -24,7 +24,8 @@ from bot.steps import Caller, Context, Options, Role, Scope, Workshop
 from bot.view.messages import Heading
 
 LOOKS, BETWEEN = 4, 0.15
-"""How often, and seconds between, it is looked whether something still changes what everyone shares."""
+"""How often, and seconds between, it is looked whether something still changes what everyone
+shares."""
 
 
 class NullProgress:
@@ -166,7 +167,8 @@ class Services:
         if asker.confined and step.has_side_effects:
             past = NamespaceHistory(history, asker.own, asker.own_steps)
         if isinstance(progress, ProgressMessage) and step.changes:
-            # What a recorded step changed is in its images; there a write that changed nothing is none.
+            # What a recorded step changed is in its images; there a write that changed nothing is
+            # none.
             notes = set[ChangedObject]() if step.recorded else progress.notes
             cluster = NamespaceGuard(cluster, asker.own if asker.confined else None, notes)
             mesh = MeshChangeLog(mesh, self.workshop.mesh_namespace, progress.notes)

@@ -1,4 +1,5 @@
-"""The Gateway API CRDs on this machine: Gateways and waypoints need them, and an Istio release does not hold them."""
+"""The Gateway API CRDs on this machine: Gateways and waypoints need them, and an Istio release does
+not hold them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ ORDER = (
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
 )
-"""The kinds that a Gateway API bundle consists of (standard channel, v1.5.1), in the order they are applied."""
+"""The kinds that a Gateway API bundle consists of (standard channel, v1.5.1), in the order they are
+applied."""
 
 WHERE = "https://github.com/kubernetes-sigs/gateway-api/releases"
 

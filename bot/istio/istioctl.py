@@ -28,9 +28,9 @@ PRECHECK = 120.0
 class Istioctl:
     """One Istio release. `open` it before anything else.
 
-    `kubeconfig` and `context` become flags; without them istioctl finds the cluster it runs in. `gateway_api` is the
-    file or directory of the CRDs. `extra` are environment variables that it may see beside its clean few, for
-    credential plugins (`HOME`, `AWS_PROFILE`, …).
+    `kubeconfig` and `context` become flags; without them istioctl finds the cluster it runs in.
+    `gateway_api` is the file or directory of the CRDs. `extra` are environment variables that it
+    may see beside its clean few, for credential plugins (`HOME`, `AWS_PROFILE`, …).
     """
 
     def __init__(

@@ -44,8 +44,9 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True)
 class ParsedLine:
-    """One line understood: its components (`Istiod`, `Ingress gateways`), and in `waiting` or `removed` the objects as
-    `Kind/namespace/name`; names that istioctl cut short are left out. `text` is what is worth showing."""
+    """One line understood: its components (`Istiod`, `Ingress gateways`), and in `waiting` or
+    `removed` the objects as `Kind/namespace/name`; names that istioctl cut short are left out.
+    `text` is what is worth showing."""
 
     says: LineKind
     text: str

@@ -1,5 +1,5 @@
-"""A program run without a shell, in a session of its own: its lines arrive as they are printed, and it never outlives
-its context."""
+"""A program run without a shell, in a session of its own: its lines arrive as they are printed, and
+it never outlives its context."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from bot.ports import Output
 TAIL = 20
 """Lines of standard error that are kept."""
 BACKLOG = 10_000
-"""Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a slow one."""
+"""Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a
+slow one."""
 LONGEST_PENDING = 65_536
 """Bytes that are kept of a line which has not ended; then they are taken for a line."""
 LINGER = 1.0
-"""Seconds that the streams may stay open after the program has ended (a child of its own may hold them)."""
+"""Seconds that the streams may stay open after the program has ended (a child of its own may hold
+them)."""
 GRACE = 3.0
 """Seconds between TERM and KILL."""
 OURSELVES = Path(sys.executable)
@@ -45,8 +47,8 @@ PASSED_ON = (
 
 
 NO_DEFAULTS = "istioctl.yaml"
-"""An empty file in the private home. Without ISTIOCONFIG istioctl takes flags from `~/.istioctl/config.yaml`, and a
-file that is not there, or /dev/null, ends it (1.32-alpha)."""
+"""An empty file in the private home. Without ISTIOCONFIG istioctl takes flags from
+`~/.istioctl/config.yaml`, and a file that is not there, or /dev/null, ends it (1.32-alpha)."""
 
 
 def build_environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:

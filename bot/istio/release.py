@@ -18,12 +18,14 @@ PROFILES = (
     "remote",
     "stable",
 )
-"""The profiles of 1.23.2 and 1.30.3 alike, for a release directory that lacks `manifests/profiles`."""
+"""The profiles of 1.23.2 and 1.30.3 alike, for a release directory that lacks `manifests/profiles`.
+"""
 
 
 @dataclass(frozen=True)
 class KnownRelease:
-    """A release line that the bot was checked against; `kubernetes` is the range of 1.x minors that it supports."""
+    """A release line that the bot was checked against; `kubernetes` is the range of 1.x minors that
+    it supports."""
 
     minor: int
     kubernetes: tuple[int, int]

@@ -17,7 +17,7 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Object,
 )
-from bot.knowledge.istio import installation
+from bot.knowledge.mesh_config import read_mesh_config
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.observe import jaeger
 from bot.ports import Stream, TrafficReport
@@ -78,7 +78,7 @@ async def take_snapshot(context: Context) -> Snapshot:
         find(DESTINATION_RULE, from_app),
     )
     namespace, config = await asyncio.gather(
-        context.cluster.get(NAMESPACE, from_app), installation.read_mesh_config(context)
+        context.cluster.get(NAMESPACE, from_app), read_mesh_config(context)
     )
     streams = await context.traffic.streams()
     deployments, daemons, app, pods, *rest = read

@@ -1,7 +1,9 @@
-"""The language of the channel. The bot is written in English; here its finished messages are said in another one.
+"""The language of the channel. The bot is written in English; here its finished messages are said
+in another one.
 
-Nothing else of the bot knows of it: a sentence stays in English where it is made, and the catalogue of a language holds
-its template beside what it becomes. A test holds each catalogue complete against the source.
+Nothing else of the bot knows of it: a sentence stays in English where it is made, and the catalogue
+of a language holds its template beside what it becomes. A test holds each catalogue complete
+against the source.
 """
 
 from bot.language.catalogue import FRAMES, LANGUAGES, Entry, entries, entry

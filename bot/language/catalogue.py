@@ -1,4 +1,5 @@
-"""The sentences of a language, read from its YAML files: each English template with what it becomes."""
+"""The sentences of a language, read from its YAML files: each English template with what it
+becomes."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ LANGUAGES = ("en", "es")
 
 @dataclass(frozen=True)
 class Entry:
-    """One sentence in English and in the other language; of several forms the first one that its values fit."""
+    """One sentence in English and in the other language; of several forms the first one that its
+    values fit."""
 
     english: str
     pattern: Pattern
@@ -57,7 +59,8 @@ def entry(english: str, *other: str, file: str = "") -> Entry:
 
 
 def read(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The pairs of a file, in order, also where an English one stands twice; the other one may be a list of forms."""
+    """The pairs of a file, in order, also where an English one stands twice; the other one may be a
+    list of forms."""
     root = yaml.compose(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         forms = value.value if isinstance(value, yaml.SequenceNode) else [value]

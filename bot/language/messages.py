@@ -1,6 +1,8 @@
-"""Whole messages in another language: every text of their blocks, line by line, within Slack's limits.
+"""Whole messages in another language: every text of their blocks, line by line, within Slack's
+limits.
 
-Only what people read is touched: ids, values, addresses and what stands in a code block stay as they are.
+Only what people read is touched: ids, values, addresses and what stands in a code block stay as
+they are.
 """
 
 from __future__ import annotations
@@ -40,13 +42,15 @@ LIMITS = {
     "deny": 30,
     "alt_text": 2000,
 }
-"""Characters of a text by where it stands (Slack's limits); a translation may be longer than the English."""
+"""Characters of a text by where it stands (Slack's limits); a translation may be longer than the
+English."""
 SHORTEST = 75
 """The same for everything else: buttons, options and their descriptions."""
 
 
 class Tongue:
-    """Says messages and views in the language of the channel; without a translator as they are written, in English."""
+    """Says messages and views in the language of the channel; without a translator as they are
+    written, in English."""
 
     def __init__(self, translator: Translator | None = None) -> None:
         self.translator = translator or Translator((), between={})
@@ -68,7 +72,8 @@ class Tongue:
         return text if self.english else self.translator.notice(text)
 
     def _inside(self, value: Any, within: str, key: str = "") -> Any:
-        """Any part of a message: `within` is the type of the nearest thing around it, `key` its own name in that."""
+        """Any part of a message: `within` is the type of the nearest thing around it, `key` its own
+        name in that."""
         if isinstance(value, list):
             return [self._inside(each, within, key) for each in value]
         if isinstance(value, str):

@@ -1,7 +1,9 @@
-"""A sentence with values in it, as it is looked for in a finished text and as it is filled in another language.
+"""A sentence with values in it, as it is looked for in a finished text and as it is filled in
+another language.
 
-The bot writes its sentences in English where they belong, with the values already in them. Here such a sentence is a
-template again: `{} of {} pods ready` is found in `2 of 3 pods ready`, and gives back `2` and `3`.
+The bot writes its sentences in English where they belong, with the values already in them. Here
+such a sentence is a template again: `{} of {} pods ready` is found in `2 of 3 pods ready`, and
+gives back `2` and `3`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ MODES = {
 WORD = re.compile(r"\w+")
 
 Say = Callable[[str, str], str | None]
-"""Turns a value into the other language, in one of MODES; None when it should be known and is not."""
+"""Turns a value into the other language, in one of MODES; None when it should be known and is not.
+"""
 
 
 def words_of(text: str) -> list[str]:
@@ -61,7 +64,8 @@ class Pattern:
         return len(self.around) == 1
 
     def match(self, text: str) -> tuple[str, ...] | None:
-        """The values, each as short as it can be, or None when the text is another one. Takes linear time."""
+        """The values, each as short as it can be, or None when the text is another one. Takes
+        linear time."""
         first, last = self.around[0], self.around[-1]
         if self.fixed:
             return () if text == first else None
@@ -111,8 +115,8 @@ class Form:
 
     @classmethod
     def of(cls, template: str, values: int) -> Form:
-        """Read from its template: `{0}`, `{0:text}` (see MODES), `{0?pod|pods}`, and `{{` for a brace that is one.
-        Raises ValueError when it cannot be."""
+        """Read from its template: `{0}`, `{0:text}` (see MODES), `{0?pod|pods}`, and `{{` for a
+        brace that is one. Raises ValueError when it cannot be."""
         parts: list[str | Slot] = []
         at, used, template = 0, set[int](), template.replace("{{", OPEN).replace("}}", CLOSE)
         for found in SLOT.finditer(template):

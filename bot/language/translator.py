@@ -1,7 +1,9 @@
-"""Says a finished English text in another language: the sentence is found again, its values are taken over.
+"""Says a finished English text in another language: the sentence is found again, its values are
+taken over.
 
-What is not found stays as it is. So names, commands, addresses, and what a pod, istioctl or Kubernetes say are not
-changed: only a place that the catalogue marks as holding words of the bot's own is looked into.
+What is not found stays as it is. So names, commands, addresses, and what a pod, istioctl or
+Kubernetes say are not changed: only a place that the catalogue marks as holding words of the bot's
+own is looked into.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ REMEMBERED = 4096
 LONGEST = 4000
 """Characters of a text that is looked at; what is longer stays as it is."""
 SURE = 12
-"""Characters of its own that a sentence must have to be found among foreign words, and more than one word."""
+"""Characters of its own that a sentence must have to be found among foreign words, and more than
+one word."""
 DEEPEST = 8
 """Sentences within sentences that are looked at; what is deeper was not put together by the bot."""
 MOST_SEAMS = 8
-"""Seams of a text at which its parts are looked for; with more, only whole sentences between `; ` are."""
+"""Seams of a text at which its parts are looked for; with more, only whole sentences between `; `
+are."""
 SEAM = re.compile(r"(?<=[.?!]) |; |: |, | — | · |(?= \()")
 """Where texts of the bot's own are put together."""
 SENTENCE = re.compile(r"(?<=[.?!]) ")
@@ -42,7 +46,8 @@ LINK = re.compile(r"<(https?://[^|>]+)\|([^>]*)>")
 
 
 class Reading(NamedTuple):
-    """A text as it may be meant: without the full stop that was set behind it, with the first letter of a beginning."""
+    """A text as it may be meant: without the full stop that was set behind it, with the first
+    letter of a beginning."""
 
     text: str
     stop: str = ""
@@ -122,7 +127,8 @@ class Translator:
         return self._parts(text, False) if len(text) <= LONGEST else text
 
     def known(self, text: str, *, surely: bool = False) -> str | None:
-        """A sentence of the bot's own, None for anything else; `surely` only one that others would hardly say."""
+        """A sentence of the bot's own, None for anything else; `surely` only one that others would
+        hardly say."""
         core = text.strip()
         find = self._sure if surely else self._whole
         if not core or len(core) > LONGEST or (said := find(core)) is None:
@@ -179,7 +185,8 @@ class Translator:
         return next((said for said in found if said is not None), None)
 
     def _find(self, text: str, least: int = 0) -> str | None:
-        """The heaviest sentence that fits: as it is, without its full stop or its end, or with a small first letter."""
+        """The heaviest sentence that fits: as it is, without its full stop or its end, or with a
+        small first letter."""
         readings = list(readings_of(text))
         for reading in readings:
             if (fixed := self._fixed.get(reading.text)) is not None:
@@ -199,7 +206,8 @@ class Translator:
         return self._find(text, SURE) if " " in text else None
 
     def _filled(self, entry: Entry, text: str, *, own: bool = False) -> str | None:
-        """The sentence in the first of its forms that the values fit; with `own` only one that begins with words."""
+        """The sentence in the first of its forms that the values fit; with `own` only one that
+        begins with words."""
         values = entry.pattern.match(text)
         for form in entry.forms if values is not None else ():
             if form.begins_with_words or not own:
@@ -248,12 +256,14 @@ class Translator:
         return None if said is None else seam[0] + said
 
     def _sentences(self, text: str) -> str | None:
-        """Several sentences, each known by itself or with those behind it; None when one is not, or is the only one."""
+        """Several sentences, each known by itself or with those behind it; None when one is not, or
+        is the only one."""
         parts = tuple(SENTENCE.split(text))
         return self._row(parts, len(parts) - 1) if len(parts) <= MOST_SEAMS else None
 
     def _row(self, parts: tuple[str, ...], most: int) -> str | None:
-        """Sentences one after the other, of which one text of the bot's own holds at most that many."""
+        """Sentences one after the other, of which one text of the bot's own holds at most that
+        many."""
         for count in range(1, most + 1):
             said = self.known(" ".join(parts[:count]))
             rest = None if said is None else self._row(parts[count:], len(parts) - count)

@@ -1,7 +1,7 @@
 """The ledger: who asked for what, when, and with which result.
 
-It remembers requests, results, what stood there before a change, and the audit; what is true is read from the cluster
-each time. SQLite by default, PostgreSQL by one URL.
+It remembers requests, results, what stood there before a change, and the audit; what is true is
+read from the cluster each time. SQLite by default, PostgreSQL by one URL.
 """
 
 from bot.ledger.audit import SqlAuditTrail

@@ -1,4 +1,5 @@
-"""The audit: who asked for what, where, and what became of it. Rows are added and read, never changed or removed."""
+"""The audit: who asked for what, where, and what became of it. Rows are added and read, never
+changed or removed."""
 
 from __future__ import annotations
 

@@ -93,13 +93,15 @@ def build_engine(url: URL) -> AsyncEngine:
 
 
 def _configure_sqlite_connection(connection: Any, _record: object) -> None:
-    # Python's own driver begins transactions late and not before DDL; the two listeners do it in its place.
+    # Python's own driver begins transactions late and not before DDL; the two listeners do it in
+    # its place.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=ON").close()
 
 
 def _begin_sqlite_transaction(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once when another writer came between.
+    # A transaction that reads first and writes later fails at once when another writer came
+    # between.
     reads = connection.get_execution_options().get("meshbot_reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -121,7 +123,8 @@ def prepare_sqlite_file(url: URL) -> None:
 
 
 def _enable_write_ahead(connection: sqlite3.Connection) -> None:
-    # Of those that change the mode in the same moment SQLite refuses all but one at once, whatever its timeout says.
+    # Of those that change the mode in the same moment SQLite refuses all but one at once, whatever
+    # its timeout says.
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

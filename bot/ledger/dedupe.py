@@ -16,7 +16,8 @@ from bot.ledger.connection import execute
 from bot.ledger.tables import requests
 
 KEPT = timedelta(hours=1)
-"""How long a request is remembered. Slack repeats within six minutes, and a signed request is good for five."""
+"""How long a request is remembered. Slack repeats within six minutes, and a signed request is good
+for five."""
 
 
 class RequestKeys:

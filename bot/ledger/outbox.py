@@ -1,9 +1,10 @@
 """The outbox: each message that is to be in a channel, as it is wanted, until Slack has it.
 
-It holds states and not calls: a message that changed five times while Slack was away is posted once, as it is then.
-Whoever delivers may die at any moment, and whoever takes over delivers what is wanted and not shown. One window stays
-open, for chat.postMessage knows no key by which Slack would tell a repeat: between Slack taking a post and this table
-keeping its `ts`. A process that dies in it, or an answer that is lost on its way, can double that one message.
+It holds states and not calls: a message that changed five times while Slack was away is posted
+once, as it is then. Whoever delivers may die at any moment, and whoever takes over delivers what is
+wanted and not shown. One window stays open, for chat.postMessage knows no key by which Slack would
+tell a repeat: between Slack taking a post and this table keeping its `ts`. A process that dies in
+it, or an answer that is lost on its way, can double that one message.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ from bot.ledger.tables import replicas
 log = logging.getLogger(__name__)
 
 LIVING = select(replicas.c.owner).where(replicas.c.gone_at.is_(None))
-"""The processes that are not gone. One that is not in the table has never begun anything, or was pruned long ago."""
+"""The processes that are not gone. One that is not in the table has never begun anything, or was
+pruned long ago."""
 
 KEPT = timedelta(days=7)
 """How long it is remembered that a process is gone."""
@@ -69,7 +70,8 @@ def generate_owner() -> str:
 
 
 class Replicas:
-    """This process among those that share the ledger. `fenced` tells when it must not change anything.
+    """This process among those that share the ledger. `fenced` tells when it must not change
+    anything.
 
     A SQLite file has one process by design, which is never fenced.
     """

@@ -38,8 +38,9 @@ ACTIVE = (RunState.RUNNING, RunState.ASKS)
 class NewRun:
     """A run that is asked for.
 
-    `request_key` is the same for each delivery of one command. `lock_key` names what the run may change: at most one
-    running run holds it; None when it only reads. `owner` is the process that carries it out.
+    `request_key` is the same for each delivery of one command. `lock_key` names what the run may
+    change: at most one running run holds it; None when it only reads. `owner` is the process that
+    carries it out.
     """
 
     request_key: str
@@ -56,9 +57,10 @@ class NewRun:
 class Run:
     """A run as the ledger holds it; every time is UTC.
 
-    `scope` is the lock that the run needs to write, "" when it needs none; `lock_key` is the same while it holds it.
-    `digest` is that of the plan that was shown, which may be confirmed until `expires_at`. `attempt` counts from 1, one
-    more for each time that another process took the run up.
+    `scope` is the lock that the run needs to write, "" when it needs none; `lock_key` is the same
+    while it holds it. `digest` is that of the plan that was shown, which may be confirmed until
+    `expires_at`. `attempt` counts from 1, one more for each time that another process took the run
+    up.
     """
 
     id: str

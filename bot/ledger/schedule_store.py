@@ -1,7 +1,8 @@
-"""Schedules and their slots in the database, so that of many processes exactly one carries each slot out.
+"""Schedules and their slots in the database, so that of many processes exactly one carries each
+slot out.
 
-A slot is taken by one transaction: the schedule moves on to its next time only if it still stands at the time that was
-seen, and the slot is entered under a key that there is once.
+A slot is taken by one transaction: the schedule moves on to its next time only if it still stands
+at the time that was seen, and the slot is entered under a key that there is once.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ class SlotState(StrEnum):
 
 @dataclass(frozen=True)
 class NewSchedule:
-    """A schedule that is asked for. `words` is the step's command without the times, `typed` the whole; `timing` is how
-    `bot.when.Timing` is written; `request_key` is the same for each delivery of one command."""
+    """A schedule that is asked for. `words` is the step's command without the times, `typed` the
+    whole; `timing` is how `bot.when.Timing` is written; `request_key` is the same for each delivery
+    of one command."""
 
     request_key: str
     step: str
@@ -50,8 +51,8 @@ class NewSchedule:
 class Schedule:
     """A schedule as the ledger holds it; every time is UTC.
 
-    `fired` slots began, `failed` of them ended badly, `cut` died with their process, and `missed` never began. `memory`
-    is what the last slot left for the next one.
+    `fired` slots began, `failed` of them ended badly, `cut` died with their process, and `missed`
+    never began. `memory` is what the last slot left for the next one.
     """
 
     id: str

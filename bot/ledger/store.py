@@ -1,4 +1,5 @@
-"""The ledger itself. Each change is one statement in one transaction, so that it holds across processes and crashes."""
+"""The ledger itself. Each change is one statement in one transaction, so that it holds across
+processes and crashes."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def utcnow() -> datetime:
 
 
 class Ledger:
-    """Runs in a database. Everything raises `bot.errors.LedgerError` when the database is away, within seconds."""
+    """Runs in a database. Everything raises `bot.errors.LedgerError` when the database is away,
+    within seconds."""
 
     def __init__(
         self, engine: AsyncEngine, *, now: Callable[[], datetime] = utcnow, owner: str = ""

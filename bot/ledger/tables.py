@@ -1,4 +1,5 @@
-"""The tables as SQLAlchemy sees them. They must match what the migrations make; a test compares the two."""
+"""The tables as SQLAlchemy sees them. They must match what the migrations make; a test compares the
+two."""
 
 from __future__ import annotations
 

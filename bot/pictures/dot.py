@@ -1,6 +1,7 @@
 """A traffic graph as DOT text, which any Graphviz can lay out and draw.
 
-Nodes get names of our own and every text is escaped, so that whatever the cluster calls its objects stays a label.
+Nodes get names of our own and every text is escaped, so that whatever the cluster calls its objects
+stays a label.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ DPI = 144
 """Twice the pixels of a screen's 72."""
 
 DOWN, ACROSS = 'rankdir=TB, size="10,14"', 'rankdir=LR, size="14,14"'
-"""Which way calls go, and to how many inches a picture is shrunk: 1440 pixels are twice Slack's width of a message. A
-large graph is read from left to right, where names stack better, and in its full size."""
+"""Which way calls go, and to how many inches a picture is shrunk: 1440 pixels are twice Slack's
+width of a message. A large graph is read from left to right, where names stack better, and in its
+full size."""
 
 MANY = 14
 """Nodes from which a graph is large."""

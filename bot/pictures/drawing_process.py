@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 
 class DrawingProcess:
-    """Implements `bot.drawings.Renderer`. `drawn` and `failures` count pictures; `starts` counts processes."""
+    """Implements `bot.drawings.Renderer`. `drawn` and `failures` count pictures; `starts` counts
+    processes."""
 
     def __init__(
         self, *, seconds: float = SECONDS, jobs: int = MOST_JOBS, worker: Sequence[str] = WORKER

@@ -1,4 +1,5 @@
-"""Draws a traffic graph with Graphviz, in this process; the engine may be another, the DOT is our own."""
+"""Draws a traffic graph with Graphviz, in this process; the engine may be another, the DOT is our
+own."""
 
 from __future__ import annotations
 

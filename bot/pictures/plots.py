@@ -31,7 +31,8 @@ UPPER: Box = (LEFT, 164, RIGHT, 545)
 LOWER: Box = (LEFT, 626, RIGHT, 770)
 SMALL, NORMAL, LARGE = 22, 24, 38
 DENSE = 500
-"""Requests from which the percentiles' lines get a rim, without which they would be lost between the marks."""
+"""Requests from which the percentiles' lines get a rim, without which they would be lost between
+the marks."""
 
 DASHES = {"p50": (14, 8), "p95": (14, 6, 3, 6), "p99": (3, 5)}
 """How the percentiles' lines differ."""

@@ -13,7 +13,8 @@ from unicodedata import combining, normalize
 INK, QUIET, FAINT, PAPER, PANEL = "#1D2630", "#5C6873", "#D5DBE1", "#FFFFFF", "#F3F6F8"
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#00795A"
 FONT = "Aileron"
-"""The font that comes with Pillow (a subset of Aileron, CC0), so that no machine needs to have any."""
+"""The font that comes with Pillow (a subset of Aileron, CC0), so that no machine needs to have any.
+"""
 
 ELLIPSIS = "…"
 KNOWN = frozenset(map(chr, range(32, 127))) | {"·", "’"}

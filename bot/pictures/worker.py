@@ -1,7 +1,8 @@
-"""The process that draws: reads pictures from standard input until that ends, writes PNGs to standard output.
+"""The process that draws: reads pictures from standard input until that ends, writes PNGs to
+standard output.
 
-A process and not a thread, because Graphviz holds the interpreter's lock for a tenth of a second and may crash; it
-imports nothing of the bot but the pictures.
+A process and not a thread, because Graphviz holds the interpreter's lock for a tenth of a second
+and may crash; it imports nothing of the bot but the pictures.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def serve_pictures(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
             png = draw_picture(decode_picture(line), home)
         except ModuleNotFoundError as missing:
             error, words = MISSING, str(missing.name)
-        except Exception as problem:  # noqa: BLE001 - whatever goes wrong here is told, and the next picture drawn
+        # Whatever goes wrong here is told, and the next picture drawn.
+        except Exception as problem:  # noqa: BLE001
             error, words = FAILED, f"{type(problem).__name__}: {problem}"[:300]
         answers.write(
             json.dumps({"length": len(png), "error": error, "words": words}).encode() + b"\n" + png

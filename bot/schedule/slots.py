@@ -27,7 +27,8 @@ AHEAD = 60
 """Slots over which it is seen how often a cron expression comes."""
 
 HORIZON = timedelta(days=9 * 366)
-"""How far a cron expression is followed: 29 February may be eight years away, and 31 February never comes."""
+"""How far a cron expression is followed: 29 February may be eight years away, and 31 February never
+comes."""
 
 SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Plain cron's weekdays by number: 0 and 7 are Sunday."""

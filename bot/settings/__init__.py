@@ -1,7 +1,8 @@
-"""Settings: frozen groups, read once from a YAML file and the environment. Nothing else in the bot reads either.
+"""Settings: frozen groups, read once from a YAML file and the environment. Nothing else in the bot
+reads either.
 
-The environment wins over the file. `MESHBOT_SLACK__BOT_TOKEN` sets `bot_token` in the group `slack`. Unknown names are
-refused in both, so that a misspelt setting never passes for its default.
+The environment wins over the file. `MESHBOT_SLACK__BOT_TOKEN` sets `bot_token` in the group
+`slack`. Unknown names are refused in both, so that a misspelt setting never passes for its default.
 """
 
 from bot.settings.groups import (

@@ -27,11 +27,13 @@ CONVENTIONAL = {
     "SLACK_APP_TOKEN": "app_token",
     "SLACK_SIGNING_SECRET": "signing_secret",
 }
-"""What Slack's own documentation calls three of the settings; taken when the bot's own names are not set."""
+"""What Slack's own documentation calls three of the settings; taken when the bot's own names are
+not set."""
 
 FOREIGN = re.compile(r"MESHBOT_(CONFIG$|TEST_|SERVICE_(HOST|PORT)|PORT($|_))")
-"""Names with the prefix that are no settings. Kubernetes gives every pod variables for each Service of its namespace,
-and one called `meshbot` makes MESHBOT_SERVICE_HOST, MESHBOT_PORT_3000_TCP and the like."""
+"""Names with the prefix that are no settings. Kubernetes gives every pod variables for each Service
+of its namespace, and one called `meshbot` makes MESHBOT_SERVICE_HOST, MESHBOT_PORT_3000_TCP and the
+like."""
 
 
 def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:

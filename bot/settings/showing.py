@@ -15,7 +15,8 @@ from bot.settings.groups import DELIMITER, PREFIX, Settings
 
 
 class Setting(NamedTuple):
-    """One setting for a reference: its dotted name, its environment variable, its default and what it is for."""
+    """One setting for a reference: its dotted name, its environment variable, its default and what
+    it is for."""
 
     name: str
     variable: str

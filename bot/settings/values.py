@@ -1,4 +1,5 @@
-"""The kinds of values that settings have, each with its own words for what is wrong, which never repeat the value."""
+"""The kinds of values that settings have, each with its own words for what is wrong, which never
+repeat the value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The blocks that carry figures and tasks: table, data_table, data_visualization, task_card and plan."""
+"""The blocks that carry figures and tasks: table, data_table, data_visualization, task_card and
+plan."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ INVALID = "invalid_blocks"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that Slack would refuse: its error code, a JSON pointer to the place, and a sentence for people."""
+    """One thing that Slack would refuse: its error code, a JSON pointer to the place, and a
+    sentence for people."""
 
     code: str
     pointer: str
@@ -23,7 +24,8 @@ class Problem:
 
 @dataclass
 class Findings:
-    """The problems of one payload, in the order of the payload; `code` is Slack's code for a plain one."""
+    """The problems of one payload, in the order of the payload; `code` is Slack's code for a plain
+    one."""
 
     code: str = INVALID
     problems: list[Problem] = field(default_factory=list)

@@ -8,7 +8,8 @@ BUDGET = 10_000
 """Visible characters that a message of ours may hold over all its blocks."""
 
 REFUSAL = 13_000
-"""Visible characters at which chat.postMessage surely answers `msg_blocks_too_long` (observed from 11,000 upwards)."""
+"""Visible characters at which chat.postMessage surely answers `msg_blocks_too_long` (observed from
+11,000 upwards)."""
 
 ELLIPSIS = "…"
 VISIBLE_KEYS = frozenset(

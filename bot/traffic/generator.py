@@ -1,5 +1,6 @@
-"""Bursts that are waited for, and streams that go on in the background of this process. Requests start at their
-intended times, whatever became of the ones before, so that slowness is seen and not hidden."""
+"""Bursts that are waited for, and streams that go on in the background of this process. Requests
+start at their intended times, whatever became of the ones before, so that slowness is seen and not
+hidden."""
 
 from __future__ import annotations
 
@@ -58,8 +59,9 @@ class RunningStream:
 
 
 class Generator:
-    """Sends for `bot.schedule.Streams`, which remembers the streams; `find` says through which Service a namespace's
-    page is reached, `patience` after how many seconds of silence a stream ends."""
+    """Sends for `bot.schedule.Streams`, which remembers the streams; `find` says through which
+    Service a namespace's page is reached, `patience` after how many seconds of silence a stream
+    ends."""
 
     def __init__(self, web: Web, find: FindDoor, *, patience: float = FORSAKEN) -> None:
         self._web, self._find, self._patience = web, find, patience

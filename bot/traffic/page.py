@@ -1,4 +1,5 @@
-"""Reading Bookinfo's product page: the page is 200 even when its parts fail, so only the text tells what happened.
+"""Reading Bookinfo's product page: the page is 200 even when its parts fail, so only the text tells
+what happened.
 
 Markers are those of the Bookinfo 1.20.x images, which Istio 1.23 and 1.30 both use.
 """

@@ -18,7 +18,8 @@ HOPELESS = 5
 
 
 class RequestSender:
-    """Sends requests for one visitor and adds up in `tally` what they meet; `heard` is when something last answered."""
+    """Sends requests for one visitor and adds up in `tally` what they meet; `heard` is when
+    something last answered."""
 
     def __init__(self, visitor: Visitor, tally: Tally) -> None:
         self.visitor, self.tally = visitor, tally

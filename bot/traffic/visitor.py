@@ -51,7 +51,8 @@ def is_serving(gateway: Object) -> bool:
 
 
 class Visitor:
-    """Someone who asks for the page, as nobody ("") or logged in. The page knows its user only by session cookie."""
+    """Someone who asks for the page, as nobody ("") or logged in. The page knows its user only by
+    session cookie."""
 
     def __init__(self, web: Web, namespace: str, user: str = "") -> None:
         self._web, self._namespace, self._user = web, namespace, user

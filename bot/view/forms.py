@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bot.engine.forms.questions import YES
 from bot.slackrules import truncate
 from bot.steps import Question
+
+OPEN = "mesh:form"
+"""action_id of a button that opens the form of the step in its value."""
+YES = "yes"
+"""The value of a tick."""
 
 Block = dict[str, Any]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.engine.forms.forms import OPEN
 from bot.knowledge.workshop.progress import StepStatus
 from bot.records import ScheduleSummary
 from bot.slackrules import escape
 from bot.steps import Caller, Step, Verdict
 from bot.view import messages
+from bot.view.forms import OPEN
 from bot.view.tour import TOUR
 
 REFRESH = "mesh:home:refresh"

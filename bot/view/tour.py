@@ -15,7 +15,8 @@ from bot.steps import Role, Step
 from bot.view import messages
 
 TOUR = "mesh:tour:"
-"""action_ids of the tour's buttons; the verb follows, and a number where there are several of one."""
+"""action_ids of the tour's buttons; the verb follows, and a number where there are several of one.
+"""
 
 KIND = "tour"
 """Ends the block_id of the tour's first block, in place of a run's id."""

@@ -36,7 +36,8 @@ class TimeOfDay(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A time of day on a date (`2026-11-26`), on the day after (`tomorrow`), or "" for the day itself."""
+    """A time of day on a date (`2026-11-26`), on the day after (`tomorrow`), or "" for the day
+    itself."""
 
     day: str
     clock: TimeOfDay

@@ -1,4 +1,5 @@
-"""The verbs of the API, independent of HTTP: the in-process client and the HTTP handlers both come through here."""
+"""The verbs of the API, independent of HTTP: the in-process client and the HTTP handlers both come
+through here."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ Object = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A refusal of the API server: `code` is the HTTP status, `reason` Kubernetes' word (`NotFound`, `Conflict`, …)."""
+    """A refusal of the API server: `code` is the HTTP status, `reason` Kubernetes' word
+    (`NotFound`, `Conflict`, …)."""
 
     def __init__(self, code: int, reason: str, message: str, details: Object | None = None) -> None:
         super().__init__(message)
@@ -19,7 +20,8 @@ class ApiError(Exception):
 
 
 class Ref(NamedTuple):
-    """One resource type: API group ("" for core) and plural name, e.g. `Ref("apps", "deployments")`."""
+    """One resource type: API group ("" for core) and plural name, e.g. `Ref("apps",
+    "deployments")`."""
 
     group: str
     plural: str
@@ -34,10 +36,12 @@ class WatchEvent:
 
 
 class Client(Protocol):
-    """The cluster's own API in process: same defaulting, validation, admission and field managers as over HTTP.
+    """The cluster's own API in process: same defaulting, validation, admission and field managers
+    as over HTTP.
 
-    `manager` is the field manager that writes are recorded under. Namespace "" means cluster-scoped (or, in list and
-    watch, all namespaces). All raise ApiError; `get` gives None for what is not there.
+    `manager` is the field manager that writes are recorded under. Namespace "" means cluster-scoped
+    (or, in list and watch, all namespaces). All raise ApiError; `get` gives None for what is not
+    there.
     """
 
     manager: str
@@ -69,7 +73,8 @@ class Client(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """An HTTP request as it reaches a pod's port (through a service, a webhook or the API server's proxy)."""
+    """An HTTP request as it reaches a pod's port (through a service, a webhook or the API server's
+    proxy)."""
 
     method: str
     path: str

@@ -37,9 +37,10 @@ _ROOT_CA = "the embedded cluster speaks plain HTTP and has no certificate author
 class EmbeddedCluster:
     """A Kubernetes cluster in this process. Times on its nodes are simulated seconds of `clock`.
 
-    `programs` run in pods; `nodes` and `timings` say what the nodes are like; `history` is the API server's.
-    There are no metrics and no storage, so nothing scales by itself and no volume claim is bound; autoscalers keep the
-    status that they are created with, as in a real cluster whose controller has not looked at them yet.
+    `programs` run in pods; `nodes` and `timings` say what the nodes are like; `history` is the API
+    server's. There are no metrics and no storage, so nothing scales by itself and no volume claim
+    is bound; autoscalers keep the status that they are created with, as in a real cluster whose
+    controller has not looked at them yet.
     """
 
     def __init__(

@@ -26,7 +26,8 @@ class VersionInfo:
 
 @dataclass(frozen=True)
 class Kind:
-    """One resource type. `versions` lists what is served, preferred first; `version` is what objects are stored as."""
+    """One resource type. `versions` lists what is served, preferred first; `version` is what
+    objects are stored as."""
 
     group: str
     plural: str

@@ -41,7 +41,8 @@ class WriteOptions:
 
 @dataclass(frozen=True)
 class DeleteOptions:
-    """The body of a DELETE. `grace` in seconds; `policy` is Foreground, Background, Orphan or "" for the default."""
+    """The body of a DELETE. `grace` in seconds; `policy` is Foreground, Background, Orphan or ""
+    for the default."""
 
     grace: int | None = None
     policy: str = ""

@@ -56,7 +56,8 @@ class Change:
 
 
 class Watcher:
-    """The changes of one type from one moment on, in order, none left out; ends when the store cuts it."""
+    """The changes of one type from one moment on, in order, none left out; ends when the store cuts
+    it."""
 
     def __init__(self, past: list[Change], forget: Callable[[Watcher], None]) -> None:
         self._changes: deque[Change] = deque(past)
@@ -117,7 +118,8 @@ class _Table:
 
 
 class Store:
-    """Objects by type, namespace and name. `history` is how many changes of each type are kept for watches."""
+    """Objects by type, namespace and name. `history` is how many changes of each type are kept for
+    watches."""
 
     def __init__(self, history: int = 10_000) -> None:
         self._history = history

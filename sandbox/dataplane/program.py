@@ -1,6 +1,8 @@
-"""The data plane as programs in pods: Bookinfo's applications, gateways and waypoints, on one shared state.
+"""The data plane as programs in pods: Bookinfo's applications, gateways and waypoints, on one
+shared state.
 
-`DataPlane` follows the cluster by itself while any of its programs runs, over whatever client they were started with.
+`DataPlane` follows the cluster by itself while any of its programs runs, over whatever client they
+were started with.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _TEXT = {"Content-Type": "text/plain; version=0.0.4"}
 
 @dataclass
 class _RunningApp:
-    """One program: the application (None in a gateway's or waypoint's pod), and from when on it answers."""
+    """One program: the application (None in a gateway's or waypoint's pod), and from when on it
+    answers."""
 
     app: App | None
     answers_from: float
@@ -169,7 +172,8 @@ class MeshPod:
         """Tell whether a pod is one of those."""
         proxy = find_proxy(pod)
         gateway = proxy is not None and proxy.kind != "sidecar"
-        return gateway or create_app(pod, random.Random(0)) is not None  # noqa: S311 - only asked whether there is one
+        # Only asked whether there is one.
+        return gateway or create_app(pod, random.Random(0)) is not None  # noqa: S311
 
     async def start(self, pod: Object, client: Client) -> RunningPod:
         """Start a pod's program; return once the data plane knows the cluster, whether or not

@@ -1,4 +1,5 @@
-"""Grafana as the addon runs it: health, and the dashboards that its ConfigMaps hold, by title and by uid."""
+"""Grafana as the addon runs it: health, and the dashboards that its ConfigMaps hold, by title and
+by uid."""
 
 from __future__ import annotations
 

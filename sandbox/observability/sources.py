@@ -14,11 +14,13 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Sample:
-    """One series as a proxy shows it at this moment: the metric's name, every label, and the value so far.
+    """One series as a proxy shows it at this moment: the metric's name, every label, and the value
+    so far.
 
-    Labels are those that end up in Prometheus: Istio's standard ones (`reporter`, `source_workload`, …,
-    `connection_security_policy`) and the scraped pod's (`app`, `version`, `pod`, `namespace`; `app="ztunnel"`).
-    Histograms are three names: `…_bucket` (with `le`, cumulative, `+Inf` too), `…_sum`, `…_count`.
+    Labels are those that end up in Prometheus: Istio's standard ones (`reporter`,
+    `source_workload`, …, `connection_security_policy`) and the scraped pod's (`app`, `version`,
+    `pod`, `namespace`; `app="ztunnel"`). Histograms are three names: `…_bucket` (with `le`,
+    cumulative, `+Inf` too), `…_sum`, `…_count`.
     """
 
     name: str
@@ -40,7 +42,8 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True)
 class Span:
-    """One span that a proxy reports when a request is over. Times in microseconds, as Zipkin and Jaeger have them."""
+    """One span that a proxy reports when a request is over. Times in microseconds, as Zipkin and
+    Jaeger have them."""
 
     trace_id: str
     """32 hexadecimal digits."""
@@ -59,7 +62,8 @@ class Span:
     collector: str
     """Where the proxy's bootstrap sends spans, such as `zipkin.istio-system:9411`."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Such as `http.status_code`, `response_flags`, `component`, `node_id`, `upstream_cluster`, `guid:x-request-id`."""
+    """Such as `http.status_code`, `response_flags`, `component`, `node_id`, `upstream_cluster`,
+    `guid:x-request-id`."""
 
 
 class Spans(Protocol):

@@ -22,7 +22,8 @@ SHARE = 9.0
 """At least this many times as long as a showing takes, nothing is shown."""
 
 HEARTBEAT = 2.0
-"""Wall seconds between two looks at whether the API answers; watches that are open would not tell."""
+"""Wall seconds between two looks at whether the API answers; watches that are open would not tell.
+"""
 
 CORE = {"namespaces": Ref("", "namespaces"), "pods": Ref("", "pods")}
 CUSTOM = {
@@ -107,7 +108,8 @@ class ClusterPanel:
             )
             for listener in self._listeners:
                 listener()
-            # Where there are thousands of pods, drawing them takes its time: others on this loop get most of it.
+            # Where there are thousands of pods, drawing them takes its time: others on this loop
+            # get most of it.
             await asyncio.sleep(max(PAUSE, SHARE * (time.monotonic() - begun)))
 
     def _list_objects(self) -> Mapping[str, list[Object]]:

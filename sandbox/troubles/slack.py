@@ -10,7 +10,8 @@ from sandbox.workspace.fault_injection import InjectedFault
 
 MESSAGES = ("chat.postMessage", "chat.update", "chat.postEphemeral")
 LATE_SECONDS, RETRY_AFTER, SLOW_SECONDS = 4.0, 3, 2.0
-"""Wall seconds: acknowledgements come later than Slack waits for them; what 429 asks for; slow answers."""
+"""Wall seconds: acknowledgements come later than Slack waits for them; what 429 asks for; slow
+answers."""
 
 GROUP = "Slack"
 

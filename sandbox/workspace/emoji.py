@@ -143,7 +143,8 @@ _PICTURES = {
     "zipper_mouth_face": "🤐",
     "zzz": "💤",
 }
-"""Slack's short names (those of the emoji-data list); a name that is not here is shown as it was written."""
+"""Slack's short names (those of the emoji-data list); a name that is not here is shown as it was
+written."""
 
 
 def replace_emoji_names(text: str) -> str:

@@ -48,7 +48,8 @@ FIELDS: Mapping[str, Field] = {
     "timepicker": Field("selected_time", "initial_time"),
     "users_select": Field("selected_user", "initial_user"),
 }
-"""Element types that do not report a plain `value` (from Slack's documentation of interaction payloads)."""
+"""Element types that do not report a plain `value` (from Slack's documentation of interaction
+payloads)."""
 
 
 def iter_interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:

@@ -1,4 +1,5 @@
-"""The installed app as the workspace knows it: its commands, events and granted scopes, as a manifest declares them."""
+"""The installed app as the workspace knows it: its commands, events and granted scopes, as a
+manifest declares them."""
 
 from __future__ import annotations
 

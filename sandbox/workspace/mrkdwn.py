@@ -1,4 +1,5 @@
-"""Slack's mrkdwn as a reader sees it: as HTML with an allow-list of marks, and as plain text for a terminal."""
+"""Slack's mrkdwn as a reader sees it: as HTML with an allow-list of marks, and as plain text for a
+terminal."""
 
 from __future__ import annotations
 
@@ -131,7 +132,8 @@ def _render_inline(part: str, look: RenderContext) -> str:
         lambda match: hold(render_link(unescape(match[0]), _escape_text(match[0]))), text
     )
     html = "".join(_render_lines(replace_emoji_names(text)))
-    restored: Callable[[re.Match[str]], str] = lambda match: held[int(match[1])]  # noqa: E731 - one use, beside its list
+    # One use, beside its list.
+    restored: Callable[[re.Match[str]], str] = lambda match: held[int(match[1])]  # noqa: E731
     return re.sub("\ue000(\\d+)\ue001", restored, html)
 
 

@@ -1,4 +1,5 @@
-"""Slack's rate limits, in wall time: tiers per method and minute, and one message per second per channel."""
+"""Slack's rate limits, in wall time: tiers per method and minute, and one message per second per
+channel."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ TIERS: Mapping[int, float] = {1: 1, 2: 20, 3: 50, 4: 100}
 """Calls per minute and method."""
 
 POSTS_PER_SECOND, POST_BURST = 1.0, 10
-"""chat.postMessage: about one a second per channel, short bursts allowed; the size of a burst is not documented."""
+"""chat.postMessage: about one a second per channel, short bursts allowed; the size of a burst is
+not documented."""
 
 
 class Throttled(Exception):

@@ -32,7 +32,8 @@ DEFAULT_CHANNEL = "mesh-workshop"
 
 
 class Workspace:
-    """A Slack workspace on a loopback port: team, #mesh-workshop, host, alice and bob, and the group @hosts.
+    """A Slack workspace on a loopback port: team, #mesh-workshop, host, alice and bob, and the
+    group @hosts.
 
     `clock` gives simulated time to response URLs and event retries; `patience`, Slack's three
     seconds for an acknowledgement or a trigger_id, is in wall time.

@@ -1,4 +1,5 @@
-"""Socket Mode: single-use tickets, hello, envelopes to one of ten connections, acknowledgements over any of them."""
+"""Socket Mode: single-use tickets, hello, envelopes to one of ten connections, acknowledgements
+over any of them."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ CONNECTIONS = 10
 """Connections that one app may hold (Slack limit)."""
 
 LIFETIME, CLOSE_AFTER = 18_060, 10.0
-"""Seconds that a connection lives by its hello, and wall seconds from a disconnect frame to the close."""
+"""Seconds that a connection lives by its hello, and wall seconds from a disconnect frame to the
+close."""
 
 Loss = Literal["close", "abort", "half_open"]
 
@@ -171,7 +173,8 @@ class SocketModeServer:
                     return
                 self._receive_frame(message.result().data)
             connection.silent.set()
-            while not connection.is_gone:  # noqa: ASYNC110 - aiohttp has no event for a lost transport
+            # Aiohttp has no event for a lost transport.
+            while not connection.is_gone:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         finally:
             connection.silent.set()
@@ -204,7 +207,8 @@ class SocketModeServer:
         try:
             await connection.send_frame(envelope)
         except (ConnectionError, RuntimeError):
-            # The connection went away under the frame: Slack finds out when the acknowledgement does not come.
+            # The connection went away under the frame: Slack finds out when the acknowledgement
+            # does not come.
             connection.leaving = True
 
     def _spawn_task(self, work: Any) -> None:

@@ -51,7 +51,8 @@ class Channel:
 
 @dataclass(frozen=True)
 class Edit:
-    """One earlier form of a message, and when it was replaced (wall seconds of the loop, and simulated time)."""
+    """One earlier form of a message, and when it was replaced (wall seconds of the loop, and
+    simulated time)."""
 
     text: str
     blocks: list[Json]
@@ -60,7 +61,8 @@ class Edit:
 
 @dataclass
 class Message:
-    """A message as it stands; `ephemeral_to` names the only person who sees it, "" when everyone does."""
+    """A message as it stands; `ephemeral_to` names the only person who sees it, "" when everyone
+    does."""
 
     channel: str
     ts: str
@@ -114,7 +116,8 @@ class Change:
 
 
 class Changes:
-    """A stream of changes from the moment it was made; close it, or leave its `with` block, when done."""
+    """A stream of changes from the moment it was made; close it, or leave its `with` block, when
+    done."""
 
     def __init__(self, listeners: set[Changes]) -> None:
         self._queue: asyncio.Queue[Change] = asyncio.Queue()

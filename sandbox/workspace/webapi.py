@@ -1,4 +1,5 @@
-"""Slack's Web API over HTTP: parameters from query, form and JSON, tokens, scopes, limits, then the method itself."""
+"""Slack's Web API over HTTP: parameters from query, form and JSON, tokens, scopes, limits, then the
+method itself."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ JSON_ARGUMENTS = ("attachments", "blocks", "files", "metadata", "view")
 
 
 class WebApi:
-    """Answers POST and GET on /api/METHOD; `calls` remembers them as (method, arguments) for tests to read."""
+    """Answers POST and GET on /api/METHOD; `calls` remembers them as (method, arguments) for tests
+    to read."""
 
     def __init__(self, core: Core) -> None:
         self._core = core

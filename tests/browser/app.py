@@ -1,4 +1,5 @@
-"""A small app for the page's tests: it opens a window, publishes a Home tab, and answers what is pressed there."""
+"""A small app for the page's tests: it opens a window, publishes a Home tab, and answers what is
+pressed there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a page must hold for people who do not see it, or not well: names of controls, contrast, and its width."""
+"""What a page must hold for people who do not see it, or not well: names of controls, contrast, and
+its width."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Chromium as a test drives it: the DevTools protocol over one WebSocket, with real keys and a real mouse.
+"""Chromium as a test drives it: the DevTools protocol over one WebSocket, with real keys and a real
+mouse.
 
-Nothing but the browser itself is needed. See chromedevtools.github.io/devtools-protocol for the methods.
+Nothing but the browser itself is needed. See chromedevtools.github.io/devtools-protocol for the
+methods.
 """
 
 from __future__ import annotations
@@ -95,7 +97,8 @@ def _address(process: subprocess.Popen[bytes], folder: Path) -> str:
 
 
 class Tab:
-    """One page in a context of its own; `errors` is what its console and its network complained about."""
+    """One page in a context of its own; `errors` is what its console and its network complained
+    about."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket

@@ -1,5 +1,5 @@
-"""One browser for the session, a tab for each test, and what the page belongs to: a workspace with an app of the test's
-own, or the whole sandbox as a person starts it.
+"""One browser for the session, a tab for each test, and what the page belongs to: a workspace with
+an app of the test's own, or the whole sandbox as a person starts it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _plain_environment = workspaces._plain_environment
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that lies here needs Chromium, and some seconds: a browser and the whole sandbox have to start."""
+    """All that lies here needs Chromium, and some seconds: a browser and the whole sandbox have to
+    start."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)

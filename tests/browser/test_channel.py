@@ -1,4 +1,5 @@
-"""The channel in the browser: edits, threads, confirmations, pictures, and texts that would like to be more."""
+"""The channel in the browser: edits, threads, confirmations, pictures, and texts that would like to
+be more."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def section(text: str) -> Json:
 async def test_an_edit_happens_in_place_and_keeps_the_focus(
     workspace: Workspace, client: AsyncWebClient, tab: Tab
 ) -> None:
-    """The message changes where it stands, says that it was edited, and a button in it keeps the focus."""
+    """The message changes where it stands, says that it was edited, and a button in it keeps the
+    focus."""
     blocks = [section("*working*"), {"type": "actions", "elements": [button("Stop", "stop")]}]
     posted = await client.chat_postMessage(channel="C0MESH", text="x", blocks=blocks)
     await client.chat_postMessage(channel="C0MESH", text="below")
@@ -89,7 +91,8 @@ async def test_a_confirmation_is_asked_before_the_press_counts(
 async def test_threads_lie_beside_the_channel(
     workspace: Workspace, app: AsyncApp, connect: Connect, client: AsyncWebClient, tab: Tab
 ) -> None:
-    """Replies are counted under the parent and shown beside it; a mention in the thread is answered there."""
+    """Replies are counted under the parent and shown beside it; a mention in the thread is answered
+    there."""
     heard = listen(app)
     await connect(app)
     parent = await client.chat_postMessage(channel="C0MESH", text="a run")
@@ -117,7 +120,8 @@ async def test_threads_lie_beside_the_channel(
 async def test_a_picture_is_shown_with_its_words(
     workspace: Workspace, client: AsyncWebClient, tab: Tab
 ) -> None:
-    """An uploaded picture is drawn, in its message and in an image block; a foreign one is only linked to."""
+    """An uploaded picture is drawn, in its message and in an image block; a foreign one is only
+    linked to."""
     workspace.faults.file_delay = 0
     await client.files_upload_v2(
         channel="C0MESH", filename="g.png", content=png(320, 120), alt_txt="Three services"
@@ -149,7 +153,8 @@ async def test_a_picture_is_shown_with_its_words(
 async def test_only_you_see_what_is_for_you(
     workspace: Workspace, client: AsyncWebClient, tab: Tab
 ) -> None:
-    """Acting as someone else shows what they see, also loaded anew, and leaves out what only the first one sees."""
+    """Acting as someone else shows what they see, also loaded anew, and leaves out what only the
+    first one sees."""
     await client.chat_postEphemeral(channel="C0MESH", user="U0HOST", text="for the host")
     await client.chat_postMessage(channel="C0MESH", text="for all")
     await tab.goto(workspace.page_url)
@@ -167,7 +172,8 @@ async def test_only_you_see_what_is_for_you(
 
 
 async def test_texts_stay_texts(workspace: Workspace, client: AsyncWebClient, tab: Tab) -> None:
-    """Markup in any text of any block is shown, never carried out, and no script link can be followed."""
+    """Markup in any text of any block is shown, never carried out, and no script link can be
+    followed."""
     evil: Json = {"type": "plain_text", "text": EVIL[:70]}
     cell = {"type": "raw_text", "text": EVIL}
     rich = {

@@ -32,7 +32,8 @@ async def opened(tab: Tab) -> None:
 
 
 async def test_a_window_takes_values_and_tells_what_is_wrong(heard: Heard, tab: Tab) -> None:
-    """Slack's own refusals and the app's stand at their fields; at last the values arrive and the window goes."""
+    """Slack's own refusals and the app's stand at their fields; at last the values arrive and the
+    window goes."""
     await opened(tab)
     assert (await nameless(tab), await pale(tab)) == ([], [])
     await tab.click("dialog button", "Apply")
@@ -61,7 +62,8 @@ async def test_a_window_takes_values_and_tells_what_is_wrong(heard: Heard, tab: 
 
 
 async def test_windows_stack_and_close(heard: Heard, tab: Tab) -> None:
-    """A window over another goes back to it with what was entered there... Escape closes all of them."""
+    """A window over another goes back to it with what was entered there... Escape closes all of
+    them."""
     await opened(tab)
     await tab.click("dialog button", "Explain")
     await tab.sees("An abort answers at once.", "dialog[open]")

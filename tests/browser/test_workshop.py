@@ -1,4 +1,5 @@
-"""The whole sandbox in the browser: from a typed command to its verdict, with the cluster and troubles beside it."""
+"""The whole sandbox in the browser: from a typed command to its verdict, with the cluster and
+troubles beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ async def typed(tab: Tab, line: str) -> None:
 
 
 async def test_from_install_to_uninstall(sandbox: str, tab: Tab) -> None:
-    """A command runs to its verdict in one message while its pods come up beside it; removing asks first."""
+    """A command runs to its verdict in one message while its pods come up beside it; removing asks
+    first."""
     await tab.goto(sandbox)
     await tab.sees("no istiod", "#fragment-cluster")
     await typed(tab, "/mesh install")
@@ -69,7 +71,8 @@ async def test_with_the_keyboard_alone(sandbox: str, tab: Tab) -> None:
 
 
 async def test_for_people_who_see_badly_or_not(sandbox: str, tab: Tab) -> None:
-    """Every control has a name, every text enough contrast in both colours, no id is twice, parts are landmarks."""
+    """Every control has a name, every text enough contrast in both colours, no id is twice, parts
+    are landmarks."""
     await tab.media(prefers_color_scheme="light", prefers_reduced_motion="reduce")
     await tab.goto(sandbox)
     await typed(tab, "/mesh status")

@@ -1,4 +1,5 @@
-"""The clusters that the adapter is held against: the real one, the embedded one, and a stage for misbehaviour."""
+"""The clusters that the adapter is held against: the real one, the embedded one, and a stage for
+misbehaviour."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ async def api(stage: Stage, tmp_path: Path) -> AsyncIterator[Api]:
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.realcluster)])
 async def cluster_kubeconfig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
-    """The kubeconfig of a whole cluster: the embedded one, or the real one that this test runs inside."""
+    """The kubeconfig of a whole cluster: the embedded one, or the real one that this test runs
+    inside."""
     if request.param == "real":
         if not os.environ.get("REALCLUSTER"):
             pytest.skip("no real control plane here: REALCLUSTER is not set")

@@ -1,4 +1,5 @@
-"""An API server that does as a test tells it: it serves ConfigMaps, and refuses, cuts, ends or garbles on demand."""
+"""An API server that does as a test tells it: it serves ConfigMaps, and refuses, cuts, ends or
+garbles on demand."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ async def cut(request: web.Request) -> web.StreamResponse:
 
 
 class Stage:
-    """The server's contents, what it was asked, and the answers that are put in the way of the next requests."""
+    """The server's contents, what it was asked, and the answers that are put in the way of the next
+    requests."""
 
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}

@@ -106,7 +106,8 @@ async def test_a_plugin_that_gives_nothing(tmp_path: Path, stage: Stage, script:
 async def test_a_plugins_token_stays_fresh(
     tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token that ends is asked for again before it does, and the next request carries the new one."""
+    """A token that ends is asked for again before it does, and the next request carries the new
+    one."""
     monkeypatch.setattr(connection, "REFRESH_SECONDS", 0.05)
     script = f"""date +%N >> {tmp_path}/calls
     echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status":

@@ -58,14 +58,16 @@ async def test_what_is_absent_is_none_or_empty(cluster: KubernetesCluster, names
 
 
 async def test_any_text_survives_an_apply(cluster: KubernetesCluster, namespace: str) -> None:
-    """Pictograms, accents and odd breaks come out as they went in, though the server reads what is applied as YAML."""
+    """Pictograms, accents and odd breaks come out as they went in, though the server reads what is
+    applied as YAML."""
     text = '⛵️ 🧠 é \u0085 \u2028 \x7f " \\ \n end'
     made = await cluster.apply(config_map(namespace, sign=text))
     assert made["data"] == {"sign": text}
 
 
 async def test_apply_creates_and_then_changes(cluster: KubernetesCluster, namespace: str) -> None:
-    """Server-side apply creates what is not there, and takes away what is no longer said, under our own name."""
+    """Server-side apply creates what is not there, and takes away what is no longer said, under our
+    own name."""
     made = await cluster.apply(config_map(namespace, soup="leek", cake="plum"))
     changed = await cluster.apply(config_map(namespace, soup="pea"))
     assert made["metadata"]["uid"] == changed["metadata"]["uid"]
@@ -75,7 +77,8 @@ async def test_apply_creates_and_then_changes(cluster: KubernetesCluster, namesp
 
 
 async def test_what_was_read_can_be_applied(cluster: KubernetesCluster, namespace: str) -> None:
-    """An object as the server gave it, managed fields and all, is accepted again and changes nothing."""
+    """An object as the server gave it, managed fields and all, is accepted again and changes
+    nothing."""
     made = await cluster.apply(config_map(namespace, soup="leek"))
     again = await cluster.apply(made)
     assert again["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
@@ -91,7 +94,8 @@ async def test_a_dry_run_changes_nothing(cluster: KubernetesCluster, namespace: 
 async def test_anothers_field_is_a_conflict_unless_forced(
     cluster: KubernetesCluster, namespace: str
 ) -> None:
-    """A field that another manager owns is refused with Conflict, which names it; force takes it over."""
+    """A field that another manager owns is refused with Conflict, which names it; force takes it
+    over."""
     await cluster.apply(config_map(namespace, soup="leek"), manager="cook")
     with pytest.raises(Conflict, match="cook"):
         await cluster.apply(config_map(namespace, soup="pea"))
@@ -144,7 +148,8 @@ async def test_long_lists_are_read_in_pages(
 
 
 async def test_types_come_from_the_server(cluster: KubernetesCluster) -> None:
-    """A group lists its types without subresources; the core group is the empty name; an unknown group is empty."""
+    """A group lists its types without subresources; the core group is the empty name; an unknown
+    group is empty."""
     assert DEPLOYMENT in await cluster.types("apps")
     assert {POD, NAMESPACE} <= set(await cluster.types(""))
     assert await cluster.types("nowhere.test") == []
@@ -159,7 +164,8 @@ async def test_an_access_review_answers(cluster: KubernetesCluster, namespace: s
 async def test_wrong_objects_are_rejected_with_the_servers_words(
     cluster: KubernetesCluster, namespace: str
 ) -> None:
-    """An invalid name, an unknown type and an object without a type are refused, each in words that say so."""
+    """An invalid name, an unknown type and an object without a type are refused, each in words that
+    say so."""
     with pytest.raises(Rejected, match="Big_Name"):
         await cluster.apply(config_map(namespace, "Big_Name"))
     with pytest.raises(NotFound, match="Nonesuch"):
@@ -213,7 +219,8 @@ async def test_a_view_is_milliseconds_behind(cluster: KubernetesCluster, namespa
 async def test_a_view_begins_when_its_type_appears(
     cluster: KubernetesCluster, namespace: str
 ) -> None:
-    """A type that is not served is an empty view, which fills once the definition is there, and empties with it."""
+    """A type that is not served is an empty view, which fills once the definition is there, and
+    empties with it."""
     try:
         async with asyncio.timeout(20), cluster.follow(namespace, RACK) as view:
             assert view.objects(RACK) == []

@@ -36,7 +36,8 @@ IMPATIENT = RetryPolicy(total=0.2, first=0.005, longest=0.02)
 async def test_a_status_becomes_our_error(
     stage: Stage, api: Api, code: int, error: type[ClusterError]
 ) -> None:
-    """Each status has its class, and the text is the server's message without anything of ours that is secret."""
+    """Each status has its class, and the text is the server's message without anything of ours that
+    is secret."""
     stage.next("PATCH", status(code, "menu is closed today"))
     with pytest.raises(error, match="menu is closed today") as caught:
         await api.send("PATCH", f"{PATH}/menu", body={})
@@ -81,7 +82,8 @@ async def test_patience_ends(stage: Stage, tmp_path: Path) -> None:
 
 
 async def test_retry_after_is_honoured(stage: Stage, tmp_path: Path) -> None:
-    """The server is not asked sooner than it said; when that is past all patience, the error says for how long."""
+    """The server is not asked sooner than it said; when that is past all patience, the error says
+    for how long."""
     api = await api_of(stage, tmp_path, IMPATIENT)
     stage.next(LIST, status(429, "too many", Retry_After="30"))
     with pytest.raises(Throttled) as caught:
@@ -161,7 +163,8 @@ async def test_garbage_is_an_outage_that_says_so(stage: Stage, tmp_path: Path, b
 
 
 async def test_an_expired_page_begins_the_list_again(stage: Stage, api: Api) -> None:
-    """When the continue token went stale on the way, everything is listed anew and nothing is there twice."""
+    """When the continue token went stale on the way, everything is listed anew and nothing is there
+    twice."""
     stage.put("menu")
 
     async def first(request: web.Request) -> web.StreamResponse:

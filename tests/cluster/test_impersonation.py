@@ -18,7 +18,8 @@ ITEM = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "name
 
 
 async def test_every_request_says_as_whom(stage: Stage, api: Api) -> None:
-    """Lists, watches, writes and the proxy carry the user and each group; the bot's own requests carry neither."""
+    """Lists, watches, writes and the proxy carry the user and each group; the bot's own requests
+    carry neither."""
     seen: dict[str, tuple[str, list[str]]] = {}
     watched = asyncio.Event()
 
@@ -59,7 +60,8 @@ async def test_a_refusal_says_to_whom_it_was_given(stage: Stage, api: Api) -> No
 
 
 def test_an_identity_is_that_of_one_slack_user() -> None:
-    """`{user}` stands for the id in small letters, as Kubernetes names have them, in groups as well."""
+    """`{user}` stands for the id in small letters, as Kubernetes names have them, in groups as
+    well."""
     assert Identity("slack:{user}", ("g", "of-{user}")).for_user("U012") == Identity(
         "slack:u012", ("g", "of-u012")
     )

@@ -164,7 +164,8 @@ async def test_a_refused_first_list_is_raised_at_the_start(stage: Stage, watches
 
 
 async def test_a_long_outage_is_told_and_survived(stage: Stage, view: WatchCache) -> None:
-    """When the server stays away past the pace, `changed` says so; when it is back, the view goes on."""
+    """When the server stays away past the pace, `changed` says so; when it is back, the view goes
+    on."""
     await stage.stop()
     with pytest.raises(Unavailable, match="refused"):
         async with asyncio.timeout(5):
@@ -208,7 +209,8 @@ async def test_a_type_that_appears_later_fills_the_view(stage: Stage, watches: W
 
 
 async def test_followers_share_one_watch(stage: Stage, watches: Watches) -> None:
-    """Any number of followers cost one list and one connection, each is woken, and the last one out closes it."""
+    """Any number of followers cost one list and one connection, each is woken, and the last one out
+    closes it."""
     async with watches.follow("shop", CONFIG_MAP) as first:
         async with watches.follow("shop", CONFIG_MAP) as second:
             await stage.watched()

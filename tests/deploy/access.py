@@ -1,4 +1,5 @@
-"""Kubernetes' permissions as computation: what a request asks for, and whether the rules of a role allow it."""
+"""Kubernetes' permissions as computation: what a request asks for, and whether the rules of a role
+allow it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ UNDER_NAMESPACE = ("status", "finalize")
 
 
 class Ask(NamedTuple):
-    """What one request needs: `patch apps deployments/scale NAME`; for other paths than objects, the path as `name`."""
+    """What one request needs: `patch apps deployments/scale NAME`; for other paths than objects,
+    the path as `name`."""
 
     verb: str
     group: str
@@ -69,7 +71,8 @@ class Grant(NamedTuple):
 
 
 def grants(rules: Iterable[Mapping[str, Any]]) -> list[Grant]:
-    """The pieces of a role's rules; paths that are no objects stay apart, as grants on resource "" and that path."""
+    """The pieces of a role's rules; paths that are no objects stay apart, as grants on resource ""
+    and that path."""
     found = []
     for rule in rules:
         for url, verb in product(rule.get("nonResourceURLs", ()), rule["verbs"]):

@@ -23,7 +23,8 @@ OVERLAYS = HOME / "manifests" / "deploy" / "overlays"
 
 @asynccontextmanager
 async def account(overlay: str, folder: Path) -> AsyncIterator[tuple[Path, Recorder]]:
-    """Applies an overlay; gives a kubeconfig of its ServiceAccount, and the recorder that it leads through."""
+    """Applies an overlay; gives a kubeconfig of its ServiceAccount, and the recorder that it leads
+    through."""
     await kubectl("apply", "--server-side", "-k", str(OVERLAYS / overlay))
     token = (
         await kubectl("create", "token", "meshbot", "--namespace", "meshbot", "--duration", "2h")
@@ -65,9 +66,11 @@ def kubeconfig(server: str, authority: str, token: str) -> dict[str, Any]:
 
 
 async def play_as(file: Path, script: str, *more: str) -> tuple[int, str]:
-    """Plays a script with that kubeconfig for the bot, and the admin's for what stands in for kubelets and proxies.
+    """Plays a script with that kubeconfig for the bot, and the admin's for what stands in for
+    kubelets and proxies.
 
-    Slower than plays are elsewhere: the graph's minute must be long enough for what lies between traffic and graph.
+    Slower than plays are elsewhere: the graph's minute must be long enough for what lies between
+    traffic and graph.
     """
     plane = (
         "--data-plane",

@@ -1,4 +1,5 @@
-"""A proxy in front of an API server that writes down what each request asks for, and whether it was refused."""
+"""A proxy in front of an API server that writes down what each request asks for, and whether it was
+refused."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ FORBIDDEN = 403
 
 
 class Recorder:
-    """Everything that went through, counted; the credentials are the caller's own and are passed on."""
+    """Everything that went through, counted; the credentials are the caller's own and are passed
+    on."""
 
     def __init__(self, server: str, trust: ssl.SSLContext) -> None:
         self._server, self._trust = server, trust

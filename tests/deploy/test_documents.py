@@ -86,7 +86,8 @@ def test_secrets_have_the_names_that_the_manifests_ask_for() -> None:
 
 @needs_kubectl
 def test_the_overlay_of_ones_own_builds_as_it_is_told(tmp_path: Path) -> None:
-    """The two files as they stand there: another image, other settings, and a new name for these in the pod."""
+    """The two files as they stand there: another image, other settings, and a new name for these in
+    the pod."""
     (tmp_path / "manifests").symlink_to(DEPLOY.parent)
     for kind, text in blocks(HOME / "docs" / "deploy.md"):
         if kind == "yaml":

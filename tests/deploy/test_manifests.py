@@ -50,7 +50,8 @@ def variables(container: dict[str, Any]) -> set[str]:
 @needs_kubectl
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_is_whole_and_holds_no_secret(overlay: str) -> None:
-    """One unprivileged pod that may live anywhere; its account, its roles; Secrets only by name; selectors that fit."""
+    """One unprivileged pod that may live anywhere; its account, its roles; Secrets only by name;
+    selectors that fit."""
     objects = built(DEPLOY / "overlays" / overlay)
     pod = only(objects, "Deployment")["spec"]["template"]
     (container,) = pod["spec"]["containers"]
@@ -113,7 +114,8 @@ def test_a_component_can_be_added_to_an_overlay(component: str, tmp_path: Path) 
 
 
 def test_settings_in_the_manifests_are_settings() -> None:
-    """The settings file loads, and every variable that a manifest or compose sets is one that the bot knows."""
+    """The settings file loads, and every variable that a manifest or compose sets is one that the
+    bot knows."""
     load_settings(DEPLOY / "base" / "meshbot.yaml", {})
     known = {setting.variable for setting in list_settings()} | {CONFIG, *CONVENTIONAL}
     files = [
@@ -145,7 +147,8 @@ def test_one_version_everywhere() -> None:
 
 
 def test_the_image_carries_its_labels_fonts_and_parts() -> None:
-    """Labels, the list of its parts, letters for pictures, the PostgreSQL driver; what is copied is let in."""
+    """Labels, the list of its parts, letters for pictures, the PostgreSQL driver; what is copied is
+    let in."""
     recipe = (HOME / "Dockerfile").read_text()
     labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", recipe))
     assert labels == {"title", "description", "licenses", "version", "revision", "created"}
@@ -166,7 +169,8 @@ def test_the_image_carries_its_labels_fonts_and_parts() -> None:
 
 
 def test_compose_starts_the_bot_after_its_database_and_gives_neither_more_than_it_needs() -> None:
-    """Health decides the order; both are read-only and without privileges, and take secrets from files."""
+    """Health decides the order; both are read-only and without privileges, and take secrets from
+    files."""
     made = yaml.safe_load((HOME / "compose.yaml").read_text())
     bot, database = made["services"]["bot"], made["services"]["database"]
     assert bot["depends_on"] == {"database": {"condition": "service_healthy"}}

@@ -1,7 +1,8 @@
-"""The roles of the manifests on a real API server: enough for the whole workshop, and nothing that it does not need.
+"""The roles of the manifests on a real API server: enough for the whole workshop, and nothing that
+it does not need.
 
-Marker `realcluster`. The bot and istioctl have the ServiceAccount's token and nothing else; what stands in for kubelets
-and proxies has an account of its own, as they have on a real node.
+Marker `realcluster`. The bot and istioctl have the ServiceAccount's token and nothing else; what
+stands in for kubelets and proxies has an account of its own, as they have on a real node.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ __all__ = ["pytestmark"]
 
 MINUTES = 60
 HARMLESS = ("felixconfigurations.projectcalico.org", "pods/portforward")
-"""What istioctl asks for, is refused, and goes on without: Calico's settings, and istiod's own word for its version."""
+"""What istioctl asks for, is refused, and goes on without: Calico's settings, and istiod's own word
+for its version."""
 SPARE = {
     "update configmaps": "undo of add-ons of another release",
     "update serviceaccounts": "undo of add-ons of another release",
@@ -103,7 +105,8 @@ async def granted_by_istio(folder: Path) -> list[Grant]:
 
 @pytest.mark.timeout(25 * MINUTES)
 async def test_the_whole_workshop_runs_with_exactly_its_role(tmp_path: Path) -> None:
-    """Both scripts pass, nothing that matters is refused, and each piece of the roles was needed or has its reason."""
+    """Both scripts pass, nothing that matters is refused, and each piece of the roles was needed or
+    has its reason."""
     async with account("workshop", tmp_path) as (file, recorder):
         for script in ("workshop", str(Path(__file__).parent / "ways-back.mesh")):
             code, transcript = await play_as(file, script)
@@ -116,7 +119,8 @@ async def test_the_whole_workshop_runs_with_exactly_its_role(tmp_path: Path) -> 
 
 
 async def test_what_the_bot_may_grant_is_what_istio_is_granted(tmp_path: Path) -> None:
-    """Each piece is in a role of Istio, Kiali or Prometheus, and the API server lets the bot grant nothing else."""
+    """Each piece is in a role of Istio, Kiali or Prometheus, and the API server lets the bot grant
+    nothing else."""
     async with account("workshop", tmp_path) as (file, _):
         held, wanted = grants(await role("meshbot-grant")), await granted_by_istio(tmp_path)
         assert lacking(held, wanted) == []
@@ -132,7 +136,8 @@ async def test_what_the_bot_may_grant_is_what_istio_is_granted(tmp_path: Path) -
 
 @pytest.mark.parametrize("overlay", ["workshop", "workshop-postgres", "observe"])
 async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_path: Path) -> None:
-    """Nothing is unknown to it, and the namespace's Pod Security Standard lets as many pods in as are wanted."""
+    """Nothing is unknown to it, and the namespace's Pod Security Standard lets as many pods in as
+    are wanted."""
     async with account(overlay, tmp_path):
         wanted = "2" if overlay == "workshop-postgres" else "1"
         told = await kubectl(
@@ -156,7 +161,8 @@ async def test_the_api_server_takes_the_overlay_and_the_pods(overlay: str, tmp_p
 
 @asynccontextmanager
 async def furnished() -> AsyncIterator[None]:
-    """The workshop up to traffic, by an administrator, and its data plane running for as long as the context lasts."""
+    """The workshop up to traffic, by an administrator, and its data plane running for as long as
+    the context lasts."""
     host = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "sandbox", "--cluster", "kubeconfig"),
         *("--data-plane", "embedded", "--speed", "4"),
@@ -179,7 +185,8 @@ async def furnished() -> AsyncIterator[None]:
 
 @pytest.mark.timeout(10 * MINUTES)
 async def test_who_may_only_observe_sees_everything_and_changes_nothing(tmp_path: Path) -> None:
-    """Install is refused by the cluster, in words that say whose turn it is; status, links, graph and traces work."""
+    """Install is refused by the cluster, in words that say whose turn it is; status, links, graph
+    and traces work."""
     script = tmp_path / "look.mesh"
     async with account("observe", tmp_path) as (file, recorder):
         script.write_text("/mesh install")

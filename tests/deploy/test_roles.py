@@ -1,4 +1,5 @@
-"""The roles in `manifests/deploy`: one source with what the bot asks for, and wide enough for what Istio grants."""
+"""The roles in `manifests/deploy`: one source with what the bot asks for, and wide enough for what
+Istio grants."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ def lacking(held: Iterable[Grant], wanted: Iterable[Grant]) -> list[str]:
 def test_the_roles_grant_just_what_the_bot_asks_for(
     mode: permissions.Mode, files: list[str]
 ) -> None:
-    """`meshbot doctor` and preflight ask for each piece of the role, and the role has no piece beside."""
+    """`meshbot doctor` and preflight ask for each piece of the role, and the role has no piece
+    beside."""
     granted = [piece for file in files for piece in grants(role(file))]
     assert len(granted) == len(set(granted)), "a piece stands in two rules"
     assert set(granted) == {Grant(*piece) for piece in permissions.list_needed_permissions(mode)}
@@ -80,7 +82,8 @@ def test_the_roles_grant_just_what_the_bot_asks_for(
 
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_bot_holds_all_that_istio_is_granted(version: str, tmp_path: Path) -> None:
-    """Kubernetes lets nobody create a role with more than they hold, and the bot has neither `escalate` nor `bind`."""
+    """Kubernetes lets nobody create a role with more than they hold, and the bot has neither
+    `escalate` nor `bind`."""
     assert lacking(grants(workshop()), handed_out(version, tmp_path)) == []
 
 

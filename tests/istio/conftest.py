@@ -1,4 +1,5 @@
-"""A release directory whose istioctl is a few lines of shell: it prints, fails and hangs as a test tells it."""
+"""A release directory whose istioctl is a few lines of shell: it prints, fails and hangs as a test
+tells it."""
 
 from __future__ import annotations
 

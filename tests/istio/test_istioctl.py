@@ -1,4 +1,5 @@
-"""An Istio release as steps see it: version, profiles, precheck, render, and the Gateway API bundle beside it."""
+"""An Istio release as steps see it: version, profiles, precheck, render, and the Gateway API bundle
+beside it."""
 
 from __future__ import annotations
 
@@ -116,7 +117,8 @@ async def test_an_istioctl_that_never_answers(
 
 
 async def test_render_gives_the_objects(release: Release) -> None:
-    """The documents of `manifest generate`, without the empty ones; it is asked with exactly these arguments."""
+    """The documents of `manifest generate`, without the empty ones; it is asked with exactly these
+    arguments."""
     mesh = release(
         """printf -- '---\\nkind: ConfigMap\\nmetadata: {name: "%s"}\\n---\\n\\n---\\nkind: Service\\n' "$*" """
     )
@@ -196,7 +198,8 @@ async def test_precheck_that_could_not_look(release: Release) -> None:
 async def test_the_gateway_api_bundle_is_found(
     release: Release, home: Path, files: dict[str, str], setting: str | None
 ) -> None:
-    """A file or a directory, by setting or beside the release: only CRDs and policies, in the order of applying."""
+    """A file or a directory, by setting or beside the release: only CRDs and policies, in the order
+    of applying."""
     for name, text in files.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text)

@@ -38,7 +38,8 @@ from bot.istio.lines import LONGEST_LINE, LineKind, clean_line, extract_error, i
 def test_a_line_is_understood(
     line: str, says: LineKind, components: tuple[str, ...], waiting: tuple[str, ...]
 ) -> None:
-    """Each line has its meaning, its components and the objects it waits for, without the one that was cut short."""
+    """Each line has its meaning, its components and the objects it waits for, without the one that
+    was cut short."""
     reading = parse_line(line)
     assert reading is not None
     assert (reading.says, reading.components, reading.waiting) == (says, components, waiting)

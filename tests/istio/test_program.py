@@ -109,7 +109,8 @@ async def test_inside_a_cluster_there_are_no_flags(release: Release, home: Path)
 async def test_its_environment_is_clean(
     release: Release, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No variable of ours reaches it that could change what it does; the way out of the network does. Its home goes."""
+    """No variable of ours reaches it that could change what it does; the way out of the network
+    does. Its home goes."""
     monkeypatch.setenv("ISTIOCTL_ISTIONAMESPACE", "elsewhere")
     monkeypatch.setenv("KUBECONFIG", "/somewhere")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")

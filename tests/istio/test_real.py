@@ -35,7 +35,8 @@ def processes() -> set[int]:
 
 
 async def test_the_release_is_known_or_said(mesh: Istioctl) -> None:
-    """A release that is not known is treated as the newest, and said; its profiles are those of its directory."""
+    """A release that is not known is treated as the newest, and said; its profiles are those of its
+    directory."""
     assert mesh.version
     known = mesh.version.startswith(("1.23.", "1.30."))
     assert known != bool(mesh.notes)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
-from bot.knowledge.istio.installation import SETTING, describe_differences
+from bot.knowledge.istio.installation import SETTING
 from bot.knowledge.objects.capacity import (
     compute_free_capacity,
     parse_minor_version,
     parse_quantity,
 )
+from bot.knowledge.objects.diff import describe_differences
 from bot.knowledge.observe.kiali_links import Console
 
 

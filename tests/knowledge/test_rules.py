@@ -1,4 +1,5 @@
-"""Routes, faults and their proof as pure computation: what is obeyed, what is missing, and what chance allows."""
+"""Routes, faults and their proof as pure computation: what is obeyed, what is missing, and what
+chance allows."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def test_what_decides_over_a_request(now: Snapshot, path: DataPath) -> None:
 
 @pytest.mark.parametrize("path", [DataPath.SIDECAR, DataPath.WAYPOINT])
 def test_a_route_says_where_a_user_goes(path: DataPath) -> None:
-    """What is applied is read back: the user's version, and everybody else's; hosts are those of the namespace."""
+    """What is applied is read back: the user's version, and everybody else's; hosts are those of
+    the namespace."""
     rules = manifests.build_user_route(path, SPACE, "jason", "v3")
     now = snapshot(*rules)
     assert manifests.find_reviews_version(now, "jason") == "v3"

@@ -1,4 +1,5 @@
-"""What reads like words in the source and is not said to people in the channel, each with the reason."""
+"""What reads like words in the source and is not said to people in the channel, each with the
+reason."""
 
 from __future__ import annotations
 
@@ -51,4 +52,5 @@ KEPT: dict[str, str] = {
     r"UTC\{\}|reporter=.*": "names only",
     r"(help|route|fault|inject|addons|ambient|bookinfo) (\{\}( v2)?|off|jason|prometheus)": "a command",
 }
-"""Texts, as patterns for the whole of one, that read like words and are none that people in the channel are told."""
+"""Texts, as patterns for the whole of one, that read like words and are none that people in the
+channel are told."""

@@ -1,4 +1,5 @@
-"""Finds English that was left in what the bot said: words of its own sentences that the translation does not share."""
+"""Finds English that was left in what the bot said: words of its own sentences that the translation
+does not share."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from bot.language import entries
 from tests.language.sentences import sentences
 
 SHORTEST, TELLING = 8, re.compile(r"^(?!the \S+$).* ")
-"""Characters of a run of words that is looked for, of two at least: `the namespace` and the like may be anybody's."""
+"""Characters of a run of words that is looked for, of two at least: `the namespace` and the like
+may be anybody's."""
 
 
 def said(message: Any) -> Iterator[str]:
-    """Every line of a message or of a part of it: its text and those of its blocks, but for what is to be typed."""
+    """Every line of a message or of a part of it: its text and those of its blocks, but for what is
+    to be typed."""
     if isinstance(message, dict):
         if isinstance(message.get("text"), str) and not message["text"].startswith("```"):
             yield from message["text"].split("\n")
@@ -26,7 +29,8 @@ def said(message: Any) -> Iterator[str]:
 
 @cache
 def english(language: str) -> re.Pattern[str]:
-    """What would be English among words of that language: two words of a sentence and more, without its values."""
+    """What would be English among words of that language: two words of a sentence and more, without
+    its values."""
     translated = {entry.english: entry for entry in entries(language)}
     runs = set()
     for sentence in sentences():

@@ -1,9 +1,10 @@
-"""Every sentence that the bot can say, read from its source: what a translation must have, and nothing else.
+"""Every sentence that the bot can say, read from its source: what a translation must have, and
+nothing else.
 
-A text in the source becomes a template as `bot.language` knows it: each value in it is `{}`, values side by side are
-one. Whatever reads like words is taken for something that a person will see, except where it stands shows otherwise:
-docstrings, the log, regular expressions, what is compared and looked for. What is left and is no sentence stands in
-`tests.language.kept`, with why.
+A text in the source becomes a template as `bot.language` knows it: each value in it is `{}`, values
+side by side are one. Whatever reads like words is taken for something that a person will see,
+except where it stands shows otherwise: docstrings, the log, regular expressions, what is compared
+and looked for. What is left and is no sentence stands in `tests.language.kept`, with why.
 
     scripts/sentences             lists them
     scripts/sentences --missing   those without a translation, as YAML to be filled in
@@ -26,7 +27,8 @@ from tests.language.kept import KEPT, SILENT
 ROOT = Path(__file__).parents[2]
 VALUE = "\0"
 OF_ITS_OWN = {FRAMES, "layout.yaml", "libraries.yaml"}
-"""Files of a catalogue whose sentences the source does not hold: texts put together, and words of libraries."""
+"""Files of a catalogue whose sentences the source does not hold: texts put together, and words of
+libraries."""
 
 LOOKED_FOR = {
     "compile",
@@ -59,7 +61,8 @@ MACHINES = (
     | COUNTED
     | {"TypeVar", "spawn", "getLogger", "strftime", "to_thread", "getattr"}
 )
-"""Functions whose own texts are for machines, for the log, for metrics, or what a person is to type."""
+"""Functions whose own texts are for machines, for the log, for metrics, or what a person is to
+type."""
 NAMES = {
     "pattern",
     "labels",
@@ -124,7 +127,8 @@ def of_source(source: str, place: str) -> Iterator[Sentence]:
 
 
 def reads_like_words(template: str, *, alone: bool) -> bool:
-    """Whether a template holds words around its values; one word may as well be a name, unless one is shown `alone`."""
+    """Whether a template holds words around its values; one word may as well be a name, unless one
+    is shown `alone`."""
     literal = re.sub(r"`[^`]*`", "`", template)
     if "://" in literal or not WORDS.search(literal):
         return False
@@ -132,7 +136,8 @@ def reads_like_words(template: str, *, alone: bool) -> bool:
 
 
 class Reader:
-    """Walks a module. `found`: template, line, whether people are spoken to there, and whether one word is shown."""
+    """Walks a module. `found`: template, line, whether people are spoken to there, and whether one
+    word is shown."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, int, bool, bool]] = []
@@ -195,7 +200,8 @@ def for_machines(node: ast.AST, field: str) -> bool:
 
 
 def shown(node: ast.AST, field: str, place: int, *, above: bool) -> bool:
-    """True where even a single word is shown: a title, a button, the words for a state, one of two in a sentence."""
+    """True where even a single word is shown: a title, a button, the words for a state, one of two
+    in a sentence."""
     if isinstance(node, ast.keyword):
         return node.arg in SHOWN
     if isinstance(node, ast.Call):

@@ -1,4 +1,5 @@
-"""What each language's catalogue promises: every sentence of the source, nothing else, and each can be found again."""
+"""What each language's catalogue promises: every sentence of the source, nothing else, and each can
+be found again."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ SAMPLES = {"number": "2", "counted": "2 Gateways", "mark": "✅", "ending": "s"}
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_sentence_is_translated(language: str) -> None:
-    """What is new in the source has its translation (`scripts/sentences --missing` prints what to fill in)."""
+    """What is new in the source has its translation (`scripts/sentences --missing` prints what to
+    fill in)."""
     assert list(stubs(missing(language))) == []
 
 
@@ -64,7 +66,8 @@ found = text.startswith("Error from server") or kinds["two words"] in ("nothing"
 
 
 def test_sentences_are_read_from_the_source() -> None:
-    """Titles, sentences and the words inside them count; docstrings, the log, examples and what is compared do not."""
+    """Titles, sentences and the words inside them count; docstrings, the log, examples and what is
+    compared do not."""
     found = [sentence.template for sentence in of_source(SOURCE, "x.py") if sentence.must]
     assert found == [
         "Graph",

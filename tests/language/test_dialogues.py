@@ -1,4 +1,5 @@
-"""Dialogues in Spanish, through the whole bot: everything that is posted is Spanish, and ends as it does in English."""
+"""Dialogues in Spanish, through the whole bot: everything that is posted is Spanish, and ends as it
+does in English."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ async def test_an_install_in_spanish(tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_mistakes_in_spanish(tmp_path: Path) -> None:
-    """What is not understood, not allowed or not possible yet is answered in Spanish, and ends as in English."""
+    """What is not understood, not allowed or not possible yet is answered in Spanish, and ends as
+    in English."""
     async with playing(tmp_path, MESHBOT_LANGUAGE="es") as (stage, _):
         assert left("es", await played(stage, MISTAKES)) == []
 

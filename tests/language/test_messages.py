@@ -1,4 +1,5 @@
-"""What is promised of messages: all that people read is said in their language, and nothing else is touched."""
+"""What is promised of messages: all that people read is said in their language, and nothing else is
+touched."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ def test_english_is_as_it_is_written(name: str) -> None:
 
 
 def test_a_verdict_in_spanish() -> None:
-    """Outcome, cause, evidence, links and small print; what the pod says, and what is to be typed, stay."""
+    """Outcome, cause, evidence, links and small print; what the pod says, and what is to be typed,
+    stay."""
     lines = list(said(SPANISH.message(MESSAGES["ended"]).to_payload()))
     assert lines[1:] == [
         "🟡 *Inyectar un fallo* — Todavía no: el fallo para jason está aplicado, pero no se ha visto su efecto.",

@@ -1,4 +1,5 @@
-"""What a translator promises: the sentence is found, its values are taken over, and nobody else's words are touched."""
+"""What a translator promises: the sentence is found, its values are taken over, and nobody else's
+words are touched."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def test_only_marked_values_are_translated() -> None:
     "foreign", ["ready", "2 of 3 pods ready", "the pod says: ready", "{0} {1:text} \\1 %s"]
 )
 def test_the_words_of_others_stay(foreign: str) -> None:
-    """A pod that says what the bot could have said, or what looks like a template, is quoted and not translated."""
+    """A pod that says what the bot could have said, or what looks like a template, is quoted and
+    not translated."""
     assert (
         translator(PODS, READY, SAYS).text(f"the pod says: {foreign}") == f"el pod dice: {foreign}"
     )
@@ -80,7 +82,8 @@ def test_number_agrees() -> None:
 
 
 def test_a_sentence_goes_on_after_a_colon() -> None:
-    """With a small first letter, and with the full stop that ends what is put together, it is the same sentence."""
+    """With a small first letter, and with the full stop that ends what is put together, it is the
+    same sentence."""
     spanish = translator(("The cluster is away", "El clúster no está"))
     assert spanish.text("the cluster is away.") == "el clúster no está."
     assert translator(("It is away.", "No está.")).text("It is away") == "No está"
@@ -114,7 +117,8 @@ def test_a_text_of_several_pieces() -> None:
 
 
 def test_names_and_links() -> None:
-    """Between names only `and` and `or` change, in links only the label; commands and addresses stay."""
+    """Between names only `and` and `or` change, in links only the label; commands and addresses
+    stay."""
     spanish = translator(
         ("open {}", "abre {0:names}"), ("see {}", "mira {0:links}"), ("graph", "grafo")
     )

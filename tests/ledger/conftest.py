@@ -1,4 +1,5 @@
-"""Ledgers to test on: a SQLite file each, and a PostgreSQL schema each when MESHBOT_TEST_POSTGRES names a server."""
+"""Ledgers to test on: a SQLite file each, and a PostgreSQL schema each when MESHBOT_TEST_POSTGRES
+names a server."""
 
 from __future__ import annotations
 

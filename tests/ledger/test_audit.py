@@ -1,4 +1,5 @@
-"""The audit's promises, the same on every database: rows are added, read in order, and never changed."""
+"""The audit's promises, the same on every database: rows are added, read in order, and never
+changed."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ async def test_rows_are_found_by_user_and_step_the_newest_first(ledger: Ledger) 
 
 
 async def test_all_rows_are_read_page_by_page(ledger: Ledger) -> None:
-    """From a moment on, the oldest first, none twice and none left out, rows of one moment included."""
+    """From a moment on, the oldest first, none twice and none left out, rows of one moment
+    included."""
     for n in range(11):
         await ledger.audit.add(replace(ROW, id=f"{n:04}", at=NOON + timedelta(seconds=n // 2)))
     found = [

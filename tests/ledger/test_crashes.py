@@ -1,4 +1,5 @@
-"""The ledger's promises across processes: starting together, being killed, and a database that is away."""
+"""The ledger's promises across processes: starting together, being killed, and a database that is
+away."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ async def test_ledgers_of_one_process_open_together(url: str) -> None:
 
 
 async def test_a_killed_process_leaves_a_ledger_that_can_be_read(url: str) -> None:
-    """After kill -9 amid writes the run is there as running, holds its lock, and can be taken up and ended."""
+    """After kill -9 amid writes the run is there as running, holds its lock, and can be taken up
+    and ended."""
     victim = await start(WRITE_FOR_EVER, url)
     run_id, last = await line(victim), -1
     while last < 5:
@@ -163,7 +165,8 @@ async def test_a_server_that_restarts_is_found_again(url: str) -> None:
 
 
 async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
-    """A writer that holds the file for a moment delays a run and does not fail it, and readers do not wait at all."""
+    """A writer that holds the file for a moment delays a run and does not fail it, and readers do
+    not wait at all."""
     path = tmp_path / "meshbot.sqlite"
     ledger = await Ledger.open(f"sqlite:///{path}")
     other = sqlite3.connect(path, isolation_level=None)

@@ -32,7 +32,8 @@ async def test_an_image_comes_back_as_it_was_kept(ledger: Ledger) -> None:
 
 
 async def test_the_first_image_of_a_run_stands(ledger: Ledger) -> None:
-    """A run that is taken up again after a crash does not mistake its own work for what stood there before."""
+    """A run that is taken up again after a crash does not mistake its own work for what stood there
+    before."""
     run = await ledger.begin_run(asked())
     assert await ledger.journal.save_image(run.id, web(SPEC, type="ClusterIP"))
     assert not await ledger.journal.save_image(run.id, web({"kind": "mine"}, type="NodePort"))

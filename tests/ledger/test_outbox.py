@@ -29,7 +29,8 @@ async def test_what_is_entered_waits_until_it_is_delivered(ledger: Ledger) -> No
 
 
 async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> None:
-    """Slack has the first version: the second is still to be shown, at the place where the message stands."""
+    """Slack has the first version: the second is still to be shown, at the place where the message
+    stands."""
     letter, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
     changed = await ledger.outbox.want(letter.posted, said("done"))
     await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
@@ -74,7 +75,8 @@ async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> Non
 
 
 async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -> None:
-    """Killed between the two, nobody would ever be told; the run also learns where its message stands."""
+    """Killed between the two, nobody would ever be told; the run also learns where its message
+    stands."""
     run = await ledger.begin_run(asked())
     letter, _ = await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
     await ledger.outbox.delivered(letter, Posted("C1", "5.1"))

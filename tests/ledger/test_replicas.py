@@ -78,7 +78,8 @@ async def test_a_pause_of_one_s_own_proves_nothing(team: Team) -> None:
 
 
 async def test_a_process_that_was_killed_here_is_gone_at_once(team: Team) -> None:
-    """On the same machine nobody waits for what is known, and a process id of our own is nobody else's."""
+    """On the same machine nobody waits for what is known, and a process id of our own is nobody
+    else's."""
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=pipe)
     here = [f"{identify_host()}-{pid}-abc" for pid in (child.pid, os.getpid())]
@@ -148,7 +149,8 @@ async def test_a_file_s_only_process_is_never_fenced(team: Team) -> None:
 async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(
     ledger: Ledger, team: Team
 ) -> None:
-    """Only what nobody carries out may be taken up, and the process that lost it can end it no more."""
+    """Only what nobody carries out may be taken up, and the process that lost it can end it no
+    more."""
     for number in range(1, 3):
         await team.join(f"elsewhere-{number}-abc")
         await ledger.begin_run(

@@ -95,7 +95,8 @@ async def test_the_message_is_remembered(ledger: Ledger) -> None:
 async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(
     ledger: Ledger, time: Time
 ) -> None:
-    """While a plan waits for a person, others may change the same things; a confirmation then finds them in the way."""
+    """While a plan waits for a person, others may change the same things; a confirmation then finds
+    them in the way."""
     run = await asks(ledger, time)
     other = await ledger.begin_run(asked(lock="mesh"))
     with pytest.raises(ScopeLocked) as caught:
@@ -175,7 +176,8 @@ async def test_an_ended_run_does_not_ask(ledger: Ledger, time: Time) -> None:
 
 
 async def test_one_process_takes_a_run_up(ledger: Ledger) -> None:
-    """Of two processes that find the same interrupted run, one gets it, one attempt further and with its lock."""
+    """Of two processes that find the same interrupted run, one gets it, one attempt further and
+    with its lock."""
     run = await ledger.begin_run(asked(lock="mesh"))
     taken = await asyncio.gather(
         *(ledger.resume_run(run.id, owner, attempt=run.attempt) for owner in ("two", "three")),
@@ -187,7 +189,8 @@ async def test_one_process_takes_a_run_up(ledger: Ledger) -> None:
 
 
 async def test_the_lists_are_in_order(ledger: Ledger, time: Time) -> None:
-    """Unfinished runs come oldest first, recent ones newest first, and a step's last run is its newest."""
+    """Unfinished runs come oldest first, recent ones newest first, and a step's last run is its
+    newest."""
     made = []
     for step in ("install", "status", "install", "uninstall"):
         made.append(await ledger.begin_run(asked(step=step)))

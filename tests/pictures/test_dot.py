@@ -1,4 +1,5 @@
-"""The DOT text: what each kind of call and node looks like, and that no name can be more than a label."""
+"""The DOT text: what each kind of call and node looks like, and that no name can be more than a
+label."""
 
 from __future__ import annotations
 
@@ -135,7 +136,8 @@ def test_only_letters_that_the_font_has_are_drawn(typed: str, shown: str) -> Non
 
 
 def test_too_many_nodes_become_one_more() -> None:
-    """The gateway, the failing one and the busiest stay; rates are added up, and no edge leads nowhere."""
+    """The gateway, the failing one and the busiest stay; rates are added up, and no edge leads
+    nowhere."""
     many = tuple(Node(f"service/s{n}", f"s{n}") for n in range(60))
     edges = [
         Edge(GATEWAY, node.id, "http", 100.0 - n, failed=9.0 if n == 59 else 0.0)

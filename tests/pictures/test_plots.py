@@ -61,7 +61,8 @@ def test_bars_show_when_it_failed() -> None:
 
 
 def test_a_few_very_slow_ones_do_not_flatten_the_rest() -> None:
-    """Then the axis is logarithmic: marks of 10 and 40 ms stand apart although one took ten seconds."""
+    """Then the axis is logarithmic: marks of 10 and 40 ms stand apart although one took ten
+    seconds."""
     scale = build_latency_scale([10.0, 40.0, 10_000.0], 40.0)
     assert scale.logarithmic
     assert scale.to_share(40.0) - scale.to_share(10.0) > 0.15

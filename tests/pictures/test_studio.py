@@ -72,7 +72,8 @@ async def test_pictures_are_drawn_and_processes_replaced() -> None:
     "worker", [STUCK, CRASHING, GIBBERISH], ids=["stuck", "crashing", "gibberish"]
 )
 async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[str, ...]) -> None:
-    """No picture, in time, without an error; the process is ended, and the next picture gets a fresh one."""
+    """No picture, in time, without an error; the process is ended, and the next picture gets a
+    fresh one."""
     async with open_studio(worker, seconds=0.3) as studio:
         started = time.monotonic()
         assert await studio.draw(graph()) is None

@@ -1,1 +1,2 @@
-"""Whole dialogues: people type into the embedded workspace, the real bot does it on the embedded cluster."""
+"""Whole dialogues: people type into the embedded workspace, the real bot does it on the embedded
+cluster."""

@@ -19,12 +19,14 @@ SHORT = {
     "test_survival",
     "test_uninstall",
 }
-"""The dialogues that are among the default tests; the others take minutes together and carry the mark `long`."""
+"""The dialogues that are among the default tests; the others take minutes together and carry the
+mark `long`."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the dialogues that are not short; whatever needs a real control plane is marked so already."""
+    """Marks the dialogues that are not short; whatever needs a real control plane is marked so
+    already."""
     for item in items:
         place = item.path
         if (

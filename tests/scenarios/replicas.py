@@ -1,4 +1,5 @@
-"""Several bots as processes of their own over one PostgreSQL database, and ways to lose one of them."""
+"""Several bots as processes of their own over one PostgreSQL database, and ways to lose one of
+them."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class Crew:
         await process.wait()
 
     def signal(self, pid: int, number: signal.Signals) -> None:
-        """Sends a signal to a process and to what it has started, as when a machine is frozen as a whole."""
+        """Sends a signal to a process and to what it has started, as when a machine is frozen as a
+        whole."""
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for each in (pid, *map(int, children)):
             with suppress(ProcessLookupError):
@@ -63,7 +65,8 @@ class Crew:
 
     async def run(self) -> Run:
         """The newest run."""
-        while not (found := await self.ledger.list_recent_runs(1)):  # noqa: ASYNC110 - nothing announces it
+        # Nothing announces it.
+        while not (found := await self.ledger.list_recent_runs(1)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         return found[0]
 

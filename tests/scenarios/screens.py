@@ -24,7 +24,8 @@ async def until(found: Callable[[], T | None], seconds: float = 30.0) -> T:
 
 
 async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = frozenset()) -> View:
-    """The modal in front of this person, as soon as there is one with everything in it; not one of those `beside`."""
+    """The modal in front of this person, as soon as there is one with everything in it; not one of
+    those `beside`."""
 
     def found() -> View | None:
         there = [view for view in stage.workspace.list_modals(user) if view.id not in beside]

@@ -46,7 +46,8 @@ class Stage:
         return load_settings(None, self.environment | more)
 
     async def type(self, line: str) -> Message:
-        """One line of a play script; fails when it does not end as it says. Gives the message that answers it."""
+        """One line of a play script; fails when it does not end as it says. Gives the message that
+        answers it."""
         parsed = parse_line(line)
         before = {m.ts for m in self.workspace.list_messages(user=parsed.user)}
         fault = await ScriptPlayer(

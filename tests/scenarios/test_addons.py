@@ -1,4 +1,5 @@
-"""`/mesh addons` and `/mesh kiali`: applied, ready, answering; already so; and what stands in their way."""
+"""`/mesh addons` and `/mesh kiali`: applied, ready, answering; already so; and what stands in their
+way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`/mesh ambient` and `/mesh waypoint`: there and back, with every setting kept and every effect seen."""
+"""`/mesh ambient` and `/mesh waypoint`: there and back, with every setting kept and every effect
+seen."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ async def labels(stage: Stage) -> dict[str, str]:
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> None:
-    """Settings survive both ways, rules and sidecars go, encrypted connections are measured, and it can be left."""
+    """Settings survive both ways, rules and sidecars go, encrypted connections are measured, and it
+    can be left."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await typed(
             stage, "/mesh install access-log", "/mesh addons", "/mesh bookinfo", "/mesh inject"
@@ -64,7 +66,8 @@ async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> Non
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_a_waypoint_and_rules_through_it(tmp_path: Path, istio: str) -> None:
-    """Requests are seen at the waypoint; routes, faults and shares work through it; off, its label goes too."""
+    """Requests are seen at the waypoint; routes, faults and shares work through it; off, its label
+    goes too."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await typed(stage, "/mesh install ambient", "/mesh addons", "/mesh bookinfo")
         await typed(stage, "/mesh ambient")
@@ -102,7 +105,8 @@ async def test_a_label_of_a_waypoint_that_is_gone_is_no_trap(stage: Stage) -> No
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_minikubes_networks_are_found(tmp_path: Path, istio: str) -> None:
-    """Each release has its own setting for where Docker keeps the pods' networks; it is there afterwards, and said."""
+    """Each release has its own setting for where Docker keeps the pods' networks; it is there
+    afterwards, and said."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await typed(
             stage,
@@ -177,7 +181,8 @@ async def test_what_is_missing_is_offered(
 
 
 async def test_a_namespace_of_others_keeps_the_profile(stage: Stage) -> None:
-    """Where someone else is in the ambient mesh, only our namespace leaves: theirs would be cut off."""
+    """Where someone else is in the ambient mesh, only our namespace leaves: theirs would be cut
+    off."""
     await typed(stage, "/mesh install ambient", "/mesh addons", "/mesh bookinfo", "/mesh ambient")
     theirs = {"name": "shop", "labels": {"istio.io/dataplane-mode": "ambient"}}
     await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": theirs})

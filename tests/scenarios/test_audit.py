@@ -1,4 +1,5 @@
-"""The audit: what each thing that is asked leaves behind in the database, in the channel, as CSV and in the cluster."""
+"""The audit: what each thing that is asked leaves behind in the database, in the channel, as CSV
+and in the cluster."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ EVENTS = Ref("", "events")
 
 
 async def rows(bot: Bot, count: int) -> list[AuditEntry]:
-    """The audit's rows, the oldest first, once there are so many: they are written after the answer is shown."""
+    """The audit's rows, the oldest first, once there are so many: they are written after the answer
+    is shown."""
     while True:
         found = await bot.ledger.audit.entries(most=100)
         if len(found) >= count:
@@ -44,7 +46,8 @@ async def events(stage: Stage, namespace: str) -> list[Object]:
 
 
 async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
-    """Answers, runs, mistakes, denials and presses: who, what, where, how it ended, for how long, and by whom."""
+    """Answers, runs, mistakes, denials and presses: who, what, where, how it ended, for how long,
+    and by whom."""
     async with playing(tmp_path) as (stage, bot):
         for line in (
             "@alice: /mesh whoami",
@@ -90,7 +93,8 @@ async def test_the_buttons_of_a_schedule_leave_rows(tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_who_confirmed_stands_in_the_row(tmp_path: Path) -> None:
-    """The press has a row of its own, and the run's row names who pressed; it is Events that `describe` shows."""
+    """The press has a row of its own, and the run's row names who pressed; it is Events that
+    `describe` shows."""
     async with playing(tmp_path, MESHBOT_ROLES__ADMINS="U0BOB") as (stage, bot):
         await stage.type("/mesh bookinfo")
         await stage.type("/mesh bookinfo off")
@@ -106,7 +110,8 @@ async def test_who_confirmed_stands_in_the_row(tmp_path: Path) -> None:
 
 @pytest.mark.long
 async def test_what_was_changed_has_an_event(tmp_path: Path) -> None:
-    """A handful, on the objects that tell most, with who asked; typed again, nothing was changed and none is new."""
+    """A handful, on the objects that tell most, with who asked; typed again, nothing was changed
+    and none is new."""
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh install")
         (event,) = await events(stage, "istio-system")
@@ -147,7 +152,8 @@ async def test_hosts_read_the_audit_in_the_channel(tmp_path: Path) -> None:
 
 
 async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
-    """People are answered all the same; what could not be written is written when the database is back."""
+    """People are answered all the same; what could not be written is written when the database is
+    back."""
     async with playing(tmp_path) as (stage, bot):
         await altered(stage, "ALTER TABLE audit RENAME TO away")
         await stage.type("@alice: /mesh whoami")
@@ -185,7 +191,8 @@ async def printed(stage: Stage, *arguments: str) -> int:
 async def test_the_audit_is_printed_as_csv(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """UTF-8 with a line of names; what a spreadsheet would compute is made harmless; a time narrows it."""
+    """UTF-8 with a line of names; what a spreadsheet would compute is made harmless; a time narrows
+    it."""
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh =HYPERLINK(1)☸ -> error")
         await rows(bot, 1)

@@ -52,7 +52,8 @@ TEXTS = st.lists(PIECES, max_size=8).map(" ".join)
 @settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS)
 def test_ten_thousand_texts_mean_something_or_are_refused(text: str) -> None:
-    """Either a step with valid options, which typed again means the same, or an answer that Slack takes."""
+    """Either a step with valid options, which typed again means the same, or an answer that Slack
+    takes."""
     try:
         found = CATALOG.parse(text)
     except UserError as problem:

@@ -1,4 +1,5 @@
-"""`/mesh bookinfo`, `inject` and `expose`: each until its proof, twice, off, and with what it needs missing."""
+"""`/mesh bookinfo`, `inject` and `expose`: each until its proof, twice, off, and with what it needs
+missing."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ async def restarts(stage: Stage) -> dict[str, str]:
 
 
 async def test_bookinfo_is_done_when_its_page_shows_reviews(stage: Stage) -> None:
-    """Six Deployments, the page itself, and who is outside the mesh; the second time nothing is changed."""
+    """Six Deployments, the page itself, and who is outside the mesh; the second time nothing is
+    changed."""
     said = words(await stage.type("/mesh bookinfo"))
     assert "GET /productpage shows Book Reviews, served by reviews-v" in said
     assert (
@@ -100,7 +102,8 @@ async def test_another_namespace_can_be_named(tmp_path: Path) -> None:
 
 
 async def test_bookinfo_off_asks_and_takes_its_namespace_away(mesh: Stage) -> None:
-    """The namespace that the bot made goes; nothing is left, and a second time there is nothing to ask."""
+    """The namespace that the bot made goes; nothing is left, and a second time there is nothing to
+    ask."""
     asked = words(await mesh.type("/mesh bookinfo off"))
     assert "the namespace bookinfo, which this bot made" in asked
     assert "Bookinfo is gone" in words(await mesh.type('click "Take it away"'))
@@ -122,7 +125,8 @@ async def test_a_namespace_of_others_stays(stage: Stage) -> None:
     ("istio", "how"), [("1.30.3", "native sidecars"), ("1.23.2", "containers of their own")]
 )
 async def test_every_pod_gets_a_sidecar(tmp_path: Path, istio: str, how: str) -> None:
-    """By annotation, native sidecars too, and no old pod is left; the second time nothing is restarted."""
+    """By annotation, native sidecars too, and no old pod is left; the second time nothing is
+    restarted."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install")
         await stage.type("/mesh bookinfo")
@@ -236,7 +240,8 @@ async def test_a_restart_that_hangs_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_the_page_answers_through_the_gateway(tmp_path: Path, istio: str) -> None:
-    """ClusterIP from the start, programmed, attached, answering; twice; and off leaves nothing of it."""
+    """ClusterIP from the start, programmed, attached, answering; twice; and off leaves nothing of
+    it."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install")
         await stage.type("/mesh bookinfo")

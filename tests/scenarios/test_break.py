@@ -1,4 +1,5 @@
-"""`/mesh break` and `/mesh mend`: the page fails, Kiali says why, and everything is put back just as it was."""
+"""`/mesh break` and `/mesh mend`: the page fails, Kiali says why, and everything is put back just
+as it was."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def own_rule() -> Object:
 
 @pytest.mark.parametrize("istio", ["1.30.3", "1.23.2"])
 async def test_broken_and_mended(tmp_path: Path, istio: str) -> None:
-    """Nobody gets reviews, Kiali shows KIA1107 twice; mended, the rule is what it was, whoever wrote into it."""
+    """Nobody gets reviews, Kiali shows KIA1107 twice; mended, the rule is what it was, whoever
+    wrote into it."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await typed(
             stage, "/mesh install", "/mesh addons", "/mesh kiali", "/mesh bookinfo", "/mesh inject"

@@ -117,7 +117,8 @@ async def one_round(dice: random.Random, on: Scene) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_command_has_one_end(tmp_path: Path, seed: int) -> None:
-    """A dozen commands amid random trouble; afterwards the ledger holds nothing for under way, and all still works."""
+    """A dozen commands amid random trouble; afterwards the ledger holds nothing for under way, and
+    all still works."""
     dice = random.Random(seed)
     async with scene(tmp_path) as on:
         for _ in range(ROUNDS):

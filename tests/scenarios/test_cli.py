@@ -1,4 +1,5 @@
-"""The command line as people use it, each command a process of its own: its words, its exit codes, no traceback."""
+"""The command line as people use it, each command a process of its own: its words, its exit codes,
+no traceback."""
 
 from __future__ import annotations
 

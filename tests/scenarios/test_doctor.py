@@ -1,4 +1,5 @@
-"""`meshbot doctor` before the workshop: a line for each thing, exit code 0 only when all of them are right."""
+"""`meshbot doctor` before the workshop: a line for each thing, exit code 0 only when all of them
+are right."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ async def test_an_attendee_looks_and_reads(stage: Stage) -> None:
 
 
 async def test_a_run_needs_a_channel(tmp_path: Path) -> None:
-    """Without a run before and without the setting, it is said where to type; with the setting, it runs there."""
+    """Without a run before and without the setting, it is said where to type; with the setting, it
+    runs there."""
     async with playing(tmp_path / "a") as (stage, _):
         assert "type the first run in its channel" in await opened(stage)
         await press(stage, "Run install")
@@ -63,7 +64,8 @@ async def test_a_run_needs_a_channel(tmp_path: Path) -> None:
 
 
 async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> None:
-    """Rules that are in force stand in the tab; an error after the form has closed offers the same again."""
+    """Rules that are in force stand in the tab; an error after the form has closed offers the same
+    again."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="200") as (stage, _):
         for line in ("/mesh install", "/mesh bookinfo", "/mesh inject"):
             await stage.type(line)

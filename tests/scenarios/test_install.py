@@ -1,4 +1,5 @@
-"""`/mesh install` from the first word to the verdict, and what happens when the cluster does not play along."""
+"""`/mesh install` from the first word to the verdict, and what happens when the cluster does not
+play along."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A cluster that is away, slow, full, refusing or half deleted: the run says so, and ends with whose turn it is."""
+"""A cluster that is away, slow, full, refusing or half deleted: the run says so, and ends with
+whose turn it is."""
 
 from __future__ import annotations
 
@@ -125,7 +126,8 @@ async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
 async def test_what_is_forbidden_is_named(
     tmp_path: Path, verb: str, resource: str, state: str
 ) -> None:
-    """403 on one kind: which, and that whoever runs the cluster must grant it; never a verdict of done."""
+    """403 on one kind: which, and that whoever runs the cluster must grant it; never a verdict of
+    done."""
     async with scene(tmp_path) as on:
         on.stage.cluster.server.faults.add(ApiFault("forbid", verb=verb, resource=resource))
         said = words(await on.stage.type(f"/mesh install -> {state}"))

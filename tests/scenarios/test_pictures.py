@@ -1,4 +1,5 @@
-"""`/mesh graph` and bursts with their pictures, as people see them; and the same words where nothing can be drawn."""
+"""`/mesh graph` and bursts with their pictures, as people see them; and the same words where
+nothing can be drawn."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ async def arrange(stage: Stage) -> Message:
 
 
 async def test_graph_and_burst_are_drawn(stage: Stage) -> None:
-    """The burst's message and its thread get the plot; the graph comes with the answer, for one person or for all."""
+    """The burst's message and its thread get the plot; the graph comes with the answer, for one
+    person or for all."""
     pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
     burst = await arrange(stage)
     await eventually(lambda: bool(shown(burst)), 20)

@@ -120,7 +120,8 @@ async def test_without_a_data_plane_nothing_unseen_is_called_done(tmp_path: Path
 
 
 async def test_the_whole_workshop_passes_with_the_embedded_data_plane() -> None:
-    """The same script as in the sandbox: real API server, istiod and istioctl, embedded proxies and applications."""
+    """The same script as in the sandbox: real API server, istiod and istioctl, embedded proxies and
+    applications."""
     code, transcript = await play("workshop", "--data-plane", "embedded")
     assert code == 0, transcript
     assert "the mesh is gone, and nothing is left over" in transcript

@@ -1,4 +1,5 @@
-"""Impersonation held to a real API server with RBAC, by requests and by istioctl alike (marker `realcluster`)."""
+"""Impersonation held to a real API server with RBAC, by requests and by istioctl alike (marker
+`realcluster`)."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ subjects:
 
 @pytest.fixture
 async def _rbac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Attendees may look (by a group), Alice may do everything in her namespace, and the host's user may look."""
+    """Attendees may look (by a group), Alice may do everything in her namespace, and the host's
+    user may look."""
     for name, value in RULES.items():
         monkeypatch.setenv(name, value)
     manifest = tmp_path / "rbac.yaml"
@@ -98,7 +100,8 @@ async def played(folder: Path, script: str) -> str:
 
 @pytest.mark.usefixtures("_rbac")
 async def test_each_role_acts_as_its_own_user(tmp_path: Path) -> None:
-    """The server refuses whom it knows not to have the right, and they are told as whom; who has it gets through."""
+    """The server refuses whom it knows not to have the right, and they are told as whom; who has it
+    gets through."""
     said = await played(tmp_path, FORBIDDEN)
     assert 'User "slack:u0bob" cannot' in said
     assert "I act for you as slack:u0bob" in said

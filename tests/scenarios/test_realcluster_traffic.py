@@ -1,4 +1,5 @@
-"""Traffic, graph and traces on a real control plane: with the embedded data plane, and honestly without one."""
+"""Traffic, graph and traces on a real control plane: with the embedded data plane, and honestly
+without one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Taking back on a real control plane: what kubectl sees afterwards is what it saw before (marker `realcluster`)."""
+"""Taking back on a real control plane: what kubectl sees afterwards is what it saw before (marker
+`realcluster`)."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ async def standing(*place: str) -> dict[str, Any]:
 
 
 async def test_what_was_changed_comes_back(tmp_path: Path) -> None:
-    """Steps, their off, reset and undo in a row: at the end every object of the application is as it was."""
+    """Steps, their off, reset and undo in a row: at the end every object of the application is as
+    it was."""
     script = tmp_path / "script.mesh"
     await asyncio.to_thread(script.write_text, BEFORE)
     code, transcript = await play(str(script))

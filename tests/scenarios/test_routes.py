@@ -1,4 +1,5 @@
-"""`/mesh route`, `fault` and `shift`: what people are seen to get, and what is said when rules could not work."""
+"""`/mesh route`, `fault` and `shift`: what people are seen to get, and what is said when rules
+could not work."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ async def test_a_user_is_routed_and_nobody_else(meshed: Stage) -> None:
 
 
 async def test_a_fault_hurts_whom_it_names(meshed: Stage) -> None:
-    """The user loses ratings, another keeps them; half of the time when half is asked; off, both keep them."""
+    """The user loses ratings, another keeps them; half of the time when half is asked; off, both
+    keep them."""
     await meshed.type("/mesh route biznagafest v3")
     said = words(await meshed.type("/mesh fault biznagafest"))
     assert "as biznagafest, 10 pages: reviews v3 10; ratings unavailable 10" in said
@@ -72,7 +74,8 @@ async def test_shares_are_counted(meshed: Stage) -> None:
 
 
 async def test_a_user_on_version_1_would_see_no_fault(meshed: Stage) -> None:
-    """The workshop's own mistake: a fault for someone whose reviews never ask ratings; the route is offered."""
+    """The workshop's own mistake: a fault for someone whose reviews never ask ratings; the route is
+    offered."""
     await meshed.type("/mesh route biznagafest")
     said = words(await meshed.type("/mesh fault jason -> not yet"))
     assert "jason is routed to reviews v1, which never asks ratings" in said

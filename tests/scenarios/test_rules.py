@@ -36,7 +36,8 @@ async def names(stage: Stage) -> set[str]:
 
 
 async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
-    """An attendee runs what the settings give them; a host is refused what is the admins', who are named."""
+    """An attendee runs what the settings give them; a host is refused what is the admins', who are
+    named."""
     given = {
         "MESHBOT_ROLES__STEPS": "preflight=attendee, uninstall=admin",
         "MESHBOT_ROLES__ADMIN_GROUPS": "S0HOSTS",
@@ -129,7 +130,8 @@ async def test_undo_in_an_own_namespace_leaves_the_mesh_alone(tmp_path: Path) ->
 
 @pytest.mark.long
 async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
-    """Two namespaces are changed at the same time; what everyone shares waits for them, and they for it."""
+    """Two namespaces are changed at the same time; what everyone shares waits for them, and they
+    for it."""
     async with ruled(tmp_path, OWN) as (stage, bot):
         stage.cluster.slow_image_pulls(30)
         for user in ("alice", "bob"):
@@ -143,7 +145,8 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
 
 
 async def test_the_fence_holds_whatever_a_step_tries(tmp_path: Path) -> None:
-    """Inside their namespace and on it everything can be written, elsewhere nothing, by no kind of write."""
+    """Inside their namespace and on it everything can be written, elsewhere nothing, by no kind of
+    write."""
     async with ruled(tmp_path, OWN) as (_, bot):
         fence = NamespaceGuard(bot.cluster, ALICES, set())
         for name in (ALICES, BOBS):

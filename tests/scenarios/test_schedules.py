@@ -1,4 +1,5 @@
-"""Schedules, pings and digests, typed as people type them; the bot killed and started again between."""
+"""Schedules, pings and digests, typed as people type them; the bot killed and started again
+between."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ async def again(stage: Stage, **more: str) -> AsyncIterator[Bot]:
 
 
 async def test_bursts_come_again_and_end_with_the_application(tmp_path: Path) -> None:
-    """One message that is edited; the stream and the schedule end with what they go to, and it is said."""
+    """One message that is edited; the stream and the schedule end with what they go to, and it is
+    said."""
     async with playing(tmp_path, MESHBOT_SCHEDULES__LEAST_SECONDS="1") as (stage, _):
         await arrange(stage, "install", "bookinfo")
         typed = await stage.type("/mesh traffic burst 5 at 50/s every 1s for 1h as jason")
@@ -100,7 +102,8 @@ async def test_errors_of_a_burst_are_told_once_and_so_is_their_end(tmp_path: Pat
 
 
 async def test_a_ping_tells_what_goes_down_and_that_it_is_back(tmp_path: Path) -> None:
-    """Once each, in the thread and in the channel, with the pods' own words; also across a restart of the bot."""
+    """Once each, in the thread and in the channel, with the pods' own words; also across a restart
+    of the bot."""
     async with furnished(tmp_path) as stage:
         async with again(stage):
             await arrange(stage, "install", "addons", "kiali")
@@ -200,7 +203,8 @@ async def due_yesterday(stage: Stage) -> None:
 
 
 async def test_a_burst_that_was_killed_is_counted_and_not_repeated(tmp_path: Path) -> None:
-    """kill -9 in the middle; the next life says so in the same message, and waits for the next time."""
+    """kill -9 in the middle; the next life says so in the same message, and waits for the next
+    time."""
     async with furnished(tmp_path) as stage:
         async with process(stage) as bot:
             await arrange(stage, "install", "bookinfo", "traffic burst 600 at 20/s every 10m")

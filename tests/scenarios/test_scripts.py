@@ -1,4 +1,5 @@
-"""The scripts that are built in: what the command line offers is there, and each passes in the sandbox."""
+"""The scripts that are built in: what the command line offers is there, and each passes in the
+sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Slack away, slow, forgetful or repeating itself, and the ledger with it: whoever types is answered all the same."""
+"""Slack away, slow, forgetful or repeating itself, and the ledger with it: whoever types is
+answered all the same."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ async def test_slack_that_limits_or_fails_is_waited_for(stage: Stage, method: st
 
 
 async def test_slack_that_takes_no_message_for_a_while_gets_it_later(stage: Stage) -> None:
-    """Posting fails again and again: the run goes on, and its one message comes with the verdict when Slack is back."""
+    """Posting fails again and again: the run goes on, and its one message comes with the verdict
+    when Slack is back."""
     stage.workspace.faults.fail_method("chat.postMessage", times=5)
     assert "is ready" in words(await stage.type("/mesh install"))
     assert (
@@ -104,7 +106,8 @@ async def test_slack_that_takes_no_message_for_a_while_gets_it_later(stage: Stag
 
 
 async def test_slow_answers_lose_no_order(stage: Stage) -> None:
-    """Slack takes a second for each call: the verdict is the last word all the same, in the one message."""
+    """Slack takes a second for each call: the verdict is the last word all the same, in the one
+    message."""
     for method in ("chat.postMessage", "chat.update"):
         stage.workspace.faults.slow_method(method, seconds=1.0, times=3)
     last = await stage.type("/mesh install")
@@ -116,7 +119,8 @@ async def test_slow_answers_lose_no_order(stage: Stage) -> None:
 
 
 async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
-    """Slack asks for a new connection in the middle: the run goes on, and what is typed then is answered."""
+    """Slack asks for a new connection in the middle: the run goes on, and what is typed then is
+    answered."""
     await begun(stage)
     await stage.workspace.refresh_connections()
     await asyncio.wait_for(stage.workspace.wait_for_connections(), WAIT)

@@ -1,4 +1,5 @@
-"""What `status`, `links` and `uninstall` say of a cluster where the workshop was carried out by hand with kubectl."""
+"""What `status`, `links` and `uninstall` say of a cluster where the workshop was carried out by
+hand with kubectl."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ async def apply(stage: Stage, *samples: str, namespace: str = "bookinfo") -> Non
 
 
 async def with_addons(stage: Stage) -> None:
-    """Prometheus, Grafana, Jaeger and Kiali, as the guide applies them; returns when they are ready."""
+    """Prometheus, Grafana, Jaeger and Kiali, as the guide applies them; returns when they are
+    ready."""
     await apply(
         stage,
         *(f"addons/{n}.yaml" for n in ("prometheus", "grafana", "jaeger", "kiali")),
@@ -74,7 +76,8 @@ async def with_bookinfo(stage: Stage, label: str) -> None:
 async def test_links_fit_the_kiali_that_is_there(
     tmp_path: Path, istio: str, version: str, modern: bool
 ) -> None:
-    """The lines to type first, then links below /kiali/console; waypoints only where Kiali knows them."""
+    """The lines to type first, then links below /kiali/console; waypoints only where Kiali knows
+    them."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await stage.type("/mesh install")
         await with_addons(stage)
@@ -106,7 +109,8 @@ async def test_settled_urls_need_no_port_forward(tmp_path: Path) -> None:
 
 
 async def test_before_the_addons_links_say_what_is_next(stage: Stage) -> None:
-    """Without a mesh, install; with one, never install again; and to an attendee nothing that is not theirs."""
+    """Without a mesh, install; with one, never install again; and to an attendee nothing that is
+    not theirs."""
     assert "`/mesh install`" in words(await stage.type("/mesh links -> not yet"))
     await stage.type("/mesh install")
     assert "`/mesh install`" not in words(await stage.type("/mesh links -> not yet"))
@@ -114,7 +118,8 @@ async def test_before_the_addons_links_say_what_is_next(stage: Stage) -> None:
 
 
 async def test_the_board_follows_the_sidecar_workshop(tmp_path: Path) -> None:
-    """Each row turns as kubectl makes it true, with the fact that shows it; and all of it goes again."""
+    """Each row turns as kubectl makes it true, with the fact that shows it; and all of it goes
+    again."""
     async with playing(tmp_path) as (stage, _):
         await stage.type("/mesh install")
         await with_addons(stage)

@@ -1,13 +1,14 @@
-"""Forms, mentions, the tour and the Home tab in a workspace: what each is for, in a dialogue or two."""
+"""Forms, mentions, the tour and the Home tab in a workspace: what each is for, in a dialogue or
+two."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bot.engine.forms.forms import OPEN
 from bot.messages import Message
 from bot.slack.inbound.payloads import read_submission
 from bot.view import messages
+from bot.view.forms import OPEN
 from handlers import STEPS
 from sandbox.workspace.inputs import collect_state_values
 from tests.scenarios.screens import fill, form, modal, read, says, until
@@ -15,7 +16,8 @@ from tests.scenarios.stage import Stage, playing, words
 
 
 async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
-    """What is wrong is said under the input, before anything is begun; what is right goes the way of every command."""
+    """What is wrong is said under the input, before anything is begun; what is right goes the way
+    of every command."""
     view = await form(stage, "/mesh fault")
     wrong = await fill(stage, view, user="jason", kind="delay", seconds="9")
     assert (wrong.ack_payload or {})["errors"] == {"seconds": "A delay is 0.1s to 2.4s."}
@@ -50,9 +52,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
                 "host", stage.workspace.state.messages[posted], "Options…"
             )
             view = await modal(stage)
-            empty = [
-                q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial
-            ]
+            empty = [q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial]
             needed = {q.name: {"answer": q.choices[0] if q.choices else "jason"} for q in empty}
             filled = view.body | {
                 "state": {"values": collect_state_values(view.body["blocks"], needed)}
@@ -75,7 +75,8 @@ async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
 
 
 async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
-    """Run ends in the tour's own message with the verdict; the next page is a press away, and only for hosts."""
+    """Run ends in the tour's own message with the verdict; the next page is a press away, and only
+    for hosts."""
     tour = await stage.type("/mesh workshop")
     assert "step 1 of 16: Preflight" in words(tour)
     await stage.workspace.click_element("alice", tour, "Skip")

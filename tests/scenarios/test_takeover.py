@@ -1,4 +1,5 @@
-"""Several bots over one PostgreSQL database: what one leaves that dies, freezes or is cut off, another one ends."""
+"""Several bots over one PostgreSQL database: what one leaves that dies, freezes or is cut off,
+another one ends."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ LIMIT = 30.0
 
 
 async def test_a_killed_replica_is_replaced(tmp_path: Path) -> None:
-    """kill -9 amid an install: another process ends the same message within half a minute, and nothing comes twice."""
+    """kill -9 amid an install: another process ends the same message within half a minute, and
+    nothing comes twice."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(300)
         await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
@@ -65,7 +67,8 @@ async def test_a_delivery_to_both_replicas_is_answered_once(tmp_path: Path) -> N
 
 
 async def test_an_end_that_a_killed_replica_could_not_show_is_shown(tmp_path: Path) -> None:
-    """Slack was away when the run ended, and then the process died: the other one has the end in its hands."""
+    """Slack was away when the run ended, and then the process died: the other one has the end in
+    its hands."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(100)
         await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
@@ -81,7 +84,8 @@ async def test_an_end_that_a_killed_replica_could_not_show_is_shown(tmp_path: Pa
 
 
 async def test_a_frozen_replica_is_replaced_and_stays_out_of_it(tmp_path: Path) -> None:
-    """Stopped for longer than others wait, it finds its run in other hands when it goes on, and shows nothing more."""
+    """Stopped for longer than others wait, it finds its run in other hands when it goes on, and
+    shows nothing more."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(300)
         await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
@@ -100,7 +104,8 @@ async def test_a_frozen_replica_is_replaced_and_stays_out_of_it(tmp_path: Path) 
 
 
 async def test_a_replica_without_its_database_stops_before_others_go_on(tmp_path: Path) -> None:
-    """Cut off amid an install, it drops it; the other ends it, and the first goes on living when it is connected."""
+    """Cut off amid an install, it drops it; the other ends it, and the first goes on living when it
+    is connected."""
     async with crew(tmp_path, 0) as on, wire_to(on.url) as (wire, url):
         on.stage.cluster.slow_image_pulls(3000)
         on.stage.environment["MESHBOT_ISTIO__READINESS_TIMEOUT"] = "3600"

@@ -49,7 +49,8 @@ async def test_a_step_that_was_typed_by_hand_is_seen_too(stage: Stage) -> None:
 
 
 async def test_there_is_one_tour_in_a_channel(stage: Stage) -> None:
-    """Typed again it points at the one that stands; it is moved down, ended, and begun anew by hosts alone."""
+    """Typed again it points at the one that stands; it is moved down, ended, and begun anew by
+    hosts alone."""
     assert "needs the role host" in words(await stage.type("@alice: /mesh workshop -> error"))
     first = await stage.type("/mesh workshop")
     await turned(stage, first, "Skip", "step 2 of 16")
@@ -130,7 +131,8 @@ async def test_a_run_that_outlives_the_bot_ends_on_its_page(tmp_path: Path) -> N
 
 
 async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
-    """The page says that the cluster cannot be read, and comes to life again with it; a form opens all the same."""
+    """The page says that the cluster cannot be read, and comes to life again with it; a form opens
+    all the same."""
     async with scene(tmp_path) as here:
         await here.wire.cut()
         tour = await here.stage.type("/mesh workshop")

@@ -1,4 +1,5 @@
-"""`/mesh traffic`, `graph` and `traces`, typed as people type them, in the order of the workshop and out of it."""
+"""`/mesh traffic`, `graph` and `traces`, typed as people type them, in the order of the workshop
+and out of it."""
 
 from __future__ import annotations
 
@@ -21,11 +22,13 @@ async def arrange(stage: Stage, *steps: str) -> None:
 
 
 WELL = r"(no errors|\d+ % errors: 503)"
-"""An edge's errors: reviews may have been asked, by inject or expose, before it had started again."""
+"""An edge's errors: reviews may have been asked, by inject or expose, before it had started again.
+"""
 
 
 async def drawn(stage: Stage, wanted: str) -> str:
-    """The graph in words, once it shows this: on a busy machine Prometheus is late to see the newest requests."""
+    """The graph in words, once it shows this: on a busy machine Prometheus is late to see the
+    newest requests."""
     for _ in range(10):
         seen = words(await stage.type("/mesh graph 60m"))
         if re.search(wanted, seen):
@@ -60,7 +63,8 @@ async def test_what_is_sent_is_seen_everywhere(tmp_path: Path, istio: str) -> No
 async def test_ambient_shows_connections_and_a_waypoint_requests(
     tmp_path: Path, istio: str
 ) -> None:
-    """TCP edges with mTLS and no new traces at first; with a waypoint requests again, and its spans."""
+    """TCP edges with mTLS and no new traces at first; with a waypoint requests again, and its
+    spans."""
     async with playing(tmp_path, istio=istio) as (stage, _):
         await arrange(stage, "install", "addons", "kiali", "bookinfo", "expose")
         await stage.type("/mesh ambient")
@@ -77,7 +81,8 @@ async def test_ambient_shows_connections_and_a_waypoint_requests(
 
 
 async def test_traffic_goes_on_until_it_is_stopped(stage: Stage) -> None:
-    """Typed again it is already so; the board shows it; stop tells what was seen, then there is nothing to stop."""
+    """Typed again it is already so; the board shows it; stop tells what was seen, then there is
+    nothing to stop."""
     await arrange(stage, "install", "bookinfo")
     assert "one request every 0.1 s as jason" in words(
         await stage.type("/mesh traffic start every=100ms as jason")

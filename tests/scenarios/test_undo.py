@@ -1,4 +1,5 @@
-"""`/mesh undo`, `reset` and `show`: what stood there before comes back, and what was applied can be read."""
+"""`/mesh undo`, `reset` and `show`: what stood there before comes back, and what was applied can be
+read."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ async def specs(stage: Stage, ref: Ref, namespace: str) -> dict[str, Any]:
 
 
 async def test_undo_takes_the_sidecars_out_again(stage: Stage) -> None:
-    """It says what would be restored, asks, and afterwards nothing differs: label, templates, no sidecars."""
+    """It says what would be restored, asks, and afterwards nothing differs: label, templates, no
+    sidecars."""
     await lines(stage, "/mesh install", "/mesh bookinfo")
     before = await specs(stage, DEPLOYMENTS, APP)
     await stage.type("/mesh inject")
@@ -114,7 +116,8 @@ async def test_undo_survives_the_bot(tmp_path: Path) -> None:
 
 
 async def test_reset_goes_back_to_the_state_after_a_step(stage: Stage) -> None:
-    """Later steps are taken back in one go, earlier ones stay; the second time nothing is left to do."""
+    """Later steps are taken back in one go, earlier ones stay; the second time nothing is left to
+    do."""
     await lines(stage, "/mesh install", "/mesh bookinfo")
     before = await specs(stage, DEPLOYMENTS, APP), await specs(stage, SERVICES, APP)
     await lines(stage, "/mesh inject", "/mesh expose")
@@ -128,7 +131,8 @@ async def test_reset_goes_back_to_the_state_after_a_step(stage: Stage) -> None:
 
 
 async def test_a_reset_leaves_the_ambient_mesh_and_its_profile(stage: Stage) -> None:
-    """Labels, sidecars, waypoint and Istio's own profile go back to where they were before `ambient`."""
+    """Labels, sidecars, waypoint and Istio's own profile go back to where they were before
+    `ambient`."""
     await lines(
         stage,
         "/mesh install",

@@ -1,4 +1,5 @@
-"""`/mesh undo` after each step that sets rules or moves the application between meshes: nothing differs afterwards."""
+"""`/mesh undo` after each step that sets rules or moves the application between meshes: nothing
+differs afterwards."""
 
 from __future__ import annotations
 

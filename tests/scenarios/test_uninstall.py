@@ -17,7 +17,8 @@ async def test_without_a_mesh_there_is_nothing_to_ask(stage: Stage) -> None:
 
 
 async def test_everything_that_the_bot_made_goes(stage: Stage) -> None:
-    """After install and uninstall, no CRD, no istio-system, and no label is left; who stays out does not count."""
+    """After install and uninstall, no CRD, no istio-system, and no label is left; who stays out
+    does not count."""
     apart = {
         "name": "apart",
         "labels": {"istio-injection": "disabled", "istio.io/dataplane-mode": "none"},

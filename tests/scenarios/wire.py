@@ -1,4 +1,5 @@
-"""A line between the bot and the cluster that can be cut and mended, as when an API server restarts on its port."""
+"""A line between the bot and the cluster that can be cut and mended, as when an API server restarts
+on its port."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def wired(kubeconfig: Path) -> AsyncIterator[Wire]:
-    """Puts a wire in front of the server that a kubeconfig names, and the wire into that kubeconfig."""
+    """Puts a wire in front of the server that a kubeconfig names, and the wire into that
+    kubeconfig."""
     config = yaml.safe_load(await asyncio.to_thread(kubeconfig.read_text))
     cluster = config["clusters"][0]["cluster"]
     wire = Wire(cluster["server"])
@@ -106,9 +108,11 @@ class Scene:
 async def scene(
     home: Path, *, environment: dict[str, str] | None = None, **more: Any
 ) -> AsyncIterator[Scene]:
-    """The bot in front of a cluster behind a wire; `environment` as settings, `more` goes to `furnished`.
+    """The bot in front of a cluster behind a wire; `environment` as settings, `more` goes to
+    `furnished`.
 
-    istioctl's readiness timeout is in the cluster's time, which runs 100 times as fast: 200 s are two.
+    istioctl's readiness timeout is in the cluster's time, which runs 100 times as fast: 200 s are
+    two.
     """
     quick = {"MESHBOT_ISTIO__READINESS_TIMEOUT": "200", "MESHBOT_CLUSTER__PATIENCE": "1"}
     async with (

@@ -1,4 +1,5 @@
-"""Replicas of the bot as far as schedules go: keepers and offices over one database and one workspace, and a clock."""
+"""Replicas of the bot as far as schedules go: keepers and offices over one database and one
+workspace, and a clock."""
 
 from __future__ import annotations
 

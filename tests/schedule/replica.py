@@ -1,7 +1,7 @@
 """A process that only keeps schedules: run as a program by the tests that kill it.
 
-Arguments: the database's URL, the name of this process, a file to which each slot is written when it begins and when it
-has ended, and a file that names the processes that are gone.
+Arguments: the database's URL, the name of this process, a file to which each slot is written when
+it begins and when it has ended, and a file that names the processes that are gone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     """Keeps schedules until it is killed."""
     ledger = await Ledger.open(url)
     catalog = Catalog(STEPS)
-    # Nothing is posted: the schedules have no news, and edits of messages that are not there are given up.
+    # Nothing is posted: the schedules have no news, and edits of messages that are not there are
+    # given up.
     board = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
     office = ScheduleService(
         ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits()

@@ -1,4 +1,5 @@
-"""Three processes over one database, and kill -9: each slot is fired once, whatever happens to whom."""
+"""Three processes over one database, and kill -9: each slot is fired once, whatever happens to
+whom."""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ async def theatre(url: str, home: Path, *, step: str) -> AsyncIterator[tuple[The
 async def over(ledger: Ledger) -> list[Schedule]:
     """All schedules, once each has ended."""
     async with asyncio.timeout(150):
-        while await ledger.timetable.list_live():  # noqa: ASYNC110 - nothing announces it across processes
+        # Nothing announces it across processes.
+        while await ledger.timetable.list_live():  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     found = [await ledger.timetable.get(f"s{number + 1}") for number in range(SCHEDULES)]
     return [one for one in found if one is not None]
@@ -125,8 +127,8 @@ async def test_three_replicas_fire_three_hundred_slots_once_each(url: str, tmp_p
 async def test_under_kill_nine_no_slot_is_doubled_and_none_is_lost(
     url: str, tmp_path: Path, step: str
 ) -> None:
-    """A slot whose process died is begun once more (ping) or counted as cut (traffic); one that could not begin before
-    the next was due is counted as missed; all others come once."""
+    """A slot whose process died is begun once more (ping) or counted as cut (traffic); one that
+    could not begin before the next was due is counted as missed; all others come once."""
     chance = random.Random(7)
     async with theatre(url, tmp_path, step=step) as (stage, ledger):
         for _ in range(8):
@@ -137,5 +139,6 @@ async def test_under_kill_nine_no_slot_is_doubled_and_none_is_lost(
     fired, cut = sum(one.fired for one in ended), sum(one.cut for one in ended)
     assert {one.fired + one.missed for one in ended} == {SLOTS}
     assert max(begun.values()) <= (2 if step == "ping" else 1)
-    # A process may die before the first line of a slot that it took, or between the last line and the ledger.
+    # A process may die before the first line of a slot that it took, or between the last line and
+    # the ledger.
     assert fired - cut <= len(done) <= len(begun) <= fired

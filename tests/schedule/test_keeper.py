@@ -1,4 +1,5 @@
-"""What replicas over one database promise: each slot once, whatever dies; and one message that tells of it."""
+"""What replicas over one database promise: each slot once, whatever dies; and one message that
+tells of it."""
 
 from __future__ import annotations
 
@@ -100,7 +101,8 @@ async def test_nothing_is_taken_from_a_process_that_lives(world: World) -> None:
 
 
 async def test_one_message_and_a_thread(world: World) -> None:
-    """Ten slots edit the one message; what is news stands in its thread, and the channel sees it if it is meant to."""
+    """Ten slots edit the one message; what is news stands in its thread, and the channel sees it if
+    it is meant to."""
     one = await world.replica()
     await world.make(one, "burst every 10s")
     for _ in range(10):
@@ -181,7 +183,8 @@ async def test_what_cannot_be_posted_is_not_scheduled(world: World) -> None:
 
 
 async def test_a_schedule_that_nobody_posted_is_posted(world: World) -> None:
-    """Its process died between the database and the message; another one posts it, once, and fires it."""
+    """Its process died between the database and the message; another one posts it, once, and fires
+    it."""
     one, two = await world.replica("one"), await world.replica("two")
     schedule = await world.make(one, "digest every 2h")
     await world.unpost(schedule)

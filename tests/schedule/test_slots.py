@@ -91,7 +91,8 @@ def test_how_often_it_comes(words: tuple[str, ...], seconds: float) -> None:
     st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=2)),
 )
 def test_what_is_due_is_what_one_counts(words: tuple[str, ...], passed: timedelta) -> None:
-    """The newest slot that is past, those before it, and the next: as if one had looked at each moment."""
+    """The newest slot that is past, those before it, and the next: as if one had looked at each
+    moment."""
     chosen = timing(*words)
     begun = compute_first_slot(chosen)
     assert begun is not None

@@ -23,7 +23,8 @@ QUICK = SocketTiming(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05,
 
 @dataclass
 class RecordingDesk:
-    """Takes what people ask and keeps it; `meet` is called with each whisper, and may raise or be slow."""
+    """Takes what people ask and keeps it; `meet` is called with each whisper, and may raise or be
+    slow."""
 
     asked: list[Command] = field(default_factory=list)
     pressed_: list[ButtonPress] = field(default_factory=list)

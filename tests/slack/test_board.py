@@ -1,4 +1,5 @@
-"""Messages edited in place: few calls, the last word always shown, and nothing lost when Slack refuses for a while."""
+"""Messages edited in place: few calls, the last word always shown, and nothing lost when Slack
+refuses for a while."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ async def test_a_final_edit_goes_before_waiting_ones(
 async def test_news_is_shown_when_the_allowance_is_short(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
-    """What people wait for takes some of what small changes must leave; the rest stays for final edits."""
+    """What people wait for takes some of what small changes must leave; the rest stays for final
+    edits."""
     board = SlackChannelMessages(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
     first, second, third = [
         await board.post(channel, message(f"run {number}")) for number in range(3)
@@ -138,7 +140,8 @@ async def test_a_failing_slack_is_tried_again(
 async def test_a_post_that_was_cut_is_not_repeated(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
-    """When Slack may have posted without saying so, the caller is told rather than the channel told twice."""
+    """When Slack may have posted without saying so, the caller is told rather than the channel told
+    twice."""
     workspace.faults.slow_method("chat.postMessage", seconds=0.3)
     async with build_session(timeout=0.1) as hasty:
         client.session = hasty
@@ -229,7 +232,8 @@ async def test_closing_sends_what_waits(
 async def test_closing_in_an_outage_tells_who_waits(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
-    """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a hang."""
+    """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a
+    hang."""
     board = SlackChannelMessages(client, pace=QUICK)
     posted = await board.post(channel, message("working"))
     workspace.faults.fail_method("chat.update", times=99)
@@ -243,7 +247,8 @@ async def test_closing_in_an_outage_tells_who_waits(
 async def test_patience_with_an_outage_ends(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
-    """A final edit that Slack does not answer for long enough raises, so that the run can be noted as unshown."""
+    """A final edit that Slack does not answer for long enough raises, so that the run can be noted
+    as unshown."""
     board = SlackChannelMessages(client, pace=replace(QUICK, patience=0.2))
     posted = await board.post(channel, message("working"))
     workspace.faults.fail_method("chat.update", times=99)

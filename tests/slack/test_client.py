@@ -1,4 +1,5 @@
-"""The Web API client: one session, proxies where they belong, and retries only of what may be repeated."""
+"""The Web API client: one session, proxies where they belong, and retries only of what may be
+repeated."""
 
 from __future__ import annotations
 

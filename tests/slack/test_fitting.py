@@ -34,7 +34,8 @@ def test_what_fits_is_left_alone() -> None:
     ("count", "length"), [(60, 10), (49, 900), (8, 3000), (200, 3000), (3, 9000)]
 )
 def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
-    """Parts go from the end, counted; the first block, which holds the outcome, and the buttons stay."""
+    """Parts go from the end, counted; the first block, which holds the outcome, and the buttons
+    stay."""
     parts = tuple(section("x" * length) for _ in range(count))
     payload = fit_message(
         Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS))

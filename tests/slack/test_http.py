@@ -83,7 +83,8 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
 async def test_forms_and_events_arrive(
     workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, client: AsyncWebClient
 ) -> None:
-    """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the response's body."""
+    """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the
+    response's body."""
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status")
     await workspace.open_home("alice")
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh fault")

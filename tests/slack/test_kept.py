@@ -50,7 +50,8 @@ def texts(workspace: Workspace) -> list[str]:
 async def idle(board: SlackChannelMessages, ledger: Ledger) -> None:
     """Waits until Slack has everything and the ledger knows it."""
     async with asyncio.timeout(10):
-        while board.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110 - nothing announces it
+        # Nothing announces it.
+        while board.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -146,7 +146,8 @@ def test_the_commands_are_those_that_are_listened_to(
 def test_the_events_are_those_that_are_listened_to(
     manifest: dict[str, Any], listeners: Listeners
 ) -> None:
-    """What the Slack app subscribes to needs a listener and the scopes, and the Home tab must be switched on."""
+    """What the Slack app subscribes to needs a listener and the scopes, and the Home tab must be
+    switched on."""
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == set(listeners.events)
     assert "app_mentions:read" in manifest["oauth_config"]["scopes"]["bot"]
     assert manifest["features"]["app_home"]["home_tab_enabled"]

@@ -1,4 +1,5 @@
-"""Pictures on their way into messages, against a Slack that takes its time, refuses, or takes none at all."""
+"""Pictures on their way into messages, against a Slack that takes its time, refuses, or takes none
+at all."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ async def test_an_upload_keeps_bytes_and_words(workspace: Workspace, files: Slac
 async def test_a_picture_is_hung_into_its_message_and_its_thread(
     workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
 ) -> None:
-    """Uploaded once, posted in the thread so that everyone may see it, then edited in under the headline."""
+    """Uploaded once, posted in the thread so that everyone may see it, then edited in under the
+    headline."""
     posted = await board.post(channel, message("done", block_id="verdict:done"))
     await gallery.attach(posted, message("done", block_id="verdict:done"), PICTURE)
     first, reply = workspace.list_messages()
@@ -139,7 +141,8 @@ async def test_a_whisper_shows_its_picture_to_one_person(
     gallery: PictureAttacher,
     channel: str,
 ) -> None:
-    """By the bot's own token and not by response_url, which may not show it; nobody else may fetch the file."""
+    """By the bot's own token and not by response_url, which may not show it; nobody else may fetch
+    the file."""
     url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
     whisper = EphemeralResponder(client, session).open_channel_reply("U0ALICE", channel, url)
     await whisper.say(await gallery.add_to_message(message("graph"), PICTURE))
@@ -172,7 +175,8 @@ async def test_a_whisper_without_its_picture_is_still_said(
 async def test_a_refused_picture_is_no_reason_to_post_its_words_twice(
     workspace: Workspace, board: SlackChannelMessages, channel: str
 ) -> None:
-    """A message that is a picture alone is not posted as text; an edit with one leaves the message as it is."""
+    """A message that is a picture alone is not posted as text; an edit with one leaves the message
+    as it is."""
     block = {"type": "image", "slack_file": {"id": "F0UNKNOWN00"}, "alt_text": "a graph"}
     illustrated = message("done")
     illustrated = illustrated.__class__(illustrated.text, (*illustrated.blocks, block))

@@ -69,7 +69,8 @@ async def test_a_refresh_loses_nothing(
 async def test_acknowledgements_may_cross(
     workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
 ) -> None:
-    """The later command's comes first, the earlier one's over a connection made meanwhile: each counts for its own."""
+    """The later command's comes first, the earlier one's over a connection made meanwhile: each
+    counts for its own."""
     workspace.faults.ack_delay = 0.3
     early = asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh early"))
     await desk.wait()
@@ -101,7 +102,8 @@ async def test_the_watchdog_rebuilds_what_does_not_recover(
 async def test_the_watchdog_outlives_an_outage(
     workspace: Workspace, link: SocketModeReceiver
 ) -> None:
-    """While Slack refuses new connections the bot tries again, slower each time, until one is granted."""
+    """While Slack refuses new connections the bot tries again, slower each time, until one is
+    granted."""
     workspace.faults.fail_method("apps.connections.open", times=3, status=503)
     stuck = link._sdk
     assert stuck is not None
@@ -122,7 +124,8 @@ async def test_the_watchdog_outlives_an_outage(
 async def test_a_wrong_app_token_is_named_at_once(
     client: AsyncWebClient, listeners: Listeners, token: str, words: str
 ) -> None:
-    """The setting, Slack's reason and what belongs there are said within a second; nothing is left running."""
+    """The setting, Slack's reason and what belongs there are said within a second; nothing is left
+    running."""
     link = SocketModeReceiver(listeners, client=client, app_token=token, timing=QUICK)
     async with asyncio.timeout(1):
         with pytest.raises(SettingsError, match=words):
@@ -149,7 +152,8 @@ async def test_a_missing_scope_is_named(listeners: Listeners) -> None:
 
 
 async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None:
-    """A connection that is granted but cannot be opened raises within the limit instead of trying for ever."""
+    """A connection that is granted but cannot be opened raises within the limit instead of trying
+    for ever."""
 
     async def grant(request: web.Request) -> web.Response:
         url = f"ws://{request.host}/link/?ticket=spent"
@@ -178,7 +182,8 @@ async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWe
 async def test_closing_waits_for_acknowledgements_under_way(
     workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, listeners: Listeners
 ) -> None:
-    """Until the last acknowledgement has left, the connection stays and newcomers are told to try again."""
+    """Until the last acknowledgement has left, the connection stays and newcomers are told to try
+    again."""
     with listeners.track_envelope():
         closing = asyncio.create_task(link.close(2))
         await asyncio.sleep(0)
@@ -205,7 +210,8 @@ async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
     desk: RecordingDesk,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """When the socket goes just before the acknowledgement, what was asked is still carried out, once."""
+    """When the socket goes just before the acknowledgement, what was asked is still carried out,
+    once."""
     assert link._sdk is not None
     assert link._sdk.current_session is not None
     payload = {

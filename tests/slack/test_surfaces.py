@@ -1,4 +1,5 @@
-"""Mentions, the Home tab and modals through a real connection: acknowledged first, done once, answered always."""
+"""Mentions, the Home tab and modals through a real connection: acknowledged first, done once,
+answered always."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ def api_answers(workspace: Workspace) -> int:
 
 @pytest.mark.usefixtures("link")
 async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: RecordingDesk) -> None:
-    """Slack takes five answers there; the sixth and later ones arrive all the same, and only alice sees them."""
+    """Slack takes five answers there; the sixth and later ones arrive all the same, and only alice
+    sees them."""
     whisper = await whisper_to_alice(workspace, desk)
     for number in range(7):
         await whisper.say(message(f"answer {number}"))
@@ -79,7 +80,8 @@ async def test_what_cannot_be_said_is_logged(
 async def test_who_is_not_in_the_channel_is_written_to(
     workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession
 ) -> None:
-    """A run that was asked for in App Home may be answered in a channel that the person never joined."""
+    """A run that was asked for in App Home may be answered in a channel that the person never
+    joined."""
     workspace.get_channel().members.discard("U0ALICE")
     await (
         EphemeralResponder(client, session)

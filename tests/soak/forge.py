@@ -1,7 +1,8 @@
-"""Starts bots quickly: everything is imported once, and each bot is a fork, a process of its own that can be killed.
+"""Starts bots quickly: everything is imported once, and each bot is a fork, a process of its own
+that can be killed.
 
-Reads one JSON object of environment variables per line, and answers with the process id. Ended bots are reaped by the
-kernel.
+Reads one JSON object of environment variables per line, and answers with the process id. Ended bots
+are reaped by the kernel.
 """
 
 from __future__ import annotations

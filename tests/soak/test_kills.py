@@ -1,7 +1,9 @@
-"""200 kills at random moments, over runs, questions and messages: what is lost, and what comes twice.
+"""200 kills at random moments, over runs, questions and messages: what is lost, and what comes
+twice.
 
-Three bots share one PostgreSQL database (one bot keeps a SQLite file, when there is no server). People type on while
-bots are killed and Slack refuses now and then. `LOADS` is what they type: whatever else must survive is added there.
+Three bots share one PostgreSQL database (one bot keeps a SQLite file, when there is no server).
+People type on while bots are killed and Slack refuses now and then. `LOADS` is what they type:
+whatever else must survive is added there.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ class Soak:
         self.alive.append(int(await self.forge.stdout.readline()))
 
     async def kill(self) -> None:
-        """kill -9 for one of them, every other time the one that is at work, and a new one in its place."""
+        """kill -9 for one of them, every other time the one that is at work, and a new one in its
+        place."""
         newest = await self.ledger.list_recent_runs(1)
         at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
         victim = (
@@ -110,7 +113,8 @@ async def remove(on: Soak) -> None:
 
 
 async def plan(on: Soak) -> None:
-    """Something that is done again and again; an uninstall ends it, and a second one of the same is refused."""
+    """Something that is done again and again; an uninstall ends it, and a second one of the same is
+    refused."""
     await on.type(f"/mesh ping every {on.dice.choice((10, 12, 15))}s")
 
 
@@ -188,7 +192,8 @@ async def killing(on: Soak) -> None:
 
 
 async def calm(on: Soak) -> list[Run]:
-    """Waits until every run and every schedule has ended and every message is delivered; gives the runs."""
+    """Waits until every run and every schedule has ended and every message is delivered; gives the
+    runs."""
     on.stage.workspace.faults.clear_faults()
     deadline = time.monotonic() + CALM
     while time.monotonic() < deadline:
@@ -218,7 +223,8 @@ class Slots:
 
     @classmethod
     async def of(cls, ledger: Ledger) -> Slots:
-        """Reads the tables: a slot that is neither fired nor counted as missed is lost, one begun thrice is doubled."""
+        """Reads the tables: a slot that is neither fired nor counted as missed is lost, one begun
+        thrice is doubled."""
         made = cls()
         rows = await execute(ledger._engine, select(slots))
         for schedule in await execute(ledger._engine, select(schedules)):
@@ -246,7 +252,8 @@ def seconds_of(typed: str) -> float:
 
 
 async def test_kills_lose_nothing(tmp_path: Path, figures: list[tuple[str, object]]) -> None:
-    """Each run has one end, in its own message; each message is there as it was wanted; what is double is explained."""
+    """Each run has one end, in its own message; each message is there as it was wanted; what is
+    double is explained."""
     seed = random.randrange(10**6)
     async with soaking(tmp_path, seed) as on:
         on.stage.cluster.slow_image_pulls(150)

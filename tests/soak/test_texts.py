@@ -45,7 +45,8 @@ def texts() -> list[str]:
 async def test_ten_thousand_texts_are_answered(
     tmp_path: Path, figures: list[tuple[str, object]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Typed by an attendee through a whole bot: each gets exactly one answer, and none of them is an accident."""
+    """Typed by an attendee through a whole bot: each gets exactly one answer, and none of them is
+    an accident."""
     typed = await asyncio.to_thread(texts)
     answers: Counter[str] = Counter()
     async with playing(tmp_path) as (stage, bot):
@@ -75,7 +76,8 @@ async def test_ten_thousand_texts_are_answered(
                     await asyncio.sleep(0.1)
             await asyncio.sleep(0.5)
             async with asyncio.timeout(60):
-                while (kept := len(await bot.ledger.audit.entries(most=2 * COUNT))) < len(typed):  # noqa: ASYNC110 - nothing tells
+                # Nothing tells.
+                while (kept := len(await bot.ledger.audit.entries(most=2 * COUNT))) < len(typed):  # noqa: ASYNC110
                     await asyncio.sleep(1)
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)
@@ -100,7 +102,8 @@ def free() -> int:
 
 
 def forged(dice: random.Random, secret: str) -> tuple[bytes, dict[str, str]]:
-    """A request that Slack did not send now: another secret, another time, another body, or no signature at all."""
+    """A request that Slack did not send now: another secret, another time, another body, or no
+    signature at all."""
     fields = {
         "command": "/mesh",
         "text": "install",

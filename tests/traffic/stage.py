@@ -1,4 +1,5 @@
-"""A small application behind an API server's service proxy, and the bot's traffic going to it over real connections."""
+"""A small application behind an API server's service proxy, and the bot's traffic going to it over
+real connections."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ BROKEN = (
 
 @dataclass
 class App:
-    """What the application does: `pages` by user ("" is nobody), `delays` one for each request in turn, then none."""
+    """What the application does: `pages` by user ("" is nobody), `delays` one for each request in
+    turn, then none."""
 
     pages: dict[str, str] = field(
         default_factory=lambda: {"": SERVED.format(version="v1", extra="")}

@@ -34,7 +34,8 @@ BACK = (
     ],
 )
 def test_changes_of_clocks_are_said(typed: str, said: list[str]) -> None:
-    """A near change in any case; an hour that is skipped or comes twice however far; nothing where nothing changes."""
+    """A near change in any case; an hour that is skipped or comes twice however far; nothing where
+    nothing changes."""
     _, wish, _ = split_timing(typed.replace('"0 9 * * *"', "0 9 * * *").split())
     assert wish is not None
     found = describe_clock_changes(resolve_timing(wish, OCTOBER, "UTC"), OCTOBER)
@@ -53,7 +54,8 @@ def test_changes_of_clocks_are_said(typed: str, said: list[str]) -> None:
     ],
 )
 def test_slots_keep_to_the_clocks(typed: list[str], since: str, slots: list[str]) -> None:
-    """09:00 stays 09:00, what is skipped comes later, and what comes twice fires once; every hour is every hour."""
+    """09:00 stays 09:00, what is skipped comes later, and what comes twice fires once; every hour
+    is every hour."""
     _, wish, _ = split_timing([*typed, "Europe/Madrid"])
     assert wish is not None
     moment = datetime.fromisoformat(since).replace(tzinfo=UTC)

@@ -1,4 +1,5 @@
-"""Times as people type them: what is understood, what is left to the step, and what is said of mistakes."""
+"""Times as people type them: what is understood, what is left to the step, and what is said of
+mistakes."""
 
 from __future__ import annotations
 

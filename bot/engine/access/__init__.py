@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who may run which step, where, and as whom the cluster is asked."""

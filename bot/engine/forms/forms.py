@@ -25,9 +25,6 @@ from bot.view.forms import build_input_blocks
 NAME = "mesh:form:"
 """Of a modal; the step follows. Also the action_id of a button that opens it."""
 
-OPEN = "mesh:form"
-"""action_id of a button that opens the form of the step in its value."""
-
 TOO_LATE = (
     "The form could not be opened: Slack gives three seconds for that.",
     "Press again, or type it: `{}`.",

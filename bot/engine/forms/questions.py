@@ -12,9 +12,7 @@ from pydantic.fields import FieldInfo
 
 from bot.catalog import quote_word
 from bot.steps import Answers, Context, Question, Step
-
-YES = "yes"
-"""The value of a tick."""
+from bot.view.forms import YES
 
 LONGEST_TEXT = 3000
 """Characters of a plain_text_input (Slack limit)."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The app's Home tab."""

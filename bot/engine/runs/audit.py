@@ -31,9 +31,11 @@ LONGEST = 1000
 MOST_KEPT = 10_000
 """Rows that wait for the database in memory."""
 BATCH = 200
-"""Rows that are written at once when many wait: in a rush each transaction stands in line behind all others."""
+"""Rows that are written at once when many wait: in a rush each transaction stands in line behind
+all others."""
 PAUSE = 5.0
-"""Seconds after a refusal in which new rows wait with the others rather than ask the database each."""
+"""Seconds after a refusal in which new rows wait with the others rather than ask the database each.
+"""
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ class Runner:
             await self.audit.record_run_end(run, state, summary)
             await events.write_events(self._house, run, session.notes, state, summary)
         except Exception:
-            # The run has ended and that is shown; whatever goes wrong here must not read as its failure.
+            # The run has ended and that is shown; whatever goes wrong here must not read as its
+            # failure.
             log.exception("the end of run %s was not written down", run.id)
 
     async def _finish_with_failure(

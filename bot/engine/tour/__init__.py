@@ -1,1 +1,1 @@
-"""TODO."""
+"""The guided tour through the workshop."""

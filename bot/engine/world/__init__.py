@@ -1,1 +1,2 @@
-"""TODO."""
+"""Layers around the cluster and the mesh of one run: what it may write, what it changed, what undo
+needs."""

@@ -16,10 +16,10 @@ from functools import partial
 from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
 from bot.knowledge.istio import installation, kept_settings, platforms
 from bot.knowledge.istio.uninstall import has_redirection as held
+from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.knowledge.workshop.progress import is_captured
 from bot.steps import Context, Plan
 
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"

@@ -1,4 +1,5 @@
-"""Out of the ambient mesh: waypoint and labels first, while istio-cni still runs, and only then the default profile."""
+"""Out of the ambient mesh: waypoint and labels first, while istio-cni still runs, and only then the
+default profile."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import hashlib
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join, waypoints
-from bot.knowledge.istio import install, installation
+from bot.knowledge.istio import install
 from bot.knowledge.istio.uninstall import has_redirection
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_name
@@ -110,7 +112,7 @@ async def verify_and_report(context: Context, done: list[str], others: tuple[str
         "no pod is redirected any more",
         *([] if others else ["istio-cni-node and ztunnel are gone"]),
         *observed.lines,
-        installation.describe_tracing(await installation.read_mesh_config(context)),
+        describe_tracing(await read_mesh_config(context)),
     )
     if not observed.holds:
         words = "the application is out of the ambient mesh, but its page was not seen."

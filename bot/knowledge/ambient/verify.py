@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join
-from bot.knowledge.istio import installation
-from bot.knowledge.istio.uninstall_survey import has_sidecar
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
+from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import count_ready_pods, get_name
 from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
-from bot.knowledge.workshop.progress import is_captured
 from bot.steps import Context, State, Verdict
 
 CAUSES = (
@@ -39,7 +38,7 @@ async def verify_and_report(context: Context, done: tuple[str, ...]) -> Verdict:
     facts = (
         *await describe_agents(context),
         *describe_pods(pods),
-        installation.describe_tracing(await installation.read_mesh_config(context)),
+        describe_tracing(await read_mesh_config(context)),
     )
     if not inside:
         words = "the namespace is labelled, but not every pod is in the ambient mesh."

@@ -1,7 +1,9 @@
-"""The namespace's waypoint: its Gateway, the label that sends traffic through it, and the proof that it does.
+"""The namespace's waypoint: its Gateway, the label that sends traffic through it, and the proof
+that it does.
 
-Made and removed through the API, by exact name: `istioctl waypoint apply` leaves a namespace with a stale label alone,
-and `istioctl waypoint delete` of Istio 1.23 does not look which class of Gateway it deletes.
+Made and removed through the API, by exact name: `istioctl waypoint apply` leaves a namespace with a
+stale label alone, and `istioctl waypoint delete` of Istio 1.23 does not look which class of Gateway
+it deletes.
 """
 
 from __future__ import annotations

@@ -9,15 +9,19 @@ from dataclasses import dataclass, replace
 
 from bot.kinds import DEPLOYMENT, DESTINATION_RULE, NAMESPACE, POD, SERVICE, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.apply import load_sample
-from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
+from bot.knowledge.objects.workloads import (
+    get_labels,
+    get_name,
+    select_pods,
+)
 from bot.knowledge.observe.probes import PollResult, ask_until, explain_silence
-from bot.knowledge.workshop.progress import BOOKINFO
 from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
 
 SAMPLE = "bookinfo/platform/kube/bookinfo.yaml"
 PATIENCE = 90.0
-"""Seconds in which reviews starts: a Java server without probes, slow on two CPUs (Bookinfo 1.20)."""
+"""Seconds in which reviews starts: a Java server without probes, slow on two CPUs (Bookinfo 1.20).
+"""
 SILENCE = 20.0
 """Seconds in which the page's own server starts."""
 GLANCE = 3.0
@@ -154,3 +158,6 @@ async def find_workloads_outside_mesh(context: Context) -> list[str]:
     pods = await context.cluster.find(POD, context.workshop.app_namespace)
     own = await find_workloads(context)
     return [get_name(w) for w in own if any(not is_in_mesh(pod) for pod in select_pods(pods, w))]
+
+
+BOOKINFO = ("details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")

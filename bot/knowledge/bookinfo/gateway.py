@@ -24,11 +24,14 @@ from bot.steps import Context
 SAMPLE = "bookinfo/gateway-api/bookinfo-gateway.yaml"
 NAME, ROUTE = "bookinfo-gateway", "bookinfo"
 SERVICE = f"{NAME}-istio"
-"""What istiod calls the Deployment and the Service of a Gateway: `NAME-CLASS` (Istio 1.23 and 1.30)."""
+"""What istiod calls the Deployment and the Service of a Gateway: `NAME-CLASS` (Istio 1.23 and
+1.30)."""
 TYPE = "networking.istio.io/service-type"
-"""The annotation that the Gateway's Service takes its type from. Set later, it replaces the gateway's pod."""
+"""The annotation that the Gateway's Service takes its type from. Set later, it replaces the
+gateway's pod."""
 PATIENCE = 90.0
-"""Seconds in which istiod deploys a Gateway: after a restart of istiod the leader's lease alone may take 45."""
+"""Seconds in which istiod deploys a Gateway: after a restart of istiod the leader's lease alone may
+take 45."""
 
 
 async def load_gateway_objects(context: Context) -> list[Object]:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Istio itself: installation by istioctl, verification, removal."""

@@ -14,7 +14,8 @@ GROUP = "gateway.networking.k8s.io"
 BUNDLE = f"{GROUP}/bundle-version"
 GATEWAYS = f"gateways.{GROUP}"
 PATIENCE = 45.0
-"""Seconds in which istiod makes its GatewayClasses; the leader's lease lasts 30 s (Istio 1.23 to 1.30)."""
+"""Seconds in which istiod makes its GatewayClasses; the leader's lease lasts 30 s (Istio 1.23 to
+1.30)."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from bot.errors import NotFound, UserError
-from bot.kinds import CONFIG_MAP, CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
+from bot.kinds import CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
+from bot.knowledge.objects.diff import describe_differences, describe_object
 from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
 from bot.ports import Cluster
 from bot.steps import Context
@@ -23,7 +22,8 @@ TRACING = (
     "values.meshConfig.defaultConfig.tracing.zipkin.address=zipkin.istio-system:9411",
     "values.meshConfig.defaultConfig.tracing.sampling=100.0",
 )
-"""The workshop's settings. istioctl remembers nothing, so each call repeats them (Istio 1.23 and 1.30)."""
+"""The workshop's settings. istioctl remembers nothing, so each call repeats them (Istio 1.23 and
+1.30)."""
 
 ACCESS_LOG = "values.meshConfig.accessLogFile=/dev/stdout"
 SETTING = re.compile(
@@ -34,7 +34,8 @@ ONCE = {
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 }
-"""Kinds that istiod or the API server change after the installation: only their presence is compared."""
+"""Kinds that istiod or the API server change after the installation: only their presence is
+compared."""
 OWNER = "install.operator.istio.io/owning-resource"
 """A label that the installer writes over what is rendered (Istio 1.23)."""
 AT_ONCE = 8
@@ -105,11 +106,6 @@ def infer_kind(obj: Object) -> Kind:
     return Kind(group, version, plural, kind, namespaced="namespace" in obj["metadata"])
 
 
-def describe_object(obj: Object) -> str:
-    """Return an object's kind and name, such as `Deployment istiod`."""
-    return f"{obj['kind']} {get_name(obj)}"
-
-
 async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> InstallationDiff:
     """Ask the API server, by dry runs, what applying the rendered objects would change."""
     crds = {get_name(crd) for crd in await context.cluster.find(CRD)}
@@ -163,45 +159,6 @@ def strip_server_fields(obj: Object) -> Object:
     return {k: v for k, v in obj.items() if k not in {"status", "metadata"}} | {"metadata": meta}
 
 
-def describe_differences(before: object, after: object, path: str = "") -> list[str]:
-    """Return where two trees differ: texts of several lines line by line, anything else as
-    `path: old → new`.
-    """
-    if before == after:
-        return []
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = [*before, *(k for k in after if k not in before)]
-        return [
-            line
-            for k in keys
-            for line in describe_differences(before.get(k), after.get(k), f"{path}.{k}".lstrip("."))
-        ]
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        return [
-            line
-            for i, (b, a) in enumerate(zip(before, after, strict=True))
-            for line in describe_differences(b, a, f"{path}[{i}]")
-        ]
-    if isinstance(before, list) and isinstance(after, list):
-        return [f"{path.removeprefix('spec.template.spec.')}: {len(before)} → {len(after)} entries"]
-    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
-        lines = difflib.ndiff(before.splitlines(), after.splitlines())
-        changes = (
-            f"{line[0]} {line[2:].strip().rstrip(',')}".replace("- ", "− ", 1)
-            for line in lines
-            if line[0] in "+-"
-        )
-        return list(dict.fromkeys(changes))
-    short = path.removeprefix("spec.template.spec.").removeprefix("spec.")
-    return [f"{short}: {shorten_value(before)} → {shorten_value(after)}"]
-
-
-def shorten_value(value: object) -> str:
-    """Return a value as text of at most 60 characters."""
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[str]:
     """Return the workloads and Services that istioctl would prune, because they are no longer
     rendered.
@@ -246,19 +203,3 @@ async def is_installation_ready(context: Context) -> bool:
         for w in await context.cluster.find(kind, namespace, labels=owned)
     ]
     return bool(found) and all(is_ready(w) and count_ready_pods(w)[1] for w in found)
-
-
-async def read_mesh_config(context: Context) -> Object:
-    """Return the live mesh configuration, parsed; empty when there is none."""
-    held = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
-    parsed = yaml.safe_load((held or {}).get("data", {}).get("mesh", "") or "{}")
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def describe_tracing(config: Object) -> str:
-    """Describe the tracing settings of a mesh configuration."""
-    tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
-    address = (tracing.get("zipkin") or {}).get("address")
-    if not address:
-        return "tracing is not configured"
-    return f"traces go to {address}, {float(tracing.get('sampling', 1.0)):g} % of requests"

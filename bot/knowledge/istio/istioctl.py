@@ -13,7 +13,8 @@ from bot.ports import Program
 from bot.steps import Context
 
 MOST_TRIES = 3
-"""Times that istioctl is begun: it may be repeated at any point, and finds again what it did before."""
+"""Times that istioctl is begun: it may be repeated at any point, and finds again what it did
+before."""
 LEAST = 300.0
 """Seconds that istioctl gets at least, beside what it may wait for pods."""
 

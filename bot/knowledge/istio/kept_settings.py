@@ -22,18 +22,21 @@ from bot.ports import Mesh
 from bot.steps import Context
 
 WHOLE = "original-values"
-"""Key of ConfigMap `values` under which the installer keeps the values it was given (from Istio 1.24)."""
+"""Key of ConfigMap `values` under which the installer keeps the values it was given (from Istio
+1.24)."""
 NOT_REPEATED = ("global.hub", "global.tag", "global.istioNamespace", "profile")
 """Values that belong to the release or the profile."""
 
 RESOURCES = "pilot.resources"
 UNKNOWN = re.compile(r'unknown field "(\w+)" in [\w.]*?(\w+)$', re.MULTILINE)
-"""How istioctl refuses a setting: the field, and the schema's message that has none of that name."""
+"""How istioctl refuses a setting: the field, and the schema's message that has none of that name.
+"""
 
 
 @dataclass(frozen=True)
 class InstalledSettings:
-    """`sets` as `--set` takes them; `lost` are names of settings that cannot be typed so (lists, texts with blanks)."""
+    """`sets` as `--set` takes them; `lost` are names of settings that cannot be typed so (lists,
+    texts with blanks)."""
 
     sets: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()

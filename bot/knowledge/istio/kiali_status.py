@@ -20,7 +20,8 @@ PATIENCE = 20.0
 """Seconds in which a Kiali that has just started reaches istiod and Prometheus."""
 PAUSE = 1.0
 NEEDED = ("istiod", "prometheus")
-"""Without these Kiali has nothing to show; the other components are optional or come and go with profiles."""
+"""Without these Kiali has nothing to show; the other components are optional or come and go with
+profiles."""
 GATEWAYS = ("istio-ingressgateway", "istio-egressgateway")
 
 

@@ -23,7 +23,8 @@ AT_ONCE = 16
 class Rule(NamedTuple):
     """One rule of a role: what it is for, and blank-separated verbs, resources and, perhaps, names.
 
-    In names `{mesh}` and `{app}` stand for the namespaces of the control plane and of the application.
+    In names `{mesh}` and `{app}` stand for the namespaces of the control plane and of the
+    application.
     """
 
     reason: str

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio.uninstall_survey import has_sidecar
 from bot.knowledge.objects.apply import restart_deployment
+from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import (
     FOLLOWED,

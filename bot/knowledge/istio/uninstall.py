@@ -14,6 +14,8 @@ from bot.knowledge.istio.gateway_api import GROUP
 from bot.knowledge.istio.istioctl import run_istioctl
 from bot.knowledge.istio.uninstall_survey import MeshInventory
 from bot.knowledge.objects import namespaces
+from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
 from bot.ports import Part
@@ -105,7 +107,7 @@ def has_no_sidecars(
 ) -> bool:
     """Tell whether no pod of these Deployments has a sidecar any more."""
     ours = [pod for d in deployments if get_name(d) in injected for pod in select_pods(pods, d)]
-    return not any(map(uninstall_survey.has_sidecar, ours))
+    return not any(map(has_sidecar, ours))
 
 
 async def remove_addons(context: Context, found: MeshInventory) -> str:
@@ -137,7 +139,7 @@ async def remove_control_plane(context: Context, found: MeshInventory) -> str:
             or ended.tail[-1:]
             or [f"it ended with code {ended.code}"]
         )
-        return f"istioctl uninstall: {'; '.join(said[: failures.MOST])}. {' '.join(failures.suggest_remedies(said))}".rstrip(
+        return f"istioctl uninstall: {'; '.join(said[: failures.MOST])}. {' '.join(suggest_remedies(said))}".rstrip(
             "."
         )
     await wait_until(

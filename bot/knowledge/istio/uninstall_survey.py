@@ -30,6 +30,7 @@ from bot.kinds import (
 )
 from bot.knowledge.istio import gateway_api as gatewayapi
 from bot.knowledge.objects import namespaces
+from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name, is_installed_by_istio, select_pods
 from bot.steps import Context
 
@@ -92,11 +93,6 @@ def pluralize(kind: str) -> str:
     if kind.endswith("y") and kind[-2] not in "aeiou":
         return f"{kind[:-1]}ies"
     return f"{kind}s"
-
-
-def has_sidecar(pod: Object) -> bool:
-    """Tell whether a pod was injected, native sidecars too."""
-    return "sidecar.istio.io/status" in (pod["metadata"].get("annotations") or {})
 
 
 def list_names(things: Iterable[Thing], most: int = 10) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, MUTATING_WEBHOOK, Object
 from bot.knowledge.istio import gateway_api, installation
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
@@ -13,7 +14,8 @@ from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_addre
 from bot.steps import Context, Link, State, Verdict
 
 INJECTOR = "istio-revision-tag-default"
-"""The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and 1.30)."""
+"""The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and
+1.30)."""
 PATIENCE = 30.0
 
 
@@ -29,10 +31,10 @@ async def verify_and_report(context: Context, *, already: bool, crds: str) -> Ve
     if not await gateway_api.wait_for_gateway_class(context):
         missing.append("istiod has not accepted GatewayClass istio yet")
     version = await installation.read_installed_version(context)
-    config = await installation.read_mesh_config(context)
+    config = await read_mesh_config(context)
     evidence = (
         *workloads,
-        installation.describe_tracing(config),
+        describe_tracing(config),
         *(
             [f"Envoy's access log goes to {config['accessLogFile']}"]
             if config.get("accessLogFile")

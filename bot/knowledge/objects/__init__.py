@@ -1,1 +1,1 @@
-"""TODO."""
+"""Kubernetes objects: workloads, namespaces, manifests, and the causes why pods are not ready."""

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 from bot.errors import NotFound
 from bot.kinds import DEPLOYMENT, Kind, Object
-from bot.knowledge.istio.failures import describe_lagging_parts, suggest_remedies
-from bot.knowledge.istio.installation import describe_differences, describe_object
 from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.diff import describe_differences, describe_object
+from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED, build_parts, get_name

@@ -10,7 +10,8 @@ from bot.knowledge.objects.workloads import get_condition
 
 CPU_NEEDED = 1.5
 MEMORY_NEEDED = 3.5 * 2**30
-"""What the sidecar part of the workshop requests, with some air: 1.32 CPU and 3.1 GiB (Istio 1.23.2 and 1.30.3)."""
+"""What the sidecar part of the workshop requests, with some air: 1.32 CPU and 3.1 GiB (Istio 1.23.2
+and 1.30.3)."""
 
 UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
     f"{letter}i": float(2 ** (10 * power)) for power, letter in enumerate("KMGTP", start=1)

@@ -1,4 +1,5 @@
-"""The traffic graph as values and as lines of text, whoever computed it: who calls whom, how often, how it ends."""
+"""The traffic graph as values and as lines of text, whoever computed it: who calls whom, how often,
+how it ends."""
 
 from __future__ import annotations
 
@@ -22,10 +23,11 @@ FLAGS = {
 
 @dataclass(frozen=True)
 class Call:
-    """One edge. `rate` is requests per second, or bytes per second for tcp; `failed` and `secure` are percent.
+    """One edge. `rate` is requests per second, or bytes per second for tcp; `failed` and `secure`
+    are percent.
 
-    `results` are `code flag` pairs of what failed, such as `500 FI`. `secure` is None where nobody could tell, as for
-    calls that never arrived.
+    `results` are `code flag` pairs of what failed, such as `500 FI`. `secure` is None where nobody
+    could tell, as for calls that never arrived.
     """
 
     source: str

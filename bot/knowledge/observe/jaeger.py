@@ -1,4 +1,5 @@
-"""Asking Jaeger, version 1 (with Istio 1.23) and 2 (with Istio 1.30): both serve the same queries under `/jaeger`."""
+"""Asking Jaeger, version 1 (with Istio 1.23) and 2 (with Istio 1.30): both serve the same queries
+under `/jaeger`."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ SERVICE, PORT = "tracing", 80
 
 @dataclass(frozen=True)
 class Trace:
-    """One request's way: `start` in epoch seconds, `milliseconds` of its longest span, `failed` spans with errors."""
+    """One request's way: `start` in epoch seconds, `milliseconds` of its longest span, `failed`
+    spans with errors."""
 
     id: str
     start: float

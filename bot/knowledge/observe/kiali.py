@@ -16,12 +16,14 @@ from bot.steps import Context
 
 SERVICE, PORT = "kiali", 20001
 LAG = 70.0
-"""Seconds after which Kiali 2's list of validations has surely been computed anew (measured: more than 30)."""
+"""Seconds after which Kiali 2's list of validations has surely been computed anew (measured: more
+than 30)."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """A part of the mesh or an add-on; `status` is `Healthy`, `Unhealthy`, `Unreachable`, `NotReady` or `NotFound`."""
+    """A part of the mesh or an add-on; `status` is `Healthy`, `Unhealthy`, `Unreachable`,
+    `NotReady` or `NotFound`."""
 
     name: str
     status: str

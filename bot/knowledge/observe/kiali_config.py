@@ -1,4 +1,5 @@
-"""Kiali's own configuration: the workshop's changes, by the keys that each version reads, and which Istio it fits."""
+"""Kiali's own configuration: the workshop's changes, by the keys that each version reads, and which
+Istio it fits."""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ from bot.steps import Context
 
 KEY = "config.yaml"
 CHECKSUM = "checksum/config"
-"""The pod template's annotation that the sample fills with a fixed value. With the true sum of the configuration in
-it, a change of the configuration rolls Kiali, which reads it only when it starts."""
+"""The pod template's annotation that the sample fills with a fixed value. With the true sum of the
+configuration in it, a change of the configuration rolls Kiali, which reads it only when it starts.
+"""
 
 
 def apply_workshop_settings(context: Context, objects: Sequence[Object]) -> list[Object]:

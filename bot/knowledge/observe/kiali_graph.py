@@ -1,4 +1,5 @@
-"""Kiali's graph of a namespace, version 1.87 and 2.26. All its numbers are strings; edges name nodes by opaque ids."""
+"""Kiali's graph of a namespace, version 1.87 and 2.26. All its numbers are strings; edges name
+nodes by opaque ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Deep links into the Kiali console. Paths are those of Kiali 1.87 (with Istio 1.23) and 2.26 (with Istio 1.30)."""
+"""Deep links into the Kiali console. Paths are those of Kiali 1.87 (with Istio 1.23) and 2.26 (with
+Istio 1.30)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from bot.kinds import Kind
 
 @dataclass(frozen=True)
 class Console:
-    """A Kiali that people reach at `base` (e.g. `http://localhost:20001/kiali`); `version` like `v2.26`."""
+    """A Kiali that people reach at `base` (e.g. `http://localhost:20001/kiali`); `version` like
+    `v2.26`."""
 
     base: str
     version: str = ""

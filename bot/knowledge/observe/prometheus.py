@@ -1,5 +1,5 @@
-"""Asking Prometheus. The expressions are those that fit the metrics of Istio 1.23 and 1.30; each fixes the reporter,
-since two proxies report the same call."""
+"""Asking Prometheus. The expressions are those that fit the metrics of Istio 1.23 and 1.30; each
+fixes the reporter, since two proxies report the same call."""
 
 from __future__ import annotations
 

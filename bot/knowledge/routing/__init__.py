@@ -1,1 +1,1 @@
-"""TODO."""
+"""Rules for requests: routes, faults and weights, their manifests, and the proof that they hold."""

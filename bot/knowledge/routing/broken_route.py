@@ -18,7 +18,8 @@ from bot.steps import Context
 
 SERVICE = "reviews"
 CODE = "KIA1107"
-"""Kiali's code for a route to a subset that no DestinationRule has (1.87 and 2.26): a warning, once per route."""
+"""Kiali's code for a route to a subset that no DestinationRule has (1.87 and 2.26): a warning, once
+per route."""
 EXPLANATION = (
     "The VirtualService sends requests to subsets, and only the DestinationRule says which pods those are. Without it "
     "the caller's proxy knows no such cluster and answers 503 itself (response flag NC): reviews is never asked.",

@@ -9,8 +9,8 @@ from typing import Any
 
 from bot.kinds import Object
 from bot.knowledge.bookinfo.traffic_report import describe_stream
+from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
-from bot.knowledge.workshop.progress import has_no_weight, iterate_http_rules
 
 
 def describe_rules_in_force(now: Snapshot) -> list[str]:

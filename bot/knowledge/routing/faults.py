@@ -23,7 +23,8 @@ from bot.ports import HttpRequest, TrafficReport
 from bot.steps import Context
 
 SHORTEST, LONGEST = 0.1, 2.4
-"""Seconds that a delay may be: reviews v3 gives up on ratings after 2.5, productpage on reviews after 3 (1.20)."""
+"""Seconds that a delay may be: reviews v3 gives up on ratings after 2.5, productpage on reviews
+after 3 (1.20)."""
 LEAST, SOME, MOST = 10, 20, 200
 """Requests that a look takes."""
 
@@ -104,7 +105,8 @@ def refuse_unsupported_fault(fault: Fault, path: DataPath) -> None:
 
 
 WORKSHOPS_OWN = {"jason", "biznagafest"}
-"""The workshop's text prints the first, its file has the second: with both, nothing would be seen."""
+"""The workshop's text prints the first, its file has the second: with both, nothing would be seen.
+"""
 
 
 def explain_fault(path: DataPath, user: str) -> tuple[str, ...]:

@@ -4,11 +4,14 @@ that its traffic takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object
-from bot.knowledge.objects.workloads import get_labels
+from bot.knowledge.objects.workloads import (
+    get_labels,
+)
 from bot.knowledge.snapshot import Snapshot
 
 VERSIONS = ("v1", "v2", "v3")
@@ -208,3 +211,14 @@ def find_reviews_version(now: Snapshot, user: str) -> str:
             names = {b["name"] for b in rule.get("backendRefs") or []}
             return str(names.pop()).removeprefix("reviews-") if len(names) == 1 else ""
     return ""
+
+
+def iterate_http_rules(service: Object) -> Iterator[Any]:
+    """Yield the HTTP routes of a VirtualService."""
+    yield from service["spec"].get("http") or []
+
+
+def has_no_weight(rule: Object) -> bool:
+    """Tell whether an HTTPRoute's rule answers 500, because no backend has any weight."""
+    backends = rule.get("backendRefs") or []
+    return bool(backends) and all(backend.get("weight", 1) == 0 for backend in backends)

@@ -16,7 +16,8 @@ PATIENCE = 15.0
 """Seconds in which rules reach the proxies; usually less than two (Istio 1.23 and 1.30)."""
 PAUSE = 0.5
 RATE = 50.0
-"""Requests per second of all users together: enough to be quick, few enough for one small pod of each application."""
+"""Requests per second of all users together: enough to be quick, few enough for one small pod of
+each application."""
 SURE = 3.0
 """How wide an interval is, in standard deviations: chance alone leaves it once in 370 times."""
 NOBODY = ""

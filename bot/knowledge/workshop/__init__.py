@@ -1,1 +1,1 @@
-"""TODO."""
+"""The workshop as a whole: progress, the tour, the digest, undo."""

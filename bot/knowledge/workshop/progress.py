@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from bot.kinds import Object
+from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.bookinfo.traffic_report import describe_stream
-from bot.knowledge.istio.installation import describe_tracing
+from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.objects.durations import format_duration
+from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.workloads import (
     count_ready_pods,
     get_condition,
@@ -19,9 +20,9 @@ from bot.knowledge.objects.workloads import (
     is_installed_by_istio,
     is_ready,
 )
+from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
 
-BOOKINFO = ("details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3")
 ADDONS = ("prometheus", "grafana", "jaeger")
 
 
@@ -91,13 +92,6 @@ def check_bookinfo(now: Snapshot) -> tuple[bool, str]:
     ) and not lagging, f"{found - len(lagging)} of {len(BOOKINFO)} deployments ready"
 
 
-def is_captured(pod: Object) -> bool:
-    """Tell whether ztunnel captures a pod's traffic."""
-    return (pod["metadata"].get("annotations") or {}).get(
-        "ambient.istio.io/redirection"
-    ) == "enabled"
-
-
 def check_inject(now: Snapshot) -> tuple[bool, str]:
     """Check the sidecars, by the injector's annotation (native sidecars have it too); return
     (done, description).
@@ -132,12 +126,8 @@ GATEWAY_WORDS = {
     "Pending": "waits for istiod",
     "Invalid": "is refused by istiod: its status says why",
 }
-"""Reasons why a Gateway is not programmed (Gateway API 1.1 to 1.5, Istio 1.23 and 1.30), and what helps."""
-
-
-def iterate_http_rules(service: Object) -> Iterator[Any]:
-    """Yield the HTTP routes of a VirtualService."""
-    yield from service["spec"].get("http") or []
+"""Reasons why a Gateway is not programmed (Gateway API 1.1 to 1.5, Istio 1.23 and 1.30), and what
+helps."""
 
 
 def check_route(now: Snapshot) -> tuple[bool, str]:
@@ -156,12 +146,6 @@ def check_route(now: Snapshot) -> tuple[bool, str]:
         "reviews" in now.routes,
         "HTTPRoute reviews" if "reviews" in now.routes else "no route for reviews",
     )
-
-
-def has_no_weight(rule: Object) -> bool:
-    """Tell whether an HTTPRoute's rule answers 500, because no backend has any weight."""
-    backends = rule.get("backendRefs") or []
-    return bool(backends) and all(backend.get("weight", 1) == 0 for backend in backends)
 
 
 def check_fault(now: Snapshot) -> tuple[bool, str]:

@@ -1,4 +1,5 @@
-"""The guided tour's pages: what each step of the workshop teaches, what it does, and where it goes wrong."""
+"""The guided tour's pages: what each step of the workshop teaches, what it does, and where it goes
+wrong."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.knowledge.ambient import undo_profile
-from bot.knowledge.istio.installation import describe_differences
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
 from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.diff import describe_differences
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
 from bot.records import BeforeImage, Change

@@ -1,4 +1,5 @@
-"""Run by Alembic for each migration: uses the caller's transaction, so that all of it counts or nothing."""
+"""Run by Alembic for each migration: uses the caller's transaction, so that all of it counts or
+nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The Bolt app: an empty one that asks Slack nothing by itself and reads nothing of the environment."""
+"""The Bolt app: an empty one that asks Slack nothing by itself and reads nothing of the
+environment."""
 
 from __future__ import annotations
 

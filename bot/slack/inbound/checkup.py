@@ -1,4 +1,5 @@
-"""Slack's part of `meshbot doctor`: do the tokens work, and was the app granted what its manifest asks for?"""
+"""Slack's part of `meshbot doctor`: do the tokens work, and was the app granted what its manifest
+asks for?"""
 
 from __future__ import annotations
 

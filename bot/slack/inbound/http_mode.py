@@ -138,7 +138,8 @@ class HttpReceiver:
         try:
             bolt = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
         except (ValueError, AttributeError, TypeError):
-            # Bolt reads members of whatever it finds, text or list; signed by Slack, yet nothing that Slack sends.
+            # Bolt reads members of whatever it finds, text or list; signed by Slack, yet nothing
+            # that Slack sends.
             return web.json_response({"error": "malformed"}, status=400)
         return await self._acknowledge_request(request, bolt)
 

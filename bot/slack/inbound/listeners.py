@@ -1,11 +1,11 @@
 """Listeners for what Slack sends: acknowledged first, then handed to the command router.
 
-Bolt drops an acknowledgement when the listener raises soon after it, keeps no reference
-to a listener at work, and looks only every 10 ms whether one has acknowledged. So a
-listener acknowledges, leaves the work in its context, and ends; Bolt is told to wait
-for that end (`process_before_response`), which takes well under a millisecond. The
-receiver of the envelope (`bot.slack.inbound.socket_mode`, `bot.slack.inbound.http_mode`) sends the answer first
-and calls `Listeners.run_deferred_work` after.
+Bolt drops an acknowledgement when the listener raises soon after it, keeps no reference to a
+listener at work, and looks only every 10 ms whether one has acknowledged. So a listener
+acknowledges, leaves the work in its context, and ends; Bolt is told to wait for that end
+(`process_before_response`), which takes well under a millisecond. The receiver of the envelope
+(`bot.slack.inbound.socket_mode`, `bot.slack.inbound.http_mode`) sends the answer first and calls
+`Listeners.run_deferred_work` after.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ FAILED = "the desk failed, reference %s"
 
 
 class Listeners:
-    """The Bolt app with its listeners. `draining` makes them decline; the counters are there for metrics."""
+    """The Bolt app with its listeners. `draining` makes them decline; the counters are there for
+    metrics."""
 
     def __init__(
         self,

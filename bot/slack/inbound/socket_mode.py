@@ -1,8 +1,10 @@
-"""Socket Mode: a connection that is checked before it is trusted, watched, and rebuilt when it stays away.
+"""Socket Mode: a connection that is checked before it is trusted, watched, and rebuilt when it
+stays away.
 
-slack_sdk reconnects by itself, but two of its loops never end (slack_sdk 3.47): it asks for a connection again and
-again with a token that is wrong, and it tries a failed handshake again with a ticket that is spent. So the token is
-checked first, each try has its own client and a time limit, and a watchdog starts anew when a client does not recover.
+slack_sdk reconnects by itself, but two of its loops never end (slack_sdk 3.47): it asks for a
+connection again and again with a token that is wrong, and it tries a failed handshake again with a
+ticket that is spent. So the token is checked first, each try has its own client and a time limit,
+and a watchdog starts anew when a client does not recover.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ SLACK_CALL = 60.0
 
 @dataclass(frozen=True)
 class SocketTiming:
-    """Seconds: between pings, for one try to connect, without a connection until it is rebuilt, and between tries."""
+    """Seconds: between pings, for one try to connect, without a connection until it is rebuilt, and
+    between tries."""
 
     ping: float = 10.0
     connect: float = 10.0
@@ -234,7 +237,8 @@ class SocketModeReceiver:
             except (MeshbotError, aiohttp.ClientError, OSError) as problem:
                 log.warning("no connection to Slack yet: %s", problem)
                 least = problem.retry_after if isinstance(problem, RateLimited) else 0.0
-                pause = max(least, wait * random.uniform(0.7, 1.3))  # noqa: S311 - jitter, not a secret
+                # Jitter, not a secret.
+                pause = max(least, wait * random.uniform(0.7, 1.3))  # noqa: S311
                 self._extend_watchdog_deadline(pause)
                 await asyncio.sleep(pause)
                 wait = min(self._timing.most_retry, wait * 2)

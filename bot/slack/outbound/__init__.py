@@ -1,1 +1,1 @@
-"""TODO."""
+"""Messages, edits, ephemeral replies, views and files on their way to Slack."""

@@ -43,7 +43,8 @@ log = logging.getLogger(__name__)
 
 
 class SlackChannelMessages:
-    """`bot.messages.ChannelMessages` over chat.postMessage and chat.update; the counters are there for metrics."""
+    """`bot.messages.ChannelMessages` over chat.postMessage and chat.update; the counters are there
+    for metrics."""
 
     def __init__(
         self,

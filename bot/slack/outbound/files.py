@@ -1,7 +1,8 @@
 """Pictures in Slack: uploaded without a channel, and shown by blocks that name the file.
 
-For a second or two after its upload Slack does not know the file yet and refuses such blocks (python-slack-sdk issue
-1521). Only who can see a file may show it, so a response_url, which is nobody, never can (java-slack-sdk issue 1349).
+For a second or two after its upload Slack does not know the file yet and refuses such blocks
+(python-slack-sdk issue 1521). Only who can see a file may show it, so a response_url, which is
+nobody, never can (java-slack-sdk issue 1349).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Messages on their way into channels: one after the other in each, and for as long as Slack cannot take them.
+"""Messages on their way into channels: one after the other in each, and for as long as Slack cannot
+take them.
 
-What the outbox keeps is tried until Slack takes or refuses it, also when an answer was lost, for a message that comes
-twice is better than one that never comes. What it does not keep (the database is away) is tried a few times, and not
-again when Slack may have taken it.
+What the outbox keeps is tried until Slack takes or refuses it, also when an answer was lost, for a
+message that comes twice is better than one that never comes. What it does not keep (the database is
+away) is tried a few times, and not again when Slack may have taken it.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class QueuedPost:
-    """A message that Slack does not have yet. `message`, with its `letter`, may change until Slack takes it; `edit` is
-    to be shown after that. `calling` while Slack is asked; `dropped` when this process is to leave it alone."""
+    """A message that Slack does not have yet. `message`, with its `letter`, may change until Slack
+    takes it; `edit` is to be shown after that. `calling` while Slack is asked; `dropped` when this
+    process is to leave it alone."""
 
     channel: str
     message: Message
@@ -73,8 +75,9 @@ class _PostDropped(Exception):
 
 
 class PostQueue:
-    """The queues of messages that are to be posted. `sent` is told of each that Slack took, `refused` of each that it
-    did not, and `thread` gives the `ts` of a thread; `doubts` counts repeats of calls whose answer was lost."""
+    """The queues of messages that are to be posted. `sent` is told of each that Slack took,
+    `refused` of each that it did not, and `thread` gives the `ts` of a thread; `doubts` counts
+    repeats of calls whose answer was lost."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Calls of Slack's Web API: the client, its errors, and its rate limits."""

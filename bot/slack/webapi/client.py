@@ -1,4 +1,5 @@
-"""The Web API client: one HTTP session for all calls, retries that cannot post twice, and no proxy for loopback."""
+"""The Web API client: one HTTP session for all calls, retries that cannot post twice, and no proxy
+for loopback."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from bot.slack.webapi.errors import await_slack_call, explain_refused_token, get
 
 API_URL = "https://slack.com/api/"
 OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"})
-"""Methods whose callers decide on retries themselves: a repeat would post twice, or would show what is already old."""
+"""Methods whose callers decide on retries themselves: a repeat would post twice, or would show what
+is already old."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +70,8 @@ class WebApiRetries:
         error: Exception | None = None,
     ) -> None:
         """Wait for Retry-After, or for a doubling time with jitter."""
-        wait = self._base * 2**state.current_attempt * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        # Jitter, not a secret.
+        wait = self._base * 2**state.current_attempt * random.uniform(0.5, 1.5)  # noqa: S311
         if response is not None and response.status_code == 429:
             header = next(
                 (value for key, value in response.headers.items() if key.lower() == "retry-after"),

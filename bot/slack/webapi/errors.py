@@ -1,4 +1,5 @@
-"""One call of the Web API, with each failure told apart: refused for good, too often, or Slack away."""
+"""One call of the Web API, with each failure told apart: refused for good, too often, or Slack
+away."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class RateLimited(SlackError):
 
 
 class SlackUnavailable(SlackError):
-    """Slack could not be reached or failed; `unsure` when it may have done what was asked all the same."""
+    """Slack could not be reached or failed; `unsure` when it may have done what was asked all the
+    same."""
 
     def __init__(self, method: str, *, unsure: bool) -> None:
         super().__init__("no_answer" if unsure else "unreachable", method)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EditLimits:
-    """Limits for edits. `burst` + `per_minute` <= 50 keeps any minute within Tier 3 (chat.update: 50+ per minute).
+    """Limits for edits. `burst` + `per_minute` <= 50 keeps any minute within Tier 3 (chat.update:
+    50+ per minute).
 
-    `interval`: least seconds between two edits of one message. `reserve`: tokens that only final edits may take, and
-    news down to half of it: otherwise a message that changes all the time would leave none for what people wait for.
-    `patience`: seconds after which an edit that Slack does not answer is given up. `at_once`: calls under way.
+    `interval`: least seconds between two edits of one message. `reserve`: tokens that only final
+    edits may take, and news down to half of it: otherwise a message that changes all the time would
+    leave none for what people wait for. `patience`: seconds after which an edit that Slack does not
+    answer is given up. `at_once`: calls under way.
     """
 
     interval: float = 1.0

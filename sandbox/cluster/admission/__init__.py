@@ -1,1 +1,1 @@
-"""TODO."""
+"""Admission: built-in plug-ins, policies and webhooks."""

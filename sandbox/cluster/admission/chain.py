@@ -1,4 +1,5 @@
-"""Admission beyond Kubernetes' own plugins: webhooks and admission policies, in the order of Kubernetes."""
+"""Admission beyond Kubernetes' own plugins: webhooks and admission policies, in the order of
+Kubernetes."""
 
 from __future__ import annotations
 

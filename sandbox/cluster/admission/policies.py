@@ -1,8 +1,9 @@
-"""ValidatingAdmissionPolicies. CEL is not evaluated: the one policy of the workshop is recognised by its name.
+"""ValidatingAdmissionPolicies. CEL is not evaluated: the one policy of the workshop is recognised
+by its name.
 
-`safe-upgrades.gateway.networking.k8s.io` comes with the Gateway API's standard channel since v1.5. It refuses CRDs of
-the Gateway API that are older than v1.5.0 or carry no version, and experimental ones over standard ones. Other policies
-are stored and listed, and refuse nothing.
+`safe-upgrades.gateway.networking.k8s.io` comes with the Gateway API's standard channel since v1.5.
+It refuses CRDs of the Gateway API that are older than v1.5.0 or carry no version, and experimental
+ones over standard ones. Other policies are stored and listed, and refuse nothing.
 """
 
 from __future__ import annotations

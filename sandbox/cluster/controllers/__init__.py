@@ -1,1 +1,2 @@
-"""The embedded cluster's controllers and scheduler: the part of `kube-controller-manager` and `kube-scheduler`."""
+"""The embedded cluster's controllers and scheduler: the part of `kube-controller-manager` and
+`kube-scheduler`."""

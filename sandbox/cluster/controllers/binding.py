@@ -1,4 +1,5 @@
-"""Binding a pod to its node as the API server's `binding` subresource does: in the store, owned by no field manager."""
+"""Binding a pod to its node as the API server's `binding` subresource does: in the store, owned by
+no field manager."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ _API_VERSION = "apiextensions.k8s.io/v1"
 
 
 class DefinitionController:
-    """Follows what the Api stores; a definition's type is served before the write that made it is answered."""
+    """Follows what the Api stores; a definition's type is served before the write that made it is
+    answered."""
 
     def __init__(self, store: Store, kinds: Kinds, clock: Clock) -> None:
         self._store, self._kinds, self._clock = store, kinds, clock

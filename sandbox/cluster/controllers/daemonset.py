@@ -1,4 +1,5 @@
-"""The DaemonSet controller: one pod on each fitting node, replaced node by node when the template changes."""
+"""The DaemonSet controller: one pod on each fitting node, replaced node by node when the template
+changes."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ from sandbox.cluster.controllers.queue import RequeueError
 
 _HASH = "controller-revision-hash"
 _GENERATION = "pod-template-generation"
-# What the DaemonSet controller lets its pods bear (Kubernetes 1.36), so that they run on nodes in trouble too.
+# What the DaemonSet controller lets its pods bear (Kubernetes 1.36), so that they run on nodes in
+# trouble too.
 _ALWAYS = (
     ("node.kubernetes.io/not-ready", "NoExecute"),
     ("node.kubernetes.io/unreachable", "NoExecute"),

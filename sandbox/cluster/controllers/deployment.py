@@ -1,4 +1,5 @@
-"""The Deployment controller: rolls out (RollingUpdate, Recreate), scales, pauses, and reports progress."""
+"""The Deployment controller: rolls out (RollingUpdate, Recreate), scales, pauses, and reports
+progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A Deployment's status: counters and conditions, in the reasons and words that `kubectl rollout status` knows."""
+"""A Deployment's status: counters and conditions, in the reasons and words that `kubectl rollout
+status` knows."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _NO_DEADLINE = 2**31 - 1  # what Kubernetes writes for "no deadline"
 
 @dataclass
 class Rollout:
-    """One sync's view of a Deployment: its newest ReplicaSet, the older ones, and the conditions to be written."""
+    """One sync's view of a Deployment: its newest ReplicaSet, the older ones, and the conditions to
+    be written."""
 
     deployment: Object
     new: Object | None

@@ -1,4 +1,5 @@
-"""The garbage collector: what belongs to a removed object goes too (background, foreground, or orphaned)."""
+"""The garbage collector: what belongs to a removed object goes too (background, foreground, or
+orphaned)."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class ObjectReference(NamedTuple):
 
 
 class GarbageCollector:
-    """Watches every type that can be deleted, but Events. `gone` is told of each object that has been removed."""
+    """Watches every type that can be deleted, but Events. `gone` is told of each object that has
+    been removed."""
 
     def __init__(
         self,

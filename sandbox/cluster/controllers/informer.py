@@ -1,6 +1,8 @@
-"""A live copy of the objects of one type, with indexes and listeners, so that no controller scans or polls.
+"""A live copy of the objects of one type, with indexes and listeners, so that no controller scans
+or polls.
 
-What a controller has just written is put in at once (`observe`), so that its next turn never acts on an older picture.
+What a controller has just written is put in at once (`observe`), so that its next turn never acts
+on an older picture.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from sandbox.cluster.controllers.tasks import Tasks
 log = logging.getLogger(__name__)
 
 Listener = Callable[[Object | None, Object | None], None]
-"""Told of each change: (before, after); None before for a new object, None after for a removed one."""
+"""Told of each change: (before, after); None before for a new object, None after for a removed one.
+"""
 
 Index = Callable[[Object], Iterable[str]]
 """Gives the values under which an object is to be found."""
@@ -39,7 +42,8 @@ def _index_orphans(obj: Object) -> Iterable[str]:
 
 
 class Informer:
-    """The objects of one type as last seen. Always indexed by `namespace`, `owner` (uid), `orphan` (namespace)."""
+    """The objects of one type as last seen. Always indexed by `namespace`, `owner` (uid), `orphan`
+    (namespace)."""
 
     def __init__(self, client: Client, ref: Ref) -> None:
         self.ref = ref

@@ -1,4 +1,5 @@
-"""The parts of Kubernetes objects that all controllers read and build: names, owners, conditions, hashes."""
+"""The parts of Kubernetes objects that all controllers read and build: names, owners, conditions,
+hashes."""
 
 from __future__ import annotations
 

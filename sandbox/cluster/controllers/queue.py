@@ -1,4 +1,5 @@
-"""A level-triggered work queue: a key is worked on once at a time, repeats are merged, failures come back later."""
+"""A level-triggered work queue: a key is worked on once at a time, repeats are merged, failures
+come back later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Kubernetes Events: written in the background, repeats counted as client-go does, forgotten after an hour."""
+"""Kubernetes Events: written in the background, repeats counted as client-go does, forgotten after
+an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The ReplicaSet controller: keeps the wanted number of pods, and says in its status and events why it can't."""
+"""The ReplicaSet controller: keeps the wanted number of pods, and says in its status and events why
+it can't."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The steps of a Deployment's rollout: finding or making the newest ReplicaSet, and how far each may scale."""
+"""The steps of a Deployment's rollout: finding or making the newest ReplicaSet, and how far each
+may scale."""
 
 from __future__ import annotations
 

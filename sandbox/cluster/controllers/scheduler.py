@@ -1,4 +1,5 @@
-"""The scheduler: binds each new pod to the node with the most room, or says in its events why there is none."""
+"""The scheduler: binds each new pod to the node with the most room, or says in its events why there
+is none."""
 
 from __future__ import annotations
 

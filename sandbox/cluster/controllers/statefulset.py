@@ -1,4 +1,5 @@
-"""The StatefulSet controller: numbered pods, one after the other (or all together), replaced from the highest down."""
+"""The StatefulSet controller: numbered pods, one after the other (or all together), replaced from
+the highest down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Background work with an owner: tasks have a strong reference, failures are logged, closing ends them all."""
+"""Background work with an owner: tasks have a strong reference, failures are logged, closing ends
+them all."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""CustomResourceDefinitions and their schemas."""

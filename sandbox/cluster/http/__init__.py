@@ -1,1 +1,1 @@
-"""TODO."""
+"""The Kubernetes API's HTTP side: paths, reads, writes, watches, subresources, discovery."""

@@ -61,7 +61,8 @@ class ApiHandlers:
             return web.Response()
         except (web.HTTPException, asyncio.CancelledError):
             raise
-        except Exception as error:  # noqa: BLE001 (the server must answer; the traceback goes to the log)
+        # The server must answer; the traceback goes to the log.
+        except Exception as error:  # noqa: BLE001
             _LOG.exception("%s %s failed", request.method, request.path)
             return build_error_response(internal_error(f"{type(error).__name__}: {error}"))
 

@@ -1,7 +1,9 @@
-"""Reads Kubernetes' protobuf bodies, because `kubectl create` and `kubectl auth can-i` send nothing else.
+"""Reads Kubernetes' protobuf bodies, because `kubectl create` and `kubectl auth can-i` send nothing
+else.
 
-Only what those commands send is known: the tables below give field numbers, names and types (Kubernetes 1.36, the
-same since 1.20). A field that is not in them is refused unless it is empty. Answers are JSON, which those clients take.
+Only what those commands send is known: the tables below give field numbers, names and types
+(Kubernetes 1.36, the same since 1.20). A field that is not in them is refused unless it is empty.
+Answers are JSON, which those clients take.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from sandbox.cluster.contract import ApiError, Object
 MAGIC = b"k8s\x00"
 _Raw = int | bytes
 
-# `number` and `flag` are left out when they are zero, `int` and `bool` are not (in Go they are pointers).
+# `number` and `flag` are left out when they are zero, `int` and `bool` are not (in Go they are
+# pointers).
 _TEXT, _INT, _BOOL, _BYTES, _TIME, _QUANTITY, _PORT = (
     "text",
     "int",

@@ -71,7 +71,8 @@ def render_list(
 def _render_items(target: Target, records: list[Record]) -> list[bytes]:
     if target.kind.custom or target.kind.stored_as:
         return [encode_as_version(target, record) for record in records]
-    # Lists of built-in types do not repeat apiVersion and kind in their items, and clients must live with that.
+    # Lists of built-in types do not repeat apiVersion and kind in their items, and clients must
+    # live with that.
     prefix = encode_json({"apiVersion": target.api_version, "kind": target.kind.kind})[:-1] + b","
     return [
         b"{" + record.json[len(prefix) :] if record.json.startswith(prefix) else record.json

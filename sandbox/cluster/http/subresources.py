@@ -1,4 +1,5 @@
-"""The endpoints that are not plain objects: scale, logs, binding, eviction, tokens, access reviews, and the proxies."""
+"""The endpoints that are not plain objects: scale, logs, binding, eviction, tokens, access reviews,
+and the proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Watches over HTTP: a stream of JSON lines, from the start, from a resourceVersion, or with the initial list in it."""
+"""Watches over HTTP: a stream of JSON lines, from the start, from a resourceVersion, or with the
+initial list in it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from sandbox.cluster.store import Change, Record, Store, Watcher, encode_json
 
 _LONGEST = 1800
 BOOKMARK_SECONDS = 10.0
-"""Wall seconds between bookmarks of a watch that asked for them; Kubernetes takes about a minute."""
+"""Wall seconds between bookmarks of a watch that asked for them; Kubernetes takes about a minute.
+"""
 
 
 class WatchStream:
@@ -155,7 +157,8 @@ async def _stream_changes(
     query: Mapping[str, str],
 ) -> None:
     loop = asyncio.get_running_loop()
-    limit = read_number(query, "timeoutSeconds") or random.randint(_LONGEST, 2 * _LONGEST)  # noqa: S311 (spreads clients)
+    # Spreads clients.
+    limit = read_number(query, "timeoutSeconds") or random.randint(_LONGEST, 2 * _LONGEST)  # noqa: S311
     end = loop.time() + limit
     bookmarks = read_flag(query, "allowWatchBookmarks")
     told = store.revision

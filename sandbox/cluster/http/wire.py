@@ -100,7 +100,8 @@ async def read_body(request: web.Request, kind: Kind) -> Any:
     if raw.startswith(protobuf.MAGIC):
         return protobuf.decode_envelope(raw)
     try:
-        return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else yaml.load(raw, _LOADER)  # noqa: S506 (a safe loader)
+        # A safe loader.
+        return json.loads(raw) if raw.lstrip()[:1] in (b"{", b"[") else yaml.load(raw, _LOADER)  # noqa: S506
     except (ValueError, yaml.YAMLError) as error:
         shown = raw[:100].decode(errors="replace")
         raise unreadable_body_error(kind, f"{error} ({shown})") from error

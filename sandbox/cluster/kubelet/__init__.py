@@ -1,1 +1,1 @@
-"""TODO."""
+"""Simulated nodes: image pulls, containers, probes, pod status."""

@@ -1,4 +1,5 @@
-"""From a Service or a pod to the program that answers there: the part of kube-proxy and the pod network."""
+"""From a Service or a pod to the program that answers there: the part of kube-proxy and the pod
+network."""
 
 from __future__ import annotations
 

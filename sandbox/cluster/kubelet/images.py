@@ -1,4 +1,5 @@
-"""Container images of the simulated nodes: how long a pull takes, what each node has already, and which pulls fail."""
+"""Container images of the simulated nodes: how long a pull takes, what each node has already, and
+which pulls fail."""
 
 from __future__ import annotations
 

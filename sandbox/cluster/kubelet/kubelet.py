@@ -28,7 +28,8 @@ from sandbox.cluster.kubelet.nodes import (
 from sandbox.cluster.kubelet.pod import NodeRuntime, PodWorker
 
 MANAGER = "kubelet"
-# How long a node may be silent before it is Unknown: --node-monitor-grace-period of Kubernetes 1.36.
+# How long a node may be silent before it is Unknown: --node-monitor-grace-period of Kubernetes
+# 1.36.
 _GRACE_PERIOD = 50.0
 _WRITES = 8
 

@@ -68,7 +68,8 @@ def format_go_duration(seconds: float) -> str:
 
 
 class PodWorker:
-    """One pod from its binding to its removal. `process` is the program that answers for it, once started."""
+    """One pod from its binding to its removal. `process` is the program that answers for it, once
+    started."""
 
     def __init__(self, host: NodeRuntime, pod: Object, address: str) -> None:
         self.host, self.address = host, address

@@ -23,7 +23,8 @@ def build_waiting_state(reason: str, message: str = "") -> Object:
 
 @dataclass(eq=False)
 class Container:
-    """One container of a pod on its node. `last` is how it ended before; `death` ends its present run."""
+    """One container of a pod on its node. `last` is how it ended before; `death` ends its present
+    run."""
 
     spec: Object
     init: bool

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Patches, strategic merge, and server-side apply with its field managers."""

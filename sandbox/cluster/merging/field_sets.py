@@ -1,7 +1,9 @@
-"""Sets of fields in the form that `managedFields` shows (`fieldsV1`), and how two versions of an object differ.
+"""Sets of fields in the form that `managedFields` shows (`fieldsV1`), and how two versions of an
+object differ.
 
-A set is a nested dict: `f:name` a field, `k:{…}` an item of a keyed list, `v:…` an item of a set. An empty dict is a
-member; a dict with children is a member too when it has the key `.`. Sets are never changed in place, so they share.
+A set is a nested dict: `f:name` a field, `k:{…}` an item of a keyed list, `v:…` an item of a set.
+An empty dict is a member; a dict with children is a member too when it has the key `.`. Sets are
+never changed in place, so they share.
 """
 
 from __future__ import annotations

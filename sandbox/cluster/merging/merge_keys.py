@@ -18,8 +18,9 @@ from typing import Any
 class SchemaNode:
     """One place in an object.
 
-    `keys`: a list of maps told apart by these fields. `merge_key`: the field by which the strategic merge patch tells
-    them apart. `merge_set`: a list of plain values that the strategic merge patch adds to.
+    `keys`: a list of maps told apart by these fields. `merge_key`: the field by which the strategic
+    merge patch tells them apart. `merge_set`: a list of plain values that the strategic merge patch
+    adds to.
     """
 
     fields: Mapping[str, SchemaNode] = field(default_factory=dict)

@@ -1,4 +1,5 @@
-"""JSON patch (RFC 6902) and JSON merge patch (RFC 7386), for PATCH requests and for the answers of webhooks."""
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7386), for PATCH requests and for the answers of
+webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Kubernetes' strategic merge patch: it knows which lists are merged by key, and has `$` directives."""
+"""Kubernetes' strategic merge patch: it knows which lists are merged by key, and has `$`
+directives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The READY, STATUS and RESTARTS of a pod, with the rules by which `kubectl get pods` sums up its containers."""
+"""The READY, STATUS and RESTARTS of a pod, with the rules by which `kubectl get pods` sums up its
+containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Lists as people see them: the `Table` form that `kubectl get` prints, with the columns of Kubernetes 1.36."""
+"""Lists as people see them: the `Table` form that `kubectl get` prints, with the columns of
+Kubernetes 1.36."""
 
 from __future__ import annotations
 

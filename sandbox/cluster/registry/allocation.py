@@ -1,4 +1,5 @@
-"""Cluster addresses and node ports of Services, which the API server itself hands out when a Service is made."""
+"""Cluster addresses and node ports of Services, which the API server itself hands out when a
+Service is made."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The values that Kubernetes 1.36 fills in for built-in types when a request leaves them out.
 
-Clients compare what they sent with what they get back, and people read the result, so an object must look as it would
-in a real cluster. Each function changes the object it is given, which must be the caller's own copy.
+Clients compare what they sent with what they get back, and people read the result, so an object
+must look as it would in a real cluster. Each function changes the object it is given, which must be
+the caller's own copy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The two forms of Event: `v1`, which is what is stored, and `events.k8s.io/v1`, the same under other names."""
+"""The two forms of Event: `v1`, which is what is stored, and `events.k8s.io/v1`, the same under
+other names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Bookinfo's applications."""

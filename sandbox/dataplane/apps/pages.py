@@ -1,7 +1,8 @@
-"""The HTML of productpage: text of our own, with the marks by which people and programs tell its states apart.
+"""The HTML of productpage: text of our own, with the marks by which people and programs tell its
+states apart.
 
-The marks are those of the images 1.20.x: the title, the signed-in name, `Reviews served by:`, the stars' classes, and
-the sentences that stand where something failed.
+The marks are those of the images 1.20.x: the title, the signed-in name, `Reviews served by:`, the
+stars' classes, and the sentences that stand where something failed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""productpage, the application that people look at: it asks details, reviews and ratings, and never fails itself."""
+"""productpage, the application that people look at: it asks details, reviews and ratings, and never
+fails itself."""
 
 from __future__ import annotations
 

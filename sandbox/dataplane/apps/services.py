@@ -1,4 +1,5 @@
-"""Bookinfo's applications as they answer over HTTP (images 1.20.x): details, ratings and reviews; see apps_productpage.
+"""Bookinfo's applications as they answer over HTTP (images 1.20.x): details, ratings and reviews;
+see apps_productpage.
 
 Paths, status codes, JSON and time limits are those of the images; the words in them are our own.
 """
@@ -17,7 +18,8 @@ from sandbox.dataplane.engine.messages import Ask, Call, Reply
 PORT = 9080
 """Where every application of Bookinfo listens."""
 JAVA_START_SECONDS = 25.0
-"""Simulated seconds after its start in which a reviews pod is Ready and answers nothing yet (Open Liberty)."""
+"""Simulated seconds after its start in which a reviews pod is Ready and answers nothing yet (Open
+Liberty)."""
 _RATINGS = {"Reviewer1": 5, "Reviewer2": 4}
 _REVIEWS = (
     (

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The data plane behind a cluster that runs in another process."""

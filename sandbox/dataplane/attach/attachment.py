@@ -46,7 +46,8 @@ class _AttachedPod:
 
 
 class Attachment:
-    """Puts programs behind the pods of a cluster. A pod whose address is not this machine's is named in the log."""
+    """Puts programs behind the pods of a cluster. A pod whose address is not this machine's is
+    named in the log."""
 
     def __init__(self, client: Client, clock: Clock, programs: Sequence[PodProgram]) -> None:
         self._client, self._clock, self._programs = client, clock, tuple(programs)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The path of one request through proxies, ztunnels and applications."""

@@ -37,7 +37,8 @@ from sandbox.dataplane.routes.clusters import parse_cluster_name
 from sandbox.dataplane.routes.decision import Decision, ProxyRequest, route_request
 
 Apps = Callable[[str, float], App | None]
-"""The application that answers in the pod with that uid at that moment; None when nothing listens."""
+"""The application that answers in the pod with that uid at that moment; None when nothing listens.
+"""
 _NETWORK_MS, _ZTUNNEL_MS, _ENVOY_MS = 0.25, 0.15, 0.5
 """Median milliseconds that a hop, a ztunnel and an Envoy take."""
 _HBONE_PORT = 15008
@@ -45,7 +46,8 @@ _HBONE_PORT = 15008
 
 @dataclass
 class ProxiedRequest:
-    """One request at one Envoy: on whose behalf, what was decided, and the endpoint that it was sent to last."""
+    """One request at one Envoy: on whose behalf, what was decided, and the endpoint that it was
+    sent to last."""
 
     proxy: Workload
     source: Workload

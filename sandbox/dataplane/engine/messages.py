@@ -16,7 +16,8 @@ from urllib.parse import parse_qs
 
 @dataclass(frozen=True)
 class Call:
-    """An HTTP request to `host` (as the caller writes it, without a port) on `port`; header names in lower case."""
+    """An HTTP request to `host` (as the caller writes it, without a port) on `port`; header names
+    in lower case."""
 
     host: str
     port: int
@@ -46,12 +47,14 @@ class Call:
 
 
 Failure = Literal["", "refused", "reset", "timeout", "unknown host"]
-"""Why there is no HTTP answer at all: nothing listens, the connection was cut, too slow, or the name has no address."""
+"""Why there is no HTTP answer at all: nothing listens, the connection was cut, too slow, or the
+name has no address."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer as the caller sees it, at the moment `end`; with a `failure` there is no status (0)."""
+    """The answer as the caller sees it, at the moment `end`; with a `failure` there is no status
+    (0)."""
 
     end: float
     status: int = 0
@@ -68,4 +71,5 @@ class Reply:
 
 
 Ask = Callable[[Call, float, float], Reply]
-"""How a program asks another one: the request, when it begins, and the seconds after which it gives up."""
+"""How a program asks another one: the request, when it begins, and the seconds after which it gives
+up."""

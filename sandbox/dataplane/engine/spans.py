@@ -1,7 +1,8 @@
-"""Traces: which proxies report spans, and how a trace goes on from hop to hop (B3 headers, as Zipkin's tracer has it).
+"""Traces: which proxies report spans, and how a trace goes on from hop to hop (B3 headers, as
+Zipkin's tracer has it).
 
-A sidecar, gateway or waypoint reports to the address that it was started with, or to the provider of a Telemetry.
-ztunnel knows no HTTP and reports none.
+A sidecar, gateway or waypoint reports to the address that it was started with, or to the provider
+of a Telemetry. ztunnel knows no HTTP and reports none.
 """
 
 from __future__ import annotations

@@ -19,12 +19,14 @@ from sandbox.dataplane.objects.pods import (
 from sandbox.istio.istiod.injection import get_workload_name
 
 _DEFAULT_SAMPLING = 1.0
-"""Per cent of requests that are traced unless the configuration says otherwise (Istio's default)."""
+"""Per cent of requests that are traced unless the configuration says otherwise (Istio's default).
+"""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One pod as the mesh knows it. `proxy` is its own Envoy, if it has one; `captured` means that ztunnel has it."""
+    """One pod as the mesh knows it. `proxy` is its own Envoy, if it has one; `captured` means that
+    ztunnel has it."""
 
     uid: str
     namespace: str
@@ -65,7 +67,8 @@ class Workload:
 
     @property
     def canonical(self) -> tuple[str, str]:
-        """Canonical service and revision: by label, else app and version, else the workload and `latest`."""
+        """Canonical service and revision: by label, else app and version, else the workload and
+        `latest`."""
         labels, prefix = self.labels, "service.istio.io/canonical-"
         name = (
             labels.get(f"{prefix}name")

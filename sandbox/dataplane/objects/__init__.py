@@ -1,1 +1,1 @@
-"""TODO."""
+"""The cluster's objects as istiod reads them for its proxies."""

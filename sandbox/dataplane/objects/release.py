@@ -18,11 +18,13 @@ class Traits:
     chain_names: str
     """The name of a waypoint's filter chain, from port and host."""
     merges_at_waypoints: bool
-    """A waypoint uses all VirtualServices of a host, one after the other, and not the oldest alone (Istio's source)."""
+    """A waypoint uses all VirtualServices of a host, one after the other, and not the oldest alone
+    (Istio's source)."""
     without_backends: int
     """The status of an HTTPRoute's rule that has no backendRefs (Istio's source)."""
     retried_statuses: tuple[int, ...]
-    """What `retriable-status-codes` of the default retry policy stands for; none since 1.24 (its release notes)."""
+    """What `retriable-status-codes` of the default retry policy stands for; none since 1.24 (its
+    release notes)."""
     ingress_may_use_waypoint: bool
     """Label `istio.io/ingress-use-waypoint` is heeded (Istio's source)."""
 

@@ -1,7 +1,8 @@
-"""The cluster as the data plane sees it: live objects by kind, and what has to be looked up in them all the time.
+"""The cluster as the data plane sees it: live objects by kind, and what has to be looked up in them
+all the time.
 
-A `World` is a value. Whoever follows the cluster makes another one after a change; what was computed from a world stays
-with it.
+A `World` is a value. Whoever follows the cluster makes another one after a change; what was
+computed from a world stays with it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class World:
-    """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies what to do."""
+    """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies
+    what to do."""
 
     version: str = "1.30.3"
     mesh: Object = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Routing decisions of a proxy, computed from the objects as istiod would."""

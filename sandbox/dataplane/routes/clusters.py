@@ -24,7 +24,8 @@ from sandbox.dataplane.objects.world import (
 )
 
 PASSTHROUGH = "PassthroughCluster"
-"""Where a sidecar sends what no virtual host answers to: on to the address that the client wanted."""
+"""Where a sidecar sends what no virtual host answers to: on to the address that the client wanted.
+"""
 OUTBOUND, INBOUND_VIP = "outbound", "inbound-vip"
 T = TypeVar("T")
 

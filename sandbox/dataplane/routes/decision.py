@@ -68,7 +68,8 @@ class Decision:
     body: str = ""
     location: str = ""
     flags: tuple[str, ...] = ()
-    """Envoy's response flags: NR no route, NC no such cluster, UH no endpoint, FI aborted, DI delayed."""
+    """Envoy's response flags: NR no route, NC no such cluster, UH no endpoint, FI aborted, DI
+    delayed."""
     timeout_seconds: float = 0.0
     retries: Retries | None = None
     response_headers: HeaderChanges = HeaderChanges()

@@ -1,4 +1,5 @@
-"""A proxy's whole configuration in one piece, in the shape in which Envoy shows it: for comparison, and to look at."""
+"""A proxy's whole configuration in one piece, in the shape in which Envoy shows it: for comparison,
+and to look at."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def _matches_fully(pattern: str, text: str) -> bool:
 
 @dataclass(frozen=True)
 class ProxyRequest:
-    """A request on its way through a proxy. Header names are lower case; `path` has the query behind a `?`."""
+    """A request on its way through a proxy. Header names are lower case; `path` has the query
+    behind a `?`."""
 
     host: str
     port: int
@@ -51,7 +52,8 @@ class ProxyRequest:
 
 @dataclass(frozen=True)
 class TextMatch:
-    """A condition on a text; `inverted` asks for the opposite. An absent text fits inverted conditions alone."""
+    """A condition on a text; `inverted` asks for the opposite. An absent text fits inverted
+    conditions alone."""
 
     kind: Literal["exact", "prefix", "regex", "present"]
     value: str = ""
@@ -77,7 +79,8 @@ class TextMatch:
 
 @dataclass(frozen=True)
 class PathMatch:
-    """A condition on the path. `separated` is a prefix that ends where a segment ends (Gateway API)."""
+    """A condition on the path. `separated` is a prefix that ends where a segment ends (Gateway
+    API)."""
 
     kind: Literal["path", "prefix", "separated", "regex"] = "prefix"
     value: str = "/"
@@ -161,7 +164,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault; percentages from 0 to 100, drawn for delay and abort each on its own. What is 0 never strikes."""
+    """A fault; percentages from 0 to 100, drawn for delay and abort each on its own. What is 0
+    never strikes."""
 
     abort_status: int = 0
     abort_percent: float = 0.0
@@ -206,7 +210,8 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Route:
-    """One route of a virtual host. Without targets it answers by itself: with `direct`, or by `redirect`."""
+    """One route of a virtual host. Without targets it answers by itself: with `direct`, or by
+    `redirect`."""
 
     match: Match
     name: str = ""

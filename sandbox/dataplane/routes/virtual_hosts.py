@@ -1,4 +1,5 @@
-"""Virtual hosts: which routes a proxy has for a host name on a port, for sidecars, gateways and waypoints."""
+"""Virtual hosts: which routes a proxy has for a host name on a port, for sidecars, gateways and
+waypoints."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _ANY = Match(anything=True)
 ALLOW_ANY = VirtualHost(
     "allow_any", ("*",), (Route(_ANY, name="allow_any", targets=(Target(PASSTHROUGH),)),)
 )
-"""What a sidecar does with names that it does not know (mesh configuration ALLOW_ANY, the default)."""
+"""What a sidecar does with names that it does not know (mesh configuration ALLOW_ANY, the default).
+"""
 BLOCK_ALL = VirtualHost("block_all", ("*",), (Route(_ANY, name="block_all", direct=502),))
 """The same under REGISTRY_ONLY."""
 

@@ -12,6 +12,8 @@ from sandbox.istio.components.common import (
     get_nested,
 )
 
+# One row per resource: plural, group, kind, short name, served versions, printed columns
+# (+: age only).
 _CRDS = """
 authorizationpolicies  security    AuthorizationPolicy    ap         v1,v1beta1           Action=.spec.action
 destinationrules       networking  DestinationRule        dr         v1,v1alpha3,v1beta1  Host=.spec.host
@@ -28,7 +30,7 @@ virtualservices        networking  VirtualService         vs         v1,v1alpha3
 wasmplugins            extensions  WasmPlugin             -          v1alpha1             +
 workloadentries        networking  WorkloadEntry          we         v1,v1alpha3,v1beta1  Address=.spec.address
 workloadgroups         networking  WorkloadGroup          wg         v1,v1alpha3,v1beta1  +
-"""  # noqa: E501 - one row per resource: plural, group, kind, short name, served versions, printed columns (+: age only)
+"""  # noqa: E501
 _SINCE_1_24 = frozenset({"trafficextensions.extensions.istio.io"})
 _MARKED = ("security", "telemetry")
 

@@ -1,4 +1,5 @@
-"""Permissions of Istio's programs, as rows `groups | resources | verbs` (`core` stands for the core group)."""
+"""Permissions of Istio's programs, as rows `groups | resources | verbs` (`core` stands for the core
+group)."""
 
 from __future__ import annotations
 

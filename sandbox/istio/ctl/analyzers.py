@@ -1,4 +1,5 @@
-"""The checks of `istioctl analyze` that concern the workshop's kinds of objects, computed from the live cluster.
+"""The checks of `istioctl analyze` that concern the workshop's kinds of objects, computed from the
+live cluster.
 
 Codes, levels and texts are Istio's (https://istio.io/latest/docs/reference/config/analysis/).
 """

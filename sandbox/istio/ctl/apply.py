@@ -1,4 +1,5 @@
-"""Applying the rendered components in the order of their dependencies, and waiting for each to be ready."""
+"""Applying the rendered components in the order of their dependencies, and waiting for each to be
+ready."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ _CLUSTER = (
 )
 _DEFINITIONS = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 KINDS = (*_NAMESPACED, *_CLUSTER)
-"""API version and kind of all that an installation prunes, first to last. Definitions go with a purge only."""
+"""API version and kind of all that an installation prunes, first to last. Definitions go with a
+purge only."""
 _REVISIONED = "Pilot,IngressGateways,EgressGateways,Cni,Ztunnel"
 
 

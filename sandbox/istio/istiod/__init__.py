@@ -1,1 +1,1 @@
-"""TODO."""
+"""The played istiod: gateways, injection, status conditions, webhooks."""

@@ -50,7 +50,8 @@ _READY_PAUSE = 0.5
 
 
 class Istiod:
-    """The program that runs in pods labelled `app=istiod`; the release is that of the container's image."""
+    """The program that runs in pods labelled `app=istiod`; the release is that of the container's
+    image."""
 
     def __init__(self, clock: Clock, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._clock = clock

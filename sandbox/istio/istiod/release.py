@@ -16,11 +16,13 @@ class IstiodFacts:
     gateway_leases: tuple[str, ...]
     """Leases that appear with the Gateway API's CRDs."""
     revocation_list: bool
-    """Whether ConfigMap `istio-ca-crl` stands beside `istio-ca-root-cert` and is mounted into proxies."""
+    """Whether ConfigMap `istio-ca-crl` stands beside `istio-ca-root-cert` and is mounted into
+    proxies."""
     native_when_kubelets_can: bool
     """Native sidecars without being asked, where every kubelet is 1.33 or newer."""
     controller_version: str
-    """Value of the Gateway annotation `gateway.istio.io/controller-version`; empty where it is no longer written."""
+    """Value of the Gateway annotation `gateway.istio.io/controller-version`; empty where it is no
+    longer written."""
     gateway_api: str
     """The apiVersion in the owner references of what a Gateway makes."""
     class_label: bool
@@ -28,9 +30,11 @@ class IstiodFacts:
     name_label: bool
     """The older label `istio.io/gateway-name` on what a Gateway makes."""
     managed_pods: bool
-    """Label `gateway.istio.io/managed` on ingress gateways' pods too (waypoints' pods always have it)."""
+    """Label `gateway.istio.io/managed` on ingress gateways' pods too (waypoints' pods always have
+    it)."""
     nearby_waypoints: bool
-    """Annotation `networking.istio.io/traffic-distribution: PreferClose` on a waypoint's Service."""
+    """Annotation `networking.istio.io/traffic-distribution: PreferClose` on a waypoint's Service.
+    """
     waypoint_conditions: bool
     """`istio.io/WaypointBound` on Services and `ResolvedWaypoints` on routes, under ambient."""
     waypoint_hostnames: bool
@@ -38,7 +42,8 @@ class IstiodFacts:
     class_delay_seconds: float
     """Simulated seconds from the Gateway API's CRDs to the GatewayClasses."""
     default_mesh_when_gone: bool
-    """Gateways are rendered with the default mesh configuration as soon as ConfigMap `istio` is deleted."""
+    """Gateways are rendered with the default mesh configuration as soon as ConfigMap `istio` is
+    deleted."""
 
 
 ISTIO_1_23 = IstiodFacts(

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Manifests as istioctl renders them from profiles and settings."""

@@ -1,6 +1,7 @@
 """The names that `values` may hold: `istioctl` refuses an unknown one before anything is written.
 
-Field names are those of Istio's `istio.operator.v1alpha1.Values` API (1.30); free-form parts end a branch.
+Field names are those of Istio's `istio.operator.v1alpha1.Values` API (1.30); free-form parts end a
+branch.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ _APPS = {
     "productpage": ("v1",),
 }
 _WRITABLE = {
-    "reviews": {"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"},
-    "productpage": {"tmp": "/tmp"},
-}  # noqa: S108 - paths in containers
+    "reviews": {"tmp": "/tmp", "wlp-output": "/opt/ibm/wlp/output"},  # noqa: S108 - a path in a container
+    "productpage": {"tmp": "/tmp"},  # noqa: S108 - a path in a container
+}
 _VERSION_SERVICES = (
     "reviews-v1",
     "reviews-v2",
@@ -79,7 +79,8 @@ def _build_app_deployment(app: str, version: str, release: SampleRelease) -> Obj
     pod: Object = {"serviceAccountName": f"bookinfo-{app}", "containers": [container]}
     writable = _WRITABLE.get(app, {})
     if app == "reviews":
-        container["env"] = [{"name": "LOG_DIR", "value": "/tmp/logs"}]  # noqa: S108 - a path in a container
+        # A path in a container.
+        container["env"] = [{"name": "LOG_DIR", "value": "/tmp/logs"}]  # noqa: S108
     if writable:
         container["volumeMounts"] = [
             {"name": name, "mountPath": path} for name, path in writable.items()

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Admission answers of istiod's validating webhook."""

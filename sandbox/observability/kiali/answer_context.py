@@ -30,7 +30,8 @@ class AnswerContext:
     settings: KialiSettings
     engine: QueryEngine | None
     health: Mapping[tuple[str, str, str], RequestRates] = field(default_factory=dict)
-    """Requests by namespace, `app`, `service` or `workload`, and name, where Kiali has them in its cache."""
+    """Requests by namespace, `app`, `service` or `workload`, and name, where Kiali has them in its
+    cache."""
 
     def get_app(self, workload: Workload) -> str:
         """Return the application of a workload as this release determines it; "" for none."""

@@ -1,4 +1,5 @@
-"""Kiali's answers about Istio and Gateway API objects: lists, single objects, validations and their counts."""
+"""Kiali's answers about Istio and Gateway API objects: lists, single objects, validations and their
+counts."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ APPENDERS = (
     "ambient",
     "responseTime",
 )
-"""Those that may be asked for; without asking all run but idleNode, which Kiali's console asks for itself."""
+"""Those that may be asked for; without asking all run but idleNode, which Kiali's console asks for
+itself."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ Key = tuple[str, ...]
 
 @dataclass(eq=False)
 class Node:
-    """An application's version, a workload or a Service. `marks` are what appenders add to its data."""
+    """An application's version, a workload or a Service. `marks` are what appenders add to its
+    data."""
 
     key: Key
     type: str

@@ -13,7 +13,8 @@ from sandbox.observability.kiali.objects import Workload
 Codes = dict[str, dict[str, float]]
 """Requests per second by protocol and status code."""
 _TOLERANCES = (("5", 0.0, 10.0), ("4", 10.0, 20.0), ("-", 0.0, 10.0))
-"""First character of the code; percent above which it is Degraded; from which it is Failure (Kiali's defaults)."""
+"""First character of the code; percent above which it is Degraded; from which it is Failure
+(Kiali's defaults)."""
 _ORDER = ("Healthy", "NA", "NotReady", "Degraded", "Failure")
 _NAMES = {
     "Failure": "inError",

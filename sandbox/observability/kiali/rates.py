@@ -51,7 +51,8 @@ class FlowEnd:
 
 @dataclass(frozen=True)
 class TrafficFlow:
-    """Traffic between two workloads through a Service. HTTP in requests per second, TCP in bytes per second."""
+    """Traffic between two workloads through a Service. HTTP in requests per second, TCP in bytes
+    per second."""
 
     source: FlowEnd
     destination: FlowEnd
@@ -195,7 +196,8 @@ def query_security(
 
 @dataclass(frozen=True)
 class HealthDirection:
-    """One direction of something's health: who reports it, and the labels that name the thing and its namespace."""
+    """One direction of something's health: who reports it, and the labels that name the thing and
+    its namespace."""
 
     direction: str
     reporter: str

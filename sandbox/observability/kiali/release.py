@@ -22,9 +22,11 @@ class ReleaseTraits:
     cached: bool
     """Health (3 min), validations of lists (60 s) and graphs come from caches."""
     canonical_labels: bool
-    """App and version are taken from Istio's canonical labels where `app` and `version` are missing."""
+    """App and version are taken from Istio's canonical labels where `app` and `version` are
+    missing."""
     configured_components: tuple[tuple[str, bool], ...]
-    """(app label, whether core) of what `/istio/status` looks for; empty where Kiali discovers it itself."""
+    """(app label, whether core) of what `/istio/status` looks for; empty where Kiali discovers it
+    itself."""
     empty_subset: str
     """Severity of KIA0203; empty where it was not reported."""
     strange_class: bool

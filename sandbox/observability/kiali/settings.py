@@ -1,4 +1,5 @@
-"""Kiali's configuration, read once from its ConfigMap when it starts: what is changed later needs a restart."""
+"""Kiali's configuration, read once from its ConfigMap when it starts: what is changed later needs a
+restart."""
 
 from __future__ import annotations
 

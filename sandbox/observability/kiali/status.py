@@ -1,4 +1,5 @@
-"""Kiali's answers about itself and the mesh: versions, components and add-ons, namespaces, mTLS, tracing, Grafana."""
+"""Kiali's answers about itself and the mesh: versions, components and add-ons, namespaces, mTLS,
+tracing, Grafana."""
 
 from __future__ import annotations
 

@@ -1,1 +1,2 @@
-"""Prometheus: samples kept by time, the part of PromQL that a mesh is asked in, and the program that scrapes."""
+"""Prometheus: samples kept by time, the part of PromQL that a mesh is asked in, and the program
+that scrapes."""

@@ -1,4 +1,5 @@
-"""Prometheus as the addon runs it: scrapes every 15 s, forgets when its pod ends, and answers its HTTP API."""
+"""Prometheus as the addon runs it: scrapes every 15 s, forgets when its pod ends, and answers its
+HTTP API."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Matcher:
-    """One condition of a selector; `operator` is `=`, `!=`, `=~` or `!~`, patterns match whole values."""
+    """One condition of a selector; `operator` is `=`, `!=`, `=~` or `!~`, patterns match whole
+    values."""
 
     label: str
     operator: str
@@ -88,7 +89,8 @@ class Series:
 
 
 class _Family:
-    """The series of one name. Proxies show labels in the same order each time, so that order is looked up first."""
+    """The series of one name. Proxies show labels in the same order each time, so that order is
+    looked up first."""
 
     def __init__(self, name: str) -> None:
         self.name = name

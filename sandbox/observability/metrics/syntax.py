@@ -77,7 +77,8 @@ class Aggregation:
 
 @dataclass(frozen=True)
 class Binary:
-    """Two sides and what is between; `boolean` turns a comparison into 0 and 1; `on` and `ignoring` match labels."""
+    """Two sides and what is between; `boolean` turns a comparison into 0 and 1; `on` and `ignoring`
+    match labels."""
 
     operator: str
     left: Node

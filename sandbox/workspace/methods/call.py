@@ -85,7 +85,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Method:
-    """A Web API method: what runs it, the scope it needs, its rate tier (0: none) and the tokens it takes."""
+    """A Web API method: what runs it, the scope it needs, its rate tier (0: none) and the tokens it
+    takes."""
 
     run: Callable[[Call], Awaitable[Json]]
     scope: str = ""

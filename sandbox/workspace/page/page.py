@@ -42,7 +42,8 @@ SENTENCES = {
     "home_tab_disabled": "",
     "errors": "",
 }
-"""What a person is told where no message in the channel says it; other errors of commands are told there."""
+"""What a person is told where no message in the channel says it; other errors of commands are told
+there."""
 
 
 class Page:
@@ -147,7 +148,8 @@ class Page:
     ) -> None:
         """Write the present state, then every change, until the reader is gone."""
         queue: asyncio.Queue[Json] = asyncio.Queue()
-        listener = lambda name, html: queue.put_nowait({"fragment": name, "html": html})  # noqa: E731 - one use
+        # One use.
+        listener = lambda name, html: queue.put_nowait({"fragment": name, "html": html})  # noqa: E731
         with self._core.state.watch_changes() as changes, self._side.subscribe(listener):
             for piece in self._build_initial_events(viewer, channel):
                 queue.put_nowait(piece)

@@ -29,7 +29,8 @@ HEADERS = {
 """What every answer of the page carries."""
 
 _OURS = ("", "none", "same-origin")
-"""Sec-Fetch-Site of requests that this page or the address bar makes; browsers that do not send it are held by Host."""
+"""Sec-Fetch-Site of requests that this page or the address bar makes; browsers that do not send it
+are held by Host."""
 
 
 class RequestGuard:

@@ -15,7 +15,8 @@ from typing import Any
 Json = dict[str, Any]
 Listener = Callable[[str, str], None]
 Deed = Callable[[Json], Awaitable[None]]
-"""Does something with what the page sent; LookupError, ValueError and OSError are shown to the person."""
+"""Does something with what the page sent; LookupError, ValueError and OSError are shown to the
+person."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Block Kit as HTML fragments for the page: everything escaped, unknown blocks shown as their JSON, never dropped."""
+"""Block Kit as HTML fragments for the page: everything escaped, unknown blocks shown as their JSON,
+never dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Markdown blocks as HTML: headings, lists, tables, quotations, code, rules and the marks within a line.
+"""Markdown blocks as HTML: headings, lists, tables, quotations, code, rules and the marks within a
+line.
 
 Only what Slack's markdown block shows; HTML in the text is text, and a picture is a link to it.
 """
@@ -28,7 +29,8 @@ _MARKS = (
 )
 
 Take = Callable[[list[str]], tuple[str, int]]
-"""Reads from the front of these lines: the HTML and how many lines it took, 0 when they begin with something else."""
+"""Reads from the front of these lines: the HTML and how many lines it took, 0 when they begin with
+something else."""
 
 
 def render_markdown(text: str) -> str:

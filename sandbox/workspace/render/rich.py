@@ -1,4 +1,5 @@
-"""Rich text blocks as HTML: sections, lists, quotations and code, with styles, links, names and dates inside."""
+"""Rich text blocks as HTML: sections, lists, quotations and code, with styles, links, names and
+dates inside."""
 
 from __future__ import annotations
 

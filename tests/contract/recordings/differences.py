@@ -1,4 +1,5 @@
-"""Where a run may differ from the recorded one, each with its reason. Everything else must be the same."""
+"""Where a run may differ from the recorded one, each with its reason. Everything else must be the
+same."""
 
 from __future__ import annotations
 

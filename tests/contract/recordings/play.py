@@ -1,4 +1,5 @@
-"""Types a recorded run's commands at a cluster and compares what comes of each with what was recorded."""
+"""Types a recorded run's commands at a cluster and compares what comes of each with what was
+recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _NOISE = "port forward failed"
 
 @dataclass
 class Play:
-    """One run of a recording. `patience` is how long (seconds) a state may take to become the recorded one."""
+    """One run of a recording. `patience` is how long (seconds) a state may take to become the
+    recorded one."""
 
     recording: Recording
     environment: Mapping[str, str]
@@ -40,7 +42,8 @@ class Play:
             kube.close()
 
     async def run(self, *, kubectl: bool = True) -> list[Difference]:
-        """Plays every step (without kubectl: those before it is needed); the deviations that are not allowed."""
+        """Plays every step (without kubectl: those before it is needed); the deviations that are
+        not allowed."""
         present = await asyncio.to_thread(self._look)
         self.before = frozenset(obj["metadata"]["uid"] for obj in present)
         for step in self.recording.steps:
@@ -104,7 +107,8 @@ def _trimmed(lines: list[str]) -> list[str]:
 
 
 def _respect(expected: list[str], actual: list[str]) -> str:
-    """In which respect lines differ: the `order` of progress, a waypoint's `state`, or the `lines` themselves."""
+    """In which respect lines differ: the `order` of progress, a waypoint's `state`, or the `lines`
+    themselves."""
     if [_told(item) for item in expected] == [_told(item) for item in actual]:
         return "state"
     kept = [
@@ -128,7 +132,8 @@ def _folded(text: str) -> list[str]:
 
 
 def environment(home: Path, kubeconfig: Path, channel: Path, place: Path) -> dict[str, str]:
-    """What the recorded commands expect: `$ISTIO_HOME`, `$GATEWAY_API_CRDS`, `istioctl` on the path, an empty home."""
+    """What the recorded commands expect: `$ISTIO_HOME`, `$GATEWAY_API_CRDS`, `istioctl` on the
+    path, an empty home."""
     return {
         "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(place),

@@ -1,4 +1,5 @@
-"""The recorded runs as data: each command with its exit code, its lines, and the state of the cluster after it."""
+"""The recorded runs as data: each command with its exit code, its lines, and the state of the
+cluster after it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ SHIP = "<ship>"
 
 Facets = dict[str, Any]
 State = dict[str, tuple[int, Facets]]
-"""Objects by `Kind namespace/name` (generated endings as `…`): how many there are, and what is known of them."""
+"""Objects by `Kind namespace/name` (generated endings as `…`): how many there are, and what is
+known of them."""
 
 _LINE = re.compile(r"(?P<sign>[+~-]) (?P<key>\S+(?: \S+)?)(?: (?P<count>×\d+(?: → ×\d+)?))?")
 _READS = re.compile(
@@ -47,7 +49,8 @@ class Recording:
 def recording(release: str, played: str = "") -> Recording:
     """Reads the table of a release and adds its changes up to states.
 
-    `played` is the version it is going to be compared with, where no table has that version: its name takes the place.
+    `played` is the version it is going to be compared with, where no table has that version: its
+    name takes the place.
     """
     text = (Path(__file__).parent / f"{release}.yaml").read_text(encoding="utf-8")
     if played:
@@ -72,7 +75,8 @@ def _minor(version: str) -> str:
 
 
 def _settled(made: Recording) -> Recording:
-    """A step that reads, or repeats the one before, changes nothing: what changed during it was already under way."""
+    """A step that reads, or repeats the one before, changes nothing: what changed during it was
+    already under way."""
     for position in range(len(made.steps) - 1, 0, -1):
         before, step = made.steps[position - 1], made.steps[position]
         if _READS.match(step.command) or step.command == before.command:
@@ -110,7 +114,8 @@ def _change(state: State, text: str, facets: Facets) -> None:
 
 
 def _after(known: Facets, facets: Facets) -> Facets:
-    """The facets after a change: pairs of old and new, or managers that were added, or (after a count) all anew."""
+    """The facets after a change: pairs of old and new, or managers that were added, or (after a
+    count) all anew."""
     return {name: _new(name, known.get(name), value) for name, value in facets.items()}
 
 

@@ -35,7 +35,8 @@ RECORDED: State = {
     ],
 )
 def test_deviations_are_seen(found: State, facets: list[str]) -> None:
-    """A missing object, another count and every other facet is a difference; an empty facet is none."""
+    """A missing object, another count and every other facet is a difference; an empty facet is
+    none."""
     assert [difference.facet for difference in between(1, RECORDED, found)] == facets
 
 

@@ -1,4 +1,5 @@
-"""The recorded runs of real releases, played on the embedded cluster with its release and its `istioctl`."""
+"""The recorded runs of real releases, played on the embedded cluster with its release and its
+`istioctl`."""
 
 from __future__ import annotations
 
@@ -18,12 +19,14 @@ SPEED = 25.0
 LIKE_RECORDED = Timings(
     sandbox=0.1, pull=0.2, start=0.2, init=0.1, probe=0.5, stop=5.0, ready=(("pilot", 2.5),)
 )
-"""The recorded clusters' pods were ready within two seconds of their creation, istiod a little later."""
+"""The recorded clusters' pods were ready within two seconds of their creation, istiod a little
+later."""
 
 
 @pytest.mark.parametrize("release", ["1.30.3", "1.23.2"])
 async def test_a_recorded_run_repeats_itself(release: str, tmp_path: Path) -> None:
-    """Every recorded command gives the same exit code and lines, and leaves the same objects behind."""
+    """Every recorded command gives the same exit code and lines, and leaves the same objects
+    behind."""
     clock = Clock(SPEED)
     cluster = EmbeddedCluster(clock, create_programs(clock), timings=LIKE_RECORDED)
     await cluster.start()

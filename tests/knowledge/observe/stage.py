@@ -1,4 +1,5 @@
-"""A server that answers as an API server with Services behind it does, and a step's context that asks it."""
+"""A server that answers as an API server with Services behind it does, and a step's context that
+asks it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from bot.traffic.visitor import find_entry_point
 from handlers import STEPS
 
 Answers = Mapping[str, Any]
-"""What is answered, by `service:port/path` for Services and by path for the API: JSON, (status, JSON) or text."""
+"""What is answered, by `service:port/path` for Services and by path for the API: JSON, (status,
+JSON) or text."""
 PROXY = "/api/v1/namespaces/istio-system/services/"
 
 

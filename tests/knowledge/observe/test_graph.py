@@ -14,7 +14,8 @@ SERVICES = ("productpage", "reviews", "ratings")
 
 
 def kiali_says(*edges: tuple[str, str, dict[str, Any]]) -> Graph:
-    """Kiali's JSON for edges between names; those of SERVICES are Services, and every application has a box."""
+    """Kiali's JSON for edges between names; those of SERVICES are Services, and every application
+    has a box."""
     names = {name for source, target, _ in edges for name in (source, target)}
     nodes = [
         {"id": n, "nodeType": "service", "service": n}
@@ -82,7 +83,8 @@ def test_the_order_is_that_of_a_requests_way() -> None:
     ],
 )
 def test_errors_are_explained(result: tuple[str, str], words: str) -> None:
-    """The flag of what never arrived, in words; nothing is said of its security, which nobody knows."""
+    """The flag of what never arrived, in words; nothing is said of its security, which nobody
+    knows."""
     seen = kiali_says(("reviews-v2", "ratings", http("1.00", "100.0", result)))
     assert describe_graph(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
 

@@ -1,4 +1,5 @@
-"""Reading Kiali, Prometheus and Jaeger: what they answer in each version, and when they answer badly."""
+"""Reading Kiali, Prometheus and Jaeger: what they answer in each version, and when they answer
+badly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Worlds for the tests that change something; the recorded stages are gone through once for all tests."""
+"""Worlds for the tests that change something; the recorded stages are gone through once for all
+tests."""
 
 from __future__ import annotations
 

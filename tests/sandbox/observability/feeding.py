@@ -70,7 +70,8 @@ Series = tuple[str, dict[str, str], float]
 
 @dataclass
 class Feed:
-    """`sources.Metrics` and `sources.Spans`: what flows now, counted by the clock. Counters never begin anew."""
+    """`sources.Metrics` and `sources.Spans`: what flows now, counted by the clock. Counters never
+    begin anew."""
 
     clock: Clock
     flows: list[Series] = field(default_factory=list)
@@ -89,7 +90,8 @@ class Feed:
         return self.clock.now().timestamp()
 
     def samples(self) -> Iterator[Sample]:
-        """Counters as if everything had flowed from the start; they begin at one, so that none is found at zero."""
+        """Counters as if everything had flowed from the start; they begin at one, so that none is
+        found at zero."""
         now = self._now()
         self.scraped = min(self.scraped, now)
         self.scrapes.append(now)
@@ -97,12 +99,14 @@ class Feed:
             yield Sample(name, found, 1 + rate * (now - self.origin))
 
     async def steady(self, seconds: float) -> None:
-        """Waits until a range of so many seconds holds nothing but what flows now (simulated seconds)."""
+        """Waits until a range of so many seconds holds nothing but what flows now (simulated
+        seconds)."""
         while self._now() - self.scraped < seconds:
             await self.clock.sleep(5)
 
     def starved(self, seconds: float) -> bool:
-        """Whether scrapes of the last so many seconds stayed out, for the machine had no time: no rate can be told."""
+        """Whether scrapes of the last so many seconds stayed out, for the machine had no time: no
+        rate can be told."""
         now = self._now()
         times = [*(at for at in self.scrapes if now - at < seconds), now]
         return len(times) < 3 or any(b - a > 2 * SCRAPE_SECONDS for a, b in pairwise(times))

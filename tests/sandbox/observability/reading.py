@@ -1,4 +1,5 @@
-"""Kiali's answers as short lines of text, so that a recorded answer and the sandbox's can stand side by side."""
+"""Kiali's answers as short lines of text, so that a recorded answer and the sandbox's can stand
+side by side."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def _near(rate: float) -> float:
 
 
 def name(data: Any) -> str:
-    """A node in one word: `reviews` in a box, `reviews-v1` a version, `/reviews` a Service, `=x` a bare workload."""
+    """A node in one word: `reviews` in a box, `reviews-v1` a version, `/reviews` a Service, `=x` a
+    bare workload."""
     kinds = {
         "box": f"[{data.get('app')}]",
         "service": f"/{data.get('service')}",

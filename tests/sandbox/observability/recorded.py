@@ -1,12 +1,15 @@
-"""What real Kialis 1.87.0 and 2.26.1 answered at seven stages of the workshop, in the short lines of `reading`.
+"""What real Kialis 1.87.0 and 2.26.1 answered at seven stages of the workshop, in the short lines
+of `reading`.
 
-Both had a real Prometheus that was fed 3 page views per second; unless said otherwise both answered the same.
+Both had a real Prometheus that was fed 3 page views per second; unless said otherwise both answered
+the same.
 """
 
 from __future__ import annotations
 
 UNWELL = {"fault": ["/ratings", "reviews-v2"], "broken": ["/reviews", "productpage-v1"]}
-"""Nodes that are not Healthy in 2.26's graph but Failure. Under ambient without a waypoint all are NA."""
+"""Nodes that are not Healthy in 2.26's graph but Failure. Under ambient without a waypoint all are
+NA."""
 
 HEALTH = {
     "bare": """
@@ -34,7 +37,8 @@ HEALTH = {
         reviews reviews-v1:1/1 reviews-v2:1/1 reviews-v3:1/1
     """,
 }
-"""Applications and their requests in 1.87's list. `ambient` and `waypoint` are as `bare`: waypoints are not asked."""
+"""Applications and their requests in 1.87's list. `ambient` and `waypoint` are as `bare`: waypoints
+are not asked."""
 NOT_IN_SUMMARY = (" > http 500 1", " > http 503 3")
 """What `/clusters/health` of 1.87 leaves out of that: requests that never arrived."""
 
@@ -157,7 +161,8 @@ KEYS = {
         "edges": f"{_EDGE} healthStatus",
     },
 }
-"""The keys of rows in lists, of nodes in the graph with idle nodes, and of edges in the full one, at the last stage."""
+"""The keys of rows in lists, of nodes in the graph with idle nodes, and of edges in the full one,
+at the last stage."""
 
 CONFIG_KEYS = {
     "1.87": (

@@ -1,4 +1,5 @@
-"""The graphs of real Kialis 1.87.0 and 2.26.1 at seven stages of the workshop, in the short lines of `reading`."""
+"""The graphs of real Kialis 1.87.0 and 2.26.1 at seven stages of the workshop, in the short lines
+of `reading`."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ EDGES = {
         reviews-v3 > /ratings tcp 500.0 -:- mTLS 100
     """,
 }
-"""The graph's edges, with Services between callers and workloads. Rates while traffic was still rising are scaled."""
+"""The graph's edges, with Services between callers and workloads. Rates while traffic was still
+rising are scaled."""
 
 NODES = {
     "bare": """
@@ -224,4 +226,5 @@ OLDER_GATEWAYS = {
         "=waypoint isIdle isOutOfMesh isK8sGatewayAPI"
     ],
 }
-"""How Kiali 1.87 shows what 2.26 shows otherwise: it knows no application without a label; it has no `isInjected`."""
+"""How Kiali 1.87 shows what 2.26 shows otherwise: it knows no application without a label; it has
+no `isInjected`."""

@@ -1,4 +1,5 @@
-"""The seven stages of the workshop at which real Kialis were asked, gone through on the embedded cluster."""
+"""The seven stages of the workshop at which real Kialis were asked, gone through on the embedded
+cluster."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ class Answer(NamedTuple):
 
 
 def page_views(rate: float, split: dict[int, float], ratings: float = 0.0) -> list[Flow]:
-    """Page views per second, those of each version of reviews, and how many of the calls to ratings fail."""
+    """Page views per second, those of each version of reviews, and how many of the calls to ratings
+    fail."""
     found = [
         Flow(GATEWAY, "productpage", PRODUCTPAGE, rate),
         Flow(PRODUCTPAGE, "details", DETAILS, rate),
@@ -158,12 +160,14 @@ class World:
         await self.mesh.sample(f"bookinfo/{path}.yaml")
 
     async def flow(self, stage: str) -> None:
-        """Lets the stage's traffic flow, until nothing of another stage is within a minute's range or a cache."""
+        """Lets the stage's traffic flow, until nothing of another stage is within a minute's range
+        or a cache."""
         self.feed.start(TRAFFIC[stage])
         await self.feed.steady(65)
 
     async def answers(self, stage: str) -> dict[str, Answer]:
-        """What Kiali says of the stage's traffic; asked again when the machine was too busy to scrape meanwhile."""
+        """What Kiali says of the stage's traffic; asked again when the machine was too busy to
+        scrape meanwhile."""
         while True:
             await self.flow(stage)
             found = {name: await self.ask(path) for name, path in QUESTIONS.items()}

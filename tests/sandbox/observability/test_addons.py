@@ -217,7 +217,8 @@ async def test_jaeger_refuses(jaeger: World, query: str) -> None:
 
 @pytest.mark.parametrize("kiali", ["2.26"])
 async def test_no_collector_no_traces(jaeger: World) -> None:
-    """Spans for an address without a Service are lost, and so are those sent while Service zipkin is away."""
+    """Spans for an address without a Service are lost, and so are those sent while Service zipkin
+    is away."""
     await jaeger.mesh.client.delete(SERVICES, "zipkin", SYSTEM)
     jaeger.feed.send(span(jaeger, 5))
     jaeger.feed.send(span(jaeger, 6, collector="nowhere.bookinfo:9411"))

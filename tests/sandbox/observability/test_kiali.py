@@ -1,4 +1,5 @@
-"""Kiali's own ways: configuration at start, what it refuses, its caches, add-ons out of reach, kinds of graphs."""
+"""Kiali's own ways: configuration at start, what it refuses, its caches, add-ons out of reach,
+kinds of graphs."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ async def restart(mesh: World) -> None:
 
 
 async def test_configuration_is_read_at_start(mesh: World) -> None:
-    """What is changed in the ConfigMap counts after a restart, and the older key for a link still works."""
+    """What is changed in the ConfigMap counts after a restart, and the older key for a link still
+    works."""
     assert (await mesh.ask("/api/tracing")).json["enabled"] is False
     await reconfigure(mesh, tracing={"enabled": True, "url": "http://localhost:16686/jaeger"})
     assert (await mesh.ask("/api/tracing")).json["enabled"] is False
@@ -86,7 +88,8 @@ async def test_configuration_is_read_at_start(mesh: World) -> None:
 
 
 async def test_addons_are_checked(mesh: World) -> None:
-    """An add-on that is enabled is listed, Unreachable until it answers; one that is not enabled is absent."""
+    """An add-on that is enabled is listed, Unreachable until it answers; one that is not enabled is
+    absent."""
     await reconfigure(
         mesh,
         tracing={"enabled": True},
@@ -343,7 +346,8 @@ async def test_response_times(busy: World) -> None:
 
 @pytest.mark.parametrize(("kiali", "seconds"), [("1.87", 5), ("2.26", 30)])
 async def test_kiali_takes_its_time(kiali: str, seconds: float) -> None:
-    """Kiali is not ready before its first probe: 5 s in 1.87, 30 s in 2.26; until then its Service has nobody."""
+    """Kiali is not ready before its first probe: 5 s in 1.87, 30 s in 2.26; until then its Service
+    has nobody."""
     async with world(kiali, speed=50) as mesh:
         (pod,) = await mesh.mesh.pods(SYSTEM, app="kiali")
         status: Object = pod["status"]

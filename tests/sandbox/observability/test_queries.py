@@ -1,4 +1,5 @@
-"""PromQL as far as a mesh is asked: selectors, rates as Prometheus extrapolates them, aggregations, arithmetic."""
+"""PromQL as far as a mesh is asked: selectors, rates as Prometheus extrapolates them, aggregations,
+arithmetic."""
 
 from __future__ import annotations
 
@@ -134,7 +135,8 @@ def test_one_scrape_makes_no_rate() -> None:
 
 
 def test_a_series_that_vanished_has_no_value(store: Store) -> None:
-    """What the next scrape no longer shows is gone at once, while its rate lasts as long as the range."""
+    """What the next scrape no longer shows is gone at once, while its rate lasts as long as the
+    range."""
     store.record_scrape(NOW + 15, [])
     assert evaluate_query("requests_total", store, NOW + 20) == []
     assert len(evaluate_query("rate(requests_total[1m])", store, NOW + 20)) == 4  # type: ignore[arg-type]  # a vector
@@ -160,7 +162,8 @@ def test_a_counter_that_begins_anew() -> None:
 
 @given(st.lists(st.floats(0.1, 1e6), min_size=2, max_size=20), st.floats(0, 40))
 def test_growth_is_never_negative(steps: list[float], late: float) -> None:
-    """However a counter moves, a rate is not negative, and not more than the growth stretched to the range."""
+    """However a counter moves, a rate is not negative, and not more than the growth stretched to
+    the range."""
     values = [sum(steps[: i + 1]) for i in range(len(steps))]
     points = [Point(15.0 * i, value) for i, value in enumerate(values)]
     end = points[-1].at + late

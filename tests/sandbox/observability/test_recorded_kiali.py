@@ -1,4 +1,5 @@
-"""The sandbox's Kialis answer as the real ones were recorded to, stage by stage (see `recorded.DIFFERENCES`)."""
+"""The sandbox's Kialis answer as the real ones were recorded to, stage by stage (see
+`recorded.DIFFERENCES`)."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def answer(kiali: str, stage: str, question: str) -> Any:
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("question", ["graph", "idle graph"])
 def test_edges(kiali: str, stage: str, question: str) -> None:
-    """Who calls whom, at which rate and share, with which errors and flags, and with mTLS or without."""
+    """Who calls whom, at which rate and share, with which errors and flags, and with mTLS or
+    without."""
     assert reading.edges(answer(kiali, stage, question)) == lines(recorded_graphs.EDGES[stage])
 
 
@@ -61,7 +63,8 @@ def test_idle_nodes_only_on_request(kiali: str, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", LATER)
 def test_health_in_the_graph(kiali: str, stage: str) -> None:
-    """Kiali 2 calls nodes with failing requests Failure, those with TCP alone NA, others Healthy; Kiali 1 says none."""
+    """Kiali 2 calls nodes with failing requests Failure, those with TCP alone NA, others Healthy;
+    Kiali 1 says none."""
     graph = answer(kiali, stage, "graph")
     if kiali == "1.87":
         assert not any(
@@ -216,7 +219,8 @@ def test_tls(kiali: str) -> None:
 
 
 def test_status(kiali: str) -> None:
-    """Kiali's own state under both paths: the same keys, the image's version, Kubernetes and Prometheus beside it."""
+    """Kiali's own state under both paths: the same keys, the image's version, Kubernetes and
+    Prometheus beside it."""
     found = answer(kiali, "bare", "status")
     assert found == answer(kiali, "bare", "api")
     assert sorted(found) == ["externalServices", "istioEnvironment", "status", "warningMessages"]

@@ -1,4 +1,5 @@
-"""Kiali's checks by their codes, each on the smallest objects that show it; and what its configuration says."""
+"""Kiali's checks by their codes, each on the smallest objects that show it; and what its
+configuration says."""
 
 from __future__ import annotations
 
@@ -173,7 +174,8 @@ def test_check(
     ],
 )
 def test_what_kiali_1_says_otherwise(kind: ConfigKind, obj: Object, expected: list[str]) -> None:
-    """Kiali 1 is stricter with hosts, silent on empty subsets, and does not know the waypoint's class."""
+    """Kiali 1 is stricter with hosts, silent on empty subsets, and does not know the waypoint's
+    class."""
     found = check_object(view({kind: [obj]}), KIALI_1_87, kind, obj)
     assert [f"{each.code} {each.severity}" for each in found] == expected
 
@@ -201,7 +203,8 @@ def test_full_names(host: str, name: str) -> None:
 
 
 def test_defaults_of_the_configuration() -> None:
-    """Without keys Kiali wants a token, uses Grafana and Prometheus in istio-system, and no tracing."""
+    """Without keys Kiali wants a token, uses Grafana and Prometheus in istio-system, and no
+    tracing."""
     found = parse_settings("")
     assert (found.strategy, found.tracing.enabled, found.grafana.enabled) == ("token", False, True)
     assert (found.prometheus, found.validation_seconds) == (
@@ -241,5 +244,6 @@ def test_a_bad_configuration(text: str) -> None:
     ],
 )
 def test_versions(tag: str, version: str, traits: object) -> None:
-    """An image's tag tells the version and the ways; a Kiali that is not known counts as the newest."""
+    """An image's tag tells the version and the ways; a Kiali that is not known counts as the
+    newest."""
     assert (complete_version(tag), find_traits(tag)) == (version, traits)

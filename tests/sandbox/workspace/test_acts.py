@@ -1,4 +1,5 @@
-"""Threads, mentions, inputs, modals and App Home, as the app's people meet them and as the bot hears of them."""
+"""Threads, mentions, inputs, modals and App Home, as the app's people meet them and as the bot
+hears of them."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ async def test_a_reply_lies_in_the_thread_and_is_broadcast_if_wanted(
 async def test_a_mention_in_a_thread_says_which(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """What someone writes in a thread reaches the bot with that thread, and names become references."""
+    """What someone writes in a thread reaches the bot with that thread, and names become
+    references."""
     heard: list[Json] = []
 
     @app.event("app_mention")
@@ -152,7 +154,8 @@ async def test_a_submission_has_the_values_of_all_inputs(
 async def test_slack_itself_refuses_an_incomplete_form(
     workspace: Workspace, client: AsyncWebClient, name: str, sentence: str
 ) -> None:
-    """A required input without a value, or with one of a wrong length, is told at its block and the form stays."""
+    """A required input without a value, or with one of a wrong length, is told at its block and the
+    form stays."""
     view = await form_of(workspace, client)
     typed = await workspace.submit_view(
         "bob", view, collect_state_values(FORM, {"user": {"it": name}})

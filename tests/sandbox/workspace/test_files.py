@@ -1,4 +1,5 @@
-"""Files as Slack treats them: unknown for a while, shown only by who may see them, found only by who was given them."""
+"""Files as Slack treats them: unknown for a while, shown only by who may see them, found only by
+who was given them."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ async def test_only_pictures_can_be_shown(
 async def test_posting_shares_and_editing_does_not(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
-    """Readers of an edited message are told that the file is not found; once it was posted there, all have it."""
+    """Readers of an edited message are told that the file is not found; once it was posted there,
+    all have it."""
     workspace.faults.file_delay = 0.0
     file = await uploaded(client)
     posted = await client.chat_postMessage(channel=CHANNEL, text="x")

@@ -48,7 +48,8 @@ async def heard(workspace: Workspace, app: AsyncApp) -> AsyncIterator[list[str]]
 async def test_commands_clicks_and_events_arrive_signed(
     workspace: Workspace, heard: list[str]
 ) -> None:
-    """Form, payload field and JSON each pass Bolt's check of the signature, and the answer is shown."""
+    """Form, payload field and JSON each pass Bolt's check of the signature, and the answer is
+    shown."""
     typed = await workspace.send_command("bob", "mesh-workshop", "/mesh a & b=c")
     await workspace.click_element("bob", workspace.list_messages(user="bob")[0], "Go")
     await workspace.mention_bot("bob", "mesh-workshop", "hi")

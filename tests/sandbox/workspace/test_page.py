@@ -86,7 +86,8 @@ async def test_others_are_kept_out(
 
 
 async def test_the_printed_link_may_be_followed_from_anywhere(workspace: Workspace) -> None:
-    """A terminal in a browser is another site, and a link in it opens a document, not a part of its page."""
+    """A terminal in a browser is another site, and a link in it opens a document, not a part of its
+    page."""
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
     async with (
         aiohttp.ClientSession(headers=headers) as session,
@@ -98,7 +99,8 @@ async def test_the_printed_link_may_be_followed_from_anywhere(workspace: Workspa
 async def test_replies_come_with_their_thread(
     workspace: Workspace, browser: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:
-    """A reply says whose it is and whether the channel shows it; its parent comes again with the new count."""
+    """A reply says whose it is and whether the channel shows it; its parent comes again with the
+    new count."""
     parent = await client.chat_postMessage(channel="C0MESH", text="run")
     async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
         await event(response, "ready")
@@ -115,7 +117,8 @@ async def test_replies_come_with_their_thread(
 async def test_a_person_and_the_bot_have_a_place_of_their_own(
     workspace: Workspace, app: AsyncApp, connect: Connect, browser: aiohttp.ClientSession
 ) -> None:
-    """What is typed to the app alone is not in the channel, and a command there says where it was typed."""
+    """What is typed to the app alone is not in the channel, and a command there says where it was
+    typed."""
     channels: list[str] = []
 
     @app.command("/mesh")
@@ -138,7 +141,8 @@ async def test_a_person_and_the_bot_have_a_place_of_their_own(
 async def test_what_stands_beside_comes_alive_too(
     workspace: Workspace, browser: aiohttp.ClientSession
 ) -> None:
-    """Fragments come at the beginning and whenever they change; a deed reaches who offers it, or says why not."""
+    """Fragments come at the beginning and whenever they change; a deed reaches who offers it, or
+    says why not."""
     done: list[Json] = []
 
     async def deed(body: Json) -> None:
@@ -194,7 +198,8 @@ async def test_messages_come_alive_and_change(
 async def test_what_is_done_on_the_page_reaches_the_bot(
     workspace: Workspace, app: AsyncApp, connect: Connect, browser: aiohttp.ClientSession
 ) -> None:
-    """A typed command and a pressed button go the way of any other, the button with the inputs beside it."""
+    """A typed command and a pressed button go the way of any other, the button with the inputs
+    beside it."""
     states: list[Json] = []
 
     @app.command("/mesh")

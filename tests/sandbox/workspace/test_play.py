@@ -42,7 +42,8 @@ def blocks(state: str, text: str, button: str = "") -> Blocks:
 
 
 def listen(app: AsyncApp) -> None:
-    """Commands: `run STATE` edits a message, `ask` shows a button, `oops` answers its user alone, `mute` never acks."""
+    """Commands: `run STATE` edits a message, `ask` shows a button, `oops` answers its user alone,
+    `mute` never acks."""
 
     @app.command("/mesh")
     async def mesh(
@@ -162,7 +163,8 @@ async def test_the_transcript_reads_like_the_channel(
 async def test_a_clock_in_the_small_print_is_not_news(
     workspace: Workspace, client: AsyncWebClient
 ) -> None:
-    """An edit that only moves the seconds of a context block on is passed over; a count of pods never is."""
+    """An edit that only moves the seconds of a context block on is passed over; a count of pods
+    never is."""
     out: list[str] = []
     transcript = Transcript(workspace, "mesh-workshop", out.append)
 
@@ -200,7 +202,8 @@ async def test_an_unknown_user_stops_the_play_before_it_starts(
 async def test_lines_from_a_pipe_are_played_in_turn(
     workspace: Workspace, played: list[str]
 ) -> None:
-    """Without a terminal each line waits for its end, a bad one is explained, and the end of the pipe ends it."""
+    """Without a terminal each line waits for its end, a bad one is explained, and the end of the
+    pipe ends it."""
     source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n@alice: /mesh oops\n")
     await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)
     typed = [line for line in played if line.startswith(("host:", "alice:"))]
@@ -210,7 +213,8 @@ async def test_lines_from_a_pipe_are_played_in_turn(
 
 
 async def test_the_terminal_is_the_channel(workspace: Workspace, played: list[str]) -> None:
-    """Lines typed at the prompt act, buttons too, what happens is written above it, and Ctrl-D ends."""
+    """Lines typed at the prompt act, buttons too, what happens is written above it, and Ctrl-D
+    ends."""
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
         terminal = asyncio.create_task(run_terminal(workspace, "mesh-workshop"))
         keys.send_text("/mesh ask\n@mallory: /mesh oops\n")

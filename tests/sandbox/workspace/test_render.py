@@ -104,7 +104,8 @@ RICH = [
     ],
 )
 def test_every_block_has_lines_and_html(block: Json, lines: list[str]) -> None:
-    """Plain lines are what a person would read; the HTML of any block lets no markup of its texts through."""
+    """Plain lines are what a person would read; the HTML of any block lets no markup of its texts
+    through."""
     assert render_block_lines(block, NAMES) == lines
     html = render_blocks([block], LOOK)
     assert "<b>" not in html.replace("Go &lt;b&gt;", "")
@@ -157,7 +158,8 @@ OPTIONS = [{"text": plain("One <i>"), "value": "1"}, {"text": plain("Two"), "val
     ],
 )
 def test_every_element_is_a_native_control(element: Json, parts: list[str]) -> None:
-    """Elements keep their kind, their ids and their initial values, and get a name from their label."""
+    """Elements keep their kind, their ids and their initial values, and get a name from their
+    label."""
     look = RenderContext(NAMES, people=(("U1", "alice"),), zone=timezone(timedelta(hours=2)))
     block = {"type": "input", "label": plain("Which"), "element": {"action_id": "it", **element}}
     html = render_blocks([block], look)

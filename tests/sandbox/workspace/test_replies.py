@@ -56,7 +56,8 @@ async def test_a_response_url_expires_after_half_an_hour(session: aiohttp.Client
 async def test_in_channel_is_for_everyone_and_bad_blocks_are_refused(
     workspace: Workspace, session: aiohttp.ClientSession
 ) -> None:
-    """response_type decides who sees it; blocks that Slack would not take cost no use; the size cap does not hold."""
+    """response_type decides who sees it; blocks that Slack would not take cost no use; the size cap
+    does not hold."""
     url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     assert await reply(session, url, text="all", response_type="in_channel") == (200, "ok")
     status, body = await reply(session, url, blocks=[{"type": "nope"}])

@@ -25,7 +25,8 @@ from sandbox.script import ScriptError, ScriptLine, list_built_in_scripts, load_
     ],
 )
 def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: ScriptLine) -> None:
-    """Every form of a line is read, remarks and blank lines are passed over, and numbers stay those of the file."""
+    """Every form of a line is read, remarks and blank lines are passed over, and numbers stay those
+    of the file."""
     assert parse_script(text) == [line]
 
 

@@ -1,4 +1,5 @@
-"""What stands beside the channel, the files that the page serves, and the troubles that can be made there."""
+"""What stands beside the channel, the files that the page serves, and the troubles that can be made
+there."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ async def served(
 async def test_files_are_what_their_bytes_say(
     workspace: Workspace, client: AsyncWebClient, content: bytes, kind: str, saved: bool
 ) -> None:
-    """A picture is shown by its first bytes, whatever its name; what could hold scripts is only saved."""
+    """A picture is shown by its first bytes, whatever its name; what could hold scripts is only
+    saved."""
     found, headers = await served(workspace, client, content)
     assert (found, headers.get("Content-Disposition") == "attachment") == (kind, saved)
     assert (headers["X-Content-Type-Options"], "sandbox" in headers["Content-Security-Policy"]) == (
@@ -63,7 +65,8 @@ async def test_files_are_what_their_bytes_say(
 
 
 async def test_troubles_on_the_way_to_slack(workspace: Workspace, client: AsyncWebClient) -> None:
-    """While a trouble is in force calls fail, the mark says so, and its undo ends it and nothing else."""
+    """While a trouble is in force calls fail, the mark says so, and its undo ends it and nothing
+    else."""
     strip = FaultControls(workspace.side, build_slack_faults(workspace), {})
     await strip.start_fault("fail")
     await strip.start_fault("delay")
@@ -130,7 +133,8 @@ async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> N
 
 
 async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
-    """istiod goes and comes back as many as before; a pod is killed again and again; requests get 503."""
+    """istiod goes and comes back as many as before; a pod is killed again and again; requests get
+    503."""
     client, strip = (
         cluster.client("test"),
         FaultControls(Sidebar(), build_cluster_faults(cluster, lambda: []), {}),
@@ -160,7 +164,8 @@ def test_every_completion_can_be_typed() -> None:
 
 
 def test_the_page_reads_pods_and_namespaces() -> None:
-    """A sidecar is told from the application, also as an init container; labels say what a namespace is."""
+    """A sidecar is told from the application, also as an init container; labels say what a
+    namespace is."""
     proxy = {"name": "istio-proxy", "image": "x/proxyv2:1.30.3", "restartPolicy": "Always"}
     meta: Json = {
         "name": "reviews-v1-abc-xyz12",

@@ -1,4 +1,5 @@
-"""Socket Mode, with a real Bolt app at the other end, and with a bare WebSocket where Bolt hides the frames."""
+"""Socket Mode, with a real Bolt app at the other end, and with a bare WebSocket where Bolt hides
+the frames."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ async def open_url(workspace: Workspace) -> str:
 async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """A slash command is acknowledged with an ephemeral text, and the message posted after it is edited in place."""
+    """A slash command is acknowledged with an ephemeral text, and the message posted after it is
+    edited in place."""
 
     @app.command("/mesh")
     async def mesh(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -52,7 +54,8 @@ async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
 async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """A click carries action, value and container, and its response_url is able to change an ephemeral message."""
+    """A click carries action, value and container, and its response_url is able to change an
+    ephemeral message."""
     button = {
         "type": "button",
         "action_id": "go",
@@ -92,7 +95,8 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
 async def test_a_modal_is_opened_checked_and_submitted(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """A trigger opens a view; the bot hears of its closing, refuses a submission by field, and takes a good one."""
+    """A trigger opens a view; the bot hears of its closing, refuses a submission by field, and
+    takes a good one."""
     field = {"type": "plain_text_input", "action_id": "name"}
     label = {"type": "plain_text", "text": "Name"}
     modal = {
@@ -147,7 +151,8 @@ async def test_a_modal_is_opened_checked_and_submitted(
 async def test_home_and_mentions_are_events(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """Opening the home tab lets the bot publish it, and a mention is heard with the speaker's words."""
+    """Opening the home tab lets the bot publish it, and a mention is heard with the speaker's
+    words."""
     heard: list[str] = []
 
     @app.event("app_home_opened")
@@ -173,7 +178,8 @@ async def test_home_and_mentions_are_events(
 async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
     workspace: Workspace, app: AsyncApp, connect: Connect, trouble: str
 ) -> None:
-    """A slow or raising listener, or an acknowledgement held up on its way, shows Slack's error to the user alone."""
+    """A slow or raising listener, or an acknowledgement held up on its way, shows Slack's error to
+    the user alone."""
 
     @app.command("/mesh")
     async def mesh(ack: AsyncAck) -> None:
@@ -194,7 +200,8 @@ async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
 
 
 async def test_without_a_connection_a_command_fails_at_once(workspace: Workspace) -> None:
-    """Nobody connected: the user sees dispatch_failed; an unknown command is refused by Slack itself."""
+    """Nobody connected: the user sees dispatch_failed; an unknown command is refused by Slack
+    itself."""
     typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
     other = await workspace.send_command("alice", "mesh-workshop", "/mosh x")
     assert (typed.error, other.error) == ("dispatch_failed", "unknown_command")
@@ -222,7 +229,8 @@ async def test_an_invalid_acknowledgement_is_refused(
 async def test_a_lost_connection_is_made_again(
     workspace: Workspace, app: AsyncApp, connect: Connect, how: str
 ) -> None:
-    """After a close frame or a refresh the bot asks for a new ticket, and the next command reaches it."""
+    """After a close frame or a refresh the bot asks for a new ticket, and the next command reaches
+    it."""
 
     @app.command("/mesh")
     async def mesh(ack: AsyncAck) -> None:
@@ -242,7 +250,8 @@ async def test_a_lost_connection_is_made_again(
 async def test_an_acknowledgement_may_come_over_another_connection(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """A refresh between command and acknowledgement loses neither: envelopes are matched by id, not by socket."""
+    """A refresh between command and acknowledgement loses neither: envelopes are matched by id, not
+    by socket."""
     go = asyncio.Event()
 
     @app.command("/mesh")
@@ -280,7 +289,8 @@ async def test_each_envelope_goes_to_one_connection(
 async def test_a_duplicate_has_the_same_payload(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
-    """On demand an envelope comes twice, with the same trigger, so that only the bot's own care prevents two runs."""
+    """On demand an envelope comes twice, with the same trigger, so that only the bot's own care
+    prevents two runs."""
     triggers: list[str] = []
 
     @app.command("/mesh")
@@ -343,7 +353,8 @@ async def test_an_aborted_connection_ends_without_a_close_frame(workspace: Works
 
 
 async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspace) -> None:
-    """An event that nobody acknowledges comes again at once, after a minute and after five, as the same event_id."""
+    """An event that nobody acknowledges comes again at once, after a minute and after five, as the
+    same event_id."""
     seen = []
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(await open_url(fast_workspace))
@@ -375,7 +386,8 @@ async def test_a_connection_needs_the_app_token(
 
 
 async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
-    """Cancelled in any moment, also in that in which the acknowledgement comes: never as if nothing had been."""
+    """Cancelled in any moment, also in that in which the acknowledgement comes: never as if nothing
+    had been."""
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(await open_url(workspace)) as socket,

@@ -152,7 +152,8 @@ async def test_a_permalink_has_slacks_shape(client: AsyncWebClient, posted: str)
 
 
 async def test_posting_needs_membership_or_the_public_scope() -> None:
-    """A public channel is open to chat:write.public; without it, and in private ones, the bot must be a member."""
+    """A public channel is open to chat:write.public; without it, and in private ones, the bot must
+    be a member."""
     workspace = Workspace(installed=InstalledApp(scopes=frozenset({"chat:write"})))
     workspace.state.channels["C1"] = Channel("C1", "open", {"U0HOST"})
     workspace.state.channels["C2"] = Channel("C2", "closed", {"U0HOST"}, is_private=True)
@@ -167,7 +168,8 @@ async def test_posting_needs_membership_or_the_public_scope() -> None:
 
 
 async def test_scopes_are_told_and_held(client: AsyncWebClient) -> None:
-    """auth.test's header lists the granted scopes; a method without its scope names the one it needs."""
+    """auth.test's header lists the granted scopes; a method without its scope names the one it
+    needs."""
     answer = await client.auth_test()
     assert "chat:write" in answer.headers["x-oauth-scopes"].split(",")
     assert (answer["user_id"], answer["bot_id"]) == ("U0MESHBOT", "B0MESHBOT")

@@ -1,4 +1,5 @@
-"""The audit: one row for each thing that was asked. Rows are only ever added; the database itself sees to it."""
+"""The audit: one row for each thing that was asked. Rows are only ever added; the database itself
+sees to it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ async def embedded(server: ApiServer) -> AsyncIterator[Cluster]:
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.realcluster)])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
-    """The server under contract: embedded by default, real when REALCLUSTER is set and the marker chosen."""
+    """The server under contract: embedded by default, real when REALCLUSTER is set and the marker
+    chosen."""
     if request.param == "embedded":
         server = ApiServer(Clock())
         await server.start()

@@ -107,7 +107,8 @@ async def test_names_are_generated(client: Client) -> None:
 
 
 async def test_a_new_pod_is_completed_by_admission(client: Client) -> None:
-    """It gets its account, the account's token volume, tolerations, priority and a quality of service."""
+    """It gets its account, the account's token volume, tolerations, priority and a quality of
+    service."""
     made = await client.create(pod(namespace="default"))
     spec = made["spec"]
     assert spec["serviceAccountName"] == "default"

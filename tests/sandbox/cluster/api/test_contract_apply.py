@@ -69,7 +69,8 @@ async def test_what_is_applied_no_more_goes(cluster: Cluster, space: str) -> Non
 async def test_updates_are_owned_by_the_first_word_of_the_user_agent(
     cluster: Cluster, space: str
 ) -> None:
-    """Without fieldManager, a patch is recorded as Update by the client's name; apply must name itself."""
+    """Without fieldManager, a patch is recorded as Update by the client's name; apply must name
+    itself."""
     await cluster.apply(one(space), config_map(x="1"), "one")
     patched = await cluster.patch(one(space), {"data": {"y": "2"}})
     unnamed = await cluster.call(
@@ -108,7 +109,8 @@ async def test_status_is_owned_apart_from_the_rest(cluster: Cluster, space: str)
 
 
 async def test_items_of_keyed_lists_have_their_own_owners(cluster: Cluster, space: str) -> None:
-    """Two managers share a list of ports, told apart by port and protocol; each removes only its own."""
+    """Two managers share a list of ports, told apart by port and protocol; each removes only its
+    own."""
     path = f"/api/v1/namespaces/{space}/services/svc"
     await cluster.apply(path, service(), "one")
     both = await cluster.apply(path, service(ports=[{"port": 81, "name": "more"}]), "two")

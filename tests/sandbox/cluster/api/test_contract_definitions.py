@@ -62,7 +62,8 @@ async def test_the_new_type_is_discovered(cluster: Cluster, group: str) -> None:
 async def test_custom_objects_get_defaults_and_a_generation(
     cluster: Cluster, group: str, space: str
 ) -> None:
-    """The schema's defaults are filled in, a status sent with a create is dropped, spec changes are counted."""
+    """The schema's defaults are filled in, a status sent with a create is dropped, spec changes are
+    counted."""
     made = await cluster.post(
         path(group, space), {**thing(group=group), "status": {"conditions": []}}
     )
@@ -160,7 +161,8 @@ async def test_printer_columns_become_table_columns(
 async def test_a_definition_takes_its_objects_along(
     cluster: Cluster, group: str, space: str
 ) -> None:
-    """Deleted, it first says it is terminating under its cleanup finalizer; then type and objects are gone."""
+    """Deleted, it first says it is terminating under its cleanup finalizer; then type and objects
+    are gone."""
     await cluster.post(path(group, space), thing(group=group))
     going = await cluster.delete(f"{CRDS}/things.{group}")
     assert going.body["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]

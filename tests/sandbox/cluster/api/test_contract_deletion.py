@@ -88,7 +88,8 @@ async def test_nothing_is_made_in_a_namespace_that_goes(cluster: Cluster, space:
 
 
 async def test_a_namespace_is_gone_once_finalized(cluster: Cluster, space: str) -> None:
-    """The real cluster's namespace controller empties it; alone, the API server waits for the finalize request."""
+    """The real cluster's namespace controller empties it; alone, the API server waits for the
+    finalize request."""
     await cluster.delete(f"/api/v1/namespaces/{space}")
     if (
         not cluster.real

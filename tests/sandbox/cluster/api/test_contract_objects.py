@@ -21,7 +21,8 @@ def maps(space: str, name: str = "") -> str:
 
 
 async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space: str) -> None:
-    """A create answers 201 with uid, resourceVersion, creation time and the creator as field manager."""
+    """A create answers 201 with uid, resourceVersion, creation time and the creator as field
+    manager."""
     made = await cluster.post(maps(space), config_map(x="1"))
     metadata = made.body["metadata"]
     assert made.status == 201
@@ -140,7 +141,8 @@ async def test_json_patch_is_carried_out_or_refused_whole(cluster: Cluster, spac
 
 
 async def test_strategic_merge_finds_list_items_by_their_key(cluster: Cluster, space: str) -> None:
-    """Containers and variables merge by name, new ones keep the patch's order, and $patch deletes one."""
+    """Containers and variables merge by name, new ones keep the patch's order, and $patch deletes
+    one."""
     path = f"/apis/apps/v1/namespaces/{space}/deployments"
     await cluster.post(path, deployment())
     await cluster.patch(
@@ -197,7 +199,8 @@ async def test_only_a_change_of_spec_counts_as_a_generation(cluster: Cluster, sp
 
 
 async def test_a_service_gets_an_address_and_keeps_it(cluster: Cluster, space: str) -> None:
-    """The API server itself hands out cluster addresses and node ports, and refuses to change the address."""
+    """The API server itself hands out cluster addresses and node ports, and refuses to change the
+    address."""
     path = f"/api/v1/namespaces/{space}/services"
     made = await cluster.post(path, service(type="LoadBalancer"))
     spec = made.body["spec"]

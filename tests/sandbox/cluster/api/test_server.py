@@ -1,4 +1,5 @@
-"""The embedded server's own promises over HTTP: history, faults, restarts, proxies, access reviews, logs."""
+"""The embedded server's own promises over HTTP: history, faults, restarts, proxies, access reviews,
+logs."""
 
 from __future__ import annotations
 
@@ -125,7 +126,8 @@ async def test_an_access_review_knows_the_faults(
 async def test_the_service_proxy_passes_requests_on(
     server: ApiServer, embedded: Cluster, client: Client
 ) -> None:
-    """Method, path, query, body and cookies arrive; credentials do not; status and headers come back."""
+    """Method, path, query, body and cookies arrive; credentials do not; status and headers come
+    back."""
     backends = Backends(
         lambda request: Response(418, b"short and stout", {"Set-Cookie": "a=b", "X": "y"})
     )

@@ -26,7 +26,8 @@ async def hook(server: ApiServer, kind: str, answer: Any, **fields: Any) -> Back
 
 
 async def test_a_mutating_webhook_changes_the_object(server: ApiServer, client: Client) -> None:
-    """Its JSON patch is applied before the object is stored, and it was asked about exactly that object."""
+    """Its JSON patch is applied before the object is stored, and it was asked about exactly that
+    object."""
     backends = await hook(server, "Mutating", review(lambda asked: patch(_ADD)))
     made = await client.create(config_map(namespace="default"))
     namespace, name, port, request = backends.asked[0]
@@ -43,7 +44,8 @@ async def test_a_mutating_webhook_changes_the_object(server: ApiServer, client: 
 async def test_a_validating_webhook_denies_in_kubernetes_words(
     server: ApiServer, client: Client
 ) -> None:
-    """A denial without a code of its own is 400, with the webhook's name and message; nothing is stored."""
+    """A denial without a code of its own is 400, with the webhook's name and message; nothing is
+    stored."""
     await hook(
         server,
         "Validating",
@@ -166,7 +168,8 @@ def gateway_crd(version: str, channel: str = "standard") -> dict[str, Any]:
 async def test_old_gateway_crds_are_refused_by_the_safe_upgrades_policy(
     client: Client, version: str, fine: bool
 ) -> None:
-    """Once the policy and its binding are there, bundle versions before v1.5.0 are denied with its sentence."""
+    """Once the policy and its binding are there, bundle versions before v1.5.0 are denied with its
+    sentence."""
     for obj in (_POLICY, _BINDING):
         await client.create(obj)
     if fine:

@@ -97,7 +97,8 @@ class Cluster:
                 if len(events) == count:
                     break
             if response.connection is not None and response.connection.transport is not None:
-                # Over TLS a close would wait for the server's goodbye, which may come after the test's loop is gone.
+                # Over TLS a close would wait for the server's goodbye, which may come after the
+                # test's loop is gone.
                 response.connection.transport.abort()
         return events
 
@@ -108,7 +109,8 @@ class Cluster:
     async def until(
         self, path: str, holds: Callable[[Answer], bool], seconds: float = 15
     ) -> Answer:
-        """Asks again until the answer is as wanted (the contract is about reads too, so this does not watch)."""
+        """Asks again until the answer is as wanted (the contract is about reads too, so this does
+        not watch)."""
         end = asyncio.get_running_loop().time() + seconds
         for pause in itertools.chain((0, 0.01, 0.02), itertools.repeat(0.1)):
             await asyncio.sleep(pause)

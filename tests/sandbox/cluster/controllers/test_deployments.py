@@ -189,7 +189,8 @@ async def test_stuck_rollout_keeps_the_old_pods(world: World) -> None:
 
 
 async def test_refused_pods_are_reported(world: World) -> None:
-    """A webhook that nobody answers makes ReplicaFailure and FailedCreate in the API server's words."""
+    """A webhook that nobody answers makes ReplicaFailure and FailedCreate in the API server's
+    words."""
     rule = {
         "apiGroups": [""],
         "apiVersions": ["v1"],

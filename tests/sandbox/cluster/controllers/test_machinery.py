@@ -98,7 +98,8 @@ async def test_tasks_log_what_escapes(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_informers_survive_a_restart(world: World) -> None:
-    """When watches are cut, an informer lists again: it sees what came and forgets what went meanwhile."""
+    """When watches are cut, an informer lists again: it sees what came and forgets what went
+    meanwhile."""
     informer = Informer(world.client, CONFIG_MAPS)
     changes: list[tuple[bool, bool]] = []
     tasks = Tasks()
@@ -133,7 +134,8 @@ async def test_the_cluster_works_on_after_a_restart(world: World) -> None:
 
 
 async def test_written_objects_are_seen_at_once(world: World) -> None:
-    """What was just written is in the informer before the watch tells of it, and an older version does not undo it."""
+    """What was just written is in the informer before the watch tells of it, and an older version
+    does not undo it."""
     informer = Informer(world.client, CONFIG_MAPS)
     first = await world.client.create(config("a"))
     second = await world.client.merge(CONFIG_MAPS, "a", "demo", {"data": {"x": "1"}})

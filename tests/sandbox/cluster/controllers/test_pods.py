@@ -46,7 +46,8 @@ async def test_a_pod_on_its_way(world: World) -> None:
 
 
 async def test_events_of_a_start(world: World) -> None:
-    """The events of a start are those of a real kubelet and scheduler, and a second pod finds the image there."""
+    """The events of a start are those of a real kubelet and scheduler, and a second pod finds the
+    image there."""
     await world.deploy("web", replicas=2)
     name = (await world.pods("web"))[0]["metadata"]["name"]
     assert (await world.event("Scheduled", name))["reportingComponent"] == "default-scheduler"

@@ -1,4 +1,5 @@
-"""Namespaces and ownership: what comes with a namespace, and what goes along when something is deleted."""
+"""Namespaces and ownership: what comes with a namespace, and what goes along when something is
+deleted."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ async def test_furniture_of_a_namespace(world: World) -> None:
 
 
 async def test_a_namespace_goes_with_its_contents(world: World) -> None:
-    """A deleted namespace takes pods, services and all the rest along, and is then not there at all."""
+    """A deleted namespace takes pods, services and all the rest along, and is then not there at
+    all."""
     await world.client.create(service("web", "web"))
     await world.deploy("web", replicas=2)
     await world.client.delete(NAMESPACES, "demo")
@@ -106,7 +108,8 @@ async def finalize(world: World, finalizer: str) -> None:
 
 
 async def test_foreground_deletion_waits_for_dependents(world: World) -> None:
-    """Deleted in the foreground, an owner goes after what it owns: pods, then ReplicaSet, then Deployment."""
+    """Deleted in the foreground, an owner goes after what it owns: pods, then ReplicaSet, then
+    Deployment."""
     await world.deploy("web")
     gone: list[str] = []
 
@@ -126,7 +129,8 @@ async def test_foreground_deletion_waits_for_dependents(world: World) -> None:
 
 
 async def test_orphans_stay(world: World) -> None:
-    """Deleted with its dependents orphaned, a Deployment leaves its ReplicaSet and pods running, unowned."""
+    """Deleted with its dependents orphaned, a Deployment leaves its ReplicaSet and pods running,
+    unowned."""
     await world.deploy("web")
     await finalize(world, ORPHAN)
     await world.gone(DEPLOYMENTS, "web")

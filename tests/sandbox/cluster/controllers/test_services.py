@@ -27,7 +27,8 @@ def ready_addresses(slice_: Object) -> int:
 
 
 async def test_slices_follow_ready_pods(world: World) -> None:
-    """A Service's slice lists its ready pods with the port that they give the name of, and belongs to the Service."""
+    """A Service's slice lists its ready pods with the port that they give the name of, and belongs
+    to the Service."""
     ports = [{"name": "http", "containerPort": 9080}]
     await world.client.create(
         service("web", "web", ports=[{"name": "http", "port": 80, "targetPort": "http"}])
@@ -58,7 +59,8 @@ async def test_pods_that_are_not_ready(world: World) -> None:
 
 
 async def test_an_empty_service_keeps_its_slice(world: World) -> None:
-    """A Service without pods has one empty slice, which follows the Service's labels and later its pods."""
+    """A Service without pods has one empty slice, which follows the Service's labels and later its
+    pods."""
     await world.client.create(service("web", "web"))
     first = await world.until(ENDPOINT_SLICES, lambda obj: True)
     await world.client.merge(SERVICES, "web", "demo", {"metadata": {"labels": {"team": "shop"}}})

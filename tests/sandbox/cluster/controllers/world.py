@@ -16,7 +16,8 @@ SECONDS = 10
 
 
 def workload(kind: str, name: str, image: str = "nginx:1", **spec: Any) -> Object:
-    """A workload in `demo`. `pod` adds to the pod's spec, `container` to its container, `annotations` to its pods."""
+    """A workload in `demo`. `pod` adds to the pod's spec, `container` to its container,
+    `annotations` to its pods."""
     container = {"name": "main", "image": image, **spec.pop("container", {})}
     meta: Object = {"labels": {"app": name}}
     if annotations := spec.pop("annotations", None):
@@ -142,7 +143,8 @@ class World:
 
 
 class Echo:
-    """A program that answers with its pod's name on port 8080, in pods with the label `program: echo`."""
+    """A program that answers with its pod's name on port 8080, in pods with the label `program:
+    echo`."""
 
     def __init__(self) -> None:
         self.stopped: list[str] = []

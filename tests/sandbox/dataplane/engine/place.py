@@ -1,4 +1,5 @@
-"""Bookinfo with its proxies as values, for requests that need no cluster: pods as istiod injects and renders them."""
+"""Bookinfo with its proxies as values, for requests that need no cluster: pods as istiod injects
+and renders them."""
 
 from __future__ import annotations
 

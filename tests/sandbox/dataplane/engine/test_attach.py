@@ -1,4 +1,5 @@
-"""The data plane outside the cluster's process: the API over HTTP, and servers at pods' own addresses."""
+"""The data plane outside the cluster's process: the API over HTTP, and servers at pods' own
+addresses."""
 
 from __future__ import annotations
 
@@ -216,7 +217,8 @@ async def test_ports_of_services_are_listened_on_too(server: ApiServer) -> None:
 async def test_addresses_of_other_machines_are_said_once(
     server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On an ordinary cluster nothing can stand in for pods, and that is one sentence, not one for each."""
+    """On an ordinary cluster nothing can stand in for pods, and that is one sentence, not one for
+    each."""
     program, ports = Greeting(), free_ports(2)
     async with attached(server, program):
         for name in ("far", "away"):

@@ -92,7 +92,8 @@ def test_a_subset_without_pods_has_no_healthy_upstream() -> None:
 
 
 def test_a_long_delay_outlasts_the_page() -> None:
-    """Seven seconds are too long for productpage, which gives up after twice three; its sidecar says DC."""
+    """Seven seconds are too long for productpage, which gives up after twice three; its sidecar
+    says DC."""
     place = Place(rules=rules("1.30.3", *ROUTE, "virtual-service-ratings-test-delay"))
     cookie = place.cookie("jason")
     start = place.now

@@ -1,4 +1,5 @@
-"""The programs in the embedded cluster's pods: reached through the API server, following it, ending with their pods."""
+"""The programs in the embedded cluster's pods: reached through the API server, following it, ending
+with their pods."""
 
 from __future__ import annotations
 
@@ -160,7 +161,8 @@ async def test_a_port_that_nothing_listens_on_refuses(town: Town) -> None:
 
 
 async def test_plain_text_to_a_strict_pod_is_a_cut_connection(town: Town) -> None:
-    """The API server's proxy is outside the mesh: PeerAuthentication STRICT keeps it out, in the API server's words."""
+    """The API server's proxy is outside the mesh: PeerAuthentication STRICT keeps it out, in the
+    API server's words."""
     await town.ready()
     pod = (await town.api.list(PODS, "bookinfo", "app=details"))[0]
     sidecar = {"metadata": {"annotations": {"sidecar.istio.io/status": "{}"}}}

@@ -1,4 +1,5 @@
-"""The data plane behind a real control plane, whose pods have addresses here (marker `realcluster`)."""
+"""The data plane behind a real control plane, whose pods have addresses here (marker
+`realcluster`)."""
 
 from __future__ import annotations
 
@@ -99,7 +100,8 @@ async def real() -> AsyncIterator[Real]:
 
 
 async def test_real_objects_route_real_requests(real: Real) -> None:
-    """The real API server reaches the page; a real VirtualService sends jason to version 2, and nobody else."""
+    """The real API server reaches the page; a real VirtualService sends jason to version 2, and
+    nobody else."""
     await real.apply("platform/kube/bookinfo")
     await real.apply("gateway-api/bookinfo-gateway")
     for _ in range(300):

@@ -14,7 +14,8 @@ V2 = ("reviews-v1", "reviews-v3")
 
 
 def test_both_ends_of_a_call_report_it() -> None:
-    """The caller does not know whether it was encrypted, the server does; both know each other's identity."""
+    """The caller does not know whether it was encrypted, the server does; both know each other's
+    identity."""
     place = Place(gone=V1)
     place.page()
     edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
@@ -132,7 +133,8 @@ def test_a_pods_counters_go_with_it() -> None:
 
 @pytest.mark.parametrize(("gone", "spans"), [(V1, 6), (V2, 8)])
 def test_a_page_is_one_trace(gone: tuple[str, ...], spans: int) -> None:
-    """Six spans with version 1 of reviews, eight where ratings are asked too; each within its parent's time."""
+    """Six spans with version 1 of reviews, eight where ratings are asked too; each within its
+    parent's time."""
     place = Place(gone=gone)
     place.page()
     found = {span.span_id: span for span in place.spans}

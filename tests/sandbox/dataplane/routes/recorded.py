@@ -1,7 +1,8 @@
 """What a real istiod of each release told proxies at the workshop's routing steps, as tables.
 
-A route is written `name: condition -> where`, several are joined by ` ; `. Conditions: `*` none stated, `/…` a prefix,
-`=/…` an exact path, `~/…` a prefix that ends with a segment, `header=value`. `.bookinfo.svc.cluster.local` is left out.
+A route is written `name: condition -> where`, several are joined by ` ; `. Conditions: `*` none
+stated, `/…` a prefix, `=/…` an exact path, `~/…` a prefix that ends with a segment, `header=value`.
+`.bookinfo.svc.cluster.local` is left out.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ SIDECARS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
 }
-"""By step: whose sidecars were asked, and the hosts whose routes are not the default route alone."""
+"""By step: whose sidecars were asked, and the hosts whose routes are not the default route alone.
+"""
 _VIP_REVIEWS = ": / end-user=jason -> inbound-vip|9080|http/v2|reviews ; : * -> inbound-vip|9080|http/v1|reviews"
 _VIP_RATINGS = ": / end-user=jason -> inbound-vip|9080|http/v1|ratings !abort 500 100% ; : * -> inbound-vip|9080|http/v1|ratings"
 WAYPOINTS: dict[str, dict[str, str]] = {

@@ -1,4 +1,5 @@
-"""The routing steps of the workshop as sets of objects: Bookinfo, its pods, and the rules of each step."""
+"""The routing steps of the workshop as sets of objects: Bookinfo, its pods, and the rules of each
+step."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ FOR_JASON: Object = {
 
 
 def world_of(version: str, objects: Iterable[Object], mesh: Object | None = None) -> World:
-    """A world that holds these objects, those without a namespace in bookinfo; later ones are younger."""
+    """A world that holds these objects, those without a namespace in bookinfo; later ones are
+    younger."""
     fields: dict[str, Any] = {}
     for number, given in enumerate(objects):
         obj = copy.deepcopy(given)

@@ -214,7 +214,8 @@ def test_the_ingress_gateway_of_the_installation() -> None:
     ("space", "status"), [("bookinfo", 0), ("*", 0), (".", 404), ("other", 404)]
 )
 def test_a_gateway_for_rules_of_some_namespaces(space: str, status: int) -> None:
-    """A server's hosts say whose VirtualServices it takes; its port is the Service's, not the pod's."""
+    """A server's hosts say whose VirtualServices it takes; its port is the Service's, not the
+    pod's."""
     objects = samples("1.23.2", "networking/bookinfo-gateway")
     server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [f"{space}/*"]}
     gateway = {**objects[0], "metadata": {"name": "g", "namespace": "istio-system"}}
@@ -251,7 +252,8 @@ def test_a_gateway_for_rules_of_some_namespaces(space: str, status: int) -> None
 def test_an_abort_in_the_gateway_apis_terms(
     version: str, refs: list[dict[str, object]], status: int
 ) -> None:
-    """Weights of 0 answer 500; no backends answer by release; a Service that is not there is 500 too."""
+    """Weights of 0 answer 500; no backends answer by release; a Service that is not there is 500
+    too."""
     parents = [{"group": "", "kind": "Service", "name": "ratings", "port": 9080}]
     spec = {"parentRefs": parents, "rules": [{"backendRefs": refs}]}
     world = world_of(version, [*bookinfo(version), http_route("ratings", spec)])

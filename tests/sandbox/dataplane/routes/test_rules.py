@@ -1,4 +1,5 @@
-"""How rules find their hosts and requests: names, namespaces, conditions, and what is changed on the way."""
+"""How rules find their hosts and requests: names, namespaces, conditions, and what is changed on
+the way."""
 
 from __future__ import annotations
 
@@ -188,7 +189,8 @@ def test_export_to() -> None:
     ],
 )
 def test_hosts_of_a_destination_rule(host: str, namespace: str, holds: bool) -> None:
-    """Looked for in the client's namespace, the Service's and the root; elsewhere a rule means nothing."""
+    """Looked for in the client's namespace, the Service's and the root; elsewhere a rule means
+    nothing."""
     rule = istio_object(
         "DestinationRule", "r", {"host": host, "subsets": SUBSETS}, namespace=namespace
     )
@@ -229,7 +231,8 @@ def test_the_narrowest_destination_rule_holds_alone() -> None:
 
 
 def test_what_is_never_reached_is_not_sent() -> None:
-    """Neither entries behind one that catches all, nor destinations without weight beside others with it."""
+    """Neither entries behind one that catches all, nor destinations without weight beside others
+    with it."""
     targets = [
         {"destination": {"host": h}, "weight": w}
         for h, w in (("details", 0), ("reviews", 60), ("ratings", 40))

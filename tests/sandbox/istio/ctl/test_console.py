@@ -8,7 +8,8 @@ from sandbox.istio.ctl.console import ProgressLog, draw_ship
 
 
 def test_progress_is_a_line_per_change() -> None:
-    """Repeated states are said once, each line is begun with a line break, the last has none after it."""
+    """Repeated states are said once, each line is begun with a line break, the last has none after
+    it."""
     stream = io.StringIO()
     progress = ProgressLog(stream)
     progress.start_component("Base")

@@ -53,7 +53,8 @@ def test_wrong_arguments_exit_with_1(line: str) -> None:
 
 
 def test_flags_may_stand_anywhere() -> None:
-    """Root flags before the command, bundled and glued short flags, `=` and repeated flags all work."""
+    """Root flags before the command, bundled and glued short flags, `=` and repeated flags all
+    work."""
     parsed = read("-n bookinfo install -ys=a=1 --set b=2 -f one -f two --dry-run=false")
     assert parsed.path == ("istioctl", "install")
     assert (parsed["namespace"], parsed["skip-confirmation"], parsed["dry-run"]) == (

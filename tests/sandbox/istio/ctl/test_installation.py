@@ -35,7 +35,8 @@ async def versions(cluster: EmbeddedCluster) -> dict[str, str]:
 async def test_a_second_installation_touches_only_what_the_real_one_touches(
     cluster: EmbeddedCluster, istioctl: Istioctl
 ) -> None:
-    """Only the injector (switched on and off again) and the validator (istiod sets it to Fail again) are written."""
+    """Only the injector (switched on and off again) and the validator (istiod sets it to Fail
+    again) are written."""
     await istioctl("install", "-y")
     before = await versions(cluster)
     again = await istioctl("install", "-y")
@@ -81,7 +82,8 @@ async def test_the_old_release_names_the_components_in_its_question(istioctl: Is
 async def test_a_component_that_does_not_get_ready_fails_with_the_pods_reason(
     istioctl: Istioctl,
 ) -> None:
-    """The error names the Deployment and says what its newest pod waits for; what depends on it is still tried."""
+    """The error names the Deployment and says what its newest pod waits for; what depends on it is
+    still tried."""
     hub = "values.global.hub=does-not-exist.io/istio"
     outcome = await istioctl("install", "-y", "--set", hub, "--readiness-timeout", "20s")
     assert outcome.code == 1
@@ -140,7 +142,8 @@ async def test_no_cluster_is_told_before_anything_is_drawn(
 
 
 async def test_versions_of_both_planes_are_asked(istioctl: Istioctl) -> None:
-    """With a mesh, `version` names the control plane's version; without one it says so and succeeds."""
+    """With a mesh, `version` names the control plane's version; without one it says so and
+    succeeds."""
     alone = await istioctl("version")
     assert (alone.code, alone.out) == (0, "client version: 1.30.3\n")
     assert (

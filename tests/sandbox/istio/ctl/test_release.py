@@ -15,7 +15,8 @@ from sandbox.istio.release_directory import write_release
 
 @pytest.mark.parametrize(("version", "bundle"), [("1.30.3", "v1.5.1"), ("1.23.2", "v1.1.0")])
 def test_a_release_has_the_real_layout(tmp_path: Path, version: str, bundle: str) -> None:
-    """istioctl, ten profiles, the workshop's samples, and the Gateway API the release is built against."""
+    """istioctl, ten profiles, the workshop's samples, and the Gateway API the release is built
+    against."""
     written = write_release(tmp_path, version)
     profiles = sorted(path.stem for path in (tmp_path / "manifests" / "profiles").glob("*.yaml"))
     channel = list(yaml.safe_load_all(written.gateway_api.read_text()))

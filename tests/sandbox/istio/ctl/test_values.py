@@ -45,5 +45,6 @@ def test_merging_keeps_what_is_not_mentioned() -> None:
 
 
 def test_yaml_is_written_as_go_writes_it() -> None:
-    """Keys are sorted, lists are not indented, texts that look like something else get double quotes."""
+    """Keys are sorted, lists are not indented, texts that look like something else get double
+    quotes."""
     assert to_yaml({"b": ["true"], "a": 100.0, "c": 0.5}) == 'a: 100\nb:\n- "true"\nc: 0.5'

@@ -1,4 +1,5 @@
-"""The mesh that these tests share the shape of: one embedded cluster with istiod, for each test anew."""
+"""The mesh that these tests share the shape of: one embedded cluster with istiod, for each test
+anew."""
 
 from __future__ import annotations
 

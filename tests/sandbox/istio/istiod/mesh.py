@@ -1,4 +1,5 @@
-"""A small mesh to test with: what istioctl would have installed, cut down to what istiod itself looks at."""
+"""A small mesh to test with: what istioctl would have installed, cut down to what istiod itself
+looks at."""
 
 from __future__ import annotations
 
@@ -89,7 +90,8 @@ class TestMesh:
         )
 
     async def go_ambient(self) -> None:
-        """The ambient profile: mesh configuration, istiod's environment, istio-cni and ztunnel on every node."""
+        """The ambient profile: mesh configuration, istiod's environment, istio-cni and ztunnel on
+        every node."""
         await self.configure(AMBIENT_CONFIG)
         await self.client.apply(istiod(self.version, PILOT_ENABLE_AMBIENT="true"))
         await self.client.apply(daemon("istio-cni-node", {"k8s-app": "istio-cni-node"}))

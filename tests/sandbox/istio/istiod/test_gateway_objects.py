@@ -93,7 +93,8 @@ def test_gateways_stay_out_of_ambient(version: str) -> None:
 
 @pytest.mark.parametrize("version", LABELS)
 def test_a_waypoint_carries_no_suffix(version: str) -> None:
-    """Its objects have its own name, its Service is a ClusterIP, and only its pods are labelled out of ambient."""
+    """Its objects have its own name, its Service is a ClusterIP, and only its pods are labelled out
+    of ambient."""
     objects = made(version, gateway("waypoint", "istio-waypoint"), ambient=True)
     assert {obj["metadata"]["name"] for obj in objects.values()} == {"waypoint"}
     assert objects["Service"]["spec"]["type"] == "ClusterIP"

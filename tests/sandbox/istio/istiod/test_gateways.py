@@ -1,4 +1,5 @@
-"""The Gateway API in an embedded cluster: classes, the sample Gateway's way to Programmed, ambient and waypoints."""
+"""The Gateway API in an embedded cluster: classes, the sample Gateway's way to Programmed, ambient
+and waypoints."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ async def test_a_deleted_class_is_made_again(mesh: TestMesh) -> None:
 
 
 async def test_a_gateway_makes_three_objects(mesh: TestMesh) -> None:
-    """Owned by the Gateway and applied by the gateway controller; the Gateway itself as recorded of each release."""
+    """Owned by the Gateway and applied by the gateway controller; the Gateway itself as recorded of
+    each release."""
     await with_gateway(mesh)
     gateway = await mesh.get(GATEWAYS, GATEWAY, "bookinfo")
     service = await mesh.get(SERVICES, DEPLOYED, "bookinfo")
@@ -222,7 +224,8 @@ async def test_sidecars_are_not_redirected(mesh: TestMesh) -> None:
 
 
 async def test_a_new_istiod_takes_over_one_lease_after_the_old_one(mesh: TestMesh) -> None:
-    """The class of waypoints is there at once, its status and a waypoint's only when the new istiod leads."""
+    """The class of waypoints is there at once, its status and a waypoint's only when the new istiod
+    leads."""
     await with_gateway(mesh)
     await mesh.go_ambient()
     await mesh.client.create(gateway("waypoint", "istio-waypoint", "bookinfo"))
@@ -281,7 +284,8 @@ async def test_routes_resolve_waypoints_under_ambient(mesh: TestMesh, version: s
 async def test_the_1_23_istiod_falls_back_when_its_configuration_goes(
     mesh: TestMesh, version: str
 ) -> None:
-    """As recorded at uninstall: without ConfigMap `istio` gateways are rolled once more in 1.23, not in 1.30."""
+    """As recorded at uninstall: without ConfigMap `istio` gateways are rolled once more in 1.23,
+    not in 1.30."""
     await mesh.configure({"tracing": {"sampling": 100}})
     await with_gateway(mesh)
     await mesh.client.delete(MAPS, "istio", SYSTEM)

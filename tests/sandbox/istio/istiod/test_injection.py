@@ -131,7 +131,8 @@ def test_labels_and_annotations_are_those_recorded(version: str) -> None:
 
 
 def test_metrics_are_merged() -> None:
-    """The proxy is scraped instead of the application, and told where the application's metrics are."""
+    """The proxy is scraped instead of the application, and told where the application's metrics
+    are."""
     own = {
         "prometheus.io/scrape": "true",
         "prometheus.io/path": "/metrics",

@@ -176,7 +176,8 @@ async def test_istiod_outlives_a_restart_of_the_api_server(mesh: TestMesh) -> No
 
 
 async def test_the_ports_of_an_istiod(mesh: TestMesh, version: str) -> None:
-    """Readiness, version and metrics are answered through the cluster's Services as those of the real one."""
+    """Readiness, version and metrics are answered through the cluster's Services as those of the
+    real one."""
     await mesh.client.create(service("monitoring", SYSTEM, {"app": "istiod"}, 15014, 15014))
     backends = mesh.cluster.server.backends
     assert backends is not None

@@ -1,0 +1,24 @@
+"""The live mesh configuration, and its tracing settings in words."""
+
+from __future__ import annotations
+
+import yaml
+
+from bot.kinds import CONFIG_MAP, Object
+from bot.steps import Context
+
+
+async def read_mesh_config(context: Context) -> Object:
+    """Return the live mesh configuration, parsed; empty when there is none."""
+    held = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
+    parsed = yaml.safe_load((held or {}).get("data", {}).get("mesh", "") or "{}")
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def describe_tracing(config: Object) -> str:
+    """Describe the tracing settings of a mesh configuration."""
+    tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
+    address = (tracing.get("zipkin") or {}).get("address")
+    if not address:
+        return "tracing is not configured"
+    return f"traces go to {address}, {float(tracing.get('sampling', 1.0)):g} % of requests"
