@@ -40,11 +40,11 @@ class AnsweringDesk:
 
     jobs: Jobs
 
-    def command(self, asked: Command, whisper: Reply) -> None:
+    def command(self, asked: Command, reply: Reply) -> None:
         """Answers in a task of its own."""
-        self.jobs.spawn(whisper.say(ANSWER), asked.key)
+        self.jobs.spawn(reply.say(ANSWER), asked.key)
 
-    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
+    def pressed(self, pressed: ButtonPress, reply: Reply) -> None:
         """No button is pressed here."""
 
 
@@ -77,7 +77,7 @@ async def ours(
         client = build_client(token=bot_token, base_url=workspace_url, session=session)
         jobs = Jobs()
         listeners = Listeners(
-            desk=AnsweringDesk(jobs),
+            router=AnsweringDesk(jobs),
             ways=EphemeralResponder(client, session),
             identity=await fetch_identity(client),
         )

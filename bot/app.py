@@ -46,11 +46,11 @@ class Bot:
 
     engine: CommandRouter
     link: SocketModeReceiver | HttpReceiver
-    board: SlackChannelMessages
+    channel_messages: SlackChannelMessages
     cluster: KubernetesCluster
     mesh: Istioctl
     ledger: Ledger
-    keeper: SlotRunner
+    slot_runner: SlotRunner
     health: HealthServer | None = None
 
 
@@ -68,7 +68,7 @@ class SlackSide:
     """The Slack side of the bot, signed in."""
 
     identity: BotIdentity
-    board: SlackChannelMessages
+    channel_messages: SlackChannelMessages
     ways: EphemeralResponder
     files: SlackFiles
     members: Members
@@ -78,8 +78,8 @@ class SlackSide:
 class Runtime:
     """The parts that carry out commands, schedules and traffic."""
 
-    house: Services
-    office: ScheduleService
+    services: Services
+    schedule_service: ScheduleService
     traffic: Streams
 
 
@@ -91,39 +91,53 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
     """
     require_complete(settings)
     async with AsyncExitStack() as stack:
-        ground = await open_backends(settings, stack)
-        chat = await sign_in_to_slack(settings, ground.ledger, stack)
-        work = build_runtime(settings, ground, chat, stack)
-        ledger, board = ground.ledger, chat.board
+        backends = await open_backends(settings, stack)
+        chat = await sign_in_to_slack(settings, backends.ledger, stack)
+        work = build_runtime(settings, backends, chat, stack)
+        ledger, channel_messages = backends.ledger, chat.channel_messages
         engine = CommandRouter(
-            work.house, Jobs(), ScheduleCommands(work.office, now=ledger.timetable.now)
+            work.services, Jobs(), ScheduleCommands(work.schedule_service, now=ledger.timetable.now)
         )
         rounds = Maintenance(
-            engine, ledger, again=board.deliver_kept_messages, let_go=board.drop_kept_posts
+            engine,
+            ledger,
+            again=channel_messages.deliver_kept_messages,
+            let_go=channel_messages.drop_kept_posts,
         )
         await rounds.join_replicas()
         stack.push_async_callback(rounds.leave_replicas)
         stack.push_async_callback(rounds.stop)
-        stack.push_async_callback(board.aclose, 5.0)
+        stack.push_async_callback(channel_messages.aclose, 5.0)
         stack.push_async_callback(engine.drain, settings.drain_seconds)
-        keeper = parts.build_slot_runner(work.house, work.office, work.traffic)
-        stack.push_async_callback(keeper.close, min(SLOT_GRACE, settings.drain_seconds))
-        keeper.start()
+        slot_runner = parts.build_slot_runner(work.services, work.schedule_service, work.traffic)
+        stack.push_async_callback(slot_runner.close, min(SLOT_GRACE, settings.drain_seconds))
+        slot_runner.start()
         listeners = Listeners(
-            desk=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command
+            router=engine, ways=chat.ways, identity=chat.identity, command=settings.slack.command
         )
         link = await parts.connect_to_slack(settings, listeners, chat.ways)
         stack.push_async_callback(link.close)
-        vitals = BotHealth(engine, rounds, ledger, board, ground.cluster, listeners, link, keeper)
+        vitals = BotHealth(
+            engine, rounds, ledger, channel_messages, backends.cluster, listeners, link, slot_runner
+        )
         health = await start_health_server(settings, vitals, stack)
         await rounds.start()
         log.info(
             "ready: %s in %s, Istio %s",
             chat.identity.user_id,
             chat.identity.team,
-            ground.mesh.version,
+            backends.mesh.version,
         )
-        yield Bot(engine, link, board, ground.cluster, ground.mesh, ledger, keeper, health)
+        yield Bot(
+            engine,
+            link,
+            channel_messages,
+            backends.cluster,
+            backends.mesh,
+            ledger,
+            slot_runner,
+            health,
+        )
 
 
 async def open_backends(settings: Settings, stack: AsyncExitStack) -> Backends:
@@ -146,50 +160,52 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
     )
     identity = await fetch_identity(client)
     spoken = await asyncio.to_thread(tongue, settings.language)
-    board = SlackChannelMessages(client, outbox=ledger.outbox, tongue=spoken)
+    channel_messages = SlackChannelMessages(client, outbox=ledger.outbox, tongue=spoken)
     ways, files = EphemeralResponder(client, session, spoken), SlackFiles(client, session)
-    return SlackSide(identity, board, ways, files, build_member_lookup(client))
+    return SlackSide(identity, channel_messages, ways, files, build_member_lookup(client))
 
 
 def build_runtime(
-    settings: Settings, ground: Backends, chat: SlackSide, stack: AsyncExitStack
+    settings: Settings, backends: Backends, chat: SlackSide, stack: AsyncExitStack
 ) -> Runtime:
     """Build everything that is needed to carry out commands."""
     rules, ledger, owner = (
         parts.build_access_policy(settings),
-        ground.ledger,
-        ground.ledger.replicas.owner,
+        backends.ledger,
+        backends.ledger.replicas.owner,
     )
     catalog = Catalog(rules.steps, command=settings.slack.command)
     studio = DrawingProcess()
     stack.push_async_callback(studio.close)
-    traffic = parts.build_traffic(ground.cluster, ledger, owner)
+    traffic = parts.build_traffic(backends.cluster, ledger, owner)
     stack.push_async_callback(traffic.close)
-    actors = ImpersonatedClients(ground.cluster, ground.mesh, traffic)
+    actors = ImpersonatedClients(backends.cluster, backends.mesh, traffic)
     stack.push_async_callback(actors.close)
-    office = parts.build_schedule_service(settings, ledger, chat.board, catalog, owner)
-    house = Services(
+    schedule_service = parts.build_schedule_service(
+        settings, ledger, chat.channel_messages, catalog, owner
+    )
+    services = Services(
         catalog=catalog,
-        cluster=ground.cluster,
-        mesh=ground.mesh,
-        web=ground.cluster.web,
+        cluster=backends.cluster,
+        mesh=backends.mesh,
+        web=backends.cluster.web,
         traffic=traffic,
         ledger=ledger,
-        board=chat.board,
-        gallery=PictureAttacher(studio, chat.files, chat.board),
-        screens=chat.ways.screens,
+        channel_messages=chat.channel_messages,
+        picture_attacher=PictureAttacher(studio, chat.files, chat.channel_messages),
+        views=chat.ways.views,
         roles=parts.build_roles(settings, chat.members),
-        schedules=office,
+        schedules=schedule_service,
         workshop=parts.build_workshop(settings),
         namespaces=settings.namespaces,
         gate=rules,
         acting=actors.get_clients,
-        place=parts.describe_cluster(settings, ground.cluster),
+        place=parts.describe_cluster(settings, backends.cluster),
         owner=owner,
         confirm_seconds=settings.confirm_seconds,
         home_channel=settings.slack.home_channel,
     )
-    return Runtime(house, office, traffic)
+    return Runtime(services, schedule_service, traffic)
 
 
 async def start_health_server(

@@ -26,11 +26,11 @@ class BotHealth:
     engine: CommandRouter
     rounds: Maintenance
     ledger: Ledger
-    board: SlackChannelMessages
+    channel_messages: SlackChannelMessages
     cluster: KubernetesCluster
     listeners: Listeners
     link: SocketModeReceiver | HttpReceiver
-    keeper: SlotRunner
+    slot_runner: SlotRunner
 
     @property
     def checks(self) -> list[Check]:
@@ -47,13 +47,13 @@ class BotHealth:
     def sources(self) -> list[Source]:
         """The sources of all metrics."""
         parts = (
-            self.board,
+            self.channel_messages,
             self.listeners,
             self.link,
             self.engine,
             self.engine.runner,
             self.rounds,
-            self.keeper,
+            self.slot_runner,
         )
         return [*(part.figures for part in parts), self.cluster.figures, self._collect_own_metrics]
 
@@ -73,7 +73,7 @@ class BotHealth:
         """Check that the background loops are running."""
         parts = (
             ("the rounds have stopped", self.rounds.is_running),
-            ("nothing looks for what is due", self.keeper.is_running),
+            ("nothing looks for what is due", self.slot_runner.is_running),
         )
         says = "; ".join(words for words, going in parts if not going)
         return ComponentHealth("background", not says, says, vital=True)

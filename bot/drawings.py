@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from bot.ports import Sample
+from bot.text import Text
 
 
 class NodeKind(StrEnum):
@@ -60,11 +61,11 @@ class Edge:
 class GraphPicture:
     """A graph of calls between nodes; `caption` names the time and the source of the data."""
 
-    title: str
-    caption: str
+    title: Text
+    caption: Text
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-    words: str
+    words: Text
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,15 @@ class PlotPicture:
     `asked` and `achieved` are requests a second, p50 to p99 milliseconds.
     """
 
-    title: str
-    caption: str
+    title: Text
+    caption: Text
     samples: tuple[Sample, ...]
     asked: float
     achieved: float
     p50: float
     p95: float
     p99: float
-    words: str
+    words: Text
 
 
 Picture = GraphPicture | PlotPicture

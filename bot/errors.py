@@ -18,6 +18,8 @@ MeshbotError
 
 from __future__ import annotations
 
+from bot.text import EMPTY, Text
+
 
 class MeshbotError(Exception):
     """Anything that the bot raises on purpose."""
@@ -26,7 +28,7 @@ class MeshbotError(Exception):
 class UserError(MeshbotError):
     """A mistake that the person can correct; `hint` is what to type instead."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: Text, hint: Text = EMPTY) -> None:
         super().__init__(message)
         self.message, self.hint = message, hint
 
@@ -43,7 +45,7 @@ class ClusterError(MeshbotError):
     """The Kubernetes API refused or failed; the text is the server's own message, never a body or
     header dump."""
 
-    def __init__(self, message: str, *, status: int = 0) -> None:
+    def __init__(self, message: Text, *, status: int = 0) -> None:
         super().__init__(message)
         self.message, self.status = message, status
 
@@ -55,7 +57,7 @@ class Unavailable(ClusterError):
 class Throttled(ClusterError):
     """429; `retry_after` in seconds."""
 
-    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+    def __init__(self, message: Text, *, retry_after: float = 1.0) -> None:
         super().__init__(message, status=429)
         self.retry_after = retry_after
 
@@ -88,7 +90,7 @@ class IstioError(MeshbotError):
     """istioctl failed; `code` is its exit code (-1 when it could not be started), `lines` the end
     of what it said."""
 
-    def __init__(self, message: str, *, code: int = -1, lines: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: Text, *, code: int = -1, lines: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message, self.code, self.lines = message, code, lines
 

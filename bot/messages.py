@@ -216,11 +216,11 @@ class Outbox(Protocol):
         """
         ...
 
-    async def delivered(self, letter: OutboxEntry, posted: Posted) -> None:
+    async def delivered(self, entry: OutboxEntry, posted: Posted) -> None:
         """Note that Slack has this version of the message, and its address."""
         ...
 
-    async def refuse(self, letter: OutboxEntry, code: str) -> None:
+    async def refuse(self, entry: OutboxEntry, code: str) -> None:
         """Note that Slack refused this version of the message for good."""
         ...
 
@@ -288,11 +288,11 @@ class CommandRouter(Protocol):
     raises.
     """
 
-    def command(self, asked: Command, whisper: Reply) -> None:
+    def command(self, asked: Command, reply: Reply) -> None:
         """Take a command, or a message that mentions the bot."""
         ...
 
-    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
+    def pressed(self, pressed: ButtonPress, reply: Reply) -> None:
         """Take a button that was pressed."""
         ...
 
@@ -307,6 +307,6 @@ class CommandRouter(Protocol):
         """
         ...
 
-    def submitted(self, submitted: FormSubmission, whisper: Reply) -> None:
+    def submitted(self, submitted: FormSubmission, reply: Reply) -> None:
         """Take a modal that was submitted without faults."""
         ...

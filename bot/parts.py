@@ -87,18 +87,26 @@ def build_traffic(cluster: KubernetesCluster, ledger: Ledger, owner: str) -> Str
 
 
 def build_schedule_service(
-    settings: Settings, ledger: Ledger, board: SlackChannelMessages, catalog: Catalog, owner: str
+    settings: Settings,
+    ledger: Ledger,
+    channel_messages: SlackChannelMessages,
+    catalog: Catalog,
+    owner: str,
 ) -> ScheduleService:
     """Return the service that creates schedules, within the limits of the settings."""
     chosen = settings.schedules
     limits = Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600)
     zone = settings.workshop.timezone
-    return ScheduleService(ledger.timetable, board, catalog, owner=owner, zone=zone, limits=limits)
+    return ScheduleService(
+        ledger.timetable, channel_messages, catalog, owner=owner, zone=zone, limits=limits
+    )
 
 
-def build_slot_runner(house: Services, office: ScheduleService, traffic: Streams) -> SlotRunner:
+def build_slot_runner(
+    services: Services, schedule_service: ScheduleService, traffic: Streams
+) -> SlotRunner:
     """Return the runner of the schedules' slots; it is not started yet."""
-    replicas = house.ledger.replicas
+    replicas = services.ledger.replicas
 
     async def gone() -> Collection[str]:
         if replicas.is_fenced:
@@ -106,12 +114,12 @@ def build_slot_runner(house: Services, office: ScheduleService, traffic: Streams
         return await replicas.list_gone()
 
     hands = SlotCallbacks(
-        house.catalog.get_recurrence,
-        SlotExecutor(house).execute_slot,
+        services.catalog.get_recurrence,
+        SlotExecutor(services).execute_slot,
         gone,
         beside=traffic.reconcile,
     )
-    return SlotRunner(house.ledger.timetable, office, hands, owner=house.owner)
+    return SlotRunner(services.ledger.timetable, schedule_service, hands, owner=services.owner)
 
 
 async def connect_to_slack(

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from bot.kinds import Kind, Object
+from bot.text import EMPTY, Text
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,17 @@ class Part:
     `ready` of `wanted` pods are ready; `note` holds the pod's own words when it lags.
     """
 
-    name: str
+    name: Text
     ready: int = 0
     wanted: int = 0
-    note: str = ""
+    note: Text = EMPTY
     done: bool = False
 
 
 class Progress(Protocol):
     """Takes reports of how far a step is. Calls are cheap; what is shown is coalesced."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: Text) -> None:
         """Say what is being done now, in a few words."""
         ...
 
@@ -148,7 +149,7 @@ class Mesh(Protocol):
         ...
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Text, ...]:
         """The remarks on this release, e.g. that it is newer than those known."""
         ...
 
@@ -304,8 +305,8 @@ class TrafficReport:
     p50: float = 0.0
     p95: float = 0.0
     p99: float = 0.0
-    via: str = ""
-    trouble: str = ""
+    via: Text = EMPTY
+    trouble: Text = EMPTY
     samples: tuple[Sample, ...] = ()
 
     @property

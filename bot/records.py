@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.kinds import Kind, Object
+from bot.text import EMPTY, Text
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class RunSummary:
 class History(Protocol):
     """The before-images of changes, newest first, and the commands of people."""
 
-    async def deeds(self, since: float, *, most: int = 50) -> list[RunSummary]:
+    async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return the commands since then (epoch seconds), the newest first."""
         ...
 
@@ -86,7 +87,7 @@ class AuditEntry:
     cluster: str
     namespace: str
     outcome: str
-    summary: str
+    summary: Text
     seconds: float = 0.0
     run: str = ""
     decided_by: str = ""
@@ -113,12 +114,12 @@ class ScheduleSummary:
     id: str
     step: str
     typed: str
-    when: str
+    when: Text
     user: str
     state: str
     next_at: float | None = None
-    next: str = ""
-    last: str = ""
+    next: Text = EMPTY
+    last: Text = EMPTY
     missed: int = 0
 
 
@@ -144,7 +145,7 @@ class Schedules(Protocol):
         """Remove a schedule for good."""
         ...
 
-    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
+    async def end(self, why: Text, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
         """End the schedules of a step and a namespace ("" is any), and return them.
 
         `why` says what is taken away that they need.

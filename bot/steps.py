@@ -13,10 +13,15 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from bot.drawings import Picture
 from bot.ports import Cluster, Mesh, Progress, Traffic, Web
 from bot.records import AuditTrail, History, Schedules
+from bot.text import EMPTY, Text, in_context
+
+CONFIRM = in_context("button", "Confirm")
+"""The label of the button that lets a plan be carried out, unless the plan has its own."""
 
 
 class Role(StrEnum):
@@ -53,7 +58,7 @@ class State(StrEnum):
 class Link:
     """A place to look; `url` is http(s)."""
 
-    label: str
+    label: Text
     url: str
 
 
@@ -68,13 +73,13 @@ class Verdict:
     """
 
     state: State
-    summary: str
-    because: str = ""
-    evidence: tuple[str, ...] = ()
+    summary: Text
+    because: Text = EMPTY
+    evidence: tuple[Text, ...] = ()
     links: tuple[Link, ...] = ()
     next: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     picture: Picture | None = None
 
 
@@ -85,10 +90,10 @@ class Plan:
     `digest` changes when the plan changes.
     """
 
-    summary: str
-    items: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-    confirm: str = "Confirm"
+    summary: Text
+    items: tuple[Text, ...]
+    warnings: tuple[Text, ...] = ()
+    confirm: Text = CONFIRM
     digest: str = ""
 
 
@@ -125,10 +130,10 @@ class Context:
     web: Web
     traffic: Traffic
     history: History
-    trail: AuditTrail
+    audit_trail: AuditTrail
     schedules: Schedules
     workshop: Workshop
-    asker: Caller
+    caller: Caller
     command: str = "/mesh"
     steps: tuple[Step, ...] = ()
 
@@ -147,7 +152,7 @@ class Caller:
     user: str
     role: Role
     hosts: tuple[str, ...] = ()
-    why: str = ""
+    why: Text = EMPTY
     admins: tuple[str, ...] = ()
     confined: bool = False
     own: str = ""
@@ -180,15 +185,23 @@ class Options(BaseModel):
             default="",
             max_length=63,
             pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
-            description="the application's namespace",
         ),
+        Text("the application's namespace"),
     ]
+
+
+def describe_option(field: FieldInfo) -> Text:
+    """Return the description of an option: the Text among its annotations, or EMPTY.
+
+    Written as `Annotated[bool, Field(default=False), Text("show the answer to everyone")]`.
+    """
+    return next((each for each in field.metadata if isinstance(each, Text)), EMPTY)
 
 
 class Shared(Options):
     """Options of a step whose answer only the caller sees, unless `share` is set."""
 
-    share: Annotated[bool, Field(default=False, description="show the answer to the whole channel")]
+    share: Annotated[bool, Field(default=False), Text("show the answer to the whole channel")]
 
 
 class StepKind(StrEnum):
@@ -216,8 +229,8 @@ class Question:
     """
 
     name: str
-    label: str
-    hint: str = ""
+    label: Text
+    hint: Text = EMPTY
     kind: Literal["text", "number", "tick", "one", "some"] = "text"
     choices: tuple[str, ...] = ()
     initial: tuple[str, ...] = ()
@@ -237,7 +250,7 @@ class Form:
 
     questions: tuple[Question, ...]
     words: Callable[[Answers], Sequence[str]]
-    faults: Callable[[Answers], dict[str, str]] = field(default=lambda answers: {})
+    faults: Callable[[Answers], dict[str, Text]] = field(default=lambda answers: {})
 
 
 @dataclass(frozen=True)
@@ -315,8 +328,8 @@ class Step:
     """
 
     id: str
-    title: str
-    summary: str
+    title: Text
+    summary: Text
     run: Callable[[Context, Any], Awaitable[Verdict]]
     options: type[Options] = Options
     role: Role = Role.HOST
@@ -329,7 +342,7 @@ class Step:
     check: Callable[[Context, Any], None] | None = None
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
-    explain: str = ""
+    explain: Text = EMPTY
     positional: tuple[str, ...] = field(default=())
     needs: tuple[str, ...] = ()
     choices: Mapping[str, Callable[[Context], Sequence[str]]] = field(default_factory=dict)

@@ -45,7 +45,7 @@ async def run(context: Context, options: AuditOptions) -> Verdict:
         if wanted
         else [""]
     )
-    found = await context.trail.entries(
+    found = await context.audit_trail.entries(
         most=options.count, user=options.user, step=(steps or [wanted])[0]
     )
     if not found:

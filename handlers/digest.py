@@ -49,7 +49,7 @@ async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
         digest.describe_next_schedules(
             [one for one in await context.schedules.entries() if one.state == "active"]
         ),
-        *digest.describe_runs(await context.history.deeds(since)),
+        *digest.describe_runs(await context.history.run_summaries(since)),
     )
     links, more = await link_to_kiali(
         context,

@@ -43,8 +43,8 @@ def explain_step(context: Context, wanted: str) -> Verdict:
         describe_option(step, name, field) for name, field in step.options.model_fields.items()
     ]
     who = "everyone" if step.role is Role.ATTENDEE else f"needs the role {step.role}"
-    if context.asker.confined and step.id in context.asker.own_steps:
-        who += f"; you may in your own namespace {context.asker.own}" if context.asker.own else ""
+    if context.caller.confined and step.id in context.caller.own_steps:
+        who += f"; you may in your own namespace {context.caller.own}" if context.caller.own else ""
     evidence = (
         f"who may: {who}",
         *options,

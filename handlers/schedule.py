@@ -67,8 +67,8 @@ async def run(context: Context, options: ScheduleOptions) -> Verdict:
     """
     if options.action is Action.LIST:
         return list_schedules(context, await context.schedules.entries(), options.id)
-    if not context.asker.role.is_at_least(Role.HOST):
-        words = f"Changing a schedule needs the role host; you are {context.asker.role}."
+    if not context.caller.role.is_at_least(Role.HOST):
+        words = f"Changing a schedule needs the role host; you are {context.caller.role}."
         raise UserError(words, f"A host can. `{context.command} whoami` explains.")
     if not options.id:
         typed = f"{context.command} schedule"
@@ -90,7 +90,7 @@ async def change_schedules(context: Context, options: ScheduleOptions) -> Verdic
     if options.id.lower() == ALL:
         entries = await there.entries()
         ids = [one.id for one in entries if options.action is Action.REMOVE or one.state == fits]
-    entries = [await turn(id_, context.asker.user) for id_ in ids]
+    entries = [await turn(id_, context.caller.user) for id_ in ids]
     if not entries:
         return Verdict(
             State.DONE,
@@ -127,7 +127,7 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
         f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
         evidence=tuple(map(background.describe_schedule, found)),
         next=suggest_commands(context, *actions)
-        if len(found) == 1 and context.asker.role.is_at_least(Role.HOST)
+        if len(found) == 1 and context.caller.role.is_at_least(Role.HOST)
         else (),
     )
 

@@ -76,26 +76,26 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     stop = create_stop_event()
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="meshbot-")))
-        ground = (
+        backends = (
             await start_embedded_cluster(options, clock, home, stack)
             if options.cluster == "sandbox"
             else find_real_cluster(options)
         )
         if attaching:
-            await attach_data_plane(options.data_plane_kubeconfig, ground, clock, stack)
+            await attach_data_plane(options.data_plane_kubeconfig, backends, clock, stack)
         workspace = Workspace(clock, read_installed_app())
         await start_workspace(workspace, options.port)
         stack.push_async_callback(workspace.stop)
-        rehearsed = load_sandbox_settings(options, workspace, ground, home)
+        rehearsed = load_sandbox_settings(options, workspace, backends, home)
         await stack.enter_async_context(run_bot(rehearsed))
         if lines is not None:
             player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)
             return 0 if await wait_for_player(player.play(lines), stop) else 1
         workspace.side.completions = list_completions(rehearsed.slack.command)
-        await add_cluster_panel(workspace, ground, clock, stack)
+        await add_cluster_panel(workspace, backends, clock, stack)
         print_line(f"channel:    {workspace.page_url}")
         print_line(
-            f"kubeconfig: {ground.kubeconfig}   (KUBECONFIG={ground.kubeconfig} kubectl get pods -A)"
+            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get pods -A)"
         )
         await serve_until_stopped(workspace, stop)
     return 0
@@ -157,27 +157,27 @@ def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
     return ClusterTarget(kubeconfig, home, context=options.context, gateway_api=crds)
 
 
-async def resolve_api_access(ground: ClusterTarget, what: str) -> ClusterAccess:
+async def resolve_api_access(backends: ClusterTarget, what: str) -> ClusterAccess:
     """Return the address and credentials of the cluster's API.
 
     Raises SettingsError, in which `what` names the feature that needs them.
     """
     try:
-        return await asyncio.to_thread(load_cluster_access, ground.kubeconfig, ground.context)
+        return await asyncio.to_thread(load_cluster_access, backends.kubeconfig, backends.context)
     except CtlError as problem:
         raise SettingsError(f"{what}: {problem}") from problem
 
 
 async def attach_data_plane(
-    own: Path | None, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack
+    own: Path | None, backends: ClusterTarget, clock: Clock, stack: AsyncExitStack
 ) -> None:
     """Put the embedded data plane behind the pods of a real cluster, while the stack lasts.
 
     It stands in for kubelet, cni and proxies, and may have a kubeconfig of its `own`, with
     the rights that they have.
     """
-    ground = replace(ground, kubeconfig=str(own), context="") if own else ground
-    client = HttpClient(await resolve_api_access(ground, "--data-plane"))
+    backends = replace(backends, kubeconfig=str(own), context="") if own else backends
+    client = HttpClient(await resolve_api_access(backends, "--data-plane"))
     stack.push_async_callback(client.close)
     attachment = Attachment(client, clock, create_programs_without_istiod(clock, DataPlane(clock)))
     stack.push_async_callback(attachment.stop)
@@ -185,21 +185,21 @@ async def attach_data_plane(
 
 
 async def add_cluster_panel(
-    workspace: Workspace, ground: ClusterTarget, clock: Clock, stack: AsyncExitStack
+    workspace: Workspace, backends: ClusterTarget, clock: Clock, stack: AsyncExitStack
 ) -> None:
     """Show the cluster and the troubles beside the channel, while the stack lasts."""
-    where = await resolve_api_access(ground, "the page")
+    where = await resolve_api_access(backends, "the page")
     client = HttpClient(where, "meshbot-sandbox-page")
     stack.push_async_callback(client.close)
     name = (
         "Embedded cluster"
-        if ground.cluster is not None
-        else ground.context or "Cluster of the kubeconfig"
+        if backends.cluster is not None
+        else backends.context or "Cluster of the kubeconfig"
     )
     panel = ClusterPanel(client, clock, workspace.side, name=name)
     troubles = build_slack_faults(workspace)
-    if ground.cluster is not None:
-        troubles += build_cluster_faults(ground.cluster, lambda: panel.pods)
+    if backends.cluster is not None:
+        troubles += build_cluster_faults(backends.cluster, lambda: panel.pods)
     strip = FaultControls(
         workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)}
     )
@@ -228,17 +228,17 @@ def list_completions(command: str) -> tuple[Completion, ...]:
 
 
 def load_sandbox_settings(
-    options: argparse.Namespace, workspace: Workspace, ground: ClusterTarget, home: Path
+    options: argparse.Namespace, workspace: Workspace, backends: ClusterTarget, home: Path
 ) -> Settings:
     """Return the settings of a bot in the embedded workspace; whatever else is set stays."""
     wanted = {
         "MESHBOT_SLACK__BOT_TOKEN": workspace.bot_token,
         "MESHBOT_SLACK__APP_TOKEN": workspace.app_token,
         "MESHBOT_SLACK__BASE_URL": workspace.api_url.rstrip("/"),
-        "MESHBOT_CLUSTER__KUBECONFIG": ground.kubeconfig,
-        "MESHBOT_CLUSTER__CONTEXT": ground.context,
-        "MESHBOT_ISTIO__HOME": ground.istio_home,
-        "MESHBOT_ISTIO__GATEWAY_API": ground.gateway_api,
+        "MESHBOT_CLUSTER__KUBECONFIG": backends.kubeconfig,
+        "MESHBOT_CLUSTER__CONTEXT": backends.context,
+        "MESHBOT_ISTIO__HOME": backends.istio_home,
+        "MESHBOT_ISTIO__GATEWAY_API": backends.gateway_api,
         "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
         "MESHBOT_HEALTH__PORT": "0",

@@ -40,13 +40,18 @@ class PictureAttacher:
 
     def __init__(
         self,
-        artist: Renderer,
+        renderer: Renderer,
         files: Files,
-        board: ChannelMessages,
+        channel_messages: ChannelMessages,
         *,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        self._artist, self._files, self._board, self._pauses = artist, files, board, pauses
+        self._renderer, self._files, self._channel_messages, self._pauses = (
+            renderer,
+            files,
+            channel_messages,
+            pauses,
+        )
         self.hung, self.refused = 0, ""
 
     async def add_to_message(self, message: Message, picture: Picture | None) -> Message:
@@ -73,7 +78,7 @@ class PictureAttacher:
         alone = messages.build_message(f"{picture.title}. {picture.words}", (block,))
         try:
             await self._post_in_thread(posted, alone)
-            await self._board.settle(posted, messages.insert_picture(message, block))
+            await self._channel_messages.settle(posted, messages.insert_picture(message, block))
         except SlackError as problem:
             log.info("a picture is not shown: %s", problem)
         except Exception:
@@ -90,7 +95,7 @@ class PictureAttacher:
         for pause in self._pauses:
             await asyncio.sleep(pause)
             try:
-                await self._board.post(posted.channel, alone, place)
+                await self._channel_messages.post(posted.channel, alone, place)
                 return
             except SlackError as refusal:
                 if refusal.code != NOT_KNOWN:
@@ -102,7 +107,7 @@ class PictureAttacher:
             return None
         try:
             async with asyncio.timeout(SECONDS):
-                drawn = await self._artist.draw(picture)
+                drawn = await self._renderer.draw(picture)
                 if drawn is None:
                     return None
                 file = await self._files.upload(

@@ -45,24 +45,24 @@ PASSING = {"ratelimited", "no_answer", "unreachable"}
 class CommandRouter:
     """Implements `bot.messages.CommandRouter`."""
 
-    def __init__(self, house: Services, jobs: Jobs, counter: ScheduleCommands) -> None:
-        self._house, self._jobs, self._counter = house, jobs, counter
-        self.forms, self.homes = Forms(house), HomeTabs(house, jobs)
-        self.tour = Tour(house, jobs, self.forms)
-        self.runner = Runner(house, (self.tour.handle_run_change, self.homes.handle_run_change))
+    def __init__(self, services: Services, jobs: Jobs, counter: ScheduleCommands) -> None:
+        self._services, self._jobs, self._counter = services, jobs, counter
+        self.forms, self.homes = Forms(services), HomeTabs(services, jobs)
+        self.tour = Tour(services, jobs, self.forms)
+        self.runner = Runner(services, (self.tour.handle_run_change, self.homes.handle_run_change))
         self.draining = False
         self.duplicates = 0
 
-    def command(self, asked: Command, whisper: Reply) -> None:
+    def command(self, asked: Command, reply: Reply) -> None:
         """Take a command; returns at once."""
         self._jobs.spawn(
-            self._run_guarded(lambda: self._handle_command(asked, whisper), whisper, asked),
+            self._run_guarded(lambda: self._handle_command(asked, reply), reply, asked),
             f"command {asked.key}",
         )
 
-    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
+    def pressed(self, pressed: ButtonPress, reply: Reply) -> None:
         """Take a button; returns at once."""
-        work = self._run_guarded(lambda: self._handle_button(pressed, whisper), whisper, pressed)
+        work = self._run_guarded(lambda: self._handle_button(pressed, reply), reply, pressed)
         self._jobs.spawn(work, f"button {pressed.key}")
 
     def opened(self, user: str) -> None:
@@ -74,10 +74,10 @@ class CommandRouter:
         """Return the faults of a form's inputs, by block_id."""
         return self.forms.find_faults(submitted)
 
-    def submitted(self, submitted: FormSubmission, whisper: Reply) -> None:
+    def submitted(self, submitted: FormSubmission, reply: Reply) -> None:
         """Take a form without faults as the command that it stands for; returns at once."""
         text = self.forms.build_command(submitted)
-        told = RetryReply(whisper, text, self._house.catalog.command)
+        told = RetryReply(reply, text, self._services.catalog.command)
         origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
         asked = Command(
             submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel
@@ -92,11 +92,11 @@ class CommandRouter:
 
         These are runs of processes that are gone, and runs that this one dropped.
         """
-        if self.draining or self._house.ledger.replicas.is_fenced:
+        if self.draining or self._services.ledger.replicas.is_fenced:
             return
-        unfinished = await self._house.ledger.list_unfinished_runs()
+        unfinished = await self._services.ledger.list_unfinished_runs()
         left = [run for run in unfinished if self.runner.can_take_back(run)]
-        for run in [*left, *await self._house.ledger.list_orphaned_runs()]:
+        for run in [*left, *await self._services.ledger.list_orphaned_runs()]:
             self._jobs.spawn(self.runner.recover_run(run), f"recover {run.id}")
 
     def release_runs(self) -> None:
@@ -127,7 +127,7 @@ class CommandRouter:
         await self.runner.announce_interruption()
 
     async def _run_guarded(
-        self, work: Callable[[], Awaitable[None]], whisper: Reply, what: Command | ButtonPress
+        self, work: Callable[[], Awaitable[None]], reply: Reply, what: Command | ButtonPress
     ) -> None:
         since = time.time()
         try:
@@ -137,7 +137,7 @@ class CommandRouter:
                 await work()
         # The last place before an error would vanish in a task.
         except Exception as problem:  # noqa: BLE001
-            await whisper.say(await self._explain_problem(problem))
+            await reply.say(await self._explain_problem(problem))
             await self.runner.audit.record_refusal(what, problem, since)
 
     async def _is_new_request(self, key: str) -> bool:
@@ -155,26 +155,26 @@ class CommandRouter:
 
     async def _note_request(self, key: str) -> bool:
         try:
-            return not key or await self._house.ledger.requests.claim_key(key)
+            return not key or await self._services.ledger.requests.claim_key(key)
         except MeshbotError as problem:
             log.warning("whether request %s was answered before is not known: %s", key, problem)
             return True
 
-    async def _handle_command(self, asked: Command, whisper: Reply) -> None:
+    async def _handle_command(self, asked: Command, reply: Reply) -> None:
         if (form := self.forms.find_requested_form(asked)) is not None:
-            await self._open_form(form, asked, whisper)
+            await self._open_form(form, asked, reply)
             return
-        invocation = self._house.catalog.parse(asked.text)
-        step, asker = invocation.step, await self._house.resolve_caller(asked.user)
+        invocation = self._services.catalog.parse(asked.text)
+        step, caller = invocation.step, await self._services.resolve_caller(asked.user)
         if step.shape is not StepKind.ANSWER or invocation.wish is not None:
             asked = replace(
                 asked, channel=asked.channel or await self.homes.require_channel(asked.text)
             )
-        invocation = self._house.gate.admit_command(invocation, asker, asked.channel)
+        invocation = self._services.gate.admit_command(invocation, caller, asked.channel)
         if invocation.wish is not None:
-            await self._create_schedule(invocation, asker, asked)
+            await self._create_schedule(invocation, caller, asked)
         elif step.shape is StepKind.ANSWER:
-            await self._answer_caller(invocation, asker, asked, whisper)
+            await self._answer_caller(invocation, caller, asked, reply)
         else:
             asked = replace(
                 asked, channel=asked.channel or await self.homes.require_channel(asked.text)
@@ -182,32 +182,34 @@ class CommandRouter:
             carry_out = (
                 self._handle_tour_command if step.shape is StepKind.TOUR else self._start_run
             )
-            await carry_out(invocation, asker, asked, whisper)
+            await carry_out(invocation, caller, asked, reply)
 
     async def _handle_tour_command(
-        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
         try:
-            await self.tour.handle_command(invocation, asker, asked, whisper)
+            await self.tour.handle_command(invocation, caller, asked, reply)
         except SlackError as problem:
             raise explain_post_error(problem) from problem
 
-    async def _open_form(self, step: Step, asked: Command, whisper: Reply) -> None:
-        asker, channel = await self._house.resolve_caller(asked.user), asked.channel
+    async def _open_form(self, step: Step, asked: Command, reply: Reply) -> None:
+        caller, channel = await self._services.resolve_caller(asked.user), asked.channel
         if step.shape is not StepKind.ANSWER:
             channel = channel or await self.homes.require_channel(step.id)
-        self._house.gate.check_step(step, asker, channel, what=step.title)
+        self._services.gate.check_step(step, caller, channel, what=step.title)
         await self.forms.open(step, asked.trigger, Origin(channel, asked.thread), over=asked.view)
 
-    async def _create_schedule(self, invocation: Invocation, asker: Caller, asked: Command) -> None:
+    async def _create_schedule(
+        self, invocation: Invocation, caller: Caller, asked: Command
+    ) -> None:
         since, title = time.time(), invocation.step.title
-        self._house.gate.require_role(
-            get_scheduling_role(invocation), asker, what=f"Scheduling {title}"
+        self._services.gate.require_role(
+            get_scheduling_role(invocation), caller, what=f"Scheduling {title}"
         )
-        workshop = self._house.resolve_workshop(invocation)
+        workshop = self._services.resolve_workshop(invocation)
         if invocation.step.check is not None:
             invocation.step.check(
-                self._house.build_context(invocation, asker, NullProgress()), invocation.options
+                self._services.build_context(invocation, caller, NullProgress()), invocation.options
             )
         try:
             await self._counter.create_schedule(invocation, asked, workshop.app_namespace)
@@ -218,34 +220,39 @@ class CommandRouter:
         )
 
     async def _answer_caller(
-        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
-        since, context = time.time(), self._house.build_context(invocation, asker, NullProgress())
+        since, context = (
+            time.time(),
+            self._services.build_context(invocation, caller, NullProgress()),
+        )
         verdict = await invocation.step.run(context, invocation.options)
         message = messages.render_answer(
-            invocation.step.title, verdict, command=self._house.catalog.command
+            invocation.step.title, verdict, command=self._services.catalog.command
         )
-        gallery = self._house.gallery
+        picture_attacher = self._services.picture_attacher
         if isinstance(invocation.options, Shared) and invocation.options.share:
             posted = await self._share_answer(asked, message)
-            await gallery.attach(posted, message, verdict.picture)
+            await picture_attacher.attach(posted, message, verdict.picture)
         else:
-            await whisper.say(await gallery.add_to_message(message, verdict.picture))
+            await reply.say(await picture_attacher.add_to_message(message, verdict.picture))
         await self.runner.audit.record_answer(asked, invocation, verdict, since)
 
     async def _share_answer(self, asked: Command, message: Message) -> Posted:
         try:
-            return await self._house.board.post(asked.channel, message, Place(thread=asked.thread))
+            return await self._services.channel_messages.post(
+                asked.channel, message, Place(thread=asked.thread)
+            )
         except SlackError as problem:
             raise explain_post_error(problem) from problem
 
     async def _start_run(
-        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
-        lock = self._house.get_lock_key(invocation)
+        lock = self._services.get_lock_key(invocation)
         if invocation.step.check is not None:
             invocation.step.check(
-                self._house.build_context(invocation, asker, NullProgress()), invocation.options
+                self._services.build_context(invocation, caller, NullProgress()), invocation.options
             )
         new = NewRun(
             request_key=asked.key,
@@ -254,15 +261,15 @@ class CommandRouter:
             options=invocation.options.model_dump(mode="json", by_alias=True),
             user=asked.user,
             channel=asked.channel,
-            owner=self._house.owner,
+            owner=self._services.owner,
             lock_key=lock,
         )
         await self.runner.retry_unwritten()
-        if self._house.ledger.replicas.is_fenced:
+        if self._services.ledger.replicas.is_fenced:
             raise LedgerError("this process has lost touch with the ledger")
         try:
-            run = await self._house.ledger.begin_run(new)
-            if (other := await self._house.find_conflicting_run(run)) is not None:
+            run = await self._services.ledger.begin_run(new)
+            if (other := await self._services.find_conflicting_run(run)) is not None:
                 await self.runner.record_end(
                     run, "error", f"not started: run {other.id} was under way"
                 )
@@ -271,10 +278,10 @@ class CommandRouter:
             log.info("command %s was delivered twice", asked.key)
             return
         if asked.away:
-            await whisper.say(messages.render_run_elsewhere(invocation.step.title, asked.channel))
+            await reply.say(messages.render_run_elsewhere(invocation.step.title, asked.channel))
         with self.runner.track_run(run.id):
             try:
-                await self.runner.start(run, invocation, asker, Place(thread=asked.thread))
+                await self.runner.start(run, invocation, caller, Place(thread=asked.thread))
             except SlackError as problem:
                 await self.runner.record_end(run, "error", f"could not post: {problem.code}")
                 await self.runner.audit.record_run_end(
@@ -297,34 +304,34 @@ class CommandRouter:
             if run.posted is not None:
                 break
             await asyncio.sleep(BETWEEN)
-            run = await self._house.ledger.get_run(run.id) or run
-        link = await self._house.board.permalink(run.posted) if run.posted else ""
+            run = await self._services.ledger.get_run(run.id) or run
+        link = await self._services.channel_messages.permalink(run.posted) if run.posted else ""
         return messages.render_busy(
-            self._house.build_heading(run).title,
+            self._services.build_heading(run).title,
             run.user,
             time.time() - run.created_at.timestamp(),
             link,
         )
 
-    async def _handle_button(self, pressed: ButtonPress, whisper: Reply) -> None:
+    async def _handle_button(self, pressed: ButtonPress, reply: Reply) -> None:
         if pressed.action == REFRESH:
             await self.homes.show_tab(pressed.user)
         elif pressed.action.startswith(TOUR):
             asked = await self.tour.handle_button(
-                pressed, await self._house.resolve_caller(pressed.user), whisper
+                pressed, await self._services.resolve_caller(pressed.user), reply
             )
             if asked is not None:
-                await self._handle_command(asked, whisper)
+                await self._handle_command(asked, reply)
         elif self._counter.is_schedule_action(pressed.action):
             await self._handle_schedule_button(pressed)
         elif pressed.action.startswith((messages.TYPE, OPEN)):
-            await self._handle_command_button(pressed, whisper)
+            await self._handle_command_button(pressed, reply)
         else:
-            await self._handle_confirmation(pressed, whisper)
+            await self._handle_confirmation(pressed, reply)
 
-    async def _handle_command_button(self, pressed: ButtonPress, whisper: Reply) -> None:
+    async def _handle_command_button(self, pressed: ButtonPress, reply: Reply) -> None:
         """Carry out the command in a button's value, or open the form of the step it names."""
-        text = pressed.value.removeprefix(self._house.catalog.command).strip()
+        text = pressed.value.removeprefix(self._services.catalog.command).strip()
         channel = pressed.channel or (await self.homes.find_channel() if pressed.away else "")
         asked = Command(
             pressed.user,
@@ -336,66 +343,66 @@ class CommandRouter:
             away=pressed.away,
             view=pressed.view,
         )
-        form = self._house.catalog.get(text) if pressed.action.startswith(OPEN) else None
+        form = self._services.catalog.get(text) if pressed.action.startswith(OPEN) else None
         if form is not None:
-            await self._open_form(form, asked, whisper)
+            await self._open_form(form, asked, reply)
             return
         if pressed.away and self.forms.find_requested_form(asked) is None:
-            await whisper.say(messages.render_loading())
-        await self._handle_command(asked, whisper)
+            await reply.say(messages.render_loading())
+        await self._handle_command(asked, reply)
 
     async def _handle_schedule_button(self, pressed: ButtonPress) -> None:
         """Carry out Pause, Resume or Remove of a schedule."""
         since = time.time()
-        self._house.gate.require_role(
-            Role.HOST, await self._house.resolve_caller(pressed.user), what="Changing a schedule"
+        self._services.gate.require_role(
+            Role.HOST, await self._services.resolve_caller(pressed.user), what="Changing a schedule"
         )
         await self._counter.change_schedule(pressed)
         asked = Command(pressed.user, pressed.channel, get_button_command(pressed), pressed.key)
         done = Verdict(State.DONE, "by its button")
         await self.runner.audit.record_answer(
-            asked, self._house.catalog.parse(asked.text), done, since
+            asked, self._services.catalog.parse(asked.text), done, since
         )
 
-    async def _handle_confirmation(self, pressed: ButtonPress, whisper: Reply) -> None:
+    async def _handle_confirmation(self, pressed: ButtonPress, reply: Reply) -> None:
         """Carry out Confirm or Cancel of a run's question."""
-        run = await self._house.ledger.get_run(pressed.value)
+        run = await self._services.ledger.get_run(pressed.value)
         if run is None or run.state != "asks":
             raise UserError(*ANSWERED)
         cancels = pressed.action == messages.CANCEL
-        asker, invocation = (
-            await self._house.resolve_caller(pressed.user),
-            self._house.catalog.parse(run.arguments),
+        caller, invocation = (
+            await self._services.resolve_caller(pressed.user),
+            self._services.catalog.parse(run.arguments),
         )
         if not (cancels and pressed.user == run.user):
             what = f"{'Cancel' if cancels else 'Confirm'} {invocation.step.title}"
-            namespace = self._house.resolve_workshop(invocation).app_namespace
-            self._house.gate.check_command(
-                invocation, asker, pressed.channel, what=what, namespace=namespace
+            namespace = self._services.resolve_workshop(invocation).app_namespace
+            self._services.gate.check_command(
+                invocation, caller, pressed.channel, what=what, namespace=namespace
             )
         if cancels:
             await self.runner.withdraw_question(
                 run, "cancelled", "Nothing was changed.", by=pressed.user
             )
         else:
-            await self._confirm_run(run, invocation, asker, pressed)
+            await self._confirm_run(run, invocation, caller, pressed)
 
     async def _confirm_run(
-        self, run: Run, invocation: Invocation, asker: Caller, pressed: ButtonPress
+        self, run: Run, invocation: Invocation, caller: Caller, pressed: ButtonPress
     ) -> None:
         if self.runner.is_overdue(run):
             await self.runner.expire_run(run)
             return
         with self.runner.track_run(run.id):
-            if not await self._house.ledger.confirm_run(run.id, owner=self._house.owner):
+            if not await self._services.ledger.confirm_run(run.id, owner=self._services.owner):
                 raise UserError(*ANSWERED)
-            if (other := await self._house.find_conflicting_run(run)) is not None:
-                await self._house.ledger.ask_confirmation(
+            if (other := await self._services.find_conflicting_run(run)) is not None:
+                await self._services.ledger.ask_confirmation(
                     run.id, run.digest or "", run.expires_at or run.created_at
                 )
                 raise ScopeLocked(other)
             await self.runner.audit.record_confirmation(run, pressed)
-            await self.runner.continue_confirmed(run, invocation, asker)
+            await self.runner.continue_confirmed(run, invocation, caller)
 
 
 def render_error(problem: Exception) -> Message:

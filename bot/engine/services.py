@@ -64,9 +64,9 @@ class Services:
     web: Web
     traffic: Traffic
     ledger: Ledger
-    board: ChannelMessages
-    gallery: PictureAttacher
-    screens: Views
+    channel_messages: ChannelMessages
+    picture_attacher: PictureAttacher
+    views: Views
     roles: Roles
     schedules: Schedules
     workshop: Workshop
@@ -82,12 +82,12 @@ class Services:
         """Return that user as a caller, with their role and what the access rules say of them."""
         return self.gate.complete_caller(await self.roles.get_caller(user))
 
-    def get_clients(self, asker: Caller) -> ClusterClients:
+    def get_clients(self, caller: Caller) -> ClusterClients:
         """Return the clients that ask the cluster for this caller.
 
         They act as the bot itself, unless the settings say otherwise.
         """
-        identity = self.gate.get_identity(asker)
+        identity = self.gate.get_identity(caller)
         return self.acting(identity) if identity else self._get_own_clients()
 
     def _get_own_clients(self) -> ClusterClients:
@@ -149,7 +149,7 @@ class Services:
         )
 
     def build_context(
-        self, invocation: Invocation, asker: Caller, progress: ProgressMessage | NullProgress, hands: ClusterClients | None = None
+        self, invocation: Invocation, caller: Caller, progress: ProgressMessage | NullProgress, hands: ClusterClients | None = None
     ) -> Context:  # fmt: skip
         """Return everything that a step may use.
 
@@ -158,19 +158,19 @@ class Services:
         """
         step, hands, history = (
             invocation.step,
-            hands or self.get_clients(asker),
+            hands or self.get_clients(caller),
             self.ledger.journal,
         )
         cluster: Cluster = hands.cluster
         mesh: Mesh = hands.mesh
         past: History = history
-        if asker.confined and step.has_side_effects:
-            past = NamespaceHistory(history, asker.own, asker.own_steps)
+        if caller.confined and step.has_side_effects:
+            past = NamespaceHistory(history, caller.own, caller.own_steps)
         if isinstance(progress, ProgressMessage) and step.changes:
             # What a recorded step changed is in its images; there a write that changed nothing is
             # none.
             notes = set[ChangedObject]() if step.recorded else progress.notes
-            cluster = NamespaceGuard(cluster, asker.own if asker.confined else None, notes)
+            cluster = NamespaceGuard(cluster, caller.own if caller.confined else None, notes)
             mesh = MeshChangeLog(mesh, self.workshop.mesh_namespace, progress.notes)
         if isinstance(progress, ProgressMessage) and step.changes and step.recorded:
             cluster = UndoRecorder(cluster, self.ledger.journal, progress.heading.run)
@@ -181,10 +181,10 @@ class Services:
             web=hands.web,
             traffic=hands.traffic,
             history=past,
-            trail=self.ledger.audit,
+            audit_trail=self.ledger.audit,
             schedules=self.schedules,
             workshop=self.resolve_workshop(invocation),
-            asker=asker,
+            caller=caller,
             command=self.catalog.command,
             steps=self.catalog.steps,
         )

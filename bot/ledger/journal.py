@@ -92,7 +92,7 @@ class SqlHistory:
         query = select(images).where(images.c.run == run).order_by(images.c.position, images.c.name)
         return [_build_image(row) for row in await execute(self._reader, query)]
 
-    async def deeds(self, since: float, *, most: int = 50) -> list[RunSummary]:
+    async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return what was asked for since then (epoch seconds), the newest first."""
         begun = datetime.fromtimestamp(since, UTC)
         wanted = (runs.c.user, runs.c.arguments, runs.c.state, runs.c.created_at)

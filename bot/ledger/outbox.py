@@ -83,27 +83,27 @@ class SqlOutbox:
         )
         return _build_outbox_entry(rows[0]) if rows else None
 
-    async def delivered(self, letter: OutboxEntry, posted: Posted) -> None:
+    async def delivered(self, entry: OutboxEntry, posted: Posted) -> None:
         """Record that Slack has the version in `letter`, at this place.
 
         A run whose message it is learns where it stands.
         """
-        shown = case((messages.c.shown < letter.version, letter.version), else_=messages.c.shown)
+        shown = case((messages.c.shown < entry.version, entry.version), else_=messages.c.shown)
         here: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
         kept = (
             update(messages)
-            .where(messages.c.number == letter.number)
+            .where(messages.c.number == entry.number)
             .values(shown=shown, refused=None, **here)
         )
-        if letter.place.key.startswith(RUN) and letter.ts != posted.ts:
-            run = letter.place.key.removeprefix(RUN)
+        if entry.place.key.startswith(RUN) and entry.ts != posted.ts:
+            run = entry.place.key.removeprefix(RUN)
             await execute(self._engine, kept, update(runs).where(runs.c.id == run).values(**here))
         else:
             await execute(self._engine, kept)
 
-    async def refuse(self, letter: OutboxEntry, code: str) -> None:
+    async def refuse(self, entry: OutboxEntry, code: str) -> None:
         """Record that Slack refused the version in `letter` for good: nobody tries it again."""
-        this = (messages.c.number == letter.number) & (messages.c.version == letter.version)
+        this = (messages.c.number == entry.number) & (messages.c.version == entry.version)
         await execute(self._engine, update(messages).where(this).values(refused=code))
 
     async def waiting(self) -> list[OutboxEntry]:

@@ -55,14 +55,18 @@ class ScheduleService:
     def __init__(
         self,
         timetable: SqlSchedules,
-        board: ChannelMessages,
+        channel_messages: ChannelMessages,
         catalog: Catalog,
         *,
         owner: str,
         zone: str,
         limits: Limits,
     ) -> None:
-        self._timetable, self._board, self._catalog = timetable, board, catalog
+        self._timetable, self._channel_messages, self._catalog = (
+            timetable,
+            channel_messages,
+            catalog,
+        )
         self._owner, self._zone, self._limits = owner, zone, limits
         load_zones()  # read before anybody waits for it
         self.changed: Callable[[], None] = lambda: None
@@ -164,7 +168,7 @@ class ScheduleService:
     async def post_message(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Schedule:
         """Post a schedule's message, and keep its address. Raises SlackError, LedgerError."""
         message = self._render_message(schedule, said)
-        posted = await self._board.post(
+        posted = await self._channel_messages.post(
             schedule.channel, message, Place(key=f"schedule:{schedule.id}")
         )
         await self._timetable.record_posted(schedule.id, posted.channel, posted.ts)
@@ -179,10 +183,10 @@ class ScheduleService:
         if schedule.posted is None:
             return
         if schedule.state is ACTIVE:
-            self._board.edit(schedule.posted, self._render_message(schedule))
+            self._channel_messages.edit(schedule.posted, self._render_message(schedule))
             return
         try:
-            await self._board.settle(schedule.posted, self._render_message(schedule))
+            await self._channel_messages.settle(schedule.posted, self._render_message(schedule))
         except SlackError as problem:
             log.error(
                 "schedule %s: that it is %s is not shown: %s", schedule.id, schedule.state, problem
@@ -203,7 +207,7 @@ class ScheduleService:
             key=f"schedule:{schedule.id}:{key}",
         )
         try:
-            await self._board.post(schedule.channel, message, place)
+            await self._channel_messages.post(schedule.channel, message, place)
         except MeshbotError as problem:
             log.error("schedule %s: its thread was not told: %s", schedule.id, problem)
             return False

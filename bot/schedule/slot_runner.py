@@ -75,22 +75,32 @@ class SlotRunner:
     """Carries out slots until closed."""
 
     def __init__(
-        self, timetable: SqlSchedules, office: ScheduleService, hands: SlotCallbacks, *, owner: str
+        self,
+        timetable: SqlSchedules,
+        schedule_service: ScheduleService,
+        hands: SlotCallbacks,
+        *,
+        owner: str,
     ) -> None:
-        self._timetable, self._office, self._hands, self._owner = timetable, office, hands, owner
+        self._timetable, self._schedule_service, self._hands, self._owner = (
+            timetable,
+            schedule_service,
+            hands,
+            owner,
+        )
         self._wake = asyncio.Event()
-        self._alarm = Timer(self._wake)
+        self._timer = Timer(self._wake)
         self._jobs = Jobs()
         self._loop: asyncio.Task[None] | None = None
         self._unkept: dict[Slot, SlotOutcome] = {}
         self._tidied = 0.0
         self.fired = self.missed = self.cut = 0
         self.lag = 0.0
-        office.changed = self._wake.set
+        schedule_service.changed = self._wake.set
 
     def start(self) -> None:
         """Start in a task of its own."""
-        self._alarm.start()
+        self._timer.start()
         self._loop = asyncio.create_task(self._run_forever(), name="schedules")
 
     @property
@@ -121,7 +131,7 @@ class SlotRunner:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        await self._alarm.close()
+        await self._timer.close()
         await self._jobs.drain(grace)
 
     async def _run_forever(self) -> None:
@@ -156,7 +166,7 @@ class SlotRunner:
         schedules = [await self._process_safely(one, gone) for one in live]
         now = self._timetable.now()
         times = {one.id: one.next_at for one in schedules if one.next_at}
-        self._alarm.set_times({name: at for name, at in times.items() if at > now})
+        self._timer.set_times({name: at for name, at in times.items() if at > now})
         if any(begun < at <= now for at in times.values()):
             self._wake.set()  # it became due after it was looked at
         if self._hands.beside is not None:
@@ -184,11 +194,13 @@ class SlotRunner:
         if adopted is None:
             return schedule
         try:
-            return await self._office.post_message(adopted)
+            return await self._schedule_service.post_message(adopted)
         except SlackError as problem:
             why = f"its message could not be posted ({problem.code})"
             return (
-                await self._office.change_state(adopted, ScheduleState.ENDED, why, among=LIVE)
+                await self._schedule_service.change_state(
+                    adopted, ScheduleState.ENDED, why, among=LIVE
+                )
                 or adopted
             )
 
@@ -202,13 +214,17 @@ class SlotRunner:
         if self._hands.rule(schedule.step) is None:
             why = f"this version of the bot does not schedule {schedule.step}"
             return (
-                await self._office.change_state(schedule, ScheduleState.ENDED, why, among=LIVE)
+                await self._schedule_service.change_state(
+                    schedule, ScheduleState.ENDED, why, among=LIVE
+                )
                 or schedule
             )
         if schedule.state is not ACTIVE:
             over = schedule.until is not None and schedule.until < now
             ended = (
-                await self._office.change_state(schedule, ScheduleState.ENDED, OVER, among=LIVE)
+                await self._schedule_service.change_state(
+                    schedule, ScheduleState.ENDED, OVER, among=LIVE
+                )
                 if over
                 else None
             )
@@ -233,7 +249,9 @@ class SlotRunner:
         """End a schedule without a next slot, once its last slot has ended."""
         if any(slot.schedule == schedule.id for slot in await self._timetable.list_running_slots()):
             return None
-        return await self._office.change_state(schedule, ScheduleState.ENDED, OVER, among={ACTIVE})
+        return await self._schedule_service.change_state(
+            schedule, ScheduleState.ENDED, OVER, among={ACTIVE}
+        )
 
     async def _take_due_slot(self, schedule: Schedule) -> Schedule:
         """Claim the newest slot that is due, or skip it when it is too late.
@@ -257,7 +275,7 @@ class SlotRunner:
             if passed is None:
                 return schedule
             self.missed += found.earlier + 1
-            await self._office.update_message(passed)
+            await self._schedule_service.update_message(passed)
             return passed if passed.next_at else await self._end_if_finished(passed) or passed
         move = ScheduleAdvance(schedule.next_at, found.following, found.earlier)
         claimed = await self._timetable.claim_slot(schedule, found.slot, move, self._owner)
@@ -277,7 +295,7 @@ class SlotRunner:
             slot.slot_at.timestamp(), late if late > GRACE else 0.0, schedule.memory
         )
         outcome = await self._hands.carry_out(schedule, occasion)
-        if outcome.message is not None and not await self._office.post_in_thread(
+        if outcome.message is not None and not await self._schedule_service.post_in_thread(
             schedule, outcome.message, outcome.tell, f"{slot.slot_at.timestamp():.0f}"
         ):
             unsaid = f"{outcome.ending.summary} (Slack did not take the message.)"
@@ -295,15 +313,15 @@ class SlotRunner:
                 "a slot of %s was taken from this process while it was under way", slot.schedule
             )
         elif outcome.pause and after.next_at is not None:
-            await self._office.change_state(
+            await self._schedule_service.change_state(
                 after, ScheduleState.PAUSED, outcome.pause, among={ACTIVE}
             )
         elif after.next_at is None and after.state is ACTIVE:
-            await self._office.change_state(
+            await self._schedule_service.change_state(
                 after, ScheduleState.ENDED, outcome.pause or OVER, among={ACTIVE}
             )
         else:
-            await self._office.update_message(after)
+            await self._schedule_service.update_message(after)
         if (
             after is not None
             and after.next_at is not None
@@ -336,7 +354,7 @@ class SlotRunner:
         after = await self._timetable.cut_slot(slot)
         if after is not None:
             self.cut += 1
-            await self._office.update_message(after)
+            await self._schedule_service.update_message(after)
 
     async def _prune_old_slots(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -39,15 +39,15 @@ class HomeContent:
 
 
 def build_home_tab(
-    scene: HomeContent, asker: Caller, steps: Sequence[Step], command: str
+    scene: HomeContent, caller: Caller, steps: Sequence[Step], command: str
 ) -> tuple[Block, ...]:
     """Return the blocks of the whole tab for one person."""
     by_name = {step.id: step for step in steps}
     found = [
         build_header("Service-mesh workshop"),
-        messages.context(format_caller_line(scene, asker)),
+        messages.context(format_caller_line(scene, caller)),
     ]
-    found += build_action_blocks(scene, asker, by_name, command)
+    found += build_action_blocks(scene, caller, by_name, command)
     found.append(build_header("Steps"))
     if scene.trouble:
         found.append(messages.section(f"🟡 The cluster cannot be read: {escape(scene.trouble)}"))
@@ -70,7 +70,7 @@ def build_header(text: str) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": text}}
 
 
-def format_caller_line(scene: HomeContent, asker: Caller) -> str:
+def format_caller_line(scene: HomeContent, caller: Caller) -> str:
     """Return a line with the caller's role, the time of reading, and the channel of runs."""
     where = (
         f"runs go to <#{escape(scene.channel)}>"
@@ -78,18 +78,18 @@ def format_caller_line(scene: HomeContent, asker: Caller) -> str:
         else "type the first run in its channel"
     )
     now = int(time.time())
-    return f"You are {asker.role} · read <!date^{now}^{{date_short_pretty}} {{time}}|just now> · {where}"
+    return f"You are {caller.role} · read <!date^{now}^{{date_short_pretty}} {{time}}|just now> · {where}"
 
 
 def build_action_blocks(
-    scene: HomeContent, asker: Caller, steps: dict[str, Step], command: str
+    scene: HomeContent, caller: Caller, steps: dict[str, Step], command: str
 ) -> list[Block]:
     """Return the next step, with buttons for those who may run it, and buttons to look."""
     found: list[Block] = []
     following = next(
         (steps[row.step] for row in scene.rows if not row.done and row.step in steps), None
     )
-    if following is not None and asker.can_run(following):
+    if following is not None and caller.can_run(following):
         run = messages.button(
             f"Run {following.id}",
             f"{messages.TYPE}:next",
@@ -115,7 +115,7 @@ def build_action_blocks(
     forms = [
         steps[name]
         for name in ("route", "fault", "shift", "traffic")
-        if name in steps and asker.can_run(steps[name])
+        if name in steps and caller.can_run(steps[name])
     ]
     if forms:
         looks += [messages.button(f"{step.title}…", f"{OPEN}:{step.id}", step.id) for step in forms]

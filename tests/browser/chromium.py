@@ -219,9 +219,9 @@ class Tab:
 
     async def type(self, text: str) -> None:
         """Types into whatever has the focus, key by key."""
-        for letter in text:
-            await self.call("Input.dispatchKeyEvent", type="keyDown", text=letter, key=letter)
-            await self.call("Input.dispatchKeyEvent", type="keyUp", key=letter)
+        for entry in text:
+            await self.call("Input.dispatchKeyEvent", type="keyDown", text=entry, key=entry)
+            await self.call("Input.dispatchKeyEvent", type="keyUp", key=entry)
 
     async def press(self, *keys: str, shift: bool = False) -> None:
         """Presses named keys one after the other."""

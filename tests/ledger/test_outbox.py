@@ -31,9 +31,9 @@ async def test_what_is_entered_waits_until_it_is_delivered(ledger: Ledger) -> No
 async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> None:
     """Slack has the first version: the second is still to be shown, at the place where the message
     stands."""
-    letter, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
-    changed = await ledger.outbox.want(letter.posted, said("done"))
-    await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
+    entry, _ = await ledger.outbox.enter("C1", said("working"), CHANNEL)
+    changed = await ledger.outbox.want(entry.posted, said("done"))
+    await ledger.outbox.delivered(entry, Posted("C1", "5.1"))
     (waiting,) = await ledger.outbox.waiting()
     assert changed is not None
     assert (waiting.message, waiting.version, waiting.posted) == (
@@ -47,17 +47,17 @@ async def test_a_change_meanwhile_is_not_taken_for_delivered(ledger: Ledger) -> 
 
 async def test_a_named_message_is_there_once(ledger: Ledger) -> None:
     """Entered again under its name, it is the earlier one."""
-    letter, _ = await ledger.outbox.enter("C1", said("one"), Place(key="digest 7"))
+    entry, _ = await ledger.outbox.enter("C1", said("one"), Place(key="digest 7"))
     again, new = await ledger.outbox.enter("C1", said("another"), Place(key="digest 7"))
-    assert (again, new) == (letter, False)
+    assert (again, new) == (entry, False)
 
 
 async def test_what_slack_refuses_is_not_tried_again_unless_it_changes(ledger: Ledger) -> None:
     """A refusal holds for the version that was refused."""
-    letter, _ = await ledger.outbox.enter("C1", said("one"), CHANNEL)
-    await ledger.outbox.refuse(letter, "channel_not_found")
+    entry, _ = await ledger.outbox.enter("C1", said("one"), CHANNEL)
+    await ledger.outbox.refuse(entry, "channel_not_found")
     assert await ledger.outbox.waiting() == []
-    await ledger.outbox.want(letter.posted, said("two"))
+    await ledger.outbox.want(entry.posted, said("two"))
     assert [waiting.version for waiting in await ledger.outbox.waiting()] == [2]
 
 
@@ -65,11 +65,11 @@ async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> Non
     """By one of those that live, once the process is gone."""
     other = await Ledger.open(url, owner="elsewhere-1-abc")
     await other.replicas.join()
-    letter, _ = await other.outbox.enter("C1", said("one"), CHANNEL)
+    entry, _ = await other.outbox.enter("C1", said("one"), CHANNEL)
     assert await ledger.outbox.take_over_orphaned() == 0
     await other.replicas.leave()
     assert await ledger.outbox.take_over_orphaned() == 1
-    assert await ledger.outbox.waiting() == [letter]
+    assert await ledger.outbox.waiting() == [entry]
     assert await other.outbox.waiting() == []
     await other.close()
 
@@ -78,8 +78,8 @@ async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -
     """Killed between the two, nobody would ever be told; the run also learns where its message
     stands."""
     run = await ledger.begin_run(asked())
-    letter, _ = await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
-    await ledger.outbox.delivered(letter, Posted("C1", "5.1"))
+    entry, _ = await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
+    await ledger.outbox.delivered(entry, Posted("C1", "5.1"))
     found = await ledger.get_run(run.id)
     assert found is not None
     assert found.posted == Posted("C1", "5.1")
@@ -94,8 +94,8 @@ async def test_the_end_of_a_run_whose_message_waits_is_posted_instead(ledger: Le
     run = await ledger.begin_run(asked())
     await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
     await ledger.finish_run(run.id, "done", "ready", shown=said("done"))
-    (letter,) = await ledger.outbox.waiting()
-    assert (letter.ts, letter.version, letter.message) == ("", 2, said("done"))
+    (entry,) = await ledger.outbox.waiting()
+    assert (entry.ts, entry.version, entry.message) == ("", 2, said("done"))
 
 
 async def test_old_messages_are_dropped(ledger: Ledger, time: Time) -> None:
@@ -105,4 +105,4 @@ async def test_old_messages_are_dropped(ledger: Ledger, time: Time) -> None:
     await ledger.outbox.enter("C1", said("newer"), CHANNEL)
     time.move(timedelta(days=2).total_seconds())
     await ledger.outbox.prune()
-    assert [letter.message.text for letter in await ledger.outbox.waiting()] == ["newer"]
+    assert [entry.message.text for entry in await ledger.outbox.waiting()] == ["newer"]

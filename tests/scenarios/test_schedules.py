@@ -185,8 +185,8 @@ async def test_a_digest_that_was_missed_says_that_it_is_late(tmp_path: Path) -> 
         await due_yesterday(stage)
         async with again(stage) as bot:
             late = await seen(stage, in_thread("late: I was away when it was due"))
-            await bot.keeper.run_once()
-            await bot.keeper.wait_until_idle()
+            await bot.slot_runner.run_once()
+            await bot.slot_runner.wait_until_idle()
         told = [m for m in stage.workspace.list_messages() if m.thread_ts == late.thread_ts]
         assert len(told) == 1
 

@@ -45,7 +45,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
         }
         for step in steps:
             button = messages.button("Options…", OPEN, step.id)
-            posted = await bot.board.post(
+            posted = await bot.channel_messages.post(
                 channel, Message("?", ({"type": "actions", "elements": [button]},))
             )
             await stage.workspace.click_element(

@@ -82,10 +82,10 @@ class Replica:
     """One process: `fired` collects its slots, `outcome` is what each ends in."""
 
     name: str
-    office: ScheduleService
+    schedule_service: ScheduleService
     fired: list[tuple[str, SlotContext]] = field(default_factory=list)
     outcome: SlotOutcome = field(default_factory=lambda: SlotOutcome(SlotResult("done", "well")))
-    keeper: SlotRunner = field(init=False)
+    slot_runner: SlotRunner = field(init=False)
 
     async def carry_out(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         """What a slot does."""
@@ -94,8 +94,8 @@ class Replica:
 
     async def round(self) -> None:
         """Looks once, and waits for what that begins."""
-        await self.keeper.run_once()
-        await self.keeper.wait_until_idle()
+        await self.slot_runner.run_once()
+        await self.slot_runner.wait_until_idle()
 
 
 @dataclass
@@ -115,24 +115,24 @@ class World:
         client = build_client(
             token=self.workspace.bot_token, base_url=self.workspace.api_url, session=session
         )
-        board = SlackChannelMessages(client, pace=QUICK)
-        self.stack.push_async_callback(board.aclose, 1.0)
-        office = ScheduleService(
+        channel_messages = SlackChannelMessages(client, pace=QUICK)
+        self.stack.push_async_callback(channel_messages.aclose, 1.0)
+        schedule_service = ScheduleService(
             self.ledger.timetable,
-            board,
+            channel_messages,
             CATALOG,
             owner=name,
             zone="UTC",
             limits=limits or Limits(least=1.0),
         )
-        made = Replica(name, office)
-        made.keeper = SlotRunner(
+        made = Replica(name, schedule_service)
+        made.slot_runner = SlotRunner(
             self.ledger.timetable,
-            office,
+            schedule_service,
             SlotCallbacks(CATALOG.get_recurrence, made.carry_out, self._gone),
             owner=name,
         )
-        self.stack.push_async_callback(made.keeper.close, 0.0)
+        self.stack.push_async_callback(made.slot_runner.close, 0.0)
         return made
 
     async def _gone(self) -> set[str]:
@@ -162,7 +162,7 @@ class World:
     async def make(self, replica: Replica, typed: str) -> Schedule:
         """Somebody types that to a replica."""
         before = {one.id for one in await self.ledger.timetable.list_live()}
-        await replica.office.create(self.order(typed), self.time())
+        await replica.schedule_service.create(self.order(typed), self.time())
         return next(one for one in await self.ledger.timetable.list_live() if one.id not in before)
 
     async def now(self, schedule: Schedule) -> Schedule:

@@ -32,9 +32,9 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     catalog = Catalog(STEPS)
     # Nothing is posted: the schedules have no news, and edits of messages that are not there are
     # given up.
-    board = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
-    office = ScheduleService(
-        ledger.timetable, board, catalog, owner=owner, zone="UTC", limits=Limits()
+    channel_messages = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
+    schedule_service = ScheduleService(
+        ledger.timetable, channel_messages, catalog, owner=owner, zone="UTC", limits=Limits()
     )
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -48,13 +48,13 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     async def absent() -> Collection[str]:
         return (await asyncio.to_thread(gone.read_text)).split()
 
-    keeper = SlotRunner(
+    slot_runner = SlotRunner(
         ledger.timetable,
-        office,
+        schedule_service,
         SlotCallbacks(catalog.get_recurrence, carry_out, absent),
         owner=owner,
     )
-    keeper.start()
+    slot_runner.start()
     print("ready", flush=True)
     await asyncio.Event().wait()
 

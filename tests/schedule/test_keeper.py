@@ -135,10 +135,10 @@ async def test_paused_it_is_quiet_and_resumed_it_goes_on(world: World) -> None:
     one = await world.replica()
     schedule = await world.make(one, "burst every 10s")
     await one.round()
-    await one.office.pause(schedule.id, "U0HOST")
+    await one.schedule_service.pause(schedule.id, "U0HOST")
     world.time.move(100)
     await one.round()
-    await one.office.resume(schedule.id, "U0HOST")
+    await one.schedule_service.resume(schedule.id, "U0HOST")
     world.time.move(10)
     await one.round()
     assert ((await world.now(schedule)).fired, (await world.now(schedule)).missed) == (2, 0)
@@ -148,7 +148,7 @@ async def test_a_notification_names_nobody(world: World) -> None:
     """Who paused it is left out of the text that Slack shows beside the name of the channel."""
     one = await world.replica()
     schedule = await world.make(one, "burst every 10s")
-    await one.office.pause(schedule.id, "U0HOST")
+    await one.schedule_service.pause(schedule.id, "U0HOST")
     await world.shows("paused by")
     assert world.messages()[0].text == "Schedule s1, Burst: paused (paused). every 10 s"
 
@@ -158,9 +158,9 @@ async def test_what_is_removed_stays_removed(world: World, verb: str) -> None:
     """And says so to whoever presses an old button."""
     one = await world.replica()
     schedule = await world.make(one, "burst every 10s")
-    await one.office.remove(schedule.id, "U0HOST")
+    await one.schedule_service.remove(schedule.id, "U0HOST")
     with pytest.raises(UserError, match="removed already"):
-        await getattr(one.office, verb)(schedule.id, "U0HOST")
+        await getattr(one.schedule_service, verb)(schedule.id, "U0HOST")
     await one.round()
     assert one.fired == []
 
@@ -169,7 +169,9 @@ async def test_a_command_that_is_delivered_twice_makes_one(world: World) -> None
     """Also when two replicas get it at once."""
     one, two = await world.replica("one"), await world.replica("two")
     order = world.order("burst every 10s", key="same")
-    await asyncio.gather(*(replica.office.create(order, world.time()) for replica in (one, two)))
+    await asyncio.gather(
+        *(replica.schedule_service.create(order, world.time()) for replica in (one, two))
+    )
     assert (len(await world.ledger.timetable.list_live()), len(world.messages())) == (1, 1)
 
 
@@ -178,7 +180,7 @@ async def test_what_cannot_be_posted_is_not_scheduled(world: World) -> None:
     one = await world.replica()
     order = replace(world.order("burst every 10s"), channel="C0NOWHERE")
     with pytest.raises(SlackError):
-        await one.office.create(order, world.time())
+        await one.schedule_service.create(order, world.time())
     assert await world.ledger.timetable.list_live() == []
 
 
@@ -208,7 +210,7 @@ async def test_limits_are_said(world: World, typed: str, limits: Limits, says: s
     """Before anything is remembered."""
     one = await world.replica(limits=limits)
     with pytest.raises(UserError, match=says.replace("*", ".")):
-        await one.office.create(world.order(typed), world.time())
+        await one.schedule_service.create(world.order(typed), world.time())
     assert await world.ledger.timetable.list_live() == []
 
 
@@ -217,4 +219,4 @@ async def test_the_same_twice_is_already_so(world: World) -> None:
     one = await world.replica()
     await world.make(one, "burst every 10s")
     with pytest.raises(UserError, match="goes on already: s1"):
-        await one.office.create(world.order("burst every 10s"), world.time())
+        await one.schedule_service.create(world.order("burst every 10s"), world.time())

@@ -32,18 +32,18 @@ class RecordingDesk:
     homes: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
     whispers: list[Reply] = field(default_factory=list)
-    meet: Callable[[Reply], None] = field(default=lambda whisper: None)
+    meet: Callable[[Reply], None] = field(default=lambda reply: None)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def command(self, asked: Command, whisper: Reply) -> None:
+    def command(self, asked: Command, reply: Reply) -> None:
         """Takes a command."""
         self.asked.append(asked)
-        self._take(whisper)
+        self._take(reply)
 
-    def pressed(self, pressed: ButtonPress, whisper: Reply) -> None:
+    def pressed(self, pressed: ButtonPress, reply: Reply) -> None:
         """Takes a button."""
         self.pressed_.append(pressed)
-        self._take(whisper)
+        self._take(reply)
 
     def opened(self, user: str) -> None:
         """Takes note of a Home tab."""
@@ -53,15 +53,15 @@ class RecordingDesk:
         """What the test says is wrong."""
         return self.wrong
 
-    def submitted(self, submitted: FormSubmission, whisper: Reply) -> None:
+    def submitted(self, submitted: FormSubmission, reply: Reply) -> None:
         """Takes a form."""
         self.submitted_.append(submitted)
-        self._take(whisper)
+        self._take(reply)
 
-    def _take(self, whisper: Reply) -> None:
-        self.whispers.append(whisper)
+    def _take(self, reply: Reply) -> None:
+        self.whispers.append(reply)
         self._arrived.set()
-        self.meet(whisper)
+        self.meet(reply)
 
     async def wait(self, count: int = 1) -> None:
         """Returns once so many commands and buttons have arrived."""
@@ -127,18 +127,20 @@ def client(workspace: Workspace, session: aiohttp.ClientSession) -> AsyncWebClie
 
 
 @pytest.fixture
-def desk() -> RecordingDesk:
+def router() -> RecordingDesk:
     """What stands behind the listeners."""
     return RecordingDesk()
 
 
 @pytest.fixture
 async def listeners(
-    client: AsyncWebClient, session: aiohttp.ClientSession, desk: RecordingDesk
+    client: AsyncWebClient, session: aiohttp.ClientSession, router: RecordingDesk
 ) -> AsyncIterator[Listeners]:
     """The listeners, not connected."""
     listeners = Listeners(
-        desk=desk, ways=EphemeralResponder(client, session), identity=await fetch_identity(client)
+        router=router,
+        ways=EphemeralResponder(client, session),
+        identity=await fetch_identity(client),
     )
     yield listeners
     await listeners.aclose()

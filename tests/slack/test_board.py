@@ -23,11 +23,11 @@ QUICK = EditLimits(interval=0.05, burst=40, per_minute=600, reserve=2)
 
 
 @pytest.fixture
-async def board(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
+async def channel_messages(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
     """A board that edits a message up to 20 times a second."""
-    board = SlackChannelMessages(client, pace=QUICK)
-    yield board
-    await board.aclose(0.2)
+    channel_messages = SlackChannelMessages(client, pace=QUICK)
+    yield channel_messages
+    await channel_messages.aclose(0.2)
 
 
 def text_of(workspace: Workspace, posted: Posted) -> str:
@@ -43,38 +43,43 @@ def updates(workspace: Workspace) -> list[str]:
 
 
 async def test_many_edits_become_few_and_the_last_is_shown(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """200 edits cost one call per interval, none out of order."""
-    posted = await board.post(channel, message("edit 000"))
+    posted = await channel_messages.post(channel, message("edit 000"))
     started = time.monotonic()
     for number in range(1, 201):
-        board.edit(posted, message(f"edit {number:03}"))
+        channel_messages.edit(posted, message(f"edit {number:03}"))
         await asyncio.sleep(0.0015)
-    await eventually(lambda: board.pending == 0)
+    await eventually(lambda: channel_messages.pending == 0)
     sent = updates(workspace)
     assert text_of(workspace, posted) == "edit 200"
     assert len(sent) <= (time.monotonic() - started) / QUICK.interval + 1
     assert sent == sorted(sent)
-    assert (board.edits_sent, board.edits_coalesced) == (len(sent), 200 - len(sent))
+    assert (channel_messages.edits_sent, channel_messages.edits_coalesced) == (
+        len(sent),
+        200 - len(sent),
+    )
 
 
 async def test_a_final_edit_goes_before_waiting_ones(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """With tokens left for final edits alone, a settled message is shown while others wait."""
-    board = SlackChannelMessages(client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1))
+    channel_messages = SlackChannelMessages(
+        client, pace=replace(QUICK, burst=2, per_minute=60, reserve=1)
+    )
     first, second, last = [
-        await board.post(channel, message(f"run {number}")) for number in range(3)
+        await channel_messages.post(channel, message(f"run {number}")) for number in range(3)
     ]
     await asyncio.sleep(QUICK.interval)
     for posted in (first, second, last):
-        board.edit(posted, message("working"))
-    await asyncio.wait_for(board.settle(last, message("done")), 0.9)
+        channel_messages.edit(posted, message("working"))
+    await asyncio.wait_for(channel_messages.settle(last, message("done")), 0.9)
     assert updates(workspace) == ["working", "done"]
     assert text_of(workspace, last) == "done"
-    assert board.pending == 1
-    assert await board.aclose(0) == 1
+    assert channel_messages.pending == 1
+    assert await channel_messages.aclose(0) == 1
 
 
 async def test_news_is_shown_when_the_allowance_is_short(
@@ -82,45 +87,47 @@ async def test_news_is_shown_when_the_allowance_is_short(
 ) -> None:
     """What people wait for takes some of what small changes must leave; the rest stays for final
     edits."""
-    board = SlackChannelMessages(client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2))
+    channel_messages = SlackChannelMessages(
+        client, pace=replace(QUICK, burst=3, per_minute=6, reserve=2)
+    )
     first, second, third = [
-        await board.post(channel, message(f"run {number}")) for number in range(3)
+        await channel_messages.post(channel, message(f"run {number}")) for number in range(3)
     ]
     await asyncio.sleep(QUICK.interval)
-    board.edit(first, message("small"))
+    channel_messages.edit(first, message("small"))
     await eventually(lambda: updates(workspace) == ["small"])
-    board.edit(second, message("news"), news=True)
-    board.edit(second, message("news, a little later"))
-    board.edit(third, message("more news"), news=True)
+    channel_messages.edit(second, message("news"), news=True)
+    channel_messages.edit(second, message("news, a little later"))
+    channel_messages.edit(third, message("more news"), news=True)
     await eventually(lambda: updates(workspace) == ["small", "news, a little later"])
-    await board.settle(third, message("done"))
+    await channel_messages.settle(third, message("done"))
     assert updates(workspace) == ["small", "news, a little later", "done"]
-    await board.aclose(0)
+    await channel_messages.aclose(0)
 
 
 async def test_settling_does_not_wait_for_the_interval(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """The end of a run is shown at once, however short ago the last edit was."""
-    board = SlackChannelMessages(client)
-    posted = await board.post(channel, message("working"))
-    await asyncio.wait_for(board.settle(posted, message("done")), 0.5)
+    channel_messages = SlackChannelMessages(client)
+    posted = await channel_messages.post(channel, message("working"))
+    await asyncio.wait_for(channel_messages.settle(posted, message("done")), 0.5)
     assert text_of(workspace, posted) == "done"
-    await board.aclose(0)
+    await channel_messages.aclose(0)
 
 
 async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """Posting and editing wait for Retry-After, and nothing is lost or sent in between."""
     workspace.faults.rate_limit_method("chat.postMessage", retry_after=0)
-    posted = await board.post(channel, message("working"))
+    posted = await channel_messages.post(channel, message("working"))
     workspace.faults.rate_limit_method("chat.update", retry_after=1)
-    board.edit(posted, message("half"))
-    await eventually(lambda: board.limit_waits == 2)
+    channel_messages.edit(posted, message("half"))
+    await eventually(lambda: channel_messages.limit_waits == 2)
     started = time.monotonic()
-    board.edit(posted, message("nearly"))
-    await board.settle(posted, message("done"))
+    channel_messages.edit(posted, message("nearly"))
+    await channel_messages.settle(posted, message("done"))
     assert 0.9 < time.monotonic() - started < 1.5
     assert updates(workspace) == ["half", "done"]
     assert text_of(workspace, posted) == "done"
@@ -128,12 +135,12 @@ async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
 async def test_a_failing_slack_is_tried_again(
-    workspace: Workspace, board: SlackChannelMessages, channel: str, method: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str, method: str
 ) -> None:
     """5xx is no refusal: the message appears once, with its last word."""
     workspace.faults.fail_method(method, times=1, status=500)
-    posted = await board.post(channel, message("working"))
-    await board.settle(posted, message("done"))
+    posted = await channel_messages.post(channel, message("working"))
+    await channel_messages.settle(posted, message("done"))
     assert [found.text for found in workspace.list_messages()] == ["done"]
 
 
@@ -159,38 +166,38 @@ async def test_a_post_that_was_cut_is_not_repeated(
     ],
 )
 async def test_settling_what_is_gone_says_so(
-    board: SlackChannelMessages, posted: Posted, code: str
+    channel_messages: SlackChannelMessages, posted: Posted, code: str
 ) -> None:
     """A message that cannot be edited any more raises Slack's own code."""
     with pytest.raises(SlackError, match=code):
-        await board.settle(posted, message("done"))
+        await channel_messages.settle(posted, message("done"))
 
 
 async def test_a_lost_edit_holds_nothing_up(
     workspace: Workspace,
-    board: SlackChannelMessages,
+    channel_messages: SlackChannelMessages,
     channel: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An edit of a deleted message is logged, and the next message is edited all the same."""
-    gone, here = [await board.post(channel, message("working")) for _ in range(2)]
+    gone, here = [await channel_messages.post(channel, message("working")) for _ in range(2)]
     workspace.state.delete_message(workspace.state.messages[gone])
-    board.edit(gone, message("lost"))
-    board.edit(here, message("shown"))
-    await eventually(lambda: board.pending == 0)
+    channel_messages.edit(gone, message("lost"))
+    channel_messages.edit(here, message("shown"))
+    await eventually(lambda: channel_messages.pending == 0)
     assert text_of(workspace, here) == "shown"
     assert "message_not_found" in caplog.text
 
 
 async def test_an_edit_that_was_under_way_does_not_overwrite_the_end(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """A slow edit is waited for, so that the last word is the last."""
-    posted = await board.post(channel, message("working"))
+    posted = await channel_messages.post(channel, message("working"))
     workspace.faults.slow_method("chat.update", seconds=0.2)
-    board.edit(posted, message("half"))
+    channel_messages.edit(posted, message("half"))
     await eventually(lambda: updates(workspace) == ["half"])
-    await board.settle(posted, message("done"))
+    await channel_messages.settle(posted, message("done"))
     assert [text_of(workspace, posted), *updates(workspace)] == ["done", "half", "done"]
 
 
@@ -198,17 +205,17 @@ async def test_edits_keep_within_a_minute_s_allowance(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """The bucket's burst and rate hold for all messages together, not for each."""
-    board = SlackChannelMessages(
+    channel_messages = SlackChannelMessages(
         client, pace=EditLimits(interval=0.01, burst=6, per_minute=600, reserve=2)
     )
-    messages = [await board.post(channel, message("working")) for _ in range(5)]
+    messages = [await channel_messages.post(channel, message("working")) for _ in range(5)]
     started = time.monotonic()
     while time.monotonic() - started < 0.5:
         for posted in messages:
-            board.edit(posted, message("busy"))
+            channel_messages.edit(posted, message("busy"))
         await asyncio.sleep(0.005)
     assert 4 <= len(updates(workspace)) <= 4 + 10 * 0.5 + 2
-    await board.aclose(0)
+    await channel_messages.aclose(0)
 
 
 def test_the_allowance_is_what_slack_grants() -> None:
@@ -221,11 +228,11 @@ async def test_closing_sends_what_waits(
     workspace: Workspace, client: AsyncWebClient, channel: str
 ) -> None:
     """A drain shows the last words of all messages before the bot goes."""
-    board = SlackChannelMessages(client, pace=QUICK)
-    messages = [await board.post(channel, message("working")) for _ in range(5)]
+    channel_messages = SlackChannelMessages(client, pace=QUICK)
+    messages = [await channel_messages.post(channel, message("working")) for _ in range(5)]
     for posted in messages:
-        board.edit(posted, message("last word"))
-    assert await board.aclose(2) == 0
+        channel_messages.edit(posted, message("last word"))
+    assert await channel_messages.aclose(2) == 0
     assert {text_of(workspace, posted) for posted in messages} == {"last word"}
 
 
@@ -234,12 +241,12 @@ async def test_closing_in_an_outage_tells_who_waits(
 ) -> None:
     """With Slack away the grace ends, and whoever waits for the last edit gets an error, not a
     hang."""
-    board = SlackChannelMessages(client, pace=QUICK)
-    posted = await board.post(channel, message("working"))
+    channel_messages = SlackChannelMessages(client, pace=QUICK)
+    posted = await channel_messages.post(channel, message("working"))
     workspace.faults.fail_method("chat.update", times=99)
-    settling = asyncio.create_task(board.settle(posted, message("done")))
+    settling = asyncio.create_task(channel_messages.settle(posted, message("done")))
     await eventually(lambda: bool(updates(workspace)))
-    assert await board.aclose(0.1) == 1
+    assert await channel_messages.aclose(0.1) == 1
     with pytest.raises(SlackError, match="shutting_down"):
         await settling
 
@@ -249,42 +256,44 @@ async def test_patience_with_an_outage_ends(
 ) -> None:
     """A final edit that Slack does not answer for long enough raises, so that the run can be noted
     as unshown."""
-    board = SlackChannelMessages(client, pace=replace(QUICK, patience=0.2))
-    posted = await board.post(channel, message("working"))
+    channel_messages = SlackChannelMessages(client, pace=replace(QUICK, patience=0.2))
+    posted = await channel_messages.post(channel, message("working"))
     workspace.faults.fail_method("chat.update", times=99)
     with pytest.raises(SlackError, match="unreachable"):
-        await board.settle(posted, message("done"))
-    await board.aclose(0)
+        await channel_messages.settle(posted, message("done"))
+    await channel_messages.aclose(0)
 
 
 async def test_a_message_with_blocks_that_slack_refuses_is_shown_as_text(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """Wrong blocks cost the decoration, never the message."""
-    posted = await board.post(
+    posted = await channel_messages.post(
         channel, Message("working", ({"type": "section", "block_id": "verdict:running"},))
     )
-    await board.settle(posted, Message("done", ({"type": "nonsense", "block_id": "verdict:done"},)))
+    await channel_messages.settle(
+        posted, Message("done", ({"type": "nonsense", "block_id": "verdict:done"},))
+    )
     shown = workspace.state.messages[posted]
     assert shown.text == "done"
     assert shown.blocks[0]["block_id"] == "verdict:done"
 
 
 async def test_a_message_has_a_link(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """permalink gives Slack's link, and "" where there is none."""
-    posted = await board.post(channel, message("working"))
-    link = await board.permalink(posted)
+    posted = await channel_messages.post(channel, message("working"))
+    link = await channel_messages.permalink(posted)
     assert link.startswith("https://")
     assert posted.ts.replace(".", "") in link
-    assert await board.permalink(Posted(channel, "1.000001")) == ""
+    assert await channel_messages.permalink(Posted(channel, "1.000001")) == ""
 
 
 async def test_a_reply_goes_into_its_thread(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """What belongs to a message stands in its thread."""
-    parent = await board.post(channel, message("parent"))
-    reply = await board.post(channel, message("reply"), Place(thread=parent.ts))
+    parent = await channel_messages.post(channel, message("parent"))
+    reply = await channel_messages.post(channel, message("reply"), Place(thread=parent.ts))
     assert workspace.state.messages[reply].thread_ts == parent.ts

@@ -81,57 +81,57 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
 
 
 async def test_forms_and_events_arrive(
-    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the
     response's body."""
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status")
     await workspace.open_home("alice")
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh fault")
-    await desk.wait(2)
+    await router.wait(2)
     await SlackViews(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
-    view, desk.wrong = workspace.list_modals("alice")[0], {"user": "No such user."}
+    view, router.wrong = workspace.list_modals("alice")[0], {"user": "No such user."}
     submitted = await workspace.submit_view(
         "alice", view, collect_state_values(view.body["blocks"])
     )
-    assert submitted.ack_payload == {"response_action": "errors", "errors": desk.wrong}
-    assert (desk.asked[0].text, desk.homes, http.refused) == ("status", ["U0ALICE"], 0)
+    assert submitted.ack_payload == {"response_action": "errors", "errors": router.wrong}
+    assert (router.asked[0].text, router.homes, http.refused) == ("status", ["U0ALICE"], 0)
 
 
 async def test_commands_and_buttons_arrive(
-    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A command and a button over HTTP reach the desk as they do over Socket Mode."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     posted = await SlackChannelMessages(client).post("C0MESH", with_button("mesh:confirm"))
     clicked = await workspace.click_element("bob", workspace.state.messages[posted], "Confirm")
-    await desk.wait(2)
+    await router.wait(2)
     assert typed.is_acked
     assert clicked.is_acked
-    assert desk.asked[0].text == "install"
-    assert desk.pressed_[0].posted == posted
+    assert router.asked[0].text == "install"
+    assert router.pressed_[0].posted == posted
     assert http.refused == 0
 
 
 async def test_the_answer_leaves_before_a_slow_desk_begins(
-    workspace: Workspace, http: HttpReceiver, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """A desk that holds up the loop begins when the response has been written."""
     unsent: list[int] = []
 
-    def slow(_whisper: Reply) -> None:
+    def slow(_reply: Reply) -> None:
         unsent.append(listeners.under_way)
         time.sleep(0.2)
 
-    desk.meet = slow
+    router.meet = slow
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
-    await desk.wait()
+    await router.wait()
     assert typed.is_acked
     assert unsent == [0]
 
 
 async def test_slack_s_request_is_taken_once(
-    door: str, session: aiohttp.ClientSession, desk: RecordingDesk
+    door: str, session: aiohttp.ClientSession, router: RecordingDesk
 ) -> None:
     """The very same request a second time is a replay: 401."""
     headers = sign()
@@ -139,9 +139,9 @@ async def test_slack_s_request_is_taken_once(
     for _ in range(2):
         async with session.post(door, data=BODY, headers=headers) as answer:
             statuses.append(answer.status)
-    await desk.wait()
+    await router.wait()
     assert statuses == [200, 401]
-    assert len(desk.asked) == 1
+    assert len(router.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -180,19 +180,19 @@ async def test_slack_s_request_is_taken_once(
 async def test_what_slack_did_not_send_is_refused(
     door: str,
     session: aiohttp.ClientSession,
-    desk: RecordingDesk,
+    router: RecordingDesk,
     listeners: Listeners,
     headers: dict[str, str],
 ) -> None:
     """Forged and stale requests get 401, and nothing behind the door learns of them."""
     async with session.post(door, data=BODY, headers=headers) as answer:
         assert answer.status == 401
-    assert not desk.whispers
+    assert not router.whispers
     assert listeners.commands == listeners.acks == 0
 
 
 async def test_a_thousand_forged_requests_reach_nobody(
-    door: str, session: aiohttp.ClientSession, desk: RecordingDesk
+    door: str, session: aiohttp.ClientSession, router: RecordingDesk
 ) -> None:
     """None of many is let through, and a good one after them is."""
     for number in range(1000):
@@ -200,8 +200,8 @@ async def test_a_thousand_forged_requests_reach_nobody(
             assert answer.status == 401
     async with session.post(door, data=BODY, headers=sign()) as answer:
         assert answer.status == 200
-    await desk.wait()
-    assert len(desk.asked) == 1
+    await router.wait()
+    assert len(router.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -215,12 +215,12 @@ async def test_a_thousand_forged_requests_reach_nobody(
     ],
 )
 async def test_a_signed_request_that_makes_no_sense_is_refused(
-    door: str, session: aiohttp.ClientSession, desk: RecordingDesk, body: bytes, kind: str
+    door: str, session: aiohttp.ClientSession, router: RecordingDesk, body: bytes, kind: str
 ) -> None:
     """Malformed bodies end in a 4xx, never in a traceback."""
     async with session.post(door, data=body, headers=sign(body) | {"Content-Type": kind}) as answer:
         assert 400 <= answer.status < 500
-    assert not desk.whispers
+    assert not router.whispers
 
 
 async def test_a_huge_request_is_not_read(door: str, session: aiohttp.ClientSession) -> None:

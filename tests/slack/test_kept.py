@@ -32,14 +32,14 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 
 @pytest.fixture
-async def board(
+async def channel_messages(
     client: AsyncWebClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SlackChannelMessages]:
     """A board with an outbox, which lets nobody wait for long."""
     monkeypatch.setattr(boards, "HOLD", 0.1)
-    board = SlackChannelMessages(client, pace=QUICK, outbox=ledger.outbox)
-    yield board
-    await board.aclose(0)
+    channel_messages = SlackChannelMessages(client, pace=QUICK, outbox=ledger.outbox)
+    yield channel_messages
+    await channel_messages.aclose(0)
 
 
 def texts(workspace: Workspace) -> list[str]:
@@ -47,53 +47,53 @@ def texts(workspace: Workspace) -> list[str]:
     return [found.text for found in workspace.list_messages()]
 
 
-async def idle(board: SlackChannelMessages, ledger: Ledger) -> None:
+async def idle(channel_messages: SlackChannelMessages, ledger: Ledger) -> None:
     """Waits until Slack has everything and the ledger knows it."""
     async with asyncio.timeout(10):
         # Nothing announces it.
-        while board.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110
+        while channel_messages.pending or await ledger.outbox.count_pending():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
 async def test_what_slack_cannot_take_now_comes_later_in_order(
-    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Whoever posts goes on; edits and ends of what waits are in what is posted at last."""
     workspace.faults.fail_method("chat.postMessage", times=2)
-    first, second = [await board.post(channel, message(text)) for text in ("one", "two")]
+    first, second = [await channel_messages.post(channel, message(text)) for text in ("one", "two")]
     assert first.is_pending
-    board.edit(second, message("two, a little further"))
-    await board.settle(first, message("one, done"))
-    await idle(board, ledger)
+    channel_messages.edit(second, message("two, a little further"))
+    await channel_messages.settle(first, message("one, done"))
+    await idle(channel_messages, ledger)
     await eventually(lambda: texts(workspace) == ["one, done", "two, a little further"])
     assert [method for method, _ in workspace.calls].count("chat.update") == 1
 
 
 async def test_an_end_in_an_outage_is_shown_when_it_is_over(
-    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Whoever settles goes on after a moment."""
-    posted = await board.post(channel, message("working"))
+    posted = await channel_messages.post(channel, message("working"))
     workspace.faults.fail_method("chat.update", times=1)
-    await asyncio.wait_for(board.settle(posted, message("done")), 1)
-    await idle(board, ledger)
+    await asyncio.wait_for(channel_messages.settle(posted, message("done")), 1)
+    await idle(channel_messages, ledger)
     assert texts(workspace) == ["done"]
 
 
 async def test_another_process_delivers_what_one_left(
     workspace: Workspace,
     client: AsyncWebClient,
-    board: SlackChannelMessages,
+    channel_messages: SlackChannelMessages,
     ledger: Ledger,
     channel: str,
     tmp_path: Path,
 ) -> None:
     """Both what was never posted and an end that was never shown; nothing comes twice."""
-    shown = await board.post(channel, message("working"))
+    shown = await channel_messages.post(channel, message("working"))
     workspace.faults.fail_method("*", times=6)
-    await board.settle(shown, message("done"))
-    await board.post(channel, message("new"))
-    assert await board.aclose(0) == 2
+    await channel_messages.settle(shown, message("done"))
+    await channel_messages.post(channel, message("new"))
+    assert await channel_messages.aclose(0) == 2
     await ledger.replicas.leave()
     workspace.faults.clear_faults()
     heir = await Ledger.open(f"sqlite:///{tmp_path}/meshbot.sqlite")
@@ -110,7 +110,7 @@ async def test_another_process_delivers_what_one_left(
 async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
     workspace: Workspace,
     client: AsyncWebClient,
-    board: SlackChannelMessages,
+    channel_messages: SlackChannelMessages,
     ledger: Ledger,
     channel: str,
 ) -> None:
@@ -118,81 +118,86 @@ async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
     workspace.faults.slow_method("chat.postMessage", seconds=0.3)
     async with build_session(timeout=0.1) as hasty:
         usual, client.session = client.session, hasty
-        posted = await board.post(channel, message("working"))
+        posted = await channel_messages.post(channel, message("working"))
         await asyncio.sleep(0.1)
         client.session = usual
-        await board.settle(posted, message("done"))
-        await idle(board, ledger)
+        await channel_messages.settle(posted, message("done"))
+        await idle(channel_messages, ledger)
     assert sorted(texts(workspace)) == ["done", "working"]
-    assert board.posts.doubts == 1
+    assert channel_messages.posts.doubts == 1
 
 
 async def test_a_named_message_is_posted_once(
-    workspace: Workspace, board: SlackChannelMessages, channel: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    channel_messages: SlackChannelMessages,
+    channel: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both who post it learn where it stands, also when Slack is slow."""
     monkeypatch.setattr(boards, "HOLD", 5.0)
     workspace.faults.slow_method("chat.postMessage", seconds=0.05)
     place = Place(key="digest 7")
     first, second = await asyncio.gather(
-        *(board.post(channel, message("digest"), place) for _ in range(2))
+        *(channel_messages.post(channel, message("digest"), place) for _ in range(2))
     )
-    assert first == second == await board.post(channel, message("digest"), place)
+    assert first == second == await channel_messages.post(channel, message("digest"), place)
     assert texts(workspace) == ["digest"]
 
 
 async def test_a_reply_waits_for_its_thread(
-    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """Posted into the thread of a message that Slack does not have yet, it comes there."""
     workspace.faults.fail_method("chat.postMessage", times=1)
-    parent = await board.post(channel, message("parent"))
-    await board.post(channel, message("reply"), Place(thread=parent.ts))
-    await idle(board, ledger)
+    parent = await channel_messages.post(channel, message("parent"))
+    await channel_messages.post(channel, message("reply"), Place(thread=parent.ts))
+    await idle(channel_messages, ledger)
     first, reply = sorted(workspace.state.messages.values(), key=lambda found: found.ts)
     assert (reply.text, reply.thread_ts) == ("reply", first.ts)
-    assert await board.permalink(parent) == await board.permalink(Posted(channel, first.ts))
+    assert await channel_messages.permalink(parent) == await channel_messages.permalink(
+        Posted(channel, first.ts)
+    )
 
 
 async def test_a_refusal_is_told_and_not_repeated(
-    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger
+    workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger
 ) -> None:
     """A channel that is not there gets nothing, now or later; the same name may try again."""
     for _ in range(2):
         with pytest.raises(SlackError, match="channel_not_found"):
-            await board.post("C0NOWHERE", message("lost"), Place(key="lost"))
+            await channel_messages.post("C0NOWHERE", message("lost"), Place(key="lost"))
         assert await ledger.outbox.count_pending() == 0
     with pytest.raises(SlackError, match="channel_not_found"):
-        await board.settle(Posted("C0NOWHERE", "1.000001"), message("done"))
+        await channel_messages.settle(Posted("C0NOWHERE", "1.000001"), message("done"))
 
 
 async def test_an_end_that_was_left_for_a_deleted_message_comes_in_a_new_one(
     workspace: Workspace,
     client: AsyncWebClient,
-    board: SlackChannelMessages,
+    channel_messages: SlackChannelMessages,
     ledger: Ledger,
     channel: str,
 ) -> None:
     """Nobody who left it can tell any more; the outbox does."""
-    posted = await board.post(channel, message("working"))
+    posted = await channel_messages.post(channel, message("working"))
     workspace.state.delete_message(workspace.state.messages[posted])
     await ledger.outbox.want(posted, message("done"))
-    await board.deliver_kept_messages()
+    await channel_messages.deliver_kept_messages()
     await eventually(lambda: texts(workspace) == ["done"])
-    await idle(board, ledger)
+    await idle(channel_messages, ledger)
 
 
 async def test_what_is_let_go_is_not_posted_here(
-    workspace: Workspace, board: SlackChannelMessages, ledger: Ledger, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, ledger: Ledger, channel: str
 ) -> None:
     """It waits for whoever takes it over, even when that is the same process."""
     workspace.faults.fail_method("chat.postMessage", times=1)
-    await board.post(channel, message("one"))
-    board.drop_kept_posts()
-    assert board.pending == 0
+    await channel_messages.post(channel, message("one"))
+    channel_messages.drop_kept_posts()
+    assert channel_messages.pending == 0
     await asyncio.sleep(0.8)
     assert texts(workspace) == []
     workspace.faults.clear_faults()
-    await board.deliver_kept_messages()
-    await idle(board, ledger)
+    await channel_messages.deliver_kept_messages()
+    await idle(channel_messages, ledger)
     assert texts(workspace) == ["one"]

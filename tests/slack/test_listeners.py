@@ -41,36 +41,36 @@ async def posted_button(workspace: Workspace, client: AsyncWebClient, action_id:
 
 
 async def test_a_command_reaches_the_desk_as_it_was_typed(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """The text arrives untouched, mentions with their ids, and the key is Slack's trigger_id."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
-    await desk.wait()
-    asked = desk.asked[0]
+    await router.wait()
+    asked = router.asked[0]
     assert typed.is_acked
     assert (asked.user, asked.channel, asked.key) == ("U0ALICE", "C0MESH", typed.trigger_id)
     assert asked.text == "whoami <@U0BOB>  é☃ 'a;b'"
 
 
 async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """A desk that holds up the whole loop begins only when the acknowledgement has been sent."""
     unsent: list[int] = []
 
-    def slow(_whisper: Reply) -> None:
+    def slow(_reply: Reply) -> None:
         unsent.append(listeners.under_way)
         time.sleep(0.3)
 
-    desk.meet = slow
+    router.meet = slow
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
-    await desk.wait()
+    await router.wait()
     assert typed.is_acked
     assert unsent == [0]
 
 
 async def test_a_burst_of_300_commands_is_acknowledged(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """None of 300 commands at once is late, and each reaches the desk once."""
     typed = await asyncio.gather(
@@ -79,32 +79,32 @@ async def test_a_burst_of_300_commands_is_acknowledged(
             for number in range(300)
         )
     )
-    await desk.wait(300)
+    await router.wait(300)
     assert max(one.ack_after if one.ack_after is not None else 99.0 for one in typed) < 3
-    assert sorted(asked.text for asked in desk.asked) == sorted(
+    assert sorted(asked.text for asked in router.asked) == sorted(
         f"status {number}" for number in range(300)
     )
 
 
 async def test_a_command_delivered_twice_is_done_once(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """A second envelope of the same command is acknowledged and dropped."""
     workspace.faults.duplicates = 1
     await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await eventually(lambda: listeners.acks == 2)
-    assert (len(desk.asked), listeners.duplicates) == (1, 1)
+    assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 
 async def test_a_desk_that_fails_is_owned_up_to(
-    workspace: Workspace, desk: RecordingDesk, caplog: pytest.LogCaptureFixture
+    workspace: Workspace, router: RecordingDesk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The command is acknowledged, and the reference that the person is given stands in the log."""
 
-    def fail(_whisper: Reply) -> None:
+    def fail(_reply: Reply) -> None:
         raise ZeroDivisionError("division of the desk")
 
-    desk.meet = fail
+    router.meet = fail
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     answer = await shown(workspace, "went wrong on my side")
     reference = answer.text.split("`")[1]
@@ -115,30 +115,30 @@ async def test_a_desk_that_fails_is_owned_up_to(
 
 
 async def test_a_command_that_is_not_ours_is_explained(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """A Slack app with another command than the settings is told to the one who typed it."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/maze install")
     assert "I answer to `/mesh`" in (await shown(workspace, "disagree")).text
     assert typed.is_acked
-    assert not desk.asked
+    assert not router.asked
 
 
 async def test_a_button_arrives_with_its_message(
-    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """What the desk gets says which button, what it carries, and where it stands."""
     asking = await posted_button(workspace, client, "mesh:confirm")
     typed = await workspace.click_element("bob", asking, "Confirm")
-    await desk.wait()
-    pressed = desk.pressed_[0]
+    await router.wait()
+    pressed = router.pressed_[0]
     assert typed.is_acked
     assert (pressed.user, pressed.action, pressed.value) == ("U0BOB", "mesh:confirm", "run 1")
     assert pressed.posted == (asking.channel, asking.ts)
 
 
 async def test_an_unknown_button_is_said_to_have_expired(
-    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A button of an earlier release is acknowledged and answered, to the one who pressed it alone."""
     asking = await posted_button(workspace, client, "old:thing")
@@ -146,11 +146,11 @@ async def test_an_unknown_button_is_said_to_have_expired(
     answer = await shown(workspace, "expired", user="bob")
     assert typed.is_acked
     assert answer.ephemeral_to == "U0BOB"
-    assert not desk.pressed_
+    assert not router.pressed_
 
 
 async def test_while_draining_everything_is_declined(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners, client: AsyncWebClient
 ) -> None:
     """Commands and buttons are acknowledged with the advice to try again, and nothing is begun."""
     asking = await posted_button(workspace, client, "mesh:confirm")
@@ -161,7 +161,7 @@ async def test_while_draining_everything_is_declined(
     assert "restarting" in (await shown(workspace, "restarting", user="bob")).text
     assert typed.is_acked
     assert clicked.is_acked
-    assert not desk.whispers
+    assert not router.whispers
 
 
 async def test_slack_variables_in_the_environment_change_nothing(
@@ -179,7 +179,7 @@ async def test_slack_variables_in_the_environment_change_nothing(
     ):
         monkeypatch.setenv(name, "other")
     built = Listeners(
-        desk=RecordingDesk(),
+        router=RecordingDesk(),
         ways=EphemeralResponder(client, session),
         identity=await fetch_identity(client),
     )

@@ -162,14 +162,14 @@ async def test_the_bot_works_in_a_workspace_installed_from_it(manifest: dict[str
         client = build_client(
             token=workspace.bot_token, base_url=workspace.api_url, session=session
         )
-        board = SlackChannelMessages(client)
-        posted = await board.post(workspace.get_channel().id, message("working"))
-        await board.settle(posted, message("done"))
+        channel_messages = SlackChannelMessages(client)
+        posted = await channel_messages.post(workspace.get_channel().id, message("working"))
+        await channel_messages.settle(posted, message("done"))
         await (
             EphemeralResponder(client, session)
             .open_channel_reply(workspace.get_user("alice").id, posted.channel)
             .say(message("psst"))
         )
-        await board.aclose(0)
+        await channel_messages.aclose(0)
     await workspace.stop()
     assert [found.text for found in workspace.list_messages(user="alice")] == ["done", "psst"]

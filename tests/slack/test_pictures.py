@@ -39,13 +39,13 @@ def _quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def board(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
+async def channel_messages(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
     """A board that edits without waiting."""
-    board = SlackChannelMessages(
+    channel_messages = SlackChannelMessages(
         client, pace=EditLimits(interval=0.01, burst=40, per_minute=6000, reserve=2)
     )
-    yield board
-    await board.aclose(0.2)
+    yield channel_messages
+    await channel_messages.aclose(0.2)
 
 
 @pytest.fixture
@@ -55,10 +55,12 @@ def files(client: AsyncWebClient, session: aiohttp.ClientSession) -> SlackFiles:
 
 
 @pytest.fixture
-async def gallery(files: SlackFiles, board: SlackChannelMessages) -> AsyncIterator[PictureAttacher]:
+async def picture_attacher(
+    files: SlackFiles, channel_messages: SlackChannelMessages
+) -> AsyncIterator[PictureAttacher]:
     """A gallery with a process that draws."""
     studio = DrawingProcess(seconds=20)
-    yield PictureAttacher(studio, files, board, pauses=PAUSES)
+    yield PictureAttacher(studio, files, channel_messages, pauses=PAUSES)
     await studio.close()
 
 
@@ -85,12 +87,15 @@ async def test_an_upload_keeps_bytes_and_words(workspace: Workspace, files: Slac
 
 
 async def test_a_picture_is_hung_into_its_message_and_its_thread(
-    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
+    workspace: Workspace,
+    channel_messages: SlackChannelMessages,
+    picture_attacher: PictureAttacher,
+    channel: str,
 ) -> None:
     """Uploaded once, posted in the thread so that everyone may see it, then edited in under the
     headline."""
-    posted = await board.post(channel, message("done", block_id="verdict:done"))
-    await gallery.attach(posted, message("done", block_id="verdict:done"), PICTURE)
+    posted = await channel_messages.post(channel, message("done", block_id="verdict:done"))
+    await picture_attacher.attach(posted, message("done", block_id="verdict:done"), PICTURE)
     first, reply = workspace.list_messages()
     assert [block["type"] for block in first.blocks] == ["section", "image"]
     assert (reply.thread_ts, pictures(reply)) == (first.ts, pictures(first))
@@ -100,37 +105,46 @@ async def test_a_picture_is_hung_into_its_message_and_its_thread(
 
 
 async def test_a_slow_slack_is_asked_again(
-    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
+    workspace: Workspace,
+    channel_messages: SlackChannelMessages,
+    picture_attacher: PictureAttacher,
+    channel: str,
 ) -> None:
     """It refuses the blocks until it knows the file; the same file is shown after that."""
     workspace.faults.file_delay = 0.15
-    posted = await board.post(channel, message("done"))
-    await gallery.attach(posted, message("done"), PICTURE)
+    posted = await channel_messages.post(channel, message("done"))
+    await picture_attacher.attach(posted, message("done"), PICTURE)
     assert pictures(workspace.list_messages()[0])
     assert methods(workspace).count("chat.postMessage") >= 3
     assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
 async def test_words_stay_when_slack_never_knows_the_file(
-    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
+    workspace: Workspace,
+    channel_messages: SlackChannelMessages,
+    picture_attacher: PictureAttacher,
+    channel: str,
 ) -> None:
     """The message is as it was, and its thread empty."""
     workspace.faults.file_delay = 60.0
-    posted = await board.post(channel, message("done"))
-    await gallery.attach(posted, message("done"), PICTURE)
+    posted = await channel_messages.post(channel, message("done"))
+    await picture_attacher.attach(posted, message("done"), PICTURE)
     (only,) = workspace.list_messages()
-    assert (only.text, pictures(only), gallery.hung) == ("done", [], 0)
+    assert (only.text, pictures(only), picture_attacher.hung) == ("done", [], 0)
 
 
 async def test_without_the_scope_it_is_tried_once(
-    workspace: Workspace, board: SlackChannelMessages, gallery: PictureAttacher, channel: str
+    workspace: Workspace,
+    channel_messages: SlackChannelMessages,
+    picture_attacher: PictureAttacher,
+    channel: str,
 ) -> None:
     """Words alone from then on; nobody waits for a picture that cannot come."""
     workspace._core.installed = InstalledApp(scopes=frozenset({"chat:write"}))
-    posted = await board.post(channel, message("done"))
+    posted = await channel_messages.post(channel, message("done"))
     for _ in range(2):
-        await gallery.attach(posted, message("done"), PICTURE)
-    assert (len(workspace.list_messages()), gallery.refused) == (1, "missing_scope")
+        await picture_attacher.attach(posted, message("done"), PICTURE)
+    assert (len(workspace.list_messages()), picture_attacher.refused) == (1, "missing_scope")
     assert methods(workspace).count("files.getUploadURLExternal") == 1
 
 
@@ -138,14 +152,14 @@ async def test_a_whisper_shows_its_picture_to_one_person(
     workspace: Workspace,
     client: AsyncWebClient,
     session: aiohttp.ClientSession,
-    gallery: PictureAttacher,
+    picture_attacher: PictureAttacher,
     channel: str,
 ) -> None:
     """By the bot's own token and not by response_url, which may not show it; nobody else may fetch
     the file."""
     url = workspace._core.create_response_url(kind="commands", channel=channel, user="U0ALICE")
-    whisper = EphemeralResponder(client, session).open_channel_reply("U0ALICE", channel, url)
-    await whisper.say(await gallery.add_to_message(message("graph"), PICTURE))
+    reply = EphemeralResponder(client, session).open_channel_reply("U0ALICE", channel, url)
+    await reply.say(await picture_attacher.add_to_message(message("graph"), PICTURE))
     (seen,) = workspace.list_messages(user="alice")
     assert workspace.state.files[pictures(seen)[0]]["shared"] == {"U0ALICE"}
     assert "chat.postEphemeral" in methods(workspace)
@@ -155,7 +169,7 @@ async def test_a_whisper_without_its_picture_is_still_said(
     workspace: Workspace,
     client: AsyncWebClient,
     session: aiohttp.ClientSession,
-    gallery: PictureAttacher,
+    picture_attacher: PictureAttacher,
     channel: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -166,22 +180,25 @@ async def test_a_whisper_without_its_picture_is_still_said(
     await (
         EphemeralResponder(client, session)
         .open_channel_reply("U0ALICE", channel, url)
-        .say(await gallery.add_to_message(message("graph"), PICTURE))
+        .say(await picture_attacher.add_to_message(message("graph"), PICTURE))
     )
     (seen,) = workspace.list_messages(user="alice")
     assert (seen.text, pictures(seen)) == ("graph", [])
 
 
 async def test_a_refused_picture_is_no_reason_to_post_its_words_twice(
-    workspace: Workspace, board: SlackChannelMessages, channel: str
+    workspace: Workspace, channel_messages: SlackChannelMessages, channel: str
 ) -> None:
     """A message that is a picture alone is not posted as text; an edit with one leaves the message
     as it is."""
     block = {"type": "image", "slack_file": {"id": "F0UNKNOWN00"}, "alt_text": "a graph"}
     illustrated = message("done")
     illustrated = illustrated.__class__(illustrated.text, (*illustrated.blocks, block))
-    posted: Posted = await board.post(channel, message("done"))
-    for attempt in (board.post(channel, illustrated), board.settle(posted, illustrated)):
+    posted: Posted = await channel_messages.post(channel, message("done"))
+    for attempt in (
+        channel_messages.post(channel, illustrated),
+        channel_messages.settle(posted, illustrated),
+    ):
         with pytest.raises(SlackError, match="invalid_blocks"):
             await asyncio.wait_for(attempt, 5)
     assert [found.edits for found in workspace.list_messages()] == [[]]

@@ -43,48 +43,48 @@ async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeRece
 async def test_a_lost_connection_comes_back(
     workspace: Workspace,
     link: SocketModeReceiver,
-    desk: RecordingDesk,
+    router: RecordingDesk,
     how: Literal["close", "abort", "half_open"],
 ) -> None:
     """However the socket is lost, commands are taken again soon after."""
     await workspace.drop_connections(how)
     await eventually(lambda: link.reconnects > 0 and link.is_connected)
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
-    await desk.wait()
+    await router.wait()
     assert typed.is_acked
 
 
 async def test_a_refresh_loses_nothing(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
 ) -> None:
     """When Slack asks for a new connection, the bot makes one and goes on."""
     await workspace.refresh_connections()
     await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
-    await desk.wait()
+    await router.wait()
     assert typed.is_acked
     assert link.rebuilds == 0
 
 
 async def test_acknowledgements_may_cross(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
 ) -> None:
     """The later command's comes first, the earlier one's over a connection made meanwhile: each
     counts for its own."""
     workspace.faults.ack_delay = 0.3
     early = asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh early"))
-    await desk.wait()
+    await router.wait()
     workspace.faults.ack_delay = 0.0
     await workspace.refresh_connections()
     await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
     late = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh late")
     assert late.is_acked
     assert (await early).is_acked
-    assert [asked.text for asked in desk.asked] == ["early", "late"]
+    assert [asked.text for asked in router.asked] == ["early", "late"]
 
 
 async def test_the_watchdog_rebuilds_what_does_not_recover(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
 ) -> None:
     """A client that is stuck is replaced by a new one, which takes commands."""
     stuck = link._sdk
@@ -95,7 +95,7 @@ async def test_the_watchdog_rebuilds_what_does_not_recover(
     await workspace.drop_connections("abort")
     await eventually(lambda: link.rebuilds == 1 and workspace.connections == 1)
     await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
-    await desk.wait()
+    await router.wait()
     assert link.is_connected
 
 
@@ -180,7 +180,7 @@ async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWe
 
 
 async def test_closing_waits_for_acknowledgements_under_way(
-    workspace: Workspace, link: SocketModeReceiver, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """Until the last acknowledgement has left, the connection stays and newcomers are told to try
     again."""
@@ -191,7 +191,7 @@ async def test_closing_waits_for_acknowledgements_under_way(
         assert not closing.done()
     await asyncio.wait_for(closing, 1)
     assert "restarting" in str(typed.ack_payload)
-    assert not desk.asked
+    assert not router.asked
     assert not link.is_connected
 
 
@@ -207,7 +207,7 @@ async def test_closing_does_not_wait_for_ever(
 async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
     workspace: Workspace,
     link: SocketModeReceiver,
-    desk: RecordingDesk,
+    router: RecordingDesk,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """When the socket goes just before the acknowledgement, what was asked is still carried out,
@@ -223,7 +223,7 @@ async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
     }
     await link._sdk.current_session.close()
     await link._on_envelope(link._sdk, SocketModeRequest("slash_commands", "envelope-1", payload))
-    assert [asked.text for asked in desk.asked] == ["status"]
+    assert [asked.text for asked in router.asked] == ["status"]
     assert "an acknowledgement was not sent" in caplog.text
 
 

@@ -62,34 +62,34 @@ async def form(workspace: Workspace, client: AsyncWebClient) -> View:
 
 
 async def test_a_mention_reaches_the_desk_with_its_thread(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """The bot's name and the slash command's are left out, and other people's ids stay."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
     await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts)
     await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot /mesh status")
-    await desk.wait(2)
-    first, second = desk.asked
+    await router.wait(2)
+    first, second = router.asked
     assert (first.text, first.thread, first.channel) == ("whoami <@U0BOB> & co", said.ts, "C0MESH")
     assert (second.text, second.thread, second.trigger) == ("status", "", "")
     assert first.key.startswith("Ev")
 
 
 async def test_a_mention_delivered_twice_is_done_once(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """Slack repeats events under one event_id."""
     workspace.faults.duplicates = 1
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "install")
     await eventually(lambda: listeners.acks == 2)
-    assert (len(desk.asked), listeners.duplicates) == (1, 1)
+    assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 
-async def test_bots_are_not_listened_to(desk: RecordingDesk, listeners: Listeners) -> None:
+async def test_bots_are_not_listened_to(router: RecordingDesk, listeners: Listeners) -> None:
     """What a bot says of the bot begins nothing: two bots would never end."""
     await listeners.build_acknowledgement(mention_by(bot_id="B0OTHER"))
     await listeners.build_acknowledgement(mention_by(user="U0MESHBOT"))
-    assert not desk.asked
+    assert not router.asked
     assert listeners.mentions == 0
 
 
@@ -108,53 +108,53 @@ def mention_by(user: str = "U0ALICE", **more: str) -> AsyncBoltRequest:
 
 
 async def test_an_answer_to_a_mention_stays_in_its_thread(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """Only who asked sees it, and in the thread."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
-    await desk.wait()
-    await desk.whispers[0].say(message("0 of 13"))
+    await router.wait()
+    await router.whispers[0].say(message("0 of 13"))
     answer = workspace.list_messages(user="alice")[-1]
     assert (answer.text, answer.thread_ts, answer.ephemeral_to) == ("0 of 13", said.ts, "U0ALICE")
 
 
 async def test_a_button_knows_its_thread(
-    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """What is typed by a button in a thread stays there; a message that has a thread is not in it."""
-    board = SlackChannelMessages(client)
-    root = await board.post("C0MESH", with_button("mesh:type:0"))
-    reply = await board.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
+    channel_messages = SlackChannelMessages(client)
+    root = await channel_messages.post("C0MESH", with_button("mesh:type:0"))
+    reply = await channel_messages.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
     workspace.state.messages[root].thread_ts = root.ts
     for posted in (root, reply):
         await workspace.click_element("alice", workspace.state.messages[posted], "Confirm")
-    await desk.wait(2)
-    assert [pressed.thread for pressed in desk.pressed_] == ["", root.ts]
+    await router.wait(2)
+    assert [pressed.thread for pressed in router.pressed_] == ["", root.ts]
 
 
 async def test_only_the_home_tab_is_shown(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners
 ) -> None:
     """Who opens it is told to the desk; while the bot drains, nobody is."""
     await workspace.open_home("alice")
-    await eventually(lambda: desk.homes == ["U0ALICE"])
+    await eventually(lambda: router.homes == ["U0ALICE"])
     await listeners.drain(0)
     typed = await workspace.open_home("bob")
     assert typed.is_acked
-    assert desk.homes == ["U0ALICE"]
+    assert router.homes == ["U0ALICE"]
 
 
 async def test_a_form_reaches_the_desk_and_closes(
-    workspace: Workspace, desk: RecordingDesk, form: View
+    workspace: Workspace, router: RecordingDesk, form: View
 ) -> None:
     """Each input's values by its block, and where the form was opened from."""
     filled = collect_state_values(
         form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}}
     )
     typed = await workspace.submit_view("alice", form, filled)
-    await desk.wait(2)
-    submitted = desk.submitted_[0]
+    await router.wait(2)
+    submitted = router.submitted_[0]
     assert submitted.answers == {"user": ("jason",), "kind": ("a", "b")}
     assert (submitted.name, submitted.origin, submitted.key) == (
         "mesh:form:fault",
@@ -173,23 +173,23 @@ async def test_a_form_reaches_the_desk_and_closes(
 )
 async def test_faults_are_said_under_the_inputs(
     workspace: Workspace,
-    desk: RecordingDesk,
+    router: RecordingDesk,
     form: View,
     wrong: dict[str, str],
     shown: dict[str, str],
 ) -> None:
     """The form stays, nothing reaches the desk, and only inputs that it has are named."""
-    desk.wrong = wrong
+    router.wrong = wrong
     typed = await workspace.submit_view(
         "alice", form, collect_state_values(form.body["blocks"], JASON)
     )
     assert typed.ack_payload == {"response_action": "errors", "errors": shown}
     assert workspace.list_modals("alice") == [form]
-    assert not desk.submitted_
+    assert not router.submitted_
 
 
 async def test_while_draining_a_form_keeps_what_was_typed(
-    workspace: Workspace, desk: RecordingDesk, listeners: Listeners, form: View
+    workspace: Workspace, router: RecordingDesk, listeners: Listeners, form: View
 ) -> None:
     """It stays open with the advice to try again."""
     await listeners.drain(0)
@@ -197,19 +197,19 @@ async def test_while_draining_a_form_keeps_what_was_typed(
         "alice", form, collect_state_values(form.body["blocks"], JASON)
     )
     assert "restarting" in (typed.ack_payload or {})["errors"]["user"]
-    assert not desk.submitted_
+    assert not router.submitted_
 
 
 async def test_a_press_in_a_modal_is_answered_in_it(
-    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """There is no channel to answer in: the same modal shows each answer."""
     modal = await opened(
         workspace, client, Modal("Status", with_button("mesh:type:0").blocks, origin=ORIGIN)
     )
     await workspace.click_view_element("alice", modal, "Confirm")
-    await desk.wait(2)
-    pressed = desk.pressed_[0]
+    await router.wait(2)
+    pressed = router.pressed_[0]
     assert (pressed.channel, pressed.view, pressed.away, pressed.posted) == (
         "C0MESH",
         modal.id,
@@ -217,22 +217,22 @@ async def test_a_press_in_a_modal_is_answered_in_it(
         None,
     )
     for text in ("Looking…", "3 of 13"):
-        await desk.whispers[1].say(message(text))
+        await router.whispers[1].say(message(text))
     assert modal.body["blocks"][0]["text"]["text"] == "3 of 13"
     assert workspace.list_modals("alice") == [modal]
 
 
 async def test_a_late_answer_to_the_home_tab_is_written_directly(
-    workspace: Workspace, desk: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
 ) -> None:
     """A modal can be opened once and soon; when that is over, the answer still arrives."""
     await SlackViews(client).publish("U0ALICE", with_button("mesh:type:0").blocks)
     home = workspace.get_home_view("alice")
     assert home is not None
     typed = await workspace.click_view_element("alice", home, "Confirm")
-    await desk.wait()
+    await router.wait()
     await SlackViews(client).open(typed.trigger_id, Modal("Another", message("first").blocks))
-    await desk.whispers[0].say(message("at last"))
+    await router.whispers[0].say(message("at last"))
     direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
     assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["at last"]
 

@@ -14,11 +14,11 @@ from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from tests.slack.conftest import RecordingDesk, message
 
 
-async def whisper_to_alice(workspace: Workspace, desk: RecordingDesk) -> Reply:
+async def whisper_to_alice(workspace: Workspace, router: RecordingDesk) -> Reply:
     """What the desk gets with a command that alice typed."""
     await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh help")
-    await desk.wait()
-    return desk.whispers[0]
+    await router.wait()
+    return router.whispers[0]
 
 
 def api_answers(workspace: Workspace) -> int:
@@ -27,12 +27,14 @@ def api_answers(workspace: Workspace) -> int:
 
 
 @pytest.mark.usefixtures("link")
-async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: RecordingDesk) -> None:
+async def test_the_first_five_go_by_response_url(
+    workspace: Workspace, router: RecordingDesk
+) -> None:
     """Slack takes five answers there; the sixth and later ones arrive all the same, and only alice
     sees them."""
-    whisper = await whisper_to_alice(workspace, desk)
+    reply = await whisper_to_alice(workspace, router)
     for number in range(7):
-        await whisper.say(message(f"answer {number}"))
+        await reply.say(message(f"answer {number}"))
     seen = [found.text for found in workspace.list_messages(user="alice")]
     assert seen == [f"answer {number}" for number in range(7)]
     assert api_answers(workspace) == 2
@@ -41,13 +43,13 @@ async def test_the_first_five_go_by_response_url(workspace: Workspace, desk: Rec
 
 @pytest.mark.usefixtures("link")
 async def test_a_response_url_that_slack_calls_expired_is_given_up(
-    workspace: Workspace, desk: RecordingDesk
+    workspace: Workspace, router: RecordingDesk
 ) -> None:
     """After half an hour the answer goes over the Web API."""
-    whisper = await whisper_to_alice(workspace, desk)
+    reply = await whisper_to_alice(workspace, router)
     for reply in workspace._core.response_urls.values():
         reply.made -= timedelta(minutes=31)
-    await whisper.say(message("late"))
+    await reply.say(message("late"))
     assert [found.text for found in workspace.list_messages(user="alice")] == ["late"]
     assert api_answers(workspace) == 1
 

@@ -79,16 +79,16 @@ class AccessPolicy:
     reserved: frozenset[str] = frozenset()
     acting: Mapping[Role, Identity] = field(default_factory=dict)
 
-    def complete_caller(self, asker: Caller) -> Caller:
+    def complete_caller(self, caller: Caller) -> Caller:
         """Return the caller with everything that the rules say of them."""
-        identity = self.get_identity(asker)
-        asker = replace(asker, channels=self.channels, acts_as=identity.user if identity else "")
-        if asker.role is not Role.ATTENDEE or not self.own:
-            return asker
+        identity = self.get_identity(caller)
+        caller = replace(caller, channels=self.channels, acts_as=identity.user if identity else "")
+        if caller.role is not Role.ATTENDEE or not self.own:
+            return caller
         return replace(
-            asker,
+            caller,
             confined=True,
-            own=self.own.get_for_user(asker.user),
+            own=self.own.get_for_user(caller.user),
             own_steps=self._list_own_steps(),
         )
 
@@ -104,13 +104,13 @@ class AccessPolicy:
             faults = [f"  roles.steps.{step}: {words}" for step in shared]
             raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
 
-    def get_identity(self, asker: Caller) -> Identity | None:
+    def get_identity(self, caller: Caller) -> Identity | None:
         """Return the identity as whom the cluster is asked for this caller.
 
         None stands for the bot's own account.
         """
-        identity = self.acting.get(asker.role)
-        return identity.for_user(asker.user) if identity else None
+        identity = self.acting.get(caller.role)
+        return identity.for_user(caller.user) if identity else None
 
     def _list_own_steps(self) -> tuple[str, ...]:
         """Return the steps that attendees may use in their own namespace.
@@ -120,16 +120,16 @@ class AccessPolicy:
         within = [step for step in self.steps if step.scope is Scope.APPLICATION]
         return tuple(s.id for s in within if s.role is Role.ATTENDEE or s.id not in self.reserved)
 
-    def admit_command(self, invocation: Invocation, asker: Caller, channel: str) -> Invocation:
+    def admit_command(self, invocation: Invocation, caller: Caller, channel: str) -> Invocation:
         """Return the command as this caller may give it here. Raises Denied.
 
         It is in their own namespace unless they name one.
         """
-        if asker.confined and asker.own and not invocation.options.namespace:
-            invocation = pin_namespace(invocation, asker.own)
+        if caller.confined and caller.own and not invocation.options.namespace:
+            invocation = pin_namespace(invocation, caller.own)
         self.check_command(
             invocation,
-            asker,
+            caller,
             channel,
             what=invocation.step.title,
             namespace=invocation.options.namespace,
@@ -137,33 +137,33 @@ class AccessPolicy:
         return invocation
 
     def check_command(
-        self, invocation: Invocation, asker: Caller, channel: str, *, what: str, namespace: str
+        self, invocation: Invocation, caller: Caller, channel: str, *, what: str, namespace: str
     ) -> None:
         """Raise Denied unless this caller may give that command in that namespace.
 
         `what` is the command's title in the denial.
         """
         step = invocation.step
-        self.check_step(step, asker, channel, what=what)
-        if asker.confined and step.has_side_effects and namespace != asker.own:
+        self.check_step(step, caller, channel, what=what)
+        if caller.confined and step.has_side_effects and namespace != caller.own:
             raise AccessDenied(
                 denials.render_foreign_namespace_denial(
-                    what, namespace, asker.own, asker.get_role_holders(Role.HOST), self.command
+                    what, namespace, caller.own, caller.get_role_holders(Role.HOST), self.command
                 )
             )
 
-    def check_step(self, step: Step, asker: Caller, channel: str, *, what: str) -> None:
+    def check_step(self, step: Step, caller: Caller, channel: str, *, what: str) -> None:
         """Raise Denied unless this caller may run that step in some namespace, from this channel."""
         self._check_channel(step, channel)
-        if not asker.can_run(step):
-            raise AccessDenied(self._build_denial(what, step, asker))
+        if not caller.can_run(step):
+            raise AccessDenied(self._build_denial(what, step, caller))
 
-    def require_role(self, needed: Role, asker: Caller, *, what: str) -> None:
+    def require_role(self, needed: Role, caller: Caller, *, what: str) -> None:
         """Raise Denied unless this caller has that role."""
-        if not asker.role.is_at_least(needed):
+        if not caller.role.is_at_least(needed):
             raise AccessDenied(
                 messages.render_role_denial(
-                    what, asker.role, needed, asker.get_role_holders(needed), self.command
+                    what, caller.role, needed, caller.get_role_holders(needed), self.command
                 )
             )
 
@@ -190,14 +190,14 @@ class AccessPolicy:
             denials.render_wrong_channel_denial(self.channels, self.command, private=private)
         )
 
-    def _build_denial(self, what: str, step: Step, asker: Caller) -> Message:
+    def _build_denial(self, what: str, step: Step, caller: Caller) -> Message:
         needed = step.role
-        if asker.confined and step.has_side_effects and needed is Role.ATTENDEE:
+        if caller.confined and step.has_side_effects and needed is Role.ATTENDEE:
             return denials.render_no_namespace_denial(
-                what, asker.get_role_holders(Role.HOST), self.command
+                what, caller.get_role_holders(Role.HOST), self.command
             )
         return messages.render_role_denial(
-            what, asker.role, needed, asker.get_role_holders(needed), self.command
+            what, caller.role, needed, caller.get_role_holders(needed), self.command
         )
 
 

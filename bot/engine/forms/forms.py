@@ -39,15 +39,15 @@ log = logging.getLogger(__name__)
 class Forms:
     """The forms of all steps."""
 
-    def __init__(self, house: Services) -> None:
-        self._house = house
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     def find_requested_form(self, asked: Command) -> Step | None:
         """Return the step whose form a command asks for, None when it asks for none.
 
         That is a command of the step's name alone, where the step needs more options.
         """
-        step = self._house.catalog.get(asked.text.strip()) if asked.trigger else None
+        step = self._services.catalog.get(asked.text.strip()) if asked.trigger else None
         if step is None:
             return None
         needy = step.needs or any(
@@ -57,11 +57,11 @@ class Forms:
 
     def get_questions(self, step: Step) -> tuple[Question, ...]:
         """Return the questions of a step's form; none when it has nothing to choose."""
-        house = self._house
-        several = len(house.namespaces) > 1 or any(
-            set("*?[") & set(pattern) for pattern in house.namespaces
+        services = self._services
+        several = len(services.namespaces) > 1 or any(
+            set("*?[") & set(pattern) for pattern in services.namespaces
         )
-        return build_questions(step, self._house.build_read_context(), namespaces=several)
+        return build_questions(step, self._services.build_read_context(), namespaces=several)
 
     async def open(self, step: Step, trigger: str, origin: Origin, *, over: str = "") -> None:
         """Open a step's form.
@@ -69,16 +69,16 @@ class Forms:
         While current values are read from the cluster, it shows that it is loading. Raises
         UserError when Slack does not open it.
         """
-        screens, command = self._house.screens, self._house.catalog.command
+        views, command = self._services.views, self._services.catalog.command
         waiting = Modal(
             step.title, (messages.section("⏳ Looking at what is in force…"),), origin=origin
         )
         try:
             if step.standing is None:
-                await screens.open(trigger, self._build_modal(step, origin, {}), over=over)
+                await views.open(trigger, self._build_modal(step, origin, {}), over=over)
             else:
-                shown = await screens.open(trigger, waiting, over=over)
-                await screens.update(
+                shown = await views.open(trigger, waiting, over=over)
+                await views.update(
                     shown, self._build_modal(step, origin, await self._read_current_answers(step))
                 )
         except SlackError as problem:
@@ -86,7 +86,7 @@ class Forms:
             raise UserError(TOO_LATE[0], TOO_LATE[1].format(f"{command} {example}")) from problem
 
     def _build_modal(self, step: Step, origin: Origin, standing: Answers) -> Modal:
-        intro = f"`{self._house.catalog.command} {step.id}` — {escape(step.summary)}."
+        intro = f"`{self._services.catalog.command} {step.id}` — {escape(step.summary)}."
         asked = (
             prefill_question(each, standing.get(each.name, ())) for each in self.get_questions(step)
         )
@@ -104,7 +104,7 @@ class Forms:
         try:
             async with asyncio.timeout(PATIENCE):
                 return (
-                    await step.standing(self._house.build_read_context())
+                    await step.standing(self._services.build_read_context())
                     if step.standing is not None
                     else {}
                 )
@@ -141,7 +141,7 @@ class Forms:
     ) -> dict[str, str]:
         """Return the faults that the step's options find in the command of the answers."""
         try:
-            self._house.catalog.parse(format_command(step, asked, submitted.answers))
+            self._services.catalog.parse(format_command(step, asked, submitted.answers))
         except UserError as problem:
             if isinstance(problem.__cause__, ValidationError):
                 return group_errors_by_question(problem.__cause__, asked)
@@ -149,7 +149,7 @@ class Forms:
         return {}
 
     def _get_step(self, submitted: FormSubmission) -> Step | None:
-        return self._house.catalog.get(submitted.name.removeprefix(NAME))
+        return self._services.catalog.get(submitted.name.removeprefix(NAME))
 
 
 def prefill_question(question: Question, standing: tuple[str, ...]) -> Question:
@@ -166,8 +166,8 @@ class RetryReply:
     lost.
     """
 
-    def __init__(self, whisper: Reply, typed: str, command: str) -> None:
-        self._whisper, self._typed, self._command = whisper, typed, command
+    def __init__(self, reply: Reply, typed: str, command: str) -> None:
+        self._reply, self._typed, self._command = reply, typed, command
 
     async def say(self, message: Message) -> None:
         """Show the message, with a retry button when it is an error."""
@@ -175,7 +175,7 @@ class RetryReply:
         if state.startswith("verdict:error"):
             again = messages.build_next_blocks((self._typed,), self._command)
             message = Message(message.text, (*message.blocks, *again))
-        await self._whisper.say(message)
+        await self._reply.say(message)
 
 
 def group_errors_by_question(

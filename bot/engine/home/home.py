@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 class HomeTabs:
     """The Home tabs of all who opened theirs lately."""
 
-    def __init__(self, house: Services, jobs: Jobs) -> None:
-        self._house, self._jobs = house, jobs
+    def __init__(self, services: Services, jobs: Jobs) -> None:
+        self._services, self._jobs = services, jobs
         self._opened: OrderedDict[str, float] = OrderedDict()
         self._stale, self._last = False, 0.0
         self._round: asyncio.Task[None] | None = None
@@ -62,9 +62,9 @@ class HomeTabs:
         It is the one in the settings, or that of the last run which was not in a direct
         message.
         """
-        if self._house.home_channel:
-            return self._house.home_channel
-        runs = await self._house.ledger.list_recent_runs(20)
+        if self._services.home_channel:
+            return self._services.home_channel
+        runs = await self._services.ledger.list_recent_runs(20)
         return next((run.channel for run in runs if not run.channel.startswith("D")), "")
 
     async def require_channel(self, typed: str) -> str:
@@ -74,7 +74,7 @@ class HomeTabs:
         """
         if channel := await self.find_channel():
             return channel
-        raise UserError(NO_CHANNEL, f"Type it there: `{self._house.catalog.command} {typed}`.")
+        raise UserError(NO_CHANNEL, f"Type it there: `{self._services.catalog.command} {typed}`.")
 
     async def _refresh_tabs(self) -> None:
         while self._stale:
@@ -88,11 +88,11 @@ class HomeTabs:
                     await self._publish_tab(user, scene)
 
     async def _publish_tab(self, user: str, scene: HomeContent) -> None:
-        asker = await self._house.resolve_caller(user)
-        catalog = self._house.catalog
+        caller = await self._services.resolve_caller(user)
+        catalog = self._services.catalog
         try:
-            await self._house.screens.publish(
-                user, build_home_tab(scene, asker, catalog.steps, catalog.command)
+            await self._services.views.publish(
+                user, build_home_tab(scene, caller, catalog.steps, catalog.command)
             )
         except MeshbotError as problem:
             log.warning("the home tab of %s was not shown: %s", user, problem)
@@ -104,7 +104,7 @@ class HomeTabs:
         links, trouble = None, ""
         try:
             async with asyncio.timeout(PATIENCE):
-                now = await snapshot.take_snapshot_with_senders(self._house.build_read_context())
+                now = await snapshot.take_snapshot_with_senders(self._services.build_read_context())
                 rows, rules = (
                     tuple(progress.list_step_statuses(now)),
                     tuple(describe.describe_rules_in_force(now)),
@@ -125,16 +125,16 @@ class HomeTabs:
 
     async def _run_links_step(self) -> Verdict | None:
         """Return the verdict of the step `links`, None when there is no such step."""
-        step = self._house.catalog.get("links")
+        step = self._services.catalog.get("links")
         return (
-            await step.run(self._house.build_read_context(), step.options.model_validate({}))
+            await step.run(self._services.build_read_context(), step.options.model_validate({}))
             if step is not None
             else None
         )
 
     async def _list_schedules(self) -> tuple[ScheduleSummary, ...]:
         try:
-            return tuple(await self._house.schedules.entries())
+            return tuple(await self._services.schedules.entries())
         except MeshbotError as problem:
             log.warning("what is planned could not be read: %s", problem)
             return ()

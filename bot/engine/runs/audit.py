@@ -55,8 +55,8 @@ class AuditSubject:
 class Auditor:
     """Adds rows to the audit; never raises."""
 
-    def __init__(self, house: Services) -> None:
-        self._house = house
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._unkept: dict[str, AuditEntry] = {}
         self._keeping = asyncio.Lock()
         self._away_until = 0.0
@@ -78,7 +78,7 @@ class Auditor:
         if isinstance(what, Command):
             said = AuditSubject(what.user, what.channel, what.text, since)
         elif what.action not in (messages.CONFIRM, messages.CANCEL):
-            text = get_button_command(what).removeprefix(self._house.catalog.command).strip()
+            text = get_button_command(what).removeprefix(self._services.catalog.command).strip()
             said = AuditSubject(what.user, what.channel, text, since)
         else:
             run = await self._find_run(what.value)
@@ -104,19 +104,19 @@ class Auditor:
             entry = replace(entry, at=run.finished_at, seconds=took)
         try:
             by = by or (
-                await self._house.ledger.audit.find_confirmer(run.id)
+                await self._services.ledger.audit.find_confirmer(run.id)
                 if run.digest is not None
                 else ""
             )
         except LedgerError as problem:
             log.warning("who confirmed run %s is not known: %s", run.id, problem)
-        link = await self._house.board.permalink(run.posted) if run.posted else ""
+        link = await self._services.channel_messages.permalink(run.posted) if run.posted else ""
         await self._write_entry(replace(entry, decided_by=by, link=link))
 
     async def record_missing_ends(self) -> None:
         """Add the rows of runs that ended without one, because their process was killed."""
         try:
-            for run in await self._house.ledger.list_unaudited_runs():
+            for run in await self._services.ledger.list_unaudited_runs():
                 await self.record_run_end(run, run.state.value, run.summary)
         except LedgerError as problem:
             log.warning("the audit could not be completed: %s", problem)
@@ -132,7 +132,7 @@ class Auditor:
             while self._unkept:
                 batch = list(islice(self._unkept.values(), BATCH))
                 try:
-                    await self._house.ledger.audit.add(*batch)
+                    await self._services.ledger.audit.add(*batch)
                 except LedgerError:
                     self._away_until = time.monotonic() + PAUSE
                     raise
@@ -153,7 +153,7 @@ class Auditor:
 
     async def _find_run(self, run: str) -> Run | None:
         try:
-            return await self._house.ledger.get_run(run)
+            return await self._services.ledger.get_run(run)
         except LedgerError:
             return None
 
@@ -166,7 +166,7 @@ class Auditor:
             channel=said.channel,
             step=invocation.step.id if invocation else said.run.step if said.run else "",
             arguments=said.text[:LONGEST],
-            cluster=self._house.place,
+            cluster=self._services.place,
             namespace=self._get_namespace(invocation) if invocation else "",
             outcome=outcome,
             summary=summary[:LONGEST],
@@ -176,12 +176,12 @@ class Auditor:
 
     def _parse_or_none(self, text: str) -> Invocation | None:
         try:
-            return self._house.catalog.parse(text)
+            return self._services.catalog.parse(text)
         except UserError:
             return None
 
     def _get_namespace(self, invocation: Invocation) -> str:
         """Return the namespace that is changed or read: the mesh's for mesh-wide changes."""
         if invocation.step.changes and invocation.step.scope is Scope.MESH:
-            return self._house.workshop.mesh_namespace
-        return invocation.options.namespace or self._house.workshop.app_namespace
+            return self._services.workshop.mesh_namespace
+        return invocation.options.namespace or self._services.workshop.app_namespace

@@ -39,20 +39,20 @@ FAILED = ("error", "interrupted")
 
 
 async def write_events(
-    house: Services, run: Run, notes: Collection[ChangedObject], state: str, summary: str
+    services: Services, run: Run, notes: Collection[ChangedObject], state: str, summary: str
 ) -> None:
     """Write the Events of a run that changed something; never raises."""
-    step = house.catalog.get(run.step)
+    step = services.catalog.get(run.step)
     if step is None or not step.changes:
         return
     try:
         async with asyncio.timeout(PATIENCE):
-            kept = await house.ledger.journal.list_images(run.id) if step.recorded else []
+            kept = await services.ledger.journal.list_images(run.id) if step.recorded else []
             touched = [ChangedObject(image.kind, image.namespace, image.name) for image in kept]
             for number, each in enumerate(select_objects([*touched, *notes])):
-                await house.cluster.apply(
+                await services.cluster.apply(
                     await build_event(
-                        house, run, each, number, format_note(house, run, state, summary)
+                        services, run, each, number, format_note(services, run, state, summary)
                     )
                 )
     except (MeshbotError, TimeoutError) as problem:
@@ -73,21 +73,21 @@ def select_objects(touched: Collection[ChangedObject]) -> list[ChangedObject]:
     return (telling or ordered)[:MOST]
 
 
-def format_note(house: Services, run: Run, state: str, summary: str) -> tuple[str, str]:
+def format_note(services: Services, run: Run, state: str, summary: str) -> tuple[str, str]:
     """Return the Event's type and note; the note is at most 1024 bytes (Kubernetes API)."""
-    words = f"Slack user {run.user} typed {house.catalog.command} {run.arguments}: {state}: {summary} (run {run.id})"
+    words = f"Slack user {run.user} typed {services.catalog.command} {run.arguments}: {state}: {summary} (run {run.id})"
     note = words.encode()[:LONGEST].decode(errors="ignore")
     return ("Warning" if state in FAILED else "Normal"), note
 
 
 async def build_event(
-    house: Services, run: Run, about: ChangedObject, number: int, told: tuple[str, str]
+    services: Services, run: Run, about: ChangedObject, number: int, told: tuple[str, str]
 ) -> Object:
     """Return one Event (events.k8s.io/v1).
 
     Events on objects without a namespace are in `default`, as in Kubernetes.
     """
-    live = await house.cluster.get(about.kind, about.name, about.namespace)
+    live = await services.cluster.get(about.kind, about.name, about.namespace)
     regarding = {"apiVersion": about.kind.api_version, "kind": about.kind.kind, "name": about.name}
     regarding |= {"namespace": about.namespace} if about.namespace else {}
     regarding |= {"uid": live["metadata"]["uid"]} if live else {}
@@ -100,7 +100,7 @@ async def build_event(
         },
         "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": "meshbot",
-        "reportingInstance": house.owner[:128],
+        "reportingInstance": services.owner[:128],
         "action": run.step,
         "reason": f"Meshbot{run.step.capitalize()}",
         "regarding": regarding,

@@ -30,9 +30,14 @@ class ProgressMessage:
     """
 
     def __init__(
-        self, board: ChannelMessages, posted: Posted, heading: Heading, *, started: float
+        self, channel_messages: ChannelMessages, posted: Posted, heading: Heading, *, started: float
     ) -> None:
-        self._board, self.posted, self._heading, self._started = board, posted, heading, started
+        self._channel_messages, self.posted, self._heading, self._started = (
+            channel_messages,
+            posted,
+            heading,
+            started,
+        )
         self._text, self._parts = "", dict[str, Part]()
         self.over = False
         self.notes: set[ChangedObject] = set()
@@ -61,12 +66,14 @@ class ProgressMessage:
         """
         if not self.over:
             doing = RunProgress(self._text, tuple(self._parts.values()))
-            self._board.edit(self.posted, messages.render_running(self.heading, doing), news=news)
+            self._channel_messages.edit(
+                self.posted, messages.render_running(self.heading, doing), news=news
+            )
 
     def abandon(self) -> None:
         """Show nothing more, because another process has the message now."""
         self.over = True
-        self._board.forget(self.posted)
+        self._channel_messages.forget(self.posted)
 
     async def refresh_periodically(self) -> None:
         """Refresh the time taken every ten seconds until cancelled."""
@@ -78,7 +85,7 @@ class ProgressMessage:
         """Make the last edit; return False when Slack refused it for good."""
         self.over = True
         try:
-            await self._board.settle(self.posted, message)
+            await self._channel_messages.settle(self.posted, message)
         except SlackError as problem:
             log.error("the end of run %s could not be shown: %s", self._heading.run, problem)
             return False

@@ -37,16 +37,16 @@ class Runner:
     after.
     """
 
-    def __init__(self, house: Services, hear: Sequence[Callable[[Run], None]] = ()) -> None:
+    def __init__(self, services: Services, hear: Sequence[Callable[[Run], None]] = ()) -> None:
         """`hear` is told of each run that is shown, asks or has ended; it returns at once."""
-        self._house, self._hear = house, tuple(hear)
+        self._services, self._hear = services, tuple(hear)
         self._sessions: dict[str, ProgressMessage] = {}
         self._carried: dict[str, asyncio.Task[object]] = {}
         self._dropped: set[str] = set()
         self.begun: Counter[str] = Counter()
         self.ended: Counter[tuple[str, str]] = Counter()
         self.taken_up = 0
-        self.audit = Auditor(house)
+        self.audit = Auditor(services)
         self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
 
     def figures(self) -> Iterator[Metric]:
@@ -74,7 +74,7 @@ class Runner:
         """
         task = asyncio.current_task()
         assert task is not None, "runs are carried out in tasks"
-        if self._house.ledger.replicas.is_fenced:
+        if self._services.ledger.replicas.is_fenced:
             self._dropped.add(run_id)
             raise LedgerError("this process has lost touch with the ledger")
         self._carried[run_id] = task
@@ -97,13 +97,13 @@ class Runner:
     def can_take_back(self, run: Run) -> bool:
         """Tell whether this process dropped the run, and nobody has taken it over yet."""
         return (
-            run.owner == self._house.owner
+            run.owner == self._services.owner
             and run.id in self._dropped
             and run.id not in self._carried
         )
 
     async def start(
-        self, run: Run, invocation: Invocation, asker: Caller, place: Place = CHANNEL
+        self, run: Run, invocation: Invocation, caller: Caller, place: Place = CHANNEL
     ) -> None:
         """Post the run's message and carry the run out.
 
@@ -111,12 +111,12 @@ class Runner:
         """
         self.begun[run.step] += 1
         await self._execute_step(
-            await self._post_message(run, place), invocation, asker, confirmed=False
+            await self._post_message(run, place), invocation, caller, confirmed=False
         )
 
     async def _post_message(self, run: Run, place: Place = CHANNEL) -> Run:
-        message = messages.render_running(self._house.build_heading(run), messages.RunProgress())
-        posted = await self._house.board.post(
+        message = messages.render_running(self._services.build_heading(run), messages.RunProgress())
+        posted = await self._services.channel_messages.post(
             run.channel, message, replace(place, key=build_run_key(run.id))
         )
         run = replace(run, channel=posted.channel, ts=posted.ts)
@@ -124,7 +124,7 @@ class Runner:
             self._notify_listeners(run)
             return run
         try:
-            await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
+            await self._services.ledger.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("where run %s is shown was not kept: %s", run.id, problem)
         self._notify_listeners(run)
@@ -135,12 +135,12 @@ class Runner:
             hear(run)
 
     async def _execute_step(
-        self, run: Run, invocation: Invocation, asker: Caller, *, confirmed: bool
+        self, run: Run, invocation: Invocation, caller: Caller, *, confirmed: bool
     ) -> None:
         session = self._build_progress_message(run)
         self._sessions[run.id] = session
         try:
-            context = self._house.build_context(invocation, asker, session)
+            context = self._services.build_context(invocation, caller, session)
             step = invocation.step
             plan = (
                 await step.plan(context, invocation.options)
@@ -166,7 +166,7 @@ class Runner:
         self, run: Run, session: ProgressMessage, verdict: Verdict
     ) -> None:
         message = messages.render_verdict(
-            session.heading, verdict, command=self._house.catalog.command
+            session.heading, verdict, command=self._services.catalog.command
         )
         if not await self.record_end(
             run, verdict.state.value, verdict.summary, serialize_verdict(verdict), shown=message
@@ -178,7 +178,7 @@ class Runner:
         )  # what follows must not be said to be cut off: the run is over
         await self._write_audit_and_events(run, session, verdict.state.value, verdict.summary)
         if shown is not None:
-            await self._house.gallery.attach(shown, message, verdict.picture)
+            await self._services.picture_attacher.attach(shown, message, verdict.picture)
 
     async def _write_audit_and_events(
         self, run: Run, session: ProgressMessage, state: str, summary: str
@@ -186,7 +186,7 @@ class Runner:
         """Write the audit row and the Events of an end, once it is shown."""
         try:
             await self.audit.record_run_end(run, state, summary)
-            await events.write_events(self._house, run, session.notes, state, summary)
+            await events.write_events(self._services, run, session.notes, state, summary)
         except Exception:
             # The run has ended and that is shown; whatever goes wrong here must not read as its
             # failure.
@@ -217,7 +217,7 @@ class Runner:
         turn: str = "",
         again: str = "",
     ) -> Message:
-        command, again = self._house.catalog.command, again or run.arguments
+        command, again = self._services.catalog.command, again or run.arguments
         return messages.render_failure(
             session.heading, summary, state=state, turn=turn, command=command, again=again
         )
@@ -233,8 +233,8 @@ class Runner:
         if await session.show_final(message):
             return session.posted
         try:
-            posted = await self._house.board.post(run.channel, message)
-            await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
+            posted = await self._services.channel_messages.post(run.channel, message)
+            await self._services.ledger.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
             return None
@@ -255,9 +255,9 @@ class Runner:
         be shown of it. While the ledger is away the message is ended all the same, and the
         end is kept later.
         """
-        owner = self._house.owner
+        owner = self._services.owner
         try:
-            kept = await self._house.ledger.finish_run(
+            kept = await self._services.ledger.finish_run(
                 run.id, state, summary, verdict, shown=shown, owner=owner
             )
         except MeshbotError as problem:
@@ -275,8 +275,8 @@ class Runner:
         Raises LedgerError while it is still away.
         """
         for run, (state, summary, verdict) in list(self._unkept.items()):
-            await self._house.ledger.finish_run(
-                run, state, summary, verdict, owner=self._house.owner
+            await self._services.ledger.finish_run(
+                run, state, summary, verdict, owner=self._services.owner
             )
             self._unkept.pop(run, None)
         await self.audit.retry_unwritten()
@@ -284,16 +284,16 @@ class Runner:
     # Questions
 
     async def _ask_for_confirmation(self, run: Run, session: ProgressMessage, plan: Plan) -> None:
-        expires = datetime.now(UTC) + timedelta(seconds=self._house.confirm_seconds)
-        who = self._house.describe_confirmers(run)
+        expires = datetime.now(UTC) + timedelta(seconds=self._services.confirm_seconds)
+        who = self._services.describe_confirmers(run)
         message = messages.render_question(
-            session.heading, plan, self._house.confirm_seconds / 60, who=who
+            session.heading, plan, self._services.confirm_seconds / 60, who=who
         )
-        if await self._house.ledger.ask_confirmation(run.id, plan.digest, expires, message):
+        if await self._services.ledger.ask_confirmation(run.id, plan.digest, expires, message):
             self._notify_listeners(replace(run, state=RunState.ASKS))
             await self._show_or_repost(run, session, message)
 
-    async def continue_confirmed(self, run: Run, invocation: Invocation, asker: Caller) -> None:
+    async def continue_confirmed(self, run: Run, invocation: Invocation, caller: Caller) -> None:
         """Carry out a confirmed run if its plan is still the one that was shown.
 
         Ask again when the plan has changed.
@@ -302,7 +302,7 @@ class Runner:
         session.say("confirmed; looking once more")
         self._notify_listeners(replace(run, state=RunState.RUNNING))
         try:
-            context = self._house.build_context(invocation, asker, session)
+            context = self._services.build_context(invocation, caller, session)
             plan = (
                 await invocation.step.plan(context, invocation.options)
                 if invocation.step.plan
@@ -319,7 +319,7 @@ class Runner:
                 run, session, RunState.ERROR, failure.summary, turn=failure.turn
             )
             return
-        await self._execute_step(run, invocation, asker, confirmed=True)
+        await self._execute_step(run, invocation, caller, confirmed=True)
 
     async def withdraw_question(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
         """End a run that still waits for its confirmation; do nothing when it was confirmed.
@@ -328,7 +328,7 @@ class Runner:
         """
         session = self._build_progress_message(run)
         message = self._render_failure(run, session, RunState(state), summary)
-        if await self._house.ledger.withdraw_run(run.id, state, summary, shown=message):
+        if await self._services.ledger.withdraw_run(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
             self._notify_listeners(replace(run, state=RunState(state), summary=summary))
             await self._show_or_repost(run, session, message)
@@ -350,7 +350,7 @@ class Runner:
         It is called periodically.
         """
         await self.retry_unwritten()
-        for run in await self._house.ledger.list_unfinished_runs():
+        for run in await self._services.ledger.list_unfinished_runs():
             if run.state is RunState.ASKS and self.is_overdue(run):
                 await self.expire_run(run)
 
@@ -365,8 +365,8 @@ class Runner:
             return
         with self.track_run(run.id):
             try:
-                run = await self._house.ledger.resume_run(
-                    run.id, self._house.owner, attempt=run.attempt
+                run = await self._services.ledger.resume_run(
+                    run.id, self._services.owner, attempt=run.attempt
                 )
             except RunNotResumable:
                 return
@@ -376,8 +376,8 @@ class Runner:
     async def _resume_run(self, run: Run) -> None:
         try:
             run = run if run.ts else await self._post_message(run)
-            invocation = self._house.catalog.parse(run.arguments)
-            asker = await self._house.resolve_caller(run.user)
+            invocation = self._services.catalog.parse(run.arguments)
+            caller = await self._services.resolve_caller(run.user)
         except MeshbotError as problem:
             failure = explain_error(problem)
             await self._finish_with_failure(
@@ -398,12 +398,12 @@ class Runner:
                 turn="Type it again to go on.",
             )
             return
-        await self._execute_step(run, invocation, asker, confirmed=run.digest is not None)
+        await self._execute_step(run, invocation, caller, confirmed=run.digest is not None)
 
     async def announce_interruption(self) -> None:
         """Say in each message of a run that was cut off that it goes on, or what to type."""
         words = "the bot is being restarted; it takes this up when it is back."
-        command = self._house.catalog.command
+        command = self._services.catalog.command
         for session in [session for session in self._sessions.values() if not session.over]:
             heading = session.heading
             message = messages.render_failure(
@@ -414,9 +414,9 @@ class Runner:
     def _build_progress_message(self, run: Run) -> ProgressMessage:
         posted = run.posted or Posted(run.channel, "")
         return ProgressMessage(
-            self._house.board,
+            self._services.channel_messages,
             posted,
-            self._house.build_heading(run),
+            self._services.build_heading(run),
             started=run.created_at.timestamp(),
         )
 

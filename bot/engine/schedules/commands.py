@@ -16,8 +16,8 @@ from bot.view.schedules import PAUSE, PREFIX, REMOVE, RESUME
 class ScheduleCommands:
     """Creates and changes schedules on behalf of callers whose roles were checked before."""
 
-    def __init__(self, office: ScheduleService, *, now: Callable[[], datetime]) -> None:
-        self._office, self._now = office, now
+    def __init__(self, schedule_service: ScheduleService, *, now: Callable[[], datetime]) -> None:
+        self._schedule_service, self._now = schedule_service, now
 
     async def create_schedule(self, invocation: Invocation, asked: Command, namespace: str) -> None:
         """Create a schedule from a command with times.
@@ -36,7 +36,7 @@ class ScheduleCommands:
             namespace=namespace,
             key=asked.key,
         )
-        await self._office.create(order, self._now())
+        await self._schedule_service.create(order, self._now())
 
     def is_schedule_action(self, action: str) -> bool:
         """Tell whether an action_id is one of a schedule's buttons."""
@@ -48,9 +48,9 @@ class ScheduleCommands:
         Raises UserError when it is in that state already.
         """
         verbs = {
-            PAUSE: self._office.pause,
-            RESUME: self._office.resume,
-            REMOVE: self._office.remove,
+            PAUSE: self._schedule_service.pause,
+            RESUME: self._schedule_service.resume,
+            REMOVE: self._schedule_service.remove,
         }
         turn = verbs.get(pressed.action.removeprefix(PREFIX))
         if turn is None:

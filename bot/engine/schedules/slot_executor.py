@@ -25,8 +25,8 @@ ERROR = "error"
 class SlotExecutor:
     """Carries out slots for the runner of schedules."""
 
-    def __init__(self, house: Services) -> None:
-        self._house = house
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         """Carry out a slot and return its outcome; never raises."""
@@ -37,14 +37,14 @@ class SlotExecutor:
             return self._build_failure(schedule, f"{failure.summary} {failure.turn}".strip())
 
     async def _execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
-        invocation = self._house.catalog.parse(schedule.words)
+        invocation = self._services.catalog.parse(schedule.words)
         step, options = invocation.step, invocation.options
-        asker = await self._house.roles.get_caller(schedule.user)
-        if not asker.role.is_at_least(needed := get_scheduling_role(invocation)):
-            return self._build_lost_role_outcome(schedule, asker, needed)
+        caller = await self._services.roles.get_caller(schedule.user)
+        if not caller.role.is_at_least(needed := get_scheduling_role(invocation)):
+            return self._build_lost_role_outcome(schedule, caller, needed)
         if step.regular is None:
             return self._build_failure(schedule, f"{step.id} is not scheduled any more.")
-        context = self._house.build_context(invocation, asker, NullProgress())
+        context = self._services.build_context(invocation, caller, NullProgress())
         # The schedule's own namespace counts, whatever the settings say by now.
         context = replace(
             context, workshop=replace(context.workshop, app_namespace=schedule.namespace)
@@ -75,20 +75,20 @@ class SlotExecutor:
         )
 
     def _build_lost_role_outcome(
-        self, schedule: Schedule, asker: Caller, needed: str
+        self, schedule: Schedule, caller: Caller, needed: str
     ) -> SlotOutcome:
-        if asker.unsure:
+        if caller.unsure:
             return self._build_failure(
                 schedule, "Slack does not tell who is a host just now, so nothing was done."
             )
-        words = f"nothing was done: whoever made it is {asker.role} now, and it needs the role {needed}."
-        pause = f"whoever made it (<@{asker.user}>) is no {needed} any more"
+        words = f"nothing was done: whoever made it is {caller.role} now, and it needs the role {needed}."
+        pause = f"whoever made it (<@{caller.user}>) is no {needed} any more"
         return SlotOutcome(
             SlotResult(ERROR, words, failed=True, memory=schedule.memory), pause=pause
         )
 
     def _render_message(self, schedule: Schedule, title: str, verdict: Verdict) -> Message:
-        answer = messages.render_answer(title, verdict, command=self._house.catalog.command)
+        answer = messages.render_answer(title, verdict, command=self._services.catalog.command)
         # Only what somebody typed is answered by a block that states a verdict.
         first = {key: value for key, value in answer.blocks[0].items() if key != "block_id"}
         return Message(answer.text, (first, *answer.blocks[1:], build_schedule_footer(schedule)))

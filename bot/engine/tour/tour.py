@@ -68,18 +68,18 @@ def parse_request_key(key: str) -> TourPosition | None:
 class Tour:
     """All tours. Commands of their buttons are returned to the engine, which runs them."""
 
-    def __init__(self, house: Services, jobs: Jobs, forms: Forms) -> None:
-        self._house, self._jobs, self._forms = house, jobs, forms
+    def __init__(self, services: Services, jobs: Jobs, forms: Forms) -> None:
+        self._services, self._jobs, self._forms = services, jobs, forms
         self._at: dict[Posted, str] = {}
         self._turns: dict[Posted, int] = {}
         self._typing = asyncio.Lock()
-        known = [page for page in PAGES if house.catalog.get(page.step) is not None]
+        known = [page for page in PAGES if services.catalog.get(page.step) is not None]
         self._pages = tuple(known)
 
     # Typed
 
     async def handle_command(
-        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
         """Carry out `workshop`, `workshop here` or `workshop off`.
 
@@ -87,69 +87,69 @@ class Tour:
         ends it.
         """
         async with self._typing:  # typed twice at once, the second finds the first one's tour
-            await self._handle_command_locked(invocation, asker, asked, whisper)
+            await self._handle_command_locked(invocation, caller, asked, reply)
 
     async def _handle_command_locked(
-        self, invocation: Invocation, asker: Caller, asked: Command, whisper: Reply
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
         action = getattr(invocation.options, "action", "")
         stands = await self._find_current_message(asked.channel)
-        link = await self._house.board.permalink(stands) if stands else ""
+        link = await self._services.channel_messages.permalink(stands) if stands else ""
         if not link:
             stands = None
-        command = self._house.catalog.command
+        command = self._services.catalog.command
         if stands is not None and not action:
-            await whisper.say(
+            await reply.say(
                 render_tour_pointer(
-                    link, may_move=asker.role.is_at_least(Role.HOST), command=command
+                    link, may_move=caller.role.is_at_least(Role.HOST), command=command
                 )
             )
             return
-        self._house.gate.require_role(Role.HOST, asker, what=invocation.step.title)
+        self._services.gate.require_role(Role.HOST, caller, what=invocation.step.title)
         if action == "off":
-            await self._end_by_command(stands, asked, whisper)
+            await self._end_by_command(stands, asked, reply)
         else:
-            await self._begin_or_move(invocation, asker, asked, stands)
+            await self._begin_or_move(invocation, caller, asked, stands)
 
     async def _begin_or_move(
-        self, invocation: Invocation, asker: Caller, asked: Command, earlier: Posted | None
+        self, invocation: Invocation, caller: Caller, asked: Command, earlier: Posted | None
     ) -> None:
         page = self._find_page(self._at.get(earlier, "")) if earlier else None
-        page = page or await self._choose_first_page(invocation, asker)
+        page = page or await self._choose_first_page(invocation, caller)
         try:
-            run = await self._house.ledger.begin_run(self._build_new_run(asked, STEP))
+            run = await self._services.ledger.begin_run(self._build_new_run(asked, STEP))
         except DuplicateRequest:
             return
         try:
-            posted = await self._house.board.post(
+            posted = await self._services.channel_messages.post(
                 asked.channel, await self._render_page(asked.channel, page)
             )
         except MeshbotError as problem:
-            await self._house.ledger.finish_run(run.id, "error", f"not begun: {problem}")
+            await self._services.ledger.finish_run(run.id, "error", f"not begun: {problem}")
             raise
         self._at[posted] = page.step
-        await self._house.ledger.record_posted(run.id, posted.channel, posted.ts)
-        await self._house.ledger.finish_run(run.id, "done", f"the tour stands at {page.step}")
+        await self._services.ledger.record_posted(run.id, posted.channel, posted.ts)
+        await self._services.ledger.finish_run(run.id, "done", f"the tour stands at {page.step}")
         if earlier is not None:
             self._forget_message(earlier)
             words = "the tour goes on further down."
-            self._house.board.edit(
+            self._services.channel_messages.edit(
                 earlier,
                 render_tour_end(
-                    self._get_page_number(page), self._pages, words, self._house.catalog.command
+                    self._get_page_number(page), self._pages, words, self._services.catalog.command
                 ),
             )
 
-    async def _end_by_command(self, stands: Posted | None, asked: Command, whisper: Reply) -> None:
+    async def _end_by_command(self, stands: Posted | None, asked: Command, reply: Reply) -> None:
         if stands is None:
             raise UserError(
                 "No tour stands in this channel.",
-                f"`{self._house.catalog.command} workshop` begins one.",
+                f"`{self._services.catalog.command} workshop` begins one.",
             )
         await self._end_at_page(
             stands, self._find_page(self._at.get(stands, "")) or self._pages[0], asked
         )
-        await whisper.say(
+        await reply.say(
             messages.build_message(
                 "The tour is ended.",
                 [messages.build_verdict_block("done", "", "🧭 The tour is ended.")],
@@ -162,13 +162,13 @@ class Tour:
         The newest such command says whether a channel has a tour.
         """
         try:
-            run = await self._house.ledger.begin_run(self._build_new_run(asked, f"{STEP} off"))
+            run = await self._services.ledger.begin_run(self._build_new_run(asked, f"{STEP} off"))
         except DuplicateRequest:
             return
-        await self._house.ledger.finish_run(run.id, "done", "the tour is ended")
+        await self._services.ledger.finish_run(run.id, "done", "the tour is ended")
         self._forget_message(posted)
-        words, command = "this tour is ended.", self._house.catalog.command
-        self._house.board.edit(
+        words, command = "this tour is ended.", self._services.catalog.command
+        self._services.channel_messages.edit(
             posted,
             render_tour_end(self._get_page_number(page), self._pages, words, command),
             news=True,
@@ -179,19 +179,19 @@ class Tour:
         self._turns.pop(posted, None)
 
     def _build_new_run(self, asked: Command, arguments: str) -> NewRun:
-        return NewRun(asked.key, STEP, asked.user, asked.channel, self._house.owner, arguments)
+        return NewRun(asked.key, STEP, asked.user, asked.channel, self._services.owner, arguments)
 
     async def _find_current_message(self, channel: str) -> Posted | None:
         """Return the tour's message in a channel, None when it was ended."""
-        run = await self._house.ledger.find_last_run(STEP, channel)
+        run = await self._services.ledger.find_last_run(STEP, channel)
         return run.posted if run is not None and run.arguments == STEP else None
 
-    async def _choose_first_page(self, invocation: Invocation, asker: Caller) -> TourPage:
+    async def _choose_first_page(self, invocation: Invocation, caller: Caller) -> TourPage:
         """Return the page that the step's own verdict names next.
 
         It is the first page while the cluster does not answer.
         """
-        context = self._house.build_context(invocation, asker, NullProgress())
+        context = self._services.build_context(invocation, caller, NullProgress())
         try:
             async with asyncio.timeout(PATIENCE):
                 verdict = await invocation.step.run(context, invocation.options)
@@ -202,15 +202,15 @@ class Tour:
     # Pressed
 
     async def handle_button(
-        self, pressed: ButtonPress, asker: Caller, whisper: Reply
+        self, pressed: ButtonPress, caller: Caller, reply: Reply
     ) -> Command | None:
         """Turn the page or explain it; return the command to carry out when there is one."""
         verb = pressed.action.removeprefix(TOUR).partition(":")[0]
         name, _, typed = pressed.value.partition(" ")
-        page, step = self._find_page(name), self._house.catalog.get(name)
-        command = self._house.catalog.command
+        page, step = self._find_page(name), self._services.catalog.get(name)
+        command = self._services.catalog.command
         if verb == "explain" and step is not None:
-            await whisper.say(
+            await reply.say(
                 render_explanation(page, step, command)
                 if page
                 else render_short_explanation(step, command)
@@ -228,9 +228,9 @@ class Tour:
                 pressed.posted.ts,
             )
         if verb not in ("options", "look"):
-            self._house.gate.require_role(Role.HOST, asker, what=step.title)
+            self._services.gate.require_role(Role.HOST, caller, what=step.title)
         if verb == "options":
-            self._house.gate.check_step(step, asker, pressed.channel, what=step.title)
+            self._services.gate.check_step(step, caller, pressed.channel, what=step.title)
             origin = Origin(pressed.channel, pressed.posted.ts, mark.build_request_key(""))
             await self._forms.open(step, pressed.key, origin)
         elif verb == "end":
@@ -247,7 +247,7 @@ class Tour:
         turn = self._turns[posted] = self._turns.get(posted, 0) + 1
         message = await self._render_page(posted.channel, page)
         if self._turns.get(posted) == turn:
-            self._house.board.edit(posted, message, news=True)
+            self._services.channel_messages.edit(posted, message, news=True)
 
     # Runs
 
@@ -276,7 +276,7 @@ class Tour:
 
     async def _render_page(self, channel: str, page: TourPage) -> Message:
         """Return a page with what the cluster and the ledger say of it now."""
-        step = self._house.catalog.get(page.step)
+        step = self._services.catalog.get(page.step)
         assert step is not None  # `__init__` kept only pages of known steps
         leaf = PageContent(
             page,
@@ -287,20 +287,22 @@ class Tour:
             options=bool(self._forms.get_questions(step)),
         )
         rows, trouble = await self._read_rows()
-        run = await self._house.ledger.find_last_run(page.step, channel)
+        run = await self._services.ledger.find_last_run(page.step, channel)
         link = (
-            await self._house.board.permalink(run.posted) if run is not None and run.posted else ""
+            await self._services.channel_messages.permalink(run.posted)
+            if run is not None and run.posted
+            else ""
         )
         return render_page(
             replace(leaf, rows=rows, trouble=trouble, run=run, link=link),
-            self._house.catalog.command,
+            self._services.catalog.command,
         )
 
     async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], str]:
         """Return the live board by step, and why it cannot be read ("" when it can)."""
         try:
             async with asyncio.timeout(PATIENCE):
-                now = await snapshot.take_snapshot_with_senders(self._house.build_read_context())
+                now = await snapshot.take_snapshot_with_senders(self._services.build_read_context())
                 return {row.step: row for row in progress.list_step_statuses(now)}, ""
         except TimeoutError:
             return {}, f"it did not answer within {PATIENCE:g} s"

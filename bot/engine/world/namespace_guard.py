@@ -90,9 +90,9 @@ class NamespaceHistory:
             if change.step in self._steps and self._is_within_namespace(change)
         ]
 
-    async def deeds(self, since: float, *, most: int = 50) -> list[RunSummary]:
+    async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return the commands since then (epoch seconds), by anybody."""
-        return await self._history.deeds(since, most=most)
+        return await self._history.run_summaries(since, most=most)
 
     async def undone(self, run: str) -> None:
         """Note that this run's change was undone."""

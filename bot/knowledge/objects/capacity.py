@@ -14,7 +14,7 @@ MEMORY_NEEDED = 3.5 * 2**30
 and 1.30.3)."""
 
 UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
-    f"{letter}i": float(2 ** (10 * power)) for power, letter in enumerate("KMGTP", start=1)
+    f"{entry}i": float(2 ** (10 * power)) for power, entry in enumerate("KMGTP", start=1)
 }
 
 

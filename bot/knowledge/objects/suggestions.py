@@ -10,6 +10,9 @@ def suggest_commands(context: Context, *commands: str) -> tuple[str, ...]:
     order.
     """
     known = {
-        n for step in context.steps if context.asker.can_run(step) for n in (step.id, *step.aliases)
+        n
+        for step in context.steps
+        if context.caller.can_run(step)
+        for n in (step.id, *step.aliases)
     }
     return tuple(command for command in commands if command.split()[0] in known)

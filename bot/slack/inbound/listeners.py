@@ -77,12 +77,12 @@ class Listeners:
     def __init__(
         self,
         *,
-        desk: CommandRouter,
+        router: CommandRouter,
         ways: EphemeralResponder,
         identity: BotIdentity,
         command: str = "/mesh",
     ) -> None:
-        self._desk, self._ways, self._command, self._me = desk, ways, command, identity.user_id
+        self._router, self._ways, self._command, self._me = router, ways, command, identity.user_id
         self._once = SeenKeys()
         self._jobs = Jobs()
         self.draining = False
@@ -236,7 +236,7 @@ class Listeners:
             return
         self.homes += 1
         context[AFTER_ACK] = lambda: self._run_guarded(
-            lambda: self._desk.opened(get_string(event, "user")), None
+            lambda: self._router.opened(get_string(event, "user")), None
         )
 
     async def _on_submission(
@@ -271,7 +271,7 @@ class Listeners:
         """
         inputs = list_input_ids(body)
         try:
-            found = self._desk.faults(read_submission(body))
+            found = self._router.faults(read_submission(body))
         except Exception:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
@@ -282,31 +282,31 @@ class Listeners:
 
     def _dispatch_command(self, body: Body) -> None:
         asked = read_command(body)
-        whisper = self._ways.open_channel_reply(
+        reply = self._ways.open_channel_reply(
             asked.user, asked.channel, get_string(body, "response_url")
         )
-        self._run_guarded(lambda: self._desk.command(asked, whisper), whisper)
+        self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def _dispatch_mention(self, body: Body) -> None:
         asked = read_mention(body, self._me, self._command)
-        whisper = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
+        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
         if self.draining:
             self.declined += 1
-            self._jobs.spawn(whisper.say(RESTARTING), "whisper")
+            self._jobs.spawn(reply.say(RESTARTING), "whisper")
             return
-        self._run_guarded(lambda: self._desk.command(asked, whisper), whisper)
+        self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def _dispatch_press(self, body: Body) -> None:
         pressed = read_press(body)
-        whisper = self._open_press_reply(body, pressed)
-        self._run_guarded(lambda: self._desk.pressed(pressed, whisper), whisper)
+        reply = self._open_press_reply(body, pressed)
+        self._run_guarded(lambda: self._router.pressed(pressed, reply), reply)
 
     def _dispatch_submission(self, body: Body) -> None:
         submitted = read_submission(body)
-        whisper = self._ways.open_channel_reply(
+        reply = self._ways.open_channel_reply(
             submitted.user, submitted.origin.channel, thread=submitted.origin.thread
         )
-        self._run_guarded(lambda: self._desk.submitted(submitted, whisper), whisper)
+        self._run_guarded(lambda: self._router.submitted(submitted, reply), reply)
 
     def _reply_to_press(self, body: Body, message: Message) -> None:
         self._jobs.spawn(self._open_press_reply(body, read_press(body)).say(message), "whisper")
@@ -320,16 +320,16 @@ class Listeners:
             pressed.user, pressed.channel, get_string(body, "response_url"), thread=pressed.thread
         )
 
-    def _run_guarded(self, work: Callable[[], None], whisper: Reply | None) -> None:
+    def _run_guarded(self, work: Callable[[], None], reply: Reply | None) -> None:
         """Run the work; log its failure under a reference that the person is given."""
         try:
             work()
         except Exception:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
-            if whisper is not None:
+            if reply is not None:
                 self._jobs.spawn(
-                    whisper.say(build_note("error", OWNED_UP.format(reference))), "whisper"
+                    reply.say(build_note("error", OWNED_UP.format(reference))), "whisper"
                 )
 
 

@@ -123,23 +123,23 @@ class SlackChannelMessages:
         Raises SlackError when Slack refuses; without an outbox, also when Slack is away or may
         have posted unseen.
         """
-        letter, new = await self._enter_in_outbox(channel, message, place)
-        if letter is not None and not new:
-            return await self._reuse_earlier_post(letter, message)
-        return await _wait_for_post(self.posts.enqueue(channel, message, place, letter))
+        entry, new = await self._enter_in_outbox(channel, message, place)
+        if entry is not None and not new:
+            return await self._reuse_earlier_post(entry, message)
+        return await _wait_for_post(self.posts.enqueue(channel, message, place, entry))
 
-    async def _reuse_earlier_post(self, letter: OutboxEntry, message: Message) -> Posted:
+    async def _reuse_earlier_post(self, entry: OutboxEntry, message: Message) -> Posted:
         """Return where the message of that name stands or will stand.
 
         One that was refused is posted anew.
         """
-        if not letter.ts and letter.refused:
-            anew = await self._update_in_outbox(letter.posted, message)
+        if not entry.ts and entry.refused:
+            anew = await self._update_in_outbox(entry.posted, message)
             return await _wait_for_post(
-                self.posts.enqueue(letter.channel, message, letter.place, anew)
+                self.posts.enqueue(entry.channel, message, entry.place, anew)
             )
-        post = None if letter.ts else self.posts.find_waiting(letter.number)
-        return await _wait_for_post(post) if post is not None else letter.posted
+        post = None if entry.ts else self.posts.find_waiting(entry.number)
+        return await _wait_for_post(post) if post is not None else entry.posted
 
     async def _enter_in_outbox(
         self, channel: str, message: Message, place: Place
@@ -199,7 +199,7 @@ class SlackChannelMessages:
             post = self._find_queued_post(posted)
             if post is not None:
                 post.message, post.edit = message, None
-                post.letter = (kept.result() if kept.done() else None) or post.letter
+                post.entry = (kept.result() if kept.done() else None) or post.entry
                 await asyncio.wait({post.done})
                 problem = post.done.exception()
                 return problem if isinstance(problem, SlackError) else None
@@ -225,14 +225,14 @@ class SlackChannelMessages:
         try:
             await self.edits.send_final(where, message)
         except SlackError as problem:
-            letter = await kept
+            entry = await kept
             later = isinstance(problem, SlackUnavailable) or problem.code == "shutting_down"
-            if letter is not None and not later:
-                await self._record_refusal(letter, problem)
-            return None if letter is not None and later else problem
-        letter = await kept
-        if letter is not None:
-            await self._record_delivery(letter, where)
+            if entry is not None and not later:
+                await self._record_refusal(entry, problem)
+            return None if entry is not None and later else problem
+        entry = await kept
+        if entry is not None:
+            await self._record_delivery(entry, where)
         return None
 
     def forget(self, posted: Posted) -> None:
@@ -251,19 +251,19 @@ class SlackChannelMessages:
         """
         if self._outbox is None:
             return
-        for letter, posted in list(self._unkept.values()):
-            await self._outbox.delivered(letter, posted)
-            self._unkept.pop(letter.number, None)
-        for letter in await self._outbox.waiting():
-            _, version = self._shown.get(letter.number, (None, 0))
-            if letter.version <= version or letter.posted in self._hands:
+        for entry, posted in list(self._unkept.values()):
+            await self._outbox.delivered(entry, posted)
+            self._unkept.pop(entry.number, None)
+        for entry in await self._outbox.waiting():
+            _, version = self._shown.get(entry.number, (None, 0))
+            if entry.version <= version or entry.posted in self._hands:
                 continue
-            if not letter.ts:
-                self.posts.enqueue(letter.channel, letter.message, letter.place, letter)
+            if not entry.ts:
+                self.posts.enqueue(entry.channel, entry.message, entry.place, entry)
             else:
-                self._start_delivery(letter.posted, letter.message, letter)
+                self._start_delivery(entry.posted, entry.message, entry)
 
-    def _start_delivery(self, posted: Posted, message: Message, letter: OutboxEntry | None) -> None:
+    def _start_delivery(self, posted: Posted, message: Message, entry: OutboxEntry | None) -> None:
         """Show this message in a task.
 
         A kept one that can no longer be edited there is posted anew.
@@ -272,10 +272,10 @@ class SlackChannelMessages:
         async def show() -> None:
             with hand:
                 problem = await self._deliver_final_edit(
-                    posted, message, self._jobs.spawn(_return_entry(letter), "kept before")
+                    posted, message, self._jobs.spawn(_return_entry(entry), "kept before")
                 )
-            if problem is not None and problem.code in UNEDITABLE and letter is not None:
-                self.posts.enqueue(letter.channel, message, letter.place, letter)
+            if problem is not None and problem.code in UNEDITABLE and entry is not None:
+                self.posts.enqueue(entry.channel, message, entry.place, entry)
 
         hand = ExitStack()
         hand.enter_context(self._reserve_message(posted))
@@ -320,10 +320,10 @@ class SlackChannelMessages:
         if self._outbox is None:
             return None
         try:
-            letter = await self._outbox.find(posted)
+            entry = await self._outbox.find(posted)
         except LedgerError:
             return None
-        return letter.posted if letter is not None and letter.ts else None
+        return entry.posted if entry is not None and entry.ts else None
 
     async def _resolve_thread_ts(self, posted: Posted) -> str:
         where = self._find_known_place(posted) or await self._find_in_outbox(posted)
@@ -332,55 +332,55 @@ class SlackChannelMessages:
     async def _on_post_accepted(self, post: QueuedPost, taken: AcceptedPost) -> None:
         """Show in a message that Slack took the changes that came meanwhile."""
         self.edits.delay_first_edit(taken.posted)
-        if taken.letter is not None:
-            await self._record_delivery(taken.letter, taken.posted)
+        if taken.entry is not None:
+            await self._record_delivery(taken.entry, taken.posted)
         if post.message is not taken.message:
             self._start_delivery(
-                taken.posted, post.message, post.letter if post.letter is not taken.letter else None
+                taken.posted, post.message, post.entry if post.entry is not taken.entry else None
             )
         elif post.edit is not None:
             self.edits.enqueue(taken.posted, post.edit, news=post.news)
 
     async def _on_post_refused(self, post: QueuedPost, refusal: SlackError) -> None:
-        if post.letter is not None:
-            await self._record_refusal(post.letter, refusal)
+        if post.entry is not None:
+            await self._record_refusal(post.entry, refusal)
 
-    async def _record_refusal(self, letter: OutboxEntry, refusal: SlackError) -> None:
+    async def _record_refusal(self, entry: OutboxEntry, refusal: SlackError) -> None:
         assert self._outbox is not None, "only an outbox makes letters"
-        log.error("message %d is not shown: %s", letter.number, refusal)
+        log.error("message %d is not shown: %s", entry.number, refusal)
         try:
-            await self._outbox.refuse(letter, refusal.code)
+            await self._outbox.refuse(entry, refusal.code)
         except LedgerError as problem:
-            log.error("that Slack refused message %d is not kept: %s", letter.number, problem)
+            log.error("that Slack refused message %d is not kept: %s", entry.number, problem)
 
-    async def _record_delivery(self, letter: OutboxEntry, posted: Posted) -> None:
+    async def _record_delivery(self, entry: OutboxEntry, posted: Posted) -> None:
         """Record that Slack has the version in `letter`.
 
         What cannot be recorded at once is recorded later, so that only a crash in between
         doubles the message.
         """
         assert self._outbox is not None, "only an outbox makes letters"
-        self._shown[letter.number] = (posted, letter.version)
-        self._shown.move_to_end(letter.number)
+        self._shown[entry.number] = (posted, entry.version)
+        self._shown.move_to_end(entry.number)
         while len(self._shown) > REMEMBERED:
             self._shown.popitem(last=False)
         try:
-            await self._outbox.delivered(letter, posted)
+            await self._outbox.delivered(entry, posted)
         except LedgerError as problem:
-            self._unkept[letter.number] = (letter, posted)
-            log.error("that Slack has message %d is not kept yet: %s", letter.number, problem)
+            self._unkept[entry.number] = (entry, posted)
+            log.error("that Slack has message %d is not kept yet: %s", entry.number, problem)
 
 
 async def _wait_for_post(post: QueuedPost) -> Posted:
     """Return where the message stands; after a moment, if it is kept, where it will."""
-    await asyncio.wait({post.done}, timeout=HOLD if post.letter is not None else None)
-    if not post.done.done() and post.letter is not None:
-        return post.letter.posted
+    await asyncio.wait({post.done}, timeout=HOLD if post.entry is not None else None)
+    if not post.done.done() and post.entry is not None:
+        return post.entry.posted
     return await post.done
 
 
-async def _return_entry(letter: OutboxEntry | None) -> OutboxEntry | None:
-    return letter
+async def _return_entry(entry: OutboxEntry | None) -> OutboxEntry | None:
+    return entry
 
 
 def _parse_outbox_number(posted: Posted) -> int:

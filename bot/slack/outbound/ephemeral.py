@@ -37,7 +37,7 @@ class EphemeralResponder:
         self, client: AsyncWebClient, session: aiohttp.ClientSession, tongue: Tongue = ENGLISH
     ) -> None:
         self.client, self.session, self.tongue = client, session, tongue
-        self.screens = SlackViews(client, tongue)
+        self.views = SlackViews(client, tongue)
 
     def open_channel_reply(
         self, user: str, channel: str, response_url: str = "", *, thread: str = ""
@@ -52,7 +52,7 @@ class EphemeralResponder:
 
         It is shown in the modal `view`, if the press came from there.
         """
-        return ModalReply(self.screens, user=user, trigger=trigger, view=view, origin=origin)
+        return ModalReply(self.views, user=user, trigger=trigger, view=view, origin=origin)
 
 
 class EphemeralReply:
@@ -122,6 +122,6 @@ class EphemeralReply:
             await await_slack_call("chat.postEphemeral", request)
         except SlackError as problem:
             if problem.code == "user_not_in_channel":
-                await self._ways.screens.send_direct_message(self._user, message)
+                await self._ways.views.send_direct_message(self._user, message)
                 return
             log.warning("an answer to %s was lost: %s", self._user, problem)

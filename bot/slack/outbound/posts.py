@@ -48,7 +48,7 @@ class QueuedPost:
     channel: str
     message: Message
     place: Place
-    letter: OutboxEntry | None
+    entry: OutboxEntry | None
     done: asyncio.Future[Posted]
     edit: Message | None = None
     news: bool = False
@@ -62,7 +62,7 @@ class AcceptedPost:
 
     posted: Posted
     message: Message
-    letter: OutboxEntry | None
+    entry: OutboxEntry | None
 
 
 Sent = Callable[[QueuedPost, AcceptedPost], Awaitable[None]]
@@ -102,19 +102,19 @@ class PostQueue:
         return sum(len(lane) for lane in self._lanes.values())
 
     def enqueue(
-        self, channel: str, message: Message, place: Place, letter: OutboxEntry | None
+        self, channel: str, message: Message, place: Place, entry: OutboxEntry | None
     ) -> QueuedPost:
         """Queue a message behind those that wait for the same channel.
 
         One that waits already stays where it is.
         """
-        if letter is not None and (waiting := self._numbered.get(letter.number)) is not None:
+        if entry is not None and (waiting := self._numbered.get(entry.number)) is not None:
             return waiting
         post = QueuedPost(
-            channel, message, place, letter, asyncio.get_running_loop().create_future()
+            channel, message, place, entry, asyncio.get_running_loop().create_future()
         )
-        if letter is not None:
-            self._numbered[letter.number] = post
+        if entry is not None:
+            self._numbered[entry.number] = post
         if channel in self._lanes:
             self._lanes[channel].append(post)
         else:
@@ -129,7 +129,7 @@ class PostQueue:
     def drop_kept(self) -> None:
         """Drop the messages that the outbox keeps: they are another process's now."""
         for lane in self._lanes.values():
-            for post in [post for post in lane if post.letter is not None and not post.calling]:
+            for post in [post for post in lane if post.entry is not None and not post.calling]:
                 post.dropped = True
                 lane.remove(post)
                 self._resolve_unsent(post)
@@ -152,12 +152,12 @@ class PostQueue:
 
         One that is kept is pending; one that is not kept was not posted.
         """
-        if post.letter is not None:
-            self._numbered.pop(post.letter.number, None)
+        if post.entry is not None:
+            self._numbered.pop(post.entry.number, None)
         if post.done.done():
             return
-        if post.letter is not None:
-            post.done.set_result(post.letter.posted)
+        if post.entry is not None:
+            post.done.set_result(post.entry.posted)
         else:
             post.done.set_exception(SlackError("shutting_down", "chat.postMessage"))
 
@@ -182,8 +182,8 @@ class PostQueue:
         del self._lanes[channel]
 
     def _resolve_post(self, post: QueuedPost, outcome: Posted | SlackError) -> None:
-        if post.letter is not None:
-            self._numbered.pop(post.letter.number, None)
+        if post.entry is not None:
+            self._numbered.pop(post.entry.number, None)
         if post.done.done():
             return
         if isinstance(outcome, SlackError):
@@ -200,7 +200,7 @@ class PostQueue:
         failures, bare = 0, False
         while True:
             await self._wait_until_allowed(post)
-            message, letter = post.message, post.letter
+            message, entry = post.message, post.entry
             said = self._tongue.message(message)
             payload = build_plain_payload(said) if bare else fit_message(said)
             try:
@@ -209,7 +209,7 @@ class PostQueue:
                 self.gate.pause_for(asyncio.get_running_loop().time(), limited.retry_after)
             except SlackUnavailable as away:
                 failures += 1
-                if letter is None and (away.unsure or failures > MOST_FAILURES):
+                if entry is None and (away.unsure or failures > MOST_FAILURES):
                     raise
                 self.doubts += away.unsure
                 log.warning("a message waits for Slack: %s", away)
@@ -224,7 +224,7 @@ class PostQueue:
             else:
                 self.count += 1
                 return AcceptedPost(
-                    Posted(str(answer["channel"]), str(answer["ts"])), message, letter
+                    Posted(str(answer["channel"]), str(answer["ts"])), message, entry
                 )
 
     async def _attempt_post(self, post: QueuedPost, payload: dict[str, Any]) -> AsyncSlackResponse:

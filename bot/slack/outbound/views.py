@@ -132,9 +132,9 @@ class ModalReply:
     """`bot.messages.Reply` for a press in App Home or in a modal, where there is no channel."""
 
     def __init__(
-        self, screens: SlackViews, *, user: str, trigger: str, view: str, origin: Origin
+        self, views: SlackViews, *, user: str, trigger: str, view: str, origin: Origin
     ) -> None:
-        self._screens, self._user, self._trigger, self._origin = screens, user, trigger, origin
+        self._views, self._user, self._trigger, self._origin = views, user, trigger, origin
         self._view = view
 
     async def say(self, message: Message) -> None:
@@ -151,10 +151,10 @@ class ModalReply:
             log.exception("an answer to %s was lost", self._user)
 
     async def _show_modal(self, modal: Modal) -> None:
-        self._view = (await self._screens.open(self._trigger, modal, over=self._view)).view
+        self._view = (await self._views.open(self._trigger, modal, over=self._view)).view
 
     async def _send_direct_message(self, message: Message) -> None:
         try:
-            await self._screens.send_direct_message(self._user, message)
+            await self._views.send_direct_message(self._user, message)
         except SlackError as problem:
             log.warning("an answer to %s was lost: %s", self._user, problem)

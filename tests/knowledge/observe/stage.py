@@ -69,7 +69,7 @@ async def asking(
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
     generator = Generator(kubernetes.web, partial(find_entry_point, kubernetes))
     traffic = Streams(generator, ledger.streams, owner="tests", now=ledger.timetable.now)
-    board = SlackChannelMessages(AsyncWebClient())
+    channel_messages = SlackChannelMessages(AsyncWebClient())
     yield Context(
         cluster=kubernetes,
         mesh=Istioctl(home, home / "config", None, None),
@@ -77,16 +77,21 @@ async def asking(
         web=kubernetes.web,
         traffic=traffic,
         history=ledger.journal,
-        trail=ledger.audit,
+        audit_trail=ledger.audit,
         schedules=ScheduleService(
-            ledger.timetable, board, Catalog(STEPS), owner="tests", zone="UTC", limits=Limits()
+            ledger.timetable,
+            channel_messages,
+            Catalog(STEPS),
+            owner="tests",
+            zone="UTC",
+            limits=Limits(),
         ),
         workshop=Workshop(),
-        asker=Caller("U1", Role.HOST),
+        caller=Caller("U1", Role.HOST),
         steps=STEPS,
     )
     await traffic.close()
-    await board.aclose(0)
+    await channel_messages.aclose(0)
     await ledger.close()
     await api.close()
     await runner.cleanup()
