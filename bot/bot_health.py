@@ -23,8 +23,8 @@ from bot.slack.outbound.channel_messages import SlackChannelMessages
 class BotHealth:
     """The parts whose health is checked."""
 
-    engine: CommandRouter
-    rounds: Maintenance
+    router: CommandRouter
+    maintenance: Maintenance
     ledger: Ledger
     channel_messages: SlackChannelMessages
     cluster: KubernetesCluster
@@ -50,9 +50,9 @@ class BotHealth:
             self.channel_messages,
             self.listeners,
             self.link,
-            self.engine,
-            self.engine.runner,
-            self.rounds,
+            self.router,
+            self.router.runs,
+            self.maintenance,
             self.slot_runner,
         )
         return [*(part.figures for part in parts), self.cluster.figures, self._collect_own_metrics]
@@ -72,8 +72,8 @@ class BotHealth:
     async def check_background_tasks(self) -> ComponentHealth:
         """Check that the background loops are running."""
         parts = (
-            ("the rounds have stopped", self.rounds.is_running),
-            ("nothing looks for what is due", self.slot_runner.is_running),
+            ("maintenance has stopped", self.maintenance.is_running),
+            ("nothing carries out schedules", self.slot_runner.is_running),
         )
         says = "; ".join(words for words, going in parts if not going)
         return ComponentHealth("background", not says, says, vital=True)
@@ -98,7 +98,7 @@ class BotHealth:
 
     async def check_commands(self) -> ComponentHealth:
         """Check that commands are taken: the bot is not being stopped."""
-        draining = self.engine.draining or self.listeners.draining
+        draining = self.router.draining or self.listeners.draining
         return ComponentHealth(
             "commands",
             not draining,
@@ -108,7 +108,9 @@ class BotHealth:
 
     def _collect_own_metrics(self) -> Iterator[Metric]:
         yield Metric(
-            "up_seconds", "Seconds since this process joined.", time.monotonic() - self.rounds.began
+            "up_seconds",
+            "Seconds since this process joined.",
+            time.monotonic() - self.maintenance.began,
         )
         yield Metric(
             "replica_fenced",

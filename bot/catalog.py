@@ -172,8 +172,15 @@ WORDS = {
     "int_from_float": Text("should be a whole number"),
     "float_parsing": Text("should be a number"),
     "extra_forbidden": Text("is not an option of this step"),
+    "missing": Text("is needed"),
 }
 """Errors of pydantic 2 without values, by their type."""
+
+CHOICES = ("literal_error", "enum")
+"""Errors of pydantic 2 about a value that is none of those allowed."""
+
+UNFIT = Text("does not fit here")
+"""What is said of an error that has no words of its own."""
 
 LIMITS = ("ge", "le", "gt", "lt", "min_length", "max_length")
 """Names under which pydantic 2 gives the limit that a value does not keep."""
@@ -200,17 +207,19 @@ BOUNDS: dict[str, Callable[[Any], Text]] = {
 def explain_validation_error(error: Any) -> Text:
     """Return a pydantic error in words for a person."""
     kind, values = error["type"], error.get("ctx") or {}
-    if kind == "value_error" and isinstance(said := values["error"].args[0], Text):
-        return said
+    if kind == "value_error":
+        said = next(iter(values["error"].args), None)
+        return said if isinstance(said, Text) else UNFIT
     if kind in WORDS:
         return WORDS[kind]
     if kind in BOUNDS:
         limit = next(values[name] for name in LIMITS if name in values)
         return BOUNDS[kind](limit)
-    if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(values["expected"]))
+    if kind in CHOICES:
+        # pydantic gives them as `'', 'here' or 'off'`; an empty one cannot be typed.
+        allowed = [word for word in re.findall(r"'([^']*)'", str(values["expected"])) if word]
         return Text("should be one of {allowed}", allowed=Listed(allowed, "or"))
-    return Text("does not fit here")
+    return UNFIT
 
 
 def shorten_word(text: str, limit: int = 40) -> str:
@@ -234,9 +243,9 @@ def split_command(text: str) -> list[str]:
     if len(text) > LONGEST:
         raise UserError(
             Text(
-                "That is {text:,} characters; a command has at most {LONGEST:,}.",
-                text=len(text),
-                LONGEST=LONGEST,
+                "That is {length:,} characters; a command has at most {most:,}.",
+                length=len(text),
+                most=LONGEST,
             ),
             Text("Type it shorter."),
         )

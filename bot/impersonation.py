@@ -21,19 +21,19 @@ class ImpersonatedClients:
 
     def __init__(self, cluster: KubernetesCluster, mesh: Istioctl, traffic: Streams) -> None:
         self._cluster, self._mesh, self._traffic = cluster, mesh, traffic
-        self._known: dict[Identity, ClusterClients] = {}
+        self._clients: dict[Identity, ClusterClients] = {}
         self._clusters: list[KubernetesCluster] = []
 
     def get_clients(self, identity: Identity) -> ClusterClients:
         """Return the clients that act as that identity in the cluster."""
-        if identity not in self._known:
+        if identity not in self._clients:
             cluster = self._cluster.acting_as(identity)
             self._clusters.append(cluster)
             traffic = self._traffic.send_through(cluster.web, partial(find_entry_point, cluster))
-            self._known[identity] = ClusterClients(
+            self._clients[identity] = ClusterClients(
                 cluster, self._mesh.acting_as(identity), cluster.web, traffic
             )
-        return self._known[identity]
+        return self._clients[identity]
 
     async def close(self) -> None:
         """Close every client that was made."""

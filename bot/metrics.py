@@ -36,7 +36,7 @@ class Metric(NamedTuple):
 
 
 Source = Callable[[], Iterable[Metric]]
-"""A part's figures as they are now; cheap, for it is asked at every scrape."""
+"""A part's metrics as they are now; cheap, for it is asked at every scrape."""
 
 
 def counter(name: str, says: str, value: float, **labels: str) -> Metric:

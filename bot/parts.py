@@ -9,31 +9,63 @@ import asyncio
 import os
 from collections.abc import Collection
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, RetryPolicy, connect
-from bot.engine import AccessPolicy, Services, SlotExecutor
+from bot.engine import AccessPolicy, SlotExecutor
 from bot.engine.access.policy import OwnNamespaces, assign_roles, find_reserved_steps
-from bot.errors import LedgerError, SettingsError
+from bot.engine.runs.fencing import check_not_fenced
+from bot.errors import SettingsError
 from bot.istio import Istioctl
 from bot.istio.plugins import select_plugin_environment
 from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.ports import Identity
 from bot.roles import Members, Roles
-from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotRunner, Streams
+from bot.schedule import (
+    Limits,
+    ScheduleMessages,
+    ScheduleService,
+    SlotCallbacks,
+    SlotRunner,
+    Streams,
+)
 from bot.settings import Settings
 from bot.slack.inbound.http_mode import HttpReceiver
 from bot.slack.inbound.listeners import Listeners
 from bot.slack.inbound.socket_mode import SocketModeReceiver
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.slack.outbound.files import SlackFiles
+from bot.slack.webapi.client import BotIdentity
 from bot.steps import Role, Workshop
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
 from handlers import STEPS
+
+
+@dataclass(frozen=True)
+class Backends:
+    """The backends of the bot: the cluster, the Istio release and the ledger."""
+
+    cluster: KubernetesCluster
+    mesh: Istioctl
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class SlackSide:
+    """The Slack side of the bot, signed in."""
+
+    identity: BotIdentity
+    channel_messages: SlackChannelMessages
+    responder: EphemeralResponder
+    files: SlackFiles
+    members: Members
+    say: Localizer
 
 
 async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesCluster:
@@ -44,7 +76,7 @@ async def open_cluster(settings: Settings, stack: AsyncExitStack) -> KubernetesC
         context=chosen.context,
         in_cluster=chosen.in_cluster,
         seconds=chosen.request_timeout,
-        patience=RetryPolicy(total=chosen.patience),
+        retry_policy=RetryPolicy(total=chosen.patience),
     )
     stack.push_async_callback(api.close)
     return KubernetesCluster(api)
@@ -81,68 +113,60 @@ def find_default_kubeconfig() -> str:
     return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
-def build_traffic(cluster: KubernetesCluster, ledger: Ledger, owner: str) -> Streams:
+def build_traffic(cluster: KubernetesCluster, ledger: Ledger) -> Streams:
     """Return the traffic generator; streams that go on are kept in the ledger."""
+    owner = ledger.replicas.owner
     generator = Generator(cluster.web, partial(find_entry_point, cluster))
     return Streams(generator, ledger.streams, owner=owner, now=ledger.timetable.now)
 
 
 def build_schedule_service(
-    settings: Settings,
-    ledger: Ledger,
-    channel_messages: SlackChannelMessages,
-    catalog: Catalog,
-    owner: str,
-    say: Localizer,
+    settings: Settings, ledger: Ledger, slack: SlackSide, catalog: Catalog
 ) -> ScheduleService:
     """Return the service that creates schedules, within the limits of the settings."""
     chosen = settings.schedules
-    limits = Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600)
-    zone = settings.workshop.timezone
     return ScheduleService(
         ledger.timetable,
-        channel_messages,
-        catalog,
-        owner=owner,
-        zone=zone,
-        limits=limits,
-        say=say,
+        ScheduleMessages(ledger.timetable, slack.channel_messages, catalog, slack.say),
+        owner=ledger.replicas.owner,
+        zone=settings.workshop.timezone,
+        limits=Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600),
     )
 
 
 def build_slot_runner(
-    services: Services, schedule_service: ScheduleService, traffic: Streams
+    ledger: Ledger,
+    catalog: Catalog,
+    slot_executor: SlotExecutor,
+    schedule_service: ScheduleService,
+    traffic: Streams,
 ) -> SlotRunner:
     """Return the runner of the schedules' slots; it is not started yet."""
-    replicas = services.ledger.replicas
+    replicas = ledger.replicas
 
-    async def gone() -> Collection[str]:
-        if replicas.is_fenced:
-            raise LedgerError("this process has lost touch with the ledger")
+    async def list_gone() -> Collection[str]:
+        check_not_fenced(replicas)
         return await replicas.list_gone()
 
-    hands = SlotCallbacks(
-        services.catalog.get_recurrence,
-        SlotExecutor(services).execute_slot,
-        gone,
-        beside=traffic.reconcile,
+    callbacks = SlotCallbacks(
+        catalog.get_recurrence, slot_executor.execute_slot, list_gone, on_pass=traffic.reconcile
     )
-    return SlotRunner(services.ledger.timetable, schedule_service, hands, owner=services.owner)
+    return SlotRunner(ledger.timetable, schedule_service, callbacks, owner=replicas.owner)
 
 
 async def connect_to_slack(
-    settings: Settings, listeners: Listeners, ways: EphemeralResponder
+    settings: Settings, listeners: Listeners, responder: EphemeralResponder
 ) -> SocketModeReceiver | HttpReceiver:
     """Connect to Slack in the mode that the settings choose, and return the connection."""
     chosen = settings.slack
     if chosen.mode == "http":
-        assert chosen.signing_secret is not None  # `require` saw to it
+        assert chosen.signing_secret is not None  # `require_complete` checked it
         http = HttpReceiver(listeners, signing_secret=chosen.signing_secret.get_secret_value())
         await http.start(chosen.http_host, chosen.http_port)
         return http
     assert chosen.app_token is not None
     link = SocketModeReceiver(
-        listeners, client=ways.client, app_token=chosen.app_token.get_secret_value()
+        listeners, client=responder.client, app_token=chosen.app_token.get_secret_value()
     )
     await link.start()
     return link

@@ -15,8 +15,13 @@ log = logging.getLogger(__name__)
 Members = Callable[[str], Awaitable[Collection[str]]]
 """Gives the user ids in a user group; raises MeshbotError when the chat does not say."""
 
-FRESH = 300.0
+CACHE_SECONDS = 300.0
 """Seconds that a group's members are remembered (Slack allows about 20 such calls a minute)."""
+
+LISTED = {
+    Role.HOST: Text("your user id is among the hosts in the settings"),
+    Role.ADMIN: Text("your user id is among the admins in the settings"),
+}
 
 
 class Roles:
@@ -46,7 +51,7 @@ class Roles:
                     user,
                     role,
                     hosts,
-                    Text("your user id is among the {role}s in the settings", role=role),
+                    LISTED[role],
                     admins,
                 )
             for group in self._groups.get(role, ()):
@@ -76,7 +81,7 @@ class Roles:
 
     async def _read_group_members(self, group: str) -> frozenset[str]:
         known = self._seen.get(group)
-        if known is not None and time.monotonic() - known[0] < FRESH:
+        if known is not None and time.monotonic() - known[0] < CACHE_SECONDS:
             return known[1]
         members = frozenset(await self._members(group))
         self._seen[group] = (time.monotonic(), members)

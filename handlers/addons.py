@@ -1,4 +1,5 @@
-"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it answers."""
+"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it
+answers."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from bot.knowledge.istio import installation
 from bot.knowledge.objects.apply import (
+    ApplyResult,
     build_missing_verdict,
     build_not_ready_verdict,
     ensure_objects,
@@ -30,69 +32,62 @@ class AddonOptions(Options):
 
     which: Annotated[
         tuple[Addon, ...],
-        Field(
-            default=(),
-            max_length=3,
-        ),
+        Field(default=(), max_length=3),
         Text("prometheus, grafana, jaeger"),
     ]
 
 
 async def run(context: Context, options: AddonOptions) -> Verdict:
     """Apply what differs, wait for the pods, and ask each add-on for its health."""
+    mesh = context.workshop.mesh_namespace
     if await installation.find_istiod(context) is None:
-        return build_missing_verdict(
-            context,
-            Text(
-                "Istio is not installed: there is no istiod in {mesh_namespace}",
-                mesh_namespace=get_mesh_namespace(context),
-            ),
-            "install",
-        )
+        cause = Text("Istio is not installed: there is no istiod in {mesh}", mesh=mesh)
+        return build_missing_verdict(context, cause, "install")
     chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
     objects = [
-        obj
-        for one in chosen
-        for obj in await load_sample(context, f"addons/{one}.yaml", get_mesh_namespace(context))
+        obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", mesh)
     ]
     context.progress.say(Text("applying {chosen}", chosen=Listed(chosen, "comma")))
     made = await ensure_objects(context, objects)
-    lagging = await wait_for_deployments(
-        context, get_mesh_namespace(context), list_deployment_names(objects)
-    )
+    lagging = await wait_for_deployments(context, mesh, list_deployment_names(objects))
     if lagging:
         return build_not_ready_verdict(
             context, Text("the add-ons are applied, but not all are ready."), lagging, "addons"
         )
+    return await verify_and_report(context, chosen, made)
+
+
+async def verify_and_report(
+    context: Context, chosen: tuple[str, ...], made: ApplyResult
+) -> Verdict:
+    """Ask each add-on for its health, and return the verdict."""
     context.progress.say(Text("asking each for its health"))
     healths = await asyncio.gather(*(addons.check_health(context, one) for one in chosen))
     silent = [health.cause for health in healths if health.cause]
     evidence = (*(health.words for health in healths if health.words), made.words)
     if silent:
-        words = Text("the add-ons' pods are ready, but not all of them answer.")
         return Verdict(
             State.NOT_YET,
-            words,
+            Text("the add-ons' pods are ready, but not all of them answer."),
             Text("{causes}.", causes=Listed(silent, "semicolon")),
             evidence,
             next=suggest_commands(context, "addons", "status"),
         )
-    words = counted(
-        "{names} was already there; nothing was changed.",
-        "{names} were already there; nothing was changed.",
-        n=len(chosen),
-        names=Listed(chosen, "comma"),
+    names = Listed(chosen, "comma")
+    summary = (
+        counted("{names} answers.", "{names} answer.", n=len(chosen), names=names)
+        if made
+        else counted(
+            "{names} was already there; nothing was changed.",
+            "{names} were already there; nothing was changed.",
+            n=len(chosen),
+            names=names,
+        )
     )
     links, lines = await link_to_addons(context, chosen)
     return Verdict(
         State.DONE,
-        Text(
-            "{join} {value}.",
-            join=", ".join(chosen),
-            value=Text("answer") if len(chosen) > 1 else Text("answers"),
-        )
-        if made
-        else words,
+        summary,
         evidence=evidence,
         links=links,
         lines=lines,
@@ -100,24 +95,14 @@ async def run(context: Context, options: AddonOptions) -> Verdict:
     )
 
 
-def get_mesh_namespace(context: Context) -> str:
-    """Return the namespace in which the add-ons run."""
-    return context.workshop.mesh_namespace
-
-
 async def link_to_addons(
     context: Context, chosen: tuple[str, ...]
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """Return links to the chosen add-ons that have a page, and the port-forward lines to type
-    first.
-    """
-    faces = [face for face in (GRAFANA, JAEGER) if face.deployment in chosen]
-    found = [
-        reached
-        for reached in await asyncio.gather(*(find_web_address(context, face) for face in faces))
-        if reached.base
-    ]
-    links = tuple(Link(verbatim(reached.face.title), reached.base) for reached in found)
+    """Return links to the chosen add-ons with a page, and the port-forward lines to type first."""
+    pages = [page for page in (GRAFANA, JAEGER) if page.deployment in chosen]
+    addresses = await asyncio.gather(*(find_web_address(context, page) for page in pages))
+    found = [reached for reached in addresses if reached.base]
+    links = tuple(Link(verbatim(reached.interface.title), reached.base) for reached in found)
     return links, tuple(reached.line for reached in found if reached.line)
 
 

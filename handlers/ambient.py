@@ -11,6 +11,7 @@ from bot.knowledge.ambient import join, leave, verify
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import install, installation, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
+from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.routing import enforce
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 from bot.text import Listed, Text
@@ -20,24 +21,16 @@ class AmbientOptions(Options):
     """Options of `ambient`."""
 
     off: Annotated[
-        bool,
-        Field(
-            default=False,
-        ),
-        Text("out of the ambient mesh, and back to the default profile"),
+        bool, Field(default=False), Text("out of the ambient mesh, and back to the default profile")
     ]
     platform: Annotated[
         Literal["", "minikube", "k3d", "k3s", "microk8s", "gke"],
-        Field(
-            default="",
-        ),
+        Field(default=""),
         Text("where istio-cni must look elsewhere; minikube with Docker is recognised"),
     ]
     rules: Annotated[
         Literal["remove", "keep"],
-        Field(
-            default="remove",
-        ),
+        Field(default="remove"),
         Text("what becomes of the sidecars' rules"),
     ]
 
@@ -85,13 +78,13 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
             return failure
         done += [
             Text(
-                "upgraded to the ambient profile; settings repeated: {value}",
-                value=", ".join(way.upgrade.repeated) or "tracing",
+                "upgraded to the ambient profile; settings repeated: {settings}",
+                settings=way.upgrade.settings,
             )
         ]
     if not await join.wait_for_agents(context):
         return verify.build_missing_agents_verdict(context)
-    done += await join.relabel_namespace(context, dict.fromkeys(join.OTHER_WAYS))
+    done += await relabel_namespace(context, dict.fromkeys(join.OTHER_WAYS))
     restarted, lagging = await sidecars.restart_workloads(context, on=False)
     if lagging:
         return build_not_ready_verdict(
@@ -100,12 +93,12 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
             lagging,
             "ambient",
         )
-    done += (
-        [Text("restarted without sidecars: {restarted}", restarted=Listed(restarted, "comma"))]
-        if restarted
-        else []
-    )
-    done += await join.relabel_namespace(context, {join.LABEL: join.MODE})
+    if restarted:
+        done.append(
+            Text("restarted without sidecars: {restarted}", restarted=Listed(restarted, "comma"))
+        )
+    # Last: istio-cni passes over pods that still have a sidecar.
+    done += await relabel_namespace(context, {join.LABEL: join.MODE})
     return await verify.verify_and_report(context, tuple(done))
 
 
@@ -113,7 +106,8 @@ STEP = Step(
     id="ambient",
     title=Text("Ambient mesh"),
     summary=Text(
-        "upgrades to the ambient profile and moves the application into it; `off` goes back; asks first"
+        "upgrades to the ambient profile and moves the application into it; `off` goes back; "
+        "asks first"
     ),
     run=run,
     plan=plan,

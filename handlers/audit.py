@@ -1,4 +1,5 @@
-"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees it."""
+"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees
+it."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from bot.knowledge.workshop.step_lookup import find_step
 from bot.records import AuditEntry
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
-from bot.text import Text
+from bot.text import Text, counted, join
 
 MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)
 """A user id, alone or as Slack writes a mention."""
@@ -25,15 +27,7 @@ def parse_mention(value: object) -> object:
 class AuditOptions(Shared):
     """Options of `audit`."""
 
-    count: Annotated[
-        int,
-        Field(
-            default=20,
-            ge=1,
-            le=100,
-        ),
-        Text("how many, the newest first"),
-    ]
+    count: Annotated[int, Field(default=20, ge=1, le=100), Text("how many, the newest first")]
     user: Annotated[
         str,
         BeforeValidator(parse_mention),
@@ -43,57 +37,40 @@ class AuditOptions(Shared):
         ),
         Text("only what this user asked (id or mention)"),
     ]
-    step: Annotated[
-        str,
-        Field(
-            default="",
-            max_length=40,
-        ),
-        Text("only this step"),
-    ]
+    step: Annotated[str, Field(default="", max_length=40), Text("only this step")]
 
 
 async def run(context: Context, options: AuditOptions) -> Verdict:
     """List the newest entries, one in a line."""
-    wanted = options.step.lower()
-    steps = (
-        [step.id for step in context.steps if wanted in (step.id, *step.aliases)]
-        if wanted
-        else [""]
-    )
+    # A step that no longer exists is looked for as it was typed: its rows are still there.
+    step = find_step(context, options.step)
     found = await context.audit_trail.entries(
-        most=options.count, user=options.user, step=(steps or [wanted])[0]
+        most=options.count, user=options.user, step=step.id if step else options.step.lower()
     )
     if not found:
         return Verdict(State.NORMAL, Text("nothing that fits was asked since the audit began."))
-    lines = tuple(map(describe_entry, found))
-    command = Text("`meshbot audit --csv` prints all of it where the bot runs.")
-    return Verdict(
-        State.DONE,
-        Text("{found} newest entries, times in UTC. {command}", found=len(found), command=command),
-        lines=fit_lines(lines),
+    words = join(
+        "sentences",
+        counted("{n} entry, times in UTC.", "the {n} newest entries, times in UTC.", n=len(found)),
+        Text("`meshbot audit --csv` prints all of it where the bot runs."),
     )
+    return Verdict(State.DONE, words, lines=fit_lines(tuple(map(format_entry, found))))
 
 
-def describe_entry(entry: AuditEntry) -> str:
+def format_entry(entry: AuditEntry) -> str:
     """Return one entry as a line: time, user, command, outcome, duration, and who confirmed or
     cancelled it.
+
+    It is a record, the same in all languages, in the words that the CSV has too.
     """
-    typed = entry.arguments or "(nothing)"
+    typed = entry.arguments or "—"
     if len(typed) > 80:
         typed = typed[:79] + "…"
-    where = (
-        Text(" in {namespace}", namespace=entry.namespace)
-        if entry.namespace and "in=" not in typed
-        else ""
-    )
-    by = (
-        Text(", by {decided_by}", decided_by=entry.decided_by)
-        if entry.decided_by and entry.decided_by != entry.user
-        else ""
-    )
+    place = f" in={entry.namespace}" if entry.namespace and "in=" not in typed else ""
+    decided = entry.decided_by if entry.decided_by != entry.user else ""
+    by = f" by={decided}" if decided else ""
     took = f" {entry.seconds:.0f} s" if entry.seconds >= 1 else ""
-    return f"{format_timestamp(entry.at)} {entry.user} {typed}{where}: {entry.outcome}{by}{took}"
+    return f"{format_timestamp(entry.at)} {entry.user} {typed}{place}: {entry.outcome}{by}{took}"
 
 
 def format_timestamp(at: datetime) -> str:
@@ -101,12 +78,12 @@ def format_timestamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def fit_lines(lines: tuple[str, ...], room: int = 2400) -> tuple[str, ...]:
-    """Return as many lines as fit into `room` characters; the last line counts those left out."""
+def fit_lines(lines: tuple[str, ...], limit: int = 2400) -> tuple[str, ...]:
+    """Return as many lines as fit into `limit` characters; the last line counts those left out."""
     kept: list[str] = []
     for number, each in enumerate(lines):
-        room -= len(each) + 1
-        if room < 0:
+        limit -= len(each) + 1
+        if limit < 0:
             return (*kept, f"… +{len(lines) - number}")
         kept.append(each)
     return tuple(kept)

@@ -32,20 +32,20 @@ async def run(context: Context, options: Shared) -> Verdict:
     return (await build_report(context, SlotContext(time.time()))).verdict
 
 
-async def run_scheduled(context: Context, options: Shared, occasion: SlotContext) -> SlotReport:
+async def run_scheduled(context: Context, options: Shared, slot: SlotContext) -> SlotReport:
     """Return a digest compared with the previous one, to be shown in the channel."""
-    return await build_report(context, occasion)
+    return await build_report(context, slot)
 
 
-async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
+async def build_report(context: Context, slot: SlotContext) -> SlotReport:
     """Build the digest, compared with the memory of the previous slot."""
     now = time.time()
     rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
-    since = float(occasion.memory.get("at", now - digest.DAY))
+    since = float(slot.memory.get("at", now - digest.DAY))
     done = sum(row.done for row in rows)
     lines: tuple[Text, ...] = (
         *digest.describe_progress(rows),
-        digest.describe_changes(rows, occasion.memory),
+        digest.describe_changes(rows, slot.memory),
         await digest.describe_traffic(context),
         digest.describe_next_schedules(
             [one for one in await context.schedules.entries() if one.state == "active"]
@@ -77,7 +77,8 @@ STEP = Step(
     id="digest",
     title=Text("Digest"),
     summary=Text(
-        "where the workshop stands, what changed, what flows, who did what; `digest weekdays 09:00` posts it"
+        "where the workshop stands, what changed, what flows, who did what; "
+        "`digest weekdays 09:00` posts it"
     ),
     run=run,
     options=Shared,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from pydantic import Field
 
-from bot.errors import IstioError, UserError
-from bot.kinds import Object
 from bot.knowledge.istio import gateway_api, install, installation, verify
+from bot.knowledge.objects.digests import compute_digest
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 from bot.text import Text
 
@@ -19,33 +17,25 @@ class InstallOptions(Options):
 
     profile: Annotated[
         str,
-        Field(
-            default="default",
-            max_length=40,
-        ),
+        Field(default="default", max_length=40),
         Text("Istio's profile: default, demo, …"),
     ]
     access_log: Annotated[
         bool,
-        Field(
-            default=False,
-            alias="access-log",
-        ),
+        Field(default=False, alias="access-log"),
         Text("Envoy's access log on stdout"),
     ]
     set: Annotated[
         tuple[str, ...],
-        Field(
-            default=(),
-            max_length=20,
-        ),
+        Field(default=(), max_length=20),
         Text("another setting, e.g. values.a.b=c"),
     ]
 
 
 def build_arguments(context: Context, options: InstallOptions) -> tuple[str, ...]:
-    """Return istioctl's arguments for these options. Raises UserError for unknown profiles and
-    settings.
+    """Return istioctl's arguments for these options.
+
+    Raises UserError for unknown profiles and settings.
     """
     return installation.build_arguments(
         context, profile=options.profile, settings=options.set, access_log=options.access_log
@@ -57,26 +47,9 @@ def check(context: Context, options: InstallOptions) -> None:
     build_arguments(context, options)
 
 
-async def render_manifests(context: Context, options: InstallOptions) -> list[Object]:
-    """Return the objects that istioctl would apply.
-
-    Raises UserError, before anything is written, when istioctl refuses the options.
-    """
-    context.progress.say(Text("comparing with what is installed"))
-    try:
-        return await context.mesh.render(build_arguments(context, options))
-    except IstioError as problem:
-        if problem.code <= 0:
-            raise
-        raise UserError(
-            Text("Istio refuses these options: {problem}", problem=problem.message),
-            Text("Nothing was changed."),
-        ) from problem
-
-
 async def plan(context: Context, options: InstallOptions) -> Plan | None:
     """Return what would change in an existing installation, or None when nothing would."""
-    objects = await render_manifests(context, options)
+    objects = await installation.render_manifests(context, build_arguments(context, options))
     if await installation.find_istiod(context) is None:
         return None
     found = await installation.compare_with_cluster(context, objects)
@@ -92,33 +65,20 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
             Text("istioctl keeps nothing from before: options that are not typed again are lost."),
         ),
         confirm=Text("Change it"),
-        digest=hashlib.sha256("\n".join(map(str, found.lines)).encode()).hexdigest()[:16],
+        digest=compute_digest(found.lines),
     )
 
 
 async def run(context: Context, options: InstallOptions) -> Verdict:
     """Install Istio unless it is already installed with these options, then verify it."""
-    already = await is_installed_as_wanted(context, options)
-    failure = (
-        None
-        if already
-        else await install.run_installation(context, build_arguments(context, options))
-    )
-    if failure is not None:
-        return failure
+    arguments = build_arguments(context, options)
+    already = await installation.is_installed_as_wanted(context, arguments)
+    if not already:
+        failure = await install.run_installation(context, arguments)
+        if failure is not None:
+            return failure
     crds = await gateway_api.ensure_crds(context)
     return await verify.verify_and_report(context, already=already, crds=crds)
-
-
-async def is_installed_as_wanted(context: Context, options: InstallOptions) -> bool:
-    """Tell whether Istio is installed with exactly these options and all its pods are ready."""
-    if await installation.find_istiod(
-        context
-    ) is None or not await installation.is_installation_ready(context):
-        return False
-    return not await installation.compare_with_cluster(
-        context, await render_manifests(context, options)
-    )
 
 
 STEP = Step(

@@ -16,12 +16,12 @@ from bot.knowledge.objects.apply import (
 )
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import kiali_config
-from bot.knowledge.observe.probes import SILENCE, ask_until, explain_silence, link_to_kiali
+from bot.knowledge.observe.probes import SILENCE_TIMEOUT, ask_until, explain_silence, link_to_kiali
 from bot.ports import HttpRequest
 from bot.steps import Context, Options, Role, State, Step, Verdict
 from bot.text import EMPTY, Listed, Text
 
-HEALTH = "/kiali/healthz"
+HEALTH_PATH = "/kiali/healthz"
 
 
 async def run(context: Context, options: Options) -> Verdict:
@@ -54,38 +54,32 @@ async def run(context: Context, options: Options) -> Verdict:
 async def verify_and_report(
     context: Context, made: ApplyResult, settings: tuple[Text, ...]
 ) -> Verdict:
-    """Return the verdict: Kiali answers, fits Istio and reaches istiod and Prometheus, or
-    which of these fails.
-    """
+    """Return the verdict: Kiali answers, fits Istio and reaches what it needs, or what fails."""
     context.progress.say(Text("asking Kiali what it sees"))
-    ask = HttpRequest(context.workshop.mesh_namespace, "kiali", 20001, HEALTH)
-    heard = await ask_until(context, ask, lambda answer: answer.status == 200, seconds=SILENCE)
+    ask = HttpRequest(context.workshop.mesh_namespace, "kiali", 20001, HEALTH_PATH)
+    heard = await ask_until(
+        context, ask, lambda answer: answer.status == 200, seconds=SILENCE_TIMEOUT
+    )
     if not heard.good:
         return Verdict(
             State.NOT_YET,
             Text("Kiali's pod is ready, but Kiali does not answer."),
-            Text(
-                "{explain_silence} ({HEALTH}).",
-                explain_silence=explain_silence("kiali", heard),
-                HEALTH=HEALTH,
-            ),
+            Text("{why} ({path}).", why=explain_silence("kiali", heard), path=HEALTH_PATH),
             (made.words, *settings),
             next=suggest_commands(context, "kiali", "status"),
         )
     found = await kiali_status.read_kiali_status(context)
     evidence = (
-        Text("Kiali {version} answers {path}", version=found.version, path=HEALTH),
+        Text("Kiali {version} answers {path}", version=found.version, path=HEALTH_PATH),
         *found.lines,
         *settings,
         made.words,
     )
     if found.causes:
-        words = Text("Kiali answers, but does not see everything.")
-        because = Text("{causes}.", causes=Listed(found.causes, "semicolon"))
         return Verdict(
             State.NOT_YET,
-            words,
-            because,
+            Text("Kiali answers, but does not see everything."),
+            Text("{causes}.", causes=Listed(found.causes, "semicolon")),
             evidence,
             next=suggest_commands(context, *found.next, "kiali"),
         )

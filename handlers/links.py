@@ -7,8 +7,8 @@ import asyncio
 from bot.knowledge.istio import installation
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import (
-    FACES,
     KIALI,
+    WEB_INTERFACES,
     WebAddress,
     build_console,
     find_web_address,
@@ -19,10 +19,12 @@ from bot.text import Text, verbatim
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Look up Kiali, Jaeger, Grafana and the application at once."""
-    found = await asyncio.gather(*(find_web_address(context, face) for face in FACES))
+    found = await asyncio.gather(
+        *(find_web_address(context, interface) for interface in WEB_INTERFACES)
+    )
     there = [one for one in found if one.base]
     missing = tuple(
-        Text("{title}: {why}", title=one.face.title, why=one.why_not)
+        Text("{title}: {why}", title=one.interface.title, why=one.why_not)
         for one in found
         if not one.base
     )
@@ -32,7 +34,8 @@ async def run(context: Context, options: Shared) -> Verdict:
             State.NOT_YET,
             Text("there is nothing to look at yet."),
             Text(
-                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later steps."
+                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later "
+                "steps."
             ),
             missing,
             next=await suggest_next(context),
@@ -58,8 +61,8 @@ async def suggest_next(context: Context) -> tuple[str, ...]:
 
 def build_links(context: Context, one: WebAddress) -> tuple[Link, ...]:
     """Return links to the useful pages behind one address."""
-    if one.face is not KIALI:
-        return (Link(verbatim(one.face.title), one.base),)
+    if one.interface is not KIALI:
+        return (Link(verbatim(one.interface.title), one.base),)
     pages = build_console(one)
     app = context.workshop.app_namespace
     return (

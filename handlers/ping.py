@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import health
-from bot.knowledge.observe.health import DOWN, UP, HealthResult
+from bot.knowledge.observe.health import UP, HealthResult
 from bot.steps import (
     Context,
     Recurrence,
@@ -29,10 +29,10 @@ async def run(context: Context, options: Shared) -> Verdict:
     return build_verdict(context, await health.check_all(context), {})
 
 
-async def run_scheduled(context: Context, options: Shared, occasion: SlotContext) -> SlotReport:
+async def run_scheduled(context: Context, options: Shared, slot: SlotContext) -> SlotReport:
     """Check everything, and report only what changed since the previous slot."""
     found = await health.check_all(context)
-    news = health.compare_with_memory(found, occasion.memory, occasion.at + occasion.late)
+    news = health.compare_with_memory(found, slot.memory, slot.at + slot.late)
     told = build_verdict(context, found, news.memory)
     if not news.down and not news.back:
         return SlotReport(told, ReplyTarget.NOWHERE, news.memory)
@@ -49,11 +49,7 @@ def build_verdict(
     context: Context, found: list[HealthResult], memory: dict[str, object]
 ) -> Verdict:
     """Return a verdict on all targets: which are down and why."""
-    down = [
-        one
-        for one in found
-        if one.state == DOWN or str(health.describe_health(one, memory)).startswith("❌")
-    ]
+    down = [one for one in found if health.is_down(one, memory)]
     up = [one for one in found if one.state == UP]
     lines = tuple(health.describe_health(one, memory) for one in found)
     if down:
@@ -80,16 +76,12 @@ def build_verdict(
     )
 
 
-def choose_verb(things: list[HealthResult]) -> str:
-    """Return `is` for one thing and `are` for several."""
-    return "is" if len(things) == 1 else "are"
-
-
 STEP = Step(
     id="ping",
     title=Text("Ping"),
     summary=Text(
-        "do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when that changes"
+        "do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when "
+        "that changes"
     ),
     run=run,
     options=Shared,

@@ -1,4 +1,5 @@
-"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and asks."""
+"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and
+asks."""
 
 from __future__ import annotations
 
@@ -6,36 +7,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.errors import UserError
 from bot.knowledge import snapshot
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import progress, undo
+from bot.knowledge.workshop.step_lookup import get_step
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
-from bot.text import Text
+from bot.text import Listed, Text
 
 
 class ResetOptions(Options):
     """Options of `reset`."""
 
-    step: Annotated[
-        str,
-        Field(
-            max_length=40,
-        ),
-        Text("the step whose state is wanted"),
-    ]
+    step: Annotated[str, Field(max_length=40), Text("the step whose state is wanted")]
 
 
 def resolve_step(context: Context, options: ResetOptions) -> str:
     """Return the id of the step that was meant. Raises UserError when there is none."""
-    for step in context.steps:
-        if options.step.lower() in (step.id, *step.aliases):
-            return step.id
-    steps = ", ".join(step for step, _ in progress.LOOKS)
-    raise UserError(
-        Text("There is no step called “{step}”.", step=options.step),
-        Text("The workshop's steps: {steps}.", steps=steps),
-    )
+    steps = Listed((step for step, _ in progress.STEP_CHECKS), "comma")
+    hint = Text("The workshop's steps: {steps}.", steps=steps)
+    return get_step(context, options.step, hint).id
 
 
 async def plan(context: Context, options: ResetOptions) -> Plan | None:
@@ -58,23 +48,19 @@ async def run(context: Context, options: ResetOptions) -> Verdict:
     """Undo what later steps changed, the newest first."""
     step = resolve_step(context, options)
     back = await undo.find_later_changes(context, step)
-    standing = [
-        row
-        for row in progress.list_step_statuses(await snapshot.take_snapshot(context))
-        if row.step == step
-    ]
-    lacking = [row for row in standing if not row.done]
-    if lacking and not back.differences:
+    if back.differences:
+        return await undo.restore_objects(context, back, again=f"reset {step}")
+    statuses = progress.list_step_statuses(await snapshot.take_snapshot(context))
+    missing = next((each for each in statuses if each.step == step and not each.done), None)
+    if missing is not None:
         return Verdict(
             State.NOT_YET,
             Text("nothing later is left to take back."),
-            Text("{step} itself is not in place: {words}.", step=step, words=lacking[0].words),
+            Text("{step} itself is not in place: {words}.", step=step, words=missing.words),
             next=suggest_commands(context, step, "status"),
         )
-    if not back.differences:
-        words = Text("this is the state after {step} already; nothing was changed.", step=step)
-        return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
-    return await undo.restore_objects(context, back, again=f"reset {step}")
+    words = Text("this is the state after {step} already; nothing was changed.", step=step)
+    return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
 
 
 STEP = Step(
@@ -89,6 +75,6 @@ STEP = Step(
     scope=Scope.APPLICATION,
     recorded=False,
     positional=("step",),
-    choices={"step": lambda context: [step for step, _ in progress.LOOKS]},
+    choices={"step": lambda context: [step for step, _ in progress.STEP_CHECKS]},
     examples=("reset bookinfo", "reset inject"),
 )

@@ -7,8 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.bookinfo import background
-from bot.knowledge.istio import uninstall_survey
+from bot.knowledge.istio import uninstall_report
 from bot.knowledge.istio.uninstall import remove_mesh
+from bot.knowledge.istio.uninstall_report import Leftovers, find_leftovers
+from bot.knowledge.istio.uninstall_survey import survey_mesh
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
@@ -20,9 +22,7 @@ class UninstallOptions(Options):
 
     app: Annotated[
         bool,
-        Field(
-            default=False,
-        ),
+        Field(default=False),
         Text("delete the application's namespace as well"),
     ]
 
@@ -30,7 +30,7 @@ class UninstallOptions(Options):
 async def plan(context: Context, options: UninstallOptions) -> Plan | None:
     """Count what would be removed; None when nothing is there."""
     context.progress.say(Text("counting what there is"))
-    found = await uninstall_survey.survey_mesh(context)
+    found = await survey_mesh(context)
     if not found:
         return None
     going = tuple(
@@ -40,27 +40,18 @@ async def plan(context: Context, options: UninstallOptions) -> Plan | None:
     return Plan(
         summary=Text("this will be removed."),
         items=(
-            *uninstall_survey.describe_removal(found, context, with_app=options.app),
-            *describe_kept(found, context, options),
+            *uninstall_report.describe_removal(found, context, with_app=options.app),
+            *uninstall_report.list_kept(found, context, with_app=options.app),
             *going,
         ),
-        warnings=uninstall_survey.warn_about_others(found),
-        confirm=Text("Confirm"),
+        warnings=uninstall_report.warn_about_others(found),
         digest=found.digest,
     )
 
 
-def describe_kept(
-    found: uninstall_survey.MeshInventory, context: Context, options: UninstallOptions
-) -> tuple[Text, ...]:
-    """Return a line about the application when it is kept, else nothing."""
-    words = uninstall_survey.describe_kept_application(found, context, with_app=options.app)
-    return (Text("kept: {words}", words=words),) if words else ()
-
-
 async def run(context: Context, options: UninstallOptions) -> Verdict:
     """Remove the mesh, wait, and look for leftovers."""
-    found = await uninstall_survey.survey_mesh(context)
+    found = await survey_mesh(context)
     if not found:
         return Verdict(
             State.DONE,
@@ -70,14 +61,14 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     ended = await background.stop_all_activity(context, Text("the mesh was uninstalled"))
     stopped = await remove_mesh(context, found, with_app=options.app)
     context.progress.say(Text("looking for what is left"))
-    left = await uninstall_survey.find_leftovers(context)
+    left = await find_leftovers(context)
     if stopped or left.mesh:
         return build_unfinished_verdict(context, stopped, left)
     await undo.forget_changes(context, but="" if options.app else "bookinfo")
-    removed = uninstall_survey.describe_removal(found, context, with_app=options.app)
+    removed = uninstall_report.describe_removal(found, context, with_app=options.app)
     evidence = (
         *(Text("removed: {line}", line=line) for line in removed),
-        *describe_kept(found, context, options),
+        *uninstall_report.list_kept(found, context, with_app=options.app),
         *ended,
     )
     words = (
@@ -94,20 +85,19 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     )
 
 
-def build_unfinished_verdict(
-    context: Context, stopped: Text, left: uninstall_survey.Leftovers
-) -> Verdict:
-    """Return the verdict of an unfinished removal: what is still there, and what stopped it or
-    may hold it.
+def build_unfinished_verdict(context: Context, stopped: Text, left: Leftovers) -> Verdict:
+    """Return the verdict of an unfinished removal: what is still there, and what stopped it.
+
+    `stopped` is EMPTY when every stage went through.
     """
-    held = Text(
+    finalizer = Text(
         "still there: {mesh}. Something may hold it by a finalizer; type it again in a minute.",
         mesh=Listed(left.mesh, "comma"),
     )
     return Verdict(
         State.NOT_YET,
         Text("it stopped before it was through.") if stopped else Text("not everything is gone."),
-        Text("{stopped}.", stopped=stopped) if stopped else held,
+        Text("{stopped}.", stopped=stopped) if stopped else finalizer,
         tuple(Text("left: {line}", line=line) for line in (*left.mesh, *left.other)),
         next=suggest_commands(context, "uninstall", "status"),
     )

@@ -20,9 +20,7 @@ class WorkshopOptions(Options):
 
     action: Annotated[
         Literal["", "here", "off"],
-        Field(
-            default="",
-        ),
+        Field(default=""),
         Text("here moves a tour down that stands further up; off ends it"),
     ]
 

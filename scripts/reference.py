@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bot.knowledge.workshop.step_help import format_option
 from bot.settings import Setting, list_settings
 from bot.steps import Role, Step, StepKind
 from handlers import STEPS
-from handlers.help import describe_option
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
@@ -60,7 +60,7 @@ def _step(step: Step) -> Iterator[str]:
     if step.aliases:
         yield f"- also understood: {', '.join(f'`{name}`' for name in step.aliases)}"
     for name, field in step.options.model_fields.items():
-        yield f"- {describe_option(step, name, field)}"
+        yield f"- {format_option(step, name, field)}"
     if step.examples:
         yield ""
         yield "```"

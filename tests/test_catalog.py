@@ -75,7 +75,7 @@ def test_options_are_understood(catalog: Catalog, typed: str, expected: dict[str
         ("instal", "no step called “instal”", "`/mesh install`"),
         ("zzz", "no step called “zzz”", "`/mesh help`"),
         ("status now", "does not know “now”", "`/mesh help status`"),
-        ("install percent=101", "percent: should be less than or equal to 100", "help install"),
+        ("install percent=101", "percent: should be 100 or less", "help install"),
         ("install percent=many", "percent: should be a whole number", "help install"),
         ("install in=Book_Info", "in: has characters that do not belong", "help install"),
         ("install profile=a profile=b", "given twice", "Give it once"),
@@ -133,6 +133,24 @@ def test_what_the_ledger_keeps_means_the_same(typed: str) -> None:
     first = catalog.parse(typed)
     again = catalog.parse(first.text)
     assert (again.step.id, again.options) == (first.step.id, first.options)
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("schedule pauze", "action: should be one of list, "),
+        ("workshop action=away", "action: should be one of here or off"),
+        ("route version=v9", "version: should be one of v1, v2 or v3"),
+        ("reset", "step: is needed"),
+        ("traffic count=nine", "count: should be a whole number"),
+        ("install " + " ".join(f"a{n}=b" for n in range(100)), "set: takes at most "),
+    ],
+)
+def test_mistakes_in_options_have_words_of_their_own(typed: str, says: str) -> None:
+    """Each sort of mistake that the steps' options can have is named; none is merely refused."""
+    with pytest.raises(UserError) as caught:
+        Catalog(STEPS).parse(typed)
+    assert says in str(caught.value.message)
 
 
 def test_clashing_steps_are_all_named() -> None:

@@ -118,7 +118,7 @@ async def test_a_bot_whose_watchdog_died_is_dead(tmp_path: Path) -> None:
 
 async def test_a_check_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe gets its answer all the same."""
-    monkeypatch.setattr("bot.health.server.PATIENCE", 0.05)
+    monkeypatch.setattr("bot.health.server.CHECK_SECONDS", 0.05)
 
     async def stuck() -> ComponentHealth:
         await asyncio.sleep(10)

@@ -6,18 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from bot.errors import SettingsError
-from bot.settings import (
-    Impersonated,
-    Settings,
-    format_settings,
-    list_settings,
-    load_settings,
-    require_complete,
-)
+from bot.settings import Impersonated, Settings, load_settings
 from bot.settings.values import ROLES
 from bot.steps import Role
 
@@ -349,60 +341,6 @@ def test_a_missing_or_binary_file_is_said(here: Path) -> None:
     assert "is not UTF-8" in refused({}, here / "binary")
 
 
-def test_secrets_are_masked_where_settings_are_shown() -> None:
-    """Of a secret five characters are shown, of a database's URL all but the password, and repr
-    shows none."""
-    url = "postgresql://bot:hunter2@db:5432/meshbot"
-    settings = load_settings(
-        None, {"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "MESHBOT_LEDGER__URL": url}
-    )
-    shown = yaml.safe_load(format_settings(settings))
-    assert (shown["slack"]["bot_token"], shown["slack"]["app_token"]) == ("xoxb-…", "xapp-…")
-    assert shown["ledger"]["url"] == "postgresql://bot:…@db:5432/meshbot"
-    assert settings.ledger.address == url
-    assert not [
-        word
-        for word in ("secretsecret", "hunter2")
-        if word in format_settings(settings) + repr(settings)
-    ]
-
-
-def test_what_is_shown_without_secrets_can_be_loaded_again(here: Path) -> None:
-    """The description is a settings file."""
-    rules = {
-        "MESHBOT_ROLES__STEPS": "fault=attendee",
-        "MESHBOT_CLUSTER__IMPERSONATE__HOST__USER": "mesh:{user}",
-    }
-    settings = load_settings(
-        None, {"MESHBOT_ROLES__HOSTS": "U012AB3CD", "MESHBOT_ISTIO__HOME": "/opt/istio"} | rules
-    )
-    assert load_settings(written(here, format_settings(settings), "again.yaml"), {}) == settings
-
-
-@pytest.mark.parametrize(
-    ("environ", "missing"),
-    [
-        ({}, ["slack.bot_token", "slack.app_token", "istio.home"]),
-        (
-            {"MESHBOT_SLACK__MODE": "http"},
-            ["slack.bot_token", "slack.signing_secret", "istio.home"],
-        ),
-        ({"SLACK_BOT_TOKEN": BOT, "SLACK_APP_TOKEN": APP, "MESHBOT_ISTIO__HOME": "/i"}, []),
-    ],
-)
-def test_what_is_missing_to_run_is_listed(environ: dict[str, str], missing: list[str]) -> None:
-    """Serving a real workspace needs tokens by mode and a release; everything missing is named with
-    its variable."""
-    settings = load_settings(None, environ)
-    if not missing:
-        return require_complete(settings)
-    with pytest.raises(SettingsError) as caught:
-        require_complete(settings)
-    lines = str(caught.value).splitlines()[1:]
-    assert [line.split(":")[0].strip() for line in lines] == missing
-    assert all("(set MESHBOT_" in line for line in lines)
-
-
 def test_roles_are_the_same_in_settings_and_steps() -> None:
     """A role that can be set is one that steps know, and the other way round."""
     assert list(Role) == list(ROLES)
@@ -415,12 +353,3 @@ def test_namespaces_of_single_users_can_be_named() -> None:
         "MESHBOT_ROLES__NAMESPACE_OF": "U012AB3CD=team-a",
     }
     assert load_settings(None, more).namespaces == ("bookinfo", "shop-*", "team-a")
-
-
-def test_every_setting_is_described() -> None:
-    """The reference has a sentence for each setting, and its variable is one that load takes."""
-    settings = list_settings()
-    assert len(settings) > 30
-    for setting in settings:
-        assert setting.description.endswith(".")
-        assert setting.variable == "MESHBOT_" + setting.name.replace(".", "__").upper()

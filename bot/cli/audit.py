@@ -40,14 +40,14 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
 def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
     """Write one row, as a line or as CSV."""
     if as_csv:
-        values = asdict(entry) | {"at": entry.at.isoformat(timespec="milliseconds")}
+        at, summary = entry.at.isoformat(timespec="milliseconds"), str(entry.summary)
+        values = asdict(entry) | {"at": at, "summary": summary}
         csv.writer(out).writerow([escape_formula(value) for value in values.values()])
         return
     by = f" by {entry.decided_by}" if entry.decided_by else ""
     time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(str(entry.summary).split())
-    out.write(
-        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n"
-    )
+    asked = f"{entry.user}  {entry.arguments}  [{entry.namespace}]"
+    out.write(f"{time}  {asked}  {entry.outcome}{by}: {words}\n")
 
 
 def escape_formula(value: object) -> object:

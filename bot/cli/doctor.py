@@ -104,7 +104,7 @@ async def check_impersonation(
     lacks = [
         line
         for identity in acting.values()
-        for line in await cluster.list_missing_impersonation_rights(identity)
+        for line in await cluster.access.list_missing_impersonation_rights(identity)
     ]
     if lacks:
         return [

@@ -94,9 +94,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         workspace.side.completions = list_completions(rehearsed.slack.command)
         await add_cluster_panel(workspace, backends, clock, stack)
         print_line(f"channel:    {workspace.page_url}")
-        print_line(
-            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get pods -A)"
-        )
+        kubeconfig = backends.kubeconfig
+        print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={kubeconfig} kubectl get pods -A)")
         await serve_until_stopped(workspace, stop)
     return 0
 

@@ -1,4 +1,4 @@
-"""The Kubernetes API as `bot.ports.Cluster`. The only package that knows the
+"""The Kubernetes API as `bot.ports.Cluster`. The only package that imports the
 `kubernetes` client.
 """
 

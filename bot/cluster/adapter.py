@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 
-from bot.cluster.api import APPLY_PATCH, MERGE_PATCH, Api, build_path
+from bot.cluster.access import AccessReviews
+from bot.cluster.api import MERGE_PATCH, Api, build_path
 from bot.cluster.discovery import Discovery
+from bot.cluster.listing import list_with_version
 from bot.cluster.proxy import ServiceProxy
+from bot.cluster.transport import APPLY_PATCH
 from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
 from bot.kinds import Kind, Object
@@ -17,9 +20,6 @@ from bot.text import Text
 
 MANAGER = "meshbot"
 """The field manager under which the bot's own writes are recorded."""
-PAGE = 500
-"""Objects per request of a list, as kubectl asks."""
-EXPIRED = 410
 
 
 class KubernetesCluster:
@@ -30,8 +30,9 @@ class KubernetesCluster:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._discovery = Discovery(api)
-        self._watches = Watches(api, self.list_with_version)
+        self._watches = Watches(api)
         self.web = ServiceProxy(api)
+        self.access = AccessReviews(api)
 
     def figures(self) -> Iterator[Metric]:
         """Yield the API client's metrics for Prometheus."""
@@ -54,23 +55,6 @@ class KubernetesCluster:
         """
         await self._api.close()
 
-    async def list_missing_impersonation_rights(self, identity: Identity) -> list[str]:
-        """Return the rights that the bot's account lacks to act as that user: `impersonate users
-        NAME` and so on; empty when none is missing.
-        """
-        wanted = [("users", identity.user), *(("groups", group) for group in identity.groups)]
-        answers = [
-            await self._review_access(
-                {"verb": "impersonate", "resource": r, "name": name_to_review(n)}
-            )
-            for r, n in wanted
-        ]
-        return [
-            f"impersonate {r} {n}"
-            for (r, n), allowed in zip(wanted, answers, strict=True)
-            if not allowed
-        ]
-
     async def version(self) -> str:
         """Return the server's version, e.g. `v1.36.3`."""
         return str((await self._api.get_json("/version")).get("gitVersion", ""))
@@ -91,54 +75,12 @@ class KubernetesCluster:
         served.
         """
         try:
-            return (await self.list_with_version(kind, namespace, labels=labels, fields=fields))[0]
+            found, _ = await list_with_version(
+                self._api, kind, namespace, labels=labels, fields=fields
+            )
         except NotFound:
             return []
-
-    async def list_with_version(
-        self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = ""
-    ) -> tuple[list[Object], str]:
-        """Return all matching objects and the resourceVersion of the list, from which a watch
-        goes on.
-
-        Raises NotFound when the type is not served.
-        """
-        found: list[Object] = []
-        version = ""
-        async for page in self._read_list_pages(kind, namespace, labels=labels, fields=fields):
-            if page is None:
-                found.clear()
-                continue
-            found += [
-                {"apiVersion": kind.api_version, "kind": kind.kind, **item}
-                for item in page.get("items") or []
-            ]
-            version = page.get("metadata", {}).get("resourceVersion", "")
-        return found, version
-
-    async def _read_list_pages(
-        self, kind: Kind, namespace: str, *, labels: str, fields: str
-    ) -> AsyncIterator[Object | None]:
-        """Yield the pages of a list, and None when the continue token has expired on the way and
-        the list begins again.
-        """
-        query = {"limit": str(PAGE)}
-        query |= {"labelSelector": labels} if labels else {}
-        query |= {"fieldSelector": fields} if fields else {}
-        path = build_path(kind, namespace)
-        while True:
-            try:
-                page = await self._api.get_json(path, query)
-            except Rejected as error:
-                if error.status != EXPIRED or not query.pop("continue", ""):
-                    raise
-                query.pop("limit", None)
-                yield None
-                continue
-            yield page
-            if not (token := page.get("metadata", {}).get("continue", "")):
-                return
-            query["continue"] = token
+        return found
 
     async def types(self, group: str) -> list[Kind]:
         """Return the types that are served in an API group, in its preferred version."""
@@ -213,33 +155,11 @@ class KubernetesCluster:
         """Tell whether a SelfSubjectAccessReview allows the verb; a kind whose plural is
         `pods/log` asks for the subresource.
         """
-        plural, _, subresource = kind.plural.partition("/")
-        asked = {"verb": verb, "group": kind.group, "resource": plural, "subresource": subresource}
-        named = {"name": name} if name else {}
-        return await self._review_access(
-            {**asked, **named, **({"namespace": namespace} if namespace else {})}
-        )
-
-    async def _review_access(self, attributes: Mapping[str, str]) -> bool:
-        review = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": dict(attributes)},
-        }
-        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        answer = await self._api.send("POST", path, body=review, repeatable=True)
-        return bool(answer.get("status", {}).get("allowed"))
+        return await self.access.is_allowed(verb, kind, namespace, name)
 
     def follow(self, namespace: str, *kinds: Kind) -> AbstractAsyncContextManager[WatchCache]:
         """List and watch these kinds in one namespace for as long as the context lasts."""
         return self._watches.follow(namespace, *kinds)
-
-
-def name_to_review(name: str) -> str:
-    """Return the name that an access review asks for: "" (all of them) when it differs from
-    user to user.
-    """
-    return "" if "{user}" in name else name
 
 
 def _require_name(kind: Kind, name: str, namespace: str) -> str:

@@ -39,7 +39,7 @@ async def connect(
     kubeconfig: Path | None,
     context: str | None,
     in_cluster: bool,
-    patience: RetryPolicy | None = None,
+    retry_policy: RetryPolicy | None = None,
     seconds: float = 30.0,
 ) -> Api:  # fmt: skip
     """Return a client for the API server that these settings name. Nothing is sent yet: the
@@ -65,7 +65,7 @@ async def connect(
             f"kubeconfig: a certificate or key in it cannot be used: {error}"
         ) from error
     client.user_agent = "meshbot"
-    api = Api(client, patience=patience, seconds=seconds)
+    api = Api(client, retry_policy=retry_policy, seconds=seconds)
     if loader is not None and "BearerToken" in configuration.api_key:
         api.jobs.spawn(_keep_token_fresh(loader, configuration), "refresh the cluster's token")
     return api
@@ -140,7 +140,8 @@ def _require_plugin_credentials(loader: Any, configuration: Configuration, place
         command = user["exec"].safe_get("command")
         raise Forbidden(
             Text(
-                "kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it by hand",
+                "kubeconfig {place}: its credential plugin `{command}` gave no credentials; "
+                "try it by hand",
                 place=place,
                 command=command,
             )

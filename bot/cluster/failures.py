@@ -98,25 +98,25 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
         return ClusterError(
             Text(
-                "no trusted TLS connection to {host}: {describe_cause}",
+                "no trusted TLS connection to {host}: {cause}",
                 host=host,
-                describe_cause=_describe_cause(error),
+                cause=_describe_cause(error),
             )
         )
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return NeverSent(
             Text(
-                "the proxy on the way to {host} is away: {describe_cause}",
+                "the proxy on the way to {host} is away: {cause}",
                 host=host,
-                describe_cause=_describe_cause(error),
+                cause=_describe_cause(error),
             )
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         return NeverSent(
             Text(
-                "cannot connect to {host}: {describe_cause}",
+                "cannot connect to {host}: {cause}",
                 host=host,
-                describe_cause=_describe_cause(error),
+                cause=_describe_cause(error),
             )
         )
     if isinstance(error, aiohttp.InvalidURL):
@@ -127,9 +127,9 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
         )
     return Unavailable(
         Text(
-            "the connection to {host} broke: {describe_cause}",
+            "the connection to {host} broke: {cause}",
             host=host,
-            describe_cause=_describe_cause(error),
+            cause=_describe_cause(error),
         )
     )
 
@@ -144,7 +144,7 @@ def _describe_cause(error: BaseException) -> str:
 
 
 async def run_with_retries(
-    work: Callable[[], Awaitable[T]], *, repeatable: bool, patience: RetryPolicy
+    work: Callable[[], Awaitable[T]], *, repeatable: bool, policy: RetryPolicy
 ) -> T:
     """Await `work`, and again when that is safe: reads after any outage, writes only when
     they were never carried out.
@@ -153,7 +153,7 @@ async def run_with_retries(
     time of the policy is over.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience.total
+    deadline = loop.time() + policy.total
     attempt = 0
     while True:
         try:
@@ -161,7 +161,7 @@ async def run_with_retries(
         except (Unavailable, Throttled) as error:
             if not (repeatable or isinstance(error, (NeverSent, Throttled))):
                 raise
-            wait = patience.compute_pause(attempt)
+            wait = policy.compute_pause(attempt)
             if isinstance(error, Throttled):
                 wait = max(wait, error.retry_after)
             if loop.time() + wait > deadline:

@@ -7,7 +7,7 @@ import json
 from bot.cluster.api import Api, quote_segment
 from bot.errors import Forbidden, Unavailable
 from bot.ports import HttpRequest, HttpResponse
-from bot.text import Text, verbatim
+from bot.text import EMPTY, Text, verbatim
 
 
 class ServiceProxy:
@@ -27,25 +27,26 @@ class ServiceProxy:
         status, headers, body = await self._api.send_raw(
             ask.method, path, headers=ask.headers, body=ask.body, seconds=ask.seconds
         )
-        refused = read_status_message(body) if status >= 400 else ""
+        refused = read_status_message(body) if status >= 400 else EMPTY
         if refused and status in (401, 403):
-            raise self._api.add_identity(Forbidden(verbatim(refused), status=status))
+            raise self._api.add_identity(Forbidden(refused, status=status))
         if refused:
-            raise Unavailable(verbatim(refused), status=status)
+            raise Unavailable(refused, status=status)
         return HttpResponse(status, join_headers(headers), body)
 
 
-def read_status_message(body: bytes) -> str:
-    """Return the message of a Kubernetes Status, or "" when the body is the Service's own."""
+def read_status_message(body: bytes) -> Text:
+    """Return the message of a Kubernetes Status, empty when the body is the Service's own."""
     if b'"Status"' not in body:
-        return ""
+        return EMPTY
     try:
         said = json.loads(body)
     except ValueError:
-        return ""
+        return EMPTY
     if not isinstance(said, dict) or said.get("kind") != "Status" or said.get("apiVersion") != "v1":
-        return ""
-    return str(said.get("message") or Text("the API server refused"))
+        return EMPTY
+    message = said.get("message")
+    return verbatim(str(message)) if message else Text("the API server refused")
 
 
 def join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:

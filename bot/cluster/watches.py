@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from bot.cluster.api import Api, build_path
 from bot.cluster.failures import build_status_error
+from bot.cluster.listing import list_with_version
 from bot.errors import ClusterError, NotFound, Throttled, Unavailable
 from bot.kinds import Kind, Object
 from bot.ports import WatchCache
@@ -23,8 +24,6 @@ GONE = 410
 RELIST_AFTER = 5
 """Refusals in a row after which the version is forgotten: a server restored from a backup may never
 reach it."""
-Lister = Callable[[Kind, str], Awaitable[tuple[list[Object], str]]]
-"""Lists a kind in a namespace: the objects and the resourceVersion they were read at."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class WatchTimings:
 class Watches:
     """All watches of one cluster."""
 
-    def __init__(self, api: Api, lister: Lister, pace: WatchTimings | None = None) -> None:
-        self._api, self._lister, self._pace = api, lister, pace or WatchTimings()
+    def __init__(self, api: Api, timings: WatchTimings | None = None) -> None:
+        self._api, self._timings = api, timings or WatchTimings()
         self._running: dict[tuple[Kind, str], Watch] = {}
 
     def __len__(self) -> int:
@@ -80,7 +79,7 @@ class Watches:
         watch = self._running.get((kind, namespace))
         if watch is None:
             watch = self._running[kind, namespace] = Watch(
-                self._api, self._lister, kind, namespace, self._pace
+                self._api, kind, namespace, self._timings
             )
             watch.start()
         watch.followers.add(follower)
@@ -138,10 +137,8 @@ class Watch:
     date.
     """
 
-    def __init__(
-        self, api: Api, lister: Lister, kind: Kind, namespace: str, pace: WatchTimings
-    ) -> None:
-        self._api, self._lister, self._pace = api, lister, pace
+    def __init__(self, api: Api, kind: Kind, namespace: str, timings: WatchTimings) -> None:
+        self._api, self._timings = api, timings
         self.kind, self.namespace = kind, namespace
         self.followers: set[WatchView] = set()
         self.settled = asyncio.Event()
@@ -155,7 +152,7 @@ class Watch:
 
     def start(self) -> None:
         """Start to list and watch."""
-        where = self.namespace or Text("all namespaces")
+        where = self.namespace or "all namespaces"
         self._task = self._api.jobs.spawn(
             self._watch_forever(), f"watch {self.kind.plural} in {where}"
         )
@@ -193,7 +190,7 @@ class Watch:
                 self._version = ""
                 self._replace_objects({})
                 # Spreads requests.
-                await asyncio.sleep(self._pace.absent * random.uniform(0.8, 1.2))  # noqa: S311
+                await asyncio.sleep(self._timings.absent * random.uniform(0.8, 1.2))  # noqa: S311
             except ClusterError as error:
                 await self._pause_after_error(error)
 
@@ -210,7 +207,7 @@ class Watch:
     async def _list_objects(self) -> None:
         began = asyncio.get_running_loop().time()
         try:
-            found, self._version = await self._lister(self.kind, self.namespace)
+            found, self._version = await list_with_version(self._api, self.kind, self.namespace)
         except (Unavailable, Throttled):
             self._failing_since = self._failing_since or began
             raise
@@ -222,11 +219,13 @@ class Watch:
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             # Spreads requests.
-            "timeoutSeconds": str(round(self._pace.longest * random.uniform(0.8, 1.0))),  # noqa: S311
+            "timeoutSeconds": str(round(self._timings.longest * random.uniform(0.8, 1.0))),  # noqa: S311
         }
         path = build_path(self.kind, self.namespace)
         seen = 0
-        async with aclosing(self._api.stream_watch(path, query, quiet=self._pace.quiet)) as events:
+        async with aclosing(
+            self._api.stream_watch(path, query, quiet=self._timings.quiet)
+        ) as events:
             async for event in events:
                 self._apply_event(str(event.get("type", "")), event.get("object") or {})
                 self._reset_failures()
@@ -237,7 +236,8 @@ class Watch:
         if change == "ERROR":
             code = obj.get("code")
             error = build_status_error(code if isinstance(code, int) else 500, b"")
-            error.message = verbatim(str(obj.get("message") or error.message))
+            if message := obj.get("message"):
+                error.message = verbatim(str(message))
             raise error
         self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
         if change == "BOOKMARK":
@@ -280,10 +280,10 @@ class Watch:
         if self._failing_since is None:
             self._failing_since = now
         passing = isinstance(error, (Unavailable, Throttled))
-        if not passing or now - self._failing_since >= self._pace.outage:
+        if not passing or now - self._failing_since >= self._timings.outage:
             self._notify_followers(error)
         log.info("watch of %s: %s", self.kind.plural, error)
-        pause = self._api.patience.compute_pause(self._failures)
+        pause = self._api.retry_policy.compute_pause(self._failures)
         self._failures += 1
         if error.status and self._failures % RELIST_AFTER == 0:
             self._version = ""

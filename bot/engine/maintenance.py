@@ -14,14 +14,17 @@ from bot.metrics import Metric, counter
 
 log = logging.getLogger(__name__)
 
-QUESTIONS = 15.0
-"""Seconds between looks for questions whose time is over."""
+CONFIRMATIONS_EVERY = 15.0
+"""Seconds between looks for runs that were not confirmed in time."""
 
-AUDITS = 60.0
+AUDIT_EVERY = 60.0
 """Seconds between looks for runs whose end no process had the time to write into the audit."""
 
-PRUNING = 3600.0
+PRUNE_EVERY = 3600.0
 """Seconds between prunings of what is old."""
+
+LONGEST_PASS = 60.0
+"""Seconds that a pass may take before maintenance counts as stuck."""
 
 Work = Callable[[], Awaitable[object]]
 
@@ -29,15 +32,20 @@ Work = Callable[[], Awaitable[object]]
 class Maintenance:
     """Runs maintenance periodically until stopped.
 
-    `again` delivers the messages that are kept for Slack, `let_go` drops those that
-    wait to be posted.
+    `deliver_kept` delivers the messages that are kept for Slack, `drop_kept` drops those
+    that wait to be posted.
     """
 
     def __init__(
-        self, engine: CommandRouter, ledger: Ledger, *, again: Work, let_go: Callable[[], None]
+        self,
+        router: CommandRouter,
+        ledger: Ledger,
+        *,
+        deliver_kept: Work,
+        drop_kept: Callable[[], None],
     ) -> None:
-        self._engine, self._ledger = engine, ledger
-        self._again, self._let_go = again, let_go
+        self._router, self._ledger = router, ledger
+        self._deliver_kept, self._drop_kept = deliver_kept, drop_kept
         self._due: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.began = self.last = time.monotonic()
@@ -62,20 +70,19 @@ class Maintenance:
         Nothing may be begun before, for it would count as left by a dead process.
         """
         await self._ledger.replicas.join()
-        self._tasks.append(
-            asyncio.create_task(self._ledger.replicas.run_heartbeats(self._on_fenced), name="beats")
-        )
+        beats = self._ledger.replicas.run_heartbeats(self._on_fenced)
+        self._tasks.append(asyncio.create_task(beats, name="heartbeats"))
 
     async def start(self) -> None:
         """Take over now what dead processes left, and go on with that in the background."""
         await self._run_once()
-        self._tasks.append(asyncio.create_task(self._run_forever(), name="rounds"))
+        self._tasks.append(asyncio.create_task(self._run_forever(), name="maintenance"))
 
     @property
     def is_running(self) -> bool:
         """Tell whether the tasks are alive and the last pass is less than 75 seconds ago."""
         alive = bool(self._tasks) and not any(task.done() for task in self._tasks)
-        return alive and time.monotonic() - self.last < QUESTIONS + 60.0
+        return alive and time.monotonic() - self.last < CONFIRMATIONS_EVERY + LONGEST_PASS
 
     async def stop(self) -> None:
         """Cancel the background tasks."""
@@ -91,8 +98,8 @@ class Maintenance:
             log.warning("this process could not say that it ends: %s", problem)
 
     def _on_fenced(self) -> None:
-        self._engine.release_runs()
-        self._let_go()
+        self._router.runs.tracker.release_runs()
+        self._drop_kept()
 
     async def _run_forever(self) -> None:
         while True:
@@ -100,23 +107,21 @@ class Maintenance:
             await self._run_once()
 
     async def _run_once(self) -> None:
-        ledger = self._ledger
+        ledger, runs = self._ledger, self._router.runs
         await self._run_safely("the other processes", ledger.replicas.evict_silent)
         if not ledger.replicas.is_fenced:
-            await self._run_safely(
-                "messages of those that are gone", ledger.outbox.take_over_orphaned
-            )
-            await self._run_safely("messages that wait", self._again)
-            await self._run_safely("runs of those that are gone", self._engine.recover_runs)
-        await self._run_if_due(QUESTIONS, "questions", self._engine.runner.expire_overdue_questions)
-        await self._run_if_due(QUESTIONS, "what waits", self._count_pending_messages)
-        await self._run_if_due(AUDITS, "the audit", self._engine.runner.audit.record_missing_ends)
-        for what, prune in (
-            ("replicas", ledger.replicas),
-            ("messages", ledger.outbox),
-            ("requests", ledger.requests),
+            await self._run_safely("messages of dead processes", ledger.outbox.take_over_orphaned)
+            await self._run_safely("messages that wait", self._deliver_kept)
+            await self._run_safely("runs of dead processes", self._router.recover_runs)
+        for every, what, work in (
+            (CONFIRMATIONS_EVERY, "confirmations", runs.confirmations.expire_overdue_runs),
+            (CONFIRMATIONS_EVERY, "what waits", self._count_pending_messages),
+            (AUDIT_EVERY, "the audit", runs.audit.record_missing_ends),
+            (PRUNE_EVERY, "replicas", ledger.replicas.prune),
+            (PRUNE_EVERY, "messages", ledger.outbox.prune),
+            (PRUNE_EVERY, "requests", ledger.requests.prune),
         ):
-            await self._run_if_due(PRUNING, what, prune.prune)
+            await self._run_if_due(every, what, work)
         self.last = time.monotonic()
 
     async def _count_pending_messages(self) -> None:

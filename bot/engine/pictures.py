@@ -14,17 +14,17 @@ from bot.messages import ChannelMessages, Files, Message, Place, Posted
 from bot.text import Text
 from bot.view.blocks import build_message, image, insert_picture
 
-SECONDS = 10.0
+DRAW_SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
 
 PAUSES = (1.0, 0.5, 1.0, 1.5, 2.0)
-"""Seconds before each attempt to show a file in a channel: Slack knows it one or two seconds after
+"""Seconds before each attempt to show a file in a channel: Slack finds it one or two seconds after
 its upload."""
 
-NOT_KNOWN = "invalid_blocks"
+UNKNOWN_FILE = "invalid_blocks"
 """What Slack says of a file until then."""
 
-FOR_GOOD = frozenset(
+FINAL_REFUSALS = frozenset(
     {"missing_scope", "no_permission", "not_allowed_token_type", "file_uploads_disabled"}
 )
 """Refusals of an upload that the next one would get too; after one, nothing is drawn until the bot
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class PictureAttacher:
     """Draws pictures and adds them to messages. Never raises.
 
-    `hung` counts messages that got one. `refused` is Slack's code when it will take no
+    `attached` counts messages that got one. `refused` is Slack's code when it will take no
     picture at all.
     """
 
@@ -49,14 +49,9 @@ class PictureAttacher:
         say: Localizer,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        self._say = say
-        self._renderer, self._files, self._channel_messages, self._pauses = (
-            renderer,
-            files,
-            channel_messages,
-            pauses,
-        )
-        self.hung, self.refused = 0, ""
+        self._renderer, self._files, self._channel_messages = renderer, files, channel_messages
+        self._say, self._pauses = say, pauses
+        self.attached, self.refused = 0, ""
 
     async def add_to_message(self, message: Message, picture: Picture | None) -> Message:
         """Return the message with the picture, for an answer that one person sees.
@@ -66,7 +61,7 @@ class PictureAttacher:
         block = await self._build_image_block(picture) if picture is not None else None
         if block is None:
             return message
-        self.hung += 1
+        self.attached += 1
         return insert_picture(message, block)
 
     async def attach(self, posted: Posted, message: Message, picture: Picture | None) -> None:
@@ -89,10 +84,10 @@ class PictureAttacher:
         except Exception:
             log.exception("a picture could not be shown")
         else:
-            self.hung += 1
+            self.attached += 1
 
     async def _post_in_thread(self, posted: Posted, alone: Message) -> None:
-        """Post the picture, trying again while Slack does not know the file.
+        """Post the picture, trying again while Slack does not find the file.
 
         Raises SlackError when it never does.
         """
@@ -103,15 +98,15 @@ class PictureAttacher:
                 await self._channel_messages.post(posted.channel, alone, place)
                 return
             except SlackError as refusal:
-                if refusal.code != NOT_KNOWN:
+                if refusal.code != UNKNOWN_FILE:
                     raise
-        raise SlackError(NOT_KNOWN, "chat.postMessage")
+        raise SlackError(UNKNOWN_FILE, "chat.postMessage")
 
     async def _build_image_block(self, picture: Picture) -> dict[str, Any] | None:
         if self.refused:
             return None
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(DRAW_SECONDS):
                 drawn = await self._renderer.draw(picture, self._say)
                 if drawn is None:
                     return None
@@ -122,7 +117,7 @@ class PictureAttacher:
                     alt=self._say(picture.words),
                 )
         except SlackError as problem:
-            self.refused = problem.code if problem.code in FOR_GOOD else ""
+            self.refused = problem.code if problem.code in FINAL_REFUSALS else ""
             log.warning(
                 "a picture could not be uploaded: %s%s",
                 problem,
@@ -130,7 +125,7 @@ class PictureAttacher:
             )
             return None
         except TimeoutError:
-            log.warning("a picture could not be drawn and uploaded within %g s", SECONDS)
+            log.warning("a picture could not be drawn and uploaded within %g s", DRAW_SECONDS)
             return None
         except Exception:
             log.exception("a picture could not be made")

@@ -34,34 +34,34 @@ class _SourceCollector(Collector):
     def collect(self) -> Iterator[MetricFamily]:
         """Return the metrics, those of one name together."""
         named: dict[str, list[Metric]] = {}
-        for figure in chain.from_iterable(source() for source in self._sources):
-            named.setdefault(figure.name, []).append(figure)
-        return (_build_metric_family(figures) for figures in named.values())
+        for metric in chain.from_iterable(source() for source in self._sources):
+            named.setdefault(metric.name, []).append(metric)
+        return (_build_metric_family(metrics) for metrics in named.values())
 
 
-def _build_metric_family(figures: list[Metric]) -> MetricFamily:
-    first = figures[0]
+def _build_metric_family(metrics: list[Metric]) -> MetricFamily:
+    first = metrics[0]
     name, labels = PREFIX + first.name, [label for label, _ in first.labels]
     if isinstance(first.value, Histogram):
         histogram = HistogramMetricFamily(name, first.says, labels=labels)
-        for figure in figures:
-            assert isinstance(figure.value, Histogram), "figures of one name are of one kind"
+        for metric in metrics:
+            assert isinstance(metric.value, Histogram), "metrics of one name are of one kind"
             histogram.add_metric(
-                _list_label_values(figure), _build_buckets(figure.value), figure.value.total
+                _list_label_values(metric), _build_buckets(metric.value), metric.value.total
             )
         return histogram
     family = CounterMetricFamily if first.kind == "counter" else GaugeMetricFamily
-    metric = family(name, first.says, labels=labels)
-    for figure in figures:
-        assert not isinstance(figure.value, Histogram), "figures of one name are of one kind"
-        metric.add_metric(_list_label_values(figure), figure.value)
-    return metric
+    simple = family(name, first.says, labels=labels)
+    for metric in metrics:
+        assert not isinstance(metric.value, Histogram), "metrics of one name are of one kind"
+        simple.add_metric(_list_label_values(metric), metric.value)
+    return simple
 
 
-def _list_label_values(figure: Metric) -> list[str]:
-    return [value for _, value in figure.labels]
+def _list_label_values(metric: Metric) -> list[str]:
+    return [value for _, value in metric.labels]
 
 
-def _build_buckets(spread: Histogram) -> list[tuple[str, float]]:
-    bounds: Iterable[str] = chain(map(str, spread.bounds), ["+Inf"])
-    return list(zip(bounds, map(float, accumulate(spread.counts)), strict=True))
+def _build_buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds: Iterable[str] = chain(map(str, histogram.bounds), ["+Inf"])
+    return list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))

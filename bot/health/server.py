@@ -1,7 +1,7 @@
 """HTTP server for probes and scrapes, on a port of its own.
 
 A port that Slack can reach must not show metrics. `/healthz` fails only for what a
-restart mends; whatever else is wrong it says and answers 200, for a bot that is
+restart fixes; whatever else is wrong it says and answers 200, for a bot that is
 restarted because Slack is away for a moment is away longer. `/readyz` fails while
 commands cannot be served.
 """
@@ -19,7 +19,7 @@ from bot.errors import SettingsError
 from bot.health.exposition import render_metrics
 from bot.metrics import Source
 
-PATIENCE = 2.0
+CHECK_SECONDS = 2.0
 """Seconds that one check may take; probes do not wait for long."""
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -97,7 +97,7 @@ class HealthServer:
 
     async def _run_check(self, check: Check) -> ComponentHealth:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CHECK_SECONDS):
                 return await check()
         except TimeoutError:
             return ComponentHealth(check.__name__, False, "no answer in time", needed=True)

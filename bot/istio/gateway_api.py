@@ -19,7 +19,7 @@ ORDER = (
 """The kinds that a Gateway API bundle consists of (standard channel, v1.5.1), in the order they are
 applied."""
 
-WHERE = "https://github.com/kubernetes-sigs/gateway-api/releases"
+RELEASES = "https://github.com/kubernetes-sigs/gateway-api/releases"
 
 
 def load_bundle(setting: Path | None, home: Path) -> list[Object]:
@@ -35,8 +35,9 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
         raise UserError(
             Text("There are no Gateway API CRDs at {place}.", place=str(place)),
             Text(
-                "Put standard-install.yaml from {WHERE} there, or name another place in the setting gateway_api.",
-                WHERE=WHERE,
+                "Put standard-install.yaml from {url} there, or name another place "
+                "in the setting gateway_api.",
+                url=RELEASES,
             ),
         )
     try:
@@ -49,7 +50,7 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
     if not any(obj["kind"] == ORDER[0] for obj in found):
         raise UserError(
             Text("The files at {place} hold no CRDs.", place=str(place)),
-            Text("Get standard-install.yaml from {WHERE}.", WHERE=WHERE),
+            Text("Get standard-install.yaml from {url}.", url=RELEASES),
         )
     return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
 

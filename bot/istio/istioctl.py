@@ -7,6 +7,7 @@ import copy
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -15,15 +16,33 @@ from bot.errors import IstioError, UserError
 from bot.istio import gateway_api
 from bot.istio.lines import extract_error
 from bot.istio.program import RunningProgram, start_program
-from bot.istio.release import VersionAssessment, assess_version, list_profiles
+from bot.istio.release import assess_version, list_profiles
 from bot.kinds import Object
 from bot.ports import Identity, Program
 from bot.text import Text, verbatim
 
-BRIEF = 30.0
+READ_SECONDS = 30.0
 """Seconds for a command that only looks (version, manifest generate)."""
-PRECHECK = 120.0
+PRECHECK_SECONDS = 120.0
 """Seconds for `x precheck`, which asks the cluster some thirty questions."""
+
+
+@dataclass(frozen=True)
+class ClusterFlags:
+    """The cluster that istioctl asks, and as whom."""
+
+    kubeconfig: Path | None
+    context: str | None
+    identity: Identity | None = None
+
+    def build(self) -> list[str]:
+        """Return the flags; none when istioctl finds the cluster by itself, as itself."""
+        flags = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
+        flags += [f"--context={self.context}"] if self.context else []
+        if self.identity is not None:
+            flags.append(f"--as={self.identity.user}")
+            flags += [f"--as-group={group}" for group in self.identity.groups]
+        return flags
 
 
 class Istioctl:
@@ -31,7 +50,7 @@ class Istioctl:
 
     `kubeconfig` and `context` become flags; without them istioctl finds the cluster it runs in.
     `gateway_api` is the file or directory of the CRDs. `extra` are environment variables that it
-    may see beside its clean few, for credential plugins (`HOME`, `AWS_PROFILE`, …).
+    may see besides its own few, for credential plugins (`HOME`, `AWS_PROFILE`, …).
     """
 
     def __init__(
@@ -44,11 +63,10 @@ class Istioctl:
         extra: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.home = home.absolute()
-        self._kubeconfig = kubeconfig.absolute() if kubeconfig else None
-        self._context, self._setting, self._extra = context, gateway_api, dict(extra or {})
-        self._identity: Identity | None = None
+        self._setting, self._extra = gateway_api, dict(extra or {})
+        self._flags = ClusterFlags(kubeconfig.absolute() if kubeconfig else None, context)
         self._version = ""
-        self._judgement: VersionAssessment | None = None
+        self._assessment = assess_version("")
         self._profiles: tuple[str, ...] = ()
         self._bundle: list[Object] | UserError = UserError(
             Text("The Istio release has not been opened.")
@@ -62,7 +80,7 @@ class Istioctl:
         well (istio/istio, pull request 54667).
         """
         other = copy.copy(self)
-        other._identity = identity
+        other._flags = replace(self._flags, identity=identity)
         return other
 
     async def open(self) -> None:
@@ -79,7 +97,7 @@ class Istioctl:
                     program=str(self._program),
                 )
             ) from error
-        self._judgement = assess_version(self._version)
+        self._assessment = assess_version(self._version)
         self._profiles = await asyncio.to_thread(list_profiles, self.home)
         try:
             self._bundle = await asyncio.to_thread(
@@ -122,7 +140,7 @@ class Istioctl:
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
         """Start `istioctl` with these arguments; leaving the context ends it."""
-        return start_program(self._program, [*arguments, *self._cluster_flags], extra=self._extra)
+        return start_program(self._program, [*arguments, *self._flags.build()], extra=self._extra)
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:
         """Run `istioctl x precheck`; return whether it found nothing, and the lines that it
@@ -132,7 +150,7 @@ class Istioctl:
         output with 1 (1.23.2 and 1.30.3). Raises IstioError when it could not check at all.
         """
         async with self._run_with_timeout(
-            ["x", "precheck", *self._cluster_flags], PRECHECK
+            ["x", "precheck", *self._flags.build()], PRECHECK_SECONDS
         ) as program:
             lines = [output async for output in program.output()]
             code = await program.wait()
@@ -151,7 +169,7 @@ class Istioctl:
         except OSError as error:
             raise UserError(
                 Text("The Istio release has no samples/{path}.", path=path),
-                Text("Whoever runs the bot: unpack it whole."),
+                Text("The bot's administrator should unpack it whole."),
             ) from error
 
     def gateway_api(self) -> list[Object]:
@@ -166,26 +184,11 @@ class Istioctl:
     def _program(self) -> Path:
         return self.home / "bin" / "istioctl"
 
-    @property
-    def _assessment(self) -> VersionAssessment:
-        return self._judgement or assess_version("")
-
-    @property
-    def _cluster_flags(self) -> list[str]:
-        flags = [f"--kubeconfig={self._kubeconfig}"] if self._kubeconfig else []
-        flags += [f"--context={self._context}"] if self._context else []
-        if self._identity is not None:
-            flags += [
-                f"--as={self._identity.user}",
-                *(f"--as-group={group}" for group in self._identity.groups),
-            ]
-        return flags
-
     async def _read_document(self, arguments: Sequence[str]) -> bytes:
         """Return the standard output of a command that only reads; raise IstioError with its own
         message when it fails.
         """
-        async with self._run_with_timeout(arguments, BRIEF, whole=True) as program:
+        async with self._run_with_timeout(arguments, READ_SECONDS, whole=True) as program:
             if code := await program.wait():
                 raise _build_error(program, code)
             return program.document

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.text import Text, verbatim
+
 LONGEST_LINE = 2000
 """Characters of one line that are kept."""
 
@@ -46,10 +48,10 @@ class LineKind(StrEnum):
 class ParsedLine:
     """One line understood: its components (`Istiod`, `Ingress gateways`), and in `waiting` or
     `removed` the objects as `Kind/namespace/name`; names that istioctl cut short are left out.
-    `text` is what is worth showing."""
+    `text` is what is worth showing, in istioctl's own words."""
 
     says: LineKind
-    text: str
+    text: Text
     components: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     removed: str = ""
@@ -80,31 +82,32 @@ def parse_line(line: str) -> ParsedLine | None:
         return progress
     if found := _REMOVED.match(line):
         return ParsedLine(
-            LineKind.REMOVED, line, removed=_format_removed(found["kind"], found["where"])
+            LineKind.REMOVED, verbatim(line), removed=_format_removed(found["kind"], found["where"])
         )
     if found := _COMPLETE.match(line):
-        return ParsedLine(LineKind.COMPLETE, found["rest"].strip() or line.removeprefix("✔ "))
+        rest = found["rest"].strip() or line.removeprefix("✔ ")
+        return ParsedLine(LineKind.COMPLETE, verbatim(rest))
     if line.startswith("Error: "):
-        return ParsedLine(LineKind.ERROR, line.removeprefix("Error: "))
+        return ParsedLine(LineKind.ERROR, verbatim(line.removeprefix("Error: ")))
     if _WARNING.match(line):
-        return ParsedLine(LineKind.WARNING, line.removeprefix("WARNING: "))
-    return ParsedLine(LineKind.OTHER, line)
+        return ParsedLine(LineKind.WARNING, verbatim(line.removeprefix("WARNING: ")))
+    return ParsedLine(LineKind.OTHER, verbatim(line))
 
 
 def _parse_progress(line: str) -> ParsedLine | None:
     if found := _PROCESSING.fullmatch(line):
         return ParsedLine(
             LineKind.PROCESSING,
-            line.removeprefix("- "),
+            verbatim(line.removeprefix("- ")),
             _split_list(found["of"]),
             _split_list(found["on"] or ""),
         )
     if found := _INSTALLED.match(line):
-        return ParsedLine(LineKind.INSTALLED, f"{found['of']} installed", (found["of"],))
+        return ParsedLine(LineKind.INSTALLED, verbatim(found[0].removeprefix("✔ ")), (found["of"],))
     if found := _FAILED.match(line):
-        return ParsedLine(LineKind.FAILED, found["why"], (found["of"],))
+        return ParsedLine(LineKind.FAILED, verbatim(found["why"]), (found["of"],))
     if line.startswith("- Pruning removed resources"):
-        return ParsedLine(LineKind.PRUNING, line.removeprefix("- "))
+        return ParsedLine(LineKind.PRUNING, verbatim(line.removeprefix("- ")))
     return None
 
 

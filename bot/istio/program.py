@@ -21,21 +21,21 @@ from bot.jobs import Jobs
 from bot.ports import Output
 from bot.text import Text
 
-TAIL = 20
+TAIL_LINES = 20
 """Lines of standard error that are kept."""
-BACKLOG = 10_000
+MAX_UNREAD_LINES = 10_000
 """Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a
 slow one."""
 LONGEST_PENDING = 65_536
 """Bytes that are kept of a line which has not ended; then they are taken for a line."""
-LINGER = 1.0
+STREAM_SECONDS = 1.0
 """Seconds that the streams may stay open after the program has ended (a child of its own may hold
 them)."""
-GRACE = 3.0
+TERM_SECONDS = 3.0
 """Seconds between TERM and KILL."""
-OURSELVES = Path(sys.executable)
-"""A binary for this machine, if there is one."""
-PASSED_ON = (
+OWN_BINARY = Path(sys.executable)
+"""A binary that runs on this machine: programs are compared with it."""
+INHERITED = (
     "PATH",
     "HTTPS_PROXY",
     "https_proxy",
@@ -56,7 +56,7 @@ def build_environment(home: str, extra: Mapping[str, str]) -> dict[str, str]:
     """Return a clean environment with a private home, plain English, no colours and no flags
     from files.
     """
-    passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
+    passed = {name: os.environ[name] for name in INHERITED if os.environ.get(name)}
     ours = {
         "LANG": "C.UTF-8",
         "NO_COLOR": "1",
@@ -94,7 +94,7 @@ def _looks_runnable(program: Path) -> bool:
     return (
         os.access(program, os.X_OK)
         and head.startswith(b"\x7fELF")
-        and _read_elf_machine(head) == _read_elf_machine(_read_head(OURSELVES))
+        and _read_elf_machine(head) == _read_elf_machine(_read_head(OWN_BINARY))
     )
 
 
@@ -182,8 +182,8 @@ class RunningProgram(asyncio.SubprocessProtocol):
         self._whole = whole
         self._document = bytearray()
         self._pending = {1: b"", 2: b""}
-        self._lines: deque[Output] = deque(maxlen=BACKLOG)
-        self._tail: deque[str] = deque(maxlen=TAIL)
+        self._lines: deque[Output] = deque(maxlen=MAX_UNREAD_LINES)
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._news = asyncio.Event()
         self._exited = asyncio.Event()
         self._drained = asyncio.Event()
@@ -222,7 +222,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         try:
             if not self._end.done():
                 self._send_signal(signal.SIGTERM)
-                await asyncio.wait({self._end}, timeout=GRACE)
+                await asyncio.wait({self._end}, timeout=TERM_SECONDS)
         finally:
             if not self._end.done():
                 self._send_signal(signal.SIGKILL)
@@ -247,7 +247,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
 
     async def _wait_until_drained(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER):
+            async with asyncio.timeout(STREAM_SECONDS):
                 await self._drained.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.text import Text
+from bot.text import Listed, Text
 
 PROFILES = (
     "ambient",
@@ -69,14 +69,14 @@ def assess_version(version: str) -> VersionAssessment:
     if place > (1, KNOWN[-1].minor):
         return _assess_newer_version(version)
     nearest = min(KNOWN, key=lambda known: (abs(known.minor - place[1]), known.minor))
-    lines = " and ".join(f"1.{known.minor}" for known in KNOWN)
+    lines = [f"1.{known.minor}" for known in KNOWN]
     return VersionAssessment(
         nearest,
         (
             Text(
                 "Istio {version} was not checked (only {lines} were); it is treated as 1.{minor}.",
                 version=version,
-                lines=lines,
+                lines=Listed(lines),
                 minor=nearest.minor,
             ),
         ),
@@ -89,7 +89,8 @@ def _assess_newer_version(version: str) -> VersionAssessment:
         newest,
         (
             Text(
-                "Istio {version} is newer than the newest release known here; it is treated as 1.{minor}.",
+                "Istio {version} is newer than the newest release known here; "
+                "it is treated as 1.{minor}.",
                 version=version,
                 minor=newest.minor,
             ),

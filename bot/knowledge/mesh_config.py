@@ -11,8 +11,8 @@ from bot.text import Text
 
 async def read_mesh_config(context: Context) -> Object:
     """Return the live mesh configuration, parsed; empty when there is none."""
-    held = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
-    parsed = yaml.safe_load((held or {}).get("data", {}).get("mesh", "") or "{}")
+    live = await context.cluster.get(CONFIG_MAP, "istio", context.workshop.mesh_namespace)
+    parsed = yaml.safe_load((live or {}).get("data", {}).get("mesh", "") or "{}")
     return parsed if isinstance(parsed, dict) else {}
 
 
@@ -23,7 +23,7 @@ def describe_tracing(config: Object) -> Text:
     if not address:
         return Text("tracing is not configured")
     return Text(
-        "traces go to {address}, {float:g} % of requests",
+        "traces go to {address}, {share:g} % of requests",
         address=address,
-        float=float(tracing.get("sampling", 1.0)),
+        share=float(tracing.get("sampling", 1.0)),
     )

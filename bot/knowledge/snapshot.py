@@ -1,4 +1,4 @@
-"""The workshop's live state in one pass: a fixed number of requests, however large the cluster is."""
+"""The workshop's live state in one pass: a fixed number of requests, however large the cluster."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from bot.knowledge.observe import jaeger
 from bot.ports import Stream, TrafficReport
 from bot.steps import Context
 
-GLANCE = 2.0
-"""Seconds that Jaeger gets to answer a board; without an answer the board says so."""
+SENDERS_TIMEOUT = 2.0
+"""Seconds that Jaeger gets to name the services that sent spans; after that they are not known."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,15 @@ async def take_snapshot(context: Context) -> Snapshot:
 
 
 async def take_snapshot_with_senders(context: Context) -> Snapshot:
-    """Return a snapshot with the services that have sent spans, where Jaeger is ready: one
-    request more.
+    """Return a snapshot with the services that have sent spans, where Jaeger is ready.
+
+    That is one request more.
     """
     now = await take_snapshot(context)
     if "jaeger" not in now.mesh or not is_ready(now.mesh["jaeger"]):
         return now
     try:
-        async with asyncio.timeout(GLANCE):
+        async with asyncio.timeout(SENDERS_TIMEOUT):
             services = await jaeger.list_services(context)
     except (ClusterError, TimeoutError):
         return now

@@ -1,18 +1,21 @@
 """Schedules that are kept in the ledger, their slots, and traffic that goes on.
 
-The only user of APScheduler. It knows the steps' vocabulary and the ledger; the work of
-a slot is handed in.
+The only user of APScheduler. It imports the steps' vocabulary and the ledger; the work
+of a slot comes in as a callback.
 """
 
 from bot.schedule.limits import Limits
+from bot.schedule.messages import ScheduleMessages
 from bot.schedule.service import ScheduleRequest, ScheduleService
-from bot.schedule.slot_runner import SlotCallbacks, SlotOutcome, SlotRunner
+from bot.schedule.slot_outcome import SlotCallbacks, SlotOutcome
+from bot.schedule.slot_runner import SlotRunner
 from bot.traffic.streams import Streams
 
 __all__ = [
     "SlotCallbacks",
     "SlotRunner",
     "Limits",
+    "ScheduleMessages",
     "ScheduleService",
     "ScheduleRequest",
     "SlotOutcome",

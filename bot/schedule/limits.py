@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.errors import UserError
-from bot.ledger import Schedule
+from bot.ledger import Schedule, ScheduleState
 from bot.schedule.slots import compute_first_slot, compute_shortest_gap
 from bot.steps import Options, Step
-from bot.text import Seconds, Text
+from bot.text import Seconds, Text, counted
 from bot.when import Timing, TimingKind
 
 OFTEN = 3600.0
@@ -41,48 +41,54 @@ def apply_limits(
     if compute_first_slot(timing) is None:
         raise UserError(Text("That never comes."), Text("Write another time, or a later end."))
     gap = compute_shortest_gap(timing)
-    least = max(limits.least, step.regular.least(options))
-    if gap < least:
-        every, between = Seconds(gap, "exact"), Seconds(least, "exact")
-        words = (
-            Text(
-                "Every {every} is too often for {step}: {least} must lie between.",
-                every=every,
-                step=step.id,
-                least=between,
-            )
-            if timing.kind is TimingKind.EVERY
-            else Text(
-                "`{cron}` comes every {every}: that is too often for {step}, "
-                "{least} must lie between.",
-                cron=timing.cron,
-                every=every,
-                step=step.id,
-                least=between,
-            )
-        )
-        raise UserError(
-            words,
-            Text(
-                "Write `every {interval}`, or less often.",
-                interval=str(Seconds(least, "exact")).replace(" ", ""),
-            ),
-        )
+    _refuse_frequent(step.id, timing, gap, max(limits.least, step.regular.least(options)))
     if not step.regular.longest or gap >= OFTEN:
         return timing, ()
-    longest = min(step.regular.longest, limits.longest)
+    return _limit_length(step.id, timing, min(step.regular.longest, limits.longest))
+
+
+def _refuse_frequent(step: str, timing: Timing, gap: float, least: float) -> None:
+    """Raise UserError when slots follow each other within less than `least` seconds."""
+    if gap >= least:
+        return
+    every, between = Seconds(gap, "exact"), Seconds(least, "exact")
+    words = (
+        Text(
+            "Every {every} is too often for {step}: {least} must lie between.",
+            every=every,
+            step=step,
+            least=between,
+        )
+        if timing.kind is TimingKind.EVERY
+        else Text(
+            "`{cron}` comes every {every}: that is too often for {step}, {least} must lie between.",
+            cron=timing.cron,
+            every=every,
+            step=step,
+            least=between,
+        )
+    )
+    # What is typed is English in every language: `10min`.
+    typed = str(between).replace(" ", "")
+    raise UserError(words, Text("Write `every {interval}`, or less often.", interval=typed))
+
+
+def _limit_length(step: str, timing: Timing, longest: float) -> tuple[Timing, tuple[Text, ...]]:
+    """Return the timing with an end within `longest` seconds, and remarks on that.
+
+    Raises UserError when it has a later end.
+    """
     latest = timing.start + timedelta(seconds=longest)
     if timing.until is None:
-        return replace(timing, until=latest), (
-            Text(
-                "It ends by itself after {interval}; `until …` sets another end.",
-                interval=Seconds(longest, "exact"),
-            ),
+        remark = Text(
+            "It ends by itself after {interval}; `until …` sets another end.",
+            interval=Seconds(longest, "exact"),
         )
+        return replace(timing, until=latest), (remark,)
     if timing.until > latest:
         words = Text(
             "{step} may go on for {interval} when it comes more often than hourly.",
-            step=step.id,
+            step=step,
             interval=Seconds(longest, "exact"),
         )
         raise UserError(
@@ -99,16 +105,19 @@ def check_capacity(
         same = (schedule.words, schedule.namespace) == (words, namespace)
         if same and Timing.from_json(schedule.timing).times == timing.times:
             raise UserError(
-                Text("That goes on already: {id}, {state}.", id=schedule.id, state=schedule.state),
+                Text("That is there already, paused: {id}.", id=schedule.id)
+                if schedule.state is ScheduleState.PAUSED
+                else Text("That goes on already: {id}.", id=schedule.id),
                 Text("`schedule remove {id}` ends it; `schedule` lists them all.", id=schedule.id),
             )
     if len(live) >= limits.most:
-        there = (
-            Text("there are {live} schedules", live=len(live))
+        message = (
+            counted(
+                "Nothing more can be scheduled: there is {n} schedule.",
+                "Nothing more can be scheduled: there are {n} schedules.",
+                n=len(live),
+            )
             if live
-            else Text("there may be no schedules here")
+            else Text("Nothing more can be scheduled: there may be no schedules here.")
         )
-        raise UserError(
-            Text("Nothing more can be scheduled: {there}.", there=there),
-            Text("`schedule` lists them; remove one of them first."),
-        )
+        raise UserError(message, Text("`schedule` lists them; remove one of them first."))

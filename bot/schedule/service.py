@@ -5,26 +5,21 @@ Each schedule has one message, which is edited.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from bot.catalog import Catalog
-from bot.errors import MeshbotError, SlackError, UserError
-from bot.language import Localizer
+from bot.errors import MeshbotError, UserError
 from bot.ledger import NewSchedule, Schedule, ScheduleState, SqlSchedules
-from bot.messages import ChannelMessages, Message, Place
 from bot.records import ScheduleSummary
 from bot.schedule import slots
 from bot.schedule.limits import Limits, apply_limits, check_capacity
-from bot.steps import Options, ReplyTarget, Step, mark_person
-from bot.text import EMPTY, Text, join, verbatim
-from bot.view import schedules
-from bot.when import Timing, TimingSpec, describe_clock_changes, resolve_timing
+from bot.schedule.messages import ScheduleMessages
+from bot.steps import Options, Step, mark_person
+from bot.text import EMPTY, Text, join
+from bot.view.schedules import describe_unchanged_state
+from bot.when import Timing, TimingSpec, resolve_timing
 from bot.when.pieces import load_zones
-
-log = logging.getLogger(__name__)
 
 ACTIVE, PAUSED = ScheduleState.ACTIVE, ScheduleState.PAUSED
 LIVE = (ACTIVE, PAUSED)
@@ -51,68 +46,63 @@ class ScheduleRequest:
 class ScheduleService:
     """Implements `bot.records.Schedules`, and creates schedules.
 
-    `zone` is the time zone where a request names none.
+    `zone` is the time zone where a request names none. `changed` is called after every change:
+    the slot runner puts its own function there.
     """
 
     def __init__(
         self,
         timetable: SqlSchedules,
-        channel_messages: ChannelMessages,
-        catalog: Catalog,
+        messages: ScheduleMessages,
         *,
         owner: str,
         zone: str,
         limits: Limits,
-        say: Localizer,
     ) -> None:
-        self._say = say
-        self._timetable, self._channel_messages, self._catalog = (
-            timetable,
-            channel_messages,
-            catalog,
-        )
+        self._timetable, self.messages = timetable, messages
         self._owner, self._zone, self._limits = owner, zone, limits
         load_zones()  # read before anybody waits for it
         self.changed: Callable[[], None] = lambda: None
 
-    async def create(self, order: ScheduleRequest, now: datetime) -> None:
+    async def create(self, request: ScheduleRequest, now: datetime) -> None:
         """Enter a schedule and post its message.
 
         Raises UserError, LedgerError and SlackError, and then there is none; a command that
         was delivered twice creates one.
         """
-        timing = resolve_timing(order.wish, now, self._zone)
-        timing, said = apply_limits(order.step, order.options, timing, self._limits)
-        new = self._build_new_schedule(order, timing)
+        timing = resolve_timing(request.wish, now, self._zone)
+        timing, remarks = apply_limits(request.step, request.options, timing, self._limits)
+        new = self._build_new_schedule(request, timing)
         live = await self._timetable.list_live()
-        if any(schedule.request_key == order.key for schedule in live):
+        if any(schedule.request_key == request.key for schedule in live):
             return
-        check_capacity(live, order.words, timing, order.namespace, self._limits)
+        check_capacity(live, request.words, timing, request.namespace, self._limits)
         schedule, fresh = await self._timetable.add(new)
         if not fresh:
             return
         try:
-            await self.post_message(schedule, said)
+            await self.messages.post(schedule, remarks)
         except MeshbotError:
+            why = Text("it could not be shown")
             await self._timetable.change_state(
-                schedule.id, ScheduleState.REMOVED, Text("it could not be shown"), among=LIVE, next_at=None
-            )  # fmt: skip
+                schedule.id, ScheduleState.REMOVED, why, among=LIVE, next_at=None
+            )
             raise
         self.changed()
 
-    def _build_new_schedule(self, order: ScheduleRequest, timing: Timing) -> NewSchedule:
+    def _build_new_schedule(self, request: ScheduleRequest, timing: Timing) -> NewSchedule:
         next_at = slots.compute_first_slot(timing)
-        assert next_at is not None  # `admit` saw to it
+        assert next_at is not None  # `apply_limits` refuses a timing without slots
         texts = {
-            "words": order.words,
-            "typed": order.typed,
-            "user": order.user,
-            "channel": order.channel,
+            "words": request.words,
+            "typed": request.typed,
+            "user": request.user,
+            "channel": request.channel,
         }
         return NewSchedule(
-            request_key=order.key,
-            step=order.step.id,
-            namespace=order.namespace,
+            request_key=request.key,
+            step=request.step.id,
+            namespace=request.namespace,
             timing=timing.to_json(),
             next_at=next_at,
             until=timing.until,
@@ -143,7 +133,7 @@ class ScheduleService:
         if following is None:
             raise UserError(
                 Text("The time of {id} is over.", id=schedule.id),
-                Text("Remove it, and type it anew."),
+                Text("Remove it, and type it again."),
             )
         return await self._change_state_or_refuse(
             id,
@@ -179,55 +169,7 @@ class ScheduleService:
         ]
         return [summarize_schedule(schedule) for schedule in ended if schedule is not None]
 
-    # Showing
-
-    async def post_message(self, schedule: Schedule, said: tuple[Text, ...] = ()) -> Schedule:
-        """Post a schedule's message, and keep its address. Raises SlackError, LedgerError."""
-        message = self._render_message(schedule, said)
-        posted = await self._channel_messages.post(
-            schedule.channel, message, Place(key=f"schedule:{schedule.id}")
-        )
-        await self._timetable.record_posted(schedule.id, posted.channel, posted.ts)
-        return replace(schedule, channel=posted.channel, ts=posted.ts)
-
-    async def update_message(self, schedule: Schedule) -> None:
-        """Edit the schedule's message.
-
-        The edit of one that is not active is kept until Slack has it, for no later slot
-        will repeat it.
-        """
-        if schedule.posted is None:
-            return
-        if schedule.state is ACTIVE:
-            self._channel_messages.edit(schedule.posted, self._render_message(schedule))
-            return
-        try:
-            await self._channel_messages.settle(schedule.posted, self._render_message(schedule))
-        except SlackError as problem:
-            log.error(
-                "schedule %s: that it is %s is not shown: %s", schedule.id, schedule.state, problem
-            )
-
-    async def post_in_thread(
-        self, schedule: Schedule, message: Message, tell: ReplyTarget, key: str
-    ) -> bool:
-        """Post a message in the schedule's thread, or nowhere, as `tell` says.
-
-        Return False when Slack does not take it.
-        """
-        if tell is ReplyTarget.NOWHERE:
-            return True
-        place = Place(
-            thread=schedule.ts or "",
-            broadcast=tell is ReplyTarget.CHANNEL,
-            key=f"schedule:{schedule.id}:{key}",
-        )
-        try:
-            await self._channel_messages.post(schedule.channel, message, place)
-        except MeshbotError as problem:
-            log.error("schedule %s: its thread was not told: %s", schedule.id, problem)
-            return False
-        return True
+    # Changes of state
 
     async def change_state(
         self,
@@ -255,19 +197,7 @@ class ScheduleService:
         reason = EMPTY if state is ACTIVE else why
         turned = await self._timetable.change_state(id, state, reason, among=among, next_at=next_at)
         if turned is not None:
-            await self.update_message(turned)
-            counts = schedules.describe_counts(turned) if turned.is_over else EMPTY
-            words = (
-                Text("{why}. {counts}.", why=why, counts=counts)
-                if counts
-                else Text("{why}.", why=why)
-            )
-            await self.post_in_thread(
-                turned,
-                schedules.render_note(self._say, turned, words),
-                ReplyTarget.THREAD,
-                f"{state}:{turned.updated_at.timestamp()}",
-            )
+            await self.messages.announce_state(turned, why)
             self.changed()
         return turned
 
@@ -285,7 +215,7 @@ class ScheduleService:
         if turned is None:
             now = await self._timetable.get(schedule.id) or schedule
             raise UserError(
-                schedules.describe_unchanged_state(schedule.id, now.state),
+                describe_unchanged_state(schedule.id, now.state),
                 Text("`schedule` lists them all."),
             )
         return summarize_schedule(turned)
@@ -300,22 +230,10 @@ class ScheduleService:
             )
         if schedule.is_over:
             raise UserError(
-                schedules.describe_unchanged_state(schedule.id, schedule.state),
+                describe_unchanged_state(schedule.id, schedule.state),
                 Text("`schedule` lists the others."),
             )
         return schedule
-
-    def _render_message(self, schedule: Schedule, said: tuple[Text, ...] = ()) -> Message:
-        step = self._catalog.get(schedule.step)
-        title = step.title if step is not None else verbatim(schedule.step)
-        known = (
-            ()
-            if schedule.is_over
-            else describe_clock_changes(Timing.from_json(schedule.timing), self._timetable.now())
-        )
-        return schedules.render_schedule(
-            self._say, schedule, title, command=self._catalog.command, remarks=(*said, *known)
-        )
 
 
 def summarize_schedule(schedule: Schedule) -> ScheduleSummary:

@@ -21,10 +21,10 @@ from bot.when.pieces import NAMES
 from bot.when.settling import wall_time_to_utc
 from bot.when.timing import DAYS, Timing, TimingKind
 
-MOST = 20_000
+MAX_COUNTED_SLOTS = 20_000
 """Slots that are counted when a schedule was away for long; more than a week of every minute."""
 
-AHEAD = 60
+SAMPLED_SLOTS = 60
 """Slots over which it is seen how often a cron expression comes."""
 
 HORIZON = timedelta(days=9 * 366)
@@ -77,7 +77,7 @@ def find_due_slot(timing: Timing, next_at: datetime, now: datetime) -> DueSlot:
     for following in _iterate_slots(timing, slot):
         if timing.until is not None and following > timing.until:
             break
-        if following > now or earlier >= MOST:
+        if following > now or earlier >= MAX_COUNTED_SLOTS:
             return DueSlot(slot, earlier, following)
         slot, earlier = following, earlier + 1
     return DueSlot(slot, earlier, None)
@@ -93,7 +93,7 @@ def compute_shortest_gap(timing: Timing) -> float:
     slots = []
     for slot in _iterate_slots(timing, timing.start):
         slots.append(slot)
-        if len(slots) > AHEAD:
+        if len(slots) > SAMPLED_SLOTS:
             break
     gaps = [
         (later - earlier).total_seconds() for earlier, later in zip(slots, slots[1:], strict=False)
@@ -152,7 +152,8 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
     if day != "*" and weekday != "*":
         raise UserError(
             Text(
-                "A cron expression with a day of the month and a weekday means either of them, which nobody expects."
+                "A cron expression with a day of the month and a weekday means either of them, "
+                "which nobody expects."
             ),
             Text("Leave one as `*`, and make two schedules if both are meant."),
         )
@@ -167,9 +168,12 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
             end_date=end,
         )
     except (ValueError, TypeError) as problem:
-        words = str(problem).rstrip(".")
         raise UserError(
-            Text("cron cannot read “{expression}”: {words}.", expression=expression, words=words),
+            Text(
+                "cron cannot read “{expression}”: {why}.",
+                expression=expression,
+                why=str(problem).rstrip("."),
+            ),
             Text('Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'),
         ) from problem
 

@@ -24,7 +24,7 @@ class Timer:
     """Sets `wake` at each of the times that were set. Must be made inside a running loop."""
 
     def __init__(self, wake: asyncio.Event) -> None:
-        quiet = logging.getLogger("meshbot.alarm")
+        quiet = logging.getLogger("meshbot.timer")
         quiet.setLevel(logging.ERROR)
         # A wake-up may be as late as it likes, which APScheduler's own second of grace would drop.
         late = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}

@@ -21,13 +21,13 @@ from bot.traffic.visitor import EntryPoint, Visitor
 MOST_RATE = 50.0
 MOST_COUNT = 2000
 MOST_SECONDS = 86400.0
-FRESH = 5.0
-"""Seconds for which a stream takes the door to be where it was."""
+LOCATE_SECONDS = 5.0
+"""Seconds for which a stream takes the Service of the page to be the same."""
 
-FORSAKEN = 300.0
+SILENCE_SECONDS = 300.0
 """Seconds without any answer after which a stream ends by itself: the application is gone."""
 
-FindDoor = Callable[[str], Awaitable[EntryPoint]]
+FindEntryPoint = Callable[[str], Awaitable[EntryPoint]]
 
 
 @dataclass
@@ -61,16 +61,16 @@ class RunningStream:
 
 class Generator:
     """Sends for `bot.schedule.Streams`, which remembers the streams; `find` says through which
-    Service a namespace's page is reached, `patience` after how many seconds of silence a stream
-    ends."""
+    Service a namespace's page is reached, `silence` after how many seconds without an
+    answer a stream ends."""
 
-    def __init__(self, web: Web, find: FindDoor, *, patience: float = FORSAKEN) -> None:
-        self._web, self._find, self._patience = web, find, patience
+    def __init__(self, web: Web, find: FindEntryPoint, *, silence: float = SILENCE_SECONDS) -> None:
+        self._web, self._find, self._silence = web, find, silence
         self._streams: dict[tuple[str, str], RunningStream] = {}
         self._last: dict[str, tuple[float, TrafficReport]] = {}
         self._jobs = Jobs()
 
-    def with_web(self, web: Web, find: FindDoor) -> Generator:
+    def with_web(self, web: Web, find: FindEntryPoint) -> Generator:
         """Return a generator with the same streams and memory that sends from now on through
         another `web`.
         """
@@ -151,15 +151,15 @@ class Generator:
         """Send until the time is over or the application has been silent for too long; one that
         is away for a while is asked again.
         """
-        begun, looked, number = time.monotonic(), -FRESH, 0
+        begun, looked, number = time.monotonic(), -LOCATE_SECONDS, 0
         place: EntryPoint | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 while (
                     time.time() < running.until
-                    and time.monotonic() - running.sending.heard < self._patience
+                    and time.monotonic() - running.sending.answered_at < self._silence
                 ):
-                    if time.monotonic() - looked >= FRESH:
+                    if time.monotonic() - looked >= LOCATE_SECONDS:
                         place = await self._locate_page(running.namespace, running.sending) or place
                         looked = time.monotonic()
                     intended = begun + number * running.every

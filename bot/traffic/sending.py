@@ -11,21 +11,21 @@ from bot.errors import ClusterError
 from bot.traffic.tally import Tally
 from bot.traffic.visitor import EntryPoint, Visitor
 
-AT_ONCE = 32
+MAX_CONCURRENT = 32
 """Requests under way at the same time; more wait, and their waiting counts."""
-HOPELESS = 5
+GIVE_UP_AFTER = 5
 """Requests without any answer after which the rest of a load is not sent."""
 
 
 class RequestSender:
-    """Sends requests for one visitor and adds up in `tally` what they meet; `heard` is when
+    """Sends requests for one visitor and adds up in `tally` what they meet; `answered_at` is when
     something last answered."""
 
     def __init__(self, visitor: Visitor, tally: Tally) -> None:
         self.visitor, self.tally = visitor, tally
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._semaphore = asyncio.Semaphore(MAX_CONCURRENT)
         self._begun = self._last = 0.0
-        self.heard = time.monotonic()
+        self.answered_at = time.monotonic()
 
     async def send_all(self, place: EntryPoint, count: int, rate: float) -> float:
         """Send `count` requests at `rate` a second; return the seconds over which they were
@@ -35,7 +35,7 @@ class RequestSender:
         async with asyncio.TaskGroup() as group:
             for number in range(count):
                 await self.start_request(group, place, begun + number / rate)
-                if self.tally.silent >= HOPELESS and not self.tally.answered:
+                if self.tally.silent >= GIVE_UP_AFTER and not self.tally.answered:
                     break
         return self._last - begun + 1 / rate
 
@@ -46,7 +46,7 @@ class RequestSender:
         under way.
         """
         await asyncio.sleep(max(0.0, intended - time.monotonic()))
-        await self._gate.acquire()
+        await self._semaphore.acquire()
         self.tally.sent += 1
         self._last = time.monotonic()
         group.create_task(self._send_request(place, intended))
@@ -54,11 +54,11 @@ class RequestSender:
     async def _send_request(self, place: EntryPoint, intended: float) -> None:
         try:
             answer = await self.visitor.fetch_page(place)
-            self.heard = time.monotonic()
-            self.tally.add_answer(answer, self.heard - intended, intended - self._begun)
+            self.answered_at = time.monotonic()
+            self.tally.add_answer(answer, self.answered_at - intended, intended - self._begun)
         except ClusterError as problem:
             self.tally.add_silence(
                 problem.message, time.monotonic() - intended, intended - self._begun
             )
         finally:
-            self._gate.release()
+            self._semaphore.release()

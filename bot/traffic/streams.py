@@ -19,7 +19,7 @@ from bot.ledger import SqlStreams, StreamRow
 from bot.ports import LoadSpec, Stream, TrafficReport, Web
 from bot.text import EMPTY, from_json, to_json
 from bot.traffic import Generator
-from bot.traffic.generator import MOST_SECONDS, FindDoor
+from bot.traffic.generator import MOST_SECONDS, FindEntryPoint
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ class Streams:
     """Implements `bot.ports.Traffic`; `owner` names this process."""
 
     def __init__(
-        self, generator: Generator, book: SqlStreams, *, owner: str, now: Callable[[], datetime]
+        self, generator: Generator, store: SqlStreams, *, owner: str, now: Callable[[], datetime]
     ) -> None:
-        self._generator, self._book, self._owner, self._now = generator, book, owner, now
+        self._generator, self._store, self._owner, self._now = generator, store, owner, now
         self._carried: dict[tuple[str, str], CarriedStream] = {}
 
-    def send_through(self, web: Web, find: FindDoor) -> Streams:
+    def send_through(self, web: Web, find: FindEntryPoint) -> Streams:
         """Return a copy that sends by another web client from now on.
 
         It shares the streams and the ledger with this one.
@@ -70,7 +70,7 @@ class Streams:
         now = self._now()
         until = now + timedelta(seconds=min(seconds, MOST_SECONDS))
         row = StreamRow(namespace, user, every, now, until, self._owner)
-        await self._book.save(row)
+        await self._store.save(row)
         return self._start_stream(row, (until - now).total_seconds())
 
     async def stop(self, namespace: str) -> list[Stream]:
@@ -80,7 +80,7 @@ class Streams:
         """
         mine = {s.user: s for s in self._list_own_streams() if s.namespace == namespace}
         self._generator.stop(namespace)
-        rows = await self._book.remove_from_namespace(namespace)
+        rows = await self._store.remove_from_namespace(namespace)
         for user in mine:
             self._carried.pop((namespace, user), None)
         return [mine.get(row.user) or build_stream(row) for row in rows]
@@ -89,7 +89,7 @@ class Streams:
         """Return the streams that go on now; only this process's while the ledger is away."""
         mine = {(s.namespace, s.user): s for s in self._list_own_streams()}
         try:
-            rows = await self._book.list_all()
+            rows = await self._store.list_all()
         except LedgerError as problem:
             log.warning("streams of other processes are not known: %s", problem)
             return list(mine.values())
@@ -106,7 +106,7 @@ class Streams:
         It stops streams that were stopped elsewhere, keeps the results, and takes over the
         streams of processes that are gone.
         """
-        rows = {(row.namespace, row.user): row for row in await self._book.list_all()}
+        rows = {(row.namespace, row.user): row for row in await self._store.list_all()}
         local = {(s.namespace, s.user): s for s in self._list_own_streams()}
         for key, carried in list(self._carried.items()):
             row = rows.get(key)
@@ -114,10 +114,10 @@ class Streams:
                 self._generator.stop_stream(*key)
                 self._carried.pop(key, None)
             elif key not in local:
-                await self._book.remove_ended(row)
+                await self._store.remove_ended(row)
                 self._carried.pop(key, None)
             else:
-                await self._book.save_traffic(row, format_report(local[key].seen))
+                await self._store.save_traffic(row, format_report(local[key].seen))
         for row in rows.values():
             if row.owner != self._owner:
                 await self._take_over_stream(row, gone)
@@ -127,17 +127,18 @@ class Streams:
         for stream in self._list_own_streams():
             row = self._carried[stream.namespace, stream.user].row
             try:
-                await self._book.save_traffic(row, format_report(stream.seen))
+                await self._store.save_traffic(row, format_report(stream.seen))
             except LedgerError as problem:
-                log.warning("what a stream met is not kept: %s", problem)
+                log.warning("results of a stream were not saved: %s", problem)
         await self._generator.close()
 
     async def _take_over_stream(self, row: StreamRow, gone: Collection[str]) -> None:
         left = (row.until - self._now()).total_seconds()
         if left <= 0:
-            await self._book.remove_ended(row)
+            await self._store.remove_ended(row)
         elif (
-            row.owner in gone and (mine := await self._book.take_over(row, self._owner)) is not None
+            row.owner in gone
+            and (mine := await self._store.take_over(row, self._owner)) is not None
         ):
             log.info("carrying on the traffic for %s that %s left", row.namespace, row.owner)
             self._start_stream(mine, left)

@@ -10,7 +10,7 @@ from bot.ports import HttpResponse, Outcome, Sample, TrafficReport
 from bot.text import EMPTY, Text
 from bot.traffic.page import Page, parse_page
 
-KEPT = 5000
+KEPT_TIMES = 5000
 """Times that a long stream keeps for its percentiles: the newest."""
 
 
@@ -25,7 +25,7 @@ class Tally:
         self.asked, self.sent, self.answered, self.silent = asked, 0, 0, 0
         self.via = self.trouble = EMPTY
         self._codes, self._versions, self._ratings = Counter[str](), Counter[str](), Counter[str]()
-        self._times: deque[float] = deque(maxlen=KEPT)
+        self._times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._samples: list[Sample] | None = [] if each else None
 
     def add_answer(self, answer: HttpResponse, seconds: float, at: float = 0.0) -> None:

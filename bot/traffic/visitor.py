@@ -59,35 +59,37 @@ class Visitor:
         self._web, self._namespace, self._user = web, namespace, user
         self._cookie = ""
 
-    async def log_in(self, door: EntryPoint) -> None:
+    async def log_in(self, entry_point: EntryPoint) -> None:
         """Log in where that is wanted and not done yet; raise ClusterError when it cannot be
         done.
         """
         if self._user and not self._cookie:
-            self._cookie = await self._fetch_session_cookie(door)
+            self._cookie = await self._fetch_session_cookie(entry_point)
 
-    async def fetch_page(self, door: EntryPoint) -> HttpResponse:
+    async def fetch_page(self, entry_point: EntryPoint) -> HttpResponse:
         """Return the answer to one request for the page. Raises ClusterError when nothing
         answers.
         """
         headers = {"Cookie": self._cookie} if self._cookie else {}
         return await self._web.ask(
-            HttpRequest(self._namespace, door.service, door.port, PAGE, headers=headers)
+            HttpRequest(
+                self._namespace, entry_point.service, entry_point.port, PAGE, headers=headers
+            )
         )
 
-    async def _fetch_session_cookie(self, door: EntryPoint) -> str:
+    async def _fetch_session_cookie(self, entry_point: EntryPoint) -> str:
         """Log in and return the session cookie. Bookinfo takes any password and sends back to
         the Referer, which is not followed.
         """
         form = urlencode({"username": self._user, "passwd": self._user})
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Referer": f"http://{door.service}{PAGE}",
+            "Referer": f"http://{entry_point.service}{PAGE}",
         }
         ask = HttpRequest(
             self._namespace,
-            door.service,
-            door.port,
+            entry_point.service,
+            entry_point.port,
             "/login",
             method="POST",
             headers=headers,
@@ -99,7 +101,7 @@ class Visitor:
             raise Unavailable(
                 Text(
                     "{service} did not log {user} in (it answered {status})",
-                    service=door.service,
+                    service=entry_point.service,
                     user=self._user,
                     status=answer.status,
                 )

@@ -93,7 +93,7 @@ def describe_change(timing: Timing, moment: datetime) -> Text:
 
 def describe_clash(clock: TimeOfDay, moment: datetime, timing: Timing) -> Text:
     """Describe that clocks skip this time of day, or have it twice, when they change at that
-    moment on a day it is meant for; return "" otherwise.
+    moment on a day it is meant for; return an empty text otherwise.
     """
     place = timing.zone_info
     old, new = _get_utc_offset(moment - MINUTE, place), _get_utc_offset(moment, place)

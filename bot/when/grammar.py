@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.errors import UserError
-from bot.text import EMPTY, Text
+from bot.text import Text, join
 from bot.when import pieces
 from bot.when.timing import EVERY_DAY, WEEKDAYS, WEEKEND, Moment, TimeOfDay, TimingKind, TimingSpec
 
@@ -25,7 +25,8 @@ NAMED = {
     "weekend": WEEKEND,
 }
 EXAMPLES = Text(
-    'Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * 1-5"`.'
+    "Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` "
+    'or `cron "0 9 * * 1-5"`.'
 )
 MACROS = {
     "@hourly": "0 * * * *",
@@ -36,7 +37,7 @@ MACROS = {
 }
 
 Found = tuple[TimingSpec, int]
-"""A wish, and how many words said it."""
+"""A timing as it was typed, and how many words said it."""
 
 
 def split_timing(words: list[str]) -> tuple[list[str], TimingSpec | None, list[str]]:
@@ -48,9 +49,9 @@ def split_timing(words: list[str]) -> tuple[list[str], TimingSpec | None, list[s
     for index in range(len(words)):
         found = _parse_start(words[index:])
         if found is not None:
-            wish, used = _parse_modifiers(*found, words[index:])
-            wish, rest, more = _parse_trailing_end(wish, words[index + used :])
-            return words[:index] + rest, wish, words[index : index + used] + more
+            spec, used = _parse_modifiers(*found, words[index:])
+            spec, rest, more = _parse_trailing_end(spec, words[index + used :])
+            return words[:index] + rest, spec, words[index : index + used] + more
     return words, None, []
 
 
@@ -80,12 +81,12 @@ def _parse_every(words: list[str]) -> Found:
     chosen = NAMED.get(following) or pieces.parse_days(following)
     if chosen is not None:
         return _parse_days_at(chosen, words, 2)
-    raise UserError(
-        Text(
-            "every needs a time after it{quote_instead}.", quote_instead=_quote_instead(following)
-        ),
-        Text("Write `every 30s`, `every 10m` or `every 2h`."),
+    message = (
+        Text("every needs a time after it, not “{typed}”.", typed=following[:20])
+        if following
+        else Text("every needs a time after it.")
     )
+    raise UserError(message, Text("Write `every 30s`, `every 10m` or `every 2h`."))
 
 
 def _parse_hourly(words: list[str]) -> Found:
@@ -102,12 +103,12 @@ def _parse_days_at(days: tuple[int, ...], words: list[str], used: int) -> Found:
 def _require_clock(typed: str, before: str) -> TimeOfDay:
     found = pieces.parse_clock(typed) if typed else None
     if found is None:
-        wrong = (
-            Text("“{typed}” is not a time of day", typed=typed[:20])
+        message = (
+            Text("“{typed}” is not a time of day.", typed=typed[:20])
             if typed
-            else Text("{before} needs a time of day after it", before=before)
+            else Text("{word} needs a time of day after it.", word=before[:20])
         )
-        raise UserError(Text("{wrong}.", wrong=wrong), Text("Write it as 09:30 or 17:00."))
+        raise UserError(message, Text("Write it as 09:30 or 17:00."))
     return found
 
 
@@ -121,12 +122,12 @@ def _parse_at(words: list[str]) -> Found | None:
         return TimingSpec(TimingKind.ONCE, moment=found[0]), 1 + found[1]
     if pieces.looks_like_clock(following):
         raise UserError(
-            Text("“{following}” is not a time of day.", following=following),
+            Text("“{typed}” is not a time of day.", typed=following),
             Text("Write it as 09:30 or 17:00."),
         )
     if following == "tomorrow" or re.match(r"\d{4}-", following):
         raise UserError(
-            Text("{following} needs a time of day after it.", following=following[:20]),
+            Text("{word} needs a time of day after it.", word=following[:20]),
             Text("Write `at tomorrow 09:30`."),
         )
     return None
@@ -154,7 +155,8 @@ def _join_cron_fields(fields: list[str]) -> str:
         raise UserError(
             Text("cron has five fields, not “{fields}”.", fields=" ".join(fields)[:40]),
             Text(
-                'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday (1-5 is Monday to Friday).'
+                'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday '
+                "(1-5 is Monday to Friday)."
             ),
         )
     return " ".join(fields)
@@ -168,18 +170,18 @@ STARTS: dict[str, Callable[[list[str]], Found | None]] = {
 }
 
 
-def _parse_modifiers(wish: TimingSpec, used: int, words: list[str]) -> Found:
+def _parse_modifiers(spec: TimingSpec, used: int, words: list[str]) -> Found:
     """Parse what may follow in any order: an end, a zone."""
     while used < len(words):
-        more = _parse_modifier(wish, words[used:])
+        more = _parse_modifier(spec, words[used:])
         if more is None:
             break
-        wish, used = more[0], used + more[1]
-    return wish, used
+        spec, used = more[0], used + more[1]
+    return spec, used
 
 
 def _parse_trailing_end(
-    wish: TimingSpec, words: list[str]
+    spec: TimingSpec, words: list[str]
 ) -> tuple[TimingSpec, list[str], list[str]]:
     """Parse an end that stands behind options of the step; return the timing, the words that
     are left and those that were used.
@@ -192,33 +194,33 @@ def _parse_trailing_end(
         ends = words[0].lower() in {"until", "for"} or re.match(
             r"(zone|tz)=", words[0], re.IGNORECASE
         )
-        more = _parse_modifier(wish, words) if ends else None
+        more = _parse_modifier(spec, words) if ends else None
         if more is not None:
-            wish, used = more
+            spec, used = more
             taken, words = taken + words[:used], words[used:]
             continue
         _refuse_second_timing(words)
         rest, words = [*rest, words[0]], words[1:]
-    return wish, rest, taken
+    return spec, rest, taken
 
 
-def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
+def _parse_modifier(spec: TimingSpec, words: list[str]) -> Found | None:
     first = words[0].lower()
     if first == "until":
         return replace(
-            _require_endless(wish), until=_parse_until(words[1:])
+            _require_endless(spec), until=_parse_until(words[1:])
         ), 1 + _count_moment_words(words[1:])
     if first == "for":
         length = pieces.parse_duration(words[1:])
         if length is None:
-            raise UserError(
-                Text(
-                    "for needs a length of time after it{quote_instead}.",
-                    quote_instead=_quote_instead(" ".join(words[1:2])),
-                ),
-                Text("Write `for 1h`."),
+            typed = " ".join(words[1:2])[:20]
+            message = (
+                Text("for needs a length of time after it, not “{typed}”.", typed=typed)
+                if typed
+                else Text("for needs a length of time after it.")
             )
-        return replace(_require_endless(wish), lasts=length[0]), 1 + length[1]
+            raise UserError(message, Text("Write `for 1h`."))
+        return replace(_require_endless(spec), lasts=length[0]), 1 + length[1]
     named = re.sub(r"^(zone|tz)=", "", words[0], flags=re.IGNORECASE)
     explicit = named != words[0] or pieces.looks_like_zone(named)
     found = pieces.find_zone(named)
@@ -232,18 +234,21 @@ def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
         raise UserError(Text("There is no time zone “{named}”.", named=named[:40]), hint)
     if found is None:
         return None
-    if wish.zone:
+    if spec.zone:
         raise UserError(Text("There are two time zones in that."), Text("Leave one out."))
-    return replace(wish, zone=found), 1
+    return replace(spec, zone=found), 1
 
 
 def _parse_until(words: list[str]) -> Moment:
     found = pieces.parse_moment(words)
     if found is None:
-        said = _quote_instead(" ".join(words[:1]))
-        raise UserError(
-            Text("until needs a time of day after it{said}.", said=said), Text("Write `until 17:00` or `until tomorrow 17:00`.")
-        )  # fmt: skip
+        typed = " ".join(words[:1])[:20]
+        message = (
+            Text("until needs a time of day after it, not “{typed}”.", typed=typed)
+            if typed
+            else Text("until needs a time of day after it.")
+        )
+        raise UserError(message, Text("Write `until 17:00` or `until tomorrow 17:00`."))
     return found[0]
 
 
@@ -252,16 +257,16 @@ def _count_moment_words(words: list[str]) -> int:
     return found[1] if found else 0
 
 
-def _require_endless(wish: TimingSpec) -> TimingSpec:
-    if wish.until or wish.lasts:
+def _require_endless(spec: TimingSpec) -> TimingSpec:
+    if spec.until or spec.lasts:
         raise UserError(
             Text("There are two ends in that."), Text("Leave one out: `until …` or `for …`.")
         )
-    if wish.kind is TimingKind.ONCE:
+    if spec.kind is TimingKind.ONCE:
         raise UserError(
             Text("Something that happens once has no end."), Text("Leave `until …` or `for …` out.")
         )
-    return wish
+    return spec
 
 
 def _refuse_second_timing(words: list[str]) -> None:
@@ -272,9 +277,5 @@ def _refuse_second_timing(words: list[str]) -> None:
     if again:
         raise UserError(
             Text("“{words}” begins a second time in that.", words=words[0][:20]),
-            Text("One will do. {examples}", examples=EXAMPLES),
+            join("sentences", Text("One will do."), EXAMPLES),
         )
-
-
-def _quote_instead(word: str) -> Text:
-    return Text(", not “{word}”", word=word[:20]) if word else EMPTY

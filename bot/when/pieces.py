@@ -26,7 +26,7 @@ NAMES = {
     **dict.fromkeys(("tues",), (1,)),
     **dict.fromkeys(("thur", "thurs"), (3,)),
 }
-SPOKEN = {"noon": TimeOfDay(12, 0), "midday": TimeOfDay(12, 0), "midnight": TimeOfDay(0, 0)}
+NAMED_TIMES = {"noon": TimeOfDay(12, 0), "midday": TimeOfDay(12, 0), "midnight": TimeOfDay(0, 0)}
 
 
 def parse_duration(words: list[str]) -> tuple[float, int] | None:
@@ -51,14 +51,14 @@ def parse_duration(words: list[str]) -> tuple[float, int] | None:
 def looks_like_clock(word: str) -> bool:
     """Tell whether somebody meant a time of day, right or wrong: `25:00` is one as well."""
     return (
-        word.lower() in SPOKEN
+        word.lower() in NAMED_TIMES
         or re.fullmatch(r"\d{1,2}[:h]\d{2}|\d{1,2}(:\d{2})?(am|pm)", word.lower()) is not None
     )
 
 
 def parse_clock(word: str) -> TimeOfDay | None:
     """Return a time of day: `9:30`, `09:30`, `9h30`, `9am`, `5:30pm`, `noon`."""
-    if (named := SPOKEN.get(word.lower())) is not None:
+    if (named := NAMED_TIMES.get(word.lower())) is not None:
         return named
     found = re.fullmatch(r"(\d{1,2})(?:[:h](\d{2}))?(am|pm)?", word.lower())
     if found is None or not (found[2] or found[3]):

@@ -9,41 +9,44 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
 from bot.text import Text
-from bot.when.pieces import parse_moment as moment_of
+from bot.when.pieces import parse_moment
 from bot.when.timing import Moment, TimeOfDay, Timing, TimingKind, TimingSpec
 
 LONGEST = timedelta(days=366)
 """How far ahead an end, or a thing that happens once, may lie."""
 
+TOO_FAR = Text("That is more than a year away.")
+END_TOO_FAR = Text("That end is more than a year away.")
 
-def resolve_timing(wish: TimingSpec, now: datetime, zone: str) -> Timing:
+
+def resolve_timing(spec: TimingSpec, now: datetime, zone: str) -> Timing:
     """Return the timing that was asked for; `zone` counts when none was named. Raises
     UserError.
     """
-    named = wish.zone or zone
+    named = spec.zone or zone
     place = ZoneInfo(named)
-    if wish.kind is TimingKind.EVERY and not wish.every:
+    if spec.kind is TimingKind.EVERY and not spec.every:
         raise UserError(Text("Every 0 s is no time."), Text("Write `every 10m`."))
-    until = _resolve_end(wish, now, place)
+    until = _resolve_end(spec, now, place)
     start = now
-    if wish.kind is TimingKind.ONCE:
-        assert wish.moment is not None  # the grammar sees to it
-        start = _resolve_once(wish.moment, now, place)
+    if spec.kind is TimingKind.ONCE:
+        assert spec.moment is not None  # the grammar sees to it
+        start = _resolve_once(spec.moment, now, place)
     return Timing(
-        wish.kind,
+        spec.kind,
         named,
         start.astimezone(UTC),
         until,
-        every=wish.every,
-        days=wish.days,
-        clock=wish.clock,
-        cron=wish.cron,
+        every=spec.every,
+        days=spec.days,
+        clock=spec.clock,
+        cron=spec.cron,
     )
 
 
 def seconds_until(typed: str, now: datetime, zone: str) -> float:
     """Return the seconds from now until a time of day such as `17:00`. Raises UserError."""
-    found = moment_of(typed.split())
+    found = parse_moment(typed.split())
     if found is None:
         raise UserError(
             Text("“{typed}” is not a time of day.", typed=typed[:20]), Text("Write `until 17:00`.")
@@ -62,28 +65,26 @@ def wall_time_to_utc(day: date, clock: TimeOfDay, place: ZoneInfo) -> datetime:
     ).astimezone(UTC)
 
 
-def _resolve_end(wish: TimingSpec, now: datetime, place: ZoneInfo) -> datetime | None:
-    if wish.lasts:
-        return _require_within_year(
-            now + timedelta(seconds=min(wish.lasts, 1e9)), now, Text("That end")
-        )
-    if wish.until is None:
+def _resolve_end(spec: TimingSpec, now: datetime, place: ZoneInfo) -> datetime | None:
+    if spec.lasts:
+        return _require_within_year(now + timedelta(seconds=min(spec.lasts, 1e9)), now, END_TOO_FAR)
+    if spec.until is None:
         return None
-    end = wall_time_to_utc(_resolve_day(wish.until, now, place), wish.until.clock, place)
+    end = wall_time_to_utc(_resolve_day(spec.until, now, place), spec.until.clock, place)
     if end <= now:
         hint = Text(
             "Write `until tomorrow {clock}`, or a date before it, if that is meant.",
-            clock=str(wish.until.clock),
+            clock=str(spec.until.clock),
         )
         raise UserError(
             Text(
-                "{format_moment} is over: it is {format_now}.",
-                format_moment=_format_moment(wish.until),
-                format_now=_format_now(now, place),
+                "{moment} is over: it is {now}.",
+                moment=_format_moment(spec.until),
+                now=_format_now(now, place),
             ),
             hint,
         )
-    return _require_within_year(end, now, Text("That end"))
+    return _require_within_year(end, now, END_TOO_FAR)
 
 
 def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
@@ -96,20 +97,19 @@ def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
     if start <= now:
         raise UserError(
             Text(
-                "{format_moment} is over: it is {format_now}.",
-                format_moment=_format_moment(moment),
-                format_now=_format_now(now, place),
+                "{moment} is over: it is {now}.",
+                moment=_format_moment(moment),
+                now=_format_now(now, place),
             ),
             Text("Write a time that is to come."),
         )
-    return _require_within_year(start, now, Text("That"))
+    return _require_within_year(start, now, TOO_FAR)
 
 
-def _require_within_year(moment: datetime, now: datetime, what: Text) -> datetime:
+def _require_within_year(moment: datetime, now: datetime, refusal: Text) -> datetime:
+    """Return the moment in UTC; raise UserError with `refusal` when it is too far away."""
     if moment - now > LONGEST:
-        raise UserError(
-            Text("{what} is more than a year away.", what=what), Text("Write one that is nearer.")
-        )
+        raise UserError(refusal, Text("Write one that is nearer."))
     return moment.astimezone(UTC)
 
 
@@ -121,6 +121,7 @@ def _resolve_day(moment: Moment, now: datetime, place: ZoneInfo) -> date:
 
 
 def _format_moment(moment: Moment) -> str:
+    """Return a moment as it is typed: `17:00`, `tomorrow 17:00`, `2026-11-26 17:00`."""
     return f"{moment.day} {moment.clock}".strip()
 
 

@@ -16,7 +16,6 @@ from bot.text import Moment as LocalMoment
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY, WEEKDAYS, WEEKEND = tuple(range(7)), tuple(range(5)), (5, 6)
-NAMED = {EVERY_DAY: Text("every day"), WEEKDAYS: Text("on weekdays"), WEEKEND: Text("at weekends")}
 
 
 class TimingKind(StrEnum):
@@ -100,9 +99,17 @@ class Timing:
             return Text("once, {moment}", moment=self.locate_moment(self.start))
         if self.kind is TimingKind.CRON:
             return Text("by cron `{cron}` ({zone})", cron=self.cron, zone=self.zone)
-        named = [Text("{day}", day=Weekday(day)) for day in self.days]
-        days = NAMED.get(self.days) or Text("every {days}", days=Listed(named, "comma"))
-        return Text("{days} at {clock} ({zone})", days=days, clock=str(self.clock), zone=self.zone)
+        return self._describe_days(str(self.clock))
+
+    def _describe_days(self, clock: str) -> Text:
+        if self.days == EVERY_DAY:
+            return Text("every day at {clock} ({zone})", clock=clock, zone=self.zone)
+        if self.days == WEEKDAYS:
+            return Text("on weekdays at {clock} ({zone})", clock=clock, zone=self.zone)
+        if self.days == WEEKEND:
+            return Text("at weekends at {clock} ({zone})", clock=clock, zone=self.zone)
+        days = Listed([Text("{day}", day=Weekday(day)) for day in self.days], "comma")
+        return Text("every {days} at {clock} ({zone})", days=days, clock=clock, zone=self.zone)
 
     def locate_moment(self, moment: datetime) -> LocalMoment:
         """Return a moment as it is shown in the timing's zone: `Thu 26 Nov 17:00 (UTC)`."""

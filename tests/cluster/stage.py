@@ -172,15 +172,15 @@ class Stage:
 
 
 async def api_of(
-    stage: Stage, folder: Path, patience: RetryPolicy | None = None, seconds: float = 5.0
+    stage: Stage, folder: Path, retry_policy: RetryPolicy | None = None, seconds: float = 5.0
 ) -> Api:
     """A connection to the stage by way of a kubeconfig, as everywhere."""
     file = folder / "kubeconfig"
     text = json.dumps(kubeconfig(f"http://127.0.0.1:{stage.port}", {"token": TOKEN}))
     file.write_text(text)
-    quick = patience or RetryPolicy(total=2.0, first=0.005, longest=0.02)
+    quick = retry_policy or RetryPolicy(total=2.0, first=0.005, longest=0.02)
     return await connect(
-        kubeconfig=file, context=None, in_cluster=False, patience=quick, seconds=seconds
+        kubeconfig=file, context=None, in_cluster=False, retry_policy=quick, seconds=seconds
     )
 
 

@@ -20,7 +20,7 @@ from tests.cluster.stage import LIST, Stage, kubeconfig
 
 async def opened(file: Path, context: str | None = None) -> Api:
     return await connect(
-        kubeconfig=file, context=context, in_cluster=False, patience=RetryPolicy(total=0.2)
+        kubeconfig=file, context=context, in_cluster=False, retry_policy=RetryPolicy(total=0.2)
     )
 
 
@@ -111,7 +111,8 @@ async def test_a_plugins_token_stays_fresh(
     monkeypatch.setattr(connection, "REFRESH_SECONDS", 0.05)
     script = f"""date +%N >> {tmp_path}/calls
     echo '{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status":
-      {{"token": "token-'$(wc -l < {tmp_path}/calls)'", "expirationTimestamp": "2020-01-01T00:00:00Z"}}}}'"""
+      {{"token": "token-'$(wc -l < {tmp_path}/calls)'",
+        "expirationTimestamp": "2020-01-01T00:00:00Z"}}}}'"""
     seen: list[str] = []
 
     async def look(request: web.Request) -> web.StreamResponse:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.cluster import KubernetesCluster, adapter
+from bot.cluster import KubernetesCluster, listing
 from bot.errors import Conflict, NotFound, Rejected
 from bot.kinds import CONFIG_MAP, CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
 
@@ -139,7 +139,7 @@ async def test_long_lists_are_read_in_pages(
     cluster: KubernetesCluster, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list of several pages is whole, without doubles."""
-    monkeypatch.setattr(adapter, "PAGE", 2)
+    monkeypatch.setattr(listing, "PAGE", 2)
     names = [f"page-{n}" for n in range(5)]
     for name in names:
         await cluster.apply(config_map(namespace, name, labels={"paged": "yes"}))

@@ -19,8 +19,8 @@ from tests.cluster.stage import LIST, WATCH, Stage, api_of, cut, status
 @pytest.fixture
 def watches(api: Api) -> Watches:
     """Watches that are quick about everything."""
-    pace = WatchTimings(quiet=5.0, longest=60.0, absent=0.02, outage=0.3)
-    return Watches(api, KubernetesCluster(api).list_with_version, pace)
+    timings = WatchTimings(quiet=5.0, longest=60.0, absent=0.02, outage=0.3)
+    return Watches(api, timings)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_changes_arrive_in_order_of_name(stage: Stage, view: WatchCache) -
 
 
 async def test_a_change_while_nobody_waits_is_not_lost(stage: Stage, view: WatchCache) -> None:
-    """`changed` returns at once for what happened since it last returned, and once for all of it."""
+    """`changed` returns at once for what happened since it last returned, once for all of it."""
     stage.put("menu", "pea")
     stage.put("menu", "bean")
     await until(view, menu="bean")
@@ -92,7 +92,7 @@ async def test_a_bookmark_moves_the_version_without_a_change(
 
 @pytest.mark.parametrize("how", ["status", "event"])
 async def test_a_forgotten_version_is_listed_anew(stage: Stage, view: WatchCache, how: str) -> None:
-    """410, as a status or as an event, relists; what was deleted meanwhile is gone from the view."""
+    """410, as a status or as an event, relists; what was deleted meanwhile is gone."""
     stage.put("cakes", "plum")
     await until(view, cakes="plum", menu="leek")
     stage.drop("menu", unseen=True)
@@ -133,7 +133,10 @@ async def test_garbage_in_a_watch_is_survived(
 
 async def test_events_split_over_packets_are_whole(stage: Stage, view: WatchCache) -> None:
     """An event that arrives in pieces, cut inside a character, is read once it is complete."""
-    obj = b'{"metadata":{"name":"menu","namespace":"shop","resourceVersion":"200"},"data":{"text":"p\xc3\xa9a"}}'
+    obj = (
+        b'{"metadata":{"name":"menu","namespace":"shop","resourceVersion":"200"},'
+        b'"data":{"text":"p\xc3\xa9a"}}'
+    )
     line = b'{"type":"MODIFIED","object":' + obj + b"}\n"
     middle = line.index(b"\xa9")
     stage.send(line[:middle])
@@ -192,7 +195,7 @@ async def test_short_cuts_are_not_told(stage: Stage, view: WatchCache) -> None:
 async def test_a_silent_watch_is_renewed(stage: Stage, tmp_path: Path) -> None:
     """A connection without a byte for too long is dropped and opened again, without a relist."""
     api = await api_of(stage, tmp_path)
-    watches = Watches(api, KubernetesCluster(api).list_with_version, WatchTimings(quiet=0.1))
+    watches = Watches(api, WatchTimings(quiet=0.1))
     async with watches.follow("shop", CONFIG_MAP):
         await stage.watched(2)
     assert len(stage.asked_for(LIST)) == 1

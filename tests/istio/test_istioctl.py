@@ -13,8 +13,14 @@ from bot.istio.release import PROFILES, assess_version
 from bot.ports import Identity
 from tests.istio.conftest import Release
 
-CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gateways.test}\n"
-POLICY = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: safe}\n"
+CRD = (
+    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    "metadata: {name: gateways.test}\n"
+)
+POLICY = (
+    "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\n"
+    "metadata: {name: safe}\n"
+)
 BINDING = POLICY.replace("Policy\n", "PolicyBinding\n")
 OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gateway-system}\n"
 
@@ -44,7 +50,7 @@ def test_a_release_is_treated_as_the_nearest_known(
 
 
 async def test_opening_learns_the_release(release: Release, home: Path) -> None:
-    """After `open` the version, its Kubernetes range and the profiles of its directory are known."""
+    """After `open` the version, its Kubernetes range and its directory's profiles are known."""
     (home / "manifests" / "profiles").mkdir(parents=True)
     for name in ("default", "ambient"):
         (home / "manifests" / "profiles" / f"{name}.yaml").write_text("spec: {}\n")
@@ -109,7 +115,7 @@ async def test_an_istioctl_that_never_answers(
     release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hanging istioctl is ended and said."""
-    monkeypatch.setattr(istioctl, "BRIEF", 0.2)
+    monkeypatch.setattr(istioctl, "READ_SECONDS", 0.2)
     with pytest.raises(
         IstioError, match=r"`istioctl version --remote=false` did not end within 0\.2 s"
     ):
@@ -120,7 +126,8 @@ async def test_render_gives_the_objects(release: Release) -> None:
     """The documents of `manifest generate`, without the empty ones; it is asked with exactly these
     arguments."""
     mesh = release(
-        """printf -- '---\\nkind: ConfigMap\\nmetadata: {name: "%s"}\\n---\\n\\n---\\nkind: Service\\n' "$*" """
+        """printf -- '---\\nkind: ConfigMap\\nmetadata: {name: "%s"}\\n---\\n' "$*"
+        printf -- '\\n---\\nkind: Service\\n'"""
     )
     objects = await mesh.render(["--set", "profile=demo"])
     assert [obj["kind"] for obj in objects] == ["ConfigMap", "Service"]

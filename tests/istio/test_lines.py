@@ -18,7 +18,8 @@ from bot.istio.lines import LONGEST_LINE, LineKind, clean_line, extract_error, i
             ("Deployment/istio-system/istiod",),
         ),
         (
-            "- Processing resources for CNI, Istiod. Waiting for DaemonSet/istio-system/istio-cni-node, Deploy...",
+            "- Processing resources for CNI, Istiod. "
+            "Waiting for DaemonSet/istio-system/istio-cni-node, Deploy...",
             LineKind.PROCESSING,
             ("CNI", "Istiod"),
             ("DaemonSet/istio-system/istio-cni-node",),
@@ -58,7 +59,8 @@ def test_a_line_is_understood(
             "ClusterRole/istio-cni",
         ),
         (
-            "  Removed apiextensions.k8s.io/v1, Kind=CustomResourceDefinition/gateways.networking.istio.io..",
+            "  Removed apiextensions.k8s.io/v1, "
+            "Kind=CustomResourceDefinition/gateways.networking.istio.io..",
             "CustomResourceDefinition/gateways.networking.istio.io",
         ),
     ],
@@ -71,12 +73,12 @@ def test_a_removal_names_its_object(line: str, removed: str) -> None:
 
 
 def test_completion_without_a_line_break() -> None:
-    """Both versions glue the next sentence to `Installation complete`; it is what is worth showing."""
+    """Both versions glue the next sentence to `Installation complete`; it is what is shown."""
     reading = parse_line(
         "✔ Installation completeMade this installation the default for cluster-wide operations."
     )
     assert reading is not None
-    assert reading.text == "Made this installation the default for cluster-wide operations."
+    assert str(reading.text) == "Made this installation the default for cluster-wide operations."
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,8 @@ def test_completion_without_a_line_break() -> None:
         "      /||    \\",
         "/______||__________\\",
         "  \\__       _____/",
-        "2026-11-23T05:12:46.988868Z\terror\tport forward failed: error upgrading connection: error dialing backend",
+        "2026-11-23T05:12:46.988868Z\terror\tport forward failed: "
+        "error upgrading connection: error dialing backend",
         "E1123 05:12:46.988868 1 portforward.go:413] an error occurred forwarding",
     ],
 )

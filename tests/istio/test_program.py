@@ -14,7 +14,7 @@ import pytest
 from bot.errors import IstioError
 from bot.istio import Istioctl
 from bot.istio.lines import LONGEST_LINE
-from bot.istio.program import PASSED_ON
+from bot.istio.program import INHERITED
 from bot.ports import Output
 from tests.istio.conftest import Release
 
@@ -117,7 +117,7 @@ async def test_its_environment_is_clean(
     release("env")
     _, lines = await ran(Istioctl(home, None, None, None, extra={"AWS_PROFILE": "class"}))
     seen = dict(output.line.split("=", 1) for output in lines)
-    assert set(seen) - set(PASSED_ON) <= {
+    assert set(seen) - set(INHERITED) <= {
         "HOME",
         "TMPDIR",
         "LANG",
@@ -163,7 +163,7 @@ async def test_a_cancelled_run_leaves_no_process(
     release: Release, tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cancelling the task ends the program and its children, asked first and then killed."""
-    monkeypatch.setattr("bot.istio.program.GRACE", 0.2)
+    monkeypatch.setattr("bot.istio.program.TERM_SECONDS", 0.2)
     file = tmp_path / "pids"
     mesh = release(f"{trap} sleep 60 & echo $$ $! > {file}; wait; sleep 60")
     task = asyncio.create_task(ran(mesh, "install"))

@@ -16,7 +16,8 @@ SETS = (
     "values.a.b=c",
 )
 REFUSES = """case "$*" in *cni.resources*)
-echo 'Error: generate config: unknown field "resources" in istio.operator.v1alpha1.CNIUsageConfig' >&2; exit 1;; esac
+printf '%s' 'Error: generate config: unknown field "resources" ' >&2
+echo 'in istio.operator.v1alpha1.CNIUsageConfig' >&2; exit 1;; esac
 echo 'kind: ConfigMap'"""
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bot.knowledge.bookinfo import traffic_report
-from bot.knowledge.objects.durations import format_duration, parse_duration, strip_rate_unit
+from bot.knowledge.objects.durations import parse_duration, strip_rate_unit
 from bot.ports import TrafficReport
-from bot.text import verbatim
+from bot.text import Seconds, Text, verbatim
 
 WHOLE = TrafficReport(
     asked=40,
@@ -80,4 +80,4 @@ def test_rates_as_people_type_them(typed: str) -> None:
 )
 def test_times_as_people_read_them(passed: float, words: str) -> None:
     """In the largest unit that fits."""
-    assert format_duration(passed) == words
+    assert str(Text("{passed}", passed=Seconds(passed, "rough"))) == words

@@ -6,7 +6,12 @@ import pytest
 
 from bot.kinds import CONFIG_MAP, NAMESPACE, Object
 from bot.knowledge.observe.kiali_config import explain_version_mismatch
-from bot.knowledge.workshop.manifests import ROOM, format_manifests, measure_line, select_images
+from bot.knowledge.workshop.manifests import (
+    MAX_CHARACTERS,
+    format_manifests,
+    measure_line,
+    select_images,
+)
 from bot.records import BeforeImage, Change
 
 
@@ -26,7 +31,7 @@ def test_everything_fits(value: str) -> None:
     """However long a value or a manifest is, the lines stay within what a message takes."""
     images = [config("one", **{f"k{n}": value for n in range(40)}), config("two", k=value)]
     found = format_manifests(images)
-    assert sum(map(measure_line, found.lines)) <= ROOM
+    assert sum(map(measure_line, found.lines)) <= MAX_CHARACTERS
     assert found.left_out == ("ConfigMap two",)
 
 
@@ -34,8 +39,8 @@ def test_what_was_not_a_manifest_is_told_as_such() -> None:
     """Merges and deletions are marked."""
     labels = BeforeImage(NAMESPACE, "", "shop", {}, {"metadata": {"labels": {"a": None}}})
     lines = format_manifests([labels, BeforeImage(CONFIG_MAP, "shop", "gone", {}, None)]).lines
-    assert lines[1] == "# Namespace shop: merged into what was there"
-    assert lines[-1] == "# ConfigMap gone -n shop: deleted"
+    assert lines[1] == "# kubectl patch namespaces shop --type=merge --patch-file=…"
+    assert lines[-1] == "# kubectl delete configmaps gone -n shop"
 
 
 @pytest.mark.parametrize("word", ["two", "TWO", ""])

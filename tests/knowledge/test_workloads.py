@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from bot.knowledge.objects.apply import list_unready_parts
 from bot.knowledge.objects.workloads import (
     build_part,
     count_ready_pods,
     explain_unready_pod,
     is_ready,
 )
+from bot.ports import Part
+from bot.text import EMPTY, verbatim
 
 
 def deployment(*, generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -113,12 +116,12 @@ def test_a_daemonset_that_wants_no_pod_is_not_ready() -> None:
 )
 def test_a_pod_says_why_it_is_not_ready(status: dict[str, Any], words: str) -> None:
     """The words are the cluster's own."""
-    assert explain_unready_pod(pod(**status)) == words
+    assert str(explain_unready_pod(pod(**status))) == words
 
 
 def test_a_ready_pod_has_no_trouble() -> None:
     """Nothing is said of a pod that is well."""
-    assert explain_unready_pod(pod(ready="True")) == ""
+    assert explain_unready_pod(pod(ready="True")) == EMPTY
 
 
 def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
@@ -133,7 +136,7 @@ def test_the_newest_warning_is_told_when_the_status_is_silent() -> None:
         }
         for m, t in (("old", "2026-01-01T00:00:00Z"), ("503", "2026-01-02T00:00:00Z"))
     ]
-    assert explain_unready_pod(pod(), events) == "Unhealthy: 503"
+    assert explain_unready_pod(pod(), events) == verbatim("Unhealthy: 503")
 
 
 def test_a_workload_whose_pods_are_refused_says_by_whom() -> None:
@@ -142,3 +145,13 @@ def test_a_workload_whose_pods_are_refused_says_by_whom() -> None:
         conditions=[{"type": "ReplicaFailure", "message": 'failed calling webhook "x"'}]
     )
     assert str(build_part(refused, []).note) == 'failed calling webhook "x"'
+
+
+def test_a_deployment_lags_once_and_is_missing_only_when_it_is_not_there() -> None:
+    """What is shown is not said to be missing besides."""
+    ready, slow = Part(verbatim("a"), 1, 1, done=True), Part(verbatim("b"), 0, 1)
+    parts = list_unready_parts([ready, slow], ["a", "b", "c"])
+    assert [(str(part.name), str(part.note)) for part in parts] == [
+        ("b", ""),
+        ("c", "the Deployment is not there"),
+    ]

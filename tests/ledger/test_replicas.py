@@ -129,7 +129,7 @@ async def test_one_that_cannot_beat_drops_its_work_before_others_take_it(
 
     began = loop.time()
     with monkeypatch.context() as broken:
-        broken.setattr(cut, "beat", away)
+        broken.setattr(cut, "send_heartbeat", away)
         await asyncio.sleep(0.35)
     assert len(dropped) == 1
     assert dropped[0] - began < QUICK.gone

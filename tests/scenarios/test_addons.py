@@ -76,7 +76,7 @@ async def test_an_addon_that_does_not_answer_is_not_done(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ready pod is no proof: on a cluster whose pods run nothing, that is what is said."""
-    monkeypatch.setattr(probes, "SILENCE", 0.3)
+    monkeypatch.setattr(probes, "SILENCE_TIMEOUT", 0.3)
     await stage.type("/mesh install")
     stage.cluster.server.faults.add(ApiFault("error", resource="services/proxy"))
     said = words(await stage.type("/mesh addons grafana -> not yet"))

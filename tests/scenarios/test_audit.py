@@ -140,7 +140,7 @@ async def test_hosts_read_the_audit_in_the_channel(tmp_path: Path) -> None:
         await rows(bot, 2)
         message = await stage.type("/mesh audit")
         assert message.ephemeral_to == "U0HOST"
-        assert "U0ALICE audit in bookinfo: denied" in words(message)
+        assert "U0ALICE audit in=bookinfo: denied" in words(message)
         assert (
             "audit"
             not in words(await stage.type("/mesh audit user=<@U0ALICE|alice> step=whoami")).split(
@@ -160,7 +160,7 @@ async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
         await stage.type("@alice: /mesh whoami")
         await stage.type("@bob: /mesh install -> error")
         await altered(stage, "ALTER TABLE away RENAME TO audit")
-        await bot.engine.runner.retry_unwritten()
+        await bot.router.runs.endings.retry_unwritten()
         assert [row.step for row in await rows(bot, 2)] == ["whoami", "install"]
 
 
@@ -169,7 +169,7 @@ async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> 
     async with playing(tmp_path) as (_, bot):
         run = await bot.ledger.begin_run(asked("k1"))
         await bot.ledger.finish_run(run.id, "done", Text("ready"))
-        await bot.engine.runner.audit.record_missing_ends()
+        await bot.router.runs.audit.record_missing_ends()
         (row,) = await rows(bot, 1)
         assert (row.id, row.step, row.outcome, str(row.summary)) == (
             run.id,

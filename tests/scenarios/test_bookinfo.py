@@ -292,7 +292,7 @@ async def test_a_namespace_that_does_not_go_is_named(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is made in a namespace that is being deleted; what holds it is told."""
-    monkeypatch.setattr(namespaces, "PATIENCE", 0.5)
+    monkeypatch.setattr(namespaces, "DELETION_TIMEOUT", 0.5)
     await stage.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": APP}})
     held = {"name": "held", "namespace": APP, "finalizers": ["example.com/never"]}
     await stage.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})

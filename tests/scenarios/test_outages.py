@@ -216,7 +216,7 @@ async def test_a_namespace_that_does_not_go_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a while the verdict names the finalizer, and nothing was changed."""
-    monkeypatch.setattr(namespaces, "PATIENCE", 0.3)
+    monkeypatch.setattr(namespaces, "DELETION_TIMEOUT", 0.3)
     async with scene(tmp_path) as on:
         await held_namespace(on.stage)
         said = words(await on.stage.type("/mesh install -> not yet"))
@@ -261,8 +261,8 @@ async def test_an_istiod_scaled_to_nothing_is_not_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """0 of 0 pods is not a mesh: neither the board nor the verdict calls it one."""
-    monkeypatch.setattr(verify, "PATIENCE", 0.3)
-    monkeypatch.setattr(gateway_api, "PATIENCE", 0.3)
+    monkeypatch.setattr(verify, "INJECTOR_TIMEOUT", 0.3)
+    monkeypatch.setattr(gateway_api, "GATEWAY_TIMEOUT", 0.3)
     async with scene(tmp_path) as on:
         await on.stage.type("/mesh install")
         await on.stage.api.merge(DEPLOYMENTS, "istiod", "istio-system", {"spec": {"replicas": 0}})

@@ -39,25 +39,25 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
     """Slack takes each form, and submitted as it stands it is understood, or says what is needed."""
     async with playing(tmp_path) as (stage, bot):
         channel = stage.workspace.get_channel().id
-        steps = [step for step in STEPS if bot.engine.forms.get_questions(step)]
+        steps = [step for step in STEPS if bot.router.forms.get_questions(step)]
         assert {"install", "traffic", "route", "fault", "shift", "reset", "show"} <= {
             step.id for step in steps
         }
         for step in steps:
-            button = button("Options…", OPEN, step.id)
+            opens = button("Options…", OPEN, step.id)
             posted = await bot.channel_messages.post(
-                channel, Message("?", ({"type": "actions", "elements": [button]},))
+                channel, Message("?", ({"type": "actions", "elements": [opens]},))
             )
             await stage.workspace.click_element(
                 "host", stage.workspace.state.messages[posted], "Options…"
             )
             view = await modal(stage)
-            empty = [q for q in bot.engine.forms.get_questions(step) if q.needed and not q.initial]
+            empty = [q for q in bot.router.forms.get_questions(step) if q.needed and not q.initial]
             needed = {q.name: {"answer": q.choices[0] if q.choices else "jason"} for q in empty}
             filled = view.body | {
                 "state": {"values": collect_state_values(view.body["blocks"], needed)}
             }
-            assert bot.engine.faults(read_submission({"view": filled})) == {}, step.id
+            assert bot.router.faults(read_submission({"view": filled})) == {}, step.id
             await stage.workspace.close_view("host", view)
 
 

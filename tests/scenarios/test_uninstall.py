@@ -67,5 +67,5 @@ async def test_a_question_expires(tmp_path: Path) -> None:
         run = await bot.ledger.find_last_run("uninstall")
         assert run is not None
         await bot.ledger.ask_confirmation(run.id, run.digest or "", run.created_at)
-        await bot.engine.runner.expire_overdue_questions()
+        await bot.router.runs.confirmations.expire_overdue_runs()
         assert await stage.api.get(NAMESPACES, "istio-system") is not None

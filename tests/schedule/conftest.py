@@ -22,6 +22,7 @@ from bot.ledger.tables import schedules
 from bot.messages import Message
 from bot.schedule import (
     Limits,
+    ScheduleMessages,
     ScheduleRequest,
     ScheduleService,
     SlotCallbacks,
@@ -127,12 +128,10 @@ class World:
         self.stack.push_async_callback(channel_messages.aclose, 1.0)
         schedule_service = ScheduleService(
             self.ledger.timetable,
-            channel_messages,
-            CATALOG,
+            ScheduleMessages(self.ledger.timetable, channel_messages, CATALOG, Localizer()),
             owner=name,
             zone="UTC",
             limits=limits or Limits(least=1.0),
-            say=Localizer(),
         )
         made = Replica(name, schedule_service)
         made.slot_runner = SlotRunner(

@@ -18,7 +18,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.catalog import Catalog
 from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
-from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
+from bot.schedule import (
+    Limits,
+    ScheduleMessages,
+    ScheduleService,
+    SlotCallbacks,
+    SlotOutcome,
+    SlotRunner,
+)
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.steps import SlotContext
 from bot.text import Text
@@ -37,12 +44,10 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     channel_messages = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
     schedule_service = ScheduleService(
         ledger.timetable,
-        channel_messages,
-        catalog,
+        ScheduleMessages(ledger.timetable, channel_messages, catalog, Localizer()),
         owner=owner,
         zone="UTC",
         limits=Limits(),
-        say=Localizer(),
     )
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -131,7 +131,7 @@ async def test_words_stay_when_slack_never_knows_the_file(
     posted = await channel_messages.post(channel, message("done"))
     await picture_attacher.attach(posted, message("done"), PICTURE)
     (only,) = workspace.list_messages()
-    assert (only.text, pictures(only), picture_attacher.hung) == ("done", [], 0)
+    assert (only.text, pictures(only), picture_attacher.attached) == ("done", [], 0)
 
 
 async def test_without_the_scope_it_is_tried_once(

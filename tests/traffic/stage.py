@@ -18,7 +18,10 @@ from bot.cluster import KubernetesCluster, connect
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
 
-SERVED = "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n   reviews-{version}-7d9-x {extra}"
+SERVED = (
+    "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n"
+    "   reviews-{version}-7d9-x {extra}"
+)
 STARS = '<div class="flex gap-x-1 text-black-500"></div>'
 GONE = '<p class="text-red-500">Ratings service is currently unavailable</p>'
 BROKEN = (
@@ -85,7 +88,7 @@ def gateway(status: str, message: str = "") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def sending_to(app: App, home: Path, *, patience: float = 300.0) -> AsyncIterator[Generator]:
+async def sending_to(app: App, home: Path, *, silence: float = 300.0) -> AsyncIterator[Generator]:
     """The bot's traffic for that application."""
     server = web.Application()
     proxy = "/api/v1/namespaces/bookinfo/services/{service}:{port}/proxy"
@@ -102,7 +105,7 @@ async def sending_to(app: App, home: Path, *, patience: float = 300.0) -> AsyncI
     (home / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config"} | config))
     api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
     kubernetes = KubernetesCluster(api)
-    traffic = Generator(kubernetes.web, partial(find_entry_point, kubernetes), patience=patience)
+    traffic = Generator(kubernetes.web, partial(find_entry_point, kubernetes), silence=silence)
     yield traffic
     await traffic.close()
     await api.close()

@@ -158,7 +158,7 @@ async def test_a_stream_waits_for_an_application_that_is_away(tmp_path: Path) ->
 
 async def test_a_stream_that_nothing_answers_ends(tmp_path: Path) -> None:
     """An application that is gone is not asked for an hour; what was met stays known."""
-    async with sending_to(App(away=True), tmp_path, patience=0.2) as traffic:
+    async with sending_to(App(away=True), tmp_path, silence=0.2) as traffic:
         traffic.start("bookinfo", every=0.05)
         await asyncio.sleep(0.5)
         assert traffic.list_streams() == []

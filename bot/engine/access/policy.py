@@ -29,7 +29,7 @@ class AccessDenied(MeshbotError):
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.reason)
-        self.denial = denial
+        self.message, self.denial = denial.reason, denial
 
 
 def assign_roles(steps: Sequence[Step], roles: Mapping[str, str]) -> tuple[Step, ...]:
@@ -107,7 +107,10 @@ class AccessPolicy:
             if s.has_side_effects and s.scope is Scope.MESH and s.role is Role.ATTENDEE
         ]
         if self.own and shared:
-            words = "reaches what everyone shares, and attendees have namespaces of their own (roles.own_namespaces)"
+            words = (
+                "reaches what everyone shares, and attendees have namespaces of their own "
+                "(roles.own_namespaces)"
+            )
             faults = [f"  roles.steps.{step}: {words}" for step in shared]
             raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
 
@@ -128,7 +131,7 @@ class AccessPolicy:
         return tuple(s.id for s in within if s.role is Role.ATTENDEE or s.id not in self.reserved)
 
     def admit_command(self, invocation: Invocation, caller: Caller, channel: str) -> Invocation:
-        """Return the command as this caller may give it here. Raises Denied.
+        """Return the command as this caller may give it here. Raises AccessDenied.
 
         It is in their own namespace unless they name one.
         """
@@ -146,7 +149,7 @@ class AccessPolicy:
     def check_command(
         self, invocation: Invocation, caller: Caller, channel: str, *, what: Text, namespace: str
     ) -> None:
-        """Raise Denied unless this caller may give that command in that namespace.
+        """Raise AccessDenied unless this caller may give that command in that namespace.
 
         `what` is the command's title in the denial.
         """
@@ -160,13 +163,16 @@ class AccessPolicy:
             )
 
     def check_step(self, step: Step, caller: Caller, channel: str, *, what: Text) -> None:
-        """Raise Denied unless this caller may run that step in some namespace, from this channel."""
+        """Raise AccessDenied unless this caller may run that step from this channel.
+
+        In which namespace is not asked yet.
+        """
         self._check_channel(step, channel)
         if not caller.can_run(step):
             raise AccessDenied(self._build_denial(what, step, caller))
 
     def require_role(self, needed: Role, caller: Caller, *, what: Text) -> None:
-        """Raise Denied unless this caller has that role."""
+        """Raise AccessDenied unless this caller has that role."""
         if not caller.role.is_at_least(needed):
             raise AccessDenied(
                 denials.build_role_denial(

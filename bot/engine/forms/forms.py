@@ -8,45 +8,56 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from bot.catalog import explain_validation_error
+from bot.catalog import Catalog, explain_validation_error
 from bot.engine.forms.questions import build_questions, format_command
-from bot.engine.services import Services
+from bot.engine.world.context import ContextBuilder
 from bot.errors import MeshbotError, SlackError, UserError
 from bot.language import Localizer
-from bot.messages import Command, FormSubmission, Message, Modal, Origin, Reply
+from bot.messages import Command, FormSubmission, Modal, Origin, Views
 from bot.steps import Answers, Question, Step, StepKind
 from bot.text import Text, in_context, join
-from bot.view import messages
 from bot.view.blocks import section, write
 from bot.view.forms import build_input_blocks
 
-NAME = "mesh:form:"
-"""Of a modal; the step follows. Also the action_id of a button that opens it."""
+FORM = "mesh:form:"
+"""What the name of a modal begins with; the step follows."""
 
 TOO_LATE = Text("The form could not be opened: Slack gives three seconds for that.")
 
-PATIENCE = 2.5
-"""Seconds that a form waits for what is in force."""
+READ_SECONDS = 2.5
+"""Seconds that a form waits for the values in force."""
+
+OBSOLETE = (
+    Text("This form is of an earlier release of mine."),
+    Text("Type the command instead."),
+)
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class Forms:
-    """The forms of all steps."""
+    """The forms of all steps.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    `ask_namespace`: the workshop has several namespaces, so that each form asks which is meant.
+    """
+
+    catalog: Catalog
+    contexts: ContextBuilder
+    views: Views
+    say: Localizer
+    ask_namespace: bool
 
     def find_requested_form(self, asked: Command) -> Step | None:
         """Return the step whose form a command asks for, None when it asks for none.
 
         That is a command of the step's name alone, where the step needs more options.
         """
-        step = self._services.catalog.get(asked.text.strip()) if asked.trigger else None
+        step = self.catalog.get(asked.text.strip()) if asked.trigger else None
         if step is None:
             return None
         needy = step.needs or any(
@@ -56,11 +67,8 @@ class Forms:
 
     def get_questions(self, step: Step) -> tuple[Question, ...]:
         """Return the questions of a step's form; none when it has nothing to choose."""
-        services = self._services
-        several = len(services.namespaces) > 1 or any(
-            set("*?[") & set(pattern) for pattern in services.namespaces
-        )
-        return build_questions(step, self._services.build_read_context(), namespaces=several)
+        context = self.contexts.build_read_context()
+        return build_questions(step, context, namespaces=self.ask_namespace)
 
     async def open(self, step: Step, trigger: str, origin: Origin, *, over: str = "") -> None:
         """Open a step's form.
@@ -68,29 +76,31 @@ class Forms:
         While current values are read from the cluster, it shows that it is loading. Raises
         UserError when Slack does not open it.
         """
-        views, command = self._services.views, self._services.catalog.command
-        say = self._services.say
-        waiting = Modal(
-            say(step.title),
-            (section(say(Text("⏳ Reading the values in force…"))),),
-            origin=origin,
-        )
         try:
             if step.standing is None:
-                await views.open(trigger, self._build_modal(step, origin, {}), over=over)
-            else:
-                shown = await views.open(trigger, waiting, over=over)
-                await views.update(
-                    shown, self._build_modal(step, origin, await self._read_current_answers(step))
-                )
+                await self.views.open(trigger, self._build_modal(step, origin, {}), over=over)
+                return
+            # Slack gives three seconds from the trigger on: the modal is opened before the
+            # cluster is asked.
+            shown = await self.views.open(
+                trigger, self._build_loading_modal(step, origin), over=over
+            )
+            answers = await self._read_current_answers(step)
+            await self.views.update(shown, self._build_modal(step, origin, answers))
         except SlackError as problem:
             example = step.examples[0] if step.examples else step.id
-            hint = Text("Press again, or type it: `{typed}`.", typed=f"{command} {example}")
-            raise UserError(TOO_LATE, hint) from problem
+            typed = f"{self.catalog.command} {example}"
+            raise UserError(
+                TOO_LATE, Text("Press again, or type it: `{typed}`.", typed=typed)
+            ) from problem
+
+    def _build_loading_modal(self, step: Step, origin: Origin) -> Modal:
+        words = self.say(Text("⏳ Reading the values in force…"))
+        return Modal(self.say(step.title), (section(words),), origin=origin)
 
     def _build_modal(self, step: Step, origin: Origin, standing: Answers) -> Modal:
-        say = self._services.say
-        typed = f"{self._services.catalog.command} {step.id}"
+        say = self.say
+        typed = f"{self.catalog.command} {step.id}"
         intro = f"`{typed}` — {write(say, step.summary)}."
         run, show = in_context("button", "Run"), in_context("button", "Show")
         asked = (
@@ -99,7 +109,7 @@ class Forms:
         return Modal(
             title=say(step.title),
             blocks=(section(intro), *build_input_blocks(say, asked)),
-            name=f"{NAME}{step.id}",
+            name=f"{FORM}{step.id}",
             submit=say(run if step.shape is StepKind.RUN else show),
             close=say(in_context("button", "Cancel")),
             origin=origin,
@@ -107,13 +117,11 @@ class Forms:
 
     async def _read_current_answers(self, step: Step) -> Answers:
         """Return the answers that are in force; none when the cluster does not answer in time."""
+        if step.standing is None:
+            return {}
         try:
-            async with asyncio.timeout(PATIENCE):
-                return (
-                    await step.standing(self._services.build_read_context())
-                    if step.standing is not None
-                    else {}
-                )
+            async with asyncio.timeout(READ_SECONDS):
+                return await step.standing(self.contexts.build_read_context())
         except (TimeoutError, MeshbotError) as problem:
             log.info("the form of %s begins with its defaults: %s", step.id, problem)
             return {}
@@ -122,9 +130,7 @@ class Forms:
         """Return the faults of the answers in words for a person, by question."""
         step = self._get_step(submitted)
         if step is None:
-            return {
-                "": Text("This form is of an earlier release of mine. Type the command instead.")
-            }
+            return {"": join("sentences", *OBSOLETE)}
         asked = self.get_questions(step)
         found = {
             q.name: Text("This is needed.")
@@ -139,10 +145,7 @@ class Forms:
         """Return the command that the answers make. Raises UserError when the step is gone."""
         step = self._get_step(submitted)
         if step is None:
-            raise UserError(
-                Text("This form is of an earlier release of mine."),
-                Text("Type the command instead."),
-            )
+            raise UserError(*OBSOLETE)
         return format_command(step, self.get_questions(step), submitted.answers)
 
     def _find_option_faults(
@@ -150,7 +153,7 @@ class Forms:
     ) -> dict[str, Text]:
         """Return the faults that the step's options find in the command of the answers."""
         try:
-            self._services.catalog.parse(format_command(step, asked, submitted.answers))
+            self.catalog.parse(format_command(step, asked, submitted.answers))
         except UserError as problem:
             if isinstance(problem.__cause__, ValidationError):
                 return group_errors_by_question(problem.__cause__, asked)
@@ -158,7 +161,7 @@ class Forms:
         return {}
 
     def _get_step(self, submitted: FormSubmission) -> Step | None:
-        return self._services.catalog.get(submitted.name.removeprefix(NAME))
+        return self.catalog.get(submitted.name.removeprefix(FORM))
 
 
 def prefill_question(question: Question, standing: tuple[str, ...]) -> Question:
@@ -166,26 +169,6 @@ def prefill_question(question: Question, standing: tuple[str, ...]) -> Question:
     chosen = not question.choices or set(standing) <= set(question.choices)
     short = not question.longest or all(len(word) <= question.longest for word in standing)
     return replace(question, initial=standing) if standing and chosen and short else question
-
-
-class RetryReply:
-    """Answers the person who submitted a form.
-
-    An error gets a button that gives the same command again, so that nothing typed is
-    lost.
-    """
-
-    def __init__(self, render: Localizer, reply: Reply, typed: str, command: str) -> None:
-        self._render, self._reply = render, reply
-        self._typed, self._command = typed, command
-
-    async def say(self, message: Message) -> None:
-        """Show the message, with a retry button when it is an error."""
-        state = str(message.blocks[0].get("block_id", "")) if message.blocks else ""
-        if state.startswith("verdict:error"):
-            again = messages.build_next_blocks(self._render, (self._typed,), self._command)
-            message = Message(message.text, (*message.blocks, *again))
-        await self._reply.say(message)
 
 
 def group_errors_by_question(
@@ -199,6 +182,7 @@ def group_errors_by_question(
     found: dict[str, Text] = {}
     for error in problem.errors():
         name = str(error["loc"][0]) if error["loc"] else ""
-        fault = Text("This {fault}.", fault=explain_validation_error(error))
-        found.setdefault(name if name in names else asked[0].name, fault)
+        question = name if name in names else asked[0].name
+        mistake = explain_validation_error(error)
+        found.setdefault(question, Text("This does not fit: {mistake}.", mistake=mistake))
     return found

@@ -9,32 +9,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 
-from bot.catalog import Invocation
+from bot.catalog import Catalog, Invocation
 from bot.engine.access.policy import AccessDenied
-from bot.engine.schedules.commands import get_button_command
-from bot.engine.services import Services
+from bot.engine.button_commands import get_button_command
+from bot.engine.runs.error_messages import get_message
 from bot.errors import LedgerError, MeshbotError, UserError
-from bot.ledger import Run, ScopeLocked, generate_id
-from bot.messages import ButtonPress, Command
+from bot.ledger import Ledger, Run, ScopeLocked, generate_id
+from bot.messages import ButtonPress, ChannelMessages, Command
 from bot.records import AuditEntry
-from bot.steps import Scope, Verdict
+from bot.steps import Scope, Verdict, Workshop
 from bot.text import Text, verbatim
 from bot.view import messages
 
 log = logging.getLogger(__name__)
 
 LONGEST = 1000
-"""Characters of a text that are kept; people can type far longer ones."""
-MOST_KEPT = 10_000
+"""Characters of a command that are recorded; people can type far longer ones."""
+
+MOST_WAITING = 10_000
 """Rows that wait for the database in memory."""
+
 BATCH = 200
 """Rows that are written at once when many wait: in a rush each transaction stands in line behind
 all others."""
-PAUSE = 5.0
+
+RETRY_PAUSE = 5.0
 """Seconds after a refusal in which new rows wait with the others rather than ask the database each.
 """
 
@@ -53,14 +56,18 @@ class AuditSubject:
     run: Run | None = None
 
 
+@dataclass
 class Auditor:
-    """Adds rows to the audit; never raises."""
+    """Adds rows to the audit; never raises. `cluster` names the cluster in each row."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._unkept: dict[str, AuditEntry] = {}
-        self._keeping = asyncio.Lock()
-        self._away_until = 0.0
+    catalog: Catalog
+    ledger: Ledger
+    channel_messages: ChannelMessages
+    workshop: Workshop
+    cluster: str
+    _waiting: dict[str, AuditEntry] = field(default_factory=dict, init=False)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _away_until: float = field(default=0.0, init=False)
 
     async def record_answer(
         self, asked: Command, invocation: Invocation, verdict: Verdict, since: float
@@ -75,19 +82,25 @@ class Auditor:
         """Add the row of a command or a button that ended in an error or a denial."""
         outcome = "denied" if isinstance(problem, AccessDenied) else "error"
         outcome = "refused" if isinstance(problem, (UserError, ScopeLocked)) else outcome
-        words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
+        summary = (
+            get_message(problem)
+            if isinstance(problem, MeshbotError)
+            else verbatim(type(problem).__name__)
+        )
         if isinstance(what, Command):
             said = AuditSubject(what.user, what.channel, what.text, since)
         elif what.action not in (messages.CONFIRM, messages.CANCEL):
-            text = get_button_command(what).removeprefix(self._services.catalog.command).strip()
+            text = get_button_command(what).removeprefix(self.catalog.command).strip()
             said = AuditSubject(what.user, what.channel, text, since)
         else:
             run = await self._find_run(what.value)
             said = AuditSubject(what.user, what.channel, run.arguments if run else "", since, run)
-            words = (
-                f"{Text('Cancel') if what.action == messages.CANCEL else Text('Confirm')}: {words}"
+            summary = (
+                Text("Cancel: {words}", words=summary)
+                if what.action == messages.CANCEL
+                else Text("Confirm: {words}", words=summary)
             )
-        await self._write_entry(self._build_entry(said, outcome, verbatim(words)))
+        await self._write_entry(self._build_entry(said, outcome, summary))
 
     async def record_confirmation(self, run: Run, pressed: ButtonPress) -> None:
         """Add the row that says who confirmed a run."""
@@ -107,19 +120,17 @@ class Auditor:
             entry = replace(entry, at=run.finished_at, seconds=took)
         try:
             by = by or (
-                await self._services.ledger.audit.find_confirmer(run.id)
-                if run.digest is not None
-                else ""
+                await self.ledger.audit.find_confirmer(run.id) if run.digest is not None else ""
             )
         except LedgerError as problem:
             log.warning("who confirmed run %s is not known: %s", run.id, problem)
-        link = await self._services.channel_messages.permalink(run.posted) if run.posted else ""
+        link = await self.channel_messages.permalink(run.posted) if run.posted else ""
         await self._write_entry(replace(entry, decided_by=by, link=link))
 
     async def record_missing_ends(self) -> None:
         """Add the rows of runs that ended without one, because their process was killed."""
         try:
-            for run in await self._services.ledger.list_unaudited_runs():
+            for run in await self.ledger.list_unaudited_runs():
                 await self.record_run_end(run, run.state.value, run.summary)
         except LedgerError as problem:
             log.warning("the audit could not be completed: %s", problem)
@@ -129,34 +140,33 @@ class Auditor:
 
         Raises LedgerError while it is still away.
         """
-        async with (
-            self._keeping
-        ):  # one after the other, in their order: whoever waits finds that it is done
-            while self._unkept:
-                batch = list(islice(self._unkept.values(), BATCH))
+        # One after the other, in their order: whoever waited for the lock finds it all done.
+        async with self._writing:
+            while self._waiting:
+                batch = list(islice(self._waiting.values(), BATCH))
                 try:
-                    await self._services.ledger.audit.add(*batch)
+                    await self.ledger.audit.add(*batch)
                 except LedgerError:
-                    self._away_until = time.monotonic() + PAUSE
+                    self._away_until = time.monotonic() + RETRY_PAUSE
                     raise
                 for entry in batch:
-                    self._unkept.pop(entry.id, None)
+                    self._waiting.pop(entry.id, None)
 
     async def _write_entry(self, entry: AuditEntry) -> None:
-        if len(self._unkept) >= MOST_KEPT:
+        if len(self._waiting) >= MOST_WAITING:
             log.error("never in the audit, for too much waits: %s", entry)
             return
-        self._unkept[entry.id] = entry
+        self._waiting[entry.id] = entry
         if time.monotonic() < self._away_until:
             return
         try:
             await self.retry_unwritten()
         except LedgerError as problem:
-            log.warning("%d rows wait for the audit: %s", len(self._unkept), problem)
+            log.warning("%d rows wait for the audit: %s", len(self._waiting), problem)
 
     async def _find_run(self, run: str) -> Run | None:
         try:
-            return await self._services.ledger.get_run(run)
+            return await self.ledger.get_run(run)
         except LedgerError:
             return None
 
@@ -169,7 +179,7 @@ class Auditor:
             channel=said.channel,
             step=invocation.step.id if invocation else said.run.step if said.run else "",
             arguments=said.text[:LONGEST],
-            cluster=self._services.place,
+            cluster=self.cluster,
             namespace=self._get_namespace(invocation) if invocation else "",
             outcome=outcome,
             summary=summary,
@@ -179,12 +189,12 @@ class Auditor:
 
     def _parse_or_none(self, text: str) -> Invocation | None:
         try:
-            return self._services.catalog.parse(text)
+            return self.catalog.parse(text)
         except UserError:
             return None
 
     def _get_namespace(self, invocation: Invocation) -> str:
         """Return the namespace that is changed or read: the mesh's for mesh-wide changes."""
         if invocation.step.changes and invocation.step.scope is Scope.MESH:
-            return self._services.workshop.mesh_namespace
-        return invocation.options.namespace or self._services.workshop.app_namespace
+            return self.workshop.mesh_namespace
+        return invocation.options.namespace or self.workshop.app_namespace

@@ -13,6 +13,7 @@ from bot.errors import (
     LedgerError,
     MeshbotError,
     Rejected,
+    SlackError,
     Throttled,
     Unavailable,
     UserError,
@@ -24,10 +25,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in words: what happened, and who has to act."""
+    """An error in words: what happened, and who has to act.
+
+    `again` is the command to go on with, "" for the one that failed.
+    """
 
     summary: Text
     turn: Text
+    again: str = ""
 
 
 TURNS: tuple[tuple[type[MeshbotError], Text, Text], ...] = (
@@ -59,6 +64,10 @@ TURNS: tuple[tuple[type[MeshbotError], Text, Text], ...] = (
         Text("Nothing was changed. The bot's administrator: is the database up?"),
     ),
 )
+
+
+PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
+"""Codes of a SlackError that say that Slack did not take it just now."""
 
 
 def explain_error(problem: BaseException) -> Failure:
@@ -109,3 +118,17 @@ def get_message(problem: MeshbotError) -> Text:
     """Return an error's message; one that only the log was meant for is shown as it is."""
     message = getattr(problem, "message", None)
     return message if isinstance(message, Text) else verbatim(str(problem))
+
+
+def explain_post_error(problem: SlackError) -> UserError:
+    """Return the UserError for a channel that cannot be written to."""
+    if "channel" in problem.code:
+        hint = Text("Invite me with `/invite @meshbot`, then type it again.")
+    elif problem.code in PASSING_CODES:
+        hint = Text("Slack does not take it just now. Type it again in a minute.")
+    else:
+        hint = Text("Whoever runs the Slack app can tell why.")
+    return UserError(
+        Text("I cannot post in this channel ({code}); nothing was started.", code=problem.code),
+        hint,
+    )

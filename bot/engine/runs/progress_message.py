@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import SlackError
 from bot.language import Localizer
 from bot.messages import ChannelMessages, Message, Posted
@@ -40,17 +39,11 @@ class ProgressMessage:
         *,
         started: float,
     ) -> None:
-        self._render = render
-        self._channel_messages, self.posted, self._heading, self._started = (
-            channel_messages,
-            posted,
-            heading,
-            started,
-        )
+        self._render, self._channel_messages = render, channel_messages
+        self.posted, self._heading, self._started = posted, heading, started
         self._text: Text = EMPTY
         self._parts = dict[Text, Part]()
         self.over = False
-        self.notes: set[ChangedObject] = set()
 
     @property
     def heading(self) -> Heading:
@@ -75,10 +68,9 @@ class ProgressMessage:
         `news` marks an edit that goes before others, such as a part that got ready.
         """
         if not self.over:
-            doing = RunProgress(self._text, tuple(self._parts.values()))
-            self._channel_messages.edit(
-                self.posted, messages.render_running(self._render, self.heading, doing), news=news
-            )
+            progress = RunProgress(self._text, tuple(self._parts.values()))
+            shown = messages.render_running(self._render, self.heading, progress)
+            self._channel_messages.edit(self.posted, shown, news=news)
 
     def abandon(self) -> None:
         """Show nothing more, because another process has the message now."""
@@ -102,11 +94,11 @@ class ProgressMessage:
         return True
 
 
-async def run_with_heartbeat(session: ProgressMessage, work: Callable[[], Awaitable[T]]) -> T:
+async def run_with_heartbeat(message: ProgressMessage, work: Callable[[], Awaitable[T]]) -> T:
     """Do the work while the message's time is refreshed periodically."""
-    beat = asyncio.create_task(session.refresh_periodically())
+    heartbeat = asyncio.create_task(message.refresh_periodically())
     try:
         return await work()
     finally:
-        beat.cancel()
-        await asyncio.gather(beat, return_exceptions=True)
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)

@@ -5,13 +5,16 @@ Nobody waits for an answer.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from bot.catalog import Catalog
 from bot.engine.runs.error_messages import explain_error
 from bot.engine.schedules.commands import get_scheduling_role
-from bot.engine.services import NullProgress, Services
+from bot.engine.world.context import ContextBuilder
+from bot.language import Localizer
 from bot.ledger import Schedule, SlotResult
 from bot.messages import Message
+from bot.roles import Roles
 from bot.schedule import SlotOutcome
 from bot.steps import (
     ROLE_NAMES,
@@ -32,46 +35,49 @@ from bot.view.blocks import context as context_block
 ERROR = "error"
 
 
+@dataclass(frozen=True)
 class SlotExecutor:
     """Carries out slots for the runner of schedules."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    catalog: Catalog
+    roles: Roles
+    contexts: ContextBuilder
+    say: Localizer
 
-    async def execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
+    async def execute_slot(self, schedule: Schedule, slot: SlotContext) -> SlotOutcome:
         """Carry out a slot and return its outcome; never raises."""
         try:
-            return await self._execute_slot(schedule, occasion)
+            return await self._execute_slot(schedule, slot)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its slot
             failure = explain_error(problem)
             return self._build_failure(schedule, join("sentences", failure.summary, failure.turn))
 
-    async def _execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
-        invocation = self._services.catalog.parse(schedule.words)
+    async def _execute_slot(self, schedule: Schedule, slot: SlotContext) -> SlotOutcome:
+        invocation = self.catalog.parse(schedule.words)
         step, options = invocation.step, invocation.options
-        caller = await self._services.roles.get_caller(schedule.user)
+        caller = await self.roles.get_caller(schedule.user)
         if not caller.role.is_at_least(needed := get_scheduling_role(invocation)):
             return self._build_lost_role_outcome(schedule, caller, needed)
         if step.regular is None:
             return self._build_failure(
                 schedule, Text("{id} is not scheduled any more.", id=step.id)
             )
-        context = self._services.build_context(invocation, caller, NullProgress())
+        context = self.contexts.build_context(invocation, caller)
         # The schedule's own namespace counts, whatever the settings say by now.
         context = replace(
             context, workshop=replace(context.workshop, app_namespace=schedule.namespace)
         )
-        report = await step.regular.run(context, options, occasion)
-        return self._build_outcome(schedule, step, add_delay_note(report, occasion), occasion)
+        report = await step.regular.run(context, options, slot)
+        return self._build_outcome(schedule, step, add_delay_note(report, slot), slot)
 
     def _build_outcome(
-        self, schedule: Schedule, step: Step, report: SlotReport, occasion: SlotContext
+        self, schedule: Schedule, step: Step, report: SlotReport, slot: SlotContext
     ) -> SlotOutcome:
         state = ERROR if report.failed else report.verdict.state.value
         turned = report.failed != (schedule.last_state == ERROR)
         tell = ReplyTarget.THREAD if turned and report.tell is ReplyTarget.NOWHERE else report.tell
-        ending = SlotResult(state, report.verdict.summary, report.failed, report.memory)
-        return SlotOutcome(ending, self._render_message(schedule, step.title, report.verdict), tell)
+        result = SlotResult(state, report.verdict.summary, report.failed, report.memory)
+        return SlotOutcome(result, self._render_message(schedule, step.title, report.verdict), tell)
 
     def _build_failure(self, schedule: Schedule, words: Text) -> SlotOutcome:
         """Return the outcome of a slot without a verdict.
@@ -79,7 +85,7 @@ class SlotExecutor:
         It is posted once, for the next failure says nothing new.
         """
         tell = ReplyTarget.NOWHERE if schedule.last_state == ERROR else ReplyTarget.THREAD
-        say = self._services.say
+        say = self.say
         message = build_message(
             say(words), [section(f"❌ {write(say, words)}"), build_schedule_footer(schedule)]
         )
@@ -95,7 +101,8 @@ class SlotExecutor:
                 schedule, Text("Slack does not tell who is a host just now, so nothing was done.")
             )
         words = Text(
-            "nothing was done: who made it has the role {role} now, and it needs the role {needed}.",
+            "nothing was done: who made it has the role {role} now, and it needs the role "
+            "{needed}.",
             role=ROLE_NAMES[caller.role],
             needed=ROLE_NAMES[needed],
         )
@@ -109,9 +116,7 @@ class SlotExecutor:
         )
 
     def _render_message(self, schedule: Schedule, title: Text, verdict: Verdict) -> Message:
-        answer = messages.render_answer(
-            self._services.say, title, verdict, command=self._services.catalog.command
-        )
+        answer = messages.render_answer(self.say, title, verdict, command=self.catalog.command)
         # Only what somebody typed is answered by a block that states a verdict.
         first = {key: value for key, value in answer.blocks[0].items() if key != "block_id"}
         return Message(answer.text, (first, *answer.blocks[1:], build_schedule_footer(schedule)))
@@ -122,13 +127,13 @@ def build_schedule_footer(schedule: Schedule) -> dict[str, object]:
     return context_block(f"{schedule.id} · `{escape_code(schedule.words)}`")
 
 
-def add_delay_note(report: SlotReport, occasion: SlotContext) -> SlotReport:
+def add_delay_note(report: SlotReport, slot: SlotContext) -> SlotReport:
     """Return the report with a note on why it comes late, if it does."""
-    if not occasion.late:
+    if not slot.late:
         return report
     note = Text(
         "This is {duration} late: I was away when it was due ({due}).",
-        duration=Seconds(occasion.late, "rough"),
-        due=Moment(occasion.at, date="weekday", time="minutes", named="plain"),
+        duration=Seconds(slot.late, "rough"),
+        due=Moment(slot.at, date="weekday", time="minutes", named="plain"),
     )
     return replace(report, verdict=replace(report.verdict, notes=(note, *report.verdict.notes)))

@@ -1,8 +1,10 @@
-"""Base of the wrappers around the cluster of a run: passes all reads on unchanged."""
+"""Base of the layers around the cluster of a run: passes every call on to the cluster behind it."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from bot.errors import NotFound
 from bot.kinds import Kind, Object
@@ -10,11 +12,73 @@ from bot.ports import Cluster, WatchCache
 from bot.text import Text
 
 
+@dataclass(frozen=True)
+class ObjectWrite:
+    """A write of one object, before it is sent.
+
+    `sent` is the manifest, or the JSON merge patch. `kind` is None for a manifest: its type must
+    be resolved first, which may send a request.
+    """
+
+    kind_name: str
+    name: str
+    namespace: str
+    sent: Object
+    kind: Kind | None = None
+    dry_run: bool = False
+
+
+def read_manifest(obj: Object, *, dry_run: bool = False) -> ObjectWrite:
+    """Return the write of a manifest."""
+    meta = obj.get("metadata") or {}
+    return ObjectWrite(
+        kind_name=str(obj.get("kind")),
+        name=str(meta.get("name")),
+        namespace=str(meta.get("namespace") or ""),
+        sent=obj,
+        dry_run=dry_run,
+    )
+
+
 class ClusterProxy:
-    """The reading half of `bot.ports.Cluster`; subclasses add the writes."""
+    """`bot.ports.Cluster` that passes everything on; layers around a cluster derive from it.
+
+    All writes but deletions go through `write_object`: a layer overrides that and `delete`, and
+    nothing else.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+
+    async def write_object(
+        self, write: ObjectWrite, send: Callable[[], Awaitable[Object]]
+    ) -> Object:
+        """Carry out a write by calling `send`; return the object as the server holds it."""
+        return await send()
+
+    async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
+        """Delete an object in the background; return False when it did not exist."""
+        return await self._cluster.delete(kind, name, namespace)
+
+    async def apply(
+        self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = ""
+    ) -> Object:
+        """Apply an object on the server."""
+        return await self.write_object(
+            read_manifest(obj, dry_run=dry_run),
+            lambda: self._cluster.apply(obj, force=force, dry_run=dry_run, manager=manager),
+        )
+
+    async def put(self, obj: Object) -> Object:
+        """Create or replace an object."""
+        return await self.write_object(read_manifest(obj), lambda: self._cluster.put(obj))
+
+    async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
+        """Apply a JSON merge patch to an object."""
+        return await self.write_object(
+            ObjectWrite(kind.kind, name, namespace, patch, kind),
+            lambda: self._cluster.merge(kind, name, namespace, patch),
+        )
 
     async def version(self) -> str:
         """Return the server's version."""
@@ -45,20 +109,22 @@ class ClusterProxy:
         """List and watch these kinds in one namespace for as long as the context lasts."""
         return self._cluster.follow(namespace, *kinds)
 
-    async def resolve_kind(self, obj: Object) -> Kind:
-        """Return the type of an object, in the version that it names.
+    async def resolve_kind(self, write: ObjectWrite) -> Kind:
+        """Return the type of what is written, in the version that its manifest names.
 
         Raises NotFound when it is not served.
         """
-        group, _, version = str(obj.get("apiVersion")).rpartition("/")
+        if write.kind is not None:
+            return write.kind
+        group, _, version = str(write.sent.get("apiVersion")).rpartition("/")
         for kind in await self._cluster.types(group):
-            if kind.kind == obj.get("kind"):
+            if kind.kind == write.kind_name:
                 return kind._replace(version=version)
         raise NotFound(
             Text(
                 "the cluster does not serve {kind} in {version}",
-                kind=str(obj.get("kind")),
-                version=str(obj.get("apiVersion")),
+                kind=write.kind_name,
+                version=str(write.sent.get("apiVersion")),
             ),
             status=404,
         )

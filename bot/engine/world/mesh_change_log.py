@@ -15,10 +15,13 @@ CHANGES = ("install", "uninstall")
 
 
 class MeshChangeLog:
-    """`bot.ports.Mesh` that notes istiod in `namespace` when istioctl is about to change it."""
+    """`bot.ports.Mesh` that notes in `changed` when istioctl is about to change the mesh.
 
-    def __init__(self, mesh: Mesh, namespace: str, notes: set[ChangedObject]) -> None:
-        self._mesh, self._namespace, self._notes = mesh, namespace, notes
+    istiod, the Deployment in `namespace`, stands for all that it changes.
+    """
+
+    def __init__(self, mesh: Mesh, namespace: str, changed: set[ChangedObject]) -> None:
+        self._mesh, self._namespace, self._changed = mesh, namespace, changed
 
     @property
     def version(self) -> str:
@@ -47,7 +50,7 @@ class MeshChangeLog:
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
         """Start `istioctl`; note istiod when the command changes the mesh."""
         if any(word in CHANGES for word in arguments[:1]):
-            self._notes.add(ChangedObject(DEPLOYMENT, self._namespace, "istiod"))
+            self._changed.add(ChangedObject(DEPLOYMENT, self._namespace, "istiod"))
         return self._mesh.run(arguments)
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from bot.engine.world.cluster_proxy import ClusterProxy
+from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
 from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
 from bot.ports import Cluster
-from bot.records import Change, History, RunSummary
 from bot.text import Text
 
 
@@ -25,84 +24,48 @@ class NamespaceGuard(ClusterProxy):
     """`bot.ports.Cluster` that reads everything and writes only in the namespace `own`.
 
     The Namespace object itself may be written too. None allows all namespaces, "" none.
-    Objects that are written go into `notes`.
+    Objects that are written are added to `changed`.
     """
 
-    def __init__(self, cluster: Cluster, own: str | None, notes: set[ChangedObject]) -> None:
+    def __init__(self, cluster: Cluster, own: str | None, changed: set[ChangedObject]) -> None:
         super().__init__(cluster)
-        self._own, self._notes = own, notes
+        self._own, self._changed = own, changed
 
-    async def apply(
-        self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = ""
+    async def write_object(
+        self, write: ObjectWrite, send: Callable[[], Awaitable[Object]]
     ) -> Object:
-        """Apply an object on the server, if it is in the namespace."""
-        await self._check_and_note(obj, noted=not dry_run)
-        return await self._cluster.apply(obj, force=force, dry_run=dry_run, manager=manager)
-
-    async def put(self, obj: Object) -> Object:
-        """Create or replace an object, if it is in the namespace."""
-        await self._check_and_note(obj)
-        return await self._cluster.put(obj)
-
-    async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
-        """Apply a JSON merge patch to an object, if it is in the namespace."""
-        self._check_namespace(kind.kind, name, namespace)
-        self._notes.add(ChangedObject(kind, namespace, name))
-        return await self._cluster.merge(kind, name, namespace, patch)
+        """Write an object, if it is in the namespace."""
+        self._check_namespace(write.kind_name, write.name, write.namespace)
+        if not write.dry_run:
+            # Noted before it is sent: a write whose answer is lost may have been carried out.
+            kind = await self.resolve_kind(write)
+            self._changed.add(ChangedObject(kind, write.namespace, write.name))
+        return await send()
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
         """Delete an object, if it is in the namespace."""
         self._check_namespace(kind.kind, name, namespace)
-        self._notes.add(ChangedObject(kind, namespace, name))
-        return await self._cluster.delete(kind, name, namespace)
-
-    async def _check_and_note(self, obj: Object, *, noted: bool = True) -> None:
-        meta, kind = obj.get("metadata") or {}, str(obj.get("kind"))
-        name, namespace = str(meta.get("name")), str(meta.get("namespace") or "")
-        self._check_namespace(kind, name, namespace)
-        if noted:
-            self._notes.add(ChangedObject(await self.resolve_kind(obj), namespace, name))
+        self._changed.add(ChangedObject(kind, namespace, name))
+        return await super().delete(kind, name, namespace)
 
     def _check_namespace(self, kind: str, name: str, namespace: str) -> None:
         itself = kind == NAMESPACE.kind and not namespace and name == self._own
         if self._own is None or (self._own and namespace == self._own) or itself:
             return
-        what = f"{kind} {name}{Text(' in {namespace}', namespace=namespace) if namespace else ''}"
-        raise UserError(
-            Text("This would change {what}; you may change only {own}.", what=what, own=self._own),
-            Text("A host can do it."),
+        message = (
+            Text(
+                "This would change {kind} {name} in {namespace}; you may change only {own}.",
+                kind=kind,
+                name=name,
+                namespace=namespace,
+                own=self._own,
+            )
+            if namespace
+            else Text(
+                "This would change {kind} {name}; you may change only {own}.",
+                kind=kind,
+                name=name,
+                own=self._own,
+            )
         )
-
-
-class NamespaceHistory:
-    """`bot.records.History` of one namespace.
-
-    It shows only changes that stayed within it, by steps that stay within one.
-    """
-
-    def __init__(self, history: History, own: str, steps: Collection[str]) -> None:
-        self._history, self._own, self._steps = history, own, steps
-
-    async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
-        """Return the changes that can be undone without leaving the namespace."""
-        found = await self._history.changes(namespace, most=most) if namespace == self._own else []
-        return [
-            change
-            for change in found
-            if change.step in self._steps and self._is_within_namespace(change)
-        ]
-
-    async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
-        """Return the commands since then (epoch seconds), by anybody."""
-        return await self._history.run_summaries(since, most=most)
-
-    async def undone(self, run: str) -> None:
-        """Note that this run's change was undone."""
-        await self._history.undone(run)
-
-    def _is_within_namespace(self, change: Change) -> bool:
-        return all(
-            image.namespace == self._own
-            or (image.kind.plural == NAMESPACE.plural and image.name == self._own)
-            for image in change.images
-        )
+        raise UserError(message, Text("A host can do it."))

@@ -8,7 +8,6 @@ it pods keep sending to a ztunnel that is gone (Istio 1.23 and 1.30).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,13 +15,14 @@ from functools import partial
 from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
 from bot.knowledge.istio import installation, kept_settings, platforms
 from bot.knowledge.istio.installation import InstallationDiff
-from bot.knowledge.istio.uninstall import has_redirection as held
+from bot.knowledge.istio.uninstall import has_redirection
+from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Plan
-from bot.text import Listed, Text
+from bot.text import Listed, Text, counted, in_context, join
 
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"
 AGENTS = ("istio-cni-node", "ztunnel")
@@ -33,12 +33,17 @@ OTHER_WAYS = ("istio-injection", "istio.io/rev")
 
 @dataclass(frozen=True)
 class ProfileUpgrade:
-    """istioctl's arguments for a profile with every setting repeated, and what they would change."""
+    """istioctl's arguments for a profile with every setting repeated, and what they change."""
 
     arguments: tuple[str, ...]
     repeated: tuple[str, ...]
     lost: tuple[str, ...]
-    difference: installation.InstallationDiff = field(default_factory=installation.InstallationDiff)
+    difference: InstallationDiff = field(default_factory=InstallationDiff)
+
+    @property
+    def settings(self) -> Text:
+        """The settings that are repeated, for a sentence; without any, tracing alone is set."""
+        return join("comma", *self.repeated) if self.repeated else Text("tracing")
 
 
 async def plan_upgrade(context: Context, profile: str, platform: str = "") -> ProfileUpgrade:
@@ -83,8 +88,7 @@ class EnrollmentPlan:
     @property
     def digest(self) -> str:
         """A hash that changes when something else would be done."""
-        said = repr((self.upgrade, [(kind.kind, called) for kind, called in self.rules]))
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        return compute_digest((self.upgrade, [(kind.kind, name) for kind, name in self.rules]))
 
 
 async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) -> EnrollmentPlan:
@@ -99,15 +103,15 @@ def list_sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
     """Return the rules for sidecars as (kind, name): ztunnel ignores them, and beside an
     HTTPRoute they are undefined.
     """
-    services = tuple((VIRTUAL_SERVICE, called) for called in now.virtual_services)
-    return (*services, *((DESTINATION_RULE, called) for called in now.destination_rules))
+    services = tuple((VIRTUAL_SERVICE, name) for name in now.virtual_services)
+    return (*services, *((DESTINATION_RULE, name) for name in now.destination_rules))
 
 
 def build_plan(way: EnrollmentPlan) -> Plan | None:
     """Return what would be upgraded and removed, or None when nothing would."""
     items = [
-        Text("{kind} {called} removed: ztunnel knows no HTTP", kind=kind.kind, called=called)
-        for kind, called in way.rules
+        Text("{kind} {name} removed: ztunnel does not understand HTTP", kind=kind.kind, name=name)
+        for kind, name in way.rules
     ]
     items += shorten_difference(way.upgrade.difference)
     if not items:
@@ -122,25 +126,30 @@ def build_plan(way: EnrollmentPlan) -> Plan | None:
         )
     if way.rules:
         warnings.append(Text("To keep the rules, type `ambient rules=keep`."))
-    return Plan(Text("the ambient profile, and the application out of its sidecars."), tuple(items), tuple(warnings),
-                Text("Go ambient"), way.digest)  # fmt: skip
+    return Plan(
+        Text("the ambient profile, and the application out of its sidecars."),
+        tuple(items),
+        tuple(warnings),
+        in_context("button", "Go ambient"),
+        way.digest,
+    )
 
 
-def shorten_difference(found: installation.InstallationDiff) -> list[Text]:
+def shorten_difference(found: InstallationDiff) -> list[Text]:
     """Describe each removed and changed object; new ones are only counted, except the
     DaemonSets.
     """
     lines = InstallationDiff(changed=found.changed, removed=found.removed).lines
     agents = [thing for thing in found.new if str(thing).startswith("DaemonSet ")]
-    more = len(found.new) - len(agents)
-    added: list[Text] = [
-        *agents,
-        *(
-            [Text("{more} more objects (accounts, roles, configuration)", more=more)]
-            if more
-            else []
-        ),
-    ]
+    added: list[Text] = [*agents]
+    if more := len(found.new) - len(agents):
+        added.append(
+            counted(
+                "{n} more object (accounts, roles, configuration)",
+                "{n} more objects (accounts, roles, configuration)",
+                n=more,
+            )
+        )
     return [*lines, *([Text("adds {added}", added=Listed(added, "comma"))] if added else [])]
 
 
@@ -149,29 +158,11 @@ async def wait_for_agents(context: Context) -> bool:
     long.
     """
 
-    def full(daemons: list[Object]) -> bool:
+    def all_ready(daemons: list[Object]) -> bool:
         return {get_name(d) for d in daemons if is_ready(d)} >= set(AGENTS)
 
-    limit = context.workshop.readiness_timeout
-    return await wait_until(context, context.workshop.mesh_namespace, limit, (DAEMON_SET,), full)
-
-
-async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> tuple[Text, ...]:
-    """Set labels of the application's namespace, or remove those that are None; return the
-    changes in words.
-    """
-    namespace = context.workshop.app_namespace
-    live = await context.cluster.get(NAMESPACE, namespace)
-    there = get_labels(live) if live else {}
-    patch = {key: value for key, value in wanted.items() if there.get(key) != value}
-    if patch:
-        await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": patch}})
-    return tuple(
-        Text("label {key}={value} set", key=key, value=value)
-        if value
-        else Text("label {key} removed", key=key)
-        for key, value in patch.items()
-    )
+    namespace, limit = context.workshop.mesh_namespace, context.workshop.readiness_timeout
+    return await wait_until(context, namespace, limit, (DAEMON_SET,), all_ready)
 
 
 async def wait_until_enrolled(context: Context) -> bool:
@@ -189,12 +180,12 @@ async def wait_until_enrolled(context: Context) -> bool:
 
 def is_fully_enrolled(context: Context, pods: list[Object]) -> bool:
     """Tell whether all of the application's pods are captured, and show how many are."""
-    mine = select_application_pods(pods)
-    inside = sum(map(is_captured, mine))
+    own = select_application_pods(pods)
+    captured = sum(map(is_captured, own))
     context.progress.say(
-        Text("{inside} of {mine} pods are in the ambient mesh", inside=inside, mine=len(mine))
+        Text("{captured} of {pods} pods are in the ambient mesh", captured=captured, pods=len(own))
     )
-    return bool(mine) and inside == len(mine)
+    return bool(own) and captured == len(own)
 
 
 def select_application_pods(pods: Sequence[Object]) -> list[Object]:
@@ -210,7 +201,9 @@ def select_application_pods(pods: Sequence[Object]) -> list[Object]:
 async def wait_until_released(context: Context) -> bool:
     """Wait until istio-cni redirects no pod any more; return False when it takes too long."""
     limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
-    return await wait_until(context, app, limit, (POD,), lambda pods: not any(map(held, pods)))
+    return await wait_until(
+        context, app, limit, (POD,), lambda pods: not any(map(has_redirection, pods))
+    )
 
 
 async def find_other_ambient_namespaces(context: Context) -> tuple[str, ...]:
@@ -220,4 +213,14 @@ async def find_other_ambient_namespaces(context: Context) -> tuple[str, ...]:
     found = await context.cluster.find(NAMESPACE, labels=f"{LABEL}={MODE}")
     return tuple(
         get_name(space) for space in found if get_name(space) != context.workshop.app_namespace
+    )
+
+
+def explain_kept_profile(others: Sequence[str]) -> Text:
+    """Return why the ambient profile stays: other namespaces are in the ambient mesh too."""
+    return counted(
+        "Istio keeps the ambient profile: {others} is in the ambient mesh too.",
+        "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
+        n=len(others),
+        others=Listed(others, "comma"),
     )

@@ -1,15 +1,16 @@
 """Out of the ambient mesh: waypoint and labels first, while istio-cni still runs, and only then the
-default profile."""
+default profile.
+"""
 
 from __future__ import annotations
-
-import hashlib
 
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join, waypoints
 from bot.knowledge.istio import install
 from bot.knowledge.istio.uninstall import has_redirection
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
+from bot.knowledge.objects.digests import compute_digest
+from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_name
@@ -21,7 +22,7 @@ from bot.knowledge.routing.request_proof import (
 )
 from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Plan, State, Verdict
-from bot.text import Listed, Text
+from bot.text import Listed, Text, in_context
 
 
 async def has_ambient_profile(context: Context) -> bool:
@@ -35,34 +36,25 @@ async def has_ambient_profile(context: Context) -> bool:
 async def plan_leaving(context: Context) -> Plan | None:
     """Return what would change, or None when nothing would."""
     now = await take_snapshot(context)
-    items = [
-        Text("waypoint {called} removed", called=called) for called in waypoints.list_waypoints(now)
-    ]
-    items += (
-        [Text("label {label} removed", label=join.LABEL)] if join.LABEL in now.app_labels else []
-    )
+    items = [Text("waypoint {name} removed", name=name) for name in waypoints.list_waypoints(now)]
+    if join.LABEL in now.app_labels:
+        items.append(Text("label {key} removed", key=join.LABEL))
     warnings = []
     if await has_ambient_profile(context):
         if others := await join.find_other_ambient_namespaces(context):
-            warnings = [
-                Text(
-                    "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
-                    others=Listed(others, "comma"),
-                )
-            ]
+            warnings.append(join.explain_kept_profile(others))
         else:
             items += join.shorten_difference(
                 (await join.plan_upgrade(context, "default")).difference
             )
     if not items:
         return None
-    digest = hashlib.sha256(repr(items).encode()).hexdigest()[:16]
     return Plan(
         Text("out of the ambient mesh."),
         tuple(items),
         tuple(warnings),
-        Text("Leave ambient"),
-        digest,
+        in_context("button", "Leave ambient"),
+        compute_digest(items),
     )
 
 
@@ -72,58 +64,57 @@ async def leave_ambient(context: Context) -> Verdict:
     """
     now = await take_snapshot(context)
     done = list(await waypoints.remove_waypoints(context, now))
-    done += await join.relabel_namespace(context, {join.LABEL: None})
+    done += await relabel_namespace(context, {join.LABEL: None})
+    # Only istio-cni takes the redirection out of a pod, so the profile stays until it has.
     if not await join.wait_until_released(context):
-        pods = [
-            get_name(pod)
-            for pod in await context.cluster.find(POD, context.workshop.app_namespace)
-            if has_redirection(pod)
-        ]
-        because = Text(
-            "istio-cni does not let go of {pods}: does istio-cni-node run on their nodes?",
-            pods=Listed(pods, "comma"),
-        )
-        words = Text(
-            "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
-        )
-        return Verdict(
-            State.NOT_YET,
-            words,
-            because,
-            tuple(done),
-            next=suggest_commands(context, "ambient off", "status"),
-        )
+        return await build_held_pods_verdict(context, tuple(done))
     others = await join.find_other_ambient_namespaces(context)
     if await has_ambient_profile(context) and not others:
-        upgrade = await join.plan_upgrade(context, "default")
-        if (failure := await install.run_installation(context, upgrade.arguments)) is not None:
+        restored, failure = await restore_default_profile(context)
+        if failure is not None:
             return failure
-        done += [
-            Text(
-                "back to the default profile; settings repeated: {value}",
-                value=", ".join(upgrade.repeated) or "tracing",
-            )
-        ]
+        done.append(restored)
     if not done:
         words = Text("the application was not in the ambient mesh; nothing was changed.")
         return Verdict(State.DONE, words, next=suggest_commands(context, "ambient", "status"))
     return await verify_and_report(context, done, others)
 
 
+async def build_held_pods_verdict(context: Context, done: tuple[Text, ...]) -> Verdict:
+    """Return the verdict when istio-cni does not release pods, which it names."""
+    pods = [
+        get_name(pod)
+        for pod in await context.cluster.find(POD, context.workshop.app_namespace)
+        if has_redirection(pod)
+    ]
+    because = Text(
+        "istio-cni does not let go of {pods}: does istio-cni-node run on their nodes?",
+        pods=Listed(pods, "comma"),
+    )
+    words = Text(
+        "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
+    )
+    following = suggest_commands(context, "ambient off", "status")
+    return Verdict(State.NOT_YET, words, because, done, next=following)
+
+
+async def restore_default_profile(context: Context) -> tuple[Text, Verdict | None]:
+    """Install the default profile with every setting repeated; return what was done, and a
+    verdict when it failed.
+    """
+    upgrade = await join.plan_upgrade(context, "default")
+    failure = await install.run_installation(context, upgrade.arguments)
+    words = Text(
+        "back to the default profile; settings repeated: {settings}", settings=upgrade.settings
+    )
+    return words, failure
+
+
 async def verify_and_report(context: Context, done: list[Text], others: tuple[str, ...]) -> Verdict:
     """Check that no agent is left, no pod is redirected and the page answers, and return the
     verdict.
     """
-    kept = (
-        (
-            Text(
-                "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
-                others=Listed(others, "comma"),
-            ),
-        )
-        if others
-        else ()
-    )
+    kept = (join.explain_kept_profile(others),) if others else ()
     if not others:
         await wait_until(
             context,

@@ -1,5 +1,5 @@
-"""Restoring Istio's own profile when `ambient` is undone: it is not among the objects that
-a run's images hold.
+"""Restoring Istio's own profile when `ambient` is undone: it is not among the objects whose state
+a run records.
 """
 
 from __future__ import annotations
@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.knowledge.ambient import join, leave
-from bot.knowledge.istio import install
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.records import Change
 from bot.steps import Context, State, Verdict
-from bot.text import Listed, Text
+from bot.text import Text
 
 STEP = "ambient"
 
@@ -31,12 +30,7 @@ async def warn_about_profile(context: Context, changes: Sequence[Change]) -> lis
     wanted, there = find_previous_profile(changes), await leave.has_ambient_profile(context)
     if wanted == "default" and there:
         if others := await join.find_other_ambient_namespaces(context):
-            return [
-                Text(
-                    "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
-                    others=Listed(others, "comma"),
-                )
-            ]
+            return [join.explain_kept_profile(others)]
         return [Text("Istio goes back to the default profile: istio-cni-node and ztunnel go.")]
     if wanted == "ambient" and not there:
         return [
@@ -75,11 +69,5 @@ async def restore_profile(
             because,
             next=suggest_commands(context, "ambient off", "status"),
         )
-    upgrade = await join.plan_upgrade(context, "default")
-    failure = await install.run_installation(context, upgrade.arguments)
-    return (
-        Text(
-            "back to the default profile; settings repeated: {value}",
-            value=", ".join(upgrade.repeated) or "tracing",
-        ),
-    ), failure
+    restored, failure = await leave.restore_default_profile(context)
+    return (restored,), failure

@@ -4,7 +4,7 @@ connections with mutual TLS.
 
 from __future__ import annotations
 
-from bot.kinds import DAEMON_SET, POD
+from bot.kinds import DAEMON_SET, POD, Object
 from bot.knowledge.ambient import join
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
@@ -16,7 +16,8 @@ from bot.steps import Context, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
 CAUSES = Text(
-    "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants `ambient platform=minikube`, k3d, k3s and microk8s want theirs"
+    "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants "
+    "`ambient platform=minikube`, k3d, k3s and microk8s want theirs"
 )
 
 
@@ -69,16 +70,16 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
     grown = await metric_proof.send_and_measure_growth(
         context,
         prometheus.build_mtls_connections_query(namespace),
-        lambda s: Text(
+        lambda series: Text(
             "connections with mutual TLS {source} → {destination}",
-            source=s["source_workload"],
-            destination=s["destination_workload"],
+            source=series["source_workload"],
+            destination=series["destination_workload"],
         ),
     )
     links, lines = await link_to_kiali(
         context, Text("graph"), lambda console: console.graph_url(namespace)
     )
-    lines_of = (*facts, *grown.lines)
+    evidence = (*facts, *grown.lines)
     if grown.missing:
         words = Text(
             "every pod is in the ambient mesh, but that its traffic is encrypted was not seen."
@@ -88,7 +89,7 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
             State.NOT_YET,
             words,
             Text("{missing}.", missing=grown.missing),
-            lines_of,
+            evidence,
             links,
             following,
             lines,
@@ -96,7 +97,7 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
     words = (
         Text("the application was already in the ambient mesh; nothing was changed.")
         if already
-        else (Text("the application is in the ambient mesh, without sidecars."))
+        else Text("the application is in the ambient mesh, without sidecars.")
     )
     note = Text(
         "ztunnel sees connections, not requests: the graph has TCP edges until there is a waypoint."
@@ -105,7 +106,7 @@ async def verify_encryption(context: Context, facts: tuple[Text, ...], *, alread
         State.DONE,
         words,
         EMPTY,
-        lines_of,
+        evidence,
         links,
         suggest_commands(context, "waypoint", "graph"),
         lines,
@@ -129,11 +130,11 @@ async def describe_agents(context: Context) -> list[Text]:
     ]
 
 
-def describe_pods(pods: list[dict[str, object]]) -> list[Text]:
+def describe_pods(pods: list[Object]) -> list[Text]:
     """Return lines with the number of pods without sidecar and of pods captured by ztunnel."""
-    bare = sum(not has_sidecar(pod) for pod in pods)
+    without = sum(not has_sidecar(pod) for pod in pods)
     return [
-        Text("{bare} of {pods} pods without sidecar", bare=bare, pods=len(pods)),
+        Text("{without} of {pods} pods without sidecar", without=without, pods=len(pods)),
         Text(
             "{captured} of {pods} pods redirected to ztunnel, by their annotation",
             captured=sum(map(is_captured, pods)),

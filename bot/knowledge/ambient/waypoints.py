@@ -9,15 +9,15 @@ it deletes.
 from __future__ import annotations
 
 from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, SERVICE, Object
-from bot.knowledge.ambient import join
 from bot.knowledge.objects.capacity import parse_minor_version
 from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name, is_ready
 from bot.knowledge.routing.manifests import build_object, is_waypoint
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context
-from bot.text import EMPTY, Text, verbatim
+from bot.text import EMPTY, Text, join, verbatim
 
 NAME, CLASS = "waypoint", "istio-waypoint"
 LABEL = "istio.io/use-waypoint"
@@ -38,7 +38,7 @@ def build_gateway(namespace: str) -> Object:
 
 def list_waypoints(now: Snapshot) -> list[str]:
     """Return the names of the namespace's waypoints."""
-    return [called for called, found in now.gateways.items() if is_waypoint(found)]
+    return [name for name, found in now.gateways.items() if is_waypoint(found)]
 
 
 async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
@@ -48,16 +48,11 @@ async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
     after = await context.cluster.apply(build_gateway(context.workshop.app_namespace), force=True)
     if before is not None and extract_desired_state(before) == extract_desired_state(after):
         return []
-    words = (
-        Text("Gateway {name} made", name=NAME)
-        if before is None
-        else Text("Gateway {name} changed", name=NAME)
-    )
-    return [
-        Text("{words}; the label was left over from a waypoint that is gone", words=words)
-        if stale
-        else words
-    ]
+    if before is not None:
+        return [Text("Gateway {name} changed", name=NAME)]
+    made = Text("Gateway {name} made", name=NAME)
+    left_over = Text("the label was left over from a waypoint that is gone")
+    return [join("semicolon", made, left_over) if stale else made]
 
 
 async def wait_until_programmed(context: Context) -> Text:
@@ -71,15 +66,16 @@ async def wait_until_programmed(context: Context) -> Text:
 
     def ready(gateways: list[Object], deployments: list[Object]) -> bool:
         nonlocal last
-        mine: Object = next((g for g in gateways if get_name(g) == NAME), {"metadata": {}})
-        said = get_condition(mine, "Programmed")
-        runs = any(get_name(d) == NAME and is_ready(d) for d in deployments)
-        told = said.get("message")
-        last = verbatim(str(told)) if told else Text("istiod has not taken it up yet")
-        if said.get("status") == "True" and not runs:
+        waypoint: Object = next((g for g in gateways if get_name(g) == NAME), {"metadata": {}})
+        condition = get_condition(waypoint, "Programmed")
+        programmed = condition.get("status") == "True"
+        available = any(get_name(d) == NAME and is_ready(d) for d in deployments)
+        message = condition.get("message")
+        last = verbatim(str(message)) if message else Text("istiod has not taken it up yet")
+        if programmed and not available:
             last = Text("its Deployment is not available yet")
-        context.progress.say(Text("waypoint: {last}", last=last))
-        return said.get("status") == "True" and runs
+        context.progress.say(Text("waypoint: {missing}", missing=last))
+        return programmed and available
 
     limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
     programmed = await wait_until(context, app, limit, (GATEWAY, DEPLOYMENT), ready)
@@ -98,11 +94,9 @@ async def wait_for_bound_services(context: Context) -> tuple[str, ...]:
     found: list[str] = []
 
     def all_are(services: list[Object]) -> bool:
-        mine = [
-            s for s in services if "gateway.networking.k8s.io/gateway-name" not in get_labels(s)
-        ]
-        found[:] = [get_name(s) for s in mine if get_condition(s, BOUND).get("status") == "True"]
-        return bool(mine) and len(found) == len(mine)
+        own = [s for s in services if "gateway.networking.k8s.io/gateway-name" not in get_labels(s)]
+        found[:] = [get_name(s) for s in own if get_condition(s, BOUND).get("status") == "True"]
+        return bool(own) and len(found) == len(own)
 
     limit, app = min(30.0, context.workshop.readiness_timeout), context.workshop.app_namespace
     await wait_until(context, app, limit, (SERVICE,), all_are)
@@ -113,11 +107,11 @@ async def remove_waypoints(context: Context, now: Snapshot) -> list[Text]:
     """Remove the label, then the Gateways, and wait until their Deployments are gone; return
     what was done, in words.
     """
-    done = list(await join.relabel_namespace(context, {LABEL: None}))
+    done = list(await relabel_namespace(context, {LABEL: None}))
     app, names = context.workshop.app_namespace, list_waypoints(now)
-    for called in names:
-        await context.cluster.delete(GATEWAY, called, app)
-        done.append(Text("Gateway {called} removed", called=called))
+    for name in names:
+        await context.cluster.delete(GATEWAY, name, app)
+        done.append(Text("Gateway {name} removed", name=name))
     if names:
         context.progress.say(Text("waiting until the waypoint is gone"))
         limit = context.workshop.readiness_timeout
@@ -132,15 +126,15 @@ async def remove_waypoints(context: Context, now: Snapshot) -> list[Text]:
 
 
 def warn_about_idle_routes(now: Snapshot) -> tuple[Text, ...]:
-    """Return a warning for each HTTPRoute that no proxy obeys without the waypoint."""
-    step = {"reviews": "route off", "ratings": "fault off"}
+    """Return a warning for each HTTPRoute that has no effect without the waypoint."""
+    remedies = {"reviews": "route off", "ratings": "fault off"}
     return tuple(
         Text(
-            "{kind} {called} has no effect without a waypoint: `{get}` takes it away.",
+            "{kind} {name} has no effect without a waypoint: `{command}` takes it away.",
             kind=HTTP_ROUTE.kind,
-            called=called,
-            get=step.get(called, "undo"),
+            name=name,
+            command=remedies.get(name, "undo"),
         )
-        for called, route in now.routes.items()
+        for name, route in now.routes.items()
         if any(parent.get("kind") == "Service" for parent in route["spec"].get("parentRefs") or [])
     )

@@ -13,7 +13,7 @@ from bot.knowledge.objects.apply import load_sample
 from bot.knowledge.objects.pod_causes import describe_lagging_parts
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import (
-    FOLLOWED,
+    FOLLOWED_KINDS,
     build_parts,
     get_condition,
     get_labels,
@@ -65,7 +65,7 @@ async def wait_until_programmed(context: Context) -> GatewayStatus:
     """
     namespace = context.workshop.app_namespace
     seconds = min(DEPLOY_TIMEOUT, context.workshop.readiness_timeout)
-    async with context.cluster.follow(namespace, GATEWAY, HTTP_ROUTE, *FOLLOWED) as view:
+    async with context.cluster.follow(namespace, GATEWAY, HTTP_ROUTE, *FOLLOWED_KINDS) as view:
         try:
             async with asyncio.timeout(seconds):
                 while (status := show_gateway_progress(context, view)).causes:

@@ -9,36 +9,37 @@ from bot.kinds import CRD, GATEWAY_CLASS, Object
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.steps import Context
-from bot.text import Text
+from bot.text import EMPTY, Text, counted, verbatim
 
 GROUP = "gateway.networking.k8s.io"
-BUNDLE = f"{GROUP}/bundle-version"
-GATEWAYS = f"gateways.{GROUP}"
-PATIENCE = 45.0
+BUNDLE_VERSION = f"{GROUP}/bundle-version"
+GATEWAY_CRD = f"gateways.{GROUP}"
+GATEWAY_TIMEOUT = 45.0
 """Seconds in which istiod makes its GatewayClasses; the leader's lease lasts 30 s (Istio 1.23 to
 1.30)."""
 
 
 @dataclass(frozen=True)
 class GatewayApiStatus:
-    """The Gateway API in the cluster: the bundle's version, "" when the CRDs are missing;
+    """The Gateway API in the cluster: the bundle's version, EMPTY when the CRDs are missing.
+
     `ours` when this bot applied them.
     """
 
-    version: str = ""
+    version: Text = EMPTY
     ours: bool = False
 
 
 async def read_gateway_api_status(context: Context) -> GatewayApiStatus:
     """Read which Gateway API bundle the cluster has, and whether this bot applied it."""
-    crd = await context.cluster.get(CRD, GATEWAYS)
+    crd = await context.cluster.get(CRD, GATEWAY_CRD)
     if crd is None:
         return GatewayApiStatus()
     meta = crd["metadata"]
     ours = any(entry.get("manager") == "meshbot" for entry in meta.get("managedFields") or [])
-    return GatewayApiStatus(
-        (meta.get("annotations") or {}).get(BUNDLE, Text("of unknown version")), ours
-    )
+    version = str((meta.get("annotations") or {}).get(BUNDLE_VERSION, ""))
+    # translators: follows “Gateway API CRDs”, where otherwise a version stands.
+    return GatewayApiStatus(verbatim(version) or Text("of unknown version"), ours)
 
 
 async def ensure_crds(context: Context) -> Text:
@@ -52,34 +53,35 @@ async def ensure_crds(context: Context) -> Text:
         await context.cluster.apply(obj, force=True)
     names = {get_name(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"}
     await wait_until_established(context, names)
-    return Text(
-        "Gateway API CRDs {version} applied ({names} types)",
+    return counted(
+        "Gateway API CRDs {version} applied ({n} type)",
+        "Gateway API CRDs {version} applied ({n} types)",
         version=(await read_gateway_api_status(context)).version,
-        names=len(names),
+        n=len(names),
     )
 
 
 async def wait_until_established(context: Context, names: set[str]) -> bool:
-    """Wait until the API server serves all of these CRDs; return False after PATIENCE seconds."""
+    """Wait until the API server serves all of these CRDs; return False after GATEWAY_TIMEOUT."""
 
-    def served_(crds: list[Object]) -> bool:
+    def are_served(crds: list[Object]) -> bool:
         return names <= {
             get_name(crd)
             for crd in crds
             if get_condition(crd, "Established").get("status") == "True"
         }
 
-    return await wait_until(context, "", PATIENCE, (CRD,), served_)
+    return await wait_until(context, "", GATEWAY_TIMEOUT, (CRD,), are_served)
 
 
 async def wait_for_gateway_class(context: Context, gateway_class: str = "istio") -> bool:
-    """Wait until istiod has accepted a GatewayClass; return False after PATIENCE seconds."""
+    """Wait until istiod has accepted a GatewayClass; return False after GATEWAY_TIMEOUT."""
 
-    def has(classes: list[Object]) -> bool:
+    def is_accepted(classes: list[Object]) -> bool:
         return any(
             get_condition(c, "Accepted").get("status") == "True"
             for c in classes
             if get_name(c) == gateway_class
         )
 
-    return await wait_until(context, "", PATIENCE, (GATEWAY_CLASS,), has)
+    return await wait_until(context, "", GATEWAY_TIMEOUT, (GATEWAY_CLASS,), is_accepted)

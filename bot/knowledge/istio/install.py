@@ -9,23 +9,20 @@ from bot.knowledge.istio import failures
 from bot.knowledge.istio.istioctl import run_istioctl
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.waiting import wait_for_change
-from bot.knowledge.objects.workloads import FOLLOWED, build_parts, is_installed_by_istio
+from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, is_installed_by_istio
 from bot.ports import WatchCache
 from bot.steps import Context, Verdict
 from bot.text import Text, verbatim
 
 
 async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
-    """Run `istioctl install` while the pods are watched; return a verdict when it failed, else
-    None.
-    """
-    if (
-        held := await namespaces.wait_until_usable(context, context.workshop.mesh_namespace)
-    ) is not None:
-        return held
+    """Run `istioctl install` while the pods are watched; return a verdict when it failed."""
+    stuck = await namespaces.wait_until_usable(context, context.workshop.mesh_namespace)
+    if stuck is not None:
+        return stuck
     context.progress.say(Text("installing Istio {version}", version=context.mesh.version))
     timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
-    async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED) as view:
+    async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED_KINDS) as view:
         watching = asyncio.create_task(show_pods_until_cancelled(context, view))
         try:
             ended = await run_istioctl(
@@ -39,9 +36,7 @@ async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verd
         if ended.code == 0:
             return None
         lagging = [part for part in build_parts(view, is_installed_by_istio) if not part.done]
-        return failures.build_failure_verdict(
-            context, code=ended.code, tail=ended.tail, lagging=lagging
-        )
+        return failures.build_failure_verdict(context, ended, lagging)
 
 
 def show_install_progress(context: Context, line: str) -> None:

@@ -1,6 +1,4 @@
-"""The Istio installation: istioctl's arguments for it, how a live one differs, and its
-state.
-"""
+"""The Istio installation: istioctl's arguments for it, how a live one differs, and its state."""
 
 from __future__ import annotations
 
@@ -10,15 +8,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.errors import NotFound, UserError
+from bot.errors import IstioError, NotFound, UserError
 from bot.kinds import CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
+from bot.knowledge.objects.desired import extract_desired_state
 from bot.knowledge.objects.diff import describe_differences, describe_object
 from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
 from bot.ports import Cluster
 from bot.steps import Context
-from bot.text import Listed, Text, verbatim
+from bot.text import Listed, Text, join, verbatim
 
-TRACING = (
+TRACING_SETTINGS = (
     "values.meshConfig.enableTracing=true",
     "values.meshConfig.defaultConfig.tracing.zipkin.address=zipkin.istio-system:9411",
     "values.meshConfig.defaultConfig.tracing.sampling=100.0",
@@ -30,23 +29,22 @@ ACCESS_LOG = "values.meshConfig.accessLogFile=/dev/stdout"
 SETTING = re.compile(
     r"(values|meshConfig|components|hub|tag|revision|unvalidatedValues)[\w.\-\[\]\\/]*=[^\s\x00]*"
 )
-ONCE = {
+PRESENCE_ONLY = {
     "CustomResourceDefinition",
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 }
 """Kinds that istiod or the API server change after the installation: only their presence is
 compared."""
-OWNER = "install.operator.istio.io/owning-resource"
+OWNER_LABEL = "install.operator.istio.io/owning-resource"
 """A label that the installer writes over what is rendered (Istio 1.23)."""
-AT_ONCE = 8
+MOST_CONCURRENT = 8
+"""Dry runs that are under way at the same time."""
 
 
 @dataclass(frozen=True)
 class InstallationDiff:
-    """Changes that an installation with these arguments would make to the cluster; false when
-    there are none.
-    """
+    """Changes that an installation with certain arguments would make; false when there are none."""
 
     new: tuple[Text, ...] = ()
     changed: tuple[Text, ...] = ()
@@ -75,14 +73,14 @@ def build_arguments(
     profiles = context.mesh.profiles
     if profile not in profiles:
         near = difflib.get_close_matches(profile, profiles, n=1)
-        hint = Text("Did you mean `{near}`? ", near=near[0]) if near else ""
+        has = Text("It has {profiles}.", profiles=Listed(profiles, "comma"))
         raise UserError(
             Text(
                 "Istio {version} has no profile “{profile}”.",
                 version=context.mesh.version,
                 profile=profile,
             ),
-            Text("{hint}It has {profiles}.", hint=hint, profiles=Listed(profiles, "comma")),
+            join("sentences", Text("Did you mean `{near}`?", near=near[0]), has) if near else has,
         )
     for setting in settings:
         if not SETTING.fullmatch(setting):
@@ -91,7 +89,7 @@ def build_arguments(
                 Text("Settings look like `values.pilot.resources.requests.cpu=100m`."),
             )
     wanted = [
-        *TRACING,
+        *TRACING_SETTINGS,
         *context.workshop.settings,
         *([ACCESS_LOG] if access_log else []),
         *settings,
@@ -101,9 +99,7 @@ def build_arguments(
 
 
 def infer_kind(obj: Object) -> Kind:
-    """Return the type of a rendered object, by the plural rule of the kinds that Istio
-    renders.
-    """
+    """Return the type of a rendered object, by a plural rule that fits the kinds Istio renders."""
     group, _, version = obj["apiVersion"].rpartition("/")
     kind = obj["kind"]
     plural = kind.lower() + ("es" if kind.endswith("s") else "s")
@@ -114,16 +110,16 @@ def infer_kind(obj: Object) -> Kind:
 async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> InstallationDiff:
     """Ask the API server, by dry runs, what applying the rendered objects would change."""
     crds = {get_name(crd) for crd in await context.cluster.find(CRD)}
-    gate = asyncio.Semaphore(AT_ONCE)
+    limit = asyncio.Semaphore(MOST_CONCURRENT)
 
-    async def one(obj: Object) -> tuple[str, Text] | None:
-        async with gate:
+    async def compare(obj: Object) -> tuple[str, Text] | None:
+        async with limit:
             return await compare_object(context.cluster, obj, crds)
 
-    found = [answer for answer in await asyncio.gather(*map(one, rendered)) if answer]
+    found = [answer for answer in await asyncio.gather(*map(compare, rendered)) if answer]
     return InstallationDiff(
-        new=tuple(text for what, text in found if what == "new"),
-        changed=tuple(text for what, text in found if what == "changed"),
+        new=tuple(text for change, text in found if change == "new"),
+        changed=tuple(text for change, text in found if change == "changed"),
         removed=tuple(await find_pruned_objects(context, rendered)),
     )
 
@@ -131,15 +127,13 @@ async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> 
 async def compare_object(
     cluster: Cluster, obj: Object, crds: Iterable[str]
 ) -> tuple[str, Text] | None:
-    """Return (`new` or `changed`, description) for one object, or None when it would not
-    change.
-    """
+    """Return (`new` or `changed`, description) for one object, None when it would not change."""
     if obj["kind"] == "CustomResourceDefinition":
         return None if get_name(obj) in crds else ("new", verbatim(describe_object(obj)))
     live = await cluster.get(infer_kind(obj), get_name(obj), obj["metadata"].get("namespace", ""))
     if live is None:
         return "new", verbatim(describe_object(obj))
-    if obj["kind"] in ONCE:
+    if obj["kind"] in PRESENCE_ONLY:
         return None
     try:
         after = await cluster.apply(
@@ -147,7 +141,7 @@ async def compare_object(
         )
     except NotFound:
         return "new", verbatim(describe_object(obj))
-    changes = describe_differences(strip_server_fields(live), strip_server_fields(after))
+    changes = describe_differences(extract_desired_state(live), extract_desired_state(after))
     if not changes:
         return None
     words = Text(
@@ -160,37 +154,28 @@ async def compare_object(
 
 def remove_owner_label(obj: Object) -> Object:
     """Return a rendered object without the label in which the installer says who owns it."""
-    kept = {key: value for key, value in get_labels(obj).items() if key != OWNER}
+    kept = {key: value for key, value in get_labels(obj).items() if key != OWNER_LABEL}
     return obj | {"metadata": obj["metadata"] | {"labels": kept}} if get_labels(obj) else obj
 
 
-def strip_server_fields(obj: Object) -> Object:
-    """Return an object without its status and the metadata that the API server writes."""
-    kept = {"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"}
-    meta = {k: v for k, v in obj["metadata"].items() if k not in kept}
-    return {k: v for k, v in obj.items() if k not in {"status", "metadata"}} | {"metadata": meta}
-
-
 async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[Text]:
-    """Return the workloads and Services that istioctl would prune, because they are no longer
-    rendered.
-    """
+    """Return the workloads and Services that istioctl would prune, being no longer rendered."""
     kept = {(obj["kind"], get_name(obj)) for obj in rendered}
-    gone = []
+    pruned = []
     for kind in (DEPLOYMENT, DAEMON_SET, SERVICE):
         owned = await context.cluster.find(
             kind,
             context.workshop.mesh_namespace,
             labels="operator.istio.io/managed=Reconcile,operator.istio.io/component",
         )
-        gone += [
+        pruned += [
             verbatim(f"{kind.kind} {get_name(obj)}")
             for obj in owned
             if (kind.kind, get_name(obj)) not in kept
             and get_labels(obj).get("install.operator.istio.io/owning-resource-not-pruned")
             != "true"
         ]
-    return gone
+    return pruned
 
 
 async def find_istiod(context: Context) -> Object | None:
@@ -204,14 +189,45 @@ async def read_installed_version(context: Context) -> str:
     return get_labels(istiod).get("operator.istio.io/version", "") if istiod else ""
 
 
-async def is_installation_ready(context: Context) -> bool:
-    """Tell whether each workload of the installation has all its pods, and none is scaled to
-    0.
-    """
-    namespace, owned = context.workshop.mesh_namespace, "operator.istio.io/managed=Reconcile"
-    found = [
-        w
+async def find_workloads(context: Context) -> list[Object]:
+    """Return the workloads of the installation, the Deployments first."""
+    return [
+        workload
         for kind in (DEPLOYMENT, DAEMON_SET)
-        for w in await context.cluster.find(kind, namespace, labels=owned)
+        for workload in await context.cluster.find(
+            kind, context.workshop.mesh_namespace, labels="operator.istio.io/managed=Reconcile"
+        )
     ]
+
+
+async def is_installation_ready(context: Context) -> bool:
+    """Tell whether each workload of the installation has all its pods, and at least one."""
+    found = await find_workloads(context)
     return bool(found) and all(is_ready(w) and count_ready_pods(w)[1] for w in found)
+
+
+async def render_manifests(context: Context, arguments: Sequence[str]) -> list[Object]:
+    """Return the objects that istioctl would apply with these arguments.
+
+    Raises UserError, before anything is written, when istioctl refuses them.
+    """
+    context.progress.say(Text("comparing with what is installed"))
+    try:
+        return await context.mesh.render(arguments)
+    except IstioError as problem:
+        # A code of 0 or less means that istioctl did not run to its end: that is not a refusal.
+        if problem.code <= 0:
+            raise
+        raise UserError(
+            Text("Istio refuses these options: {problem}", problem=problem.message),
+            Text("Nothing was changed."),
+        ) from problem
+
+
+async def is_installed_as_wanted(context: Context, arguments: Sequence[str]) -> bool:
+    """Tell whether Istio is installed with exactly these arguments and all its pods are ready."""
+    if await find_istiod(context) is None:
+        return False
+    if not await is_installation_ready(context):
+        return False
+    return not await compare_with_cluster(context, await render_manifests(context, arguments))

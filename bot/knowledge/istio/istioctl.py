@@ -1,6 +1,5 @@
-"""Running istioctl when it changes the cluster: its output is passed on, and outages of
-the cluster are waited out.
-"""
+"""Running istioctl when it changes the cluster: its output is passed on, and outages of the cluster
+are waited out."""
 
 from __future__ import annotations
 
@@ -8,38 +7,42 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.knowledge.istio import failures
+from bot.knowledge.istio.istioctl_output import is_api_server_away
 from bot.ports import Program
 from bot.steps import Context
-from bot.text import Text
+from bot.text import EMPTY, Text
 
 MOST_TRIES = 3
-"""Times that istioctl is begun: it may be repeated at any point, and finds again what it did
-before."""
-LEAST = 300.0
+"""Times that istioctl is started: it may be repeated at any point, and finds what it did before."""
+LEAST_TIMEOUT = 300.0
 """Seconds that istioctl gets at least, beside what it may wait for pods."""
 
-Hear = Callable[[str], None]
+HandleLine = Callable[[str], None]
 """Takes one line that istioctl printed."""
 
 
 @dataclass(frozen=True)
 class IstioctlResult:
-    """Result of istioctl: its exit code (negative for a signal), and the last lines of its
-    standard error.
+    """Result of istioctl: its exit code (negative for a signal), and the end of standard error.
+
+    `trouble` is what the bot says of it itself: that it did not end in time, or EMPTY.
     """
 
     code: int
     tail: tuple[str, ...]
+    trouble: Text = EMPTY
 
 
-async def run_istioctl(context: Context, arguments: Sequence[str], hear: Hear) -> IstioctlResult:
-    """Run istioctl to its end, and again when the cluster was away and is back. Raises
-    Unavailable when it stays away.
+async def run_istioctl(
+    context: Context, arguments: Sequence[str], handle: HandleLine
+) -> IstioctlResult:
+    """Run istioctl to its end, and again when the cluster was away and is back.
+
+    Raises Unavailable when it stays away.
     """
     for attempt in range(1, MOST_TRIES + 1):
-        ended = await run_istioctl_once(context, arguments, hear)
-        if ended.code == 0 or not failures.is_api_server_away(ended.tail) or attempt == MOST_TRIES:
+        ended = await run_istioctl_once(context, arguments, handle)
+        if ended.code == 0 or not is_api_server_away(ended.tail) or attempt == MOST_TRIES:
             break
         context.progress.say(Text("the cluster went away in the middle; waiting for it"))
         await context.cluster.version()
@@ -48,29 +51,25 @@ async def run_istioctl(context: Context, arguments: Sequence[str], hear: Hear) -
 
 
 async def run_istioctl_once(
-    context: Context, arguments: Sequence[str], hear: Hear
+    context: Context, arguments: Sequence[str], handle: HandleLine
 ) -> IstioctlResult:
-    """Run istioctl once, with a time limit: a server that keeps connections open may hold it
-    for ever.
+    """Run istioctl once, with a time limit.
+
+    Without one, a server that accepts connections and never answers would hold it for ever.
     """
-    limit = LEAST + 3 * context.workshop.readiness_timeout
+    limit = LEAST_TIMEOUT + 3 * context.workshop.readiness_timeout
     async with context.mesh.run(arguments) as program:
         try:
             async with asyncio.timeout(limit):
-                code = await read_output(program, hear)
+                code = await read_output(program, handle)
         except TimeoutError:
-            return IstioctlResult(
-                1,
-                (
-                    *program.tail,
-                    f"Error: istioctl did not end within {limit:.0f} s",
-                ),
-            )
+            trouble = Text("istioctl did not end within {limit:.0f} s", limit=limit)
+            return IstioctlResult(1, program.tail, trouble)
     return IstioctlResult(code, program.tail)
 
 
-async def read_output(program: Program, hear: Hear) -> int:
+async def read_output(program: Program, handle: HandleLine) -> int:
     """Pass on every line of output; return the exit code."""
     async for output in program.output():
-        hear(output.line)
+        handle(output.line)
     return await program.wait()

@@ -1,6 +1,7 @@
-"""The settings with which the live installation was made. istioctl remembers nothing: an
-upgrade that does not repeat them loses them, the workshop's tracing among them (Istio
-1.23 and 1.30). They are read from the installed objects.
+"""The settings with which the live installation was made, read from the installed objects.
+
+istioctl remembers nothing: an upgrade that does not repeat them loses them, the workshop's tracing
+among them (Istio 1.23 and 1.30).
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from bot.knowledge.objects.workloads import get_name
 from bot.ports import Mesh
 from bot.steps import Context
 
-WHOLE = "original-values"
+ORIGINAL_VALUES = "original-values"
 """Key of ConfigMap `values` under which the installer keeps the values it was given (from Istio
 1.24)."""
 NOT_REPEATED = ("global.hub", "global.tag", "global.istioNamespace", "profile")
 """Values that belong to the release or the profile."""
 
 RESOURCES = "pilot.resources"
-UNKNOWN = re.compile(r'unknown field "(\w+)" in [\w.]*?(\w+)$', re.MULTILINE)
+UNKNOWN_FIELD = re.compile(r'unknown field "(\w+)" in [\w.]*?(\w+)$', re.MULTILINE)
 """How istioctl refuses a setting: the field, and the schema's message that has none of that name.
 """
 
@@ -71,7 +72,7 @@ async def drop_unknown_settings(
         try:
             rendered = await mesh.render(arguments(kept))
         except IstioError as refusal:
-            named = UNKNOWN.search(str(refusal))
+            named = UNKNOWN_FIELD.search(str(refusal))
             dropped = select_refused_settings(kept, *named.groups()) if named else []
             if not dropped:
                 raise
@@ -94,7 +95,7 @@ def select_refused_settings(sets: Sequence[str], field: str, message: str) -> li
 def extract_values(objects: Iterable[Object]) -> dict[str, Any]:
     """Return the chart values that can be read from an installation's objects, by their path."""
     known = {(obj["kind"], get_name(obj)): obj for obj in objects}
-    kept = (known.get(("ConfigMap", "values"), {}).get("data") or {}).get(WHOLE)
+    kept = (known.get(("ConfigMap", "values"), {}).get("data") or {}).get(ORIGINAL_VALUES)
     injector = (known.get(("ConfigMap", "istio-sidecar-injector"), {}).get("data") or {}).get(
         "values"
     )

@@ -1,6 +1,5 @@
-"""Kiali's view of the mesh after its installation: its version, the components it reaches,
-and what that means.
-"""
+"""Kiali's view of the mesh after its installation: its version, the components it reaches, and what
+that means."""
 
 from __future__ import annotations
 
@@ -15,11 +14,12 @@ from bot.knowledge.observe import kiali
 from bot.knowledge.observe.kiali import Component
 from bot.knowledge.observe.kiali_config import explain_version_mismatch
 from bot.steps import Context
-from bot.text import Text
+from bot.text import Text, join
 
-PATIENCE = 20.0
+STATUS_TIMEOUT = 20.0
 """Seconds in which a Kiali that has just started reaches istiod and Prometheus."""
 PAUSE = 1.0
+"""Seconds between two questions."""
 NEEDED = ("istiod", "prometheus")
 """Without these Kiali has nothing to show; the other components are optional or come and go with
 profiles."""
@@ -28,8 +28,9 @@ GATEWAYS = ("istio-ingressgateway", "istio-egressgateway")
 
 @dataclass(frozen=True)
 class KialiStatus:
-    """Kiali's view of the mesh: observed lines, causes why it is not enough, and commands that
-    help.
+    """Kiali's view of the mesh: what was observed, causes why it is not enough, and what helps.
+
+    `next` holds the commands that help.
     """
 
     version: str
@@ -40,12 +41,13 @@ class KialiStatus:
 
 
 async def read_kiali_status(context: Context) -> KialiStatus:
-    """Ask Kiali until what it needs is healthy or PATIENCE ends; an add-on that is not
-    installed is not waited for.
+    """Ask Kiali until what it needs is healthy or STATUS_TIMEOUT ends.
+
+    A Prometheus that is not installed is not waited for.
     """
     there = await context.cluster.get(DEPLOYMENT, "prometheus", context.workshop.mesh_namespace)
-    patience = min(PATIENCE, context.workshop.readiness_timeout) if there is not None else 0.0
-    deadline = time.monotonic() + patience
+    timeout = min(STATUS_TIMEOUT, context.workshop.readiness_timeout) if there is not None else 0.0
+    deadline = time.monotonic() + timeout
     while True:
         try:
             found = judge_components(context, await kiali.list_components(context))
@@ -60,12 +62,12 @@ async def read_kiali_status(context: Context) -> KialiStatus:
 
 
 def judge_components(context: Context, components: list[Component]) -> KialiStatus:
-    """Return the status by its components: those that Kiali needs and that are not healthy are
-    causes.
-    """
-    words = ", ".join(f"{c.name} {c.status}" for c in components) or Text("nothing yet")
-    sick = [c for c in components if c.name in NEEDED and c.status != "Healthy"]
-    causes = tuple(Text("Kiali calls {name} {status}", name=c.name, status=c.status) for c in sick)
+    """Return the status by the components: the unhealthy ones that Kiali needs are causes."""
+    seen = join("comma", *(f"{c.name} {c.status}" for c in components)) or Text("nothing yet")
+    unhealthy = [c for c in components if c.name in NEEDED and c.status != "Healthy"]
+    causes = tuple(
+        Text("Kiali calls {name} {status}", name=c.name, status=c.status) for c in unhealthy
+    )
     gone = [c.name for c in components if c.name in GATEWAYS and c.status == "NotFound"]
     notes = tuple(
         Text(
@@ -74,13 +76,13 @@ def judge_components(context: Context, components: list[Component]) -> KialiStat
         )
         for gateway in gone
     )
-    mend = ("addons prometheus",) if any(c.name == "prometheus" for c in sick) else ()
-    return KialiStatus("", (Text("Kiali sees: {words}", words=words),), causes, notes, mend)
+    next_ = ("addons prometheus",) if any(c.name == "prometheus" for c in unhealthy) else ()
+    return KialiStatus("", (Text("Kiali sees: {seen}", seen=seen),), causes, notes, next_)
 
 
 async def add_version_check(context: Context, found: KialiStatus) -> KialiStatus:
-    """Return the status with the version that Kiali states (else its image's tag), and whether
-    it fits Istio.
+    """Return the status with Kiali's version, as it states it or its image's tag does, and
+    whether that fits Istio.
     """
     version = await kiali.read_image_version(context)
     try:

@@ -1,5 +1,5 @@
-"""The permissions that the bot's account needs, and why; asked of the cluster before
-anything depends on them.
+"""The permissions that the bot's account needs, and why; asked of the cluster before anything
+depends on them.
 
 The roles in `manifests/deploy/components/mode-*` grant just these; a test compares
 them. That each of them is needed is tested on a real API server by `tests/deploy`.
@@ -16,7 +16,7 @@ from bot.kinds import Kind
 from bot.ports import Cluster
 
 Mode = Literal["observe", "workshop"]
-AT_ONCE = 16
+MOST_CONCURRENT = 16
 """Questions that are put to the API server at the same time."""
 
 
@@ -79,7 +79,8 @@ OBSERVE: tuple[Rule, ...] = (
     Rule(
         "the graph, traces and health of the add-ons, of istiod and of the gateway",
         *("get", "", "services/proxy"),
-        "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 tracing:80",
+        "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 "
+        "tracing:80",
     ),
 )
 """What looking on cannot do without: status, links, graph, traces."""
@@ -259,11 +260,11 @@ async def find_missing_permissions(cluster: Cluster, asked: Collection[Permissio
     """
     if await cluster.allowed("*", Kind("*", "*", "*", "*")):
         return []
-    gate = asyncio.Semaphore(AT_ONCE)
+    limit = asyncio.Semaphore(MOST_CONCURRENT)
 
     async def allowed(piece: Permission) -> bool:
         kind = Kind(piece.group, "", piece.resource, "")
-        async with gate:
+        async with limit:
             return await cluster.allowed(piece.verb, kind, name=piece.name)
 
     answers = await asyncio.gather(*map(allowed, asked))

@@ -1,6 +1,5 @@
-"""Sidecars: the namespace's label, the restart that makes it take effect, and the proof by
-each pod's annotation.
-"""
+"""Sidecars: the namespace's label, the restart that makes it take effect, and the proof by each
+pod's annotation."""
 
 from __future__ import annotations
 
@@ -8,69 +7,62 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
+from bot.kinds import DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo import app
 from bot.knowledge.objects.apply import restart_deployment
 from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import (
-    FOLLOWED,
+    FOLLOWED_KINDS,
     build_parts,
     count_ready_pods,
     get_labels,
     get_name,
     is_ready,
+    select_pods,
 )
 from bot.ports import Part, WatchCache
 from bot.steps import Context
 from bot.text import Text, verbatim
 
-LABEL = "istio-injection"
-CONFLICTS = ("istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
-"""Labels that mean another way into the mesh: beside them a pod's fate is hard to tell."""
-OPT_OUT = "sidecar.istio.io/inject"
+INJECTION_LABEL = "istio-injection"
+CONFLICTING_LABELS = ("istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
+"""Labels that mean another way into the mesh: beside them it is hard to tell what a pod gets."""
+OPT_OUT_KEY = "sidecar.istio.io/inject"
 
 
 def is_opted_out(workload: Object) -> bool:
     """Tell whether a Deployment's pods ask not to be injected, by label or (older) annotation."""
     meta = workload["spec"]["template"].get("metadata") or {}
     return "false" in (
-        (meta.get("labels") or {}).get(OPT_OUT),
-        (meta.get("annotations") or {}).get(OPT_OUT),
+        (meta.get("labels") or {}).get(OPT_OUT_KEY),
+        (meta.get("annotations") or {}).get(OPT_OUT_KEY),
     )
 
 
 def has_native_sidecar(pod: Object) -> bool:
-    """Tell whether the sidecar is an init container that goes on running (Istio 1.30 on
-    kubelets from 1.33).
+    """Tell whether the sidecar is an init container that goes on running.
+
+    Istio 1.30 makes it one on kubelets from 1.33.
     """
     return any(c.get("name") == "istio-proxy" for c in pod["spec"].get("initContainers") or [])
 
 
 async def set_injection_label(context: Context, *, on: bool) -> tuple[Text, ...]:
-    """Set or remove the label, removing conflicting ones when it is set; return the changes in
-    words.
-    """
-    namespace = context.workshop.app_namespace
-    live = await context.cluster.get(NAMESPACE, namespace)
-    held = get_labels(live) if live else {}
+    """Set or remove the label, and return the changes; setting it removes conflicting ones."""
     if not on:
-        wanted: dict[str, str | None] = {LABEL: None} if LABEL in held else {}
-    else:
-        wanted = {key: None for key in CONFLICTS if key in held}
-        wanted |= {LABEL: "enabled"} if held.get(LABEL) != "enabled" else {}
-    if wanted:
-        await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": wanted}})
-    return tuple(
-        Text("label {k}={v} set", k=k, v=v) if v else Text("label {k} removed", k=k)
-        for k, v in wanted.items()
+        return await relabel_namespace(context, {INJECTION_LABEL: None})
+    return await relabel_namespace(
+        context, {**dict.fromkeys(CONFLICTING_LABELS), INJECTION_LABEL: "enabled"}
     )
 
 
 @dataclass(frozen=True)
 class SidecarState:
-    """The application's workloads and all their pods (also those being deleted), compared with
-    what is wanted.
+    """The application's workloads and all their pods, compared with what is wanted.
+
+    Pods that are being deleted are among them; `on` is whether sidecars are wanted.
     """
 
     workloads: tuple[Object, ...]
@@ -79,8 +71,7 @@ class SidecarState:
 
     def select_pods(self, workload: Object) -> list[Object]:
         """Return a workload's pods, also those that are being deleted."""
-        wanted = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
-        return [pod for pod in self.pods if wanted and wanted.items() <= get_labels(pod).items()]
+        return select_pods(self.pods, workload, with_terminating=True)
 
     @property
     def to_restart(self) -> tuple[str, ...]:
@@ -112,8 +103,9 @@ class SidecarState:
 def build_sidecar_state(
     workloads: Sequence[Object], pods: Sequence[Object], *, on: bool
 ) -> SidecarState:
-    """Return the state of the workloads that injection concerns: no gateways of istiod, and
-    none that opted out.
+    """Return the state of the workloads that injection concerns.
+
+    Those are neither gateways of istiod nor workloads that opted out.
     """
     own = tuple(w for w in workloads if app.MANAGED not in get_labels(w) and not is_opted_out(w))
     return SidecarState(own, tuple(pods), on)
@@ -135,7 +127,7 @@ async def restart_workloads(context: Context, *, on: bool) -> tuple[tuple[str, .
     restarted = (await read_sidecar_state(context, on=on)).to_restart
     for deployment in restarted:
         await restart_deployment(context, namespace, deployment)
-    async with context.cluster.follow(namespace, *FOLLOWED) as view:
+    async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
         try:
             async with asyncio.timeout(context.workshop.readiness_timeout):
                 while not show_rollout(context, view, on=on).settled:
@@ -151,11 +143,11 @@ def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarStat
     shown = {get_name(w) for w in found.workloads}
     for part in build_parts(view, lambda workload: get_name(workload) in shown):
         context.progress.part(part)
-    fine, total = found.counted
+    as_wanted, total = found.counted
     context.progress.say(
-        Text("{fine} of {total} pods carry a sidecar", fine=fine, total=total)
+        Text("{count} of {total} pods carry a sidecar", count=as_wanted, total=total)
         if on
-        else Text("{fine} of {total} pods are without sidecar", fine=fine, total=total)
+        else Text("{count} of {total} pods are without sidecar", count=as_wanted, total=total)
     )
     return found
 

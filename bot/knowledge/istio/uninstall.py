@@ -1,11 +1,8 @@
-"""The removal of the mesh, stage by stage; each stage is waited for before the next
-begins.
-"""
+"""The removal of the mesh, stage by stage; each stage is waited for before the next begins."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from bot.kinds import CRD, DEPLOYMENT, NAMESPACE, POD, Kind, Object
@@ -14,6 +11,7 @@ from bot.knowledge.istio.gateway_api import GROUP
 from bot.knowledge.istio.istioctl import run_istioctl
 from bot.knowledge.istio.uninstall_survey import MeshInventory
 from bot.knowledge.objects import namespaces
+from bot.knowledge.objects.apply import restart_deployment
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.waiting import wait_until
@@ -23,21 +21,22 @@ from bot.steps import Context
 from bot.text import EMPTY, Listed, Text, join, verbatim
 
 Stage = Callable[[Context, MeshInventory], Awaitable[Text]]
-"""One stage; gives "" when it is through, or why the next one must not begin."""
+"""One stage; returns EMPTY when it is through, or why the next one must not begin."""
 
-PATIENCE = 180.0
+STAGE_TIMEOUT = 180.0
 """Seconds that a stage may take: what is deleted goes in one to three minutes on a busy cluster."""
 
 
 async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> Text:
-    """Delete the workshop's rules, routes and gateways, and wait until istiod's Deployments
-    for the gateways are gone.
+    """Delete the workshop's rules, routes and gateways.
+
+    Returns when istiod's Deployments for the gateways are gone.
     """
-    await uninstall_survey.delete_all(context, found.mine)
+    await uninstall_survey.delete_all(context, found.own_objects)
     await wait_until(
         context,
         context.workshop.app_namespace,
-        PATIENCE,
+        STAGE_TIMEOUT,
         (DEPLOYMENT,),
         lambda deployments: (
             not any("gateway.istio.io/managed" in get_labels(d) for d in deployments)
@@ -47,10 +46,9 @@ async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> T
 
 
 async def remove_mesh_labels(context: Context, found: MeshInventory) -> Text:
-    """Remove the mesh's labels from the workshop's namespaces, and wait until istio-cni
-    redirects no pod any more.
+    """Remove the mesh's labels from the workshop's namespaces.
 
-    istio-cni must still run then. Returns "", or why the next stage must not begin.
+    Returns when istio-cni, which must still run then, redirects no pod any more.
     """
     for namespace in found.labelled:
         live = await context.cluster.get(NAMESPACE, namespace)
@@ -60,7 +58,7 @@ async def remove_mesh_labels(context: Context, found: MeshInventory) -> Text:
             )
     app = context.workshop.app_namespace
     if await wait_until(
-        context, app, PATIENCE, (POD,), lambda pods: not any(map(has_redirection, pods))
+        context, app, STAGE_TIMEOUT, (POD,), lambda pods: not any(map(has_redirection, pods))
     ):
         return EMPTY
     return Text("pods in {app} are still in the ambient mesh: is istio-cni running?", app=app)
@@ -72,37 +70,38 @@ def has_redirection(pod: Object) -> bool:
 
 
 async def remove_application(context: Context, found: MeshInventory, *, with_app: bool) -> Text:
-    """Delete the application's namespace, or restart what has sidecars and wait until they are
-    gone.
-
-    Returns "", or why the next stage must not begin.
-    """
+    """Delete the application's namespace, or restart what has sidecars until they are gone."""
     namespace = context.workshop.app_namespace
     if with_app:
-        await context.cluster.delete(NAMESPACE, namespace)
-        if await namespaces.wait_until_gone(context, namespace):
-            return EMPTY
-        blocker = await namespaces.find_deletion_blocker(context, namespace)
-        if not blocker:
-            return Text("namespace {namespace} does not go", namespace=namespace)
-        return Text("namespace {namespace} does not go: {why}", namespace=namespace, why=blocker)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    restart = {
-        "spec": {
-            "template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
-        }
-    }
+        return await remove_application_namespace(context)
     for deployment in found.injected:
-        await context.cluster.merge(DEPLOYMENT, deployment, namespace, restart)
+        await restart_deployment(context, namespace, deployment)
     if await wait_until(
-        context, namespace, PATIENCE, (DEPLOYMENT, POD), partial(has_no_sidecars, found.injected)
+        context,
+        namespace,
+        STAGE_TIMEOUT,
+        (DEPLOYMENT, POD),
+        partial(has_no_sidecars, found.injected),
     ):
         return EMPTY
     return Text(
-        "pods in {namespace} do not restart without their sidecars: `kubectl get pods -n {namespace}` shows why; `{command} uninstall app` deletes the namespace instead",
+        "pods in {namespace} do not restart without their sidecars: `kubectl get pods -n "
+        "{namespace}` shows why; `{command} uninstall app` deletes the namespace instead",
         namespace=namespace,
         command=context.command,
     )
+
+
+async def remove_application_namespace(context: Context) -> Text:
+    """Delete the application's namespace, and return what blocks that, or EMPTY when it is gone."""
+    namespace = context.workshop.app_namespace
+    await context.cluster.delete(NAMESPACE, namespace)
+    if await namespaces.wait_until_gone(context, namespace):
+        return EMPTY
+    blocker = await namespaces.find_deletion_blocker(context, namespace)
+    if not blocker:
+        return Text("namespace {namespace} does not go", namespace=namespace)
+    return Text("namespace {namespace} does not go: {why}", namespace=namespace, why=blocker)
 
 
 def has_no_sidecars(
@@ -114,45 +113,39 @@ def has_no_sidecars(
 
 
 async def remove_addons(context: Context, found: MeshInventory) -> Text:
-    """Delete the add-ons' Deployments and cluster-wide roles; the rest goes with the
-    namespace.
-    """
+    """Delete the add-ons' Deployments and cluster-wide roles; the rest goes with the namespace."""
     for addon in found.addons:
         await context.cluster.delete(DEPLOYMENT, addon, context.workshop.mesh_namespace)
     for kind, names in uninstall_survey.CLUSTER_WIDE:
-        for called in names:
-            await context.cluster.delete(kind, called)
+        for name in names:
+            await context.cluster.delete(kind, name)
     return EMPTY
 
 
 async def remove_control_plane(context: Context, found: MeshInventory) -> Text:
-    """Run `istioctl uninstall --purge`, which removes the control plane, webhooks, roles and
-    CRDs.
-
-    Returns "", or why the next stage must not begin.
-    """
+    """Run `istioctl uninstall --purge`, which removes the control plane, webhooks, roles, CRDs."""
     if not found.workloads and not found.crds:
         return EMPTY
     ended = await run_istioctl(
         context, ["uninstall", "-y", "--purge"], partial(show_removal_progress, context)
     )
     if ended.code != 0:
-        said = (
-            failures.extract_errors(ended.tail)
-            or ended.tail[-1:]
-            or [f"it ended with code {ended.code}"]
+        causes = (
+            failures.list_errors(ended)
+            or [*map(verbatim, ended.tail[-1:])]
+            or [Text("it ended with code {code}", code=ended.code)]
         )
         return Text(
-            "istioctl uninstall: {said}. {remedies}",
-            said=Listed(said[: failures.MOST], "semicolon"),
-            remedies=join("sentences", *suggest_remedies([verbatim(line) for line in said])),
+            "istioctl uninstall: {causes}. {remedies}",
+            causes=Listed(causes[: failures.MOST_ERRORS], "semicolon"),
+            remedies=join("sentences", *suggest_remedies(causes)),
         )
     await wait_until(
         context,
         "",
-        PATIENCE,
+        STAGE_TIMEOUT,
         (CRD,),
-        lambda crds: all(c["spec"]["group"] not in uninstall_survey.GROUPS for c in crds),
+        lambda crds: all(c["spec"]["group"] not in uninstall_survey.ISTIO_GROUPS for c in crds),
     )
     return EMPTY
 
@@ -186,7 +179,7 @@ async def remove_gateway_api(context: Context, found: MeshInventory) -> Text:
     await wait_until(
         context,
         "",
-        PATIENCE,
+        STAGE_TIMEOUT,
         (CRD,),
         lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds),
     )
@@ -213,7 +206,7 @@ async def find_admission_policies(context: Context) -> list[tuple[Kind, str]]:
 async def remove_mesh(context: Context, found: MeshInventory, *, with_app: bool) -> Text:
     """Run all stages in order and show each.
 
-    Returns "", or why it stopped before a stage that would have done harm.
+    Returns EMPTY, or why it stopped before a stage that would have done harm.
     """
     stages: tuple[tuple[Text, Stage], ...] = (
         (Text("rules and gateways"), remove_rules_and_gateways),

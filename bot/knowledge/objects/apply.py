@@ -17,12 +17,12 @@ from bot.knowledge.objects.diff import describe_differences, describe_object
 from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_for_change
-from bot.knowledge.objects.workloads import FOLLOWED, build_parts, get_name
+from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
-from bot.text import Listed, Text, join, verbatim
+from bot.text import Listed, Text, counted, join, verbatim
 
-SYSTEM = "istio-system"
+SAMPLE_NAMESPACE = "istio-system"
 """The namespace that the samples of a release are written for (Istio 1.23 and 1.30)."""
 
 
@@ -40,19 +40,22 @@ class ApplyResult:
     @property
     def words(self) -> Text:
         """`3 objects created, 1 changed (ConfigMap kiali)`, or that all were so."""
-        words = [Text("{new} objects created", new=len(self.new))] if self.new else []
-        words += (
-            [
-                Text(
-                    "{changed} changed ({names})",
-                    changed=len(self.changed),
-                    names=Listed(self.changed, "comma"),
+        words = list[Text]()
+        if self.new:
+            words.append(counted("{n} object created", "{n} objects created", n=len(self.new)))
+        if self.changed:
+            names = Listed(self.changed, "comma")
+            words.append(
+                counted(
+                    "{n} changed ({names})",
+                    "{n} changed ({names})",
+                    n=len(self.changed),
+                    names=names,
                 )
-            ]
-            if self.changed
-            else []
+            )
+        return join("comma", *words) or counted(
+            "the object was already so", "all {n} objects were already so", n=self.same
         )
-        return join("comma", *words) or Text("all {same} objects were already so", same=self.same)
 
 
 async def resolve_kind(context: Context, obj: Object) -> Kind:
@@ -63,9 +66,9 @@ async def resolve_kind(context: Context, obj: Object) -> Kind:
             return kind._replace(version=version)
     raise NotFound(
         Text(
-            "the cluster does not serve {kind} in {apiVersion}",
+            "the cluster does not serve {kind} in {version}",
             kind=obj["kind"],
-            apiVersion=obj["apiVersion"],
+            version=obj["apiVersion"],
         ),
         status=404,
     )
@@ -93,7 +96,9 @@ async def load_sample(context: Context, path: str, namespace: str) -> list[Objec
     Objects written for `istio-system` go to the mesh's namespace.
     """
     objects = await asyncio.to_thread(context.mesh.sample, path)
-    objects = [move_to_namespace(obj, SYSTEM, context.workshop.mesh_namespace) for obj in objects]
+    objects = [
+        move_to_namespace(obj, SAMPLE_NAMESPACE, context.workshop.mesh_namespace) for obj in objects
+    ]
     return [
         obj
         if obj["metadata"].get("namespace")
@@ -136,10 +141,11 @@ def list_deployment_names(objects: Sequence[Object]) -> tuple[str, ...]:
 async def wait_for_deployments(
     context: Context, namespace: str, names: Sequence[str]
 ) -> list[Part]:
-    """Show each of these Deployments until its pods are ready; return those that are not in
-    time.
+    """Show each of these Deployments until its pods are ready.
+
+    Returns those that are not ready in time, and those that do not exist.
     """
-    async with context.cluster.follow(namespace, *FOLLOWED) as view:
+    async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
         shown = list[Part]()
         try:
             async with asyncio.timeout(context.workshop.readiness_timeout):
@@ -151,18 +157,23 @@ async def wait_for_deployments(
                         return []
                     await wait_for_change(context, view)
         except TimeoutError:
-            missing = [
-                Part(verbatim(n), note=Text("the Deployment is not there"))
-                for n in names
-                if n not in {p.name for p in shown}
-            ]
-            return [*(part for part in shown if not part.done), *missing]
+            return list_unready_parts(shown, names)
+
+
+def list_unready_parts(shown: Sequence[Part], names: Sequence[str]) -> list[Part]:
+    """Return the Deployments of these names that are not ready, or that do not exist."""
+    known = {part.name for part in shown}
+    missing = [
+        Part(name, note=Text("the Deployment is not there"))
+        for name in map(verbatim, names)
+        if name not in known
+    ]
+    return [*(part for part in shown if not part.done), *missing]
 
 
 async def restart_deployment(context: Context, namespace: str, deployment: str) -> None:
-    """Restart a Deployment's pods, as `kubectl rollout restart` does; works also twice within
-    one second.
-    """
+    """Restart a Deployment's pods, as `kubectl rollout restart` does."""
+    # With microseconds: a second restart within the same second would change nothing otherwise.
     now = datetime.now(UTC).isoformat()
     note = {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}
     await context.cluster.merge(DEPLOYMENT, deployment, namespace, {"spec": {"template": note}})
@@ -183,8 +194,9 @@ def build_not_ready_verdict(
 
 
 def build_missing_verdict(context: Context, what: Text, *first: str) -> Verdict:
-    """Return the verdict when something that a step needs does not exist, with the command
-    that makes it.
+    """Return the verdict when something that a step needs does not exist.
+
+    `what` is the cause without its full stop, `first` are the commands that make it.
     """
     return Verdict(
         State.NOT_YET,

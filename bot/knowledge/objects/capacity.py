@@ -9,9 +9,10 @@ from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition
 
 CPU_NEEDED = 1.5
+"""Cores that must be free: the sidecar part of the workshop requests 1.32 (Istio 1.23.2 and
+1.30.3)."""
 MEMORY_NEEDED = 3.5 * 2**30
-"""What the sidecar part of the workshop requests, with some air: 1.32 CPU and 3.1 GiB (Istio 1.23.2
-and 1.30.3)."""
+"""Bytes that must be free: the same requests 3.1 GiB."""
 
 UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15} | {
     f"{entry}i": float(2 ** (10 * power)) for power, entry in enumerate("KMGTP", start=1)
@@ -32,7 +33,7 @@ def is_schedulable(node: Object) -> bool:
 
 
 def sum_requests(pods: Iterable[Object], resource: str) -> float:
-    """Return the sum of what pods that are not finished request of a resource."""
+    """Return the sum of a resource that pods request; finished ones hold nothing any more."""
     total = 0.0
     for pod in pods:
         if pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
@@ -48,10 +49,10 @@ def compute_free_capacity(nodes: Iterable[Object], pods: Iterable[Object], resou
     """Return what the schedulable nodes still have of `cpu` (cores) or `memory` (bytes)."""
     usable = [node for node in nodes if is_schedulable(node)]
     names = {node["metadata"]["name"] for node in usable}
-    has = sum(
+    allocatable = sum(
         parse_quantity(node["status"].get("allocatable", {}).get(resource, 0)) for node in usable
     )
-    return has - sum_requests(
+    return allocatable - sum_requests(
         [pod for pod in pods if pod["spec"].get("nodeName") in names], resource
     )
 

@@ -6,7 +6,7 @@ import difflib
 
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_name
-from bot.text import Text, verbatim
+from bot.text import Text, counted, verbatim
 
 
 def describe_object(obj: Object) -> str:
@@ -35,11 +35,12 @@ def describe_differences(before: object, after: object, path: str = "") -> list[
         ]
     if isinstance(before, list) and isinstance(after, list):
         return [
-            Text(
-                "{path}: {before} → {after} entries",
+            counted(
+                "{path}: {before} → {n} entry",
+                "{path}: {before} → {n} entries",
                 path=path.removeprefix("spec.template.spec."),
                 before=len(before),
-                after=len(after),
+                n=len(after),
             )
         ]
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bot.kinds import (
-    Object,
-)
+from bot.kinds import Object
 
 
 def is_captured(pod: Object) -> bool:

@@ -11,23 +11,24 @@ from bot.knowledge.objects.workloads import get_name
 from bot.steps import Context, State, Verdict
 from bot.text import Text
 
-PATIENCE = 180.0
+DELETION_TIMEOUT = 180.0
 """Seconds that a namespace may take to go: one to three minutes on a busy cluster."""
 
-HOLDS = (
+BLOCKING_CONDITIONS = (
     "NamespaceFinalizersRemaining",
     "NamespaceDeletionContentFailure",
     "NamespaceDeletionDiscoveryFailure",
 )
-"""Conditions of a namespace that say what holds it (Kubernetes 1.20 and newer)."""
+"""Conditions of a namespace that say what blocks its deletion (Kubernetes 1.20 and newer)."""
 
 
 async def wait_until_gone(context: Context, wanted: str) -> bool:
-    """Wait until a namespace is gone, and show what blocks it; return False when it is still
-    there after PATIENCE.
+    """Wait until a namespace is gone, and show what blocks it.
+
+    Returns False when it is still there after DELETION_TIMEOUT.
     """
 
-    def left(spaces: list[Object]) -> bool:
+    def is_gone(spaces: list[Object]) -> bool:
         there = [space for space in spaces if get_name(space) == wanted]
         if there and (why := describe_deletion_blocker(there[0])):
             context.progress.say(
@@ -35,7 +36,7 @@ async def wait_until_gone(context: Context, wanted: str) -> bool:
             )
         return not there
 
-    return await wait_until(context, "", PATIENCE, (NAMESPACE,), left)
+    return await wait_until(context, "", DELETION_TIMEOUT, (NAMESPACE,), is_gone)
 
 
 def is_terminating(namespace: Object | None) -> bool:
@@ -52,18 +53,16 @@ async def find_deletion_blocker(context: Context, wanted: str) -> str:
 def describe_deletion_blocker(namespace: Object) -> str:
     """Return what blocks a namespace's deletion, by its conditions, or ""."""
     found = (namespace.get("status") or {}).get("conditions") or []
-    said = [
+    messages = [
         str(c.get("message", ""))
         for c in found
-        if c.get("type") in HOLDS and c.get("status") == "True"
+        if c.get("type") in BLOCKING_CONDITIONS and c.get("status") == "True"
     ]
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, messages))
 
 
 async def wait_until_usable(context: Context, wanted: str) -> Verdict | None:
-    """Wait while a namespace is being deleted; return a verdict when it does not go, else
-    None.
-    """
+    """Wait while a namespace is being deleted; return a verdict when it does not go."""
     if not is_terminating(await context.cluster.get(NAMESPACE, wanted)):
         return None
     context.progress.say(
@@ -75,10 +74,22 @@ async def wait_until_usable(context: Context, wanted: str) -> Verdict | None:
     return Verdict(
         State.NOT_YET,
         Text("nothing was changed."),
-        Text(
-            "namespace {wanted} is being deleted and does not go{what}. Whoever runs the cluster must let it go; then type it again.",
-            wanted=wanted,
-            what=(f": {why}" if why else ""),
-        ),
+        explain_stuck_deletion(wanted, why),
         next=suggest_commands(context, "install"),
+    )
+
+
+def explain_stuck_deletion(namespace: str, why: str) -> Text:
+    """Return who must act when a namespace does not go; `why` is "" when that is not known."""
+    if not why:
+        return Text(
+            "namespace {namespace} is being deleted and does not go. The cluster's administrator "
+            "must let it go; then type it again.",
+            namespace=namespace,
+        )
+    return Text(
+        "namespace {namespace} is being deleted and does not go: {why}. The cluster's "
+        "administrator must let it go; then type it again.",
+        namespace=namespace,
+        why=why,
     )

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from bot.ports import Part
 from bot.text import Text
 
-AWAY = re.compile(
-    r"connection refused|connection reset|no such host|no route to host|i/o timeout|TLS handshake timeout|\bEOF\b"
+API_SERVER_AWAY = re.compile(
+    r"connection refused|connection reset|no such host|no route to host|i/o timeout"
+    r"|TLS handshake timeout|\bEOF\b"
     r"|ServiceUnavailable|server is currently unable|etcdserver: |apiserver is shutting down"
 )
-"""Words of istioctl that mean that the API server is away or restarting (Go's net package, Kubernetes 1.32 to 1.36)."""
-
+"""Words of istioctl that mean that the API server is away or restarting (Go's net package,
+Kubernetes 1.32 to 1.36)."""
 
 REMEDIES = (
     (
         "is forbidden: User",
-        Text("Whoever runs the cluster must grant the bot's account what is forbidden here."),
+        Text("The cluster's administrator must grant the bot's account what is forbidden here."),
     ),
     (
         "is being terminated",
@@ -27,7 +28,8 @@ REMEDIES = (
     (
         "Insufficient cpu",
         Text(
-            "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which requests less."
+            "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which "
+            "requests less."
         ),
     ),
     (
@@ -46,12 +48,13 @@ REMEDIES = (
     ),
     (
         "CrashLoopBackOff",
-        Text("A container crashes again and again: `kubectl logs --previous` of its pod says why."),
+        Text("A container keeps crashing: `kubectl logs --previous` of its pod says why."),
     ),
     (
         "failed calling webhook",
         Text(
-            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows it."
+            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows "
+            "it."
         ),
     ),
     (
@@ -60,10 +63,10 @@ REMEDIES = (
     ),
     (
         "creating default tag would conflict",
-        Text("Another Istio injects here already: whoever runs the cluster must say."),
+        Text("Another Istio injects here already: ask the cluster's administrator."),
     ),
 )
-"""What helps, by words that are known in a cause."""
+"""What helps, by words that occur in a cause."""
 
 
 def describe_lagging_parts(lagging: Sequence[Part]) -> list[Text]:
@@ -81,11 +84,16 @@ def describe_lagging_parts(lagging: Sequence[Part]) -> list[Text]:
 
 
 def suggest_remedies(causes: Sequence[Text]) -> tuple[Text, ...]:
-    """Return what helps against the known causes, and who can do it."""
-    if any(AWAY.search(str(cause)) for cause in causes):
+    """Return what helps against the known causes, and who can do it.
+
+    The words looked for are those of Kubernetes and of a registry, which a Text carries as values:
+    they stand in its English as they were.
+    """
+    if any(API_SERVER_AWAY.search(str(cause)) for cause in causes):
         return (
             Text(
-                "The cluster went away in the middle. Its administrator: is it up? Then type it again."
+                "The cluster went away in the middle. Its administrator: is it up? Then type it "
+                "again."
             ),
         )
     known = dict.fromkeys(

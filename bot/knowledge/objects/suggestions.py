@@ -6,9 +6,7 @@ from bot.steps import Context
 
 
 def suggest_commands(context: Context, *commands: str) -> tuple[str, ...]:
-    """Return those of the commands whose step exists and that the caller may run, in the given
-    order.
-    """
+    """Return, in their order, the commands whose step exists and that the caller may run."""
     known = {
         n
         for step in context.steps

@@ -13,9 +13,7 @@ from bot.text import Text
 
 
 async def wait_for_change(context: Context, view: WatchCache) -> None:
-    """Wait until something in the view changes; while the cluster does not answer, show that
-    and return.
-    """
+    """Wait until something in the view changes, or show that the cluster does not answer."""
     try:
         await view.changed()
     except (Unavailable, Throttled) as problem:

@@ -1,4 +1,5 @@
-"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why not."""
+"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why
+not."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
 from bot.ports import Part, WatchCache
-from bot.text import Text, verbatim
+from bot.text import EMPTY, Text, verbatim
 
-QUIET = {"ContainerCreating", "PodInitializing"}
+FOLLOWED_KINDS = (DEPLOYMENT, DAEMON_SET, POD, EVENT)
+"""The kinds that `build_parts` reads from a view."""
+ORDINARY_REASONS = {"ContainerCreating", "PodInitializing"}
 """Waiting reasons that every pod passes through."""
 
 
@@ -28,15 +31,17 @@ def get_condition(obj: Object, type_: str) -> Object:
     return found[0] if found else {}
 
 
-def select_pods(pods: Iterable[Object], workload: Object) -> list[Object]:
-    """Return the pods that a workload's matchLabels select and that are not being deleted."""
+def select_pods(
+    pods: Iterable[Object], workload: Object, *, with_terminating: bool = False
+) -> list[Object]:
+    """Return the pods that a workload's matchLabels select, without those being deleted."""
     wanted = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
     return [
         pod
         for pod in pods
         if wanted
         and wanted.items() <= get_labels(pod).items()
-        and "deletionTimestamp" not in pod["metadata"]
+        and (with_terminating or "deletionTimestamp" not in pod["metadata"])
     ]
 
 
@@ -66,26 +71,29 @@ def is_ready(workload: Object) -> bool:
     return ready >= wanted and (wanted > 0 or workload.get("kind") == "Deployment")
 
 
-def explain_unready_pod(pod: Object, events: Sequence[Object] = ()) -> str:
-    """Return why a pod is not ready, in its own words; "" when it is."""
+def explain_unready_pod(pod: Object, events: Sequence[Object] = ()) -> Text:
+    """Return why a pod is not ready, in its own words; EMPTY when it is ready."""
     if get_condition(pod, "Ready").get("status") == "True":
-        return ""
+        return EMPTY
     scheduled = get_condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
-        return str(scheduled.get("message") or scheduled.get("reason") or Text("not scheduled"))
-    return (
+        said = scheduled.get("message") or scheduled.get("reason")
+        return verbatim(str(said)) if said else Text("not scheduled")
+    said = (
         describe_waiting_container(pod)
         or find_last_warning(pod, events)
-        or str(get_condition(pod, "Ready").get("message") or "starting")
+        or get_condition(pod, "Ready").get("message")
     )
+    return verbatim(str(said)) if said else Text("starting")
 
 
 def describe_waiting_container(pod: Object) -> str:
-    """Return the kubelet's reason and message of the first container that waits or has failed,
-    or "".
+    """Return the kubelet's reason and message of the first container that waits or has failed.
+
+    A reason that every pod passes through counts only when there is no other; "" when all run.
     """
     status = pod.get("status") or {}
-    quiet = ""
+    ordinary = ""
     for container in [
         *(status.get("initContainerStatuses") or []),
         *(status.get("containerStatuses") or []),
@@ -98,10 +106,10 @@ def describe_waiting_container(pod: Object) -> str:
             continue
         reason, message = why.get("reason", "waiting"), why.get("message", "")
         words = f"{reason}: {message}" if message else reason
-        if reason not in QUIET:
+        if reason not in ORDINARY_REASONS:
             return words
-        quiet = quiet or words
-    return quiet
+        ordinary = ordinary or words
+    return ordinary
 
 
 def find_last_warning(pod: Object, events: Sequence[Object]) -> str:
@@ -121,7 +129,7 @@ def find_last_warning(pod: Object, events: Sequence[Object]) -> str:
 def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object] = ()) -> Part:
     """Return a workload as one component of a run."""
     ready, wanted = count_ready_pods(workload)
-    note = ""
+    note = EMPTY
     if not is_ready(workload):
         notes = [
             words
@@ -129,10 +137,8 @@ def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object
             if (words := explain_unready_pod(pod, events))
         ]
         refused = get_condition(workload, "ReplicaFailure")
-        note = notes[0] if notes else str(refused.get("message") or "")
-    return Part(
-        verbatim(get_name(workload)), ready, wanted, verbatim(note), done=is_ready(workload)
-    )
+        note = notes[0] if notes else verbatim(str(refused.get("message") or ""))
+    return Part(verbatim(get_name(workload)), ready, wanted, note, done=is_ready(workload))
 
 
 def is_installed_by_istio(workload: Object) -> bool:
@@ -149,10 +155,6 @@ def build_parts(view: WatchCache, among: Callable[[Object], bool]) -> list[Part]
         for w in view.objects(kind)
         if among(w)
     ]
-
-
-FOLLOWED = (DEPLOYMENT, DAEMON_SET, POD, EVENT)
-"""What `parts` needs to see."""
 
 
 def get_image_tag(workload: Object, container: str = "") -> str:

@@ -1,6 +1,5 @@
-"""The health of the add-ons beside Kiali: which path tells it, and how to read the answer
-(samples of Istio 1.23 and 1.30).
-"""
+"""The health of the add-ons beside Kiali: which path tells it, and how to read the answer (samples
+of Istio 1.23 and 1.30)."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from bot.steps import Context
 from bot.text import EMPTY, Text, counted
 
 NAMES = ("prometheus", "grafana", "jaeger")
-PATIENCE = 30.0
+HEALTH_TIMEOUT = 30.0
 """Seconds in which an add-on that answers must become healthy."""
 
 
@@ -27,12 +26,12 @@ class AddonHealth:
 
 
 def describe_prometheus_health(answer: HttpResponse) -> Text:
-    """Describe Prometheus' readiness, which it answers in plain text; "" when it is not ready."""
+    """Describe Prometheus' readiness, which it answers in plain text; EMPTY unless ready."""
     return Text("ready to answer queries") if answer.status == 200 else EMPTY
 
 
 def describe_grafana_health(answer: HttpResponse) -> Text:
-    """Describe the state of Grafana's database and its version; "" when it is not healthy."""
+    """Describe the state of Grafana's database and its version; EMPTY unless healthy."""
     said = parse_json_object(answer)
     if answer.status != 200 or said.get("database") != "ok":
         return EMPTY
@@ -42,8 +41,9 @@ def describe_grafana_health(answer: HttpResponse) -> Text:
 
 
 def describe_jaeger_health(answer: HttpResponse) -> Text:
-    """Describe how many services Jaeger has traces of, none in a new one; "" when it is not
-    healthy.
+    """Describe how many services Jaeger has traces of; EMPTY unless healthy.
+
+    A new Jaeger has none and is healthy nevertheless.
     """
     if answer.status != 200 or "data" not in (said := parse_json_object(answer)):
         return EMPTY
@@ -64,7 +64,7 @@ def parse_json_object(answer: HttpResponse) -> dict[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], Text]]] = {
+HEALTH_CHECKS: dict[str, tuple[str, int, str, Callable[[HttpResponse], Text]]] = {
     "prometheus": ("prometheus", 9090, "/-/ready", describe_prometheus_health),
     "grafana": ("grafana", 3000, "/api/health", describe_grafana_health),
     "jaeger": ("tracing", 80, "/jaeger/api/services", describe_jaeger_health),
@@ -73,14 +73,14 @@ PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], Text]]] = {
 
 
 async def check_health(context: Context, addon: str) -> AddonHealth:
-    """Ask an add-on through its Service until it is healthy; the result holds the cause when
-    it is not.
-    """
-    service, port, path, says = PLACES[addon]
+    """Ask an add-on through its Service until it is healthy, or HEALTH_TIMEOUT ends."""
+    service, port, path, describe = HEALTH_CHECKS[addon]
     ask = HttpRequest(context.workshop.mesh_namespace, service, port, path)
-    heard = await ask_until(context, ask, lambda answer: bool(says(answer)), seconds=PATIENCE)
+    heard = await ask_until(
+        context, ask, lambda answer: bool(describe(answer)), seconds=HEALTH_TIMEOUT
+    )
     if heard.good and heard.answer is not None:
         return AddonHealth(
-            Text("{addon}: {words} ({path})", addon=addon, words=says(heard.answer), path=path)
+            Text("{addon}: {words} ({path})", addon=addon, words=describe(heard.answer), path=path)
         )
     return AddonHealth(cause=Text("{why} ({path})", why=explain_silence(addon, heard), path=path))

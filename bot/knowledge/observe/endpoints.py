@@ -1,6 +1,5 @@
-"""Addresses at which people reach what runs in the cluster: from the settings, a load
-balancer, or a port-forward.
-"""
+"""Addresses at which people reach what runs in the cluster: from the settings, a load balancer, or
+a port-forward."""
 
 from __future__ import annotations
 
@@ -15,14 +14,16 @@ from bot.text import EMPTY, Text
 
 @dataclass(frozen=True)
 class WebInterface:
-    """Something with web pages: its Service and port, the path of its first page, and the
-    local port of a port-forward.
+    """Something with web pages: its Service and port, and the path of its first page.
+
+    `local_port` is that of a port-forward, `setting` the field of `Workshop` with its URL. `app`
+    tells that it runs in the application's namespace, not in the mesh's.
     """
 
     title: str
     service: str
     port: int
-    local: int
+    local_port: int
     path: str
     deployment: str
     setting: str
@@ -42,41 +43,53 @@ APP = WebInterface(
     "app_url",
     app=True,
 )
-FACES = (KIALI, JAEGER, GRAFANA, APP)
+WEB_INTERFACES = (KIALI, JAEGER, GRAFANA, APP)
 
 
 @dataclass(frozen=True)
 class WebAddress:
-    """Address of a web interface; `line` must be typed first when only a port-forward leads
-    there.
+    """Address of a web interface, or why there is none.
+
+    `line` is a port-forward's command line, to be typed first where nothing else leads there.
     """
 
-    face: WebInterface
+    interface: WebInterface
     base: str = ""
     line: str = ""
     why_not: Text = EMPTY
     version: str = ""
 
 
-async def find_web_address(context: Context, face: WebInterface) -> WebAddress:
+async def find_web_address(context: Context, interface: WebInterface) -> WebAddress:
     """Find the address of one web interface; `why_not` says why there is none."""
-    namespace = context.workshop.app_namespace if face.app else context.workshop.mesh_namespace
-    deployment = await context.cluster.get(DEPLOYMENT, face.deployment, namespace)
+    namespace = context.workshop.app_namespace if interface.app else context.workshop.mesh_namespace
+    deployment = await context.cluster.get(DEPLOYMENT, interface.deployment, namespace)
     version = get_image_tag(deployment) if deployment else ""
-    settled = str(getattr(context.workshop, face.setting)).rstrip("/")
-    if settled:
-        return WebAddress(face, settled, version=version)
-    service = await context.cluster.get(SERVICE, face.service, namespace)
+    configured = get_configured_url(context, interface)
+    if configured:
+        return WebAddress(interface, configured, version=version)
+    service = await context.cluster.get(SERVICE, interface.service, namespace)
     if service is None or deployment is None:
-        return WebAddress(face, why_not=Text("not installed yet"))
+        return WebAddress(interface, why_not=Text("not installed yet"))
     if not is_ready(deployment):
-        return WebAddress(face, why_not=Text("installed, not ready yet"), version=version)
+        return WebAddress(interface, why_not=Text("installed, not ready yet"), version=version)
     given = get_load_balancer_address(service)
     if given:
-        port = "" if face.port == 80 else f":{face.port}"
-        return WebAddress(face, f"http://{given}{port}{face.path}", version=version)
-    line = f"kubectl port-forward -n {namespace} svc/{face.service} {face.local}:{face.port}"
-    return WebAddress(face, f"http://localhost:{face.local}{face.path}", line, version=version)
+        port = "" if interface.port == 80 else f":{interface.port}"
+        return WebAddress(interface, f"http://{given}{port}{interface.path}", version=version)
+    ports = f"{interface.local_port}:{interface.port}"
+    line = f"kubectl port-forward -n {namespace} svc/{interface.service} {ports}"
+    return WebAddress(interface, build_local_url(interface), line, version=version)
+
+
+def get_configured_url(context: Context, interface: WebInterface) -> str:
+    """Return the URL that the settings give a web interface, without a slash at its end, or ""."""
+    return str(getattr(context.workshop, interface.setting)).rstrip("/")
+
+
+def build_local_url(interface: WebInterface) -> str:
+    """Return the URL of a web interface behind a port-forward."""
+    return f"http://localhost:{interface.local_port}{interface.path}"
 
 
 def get_load_balancer_address(service: Object) -> str:

@@ -135,16 +135,16 @@ def describe_errors(call: Call) -> Text:
         return Text("connections only")
     if not call.failed:
         return Text("no errors")
-    told = [
+    results = [
         Text("{result} ({meaning})", result=result, meaning=FLAGS[flag])
         if (flag := result.partition(" ")[2]) in FLAGS
         else verbatim(result)
         for result in call.results
     ]
-    if not told:
+    if not results:
         return Text("{failed:.0f} % errors", failed=call.failed)
     return Text(
-        "{failed:.0f} % errors: {results}", failed=call.failed, results=Listed(told, "comma")
+        "{failed:.0f} % errors: {results}", failed=call.failed, results=Listed(results, "comma")
     )
 
 

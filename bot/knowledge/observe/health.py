@@ -1,9 +1,8 @@
-"""Health checks of the components: installed, ready, answering; and in the pods' own words
-why not.
+"""Health checks of the components: installed, ready, answering; and in the pods' own words why not.
 
-Paths are those that the programs' own probes ask: Kiali 1.87 and 2.26, Prometheus 2 and
-3, Jaeger 1 and 2, Istio 1.23 and 1.30. istiod's Service does not carry its readiness
-port, so its monitoring port is asked for the version.
+Paths are those that the programs' own probes ask: Kiali 1.87 and 2.26, Prometheus 2 and 3, Jaeger 1
+and 2, Istio 1.23 and 1.30. istiod's Service does not carry its readiness port, so its monitoring
+port is asked for the version.
 """
 
 from __future__ import annotations
@@ -21,24 +20,21 @@ from bot.knowledge.objects.workloads import build_part, get_condition, is_ready
 from bot.knowledge.observe.probes import strip_proxy_prefix
 from bot.ports import HttpRequest
 from bot.steps import Context
-from bot.text import EMPTY, Seconds, Text, verbatim
+from bot.text import EMPTY, Moment, Seconds, Text, verbatim
 
-PATIENCE = 8.0
+ANSWER_TIMEOUT = 8.0
 """Seconds for one answer."""
-
-AGAIN = 1.0
+RETRY_DELAY = 1.0
 """Seconds after which what did not answer is asked once more: one lost request is no outage."""
 
-API = Text("API server")
+API_SERVER = Text("API server")
 
 
 @dataclass(frozen=True)
 class HealthTarget:
-    """A component that should answer: its Deployment and Service, and the path of its health
-    check.
-    """
+    """A component that should answer: its Deployment and Service, and its health check's path."""
 
-    title: str
+    title: Text
     deployment: str
     service: str
     port: int
@@ -47,25 +43,26 @@ class HealthTarget:
 
 
 HEALTH_TARGETS = (
-    HealthTarget("istiod", "istiod", "istiod", 15014, "/version"),
+    HealthTarget(verbatim("istiod"), "istiod", "istiod", 15014, "/version"),
     HealthTarget(
-        "gateway",
+        Text("gateway"),
         "bookinfo-gateway-istio",
         "bookinfo-gateway-istio",
         15021,
         "/healthz/ready",
         app=True,
     ),
-    HealthTarget("Prometheus", "prometheus", "prometheus", 9090, "/-/healthy"),
-    HealthTarget("Jaeger", "jaeger", "tracing", 80, "/jaeger/api/services"),
-    HealthTarget("Kiali", "kiali", "kiali", 20001, "/kiali/healthz"),
+    HealthTarget(verbatim("Prometheus"), "prometheus", "prometheus", 9090, "/-/healthy"),
+    HealthTarget(verbatim("Jaeger"), "jaeger", "tracing", 80, "/jaeger/api/services"),
+    HealthTarget(verbatim("Kiali"), "kiali", "kiali", 20001, "/kiali/healthz"),
 )
 
 
 @dataclass(frozen=True)
 class HealthResult:
-    """Result of one check: `state` is `up`, `down`, or `absent` when it is not installed;
-    `since` is when it went down, as far as its Deployment tells, in epoch seconds.
+    """Result of one check: `state` is `up`, `down`, or `absent` when it is not installed.
+
+    `since` is when it went down (epoch seconds), as far as its Deployment tells.
     """
 
     title: Text
@@ -81,13 +78,13 @@ async def check_all(context: Context) -> list[HealthResult]:
     """Check all components at once; when the API server does not answer, return that alone."""
     try:
         return [
-            HealthResult(API, UP),
+            HealthResult(API_SERVER, UP),
             *await asyncio.gather(*(check_target(context, target) for target in HEALTH_TARGETS)),
         ]
     except (Unavailable, Throttled) as problem:
         return [
             HealthResult(
-                API,
+                API_SERVER,
                 DOWN,
                 Text("it does not answer: {problem}", problem=problem.message),
                 time.time(),
@@ -101,7 +98,7 @@ async def check_target(context: Context, target: HealthTarget) -> HealthResult:
     deployment = await context.cluster.get(DEPLOYMENT, target.deployment, namespace)
     if deployment is None:
         return HealthResult(
-            verbatim(target.title),
+            target.title,
             ABSENT,
             Text(
                 "there is no Deployment {deployment} in {namespace}",
@@ -112,23 +109,23 @@ async def check_target(context: Context, target: HealthTarget) -> HealthResult:
         )
     if not is_ready(deployment):
         return HealthResult(
-            verbatim(target.title),
+            target.title,
             DOWN,
             await describe_unready(context, deployment, namespace),
             find_unready_since(deployment),
         )
     if not deployment["spec"].get("replicas", 1):
         return HealthResult(
-            verbatim(target.title),
+            target.title,
             DOWN,
             Text("{deployment} is scaled to no pods", deployment=target.deployment),
             find_unready_since(deployment),
         )
-    why = await explain_silence(context, target, namespace)
+    why = await explain_no_answer(context, target, namespace)
     return (
-        HealthResult(verbatim(target.title), DOWN, why, time.time())
+        HealthResult(target.title, DOWN, why, time.time())
         if why
-        else HealthResult(verbatim(target.title), UP)
+        else HealthResult(target.title, UP)
     )
 
 
@@ -150,8 +147,9 @@ async def describe_unready(context: Context, deployment: Object, namespace: str)
 
 
 def find_unready_since(deployment: Object) -> float:
-    """Return when a Deployment became unavailable by its condition (epoch seconds), or now
-    when that is not known.
+    """Return when a Deployment became unavailable by its condition (epoch seconds).
+
+    That is now when the Deployment does not tell it.
     """
     available = get_condition(deployment, "Available")
     stamp = available.get("lastTransitionTime") if available.get("status") == "False" else None
@@ -165,13 +163,13 @@ def find_unready_since(deployment: Object) -> float:
         return time.time()
 
 
-async def explain_silence(context: Context, target: HealthTarget, namespace: str) -> Text:
-    """Return why a component does not answer although its pods are ready; "" when it answers."""
-    ask = HttpRequest(namespace, target.service, target.port, target.path, seconds=PATIENCE)
+async def explain_no_answer(context: Context, target: HealthTarget, namespace: str) -> Text:
+    """Return why a component whose pods are ready does not answer; EMPTY when it does."""
+    ask = HttpRequest(namespace, target.service, target.port, target.path, seconds=ANSWER_TIMEOUT)
     why = EMPTY
     for attempt in range(2):
         if attempt:
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(RETRY_DELAY)
         try:
             status = (await context.web.ask(ask)).status
         except ClusterError as problem:
@@ -202,55 +200,65 @@ def compare_with_memory(
 ) -> HealthChanges:
     """Return which components went down or came back since the check that left this memory.
 
-    What is absent counts as down only if it was up before.
+    What is absent counts as down only if it was up before. The memory is by the English title.
     """
     down: list[Text] = []
     back: list[Text] = []
     kept: dict[str, Any] = dict(memory)
     for one in found:
-        before = memory.get(str(one.title)) or {}
+        title = str(one.title)
+        before = memory.get(title) or {}
         state = DOWN if one.state == ABSENT and before.get("state") in (UP, DOWN) else one.state
         if state == DOWN and before.get("state") != DOWN:
             since = min(one.since or now, now)
             down.append(
                 Text(
-                    "{title} is down since {clock_time}: {why}",
+                    "{title} is down since {since}: {why}",
                     title=one.title,
-                    clock_time=format_clock_time(since),
+                    since=build_moment(since),
                     why=one.why,
                 )
             )
-            kept[str(one.title)] = {"state": DOWN, "since": since}
+            kept[title] = {"state": DOWN, "since": since}
         elif state == UP and before.get("state") == DOWN:
             away = Seconds(now - float(before["since"]), "rough")
             back.append(Text("{title} is back; it was away for {away}", title=one.title, away=away))
-            kept[str(one.title)] = {"state": UP, "since": now}
+            kept[title] = {"state": UP, "since": now}
         elif before.get("state") != state:
-            kept[str(one.title)] = {"state": state, "since": now}
+            kept[title] = {"state": state, "since": now}
     return HealthChanges(tuple(down), tuple(back), kept)
+
+
+def find_outage_start(one: HealthResult, memory: Mapping[str, Any]) -> float | None:
+    """Return since when a component is down by the memory (epoch seconds), None when it is not."""
+    before = memory.get(str(one.title)) or {}
+    return float(before["since"]) if before.get("state") == DOWN else None
+
+
+def is_down(one: HealthResult, memory: Mapping[str, Any]) -> bool:
+    """Tell whether a component is down, or was and is now absent."""
+    absent = one.state == ABSENT and find_outage_start(one, memory) is not None
+    return one.state == DOWN or absent
 
 
 def describe_health(one: HealthResult, memory: Mapping[str, Any]) -> Text:
     """Return one component's state, such as `✅ Kiali answers`."""
-    before = memory.get(str(one.title)) or {}
-    since = format_clock_time(float(before["since"])) if before.get("state") == DOWN else ""
     if one.state == UP:
         return Text("✅ {title} answers", title=one.title)
-    if one.state == ABSENT and not since:
-        return Text("▫️ {title} is not installed", title=one.title)
-    if since:
+    since = find_outage_start(one, memory)
+    if since is not None:
         return Text(
-            "❌ {title} is down since {since}: {why}", title=one.title, since=since, why=one.why
+            "❌ {title} is down since {since}: {why}",
+            title=one.title,
+            since=build_moment(since),
+            why=one.why,
         )
+    if one.state == ABSENT:
+        return Text("▫️ {title} is not installed", title=one.title)
     return Text("❌ {title} is down: {why}", title=one.title, why=one.why)
 
 
-def format_clock_time(moment: float) -> str:
+def build_moment(at: float) -> Moment:
     """Return a time (epoch seconds) as `18:03:09 UTC`, with the day when it is not today."""
-    now, then = time.gmtime(), time.gmtime(moment)
-    day = (
-        ""
-        if (now.tm_year, now.tm_yday) == (then.tm_year, then.tm_yday)
-        else time.strftime("%d %b ", then)
-    )
-    return day + time.strftime("%H:%M:%S UTC", then)
+    today = time.gmtime(at)[:3] == time.gmtime()[:3]
+    return Moment(at, date="" if today else "day", time="seconds", named="plain")

@@ -12,28 +12,26 @@ from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
 from bot.text import Text
 
-PATIENCE = 15.0
+ANSWER_TIMEOUT = 15.0
 """Seconds for one answer; Kiali computes a graph in a few."""
 
 
 async def get(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> HttpResponse:  # fmt: skip
+) -> HttpResponse:
     """Return the answer of a Service in the mesh's namespace, whatever its status.
 
     Raises Unavailable when nothing answers.
     """
-    words = f"?{urlencode(query)}" if query else ""
+    url = f"{path}?{urlencode(query)}" if query else path
     return await context.web.ask(
-        HttpRequest(
-            context.workshop.mesh_namespace, service, port, f"{path}{words}", seconds=PATIENCE
-        )
+        HttpRequest(context.workshop.mesh_namespace, service, port, url, seconds=ANSWER_TIMEOUT)
     )
 
 
 async def get_json(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> Any:  # fmt: skip
+) -> Any:
     """Return the parsed JSON of an answer.
 
     Raises Unavailable (nobody there, 5xx, no JSON), NotFound, or Rejected (other 4xx).
@@ -54,12 +52,14 @@ def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | 
     except ValueError:
         said = None
     words = said.get("error") or said.get("errors") if isinstance(said, dict) else ""
-    message = Text(
-        "{service} answered {status}{what}",
-        service=service,
-        status=answer.status,
-        what=(f": {words}" if words else ""),
-    )
+    message = Text("{service} answered {status}", service=service, status=answer.status)
+    if words:
+        message = Text(
+            "{service} answered {status}: {words}",
+            service=service,
+            status=answer.status,
+            words=str(words),
+        )
     kinds = {404: NotFound} if answer.status < 500 else {}
     kind = kinds.get(answer.status, Rejected if answer.status < 500 else Unavailable)
     return kind(message, status=answer.status)

@@ -29,8 +29,8 @@ class Trace:
 
 async def list_services(context: Context) -> list[str]:
     """Return the services that have sent spans, as `<app>.<namespace>`. Raises ClusterError."""
-    said = await get_json(context, SERVICE, PORT, "/jaeger/api/services")
-    return sorted(str(name) for name in said.get("data") or ())
+    answer = await get_json(context, SERVICE, PORT, "/jaeger/api/services")
+    return sorted(str(name) for name in answer.get("data") or ())
 
 
 async def list_traces(
@@ -38,19 +38,19 @@ async def list_traces(
 ) -> list[Trace]:
     """Return a service's newest traces, newest first. Raises ClusterError."""
     query = {"service": service, "limit": str(limit), "lookback": lookback}
-    said = await get_json(context, SERVICE, PORT, "/jaeger/api/traces", query)
-    found = [parse_trace(one) for one in said.get("data") or () if one.get("spans")]
+    answer = await get_json(context, SERVICE, PORT, "/jaeger/api/traces", query)
+    found = [parse_trace(one) for one in answer.get("data") or () if one.get("spans")]
     return sorted(found, key=lambda t: t.start, reverse=True)
 
 
-def parse_trace(said: Any) -> Trace:
+def parse_trace(answer: Any) -> Trace:
     """Parse one trace of Jaeger's JSON, whose times are microseconds."""
-    spans = sorted(said["spans"], key=lambda s: s["startTime"])
+    spans = sorted(answer["spans"], key=lambda s: s["startTime"])
     start = spans[0]["startTime"]
     end = max(s["startTime"] + s["duration"] for s in spans)
-    names = dict.fromkeys(said["processes"][s["processID"]]["serviceName"] for s in spans)
+    names = dict.fromkeys(answer["processes"][s["processID"]]["serviceName"] for s in spans)
     return Trace(
-        id=said["traceID"],
+        id=answer["traceID"],
         start=start / 1e6,
         milliseconds=(end - start) / 1000,
         spans=len(spans),
@@ -73,4 +73,5 @@ def build_trace_url(base: str, id_: str) -> str:
 
 def build_search_url(base: str, service: str) -> str:
     """Return the URL of the page that lists a service's traces."""
-    return f"{base.rstrip('/')}/search?{urlencode({'service': service, 'lookback': '1h', 'limit': '20'})}"
+    query = urlencode({"service": service, "lookback": "1h", "limit": "20"})
+    return f"{base.rstrip('/')}/search?{query}"

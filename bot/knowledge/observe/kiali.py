@@ -1,6 +1,5 @@
-"""Asking Kiali, version 1.87 (with Istio 1.23) and 2.26 (with Istio 1.30), for its own
-state and its checks of objects.
-"""
+"""Asking Kiali, version 1.87 (with Istio 1.23) and 2.26 (with Istio 1.30), for its own state and
+its checks of objects."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from bot.knowledge.observe.kiali_links import Console
 from bot.steps import Context
 
 SERVICE, PORT = "kiali", 20001
-LAG = 70.0
+VALIDATION_DELAY = 70.0
 """Seconds after which Kiali 2's list of validations has surely been computed anew (measured: more
 than 30)."""
 
@@ -32,8 +31,9 @@ class Component:
 
 @dataclass(frozen=True)
 class Check:
-    """One problem that Kiali finds with an object: `severity` is `error`, `warning` or
-    `unknown`.
+    """One problem that Kiali finds with an object.
+
+    `severity` is `error`, `warning` or `unknown`.
     """
 
     code: str
@@ -59,42 +59,34 @@ async def read_stated_version(context: Context) -> str:
 
 
 async def list_components(context: Context) -> list[Component]:
-    """Return istiod and the add-ons as Kiali reaches them; an add-on that is switched off is
-    not among them.
-    """
-    said = await call_api(context, "/istio/status")
+    """Return istiod and the add-ons as Kiali reaches them, without those switched off in it."""
+    answer = await call_api(context, "/istio/status")
     return [
-        Component(c["name"], c["status"], bool(c.get("isCore", c.get("is_core")))) for c in said
+        Component(c["name"], c["status"], bool(c.get("isCore", c.get("is_core")))) for c in answer
     ]
 
 
 async def check_object(context: Context, kind: Kind, namespace: str, name: str) -> list[Check]:
-    """Return Kiali's checks of one Istio or Gateway API object, computed on the spot in both
-    versions.
+    """Return Kiali's checks of one Istio or Gateway API object, computed on the spot.
 
     Raises NotFound when there is no such object.
     """
-    modern = Console("", await read_image_version(context)).is_modern
-    if modern:
-        place = f"{kind.group}/{kind.version}/{kind.kind}"
-    else:
-        place = f"k8s{kind.plural}" if kind.group == "gateway.networking.k8s.io" else kind.plural
-    said = await call_api(
-        context, f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}", validate="true"
-    )
-    return parse_checks(said.get("validation"))
+    console = Console("", await read_image_version(context))
+    path = console.build_object_path(namespace, kind, name)
+    answer = await call_api(context, path, validate="true")
+    return parse_checks(answer.get("validation"))
 
 
 async def check_namespace(context: Context, namespace: str) -> dict[tuple[str, str], list[Check]]:
     """Return Kiali's checks of a namespace's objects, by (kind in lower case, name); Kiali 2
-    may lag by `LAG`.
+    may lag by VALIDATION_DELAY seconds.
 
     Kinds of the Gateway API have `k8s` before them, e.g. `k8sgateway`, as Kiali 1.87 writes
     them.
     """
-    said = await call_api(context, f"/namespaces/{quote(namespace)}/istio", validate="true")
+    answer = await call_api(context, f"/namespaces/{quote(namespace)}/istio", validate="true")
     found = {}
-    for type_, objects in (said.get("validations") or {}).items():
+    for type_, objects in (answer.get("validations") or {}).items():
         prefix = "k8s" if type_.startswith("gateway.networking.k8s.io/") else ""
         kind = prefix + type_.rpartition("Kind=")[2].lower()
         for key, validation in objects.items():

@@ -18,7 +18,7 @@ async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> 
 
     Raises ClusterError; a namespace that Kiali may not read is Rejected with 403.
     """
-    said = await kiali.call_api(
+    answer = await kiali.call_api(
         context,
         "/namespaces/graph",
         namespaces=namespace,
@@ -34,12 +34,12 @@ async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> 
         rateTcp="sent",
         rateGrpc="requests",
     )
-    return parse_graph(said)
+    return parse_graph(answer)
 
 
-def parse_graph(said: Any) -> Graph:
+def parse_graph(answer: Any) -> Graph:
     """Parse the graph in Kiali's JSON."""
-    elements = said.get("elements") or {}
+    elements = answer.get("elements") or {}
     nodes = {node["data"]["id"]: node["data"] for node in elements.get("nodes") or ()}
     calls, inner, spread = [], [], defaultdict[str, dict[str, float]](dict)
     for edge in elements.get("edges") or ():
@@ -55,8 +55,8 @@ def parse_graph(said: Any) -> Graph:
     return Graph(
         calls=tuple(calls),
         spread=dict(spread),
-        at=float(said.get("timestamp", 0)),
-        seconds=int(said.get("duration", 60)),
+        at=float(answer.get("timestamp", 0)),
+        seconds=int(answer.get("duration", 60)),
         inner=tuple(inner),
     )
 

@@ -3,10 +3,20 @@ Istio 1.30)."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from bot.kinds import Kind
+
+
+def is_kiali_2(version: str) -> bool:
+    """Tell whether a version such as `v2.26` is 2 or newer.
+
+    An unknown version is taken for the newest known.
+    """
+    found = re.match(r"v?(\d+)(?=\.|$)", version)
+    return found is None or int(found[1]) >= 2
 
 
 @dataclass(frozen=True)
@@ -19,24 +29,30 @@ class Console:
 
     @property
     def is_modern(self) -> bool:
-        """True for Kiali 2 and newer; an unknown version is taken for the newest known."""
-        major = self.version.removeprefix("v").partition(".")[0]
-        return not major.isdigit() or int(major) >= 2
+        """True for Kiali 2 and newer, and for an unknown version."""
+        return is_kiali_2(self.version)
 
     def build_url(self, path: str, **query: str) -> str:
-        """Return the URL of a page: every path is below `/console`, without which Kiali answers
-        404.
-        """
+        """Return the URL of a page: outside `/console` Kiali answers 404."""
         words = f"?{urlencode(query, safe=',')}" if query else ""
         return f"{self.base.rstrip('/')}/console{path}{words}"
+
+    def build_object_path(self, namespace: str, kind: Kind, name: str) -> str:
+        """Return the path of an Istio or Gateway API object, the same on a page and in the API."""
+        if self.is_modern:
+            place = f"{kind.group}/{kind.version}/{kind.kind}"
+        elif kind.group == "gateway.networking.k8s.io":
+            place = f"k8s{kind.plural}"
+        else:
+            place = kind.plural
+        return f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}"
 
     def overview_url(self) -> str:
         """Return the URL of the first page."""
         return self.build_url("/overview")
 
     def graph_url(self, *namespaces: str, duration: int = 300, at: float = 0.0) -> str:
-        """Return the URL of the traffic graph with versions, rates, locks for mTLS, and (Kiali 2)
-        waypoints.
+        """Return the URL of the traffic graph: versions, rates, mTLS, and waypoints in Kiali 2.
 
         `duration` is in seconds. With `at` (epoch seconds) it opens Kiali's replay of the
         minute that ended then.
@@ -77,10 +93,4 @@ class Console:
 
     def object_url(self, namespace: str, kind: Kind, name: str) -> str:
         """Return the URL of one Istio or Gateway API object."""
-        if self.is_modern:
-            place = f"{kind.group}/{kind.version}/{kind.kind}"
-        else:
-            place = (
-                f"k8s{kind.plural}" if kind.group == "gateway.networking.k8s.io" else kind.plural
-            )
-        return self.build_url(f"/namespaces/{quote(namespace)}/istio/{place}/{quote(name)}")
+        return self.build_url(self.build_object_path(namespace, kind, name))

@@ -13,10 +13,11 @@ from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context
 from bot.text import EMPTY, Text, join
 
-PATIENCE = 60.0
+GROWTH_TIMEOUT = 60.0
 """Seconds in which two scrapes, 15 s apart, surely fall."""
 PAUSE = 1.0
-LOAD = LoadSpec(count=20, rate=20.0)
+"""Seconds between two queries."""
+PROOF_LOAD = LoadSpec(count=20, rate=20.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ async def send_and_measure_growth(
     try:
         before = await query_values(context, expression, words)
         context.progress.say(Text("sending requests, and waiting for Prometheus to see them"))
-        seen = await context.traffic.send(context.workshop.app_namespace, LOAD)
+        seen = await context.traffic.send(context.workshop.app_namespace, PROOF_LOAD)
         if not seen.versions:
             return MetricGrowth(missing=explain_no_traffic(seen))
         return await wait_for_growth(context, expression, words, before)
@@ -57,14 +58,14 @@ async def wait_for_growth(
     words: Callable[[prometheus.Series], Text],
     before: dict[Text, float],
 ) -> MetricGrowth:
-    """Query until a series has grown, or PATIENCE ends."""
-    deadline = time.monotonic() + min(PATIENCE, context.workshop.readiness_timeout)
+    """Query until a series has grown, or GROWTH_TIMEOUT ends."""
+    deadline = time.monotonic() + min(GROWTH_TIMEOUT, context.workshop.readiness_timeout)
     while True:
         after = await query_values(context, expression, words)
         grown = tuple(
-            Text("{series}: {count:g}", series=said, count=n)
-            for said, n in after.items()
-            if n > before.get(said, 0.0)
+            Text("{series}: {count:g}", series=series, count=n)
+            for series, n in after.items()
+            if n > before.get(series, 0.0)
         )
         if grown:
             return MetricGrowth(grown)
@@ -77,7 +78,7 @@ async def wait_for_growth(
 
 async def query_values(
     context: Context, expression: str, words: Callable[[prometheus.Series], Text]
-) -> dict[Text, float]:  # fmt: skip
+) -> dict[Text, float]:
     """Return the value of each series by its description."""
     return {words(series): series.value for series in await prometheus.query(context, expression)}
 

@@ -1,6 +1,5 @@
-"""Polling a Service in the cluster until it answers as it should, and explaining when it
-does not.
-"""
+"""Polling a Service in the cluster until it answers as it should, and explaining when it does
+not."""
 
 from __future__ import annotations
 
@@ -16,9 +15,9 @@ from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context, Link
 from bot.text import EMPTY, Text, verbatim
 
-SILENCE = 10.0
+SILENCE_TIMEOUT = 10.0
 """Seconds in which something that Kubernetes calls ready must answer at all."""
-PAUSE = 1.0
+LONGEST_PAUSE = 1.0
 """Longest pause in seconds between two questions."""
 PROXY_PREFIX = "error trying to reach service: "
 """What the API server's proxy puts before the reason (Kubernetes 1.32 to 1.36)."""
@@ -26,8 +25,9 @@ PROXY_PREFIX = "error trying to reach service: "
 
 @dataclass(frozen=True)
 class PollResult:
-    """Result of polling: the last answer, None when nothing answered, and then why; `good`
-    when it was as wanted.
+    """Result of polling: the last answer, and whether it was `good`; None when nothing answered.
+
+    `why` says why nothing answered.
     """
 
     good: bool
@@ -57,12 +57,12 @@ async def ask_until(
         patience = (
             seconds
             if heard.answer is not None
-            else min(seconds, SILENCE if silence is None else silence)
+            else min(seconds, SILENCE_TIMEOUT if silence is None else silence)
         )
         if heard.good or time.monotonic() - began + pause > patience:
             return heard
         await asyncio.sleep(pause)
-        pause = min(PAUSE, pause * 2)
+        pause = min(LONGEST_PAUSE, pause * 2)
 
 
 def strip_proxy_prefix(problem: Text) -> Text:
@@ -87,8 +87,9 @@ def explain_silence(what: str, heard: PollResult) -> Text:
 async def link_to_kiali(
     context: Context, label: Text, page: Callable[[Console], str]
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """Return a link to a page of Kiali and the port-forward line to type first; empty when
-    there is no Kiali.
+    """Return a link to a page of Kiali, and the port-forward line to type first.
+
+    Both are empty when there is no Kiali.
     """
     reached = await find_web_address(context, KIALI)
     if not reached.base:

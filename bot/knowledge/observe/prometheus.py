@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.errors import ClusterError, Unavailable
 from bot.knowledge.observe.http_json import get, get_json
 from bot.steps import Context
-from bot.text import Text
+from bot.text import Text, verbatim
 
 SERVICE, PORT = "prometheus", 9090
 SCRAPE = 15.0
@@ -38,18 +38,19 @@ async def is_ready(context: Context) -> bool:
 
 
 async def query(context: Context, expression: str) -> list[Series]:
-    """Return an instant vector (a scalar as one series without labels), without NaN. Raises
-    ClusterError.
+    """Return an instant vector without NaN; a scalar is one series without labels.
+
+    Raises ClusterError.
     """
-    said = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
-    if not isinstance(said, dict) or said.get("status") != "success":
+    answer = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        error = answer.get("error") if isinstance(answer, dict) else answer
         raise Unavailable(
-            Text(
-                "prometheus: {value}",
-                value=said.get("error", "no success") if isinstance(said, dict) else said,
-            )
+            verbatim(f"prometheus: {error}")
+            if error
+            else Text("prometheus did not carry out the query")
         )
-    data = said["data"]
+    data = answer["data"]
     if data["resultType"] == "scalar":
         return [Series({}, float(data["result"][1]))]
     found = [Series(line["metric"], float(line["value"][1])) for line in data["result"]]
@@ -68,7 +69,10 @@ def build_http_rate_query(namespace: str, seconds: int, *, waypoint: bool = Fals
     By caller, service, workload, code and security; with `waypoint` those that waypoints
     report.
     """
-    by = "source_workload,source_version,destination_service_name,destination_workload,destination_version"
+    by = (
+        "source_workload,source_version,destination_service_name,destination_workload,"
+        "destination_version"
+    )
     what = "response_code,response_flags,connection_security_policy"
     place = f'reporter="waypoint",destination_service_namespace="{namespace}"'
     if not waypoint:
@@ -77,10 +81,14 @@ def build_http_rate_query(namespace: str, seconds: int, *, waypoint: bool = Fals
 
 
 def build_lost_rate_query(namespace: str, seconds: int) -> str:
-    """Build the query for requests per second that their caller's proxy ended: faults, missing
-    subsets.
+    """Build the query for requests per second that their caller's proxy ended.
+
+    That happens by faults and by missing subsets.
     """
-    where = f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
+    where = (
+        'reporter=~"source|waypoint",destination_workload="unknown",'
+        f'destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
+    )
     by = (
         "source_workload,destination_service_name,destination_workload,response_code,response_flags"
     )
@@ -98,24 +106,28 @@ def build_tcp_rate_query(namespace: str, seconds: int) -> str:
 
 
 def build_mtls_connections_query(namespace: str) -> str:
-    """Build the query for all connections with mutual TLS that ztunnel opened between a
-    namespace's workloads, by caller.
+    """Build the query for all connections with mutual TLS that ztunnel opened in a namespace.
+
+    By caller and workload.
     """
-    where = f'app="ztunnel",connection_security_policy="mutual_tls",source_workload_namespace="{namespace}"'
-    return f"sum by (source_workload,destination_workload) (istio_tcp_connections_opened_total{{{where}}})"
+    where = (
+        'app="ztunnel",connection_security_policy="mutual_tls",'
+        f'source_workload_namespace="{namespace}"'
+    )
+    by = "source_workload,destination_workload"
+    return f"sum by ({by}) (istio_tcp_connections_opened_total{{{where}}})"
 
 
 def build_waypoint_requests_query(namespace: str) -> str:
-    """Build the query for all requests that waypoints reported for a namespace's services, by
-    service.
-    """
+    """Build the query for all requests that waypoints reported for a namespace, by service."""
     where = f'reporter="waypoint",destination_service_namespace="{namespace}"'
     return f"sum by (destination_service_name) (istio_requests_total{{{where}}})"
 
 
 def build_recorded_requests_query(namespace: str) -> str:
-    """Build the query for all requests that any proxy reported for a namespace: more than none
-    means that it is scraped.
+    """Build the query for all requests that any proxy reported for a namespace.
+
+    More than none means that its proxies are scraped.
     """
     return f'sum(istio_requests_total{{destination_service_namespace="{namespace}"}})'
 
@@ -126,31 +138,33 @@ def build_page_requests_query(namespace: str, seconds: int) -> str:
     The page is where people come in, and its calls to the rest would count each request
     several times.
     """
-    place = f'reporter=~"destination|waypoint",destination_service=~"productpage.{namespace}.svc.cluster.local"'
+    place = (
+        'reporter=~"destination|waypoint",'
+        f'destination_service=~"productpage.{namespace}.svc.cluster.local"'
+    )
     return f"sum by (response_code) (increase(istio_requests_total{{{place}}}[{seconds}s]))"
 
 
 def build_any_rate_query(namespace: str, seconds: int) -> str:
-    """Build the query for requests and connection bytes per second together: more than none
-    when anything flows.
+    """Build the query for requests and connection bytes per second together.
 
-    The two are added up as one vector, since either may be without a value.
+    The result is more than none when anything flows. The two are added up as one vector, since
+    either may be without a value.
     """
     requests = (
         f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
     )
-    tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'
+    where = f'app="ztunnel",source_workload_namespace="{namespace}"'
+    tcp = f"rate(istio_tcp_received_bytes_total{{{where}}}[{seconds}s])"
     return f"sum({requests} or {tcp})"
 
 
 async def count_reachable_pods(context: Context, namespace: str) -> tuple[int, str]:
-    """Return how many pods of a namespace Prometheus reaches, and the first failure of those
-    that it does not.
-    """
-    said = await get_json(context, SERVICE, PORT, "/api/v1/targets", {"state": "active"})
+    """Return how many pods of a namespace Prometheus reaches, and its first failure to do so."""
+    answer = await get_json(context, SERVICE, PORT, "/api/v1/targets", {"state": "active"})
     found = [
         t
-        for t in said["data"].get("activeTargets") or ()
+        for t in answer["data"].get("activeTargets") or ()
         if (t.get("labels") or {}).get("namespace") == namespace
     ]
     failures = [str(t.get("lastError") or "down") for t in found if t.get("health") == "down"]

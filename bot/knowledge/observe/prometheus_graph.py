@@ -73,8 +73,8 @@ def merge_series(source: str, target: str, protocol: str, listed: list[Series]) 
     """Return several series of one caller and one service as one call."""
     total = sum(one.value for one in listed)
     bad = [one for one in listed if one["response_code"][:1] in ("4", "5")]
-    told = [one for one in listed if one["connection_security_policy"]]
-    secure = sum(one.value for one in told if one["connection_security_policy"] == "mutual_tls")
+    known = [one for one in listed if one["connection_security_policy"]]
+    secure = sum(one.value for one in known if one["connection_security_policy"] == "mutual_tls")
     results = {f"{one['response_code']} {one['response_flags']}".removesuffix(" -") for one in bad}
     return Call(
         source=source,
@@ -83,5 +83,5 @@ def merge_series(source: str, target: str, protocol: str, listed: list[Series]) 
         rate=total,
         failed=100 * sum(one.value for one in bad) / total if total else 0.0,
         results=tuple(sorted(results)),
-        secure=100 * secure / sum(one.value for one in told) if told else None,
+        secure=100 * secure / sum(one.value for one in known) if known else None,
     )

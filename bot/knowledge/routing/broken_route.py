@@ -83,7 +83,7 @@ async def wait_for_kiali_check(context: Context, *, shows: bool) -> KialiResult:
     """Ask Kiali about VirtualService reviews until it shows KIA1107, or shows it no more."""
     if not await kiali.read_image_version(context):
         return KialiResult(False, Text("there is no Kiali that could be asked"))
-    seconds = min(kiali.LAG, context.workshop.readiness_timeout)
+    seconds = min(kiali.VALIDATION_DELAY, context.workshop.readiness_timeout)
     deadline = time.monotonic() + seconds
     while True:
         context.progress.say(Text("asking Kiali what it finds"))

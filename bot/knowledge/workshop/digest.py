@@ -12,14 +12,14 @@ from bot.knowledge.observe import prometheus
 from bot.knowledge.workshop.progress import StepStatus
 from bot.records import RunSummary, ScheduleSummary
 from bot.steps import Context, mark_person
-from bot.text import EMPTY, Listed, Moment, Text
+from bot.text import EMPTY, Listed, Moment, Text, counted, join
 
-WINDOW = 3600
-"""Seconds over which traffic is counted."""
-
+TRAFFIC_SECONDS = 3600
+"""Time over which traffic is counted."""
 DAY = 86400.0
-MOST = 8
-MOST_PEOPLE = 3
+MAX_ITEMS = 8
+"""Runs of one person, and schedules, that are listed."""
+MAX_PEOPLE = 3
 ICONS = {"done": "✅", "not_yet": "🟡", "normal": "ℹ️", "error": "❌"}
 
 
@@ -27,18 +27,13 @@ def describe_progress(rows: Sequence[StepStatus]) -> tuple[Text, ...]:
     """Return a line for each step in place, and one that lists the others."""
     done = [Text("✅ {step}: {words}", step=row.step, words=row.words) for row in rows if row.done]
     waiting = [row.step for row in rows if not row.done]
-    return (
-        *done,
-        *(
-            (Text("▫️ not in place: {waiting}", waiting=Listed(waiting, "comma")),)
-            if waiting
-            else ()
-        ),
-    )
+    if waiting:
+        done.append(Text("▫️ not in place: {steps}", steps=Listed(waiting, "comma")))
+    return tuple(done)
 
 
 def build_memory(rows: Sequence[StepStatus], now: float) -> dict[str, Any]:
-    """Return the memory with which the next digest compares."""
+    """Return the state with which the next digest compares."""
     return {"at": now, "rows": {row.step: row.done for row in rows}}
 
 
@@ -51,12 +46,14 @@ def describe_changes(rows: Sequence[StepStatus], memory: Mapping[str, Any]) -> T
         return EMPTY
     came = [row.step for row in rows if row.done and not before.get(row.step)]
     went = [row.step for row in rows if not row.done and before.get(row.step)]
-    words = [Text("in place now: {came}", came=Listed(came, "comma"))] if came else []
-    words += [Text("no more: {went}", went=Listed(went, "comma"))] if went else []
+    changes = [
+        Text("in place now: {steps}", steps=Listed(came, "comma")) if came else EMPTY,
+        Text("no longer in place: {steps}", steps=Listed(went, "comma")) if went else EMPTY,
+    ]
     since = Moment(float(memory["at"]), date="weekday", time="minutes", named="plain")
-    if not words:
+    if not any(changes):
         return Text("🔁 since {since}: nothing changed", since=since)
-    return Text("🔁 since {since}: {changes}", since=since, changes=Listed(words, "semicolon"))
+    return Text("🔁 since {since}: {changes}", since=since, changes=Listed(changes, "semicolon"))
 
 
 async def describe_traffic(context: Context) -> Text:
@@ -64,48 +61,55 @@ async def describe_traffic(context: Context) -> Text:
     namespace = context.workshop.app_namespace
     try:
         found = await prometheus.query(
-            context, prometheus.build_page_requests_query(namespace, WINDOW)
+            context, prometheus.build_page_requests_query(namespace, TRAFFIC_SECONDS)
         )
     except ClusterError:
-        return Text("📈 traffic: Prometheus does not tell")
+        return Text("📈 traffic: Prometheus cannot be asked")
     counts = {series["response_code"]: series.value for series in found if round(series.value)}
     total = sum(counts.values())
     if not total:
         return Text("📈 traffic: none within the hour")
     failed = sum(count for code, count in counts.items() if not code.startswith(("2", "3", "4")))
-    rate = f"{total / WINDOW:.2f}".rstrip("0").rstrip(".")
     errors = (
         Text("{share:.1f} % of them failed", share=100 * failed / total)
         if round(failed)
         else Text("none of them failed")
     )
-    return Text(
-        "📈 traffic within the hour: {total:,.0f} requests ({rate}/s), {errors}",
-        total=total,
-        rate=rate,
+    # Prometheus extrapolates over the window, so that counts are not whole.
+    return counted(
+        "📈 traffic within the hour: {n:,} request ({rate:g}/s), {errors}",
+        "📈 traffic within the hour: {n:,} requests ({rate:g}/s), {errors}",
+        n=round(total),
+        rate=round(total / TRAFFIC_SECONDS, 2),
         errors=errors,
     )
 
 
 def describe_runs(found: Sequence[RunSummary]) -> tuple[Text, ...]:
-    """Return a line for each person with their runs in order of time, at most `MOST_PEOPLE`
+    """Return a line for each person with their runs in order of time, at most `MAX_PEOPLE`
     lines.
     """
-    by: dict[str, list[RunSummary]] = {}
+    by_user: dict[str, list[RunSummary]] = {}
     for run in reversed(found):
-        by.setdefault(run.user, []).append(run)
+        by_user.setdefault(run.user, []).append(run)
     return tuple(
         Text("{person}: {runs}", person=mark_person(user), runs=format_runs(done))
-        for user, done in list(by.items())[:MOST_PEOPLE]
+        for user, done in list(by_user.items())[:MAX_PEOPLE]
     )
 
 
 def format_runs(done: Sequence[RunSummary]) -> Text:
-    """Return runs as `install ✅, expose 🟡`; older ones beyond `MOST` are counted."""
-    runs = [f"{shorten_command(run.typed)} {ICONS.get(run.state, '•')}" for run in done[-MOST:]]
-    if len(done) <= MOST:
-        return Text("{runs}", runs=Listed(runs, "comma"))
-    return Text("{more} more, and last: {runs}", more=len(done) - MOST, runs=Listed(runs, "comma"))
+    """Return runs as `install ✅, expose 🟡`; older ones beyond `MAX_ITEMS` are counted."""
+    last = done[-MAX_ITEMS:]
+    runs = [f"{shorten_command(run.typed)} {ICONS.get(run.state, '•')}" for run in last]
+    if len(done) == len(last):
+        return join("comma", *runs)
+    return counted(
+        "{n} more, and last: {runs}",
+        "{n} more, and last: {runs}",
+        n=len(done) - len(last),
+        runs=Listed(runs, "comma"),
+    )
 
 
 def shorten_command(typed: str) -> str:
@@ -120,6 +124,6 @@ def describe_next_schedules(entries: Sequence[ScheduleSummary]) -> Text:
     )
     told = [
         Text("{id} {typed}, {moment}", id=one.id, typed=one.typed, moment=one.next)
-        for one in found[:MOST]
+        for one in found[:MAX_ITEMS]
     ]
     return Text("⏭️ next: {slots}", slots=Listed(told, "semicolon")) if told else EMPTY

@@ -1,4 +1,7 @@
-"""Applied objects, as manifests that a person can read and apply by hand."""
+"""Applied objects, as manifests that a person can read and apply by hand.
+
+These are lines for a terminal and the same in all languages: comments are commands, not prose.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ import yaml
 from bot.kinds import Object
 from bot.records import BeforeImage, Change
 
-ROOM = 2800
+MAX_CHARACTERS = 2800
 """Characters of manifests in one answer: a section of Slack takes 3000."""
-LONG = 400
+MAX_VALUE_CHARACTERS = 400
 """Characters of one value (a whole file in a ConfigMap) that are printed."""
 
 
@@ -47,11 +50,11 @@ def format_manifests(images: Sequence[BeforeImage]) -> PrintedManifests:
     for image in images:
         text = format_manifest(image)
         size = sum(map(measure_line, text))
-        if lines and used + size > ROOM:
+        if lines and used + size > MAX_CHARACTERS:
             left.append(describe_image(image))
             continue
-        if size > ROOM:
-            text, size = truncate_lines(text), ROOM
+        if size > MAX_CHARACTERS:
+            text, size = truncate_lines(text), MAX_CHARACTERS
         lines += text
         used += size
     return PrintedManifests(tuple(lines), tuple(left))
@@ -69,23 +72,31 @@ def truncate_lines(lines: Sequence[str]) -> list[str]:
     kept, used = list[str](), 0
     for line in lines:
         used += measure_line(line)
-        if used > ROOM - 40:
+        if used > MAX_CHARACTERS - 40:
             break
         kept.append(line)
-    return [*kept, f"# … and {len(lines) - len(kept)} more lines"]
+    return [*kept, f"# … +{len(lines) - len(kept)}"]
 
 
 def format_manifest(image: BeforeImage) -> list[str]:
-    """Return one object as lines of YAML, or a comment on what was done to it."""
-    place = f" -n {image.namespace}" if image.namespace else ""
+    """Return one object as lines of YAML, which is a patch when it was merged; a comment says what
+    a person would type for a patch and for a deletion.
+    """
     if image.after is None:
-        return ["---", f"# {describe_image(image)}{place}: deleted"]
+        return ["---", f"# kubectl delete {format_target(image)}"]
     patch = "kind" not in image.after
-    head = [f"# {describe_image(image)}{place}: merged into what was there"] if patch else []
+    head = [f"# kubectl patch {format_target(image)} --type=merge --patch-file=…"] if patch else []
     text = yaml.safe_dump(
         shorten_manifest(image.after), sort_keys=False, allow_unicode=True, width=110
     )
     return ["---", *head, *text.replace("```", "'''").splitlines()]
+
+
+def format_target(image: BeforeImage) -> str:
+    """Return an object as kubectl's arguments name it, also where another group has its kind."""
+    resource = ".".join(filter(None, (image.kind.plural, image.kind.group)))
+    place = f" -n {image.namespace}" if image.namespace else ""
+    return f"{resource} {image.name}{place}"
 
 
 def shorten_manifest(value: Object) -> Object:
@@ -95,8 +106,8 @@ def shorten_manifest(value: Object) -> Object:
 
 def shorten_texts(value: object) -> object:
     """Return any part of a manifest with its long texts cut."""
-    if isinstance(value, str) and len(value) > LONG:
-        return f"{value[:LONG]}… ({len(value)} characters)"
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+        return f"{value[:MAX_VALUE_CHARACTERS]}… +{len(value) - MAX_VALUE_CHARACTERS}"
     if isinstance(value, dict):
         return {k: shorten_texts(v) for k, v in value.items()}
     return [shorten_texts(v) for v in value] if isinstance(value, list) else value

@@ -20,9 +20,9 @@ from bot.knowledge.objects.workloads import (
     is_installed_by_istio,
     is_ready,
 )
-from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
+from bot.knowledge.routing.manifests import has_no_weight, is_waypoint, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
-from bot.text import Listed, Seconds, Text, counted, join, verbatim
+from bot.text import EMPTY, Listed, Seconds, Text, counted, join, verbatim
 
 ADDONS = ("prometheus", "grafana", "jaeger")
 
@@ -36,7 +36,8 @@ class StepStatus:
     words: Text
 
 
-Look = Callable[[Snapshot], tuple[bool, Text]]
+StepCheck = Callable[[Snapshot], tuple[bool, Text]]
+"""Returns whether a step is in place, and a description."""
 
 
 def count_installed(names: tuple[str, ...], there: dict[str, Object]) -> tuple[int, list[str]]:
@@ -51,9 +52,9 @@ def check_install(now: Snapshot) -> tuple[bool, Text]:
     if "istiod" not in owned:
         return False, Text("not installed")
     lagging = [
-        f"{n} {count_ready_pods(w)[0]}/{count_ready_pods(w)[1]}"
-        for n, w in owned.items()
-        if not (is_ready(w) and count_ready_pods(w)[1])
+        "{} {}/{}".format(name, *count_ready_pods(workload))
+        for name, workload in owned.items()
+        if not (is_ready(workload) and count_ready_pods(workload)[1])
     ]
     version = get_labels(owned["istiod"]).get("operator.istio.io/version", "")
     if lagging:
@@ -62,12 +63,13 @@ def check_install(now: Snapshot) -> tuple[bool, Text]:
             version=version,
             lagging=Listed(lagging, "comma"),
         )
-    return True, Text(
-        "Istio {version}, {owned} workloads ready; {tracing}",
+    ready = counted(
+        "Istio {version}, {n} workload ready",
+        "Istio {version}, {n} workloads ready",
+        n=len(owned),
         version=version,
-        owned=len(owned),
-        tracing=describe_tracing(now.config),
     )
+    return True, join("semicolon", ready, describe_tracing(now.config))
 
 
 def check_addons(now: Snapshot) -> tuple[bool, Text]:
@@ -76,10 +78,13 @@ def check_addons(now: Snapshot) -> tuple[bool, Text]:
     if not found:
         return False, Text("none installed")
     missing = [n for n in ADDONS if n not in now.mesh]
-    words = [Text("{found} of {wanted} installed", found=found, wanted=len(ADDONS))]
-    words += [Text("missing {missing}", missing=Listed(missing, "comma"))] if missing else []
-    words += [Text("not ready: {lagging}", lagging=Listed(lagging, "comma"))] if lagging else []
-    return not missing and not lagging, join("semicolon", *words)
+    words = join(
+        "semicolon",
+        Text("{found} of {wanted} installed", found=found, wanted=len(ADDONS)),
+        Text("missing {missing}", missing=Listed(missing, "comma")) if missing else EMPTY,
+        Text("not ready: {lagging}", lagging=Listed(lagging, "comma")) if lagging else EMPTY,
+    )
+    return not missing and not lagging, words
 
 
 def check_kiali(now: Snapshot) -> tuple[bool, Text]:
@@ -110,17 +115,18 @@ def check_inject(now: Snapshot) -> tuple[bool, Text]:
     (done, description).
     """
     pods = now.app_pods
-    inside = [
+    injected = [
         p for p in pods if "sidecar.istio.io/status" in (p["metadata"].get("annotations") or {})
     ]
     if not pods:
         return False, Text("no pods yet")
-    words = Text("{inside} of {pods} pods have a sidecar", inside=len(inside), pods=len(pods))
-    if now.app_labels.get("istio-injection") == "enabled" and len(inside) < len(pods):
-        words = Text("{state}; the label is set, older pods need a restart", state=words)
-    elif not inside and all(map(is_captured, pods)):
-        words = Text("{state}; they are in the ambient mesh instead", state=words)
-    return len(inside) == len(pods), words
+    words = Text("{injected} of {pods} pods have a sidecar", injected=len(injected), pods=len(pods))
+    remark = EMPTY
+    if now.app_labels.get("istio-injection") == "enabled" and len(injected) < len(pods):
+        remark = Text("the label is set, older pods need a restart")
+    elif not injected and all(map(is_captured, pods)):
+        remark = Text("they are in the ambient mesh instead")
+    return len(injected) == len(pods), join("semicolon", words, remark)
 
 
 def check_expose(now: Snapshot) -> tuple[bool, Text]:
@@ -129,15 +135,14 @@ def check_expose(now: Snapshot) -> tuple[bool, Text]:
     if not gateways:
         return False, Text("no gateway")
     programmed = get_condition(gateways[0], "Programmed")
-    done = programmed.get("status") == "True"
     reason, name = str(programmed.get("reason") or "Pending"), get_name(gateways[0])
-    if done:
+    if programmed.get("status") == "True":
         return True, Text("gateway {name} programmed", name=name)
-    words = GATEWAY_WORDS.get(reason) or verbatim(reason)
+    words = GATEWAY_REASONS.get(reason) or verbatim(reason)
     return False, Text("gateway {name}: {words}", name=name, words=words)
 
 
-GATEWAY_WORDS = {
+GATEWAY_REASONS = {
     "AddressNotAssigned": Text(
         "has no address yet: `minikube tunnel`, or annotate it with "
         "networking.istio.io/service-type=ClusterIP"
@@ -159,37 +164,31 @@ def check_route(now: Snapshot) -> tuple[bool, Text]:
             return False, Text(
                 "VirtualService reviews without its DestinationRule: callers get 503"
             )
-        return (
-            True,
-            counted(
-                "VirtualService reviews, {n} rule",
-                "VirtualService reviews, {n} rules",
-                n=len(rules),
-            ),
+        return True, counted(
+            "VirtualService reviews, {n} rule", "VirtualService reviews, {n} rules", n=len(rules)
         )
-    return (
-        "reviews" in now.routes,
-        Text("HTTPRoute reviews") if "reviews" in now.routes else Text("no route for reviews"),
-    )
+    if "reviews" in now.routes:
+        return True, verbatim("HTTPRoute reviews")
+    return False, Text("no route for reviews")
 
 
 def check_fault(now: Snapshot) -> tuple[bool, Text]:
     """Check for injected faults; through a waypoint, for rules whose backends all weigh
     nothing. Return (done, description).
     """
-    hurt = [
-        n
-        for n, service in now.virtual_services.items()
+    faulty = [
+        name
+        for name, service in now.virtual_services.items()
         if any(rule.get("fault") for rule in iterate_http_rules(service))
     ]
-    hurt += [
-        n
-        for n, route in now.routes.items()
+    faulty += [
+        name
+        for name, route in now.routes.items()
         if any(map(has_no_weight, route["spec"].get("rules") or []))
     ]
-    return bool(hurt), Text("fault on {hurt}", hurt=Listed(hurt, "comma")) if hurt else Text(
-        "no fault injected"
-    )
+    if not faulty:
+        return False, Text("no fault injected")
+    return True, Text("fault on {services}", services=Listed(faulty, "comma"))
 
 
 def check_traffic(now: Snapshot) -> tuple[bool, Text]:
@@ -197,15 +196,15 @@ def check_traffic(now: Snapshot) -> tuple[bool, Text]:
     return (done, description).
     """
     if now.streams:
-        words = Listed([describe_stream(stream) for stream in now.streams], "semicolon")
+        streams = Listed(map(describe_stream, now.streams), "semicolon")
         return any(stream.seen.versions for stream in now.streams), Text(
-            "going on: {words}", words=words
+            "going on: {streams}", streams=streams
         )
     if now.last is None:
         return False, Text("no requests were sent since the bot started")
     when, seen = now.last
     pages, failed = sum(seen.versions.values()), seen.versions.get("none", 0)
-    met = (
+    result = (
         Text(
             "{pages} of {asked} requests got a page with reviews",
             pages=pages - failed,
@@ -215,7 +214,7 @@ def check_traffic(now: Snapshot) -> tuple[bool, Text]:
         else Text("nothing answered")
     )
     return pages > failed, Text(
-        "{duration} ago: {met}", duration=Seconds(time.time() - when, "rough"), met=met
+        "{duration} ago: {result}", duration=Seconds(time.time() - when, "rough"), result=result
     )
 
 
@@ -225,9 +224,8 @@ def check_traces(now: Snapshot) -> tuple[bool, Text]:
         return False, Text("no Jaeger to look at")
     if now.senders:
         return True, Text("spans came from {senders}", senders=Listed(now.senders, "comma"))
-    came = Text("no spans yet") if now.senders is not None else Text("Jaeger does not answer")
-    tracing = describe_tracing(now.config)
-    return False, Text("{spans}; {tracing}", spans=came, tracing=tracing)
+    spans = Text("no spans yet") if now.senders is not None else Text("Jaeger does not answer")
+    return False, join("semicolon", spans, describe_tracing(now.config))
 
 
 def check_shift(now: Snapshot) -> tuple[bool, Text]:
@@ -260,30 +258,26 @@ def check_ambient(now: Snapshot) -> tuple[bool, Text]:
     if "ztunnel" not in now.mesh:
         return False, Text("ztunnel is not installed")
     pods = now.app_pods
-    marked = [p for p in pods if is_captured(p)]
+    captured = sum(map(is_captured, pods))
     ready = all(is_ready(now.mesh[n]) for n in ("ztunnel", "istio-cni-node") if n in now.mesh)
-    words = Text("{captured} of {pods} pods captured", captured=len(marked), pods=len(pods))
-    if not ready:
-        words = Text("{state}; ztunnel or istio-cni not ready", state=words)
-    return ready and bool(pods) and len(marked) == len(pods), words
+    words = Text("{captured} of {pods} pods captured", captured=captured, pods=len(pods))
+    lagging = EMPTY if ready else Text("ztunnel or istio-cni not ready")
+    return ready and bool(pods) and captured == len(pods), join("semicolon", words, lagging)
 
 
 def check_waypoint(now: Snapshot) -> tuple[bool, Text]:
     """Check the namespace's waypoint and its label; return (done, description)."""
-    found = [
-        g for g in now.gateways.values() if g["spec"].get("gatewayClassName") == "istio-waypoint"
-    ]
+    found = list(filter(is_waypoint, now.gateways.values()))
     if not found:
         return False, Text("no waypoint")
     programmed = get_condition(found[0], "Programmed").get("status") == "True"
     labelled = "istio.io/use-waypoint" in now.app_labels
     words = Text("programmed") if programmed else Text("not programmed")
-    if not labelled:
-        words = Text("{state}; the namespace is not enrolled", state=words)
-    return programmed and labelled, words
+    enrolled = EMPTY if labelled else Text("the namespace is not enrolled")
+    return programmed and labelled, join("semicolon", words, enrolled)
 
 
-LOOKS: tuple[tuple[str, Look], ...] = (
+STEP_CHECKS: tuple[tuple[str, StepCheck], ...] = (
     ("install", check_install),
     ("addons", check_addons),
     ("kiali", check_kiali),
@@ -298,8 +292,9 @@ LOOKS: tuple[tuple[str, Look], ...] = (
     ("ambient", check_ambient),
     ("waypoint", check_waypoint),
 )
+"""By step, in the order of the workshop."""
 
 
 def list_step_statuses(now: Snapshot) -> list[StepStatus]:
     """Return the state of all steps, in the order of the workshop."""
-    return [StepStatus(step, *look(now)) for step, look in LOOKS]
+    return [StepStatus(step, *check(now)) for step, check in STEP_CHECKS]

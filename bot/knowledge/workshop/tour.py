@@ -1,5 +1,6 @@
-"""The guided tour's pages, read from `tour.yaml`: what each step teaches, what it does, and where it
-goes wrong."""
+"""The guided tour's pages, read from `tour.yaml`: what each step teaches, what it does, and where
+it goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +46,10 @@ def build_page(page: dict[str, Any]) -> TourPage:
 
 
 def build_sentence(words: str) -> Text:
-    """Return a sentence of the file as a Text without values; its braces are its own."""
+    """Return a sentence of the file as a Text without values; its braces are its own.
+
+    `scripts/messages` extracts it in the same form.
+    """
     return build_text(words.replace("{", "{{").replace("}", "}}"), "", "", {})
 
 

@@ -5,7 +5,6 @@ restoring it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +16,17 @@ from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
 from bot.knowledge.objects.desired import extract_desired_state
 from bot.knowledge.objects.diff import describe_differences
+from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.workshop.manifests import describe_image
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
-from bot.text import EMPTY, Listed, Text
+from bot.text import EMPTY, Listed, Text, in_context
 
-PATIENCE = 60.0
-"""Seconds in which deleted objects go, when nothing holds them."""
-TRIES = 5
+DELETION_TIMEOUT = 60.0
+"""Seconds within which deleted objects are gone, when no finalizer blocks them."""
+MAX_ATTEMPTS = 5
 """Times that an object is put back when its controllers change it at the same moment."""
 
 
@@ -49,7 +50,7 @@ class UndoPlan:
     @property
     def digest(self) -> str:
         """A hash that changes when something else would be restored."""
-        return hashlib.sha256(repr((self.changes, self.differences)).encode()).hexdigest()[:16]
+        return compute_digest((self.changes, self.differences))
 
     @property
     def typed(self) -> str:
@@ -105,19 +106,17 @@ async def compare_with_before(context: Context, changes: Sequence[Change]) -> Un
 
 def describe_difference(image: BeforeImage, live: Object | None) -> Text:
     """Return what restoring one object does; "" when it is as it was."""
-    called = f"{image.kind.kind} {image.name}"
+    name = describe_image(image)
     if image.before is None:
-        return Text("deletes {called}", called=called) if live is not None else EMPTY
+        return Text("deletes {name}", name=name) if live is not None else EMPTY
     if live is None:
-        return Text("brings back {called}", called=called)
+        return Text("brings back {name}", name=name)
     found = describe_differences(extract_desired_state(live), image.before)
-    if found and all("restartedAt" in str(line) for line in found):
-        return Text("rolls {called} back to before its restart", called=called)
-    return (
-        Text("restores {called} ({changes})", called=called, changes=Listed(found[:3], "semicolon"))
-        if found
-        else EMPTY
-    )
+    if not found:
+        return EMPTY
+    if all("restartedAt" in str(line) for line in found):
+        return Text("rolls {name} back to before its restart", name=name)
+    return Text("restores {name} ({changes})", name=name, changes=Listed(found[:3], "semicolon"))
 
 
 async def find_last_change(context: Context) -> UndoPlan:
@@ -149,7 +148,13 @@ async def build_plan(context: Context, back: UndoPlan, summary: Text) -> Plan | 
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
             warnings += await warn_about_lost_deployments(context, found.image.name, back)
     lines = tuple(found.words for found in back.differences)
-    return Plan(summary, lines, tuple(dict.fromkeys(warnings)), Text("Take it back"), back.digest)
+    return Plan(
+        summary,
+        lines,
+        tuple(dict.fromkeys(warnings)),
+        in_context("button", "Take it back"),
+        back.digest,
+    )
 
 
 async def warn_about_lost_deployments(
@@ -158,23 +163,21 @@ async def warn_about_lost_deployments(
     """Return a warning about Deployments that go with a namespace and that no undone change
     made.
     """
-    ours = {found.image.name for found in back.differences if found.image.kind == DEPLOYMENT}
+    undone = {found.image.name for found in back.differences if found.image.kind == DEPLOYMENT}
     others = [
         get_name(w)
         for w in await context.cluster.find(DEPLOYMENT, namespace)
-        if get_name(w) not in ours
+        if get_name(w) not in undone
     ]
-    return (
-        [
-            Text(
-                "With namespace {namespace} go its other Deployments: {others}.",
-                namespace=namespace,
-                others=Listed(others, "comma"),
-            )
-        ]
-        if others
-        else []
-    )
+    if not others:
+        return []
+    return [
+        Text(
+            "With namespace {namespace} go its other Deployments: {others}.",
+            namespace=namespace,
+            others=Listed(others, "comma"),
+        )
+    ]
 
 
 async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Verdict:
@@ -188,24 +191,17 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     profile, failure = await undo_profile.restore_profile(context, back.changes)
     if failure is not None:
         return failure
-    left = await wait_until_restored(context, back)
-    if left:
-        held = Listed(
-            [
-                Text("still there: {called}", called=f"{f.image.kind.kind} {f.image.name}")
-                if f.image.before is None
-                else f.words
-                for f in left
-            ],
-            "semicolon",
-        )
-        words = Text("not everything is as it was.")
+    if left := await wait_until_restored(context, back):
         return Verdict(
             State.NOT_YET,
-            words,
-            Text("{held}. Type it again.", held=held),
+            Text("not everything is as it was."),
+            Text(
+                "{left}. Type it again.",
+                left=Listed(map(describe_left_difference, left), "semicolon"),
+            ),
             next=suggest_commands(context, again, "status"),
         )
+    # Only now: a change that was marked before its end could not be undone after a crash.
     for change in back.changes:
         await context.history.undone(change.run)
     evidence = (
@@ -221,20 +217,27 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     )
 
 
+def describe_left_difference(found: ObjectDifference) -> Text:
+    """Return what is still not as it was, in words."""
+    if found.image.before is None:
+        return Text("still there: {name}", name=describe_image(found.image))
+    return found.words
+
+
 async def restore_object(context: Context, image: BeforeImage) -> None:
     """Restore one object. When a controller writes it at the same moment, the newer version is
     replaced.
 
-    Raises Conflict after `TRIES` attempts.
+    Raises Conflict after `MAX_ATTEMPTS` attempts.
     """
     if image.before is None:
         await context.cluster.delete(image.kind, image.name, image.namespace)
         return
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             await context.cluster.put(image.before)
         except Conflict:
-            if attempt == TRIES:
+            if attempt == MAX_ATTEMPTS:
                 raise
         else:
             return
@@ -257,14 +260,14 @@ async def wait_for_restored_pods(context: Context, back: UndoPlan) -> Verdict | 
 
 
 async def wait_until_restored(context: Context, back: UndoPlan) -> tuple[ObjectDifference, ...]:
-    """Wait until nothing differs any more; return what still does after PATIENCE."""
+    """Wait until nothing differs any more; return what still does in the end."""
     for found in back.differences:
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
             context.progress.say(
                 Text("waiting until namespace {name} is gone", name=found.image.name)
             )
             await namespaces.wait_until_gone(context, found.image.name)
-    deadline, pause = time.monotonic() + PATIENCE, 0.05
+    deadline, pause = time.monotonic() + DELETION_TIMEOUT, 0.05
     while left := (await compare_with_before(context, back.changes)).differences:
         if time.monotonic() > deadline:
             break

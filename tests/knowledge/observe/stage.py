@@ -15,11 +15,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
-from bot.engine.services import NullProgress
+from bot.engine.world.context import NullProgress
 from bot.istio import Istioctl
 from bot.language import Localizer
 from bot.ledger import Ledger
-from bot.schedule import Limits, ScheduleService, Streams
+from bot.schedule import Limits, ScheduleMessages, ScheduleService, Streams
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.steps import Caller, Context, Role, Workshop
 from bot.traffic import Generator
@@ -81,12 +81,10 @@ async def asking(
         audit_trail=ledger.audit,
         schedules=ScheduleService(
             ledger.timetable,
-            channel_messages,
-            Catalog(STEPS),
+            ScheduleMessages(ledger.timetable, channel_messages, Catalog(STEPS), Localizer()),
             owner="tests",
             zone="UTC",
             limits=Limits(),
-            say=Localizer(),
         ),
         workshop=Workshop(),
         caller=Caller("U1", Role.HOST),

@@ -1,0 +1,75 @@
+"""Handles buttons: each goes to the part that its message belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.catalog import Catalog
+from bot.engine.access.callers import CallerResolver
+from bot.engine.button_commands import is_schedule_action
+from bot.engine.commands.command_handler import CommandHandler
+from bot.engine.home.tabs import HomeTabs
+from bot.engine.runs.confirmation_buttons import ConfirmationButtons
+from bot.engine.tour.buttons import TourButtons
+from bot.language import Localizer
+from bot.messages import ButtonPress, Command, Reply
+from bot.view import messages
+from bot.view.forms import OPEN
+from bot.view.home import REFRESH
+from bot.view.tour import TOUR
+
+
+@dataclass(frozen=True)
+class ButtonHandler:
+    """Handles buttons as they are pressed."""
+
+    catalog: Catalog
+    callers: CallerResolver
+    say: Localizer
+    commands: CommandHandler
+    home_tabs: HomeTabs
+    tour_buttons: TourButtons
+    confirmation_buttons: ConfirmationButtons
+
+    async def handle_button(self, pressed: ButtonPress, reply: Reply) -> None:
+        """Carry out what a button is for. Raises MeshbotError that says why it was not."""
+        if pressed.action == REFRESH:
+            await self.home_tabs.show_tab(pressed.user)
+        elif pressed.action.startswith(TOUR):
+            caller = await self.callers.resolve_caller(pressed.user)
+            asked = await self.tour_buttons.handle_button(pressed, caller, reply)
+            if asked is not None:
+                await self.commands.handle_command(asked, reply)
+        elif is_schedule_action(pressed.action):
+            await self.commands.schedule_commands.handle_button(pressed)
+        elif pressed.action.startswith((messages.TYPE, OPEN)):
+            await self._handle_command_button(pressed, reply)
+        else:
+            await self.confirmation_buttons.handle_button(pressed)
+
+    async def _handle_command_button(self, pressed: ButtonPress, reply: Reply) -> None:
+        """Carry out the command in a button's value, or open the form of the step it names."""
+        text = pressed.value.removeprefix(self.catalog.command).strip()
+        asked = Command(
+            pressed.user,
+            await self._find_channel(pressed),
+            text,
+            pressed.key,
+            pressed.thread,
+            pressed.key,
+            away=pressed.away,
+            view=pressed.view,
+        )
+        form = self.catalog.get(text) if pressed.action.startswith(OPEN) else None
+        if form is not None:
+            await self.commands.open_form(form, asked)
+            return
+        if pressed.away and self.commands.forms.find_requested_form(asked) is None:
+            await reply.say(messages.render_loading(self.say))
+        await self.commands.handle_command(asked, reply)
+
+    async def _find_channel(self, pressed: ButtonPress) -> str:
+        """Return the channel of the button, or "" when it is in App Home and none is known."""
+        if pressed.channel or not pressed.away:
+            return pressed.channel
+        return await self.commands.home_channel.find()

@@ -1,0 +1,86 @@
+"""The Confirm and Cancel buttons of a run that waits for its confirmation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.catalog import Catalog, Invocation
+from bot.engine.access.callers import CallerResolver
+from bot.engine.access.policy import AccessPolicy
+from bot.engine.runs.audit import Auditor
+from bot.engine.runs.confirmations import Confirmations
+from bot.engine.runs.executor import RunExecutor
+from bot.engine.runs.tracker import RunTracker
+from bot.engine.world.locks import RunLocks
+from bot.engine.world.namespaces import WorkshopNamespaces
+from bot.errors import UserError
+from bot.ledger import Ledger, Run, RunState, ScopeLocked
+from bot.messages import ButtonPress
+from bot.steps import Caller
+from bot.text import Text
+from bot.view import messages
+
+ANSWERED = (Text("This question was answered before."), Text("Type the command again to ask anew."))
+
+
+@dataclass(frozen=True)
+class ConfirmationButtons:
+    """Handles the buttons of runs that wait for a confirmation."""
+
+    catalog: Catalog
+    ledger: Ledger
+    callers: CallerResolver
+    policy: AccessPolicy
+    namespaces: WorkshopNamespaces
+    locks: RunLocks
+    tracker: RunTracker
+    confirmations: Confirmations
+    executor: RunExecutor
+    audit: Auditor
+
+    async def handle_button(self, pressed: ButtonPress) -> None:
+        """Carry out Confirm or Cancel.
+
+        Raises UserError when the question was answered before, and AccessDenied.
+        """
+        run = await self.ledger.get_run(pressed.value)
+        if run is None or run.state is not RunState.ASKS:
+            raise UserError(*ANSWERED)
+        cancels = pressed.action == messages.CANCEL
+        caller = await self.callers.resolve_caller(pressed.user)
+        invocation = self.catalog.parse(run.arguments)
+        if not (cancels and pressed.user == run.user):
+            title = invocation.step.title
+            what = (
+                Text("Cancelling {title}", title=title)
+                if cancels
+                else Text("Confirming {title}", title=title)
+            )
+            namespace = self.namespaces.resolve_workshop(invocation).app_namespace
+            self.policy.check_command(
+                invocation, caller, pressed.channel, what=what, namespace=namespace
+            )
+        if cancels:
+            await self.confirmations.endings.withdraw_run(
+                run, RunState.CANCELLED, Text("Nothing was changed."), by=pressed.user
+            )
+        else:
+            await self._confirm_run(run, invocation, caller, pressed)
+
+    async def _confirm_run(
+        self, run: Run, invocation: Invocation, caller: Caller, pressed: ButtonPress
+    ) -> None:
+        if self.confirmations.is_overdue(run):
+            await self.confirmations.expire_run(run)
+            return
+        with self.tracker.track_run(run.id):
+            if not await self.ledger.confirm_run(run.id, owner=self.ledger.replicas.owner):
+                raise UserError(*ANSWERED)
+            if (other := await self.locks.find_conflicting_run(run)) is not None:
+                # It holds its lock by now; asking again gives that back.
+                await self.ledger.ask_confirmation(
+                    run.id, run.digest or "", run.expires_at or run.created_at
+                )
+                raise ScopeLocked(other)
+            await self.audit.record_confirmation(run, pressed)
+            await self.executor.continue_confirmed(run, invocation, caller)

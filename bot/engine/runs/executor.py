@@ -1,0 +1,110 @@
+"""Carries runs out: posts the message, makes the plan, runs the step, and hands on its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from bot.catalog import Invocation
+from bot.engine.runs.confirmations import Confirmations
+from bot.engine.runs.endings import RunEndings
+from bot.engine.runs.error_messages import explain_error
+from bot.engine.runs.progress_message import ProgressMessage, run_with_heartbeat
+from bot.engine.runs.run_messages import RunMessages
+from bot.engine.runs.tracker import RunTracker
+from bot.engine.world.context import ContextBuilder, RunChanges
+from bot.errors import UserError
+from bot.ledger import Run, RunState
+from bot.messages import CHANNEL, Place
+from bot.steps import Caller, Context, Plan
+from bot.text import Text
+
+CHANGED = Text("This has changed since it was shown. Please look again.")
+
+
+@dataclass(frozen=True)
+class RunExecutor:
+    """Carries runs out; their callers were checked before."""
+
+    contexts: ContextBuilder
+    messages: RunMessages
+    tracker: RunTracker
+    endings: RunEndings
+    confirmations: Confirmations
+    begun: Counter[str] = field(default_factory=Counter, init=False)
+    """Runs that were begun, by step."""
+
+    async def start(
+        self, run: Run, invocation: Invocation, caller: Caller, place: Place = CHANNEL
+    ) -> None:
+        """Post the run's message and carry the run out.
+
+        Raises SlackError when the message cannot be posted.
+        """
+        self.begun[run.step] += 1
+        run = await self.messages.post(run, place)
+        await self.execute_step(run, invocation, caller, confirmed=False)
+
+    async def execute_step(
+        self, run: Run, invocation: Invocation, caller: Caller, *, confirmed: bool
+    ) -> None:
+        """Carry out the step of a run whose message is posted; never raises.
+
+        A step with a plan waits for its confirmation first, unless it is `confirmed`.
+        """
+        progress, changes = self.messages.build_progress(run), RunChanges(run.id)
+        self.tracker.open_message(run.id, progress)
+        try:
+            context = self.contexts.build_run_context(invocation, caller, progress, changes)
+            plan = None if confirmed else await make_plan(invocation, context)
+            if plan is not None:
+                await self.confirmations.ask(run, progress, plan)
+            else:
+                step = invocation.step
+                verdict = await run_with_heartbeat(
+                    progress, lambda: step.run(context, invocation.options)
+                )
+                await self.endings.finish_with_verdict(run, progress, verdict, changes)
+        except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
+            failure = explain_error(problem)
+            if isinstance(problem, UserError):
+                failure = replace(failure, again=f"help {run.step}")
+            await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure, changes)
+        self.tracker.close_message(run.id)
+
+    async def continue_confirmed(self, run: Run, invocation: Invocation, caller: Caller) -> None:
+        """Carry out a confirmed run if its plan is still the one that was shown.
+
+        Ask again when the plan has changed.
+        """
+        progress = self.messages.build_progress(run)
+        progress.say(Text("confirmed; looking once more"))
+        self.messages.notify(replace(run, state=RunState.RUNNING))
+        try:
+            if await self._ask_again_if_changed(run, invocation, caller, progress):
+                return
+        except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
+            await self.endings.finish_with_failure(
+                run, progress, RunState.ERROR, explain_error(problem)
+            )
+            return
+        await self.execute_step(run, invocation, caller, confirmed=True)
+
+    async def _ask_again_if_changed(
+        self, run: Run, invocation: Invocation, caller: Caller, progress: ProgressMessage
+    ) -> bool:
+        """Ask again when the plan is not the one that was shown; tell whether it was not."""
+        changes = RunChanges(run.id)
+        context = self.contexts.build_run_context(invocation, caller, progress, changes)
+        plan = await make_plan(invocation, context)
+        if plan is None or plan.digest == run.digest:
+            return False
+        warned = replace(plan, warnings=(CHANGED, *plan.warnings))
+        await self.confirmations.ask(run, progress, warned)
+        return True
+
+
+async def make_plan(invocation: Invocation, context: Context) -> Plan | None:
+    """Return the plan that must be confirmed first, None when nothing must."""
+    step = invocation.step
+    return await step.plan(context, invocation.options) if step.plan else None

@@ -1,0 +1,12 @@
+"""Refuses work while this process is cut off from the ledger."""
+
+from __future__ import annotations
+
+from bot.errors import LedgerError
+from bot.ledger import Replicas
+
+
+def check_not_fenced(replicas: Replicas) -> None:
+    """Raise LedgerError while other processes may take over what this one does."""
+    if replicas.is_fenced:
+        raise LedgerError("this process has lost touch with the ledger")

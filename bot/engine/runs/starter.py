@@ -1,0 +1,96 @@
+"""Starts runs: enters them in the ledger with their lock, and hands them to the executor."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from bot.catalog import Invocation
+from bot.engine.runs.endings import RunEndings
+from bot.engine.runs.error_messages import explain_post_error
+from bot.engine.runs.executor import RunExecutor
+from bot.engine.runs.fencing import check_not_fenced
+from bot.engine.runs.tracker import RunTracker
+from bot.engine.world.context import ContextBuilder
+from bot.engine.world.locks import RunLocks
+from bot.errors import SlackError
+from bot.language import Localizer
+from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, ScopeLocked
+from bot.messages import Command, Place, Reply
+from bot.steps import Caller
+from bot.text import Text
+from bot.view import messages
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunStarter:
+    """Starts the runs of callers who were checked before."""
+
+    ledger: Ledger
+    say: Localizer
+    contexts: ContextBuilder
+    locks: RunLocks
+    tracker: RunTracker
+    endings: RunEndings
+    executor: RunExecutor
+
+    async def start_run(
+        self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
+    ) -> None:
+        """Enter the run of a command and carry it out; a second delivery does nothing.
+
+        Raises ScopeLocked when another run is in the way.
+        """
+        new = self._build_new_run(invocation, asked)
+        if invocation.step.check is not None:
+            invocation.step.check(
+                self.contexts.build_context(invocation, caller), invocation.options
+            )
+        await self.endings.retry_unwritten()
+        check_not_fenced(self.ledger.replicas)
+        try:
+            run = await self._enter_run(new)
+        except DuplicateRequest:
+            log.info("command %s was delivered twice", asked.key)
+            return
+        if asked.away:
+            title = invocation.step.title
+            await reply.say(messages.render_run_elsewhere(self.say, title, asked.channel))
+        with self.tracker.track_run(run.id):
+            try:
+                await self.executor.start(run, invocation, caller, Place(thread=asked.thread))
+            except SlackError as problem:
+                await self._record_post_error(run, problem)
+                raise explain_post_error(problem) from problem
+
+    def _build_new_run(self, invocation: Invocation, asked: Command) -> NewRun:
+        return NewRun(
+            request_key=asked.key,
+            step=invocation.step.id,
+            arguments=invocation.text,
+            options=invocation.options.model_dump(mode="json", by_alias=True),
+            user=asked.user,
+            channel=asked.channel,
+            owner=self.ledger.replicas.owner,
+            lock_key=self.locks.get_lock_key(invocation),
+        )
+
+    async def _enter_run(self, new: NewRun) -> Run:
+        """Enter a run; end it again when it meets another.
+
+        A change of what everyone shares and one in a namespace hold different locks, so both
+        can be entered: whether they meet is checked afterwards.
+        """
+        run = await self.ledger.begin_run(new)
+        if (other := await self.locks.find_conflicting_run(run)) is not None:
+            summary = Text("not started: run {id} was under way", id=other.id)
+            await self.endings.record_end(run, "error", summary)
+            raise ScopeLocked(other)
+        return run
+
+    async def _record_post_error(self, run: Run, problem: SlackError) -> None:
+        summary = Text("could not post: {code}", code=problem.code)
+        await self.endings.record_end(run, "error", summary)
+        await self.endings.audit.record_run_end(run, "error", summary)

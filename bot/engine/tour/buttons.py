@@ -1,0 +1,75 @@
+"""The buttons of the tour: they turn its page, explain it, open forms and give commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.engine.access.policy import AccessPolicy
+from bot.engine.forms.forms import Forms
+from bot.engine.tour.messages import STEP
+from bot.engine.tour.position import TourPosition
+from bot.engine.tour.tour import Tour
+from bot.errors import UserError
+from bot.knowledge.workshop.tour import TourPage
+from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
+from bot.steps import Caller, Role, Step
+from bot.text import Text
+from bot.view.tour import TOUR, render_explanation, render_short_explanation
+
+OBSOLETE = Text("This tour is of an earlier release of mine.")
+
+
+@dataclass(frozen=True)
+class TourButtons:
+    """Handles the buttons of all tours."""
+
+    policy: AccessPolicy
+    forms: Forms
+    tour: Tour
+
+    async def handle_button(
+        self, pressed: ButtonPress, caller: Caller, reply: Reply
+    ) -> Command | None:
+        """Turn the page or explain it; return the command to carry out when there is one."""
+        pages = self.tour.pages
+        verb = pressed.action.removeprefix(TOUR).partition(":")[0]
+        name, _, typed = pressed.value.partition(" ")
+        page, step = pages.find_page(name), pages.catalog.get(name)
+        if verb == "explain" and step is not None:
+            await reply.say(self._explain(page, step))
+            return None
+        if page is None or step is None or pressed.posted is None:
+            command = pages.catalog.command
+            hint = Text("Type `{command} workshop` for a new one.", command=command)
+            raise UserError(OBSOLETE, hint)
+        if verb == "run" and typed:
+            posted = pressed.posted
+            key = TourPosition(posted.ts, page.step).build_request_key(pressed.key)
+            return Command(pressed.user, pressed.channel, typed, key, posted.ts)
+        await self._turn_page(verb, pressed, pressed.posted, page, caller)
+        return None
+
+    async def _turn_page(
+        self, verb: str, pressed: ButtonPress, posted: Posted, page: TourPage, caller: Caller
+    ) -> None:
+        """Open the form of the page's step, end the tour at that page, or show it."""
+        step = self.tour.pages.catalog.get(page.step)
+        assert step is not None  # there are only pages of known steps
+        if verb not in ("options", "look"):
+            self.policy.require_role(Role.HOST, caller, what=step.title)
+        if verb == "options":
+            self.policy.check_step(step, caller, pressed.channel, what=step.title)
+            note = TourPosition(posted.ts, page.step).build_request_key("")
+            origin = Origin(pressed.channel, posted.ts, note)
+            await self.forms.open(step, pressed.key, origin)
+        elif verb == "end":
+            asked = Command(pressed.user, pressed.channel, STEP, pressed.key)
+            await self.tour.end_at_page(posted, page, asked)
+        else:
+            await self.tour.messages.show_page(posted, page)
+
+    def _explain(self, page: TourPage | None, step: Step) -> Message:
+        say, command = self.tour.pages.say, self.tour.pages.catalog.command
+        if page is None:
+            return render_short_explanation(say, step, command)
+        return render_explanation(say, page, step, command)

@@ -1,0 +1,39 @@
+"""The namespaces that the workshop may use, and the one that a command is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from bot.catalog import Invocation
+from bot.errors import UserError
+from bot.steps import Workshop
+from bot.text import Listed, Text
+
+
+@dataclass(frozen=True)
+class WorkshopNamespaces:
+    """The namespaces of the workshop: its own, and the globs of those that `in=` may name."""
+
+    workshop: Workshop
+    patterns: tuple[str, ...]
+
+    @property
+    def are_several(self) -> bool:
+        """Tell whether there is more than one, so that a form has to ask which is meant."""
+        return len(self.patterns) > 1 or any(set("*?[") & set(each) for each in self.patterns)
+
+    def resolve_workshop(self, invocation: Invocation) -> Workshop:
+        """Return the workshop in the namespace that the command names.
+
+        Raises UserError when that is not one of the workshop's.
+        """
+        wanted = invocation.options.namespace
+        if not wanted:
+            return self.workshop
+        if not any(fnmatchcase(wanted, pattern) for pattern in self.patterns):
+            raise UserError(
+                Text("{wanted} is not a namespace of this workshop.", wanted=wanted),
+                Text("These are: {allowed}.", allowed=Listed(self.patterns, "comma")),
+            )
+        return replace(self.workshop, app_namespace=wanted)

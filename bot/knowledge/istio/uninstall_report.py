@@ -1,0 +1,259 @@
+"""What a removal of the mesh takes away and leaves, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.kinds import CONFIG_MAP
+from bot.knowledge.istio.uninstall_survey import MeshInventory, ObjectId, survey_mesh
+from bot.knowledge.objects import namespaces
+from bot.steps import Context
+from bot.text import EMPTY, Listed, Text, counted, join
+
+
+def describe_removal(found: MeshInventory, context: Context, *, with_app: bool) -> tuple[Text, ...]:
+    """Return what will be removed, counted by kind."""
+    lines = (
+        describe_own_objects(found),
+        describe_labels(found),
+        describe_application(found, context) if with_app else EMPTY,
+        describe_addons(found),
+        describe_control_plane(found),
+        describe_crds(found),
+        describe_mesh_namespace(found, context),
+        describe_gateway_api(found),
+    )
+    return tuple(filter(None, lines))
+
+
+def describe_own_objects(found: MeshInventory) -> Text:
+    """Return the workshop's rules, routes and gateways by kind, or EMPTY."""
+    if not found.own_objects:
+        return EMPTY
+    places = Listed(sorted({namespace for _, _, namespace in found.own_objects}))
+    return Text("{by_kind} in {places}", by_kind=count_by_kind(found.own_objects), places=places)
+
+
+def describe_labels(found: MeshInventory) -> Text:
+    """Return the workshop's namespaces with labels of the mesh, or EMPTY."""
+    if not found.labelled:
+        return EMPTY
+    return Text("the mesh's labels on {labelled}", labelled=Listed(found.labelled, "comma"))
+
+
+def describe_application(found: MeshInventory, context: Context) -> Text:
+    """Return the application's namespace with its Deployments, or EMPTY when there are none."""
+    if not found.app:
+        return EMPTY
+    return Text(
+        "the namespace {app} with its {count}",
+        app=context.workshop.app_namespace,
+        count=count_kind(len(found.app), "Deployment"),
+    )
+
+
+def describe_addons(found: MeshInventory) -> Text:
+    """Return the add-ons, or EMPTY."""
+    if not found.addons:
+        return EMPTY
+    names = Listed(found.addons, "comma")
+    return counted("{n} add-on: {names}", "{n} add-ons: {names}", n=len(found.addons), names=names)
+
+
+def describe_control_plane(found: MeshInventory) -> Text:
+    """Return the workloads of Istio, or EMPTY."""
+    if not found.workloads:
+        return EMPTY
+    return Text(
+        "Istio: {workloads}, with webhooks and roles", workloads=Listed(found.workloads, "comma")
+    )
+
+
+def describe_crds(found: MeshInventory) -> Text:
+    """Return Istio's CRDs with what goes with them, or EMPTY."""
+    if not found.crds:
+        return EMPTY
+    return counted(
+        "{n} Istio CRD, and with it every rule of its kind in the cluster",
+        "{n} Istio CRDs, and with them every rule in the cluster",
+        n=len(found.crds),
+    )
+
+
+def describe_mesh_namespace(found: MeshInventory, context: Context) -> Text:
+    """Return the mesh's namespace, or EMPTY when there is none."""
+    if not found.mesh_namespace:
+        return EMPTY
+    mesh = context.workshop.mesh_namespace
+    return Text("the namespace {mesh} with all that is in it", mesh=mesh)
+
+
+def describe_gateway_api(found: MeshInventory) -> Text:
+    """Return the Gateway API's CRDs when this bot applied them, or EMPTY."""
+    if not found.gateway_api.ours:
+        return EMPTY
+    return Text(
+        "the Gateway API CRDs {version}, which this bot applied", version=found.gateway_api.version
+    )
+
+
+def list_kept(found: MeshInventory, context: Context, *, with_app: bool) -> tuple[Text, ...]:
+    """Return a line about the application when it is kept, else nothing."""
+    if with_app or not found.app:
+        return ()
+    return (Text("kept: {words}", words=describe_kept_application(found, context)),)
+
+
+def describe_kept_application(found: MeshInventory, context: Context) -> Text:
+    """Return the application's Deployments, and how many of them restart without sidecars."""
+    namespace, count = context.workshop.app_namespace, count_kind(len(found.app), "Deployment")
+    if not found.injected:
+        return Text("{count} in {namespace}", count=count, namespace=namespace)
+    return counted(
+        "{count} in {namespace}; {n} of them restarts without sidecars",
+        "{count} in {namespace}; {n} of them restart without sidecars",
+        count=count,
+        namespace=namespace,
+        n=len(found.injected),
+    )
+
+
+def warn_about_others(found: MeshInventory) -> tuple[Text, ...]:
+    """Return warnings about objects of other people that are concerned, by name."""
+    lines = []
+    if found.other_rules:
+        lines.append(
+            Text(
+                "Rules of others go too ({by_kind}): {names}.",
+                by_kind=count_by_kind(found.other_rules),
+                names=list_names(found.other_rules),
+            )
+        )
+    if found.other_gateways:
+        lines.append(
+            Text(
+                "Gateways of others lose their controller: {names}.",
+                names=list_names(found.other_gateways),
+            )
+        )
+    if found.stuck:
+        lines.append(
+            Text(
+                "Pods that no Deployment restarts keep dead sidecars: {pods}.",
+                pods=Listed(found.stuck, "comma"),
+            )
+        )
+    if found.other_labelled:
+        lines.append(
+            Text(
+                "Other namespaces are in the mesh; their pods keep dead sidecars: {namespaces}.",
+                namespaces=Listed(found.other_labelled, "comma"),
+            )
+        )
+    return tuple(lines)
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Objects that are still there after a removal.
+
+    `mesh` holds those of the mesh itself, which should be gone; `other` those that it leaves.
+    """
+
+    mesh: tuple[Text, ...]
+    other: tuple[Text, ...]
+
+
+async def find_leftovers(context: Context) -> Leftovers:
+    """Survey the mesh again, and return what is left with its owner or reason."""
+    found = await survey_mesh(context)
+    maps = await context.cluster.find(CONFIG_MAP, labels="istio.io/config=true")
+    namespace = await describe_blocked_namespace(context) if found.mesh_namespace else EMPTY
+    return Leftovers(
+        tuple(list_mesh_leftovers(found, namespace)), tuple(list_other_leftovers(found, len(maps)))
+    )
+
+
+def list_mesh_leftovers(found: MeshInventory, namespace: Text) -> list[Text]:
+    """Return what is left of the mesh itself; `namespace` describes its namespace, or is EMPTY."""
+    left = []
+    if found.crds:
+        left.append(counted("{n} Istio CRD", "{n} Istio CRDs", n=len(found.crds)))
+    if found.workloads or found.addons:
+        names = Listed([*found.workloads, *found.addons], "comma")
+        left.append(Text("workloads {names}", names=names))
+    if namespace:
+        left.append(namespace)
+    if found.own_objects:
+        left.append(join("comma", *count_by_kind(found.own_objects).items))
+    return left
+
+
+async def describe_blocked_namespace(context: Context) -> Text:
+    """Return the mesh's namespace with what blocks its deletion."""
+    namespace = context.workshop.mesh_namespace
+    why = await namespaces.find_deletion_blocker(context, namespace)
+    if not why:
+        return Text("namespace {namespace}", namespace=namespace)
+    return Text("namespace {namespace} ({why})", namespace=namespace, why=why)
+
+
+def list_other_leftovers(found: MeshInventory, ca_config_maps: int) -> list[Text]:
+    """Return what a removal leaves because others own it."""
+    left = []
+    if found.gateway_api.version:
+        left.append(
+            Text(
+                "Gateway API CRDs {version} (not applied by this bot)",
+                version=found.gateway_api.version,
+            )
+        )
+    if found.stuck:
+        left.append(
+            Text(
+                "pods with dead sidecars, for their owners to restart: {pods}",
+                pods=Listed(found.stuck, "comma"),
+            )
+        )
+    if found.other_labelled:
+        left.append(
+            Text("mesh labels on {namespaces}", namespaces=Listed(found.other_labelled, "comma"))
+        )
+    if ca_config_maps:
+        left.append(
+            Text(
+                "{count} with Istio's CA certificate", count=count_kind(ca_config_maps, "ConfigMap")
+            )
+        )
+    return left
+
+
+def count_by_kind(objects: Iterable[ObjectId]) -> Listed:
+    """Return objects counted by kind, such as `2 VirtualServices, 1 Gateway`."""
+    found = sorted(Counter(kind.kind for kind, _, _ in objects).items())
+    return Listed([count_kind(n, kind) for kind, n in found], "comma")
+
+
+def count_kind(count: int, kind: str) -> str:
+    """Return a count of a Kubernetes kind, such as `2 Gateways`; kinds are not translated."""
+    return f"{count} {kind if count == 1 else pluralize(kind)}"
+
+
+def pluralize(kind: str) -> str:
+    """Return the plural of a kind: `Policies` of `Policy`, `Gateways` of `Gateway`."""
+    if kind.endswith("y") and kind[-2] not in "aeiou":
+        return f"{kind[:-1]}ies"
+    return f"{kind}s"
+
+
+def list_names(objects: Iterable[ObjectId], most: int = 10) -> Text:
+    """Return objects by name, such as `VirtualService shop/cart, …`, at most `most` of them."""
+    names = [f"{kind.kind} {namespace}/{name}" for kind, name, namespace in objects]
+    more = len(names) - most
+    if more <= 0:
+        return join("comma", *names)
+    return counted(
+        "{names} and {n} more", "{names} and {n} more", names=Listed(names[:most], "comma"), n=more
+    )

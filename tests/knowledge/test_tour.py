@@ -1,0 +1,80 @@
+"""The tour's prose: data beside the code, and translated like any other message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.knowledge.workshop import tour
+from bot.knowledge.workshop.tour import PAGES, TourPage, build_sentence
+from scripts.messages import PROSE, extract_prose, extract_template
+
+ROOT = Path(__file__).parents[2]
+FILE = Path(tour.__file__).with_suffix(".yaml")
+COMMANDS = {"step", "typed", "also"}
+"""Keys of a page whose values are typed, and are the same in all languages."""
+
+
+def find_strings(value: Any) -> Iterator[str]:
+    """All strings in a value of YAML, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from find_strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from find_strings(each)
+
+
+def list_sentences(page: TourPage) -> tuple[Any, ...]:
+    """The texts of a page."""
+    return (page.why, *page.does, *page.pitfalls)
+
+
+def test_every_word_of_the_file_is_extracted() -> None:
+    """Whatever stands under a key that holds no command: a key that is new counts as words."""
+    template = extract_template(ROOT)
+    pages = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    said = [
+        words
+        for page in pages
+        for key, value in page.items()
+        if key not in COMMANDS
+        for words in find_strings(value)
+    ]
+    assert len(said) > 50
+    assert [words for words in said if template.get(build_sentence(words).template) is None] == []
+
+
+def test_every_text_of_the_pages_is_extracted() -> None:
+    """In the form in which the catalogue is asked for it, from a place that does not move."""
+    template = extract_template(ROOT)
+    for page in PAGES:
+        for text in list_sentences(page):
+            found = template.get(text.template)
+            assert found is not None
+            assert (FILE.relative_to(ROOT).as_posix(), 0) in found.locations
+
+
+def test_every_word_is_on_a_page() -> None:
+    """The loader drops nothing of the file."""
+    pages = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    words = [str(text) for page in PAGES for text in list_sentences(page)]
+    typed = [each for page in PAGES for each in (page.step, page.typed, *page.also)]
+    assert sorted(words + typed) == sorted(find_strings(pages))
+
+
+@pytest.mark.parametrize("words", ["a {b} c", "{", "}}", "`{{x}}` 5 %"])
+def test_braces_are_mere_braces(tmp_path: Path, words: str) -> None:
+    """The loader and the extractor make the same template, and it reads as it is written."""
+    path = tmp_path / "pages.yaml"
+    path.write_text(yaml.safe_dump([{"why": words, "does": [words]}]), encoding="utf-8")
+    (keys,) = PROSE.values()
+    text = build_sentence(words)
+    assert str(text) == words
+    assert list(extract_prose(path, keys)) == [text.template, text.template]
