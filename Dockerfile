@@ -20,19 +20,22 @@ COPY manifests/gateway-api /fetch/manifests/gateway-api
 RUN /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
     && mv "/releases/istio-${ISTIO_VERSION}" /istio
 
-# The bot and what it depends on, in the versions of the lock file. Installed in place, for it reads manifests/ beside it.
+# The bot and what it depends on, in the versions of the lock file and with its hashes. Installed in place, for it reads
+# manifests/ beside it. sandbox/ and tests/ stay outside: `meshbot sandbox` says so here.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/meshbot/src
 RUN python -m venv --without-pip /opt/meshbot
 COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY scripts/build.lock scripts/sbom scripts/sbom.lock scripts/
 COPY bot bot
 COPY handlers handlers
 COPY manifests manifests
-RUN pip --python /opt/meshbot install --constraint requirements.lock --editable ".[graphs,postgres]" \
+RUN pip --python /opt/meshbot install --require-hashes --requirement requirements.lock --requirement scripts/build.lock \
+    && pip --python /opt/meshbot install --no-deps --no-build-isolation --editable . \
+    && pip --python /opt/meshbot uninstall --yes setuptools \
     && /opt/meshbot/bin/python -m compileall -q bot handlers
 # What it consists of, for whoever scans the image: /opt/meshbot/sbom.cdx.json.
-COPY scripts/sbom scripts/sbom.lock scripts/
 RUN scripts/sbom /opt/meshbot/bin/python /opt/meshbot/sbom.cdx.json \
     && rm -r scripts
 
