@@ -40,7 +40,7 @@ from bot.cli.main import main
 
 for package in (bot, handlers):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.startswith(("bot.cli.sandbox", "bot.__main__", "bot.ledger.migrations.")):
+        if not module.name.startswith(("bot.cli.sandbox", "bot.__main__", "bot.ledger.migr")):
             importlib.import_module(module.name)
 sys.exit(main(["sandbox"]))
 """
