@@ -224,7 +224,7 @@ def list_completions(command: str) -> tuple[Completion, ...]:
         (example, step) for step in STEPS for example in step.examples
     ]
     found = {f"{command} {text}": step.summary for text, step in typed}
-    return tuple(Completion(text, hint) for text, hint in found.items())
+    return tuple(Completion(text, str(hint)) for text, hint in found.items())
 
 
 def load_sandbox_settings(

@@ -30,6 +30,7 @@ from bot.settings.values import (
     parse_role_mapping,
     parse_user_mapping,
     validate_database_url,
+    validate_language,
 )
 
 PREFIX, DELIMITER = "MESHBOT_", "__"
@@ -297,7 +298,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(LedgerSettings(), description="Where runs are remembered.")
     health: HealthSettings = Field(HealthSettings(), description="Where probes and Prometheus ask.")
     log: LogSettings = Field(LogSettings(), description="The log.")
-    language: Literal["en", "es"] = Field(
+    language: Annotated[str, AfterValidator(validate_language)] = Field(
         "en", description="What the bot speaks in the channel: en or es."
     )
     drain_seconds: float = Field(

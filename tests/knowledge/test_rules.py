@@ -7,7 +7,7 @@ import pytest
 
 from bot.kinds import Object
 from bot.knowledge.istio import kept_settings, platforms
-from bot.knowledge.routing import broken_route, faults, manifests, request_proof
+from bot.knowledge.routing import broken_route, fault_proof, faults, manifests, request_proof
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
@@ -88,14 +88,14 @@ def test_shares_leave_no_version_to_read() -> None:
 
 
 def test_a_missing_subset_is_found() -> None:
-    """Without the rule both subsets dangle, with a smaller one only the other, with the whole none."""
+    """Without the rule both subsets dangle, with a smaller one only the other, else none."""
     whole, service = manifests.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
     assert broken_route.find_dangling_subsets(snapshot(service)) == ("v2", "v1")
     assert broken_route.find_dangling_subsets(
         snapshot(service, manifests.build_destination_rule("reviews", SPACE, ("v1",)))
     ) == ("v2",)
     assert broken_route.find_dangling_subsets(snapshot(service, whole)) == ()
-    assert broken_route.find_routed_user(snapshot(service)) == "jason"
+    assert manifests.find_routed_user(snapshot(service)) == "jason"
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,19 @@ def test_what_chance_allows(hits: int, of: int, low: float, high: float) -> None
 
 def test_pages_of_version_1_neither_prove_nor_disprove_a_fault() -> None:
     """They never ask ratings; only pages that did count."""
-    hurt, spared = faults.build_expectations("jason", faults.Fault())
-    assert hurt.holds(
+    affected, unaffected = fault_proof.build_expectations("jason", faults.Fault())
+    assert affected.holds(
         TrafficReport(
             10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}
         )
     )
-    assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
-    assert not hurt.holds(
+    assert not affected.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
+    assert not affected.holds(
         TrafficReport(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9})
     )
-    assert not spared.holds(TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
+    assert not unaffected.holds(
+        TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10})
+    )
 
 
 def test_the_other_user_is_another_one() -> None:
@@ -181,7 +183,10 @@ def test_settings_of_an_installation_are_found() -> None:
     plain = kept_settings.extract_values(
         configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"})
     )
-    mesh = "enableTracing: false\naccessLogFile: /dev/stdout\nextensionProviders: [{name: otel}]\na.b: {c: 2}"
+    mesh = (
+        "enableTracing: false\naccessLogFile: /dev/stdout\n"
+        "extensionProviders: [{name: otel}]\na.b: {c: 2}"
+    )
     live = kept_settings.extract_values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
     found = kept_settings.find_extra_settings(live, plain)
     assert found.sets == (

@@ -3,6 +3,8 @@ workspace, and a clock."""
 
 from __future__ import annotations
 
+from bot.language import Localizer
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -124,6 +126,7 @@ class World:
             owner=name,
             zone="UTC",
             limits=limits or Limits(least=1.0),
+            say=Localizer(),
         )
         made = Replica(name, schedule_service)
         made.slot_runner = SlotRunner(

@@ -6,6 +6,8 @@ it begins and when it has ended, and a file that names the processes that are go
 
 from __future__ import annotations
 
+from bot.language import Localizer
+
 import asyncio
 import os
 import sys
@@ -34,7 +36,7 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     # given up.
     channel_messages = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
     schedule_service = ScheduleService(
-        ledger.timetable, channel_messages, catalog, owner=owner, zone="UTC", limits=Limits()
+        ledger.timetable, channel_messages, catalog, owner=owner, zone="UTC", limits=Limits(), say=Localizer()
     )
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.errors import ClusterError, Unavailable
 from bot.knowledge.observe.http_json import get, get_json
 from bot.steps import Context
+from bot.text import Text
 
 SERVICE, PORT = "prometheus", 9090
 SCRAPE = 15.0
@@ -43,7 +44,10 @@ async def query(context: Context, expression: str) -> list[Series]:
     said = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
     if not isinstance(said, dict) or said.get("status") != "success":
         raise Unavailable(
-            f"prometheus: {said.get('error', 'no success') if isinstance(said, dict) else said}"
+            Text(
+                "prometheus: {value}",
+                value=said.get("error", "no success") if isinstance(said, dict) else said,
+            )
         )
     data = said["data"]
     if data["resultType"] == "scalar":

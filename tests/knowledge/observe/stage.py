@@ -3,6 +3,8 @@ asks it."""
 
 from __future__ import annotations
 
+from bot.language import Localizer
+
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -85,6 +87,7 @@ async def asking(
             owner="tests",
             zone="UTC",
             limits=Limits(),
+            say=Localizer(),
         ),
         workshop=Workshop(),
         caller=Caller("U1", Role.HOST),
