@@ -52,10 +52,10 @@ LABEL org.opencontainers.image.title="meshbot" \
       org.opencontainers.image.created="${CREATED}" \
       dev.meshbot.istio="${ISTIO_VERSION}" \
       dev.meshbot.sbom="/opt/meshbot/sbom.cdx.json"
-# The letters in pictures; the user that owns nothing but its state.
+# The letters in pictures, and the libraries that Graphviz' wheel expects; the user that owns nothing but its state.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends fonts-dejavu-core \
+    && apt-get install --yes --no-install-recommends fonts-dejavu-core libglib2.0-0t64 libxext6 libxrender1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/meshbot meshbot
 COPY --from=istio /istio /opt/istio
