@@ -47,9 +47,10 @@ async def run(context: Context, options: ShowOptions) -> Verdict:
         c for c in await undo.list_recorded_changes(context) if not wanted or c.step in wanted
     ]
     if not changes:
-        words = Text(
-            "{value} has applied nothing here that is still in force.",
-            value=options.step or "this bot",
+        words = (
+            Text("{step} has applied nothing here that is still in force.", step=options.step)
+            if options.step
+            else Text("this bot has applied nothing here that is still in force.")
         )
         return Verdict(
             State.NORMAL,

@@ -93,7 +93,7 @@ def render_schedule(
         "Schedule {schedule}, {title}: {state}. {times}",
         schedule=schedule.id,
         title=title,
-        state=describe_state(schedule),
+        state=STATE_NAMES[schedule.state],
         times=timing.describe(),
     )
     return build_message(say(text), shown)

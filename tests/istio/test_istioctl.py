@@ -40,7 +40,7 @@ def test_a_release_is_treated_as_the_nearest_known(
     judgement = assess_version(version)
     assert judgement.known.kubernetes == kubernetes
     assert bool(judgement.notes) == bool(words)
-    assert words in "".join(judgement.notes)
+    assert words in "".join(map(str, judgement.notes))
 
 
 async def test_opening_learns_the_release(release: Release, home: Path) -> None:

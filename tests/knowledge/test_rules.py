@@ -7,10 +7,18 @@ import pytest
 
 from bot.kinds import Object
 from bot.knowledge.istio import kept_settings, platforms
-from bot.knowledge.routing import broken_route, fault_proof, faults, manifests, request_proof
+from bot.knowledge.routing import (
+    broken_route,
+    enforce,
+    fault_proof,
+    faults,
+    manifests,
+    request_proof,
+)
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
+from bot.text import Text
 
 SPACE = "team-1"
 
@@ -69,6 +77,16 @@ def test_a_route_says_where_a_user_goes(path: DataPath) -> None:
     assert manifests.find_reviews_version(now, "jason") == "v3"
     assert manifests.find_reviews_version(now, "guest") == "v1"
     assert all(rule["metadata"]["namespace"] == SPACE for rule in rules)
+
+
+@pytest.mark.parametrize(("seen", "said"), [(True, True), (False, False)])
+def test_who_obeys_is_said_only_when_requests_show_it(seen: bool, said: bool) -> None:
+    """Otherwise only what was applied."""
+    made = Text("{object} made", object="VirtualService reviews")
+    done = enforce.EnforcementResult(DataPath.SIDECAR, (made,))
+    lines = done.list_evidence(request_proof.Observation(seen, ()))
+    assert lines[0] == made
+    assert any("obeyed by sidecars" in str(line) for line in lines) is said
 
 
 def test_the_destination_rule_comes_first() -> None:

@@ -27,4 +27,4 @@ LATE = (
 def test_an_end_that_nothing_explains_any_more(tail: tuple[str, ...], said: str) -> None:
     """Its waiting is not an error of its own; that it gave up too early is told all the same."""
     assert extract_errors(tail) == []
-    assert said in explain_silent_failure(tail)
+    assert said in str(explain_silent_failure(tail))

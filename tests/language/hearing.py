@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from bot.language import Localizer
-from bot.language.pseudo import find_plain_words
 from bot.text.message import build_text
 from sandbox.script import load_script, parse_script
 from sandbox.script_player import ScriptPlayer
@@ -71,19 +70,24 @@ def name_button(label: str, say: Localizer) -> str:
     return say(build_text(label, "", "", {})) if said == label else said
 
 
-def find_english(lines: Iterable[str], foreign: Iterable[re.Pattern[str]]) -> list[str]:
-    """The lines in which two words in a row, or more, are plain English; `foreign` is what others
-    say."""
-    return [line for line in lines if has_english(line, foreign)]
+def find_english(
+    lines: Iterable[str], foreign: Iterable[re.Pattern[str]], names: frozenset[str]
+) -> list[str]:
+    """The lines with a word in plain English; `foreign` is what others say, `names` are no words."""
+    # A line that is a command is a button that types it.
+    return [
+        line for line in lines if line[:1] != "/" and find_words(line, foreign).difference(names)
+    ]
 
 
-def has_english(line: str, foreign: Iterable[re.Pattern[str]]) -> bool:
-    """Whether there is a run of plain words, of which none is code, an address or a mention."""
-    for pattern in foreign:
+def find_words(line: str, foreign: Iterable[re.Pattern[str]]) -> set[str]:
+    """The plain words of a line, but for code, addresses, mentions and what begins with a capital:
+    kinds, and names of products."""
+    for pattern in (*foreign, UNSAID):
         line = pattern.sub("·", line)
-    line = re.sub(r"`[^`]*`|<[^<>|]*\|?|https?://\S+|&\w+;", "·", line)
-    return any(len(find_plain_words(run)) > 1 for run in RUN.findall(line))
+    return set(WORD.findall(line))
 
 
-RUN = re.compile(r"(?<![\w./:=@-])[a-z]+(?: [a-z]+)+(?![\w./:=@-])")
-"""Words in a row."""
+UNSAID = re.compile(r"`[^`]*`|<[^<>|]*\|?|https?://\S+|&\w+;")
+WORD = re.compile(r"(?<![\w./:=@-])[a-z]{2,}(?![\w./:=@-])")
+"""A word that is no part of a name, a path or an address."""

@@ -12,10 +12,9 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from bot.ledger import Ledger, NewSchedule, RunState, ScheduleState
-from bot.ledger.connection import build_engine, parse_url
+from bot.ledger.connection import build_engine, parse_url, prepare_sqlite_file
 from bot.ledger.schedule_store import ScheduleAdvance
 from bot.ledger.schedules import SlotResult
-from bot.ledger.schema import prepare_sqlite_file
 from bot.text import Moment, Seconds, Text, counted, in_context, join, verbatim
 from tests.ledger.conftest import asked
 from tests.ledger.test_audit import ROW

@@ -110,7 +110,7 @@ async def test_a_forbidding_cluster_is_told_as_such(stage: Stage) -> None:
     """403: whoever runs the cluster is told what the bot may not do."""
     stage.cluster.server.faults.add(ApiFault("forbid", verb="list", resource="deployments"))
     said = words(await stage.type("/mesh install -> error"))
-    assert "Failed: the cluster forbids it" in said
+    assert "Failed: The cluster forbids it" in said
     assert "deployments" in said
 
 

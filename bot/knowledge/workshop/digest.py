@@ -25,7 +25,7 @@ ICONS = {"done": "✅", "not_yet": "🟡", "normal": "ℹ️", "error": "❌"}
 
 def describe_progress(rows: Sequence[StepStatus]) -> tuple[Text, ...]:
     """Return a line for each step in place, and one that lists the others."""
-    done = [f"✅ {row.step}: {row.words}" for row in rows if row.done]
+    done = [Text("✅ {step}: {words}", step=row.step, words=row.words) for row in rows if row.done]
     waiting = [row.step for row in rows if not row.done]
     return (
         *done,

@@ -9,7 +9,6 @@ import yaml
 
 from bot.kinds import Object
 from bot.records import BeforeImage, Change
-from bot.text import Text
 
 ROOM = 2800
 """Characters of manifests in one answer: a section of Slack takes 3000."""
@@ -97,7 +96,7 @@ def shorten_manifest(value: Object) -> Object:
 def shorten_texts(value: object) -> object:
     """Return any part of a manifest with its long texts cut."""
     if isinstance(value, str) and len(value) > LONG:
-        return Text("{value}… ({value_2} characters)", value=value[:LONG], value_2=len(value))
+        return f"{value[:LONG]}… ({len(value)} characters)"
     if isinstance(value, dict):
         return {k: shorten_texts(v) for k, v in value.items()}
     return [shorten_texts(v) for v in value] if isinstance(value, list) else value

@@ -3,8 +3,6 @@ asks it."""
 
 from __future__ import annotations
 
-from bot.language import Localizer
-
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +17,7 @@ from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
 from bot.engine.services import NullProgress
 from bot.istio import Istioctl
+from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.schedule import Limits, ScheduleService, Streams
 from bot.slack.outbound.channel_messages import SlackChannelMessages
