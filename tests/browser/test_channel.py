@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import Any
 
+import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -14,6 +15,8 @@ from sandbox.workspace import Completion, Workspace
 from tests.browser.app import button, listen, plain
 from tests.browser.chromium import Tab
 from tests.sandbox.workspace.conftest import Connect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 Json = dict[str, Any]
 FOCUSED = "document.activeElement"

@@ -20,9 +20,10 @@ import yaml
 from tests.deploy.access import Grant, grants, unused
 from tests.deploy.account import OVERLAYS, account, play_as, role
 from tests.deploy.test_roles import Rules, handed_out, lacking
-from tests.scenarios.test_realcluster import kubectl, play, pytestmark
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 
-__all__ = ["pytestmark"]
+pytestmark = realcluster(seconds=600)
 
 MINUTES = 60
 HARMLESS = ("felixconfigurations.projectcalico.org", "pods/portforward")

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
-import pytest
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 
-pytestmark = [
-    pytest.mark.realcluster,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
-        reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
-    ),
-]
+pytestmark = realcluster(seconds=600)
 
 UNINSTALL = """
 /mesh install
@@ -47,37 +39,6 @@ UNSEEN = """
 /mesh uninstall app
 click "Confirm"
 """
-
-
-async def play(script: str, *more: str) -> tuple[int, str]:
-    """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
-    program = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "bot",
-            "sandbox",
-            "--cluster",
-            "kubeconfig",
-            "--play",
-            script,
-            *more,
-        ),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await program.communicate()
-    assert program.returncode is not None
-    return program.returncode, output.decode()
-
-
-async def kubectl(*arguments: str) -> str:
-    """What kubectl prints."""
-    program = await asyncio.create_subprocess_exec(
-        "kubectl", *arguments, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await program.communicate()
-    return output.decode()
 
 
 async def test_the_install_script_passes() -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 from tests.scenarios.test_cli import meshbot
-from tests.scenarios.test_realcluster import kubectl, play, pytestmark
 
-__all__ = ["pytestmark"]
+pytestmark = realcluster(seconds=600)
 
 RULES = {
     "MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}",

@@ -4,20 +4,12 @@ without one."""
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
-import pytest
+from tests.marks import realcluster
 
-pytestmark = [
-    pytest.mark.realcluster,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
-        reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
-    ),
-]
+pytestmark = realcluster(seconds=300)
 
 WITHOUT = """
 /mesh install
