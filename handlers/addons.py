@@ -1,4 +1,5 @@
-"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it answers."""
+"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it
+answers."""
 
 from __future__ import annotations
 

@@ -113,7 +113,8 @@ STEP = Step(
     id="ambient",
     title=Text("Ambient mesh"),
     summary=Text(
-        "upgrades to the ambient profile and moves the application into it; `off` goes back; asks first"
+        "upgrades to the ambient profile and moves the application into it; `off` goes back; asks "
+        "first"
     ),
     run=run,
     plan=plan,

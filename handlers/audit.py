@@ -1,4 +1,5 @@
-"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees it."""
+"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees
+it."""
 
 from __future__ import annotations
 

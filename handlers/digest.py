@@ -77,7 +77,8 @@ STEP = Step(
     id="digest",
     title=Text("Digest"),
     summary=Text(
-        "where the workshop stands, what changed, what flows, who did what; `digest weekdays 09:00` posts it"
+        "where the workshop stands, what changed, what flows, who did what; `digest weekdays "
+        "09:00` posts it"
     ),
     run=run,
     options=Shared,

@@ -111,7 +111,8 @@ async def verify_and_report(context: Context, moved: InjectionResult) -> Verdict
     )
     why = (
         Text(
-            "It is a label on the namespace, and it counts when a pod is created: hence the restart."
+            "It is a label on the namespace, and it counts when a pod is created: hence the "
+            "restart."
         ),
     )
     lost = (

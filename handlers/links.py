@@ -32,7 +32,8 @@ async def run(context: Context, options: Shared) -> Verdict:
             State.NOT_YET,
             Text("there is nothing to look at yet."),
             Text(
-                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later steps."
+                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later "
+                "steps."
             ),
             missing,
             next=await suggest_next(context),

@@ -89,7 +89,8 @@ STEP = Step(
     id="ping",
     title=Text("Ping"),
     summary=Text(
-        "do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when that changes"
+        "do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when "
+        "that changes"
     ),
     run=run,
     options=Shared,

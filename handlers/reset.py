@@ -1,4 +1,5 @@
-"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and asks."""
+"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and
+asks."""
 
 from __future__ import annotations
 

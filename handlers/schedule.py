@@ -152,9 +152,14 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
             if step.regular is not None
         )
         return Verdict(State.DONE, Text("nothing is scheduled. Such can be: {able}.", able=able))
-    actions = ("schedule pause", "schedule remove") if len(found) > 1 else tuple(
-        f"schedule {verb} {found[0].id}" for verb in ("pause" if found[0].state == "active" else "resume", "remove")
-    )  # fmt: skip
+    actions = (
+        ("schedule pause", "schedule remove")
+        if len(found) > 1
+        else tuple(
+            f"schedule {verb} {found[0].id}"
+            for verb in ("pause" if found[0].state == "active" else "resume", "remove")
+        )
+    )
     count = counted("{n} schedule", "{n} schedules", n=len(found))
     return Verdict(
         State.DONE,

@@ -74,7 +74,8 @@ def describe_places(caller: Caller) -> list[Text]:
     if caller.channels:
         lines.append(
             Text(
-                "commands are taken in the channels {channels}; elsewhere by direct message, to read",
+                "commands are taken in the channels {channels}; elsewhere by direct message, to "
+                "read",
                 channels=Listed(caller.channels, "comma"),
             )
         )

@@ -41,14 +41,22 @@ def commands() -> str:
 
 
 def _introduction() -> Iterator[str]:
-    yield "Everything is typed after `/mesh`. Options may come in any order, as `option=value` or `option value`;"
-    yield "words in quotes hold together. *Answer*: only the one who asked sees it. *Run*: a message in the channel,"
+    yield (
+        "Everything is typed after `/mesh`. Options may come in any order, as `option=value` or "
+        "`option value`;"
+    )
+    yield (
+        "words in quotes hold together. *Answer*: only the one who asked sees it. *Run*: a "
+        "message in the channel,"
+    )
     yield "edited until the verdict. `/mesh help STEP` shows the same in Slack."
     yield ""
     yield "| command | what for | who | shape |"
     yield "|---|---|---|---|"
     for step in STEPS:
-        yield f"| [`{step.id}`](#{step.id}) | {_cell(step.summary)} | {_who(step)} | {_shape(step)} |"
+        yield (
+            f"| [`{step.id}`](#{step.id}) | {_cell(step.summary)} | {_who(step)} | {_shape(step)} |"
+        )
     yield ""
 
 
@@ -91,7 +99,8 @@ def readme() -> str:
     before, _, rest = README.read_text(encoding="utf-8").partition(NOTE)
     _, _, after = rest.partition(END)
     rows = (
-        f"| [`/mesh {step.id}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | {_who(step)} |"
+        f"| [`/mesh {step.id}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | {_who(step)} "
+        f"|"
         for step in STEPS
     )
     table = ["| command | what for | who |", "|---|---|---|", *rows]
@@ -105,8 +114,10 @@ def settings() -> str:
         "",
         NOTE,
         "",
-        "Settings come from the environment and from a YAML file (`--config FILE`); the environment wins. In the file,",
-        "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the start, by its name.",
+        "Settings come from the environment and from a YAML file (`--config FILE`); the "
+        "environment wins. In the file,",
+        "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the "
+        "start, by its name.",
         "`meshbot settings` prints what is set, with secrets masked.",
     ]
     groups: dict[str, list[Setting]] = {}

@@ -46,7 +46,8 @@ def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
     by = f" by {entry.decided_by}" if entry.decided_by else ""
     time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(str(entry.summary).split())
     out.write(
-        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n"
+        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: "
+        f"{words}\n"
     )
 
 

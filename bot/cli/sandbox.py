@@ -95,7 +95,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await add_cluster_panel(workspace, backends, clock, stack)
         print_line(f"channel:    {workspace.page_url}")
         print_line(
-            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get pods -A)"
+            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get "
+            f"pods -A)"
         )
         await serve_until_stopped(workspace, stop)
     return 0

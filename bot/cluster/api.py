@@ -144,7 +144,7 @@ class Api:
         body: Any = None,
         content_type: str = JSON,
         repeatable: bool = False,
-    ) -> Object:  # fmt: skip
+    ) -> Object:
         """Send one request and return the JSON object of its answer.
 
         `repeatable` says that sending it twice is the same as sending it once. Raises
@@ -188,7 +188,7 @@ class Api:
         body: Any = None,
         content_type: str = JSON,
         limit: aiohttp.ClientTimeout | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the open response of a request that succeeded.
 
         Raises ClusterError for any other, also for one that breaks while it is being read.
@@ -234,7 +234,7 @@ class Api:
 
     async def send_raw(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
-    ) -> tuple[int, list[tuple[str, str]], bytes]:  # fmt: skip
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send one request as it is and return status, headers and body, whatever the status. No
         cookie is kept; for what stands behind the API server.
 

@@ -41,7 +41,7 @@ async def connect(
     in_cluster: bool,
     patience: RetryPolicy | None = None,
     seconds: float = 30.0,
-) -> Api:  # fmt: skip
+) -> Api:
     """Return a client for the API server that these settings name. Nothing is sent yet: the
     server may be unavailable.
 
@@ -140,7 +140,8 @@ def _require_plugin_credentials(loader: Any, configuration: Configuration, place
         command = user["exec"].safe_get("command")
         raise Forbidden(
             Text(
-                "kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it by hand",
+                "kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it "
+                "by hand",
                 place=place,
                 command=command,
             )

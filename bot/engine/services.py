@@ -152,8 +152,12 @@ class Services:
         )
 
     def build_context(
-        self, invocation: Invocation, caller: Caller, progress: ProgressMessage | NullProgress, hands: ClusterClients | None = None
-    ) -> Context:  # fmt: skip
+        self,
+        invocation: Invocation,
+        caller: Caller,
+        progress: ProgressMessage | NullProgress,
+        hands: ClusterClients | None = None,
+    ) -> Context:
         """Return everything that a step may use.
 
         Objects that a run changes are recorded under its id. `hands` are the caller's

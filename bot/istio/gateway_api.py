@@ -35,7 +35,8 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
         raise UserError(
             Text("There are no Gateway API CRDs at {place}.", place=str(place)),
             Text(
-                "Put standard-install.yaml from {WHERE} there, or name another place in the setting gateway_api.",
+                "Put standard-install.yaml from {WHERE} there, or name another place in the "
+                "setting gateway_api.",
                 WHERE=WHERE,
             ),
         )

@@ -42,7 +42,7 @@ class Istioctl:
         gateway_api: Path | None,
         *,
         extra: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.home = home.absolute()
         self._kubeconfig = kubeconfig.absolute() if kubeconfig else None
         self._context, self._setting, self._extra = context, gateway_api, dict(extra or {})
@@ -193,7 +193,7 @@ class Istioctl:
     @asynccontextmanager
     async def _run_with_timeout(
         self, arguments: Sequence[str], seconds: float, *, whole: bool = False
-    ) -> AsyncIterator[RunningProgram]:  # fmt: skip
+    ) -> AsyncIterator[RunningProgram]:
         try:
             async with (
                 asyncio.timeout(seconds),

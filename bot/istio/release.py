@@ -89,7 +89,8 @@ def _assess_newer_version(version: str) -> VersionAssessment:
         newest,
         (
             Text(
-                "Istio {version} is newer than the newest release known here; it is treated as 1.{minor}.",
+                "Istio {version} is newer than the newest release known here; it is treated as "
+                "1.{minor}.",
                 version=version,
                 minor=newest.minor,
             ),

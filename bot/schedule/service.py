@@ -54,7 +54,7 @@ class ScheduleService:
     `zone` is the time zone where a request names none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the language, beside what it works with
         self,
         timetable: SqlSchedules,
         channel_messages: ChannelMessages,
@@ -95,8 +95,12 @@ class ScheduleService:
             await self.post_message(schedule, said)
         except MeshbotError:
             await self._timetable.change_state(
-                schedule.id, ScheduleState.REMOVED, Text("it could not be shown"), among=LIVE, next_at=None
-            )  # fmt: skip
+                schedule.id,
+                ScheduleState.REMOVED,
+                Text("it could not be shown"),
+                among=LIVE,
+                next_at=None,
+            )
             raise
         self.changed()
 

@@ -272,7 +272,7 @@ class SlotRunner:
         if late > GRACE and not rule.late:
             passed = await self._timetable.skip_slots(
                 schedule, ScheduleAdvance(schedule.next_at, found.following, found.earlier + 1)
-            )  # fmt: skip
+            )
             if passed is None:
                 return schedule
             self.missed += found.earlier + 1

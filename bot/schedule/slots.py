@@ -152,7 +152,8 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
     if day != "*" and weekday != "*":
         raise UserError(
             Text(
-                "A cron expression with a day of the month and a weekday means either of them, which nobody expects."
+                "A cron expression with a day of the month and a weekday means either of them, "
+                "which nobody expects."
             ),
             Text("Leave one as `*`, and make two schedules if both are meant."),
         )

@@ -25,7 +25,8 @@ NAMED = {
     "weekend": WEEKEND,
 }
 EXAMPLES = Text(
-    'Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * 1-5"`.'
+    'Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * '
+    '1-5"`.'
 )
 MACROS = {
     "@hourly": "0 * * * *",
@@ -154,7 +155,8 @@ def _join_cron_fields(fields: list[str]) -> str:
         raise UserError(
             Text("cron has five fields, not “{fields}”.", fields=" ".join(fields)[:40]),
             Text(
-                'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday (1-5 is Monday to Friday).'
+                'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday (1-5 is Monday to '
+                "Friday)."
             ),
         )
     return " ".join(fields)
@@ -242,8 +244,9 @@ def _parse_until(words: list[str]) -> Moment:
     if found is None:
         said = _quote_instead(" ".join(words[:1]))
         raise UserError(
-            Text("until needs a time of day after it{said}.", said=said), Text("Write `until 17:00` or `until tomorrow 17:00`.")
-        )  # fmt: skip
+            Text("until needs a time of day after it{said}.", said=said),
+            Text("Write `until 17:00` or `until tomorrow 17:00`."),
+        )
     return found[0]
 
 

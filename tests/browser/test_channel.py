@@ -140,7 +140,10 @@ async def test_a_picture_is_shown_with_its_words(
     for number in range(20):
         await workspace.send_line("alice", "mesh-workshop", f"message {number}")
     await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
-    drawn = "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === 320)"
+    drawn = (
+        "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === "
+        "320)"
+    )
     assert await tab.until(f"{drawn}.length === 2 && {drawn}.map((each) => each.alt)") == [
         "Three services",
         "The same",

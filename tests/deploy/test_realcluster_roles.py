@@ -35,10 +35,14 @@ SPARE = {
     "update services": "undo of add-ons of another release",
     "update clusterroles.rbac.authorization.k8s.io kiali": "undo of add-ons of another release",
     "update clusterroles.rbac.authorization.k8s.io prometheus": "undo of add-ons of another release",
-    "update clusterrolebindings.rbac.authorization.k8s.io kiali": "undo of add-ons of another release",
-    "update clusterrolebindings.rbac.authorization.k8s.io prometheus": "undo of add-ons of another release",
-    "update gateways.gateway.networking.k8s.io": "undo of a Gateway that somebody else made otherwise",
-    "update destinationrules.networking.istio.io": "undo of a DestinationRule that somebody else made otherwise",
+    "update clusterrolebindings.rbac.authorization.k8s.io kiali": "undo of add-ons of another "
+    "release",
+    "update clusterrolebindings.rbac.authorization.k8s.io prometheus": "undo of add-ons of another "
+    "release",
+    "update gateways.gateway.networking.k8s.io": "undo of a Gateway that somebody else made "
+    "otherwise",
+    "update destinationrules.networking.istio.io": "undo of a DestinationRule that somebody else "
+    "made otherwise",
     "get services/proxy reviews:9080": "asked only when no page shows reviews",
     "get services/proxy istiod:15014": "asked only when its health is",
     "get services/proxy bookinfo-gateway-istio:15021": "asked only when its health is",

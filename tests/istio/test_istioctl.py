@@ -13,8 +13,14 @@ from bot.istio.release import PROFILES, assess_version
 from bot.ports import Identity
 from tests.istio.conftest import Release
 
-CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gateways.test}\n"
-POLICY = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: safe}\n"
+CRD = (
+    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
+    "gateways.test}\n"
+)
+POLICY = (
+    "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: "
+    "{name: safe}\n"
+)
 BINDING = POLICY.replace("Policy\n", "PolicyBinding\n")
 OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gateway-system}\n"
 

@@ -8,7 +8,8 @@ from bot.knowledge.istio.failures import explain_silent_failure, extract_errors
 
 LATE = (
     "- Processing resources for Istiod. Waiting for Deployment/istio-system/istiod",
-    "✘ Istiod encountered an error: failed to wait for resource: resources not ready after 5s: context deadline",
+    "✘ Istiod encountered an error: failed to wait for resource: resources not ready after 5s: "
+    "context deadline",
     "  Deployment/istio-system/istiod (containers with unready status: [discovery])",
     "Error: failed to install manifests: 1 error occurred:",
     "\t* failed to wait for resource: resources not ready after 5s: context deadline exceeded",

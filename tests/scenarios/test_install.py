@@ -129,7 +129,7 @@ async def test_a_second_install_points_at_the_first(tmp_path: Path) -> None:
         first = await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
         await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
         async with asyncio.timeout(20):
-            while not (
+            while not (  # noqa: ASYNC110 - nothing announces it
                 told := [m for m in stage.workspace.list_messages(user=host) if m.ephemeral_to]
             ):
                 await asyncio.sleep(0.02)

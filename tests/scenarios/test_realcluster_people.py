@@ -147,7 +147,8 @@ async def test_doctor_says_whether_the_account_may_impersonate(tmp_path: Path) -
     }
     _, said = await meshbot("doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=str(place))
     assert (
-        "FAIL impersonation: the bot's account may not: impersonate users slack:{user}, impersonate groups workshop"
+        "FAIL impersonation: the bot's account may not: impersonate users slack:{user}, "
+        "impersonate groups workshop"
     ) in said
     _, said = await meshbot(
         "doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=os.environ["KUBECONFIG"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.messages import Message
 from bot.slack.inbound.payloads import read_submission
-from bot.view.blocks import button
+from bot.view import blocks
 from bot.view.forms import OPEN
 from handlers import STEPS
 from sandbox.workspace.inputs import collect_state_values
@@ -44,7 +44,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
             step.id for step in steps
         }
         for step in steps:
-            button = button("Options…", OPEN, step.id)
+            button = blocks.button("Options…", OPEN, step.id)
             posted = await bot.channel_messages.post(
                 channel, Message("?", ({"type": "actions", "elements": [button]},))
             )

@@ -107,7 +107,10 @@ class AccessPolicy:
             if s.has_side_effects and s.scope is Scope.MESH and s.role is Role.ATTENDEE
         ]
         if self.own and shared:
-            words = "reaches what everyone shares, and attendees have namespaces of their own (roles.own_namespaces)"
+            words = (
+                "reaches what everyone shares, and attendees have namespaces of their own "
+                "(roles.own_namespaces)"
+            )
             faults = [f"  roles.steps.{step}: {words}" for step in shared]
             raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
 
@@ -160,7 +163,8 @@ class AccessPolicy:
             )
 
     def check_step(self, step: Step, caller: Caller, channel: str, *, what: Text) -> None:
-        """Raise Denied unless this caller may run that step in some namespace, from this channel."""
+        """Raise Denied unless this caller may run that step in some namespace, from this
+        channel."""
         self._check_channel(step, channel)
         if not caller.can_run(step):
             raise AccessDenied(self._build_denial(what, step, caller))

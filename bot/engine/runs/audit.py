@@ -15,6 +15,7 @@ from itertools import islice
 
 from bot.catalog import Invocation
 from bot.engine.access.policy import AccessDenied
+from bot.engine.runs.error_messages import get_message
 from bot.engine.schedules.commands import get_button_command
 from bot.engine.services import Services
 from bot.errors import LedgerError, MeshbotError, UserError
@@ -75,7 +76,11 @@ class Auditor:
         """Add the row of a command or a button that ended in an error or a denial."""
         outcome = "denied" if isinstance(problem, AccessDenied) else "error"
         outcome = "refused" if isinstance(problem, (UserError, ScopeLocked)) else outcome
-        words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
+        words = (
+            get_message(problem)
+            if isinstance(problem, MeshbotError)
+            else verbatim(type(problem).__name__)
+        )
         if isinstance(what, Command):
             said = AuditSubject(what.user, what.channel, what.text, since)
         elif what.action not in (messages.CONFIRM, messages.CANCEL):
@@ -85,9 +90,11 @@ class Auditor:
             run = await self._find_run(what.value)
             said = AuditSubject(what.user, what.channel, run.arguments if run else "", since, run)
             words = (
-                f"{Text('Cancel') if what.action == messages.CANCEL else Text('Confirm')}: {words}"
+                Text("Cancel: {words}", words=words)
+                if what.action == messages.CANCEL
+                else Text("Confirm: {words}", words=words)
             )
-        await self._write_entry(self._build_entry(said, outcome, verbatim(words)))
+        await self._write_entry(self._build_entry(said, outcome, words))
 
     async def record_confirmation(self, run: Run, pressed: ButtonPress) -> None:
         """Add the row that says who confirmed a run."""

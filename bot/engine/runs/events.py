@@ -76,7 +76,10 @@ def select_objects(touched: Collection[ChangedObject]) -> list[ChangedObject]:
 
 def format_note(services: Services, run: Run, state: str, summary: Text) -> tuple[str, str]:
     """Return the Event's type and note; the note is at most 1024 bytes (Kubernetes API)."""
-    words = f"Slack user {run.user} typed {services.catalog.command} {run.arguments}: {state}: {summary} (run {run.id})"
+    words = (
+        f"Slack user {run.user} typed {services.catalog.command} {run.arguments}: {state}: "
+        f"{summary} (run {run.id})"
+    )
     note = words.encode()[:LONGEST].decode(errors="ignore")
     return ("Warning" if state in FAILED else "Normal"), note
 

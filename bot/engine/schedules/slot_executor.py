@@ -95,7 +95,7 @@ class SlotExecutor:
                 schedule, Text("Slack does not tell who is a host just now, so nothing was done.")
             )
         words = Text(
-            "nothing was done: who made it has the role {role} now, and it needs the role {needed}.",
+            "nothing was done: who made it has the role {role} now, and it needs the role {needed}.",  # noqa: E501
             role=ROLE_NAMES[caller.role],
             needed=ROLE_NAMES[needed],
         )

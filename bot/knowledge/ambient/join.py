@@ -33,7 +33,8 @@ OTHER_WAYS = ("istio-injection", "istio.io/rev")
 
 @dataclass(frozen=True)
 class ProfileUpgrade:
-    """istioctl's arguments for a profile with every setting repeated, and what they would change."""
+    """istioctl's arguments for a profile with every setting repeated, and what they would
+    change."""
 
     arguments: tuple[str, ...]
     repeated: tuple[str, ...]
@@ -122,8 +123,13 @@ def build_plan(way: EnrollmentPlan) -> Plan | None:
         )
     if way.rules:
         warnings.append(Text("To keep the rules, type `ambient rules=keep`."))
-    return Plan(Text("the ambient profile, and the application out of its sidecars."), tuple(items), tuple(warnings),
-                Text("Go ambient"), way.digest)  # fmt: skip
+    return Plan(
+        Text("the ambient profile, and the application out of its sidecars."),
+        tuple(items),
+        tuple(warnings),
+        Text("Go ambient"),
+        way.digest,
+    )
 
 
 def shorten_difference(found: installation.InstallationDiff) -> list[Text]:

@@ -84,7 +84,8 @@ async def leave_ambient(context: Context) -> Verdict:
             pods=Listed(pods, "comma"),
         )
         words = Text(
-            "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
+            "the label is off, but pods are still in the ambient mesh; the profile was left as it "
+            "is."
         )
         return Verdict(
             State.NOT_YET,

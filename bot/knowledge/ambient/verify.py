@@ -16,7 +16,8 @@ from bot.steps import Context, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
 CAUSES = Text(
-    "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants `ambient platform=minikube`, k3d, k3s and microk8s want theirs"
+    "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants "
+    "`ambient platform=minikube`, k3d, k3s and microk8s want theirs"
 )
 
 

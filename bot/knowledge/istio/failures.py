@@ -12,7 +12,8 @@ from bot.steps import Context, State, Verdict
 from bot.text import Text, counted, join, verbatim
 
 LATE = re.compile(
-    r"^failed to wait for resource:|^(Deployment|DaemonSet|Namespace|CustomResourceDefinition)/\S+ \("
+    r"^failed to wait for resource:|^(Deployment|DaemonSet|Namespace|CustomResourceDefinition)/\S+ "
+    r"\("
 )
 """What istioctl says of pods that were not ready in time: their own words say more."""
 

@@ -99,7 +99,8 @@ async def remove_application(context: Context, found: MeshInventory, *, with_app
     ):
         return EMPTY
     return Text(
-        "pods in {namespace} do not restart without their sidecars: `kubectl get pods -n {namespace}` shows why; `{command} uninstall app` deletes the namespace instead",
+        "pods in {namespace} do not restart without their sidecars: `kubectl get pods -n "
+        "{namespace}` shows why; `{command} uninstall app` deletes the namespace instead",
         namespace=namespace,
         command=context.command,
     )

@@ -292,7 +292,7 @@ def warn_about_others(found: MeshInventory) -> tuple[Text, ...]:
     if found.other_labelled:
         lines.append(
             Text(
-                "Other namespaces are in the mesh; their pods keep dead sidecars: {other_labelled}.",
+                "Other namespaces are in the mesh; their pods keep dead sidecars: {other_labelled}.",  # noqa: E501
                 other_labelled=Listed(found.other_labelled, "comma"),
             )
         )

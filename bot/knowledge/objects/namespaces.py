@@ -76,7 +76,8 @@ async def wait_until_usable(context: Context, wanted: str) -> Verdict | None:
         State.NOT_YET,
         Text("nothing was changed."),
         Text(
-            "namespace {wanted} is being deleted and does not go{what}. Whoever runs the cluster must let it go; then type it again.",
+            "namespace {wanted} is being deleted and does not go{what}. Whoever runs the cluster "
+            "must let it go; then type it again.",
             wanted=wanted,
             what=(f": {why}" if why else ""),
         ),

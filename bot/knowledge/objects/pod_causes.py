@@ -9,10 +9,12 @@ from bot.ports import Part
 from bot.text import Text
 
 AWAY = re.compile(
-    r"connection refused|connection reset|no such host|no route to host|i/o timeout|TLS handshake timeout|\bEOF\b"
+    r"connection refused|connection reset|no such host|no route to host|i/o timeout|TLS handshake "
+    r"timeout|\bEOF\b"
     r"|ServiceUnavailable|server is currently unable|etcdserver: |apiserver is shutting down"
 )
-"""Words of istioctl that mean that the API server is away or restarting (Go's net package, Kubernetes 1.32 to 1.36)."""
+"""Words of istioctl that mean that the API server is away or restarting (Go's net package,
+Kubernetes 1.32 to 1.36)."""
 
 
 REMEDIES = (
@@ -27,7 +29,8 @@ REMEDIES = (
     (
         "Insufficient cpu",
         Text(
-            "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which requests less."
+            "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which "
+            "requests less."
         ),
     ),
     (
@@ -51,7 +54,8 @@ REMEDIES = (
     (
         "failed calling webhook",
         Text(
-            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows it."
+            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows "
+            "it."
         ),
     ),
     (
@@ -85,7 +89,8 @@ def suggest_remedies(causes: Sequence[Text]) -> tuple[Text, ...]:
     if any(AWAY.search(str(cause)) for cause in causes):
         return (
             Text(
-                "The cluster went away in the middle. Its administrator: is it up? Then type it again."
+                "The cluster went away in the middle. Its administrator: is it up? Then type it "
+                "again."
             ),
         )
     known = dict.fromkeys(

@@ -1,4 +1,5 @@
-"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why not."""
+"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why
+not."""
 
 from __future__ import annotations
 

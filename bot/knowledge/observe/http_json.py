@@ -18,7 +18,7 @@ PATIENCE = 15.0
 
 async def get(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> HttpResponse:  # fmt: skip
+) -> HttpResponse:
     """Return the answer of a Service in the mesh's namespace, whatever its status.
 
     Raises Unavailable when nothing answers.
@@ -33,7 +33,7 @@ async def get(
 
 async def get_json(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> Any:  # fmt: skip
+) -> Any:
     """Return the parsed JSON of an answer.
 
     Raises Unavailable (nobody there, 5xx, no JSON), NotFound, or Rejected (other 4xx).

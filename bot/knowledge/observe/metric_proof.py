@@ -77,7 +77,7 @@ async def wait_for_growth(
 
 async def query_values(
     context: Context, expression: str, words: Callable[[prometheus.Series], Text]
-) -> dict[Text, float]:  # fmt: skip
+) -> dict[Text, float]:
     """Return the value of each series by its description."""
     return {words(series): series.value for series in await prometheus.query(context, expression)}
 

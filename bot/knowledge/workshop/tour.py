@@ -1,5 +1,5 @@
-"""The guided tour's pages, read from `tour.yaml`: what each step teaches, what it does, and where it
-goes wrong."""
+"""The guided tour's pages, read from `tour.yaml`: what each step teaches, what it does, and where
+it goes wrong."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ class Attachment:
         elif not self._elsewhere:
             self._elsewhere = True
             log.error(
-                "pod addresses such as %s are not this machine's: nothing can answer there from here",
+                "pod addresses such as %s are not this machine's: nothing can answer there from "
+                "here",
                 where,
             )
 
