@@ -67,7 +67,7 @@ def test_the_steps_live_together() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.id)
 def test_every_step_is_in_the_readme(step: object) -> None:
     """The README's table lists what can be typed."""
-    assert f"`/mesh {step.id}`" in (ROOT / "README.md").read_text(encoding="utf-8")  # type: ignore[attr-defined]  # parametrised
+    assert f"`/mesh {step.id}" in (ROOT / "README.md").read_text(encoding="utf-8")  # type: ignore[attr-defined]  # parametrised
 
 
 def test_the_tour_leads_through_the_board() -> None:
