@@ -155,7 +155,7 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
     actions = ("schedule pause", "schedule remove") if len(found) > 1 else tuple(
         f"schedule {verb} {found[0].id}" for verb in ("pause" if found[0].state == "active" else "resume", "remove")
     )  # fmt: skip
-    count = Text("{found} schedule{what}", found=len(found), what=("s" if len(found) > 1 else ""))
+    count = counted("{n} schedule", "{n} schedules", n=len(found))
     return Verdict(
         State.DONE,
         Text(

@@ -161,8 +161,8 @@ def test_each_block_is_within_its_limits(case: str, language: str) -> None:
 @pytest.mark.parametrize("language", SAYS)
 def test_the_longest_questions_are_within_their_limits(language: str) -> None:
     """A form in any language is one that Slack shows."""
-    kinds: tuple[Literal["text", "number", "tick", "one", "some"], ...]
-    kinds = ("text", "number", "tick", "one", "some")
+    kinds: list[Literal["text", "number", "tick", "one", "some"]]
+    kinds = ["text", "number", "tick", "one", "some"]
     asked = [
         Question(f"q{n}", Text("{words}?", words="y" * 3000), EVIL, kind, ("v1", "v2"), needed=True)
         for n, kind in enumerate(kinds)

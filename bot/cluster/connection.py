@@ -100,9 +100,9 @@ def _load_kubeconfig(
     except TimeoutError as error:
         raise Forbidden(
             Text(
-                "kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s",
+                "kubeconfig {place}: its credential plugin did not end in {seconds:g} s",
                 place=place,
-                PLUGIN_SECONDS=PLUGIN_SECONDS,
+                seconds=PLUGIN_SECONDS,
             )
         ) from error
     except (

@@ -85,7 +85,8 @@ def render_denial(say: Localizer, denial: Denial, command: str) -> Message:
     help_text = NOTHING_CHANGED
     if denial.channels:
         there = Listed([mention_channel(channel) for channel in denial.channels[:MOST_NAMED]], "or")
-        words += f" {say(Text('Type it in {channels}.', channels=there))}"
+        advice = Text("Type it in {channels}.", channels=there)
+        words += f" {say(advice)}"
         text = join("sentences", text, Text("Type it in the workshop's channel."))
     if denial.needed is not None:
         words += f" {say(describe_role_holders(denial.holders, denial.needed))}"

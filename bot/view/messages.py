@@ -258,7 +258,8 @@ def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: st
             time=Seconds(seconds),
         )
     )
-    where = f" <{link}|{say(in_context('link', 'Look there.'))}>" if link else ""
+    look = say(in_context("link", "Look there."))
+    where = f" <{link}|{look}>" if link else ""
     remedy = Text("Nothing was started. Type it again when that one has ended.")
     text = Text(
         "{title} is already running, started {time} ago. Nothing was started.",

@@ -120,7 +120,8 @@ def format_schedule_lines(say: Localizer, schedule: Schedule, timing: Timing) ->
     first = escape(times[:1].upper() + times[1:])
     if schedule.next_at is not None and schedule.state is ScheduleState.ACTIVE:
         moment = format_date(say, schedule.next_at, timing)
-        first += f" · {say(Text('next {moment}', moment=moment))}"
+        following = say(Text("next {moment}", moment=moment))
+        first += f" · {following}"
     said = [first]
     if schedule.last_at is not None:
         last = Text(

@@ -35,6 +35,9 @@ several buttons."""
 KIND = "tour"
 """Ends the block_id of the tour's first block, in place of a run's id."""
 
+WHAT_IT_DOES = in_context("title", "What it does")
+WHERE_IT_GOES_WRONG = in_context("title", "Where it goes wrong")
+
 
 @dataclass(frozen=True)
 class PageContent:
@@ -165,7 +168,8 @@ def format_run(say: Localizer, run: Run, link: str) -> str:
         person=mention_user(run.user),
     )
     words = f": {write(say, run.summary)}" if run.summary else ""
-    where = f" — <{link}|{say(in_context('link', 'the message'))}>" if link else ""
+    label = say(in_context("link", "the message"))
+    where = f" — <{link}|{label}>" if link else ""
     return f"{ICONS[state]} {say(typed)} — {say(STATE_NAMES[state])}{words}{where}"
 
 
@@ -215,11 +219,11 @@ def render_explanation(say: Localizer, page: TourPage, step: Step, command: str)
     """Return for one person what a step teaches, what it does and where it goes wrong."""
     title = escape(say(step.title))
     headline = f"💬 *{title}* — {write(say, page.why)}"
-    does = f"*{say(in_context('title', 'What it does'))}*\n{format_bullets(say, page.does)}"
+    does = f"*{say(WHAT_IT_DOES)}*\n{format_bullets(say, page.does)}"
     shown = [build_verdict_block("done", "", headline), section(does)]
     if page.pitfalls:
         pitfalls = format_bullets(say, page.pitfalls)
-        shown.append(section(f"*{say(in_context('title', 'Where it goes wrong'))}*\n{pitfalls}"))
+        shown.append(section(f"*{say(WHERE_IT_GOES_WRONG)}*\n{pitfalls}"))
     more = [f"help {step.id}", *([f"show {step.id}"] if step.changes and step.recorded else [])]
     typed = [f"{command} {words}" for words in more]
     shown.append(actions(*(button(words, f"{TYPE}:{n}", words) for n, words in enumerate(typed))))

@@ -100,10 +100,8 @@ class Timing:
             return Text("once, {moment}", moment=self.locate_moment(self.start))
         if self.kind is TimingKind.CRON:
             return Text("by cron `{cron}` ({zone})", cron=self.cron, zone=self.zone)
-        days = NAMED.get(self.days) or Text(
-            "every {days}",
-            days=Listed([Text("{day}", day=Weekday(day)) for day in self.days], "comma"),
-        )
+        named = [Text("{day}", day=Weekday(day)) for day in self.days]
+        days = NAMED.get(self.days) or Text("every {days}", days=Listed(named, "comma"))
         return Text("{days} at {clock} ({zone})", days=days, clock=str(self.clock), zone=self.zone)
 
     def locate_moment(self, moment: datetime) -> LocalMoment:

@@ -73,7 +73,7 @@ def name_button(label: str, say: Localizer) -> str:
 def find_english(
     lines: Iterable[str], foreign: Iterable[re.Pattern[str]], names: frozenset[str]
 ) -> list[str]:
-    """The lines with a word in plain English; `foreign` is what others say, `names` are no words."""
+    """The lines with a word in plain English; `foreign` is what others say, `names` are names."""
     # A line that is a command is a button that types it.
     return [
         line for line in lines if line[:1] != "/" and find_words(line, foreign).difference(names)

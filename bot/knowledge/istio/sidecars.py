@@ -153,12 +153,9 @@ def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarStat
         context.progress.part(part)
     fine, total = found.counted
     context.progress.say(
-        Text(
-            "{fine} of {total} pods {what}",
-            fine=fine,
-            total=total,
-            what=(Text("carry a sidecar") if on else Text("are without sidecar")),
-        )
+        Text("{fine} of {total} pods carry a sidecar", fine=fine, total=total)
+        if on
+        else Text("{fine} of {total} pods are without sidecar", fine=fine, total=total)
     )
     return found
 

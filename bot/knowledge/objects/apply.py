@@ -44,9 +44,9 @@ class ApplyResult:
         words += (
             [
                 Text(
-                    "{changed} changed ({changed_2})",
+                    "{changed} changed ({names})",
                     changed=len(self.changed),
-                    changed_2=Listed(self.changed, "comma"),
+                    names=Listed(self.changed, "comma"),
                 )
             ]
             if self.changed

@@ -76,7 +76,7 @@ def check_addons(now: Snapshot) -> tuple[bool, Text]:
     if not found:
         return False, Text("none installed")
     missing = [n for n in ADDONS if n not in now.mesh]
-    words = [Text("{found} of {ADDONS} installed", found=found, ADDONS=len(ADDONS))]
+    words = [Text("{found} of {wanted} installed", found=found, wanted=len(ADDONS))]
     words += [Text("missing {missing}", missing=Listed(missing, "comma"))] if missing else []
     words += [Text("not ready: {lagging}", lagging=Listed(lagging, "comma"))] if lagging else []
     return not missing and not lagging, join("semicolon", *words)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bot.text import Text
+from bot.text import Text, build_text
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def build_page(page: dict[str, Any]) -> TourPage:
 
 def build_sentence(words: str) -> Text:
     """Return a sentence of the file as a Text without values; its braces are its own."""
-    return Text(words.replace("{", "{{").replace("}", "}}"))
+    return build_text(words.replace("{", "{{").replace("}", "}}"), "", "", {})
 
 
 PAGES = read_pages()

@@ -43,7 +43,7 @@ class EphemeralResponder:
     def open_channel_reply(
         self, user: str, channel: str, response_url: str = "", *, thread: str = ""
     ) -> EphemeralReply:
-        """Return a reply to this person in this channel, or in the thread of its message `thread`."""
+        """Return a reply to this person in this channel, or in the thread of message `thread`."""
         return EphemeralReply(
             self, user=user, place=Origin(channel, thread), response_url=response_url
         )
