@@ -99,12 +99,18 @@ def readme() -> str:
     before, _, rest = README.read_text(encoding="utf-8").partition(NOTE)
     _, _, after = rest.partition(END)
     rows = (
-        f"| [`/mesh {step.id}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | {_who(step)} "
-        f"|"
+        f"| [`/mesh {_typed(step)}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | "
+        f"{_who(step)} |"
         for step in STEPS
     )
     table = ["| command | what for | who |", "|---|---|---|", *rows]
     return "\n".join([before + NOTE, "", *table, "", END + after])
+
+
+def _typed(step: Step) -> str:
+    """What is typed at least: the step, and in capitals the options that it cannot do without."""
+    needed = [name.upper() for name, o in step.options.model_fields.items() if o.is_required()]
+    return " ".join([step.id, *needed])
 
 
 def settings() -> str:

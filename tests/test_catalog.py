@@ -75,7 +75,7 @@ def test_options_are_understood(catalog: Catalog, typed: str, expected: dict[str
         ("instal", "no step called “instal”", "`/mesh install`"),
         ("zzz", "no step called “zzz”", "`/mesh help`"),
         ("status now", "does not know “now”", "`/mesh help status`"),
-        ("install percent=101", "percent: should be less than or equal to 100", "help install"),
+        ("install percent=101", "percent: should be 100 or less", "help install"),
         ("install percent=many", "percent: should be a whole number", "help install"),
         ("install in=Book_Info", "in: has characters that do not belong", "help install"),
         ("install profile=a profile=b", "given twice", "Give it once"),

@@ -1,4 +1,7 @@
-"""The same play scripts on a real control plane, with the real istioctl (marker `realcluster`)."""
+"""The same play scripts on a real control plane, with the real istioctl (marker `realcluster`).
+
+The whole workshop is played by `tests/deploy`, with the rights that the bot has in a cluster.
+"""
 
 from __future__ import annotations
 
@@ -78,11 +81,3 @@ async def test_without_a_data_plane_nothing_unseen_is_called_done(tmp_path: Path
     await asyncio.to_thread(script.write_text, UNSEEN)
     code, transcript = await play(str(script))
     assert code == 0, transcript
-
-
-async def test_the_whole_workshop_passes_with_the_embedded_data_plane() -> None:
-    """The same script as in the sandbox: real API server, istiod and istioctl, embedded proxies and
-    applications."""
-    code, transcript = await play("workshop", "--data-plane", "embedded")
-    assert code == 0, transcript
-    assert "the mesh is gone, and nothing is left over" in transcript
