@@ -20,7 +20,9 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     of every command."""
     view = await form(stage, "/mesh fault")
     wrong = await fill(stage, view, user="jason", kind="delay", seconds="9")
-    assert (wrong.ack_payload or {})["errors"] == {"seconds": "A delay is 0.1s to 2.4s."}
+    assert (wrong.ack_payload or {})["errors"] == {
+        "seconds": "This does not fit: a delay is 0.1s to 2.4s."
+    }
     assert stage.workspace.list_modals("host") == [view]
     await fill(stage, view, user="jason", kind="delay", seconds="1.5", percent="50")
     said = await says(stage, "typed `/mesh fault jason delay 1.5s 50%`", "Because")
