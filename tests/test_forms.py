@@ -223,8 +223,8 @@ def test_slack_takes_the_home_tab(role: Role) -> None:
     assert check_view({"type": "home", "blocks": list(blocks)}) == []
     shown = str(blocks)
     assert (
-        "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by <@U1>"
-        in shown
+        "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by "
+        "<@U1>" in shown
     )
     assert "…and 25 more".replace("…", "… ") in shown
     assert ("Run install" in shown) is role.is_at_least(Role.HOST)

@@ -41,7 +41,7 @@ async def connect(
     in_cluster: bool,
     retry_policy: RetryPolicy | None = None,
     seconds: float = 30.0,
-) -> Api:  # fmt: skip
+) -> Api:
     """Return a client for the API server that these settings name. Nothing is sent yet: the
     server may be unavailable.
 

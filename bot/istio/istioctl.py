@@ -61,7 +61,7 @@ class Istioctl:
         gateway_api: Path | None,
         *,
         extra: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.home = home.absolute()
         self._setting, self._extra = gateway_api, dict(extra or {})
         self._flags = ClusterFlags(kubeconfig.absolute() if kubeconfig else None, context)
@@ -196,7 +196,7 @@ class Istioctl:
     @asynccontextmanager
     async def _run_with_timeout(
         self, arguments: Sequence[str], seconds: float, *, whole: bool = False
-    ) -> AsyncIterator[RunningProgram]:  # fmt: skip
+    ) -> AsyncIterator[RunningProgram]:
         try:
             async with (
                 asyncio.timeout(seconds),

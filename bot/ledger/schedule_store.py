@@ -240,9 +240,12 @@ class SqlSchedules:
         following = move.following.astimezone(UTC) if move.following else None
         values = {"next_at": following, "missed": schedules.c.missed + move.missed, **more}
         where = here & (schedules.c.state == ScheduleState.ACTIVE)
-        return update(schedules).where(where).values(updated_at=self.now(), **values).returning(
-            *schedules.c
-        )  # fmt: skip
+        return (
+            update(schedules)
+            .where(where)
+            .values(updated_at=self.now(), **values)
+            .returning(*schedules.c)
+        )
 
     def _build_first_row(self, new: NewSchedule, number: int) -> dict[str, Any]:
         now = self.now()

@@ -65,7 +65,7 @@ class Streams:
 
     async def start(
         self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS
-    ) -> Stream:  # fmt: skip
+    ) -> Stream:
         """Keep the stream in the ledger, then start it; it replaces the same user's."""
         now = self._now()
         until = now + timedelta(seconds=min(seconds, MOST_SECONDS))

@@ -1,4 +1,5 @@
-"""Label and field selectors, as query strings and as the `LabelSelector` of webhooks and workloads."""
+"""Label and field selectors, as query strings and as the `LabelSelector` of webhooks and
+workloads."""
 
 from __future__ import annotations
 
@@ -85,7 +86,7 @@ _EVENT_FIELDS = (
 )  # fmt: skip
 FIELDS: Mapping[str, Sequence[str]] = {
     "pods": (
-        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",  # noqa: E501
         "status.phase", "status.podIP", "status.nominatedNodeName",
     ),
     "events": _EVENT_FIELDS,

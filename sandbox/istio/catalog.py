@@ -90,9 +90,11 @@ OLD = IstioRelease(
     gateway_api="v1.1.0",
     minimum_kubernetes=26,
     words=MessageTemplates(
-        prompt='This will install the Istio {version} "{profile}" profile (with components: {components}) into the '
+        prompt='This will install the Istio {version} "{profile}" profile (with components: '
+        "{components}) into the "
         "cluster. Proceed? (y/N) ",
-        bad_profile="failed to read profile {profile} from : open profiles/{profile}.yaml: file does not exist",
+        bad_profile="failed to read profile {profile} from : open profiles/{profile}.yaml: file "
+        "does not exist",
         unknown_field='unknown field "{field}" in v1alpha1.{message}',
         install_failed="failed to install manifests: errors occurred during operation",
         removed="{kind}:{namespace}:{name}",
@@ -124,8 +126,10 @@ NEW = IstioRelease(
     gateway_api="v1.5.1",
     minimum_kubernetes=32,
     words=MessageTemplates(
-        prompt='This will install the Istio {version} profile "{profile}" into the cluster. Proceed? (y/N) ',
-        bad_profile='merge inputs: profile "{profile}" not found: open profiles/{profile}.yaml: file does not exist',
+        prompt='This will install the Istio {version} profile "{profile}" into the cluster. '
+        "Proceed? (y/N) ",
+        bad_profile='merge inputs: profile "{profile}" not found: open profiles/{profile}.yaml: '
+        "file does not exist",
         unknown_field="could not unmarshal: error unmarshaling JSON: while decoding JSON: "
         'unknown field "{field}" in istio.operator.v1alpha1.{message}',
         install_failed="failed to install manifests: {errors}",
@@ -133,7 +137,8 @@ NEW = IstioRelease(
         waypoint_done="✅ ",
         waypoint_warning="⚠️ Warning: ",
         precheck_end=".",
-        unknown_annotation="IST0107 Misplaced annotation: {annotation} can only be applied to {kinds}",
+        unknown_annotation="IST0107 Misplaced annotation: {annotation} can only be applied to "
+        "{kinds}",
     ),
     extra_crds=("trafficextensions.extensions.istio.io",),
     ambient_mesh=_GLOBAL_SERVICES,

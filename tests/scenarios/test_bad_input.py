@@ -20,6 +20,8 @@ from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, words
 
+pytestmark = pytest.mark.long
+
 CATALOG = Catalog(STEPS)
 WORDS = sorted(
     {name for step in STEPS for name in (step.id, *step.aliases, *step.options.model_fields)}

@@ -19,6 +19,8 @@ from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
 from tests.scenarios.test_survival import gone, process
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS = Ref("apps", "deployments")
 QUICK = {"MESHBOT_SCHEDULES__LEAST_SECONDS": "1"}
 
@@ -149,7 +151,7 @@ async def test_a_digest_knows_what_changed(tmp_path: Path) -> None:
 
 
 async def test_what_goes_on_outlives_the_bot(tmp_path: Path) -> None:
-    """Made by one life, carried on by the next; and whoever is no host any more has it paused."""
+    """Made by one life, carried on by the next; and whoever has the role host no more has it paused."""
     async with furnished(tmp_path) as stage:
         async with again(stage) as bot:
             await arrange(
@@ -163,7 +165,7 @@ async def test_what_goes_on_outlives_the_bot(tmp_path: Path) -> None:
             assert "s1 — ping, every 10 s" in words(await stage.type("/mesh schedule"))
             assert "as nobody: status: 200 × " in words(await stage.type("/mesh traffic stop"))
         async with again(stage, MESHBOT_ROLES__HOSTS=stage.workspace.get_user("bob").id):
-            await seen(stage, says("paused", "is no host any more"))
+            await seen(stage, says("paused", "has the role host no more"))
 
 
 async def carried_on(bot: Bot, before: StreamRow) -> StreamRow:

@@ -59,7 +59,8 @@ def find_mistake(words: tuple[str, ...]) -> Text:
         faults.read_fault(words)
     except ValueError as problem:
         (mistake,) = problem.args
-        return mistake if isinstance(mistake, Text) else verbatim(str(mistake))
+        told = mistake if isinstance(mistake, Text) else verbatim(str(mistake))
+        return Text("This does not fit: {mistake}.", mistake=told)
     return EMPTY
 
 

@@ -189,7 +189,7 @@ class SlackChannelMessages:
 
     async def _show_final_edit(
         self, posted: Posted, message: Message, kept: asyncio.Task[OutboxEntry | None]
-    ) -> SlackError | None:  # fmt: skip
+    ) -> SlackError | None:
         """Show a final edit once it is kept, or takes long to be kept; return the refusal.
 
         An edit that is kept is not given up.
@@ -221,7 +221,7 @@ class SlackChannelMessages:
 
     async def _deliver_final_edit(
         self, where: Posted, message: Message, kept: asyncio.Task[OutboxEntry | None]
-    ) -> SlackError | None:  # fmt: skip
+    ) -> SlackError | None:
         try:
             await self.edits.send_final(where, message)
         except SlackError as problem:

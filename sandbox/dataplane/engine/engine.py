@@ -267,7 +267,10 @@ class MeshEngine:
         inside = leg.with_call(span.call).starting_at(leg.now + leg.trip.draw_delay(_ENVOY_MS))
         reply = self._call_app(target, port, inside)
         if reply.failure:
-            text = b"upstream connect error or disconnect/reset before headers. reset reason: connection failure"
+            text = (
+                b"upstream connect error or disconnect/reset before headers. reset reason: "
+                b"connection failure"
+            )
             reply = Reply(reply.end, 503, text, {"content-type": "text/plain"}, flags="UF")
         known = replace(parties, source=parties.source if parties.policy == "mutual_tls" else None)
         leg.trip.reports.append(build_http_report(target, "destination", known, leg, reply))

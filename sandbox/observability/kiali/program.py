@@ -155,7 +155,10 @@ class RunningKiali:
                 path.removeprefix("/api").rstrip("/") or "/status", request
             )
         if path in ("", "/", "/index.html", "/console") or path.startswith("/console/"):
-            page = b"<!doctype html><title>Kiali</title><p>The sandbox plays Kiali's API, not its pages.</p>"
+            page = (
+                b"<!doctype html><title>Kiali</title><p>The sandbox plays Kiali's API, not its "
+                b"pages.</p>"
+            )
             return Response(200, page, {"Content-Type": "text/html; charset=utf-8"})
         return build_text_response("404 page not found\n", 404)
 
@@ -215,7 +218,7 @@ class RunningKiali:
             if said not in ("", *lists.SIDES):
                 raise KialiError(
                     400,
-                    f"Bad request, type must be one of 'app', 'service' or 'workload'; got [{said}]",
+                    f"Bad request, type must be one of 'app', 'service' or 'workload'; got [{said}]",  # noqa: E501
                 )
             return lists.build_health_answer(
                 moment, names, [said] if said else list(lists.SIDES), seconds
