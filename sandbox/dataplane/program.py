@@ -20,7 +20,6 @@ from sandbox.cluster.contract import (
     PodProgram,
     Request,
     Response,
-    WatchEvent,
 )
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.engine import MeshEngine
@@ -76,11 +75,9 @@ class DataPlane:
         answers_from = self._now() + (app.start_seconds if app else 0.0)
         async with self._lock:
             if self._follower is None:
-                follower = MeshFollower(self._clock, self._pod_changed)
-                await follower.start(client)
+                follower = MeshFollower(client, self._handle_pod_change)
+                await follower.start()
                 self._forget_other_pods({pod["metadata"]["uid"] for pod in follower.list_pods()})
-                for known in follower.list_pods():
-                    self._pod_changed(WatchEvent("ADDED", known))
                 self._follower = follower
             self._running[pod["metadata"]["uid"]] = _RunningApp(app, answers_from)
 
@@ -135,10 +132,10 @@ class DataPlane:
         running = self._running.get(uid)
         return running.app if running is not None and running.answers_from <= now else None
 
-    def _pod_changed(self, event: WatchEvent) -> None:
-        pod = event.object
+    def _handle_pod_change(self, before: Object | None, after: Object | None) -> None:
+        pod = after or before or {}
         uid = pod["metadata"]["uid"]
-        if event.type == "DELETED":
+        if after is None:
             self.telemetry.remove_pod(uid)
         elif (pod.get("status") or {}).get("podIP") and (
             find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"

@@ -4,13 +4,13 @@ mentions, the Home tab.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 import time
 from typing import Any
 
 from bot.slackrules import check_view
+from sandbox.tasks import Tasks
 from sandbox.workspace.core import Core, ResponseUrl
 from sandbox.workspace.delivery import ActionResult, Delivery, DeliveryResult, Transport
 from sandbox.workspace.elements import BlockAction, build_block_action
@@ -32,7 +32,7 @@ class InteractionSender:
     def __init__(self, core: Core) -> None:
         self._core, self._app = core, core.installed
         self.courier: Transport | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def send_command(self, user: User, channel: Channel, line: str) -> ActionResult:
         """Send a slash command; return once it is acknowledged or has failed."""
@@ -152,16 +152,12 @@ class InteractionSender:
             return typed
         outcome = await self._deliver_and_record(typed, Delivery("events_api", payload))
         if typed.error:
-            task = asyncio.create_task(self._retry_event(typed, outcome))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._retry_event(typed, outcome), "events: retries")
         return typed
 
     async def stop(self) -> None:
         """Cancel the retries that are still to come."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     @property
     def retries(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from aiohttp import WSMsgType, web
 
+from sandbox.tasks import Tasks
 from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import NOBODY, TOO_LATE, Delivery, DeliveryResult
 
@@ -57,7 +58,7 @@ class SocketModeServer:
         self._connections: list[_Connection] = []
         self._pending: dict[str, asyncio.Future[Json | None]] = {}
         self._turn = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._changed = asyncio.Condition()
         self.listeners: list[Callable[[], None]] = []
         """Called whenever a connection has come or gone."""
@@ -124,7 +125,7 @@ class SocketModeServer:
         for connection in list(self._connections):
             await connection.send_frame(self._build_disconnect(reason))
             connection.leaving = True
-            self._spawn_task(self._close_connection_later(connection))
+            self._tasks.spawn(self._close_connection_later(connection), "socket mode: close")
 
     async def drop_connections(self, how: Loss = "close") -> None:
         """Drop every connection: by a close frame, by a TCP abort, or by silence with the
@@ -143,14 +144,12 @@ class SocketModeServer:
 
     async def stop(self) -> None:
         """Close every connection and cancel pending work."""
-        for task in list(self._tasks):
-            task.cancel()
+        await self._tasks.close()
         for connection in list(self._connections):
             if connection.frozen.is_set() and connection.request.transport is not None:
                 connection.request.transport.abort()
             else:
                 await connection.socket.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _notify_listeners(self) -> None:
         async with self._changed:
@@ -210,11 +209,6 @@ class SocketModeServer:
             # The connection went away under the frame: Slack finds out when the acknowledgement
             # does not come.
             connection.leaving = True
-
-    def _spawn_task(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _close_connection_later(self, connection: _Connection) -> None:
         await asyncio.sleep(CLOSE_AFTER)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sandbox.cluster.contract import Object
+from sandbox.cluster.machinery.selectors import matches_service_selector
 from sandbox.dataplane.apps.services import PORT, App
 from sandbox.dataplane.engine.envoy import execute_decision
 from sandbox.dataplane.engine.messages import Call, Reply
@@ -340,5 +341,4 @@ def _find_oldest_service(trip: RequestContext, target: Workload, port: int) -> O
 
 
 def _is_selected(service: Object, target: Workload) -> bool:
-    selector = service["spec"].get("selector") or {}
-    return bool(selector) and selector.items() <= dict(target.labels).items()
+    return matches_service_selector(service["spec"].get("selector"), dict(target.labels))

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from sandbox.cluster.contract import Object, Ref
-from sandbox.cluster.selectors import matches_optional_selector
+from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.dataplane.objects.pods import Proxy, get_labels
 from sandbox.dataplane.objects.release import Traits, get_traits
 
@@ -207,7 +207,7 @@ def admits_namespace(world: World, listener: Object, home: str, namespace: str) 
         case "All":
             return True
         case "Selector":
-            return matches_optional_selector(
+            return matches_label_selector(
                 allowed.get("selector") or {}, get_labels(world.namespaces.get(("", namespace)))
             )
         case _:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from sandbox.cluster.machinery.meta import labels_of
+from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.findings import AnalysisFinding
@@ -112,15 +114,10 @@ def _format_origin(obj: Object) -> str:
     return f"{obj['kind']} {inside}{metadata['name']}"
 
 
-def _get_labels(obj: Object) -> Mapping[str, str]:
-    found: Mapping[str, str] = obj["metadata"].get("labels") or {}
-    return found
-
-
 def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     injected = set()
     for obj in view.namespaces:
-        name, labels = obj["metadata"]["name"], _get_labels(obj)
+        name, labels = obj["metadata"]["name"], labels_of(obj)
         skipped = name in _SYSTEM_NAMESPACES and not view.release.analyzes_system_namespaces
         if name == "istio-system" or skipped or labels.get("istio.io/dataplane-mode") == "ambient":
             continue
@@ -152,9 +149,7 @@ _NO_PROXY = "The pod {} is missing the Istio proxy. This can often be resolved b
 
 def _is_missing_proxy(pod: Object) -> bool:
     notes = pod["metadata"].get("annotations") or {}
-    switch = _get_labels(pod).get(
-        "sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", "")
-    )
+    switch = labels_of(pod).get("sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", ""))
     if switch.lower() == "false" or get_nested(pod, "spec.hostNetwork"):
         return False
     containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
@@ -232,7 +227,7 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
             continue
         for subset in get_nested(rule, "spec.subsets", []):
             wanted = subset.get("labels") or {}
-            if not any(wanted.items() <= _get_labels(pod).items() for pod in view.pods):
+            if not any(has_labels(labels_of(pod), wanted) for pod in view.pods):
                 text = f"The Subset {subset['name']} defined in the DestinationRule does not select any pods. "
                 yield AnalysisFinding(
                     "Error",
@@ -261,7 +256,7 @@ def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
 
 def _analyze_port_names(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     for service in view.filter_by_namespace(view.services):
-        labels = _get_labels(service)
+        labels = labels_of(service)
         if (
             labels.get("istio")
             or labels.get("gateway.istio.io/managed")

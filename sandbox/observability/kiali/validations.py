@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.cluster.contract import Object
+from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.observability.kiali.objects import (
     CONFIG_KINDS,
     DESTINATION_RULE,
@@ -225,7 +226,7 @@ def _has_selected_workload(view: MeshObjects, host: str, labels: Mapping[str, st
     for service in view.services:
         if expand_host(service["metadata"]["name"], service["metadata"]["namespace"]) == host:
             return any(
-                labels.items() <= workload.labels.items()
+                has_labels(workload.labels, labels)
                 for workload in view.list_selected_workloads(service)
             )
     return True
