@@ -24,7 +24,7 @@ from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.dataplane.engine.workloads import Workload, read_workload
 from sandbox.dataplane.objects.pods import get_labels
 from sandbox.dataplane.objects.world import FOLLOWED, ROOT_NAMESPACE, Objects, World
-from sandbox.istio.istiod.release import parse_image_version
+from sandbox.releases import NEWEST, parse_image_version
 from sandbox.tasks import Tasks
 
 _MAPS, _PEERS, _TELEMETRIES = "maps", "peers", "telemetries"
@@ -35,7 +35,6 @@ _MORE = {
 }
 _BUILT_IN = ("", "discovery.k8s.io")
 """API groups that are always served; the others come with CRDs."""
-_DEFAULT_VERSION = "1.30.3"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -183,7 +182,7 @@ class MeshFollower:
         version = (
             parse_image_version(istiod["spec"]["containers"][0]["image"])
             if istiod
-            else _DEFAULT_VERSION
+            else NEWEST.version
         )
         live = World(version=version, mesh=self._read_mesh_config(), **objects)
         peers, telemetries = (

@@ -15,7 +15,8 @@ from typing import Any
 from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.dataplane.objects.pods import Proxy, get_labels
-from sandbox.dataplane.objects.release import Traits, get_traits
+from sandbox.releases import NEWEST, find_release
+from sandbox.releases.model import RoutingTraits
 
 Place = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is ""."""
@@ -59,7 +60,7 @@ class World:
     """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies
     what to do."""
 
-    version: str = "1.30.3"
+    version: str = NEWEST.version
     mesh: Object = field(default_factory=dict)
     """Mesh configuration, parsed (`mesh` of ConfigMap `istio`)."""
     namespaces: Objects = field(default_factory=dict)
@@ -76,9 +77,9 @@ class World:
     """What others have computed from this world."""
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> RoutingTraits:
         """How its release routes."""
-        return get_traits(self.version)
+        return find_release(self.version).routing
 
     def find_service(self, host: str, namespace: str) -> Object | None:
         """Return the Service that a name or a cluster IP means to a client in that namespace (as

@@ -13,10 +13,10 @@ from typing import Any
 
 from sandbox.cluster.machinery.meta import labels_of
 from sandbox.cluster.machinery.selectors import has_labels
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.findings import AnalysisFinding
 from sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.releases.model import IstioRelease
 
 _NETWORKING = "networking.istio.io/v1"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
@@ -103,7 +103,7 @@ def run_analyzers(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     yield from _analyze_gateway_references(view)
     yield from _analyze_annotations(view)
     yield from _analyze_port_names(view)
-    if view.release.analyzes_subset_pods:
+    if view.release.istioctl.analyzes_subset_pods:
         yield from _analyze_subsets(view)
         yield from _analyze_conditions(view)
 
@@ -118,7 +118,9 @@ def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     injected = set()
     for obj in view.namespaces:
         name, labels = obj["metadata"]["name"], labels_of(obj)
-        skipped = name in _SYSTEM_NAMESPACES and not view.release.analyzes_system_namespaces
+        skipped = (
+            name in _SYSTEM_NAMESPACES and not view.release.istioctl.analyzes_system_namespaces
+        )
         if name == "istio-system" or skipped or labels.get("istio.io/dataplane-mode") == "ambient":
             continue
         wanted = labels.get("istio-injection", "")
@@ -238,7 +240,7 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
 
 
 def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
-    code, _, words = view.release.words.unknown_annotation.partition(" ")
+    code, _, words = view.release.istioctl.words.unknown_annotation.partition(" ")
     for obj in (
         *view.filter_by_namespace(view.services),
         *view.filter_by_namespace(view.pods),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.istio.samples.parts import Object, build_metadata
-from sandbox.istio.samples.releases import SampleRelease
+from sandbox.releases.model import SampleTraits
 
 _PORT = 9080
 _ISTIO = "networking.istio.io/v1"
@@ -63,7 +63,7 @@ def build_istio_routing() -> dict[str, list[Object]]:
     }
 
 
-def build_gateway_api_routing(release: SampleRelease) -> dict[str, list[Object]]:
+def build_gateway_api_routing(release: SampleTraits) -> dict[str, list[Object]]:
     """Build the Gateway with its route, and routes of the mesh, by the name of their file."""
     api = release.gateway_api
     every = [

@@ -24,12 +24,12 @@ from sandbox.observability.kiali.graph import KialiError, build_graph
 from sandbox.observability.kiali.health import RequestRates
 from sandbox.observability.kiali.objects import load_objects
 from sandbox.observability.kiali.rates import QueryEngine, query_request_rates
-from sandbox.observability.kiali.release import complete_version, find_traits
 from sandbox.observability.kiali.settings import KialiSettings, parse_settings
 from sandbox.observability.kiali.validations import check_all_objects
 from sandbox.observability.metrics.program import RunningPrometheus
 from sandbox.observability.metrics.syntax import QueryError, parse_duration
 from sandbox.observability.process_registry import ProcessRegistry, Unreachable
+from sandbox.releases import find_kiali_traits, parse_image_version
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +70,9 @@ class Kiali:
 
 
 def _read_image_version(pod: Object) -> str:
-    """Return the version in the image's tag."""
-    return complete_version(
-        str(pod["spec"]["containers"][0].get("image", "")).rpartition(":")[2].partition("@")[0]
-    )
+    """Return the version that Kiali states, from its image's tag: `v2.26` is `v2.26.0`."""
+    tag = parse_image_version(str(pod["spec"]["containers"][0].get("image", "")))
+    return f"{tag}.0" if re.fullmatch(r"v\d+\.\d+", tag) else tag
 
 
 class RunningKiali:
@@ -83,7 +82,7 @@ class RunningKiali:
         self, pod: Object, clock: Clock, around: status.KialiEnvironment, settings: KialiSettings
     ) -> None:
         self.pod, self._clock, self._around, self._settings = pod, clock, around, settings
-        self._traits = find_traits(around.version)
+        self._traits = find_kiali_traits(around.version)
         self._health: dict[tuple[str, str, str], RequestRates] = {}
         self._checks: config.Checks = {}
         self._graphs: dict[tuple[tuple[str, str], ...], tuple[float, Object]] = {}

@@ -20,7 +20,7 @@ from sandbox.observability.kiali.objects import (
     ConfigKind,
     MeshObjects,
 )
-from sandbox.observability.kiali.release import ReleaseTraits
+from sandbox.releases.model import KialiTraits
 
 DOMAIN = "svc.cluster.local"
 _CLASSES = ("istio", "istio-remote")
@@ -71,7 +71,7 @@ class Check:
 
 
 def check_object(
-    view: MeshObjects, traits: ReleaseTraits, kind: ConfigKind, obj: Object
+    view: MeshObjects, traits: KialiTraits, kind: ConfigKind, obj: Object
 ) -> list[Check]:
     """Return the findings for one object."""
     checker = _CHECKERS.get(kind)
@@ -79,7 +79,7 @@ def check_object(
 
 
 def check_all_objects(
-    view: MeshObjects, traits: ReleaseTraits, ignored: frozenset[str]
+    view: MeshObjects, traits: KialiTraits, ignored: frozenset[str]
 ) -> dict[tuple[ConfigKind, str, str], list[Check]]:
     """Return the findings for every object, by (kind, namespace, name); ignored codes are left
     out.
@@ -101,7 +101,7 @@ def _build_finding(code: str, path: str, severity: str = "") -> Check:
 @dataclass(frozen=True)
 class _Mesh:
     view: MeshObjects
-    traits: ReleaseTraits
+    traits: KialiTraits
 
     def has_host(self, host: str, namespace: str) -> bool:
         """Tell whether a Service or a ServiceEntry has that name, as seen from a namespace."""
