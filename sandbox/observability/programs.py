@@ -8,8 +8,8 @@ from typing import Protocol
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import PodProgram
-from sandbox.observability.grafana import Grafana
-from sandbox.observability.jaeger import Jaeger
+from sandbox.observability.grafana.program import Grafana
+from sandbox.observability.jaeger.program import Jaeger
 from sandbox.observability.kiali.program import Kiali
 from sandbox.observability.metrics.program import Prometheus
 from sandbox.observability.process_registry import ProcessRegistry
