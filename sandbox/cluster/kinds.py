@@ -1,5 +1,8 @@
 """Resource types that the API server serves: built-in ones, and those that CRDs add."""
 
+# ruff: noqa: E501
+# (a table: one row a line)
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping

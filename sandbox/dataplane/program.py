@@ -107,15 +107,15 @@ class DataPlane:
         if find_proxy(pod) is not None and port in (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT):
             return self._answer_monitoring(pod, port, request)
         around = self._follower.get_state()
-        trip, start = RequestContext(self._chance, around), self._now()
+        context, start = RequestContext(self._chance, around), self._now()
         call = _build_call(request, port, f"{name}.{namespace}")
         reply = self._engine.receive_from_outside(
-            around.get_workload(pod), port, Hop(trip, call, start)
+            around.get_workload(pod), port, Hop(context, call, start)
         )
         try:
             await asyncio.sleep(reply.end - start)
         finally:
-            trip.publish_reports(self.telemetry)
+            context.publish_reports(self.telemetry)
         if reply.failure == "reset":
             address = f"{pod['status'].get('podIP', '')}:{port}"
             text = (

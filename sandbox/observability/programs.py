@@ -22,10 +22,10 @@ class Telemetry(Metrics, Spans, Protocol):
 
 def create_programs(clock: Clock, telemetry: Telemetry) -> tuple[PodProgram, ...]:
     """Create the observability programs of one cluster, on that cluster's clock."""
-    neighbours = ProcessRegistry()
+    processes = ProcessRegistry()
     return (
-        Prometheus(clock, telemetry, neighbours),
-        Jaeger(clock, telemetry, neighbours),
-        Grafana(neighbours),
-        Kiali(clock, neighbours),
+        Prometheus(clock, telemetry, processes),
+        Jaeger(clock, telemetry, processes),
+        Grafana(processes),
+        Kiali(clock, processes),
     )

@@ -31,7 +31,7 @@ class InteractionSender:
 
     def __init__(self, core: Core) -> None:
         self._core, self._app = core, core.installed
-        self.courier: Transport | None = None
+        self.transport: Transport | None = None
         self._tasks = Tasks()
 
     async def send_command(self, user: User, channel: Channel, line: str) -> ActionResult:
@@ -164,14 +164,14 @@ class InteractionSender:
         """The number of events of which further deliveries are still to come."""
         return len(self._tasks)
 
-    async def _deliver_action(self, typed: ActionResult, parcel: Delivery) -> ActionResult:
-        await self._deliver_and_record(typed, parcel)
+    async def _deliver_action(self, typed: ActionResult, delivery: Delivery) -> ActionResult:
+        await self._deliver_and_record(typed, delivery)
         return typed
 
-    async def _deliver_and_record(self, typed: ActionResult, parcel: Delivery) -> DeliveryResult:
-        if self.courier is None:
+    async def _deliver_and_record(self, typed: ActionResult, delivery: Delivery) -> DeliveryResult:
+        if self.transport is None:
             raise RuntimeError("the workspace is not started")
-        outcome = await self.courier.carry(parcel)
+        outcome = await self.transport.carry(delivery)
         typed.record_outcome(outcome)
         return outcome
 
@@ -180,10 +180,10 @@ class InteractionSender:
             if not outcome.error or outcome.no_retry:
                 return
             await self._core.clock.sleep(pause)
-            parcel = Delivery(
+            delivery = Delivery(
                 "events_api", typed.payload, retry=attempt, retry_reason=outcome.reason
             )
-            outcome = await self._deliver_and_record(typed, parcel)
+            outcome = await self._deliver_and_record(typed, delivery)
 
     def _build_command_payload(self, user: User, channel: Channel, name: str, text: str) -> Json:
         state = self._core.state

@@ -75,7 +75,7 @@ class SocketModeServer:
 
     async def handle_connection(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket connection for as long as it lasts."""
-        if self._core.hurt.no_sockets:
+        if self._core.faults.no_sockets:
             return web.Response(status=503, text="no connections just now")
         if not self._core.tickets.pop(request.query.get("ticket", ""), False):
             return web.Response(status=404, text="ticket unknown or already used")
@@ -96,18 +96,18 @@ class SocketModeServer:
             await self._notify_listeners()
         return socket
 
-    async def carry(self, parcel: Delivery) -> DeliveryResult:
+    async def carry(self, delivery: Delivery) -> DeliveryResult:
         """Deliver over one connection and wait for the acknowledgement on any."""
-        envelope = self._build_envelope(parcel)
+        envelope = self._build_envelope(delivery)
         connection = self._choose_connection()
         if connection is None:
             return DeliveryResult(envelope["envelope_id"], error=NOBODY, reason="timeout")
         answer = self._register_pending(envelope)
         try:
             await self._send_envelope(connection, envelope)
-            if self._core.hurt.consume_duplicate():
+            if self._core.faults.consume_duplicate():
                 await self._send_envelope(
-                    self._choose_connection() or connection, self._build_envelope(parcel)
+                    self._choose_connection() or connection, self._build_envelope(delivery)
                 )
             async with asyncio.timeout(self._core.patience):
                 payload = await answer
@@ -115,7 +115,7 @@ class SocketModeServer:
             return DeliveryResult(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
         finally:
             self._pending.pop(envelope["envelope_id"], None)
-        return DeliveryResult(envelope["envelope_id"], payload if parcel.reply else None)
+        return DeliveryResult(envelope["envelope_id"], payload if delivery.reply else None)
 
     async def refresh_connections(self, reason: str = "refresh_requested") -> None:
         """Tell every connection to reconnect.
@@ -181,9 +181,9 @@ class SocketModeServer:
 
     def _receive_frame(self, text: str) -> None:
         frame = json.loads(text)
-        if self._core.hurt.ack_delay:
+        if self._core.faults.ack_delay:
             asyncio.get_running_loop().call_later(
-                self._core.hurt.ack_delay, self._acknowledge_envelope, frame
+                self._core.faults.ack_delay, self._acknowledge_envelope, frame
             )
         else:
             self._acknowledge_envelope(frame)
@@ -214,15 +214,15 @@ class SocketModeServer:
         await asyncio.sleep(CLOSE_AFTER)
         await connection.socket.close()
 
-    def _build_envelope(self, parcel: Delivery) -> Json:
+    def _build_envelope(self, delivery: Delivery) -> Json:
         envelope: Json = {
             "envelope_id": str(uuid.uuid4()),
-            "type": parcel.kind,
-            "payload": parcel.payload,
-            "accepts_response_payload": parcel.reply,
+            "type": delivery.kind,
+            "payload": delivery.payload,
+            "accepts_response_payload": delivery.reply,
         }
-        if parcel.kind == "events_api":
-            envelope |= {"retry_attempt": parcel.retry, "retry_reason": parcel.retry_reason}
+        if delivery.kind == "events_api":
+            envelope |= {"retry_attempt": delivery.retry, "retry_reason": delivery.retry_reason}
         return envelope
 
     def _build_hello(self) -> Json:

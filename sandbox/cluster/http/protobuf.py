@@ -6,6 +6,9 @@ Only what those commands send is known: the tables below give field numbers, nam
 Answers are JSON, which those clients take.
 """
 
+# ruff: noqa: E501
+# (a table: one row a line)
+
 from __future__ import annotations
 
 import base64

@@ -51,9 +51,9 @@ def needs_redirection(pod: Object, namespace: Object | None) -> bool:
     meta, spec = pod["metadata"], pod["spec"]
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     space = ((namespace or {}).get("metadata", {}).get("labels") or {}).get(MODE, "")
-    shunned = spec.get("hostNetwork") or "sidecar.istio.io/status" in annotations
-    shunned = shunned or "gateway.networking.k8s.io/gateway-name" in labels
-    return not shunned and labels.get(MODE, space) == "ambient"
+    excluded = spec.get("hostNetwork") or "sidecar.istio.io/status" in annotations
+    excluded = excluded or "gateway.networking.k8s.io/gateway-name" in labels
+    return not excluded and labels.get(MODE, space) == "ambient"
 
 
 class RunningCni:

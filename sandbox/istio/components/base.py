@@ -30,7 +30,7 @@ virtualservices        networking  VirtualService         vs         v1,v1alpha3
 wasmplugins            extensions  WasmPlugin             -          v1alpha1             +
 workloadentries        networking  WorkloadEntry          we         v1,v1alpha3,v1beta1  Address=.spec.address
 workloadgroups         networking  WorkloadGroup          wg         v1,v1alpha3,v1beta1  +
-"""
+"""  # noqa: E501
 _SINCE_1_24 = frozenset({"trafficextensions.extensions.istio.io"})
 _MARKED = ("security", "telemetry")
 

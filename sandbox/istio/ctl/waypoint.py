@@ -234,9 +234,10 @@ def delete_waypoints(run: IstioctlInvocation) -> int:
         raise CtlError(
             "must specify a waypoint name or delete all using --all or delete specific revision using --revision"
         )
-    careless = not run.release.istioctl.waypoint_delete_checks_class
+    skips_class_check = not run.release.istioctl.waypoint_delete_checks_class
     found = {
-        g["metadata"]["name"]: g for g in _list_waypoints(run, run.namespace, every=careless) or []
+        g["metadata"]["name"]: g
+        for g in _list_waypoints(run, run.namespace, every=skips_class_check) or []
     }
     revision = run["revision"]
     chosen = [

@@ -4,6 +4,9 @@ Field names are those of Istio's `istio.operator.v1alpha1.Values` API (1.30); fr
 branch.
 """
 
+# ruff: noqa: E501
+# (a table: one row a line)
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -119,13 +119,13 @@ def _build_user_route(app: str, routes: Object, **fault: Object) -> Object:
     All other requests go to version v1.
     """
     match = {"match": [{"headers": {"end-user": {"exact": _USER}}}]}
-    hurt = (
+    faulty = (
         {"fault": {kind: {"percentage": {"value": 100.0}, **how} for kind, how in fault.items()}}
         if fault
         else {}
     )
     return _build_virtual_service(
-        app, [{**match, **hurt, **routes}, _build_weighted_routes(app, v1=0)]
+        app, [{**match, **faulty, **routes}, _build_weighted_routes(app, v1=0)]
     )
 
 

@@ -24,8 +24,8 @@ _METRICS_PORT = 9090
 class Kiali:
     """The program of pods labelled `app=kiali`."""
 
-    def __init__(self, clock: Clock, neighbours: ProcessRegistry) -> None:
-        self._clock, self._neighbours = clock, neighbours
+    def __init__(self, clock: Clock, processes: ProcessRegistry) -> None:
+        self._clock, self._processes = clock, processes
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether a pod is Kiali's."""
@@ -42,9 +42,9 @@ class Kiali:
             _MAPS, next((name for name in names if name), "kiali"), meta["namespace"]
         )
         settings = parse_settings(((found or {}).get("data") or {}).get("config.yaml") or "")
-        around = status.KialiEnvironment(client, self._neighbours, _read_image_version(pod))
+        around = status.KialiEnvironment(client, self._processes, _read_image_version(pod))
         running = RunningKiali(pod, KialiState(self._clock, around, settings))
-        self._neighbours.add(running)
+        self._processes.add(running)
         return running
 
 
@@ -65,7 +65,7 @@ class RunningKiali:
 
     async def stop(self) -> None:
         """Stop; the caches are gone."""
-        self._state.around.neighbours.remove(self)
+        self._state.around.processes.remove(self)
         await self._tasks.close()
 
     async def handle(self, port: int, request: Request) -> Response | None:

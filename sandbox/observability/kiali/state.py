@@ -86,7 +86,7 @@ class KialiState:
         """Read the cluster as it is now, and find the Prometheus to ask."""
         engine: QueryEngine | None = None
         with contextlib.suppress(Unreachable):
-            found = await self.around.neighbours.find_process(
+            found = await self.around.processes.find_process(
                 self.around.client, self.settings.prometheus
             )
             engine = found if isinstance(found, RunningPrometheus) else None

@@ -5,6 +5,9 @@ Both had a real Prometheus that was fed 3 page views per second; unless said oth
 the same.
 """
 
+# ruff: noqa: E501
+# (a table: one row a line)
+
 from __future__ import annotations
 
 UNWELL = {"fault": ["/ratings", "reviews-v2"], "broken": ["/reviews", "productpage-v1"]}

@@ -5,6 +5,9 @@ stated, `/…` a prefix, `=/…` an exact path, `~/…` a prefix that ends with 
 `.bookinfo.svc.cluster.local` is left out.
 """
 
+# ruff: noqa: E501
+# (a table: one row a line)
+
 from __future__ import annotations
 
 from typing import Any
