@@ -20,19 +20,22 @@ COPY manifests/gateway-api /fetch/manifests/gateway-api
 RUN /fetch/scripts/fetch-istio --version "${ISTIO_VERSION}" --os linux --arch "${TARGETARCH}" --sha256 "${ISTIO_SHA256}" /releases \
     && mv "/releases/istio-${ISTIO_VERSION}" /istio
 
-# The bot and what it depends on, in the versions of the lock file. Installed in place, for it reads manifests/ beside it.
+# The bot and what it depends on, in the versions of the lock file and with its hashes. Installed in place, for it reads
+# manifests/ beside it. sandbox/ and tests/ stay outside: `meshbot sandbox` says so here.
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /opt/meshbot/src
 RUN python -m venv --without-pip /opt/meshbot
 COPY requirements.lock pyproject.toml README.md LICENSE ./
+COPY scripts/build.lock scripts/sbom scripts/sbom.lock scripts/
 COPY bot bot
 COPY handlers handlers
 COPY manifests manifests
-RUN pip --python /opt/meshbot install --constraint requirements.lock --editable ".[graphs,postgres]" \
+RUN pip --python /opt/meshbot install --require-hashes --requirement requirements.lock --requirement scripts/build.lock \
+    && pip --python /opt/meshbot install --no-deps --no-build-isolation --editable . \
+    && pip --python /opt/meshbot uninstall --yes setuptools \
     && /opt/meshbot/bin/python -m compileall -q bot handlers
 # What it consists of, for whoever scans the image: /opt/meshbot/sbom.cdx.json.
-COPY scripts/sbom scripts/sbom.lock scripts/
 RUN scripts/sbom /opt/meshbot/bin/python /opt/meshbot/sbom.cdx.json \
     && rm -r scripts
 
@@ -49,10 +52,10 @@ LABEL org.opencontainers.image.title="meshbot" \
       org.opencontainers.image.created="${CREATED}" \
       dev.meshbot.istio="${ISTIO_VERSION}" \
       dev.meshbot.sbom="/opt/meshbot/sbom.cdx.json"
-# The letters in pictures; the user that owns nothing but its state.
+# The letters in pictures, and the libraries that Graphviz' wheel expects; the user that owns nothing but its state.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends fonts-dejavu-core \
+    && apt-get install --yes --no-install-recommends fonts-dejavu-core libglib2.0-0t64 libxext6 libxrender1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/meshbot meshbot
 COPY --from=istio /istio /opt/istio

@@ -1,28 +1,34 @@
 VENV ?= .venv
+PYTHON ?= python3
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
+PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help install sandbox test test-long check format docs clean
+.PHONY: help install sandbox test test-long coverage check format docs lock clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-$(STAMP): pyproject.toml requirements.lock
-	python3 -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -e .
+$(STAMP): pyproject.toml requirements-dev.lock
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-install: $(STAMP) ## Install into .venv
+install: $(STAMP) ## Install into .venv what requirements-dev.lock names, and meshbot itself
 
 sandbox: $(STAMP) ## Install and serve the sandbox: a channel, a cluster and the bot on this machine
 	$(VENV)/bin/meshbot sandbox
 
 test: $(STAMP) ## Install and run the default test suite
-	$(PY) -m pytest -q -n 4 --dist worksteal
+	$(PYTEST)
 
 test-long: $(STAMP) ## Run the long tests: every step, every trouble (some minutes)
-	$(PY) -m pytest -q -n 4 --dist worksteal -m long
+	$(PYTEST) -m long
+
+coverage: $(STAMP) ## Run the default tests and print which lines they leave out
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 check: $(STAMP) ## Format and lint, types, import contracts
 	$(VENV)/bin/ruff format --check .
@@ -35,8 +41,11 @@ format: $(STAMP) ## Format the code
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
-docs: $(STAMP) ## Write the references of commands and settings
+docs: $(STAMP) ## Write what is written from the code: the references, the README's table of commands
 	$(PY) scripts/reference.py
+
+lock: ## Raise every pin to the newest version that fits, with hashes; one alone: scripts/lock PACKAGE
+	scripts/lock
 
 clean: ## Remove what was installed
 	rm -rf $(VENV)

@@ -158,7 +158,8 @@ def main() -> int:
     options = parser.parse_args()
     ours, bare, rounds, answers = asyncio.run(measure(options))
     print(
-        f"{options.rate:g} commands/s during {rounds} times {INSTALLS} installs; milliseconds to the acknowledgement"
+        f"{options.rate:g} commands/s during {rounds} times {INSTALLS} installs; milliseconds to "
+        f"the acknowledgement"
     )
     table(("", "p50", "p99", "max", "acked", "missing"), [bare.row("bare"), ours.row("meshbot")])
     ratios = [quantile(ours.times, share) / quantile(bare.times, share) for share in (0.5, 0.99)]

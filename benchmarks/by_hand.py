@@ -25,7 +25,10 @@ TRACING = (
 )
 ADDONS = "$ISTIO_HOME/samples/addons"
 BOOKINFO = "$ISTIO_HOME/samples/bookinfo"
-ROLLED = "for d in $(kubectl get deployment -n bookinfo -o name); do kubectl rollout status -n bookinfo $d; done"
+ROLLED = (
+    "for d in $(kubectl get deployment -n bookinfo -o name); do kubectl rollout status -n "
+    "bookinfo $d; done"
+)
 RESTART = f"kubectl rollout restart deployment -n bookinfo && {ROLLED}"
 AVAILABLE = "kubectl wait -n istio-system --timeout=180s --for=condition=Available"
 
@@ -37,7 +40,8 @@ STEPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "addons",
-        f"kubectl apply -f {ADDONS}/prometheus.yaml -f {ADDONS}/grafana.yaml -f {ADDONS}/jaeger.yaml"
+        f"kubectl apply -f {ADDONS}/prometheus.yaml -f {ADDONS}/grafana.yaml -f "
+        f"{ADDONS}/jaeger.yaml"
         f" && {AVAILABLE} deployment/prometheus deployment/grafana deployment/jaeger",
         ("/mesh addons",),
     ),
@@ -48,7 +52,8 @@ STEPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "bookinfo",
-        f"kubectl create ns bookinfo && kubectl apply -n bookinfo -f {BOOKINFO}/platform/kube/bookinfo.yaml"
+        f"kubectl create ns bookinfo && kubectl apply -n bookinfo -f "
+        f"{BOOKINFO}/platform/kube/bookinfo.yaml"
         f" && {ROLLED}",
         ("/mesh bookinfo",),
     ),
@@ -60,20 +65,24 @@ STEPS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "expose",
         f"kubectl apply -n bookinfo -f {BOOKINFO}/gateway-api/bookinfo-gateway.yaml"
-        " && kubectl annotate gateway bookinfo-gateway networking.istio.io/service-type=ClusterIP -n bookinfo"
-        " && kubectl wait -n bookinfo --timeout=120s --for=condition=Programmed gateway/bookinfo-gateway",
+        " && kubectl annotate gateway bookinfo-gateway networking.istio.io/service-type=ClusterIP "
+        "-n bookinfo"
+        " && kubectl wait -n bookinfo --timeout=120s --for=condition=Programmed "
+        "gateway/bookinfo-gateway",
         ("/mesh expose",),
     ),
     (
         "route",
         f"kubectl apply -n bookinfo -f {BOOKINFO}/networking/destination-rule-reviews.yaml"
-        f" && kubectl apply -n bookinfo -f {BOOKINFO}/networking/virtual-service-reviews-test-v2.yaml",
+        f" && kubectl apply -n bookinfo -f "
+        f"{BOOKINFO}/networking/virtual-service-reviews-test-v2.yaml",
         ("/mesh route jason v2",),
     ),
     (
         "fault",
         f"kubectl apply -n bookinfo -f {BOOKINFO}/networking/destination-rule-all.yaml"
-        f" && kubectl apply -n bookinfo -f {BOOKINFO}/networking/virtual-service-ratings-test-abort.yaml",
+        f" && kubectl apply -n bookinfo -f "
+        f"{BOOKINFO}/networking/virtual-service-ratings-test-abort.yaml",
         ("/mesh fault jason",),
     ),
     (
@@ -159,7 +168,8 @@ async def compare() -> None:
     hand = {title: await by_hand(line) for title, line, _ in STEPS}
     bot = await by_bot()
     print(
-        f"{'step':12}{'by hand':>10}{'by the bot':>12}{'ratio':>8}   (seconds; the bot's hold its proof)"
+        f"{'step':12}{'by hand':>10}{'by the bot':>12}{'ratio':>8}   (seconds; the bot's hold its "
+        f"proof)"
     )
     for title in hand:
         print(f"{title:12}{hand[title]:10.1f}{bot[title]:12.1f}{bot[title] / hand[title]:8.2f}")

@@ -165,7 +165,8 @@ def main() -> int:
         ("whole install", found.installs),
     )
     print(
-        f"{len(found.shown)} installs, {options.clusters} side by side; ms after the last pod was Ready"
+        f"{len(found.shown)} installs, {options.clusters} side by side; ms after the last pod was "
+        f"Ready"
     )
     table(
         ("", "p50", "p99", "max"),

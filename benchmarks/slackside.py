@@ -150,7 +150,8 @@ async def compare(options: argparse.Namespace) -> bool:
     finally:
         await workspace.stop()
     print(
-        f"{options.rate:g} commands/s, loop held {options.busy:.0%} in slices of {options.slice:g} ms; milliseconds"
+        f"{options.rate:g} commands/s, loop held {options.busy:.0%} in slices of {options.slice:g} "
+        f"ms; milliseconds"
     )
     print(f"{'':<12}{'p50':>9}{'p99':>9}{'max':>9}{'acked':>9}{'late':>7}")
     for kind, figures in found.items():

@@ -18,7 +18,7 @@ from bot.health import HealthServer
 from bot.impersonation import ImpersonatedClients
 from bot.istio import Istioctl
 from bot.jobs import Jobs
-from bot.language import tongue
+from bot.language import Localizer
 from bot.ledger import Ledger, generate_owner
 from bot.pictures import DrawingProcess
 from bot.roles import Members
@@ -72,6 +72,7 @@ class SlackSide:
     ways: EphemeralResponder
     files: SlackFiles
     members: Members
+    say: Localizer
 
 
 @dataclass(frozen=True)
@@ -159,10 +160,10 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
         session=session,
     )
     identity = await fetch_identity(client)
-    spoken = await asyncio.to_thread(tongue, settings.language)
-    channel_messages = SlackChannelMessages(client, outbox=ledger.outbox, tongue=spoken)
-    ways, files = EphemeralResponder(client, session, spoken), SlackFiles(client, session)
-    return SlackSide(identity, channel_messages, ways, files, build_member_lookup(client))
+    say = await asyncio.to_thread(Localizer, settings.language)  # reads a file
+    channel_messages = SlackChannelMessages(client, outbox=ledger.outbox, say=say)
+    ways, files = EphemeralResponder(client, session, say), SlackFiles(client, session)
+    return SlackSide(identity, channel_messages, ways, files, build_member_lookup(client), say)
 
 
 def build_runtime(
@@ -182,7 +183,7 @@ def build_runtime(
     actors = ImpersonatedClients(backends.cluster, backends.mesh, traffic)
     stack.push_async_callback(actors.close)
     schedule_service = parts.build_schedule_service(
-        settings, ledger, chat.channel_messages, catalog, owner
+        settings, ledger, chat.channel_messages, catalog, owner, chat.say
     )
     services = Services(
         catalog=catalog,
@@ -192,13 +193,14 @@ def build_runtime(
         traffic=traffic,
         ledger=ledger,
         channel_messages=chat.channel_messages,
-        picture_attacher=PictureAttacher(studio, chat.files, chat.channel_messages),
+        picture_attacher=PictureAttacher(studio, chat.files, chat.channel_messages, say=chat.say),
         views=chat.ways.views,
         roles=parts.build_roles(settings, chat.members),
         schedules=schedule_service,
         workshop=parts.build_workshop(settings),
         namespaces=settings.namespaces,
         gate=rules,
+        say=chat.say,
         acting=actors.get_clients,
         place=parts.describe_cluster(settings, backends.cluster),
         owner=owner,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_origin
 
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from bot import when
 from bot.errors import CatalogError, UserError
 from bot.steps import Options, Recurrence, Step
+from bot.text import EMPTY, Listed, Text, counted, join
 from bot.when import TimingSpec
 
 LONGEST = 1000
@@ -126,22 +128,25 @@ class Catalog:
             able = [
                 f"`{self.command} {other.id}`" for other in self.steps if other.regular is not None
             ]
-            hint = f"These can: {', '.join(able)}." if able else ""
+            hint = Text("These can: {able}.", able=Listed(able, "comma")) if able else EMPTY
             raise UserError(
-                f"{step.id} is done once, when it is typed; it cannot be scheduled.", hint
+                Text("{id} is done once, when it is typed; it cannot be scheduled.", id=step.id),
+                hint,
             )
 
     def _build_unknown_step_error(self, word: str) -> UserError:
         near = self.find_nearest_name(word)
         hint = (
-            f"Did you mean `{self.command} {near}`?"
+            Text("Did you mean `{command} {near}`?", command=self.command, near=near)
             if near
-            else f"`{self.command} help` lists what there is."
+            else Text("`{command} help` lists what there is.", command=self.command)
         )
-        return UserError(f"There is no step called “{shorten_word(word)}”.", hint)
+        return UserError(Text("There is no step called “{word}”.", word=shorten_word(word)), hint)
 
     def _validate_options(self, step: Step, words: Sequence[str]) -> Options:
-        help_line = f"`{self.command} help {step.id}` shows its options."
+        help_line = Text(
+            "`{command} help {id}` shows its options.", command=self.command, id=step.id
+        )
         try:
             values = collect_options(step, words)
         except UserError as problem:
@@ -150,29 +155,62 @@ class Catalog:
             return step.options.model_validate(values)
         except ValidationError as problem:
             faults = [
-                f"{'.'.join(map(str, e['loc'][:1])) or step.id}: {explain_validation_error(e)}"
+                Text(
+                    "{option}: {fault}",
+                    option=".".join(map(str, e["loc"][:1])) or step.id,
+                    fault=explain_validation_error(e),
+                )
                 for e in problem.errors()
             ]
-            raise UserError("; ".join(faults), help_line) from problem
+            raise UserError(join("semicolon", *faults), help_line) from problem
 
 
 WORDS = {
-    "bool_parsing": "should be yes or no; the word alone means yes",
-    "string_pattern_mismatch": "has characters that do not belong in it",
-    "int_parsing": "should be a whole number",
-    "int_from_float": "should be a whole number",
-    "float_parsing": "should be a number",
-    "extra_forbidden": "is not an option of this step",
+    "bool_parsing": Text("should be yes or no; the word alone means yes"),
+    "string_pattern_mismatch": Text("has characters that do not belong in it"),
+    "int_parsing": Text("should be a whole number"),
+    "int_from_float": Text("should be a whole number"),
+    "float_parsing": Text("should be a number"),
+    "extra_forbidden": Text("is not an option of this step"),
 }
-"""Errors of pydantic 2 for which it has a programmer's words."""
+"""Errors of pydantic 2 without values, by their type."""
+
+LIMITS = ("ge", "le", "gt", "lt", "min_length", "max_length")
+"""Names under which pydantic 2 gives the limit that a value does not keep."""
+
+BOUNDS: dict[str, Callable[[Any], Text]] = {
+    "greater_than_equal": lambda limit: Text("should be {limit} or more", limit=limit),
+    "less_than_equal": lambda limit: Text("should be {limit} or less", limit=limit),
+    "greater_than": lambda limit: Text("should be more than {limit}", limit=limit),
+    "less_than": lambda limit: Text("should be less than {limit}", limit=limit),
+    "string_too_short": lambda limit: counted(
+        "should have at least {n} character", "should have at least {n} characters", n=limit
+    ),
+    "string_too_long": lambda limit: counted(
+        "should have at most {n} character", "should have at most {n} characters", n=limit
+    ),
+    "too_long": lambda limit: counted("takes at most {n} word", "takes at most {n} words", n=limit),
+    "too_short": lambda limit: counted(
+        "takes at least {n} word", "takes at least {n} words", n=limit
+    ),
+}
+"""Errors of pydantic 2 about a limit, by their type."""
 
 
-def explain_validation_error(error: Any) -> str:
+def explain_validation_error(error: Any) -> Text:
     """Return a pydantic error in words for a person."""
-    if (words := WORDS.get(error["type"])) is not None:
-        return words
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return message.replace("Input should", "should").replace("String should", "should")
+    kind, values = error["type"], error.get("ctx") or {}
+    if kind == "value_error" and isinstance(said := values["error"].args[0], Text):
+        return said
+    if kind in WORDS:
+        return WORDS[kind]
+    if kind in BOUNDS:
+        limit = next(values[name] for name in LIMITS if name in values)
+        return BOUNDS[kind](limit)
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str(values["expected"]))
+        return Text("should be one of {allowed}", allowed=Listed(allowed, "or"))
+    return Text("does not fit here")
 
 
 def shorten_word(text: str, limit: int = 40) -> str:
@@ -195,8 +233,12 @@ def split_command(text: str) -> list[str]:
     """
     if len(text) > LONGEST:
         raise UserError(
-            f"That is {len(text):,} characters; a command has at most {LONGEST:,}.",
-            "Type it shorter.",
+            Text(
+                "That is {text:,} characters; a command has at most {LONGEST:,}.",
+                text=len(text),
+                LONGEST=LONGEST,
+            ),
+            Text("Type it shorter."),
         )
     text = text.translate(QUOTES).strip()
     odd = {
@@ -207,7 +249,8 @@ def split_command(text: str) -> list[str]:
     if odd:
         names = ", ".join(sorted(f"U+{ord(c):04X}" for c in odd)[:3])
         raise UserError(
-            f"There are invisible control characters in that ({names}).", "Type it again, plainly."
+            Text("There are invisible control characters in that ({names}).", names=names),
+            Text("Type it again, plainly."),
         )
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""
@@ -215,7 +258,7 @@ def split_command(text: str) -> list[str]:
         return list(lexer)
     except ValueError:
         raise UserError(
-            "A quote is opened and not closed.", "Close it, or leave the quotes out."
+            Text("A quote is opened and not closed."), Text("Close it, or leave the quotes out.")
         ) from None
 
 
@@ -245,7 +288,7 @@ def collect_options(step: Step, words: Sequence[str]) -> dict[str, Any]:
         elif rest:
             set_option(values, *known, rest.pop(0))
         else:
-            raise UserError(f"{key} needs a value.", f"Type `{key}=…`.")
+            raise UserError(Text("{key} needs a value.", key=key), Text("Type `{key}=…`.", key=key))
     return values
 
 
@@ -266,8 +309,15 @@ def find_positional_option(values: dict[str, Any], step: Step, word: str) -> tup
     )
     near = difflib.get_close_matches(key.lstrip("-").lower(), known, n=1)
     zone = when.find_city_zone(word) if step.regular and not equals else ""
-    hint = f"Did you mean `{zone or near[0]}{'=…' if equals else ''}`?" if zone or near else ""
-    raise UserError(f"{step.id} does not know “{shorten_word(word)}”.", hint)
+    hint = (
+        Text("Did you mean `{word}`?", word=(zone or near[0]) + ("=…" if equals else ""))
+        if zone or near
+        else EMPTY
+    )
+    raise UserError(
+        Text("{id} does not know “{word}”.", id=step.id, word=shorten_word(word)),
+        hint,
+    )
 
 
 def set_option(values: dict[str, Any], name: str, field: FieldInfo, value: str) -> None:
@@ -279,6 +329,6 @@ def set_option(values: dict[str, Any], name: str, field: FieldInfo, value: str) 
     if get_origin(field.annotation) is tuple:
         values.setdefault(key, []).append(value)
     elif key in values:
-        raise UserError(f"{key} is given twice.", "Give it once.")
+        raise UserError(Text("{key} is given twice.", key=key), Text("Give it once."))
     else:
         values[key] = value

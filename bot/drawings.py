@@ -6,6 +6,7 @@ alt text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -99,8 +100,8 @@ class PngFile(NamedTuple):
 class Renderer(Protocol):
     """Draws pictures."""
 
-    async def draw(self, picture: Picture) -> PngFile | None:
-        """Draw the picture outside the event loop.
+    async def draw(self, picture: Picture, say: Callable[[Text], str]) -> PngFile | None:
+        """Draw the picture outside the event loop, with the words in the language of `say`.
 
         Return None when it cannot be drawn here or not in time. Never raises.
         """

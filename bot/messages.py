@@ -153,13 +153,13 @@ class FormSubmission:
 @dataclass(frozen=True)
 class Modal:
     """A window over the chat. `name` comes back when it is submitted; without `submit` it can only
-    be closed."""
+    be closed. `close` is the label of the button for that, "" for the usual one."""
 
     title: str
     blocks: tuple[dict[str, Any], ...]
     name: str = ""
     submit: str = ""
-    close: str = "Close"
+    close: str = ""
     origin: Origin = NOWHERE
 
 

@@ -19,6 +19,7 @@ from bot.engine.access.policy import OwnNamespaces, assign_roles, find_reserved_
 from bot.errors import LedgerError, SettingsError
 from bot.istio import Istioctl
 from bot.istio.plugins import select_plugin_environment
+from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.ports import Identity
 from bot.roles import Members, Roles
@@ -92,13 +93,20 @@ def build_schedule_service(
     channel_messages: SlackChannelMessages,
     catalog: Catalog,
     owner: str,
+    say: Localizer,
 ) -> ScheduleService:
     """Return the service that creates schedules, within the limits of the settings."""
     chosen = settings.schedules
     limits = Limits(chosen.most, chosen.least_seconds, chosen.longest_hours * 3600)
     zone = settings.workshop.timezone
     return ScheduleService(
-        ledger.timetable, channel_messages, catalog, owner=owner, zone=zone, limits=limits
+        ledger.timetable,
+        channel_messages,
+        catalog,
+        owner=owner,
+        zone=zone,
+        limits=limits,
+        say=say,
     )
 
 

@@ -317,7 +317,8 @@ class TrafficReport:
 
 @dataclass(frozen=True)
 class Stream:
-    """Traffic that goes on until stopped; `since` and `until` in epoch seconds, `every` in seconds."""
+    """Traffic that goes on until stopped; `since` and `until` in epoch seconds, `every` in
+    seconds."""
 
     namespace: str
     every: float

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from bot.errors import MeshbotError
 from bot.steps import Caller, Role
+from bot.text import Listed, Text
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +43,31 @@ class Roles:
         for role in (Role.ADMIN, Role.HOST):
             if user in self._users.get(role, ()):
                 return Caller(
-                    user, role, hosts, f"your user id is among the {role}s in the settings", admins
+                    user,
+                    role,
+                    hosts,
+                    Text("your user id is among the {role}s in the settings", role=role),
+                    admins,
                 )
             for group in self._groups.get(role, ()):
                 try:
                     if user in await self._read_group_members(group):
                         return Caller(
-                            user, role, hosts, f"you are in the user group {group}", admins
+                            user,
+                            role,
+                            hosts,
+                            Text("you are in the user group {group}", group=group),
+                            admins,
                         )
                 except MeshbotError as problem:
                     log.warning("user group %s could not be read: %s", group, problem)
                     unread.append(group)
-        why = "everyone in the channel is an attendee"
-        why += f"; groups {', '.join(unread)} could not be read" if unread else ""
+        why = Text("everyone in the channel is an attendee")
+        if unread:
+            why = Text(
+                "everyone in the channel is an attendee; groups {groups} could not be read",
+                groups=Listed(unread, "comma"),
+            )
         return Caller(user, Role.ATTENDEE, hosts, why, admins, unsure=bool(unread))
 
     def _list_ids_with_role(self, role: Role) -> tuple[str, ...]:

@@ -37,6 +37,14 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
+ROLE_NAMES = {
+    Role.ATTENDEE: in_context("role", "attendee"),
+    Role.HOST: in_context("role", "host"),
+    Role.ADMIN: in_context("role", "admin"),
+}
+"""The roles as people read them; settings and options keep the English words."""
+
+
 class Scope(StrEnum):
     """Reach of a step when it changes something."""
 

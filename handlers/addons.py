@@ -1,4 +1,5 @@
-"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it answers."""
+"""`/mesh addons`: Prometheus, Grafana and Jaeger from the release's samples, each until it
+answers."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import addons
 from bot.knowledge.observe.endpoints import GRAFANA, JAEGER, find_web_address
 from bot.steps import Context, Link, Options, Role, State, Step, Verdict
+from bot.text import Listed, Text, counted, verbatim
 
 Addon = Literal["prometheus", "grafana", "jaeger"]
 
@@ -29,7 +31,11 @@ class AddonOptions(Options):
 
     which: Annotated[
         tuple[Addon, ...],
-        Field(default=(), max_length=3, description="prometheus, grafana, jaeger"),
+        Field(
+            default=(),
+            max_length=3,
+        ),
+        Text("prometheus, grafana, jaeger"),
     ]
 
 
@@ -38,7 +44,10 @@ async def run(context: Context, options: AddonOptions) -> Verdict:
     if await installation.find_istiod(context) is None:
         return build_missing_verdict(
             context,
-            f"Istio is not installed: there is no istiod in {get_mesh_namespace(context)}",
+            Text(
+                "Istio is not installed: there is no istiod in {mesh_namespace}",
+                mesh_namespace=get_mesh_namespace(context),
+            ),
             "install",
         )
     chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
@@ -47,33 +56,44 @@ async def run(context: Context, options: AddonOptions) -> Verdict:
         for one in chosen
         for obj in await load_sample(context, f"addons/{one}.yaml", get_mesh_namespace(context))
     ]
-    context.progress.say(f"applying {', '.join(chosen)}")
+    context.progress.say(Text("applying {chosen}", chosen=Listed(chosen, "comma")))
     made = await ensure_objects(context, objects)
     lagging = await wait_for_deployments(
         context, get_mesh_namespace(context), list_deployment_names(objects)
     )
     if lagging:
         return build_not_ready_verdict(
-            context, "the add-ons are applied, but not all are ready.", lagging, "addons"
+            context, Text("the add-ons are applied, but not all are ready."), lagging, "addons"
         )
-    context.progress.say("asking each for its health")
+    context.progress.say(Text("asking each for its health"))
     healths = await asyncio.gather(*(addons.check_health(context, one) for one in chosen))
     silent = [health.cause for health in healths if health.cause]
     evidence = (*(health.words for health in healths if health.words), made.words)
     if silent:
-        words = "the add-ons' pods are ready, but not all of them answer."
+        words = Text("the add-ons' pods are ready, but not all of them answer.")
         return Verdict(
             State.NOT_YET,
             words,
-            "; ".join(silent) + ".",
+            Text("{causes}.", causes=Listed(silent, "semicolon")),
             evidence,
             next=suggest_commands(context, "addons", "status"),
         )
-    words = f"{', '.join(chosen)} {'were' if len(chosen) > 1 else 'was'} already there; nothing was changed."
+    words = counted(
+        "{names} was already there; nothing was changed.",
+        "{names} were already there; nothing was changed.",
+        n=len(chosen),
+        names=Listed(chosen, "comma"),
+    )
     links, lines = await link_to_addons(context, chosen)
     return Verdict(
         State.DONE,
-        f"{', '.join(chosen)} {'answer' if len(chosen) > 1 else 'answers'}." if made else words,
+        Text(
+            "{join} {value}.",
+            join=", ".join(chosen),
+            value=Text("answer") if len(chosen) > 1 else Text("answers"),
+        )
+        if made
+        else words,
         evidence=evidence,
         links=links,
         lines=lines,
@@ -98,14 +118,14 @@ async def link_to_addons(
         for reached in await asyncio.gather(*(find_web_address(context, face) for face in faces))
         if reached.base
     ]
-    links = tuple(Link(reached.face.title, reached.base) for reached in found)
+    links = tuple(Link(verbatim(reached.face.title), reached.base) for reached in found)
     return links, tuple(reached.line for reached in found if reached.line)
 
 
 STEP = Step(
     id="addons",
-    title="Add-ons",
-    summary="Prometheus, Grafana and Jaeger, each until it answers",
+    title=Text("Add-ons"),
+    summary=Text("Prometheus, Grafana and Jaeger, each until it answers"),
     run=run,
     options=AddonOptions,
     role=Role.HOST,

@@ -13,6 +13,7 @@ from bot.knowledge.istio import install, installation, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.knowledge.routing import enforce
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
+from bot.text import Listed, Text
 
 
 class AmbientOptions(Options):
@@ -21,19 +22,23 @@ class AmbientOptions(Options):
     off: Annotated[
         bool,
         Field(
-            default=False, description="out of the ambient mesh, and back to the default profile"
+            default=False,
         ),
+        Text("out of the ambient mesh, and back to the default profile"),
     ]
     platform: Annotated[
         Literal["", "minikube", "k3d", "k3s", "microk8s", "gke"],
         Field(
             default="",
-            description="where istio-cni must look elsewhere; minikube with Docker is recognised",
         ),
+        Text("where istio-cni must look elsewhere; minikube with Docker is recognised"),
     ]
     rules: Annotated[
         Literal["remove", "keep"],
-        Field(default="remove", description="what becomes of the sidecars' rules"),
+        Field(
+            default="remove",
+        ),
+        Text("what becomes of the sidecars' rules"),
     ]
 
 
@@ -53,7 +58,12 @@ async def check_prerequisites(context: Context) -> Verdict | None:
     """Return a verdict when Istio or Bookinfo must be there first, else None."""
     if await installation.find_istiod(context) is None:
         return build_missing_verdict(
-            context, f"Istio is not installed in {context.workshop.mesh_namespace}", "install"
+            context,
+            Text(
+                "Istio is not installed in {mesh_namespace}",
+                mesh_namespace=context.workshop.mesh_namespace,
+            ),
+            "install",
         )
     if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
@@ -74,7 +84,10 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
             return failure
         done += [
-            f"upgraded to the ambient profile; settings repeated: {', '.join(way.upgrade.repeated) or 'tracing'}"
+            Text(
+                "upgraded to the ambient profile; settings repeated: {value}",
+                value=", ".join(way.upgrade.repeated) or "tracing",
+            )
         ]
     if not await join.wait_for_agents(context):
         return verify.build_missing_agents_verdict(context)
@@ -83,19 +96,26 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     if lagging:
         return build_not_ready_verdict(
             context,
-            "the ambient profile is there, but old pods still have sidecars.",
+            Text("the ambient profile is there, but old pods still have sidecars."),
             lagging,
             "ambient",
         )
-    done += [f"restarted without sidecars: {', '.join(restarted)}"] if restarted else []
+    done += (
+        [Text("restarted without sidecars: {restarted}", restarted=Listed(restarted, "comma"))]
+        if restarted
+        else []
+    )
     done += await join.relabel_namespace(context, {join.LABEL: join.MODE})
     return await verify.verify_and_report(context, tuple(done))
 
 
 STEP = Step(
     id="ambient",
-    title="Ambient mesh",
-    summary="upgrades to the ambient profile and moves the application into it; `off` goes back; asks first",
+    title=Text("Ambient mesh"),
+    summary=Text(
+        "upgrades to the ambient profile and moves the application into it; `off` goes back; asks "
+        "first"
+    ),
     run=run,
     plan=plan,
     options=AmbientOptions,

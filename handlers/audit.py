@@ -1,4 +1,5 @@
-"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees it."""
+"""`/mesh audit`: who asked for what, where, and what became of it; only the host who asks sees
+it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.records import AuditEntry
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Text
 
 MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)
 """A user id, alone or as Slack writes a mention."""
@@ -24,17 +26,32 @@ def parse_mention(value: object) -> object:
 class AuditOptions(Shared):
     """Options of `audit`."""
 
-    count: Annotated[int, Field(default=20, ge=1, le=100, description="how many, the newest first")]
+    count: Annotated[
+        int,
+        Field(
+            default=20,
+            ge=1,
+            le=100,
+        ),
+        Text("how many, the newest first"),
+    ]
     user: Annotated[
         str,
         BeforeValidator(parse_mention),
         Field(
             default="",
             pattern=r"^([UW][A-Z0-9]{2,})?$",
-            description="only what this user asked (id or mention)",
         ),
+        Text("only what this user asked (id or mention)"),
     ]
-    step: Annotated[str, Field(default="", max_length=40, description="only this step")]
+    step: Annotated[
+        str,
+        Field(
+            default="",
+            max_length=40,
+        ),
+        Text("only this step"),
+    ]
 
 
 async def run(context: Context, options: AuditOptions) -> Verdict:
@@ -49,11 +66,13 @@ async def run(context: Context, options: AuditOptions) -> Verdict:
         most=options.count, user=options.user, step=(steps or [wanted])[0]
     )
     if not found:
-        return Verdict(State.NORMAL, "nothing that fits was asked since the audit began.")
+        return Verdict(State.NORMAL, Text("nothing that fits was asked since the audit began."))
     lines = tuple(map(describe_entry, found))
-    command = "`meshbot audit --csv` prints all of it where the bot runs."
+    command = Text("`meshbot audit --csv` prints all of it where the bot runs.")
     return Verdict(
-        State.DONE, f"{len(found)} newest entries, times in UTC. {command}", lines=fit_lines(lines)
+        State.DONE,
+        Text("{found} newest entries, times in UTC. {command}", found=len(found), command=command),
+        lines=fit_lines(lines),
     )
 
 
@@ -64,8 +83,16 @@ def describe_entry(entry: AuditEntry) -> str:
     typed = entry.arguments or "(nothing)"
     if len(typed) > 80:
         typed = typed[:79] + "…"
-    where = f" in {entry.namespace}" if entry.namespace and "in=" not in typed else ""
-    by = f", by {entry.decided_by}" if entry.decided_by and entry.decided_by != entry.user else ""
+    where = (
+        Text(" in {namespace}", namespace=entry.namespace)
+        if entry.namespace and "in=" not in typed
+        else ""
+    )
+    by = (
+        Text(", by {decided_by}", decided_by=entry.decided_by)
+        if entry.decided_by and entry.decided_by != entry.user
+        else ""
+    )
     took = f" {entry.seconds:.0f} s" if entry.seconds >= 1 else ""
     return f"{format_timestamp(entry.at)} {entry.user} {typed}{where}: {entry.outcome}{by}{took}"
 
@@ -81,15 +108,15 @@ def fit_lines(lines: tuple[str, ...], room: int = 2400) -> tuple[str, ...]:
     for number, each in enumerate(lines):
         room -= len(each) + 1
         if room < 0:
-            return (*kept, f"… and {len(lines) - number} more")
+            return (*kept, f"… +{len(lines) - number}")
         kept.append(each)
     return tuple(kept)
 
 
 STEP = Step(
     id="audit",
-    title="Audit",
-    summary="who asked for what, where, and what became of it",
+    title=Text("Audit"),
+    summary=Text("who asked for what, where, and what became of it"),
     run=run,
     options=AuditOptions,
     role=Role.HOST,

@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.knowledge.bookinfo import app, remove
-from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import (
     ApplyResult,
@@ -20,12 +19,13 @@ from bot.knowledge.objects.apply import (
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
+from bot.text import Listed, Text, counted
 
 
 class BookinfoOptions(Options):
     """Options of `bookinfo`."""
 
-    off: Annotated[bool, Field(default=False, description="take the application away; asks first")]
+    off: Annotated[bool, Field(default=False), Text("take the application away; asks first")]
 
 
 async def plan(context: Context, options: BookinfoOptions) -> Plan | None:
@@ -37,70 +37,69 @@ async def run(context: Context, options: BookinfoOptions) -> Verdict:
     """Apply what differs, wait for six Deployments, and check the page."""
     if options.off:
         return await remove.remove_bookinfo(context)
-    held = await namespaces.wait_until_usable(context, context.workshop.app_namespace)
-    if held is not None:
-        return held
-    context.progress.say(f"applying Bookinfo in {context.workshop.app_namespace}")
+    namespace = context.workshop.app_namespace
+    if (verdict := await namespaces.wait_until_usable(context, namespace)) is not None:
+        return verdict
+    context.progress.say(Text("applying Bookinfo in {namespace}", namespace=namespace))
     made = await ensure_objects(context, await app.build_namespace(context))
     objects = await app.load_objects(context)
     more = await ensure_objects(context, objects)
-    lagging = await wait_for_deployments(
-        context, context.workshop.app_namespace, list_deployment_names(objects)
-    )
+    lagging = await wait_for_deployments(context, namespace, list_deployment_names(objects))
     if lagging:
         return build_not_ready_verdict(
-            context, "Bookinfo is applied, but not ready.", lagging, "bookinfo"
+            context, Text("Bookinfo is applied, but not ready."), lagging, "bookinfo"
         )
-    return await verify_and_report(
-        context,
-        ApplyResult((*made.new, *more.new), (*made.changed, *more.changed), made.same + more.same),
+    applied = ApplyResult(
+        (*made.new, *more.new), (*made.changed, *more.changed), made.same + more.same
     )
+    return await verify_and_report(context, applied)
 
 
 async def verify_and_report(context: Context, made: ApplyResult) -> Verdict:
     """Ask for the product page and return the verdict: it shows reviews, or why it does not."""
-    context.progress.say("asking for the product page; reviews takes a while to start")
-    seen = await app.wait_for_page(context)
-    apart = await app.find_workloads_outside_mesh(context)
+    context.progress.say(Text("asking for the product page; reviews takes a while to start"))
+    page = await app.wait_for_page(context)
+    outside = await app.find_workloads_outside_mesh(context)
     mesh = (
-        f"outside the mesh, without sidecar: {', '.join(apart)}"
-        if apart
-        else "all workloads are in the mesh"
+        Text("outside the mesh, without sidecar: {names}", names=Listed(outside, "comma"))
+        if outside
+        else Text("all workloads are in the mesh")
     )
-    evidence = (
-        f"{len(BOOKINFO)} Deployments available",
-        *([seen.words] if seen.words else []),
-        mesh,
-        made.words,
+    available = counted(
+        "{n} Deployment available", "{n} Deployments available", n=len(app.BOOKINFO)
     )
-    if seen.cause:
-        words = "Bookinfo's pods are ready, but the page does not show reviews."
+    evidence = (available, *([page.words] if page.words else []), mesh, made.words)
+    if page.cause:
         return Verdict(
             State.NOT_YET,
-            words,
-            f"{seen.cause}.",
+            Text("Bookinfo's pods are ready, but the page does not show reviews."),
+            Text("{cause}.", cause=page.cause),
             evidence,
             next=suggest_commands(context, "bookinfo", "status"),
         )
     namespace = context.workshop.app_namespace
     links, lines = await link_to_kiali(
-        context, "workloads", lambda console: console.workloads_url(namespace)
+        context, Text("workloads"), lambda console: console.workloads_url(namespace)
     )
     summary = (
-        f"Bookinfo answers in {namespace}."
+        Text("Bookinfo answers in {namespace}.", namespace=namespace)
         if made
-        else f"Bookinfo was already in {namespace}; nothing changed."
+        else Text("Bookinfo was already in {namespace}; nothing changed.", namespace=namespace)
     )
-    following = ("inject", "status") if apart else ("expose", "status")
     return Verdict(
-        State.DONE, summary, "", evidence, links, suggest_commands(context, *following), lines
+        State.DONE,
+        summary,
+        evidence=evidence,
+        links=links,
+        next=suggest_commands(context, "inject" if outside else "expose", "status"),
+        lines=lines,
     )
 
 
 STEP = Step(
     id="bookinfo",
-    title="Bookinfo",
-    summary="the application, until its page shows reviews; `off` takes it away",
+    title=Text("Bookinfo"),
+    summary=Text("the application, until its page shows reviews; `off` takes it away"),
     run=run,
     plan=plan,
     options=BookinfoOptions,

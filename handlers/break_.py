@@ -15,6 +15,7 @@ from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.text import Text
 
 
 class BreakOptions(Options):
@@ -22,7 +23,8 @@ class BreakOptions(Options):
 
     what: Annotated[
         Literal["destinationrule"],
-        Field(default="destinationrule", description="what is removed: destinationrule"),
+        Field(default="destinationrule"),
+        Text("what is removed: destinationrule"),
     ]
 
 
@@ -36,30 +38,30 @@ async def run(context: Context, options: BreakOptions) -> Verdict:
         return verdict
     gone = await enforce.delete_rules(context, (DESTINATION_RULE, broken_route.SERVICE))
     observed = await wait_for_expectations(context, broken_route.expect_no_reviews())
-    shown, words = await broken_route.wait_for_kiali_check(context, shows=True)
-    evidence = (*(gone or ["DestinationRule reviews was already gone"]), *observed.lines, words)
+    kiali = await broken_route.wait_for_kiali_check(context, shows=True)
+    removed = gone or [Text("DestinationRule reviews was already gone")]
+    evidence = (*removed, *observed.lines, kiali.words)
     links, lines = await enforce.link_to_rules(
         context, [now.virtual_services[broken_route.SERVICE]]
     )
-    if not observed.holds or not shown:
-        why = observed.because if not observed.holds else f"{words}."
-        following = suggest_commands(context, "mend", *([] if shown else ["kiali"]), "status")
-        summary = "DestinationRule reviews is removed, but not all that it does was seen."
-        return Verdict(
-            State.NOT_YET, summary, why, evidence, links, following, lines, broken_route.EXPLANATION
-        )
-    summary = (
-        "without its DestinationRule the route breaks: nobody gets reviews, and Kiali shows why."
-    )
+    notes = (broken_route.EXPLANATION,)
+    if not observed.holds or not kiali.holds:
+        summary = Text("DestinationRule reviews is removed, but not all that it does was seen.")
+        why = Text("{cause}.", cause=kiali.words) if observed.holds else observed.because
+        further = [] if kiali.holds else ["kiali"]
+        following = suggest_commands(context, "mend", *further, "status")
+        return Verdict(State.NOT_YET, summary, why, evidence, links, following, lines, notes)
     return Verdict(
         State.DONE,
-        summary,
-        "",
-        evidence,
-        links,
-        suggest_commands(context, "mend"),
-        lines,
-        broken_route.EXPLANATION,
+        Text(
+            "without its DestinationRule the route breaks: nobody gets reviews, and Kiali shows "
+            "why."
+        ),
+        evidence=evidence,
+        links=links,
+        next=suggest_commands(context, "mend"),
+        lines=lines,
+        notes=notes,
     )
 
 
@@ -68,19 +70,25 @@ def explain_nothing_to_break(context: Context, now: Snapshot) -> Verdict | None:
     if broken_route.SERVICE in now.virtual_services:
         return None
     if find_data_path(now) is DataPath.WAYPOINT and broken_route.SERVICE in now.routes:
-        because = (
-            "with a waypoint, version Services stand for subsets, and no DestinationRule is needed."
+        return Verdict(
+            State.NORMAL,
+            Text("there is nothing to break; nothing was changed."),
+            Text(
+                "with a waypoint, version Services stand for subsets, and no DestinationRule is "
+                "needed."
+            ),
         )
-        return Verdict(State.NORMAL, "there is nothing to break; nothing was changed.", because)
     return enforce.build_unchanged_verdict(
-        context, "there is no VirtualService for reviews that could break.", "route jason"
+        context, Text("there is no VirtualService for reviews that could break."), "route jason"
     )
 
 
 STEP = Step(
     id="break",
-    title="Break a route",
-    summary="removes the DestinationRule of a route, and shows what the page and Kiali make of it",
+    title=Text("Break a route"),
+    summary=Text(
+        "removes the DestinationRule of a route, and shows what the page and Kiali make of it"
+    ),
     run=run,
     options=BreakOptions,
     role=Role.HOST,

@@ -24,6 +24,7 @@ from bot.steps import (
     StepKind,
     Verdict,
 )
+from bot.text import Text
 
 
 async def run(context: Context, options: Shared) -> Verdict:
@@ -42,7 +43,7 @@ async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
     rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
     since = float(occasion.memory.get("at", now - digest.DAY))
     done = sum(row.done for row in rows)
-    lines = (
+    lines: tuple[Text, ...] = (
         *digest.describe_progress(rows),
         digest.describe_changes(rows, occasion.memory),
         await digest.describe_traffic(context),
@@ -53,12 +54,17 @@ async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
     )
     links, more = await link_to_kiali(
         context,
-        "the graph",
+        Text("the graph"),
         lambda console: console.graph_url(context.workshop.app_namespace, duration=3600),
     )
     verdict = Verdict(
         State.DONE,
-        f"{done} of {len(rows)} steps are in place (namespace {context.workshop.app_namespace}).",
+        Text(
+            "{done} of {steps} steps are in place (namespace {namespace}).",
+            done=done,
+            steps=len(rows),
+            namespace=context.workshop.app_namespace,
+        ),
         evidence=tuple(line for line in lines if line),
         links=links,
         lines=more,
@@ -69,8 +75,11 @@ async def build_report(context: Context, occasion: SlotContext) -> SlotReport:
 
 STEP = Step(
     id="digest",
-    title="Digest",
-    summary="where the workshop stands, what changed, what flows, who did what; `digest weekdays 09:00` posts it",
+    title=Text("Digest"),
+    summary=Text(
+        "where the workshop stands, what changed, what flows, who did what; `digest weekdays "
+        "09:00` posts it"
+    ),
     run=run,
     options=Shared,
     role=Role.ATTENDEE,

@@ -7,25 +7,21 @@ from typing import Annotated
 from pydantic import Field
 
 from bot.kinds import GATEWAY
-from bot.knowledge.bookinfo import app, background, gateway
+from bot.knowledge.bookinfo import app, gateway, gateway_removal
 from bot.knowledge.istio import gateway_api, installation
-from bot.knowledge.objects.apply import (
-    ApplyResult,
-    build_missing_verdict,
-    delete_objects,
-    ensure_objects,
-)
+from bot.knowledge.objects.apply import ApplyResult, build_missing_verdict, ensure_objects
 from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import APP, find_web_address
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, Link, Options, Role, Scope, State, Step, Verdict
+from bot.text import Listed, Text
 
 
 class ExposeOptions(Options):
     """Options of `expose`."""
 
-    off: Annotated[bool, Field(default=False, description="take the Gateway and its route away")]
+    off: Annotated[bool, Field(default=False), Text("take the Gateway and its route away")]
 
 
 async def run(context: Context, options: ExposeOptions) -> Verdict:
@@ -35,102 +31,84 @@ async def run(context: Context, options: ExposeOptions) -> Verdict:
     if options.off:
         return await off(context)
     if not await installation.is_installation_ready(context):
-        return build_missing_verdict(
-            context, f"istiod is not ready in {context.workshop.mesh_namespace}", "install"
-        )
+        namespace = context.workshop.mesh_namespace
+        missing = Text("istiod is not ready in {namespace}", namespace=namespace)
+        return build_missing_verdict(context, missing, "install")
     if not (await gateway_api.read_gateway_api_status(context)).version:
-        return build_missing_verdict(
-            context, "the Gateway API CRDs are missing; install applies them", "install"
-        )
-    if absent := await app.explain_absence(context):
-        return build_missing_verdict(context, absent, "bookinfo")
-    context.progress.say("applying the Gateway and its route")
+        missing = Text("the Gateway API CRDs are missing; install applies them")
+        return build_missing_verdict(context, missing, "install")
+    if missing := await app.explain_absence(context):
+        return build_missing_verdict(context, missing, "bookinfo")
+    context.progress.say(Text("applying the Gateway and its route"))
     made = await ensure_objects(context, await gateway.load_gateway_objects(context))
-    context.progress.say("waiting until istiod has deployed the gateway")
-    gate = await gateway.wait_until_programmed(context)
-    if gate.causes:
-        words = "the Gateway is applied, but does not lead to the page yet."
-        because = "; ".join(gate.causes) + "."
-        notes = suggest_remedies([part.note for part in gate.lagging]) if gate.lagging else ()
+    context.progress.say(Text("waiting until istiod has deployed the gateway"))
+    status = await gateway.wait_until_programmed(context)
+    if status.causes:
+        notes = [part.note for part in status.lagging]
         return Verdict(
             State.NOT_YET,
-            words,
-            because,
-            notes=notes,
+            Text("the Gateway is applied, but does not lead to the page yet."),
+            Text("{causes}.", causes=Listed(status.causes, "semicolon")),
+            notes=suggest_remedies(notes) if notes else (),
             next=suggest_commands(context, "expose", "status"),
         )
-    return await verify_and_report(context, made, gate.lines)
+    return await verify_and_report(context, made, status.lines)
 
 
-async def verify_and_report(context: Context, made: ApplyResult, lines: tuple[str, ...]) -> Verdict:
+async def verify_and_report(
+    context: Context, made: ApplyResult, lines: tuple[Text, ...]
+) -> Verdict:
     """Ask for the page through the gateway and return the verdict, with the cause when it does
     not answer.
     """
-    context.progress.say("asking for the page through the gateway")
+    context.progress.say(Text("asking for the page through the gateway"))
     page = await app.wait_for_page(context, gateway.SERVICE, 80)
     if page.cause:
-        words = "the Gateway is programmed, but the page does not come through it."
-        evidence = (*lines, made.words)
         return Verdict(
             State.NOT_YET,
-            words,
-            f"{page.cause}.",
-            evidence,
+            Text("the Gateway is programmed, but the page does not come through it."),
+            Text("{cause}.", cause=page.cause),
+            (*lines, made.words),
             next=suggest_commands(context, "expose", "status"),
         )
-    namespace, door = context.workshop.app_namespace, await find_web_address(context, APP)
+    namespace, address = context.workshop.app_namespace, await find_web_address(context, APP)
     kiali, more = await link_to_kiali(
-        context, "the Gateway", lambda console: console.object_url(namespace, GATEWAY, gateway.NAME)
+        context,
+        Text("the Gateway"),
+        lambda console: console.object_url(namespace, GATEWAY, gateway.NAME),
     )
-    evidence = (*lines, f"through {gateway.SERVICE}: {page.words}", made.words)
+    through = Text("through {service}: {page}", service=gateway.SERVICE, page=page.words)
+    page_link = (Link(Text("Bookinfo"), address.base),) if address.base else ()
     return Verdict(
         State.DONE,
-        "the page answers through the gateway."
+        Text("the page answers through the gateway.")
         if made
-        else "the page was already exposed; nothing was changed.",
-        evidence=evidence,
-        links=(*((Link("Bookinfo", door.base),) if door.base else ()), *kiali),
-        lines=tuple(line for line in (door.line, *more) if line),
+        else Text("the page was already exposed; nothing was changed."),
+        evidence=(*lines, through, made.words),
+        links=(*page_link, *kiali),
+        lines=tuple(line for line in (address.line, *more) if line),
         next=suggest_commands(context, "traffic", "graph", "route", "status"),
     )
 
 
 async def off(context: Context) -> Verdict:
-    """Delete the HTTPRoute and the Gateway, and wait until what istiod deployed for it is
-    gone.
-    """
-    if not (await gateway_api.read_gateway_api_status(context)).version or await gateway.is_absent(
-        context
-    ):
+    """Take the Gateway away, if there is one."""
+    served = (await gateway_api.read_gateway_api_status(context)).version
+    if not served or await gateway.is_absent(context):
         return Verdict(
             State.DONE,
-            "nothing is exposed; nothing was changed.",
+            Text("nothing is exposed; nothing was changed."),
             next=suggest_commands(context, "expose"),
         )
-    context.progress.say("taking the Gateway away")
-    await delete_objects(context, await gateway.load_gateway_objects(context))
-    if not await gateway.wait_until_gone(context):
-        words = "the Gateway is deleted, but what ran for it is still there."
-        because = "istiod's Deployment for it has not gone: is the garbage collector of the cluster running?"
-        return Verdict(
-            State.NOT_YET, words, because, next=suggest_commands(context, "expose off", "status")
-        )
-    ended = await background.stop_application_traffic(
-        context, "the application is not exposed any more"
-    )
-    evidence = ("Gateway, HTTPRoute and the gateway's Deployment and Service are gone", *ended)
-    return Verdict(
-        State.DONE,
-        "the page is not exposed any more.",
-        evidence=evidence,
-        next=suggest_commands(context, "expose"),
-    )
+    return await gateway_removal.remove_gateway(context)
 
 
 STEP = Step(
     id="expose",
-    title="Expose",
-    summary="a Gateway and a route, until the page answers through them; `off` takes them away",
+    title=Text("Expose"),
+    summary=Text(
+        "a Gateway and a route, until the page answers through them; `off` takes them away"
+    ),
     run=run,
     options=ExposeOptions,
     role=Role.HOST,

@@ -8,13 +8,13 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from bot.knowledge import snapshot
-from bot.knowledge.graph import empty_reasons, report
-from bot.knowledge.graph import picture as charts
+from bot.knowledge.graph import empty_reasons, picture, report
 from bot.knowledge.objects.durations import parse_duration
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.observe.graph import describe_graph
+from bot.knowledge.observe.graph import Graph, describe_graph
 from bot.knowledge.observe.prometheus import SCRAPE
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Text
 
 
 class GraphOptions(Shared):
@@ -23,7 +23,8 @@ class GraphOptions(Shared):
     last: Annotated[
         float,
         BeforeValidator(parse_duration),
-        Field(default=60.0, ge=30, le=3600, description="how far back, e.g. 5m"),
+        Field(default=60.0, ge=30, le=3600),
+        Text("how far back, e.g. 5m"),
     ]
 
 
@@ -32,34 +33,57 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
     explain why.
     """
     now, span = await snapshot.take_snapshot(context), int(options.last)
+    namespace = context.workshop.app_namespace
     graph, notes = await report.read_graph_with_fallback(context, now, span)
-    links, typed = await report.link_to_graph(context, graph)
+    links, lines = await report.link_to_graph(context, graph)
     if not graph.calls:
         reason = await empty_reasons.explain_empty_graph(context, now, span)
-        words = "the graph is empty."
-        return Verdict(reason.state, words, reason.because, (), links, reason.next, typed)
-    fresh = empty_reasons.measure_last_traffic_age(now)
-    late = ", without the newest requests yet" if fresh is not None and fresh < SCRAPE else ""
+        return Verdict(
+            reason.state,
+            Text("the graph is empty."),
+            reason.because,
+            links=links,
+            next=reason.next,
+            lines=lines,
+        )
+    age = empty_reasons.measure_last_traffic_age(now)
     return Verdict(
         State.DONE,
-        f"{context.workshop.app_namespace} in the last {graph.seconds} s, by {graph.source}{late}.",
+        summarize_graph(graph, namespace, is_late=age is not None and age < SCRAPE),
         evidence=describe_graph(graph),
         links=links,
         next=suggest_commands(context, "traces", "traffic start"),
-        lines=typed,
+        lines=lines,
         notes=(
             *notes,
             *report.explain_graph(graph, now),
             *await report.list_kiali_findings(context, graph),
         ),
-        picture=charts.build_graph_picture(graph, now, context.workshop.app_namespace),
+        picture=picture.build_graph_picture(graph, now, namespace),
+    )
+
+
+def summarize_graph(graph: Graph, namespace: str, *, is_late: bool) -> Text:
+    """Return which time and source a graph is of; `is_late`: newer requests are not in it."""
+    if is_late:
+        return Text(
+            "{namespace} in the last {seconds} s, by {source}, without the newest requests yet.",
+            namespace=namespace,
+            seconds=graph.seconds,
+            source=graph.source,
+        )
+    return Text(
+        "{namespace} in the last {seconds} s, by {source}.",
+        namespace=namespace,
+        seconds=graph.seconds,
+        source=graph.source,
     )
 
 
 STEP = Step(
     id="graph",
-    title="Graph",
-    summary="Kiali's graph, drawn and as text: who calls whom, rate, errors, protocol, mTLS",
+    title=Text("Graph"),
+    summary=Text("Kiali's graph, drawn and as text: who calls whom, rate, errors, protocol, mTLS"),
     run=run,
     options=GraphOptions,
     role=Role.ATTENDEE,

@@ -11,6 +11,7 @@ from bot.errors import IstioError, UserError
 from bot.kinds import Object
 from bot.knowledge.istio import gateway_api, install, installation, verify
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
+from bot.text import Text
 
 
 class InstallOptions(Options):
@@ -18,14 +19,27 @@ class InstallOptions(Options):
 
     profile: Annotated[
         str,
-        Field(default="default", max_length=40, description="Istio's profile: default, demo, …"),
+        Field(
+            default="default",
+            max_length=40,
+        ),
+        Text("Istio's profile: default, demo, …"),
     ]
     access_log: Annotated[
-        bool, Field(default=False, alias="access-log", description="Envoy's access log on stdout")
+        bool,
+        Field(
+            default=False,
+            alias="access-log",
+        ),
+        Text("Envoy's access log on stdout"),
     ]
     set: Annotated[
         tuple[str, ...],
-        Field(default=(), max_length=20, description="another setting, e.g. values.a.b=c"),
+        Field(
+            default=(),
+            max_length=20,
+        ),
+        Text("another setting, e.g. values.a.b=c"),
     ]
 
 
@@ -48,14 +62,15 @@ async def render_manifests(context: Context, options: InstallOptions) -> list[Ob
 
     Raises UserError, before anything is written, when istioctl refuses the options.
     """
-    context.progress.say("comparing with what is installed")
+    context.progress.say(Text("comparing with what is installed"))
     try:
         return await context.mesh.render(build_arguments(context, options))
     except IstioError as problem:
         if problem.code <= 0:
             raise
         raise UserError(
-            f"Istio refuses these options: {problem}", "Nothing was changed."
+            Text("Istio refuses these options: {problem}", problem=problem.message),
+            Text("Nothing was changed."),
         ) from problem
 
 
@@ -68,13 +83,16 @@ async def plan(context: Context, options: InstallOptions) -> Plan | None:
     if not found.changed and not found.removed:
         return None
     return Plan(
-        summary=f"Istio {await installation.read_installed_version(context)} is installed with other options.",
+        summary=Text(
+            "Istio {version} is installed with other options.",
+            version=await installation.read_installed_version(context),
+        ),
         items=found.lines,
         warnings=(
-            "istioctl keeps nothing from before: options that are not typed again are lost.",
+            Text("istioctl keeps nothing from before: options that are not typed again are lost."),
         ),
-        confirm="Change it",
-        digest=hashlib.sha256("\n".join(found.lines).encode()).hexdigest()[:16],
+        confirm=Text("Change it"),
+        digest=hashlib.sha256("\n".join(map(str, found.lines)).encode()).hexdigest()[:16],
     )
 
 
@@ -105,8 +123,8 @@ async def is_installed_as_wanted(context: Context, options: InstallOptions) -> b
 
 STEP = Step(
     id="install",
-    title="Install Istio",
-    summary="Istio with the workshop's tracing, and the Gateway API CRDs",
+    title=Text("Install Istio"),
+    summary=Text("Istio with the workshop's tracing, and the Gateway API CRDs"),
     run=run,
     plan=plan,
     check=check,

@@ -19,6 +19,7 @@ from bot.knowledge.observe import kiali_config
 from bot.knowledge.observe.probes import SILENCE, ask_until, explain_silence, link_to_kiali
 from bot.ports import HttpRequest
 from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.text import EMPTY, Listed, Text
 
 HEALTH = "/kiali/healthz"
 
@@ -28,46 +29,59 @@ async def run(context: Context, options: Options) -> Verdict:
     mesh = context.workshop.mesh_namespace
     if await installation.find_istiod(context) is None:
         return build_missing_verdict(
-            context, f"Istio is not installed: there is no istiod in {mesh}", "install"
+            context,
+            Text("Istio is not installed: there is no istiod in {mesh}", mesh=mesh),
+            "install",
         )
     objects = kiali_config.apply_workshop_settings(
         context, await load_sample(context, "addons/kiali.yaml", mesh)
     )
-    context.progress.say("applying Kiali with the workshop's settings")
+    context.progress.say(Text("applying Kiali with the workshop's settings"))
     made = await ensure_objects(context, objects)
     if "ConfigMap kiali" in made.changed and "Deployment kiali" not in (*made.new, *made.changed):
         await restart_deployment(context, mesh, "kiali")
-    context.progress.say("waiting for Kiali; its first look at itself comes after half a minute")
+    context.progress.say(
+        Text("waiting for Kiali; its first look at itself comes after half a minute")
+    )
     lagging = await wait_for_deployments(context, mesh, list_deployment_names(objects))
     if lagging:
         return build_not_ready_verdict(
-            context, "Kiali is applied, but not ready.", lagging, "kiali"
+            context, Text("Kiali is applied, but not ready."), lagging, "kiali"
         )
     return await verify_and_report(context, made, kiali_config.describe_settings(objects))
 
 
 async def verify_and_report(
-    context: Context, made: ApplyResult, settings: tuple[str, ...]
+    context: Context, made: ApplyResult, settings: tuple[Text, ...]
 ) -> Verdict:
     """Return the verdict: Kiali answers, fits Istio and reaches istiod and Prometheus, or
     which of these fails.
     """
-    context.progress.say("asking Kiali what it sees")
+    context.progress.say(Text("asking Kiali what it sees"))
     ask = HttpRequest(context.workshop.mesh_namespace, "kiali", 20001, HEALTH)
     heard = await ask_until(context, ask, lambda answer: answer.status == 200, seconds=SILENCE)
     if not heard.good:
         return Verdict(
             State.NOT_YET,
-            "Kiali's pod is ready, but Kiali does not answer.",
-            f"{explain_silence('kiali', heard)} ({HEALTH}).",
+            Text("Kiali's pod is ready, but Kiali does not answer."),
+            Text(
+                "{explain_silence} ({HEALTH}).",
+                explain_silence=explain_silence("kiali", heard),
+                HEALTH=HEALTH,
+            ),
             (made.words, *settings),
             next=suggest_commands(context, "kiali", "status"),
         )
     found = await kiali_status.read_kiali_status(context)
-    evidence = (f"Kiali {found.version} answers {HEALTH}", *found.lines, *settings, made.words)
+    evidence = (
+        Text("Kiali {version} answers {path}", version=found.version, path=HEALTH),
+        *found.lines,
+        *settings,
+        made.words,
+    )
     if found.causes:
-        words = "Kiali answers, but does not see everything."
-        because = "; ".join(found.causes) + "."
+        words = Text("Kiali answers, but does not see everything.")
+        because = Text("{causes}.", causes=Listed(found.causes, "semicolon"))
         return Verdict(
             State.NOT_YET,
             words,
@@ -75,16 +89,18 @@ async def verify_and_report(
             evidence,
             next=suggest_commands(context, *found.next, "kiali"),
         )
-    links, lines = await link_to_kiali(context, "the mesh", lambda console: console.mesh_url())
+    links, lines = await link_to_kiali(
+        context, Text("the mesh"), lambda console: console.mesh_url()
+    )
     summary = (
-        f"Kiali {found.version} is ready."
+        Text("Kiali {version} is ready.", version=found.version)
         if made
-        else f"Kiali {found.version} was already so; nothing changed."
+        else Text("Kiali {version} was already so; nothing changed.", version=found.version)
     )
     return Verdict(
         State.DONE,
         summary,
-        "",
+        EMPTY,
         evidence,
         links,
         suggest_commands(context, "bookinfo", "links", "status"),
@@ -95,8 +111,8 @@ async def verify_and_report(
 
 STEP = Step(
     id="kiali",
-    title="Kiali",
-    summary="Kiali with the workshop's settings, until it answers and sees the mesh",
+    title=Text("Kiali"),
+    summary=Text("Kiali with the workshop's settings, until it answers and sees the mesh"),
     run=run,
     role=Role.HOST,
     changes=True,

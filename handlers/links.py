@@ -14,25 +14,35 @@ from bot.knowledge.observe.endpoints import (
     find_web_address,
 )
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Text, verbatim
 
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Look up Kiali, Jaeger, Grafana and the application at once."""
     found = await asyncio.gather(*(find_web_address(context, face) for face in FACES))
     there = [one for one in found if one.base]
-    missing = tuple(f"{one.face.title}: {one.why_not}" for one in found if not one.base)
+    missing = tuple(
+        Text("{title}: {why}", title=one.face.title, why=one.why_not)
+        for one in found
+        if not one.base
+    )
     links = tuple(link for one in there for link in build_links(context, one))
     if not there:
         return Verdict(
             State.NOT_YET,
-            "there is nothing to look at yet.",
-            "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later steps.",
+            Text("there is nothing to look at yet."),
+            Text(
+                "none of Kiali, Jaeger, Grafana and Bookinfo can be reached; they come with later "
+                "steps."
+            ),
             missing,
             next=await suggest_next(context),
         )
     lines = tuple(one.line for one in there if one.line)
     words = (
-        "type these lines on your machine first, then the links work." if lines else "open them."
+        Text("type these lines on your machine first, then the links work.")
+        if lines
+        else Text("open them.")
     )
     return Verdict(State.DONE, words, evidence=missing, links=links, lines=lines)
 
@@ -50,22 +60,25 @@ async def suggest_next(context: Context) -> tuple[str, ...]:
 def build_links(context: Context, one: WebAddress) -> tuple[Link, ...]:
     """Return links to the useful pages behind one address."""
     if one.face is not KIALI:
-        return (Link(one.face.title, one.base),)
+        return (Link(verbatim(one.face.title), one.base),)
     pages = build_console(one)
     app = context.workshop.app_namespace
     return (
-        Link(f"Kiali {one.version}".strip(), pages.overview_url()),
-        Link("Kiali: traffic graph", pages.graph_url(app)),
-        Link("Kiali: mesh", pages.mesh_url()),
-        Link("Kiali: workloads", pages.workloads_url(app)),
-        Link("Kiali: Istio config", pages.config_url(app)),
+        Link(
+            Text("Kiali {version}", version=one.version) if one.version else Text("Kiali"),
+            pages.overview_url(),
+        ),
+        Link(Text("Kiali: traffic graph"), pages.graph_url(app)),
+        Link(Text("Kiali: mesh"), pages.mesh_url()),
+        Link(Text("Kiali: workloads"), pages.workloads_url(app)),
+        Link(Text("Kiali: Istio config"), pages.config_url(app)),
     )
 
 
 STEP = Step(
     id="links",
-    title="Links",
-    summary="Kiali, Jaeger, Grafana and the application, and how to reach them",
+    title=Text("Links"),
+    summary=Text("Kiali, Jaeger, Grafana and the application, and how to reach them"),
     run=run,
     options=Shared,
     role=Role.ATTENDEE,

@@ -21,6 +21,7 @@ from bot.steps import (
     StepKind,
     Verdict,
 )
+from bot.text import Listed, Text, counted
 
 
 async def run(context: Context, options: Shared) -> Verdict:
@@ -37,7 +38,7 @@ async def run_scheduled(context: Context, options: Shared, occasion: SlotContext
         return SlotReport(told, ReplyTarget.NOWHERE, news.memory)
     said = Verdict(
         State.NOT_YET if news.down else State.DONE,
-        "; ".join((*news.down, *news.back)) + ".",
+        Text("{changes}.", changes=Listed((*news.down, *news.back), "semicolon")),
         evidence=told.evidence if news.down and news.back else (),
         next=told.next if news.down else (),
     )
@@ -51,29 +52,31 @@ def build_verdict(
     down = [
         one
         for one in found
-        if one.state == DOWN or health.describe_health(one, memory).startswith("❌")
+        if one.state == DOWN or str(health.describe_health(one, memory)).startswith("❌")
     ]
     up = [one for one in found if one.state == UP]
     lines = tuple(health.describe_health(one, memory) for one in found)
     if down:
-        names = ", ".join(one.title for one in down)
-        because = "; ".join(f"{one.title}: {one.why}" for one in down) + "."
+        names = Listed([one.title for one in down], "comma")
+        reasons = [Text("{title}: {why}", title=one.title, why=one.why) for one in down]
         return Verdict(
             State.NOT_YET,
-            f"{names} {choose_verb(down)} down.",
-            because,
+            counted("{names} is down.", "{names} are down.", n=len(down), names=names),
+            Text("{reasons}.", reasons=Listed(reasons, "semicolon")),
             lines,
             next=suggest_commands(context, "status"),
         )
     if len(up) == 1:
         return Verdict(
             State.DONE,
-            "there is nothing here yet.",
+            Text("there is nothing here yet."),
             evidence=lines,
             next=suggest_commands(context, "install", "status"),
         )
     return Verdict(
-        State.DONE, f"all is well: {', '.join(one.title for one in up)} answer.", evidence=lines
+        State.DONE,
+        Text("all is well: {up} answer.", up=Listed((one.title for one in up), "comma")),
+        evidence=lines,
     )
 
 
@@ -84,8 +87,11 @@ def choose_verb(things: list[HealthResult]) -> str:
 
 STEP = Step(
     id="ping",
-    title="Ping",
-    summary="do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when that changes",
+    title=Text("Ping"),
+    summary=Text(
+        "do istiod, the gateway, Prometheus, Jaeger and Kiali answer; `ping every 1m` says when "
+        "that changes"
+    ),
     run=run,
     options=Shared,
     role=Role.ATTENDEE,

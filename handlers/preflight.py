@@ -11,9 +11,10 @@ from bot.knowledge.objects import capacity
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.ports import Part
 from bot.steps import Context, Options, Role, State, Step, Verdict
+from bot.text import EMPTY, Listed, Text, counted, join, verbatim
 
-Finding = tuple[str, str, str]
-"""What was looked at, what was found, and the problem with it ("" when there is none)."""
+Finding = tuple[Text, Text, Text]
+"""Subject of a check, what was found, and the problem with it (EMPTY when there is none)."""
 Check = Callable[[Context], Awaitable[Finding]]
 
 
@@ -21,40 +22,56 @@ async def run(context: Context, options: Options) -> Verdict:
     """Run the checks one after another, and show each result as it is known."""
     findings = [await check_kubernetes_version(context), await check_permissions(context)]
     findings += [
-        await run_check(context, "Nodes", check_nodes),
-        await run_check(context, "istioctl x precheck", run_precheck),
+        await run_check(context, Text("Nodes"), check_nodes),
+        await run_check(context, Text("istioctl x precheck"), run_precheck),
     ]
     for note in findings:
         context.progress.part(Part(note[0], done=not note[2], note=note[2]))
     gateway = await gateway_api.read_gateway_api_status(context)
     mesh = await installation.read_installed_version(context)
-    evidence = [f"{what}: {words}" for what, words, _ in findings]
-    evidence.append(f"Gateway API CRDs: {gateway.version or 'missing; install applies them'}")
-    evidence.append(f"Istio: {mesh + ' is installed' if mesh else 'not installed yet'}")
-    bad = [f"{what}: {problem}" for what, _, problem in findings if problem]
+    evidence = [
+        Text("{subject}: {words}", subject=what, words=words) for what, words, _ in findings
+    ]
+    evidence.append(
+        Text("Gateway API CRDs: {version}", version=gateway.version)
+        if gateway.version
+        else Text("Gateway API CRDs: missing; install applies them")
+    )
+    evidence.append(
+        Text("Istio: {version} is installed", version=mesh)
+        if mesh
+        else Text("Istio: not installed yet")
+    )
+    bad = [
+        Text("{subject}: {problem}", subject=what, problem=problem)
+        for what, _, problem in findings
+        if problem
+    ]
     if bad:
         return Verdict(
             State.NOT_YET,
-            "this cluster is not ready for the workshop.",
-            "; ".join(bad),
+            Text("this cluster is not ready for the workshop."),
+            join("semicolon", *bad),
             tuple(evidence),
             notes=context.mesh.notes,
         )
     return Verdict(
         State.DONE,
-        f"the cluster can hold the workshop with Istio {context.mesh.version}.",
+        Text(
+            "the cluster can hold the workshop with Istio {version}.", version=context.mesh.version
+        ),
         evidence=tuple(evidence),
         notes=context.mesh.notes,
         next=suggest_commands(context, "status" if mesh else "install"),
     )
 
 
-async def run_check(context: Context, what: str, check: Check) -> Finding:
+async def run_check(context: Context, what: Text, check: Check) -> Finding:
     """Run a check; when it is forbidden or istioctl fails, return that as its finding."""
     try:
         return await check(context)
     except (Forbidden, IstioError) as problem:
-        return what, "could not be looked at", str(problem)
+        return what, Text("could not be looked at"), problem.message
 
 
 async def check_kubernetes_version(context: Context) -> Finding:
@@ -63,14 +80,24 @@ async def check_kubernetes_version(context: Context) -> Finding:
     """
     version = await context.cluster.version()
     lowest, highest = context.mesh.kubernetes_range
-    words = f"{version}; Istio {context.mesh.version} is tested with 1.{lowest} to 1.{highest}"
+    words = Text(
+        "{version}; Istio {istio} is tested with 1.{lowest} to 1.{highest}",
+        version=version,
+        istio=context.mesh.version,
+        lowest=lowest,
+        highest=highest,
+    )
     if capacity.parse_minor_version(version) < lowest:
         return (
-            "Kubernetes",
+            verbatim("Kubernetes"),
             words,
-            f"{version} is older than 1.{lowest}; whoever runs the cluster must upgrade it",
+            Text(
+                "{version} is older than 1.{lowest}; the cluster's administrator must upgrade it",
+                version=version,
+                lowest=lowest,
+            ),
         )
-    return "Kubernetes", words, ""
+    return verbatim("Kubernetes"), words, EMPTY
 
 
 async def check_nodes(context: Context) -> Finding:
@@ -81,21 +108,34 @@ async def check_nodes(context: Context) -> Finding:
         capacity.compute_free_capacity(found, pods, "cpu"),
         capacity.compute_free_capacity(found, pods, "memory"),
     )
-    words = f"{usable} of {len(found)} nodes take pods; {cpu:.1f} CPU and {memory / 2**30:.1f} GiB are free"
+    words = Text(
+        "{usable} of {found} nodes take pods; {cpu:.1f} CPU and {memory:.1f} GiB are free",
+        usable=usable,
+        found=len(found),
+        cpu=cpu,
+        memory=memory / 2**30,
+    )
     if not usable:
         return (
-            "Nodes",
+            Text("Nodes"),
             words,
-            "no node takes pods; whoever runs the cluster: look at `kubectl describe nodes`",
+            Text("no node takes pods; cluster's administrator: look at `kubectl describe nodes`"),
         )
     if cpu < capacity.CPU_NEEDED or memory < capacity.MEMORY_NEEDED:
-        need = f"{capacity.CPU_NEEDED:g} CPU and {capacity.MEMORY_NEEDED / 2**30:g} GiB"
-        return (
-            "Nodes",
-            words,
-            f"the workshop needs {need}; on minikube: `minikube start --cpus=4 --memory=16384`",
+        need = Text(
+            "{cpu:g} CPU and {memory:g} GiB",
+            cpu=capacity.CPU_NEEDED,
+            memory=capacity.MEMORY_NEEDED / 2**30,
         )
-    return "Nodes", words, ""
+        return (
+            Text("Nodes"),
+            words,
+            Text(
+                "the workshop needs {need}; on minikube: `minikube start --cpus=4 --memory=16384`",
+                need=need,
+            ),
+        )
+    return Text("Nodes"), words, EMPTY
 
 
 async def check_permissions(context: Context) -> Finding:
@@ -104,31 +144,38 @@ async def check_permissions(context: Context) -> Finding:
     needed = permissions.list_needed_permissions("workshop", mesh=mesh, app=app)
     lacks = await permissions.find_missing_permissions(context.cluster, needed)
     if not lacks:
-        return "Permissions", f"all {len(needed)} needed ones are granted", ""
-    more = f" and {len(lacks) - 5} more" if len(lacks) > 5 else ""
-    words = f"the bot's account may not {', '.join(lacks[:5])}{more}"
+        granted = Text("all {needed} needed ones are granted", needed=len(needed))
+        return Text("Permissions"), granted, EMPTY
+    named = Listed(lacks[:5], "comma")
+    words = (
+        Text(
+            "the bot's account may not {rights} and {more} more", rights=named, more=len(lacks) - 5
+        )
+        if len(lacks) > 5
+        else Text("the bot's account may not {rights}", rights=named)
+    )
     return (
-        "Permissions",
+        Text("Permissions"),
         words,
-        "whoever runs the cluster must grant them (docs/security.md, or cluster-admin)",
+        Text("the cluster's administrator must grant them (docs/security.md, or cluster-admin)"),
     )
 
 
 async def run_precheck(context: Context) -> Finding:
     """Run `istioctl x precheck` and return its findings."""
-    context.progress.say("running istioctl's own checks")
+    context.progress.say(Text("running istioctl's own checks"))
     fine, lines = await context.mesh.precheck()
     return (
-        "istioctl x precheck",
-        "no issues found" if fine else f"{len(lines)} finding{'' if len(lines) == 1 else 's'}",
-        "" if fine else "; ".join(lines[:3]),
+        Text("istioctl x precheck"),
+        Text("no issues found") if fine else counted("{n} finding", "{n} findings", n=len(lines)),
+        EMPTY if fine else join("semicolon", *lines[:3]),
     )
 
 
 STEP = Step(
     id="preflight",
-    title="Preflight",
-    summary="can this cluster hold the workshop? changes nothing",
+    title=Text("Preflight"),
+    summary=Text("can this cluster hold the workshop? changes nothing"),
     run=run,
     role=Role.HOST,
     aliases=("precheck",),

@@ -1,4 +1,5 @@
-"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and asks."""
+"""`/mesh reset STEP`: back to the state after that step of the workshop; shows what goes, and
+asks."""
 
 from __future__ import annotations
 
@@ -11,12 +12,19 @@ from bot.knowledge import snapshot
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import progress, undo
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
+from bot.text import Text
 
 
 class ResetOptions(Options):
     """Options of `reset`."""
 
-    step: Annotated[str, Field(max_length=40, description="the step whose state is wanted")]
+    step: Annotated[
+        str,
+        Field(
+            max_length=40,
+        ),
+        Text("the step whose state is wanted"),
+    ]
 
 
 def resolve_step(context: Context, options: ResetOptions) -> str:
@@ -25,16 +33,25 @@ def resolve_step(context: Context, options: ResetOptions) -> str:
         if options.step.lower() in (step.id, *step.aliases):
             return step.id
     steps = ", ".join(step for step, _ in progress.LOOKS)
-    raise UserError(f"There is no step called “{options.step}”.", f"The workshop's steps: {steps}.")
+    raise UserError(
+        Text("There is no step called “{step}”.", step=options.step),
+        Text("The workshop's steps: {steps}.", steps=steps),
+    )
 
 
 async def plan(context: Context, options: ResetOptions) -> Plan | None:
     """Return what later steps changed and what would be restored."""
     step = resolve_step(context, options)
-    context.progress.say(f"looking at what was changed after {step}")
+    context.progress.say(Text("looking at what was changed after {step}", step=step))
     back = await undo.find_later_changes(context, step)
     return await undo.build_plan(
-        context, back, f"back to the state after {step}: {back.typed} will be taken back."
+        context,
+        back,
+        Text(
+            "back to the state after {step}: {typed} will be taken back.",
+            step=step,
+            typed=back.typed,
+        ),
     )
 
 
@@ -51,20 +68,20 @@ async def run(context: Context, options: ResetOptions) -> Verdict:
     if lacking and not back.differences:
         return Verdict(
             State.NOT_YET,
-            "nothing later is left to take back.",
-            f"{step} itself is not in place: {lacking[0].words}.",
+            Text("nothing later is left to take back."),
+            Text("{step} itself is not in place: {words}.", step=step, words=lacking[0].words),
             next=suggest_commands(context, step, "status"),
         )
     if not back.differences:
-        words = f"this is the state after {step} already; nothing was changed."
+        words = Text("this is the state after {step} already; nothing was changed.", step=step)
         return Verdict(State.DONE, words, next=suggest_commands(context, "status"))
     return await undo.restore_objects(context, back, again=f"reset {step}")
 
 
 STEP = Step(
     id="reset",
-    title="Reset",
-    summary="back to the state after a step of the workshop; asks first",
+    title=Text("Reset"),
+    summary=Text("back to the state after a step of the workshop; asks first"),
     run=run,
     plan=plan,
     options=ResetOptions,

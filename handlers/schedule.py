@@ -14,10 +14,10 @@ from bot.errors import UserError
 from bot.knowledge.bookinfo import background
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.records import ScheduleSummary
-from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
+from bot.steps import ROLE_NAMES, Context, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Listed, Text, counted
 
 ALL = "all"
-DONE = {"pause": "is paused", "resume": "goes on", "remove": "is removed"}
 
 
 class Action(StrEnum):
@@ -45,11 +45,18 @@ class ScheduleOptions(Shared):
     action: Annotated[
         Action,
         BeforeValidator(lambda typed: SAME.get(str(typed).lower(), str(typed).lower())),
-        Field(default=Action.LIST, description="list, pause, resume or remove"),
+        Field(
+            default=Action.LIST,
+        ),
+        Text("list, pause, resume or remove"),
     ]
     id: Annotated[
         str,
-        Field(default="", max_length=12, description="which one, such as s3; `all` for every one"),
+        Field(
+            default="",
+            max_length=12,
+        ),
+        Text("which one, such as s3; `all` for every one"),
     ]
 
     @model_validator(mode="before")
@@ -68,15 +75,34 @@ async def run(context: Context, options: ScheduleOptions) -> Verdict:
     if options.action is Action.LIST:
         return list_schedules(context, await context.schedules.entries(), options.id)
     if not context.caller.role.is_at_least(Role.HOST):
-        words = f"Changing a schedule needs the role host; you are {context.caller.role}."
-        raise UserError(words, f"A host can. `{context.command} whoami` explains.")
+        words = Text(
+            "Changing a schedule needs the role host; you are {role}.",
+            role=ROLE_NAMES[context.caller.role],
+        )
+        raise UserError(
+            words, Text("A host can. `{command} whoami` explains.", command=context.command)
+        )
     if not options.id:
         typed = f"{context.command} schedule"
         raise UserError(
-            f"{options.action} which one?",
-            f"Write `{typed} {options.action} s3`; `{typed}` lists them.",
+            Text("{action} which one?", action=options.action),
+            Text(
+                "Write `{typed} {action} s3`; `{typed}` lists them.",
+                typed=typed,
+                action=options.action,
+            ),
         )
     return await change_schedules(context, options)
+
+
+def describe_done(action: Action, ids: list[str]) -> Text:
+    """Return a sentence on what became of these schedules."""
+    names = Listed(ids, "comma")
+    if action is Action.PAUSE:
+        return counted("{names} is paused.", "{names} are paused.", n=len(ids), names=names)
+    if action is Action.RESUME:
+        return counted("{names} goes on.", "{names} go on.", n=len(ids), names=names)
+    return counted("{names} is removed.", "{names} are removed.", n=len(ids), names=names)
 
 
 async def change_schedules(context: Context, options: ScheduleOptions) -> Verdict:
@@ -94,12 +120,19 @@ async def change_schedules(context: Context, options: ScheduleOptions) -> Verdic
     if not entries:
         return Verdict(
             State.DONE,
-            "there is none to which that would apply.",
+            Text("there is none to which that would apply."),
             next=suggest_commands(context, "schedule"),
         )
-    lines = tuple(f"{one.id}: {one.typed}, {one.when}" for one in entries)
-    words = f"{', '.join(one.id for one in entries)} {DONE[options.action]}."
-    return Verdict(State.DONE, words, evidence=lines, next=suggest_commands(context, "schedule"))
+    lines = tuple(
+        Text("{id}: {typed}, {when}", id=one.id, typed=one.typed, when=one.when) for one in entries
+    )
+    words = describe_done(options.action, [one.id for one in entries])
+    return Verdict(
+        State.DONE,
+        words,
+        evidence=lines,
+        next=suggest_commands(context, "schedule"),
+    )
 
 
 def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) -> Verdict:
@@ -109,7 +142,8 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
     found = [one for one in entries if not only or only.lower() in (one.id, ALL)]
     if only and not found:
         raise UserError(
-            f"There is no schedule {only}.", f"`{context.command} schedule` lists them all."
+            Text("There is no schedule {only}.", only=only),
+            Text("`{command} schedule` lists them all.", command=context.command),
         )
     if not found:
         able = ", ".join(
@@ -117,14 +151,24 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
             for step in context.steps
             if step.regular is not None
         )
-        return Verdict(State.DONE, f"nothing is scheduled. Such can be: {able}.")
-    actions = ("schedule pause", "schedule remove") if len(found) > 1 else tuple(
-        f"schedule {verb} {found[0].id}" for verb in ("pause" if found[0].state == "active" else "resume", "remove")
-    )  # fmt: skip
-    count = f"{len(found)} schedule{'s' if len(found) > 1 else ''}"
+        return Verdict(State.DONE, Text("nothing is scheduled. Such can be: {able}.", able=able))
+    actions = (
+        ("schedule pause", "schedule remove")
+        if len(found) > 1
+        else tuple(
+            f"schedule {verb} {found[0].id}"
+            for verb in ("pause" if found[0].state == "active" else "resume", "remove")
+        )
+    )
+    count = counted("{n} schedule", "{n} schedules", n=len(found))
     return Verdict(
         State.DONE,
-        f"{count}. `{context.command} schedule pause {found[0].id}`, `resume` and `remove` change one.",
+        Text(
+            "{count}. `{command} schedule pause {id}`, `resume` and `remove` change one.",
+            count=count,
+            command=context.command,
+            id=found[0].id,
+        ),
         evidence=tuple(map(background.describe_schedule, found)),
         next=suggest_commands(context, *actions)
         if len(found) == 1 and context.caller.role.is_at_least(Role.HOST)
@@ -134,8 +178,8 @@ def list_schedules(context: Context, entries: list[ScheduleSummary], only: str) 
 
 STEP = Step(
     id="schedule",
-    title="Schedules",
-    summary="what is done again and again: lists it, pauses, resumes, removes",
+    title=Text("Schedules"),
+    summary=Text("what is done again and again: lists it, pauses, resumes, removes"),
     run=run,
     options=ScheduleOptions,
     role=Role.ATTENDEE,

@@ -7,22 +7,31 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.knowledge.workshop import progress
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Text
 
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Read the live objects once and list every step's state; nothing is remembered."""
     rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
     done = sum(row.done for row in rows)
-    lines = tuple(f"{'✅' if row.done else '▫️ not yet:'} {row.step} — {row.words}" for row in rows)
+    lines = tuple(
+        Text("✅ {step} — {words}", step=row.step, words=row.words)
+        if row.done
+        else Text("▫️ not yet: {step} — {words}", step=row.step, words=row.words)
+        for row in rows
+    )
     waiting = [row.step for row in rows if not row.done]
     kiali = await find_web_address(context, KIALI)
     links = (
-        (Link("Kiali", build_console(kiali).graph_url(context.workshop.app_namespace)),)
+        (Link(Text("Kiali"), build_console(kiali).graph_url(context.workshop.app_namespace)),)
         if kiali.base
         else ()
     )
-    summary = (
-        f"{done} of {len(rows)} steps are in place (namespace {context.workshop.app_namespace})."
+    summary = Text(
+        "{done} of {steps} steps are in place (namespace {namespace}).",
+        done=done,
+        steps=len(rows),
+        namespace=context.workshop.app_namespace,
     )
     return Verdict(
         State.DONE,
@@ -36,8 +45,8 @@ async def run(context: Context, options: Shared) -> Verdict:
 
 STEP = Step(
     id="status",
-    title="Status",
-    summary="every step of the workshop with its live state",
+    title=Text("Status"),
+    summary=Text("every step of the workshop with its live state"),
     run=run,
     options=Shared,
     role=Role.ATTENDEE,

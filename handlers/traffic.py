@@ -7,76 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-
-from bot.knowledge.bookinfo import traffic_burst, traffic_report, traffic_stream
+from bot.knowledge.bookinfo import traffic_burst, traffic_stream, traffic_verdict
+from bot.knowledge.bookinfo.traffic_options import Action, TrafficOptions
 from bot.knowledge.graph import picture
-from bot.knowledge.objects.durations import parse_duration, strip_rate_unit
 from bot.ports import LoadSpec
-from bot.steps import (
-    Context,
-    Options,
-    Recurrence,
-    Role,
-    Scope,
-    SlotContext,
-    SlotReport,
-    Step,
-    Verdict,
-)
-
-
-class Action(StrEnum):
-    """Actions that can be typed after `traffic`."""
-
-    ONCE = "once"
-    START = "start"
-    STOP = "stop"
-    BURST = "burst"
-
-
-class TrafficOptions(Options):
-    """Options of `traffic`."""
-
-    action: Annotated[Action, Field(default=Action.ONCE, description="once, start, stop or burst")]
-    count: Annotated[int, Field(default=100, ge=1, le=2000, description="requests of a burst")]
-    at: Annotated[
-        float,
-        BeforeValidator(strip_rate_unit),
-        Field(default=10.0, gt=0, le=50, description="a burst's rate, e.g. 20/s"),
-    ]
-    every: Annotated[
-        float,
-        BeforeValidator(parse_duration),
-        Field(default=3.0, ge=0.02, le=60, description="pause of a start, e.g. 3s"),
-    ]
-    user: Annotated[
-        str,
-        Field(
-            default="",
-            alias="as",
-            max_length=40,
-            pattern=r"^[\w.@+-]*$",
-            description="logged in as this user",
-        ),
-    ]
-    how_long: Annotated[
-        float,
-        BeforeValidator(parse_duration),
-        Field(
-            default=3600.0,
-            alias="for",
-            ge=1,
-            le=86400,
-            description="how long a start goes on, e.g. 10m",
-        ),
-    ]
-    until: Annotated[
-        str, Field(default="", max_length=20, description="when a start ends, e.g. 17:00")
-    ]
+from bot.steps import Context, Recurrence, Role, Scope, SlotContext, SlotReport, Step, Verdict
+from bot.text import Text, counted
 
 
 async def run(context: Context, options: TrafficOptions) -> Verdict:
@@ -88,24 +25,23 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
         return await traffic_stream.start_stream(
             context, every=options.every, user=options.user, seconds=lasts
         )
-    burst = options.action is Action.BURST
-    load = build_load(options)
-    if burst:
-        context.progress.say(
-            f"sending {load.count} requests at {load.rate:g}/s, {load.count / load.rate:.0f} s"
-        )
-    seen = await context.traffic.send(context.workshop.app_namespace, load)
-    verdict = await traffic_report.build_verdict(context, seen, load)
-    return replace(
-        verdict,
-        picture=picture.build_burst_plot(seen, load, context.workshop.app_namespace, time.time()),
-    )
+    load, namespace = options.build_load(), context.workshop.app_namespace
+    if options.action is Action.BURST:
+        context.progress.say(describe_sending(load))
+    seen = await context.traffic.send(namespace, load)
+    verdict = await traffic_verdict.build_verdict(context, seen, load)
+    plot = picture.build_burst_plot(seen, load, namespace, time.time())
+    return replace(verdict, picture=plot)
 
 
-def build_load(options: TrafficOptions) -> LoadSpec:
-    """Return the load that is sent at once: one request, or a burst."""
-    return LoadSpec(
-        options.count if options.action is Action.BURST else 1, options.at, options.user
+def describe_sending(load: LoadSpec) -> Text:
+    """Return `sending 200 requests at 20/s, 10 s`."""
+    return counted(
+        "sending {n} request at {rate:g}/s, {seconds:.0f} s",
+        "sending {n} requests at {rate:g}/s, {seconds:.0f} s",
+        n=load.count,
+        rate=load.rate,
+        seconds=load.count / load.rate,
     )
 
 
@@ -118,19 +54,19 @@ async def run_scheduled(
     context: Context, options: TrafficOptions, occasion: SlotContext
 ) -> SlotReport:
     """Send the same load again."""
-    return await traffic_burst.send_burst(context, build_load(options), occasion)
+    return await traffic_burst.send_burst(context, options.build_load(), occasion)
 
 
 def compute_shortest_interval(options: TrafficOptions) -> float:
     """Return the seconds between two slots: one burst must be over before the next begins."""
-    load = build_load(options)
+    load = options.build_load()
     return load.count / load.rate
 
 
 STEP = Step(
     id="traffic",
-    title="Traffic",
-    summary="requests for the page: once, a burst, or going on; as nobody or as a user",
+    title=Text("Traffic"),
+    summary=Text("requests for the page: once, a burst, or going on; as nobody or as a user"),
     run=run,
     check=check,
     options=TrafficOptions,

@@ -12,42 +12,50 @@ from bot.knowledge.istio.uninstall import remove_mesh
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+from bot.text import Listed, Text
 
 
 class UninstallOptions(Options):
     """Options of `uninstall`."""
 
     app: Annotated[
-        bool, Field(default=False, description="delete the application's namespace as well")
+        bool,
+        Field(
+            default=False,
+        ),
+        Text("delete the application's namespace as well"),
     ]
 
 
 async def plan(context: Context, options: UninstallOptions) -> Plan | None:
     """Count what would be removed; None when nothing is there."""
-    context.progress.say("counting what there is")
+    context.progress.say(Text("counting what there is"))
     found = await uninstall_survey.survey_mesh(context)
     if not found:
         return None
-    going = tuple(f"ends: {line}" for line in await background.list_background_activity(context))
+    going = tuple(
+        Text("ends: {line}", line=line)
+        for line in await background.list_background_activity(context)
+    )
     return Plan(
-        summary="this will be removed.",
+        summary=Text("this will be removed."),
         items=(
             *uninstall_survey.describe_removal(found, context, with_app=options.app),
             *describe_kept(found, context, options),
             *going,
         ),
         warnings=uninstall_survey.warn_about_others(found),
-        confirm="Confirm",
+        confirm=Text("Confirm"),
         digest=found.digest,
     )
 
 
 def describe_kept(
     found: uninstall_survey.MeshInventory, context: Context, options: UninstallOptions
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     """Return a line about the application when it is kept, else nothing."""
     words = uninstall_survey.describe_kept_application(found, context, with_app=options.app)
-    return (f"kept: {words}",) if words else ()
+    return (Text("kept: {words}", words=words),) if words else ()
 
 
 async def run(context: Context, options: UninstallOptions) -> Verdict:
@@ -56,28 +64,28 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     if not found:
         return Verdict(
             State.DONE,
-            "there is no mesh here; nothing was changed.",
+            Text("there is no mesh here; nothing was changed."),
             next=suggest_commands(context, "install"),
         )
-    ended = await background.stop_all_activity(context, "the mesh was uninstalled")
+    ended = await background.stop_all_activity(context, Text("the mesh was uninstalled"))
     stopped = await remove_mesh(context, found, with_app=options.app)
-    context.progress.say("looking for what is left")
+    context.progress.say(Text("looking for what is left"))
     left = await uninstall_survey.find_leftovers(context)
     if stopped or left.mesh:
         return build_unfinished_verdict(context, stopped, left)
     await undo.forget_changes(context, but="" if options.app else "bookinfo")
     removed = uninstall_survey.describe_removal(found, context, with_app=options.app)
     evidence = (
-        *(f"removed: {line}" for line in removed),
+        *(Text("removed: {line}", line=line) for line in removed),
         *describe_kept(found, context, options),
         *ended,
     )
     words = (
-        "the mesh is gone; what is left is listed."
+        Text("the mesh is gone; what is left is listed.")
         if left.other
-        else "the mesh is gone, and nothing is left over."
+        else Text("the mesh is gone, and nothing is left over.")
     )
-    left_lines = tuple(f"left: {line}" for line in left.other)
+    left_lines = tuple(Text("left: {line}", line=line) for line in left.other)
     return Verdict(
         State.DONE,
         words,
@@ -87,25 +95,28 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
 
 
 def build_unfinished_verdict(
-    context: Context, stopped: str, left: uninstall_survey.Leftovers
+    context: Context, stopped: Text, left: uninstall_survey.Leftovers
 ) -> Verdict:
     """Return the verdict of an unfinished removal: what is still there, and what stopped it or
     may hold it.
     """
-    held = f"still there: {', '.join(left.mesh)}. Something may hold it by a finalizer; type it again in a minute."
+    held = Text(
+        "still there: {mesh}. Something may hold it by a finalizer; type it again in a minute.",
+        mesh=Listed(left.mesh, "comma"),
+    )
     return Verdict(
         State.NOT_YET,
-        "it stopped before it was through." if stopped else "not everything is gone.",
-        f"{stopped}." if stopped else held,
-        tuple(f"left: {line}" for line in (*left.mesh, *left.other)),
+        Text("it stopped before it was through.") if stopped else Text("not everything is gone."),
+        Text("{stopped}.", stopped=stopped) if stopped else held,
+        tuple(Text("left: {line}", line=line) for line in (*left.mesh, *left.other)),
         next=suggest_commands(context, "uninstall", "status"),
     )
 
 
 STEP = Step(
     id="uninstall",
-    title="Uninstall Istio",
-    summary="takes the mesh away in the order that breaks nothing; asks first",
+    title=Text("Uninstall Istio"),
+    summary=Text("takes the mesh away in the order that breaks nothing; asks first"),
     run=run,
     plan=plan,
     options=UninstallOptions,

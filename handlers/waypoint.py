@@ -17,12 +17,19 @@ from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.text import EMPTY, Listed, Text
 
 
 class WaypointOptions(Options):
     """Options of `waypoint`."""
 
-    off: Annotated[bool, Field(default=False, description="take the waypoint and its label away")]
+    off: Annotated[
+        bool,
+        Field(
+            default=False,
+        ),
+        Text("take the waypoint and its label away"),
+    ]
 
 
 async def run(context: Context, options: WaypointOptions) -> Verdict:
@@ -34,11 +41,11 @@ async def run(context: Context, options: WaypointOptions) -> Verdict:
         return verdict
     done = await waypoints.apply_waypoint(context, now)
     if waits := await waypoints.wait_until_programmed(context):
-        words = "the waypoint is applied, but not programmed."
+        words = Text("the waypoint is applied, but not programmed.")
         return Verdict(
             State.NOT_YET,
             words,
-            f"{waits}.",
+            Text("{waits}.", waits=waits),
             tuple(done),
             next=suggest_commands(context, "waypoint", "status"),
         )
@@ -53,17 +60,19 @@ async def check_prerequisites(context: Context, now: Snapshot) -> Verdict | None
     if not now.app_pods or not all(map(is_captured, now.app_pods)):
         return build_missing_verdict(
             context,
-            "the application is not in the ambient mesh, so nothing would lead to a waypoint",
+            Text("the application is not in the ambient mesh, so nothing would lead to a waypoint"),
             "ambient",
         )
     if not await gateway_api.wait_for_gateway_class(context, waypoints.CLASS):
         return build_missing_verdict(
-            context, f"istiod has not accepted GatewayClass {waypoints.CLASS}", "ambient"
+            context,
+            Text("istiod has not accepted GatewayClass {name}", name=waypoints.CLASS),
+            "ambient",
         )
     return None
 
 
-async def verify_and_report(context: Context, done: list[str]) -> Verdict:
+async def verify_and_report(context: Context, done: list[Text]) -> Verdict:
     """Check the Services bound to the waypoint and the requests it reports, and return the
     verdict.
     """
@@ -76,32 +85,41 @@ async def verify_and_report(context: Context, done: list[str]) -> Verdict:
     grown = await metric_proof.send_and_measure_growth(
         context,
         prometheus.build_waypoint_requests_query(namespace),
-        lambda series: (
-            f"requests that the waypoint reports for {series['destination_service_name']}"
+        lambda series: Text(
+            "requests that the waypoint reports for {service}",
+            service=series["destination_service_name"],
         ),
     )
-    facts = [
-        f"Gateway {waypoints.NAME} programmed",
-        f"namespace {namespace} labelled {waypoints.LABEL}",
+    facts: list[Text] = [
+        Text("Gateway {name} programmed", name=waypoints.NAME),
+        Text("namespace {namespace} labelled {label}", namespace=namespace, label=waypoints.LABEL),
     ]
-    facts += [f"bound to it: {', '.join(bound)}"] if bound else []
+    facts += [Text("bound to it: {bound}", bound=Listed(bound, "comma"))] if bound else []
     links, lines = await link_to_kiali(
-        context, "workloads", lambda console: console.workloads_url(namespace)
+        context, Text("workloads"), lambda console: console.workloads_url(namespace)
     )
     found = (*facts, *done, *grown.lines)
     if grown.missing:
-        words = "the waypoint is there, but that requests pass it was not seen."
+        words = Text("the waypoint is there, but that requests pass it was not seen.")
         following = suggest_commands(context, "addons", "waypoint", "status")
-        return Verdict(State.NOT_YET, words, f"{grown.missing}.", found, links, following, lines)
+        return Verdict(
+            State.NOT_YET,
+            words,
+            Text("{missing}.", missing=grown.missing),
+            found,
+            links,
+            following,
+            lines,
+        )
     words = (
-        "requests pass the waypoint."
+        Text("requests pass the waypoint.")
         if done
-        else "the waypoint was already in place; nothing was changed."
+        else Text("the waypoint was already in place; nothing was changed.")
     )
     return Verdict(
         State.DONE,
         words,
-        "",
+        EMPTY,
         found,
         links,
         suggest_commands(context, "route jason", "graph", "waypoint off"),
@@ -114,8 +132,10 @@ async def off(context: Context, now: Snapshot) -> Verdict:
     done = await waypoints.remove_waypoints(context, now)
     following = suggest_commands(context, "waypoint", "ambient off", "status")
     if not done:
-        return Verdict(State.DONE, "there was no waypoint; nothing was changed.", next=following)
-    words = "the waypoint is gone: ztunnel alone carries the traffic."
+        return Verdict(
+            State.DONE, Text("there was no waypoint; nothing was changed."), next=following
+        )
+    words = Text("the waypoint is gone: ztunnel alone carries the traffic.")
     return Verdict(
         State.DONE,
         words,
@@ -127,8 +147,10 @@ async def off(context: Context, now: Snapshot) -> Verdict:
 
 STEP = Step(
     id="waypoint",
-    title="Waypoint",
-    summary="a proxy for the namespace that knows HTTP, in the ambient mesh; `off` takes it away",
+    title=Text("Waypoint"),
+    summary=Text(
+        "a proxy for the namespace that knows HTTP, in the ambient mesh; `off` takes it away"
+    ),
     run=run,
     options=WaypointOptions,
     role=Role.HOST,

@@ -12,6 +12,7 @@ from bot.errors import ClusterError
 from bot.knowledge import snapshot
 from bot.knowledge.workshop import progress, tour
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
+from bot.text import Text
 
 
 class WorkshopOptions(Options):
@@ -19,7 +20,10 @@ class WorkshopOptions(Options):
 
     action: Annotated[
         Literal["", "here", "off"],
-        Field(default="", description="here moves a tour down that stands further up; off ends it"),
+        Field(
+            default="",
+        ),
+        Text("here moves a tour down that stands further up; off ends it"),
     ]
 
 
@@ -36,14 +40,23 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
         }
     except ClusterError as problem:
         return Verdict(
-            State.NOT_YET, "the cluster cannot be read.", f"{problem}.", next=("preflight",)
+            State.NOT_YET,
+            Text("the cluster cannot be read."),
+            Text("{problem}.", problem=problem.message),
+            next=("preflight",),
         )
     if not any(row.done for row in rows.values()):
         return Verdict(
-            State.DONE, "nothing is in place yet.", next=tuple(page.typed for page in pages[:1])
+            State.DONE,
+            Text("nothing is in place yet."),
+            next=tuple(page.typed for page in pages[:1]),
         )
     waiting = [page for page in pages if page.step in rows and not rows[page.step].done]
-    words = f"{sum(row.done for row in rows.values())} of {len(rows)} steps are in place."
+    words = Text(
+        "{done} of {steps} steps are in place.",
+        done=sum(row.done for row in rows.values()),
+        steps=len(rows),
+    )
     return Verdict(
         State.DONE, words, next=tuple(page.typed for page in (waiting or pages[-1:])[:1])
     )
@@ -51,8 +64,8 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
 
 STEP = Step(
     id="workshop",
-    title="Workshop",
-    summary="a guided tour: one message that leads through the steps, with buttons",
+    title=Text("Workshop"),
+    summary=Text("a guided tour: one message that leads through the steps, with buttons"),
     run=run,
     options=WorkshopOptions,
     role=Role.ATTENDEE,

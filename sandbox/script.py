@@ -97,7 +97,8 @@ def load_script(name: str) -> list[ScriptLine]:
     path = Path(name)
     if not path.is_file():
         raise ScriptError(
-            f"no script {name}: neither a file nor one of the built-in {', '.join(list_built_in_scripts())}"
+            f"no script {name}: neither a file nor one of the built-in "
+            f"{', '.join(list_built_in_scripts())}"
         )
     return parse_script(path.read_text(encoding="utf-8"))
 

@@ -117,7 +117,8 @@ class ScriptPlayer:
         return True
 
     async def play_line(self, line: ScriptLine) -> str:
-        """Play one line; return "" when it ended as expected, else a description of what was seen."""
+        """Play one line; return "" when it ended as expected, else a description of what was
+        seen."""
         self._transcript.write_typed_line(line.user, str(line))
         try:
             user = self._workspace.get_user(line.user)

@@ -49,7 +49,10 @@ class Transcript:
         name = self._get_user_name(view.user)
         if view.body.get("type") == "home":
             return f"the Home tab of {name} is shown anew"
-        return f"a window for {name} {'shows' if view.open else 'closes'}: {view.body['title']['text']}"
+        return (
+            f"a window for {name} {'shows' if view.open else 'closes'}: "
+            f"{view.body['title']['text']}"
+        )
 
     def _write_changed_lines(self, message: Message) -> None:
         lines = render_message_lines(message, map_display_names(self._workspace.state))

@@ -21,6 +21,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import yaml
 from babel.core import Locale
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
@@ -44,6 +45,10 @@ FORMS: Final[dict[str, tuple[int | tuple[int, str], ...]]] = {
 HEADERS: Final = ("Language", "Content-Type", "Content-Transfer-Encoding", "Plural-Forms")
 """Headers of a catalogue that are kept; the others hold dates, people and Babel's release."""
 WIDTH: Final = 100
+PROSE: Final[dict[str, tuple[str, ...]]] = {
+    "bot/knowledge/workshop/tour.yaml": ("why", "does", "pitfalls"),
+}
+"""Data files with words for people: lists of mappings, and the keys under which the words stand."""
 
 Found = tuple[int, str | tuple[str, ...], list[str], str | None]
 """A line, a message with its plural, comments for translators, and a context."""
@@ -66,7 +71,20 @@ def extract_template(root: Path) -> Catalog:
                 auto_comments=comments,
                 context=context,
             )
+    for name, keys in PROSE.items():
+        for words in extract_prose(root / name, keys):
+            template.add(words, locations=[(name, 0)])
     return template
+
+
+def extract_prose(path: Path, keys: tuple[str, ...]) -> Iterator[str]:
+    """Yield the sentences of a data file as templates; braces in them are doubled."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
+    for entry in entries:
+        for key in keys:
+            said = entry.get(key, ())
+            for words in (said,) if isinstance(said, str) else said:
+                yield words.replace("{", "{{").replace("}", "}}")
 
 
 def extract_messages(path: Path) -> list[Found]:

@@ -1,4 +1,5 @@
-"""Writes docs/commands.md and docs/settings.md from the steps and the settings themselves.
+"""Writes docs/commands.md, docs/settings.md and the README's table of commands from the steps and
+the settings themselves.
 
 python scripts/reference.py            writes them
 python scripts/reference.py --check    exits with 1 when one is not what it should be
@@ -18,8 +19,11 @@ from bot.steps import Role, Step, StepKind
 from handlers import STEPS
 from handlers.help import describe_option
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
 NOTE = "<!-- Written by scripts/reference.py: `make docs` renews it. -->"
+END = "<!-- Until here. -->"
 
 
 def commands() -> str:
@@ -37,14 +41,22 @@ def commands() -> str:
 
 
 def _introduction() -> Iterator[str]:
-    yield "Everything is typed after `/mesh`. Options may come in any order, as `option=value` or `option value`;"
-    yield "words in quotes hold together. *Answer*: only the one who asked sees it. *Run*: a message in the channel,"
+    yield (
+        "Everything is typed after `/mesh`. Options may come in any order, as `option=value` or "
+        "`option value`;"
+    )
+    yield (
+        "words in quotes hold together. *Answer*: only the one who asked sees it. *Run*: a "
+        "message in the channel,"
+    )
     yield "edited until the verdict. `/mesh help STEP` shows the same in Slack."
     yield ""
     yield "| command | what for | who | shape |"
     yield "|---|---|---|---|"
     for step in STEPS:
-        yield f"| [`{step.id}`](#{step.id}) | {_cell(step.summary)} | {_who(step)} | {_shape(step)} |"
+        yield (
+            f"| [`{step.id}`](#{step.id}) | {_cell(step.summary)} | {_who(step)} | {_shape(step)} |"
+        )
     yield ""
 
 
@@ -82,6 +94,25 @@ def _nature(step: Step) -> str:
     return ("; changes the cluster, one at a time" if step.changes else "") + asks
 
 
+def readme() -> str:
+    """The README with its table of commands anew; what stands around the table stays."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(NOTE)
+    _, _, after = rest.partition(END)
+    rows = (
+        f"| [`/mesh {_typed(step)}`](docs/commands.md#{step.id}) | {_cell(step.summary)} | "
+        f"{_who(step)} |"
+        for step in STEPS
+    )
+    table = ["| command | what for | who |", "|---|---|---|", *rows]
+    return "\n".join([before + NOTE, "", *table, "", END + after])
+
+
+def _typed(step: Step) -> str:
+    """What is typed at least: the step, and in capitals the options that it cannot do without."""
+    needed = [name.upper() for name, o in step.options.model_fields.items() if o.is_required()]
+    return " ".join([step.id, *needed])
+
+
 def settings() -> str:
     """The settings reference."""
     lines = [
@@ -89,8 +120,10 @@ def settings() -> str:
         "",
         NOTE,
         "",
-        "Settings come from the environment and from a YAML file (`--config FILE`); the environment wins. In the file,",
-        "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the start, by its name.",
+        "Settings come from the environment and from a YAML file (`--config FILE`); the "
+        "environment wins. In the file,",
+        "`slack.mode` is `mode` below `slack`. A misspelt or wrong setting is refused at the "
+        "start, by its name.",
         "`meshbot settings` prints what is set, with secrets masked.",
     ]
     groups: dict[str, list[Setting]] = {}
@@ -118,24 +151,28 @@ def _default(one: Setting) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _cell(text: object) -> str:
+    return str(text).replace("|", "\\|")
 
 
 def main() -> int:
-    """Writes or checks both."""
-    made = {DOCS / "commands.md": commands(), DOCS / "settings.md": settings()}
+    """Writes or checks all three."""
+    made = {
+        DOCS / "commands.md": commands(),
+        DOCS / "settings.md": settings(),
+        README: readme(),
+    }
     if "--check" not in sys.argv[1:]:
         for path, text in made.items():
             path.write_text(text, encoding="utf-8")
         return 0
     stale = [
-        path.name
+        path.relative_to(ROOT)
         for path, text in made.items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
     for name in stale:
-        sys.stderr.write(f"docs/{name} is not what the code says: run `make docs`\n")
+        sys.stderr.write(f"{name} is not what the code says: run `make docs`\n")
     return 1 if stale else 0
 
 

@@ -1,45 +1,133 @@
-"""What is shown: within Slack's limits, escaped, and readable without blocks."""
+"""What is shown: within Slack's limits in every language, escaped, and readable without blocks."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Literal
+
 import pytest
 
+from bot.language import ENGLISH, Localizer, list_languages
+from bot.language.pseudo import PseudoLocalizer, find_plain_words
+from bot.ledger import Schedule, ScheduleState
 from bot.messages import Message
 from bot.ports import Part
-from bot.slackrules import check_message
-from bot.steps import Link, Plan, State, Verdict
-from bot.view import messages
+from bot.slackrules import check_message, check_view
+from bot.steps import Caller, Link, Plan, Question, Role, State, Verdict, mark_person
+from bot.text import Seconds, Text, verbatim
+from bot.view import blocks, denials, messages, schedules
+from bot.view.forms import build_input_blocks
 from bot.view.messages import Heading, RunProgress
 
-HEADING = Heading("run1", "Install Istio", "U0HOST", 83.0, "/mesh install")
-EVIL = "<!channel> & <@U1> *bold* `code` " + "x" * 4000
-MESSAGES = {
-    "running": messages.render_running(
-        HEADING, RunProgress(EVIL, tuple(Part(f"{EVIL}{i}", 1, 2, EVIL) for i in range(60)))
-    ),
-    "asks": messages.render_question(HEADING, Plan(EVIL, tuple([EVIL] * 50), (EVIL,) * 30), 5),
-    "done": messages.render_verdict(
-        HEADING,
-        Verdict(
-            State.DONE,
-            EVIL,
-            EVIL,
-            (EVIL,) * 40,
-            (Link(EVIL, "https://k/?a=1&b=2"),),
-            ("install",) * 9,
-            (EVIL,),
-            (EVIL,),
-        ),
-        command="/mesh",
-    ),
-    "failed": messages.render_failure(HEADING, EVIL, turn=EVIL, command="/mesh", again="install"),
-    "mistake": messages.render_user_error(EVIL, EVIL),
-    "busy": messages.render_busy(EVIL, "U1", 40, "https://x.slack.com/archives/C1/p1"),
-    "denied": messages.render_role_denial(EVIL, "attendee", "host", ["U1"], "/mesh"),
-    "answer": messages.render_answer(
-        EVIL, Verdict(State.NOT_YET, EVIL, evidence=(EVIL,) * 40), command="/mesh"
-    ),
+HEADING = Heading("run1", Text("Install Istio"), "U0HOST", 83.0, "/mesh install", 2)
+FOREIGN = "<!channel> & <@U1> *bold* `code` " + "x" * 4000
+EVIL = verbatim(FOREIGN)
+SAYS = {language: Localizer(language) for language in list_languages()} | {
+    "pseudo": PseudoLocalizer()
 }
+CASES = (
+    "running",
+    "asks",
+    "done",
+    "failed",
+    "mistake",
+    "busy",
+    "loading",
+    "elsewhere",
+    "denied",
+    "no one",
+    "foreign",
+    "homeless",
+    "channel",
+    "answer",
+    "schedule",
+)
+
+
+def render(case: str, say: Localizer, words: Text = EVIL) -> Message:
+    """A message of each kind, with these words wherever somebody else's may stand."""
+    parts = tuple(Part(verbatim(f"{say(words)}{i}"), 1, 2, words) for i in range(60))
+    plan = Plan(words, (words,) * 50, (words,) * 30)
+    links = (Link(words, "https://k/?a=1&b=2"),)
+    commands, lines = ("install",) * 9, (say(words),)
+    everything = Verdict(State.DONE, words, words, (words,) * 40, links, commands, lines, (words,))
+    verdict = Verdict(State.NOT_YET, words, evidence=(words,) * 40)
+    helpers = ["U1", "S1"]
+    made = {
+        "running": lambda: messages.render_running(say, HEADING, RunProgress(words, parts)),
+        "asks": lambda: messages.render_question(say, HEADING, plan, 5),
+        "done": lambda: messages.render_verdict(say, HEADING, everything, command="/mesh"),
+        "failed": lambda: messages.render_failure(
+            say, HEADING, words, turn=words, command="/mesh", again="install"
+        ),
+        "mistake": lambda: messages.render_user_error(say, words, words),
+        "busy": lambda: messages.render_busy(say, words, "U1", 40, "https://x/archives/C1/p1"),
+        "loading": lambda: messages.render_loading(say),
+        "elsewhere": lambda: messages.render_run_elsewhere(say, words, "C1"),
+        "denied": lambda: deny(say, denials.build_role_denial(words, *ROLES, helpers)),
+        "no one": lambda: deny(say, denials.build_role_denial(words, *ROLES, [])),
+        "foreign": lambda: deny(
+            say, denials.build_foreign_namespace_denial(words, "bookinfo", "bob", helpers)
+        ),
+        "homeless": lambda: deny(say, denials.build_no_namespace_denial(words, helpers)),
+        "channel": lambda: deny(say, denials.build_wrong_channel_denial(["C1"], private=False)),
+        "answer": lambda: messages.render_answer(say, words, verdict, command="/mesh"),
+        "schedule": lambda: schedules.render_schedule(
+            say, schedule(words), words, command="/mesh", remarks=(words,)
+        ),
+    }
+    return made[case]()
+
+
+ROLES = (Role.ATTENDEE, Role.HOST)
+
+
+def deny(say: Localizer, denial: denials.Denial) -> Message:
+    """The message of a denial."""
+    return denials.render_denial(say, denial, "/mesh")
+
+
+def schedule(words: Text = EVIL) -> Schedule:
+    """A schedule that has done everything once."""
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    timing = {
+        "kind": "every",
+        "zone": "Europe/Madrid",
+        "start": now.isoformat(),
+        "until": now.isoformat(),
+        "every": 600.0,
+        "days": [],
+        "clock": None,
+        "cron": "",
+    }
+    return Schedule(
+        "s1",
+        1,
+        "k1",
+        "digest",
+        "digest",
+        "digest every 10m",
+        "U1",
+        "C1",
+        "1.2",
+        "bookinfo",
+        timing,
+        now,
+        ScheduleState.PAUSED,
+        words,
+        now,
+        now,
+        "done",
+        words,
+        12,
+        1,
+        3,
+        1,
+        {},
+        "one",
+        now,
+        now,
+    )
 
 
 def words(message: Message) -> str:
@@ -47,51 +135,102 @@ def words(message: Message) -> str:
     return repr(message.blocks)
 
 
-@pytest.mark.parametrize("name", MESSAGES)
-def test_no_text_of_the_cluster_can_ping_anyone(name: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_no_text_of_the_cluster_can_ping_anyone(case: str) -> None:
     """Strangers' markup is shown, not obeyed."""
-    assert "<!channel>" not in words(MESSAGES[name])
-    assert "<!channel>" not in MESSAGES[name].text
+    message = render(case, ENGLISH)
+    assert "<!channel>" not in words(message)
+    assert "<!channel>" not in message.text
 
 
-@pytest.mark.parametrize("name", MESSAGES)
-def test_the_outcome_is_said_without_blocks(name: str) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_the_outcome_is_said_without_blocks(case: str) -> None:
     """Every message has a text for notifications and screen readers."""
-    assert MESSAGES[name].text.strip()
+    assert render(case, ENGLISH).text.strip()
 
 
-@pytest.mark.parametrize("name", MESSAGES)
-def test_each_block_is_within_its_limits(name: str) -> None:
-    """However long what is shown, at most the sum of it is too long, which the board then shortens."""
-    codes = {problem.code for problem in check_message(MESSAGES[name].to_payload())}
+@pytest.mark.parametrize("language", SAYS)
+@pytest.mark.parametrize("case", CASES)
+def test_each_block_is_within_its_limits(case: str, language: str) -> None:
+    """However long what is shown, in whatever language, at most the sum of it is too long, which is
+    shortened when it is sent."""
+    codes = {problem.code for problem in check_message(render(case, SAYS[language]).to_payload())}
     assert codes <= {"msg_blocks_too_long"}
+
+
+@pytest.mark.parametrize("language", SAYS)
+def test_the_longest_questions_are_within_their_limits(language: str) -> None:
+    """A form in any language is one that Slack shows."""
+    kinds: list[Literal["text", "number", "tick", "one", "some"]]
+    kinds = ["text", "number", "tick", "one", "some"]
+    asked = [
+        Question(f"q{n}", Text("{words}?", words="y" * 3000), EVIL, kind, ("v1", "v2"), needed=True)
+        for n, kind in enumerate(kinds)
+    ]
+    title = {"type": "plain_text", "text": "form"}
+    shown = list(build_input_blocks(SAYS[language], asked))
+    view = {"type": "modal", "title": title, "submit": title, "blocks": shown}
+    assert check_view(view) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_said_past_the_localizer(case: str) -> None:
+    """In a language that nobody speaks, no word of a message is left in English."""
+    message = render(case, PseudoLocalizer(), Text("words of ours"))
+    said = [message.text, *(line for line in list_said(list(message.blocks)))]
+    outside = ("xxx", "install", "/mesh", "bookinfo", "bob", "digest every 10m", "digest", "s1")
+    assert find_words(said, *outside, "Europe/Madrid", "MESHBOT_ROLES__HOSTS", "whoami") == []
+
+
+def find_words(said: list[str], *outside: str) -> list[str]:
+    """The words that are left in English, but for escapes, mentions and a long foreign word."""
+    found = [word for line in said for word in find_plain_words(line, *outside)]
+    return [word for word in found if word not in ("amp", "lt", "gt", "channel", "bold", "UTC")]
+
+
+def list_said(value: object) -> list[str]:
+    """Every text of a block that somebody reads, without what is in code."""
+    if isinstance(value, dict):
+        texts = [value["text"]] if isinstance(value.get("text"), str) else []
+        return texts + [line for each in value.values() for line in list_said(each)]
+    return [line for each in value for line in list_said(each)] if isinstance(value, list) else []
 
 
 def test_all_of_a_long_list_is_shown() -> None:
     """Help has more lines than one block is good for; beyond sixty the rest is counted."""
     for count, last in ((27, "line 26"), (60, "line 59"), (70, "… and 10 more")):
-        verdict = Verdict(State.DONE, "x", evidence=tuple(f"line {n}" for n in range(count)))
-        texts = [
-            block["text"]["text"]
-            for block in messages.render_answer("Help", verdict, command="/mesh").blocks[1:]
-        ]
+        lines = tuple(Text("line {n}", n=n) for n in range(count))
+        verdict = Verdict(State.DONE, Text("x"), evidence=lines)
+        answer = messages.render_answer(ENGLISH, Text("Help"), verdict, command="/mesh")
+        texts = [block["text"]["text"] for block in answer.blocks[1:]]
         assert "\n".join(texts).split("\n")[-1].removeprefix("• ") == last
         assert sum(text.count("• line") for text in texts) == min(count, 60)
+
+
+X = Text("x")
 
 
 @pytest.mark.parametrize(
     ("message", "state"),
     [
-        (messages.render_running(HEADING, RunProgress()), "running"),
-        (messages.render_question(HEADING, Plan("x", ()), 5), "asks"),
-        (messages.render_verdict(HEADING, Verdict(State.NOT_YET, "x"), command="/mesh"), "not_yet"),
-        (messages.render_verdict(HEADING, Verdict(State.NORMAL, "x"), command="/mesh"), "normal"),
-        (messages.render_failure(HEADING, "x", command="/mesh", again=""), "error"),
+        (messages.render_running(ENGLISH, HEADING, RunProgress()), "running"),
+        (messages.render_question(ENGLISH, HEADING, Plan(X, ()), 5), "asks"),
         (
-            messages.render_failure(HEADING, "x", state="cancelled", command="/mesh", again=""),
+            messages.render_verdict(ENGLISH, HEADING, Verdict(State.NOT_YET, X), command="/mesh"),
+            "not_yet",
+        ),
+        (
+            messages.render_verdict(ENGLISH, HEADING, Verdict(State.NORMAL, X), command="/mesh"),
             "normal",
         ),
-        (messages.render_user_error("x"), "error"),
+        (messages.render_failure(ENGLISH, HEADING, X, command="/mesh", again=""), "error"),
+        (
+            messages.render_failure(
+                ENGLISH, HEADING, X, state="cancelled", command="/mesh", again=""
+            ),
+            "normal",
+        ),
+        (messages.render_user_error(ENGLISH, X), "error"),
     ],
 )
 def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
@@ -102,10 +241,10 @@ def test_the_first_block_tells_the_state(message: Message, state: str) -> None:
 def test_a_running_message_counts_the_parts() -> None:
     """One line per part, with the pod's own words while it lags."""
     parts = (
-        Part("istiod", 1, 1, done=True),
-        Part("gateway", 0, 1, "ImagePullBackOff: no such image"),
+        Part(verbatim("istiod"), 1, 1, done=True),
+        Part(verbatim("gateway"), 0, 1, verbatim("ImagePullBackOff: no such image")),
     )
-    shown = messages.render_running(HEADING, RunProgress("installing", parts))
+    shown = messages.render_running(ENGLISH, HEADING, RunProgress(Text("installing"), parts))
     assert "✅ `istiod` 1/1" in words(shown)
     assert "⏳ `gateway` 0/1 — ImagePullBackOff: no such image" in words(shown)
     assert shown.text == "Install Istio: installing (1 of 2 ready)"
@@ -113,15 +252,44 @@ def test_a_running_message_counts_the_parts() -> None:
 
 def test_only_web_addresses_become_links() -> None:
     """A link that is not http(s) is shown as text."""
-    verdict = Verdict(
-        State.DONE, "x", links=(Link("a", "javascript:alert(1)"), Link("b|c", "https://k/?x=1|2"))
+    links = (
+        Link(verbatim("a"), "javascript:alert(1)"),
+        Link(verbatim("b|c"), "https://k/?x=1|2"),
     )
-    shown = words(messages.render_verdict(HEADING, verdict, command="/mesh"))
+    verdict = Verdict(State.DONE, X, links=links)
+    shown = words(messages.render_verdict(ENGLISH, HEADING, verdict, command="/mesh"))
     assert "<javascript" not in shown
     assert "<https://k/?x=1%7C2|b¦c>" in shown
+
+
+def test_people_are_mentioned_where_they_are_marked() -> None:
+    """In blocks and in the notification; what only looks like a mention is text."""
+    note = Text("paused by {person}, not by {other}", person=mark_person("U7"), other="<@U8>")
+    shown = schedules.render_note(ENGLISH, schedule(), note)
+    for said in (shown.text, words(shown)):
+        assert "paused by <@U7>, not by &lt;@U8&gt;" in said
+
+
+def test_a_caller_is_told_who_may() -> None:
+    """Users and user groups by mention; with nobody named, what the administrator sets."""
+    caller = Caller("U1", Role.HOST, admins=("U2", "S3"))
+    role = Role.ADMIN
+    holders = caller.get_role_holders(role)
+    named = denials.build_role_denial(Text("Uninstall"), caller.role, role, holders)
+    assert "Uninstall needs the role admin; you are host. <@U2>, <!subteam^S3> can." in words(
+        deny(ENGLISH, named)
+    )
+    nobody = denials.build_role_denial(Text("Uninstall"), caller.role, role, ())
+    assert "MESHBOT_ROLES__ADMINS" in words(deny(ENGLISH, nobody))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (83, "1 min 23 s")])
 def test_durations_are_short(seconds: float, text: str) -> None:
     """Times are said as people say them."""
-    assert messages.format_duration(seconds) == text
+    assert str(Text("{time}", time=Seconds(seconds))) == text
+
+
+def test_a_state_is_said_in_the_language_of_the_channel() -> None:
+    """Escaping and Slack's marks do not depend on it."""
+    shown = blocks.build_verdict_block("cancelled", "r1", SAYS["es"](Text("x")))
+    assert shown["block_id"] == "verdict:normal:r1"

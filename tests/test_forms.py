@@ -15,10 +15,12 @@ from bot.catalog import Catalog, collect_options, split_command
 from bot.engine.forms.questions import build_questions, format_command
 from bot.knowledge.workshop.progress import LOOKS, StepStatus
 from bot.knowledge.workshop.tour import PAGES
+from bot.language.localizer import ENGLISH
 from bot.ledger import Run, RunState
 from bot.records import ScheduleSummary
 from bot.slackrules import check_message, check_view
 from bot.steps import Caller, Context, Link, Question, Role, State, Step, Verdict
+from bot.text import Text, verbatim
 from bot.view.forms import YES, build_input_blocks
 from bot.view.home import HomeContent, build_home_tab
 from bot.view.tour import PageContent, render_explanation, render_page
@@ -147,7 +149,7 @@ def test_a_fault_is_refused_part_by_part(
 def test_slack_takes_every_form(step: Step) -> None:
     """Every input is within Slack's limits, also where a namespace is asked for."""
     asked = build_questions(step, NO_CONTEXT, namespaces=True)
-    inputs = list(build_input_blocks(asked)) if asked else []
+    inputs = list(build_input_blocks(ENGLISH, asked)) if asked else []
     text = {"type": "plain_text", "text": "x"}
     assert check_view({"type": "modal", "title": text, "submit": text, "blocks": inputs}) == []
 
@@ -160,7 +162,9 @@ def run_of(step: str, state: RunState, words: str) -> Run:
     )
     values |= dict.fromkeys(("created_at", "updated_at"), now) | {"options": {}, "attempt": 1}
     values |= dict.fromkeys(("id", "request_key", "user", "channel", "scope", "owner"), "X")
-    return Run(**values, step=step, arguments=f"{step} {words}"[:900], state=state, summary=words)
+    return Run(
+        **values, step=step, arguments=f"{step} {words}"[:900], state=state, summary=verbatim(words)
+    )
 
 
 @pytest.mark.parametrize("number", range(1, len(PAGES) + 1), ids=[page.step for page in PAGES])
@@ -171,7 +175,7 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
     page = PAGES[number - 1]
     step = CATALOG.get(page.step)
     assert step is not None
-    rows = {name: StepStatus(name, True, EVIL[:500]) for name, _ in LOOKS}
+    rows = {name: StepStatus(name, True, verbatim(EVIL[:500])) for name, _ in LOOKS}
     run = run_of(page.step, state, EVIL[:600]) if state else None
     leaf = PageContent(
         page,
@@ -183,35 +187,44 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
         link="https://x.slack.com/archives/C1/p1",
         options=True,
     )
-    for each in (leaf, replace(leaf, rows={}, trouble=EVIL)):
-        message = render_page(each, "/mesh")
+    for each in (leaf, replace(leaf, rows={}, trouble=verbatim(EVIL))):
+        message = render_page(ENGLISH, each, "/mesh")
         assert check_message(message.to_payload()) == []
         assert "<!channel>" not in f"{message.blocks}{message.text}"
-    assert check_message(render_explanation(page, step, "/mesh").to_payload()) == []
+    assert check_message(render_explanation(ENGLISH, page, step, "/mesh").to_payload()) == []
 
 
 @pytest.mark.parametrize("role", Role)
 def test_slack_takes_the_home_tab(role: Role) -> None:
     """A full tab is within Slack's limits, with schedules and their times in words for old clients."""
-    rows = tuple(StepStatus(name, False, EVIL) for name, _ in LOOKS)
+    rows = tuple(StepStatus(name, False, verbatim(EVIL)) for name, _ in LOOKS)
     entry = ScheduleSummary(
-        "s1", "digest", "digest", "every Monday at 09:00", "U1", "active", 1.8e9, "Mon 09:00"
+        "s1",
+        "digest",
+        "digest",
+        Text("every Monday at 09:00"),
+        "U1",
+        "active",
+        1.8e9,
+        Text("Mon 09:00"),
     )
-    links = Verdict(State.DONE, "x", links=(Link(EVIL, "https://k/"),) * 20, lines=(EVIL,) * 5)
+    links = Verdict(
+        State.DONE, Text("x"), links=(Link(verbatim(EVIL), "https://k/"),) * 20, lines=(EVIL,) * 5
+    )
     scene = HomeContent(
         rows,
-        (EVIL,) * 50,
+        (verbatim(EVIL),) * 50,
         links,
         (entry, replace(entry, state="paused", next_at=None)) * 20,
-        EVIL,
+        verbatim(EVIL),
         "C1",
     )
-    blocks = build_home_tab(scene, Caller("U1", role), STEPS, "/mesh")
+    blocks = build_home_tab(ENGLISH, scene, Caller("U1", role), STEPS, "/mesh")
     assert check_view({"type": "home", "blocks": list(blocks)}) == []
     shown = str(blocks)
     assert (
-        "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by <@U1>"
-        in shown
+        "every Monday at 09:00, next <!date^1800000000^{date_short_pretty} {time}|Mon 09:00>, by "
+        "<@U1>" in shown
     )
     assert "…and 25 more".replace("…", "… ") in shown
     assert ("Run install" in shown) is role.is_at_least(Role.HOST)

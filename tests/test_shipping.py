@@ -1,4 +1,4 @@
-"""What is shipped beside the code: the fetching of an Istio release, the lock file, the image's
+"""What is shipped beside the code: the fetching of an Istio release, the lock files, the image's
 recipe, the licence."""
 
 from __future__ import annotations
@@ -30,6 +30,20 @@ ARCHIVE, CRDS = (
     "/releases/1.30.3/istio-1.30.3-linux-amd64.tar.gz",
     f"/crds/{BUNDLE}/config/crd/standard/one.yaml",
 )
+LOCKED = re.compile(r"([\w.-]+)==([\w.]+)( ; [^\\]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+WITHOUT_SANDBOX = """
+import importlib, pkgutil, sys
+
+sys.modules["sandbox"] = None  # as if it were not there
+import bot, handlers
+from bot.cli.main import main
+
+for package in (bot, handlers):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not module.name.startswith(("bot.cli.sandbox", "bot.__main__", "bot.ledger.migr")):
+            importlib.import_module(module.name)
+sys.exit(main(["sandbox"]))
+"""
 
 
 def digest(content: bytes) -> str:
@@ -182,14 +196,14 @@ def test_each_crd_has_a_pinned_sum(bundle: str) -> None:
     }
 
 
-def needed() -> set[str]:
-    """Every distribution that the project needs here, in whatever way, by what is installed."""
-    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    waiting, seen = (
-        [Requirement(line) for line in [*project["dependencies"], *extras]],
-        set[tuple[str, str]](),
-    )
+def holds(requirement: Requirement, extra: str = "") -> bool:
+    """Whether a requirement counts on this machine, for an extra."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
+def needed(wanted: list[Requirement]) -> set[str]:
+    """Every distribution that these need here, in whatever way, by what is installed."""
+    waiting, seen = [each for each in wanted if holds(each)], set[tuple[str, str]]()
     while waiting:
         requirement = waiting.pop()
         for extra in ("", *requirement.extras):
@@ -199,40 +213,80 @@ def needed() -> set[str]:
                 below = [
                     Requirement(line) for line in distribution(requirement.name).requires or ()
                 ]
-                waiting += [
-                    each
-                    for each in below
-                    if each.marker is None or each.marker.evaluate({"extra": extra})
-                ]
+                waiting += [each for each in below if holds(each, extra)]
     return {name for name, _ in seen}
 
 
-def test_the_lock_file_names_everything_exactly_once() -> None:
-    """What is needed, directly or not, is locked to one version that satisfies pyproject.toml."""
-    lines = [
-        line
-        for line in (HOME / "requirements.lock").read_text().splitlines()
-        if not line.startswith("#")
-    ]
-    locked = dict(line.split("==") for line in lines)
-    names = [canonicalize_name(name) for name in locked]
-    assert len(set(names)) == len(lines)
-    assert needed() <= set(names)
+def locked(name: str) -> dict[str, str]:
+    """The versions in a lock file by distribution; each line is one exact version with hashes."""
+    lines = (HOME / name).read_text().replace("\\\n", " ").splitlines()
+    found: dict[str, str] = {}
+    for line in lines:
+        if not line.startswith("#"):
+            match = LOCKED.fullmatch(line)
+            assert match, line
+            assert canonicalize_name(match[1]) not in found, line
+            found[canonicalize_name(match[1])] = match[2]
+    return found
+
+
+def groups(*names: str) -> list[Requirement]:
+    """What the dependency groups of pyproject.toml ask for, with the groups that they include."""
+    listed = tomllib.loads((HOME / "pyproject.toml").read_text())["dependency-groups"]
+    found: list[Requirement] = []
+    for entry in (entry for name in names for entry in listed[name]):
+        found += [Requirement(entry)] if isinstance(entry, str) else groups(entry["include-group"])
+    return found
+
+
+def asked_for() -> list[Requirement]:
+    """What the bot asks for directly, with all its extras."""
     project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    versions = dict(zip(names, locked.values(), strict=True))
-    for requirement in map(Requirement, project["dependencies"]):
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    return [Requirement(line) for line in [*project["dependencies"], *extras]]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("requirements.lock", asked_for()),
+        ("requirements-dev.lock", [*asked_for(), *groups("dev")]),
+    ],
+    ids=["run", "development"],
+)
+def test_what_is_needed_is_locked(name: str, wanted: list[Requirement]) -> None:
+    """What is needed, directly or not, is locked to one version that satisfies pyproject.toml."""
+    versions = locked(name)
+    assert needed(wanted) <= versions.keys()
+    for requirement in wanted:
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
 
 
-def test_the_tool_for_the_list_of_parts_is_locked() -> None:
-    """Every line of its lock file is one exact version, and CycloneDX's tool is among them."""
-    lines = [
-        line
-        for line in (HOME / "scripts" / "sbom.lock").read_text().splitlines()
-        if not line.startswith("#")
-    ]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
-    assert "cyclonedx-bom" in {line.partition("==")[0] for line in lines}
+def test_what_runs_is_what_is_developed_with() -> None:
+    """Both lock files agree, and what is only for development is not among what runs."""
+    run, development = locked("requirements.lock"), locked("requirements-dev.lock")
+    assert run.items() <= development.items()
+    assert {"pytest", "mypy", "ruff", "coverage", "setuptools"}.isdisjoint(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("scripts/build.lock", "build"),
+        ("scripts/lock.lock", "lock"),
+        ("scripts/sbom.lock", "sbom"),
+    ],
+)
+def test_the_tools_are_locked(name: str, group: str) -> None:
+    """Each tool that a script runs from an environment of its own has a lock file."""
+    versions = locked(name)
+    assert all(wish.specifier.contains(versions[wish.name]) for wish in groups(group))
+
+
+def test_the_lock_files_name_no_registry() -> None:
+    """Where packages come from is for each machine to say."""
+    files = [*HOME.glob("*.lock"), *HOME.glob("scripts/*.lock")]
+    assert [file.name for file in files if "://" in file.read_text()] == []
 
 
 @pytest.mark.long
@@ -248,7 +302,9 @@ async def test_the_list_of_parts_names_all_that_is_installed(tmp_path: Path) -> 
     assert document["bomFormat"] == "CycloneDX"
     assert document["metadata"]["component"]["name"] == "meshbot"
     listed = {canonicalize_name(part["name"]): part["version"] for part in document["components"]}
-    assert {name: distribution(name).version for name in needed()}.items() <= listed.items()
+    assert {
+        name: distribution(name).version for name in needed(asked_for())
+    }.items() <= listed.items()
 
 
 def test_the_image_is_pinned_and_unprivileged() -> None:
@@ -265,6 +321,34 @@ def test_the_image_is_pinned_and_unprivileged() -> None:
     assert re.findall(r"^USER (\S+)", recipe, re.MULTILINE) == ["10001:10001"]
     for path in re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE):
         assert all((HOME / name).exists() for name in path.split()), path
+
+
+def test_the_image_has_neither_sandbox_nor_tests() -> None:
+    """Only what runs is copied, and nothing else is even sent to where the image is built."""
+    recipe, sent = (HOME / "Dockerfile").read_text(), (HOME / ".dockerignore").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", recipe, re.MULTILINE)
+    names = {name.split("/")[0] for line in copied for name in line.split()}
+    assert {"bot", "handlers", "manifests"} <= names
+    assert names.isdisjoint({"sandbox", "tests"})
+    assert sent.splitlines()[1] == "*"
+    assert set(re.findall(r"^!(\w+)$", sent, re.MULTILINE)) == {
+        "bot",
+        "handlers",
+        "manifests",
+        "LICENSE",
+    }
+
+
+async def test_the_bot_runs_without_the_sandbox() -> None:
+    """Everything but the sandbox's command can be imported where there is none, and the command
+    says what is missing."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WITHOUT_SANDBOX, cwd=HOME, stdout=pipe, stderr=pipe
+    )
+    out, error = await process.communicate()
+    assert (process.returncode, out) == (2, b""), error.decode()
+    assert error.decode().startswith("meshbot: the sandbox is not part of this installation")
 
 
 def test_the_licence_is_the_one_that_is_declared() -> None:

@@ -150,7 +150,8 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         "--data-plane",
         choices=("none", "embedded"),
         default="none",
-        help="with --cluster kubeconfig: embedded answers at the pods' own addresses, where those are local",
+        help="with --cluster kubeconfig: embedded answers at the pods' own addresses, where those "
+        "are local",
     )
     verb.add_argument(
         "--data-plane-kubeconfig",

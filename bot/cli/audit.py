@@ -44,9 +44,10 @@ def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
         csv.writer(out).writerow([escape_formula(value) for value in values.values()])
         return
     by = f" by {entry.decided_by}" if entry.decided_by else ""
-    time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(entry.summary.split())
+    time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(str(entry.summary).split())
     out.write(
-        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: {words}\n"
+        f"{time}  {entry.user}  {entry.arguments}  [{entry.namespace}]  {entry.outcome}{by}: "
+        f"{words}\n"
     )
 
 

@@ -123,7 +123,7 @@ def check_release(mesh: Mesh, version: str) -> list[CheckResult]:
     lowest, highest = mesh.kubernetes_range
     fits = not version or parse_minor_version(version) >= lowest
     words = f"Istio {mesh.version}, tested with Kubernetes 1.{lowest} to 1.{highest}"
-    findings = [CheckResult("istio release", fits, "; ".join([words, *mesh.notes]))]
+    findings = [CheckResult("istio release", fits, "; ".join([words, *map(str, mesh.notes)]))]
     try:
         findings.append(
             CheckResult("gateway api", True, f"{len(mesh.gateway_api())} objects at hand")

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from importlib.util import find_spec
 
 from bot.cli import audit, doctor, run
 from bot.cli.arguments import build_parser, exclude_slack_settings
@@ -18,6 +19,11 @@ from bot.settings import Settings, format_settings, load_settings
 
 Work = Callable[[argparse.Namespace, Settings], Awaitable[int]]
 
+WITHOUT_SANDBOX = (
+    "the sandbox is not part of this installation (images are built without it);"
+    " run `make sandbox` in a checkout of the source"
+)
+
 
 async def show_settings(options: argparse.Namespace, settings: Settings) -> int:
     """Print the settings with their secrets masked."""
@@ -26,7 +32,13 @@ async def show_settings(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def run_sandbox(options: argparse.Namespace, settings: Settings) -> int:
-    """Run the sandbox, which is half of the program: `run` stays light by not importing it."""
+    """Run the sandbox; return 2 where it is not installed, as in the image.
+
+    It is half of the program: `run` stays light by not importing it.
+    """
+    if find_spec("sandbox") is None:
+        print_error(WITHOUT_SANDBOX)
+        return 2
     from bot.cli import sandbox
 
     return await sandbox.run(options, settings)

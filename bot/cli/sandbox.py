@@ -95,7 +95,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await add_cluster_panel(workspace, backends, stack)
         print_line(f"channel:    {workspace.page_url}")
         print_line(
-            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get pods -A)"
+            f"kubeconfig: {backends.kubeconfig}   (KUBECONFIG={backends.kubeconfig} kubectl get "
+            f"pods -A)"
         )
         await serve_until_stopped(workspace, stop)
     return 0
@@ -224,7 +225,7 @@ def list_completions(command: str) -> tuple[Completion, ...]:
         (example, step) for step in STEPS for example in step.examples
     ]
     found = {f"{command} {text}": step.summary for text, step in typed}
-    return tuple(Completion(text, hint) for text, hint in found.items())
+    return tuple(Completion(text, str(hint)) for text, hint in found.items())
 
 
 def load_sandbox_settings(

@@ -13,6 +13,7 @@ from bot.errors import NotFound, Rejected
 from bot.kinds import Kind, Object
 from bot.metrics import Metric
 from bot.ports import Identity, WatchCache
+from bot.text import Text
 
 MANAGER = "meshbot"
 """The field manager under which the bot's own writes are recorded."""
@@ -246,7 +247,9 @@ def _require_name(kind: Kind, name: str, namespace: str) -> str:
     object.
     """
     if not name:
-        raise Rejected(f"a {kind.kind} needs a name", status=400)
+        raise Rejected(Text("a {kind} needs a name", kind=kind.kind), status=400)
     if kind.namespaced and not namespace:
-        raise Rejected(f"{kind.kind} {name} needs a namespace", status=400)
+        raise Rejected(
+            Text("{kind} {name} needs a namespace", kind=kind.kind, name=name), status=400
+        )
     return name

@@ -27,6 +27,7 @@ from bot.jobs import Jobs
 from bot.kinds import Kind, Object
 from bot.metrics import Metric, counter
 from bot.ports import Identity
+from bot.text import Text
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -59,7 +60,7 @@ def build_path(kind: Kind, namespace: str = "", name: str = "") -> str:
 def quote_segment(name: str) -> str:
     """Quote a name as one segment of a URL path; raise Rejected for "", `.` and `..`."""
     if name in ("", ".", ".."):
-        raise Rejected(f"{name!r} cannot be the name of an object", status=400)
+        raise Rejected(Text("{name} cannot be the name of an object", name=repr(name)), status=400)
     return quote(name, safe="")
 
 
@@ -143,7 +144,7 @@ class Api:
         body: Any = None,
         content_type: str = JSON,
         repeatable: bool = False,
-    ) -> Object:  # fmt: skip
+    ) -> Object:
         """Send one request and return the JSON object of its answer.
 
         `repeatable` says that sending it twice is the same as sending it once. Raises
@@ -167,10 +168,12 @@ class Api:
             said = json.loads(raw)
         except ValueError as error:
             raise Unavailable(
-                f"{self.host} did not answer in JSON: is it an API server?"
+                Text("{host} did not answer in JSON: is it an API server?", host=self.host)
             ) from error
         if not isinstance(said, dict):
-            raise Unavailable(f"{self.host} did not answer with an object: is it an API server?")
+            raise Unavailable(
+                Text("{host} did not answer with an object: is it an API server?", host=self.host)
+            )
         return said
 
     def _build_url(self, path: str, query: Mapping[str, str] | None) -> str:
@@ -185,7 +188,7 @@ class Api:
         body: Any = None,
         content_type: str = JSON,
         limit: aiohttp.ClientTimeout | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the open response of a request that succeeded.
 
         Raises ClusterError for any other, also for one that breaks while it is being read.
@@ -218,14 +221,20 @@ class Api:
             self.answered[method, "none"] += response is None
             raise build_client_error(error, self.host, waited) from error
         except ConfigException as error:
-            raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
+            raise Forbidden(
+                Text(
+                    "the credentials for {host} cannot be read: {error}",
+                    host=self.host,
+                    error=str(error),
+                )
+            ) from error
         finally:
             if response is not None:
                 _abort_response(response)
 
     async def send_raw(
         self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
-    ) -> tuple[int, list[tuple[str, str]], bytes]:  # fmt: skip
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send one request as it is and return status, headers and body, whatever the status. No
         cookie is kept; for what stands behind the API server.
 
@@ -251,7 +260,13 @@ class Api:
         except (aiohttp.ClientError, OSError) as error:
             raise build_client_error(error, self.host, seconds) from error
         except ConfigException as error:
-            raise Forbidden(f"the credentials for {self.host} cannot be read: {error}") from error
+            raise Forbidden(
+                Text(
+                    "the credentials for {host} cannot be read: {error}",
+                    host=self.host,
+                    error=str(error),
+                )
+            ) from error
 
     def add_identity(self, error: ClusterError) -> ClusterError:
         """Return the error; a Forbidden is given the name of the impersonated user."""

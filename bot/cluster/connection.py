@@ -21,6 +21,7 @@ from kubernetes.aio.config import ConfigException
 from bot.cluster.api import Api
 from bot.cluster.failures import RetryPolicy
 from bot.errors import Forbidden, SettingsError
+from bot.text import Text
 
 config: Any = kubernetes_config  # its functions carry no types
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ async def connect(
     in_cluster: bool,
     patience: RetryPolicy | None = None,
     seconds: float = 30.0,
-) -> Api:  # fmt: skip
+) -> Api:
     """Return a client for the API server that these settings name. Nothing is sent yet: the
     server may be unavailable.
 
@@ -98,7 +99,11 @@ def _load_kubeconfig(
         loader = asyncio.run(_await_with_timeout(loading))
     except TimeoutError as error:
         raise Forbidden(
-            f"kubeconfig {place}: its credential plugin did not end in {PLUGIN_SECONDS:g} s"
+            Text(
+                "kubeconfig {place}: its credential plugin did not end in {seconds:g} s",
+                place=place,
+                seconds=PLUGIN_SECONDS,
+            )
         ) from error
     except (
         ConfigException,
@@ -134,7 +139,12 @@ def _require_plugin_credentials(loader: Any, configuration: Configuration, place
     if user and "exec" in user and not configuration.api_key and not configuration.cert_file:
         command = user["exec"].safe_get("command")
         raise Forbidden(
-            f"kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it by hand"
+            Text(
+                "kubeconfig {place}: its credential plugin `{command}` gave no credentials; try it "
+                "by hand",
+                place=place,
+                command=command,
+            )
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from bot.cluster.api import Api
 from bot.errors import NotFound, Rejected
 from bot.kinds import Kind, Object
+from bot.text import Text
 
 REMEMBERED_SECONDS = 30.0
 
@@ -33,12 +34,15 @@ class Discovery:
         """
         version, name = obj.get("apiVersion"), obj.get("kind")
         if not isinstance(version, str) or not isinstance(name, str):
-            raise Rejected("an object needs apiVersion and kind", status=400)
+            raise Rejected(Text("an object needs apiVersion and kind"), status=400)
         for fresh in (False, True):
             for kind in await self._list_version_kinds(version, fresh=fresh):
                 if kind.kind == name:
                     return kind
-        raise NotFound(f"the cluster does not serve {name} in {version}", status=404)
+        raise NotFound(
+            Text("the cluster does not serve {name} in {version}", name=name, version=version),
+            status=404,
+        )
 
     async def _list_group_kinds(self, group: str) -> list[Kind]:
         if not group:

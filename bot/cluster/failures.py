@@ -17,6 +17,7 @@ from typing import TypeVar
 import aiohttp
 
 from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
+from bot.text import Text, verbatim
 
 T = TypeVar("T")
 LONGEST_MESSAGE = 1000
@@ -63,19 +64,23 @@ def build_status_error(status: int, body: bytes, *, retry_after: str = "") -> Cl
     return kinds.get(status, Rejected)(message, status=status)
 
 
-def _explain_unauthorized(message: str) -> str:
-    return f"the cluster does not accept the credentials it was given ({message})"
+def _explain_unauthorized(message: Text) -> Text:
+    return Text(
+        "the cluster does not accept the credentials it was given ({message})", message=message
+    )
 
 
-def _build_error_message(status: int, body: bytes) -> str:
+def _build_error_message(status: int, body: bytes) -> Text:
     try:
         said = json.loads(body)
     except ValueError:
         said = None
     message = said.get("message") if isinstance(said, dict) else None
     if not isinstance(message, str) or not message:
-        message = f"the API server answered {status}"
-    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+        return Text("the API server answered {status}", status=status)
+    return verbatim(
+        message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
+    )
 
 
 def _parse_retry_after(retry_after: str) -> float:
@@ -91,16 +96,42 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
     `host` is the server's URL, `seconds` the time that the request was waited for.
     """
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
-        return ClusterError(f"no trusted TLS connection to {host}: {_describe_cause(error)}")
+        return ClusterError(
+            Text(
+                "no trusted TLS connection to {host}: {describe_cause}",
+                host=host,
+                describe_cause=_describe_cause(error),
+            )
+        )
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return NeverSent(f"the proxy on the way to {host} is away: {_describe_cause(error)}")
+        return NeverSent(
+            Text(
+                "the proxy on the way to {host} is away: {describe_cause}",
+                host=host,
+                describe_cause=_describe_cause(error),
+            )
+        )
     if isinstance(error, aiohttp.ClientConnectorError):
-        return NeverSent(f"cannot connect to {host}: {_describe_cause(error)}")
+        return NeverSent(
+            Text(
+                "cannot connect to {host}: {describe_cause}",
+                host=host,
+                describe_cause=_describe_cause(error),
+            )
+        )
     if isinstance(error, aiohttp.InvalidURL):
-        return ClusterError(f"{host} is not the address of an API server")
+        return ClusterError(Text("{host} is not the address of an API server", host=host))
     if isinstance(error, TimeoutError):
-        return Unavailable(f"no answer from {host} within {seconds:g} s")
-    return Unavailable(f"the connection to {host} broke: {_describe_cause(error)}")
+        return Unavailable(
+            Text("no answer from {host} within {seconds:g} s", host=host, seconds=seconds)
+        )
+    return Unavailable(
+        Text(
+            "the connection to {host} broke: {describe_cause}",
+            host=host,
+            describe_cause=_describe_cause(error),
+        )
+    )
 
 
 def _describe_cause(error: BaseException) -> str:

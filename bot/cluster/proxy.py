@@ -7,6 +7,7 @@ import json
 from bot.cluster.api import Api, quote_segment
 from bot.errors import Forbidden, Unavailable
 from bot.ports import HttpRequest, HttpResponse
+from bot.text import Text, verbatim
 
 
 class ServiceProxy:
@@ -28,9 +29,9 @@ class ServiceProxy:
         )
         refused = read_status_message(body) if status >= 400 else ""
         if refused and status in (401, 403):
-            raise self._api.add_identity(Forbidden(refused, status=status))
+            raise self._api.add_identity(Forbidden(verbatim(refused), status=status))
         if refused:
-            raise Unavailable(refused, status=status)
+            raise Unavailable(verbatim(refused), status=status)
         return HttpResponse(status, join_headers(headers), body)
 
 
@@ -44,7 +45,7 @@ def read_status_message(body: bytes) -> str:
         return ""
     if not isinstance(said, dict) or said.get("kind") != "Status" or said.get("apiVersion") != "v1":
         return ""
-    return str(said.get("message") or "the API server refused")
+    return str(said.get("message") or Text("the API server refused"))
 
 
 def join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from bot.cluster.failures import build_status_error
 from bot.errors import ClusterError, NotFound, Throttled, Unavailable
 from bot.kinds import Kind, Object
 from bot.ports import WatchCache
+from bot.text import Text, verbatim
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class Watch:
 
     def start(self) -> None:
         """Start to list and watch."""
-        where = self.namespace or "all namespaces"
+        where = self.namespace or Text("all namespaces")
         self._task = self._api.jobs.spawn(
             self._watch_forever(), f"watch {self.kind.plural} in {where}"
         )
@@ -174,7 +175,9 @@ class Watch:
 
     def _report_task_end(self, task: asyncio.Task[None]) -> None:
         if self.followers:
-            self._notify_followers(ClusterError(f"the watch of {self.kind.plural} has ended"))
+            self._notify_followers(
+                ClusterError(Text("the watch of {plural} has ended", plural=self.kind.plural))
+            )
 
     def _notify_followers(self, refusal: ClusterError | None = None) -> None:
         self.refusal = refusal
@@ -201,7 +204,7 @@ class Watch:
         began = asyncio.get_running_loop().time()
         seen = await self._apply_events()
         if not seen and asyncio.get_running_loop().time() - began < 1:
-            raise Unavailable(f"the watch of {self.kind.plural} ended at once")
+            raise Unavailable(Text("the watch of {plural} ended at once", plural=self.kind.plural))
         self._reset_failures()
 
     async def _list_objects(self) -> None:
@@ -234,13 +237,18 @@ class Watch:
         if change == "ERROR":
             code = obj.get("code")
             error = build_status_error(code if isinstance(code, int) else 500, b"")
-            error.message = str(obj.get("message") or error.message)
+            error.message = verbatim(str(obj.get("message") or error.message))
             raise error
         self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
         if change == "BOOKMARK":
             return
         if not obj.get("metadata", {}).get("name"):
-            raise Unavailable(f"the watch of {self.kind.plural} brought something without a name")
+            raise Unavailable(
+                Text(
+                    "the watch of {plural} brought something without a name",
+                    plural=self.kind.plural,
+                )
+            )
         if change == "DELETED":
             self._objects.pop(_get_object_key(obj), None)
         else:

@@ -9,8 +9,10 @@ from typing import Any
 
 from bot.drawings import Picture, Renderer
 from bot.errors import SlackError
+from bot.language import Localizer
 from bot.messages import ChannelMessages, Files, Message, Place, Posted
-from bot.view import messages
+from bot.text import Text
+from bot.view.blocks import build_message, image, insert_picture
 
 SECONDS = 10.0
 """How long drawing and uploading may take together; an answer to one person waits for it."""
@@ -44,8 +46,10 @@ class PictureAttacher:
         files: Files,
         channel_messages: ChannelMessages,
         *,
+        say: Localizer,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
+        self._say = say
         self._renderer, self._files, self._channel_messages, self._pauses = (
             renderer,
             files,
@@ -63,7 +67,7 @@ class PictureAttacher:
         if block is None:
             return message
         self.hung += 1
-        return messages.insert_picture(message, block)
+        return insert_picture(message, block)
 
     async def attach(self, posted: Posted, message: Message, picture: Picture | None) -> None:
         """Add the picture to a message that is posted in a channel.
@@ -75,10 +79,11 @@ class PictureAttacher:
         block = await self._build_image_block(picture) if picture is not None else None
         if picture is None or block is None:
             return
-        alone = messages.build_message(f"{picture.title}. {picture.words}", (block,))
+        spoken = Text("{title}. {words}", title=picture.title, words=picture.words)
+        alone = build_message(self._say(spoken), (block,))
         try:
             await self._post_in_thread(posted, alone)
-            await self._channel_messages.settle(posted, messages.insert_picture(message, block))
+            await self._channel_messages.settle(posted, insert_picture(message, block))
         except SlackError as problem:
             log.info("a picture is not shown: %s", problem)
         except Exception:
@@ -107,11 +112,14 @@ class PictureAttacher:
             return None
         try:
             async with asyncio.timeout(SECONDS):
-                drawn = await self._renderer.draw(picture)
+                drawn = await self._renderer.draw(picture, self._say)
                 if drawn is None:
                     return None
                 file = await self._files.upload(
-                    drawn.name, drawn.png, title=picture.title, alt=picture.words
+                    drawn.name,
+                    drawn.png,
+                    title=self._say(picture.title),
+                    alt=self._say(picture.words),
                 )
         except SlackError as problem:
             self.refused = problem.code if problem.code in FOR_GOOD else ""
@@ -127,4 +135,5 @@ class PictureAttacher:
         except Exception:
             log.exception("a picture could not be made")
             return None
-        return messages.image(file, picture.words, f"{picture.title} · {picture.caption}")
+        caption = f"{self._say(picture.title)} · {self._say(picture.caption)}"
+        return image(file, self._say(picture.words), caption)

@@ -23,14 +23,16 @@ from bot.ledger import DuplicateRequest, NewRun, Run, ScopeLocked
 from bot.messages import ButtonPress, Command, FormSubmission, Message, Origin, Place, Posted, Reply
 from bot.metrics import Metric, counter
 from bot.steps import Caller, Role, Shared, State, Step, StepKind, Verdict
+from bot.text import Text
 from bot.view import messages
+from bot.view.denials import render_denial
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.tour import TOUR
 
 log = logging.getLogger(__name__)
 
-ANSWERED = ("This question was answered before.", "Type the command again to ask anew.")
+ANSWERED = (Text("This question was answered before."), Text("Type the command again to ask anew."))
 
 TRIES, BETWEEN = 10, 0.1
 """How often, and seconds between, a run that has just begun is asked where its message stands."""
@@ -40,6 +42,10 @@ PATIENCE = 1.0
 
 PASSING = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
+
+
+UNEXPLAINED = Text("Something went wrong on my side. Tell the bot's administrator; the log has it.")
+"""The answer when even the message about an error cannot be built."""
 
 
 class CommandRouter:
@@ -72,12 +78,13 @@ class CommandRouter:
 
     def faults(self, submitted: FormSubmission) -> dict[str, str]:
         """Return the faults of a form's inputs, by block_id."""
-        return self.forms.find_faults(submitted)
+        found = self.forms.find_faults(submitted)
+        return {name: self._services.say(fault) for name, fault in found.items()}
 
     def submitted(self, submitted: FormSubmission, reply: Reply) -> None:
         """Take a form without faults as the command that it stands for; returns at once."""
         text = self.forms.build_command(submitted)
-        told = RetryReply(reply, text, self._services.catalog.command)
+        told = RetryReply(self._services.say, reply, text, self._services.catalog.command)
         origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
         asked = Command(
             submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel
@@ -132,7 +139,7 @@ class CommandRouter:
         since = time.time()
         try:
             if self.draining:
-                raise UserError("I am being restarted.", "Type it again in a minute.")
+                raise UserError(Text("I am being restarted."), Text("Type it again in a minute."))
             if await self._is_new_request(what.key):
                 await work()
         # The last place before an error would vanish in a task.
@@ -204,7 +211,7 @@ class CommandRouter:
     ) -> None:
         since, title = time.time(), invocation.step.title
         self._services.gate.require_role(
-            get_scheduling_role(invocation), caller, what=f"Scheduling {title}"
+            get_scheduling_role(invocation), caller, what=Text("Scheduling {title}", title=title)
         )
         workshop = self._services.resolve_workshop(invocation)
         if invocation.step.check is not None:
@@ -216,7 +223,7 @@ class CommandRouter:
         except SlackError as problem:
             raise explain_post_error(problem) from problem
         await self.runner.audit.record_answer(
-            asked, invocation, Verdict(State.DONE, "scheduled"), since
+            asked, invocation, Verdict(State.DONE, Text("scheduled")), since
         )
 
     async def _answer_caller(
@@ -228,7 +235,10 @@ class CommandRouter:
         )
         verdict = await invocation.step.run(context, invocation.options)
         message = messages.render_answer(
-            invocation.step.title, verdict, command=self._services.catalog.command
+            self._services.say,
+            invocation.step.title,
+            verdict,
+            command=self._services.catalog.command,
         )
         picture_attacher = self._services.picture_attacher
         if isinstance(invocation.options, Shared) and invocation.options.share:
@@ -271,21 +281,27 @@ class CommandRouter:
             run = await self._services.ledger.begin_run(new)
             if (other := await self._services.find_conflicting_run(run)) is not None:
                 await self.runner.record_end(
-                    run, "error", f"not started: run {other.id} was under way"
+                    run, "error", Text("not started: run {id} was under way", id=other.id)
                 )
                 raise ScopeLocked(other)
         except DuplicateRequest:
             log.info("command %s was delivered twice", asked.key)
             return
         if asked.away:
-            await reply.say(messages.render_run_elsewhere(invocation.step.title, asked.channel))
+            await reply.say(
+                messages.render_run_elsewhere(
+                    self._services.say, invocation.step.title, asked.channel
+                )
+            )
         with self.runner.track_run(run.id):
             try:
                 await self.runner.start(run, invocation, caller, Place(thread=asked.thread))
             except SlackError as problem:
-                await self.runner.record_end(run, "error", f"could not post: {problem.code}")
+                await self.runner.record_end(
+                    run, "error", Text("could not post: {code}", code=problem.code)
+                )
                 await self.runner.audit.record_run_end(
-                    run, "error", f"could not post: {problem.code}"
+                    run, "error", Text("could not post: {code}", code=problem.code)
                 )
                 raise explain_post_error(problem) from problem
 
@@ -294,10 +310,22 @@ class CommandRouter:
             return (
                 await self._explain_busy(problem.run)
                 if isinstance(problem, ScopeLocked)
-                else render_error(problem)
+                else self._render_error(problem)
             )
         except MeshbotError as another:
-            return render_error(another)
+            return self._render_error(another)
+
+    def _render_error(self, problem: Exception) -> Message:
+        """Return the message about an error; plain text when its blocks cannot be built."""
+        say = self._services.say
+        try:
+            if isinstance(problem, AccessDenied):
+                return render_denial(say, problem.denial, self._services.catalog.command)
+            failure = explain_error(problem)
+            return messages.render_user_error(say, failure.summary, failure.turn)
+        except Exception:
+            log.exception("an answer could not be built")
+            return Message(say(UNEXPLAINED))
 
     async def _explain_busy(self, run: Run) -> Message:
         for _ in range(TRIES):
@@ -307,6 +335,7 @@ class CommandRouter:
             run = await self._services.ledger.get_run(run.id) or run
         link = await self._services.channel_messages.permalink(run.posted) if run.posted else ""
         return messages.render_busy(
+            self._services.say,
             self._services.build_heading(run).title,
             run.user,
             time.time() - run.created_at.timestamp(),
@@ -348,18 +377,20 @@ class CommandRouter:
             await self._open_form(form, asked, reply)
             return
         if pressed.away and self.forms.find_requested_form(asked) is None:
-            await reply.say(messages.render_loading())
+            await reply.say(messages.render_loading(self._services.say))
         await self._handle_command(asked, reply)
 
     async def _handle_schedule_button(self, pressed: ButtonPress) -> None:
         """Carry out Pause, Resume or Remove of a schedule."""
         since = time.time()
         self._services.gate.require_role(
-            Role.HOST, await self._services.resolve_caller(pressed.user), what="Changing a schedule"
+            Role.HOST,
+            await self._services.resolve_caller(pressed.user),
+            what=Text("Changing a schedule"),
         )
         await self._counter.change_schedule(pressed)
         asked = Command(pressed.user, pressed.channel, get_button_command(pressed), pressed.key)
-        done = Verdict(State.DONE, "by its button")
+        done = Verdict(State.DONE, Text("by its button"))
         await self.runner.audit.record_answer(
             asked, self._services.catalog.parse(asked.text), done, since
         )
@@ -375,14 +406,19 @@ class CommandRouter:
             self._services.catalog.parse(run.arguments),
         )
         if not (cancels and pressed.user == run.user):
-            what = f"{'Cancel' if cancels else 'Confirm'} {invocation.step.title}"
+            title = invocation.step.title
+            what = (
+                Text("Cancelling {title}", title=title)
+                if cancels
+                else Text("Confirming {title}", title=title)
+            )
             namespace = self._services.resolve_workshop(invocation).app_namespace
             self._services.gate.check_command(
                 invocation, caller, pressed.channel, what=what, namespace=namespace
             )
         if cancels:
             await self.runner.withdraw_question(
-                run, "cancelled", "Nothing was changed.", by=pressed.user
+                run, "cancelled", Text("Nothing was changed."), by=pressed.user
             )
         else:
             await self._confirm_run(run, invocation, caller, pressed)
@@ -405,26 +441,15 @@ class CommandRouter:
             await self.runner.continue_confirmed(run, invocation, caller)
 
 
-def render_error(problem: Exception) -> Message:
-    """Return the message about an error; plain text when its blocks cannot be built."""
-    if isinstance(problem, AccessDenied):
-        return problem.message
-    try:
-        failure = explain_error(problem)
-        return messages.render_user_error(failure.summary, failure.turn)
-    except Exception:
-        log.exception("an answer could not be built")
-        return Message(
-            "Something went wrong on my side. Tell whoever runs the bot; the log has it."
-        )
-
-
 def explain_post_error(problem: SlackError) -> UserError:
     """Return the UserError for a channel that cannot be written to."""
     if "channel" in problem.code:
-        hint = "Invite me with `/invite @meshbot`, then type it again."
+        hint = Text("Invite me with `/invite @meshbot`, then type it again.")
     elif problem.code in PASSING:
-        hint = "Slack does not take it just now. Type it again in a minute."
+        hint = Text("Slack does not take it just now. Type it again in a minute.")
     else:
-        hint = "Whoever runs the Slack app can tell why."
-    return UserError(f"I cannot post in this channel ({problem.code}); nothing was started.", hint)
+        hint = Text("Whoever runs the Slack app can tell why.")
+    return UserError(
+        Text("I cannot post in this channel ({code}); nothing was started.", code=problem.code),
+        hint,
+    )

@@ -15,12 +15,14 @@ from bot.engine.world.mesh_change_log import MeshChangeLog
 from bot.engine.world.namespace_guard import ChangedObject, NamespaceGuard, NamespaceHistory
 from bot.engine.world.undo_recorder import UndoRecorder
 from bot.errors import UserError
+from bot.language import Localizer
 from bot.ledger import Ledger, Run
 from bot.messages import ChannelMessages, Views
 from bot.ports import Cluster, Identity, Mesh, Part, Traffic, Web
 from bot.records import History, Schedules
 from bot.roles import Roles
 from bot.steps import Caller, Context, Options, Role, Scope, Workshop
+from bot.text import Text, verbatim
 from bot.view.messages import Heading
 
 LOOKS, BETWEEN = 4, 0.15
@@ -31,7 +33,7 @@ shares."""
 class NullProgress:
     """Progress of a step that answers one person: nothing is shown until it ends."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: Text) -> None:
         """Show nothing."""
 
     def part(self, part: Part) -> None:
@@ -73,6 +75,7 @@ class Services:
     namespaces: tuple[str, ...]
     owner: str
     gate: AccessPolicy
+    say: Localizer
     acting: Callable[[Identity], ClusterClients]
     place: str = ""
     confirm_seconds: float = 300.0
@@ -130,8 +133,8 @@ class Services:
         step = self.catalog.get(run.step)
         return step is None or step.scope is Scope.MESH
 
-    def describe_confirmers(self, run: Run) -> str:
-        """Return in words who can confirm what that run asks."""
+    def describe_confirmers(self, run: Run) -> Text:
+        """Return a sentence that says who can confirm what that run asks."""
         invocation = self.catalog.parse(run.arguments)
         someones = bool(self.gate.own) and self.resolve_workshop(invocation) != self.workshop
         return self.gate.describe_confirmers(invocation.step, someones=someones)
@@ -139,7 +142,7 @@ class Services:
     def build_heading(self, run: Run) -> Heading:
         """Return the heading of each message of a run."""
         step = self.catalog.get(run.step)
-        title = step.title if step is not None else run.step
+        title = step.title if step is not None else verbatim(run.step)
         return Heading(
             run.id,
             title,
@@ -149,8 +152,12 @@ class Services:
         )
 
     def build_context(
-        self, invocation: Invocation, caller: Caller, progress: ProgressMessage | NullProgress, hands: ClusterClients | None = None
-    ) -> Context:  # fmt: skip
+        self,
+        invocation: Invocation,
+        caller: Caller,
+        progress: ProgressMessage | NullProgress,
+        hands: ClusterClients | None = None,
+    ) -> Context:
         """Return everything that a step may use.
 
         Objects that a run changes are recorded under its id. `hands` are the caller's
@@ -212,6 +219,7 @@ class Services:
         if not any(fnmatchcase(wanted, pattern) for pattern in self.namespaces):
             allowed = ", ".join(self.namespaces)
             raise UserError(
-                f"{wanted} is not a namespace of this workshop.", f"These are: {allowed}."
+                Text("{wanted} is not a namespace of this workshop.", wanted=wanted),
+                Text("These are: {allowed}.", allowed=allowed),
             )
         return replace(self.workshop, app_namespace=wanted)

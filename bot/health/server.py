@@ -67,7 +67,7 @@ class HealthServer:
             await web.TCPSite(runner, host, port).start()
         except OSError as problem:
             await runner.cleanup()
-            words = f"cannot listen on {host}:{port} ({problem.strerror})"
+            words = f"cannot listen on {host}:{port} ({problem.strerror or problem})"
             raise SettingsError(
                 f"health.port: {words}; choose another port, or 0 for none"
             ) from problem

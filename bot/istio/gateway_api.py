@@ -9,6 +9,7 @@ import yaml
 
 from bot.errors import UserError
 from bot.kinds import Object
+from bot.text import Text, verbatim
 
 ORDER = (
     "CustomResourceDefinition",
@@ -32,18 +33,24 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
     files = list_bundle_files(place)
     if not files:
         raise UserError(
-            f"There are no Gateway API CRDs at {place}.",
-            f"Put standard-install.yaml from {WHERE} there, or name another place in the setting gateway_api.",
+            Text("There are no Gateway API CRDs at {place}.", place=str(place)),
+            Text(
+                "Put standard-install.yaml from {WHERE} there, or name another place in the "
+                "setting gateway_api.",
+                WHERE=WHERE,
+            ),
         )
     try:
         found = [obj for file in files for obj in _read_objects(file)]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(
-            f"The Gateway API CRDs at {place} cannot be read.", str(error).splitlines()[0]
+            Text("The Gateway API CRDs at {place} cannot be read.", place=str(place)),
+            verbatim(str(error).splitlines()[0]),
         ) from error
     if not any(obj["kind"] == ORDER[0] for obj in found):
         raise UserError(
-            f"The files at {place} hold no CRDs.", f"Get standard-install.yaml from {WHERE}."
+            Text("The files at {place} hold no CRDs.", place=str(place)),
+            Text("Get standard-install.yaml from {WHERE}.", WHERE=WHERE),
         )
     return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
 

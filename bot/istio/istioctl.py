@@ -18,6 +18,7 @@ from bot.istio.program import RunningProgram, start_program
 from bot.istio.release import VersionAssessment, assess_version, list_profiles
 from bot.kinds import Object
 from bot.ports import Identity, Program
+from bot.text import Text, verbatim
 
 BRIEF = 30.0
 """Seconds for a command that only looks (version, manifest generate)."""
@@ -41,7 +42,7 @@ class Istioctl:
         gateway_api: Path | None,
         *,
         extra: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.home = home.absolute()
         self._kubeconfig = kubeconfig.absolute() if kubeconfig else None
         self._context, self._setting, self._extra = context, gateway_api, dict(extra or {})
@@ -49,7 +50,9 @@ class Istioctl:
         self._version = ""
         self._judgement: VersionAssessment | None = None
         self._profiles: tuple[str, ...] = ()
-        self._bundle: list[Object] | UserError = UserError("The Istio release has not been opened.")
+        self._bundle: list[Object] | UserError = UserError(
+            Text("The Istio release has not been opened.")
+        )
 
     def acting_as(self, identity: Identity) -> Istioctl:
         """Return the same release, acting in the cluster as someone else.
@@ -71,7 +74,10 @@ class Istioctl:
             self._version = str(json.loads(document)["clientVersion"]["version"])
         except (ValueError, KeyError, TypeError) as error:
             raise IstioError(
-                f"{self._program} does not tell its version as istioctl does"
+                Text(
+                    "{program} does not tell its version as istioctl does",
+                    program=str(self._program),
+                )
             ) from error
         self._judgement = assess_version(self._version)
         self._profiles = await asyncio.to_thread(list_profiles, self.home)
@@ -88,7 +94,7 @@ class Istioctl:
         return self._version
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Text, ...]:
         """Remarks about this release, e.g. that it is newer than those known."""
         return self._assessment.notes
 
@@ -111,7 +117,7 @@ class Istioctl:
             return await asyncio.to_thread(_parse_objects, document)
         except yaml.YAMLError as error:
             raise IstioError(
-                "istioctl manifest generate printed something that is not YAML"
+                Text("istioctl manifest generate printed something that is not YAML")
             ) from error
 
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
@@ -144,8 +150,8 @@ class Istioctl:
             return _parse_objects(file.read_bytes())
         except OSError as error:
             raise UserError(
-                f"The Istio release has no samples/{path}.",
-                "Whoever runs the bot: unpack it whole.",
+                Text("The Istio release has no samples/{path}.", path=path),
+                Text("Whoever runs the bot: unpack it whole."),
             ) from error
 
     def gateway_api(self) -> list[Object]:
@@ -187,7 +193,7 @@ class Istioctl:
     @asynccontextmanager
     async def _run_with_timeout(
         self, arguments: Sequence[str], seconds: float, *, whole: bool = False
-    ) -> AsyncIterator[RunningProgram]:  # fmt: skip
+    ) -> AsyncIterator[RunningProgram]:
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -196,11 +202,18 @@ class Istioctl:
                 yield program
         except TimeoutError as error:
             shown = " ".join(arguments[:2])
-            raise IstioError(f"`istioctl {shown}` did not end within {seconds:g} s") from error
+            raise IstioError(
+                Text(
+                    "`istioctl {shown}` did not end within {seconds:g} s",
+                    shown=shown,
+                    seconds=seconds,
+                )
+            ) from error
 
 
 def _build_error(program: RunningProgram, code: int) -> IstioError:
-    words = extract_error(program.tail) or f"istioctl ended with exit code {code}"
+    said = extract_error(program.tail)
+    words = verbatim(said) if said else Text("istioctl ended with exit code {code}", code=code)
     return IstioError(words, code=code, lines=program.tail)
 
 

@@ -19,6 +19,7 @@ from bot.errors import IstioError
 from bot.istio.lines import clean_line, is_noise
 from bot.jobs import Jobs
 from bot.ports import Output
+from bot.text import Text
 
 TAIL = 20
 """Lines of standard error that are kept."""
@@ -145,18 +146,30 @@ async def start_program(
             await running.stop()
 
 
-def _explain_start_failure(program: Path, error: Exception) -> str:
+def _explain_start_failure(program: Path, error: Exception) -> Text:
     if isinstance(error, FileNotFoundError):
         if program.exists():
-            return f"{program} cannot be run on this machine: its interpreter or loader is missing"
-        return (
-            f"there is no {program}: istio_home must be the directory of an unpacked Istio release"
+            return Text(
+                "{program} cannot be run on this machine: its interpreter or loader is missing",
+                program=str(program),
+            )
+        return Text(
+            "there is no {program}: istio_home must be the directory of an unpacked Istio release",
+            program=str(program),
         )
     if isinstance(error, PermissionError):
-        return f"{program} is not executable: chmod +x {program}"
+        return Text("{program} is not executable: chmod +x {program}", program=str(program))
     if isinstance(error, OSError) and error.errno == errno.ENOEXEC:
-        return f"{program} is not a program for this machine ({os.uname().machine}): get the release for it"
-    return f"{program} could not be started: {getattr(error, 'strerror', None) or error}"
+        return Text(
+            "{program} is not a program for this machine ({machine}): get the release for it",
+            program=str(program),
+            machine=os.uname().machine,
+        )
+    return Text(
+        "{program} could not be started: {why}",
+        program=str(program),
+        why=str(getattr(error, "strerror", None) or error),
+    )
 
 
 class RunningProgram(asyncio.SubprocessProtocol):

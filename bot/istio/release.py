@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.text import Text
+
 PROFILES = (
     "ambient",
     "default",
@@ -42,7 +44,7 @@ class VersionAssessment:
     """
 
     known: KnownRelease
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def assess_version(version: str) -> VersionAssessment:
@@ -51,7 +53,14 @@ def assess_version(version: str) -> VersionAssessment:
     if found is None:
         newest = KNOWN[-1]
         return VersionAssessment(
-            newest, (f"Istio says its version is {version!r}; it is treated as 1.{newest.minor}.",)
+            newest,
+            (
+                Text(
+                    "Istio says its version is {version}; it is treated as 1.{minor}.",
+                    version=repr(version),
+                    minor=newest.minor,
+                ),
+            ),
         )
     place = (int(found[1]), int(found[2]))
     for known in KNOWN:
@@ -64,7 +73,12 @@ def assess_version(version: str) -> VersionAssessment:
     return VersionAssessment(
         nearest,
         (
-            f"Istio {version} was not checked (only {lines} were); it is treated as 1.{nearest.minor}.",
+            Text(
+                "Istio {version} was not checked (only {lines} were); it is treated as 1.{minor}.",
+                version=version,
+                lines=lines,
+                minor=nearest.minor,
+            ),
         ),
     )
 
@@ -74,7 +88,12 @@ def _assess_newer_version(version: str) -> VersionAssessment:
     return VersionAssessment(
         newest,
         (
-            f"Istio {version} is newer than the newest release known here; it is treated as 1.{newest.minor}.",
+            Text(
+                "Istio {version} is newer than the newest release known here; it is treated as "
+                "1.{minor}.",
+                version=version,
+                minor=newest.minor,
+            ),
         ),
     )
 

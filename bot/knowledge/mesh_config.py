@@ -6,6 +6,7 @@ import yaml
 
 from bot.kinds import CONFIG_MAP, Object
 from bot.steps import Context
+from bot.text import Text
 
 
 async def read_mesh_config(context: Context) -> Object:
@@ -15,10 +16,14 @@ async def read_mesh_config(context: Context) -> Object:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def describe_tracing(config: Object) -> str:
+def describe_tracing(config: Object) -> Text:
     """Describe the tracing settings of a mesh configuration."""
     tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
     address = (tracing.get("zipkin") or {}).get("address")
     if not address:
-        return "tracing is not configured"
-    return f"traces go to {address}, {float(tracing.get('sampling', 1.0)):g} % of requests"
+        return Text("tracing is not configured")
+    return Text(
+        "traces go to {address}, {float:g} % of requests",
+        address=address,
+        float=float(tracing.get("sampling", 1.0)),
+    )

@@ -1,4 +1,5 @@
-"""The workshop's live state in one pass: a fixed number of requests, however large the cluster is."""
+"""The workshop's live state in one pass: a fixed number of requests, however large the cluster
+is."""
 
 from __future__ import annotations
 

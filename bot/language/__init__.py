@@ -1,35 +1,10 @@
-"""The language of the channel. The bot is written in English; here its finished messages are said
-in another one.
+"""The language of the channel: says a `bot.text.Text` in it, by a gettext catalogue.
 
-Nothing else of the bot knows of it: a sentence stays in English where it is made, and the catalogue
-of a language holds its template beside what it becomes. A test holds each catalogue complete
-against the source.
+The bot is written in English and everything it says stays a `Text` until the view renders it with
+a `Localizer`. A language is one file, `locales/LANGUAGE.po`.
 """
 
-from bot.language.catalogue import FRAMES, LANGUAGES, Entry, entries, entry
-from bot.language.messages import ENGLISH, Tongue
-from bot.language.translator import Translator
+from bot.language.catalog import list_languages
+from bot.language.localizer import ENGLISH, Localizer
 
-__all__ = [
-    "ENGLISH",
-    "FRAMES",
-    "LANGUAGES",
-    "Entry",
-    "Tongue",
-    "Translator",
-    "entries",
-    "entry",
-    "tongue",
-]
-
-BETWEEN = {"es": {"and": "y", "or": "o"}}
-"""How a language says `and` and `or` between names."""
-
-
-def tongue(language: str) -> Tongue:
-    """Who speaks that language, one of LANGUAGES. Reads files, but not for English."""
-    return (
-        ENGLISH
-        if language == "en"
-        else Tongue(Translator(entries(language), between=BETWEEN[language]))
-    )
+__all__ = ["ENGLISH", "Localizer", "list_languages"]

@@ -12,7 +12,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from bot.language.catalog import SOURCE, Catalog, load_catalog
-from bot.text import ENGLISH, Formatter, Text
+from bot.text import ENGLISH as ENGLISH_FORMATTER
+from bot.text import Formatter, Text
 
 if TYPE_CHECKING:
     from babel.core import Locale
@@ -28,7 +29,9 @@ class Localizer:
 
     def __init__(self, language: str = SOURCE, formatter: Formatter | None = None) -> None:
         if formatter is None:
-            formatter = ENGLISH if language == SOURCE else LocaleFormatter(load_catalog(language))
+            formatter = (
+                ENGLISH_FORMATTER if language == SOURCE else LocaleFormatter(load_catalog(language))
+            )
         self.language = language
 
         def render(text: Text) -> str:
@@ -102,3 +105,6 @@ class LocaleFormatter(Formatter):
         there = moment.replace(tzinfo=None)
         day = format_skeleton(SKELETONS[date], there, locale=self.locale) if date else ""
         return " ".join(filter(None, (day, self.format_clock(moment, time))))
+
+
+ENGLISH: Final = Localizer()

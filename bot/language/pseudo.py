@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from bot.language.localizer import Localizer
@@ -52,6 +53,10 @@ class PseudoFormatter(Formatter):
     def format_weekday(self, day: int) -> str:
         """Return the day's name with accents."""
         return accent(super().format_weekday(day))
+
+    def format_moment(self, moment: datetime, date: str, time: str) -> str:
+        """Return date and time with accents on their names."""
+        return accent(super().format_moment(moment, date, time))
 
 
 def accent(template: str) -> str:

@@ -4,7 +4,6 @@ changed or removed."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ledger.connection import READS, execute
 from bot.ledger.tables import audit
-from bot.ledger.texts import clean_text
+from bot.ledger.texts import clean_text, read_texts, write_text
 from bot.records import AuditEntry
 
 PAGE = 500
@@ -77,15 +76,14 @@ class SqlAuditTrail:
 
 
 def _build_row(entry: AuditEntry) -> dict[str, Any]:
-    values: dict[str, Any] = asdict(entry)
     kept = {
         name: clean_text(value) if isinstance(value, str) else value
-        for name, value in values.items()
+        for name, value in vars(entry).items()
     }
-    return kept | {"at": entry.at.astimezone(UTC)}
+    return kept | write_text("summary", entry.summary) | {"at": entry.at.astimezone(UTC)}
 
 
 def _build_entry(row: RowMapping) -> AuditEntry:
     """Build an entry from a row; SQLite keeps times without their zone, which is always UTC."""
-    values: dict[str, Any] = dict(row)
+    values = read_texts(row, "summary")
     return AuditEntry(**{**values, "at": values["at"].replace(tzinfo=values["at"].tzinfo or UTC)})

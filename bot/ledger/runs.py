@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.errors import MeshbotError
 from bot.messages import Posted
+from bot.text import Text
 
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: nothing in it is mistaken for something else when read aloud."""
@@ -72,7 +73,7 @@ class Run:
     channel: str
     ts: str | None
     state: RunState
-    summary: str
+    summary: Text
     verdict: dict[str, Any] | None
     scope: str
     lock_key: str | None

@@ -21,7 +21,8 @@ from bot.errors import LedgerError
 from bot.ledger.connection import READS, open_transaction
 from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
 from bot.ledger.tables import schedules, slots
-from bot.ledger.texts import clean_text, convert_row_to_utc
+from bot.ledger.texts import clean_text, convert_row_to_utc, read_texts, write_text
+from bot.text import Text
 
 TRIES = 5
 """How often a schedule is tried to enter when another one took its number."""
@@ -109,7 +110,7 @@ class SqlSchedules:
         self,
         id_: str,
         state: ScheduleState,
-        reason: str,
+        reason: Text,
         *,
         among: Collection[ScheduleState],
         next_at: datetime | None,
@@ -121,7 +122,7 @@ class SqlSchedules:
         where = (schedules.c.id == clean_text(id_)) & schedules.c.state.in_(among)
         values = {
             "state": state,
-            "reason": clean_text(reason),
+            **write_text("reason", reason),
             "next_at": next_at.astimezone(UTC) if next_at else None,
         }
         return await self._update_schedule(where, **values)
@@ -192,11 +193,15 @@ class SqlSchedules:
         Returns None when this process had lost the slot.
         """
         now = self.now()
-        done = {"state": SlotState.DONE, "summary": clean_text(ending.summary), "ended_at": now}
+        done = {
+            "state": SlotState.DONE,
+            "summary": clean_text(str(ending.summary)),
+            "ended_at": now,
+        }
         left = {
             "last_at": slot.slot_at,
             "last_state": ending.state,
-            "last_summary": clean_text(ending.summary),
+            **write_text("last_summary", ending.summary),
         }
         failed = schedules.c.failed + int(ending.failed)
         async with self._open_write() as connection:
@@ -235,9 +240,12 @@ class SqlSchedules:
         following = move.following.astimezone(UTC) if move.following else None
         values = {"next_at": following, "missed": schedules.c.missed + move.missed, **more}
         where = here & (schedules.c.state == ScheduleState.ACTIVE)
-        return update(schedules).where(where).values(updated_at=self.now(), **values).returning(
-            *schedules.c
-        )  # fmt: skip
+        return (
+            update(schedules)
+            .where(where)
+            .values(updated_at=self.now(), **values)
+            .returning(*schedules.c)
+        )
 
     def _build_first_row(self, new: NewSchedule, number: int) -> dict[str, Any]:
         now = self.now()
@@ -308,7 +316,8 @@ def _match_running_slot(slot: Slot) -> ColumnElement[bool]:
 
 def build_schedule(row: Any) -> Schedule:
     """Build a schedule from a row."""
-    return Schedule(**{**convert_row_to_utc(row), "state": ScheduleState(row["state"])})
+    values = read_texts(convert_row_to_utc(row), "reason", "last_summary")
+    return Schedule(**{**values, "state": ScheduleState(row["state"])})
 
 
 def build_slot(row: Any) -> Slot:

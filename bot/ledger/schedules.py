@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.messages import Posted
+from bot.text import Text
 
 
 class ScheduleState(StrEnum):
@@ -68,11 +69,11 @@ class Schedule:
     timing: dict[str, Any]
     until: datetime | None
     state: ScheduleState
-    reason: str
+    reason: Text
     next_at: datetime | None
     last_at: datetime | None
     last_state: str
-    last_summary: str
+    last_summary: Text
     fired: int
     failed: int
     missed: int
@@ -112,6 +113,6 @@ class SlotResult:
     """
 
     state: str
-    summary: str
+    summary: Text
     failed: bool = False
     memory: Mapping[str, Any] = field(default_factory=dict)

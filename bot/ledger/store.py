@@ -32,8 +32,9 @@ from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schema import migrate_schema
 from bot.ledger.streams import SqlStreams
 from bot.ledger.tables import audit, runs
-from bot.ledger.texts import clean_text
+from bot.ledger.texts import clean_text, read_texts, write_text
 from bot.messages import Message
+from bot.text import Text
 
 TRIES = 5
 """How often a run is tried to begin when what stood in its way is gone on looking."""
@@ -167,7 +168,7 @@ class Ledger:
         self,
         run_id: str,
         state: str,
-        summary: str,
+        summary: Text,
         verdict: Mapping[str, Any] | None = None,
         *,
         shown: Message | None = None,
@@ -183,18 +184,20 @@ class Ledger:
         if owner:
             where &= runs.c.owner == owner
         return await self._end_run(
-            where, run_id, shown, state=state, summary=summary, verdict=verdict
+            where, run_id, shown, state=state, verdict=verdict, **write_text("summary", summary)
         )
 
     async def withdraw_run(
-        self, run_id: str, state: str, summary: str, *, shown: Message | None = None
+        self, run_id: str, state: str, summary: Text, *, shown: Message | None = None
     ) -> bool:
         """End a run only if it still waits for its confirmation (cancelled, expired).
 
         Returns False when it was confirmed or ended before.
         """
         asks = runs.c.state == RunState.ASKS
-        return await self._end_run(asks, run_id, shown, state=state, summary=summary, verdict=None)
+        return await self._end_run(
+            asks, run_id, shown, state=state, verdict=None, **write_text("summary", summary)
+        )
 
     async def get_run(self, run_id: str) -> Run | None:
         """Return the run of that id, or None."""
@@ -314,7 +317,7 @@ def _match_run(run_id: str) -> ColumnElement[bool]:
 
 def build_run(row: RowMapping) -> Run:
     """Build a run from a row; SQLite keeps times without their zone, which is always UTC."""
-    values: dict[str, Any] = dict(row)
+    values = read_texts(row, "summary")
     for name in ("created_at", "updated_at", "finished_at", "expires_at"):
         if values[name] is not None:
             values[name] = values[name].replace(tzinfo=values[name].tzinfo or UTC)

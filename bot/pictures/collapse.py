@@ -5,10 +5,11 @@ become one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind
+from bot.text import Text, counted
 
 MOST = 40
 """Nodes in a picture."""
@@ -16,14 +17,17 @@ MOST = 40
 REST = "rest"
 
 
-def limit_nodes(picture: GraphPicture, most: int = MOST) -> GraphPicture:
+def limit_nodes(
+    picture: GraphPicture, say: Callable[[Text], str], most: int = MOST
+) -> GraphPicture:
     """Return the picture with at most so many nodes. Gateways and waypoints stay, then those
     with errors, then those with most traffic.
     """
     if len(picture.nodes) <= most:
         return picture
     kept = {node.id for node in rank_nodes(picture)[: most - 1]}
-    rest = Node(REST, f"{len(picture.nodes) - len(kept)} more", NodeKind.OUTSIDE, "the least busy")
+    count = counted("{n} more", "{n} more", n=len(picture.nodes) - len(kept))
+    rest = Node(REST, say(count), NodeKind.OUTSIDE, say(Text("the least busy")))
     nodes = (*(node for node in picture.nodes if node.id in kept), rest)
     moved = (
         replace(

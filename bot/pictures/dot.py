@@ -7,7 +7,7 @@ stays a label.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind
@@ -33,6 +33,9 @@ from bot.pictures.style import (
     LineStyle,
     make_legible,
 )
+from bot.text import Text, in_context, join, verbatim
+
+Say = Callable[[Text], str]
 
 DPI = 144
 """Twice the pixels of a screen's 72."""
@@ -48,20 +51,23 @@ MANY = 14
 SHAPES = {
     NodeKind.WORKLOAD: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
     NodeKind.SERVICE: f'shape=box, style="rounded,filled", fillcolor="{PAPER}"',
-    NodeKind.GATEWAY: f'shape=box, peripheries=2, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
+    NodeKind.GATEWAY: (
+        f'shape=box, peripheries=2, style=filled, fillcolor="#E3F0F8", color="{BLUE}"'
+    ),
     NodeKind.WAYPOINT: f'shape=hexagon, style=filled, fillcolor="#E3F0F8", color="{BLUE}"',
     NodeKind.OUTSIDE: f'shape=box, style="dashed,filled", fillcolor="{PAPER}", color="{QUIET}"',
 }
 NOTES = {
-    NodeKind.GATEWAY: "gateway",
-    NodeKind.WAYPOINT: "waypoint",
-    NodeKind.OUTSIDE: "not in the mesh",
+    NodeKind.GATEWAY: in_context("node", "gateway"),
+    NodeKind.WAYPOINT: in_context("node", "waypoint"),
+    NodeKind.OUTSIDE: in_context("node", "not in the mesh"),
 }
+SERVICE_NOTE = in_context("node", "service")
 SPLIT = f'shape=oval, style=filled, fillcolor="{PAPER}"'
 """A Service in front of several workloads."""
 
 
-def build_dot(picture: GraphPicture, icons: str = "") -> str:
+def build_dot(picture: GraphPicture, say: Say, icons: str = "") -> str:
     """Return the picture in DOT; `icons` is the directory of the signs' PNG files, "" for an
     engine that takes none.
     """
@@ -77,55 +83,65 @@ def build_dot(picture: GraphPicture, icons: str = "") -> str:
         for line in LINES
     }
     body = [
-        *build_header(picture, edges, icons),
+        *build_header(picture, edges, say, icons),
         "subgraph cluster_all {",
-        f"label={build_title(picture)}; labelloc=t; labeljust=l; penwidth=0; margin=12;",
-        *build_node_boxes(picture.nodes, names, split),
+        f"label={build_title(picture, say)}; labelloc=t; labeljust=l; penwidth=0; margin=12;",
+        *build_node_boxes(picture.nodes, names, split, say),
         "}",
         *(
-            f"{names[e.source]} -> {names[e.target]} [{build_edge_attributes(e, heaviest[choose_line(e)], icons)}];"
-            for e in edges
+            f"{names[edge.source]} -> {names[edge.target]} "
+            f"[{build_edge_attributes(edge, heaviest[choose_line(edge)], say, icons)}];"
+            for edge in edges
         ),
     ]
     return "digraph traffic {\n" + "\n".join(body) + "\n}\n"
 
 
-def build_header(picture: GraphPicture, edges: Sequence[Edge], icons: str) -> Iterator[str]:
+def build_header(
+    picture: GraphPicture, edges: Sequence[Edge], say: Say, icons: str
+) -> Iterator[str]:
     """Yield the attributes of the whole graph; its label, below, is the legend."""
     where = f', imagepath="{escape_quotes(icons)}"' if icons else ""
     way = DOWN if len(picture.nodes) < MANY else ACROSS
     yield (
         f'graph [{way}, dpi={DPI}, bgcolor="{PAPER}", pad=0.2, nodesep=0.3, ranksep=0.35,'
         f' fontname="{FONT}", fontsize=11, fontcolor="{INK}", labelloc=b, labeljust=l,'
-        f" label={build_legend(edges, icons)}{where}];"
+        f" label={build_legend(edges, say, icons)}{where}];"
     )
-    yield f'node [fontname="{FONT}", fontsize=13, fontcolor="{INK}", color="{INK}", penwidth=1.2, margin="0.16,0.08"];'
+    yield (
+        f'node [fontname="{FONT}", fontsize=13, fontcolor="{INK}", color="{INK}",'
+        ' penwidth=1.2, margin="0.16,0.08"];'
+    )
     yield f'edge [fontname="{FONT}", fontsize=11, fontcolor="{INK}", arrowsize=0.8];'
 
 
-def build_title(picture: GraphPicture) -> str:
+def build_title(picture: GraphPicture, say: Say) -> str:
     """Return the picture's title and caption as a label."""
-    caption = f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{escape_label(picture.caption, 90)}</FONT>'
-    rows = f'<TR><TD ALIGN="LEFT"><FONT POINT-SIZE="18">{escape_label(picture.title, 50)}</FONT></TD></TR>'
-    return f'<{TABLE}{rows}<TR><TD ALIGN="LEFT">{caption}</TD></TR></TABLE>>'
+    title, caption = escape_label(say(picture.title), 50), escape_label(say(picture.caption), 90)
+    rows = (
+        f'<FONT POINT-SIZE="18">{title}</FONT>',
+        f'<FONT POINT-SIZE="11" COLOR="{QUIET}">{caption}</FONT>',
+    )
+    cells = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
+    return f"<{TABLE}{cells}</TABLE>>"
 
 
 TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
 
 
-def build_legend(edges: Iterable[Edge], icons: str) -> str:
+def build_legend(edges: Iterable[Edge], say: Say, icons: str) -> str:
     """Return the meaning of those lines and signs that occur, as a label."""
     listed = list(edges)
     lines = [line for line in LINES if any(choose_line(edge) is line for edge in listed)]
     signs = [icon for icon in ICONS if any(icon in list_signs(edge) for edge in listed)]
     if not icons:
-        said = [f"{line.style} line: {line.words}" for line in lines]
-        return f"<{' · '.join(map(escape, said))}>" if said else '""'
+        described = [escape_label(say(line.described)) for line in lines]
+        return f"<{' · '.join(described)}>" if described else '""'
     told = [(f"line-{line.name}", line.words) for line in lines] + [
         (icon.name, icon.words) for icon in signs
     ]
     cells = [
-        f'{build_image_cell(name, 34, 11)}<TD ALIGN="LEFT"> {escape(words)}   </TD>'
+        f'{build_image_cell(name, 34, 11)}<TD ALIGN="LEFT"> {escape_label(say(words))}   </TD>'
         for name, words in told
     ]
     rows = (f"<TR>{''.join(cells[i : i + 3])}</TR>" for i in range(0, len(cells), 3))
@@ -133,7 +149,7 @@ def build_legend(edges: Iterable[Edge], icons: str) -> str:
 
 
 def build_node_boxes(
-    nodes: Iterable[Node], names: dict[str, str], split: set[str]
+    nodes: Iterable[Node], names: dict[str, str], split: set[str], say: Say
 ) -> Iterator[str]:
     """Yield the nodes, those of one application in a box."""
     groups = dict[str, list[Node]]()
@@ -141,24 +157,26 @@ def build_node_boxes(
         groups.setdefault(node.group or f"\0{node.id}", []).append(node)
     for index, (group, members) in enumerate(groups.items()):
         lines = [
-            f"{names[node.id]} [{build_node_attributes(node, node.id in split)}];"
+            f"{names[node.id]} [{build_node_attributes(node, node.id in split, say)}];"
             for node in members
         ]
         if len(members) == 1:
             yield lines[0]
             continue
         yield f"subgraph cluster_{index} {{"
-        yield f'label=<<FONT COLOR="{QUIET}">{escape_label(group, 30)}</FONT>>; labelloc=t; labeljust=l;'
+        label = f'<FONT COLOR="{QUIET}">{escape_label(group, 30)}</FONT>'
+        yield f"label=<{label}>; labelloc=t; labeljust=l;"
         yield "fontsize=11; margin=10;"
         yield f'style="rounded,filled"; fillcolor="{PANEL}"; color="{FAINT}"; penwidth=1;'
         yield from lines
         yield "}"
 
 
-def build_node_attributes(node: Node, split: bool) -> str:
+def build_node_attributes(node: Node, split: bool, say: Say) -> str:
     """Return a node's attributes."""
-    note = NOTES.get(node.shape, "service" if split else node.note)
-    note = note if node.shape is not NodeKind.OUTSIDE or not node.note else node.note
+    own = verbatim(node.note)
+    note = say(NOTES.get(node.shape, SERVICE_NOTE if split else own))
+    note = node.note if node.shape is NodeKind.OUTSIDE and node.note else note
     under = (
         f'<BR/><FONT POINT-SIZE="10" COLOR="{QUIET}">{escape_label(note, 30)}</FONT>'
         if note
@@ -169,23 +187,26 @@ def build_node_attributes(node: Node, split: bool) -> str:
     )
 
 
-def build_edge_attributes(edge: Edge, heaviest: float, icons: str) -> str:
+def build_edge_attributes(edge: Edge, heaviest: float, say: Say, icons: str) -> str:
     """Return an edge's attributes: thicker for more traffic, in the line style of its kind."""
     line = choose_line(edge)
     share = math.log1p(edge.rate) / math.log1p(heaviest) if heaviest > 0 else 0.0
     width = max(1.3 + 1.5 * share, 2.0 if line is ERRORS else 0.0)
-    return f'style={line.style}, color="{line.color}", penwidth={width:.2f}, label={build_edge_label(edge, icons)}'
+    label = build_edge_label(edge, say, icons)
+    return f'style={line.style}, color="{line.color}", penwidth={width:.2f}, label={label}'
 
 
-def build_edge_label(edge: Edge, icons: str) -> str:
+def build_edge_label(edge: Edge, say: Say, icons: str) -> str:
     """Return an edge's label: signs, rate and protocol, and below them what failed."""
     signs = list_signs(edge)
     first = "".join(build_image_cell(sign.name, 12, 12, "TOP") for sign in signs) if icons else ""
-    words = format_rate(edge) + ("" if icons else "".join(f", {sign.words}" for sign in signs))
-    lines = f'{escape_label(words)}<BR ALIGN="LEFT"/>'
+    words = join("comma", format_rate(edge), *(sign.words for sign in signs if not icons))
+    lines = f'{escape_label(say(words))}<BR ALIGN="LEFT"/>'
     if edge.failed:
-        told = f"{max(edge.failed, 1):.0f} % errors" + (f", {edge.why}" if edge.why else "")
-        lines += f'<FONT COLOR="{VERMILLION}">{escape_label(told, 40)}</FONT><BR ALIGN="LEFT"/>'
+        # What rounds to nothing is said as 1 %, for something did fail.
+        errors = Text("{share:.0f} % errors", share=max(edge.failed, 1.0))
+        told = escape_label(say(join("comma", errors, edge.why)), 40)
+        lines += f'<FONT COLOR="{VERMILLION}">{told}</FONT><BR ALIGN="LEFT"/>'
     return f'<{TABLE}<TR>{first}<TD BALIGN="LEFT">{lines}</TD></TR></TABLE>>'
 
 

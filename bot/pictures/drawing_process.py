@@ -17,7 +17,8 @@ from importlib.util import find_spec
 
 from bot.drawings import GraphPicture, Picture, PngFile
 from bot.jobs import Jobs
-from bot.pictures.protocol import encode_picture
+from bot.pictures.localized import Say, localize_picture
+from bot.pictures.protocol import encode_drawing
 from bot.pictures.worker import MISSING
 
 SECONDS = 5.0
@@ -56,13 +57,16 @@ class DrawingProcess:
         self._jobs = Jobs()
         self.drawn = self.failures = self.starts = 0
 
-    async def draw(self, picture: Picture) -> PngFile | None:
-        """Return the picture; None when it cannot be drawn here, or not in time."""
+    async def draw(self, picture: Picture, say: Say) -> PngFile | None:
+        """Return the picture, its words in the language of `say`.
+
+        None when it cannot be drawn here, or not in time.
+        """
         if self._missing:
             return None
         try:
             async with asyncio.timeout(self._seconds), self._turn:
-                png = await self._request_picture(picture)
+                png = await self._request_picture(picture, say)
         except TimeoutError:
             log.warning("a picture took more than %g s; it is left out", self._seconds)
             png = b""
@@ -85,7 +89,7 @@ class DrawingProcess:
         await self._end_process()
         await self._jobs.drain(0)
 
-    async def _request_picture(self, picture: Picture) -> bytes:
+    async def _request_picture(self, picture: Picture, say: Say) -> bytes:
         """Return one picture as PNG; whatever interrupts it ends the process, which may still be
         at work on it.
         """
@@ -95,7 +99,7 @@ class DrawingProcess:
             process = await self._ensure_process()
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(encode_picture(picture))
+            process.stdin.write(encode_drawing(localize_picture(picture, say, self._home)))
             await process.stdin.drain()
             head = json.loads(await process.stdout.readuntil(b"\n"))
             png = await process.stdout.readexactly(int(head["length"]))

@@ -3,20 +3,16 @@ own."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pygraphviz import AGraph
 
-from bot.drawings import GraphPicture
-from bot.pictures.collapse import limit_nodes
-from bot.pictures.dot import build_dot
+from bot.pictures.localized import GraphDrawing
 
 
-def draw_graph(picture: GraphPicture, home: Path) -> bytes:
-    """Return the graph as PNG; `home` was prepared by `bot.pictures.assets`. Raises what
+def draw_graph(drawing: GraphDrawing) -> bytes:
+    """Return the graph as PNG; its signs were prepared by `bot.pictures.assets`. Raises what
     Graphviz raises.
     """
-    graph = AGraph(string=build_dot(limit_nodes(picture), str(home)))
+    graph = AGraph(string=drawing.dot)
     try:
         drawn = graph.draw(format="png", prog="dot")
     finally:

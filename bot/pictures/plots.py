@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from bot.drawings import PlotPicture
 from bot.pictures.canvas import Box, Canvas, Point
+from bot.pictures.localized import PlotDrawing
 from bot.pictures.scales import (
     Scale,
     build_latency_scale,
@@ -44,7 +44,6 @@ class OutcomeStyle(NamedTuple):
     """The mark and the bar of requests of one outcome."""
 
     outcome: Outcome
-    words: str
     mark: Mark
     bar: Callable[[Canvas, Box], None]
 
@@ -52,26 +51,23 @@ class OutcomeStyle(NamedTuple):
 KINDS = (
     OutcomeStyle(
         Outcome.WHOLE,
-        "whole page",
         lambda sheet, at: sheet.draw_dot(at, 6, color=BLUE),
         lambda sheet, box: sheet.draw_box(box, fill="#8EC1E3", color=BLUE),
     ),
     OutcomeStyle(
         Outcome.PARTIAL,
-        "page with a part missing",
         lambda sheet, at: sheet.draw_triangle(at, 7, color=ORANGE),
         lambda sheet, box: sheet.draw_box(box, fill="#FBE6BC", hatch="/", color="#9A6A00"),
     ),
     OutcomeStyle(
         Outcome.FAILED,
-        "error or no answer",
         lambda sheet, at: sheet.draw_cross(at, 8, color=VERMILLION),
         lambda sheet, box: sheet.draw_box(box, fill=PAPER, hatch="x", color=VERMILLION),
     ),
 )
 
 
-def draw_plot(picture: PlotPicture) -> bytes:
+def draw_plot(picture: PlotDrawing) -> bytes:
     """Return the plot as PNG, 1440 pixels wide: the same bytes for the same values."""
     sheet = Canvas(WIDTH, HEIGHT)
     end = max(sample.at for sample in picture.samples) + (
@@ -85,15 +81,15 @@ def draw_plot(picture: PlotPicture) -> bytes:
     return sheet.to_png()
 
 
-def draw_headings(sheet: Canvas, picture: PlotPicture) -> None:
+def draw_headings(sheet: Canvas, picture: PlotDrawing) -> None:
     """Draw the title, the caption with the asked and achieved rates, and the headings of
     both panels.
     """
-    sheet.draw_text((LEFT - 60, 62), picture.title, LARGE)
-    told = f"{picture.caption} · asked {picture.asked:g}/s, achieved {picture.achieved:.1f}/s"
-    sheet.draw_text((LEFT - 60, 98), told, SMALL, color=QUIET)
-    sheet.draw_text((LEFT - 60, 142), "Time of each request, from its intended start", SMALL)
-    sheet.draw_text((LEFT - 60, 604), "Requests a second", SMALL)
+    labels = picture.labels
+    sheet.draw_text((LEFT - 60, 62), labels.title, LARGE)
+    sheet.draw_text((LEFT - 60, 98), labels.caption, SMALL, color=QUIET)
+    sheet.draw_text((LEFT - 60, 142), labels.times, SMALL)
+    sheet.draw_text((LEFT - 60, 604), labels.rates, SMALL)
 
 
 def place_point(box: Box, along: Scale, up: Scale, point: Point) -> Point:
@@ -114,7 +110,7 @@ def draw_panel(sheet: Canvas, box: Box, up: Scale, words: Callable[[float], str]
         sheet.draw_text((left - 12, y), words(tick), SMALL, color=QUIET, anchor="rm")
 
 
-def draw_latencies(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
+def draw_latencies(sheet: Canvas, picture: PlotDrawing, along: Scale) -> None:
     """Draw a mark for each request, failures on top, and the percentiles across."""
     up = build_latency_scale([*(sample.ms for sample in picture.samples), picture.p99], picture.p50)
     draw_panel(sheet, UPPER, up, format_milliseconds)
@@ -135,7 +131,7 @@ def draw_latencies(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
         sheet.draw_text((RIGHT + 12, y), label, SMALL, anchor="lm")
 
 
-def draw_rates(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
+def draw_rates(sheet: Canvas, picture: PlotDrawing, along: Scale) -> None:
     """Draw bars by intended start, outcomes upon each other, and the rate that was asked
     for.
     """
@@ -159,22 +155,20 @@ def draw_rates(sheet: Canvas, picture: PlotPicture, along: Scale) -> None:
             below = above
     y = where((0.0, picture.asked))[1]
     sheet.draw_line((LEFT, y), (RIGHT, y), color=INK, width=2, dash=(10, 6))
-    sheet.draw_text((RIGHT + 12, y), f"asked {picture.asked:g}/s", SMALL, anchor="lm")
+    sheet.draw_text((RIGHT + 12, y), picture.labels.asked, SMALL, anchor="lm")
     for tick in along.ticks:
         x = where((tick, 0.0))[0]
         sheet.draw_line((x, LOWER[3]), (x, LOWER[3] + 8), color=QUIET, width=2)
         sheet.draw_text((x, LOWER[3] + 32), f"{tick:g} s", SMALL, color=QUIET, anchor="ms")
 
 
-def draw_legend(sheet: Canvas, picture: PlotPicture) -> None:
+def draw_legend(sheet: Canvas, picture: PlotDrawing) -> None:
     """Draw the marks with how many there are, of all three outcomes, so that a zero is told
     too.
     """
     x, y = float(LEFT - 54), HEIGHT - 42.0
-    counts = Counter(sample.outcome for sample in picture.samples)
-    for kind in KINDS:
+    for kind, words in zip(KINDS, picture.labels.outcomes, strict=True):
         kind.mark(sheet, (x, y))
         kind.bar(sheet, (x + 16, y - 10, x + 48, y + 10))
-        words = f"{kind.words}: {counts[kind.outcome]}"
         sheet.draw_text((x + 58, y), words, NORMAL, anchor="lm")
         x += 58 + sheet.measure_text(words, NORMAL) + 44

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from unicodedata import combining, normalize
 
+from bot.text import Text, in_context
+
 INK, QUIET, FAINT, PAPER, PANEL = "#1D2630", "#5C6873", "#D5DBE1", "#FFFFFF", "#F3F6F8"
 BLUE, VERMILLION, ORANGE, GREEN = "#0072B2", "#D55E00", "#E69F00", "#00795A"
 FONT = "Aileron"
@@ -22,17 +24,39 @@ KNOWN = frozenset(map(chr, range(32, 127))) | {"·", "’"}
 
 
 class LineStyle(NamedTuple):
-    """The line of calls of one kind: colour and style."""
+    """The line of calls of one kind: colour, style, and what it means.
+
+    `described` names the style too, for where no sample of it can be drawn.
+    """
 
     name: str
     color: str
     style: str
-    words: str
+    words: Text
+    described: Text
 
 
-HTTP = LineStyle("http", BLUE, "solid", "HTTP, no errors")
-TCP = LineStyle("tcp", QUIET, "dotted", "TCP: connections, no requests seen")
-ERRORS = LineStyle("errors", VERMILLION, "dashed", "with errors")
+HTTP = LineStyle(
+    "http",
+    BLUE,
+    "solid",
+    in_context("legend", "HTTP, no errors"),
+    in_context("legend", "solid line: HTTP, no errors"),
+)
+TCP = LineStyle(
+    "tcp",
+    QUIET,
+    "dotted",
+    in_context("legend", "TCP: connections, no requests seen"),
+    in_context("legend", "dotted line: TCP: connections, no requests seen"),
+)
+ERRORS = LineStyle(
+    "errors",
+    VERMILLION,
+    "dashed",
+    in_context("legend", "with errors"),
+    in_context("legend", "dashed line: with errors"),
+)
 LINES = (HTTP, TCP, ERRORS)
 
 
@@ -40,13 +64,13 @@ class Icon(NamedTuple):
     """A small sign, by the name of its file, and what it means."""
 
     name: str
-    words: str
+    words: Text
 
 
-LOCK = Icon("lock", "mutual TLS")
-OPEN = Icon("open", "no mutual TLS")
-HALF = Icon("half", "mutual TLS for a part")
-WAYPOINT = Icon("waypoint", "passes the waypoint")
+LOCK = Icon("lock", in_context("legend", "mutual TLS"))
+OPEN = Icon("open", in_context("legend", "no mutual TLS"))
+HALF = Icon("half", in_context("legend", "mutual TLS for a part"))
+WAYPOINT = Icon("waypoint", in_context("legend", "passes the waypoint"))
 ICONS = (LOCK, OPEN, HALF, WAYPOINT)
 
 

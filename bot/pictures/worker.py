@@ -2,7 +2,7 @@
 standard output.
 
 A process and not a thread, because Graphviz holds the interpreter's lock for a tenth of a second
-and may crash; it imports nothing of the bot but the pictures.
+and may crash; it imports nothing of the bot but the pictures, and is given all words said.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.drawings import Picture, PlotPicture
-from bot.pictures.protocol import decode_picture
+from bot.pictures.localized import Drawing, PlotDrawing
+from bot.pictures.protocol import decode_drawing
 
 MISSING, FAILED = "missing", "failed"
 """What an answer says in `error`: a library is not installed, or drawing went wrong."""
@@ -28,7 +28,7 @@ def serve_pictures(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
     for line in asked:
         error, words, png = "", "", b""
         try:
-            png = draw_picture(decode_picture(line), home)
+            png = draw_picture(decode_drawing(line), home)
         except ModuleNotFoundError as missing:
             error, words = MISSING, str(missing.name)
         # Whatever goes wrong here is told, and the next picture drawn.
@@ -40,19 +40,19 @@ def serve_pictures(asked: BinaryIO, answers: BinaryIO, home: Path) -> None:
         answers.flush()
 
 
-def draw_picture(picture: Picture, home: Path) -> bytes:
+def draw_picture(drawing: Drawing, home: Path) -> bytes:
     """Return the picture as PNG. The libraries are imported when they are first needed."""
-    if isinstance(picture, PlotPicture):
+    if isinstance(drawing, PlotDrawing):
         from bot.pictures import plots
 
-        return plots.draw_plot(picture)
+        return plots.draw_plot(drawing)
     if not (home / "fonts.conf").exists():
         from bot.pictures import assets
 
         assets.prepare_assets(home)
     from bot.pictures import graphs
 
-    return graphs.draw_graph(picture, home)
+    return graphs.draw_graph(drawing)
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from bot.errors import UserError
 from bot.ledger import Schedule
 from bot.schedule.slots import compute_first_slot, compute_shortest_gap
 from bot.steps import Options, Step
+from bot.text import Seconds, Text
 from bot.when import Timing, TimingKind
-from bot.when.timing import format_interval
 
 OFTEN = 3600.0
 """Seconds: what comes less often than this may go on without an end."""
@@ -32,25 +32,41 @@ class Limits:
 
 def apply_limits(
     step: Step, options: Options, timing: Timing, limits: Limits
-) -> tuple[Timing, tuple[str, ...]]:
+) -> tuple[Timing, tuple[Text, ...]]:
     """Return the timing with the end that the limits give it, and remarks on that.
 
     Raises UserError when it comes too often, goes on too long or never comes.
     """
     assert step.regular is not None  # the catalog refuses times after any other step
     if compute_first_slot(timing) is None:
-        raise UserError("That never comes.", "Write another time, or a later end.")
+        raise UserError(Text("That never comes."), Text("Write another time, or a later end."))
     gap = compute_shortest_gap(timing)
     least = max(limits.least, step.regular.least(options))
     if gap < least:
-        often = (
-            f"Every {format_interval(gap)}"
+        every, between = Seconds(gap, "exact"), Seconds(least, "exact")
+        words = (
+            Text(
+                "Every {every} is too often for {step}: {least} must lie between.",
+                every=every,
+                step=step.id,
+                least=between,
+            )
             if timing.kind is TimingKind.EVERY
-            else f"`{timing.cron}` comes every {format_interval(gap)}: that"
+            else Text(
+                "`{cron}` comes every {every}: that is too often for {step}, "
+                "{least} must lie between.",
+                cron=timing.cron,
+                every=every,
+                step=step.id,
+                least=between,
+            )
         )
-        words = f"{often} is too often for {step.id}: {format_interval(least)} must lie between."
         raise UserError(
-            words, f"Write `every {format_interval(least).replace(' ', '')}`, or less often."
+            words,
+            Text(
+                "Write `every {interval}`, or less often.",
+                interval=str(Seconds(least, "exact")).replace(" ", ""),
+            ),
         )
     if not step.regular.longest or gap >= OFTEN:
         return timing, ()
@@ -58,11 +74,20 @@ def apply_limits(
     latest = timing.start + timedelta(seconds=longest)
     if timing.until is None:
         return replace(timing, until=latest), (
-            f"It ends by itself after {format_interval(longest)}; `until …` sets another end.",
+            Text(
+                "It ends by itself after {interval}; `until …` sets another end.",
+                interval=Seconds(longest, "exact"),
+            ),
         )
     if timing.until > latest:
-        words = f"{step.id} may go on for {format_interval(longest)} when it comes more often than hourly."
-        raise UserError(words, f"Write an end before {timing.format_local(latest)}.")
+        words = Text(
+            "{step} may go on for {interval} when it comes more often than hourly.",
+            step=step.id,
+            interval=Seconds(longest, "exact"),
+        )
+        raise UserError(
+            words, Text("Write an end before {moment}.", moment=timing.locate_moment(latest))
+        )
     return timing, ()
 
 
@@ -74,12 +99,16 @@ def check_capacity(
         same = (schedule.words, schedule.namespace) == (words, namespace)
         if same and Timing.from_json(schedule.timing).times == timing.times:
             raise UserError(
-                f"That goes on already: {schedule.id}, {schedule.state}.",
-                f"`schedule remove {schedule.id}` ends it; `schedule` lists them all.",
+                Text("That goes on already: {id}, {state}.", id=schedule.id, state=schedule.state),
+                Text("`schedule remove {id}` ends it; `schedule` lists them all.", id=schedule.id),
             )
     if len(live) >= limits.most:
-        there = f"there are {len(live)} schedules" if live else "there may be no schedules here"
+        there = (
+            Text("there are {live} schedules", live=len(live))
+            if live
+            else Text("there may be no schedules here")
+        )
         raise UserError(
-            f"Nothing more can be scheduled: {there}.",
-            "`schedule` lists them; remove one of them first.",
+            Text("Nothing more can be scheduled: {there}.", there=there),
+            Text("`schedule` lists them; remove one of them first."),
         )

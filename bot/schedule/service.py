@@ -12,12 +12,14 @@ from datetime import datetime
 
 from bot.catalog import Catalog
 from bot.errors import MeshbotError, SlackError, UserError
+from bot.language import Localizer
 from bot.ledger import NewSchedule, Schedule, ScheduleState, SqlSchedules
 from bot.messages import ChannelMessages, Message, Place
 from bot.records import ScheduleSummary
 from bot.schedule import slots
 from bot.schedule.limits import Limits, apply_limits, check_capacity
-from bot.steps import Options, ReplyTarget, Step
+from bot.steps import Options, ReplyTarget, Step, mark_person
+from bot.text import EMPTY, Text, join, verbatim
 from bot.view import schedules
 from bot.when import Timing, TimingSpec, describe_clock_changes, resolve_timing
 from bot.when.pieces import load_zones
@@ -52,7 +54,7 @@ class ScheduleService:
     `zone` is the time zone where a request names none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the language, beside what it works with
         self,
         timetable: SqlSchedules,
         channel_messages: ChannelMessages,
@@ -61,7 +63,9 @@ class ScheduleService:
         owner: str,
         zone: str,
         limits: Limits,
+        say: Localizer,
     ) -> None:
+        self._say = say
         self._timetable, self._channel_messages, self._catalog = (
             timetable,
             channel_messages,
@@ -91,8 +95,12 @@ class ScheduleService:
             await self.post_message(schedule, said)
         except MeshbotError:
             await self._timetable.change_state(
-                schedule.id, ScheduleState.REMOVED, "it could not be shown", among=LIVE, next_at=None
-            )  # fmt: skip
+                schedule.id,
+                ScheduleState.REMOVED,
+                Text("it could not be shown"),
+                among=LIVE,
+                next_at=None,
+            )
             raise
         self.changed()
 
@@ -124,7 +132,9 @@ class ScheduleService:
 
     async def pause(self, id: str, by: str) -> ScheduleSummary:
         """Pause a schedule until it is resumed."""
-        return await self._change_state_or_refuse(id, PAUSED, f"paused by <@{by}>", among={ACTIVE})
+        return await self._change_state_or_refuse(
+            id, PAUSED, Text("paused by {person}", person=mark_person(by)), among={ACTIVE}
+        )
 
     async def resume(self, id: str, by: str) -> ScheduleSummary:
         """Resume a schedule with its next time.
@@ -135,18 +145,28 @@ class ScheduleService:
         timing = Timing.from_json(schedule.timing)
         following = slots.compute_next_slot(timing, self._timetable.now())
         if following is None:
-            raise UserError(f"The time of {schedule.id} is over.", "Remove it, and type it anew.")
+            raise UserError(
+                Text("The time of {id} is over.", id=schedule.id),
+                Text("Remove it, and type it anew."),
+            )
         return await self._change_state_or_refuse(
-            id, ACTIVE, f"resumed by <@{by}>", among={PAUSED}, next_at=following
+            id,
+            ACTIVE,
+            Text("resumed by {person}", person=mark_person(by)),
+            among={PAUSED},
+            next_at=following,
         )
 
     async def remove(self, id: str, by: str) -> ScheduleSummary:
         """Remove a schedule for good."""
         return await self._change_state_or_refuse(
-            id, ScheduleState.REMOVED, f"removed by <@{by}>", among=LIVE
+            id,
+            ScheduleState.REMOVED,
+            Text("removed by {person}", person=mark_person(by)),
+            among=LIVE,
         )
 
-    async def end(self, why: str, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
+    async def end(self, why: Text, *, step: str = "", namespace: str = "") -> list[ScheduleSummary]:
         """End the schedules of a step and a namespace ("" is any), and return them.
 
         `why` says what is taken away that they need.
@@ -165,7 +185,7 @@ class ScheduleService:
 
     # Showing
 
-    async def post_message(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Schedule:
+    async def post_message(self, schedule: Schedule, said: tuple[Text, ...] = ()) -> Schedule:
         """Post a schedule's message, and keep its address. Raises SlackError, LedgerError."""
         message = self._render_message(schedule, said)
         posted = await self._channel_messages.post(
@@ -217,7 +237,7 @@ class ScheduleService:
         self,
         schedule: Schedule,
         state: ScheduleState,
-        why: str,
+        why: Text,
         *,
         among: Collection[ScheduleState],
     ) -> Schedule | None:
@@ -231,24 +251,24 @@ class ScheduleService:
         self,
         id: str,
         state: ScheduleState,
-        why: str,
+        why: Text,
         *,
         among: Collection[ScheduleState],
         next_at: datetime | None,
     ) -> Schedule | None:
-        reason = "" if state is ACTIVE else why
+        reason = EMPTY if state is ACTIVE else why
         turned = await self._timetable.change_state(id, state, reason, among=among, next_at=next_at)
         if turned is not None:
             await self.update_message(turned)
-            counts = (
-                f" {schedules.format_counts(turned)}."
-                if turned.is_over and schedules.format_counts(turned)
-                else ""
+            counts = schedules.describe_counts(turned) if turned.is_over else EMPTY
+            words = (
+                Text("{why}. {counts}.", why=why, counts=counts)
+                if counts
+                else Text("{why}.", why=why)
             )
-            words = f"{why}.{counts}"
             await self.post_in_thread(
                 turned,
-                schedules.render_note(turned, words),
+                schedules.render_note(self._say, turned, words),
                 ReplyTarget.THREAD,
                 f"{state}:{turned.updated_at.timestamp()}",
             )
@@ -259,7 +279,7 @@ class ScheduleService:
         self,
         id: str,
         state: ScheduleState,
-        why: str,
+        why: Text,
         *,
         among: Collection[ScheduleState],
         next_at: datetime | None = None,
@@ -269,36 +289,36 @@ class ScheduleService:
         if turned is None:
             now = await self._timetable.get(schedule.id) or schedule
             raise UserError(
-                f"{schedule.id} {schedules.STANDS[now.state]} already.",
-                "`schedule` lists them all.",
+                schedules.describe_unchanged_state(schedule.id, now.state),
+                Text("`schedule` lists them all."),
             )
         return summarize_schedule(turned)
 
     async def _get_live_schedule(self, id: str) -> Schedule:
         schedule = await self._timetable.get(id.lower())
         if schedule is None:
-            there = ", ".join(one.id for one in await self._timetable.list_live())
+            there = join("comma", *(one.id for one in await self._timetable.list_live()))
             raise UserError(
-                f"There is no schedule {id[:20]}.",
-                f"These are: {there}." if there else "There are none.",
+                Text("There is no schedule {id}.", id=id[:20]),
+                Text("These are: {there}.", there=there) if there else Text("There are none."),
             )
         if schedule.is_over:
             raise UserError(
-                f"{schedule.id} {schedules.STANDS[schedule.state]} already.",
-                "`schedule` lists the others.",
+                schedules.describe_unchanged_state(schedule.id, schedule.state),
+                Text("`schedule` lists the others."),
             )
         return schedule
 
-    def _render_message(self, schedule: Schedule, said: tuple[str, ...] = ()) -> Message:
+    def _render_message(self, schedule: Schedule, said: tuple[Text, ...] = ()) -> Message:
         step = self._catalog.get(schedule.step)
-        title = step.title if step is not None else schedule.step
+        title = step.title if step is not None else verbatim(schedule.step)
         known = (
             ()
             if schedule.is_over
             else describe_clock_changes(Timing.from_json(schedule.timing), self._timetable.now())
         )
         return schedules.render_schedule(
-            schedule, title, command=self._catalog.command, remarks=(*said, *known)
+            self._say, schedule, title, command=self._catalog.command, remarks=(*said, *known)
         )
 
 
@@ -309,11 +329,13 @@ def summarize_schedule(schedule: Schedule) -> ScheduleSummary:
         id=schedule.id,
         step=schedule.step,
         typed=schedule.words,
-        when=str(timing),
+        when=timing.describe(),
         user=schedule.user,
         state=schedule.state.value,
         next_at=schedule.next_at.timestamp() if schedule.next_at else None,
-        next=timing.format_local(schedule.next_at) if schedule.next_at else "",
+        next=Text("{moment}", moment=timing.locate_moment(schedule.next_at))
+        if schedule.next_at
+        else EMPTY,
         last=schedule.last_summary,
         missed=schedule.missed,
     )

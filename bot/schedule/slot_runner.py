@@ -25,6 +25,7 @@ from bot.schedule import slots
 from bot.schedule.service import ACTIVE, LIVE, ScheduleService
 from bot.schedule.timer import Timer
 from bot.steps import Recurrence, ReplyTarget, SlotContext
+from bot.text import EMPTY, Text
 from bot.when import Timing
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ KEPT = timedelta(days=7)
 """How long slots that ended are remembered."""
 
 TIDY = 3600.0
-OVER = "its time is over"
+OVER = Text("its time is over")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class SlotOutcome:
     ending: SlotResult
     message: Message | None = None
     tell: ReplyTarget = ReplyTarget.NOWHERE
-    pause: str = ""
+    pause: Text = EMPTY
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class SlotRunner:
         try:
             return await self._schedule_service.post_message(adopted)
         except SlackError as problem:
-            why = f"its message could not be posted ({problem.code})"
+            why = Text("its message could not be posted ({code})", code=problem.code)
             return (
                 await self._schedule_service.change_state(
                     adopted, ScheduleState.ENDED, why, among=LIVE
@@ -212,7 +213,7 @@ class SlotRunner:
         if schedule.is_over:
             return schedule
         if self._hands.rule(schedule.step) is None:
-            why = f"this version of the bot does not schedule {schedule.step}"
+            why = Text("this version of the bot does not schedule {step}", step=schedule.step)
             return (
                 await self._schedule_service.change_state(
                     schedule, ScheduleState.ENDED, why, among=LIVE
@@ -271,7 +272,7 @@ class SlotRunner:
         if late > GRACE and not rule.late:
             passed = await self._timetable.skip_slots(
                 schedule, ScheduleAdvance(schedule.next_at, found.following, found.earlier + 1)
-            )  # fmt: skip
+            )
             if passed is None:
                 return schedule
             self.missed += found.earlier + 1
@@ -298,7 +299,9 @@ class SlotRunner:
         if outcome.message is not None and not await self._schedule_service.post_in_thread(
             schedule, outcome.message, outcome.tell, f"{slot.slot_at.timestamp():.0f}"
         ):
-            unsaid = f"{outcome.ending.summary} (Slack did not take the message.)"
+            unsaid = Text(
+                "{summary} (Slack did not take the message.)", summary=outcome.ending.summary
+            )
             outcome = replace(outcome, ending=replace(outcome.ending, summary=unsaid, failed=True))
         try:
             await self._finish_slot(slot, outcome)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.triggers.cron import CronTrigger
 
 from bot.errors import UserError
+from bot.text import Text
 from bot.when.pieces import NAMES
 from bot.when.settling import wall_time_to_utc
 from bot.when.timing import DAYS, Timing, TimingKind
@@ -150,8 +151,11 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
     minute, hour, day, month, weekday = expression.split()
     if day != "*" and weekday != "*":
         raise UserError(
-            "A cron expression with a day of the month and a weekday means either of them, which nobody expects.",
-            "Leave one as `*`, and make two schedules if both are meant.",
+            Text(
+                "A cron expression with a day of the month and a weekday means either of them, "
+                "which nobody expects."
+            ),
+            Text("Leave one as `*`, and make two schedules if both are meant."),
         )
     try:
         return CronTrigger(
@@ -166,8 +170,8 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
     except (ValueError, TypeError) as problem:
         words = str(problem).rstrip(".")
         raise UserError(
-            f"cron cannot read “{expression}”: {words}.",
-            'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.',
+            Text("cron cannot read “{expression}”: {words}.", expression=expression, words=words),
+            Text('Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'),
         ) from problem
 
 
@@ -192,7 +196,8 @@ def translate_weekdays(field: str) -> str:
         every = int(step) if slash and step.isdigit() and int(step) else (0 if slash else 1)
         if not every:
             raise UserError(
-                f"“{part}” is no weekday in cron.", "0 and 7 are Sunday, 1-5 Monday to Friday."
+                Text("“{part}” is no weekday in cron.", part=part),
+                Text("0 and 7 are Sunday, 1-5 Monday to Friday."),
             )
         length = (
             numbers[1] - numbers[0] if numbers[1] >= numbers[0] else (numbers[1] - numbers[0]) % 7
@@ -207,6 +212,6 @@ def _parse_weekday(word: str) -> int:
     if word in NAMES:
         return (NAMES[word][0] + 1) % 7
     raise UserError(
-        f"“{word}” is no weekday in cron.",
-        "0 and 7 are Sunday, 1-5 Monday to Friday; names such as mon too.",
+        Text("“{word}” is no weekday in cron.", word=word),
+        Text("0 and 7 are Sunday, 1-5 Monday to Friday; names such as mon too."),
     )

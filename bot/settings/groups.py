@@ -30,6 +30,7 @@ from bot.settings.values import (
     parse_role_mapping,
     parse_user_mapping,
     validate_database_url,
+    validate_language,
 )
 
 PREFIX, DELIMITER = "MESHBOT_", "__"
@@ -47,36 +48,42 @@ class SlackSettings(BaseModel):
 
     bot_token: Annotated[SecretStr, build_token_validator("xoxb-", "the bot token")] | None = Field(
         None,
-        description="Bot token of the Slack app (OAuth & Permissions). SLACK_BOT_TOKEN is taken too.",
+        description="Bot token of the Slack app (OAuth & Permissions). SLACK_BOT_TOKEN is taken "
+        "too.",
     )
     app_token: (
         Annotated[SecretStr, build_token_validator("xapp-", "the app-level token")] | None
     ) = Field(
         None,
-        description="App-level token with connections:write, for mode socket. SLACK_APP_TOKEN is taken too.",
+        description="App-level token with connections:write, for mode socket. SLACK_APP_TOKEN is "
+        "taken too.",
     )
     signing_secret: Annotated[SecretStr, build_token_validator("", "the signing secret")] | None = (
         Field(
             None,
-            description="Signing secret of the Slack app, for mode http. SLACK_SIGNING_SECRET is taken too.",
+            description="Signing secret of the Slack app, for mode http. SLACK_SIGNING_SECRET is "
+            "taken too.",
         )
     )
     mode: Literal["socket", "http"] = Field(
         "socket",
-        description="How commands arrive: by a socket that the bot opens, or by requests to http_port.",
+        description="How commands arrive: by a socket that the bot opens, or by requests to "
+        "http_port.",
     )
     command: Annotated[
         str, build_pattern_validator(r"/[a-z0-9_-]{1,31}", "a slash command such as /mesh")
     ] = Field("/mesh", description="The slash command, as the Slack app declares it.")
     channels: Annotated[tuple[Channel, ...], BeforeValidator(parse_list)] = Field(
         (),
-        description="Ids of the channels that take commands; beside them, only reading by direct message.",
+        description="Ids of the channels that take commands; beside them, only reading by direct "
+        "message.",
     )
     home_channel: Annotated[
         str, build_pattern_validator(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")
     ] = Field(
         "",
-        description="The workshop's channel, by its id: where runs go that are asked for in App Home. "
+        description="The workshop's channel, by its id: where runs go that are asked for in App "
+        "Home. "
         "Default: where the last run was.",
     )
     base_url: Api = Field(
@@ -112,7 +119,8 @@ class ClusterSettings(BaseModel):
     )
     in_cluster: bool = Field(
         False,
-        description="Use the pod's service account. Default: true inside a pod when no kubeconfig is named.",
+        description="Use the pod's service account. Default: true inside a pod when no kubeconfig "
+        "is named.",
     )
     request_timeout: float = Field(
         30, gt=0, le=300, description="Seconds that one request to the cluster may take."
@@ -123,7 +131,8 @@ class ClusterSettings(BaseModel):
     impersonate: Annotated[dict[RoleName, Impersonated], BeforeValidator(parse_role_mapping)] = (
         Field(
             {},
-            description="By role, user and groups as whom the cluster is asked. Default: the bot's own account.",
+            description="By role, user and groups as whom the cluster is asked. Default: the bot's "
+            "own account.",
         )
     )
 
@@ -138,7 +147,8 @@ class IstioSettings(BaseModel):
     )
     gateway_api: Place | None = Field(
         None,
-        description="Gateway API CRDs: a YAML file or a directory of them. Default: gateway-api/ in home.",
+        description="Gateway API CRDs: a YAML file or a directory of them. Default: gateway-api/ "
+        "in home.",
     )
     readiness_timeout: float = Field(
         300, gt=0, le=3600, description="Seconds that a step waits for pods to be ready."
@@ -222,11 +232,13 @@ class RoleSettings(BaseModel):
     )
     own_namespaces: OwnNamespace = Field(
         "",
-        description="Attendees may change this namespace only; {user} stands for the user's id. Default: none.",
+        description="Attendees may change this namespace only; {user} stands for the user's id. "
+        "Default: none.",
     )
     namespace_of: Annotated[dict[User, Namespace], BeforeValidator(parse_user_mapping)] = Field(
         {},
-        description="The same, by user id, before own_namespaces: the one namespace that a user may change.",
+        description="The same, by user id, before own_namespaces: the one namespace that a user "
+        "may change.",
     )
 
 
@@ -237,7 +249,8 @@ class LedgerSettings(BaseModel):
 
     url: Annotated[SecretStr, AfterValidator(validate_database_url)] | None = Field(
         None,
-        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Default: meshbot.sqlite in state_dir.",
+        description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Default: "
+        "meshbot.sqlite in state_dir.",
     )
     state_dir: Place = Field(Path(".meshbot"), description="Directory for what the bot keeps.")
 
@@ -297,7 +310,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = Field(LedgerSettings(), description="Where runs are remembered.")
     health: HealthSettings = Field(HealthSettings(), description="Where probes and Prometheus ask.")
     log: LogSettings = Field(LogSettings(), description="The log.")
-    language: Literal["en", "es"] = Field(
+    language: Annotated[str, AfterValidator(validate_language)] = Field(
         "en", description="What the bot speaks in the channel: en or es."
     )
     drain_seconds: float = Field(

@@ -146,7 +146,10 @@ def _describe_fault(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return _describe_unknown(".".join(names), format_variable_name(names))
     if error["type"] in {"model_type", "model_attributes_type"}:
-        return f"{names[0]}: is a group of settings, not one; its members are set as {format_variable_name(names)}{DELIMITER}…"
+        return (
+            f"{names[0]}: is a group of settings, not one; its members are set as "
+            f"{format_variable_name(names)}{DELIMITER}…"
+        )
     if error["type"] == "path_type":
         return f"{'.'.join(names)}: should be a path (set {format_variable_name(names)})"
     if error["type"] == "missing":

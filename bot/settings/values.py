@@ -12,6 +12,8 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import AfterValidator, SecretStr
 
+from bot.language.catalog import list_languages
+
 ROLES = ("attendee", "host", "admin")
 """The roles as settings spell them; a test compares them with `bot.steps.Role`."""
 
@@ -169,6 +171,13 @@ def _validate_time_zone(value: str) -> str:
     if value.lower() not in names:
         raise ValueError("should be a time zone such as Europe/Madrid or UTC")
     return names[value.lower()]
+
+
+def validate_language(value: str) -> str:
+    """Return the language when there is a catalogue of it. Raises ValueError for another."""
+    if value not in list_languages():
+        raise ValueError(f"should be one of {', '.join(list_languages())}")
+    return value
 
 
 def validate_database_url(value: SecretStr) -> SecretStr:

@@ -1,4 +1,5 @@
-"""Whole payloads: a message for chat.postMessage and its kin, and a view for a modal or App Home."""
+"""Whole payloads: a message for chat.postMessage and its kin, and a view for a modal or App
+Home."""
 
 from __future__ import annotations
 

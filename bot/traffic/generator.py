@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.errors import ClusterError
 from bot.jobs import Jobs
 from bot.ports import LoadSpec, Stream, TrafficReport, Web
+from bot.text import verbatim
 from bot.traffic.sending import RequestSender
 from bot.traffic.tally import Tally
 from bot.traffic.visitor import EntryPoint, Visitor
@@ -182,5 +183,5 @@ class Generator:
         except ClusterError as problem:
             sending.tally.trouble = problem.message
             return None
-        sending.tally.via = place.service
+        sending.tally.via = verbatim(place.service)
         return place

@@ -17,6 +17,7 @@ from typing import Any
 from bot.errors import LedgerError
 from bot.ledger import SqlStreams, StreamRow
 from bot.ports import LoadSpec, Stream, TrafficReport, Web
+from bot.text import EMPTY, from_json, to_json
 from bot.traffic import Generator
 from bot.traffic.generator import MOST_SECONDS, FindDoor
 
@@ -64,7 +65,7 @@ class Streams:
 
     async def start(
         self, namespace: str, *, every: float, user: str = "", seconds: float = MOST_SECONDS
-    ) -> Stream:  # fmt: skip
+    ) -> Stream:
         """Keep the stream in the ledger, then start it; it replaces the same user's."""
         now = self._now()
         until = now + timedelta(seconds=min(seconds, MOST_SECONDS))
@@ -116,7 +117,7 @@ class Streams:
                 await self._book.remove_ended(row)
                 self._carried.pop(key, None)
             else:
-                await self._book.save_traffic(row, asdict(local[key].seen))
+                await self._book.save_traffic(row, format_report(local[key].seen))
         for row in rows.values():
             if row.owner != self._owner:
                 await self._take_over_stream(row, gone)
@@ -126,7 +127,7 @@ class Streams:
         for stream in self._list_own_streams():
             row = self._carried[stream.namespace, stream.user].row
             try:
-                await self._book.save_traffic(row, asdict(stream.seen))
+                await self._book.save_traffic(row, format_report(stream.seen))
             except LedgerError as problem:
                 log.warning("what a stream met is not kept: %s", problem)
         await self._generator.close()
@@ -170,9 +171,18 @@ def build_stream(row: StreamRow) -> Stream:
     return Stream(row.namespace, row.every, row.user, since, until, parse_report(row.seen))
 
 
+def format_report(report: TrafficReport) -> dict[str, Any]:
+    """Return a report as the ledger keeps it; `parse_report` reads it."""
+    words = {"via": to_json(report.via), "trouble": to_json(report.trouble)}
+    return asdict(replace(report, via=EMPTY, trouble=EMPTY)) | words
+
+
 def parse_report(kept: Mapping[str, Any]) -> TrafficReport:
     """Return the results that the ledger kept; empty ones when it kept none."""
-    return TrafficReport(**kept) if kept else NOTHING
+    if not kept:
+        return NOTHING
+    words = {name: from_json(kept.get(name, "")) for name in ("via", "trouble")}
+    return TrafficReport(**(dict(kept) | words))
 
 
 def merge_reports(before: TrafficReport, now: TrafficReport) -> TrafficReport:

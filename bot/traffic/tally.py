@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from bot.ports import HttpResponse, Outcome, Sample, TrafficReport
+from bot.text import EMPTY, Text
 from bot.traffic.page import Page, parse_page
 
 KEPT = 5000
@@ -22,7 +23,7 @@ class Tally:
 
     def __init__(self, asked: int, *, each: bool = False) -> None:
         self.asked, self.sent, self.answered, self.silent = asked, 0, 0, 0
-        self.via = self.trouble = ""
+        self.via = self.trouble = EMPTY
         self._codes, self._versions, self._ratings = Counter[str](), Counter[str](), Counter[str]()
         self._times: deque[float] = deque(maxlen=KEPT)
         self._samples: list[Sample] | None = [] if each else None
@@ -42,7 +43,7 @@ class Tally:
             outcome = classify_page(page)
         self._keep_sample(Sample(at, seconds * 1000, outcome))
 
-    def add_silence(self, why: str, seconds: float = 0.0, at: float = 0.0) -> None:
+    def add_silence(self, why: Text, seconds: float = 0.0, at: float = 0.0) -> None:
         """Count a request without an answer and the reason; `seconds` is the time from its
         intended start `at` until that was known.
         """
@@ -71,7 +72,7 @@ class Tally:
             p95=compute_percentile(times, 0.95),
             p99=compute_percentile(times, 0.99),
             via=self.via,
-            trouble="" if self.answered else self.trouble,
+            trouble=EMPTY if self.answered else self.trouble,
             samples=tuple(self._samples or ()),
         )
 

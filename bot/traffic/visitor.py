@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from bot.errors import Unavailable
 from bot.kinds import GATEWAY, SERVICE, Object
 from bot.ports import Cluster, HttpRequest, HttpResponse, Web
+from bot.text import Text
 
 PAGE = "/productpage"
 GATEWAY_NAME = "bookinfo-gateway"
@@ -96,7 +97,12 @@ class Visitor:
         cookie = read_session_cookie(answer)
         if answer.status != 302 or not cookie:
             raise Unavailable(
-                f"{door.service} did not log {self._user} in (it answered {answer.status})"
+                Text(
+                    "{service} did not log {user} in (it answered {status})",
+                    service=door.service,
+                    user=self._user,
+                    status=answer.status,
+                )
             )
         return cookie
 

@@ -1,42 +1,114 @@
-"""Denials: messages to people who may not do something here, with the reason and who can."""
+"""Denials: values that say why someone may not do something here, and their messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bot.language.localizer import Localizer
 from bot.messages import Message
 from bot.slackrules import escape
-from bot.view import messages
+from bot.steps import ROLE_NAMES, Role
+from bot.text import EMPTY, Listed, Text, counted, join
+from bot.view.blocks import (
+    build_message,
+    build_verdict_block,
+    escape_code,
+    mention_channel,
+    mention_user,
+    section,
+    write,
+)
+from bot.view.messages import NOTHING_CHANGED
+
+MOST_NAMED = 5
 
 
-def render_foreign_namespace_denial(
-    title: str, wanted: str, own: str, helpers: Sequence[str], command: str
-) -> Message:
+@dataclass(frozen=True)
+class Denial:
+    """Reason of a denial, in whole sentences.
+
+    `needed` is the role that is missing and `holders` are the ids of those who have it (users,
+    and user groups, which begin with S). `channels` are where the command may be typed.
+    """
+
+    reason: Text
+    needed: Role | None = None
+    holders: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+def build_role_denial(title: Text, role: Role, needed: Role, holders: Sequence[str]) -> Denial:
+    """Return the denial for a caller whose role does not allow a step."""
+    reason = Text(
+        "{title} needs the role {needed}; you are {role}.",
+        title=title,
+        needed=ROLE_NAMES[needed],
+        role=ROLE_NAMES[role],
+    )
+    return Denial(reason, needed, tuple(holders))
+
+
+def build_foreign_namespace_denial(
+    title: Text, wanted: str, own: str, holders: Sequence[str]
+) -> Denial:
     """Return the denial for an attendee who wants to change a namespace that is not theirs."""
-    said = f"you may change only your own namespace {own}"
-    words = f"🔒 *{escape(title)}* in {escape(wanted)} needs the role host; {said}. {messages.describe_role_holders(helpers)}"
-    return messages.render_denial(
-        words, f"{title} in {wanted} needs the role host; {said}. Nothing was changed.", command
+    reason = Text(
+        "{title} in {wanted} needs the role host; you may change only your own namespace {own}.",
+        title=title,
+        wanted=wanted,
+        own=own,
     )
+    return Denial(reason, Role.HOST, tuple(holders))
 
 
-def render_no_namespace_denial(title: str, helpers: Sequence[str], command: str) -> Message:
+def build_no_namespace_denial(title: Text, holders: Sequence[str]) -> Denial:
     """Return the denial for an attendee who needs a namespace of their own and has none."""
-    said = "you have no namespace of your own yet"
-    words = f"🔒 *{escape(title)}*: {said}. Whoever runs the bot sets roles.namespace_of. {messages.describe_role_holders(helpers)}"
-    return messages.render_denial(words, f"{title}: {said}. Nothing was changed.", command)
+    reason = Text("{title}: you have no namespace of your own yet.", title=title)
+    advice = Text("The bot's administrator sets roles.namespace_of.")
+    return Denial(join("sentences", reason, advice), Role.HOST, tuple(holders))
 
 
-def render_wrong_channel_denial(channels: Sequence[str], command: str, *, private: bool) -> Message:
+def build_wrong_channel_denial(channels: Sequence[str], *, private: bool) -> Denial:
     """Return the denial for a command in a channel that takes none."""
-    there = " or ".join(f"<#{escape(channel)}>" for channel in channels[:5])
-    words = (
-        "a direct message can only ask, not change anything"
+    reason = (
+        Text("A direct message can only ask, not change anything.")
         if private
-        else "this channel takes no commands"
+        else Text("This channel takes no commands.")
     )
-    said = messages.build_verdict_block(
-        "error", "", f"🔒 `{escape(command)}`: {words}. Type it in {there}."
-    )
-    text = f"{command}: {words}. Type it in the workshop's channel. Nothing was changed."
-    return messages.build_message(text, (said, messages.section("Nothing was changed.")))
+    return Denial(reason, channels=tuple(channels))
+
+
+def render_denial(say: Localizer, denial: Denial, command: str) -> Message:
+    """Return the message of a denial, with those who can, or the channels to type it in."""
+    words, text = f"🔒 {write(say, denial.reason)}", denial.reason
+    help_text = NOTHING_CHANGED
+    if denial.channels:
+        there = Listed([mention_channel(channel) for channel in denial.channels[:MOST_NAMED]], "or")
+        advice = Text("Type it in {channels}.", channels=there)
+        words += f" {say(advice)}"
+        text = join("sentences", text, Text("Type it in the workshop's channel."))
+    if denial.needed is not None:
+        words += f" {say(describe_role_holders(denial.holders, denial.needed))}"
+        explained = Text("`{command} whoami` explains.", command=escape_code(command))
+        help_text = join("sentences", explained, NOTHING_CHANGED)
+    blocks = (build_verdict_block("error", "", words), section(say(help_text)))
+    return build_message(say(join("sentences", text, NOTHING_CHANGED)), blocks)
+
+
+def describe_role_holders(holders: Sequence[str], role: Role) -> Text:
+    """Return a sentence in mrkdwn that says who has a role, or who can give it."""
+    if holders:
+        named = holders[:MOST_NAMED]
+        people = Listed(map(mention_holder, named), "comma")
+        return counted("{people} can.", "{people} can.", n=len(named), people=people)
+    if role is Role.ADMIN:
+        return Text("No admin is named yet: the bot's administrator sets MESHBOT_ROLES__ADMINS.")
+    if role is Role.HOST:
+        return Text("No host is named yet: the bot's administrator sets MESHBOT_ROLES__HOSTS.")
+    return EMPTY
+
+
+def mention_holder(holder: str) -> str:
+    """Return a mention of a user, or of a user group (ids that begin with S)."""
+    return f"<!subteam^{escape(holder)}>" if holder.startswith("S") else mention_user(holder)

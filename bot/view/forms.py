@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
+from bot.language.localizer import Localizer
 from bot.slackrules import truncate
 from bot.steps import Question
+from bot.view.blocks import Block
 
 OPEN = "mesh:form"
 """action_id of a button that opens the form of the step in its value."""
 YES = "yes"
 """The value of a tick."""
 
-Block = dict[str, Any]
 
-
-def build_input_blocks(asked: Iterable[Question]) -> tuple[Block, ...]:
+def build_input_blocks(say: Localizer, asked: Iterable[Question]) -> tuple[Block, ...]:
     """Return questions as input blocks; the first one has the focus."""
-    first, *others = map(build_input_block, asked)
+    first, *others = (build_input_block(say, question) for question in asked)
     return ({**first, "element": {**first["element"], "focus_on_load": True}}, *others)
 
 
-def build_input_block(question: Question) -> Block:
+def build_input_block(say: Localizer, question: Question) -> Block:
     """Return a question as an input block; its block_id is the question's name."""
     block: Block = {
         "type": "input",
         "block_id": question.name,
-        "label": build_plain_text(question.label, 2000),
+        "label": build_plain_text(say(question.label), 2000),
         "optional": not question.needed,
-        "element": {**ELEMENTS[question.kind](question), "action_id": "answer"},
+        "element": {**build_element(say, question), "action_id": "answer"},
     }
-    return block | ({"hint": build_plain_text(question.hint, 2000)} if question.hint else {})
+    return block | ({"hint": build_plain_text(say(question.hint), 2000)} if question.hint else {})
+
+
+def build_element(say: Localizer, question: Question) -> Block:
+    """Return the element that a question is answered in."""
+    if question.kind == "tick":
+        return build_checkbox(say(question.label), ticked=bool(question.initial))
+    return ELEMENTS[question.kind](question)
 
 
 def build_plain_text(text: str, most: int = 75) -> Block:
@@ -67,11 +73,11 @@ def build_initial_value(question: Question) -> Block:
     return {"initial_value": " ".join(question.initial)} if question.initial else {}
 
 
-def build_checkbox(question: Question) -> Block:
+def build_checkbox(label: str, *, ticked: bool) -> Block:
     """Return a single checkbox."""
-    options = [{"text": build_plain_text(question.label), "value": YES}]
+    options = [{"text": build_plain_text(label), "value": YES}]
     return {"type": "checkboxes", "options": options} | (
-        {"initial_options": options} if question.initial else {}
+        {"initial_options": options} if ticked else {}
     )
 
 
@@ -102,7 +108,6 @@ def build_multi_select(question: Question) -> Block:
 ELEMENTS = {
     "text": build_text_input,
     "number": build_number_input,
-    "tick": build_checkbox,
     "one": build_select,
     "some": build_multi_select,
 }

@@ -5,21 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot.knowledge.workshop.progress import StepStatus
+from bot.language.localizer import Localizer
 from bot.records import ScheduleSummary
 from bot.slackrules import escape
-from bot.steps import Caller, Step, Verdict
-from bot.view import messages
+from bot.steps import ROLE_NAMES, Caller, Role, Step, Verdict
+from bot.text import EMPTY, Text, counted, in_context, join
+from bot.view.blocks import (
+    Block,
+    actions,
+    button,
+    context,
+    escape_code,
+    format_bullets,
+    format_code_lines,
+    format_links,
+    format_slack_date,
+    header,
+    mention_channel,
+    mention_user,
+    section,
+    write,
+)
 from bot.view.forms import OPEN
+from bot.view.messages import TYPE
 from bot.view.tour import TOUR
 
 REFRESH = "mesh:home:refresh"
 """action_id of the button that reads everything anew."""
 
-MOST_PLANNED = 15
-Block = dict[str, Any]
+MOST_SCHEDULES = 15
+LOOKING_STEPS = ("status", "links", "graph", "whoami")
+FORM_STEPS = ("route", "fault", "shift", "traffic")
+SCHEDULE_STATES = {
+    "paused": in_context("schedule", "paused"),
+    "ended": in_context("schedule", "over"),
+    "removed": in_context("schedule", "removed"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,143 +54,142 @@ class HomeContent:
     """
 
     rows: tuple[StepStatus, ...] = ()
-    rules: tuple[str, ...] = ()
+    rules: tuple[Text, ...] = ()
     links: Verdict | None = None
     planned: tuple[ScheduleSummary, ...] = ()
-    trouble: str = ""
+    trouble: Text = EMPTY
     channel: str = ""
 
 
 def build_home_tab(
-    scene: HomeContent, caller: Caller, steps: Sequence[Step], command: str
+    say: Localizer, content: HomeContent, caller: Caller, steps: Sequence[Step], command: str
 ) -> tuple[Block, ...]:
     """Return the blocks of the whole tab for one person."""
     by_name = {step.id: step for step in steps}
     found = [
-        build_header("Service-mesh workshop"),
-        messages.context(format_caller_line(scene, caller)),
+        header(say(Text("Service-mesh workshop"))),
+        context(format_caller_line(say, content, caller)),
     ]
-    found += build_action_blocks(scene, caller, by_name, command)
-    found.append(build_header("Steps"))
-    if scene.trouble:
-        found.append(messages.section(f"🟡 The cluster cannot be read: {escape(scene.trouble)}"))
-    found += [build_row_block(row, by_name.get(row.step)) for row in scene.rows]
-    found.append(build_header("In force"))
-    found.append(
-        messages.section(
-            messages.format_bullets(scene.rules)
-            if scene.rules
-            else "No rule, no fault, no traffic."
-        )
-    )
-    found += build_link_blocks(scene.links)
-    found += build_schedule_blocks(scene.planned)
+    found += build_action_blocks(say, content, caller, by_name, command)
+    found.append(header(say(in_context("title", "Steps"))))
+    if content.trouble:
+        trouble = Text("🟡 The cluster cannot be read: {why}", why=write(say, content.trouble))
+        found.append(section(say(trouble)))
+    found += [build_row_block(say, row, by_name.get(row.step)) for row in content.rows]
+    found.append(header(say(in_context("title", "In force"))))
+    rules = format_bullets(say, content.rules)
+    found.append(section(rules or say(Text("No rule, no fault, no traffic."))))
+    found += build_link_blocks(say, content.links)
+    found += build_schedule_blocks(say, content.planned)
     return tuple(found)
 
 
-def build_header(text: str) -> Block:
-    """Return a header block."""
-    return {"type": "header", "text": {"type": "plain_text", "text": text}}
-
-
-def format_caller_line(scene: HomeContent, caller: Caller) -> str:
+def format_caller_line(say: Localizer, content: HomeContent, caller: Caller) -> str:
     """Return a line with the caller's role, the time of reading, and the channel of runs."""
     where = (
-        f"runs go to <#{escape(scene.channel)}>"
-        if scene.channel
-        else "type the first run in its channel"
+        Text("runs go to {channel}", channel=mention_channel(content.channel))
+        if content.channel
+        else Text("type the first run in its channel")
     )
-    now = int(time.time())
-    return f"You are {caller.role} · read <!date^{now}^{{date_short_pretty}} {{time}}|just now> · {where}"
+    role = Text("You are {role}", role=ROLE_NAMES[caller.role])
+    # translators: between `|` and `>` stands what is shown where Slack cannot show the time
+    read = Text(
+        "read <!date^{at}^{{date_short_pretty}} {{time}}|just now>",
+        at=int(time.time()),
+    )
+    return say(join("dots", role, read, where))
 
 
 def build_action_blocks(
-    scene: HomeContent, caller: Caller, steps: dict[str, Step], command: str
+    say: Localizer, content: HomeContent, caller: Caller, steps: dict[str, Step], command: str
 ) -> list[Block]:
     """Return the next step, with buttons for those who may run it, and buttons to look."""
-    found: list[Block] = []
     following = next(
-        (steps[row.step] for row in scene.rows if not row.done and row.step in steps), None
+        (steps[row.step] for row in content.rows if not row.done and row.step in steps), None
     )
-    if following is not None and caller.can_run(following):
-        run = messages.button(
-            f"Run {following.id}",
-            f"{messages.TYPE}:next",
-            f"{command} {following.id}",
-            style="primary",
-        )
-        form = messages.button("Options…", OPEN, following.id)
-        found.append(
-            messages.section(f"👉 Next: *{escape(following.title)}* — {escape(following.summary)}.")
-        )
-        found.append({"type": "actions", "elements": [form] if following.needs else [run, form]})
-    elif following is not None:
-        found.append(
-            messages.section(
-                f"👉 Next: *{escape(following.title)}*, which a {following.role} runs."
-            )
-        )
-    typed = [name for name in ("status", "links", "graph", "whoami") if name in steps]
+    found = [] if following is None else build_next_step(say, following, caller, command)
     looks = [
-        messages.button(steps[name].title, f"{messages.TYPE}:{name}", f"{command} {name}")
-        for name in typed
+        button(say(steps[name].title), f"{TYPE}:{name}", f"{command} {name}")
+        for name in LOOKING_STEPS
+        if name in steps
     ]
     forms = [
-        steps[name]
-        for name in ("route", "fault", "shift", "traffic")
+        button(f"{say(steps[name].title)}…", f"{OPEN}:{name}", name)
+        for name in FORM_STEPS
         if name in steps and caller.can_run(steps[name])
     ]
-    if forms:
-        looks += [messages.button(f"{step.title}…", f"{OPEN}:{step.id}", step.id) for step in forms]
-    return [
-        *found,
-        {"type": "actions", "elements": [*looks, messages.button("Refresh", REFRESH, "home")]},
-    ]
+    refresh = button(say(in_context("button", "Refresh")), REFRESH, "home")
+    return [*found, actions(*looks, *forms, refresh)]
 
 
-def build_row_block(row: StepStatus, step: Step | None) -> Block:
-    """Return one step of the board, with a button that explains it."""
-    state = "✅" if row.done else "⬜ not yet:"
-    more = (
-        {"accessory": messages.button("Explain", f"{TOUR}explain:{row.step}", row.step)}
-        if step is not None
-        else {}
+def build_next_step(say: Localizer, step: Step, caller: Caller, command: str) -> list[Block]:
+    """Return the step to take next, with its buttons if the caller may run it."""
+    title = escape(say(step.title))
+    if not caller.can_run(step):
+        # Attendees who may not run a step of theirs have no namespace yet: a host can.
+        who = (
+            Text("👉 Next: *{title}*, which an admin runs.", title=title)
+            if step.role is Role.ADMIN
+            else Text("👉 Next: *{title}*, which a host runs.", title=title)
+        )
+        return [section(say(who))]
+    words = Text("👉 Next: *{title}* — {words}.", title=title, words=write(say, step.summary))
+    run = button(
+        say(in_context("button", "Run {step}", step=step.id)),
+        f"{TYPE}:next",
+        f"{command} {step.id}",
+        style="primary",
     )
-    return messages.section(f"{state} *{escape(row.step)}* — {escape(row.words)}", **more)
+    form = button(say(in_context("button", "Options…")), OPEN, step.id)
+    return [section(say(words)), actions(form) if step.needs else actions(run, form)]
 
 
-def build_link_blocks(links: Verdict | None) -> list[Block]:
+def build_row_block(say: Localizer, row: StepStatus, step: Step | None) -> Block:
+    """Return one step of the board, with a button that explains it."""
+    values = {"step": escape(row.step), "words": write(say, row.words)}
+    text = (
+        f"✅ *{values['step']}* — {values['words']}"
+        if row.done
+        else say(Text("⬜ not yet: *{step}* — {words}", **values))
+    )
+    if step is None:
+        return section(text)
+    explain = button(say(in_context("button", "Explain")), f"{TOUR}explain:{row.step}", row.step)
+    return section(text, accessory=explain)
+
+
+def build_link_blocks(say: Localizer, links: Verdict | None) -> list[Block]:
     """Return the blocks with links to dashboards, and the lines to type for them."""
     if links is None or not links.links:
         return []
     found = [
-        build_header("Where to look"),
-        messages.section("🔗 " + " · ".join(map(messages.format_link, links.links))),
+        header(say(in_context("title", "Where to look"))),
+        section(format_links(say, links.links)),
     ]
     if links.lines:
-        found.append(
-            messages.section("```" + "\n".join(escape(line) for line in links.lines) + "```")
-        )
+        found.append(section(format_code_lines(links.lines)))
     return found
 
 
-def build_schedule_blocks(entries: Sequence[ScheduleSummary]) -> list[Block]:
+def build_schedule_blocks(say: Localizer, entries: Sequence[ScheduleSummary]) -> list[Block]:
     """Return the blocks that list the schedules, at most 15 of them."""
     if not entries:
         return []
-    lines = [format_schedule(entry) for entry in entries[:MOST_PLANNED]]
-    if len(entries) > MOST_PLANNED:
-        lines.append(f"… and {len(entries) - MOST_PLANNED} more")
-    return [build_header("Schedules"), messages.section("\n".join(lines))]
+    lines = [format_schedule(say, entry) for entry in entries[:MOST_SCHEDULES]]
+    if rest := len(entries[MOST_SCHEDULES:]):
+        lines.append(say(counted("… and {n} more", "… and {n} more", n=rest)))
+    return [header(say(in_context("title", "Schedules"))), section("\n".join(lines))]
 
 
-def format_schedule(entry: ScheduleSummary) -> str:
+def format_schedule(say: Localizer, entry: ScheduleSummary) -> str:
     """Return a schedule as a line: `• digest — every Monday at 9:00, next …, by @host`."""
-    fallback = escape(entry.next) or "soon"
-    soon = (
-        f", next <!date^{int(entry.next_at)}^{{date_short_pretty}} {{time}}|{fallback}>"
-        if entry.next_at
-        else ""
-    )
-    state = "" if entry.state == "active" else f", {escape(entry.state)}"
-    return f"• `{messages.escape_code(entry.typed)}` — {escape(entry.when)}{soon}{state}, by <@{escape(entry.user)}>"
+    following = EMPTY
+    if entry.next_at:
+        fallback = write(say, entry.next) or say(Text("soon"))
+        following = Text(
+            "next {moment}", moment=format_slack_date(int(entry.next_at), "time", fallback)
+        )
+    by = Text("by {person}", person=mention_user(entry.user))
+    state = SCHEDULE_STATES.get(entry.state, EMPTY)
+    said = join("comma", write(say, entry.when), following, state, by)
+    return f"• `{escape_code(entry.typed)}` — {say(said)}"

@@ -1,4 +1,4 @@
-"""Block Kit messages as pure functions of results: escaped, within Slack's limits.
+"""Messages of runs and answers as pure functions of results, in the language of the channel.
 
 The first block of each message carries `block_id` `verdict:STATE…`, so that anything
 that reads a channel (a test, a rehearsal) can tell how a command ended without
@@ -7,17 +7,34 @@ understanding the words.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
+from bot.language.localizer import Localizer
 from bot.messages import Message
 from bot.ports import Part
 from bot.slackrules import escape, truncate
-from bot.steps import Link, Plan, State, Verdict
-
-Block = dict[str, Any]
+from bot.steps import Plan, State, Verdict
+from bot.text import EMPTY, Listed, Seconds, Text, in_context, join
+from bot.view.blocks import (
+    MOST_LINES,
+    Block,
+    actions,
+    build_message,
+    build_verdict_block,
+    button,
+    context,
+    escape_code,
+    format_bullet_texts,
+    format_bullets,
+    format_code_lines,
+    format_links,
+    format_warnings,
+    mention_channel,
+    mention_user,
+    section,
+    write,
+)
 
 ICONS = {
     "running": "⏳",
@@ -30,37 +47,24 @@ ICONS = {
     "interrupted": "⏸️",
     "expired": "⌛",
 }
-WORDS = {
-    "running": "Working",
-    "asks": "Please confirm",
-    "done": "Done",
-    "not_yet": "Not yet",
-    "normal": "This is normal",
-    "error": "Failed",
-    "cancelled": "Cancelled",
-    "interrupted": "Interrupted",
-    "expired": "Expired",
+STATE_NAMES = {
+    "running": in_context("state", "Working"),
+    "asks": in_context("state", "Please confirm"),
+    "done": in_context("state", "Done"),
+    "not_yet": in_context("state", "Not yet"),
+    "normal": in_context("state", "This is normal"),
+    "error": in_context("state", "Failed"),
+    "cancelled": in_context("state", "Cancelled"),
+    "interrupted": in_context("state", "Interrupted"),
+    "expired": in_context("state", "Expired"),
 }
-SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
-"""States of a run that read as another kind of ending for whoever follows the channel."""
+"""The states of a run as its message names them."""
+STARTING = Text("starting")
+ONLY_HOSTS = Text("Only a host can confirm.")
+NOTHING_CHANGED = Text("Nothing was changed.")
 
-ORDINARY = {
-    "The",
-    "This",
-    "There",
-    "That",
-    "My",
-    "Someone",
-    "Something",
-    "Nobody",
-    "Nothing",
-    "A",
-    "An",
-}
-"""First words of the bot's own sentences that are no names."""
-
-MOST_LINES = 20
-PERSON = re.compile("\ue000([UW][A-Z0-9]+)\ue001")
+LONGEST_NOTE = 300
+"""Characters of a pod's own words in the line of a part."""
 TYPE = "mesh:type"
 """action_id of a button that types its value, a whole command, for whoever presses it."""
 CONFIRM = "mesh:confirm"
@@ -72,7 +76,7 @@ class Heading:
     """Heading that every message of a run starts with; `seconds` is how long it has taken."""
 
     run: str
-    title: str
+    title: Text
     user: str
     seconds: float = 0.0
     typed: str = ""
@@ -83,225 +87,138 @@ class Heading:
 class RunProgress:
     """A run in progress: the newest words, and the parts in the order they were first named."""
 
-    text: str = ""
+    text: Text = EMPTY
     parts: tuple[Part, ...] = field(default=())
 
 
-def build_message(text: str, blocks: Sequence[Block]) -> Message:
-    """Return a message with these blocks and with `text` escaped.
-
-    Slack reads marks in `text` too.
-    """
-    return Message(text=escape(text), blocks=tuple(blocks))
+def format_headline(say: Localizer, state: str, heading: Heading, words: Text) -> str:
+    """Return `✅ *Install Istio* — Done: words`: the outcome in words as well as by icon."""
+    name = say(STATE_NAMES[state])
+    return f"{ICONS[state]} *{escape(say(heading.title))}* — {name}: {write(say, words)}"
 
 
-def section(text: str, **more: Any) -> Block:
-    """Return a section block of mrkdwn, cut at Slack's 3000 characters."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, 3000)}, **more}
-
-
-def context(text: str) -> Block:
-    """Return a context block (small print) of mrkdwn, cut at 2000 characters."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": truncate(text, 2000)}]}
-
-
-def button(label: str, action: str, value: str, **more: Any) -> Block:
-    """Return a button element; the label is cut at Slack's 75 characters."""
-    return {
-        "type": "button",
-        "action_id": action,
-        "text": {"type": "plain_text", "text": truncate(label, 75), "emoji": True},
-        "value": value,
-        **more,
-    }
-
-
-def format_bullets(lines: Sequence[str], most: int = MOST_LINES) -> str:
-    """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
-    listed = [f"• {mention_people(escape(truncate(line, 500)))}" for line in lines[:most]]
-    if len(lines) > most:
-        listed.append(f"… and {len(lines) - most} more")
-    return "\n".join(listed)
-
-
-def format_bullet_texts(lines: Sequence[str]) -> list[str]:
-    """Return the lines with bullets in as many texts as they need, at most three.
-
-    Lines beyond that are only counted, in the last text.
-    """
-    room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
-    return [format_bullets(lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room]
-
-
-def mention_people(escaped: str) -> str:
-    """Return the text with people whom `bot.steps.mark_person` marked turned into mentions."""
-    return PERSON.sub(r"<@\1>", escaped)
-
-
-def format_duration(seconds: float) -> str:
-    """Return seconds in words: `8 s`, `1 min 20 s`, `5 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return " ".join(f"{n} {unit}" for n, unit in ((minutes, "min"), (rest, "s")) if n) or "0 s"
-
-
-def build_verdict_block(state: str, run: str, text: str) -> Block:
-    """Return the first block of a message, whose block_id states the run's state."""
-    read_as = SHOWN_AS.get(state, state)
-    return section(text, block_id=f"verdict:{read_as}:{run}" if run else f"verdict:{read_as}")
-
-
-def format_headline(state: str, heading: Heading, words: str) -> str:
-    """Return `✅ *Install Istio* — words`: the outcome in words as well as by icon."""
-    return f"{ICONS[state]} *{escape(heading.title)}* — {WORDS[state]}: {escape(lower_first_word(words))}"
-
-
-def lower_first_word(words: str) -> str:
-    """Return a sentence as it goes on after a colon.
-
-    Its first word is put in lower case, unless that is a name.
-    """
-    return words[0].lower() + words[1:] if words.split(" ")[0] in ORDINARY else words
-
-
-def escape_code(text: str) -> str:
-    """Return the text escaped so that it can stand between two backticks."""
-    return escape(text.replace("`", "ˋ"))
-
-
-def build_run_footer(heading: Heading) -> Block:
+def build_run_footer(say: Localizer, heading: Heading) -> Block:
     """Return the context block that says who asked for the run and how long it took."""
-    took = f" · {format_duration(heading.seconds)}" if heading.seconds else ""
-    again = " · taken up again after a restart" if heading.attempt > 1 else ""
-    return context(f"<@{escape(heading.user)}> typed `{escape_code(heading.typed)}`{took}{again}")
+    typed = Text(
+        "{person} typed `{command}`",
+        person=mention_user(heading.user),
+        command=escape_code(heading.typed),
+    )
+    took = Text("{value}", value=Seconds(heading.seconds)) if heading.seconds else EMPTY
+    again = Text("taken up again after a restart") if heading.attempt > 1 else EMPTY
+    return context(say(join("dots", typed, took, again)))
 
 
-def format_part(part: Part) -> str:
+def format_part(say: Localizer, part: Part) -> str:
     """Return one part of a run as a line: `⏳ istiod 0/1 — ImagePullBackOff: …`."""
     icon = "✅" if part.done else "⏳"
     count = f" {part.ready}/{part.wanted}" if part.wanted else ""
-    note = f" — {escape(truncate(part.note, 300))}" if part.note and not part.done else ""
-    return f"{icon} `{escape(part.name)}`{count}{note}"
+    lags = part.note and not part.done
+    note = f" — {escape(truncate(say(part.note), LONGEST_NOTE))}" if lags else ""
+    return f"{icon} `{escape_code(say(part.name))}`{count}{note}"
 
 
-def render_running(heading: Heading, doing: RunProgress) -> Message:
+def render_running(say: Localizer, heading: Heading, doing: RunProgress) -> Message:
     """Return the message of a run in progress."""
-    blocks = [
-        build_verdict_block(
-            "running", heading.run, format_headline("running", heading, doing.text or "starting")
-        )
-    ]
+    words = doing.text or STARTING
+    headline = format_headline(say, "running", heading, words)
+    blocks = [build_verdict_block("running", heading.run, headline)]
     if doing.parts:
-        blocks.append(section("\n".join(format_part(part) for part in doing.parts[:MOST_LINES])))
-    blocks.append(build_run_footer(heading))
-    ready = sum(part.done for part in doing.parts)
-    count = f" ({ready} of {len(doing.parts)} ready)" if doing.parts else ""
-    return build_message(f"{heading.title}: {doing.text or 'starting'}{count}", blocks)
+        lines = [format_part(say, part) for part in doing.parts[:MOST_LINES]]
+        blocks.append(section("\n".join(lines)))
+    blocks.append(build_run_footer(say, heading))
+    text = f"{say(heading.title)}: {say(words)}"
+    if doing.parts:
+        counted = Text(
+            "{title}: {words} ({ready} of {total} ready)",
+            title=heading.title,
+            words=words,
+            ready=sum(part.done for part in doing.parts),
+            total=len(doing.parts),
+        )
+        text = say(counted)
+    return build_message(text, blocks)
 
 
 def render_question(
-    heading: Heading, plan: Plan, minutes: float, *, who: str = "a host"
+    say: Localizer, heading: Heading, plan: Plan, minutes: float, *, who: Text = ONLY_HOSTS
 ) -> Message:
-    """Return the message of a plan that waits for a confirmation by `who`.
+    """Return the message of a plan that waits for a confirmation.
 
-    It expires in `minutes`.
+    It expires in `minutes`; `who` is a sentence that says who can confirm.
     """
-    blocks = [
-        build_verdict_block("asks", heading.run, format_headline("asks", heading, plan.summary))
-    ]
+    headline = format_headline(say, "asks", heading, plan.summary)
+    blocks = [build_verdict_block("asks", heading.run, headline)]
     if plan.items:
-        blocks.append(section(format_bullets(plan.items)))
+        blocks.append(section(format_bullets(say, plan.items)))
     if plan.warnings:
-        blocks.append(
-            section("\n".join(f"⚠️ {escape(line)}" for line in plan.warnings[:MOST_LINES]))
-        )
-    blocks.append(
-        {
-            "type": "actions",
-            "elements": [
-                button(plan.confirm, CONFIRM, heading.run, style="danger"),
-                button("Cancel", CANCEL, heading.run),
-            ],
-        }
-    )
-    blocks.append(
-        context(f"Only {escape(who)} can confirm; this expires in {format_duration(minutes * 60)}.")
-    )
-    blocks.append(build_run_footer(heading))
-    return build_message(f"{heading.title}: please confirm. {plan.summary}", blocks)
+        blocks.append(section(format_warnings(say, plan.warnings[:MOST_LINES])))
+    confirm = button(say(plan.confirm), CONFIRM, heading.run, style="danger")
+    cancel = button(say(in_context("button", "Cancel")), CANCEL, heading.run)
+    blocks.append(actions(confirm, cancel))
+    expiry = Text("This expires in {time}.", time=Seconds(minutes * 60))
+    blocks.append(context(write(say, join("sentences", who, expiry))))
+    blocks.append(build_run_footer(say, heading))
+    text = Text("{title}: please confirm. {plan}", title=heading.title, plan=plan.summary)
+    return build_message(say(text), blocks)
 
 
-def render_verdict(heading: Heading, verdict: Verdict, *, command: str) -> Message:
+def render_verdict(say: Localizer, heading: Heading, verdict: Verdict, *, command: str) -> Message:
     """Return the message of a run that ended with a verdict."""
     state = verdict.state.value
+    headline = format_headline(say, state, heading, verdict.summary)
     blocks = [
-        build_verdict_block(state, heading.run, format_headline(state, heading, verdict.summary)),
-        *build_verdict_details(verdict, command),
+        build_verdict_block(state, heading.run, headline),
+        *build_verdict_details(say, verdict, command),
+        build_run_footer(say, heading),
     ]
-    blocks.append(build_run_footer(heading))
-    why = f" Because: {verdict.because}" if verdict.because else ""
-    return build_message(f"{heading.title}: {WORDS[state]}. {verdict.summary}{why}", blocks)
+    why = Text("Because: {why}", why=verdict.because) if verdict.because else EMPTY
+    return build_message(format_outcome(say, state, heading, verdict.summary, why), blocks)
 
 
-def build_verdict_details(verdict: Verdict, command: str) -> list[Block]:
+def format_outcome(
+    say: Localizer, state: str, heading: Heading, summary: Text, more: Text = EMPTY
+) -> str:
+    """Return the outcome of a run for a notification: `Install Istio: Done. Istio is there.`"""
+    words = say(join("sentences", summary, more))
+    return f"{say(heading.title)}: {say(STATE_NAMES[state])}. {words}"
+
+
+def build_verdict_details(say: Localizer, verdict: Verdict, command: str) -> list[Block]:
     """Return the blocks for cause, evidence, notes, links, lines to type and the next step.
 
     Each is there only when the verdict has it.
     """
-    blocks: list[Block] = []
+    found: list[Block] = []
     if verdict.because:
-        blocks.append(section(f"*Because* {escape(verdict.because)}"))
-    blocks.extend(map(section, format_bullet_texts(verdict.evidence)))
+        found.append(section(say(Text("*Because* {why}", why=write(say, verdict.because)))))
+    found += map(section, format_bullet_texts(say, verdict.evidence))
     if verdict.notes:
-        blocks.append(section("\n".join(f"⚠️ {escape(note)}" for note in verdict.notes)))
+        found.append(section(format_warnings(say, verdict.notes)))
     if verdict.links:
-        blocks.append(section("🔗 " + " · ".join(map(format_link, verdict.links))))
+        found.append(section(format_links(say, verdict.links)))
     if verdict.lines:
-        blocks.append(section("```" + "\n".join(escape(line) for line in verdict.lines) + "```"))
+        found.append(section(format_code_lines(verdict.lines)))
     if verdict.next:
-        blocks.extend(build_next_blocks(verdict.next, command))
-    return blocks
+        found += build_next_blocks(say, verdict.next, command)
+    return found
 
 
-def image(file: str, alt: str, title: str) -> Block:
-    """Return an image block for an uploaded file.
-
-    `alt` and `title` are cut at Slack's 2000 characters.
-    """
-    return {
-        "type": "image",
-        "slack_file": {"id": file},
-        "alt_text": truncate(alt, 2000),
-        "title": {"type": "plain_text", "text": truncate(title, 2000)},
-    }
-
-
-def insert_picture(message: Message, picture: Block) -> Message:
-    """Return the message with a picture under its first block."""
-    return replace(message, blocks=(*message.blocks[:1], picture, *message.blocks[1:]))
-
-
-def format_link(link: Link) -> str:
-    """Return a link in mrkdwn; only http and https addresses become one."""
-    if not link.url.startswith(("http://", "https://")):
-        return escape(f"{link.label}: {link.url}")
-    url = link.url.replace("|", "%7C").replace(">", "%3E").replace("<", "%3C")
-    return f"<{url.replace('&', '&amp;')}|{escape(link.label).replace('|', '¦')}>"
-
-
-def build_next_blocks(commands: Sequence[str], command: str) -> list[Block]:
+def build_next_blocks(say: Localizer, commands: Sequence[str], command: str) -> list[Block]:
     """Return the commands to type next, in words and as buttons; at most five."""
-    whole = [f"{command} {c}" for c in commands[:5]]
-    words = section("👉 Next: " + " or ".join(f"`{escape_code(c)}`" for c in whole))
-    buttons = [button(c, f"{TYPE}:{i}", c) for i, c in enumerate(whole)]
-    return [words, {"type": "actions", "elements": buttons}]
+    whole = [f"{command} {typed}" for typed in commands[:5]]
+    listed = Listed([f"`{escape_code(typed)}`" for typed in whole], "or")
+    words = section(say(Text("👉 Next: {commands}", commands=listed)))
+    return [words, actions(*(button(c, f"{TYPE}:{n}", c) for n, c in enumerate(whole)))]
 
 
-def render_failure(
+def render_failure(  # noqa: PLR0913 - the language, and six words that say why
+    say: Localizer,
     heading: Heading,
-    summary: str,
+    summary: Text,
     *,
     state: str = "error",
-    turn: str = "",
+    turn: Text = EMPTY,
     command: str,
     again: str,
 ) -> Message:
@@ -310,93 +227,73 @@ def render_failure(
     It says what happened, who has to act (`turn`), and the command to go on with
     (`again`).
     """
-    blocks = [build_verdict_block(state, heading.run, format_headline(state, heading, summary))]
+    headline = format_headline(say, state, heading, summary)
+    blocks = [build_verdict_block(state, heading.run, headline)]
     if turn:
-        blocks.append(section(escape(turn)))
+        blocks.append(section(write(say, turn)))
     if again:
-        blocks.extend(build_next_blocks((again,), command))
-    blocks.append(build_run_footer(heading))
-    return build_message(f"{heading.title}: {WORDS[state]}. {summary} {turn}".strip(), blocks)
+        blocks += build_next_blocks(say, (again,), command)
+    blocks.append(build_run_footer(say, heading))
+    return build_message(format_outcome(say, state, heading, summary, turn), blocks)
 
 
-def render_user_error(message: str, hint: str = "") -> Message:
+def render_user_error(say: Localizer, message: Text, hint: Text = EMPTY) -> Message:
     """Return the answer to a command that was not understood or is not allowed.
 
     Nothing was changed by it.
     """
-    blocks = [build_verdict_block("error", "", f"🤔 {escape(message)}")]
+    blocks = [build_verdict_block("error", "", f"🤔 {write(say, message)}")]
     if hint:
-        blocks.append(section(escape(hint)))
-    return build_message(f"{message} {hint}".strip(), blocks)
+        blocks.append(section(write(say, hint)))
+    return build_message(say(join("sentences", message, hint)), blocks)
 
 
-def render_busy(title: str, user: str, seconds: float, link: str) -> Message:
+def render_busy(say: Localizer, title: Text, user: str, seconds: float, link: str) -> Message:
     """Return the answer to a change that is asked for while another one runs."""
-    where = f" <{link}|Look there>." if link else ""
-    words = f"{escape(title)} is already running, started by <@{escape(user)}> {format_duration(seconds)} ago.{where}"
-    blocks = (
-        build_verdict_block("error", "", f"✋ {words}"),
-        section("Nothing was started. Type it again when that one has ended."),
+    words = say(
+        Text(
+            "{title} is already running, started by {person} {time} ago.",
+            title=escape(say(title)),
+            person=mention_user(user),
+            time=Seconds(seconds),
+        )
     )
-    return build_message(
-        f"{title} is already running, started {format_duration(seconds)} ago. Nothing was started.",
-        blocks,
+    look = say(in_context("link", "Look there."))
+    where = f" <{link}|{look}>" if link else ""
+    remedy = Text("Nothing was started. Type it again when that one has ended.")
+    text = Text(
+        "{title} is already running, started {time} ago. Nothing was started.",
+        title=title,
+        time=Seconds(seconds),
     )
+    blocks = (build_verdict_block("error", "", f"✋ {words}{where}"), section(say(remedy)))
+    return build_message(say(text), blocks)
 
 
-def render_loading() -> Message:
+def render_loading(say: Localizer) -> Message:
     """Return the content of a modal until the answer is there."""
-    return build_message("Looking…", (build_verdict_block("running", "", "⏳ Looking…"),))
+    words = say(Text("Looking…"))
+    return build_message(words, (build_verdict_block("running", "", f"⏳ {words}"),))
 
 
-def render_run_elsewhere(title: str, channel: str) -> Message:
+def render_run_elsewhere(say: Localizer, title: Text, channel: str) -> Message:
     """Return the answer to a run that was asked for where its message will not be."""
-    words = f"⏳ *{escape(title)}* goes on in <#{escape(channel)}>, in a message of its own."
-    return build_message(
-        f"{title} goes on in the workshop's channel.", (build_verdict_block("running", "", words),)
+    words = Text(
+        "⏳ *{title}* goes on in {channel}, in a message of its own.",
+        title=escape(say(title)),
+        channel=mention_channel(channel),
     )
+    text = Text("{title} goes on in the workshop's channel.", title=title)
+    return build_message(say(text), (build_verdict_block("running", "", say(words)),))
 
 
-def render_role_denial(
-    title: str, role: str, needed: str, helpers: Sequence[str], command: str
-) -> Message:
-    """Return the denial for a caller whose role does not allow a step.
-
-    It says which role the step needs, and who has it.
-    """
-    words = f"🔒 *{escape(title)}* needs the role {needed}; you are {role}. {describe_role_holders(helpers, needed)}"
-    return render_denial(
-        words, f"{title} needs the role {needed}; you are {role}. Nothing was changed.", command
-    )
-
-
-def render_denial(words: str, text: str, command: str) -> Message:
-    """Return a denial with these words, and the command that explains it."""
-    blocks = (
-        build_verdict_block("error", "", words),
-        section(f"`{escape(command)} whoami` explains. Nothing was changed."),
-    )
-    return build_message(text, blocks)
-
-
-def describe_role_holders(helpers: Sequence[str], role: str = "host") -> str:
-    """Return a sentence that says who has a role, by ids of users and of user groups."""
-    if not helpers:
-        return f"No {role} is named yet: whoever runs the bot sets MESHBOT_ROLES__{role.upper()}S."
-    return f"{', '.join(map(format_mention, helpers[:5]))} can."
-
-
-def format_mention(one: str) -> str:
-    """Return a mention of a user, or of a user group (ids that begin with S)."""
-    return f"<!subteam^{escape(one)}>" if one.startswith("S") else f"<@{escape(one)}>"
-
-
-def render_answer(title: str, verdict: Verdict, *, command: str) -> Message:
+def render_answer(say: Localizer, title: Text, verdict: Verdict, *, command: str) -> Message:
     """Return the verdict of a step that answers only the person who asked."""
     state = verdict.state.value
     icon = ICONS[state] if verdict.state is not State.DONE else "💬"
+    headline = f"{icon} *{escape(say(title))}* — {write(say, verdict.summary)}"
     blocks = [
-        build_verdict_block(state, "", f"{icon} *{escape(title)}* — {escape(verdict.summary)}"),
-        *build_verdict_details(verdict, command),
+        build_verdict_block(state, "", headline),
+        *build_verdict_details(say, verdict, command),
     ]
-    return build_message(f"{title}: {verdict.summary}", blocks)
+    return build_message(f"{say(title)}: {say(verdict.summary)}", blocks)

@@ -1,27 +1,42 @@
-"""The pages of the guided tour as messages: pure functions, and the values that its buttons carry."""
+"""The pages of the guided tour as messages: pure functions, and the values of its buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot.knowledge.workshop.progress import StepStatus
 from bot.knowledge.workshop.tour import TourPage
+from bot.language.localizer import Localizer
 from bot.ledger import Run
 from bot.messages import Message
 from bot.slackrules import escape
 from bot.steps import Role, Step
-from bot.view import messages
+from bot.text import EMPTY, Listed, Text, in_context
+from bot.view.blocks import (
+    Block,
+    actions,
+    build_message,
+    build_verdict_block,
+    button,
+    context,
+    escape_code,
+    format_bullets,
+    mention_user,
+    section,
+    write,
+)
+from bot.view.messages import ICONS, STATE_NAMES, TYPE
 
 TOUR = "mesh:tour:"
-"""action_ids of the tour's buttons; the verb follows, and a number where there are several of one.
-"""
+"""action_ids of the tour's buttons begin with it; the verb follows, and a number where a verb has
+several buttons."""
 
 KIND = "tour"
 """Ends the block_id of the tour's first block, in place of a run's id."""
 
-Block = dict[str, Any]
+WHAT_IT_DOES = in_context("title", "What it does")
+WHERE_IT_GOES_WRONG = in_context("title", "Where it goes wrong")
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class PageContent:
     number: int
     pages: tuple[TourPage, ...]
     rows: Mapping[str, StepStatus]
-    trouble: str = ""
+    trouble: Text = EMPTY
     run: Run | None = None
     link: str = ""
     options: bool = False
@@ -57,107 +72,142 @@ class PageContent:
         return self.run.state.value if self.run is not None and self.run.is_active else "done"
 
 
-def render_page(leaf: PageContent, command: str) -> Message:
+def render_page(say: Localizer, content: PageContent, command: str) -> Message:
     """Return one page: command, purpose, progress, present state, and buttons."""
-    where = f"step {leaf.number} of {len(leaf.pages)}"
-    title = f"🧭 *Workshop, {where}: {escape(leaf.step.title)}* — `{command} {leaf.page.typed}`"
+    page, typed = content.page, f"{command} {content.page.typed}"
+    title = Text(
+        "🧭 *Workshop, step {number} of {total}: {title}* — `{command}`",
+        number=content.number,
+        total=len(content.pages),
+        title=escape(say(content.step.title)),
+        command=typed,
+    )
     shown = [
-        messages.section(title, block_id=f"verdict:{leaf.state}:{KIND}"),
-        messages.context(format_progress(leaf)),
-        messages.section(escape(leaf.page.why)),
-        messages.section(format_step_state(leaf)),
-        {"type": "actions", "elements": build_page_buttons(leaf)},
+        section(say(title), block_id=f"verdict:{content.state}:{KIND}"),
+        context(format_progress(say, content)),
+        section(write(say, page.why)),
+        section(format_step_state(say, content)),
+        actions(*build_page_buttons(say, content)),
     ]
-    if leaf.page.also and leaf.done:
-        also = [f"{command} {typed}" for typed in leaf.page.also]
-        buttons = [
-            messages.button(
-                typed,
-                f"{TOUR}run:{n}",
-                build_button_value(leaf.page, typed.removeprefix(f"{command} ")),
-            )
-            for n, typed in enumerate(also, start=1)
+    if page.also and content.done:
+        also = [
+            button(f"{command} {other}", f"{TOUR}run:{n}", build_button_value(page, other))
+            for n, other in enumerate(page.also, start=1)
         ]
-        shown += [{"type": "actions", "elements": buttons}]
-    shown.append(
-        messages.context(
-            "Hosts run steps and turn pages, Explain is for everybody. Runs go on in the thread."
+        shown.append(actions(*also))
+    hint = Text(
+        "Hosts run steps and turn pages, Explain is for everybody. Runs go on in the thread."
+    )
+    shown.append(context(say(hint)))
+    return build_message(f"{say(describe_page(content))} {typed}", shown)
+
+
+def describe_page(content: PageContent) -> Text:
+    """Return the page for a notification: its number, its step, and whether that is in place."""
+    number, total, title = content.number, len(content.pages), content.step.title
+    if content.done:
+        return Text(
+            "Workshop, step {number} of {total}: {title}, in place.",
+            number=number,
+            total=total,
+            title=title,
         )
-    )
-    state = "in place" if leaf.done else "to do"
-    return messages.build_message(
-        f"Workshop, {where}: {leaf.step.title}, {state}. {command} {leaf.page.typed}", shown
+    return Text(
+        "Workshop, step {number} of {total}: {title}, to do.",
+        number=number,
+        total=total,
+        title=title,
     )
 
 
-def format_progress(leaf: PageContent) -> str:
+def format_progress(say: Localizer, content: PageContent) -> str:
     """Return a mark for each page, and the same in words."""
-    marks = [get_page_mark(leaf, page) for page in leaf.pages]
-    if leaf.trouble:
-        return f"{' '.join(marks)}  the cluster cannot be read: {escape(leaf.trouble)}"
-    there = [
-        page.step for page in leaf.pages if page.step in leaf.rows and leaf.rows[page.step].done
-    ]
-    count = sum(page.step in leaf.rows for page in leaf.pages)
-    named = f": {', '.join(there)}" if there else ""
-    return f"{' '.join(marks)}  in place, {len(there)} of {count}{named}"
+    marks = " ".join(get_page_mark(content, page) for page in content.pages)
+    if content.trouble:
+        words = Text("the cluster cannot be read: {why}", why=write(say, content.trouble))
+        return f"{marks}  {say(words)}"
+    known = [page.step for page in content.pages if page.step in content.rows]
+    ready = [step for step in known if content.rows[step].done]
+    words = (
+        Text(
+            "in place, {ready} of {total}: {steps}",
+            ready=len(ready),
+            total=len(known),
+            steps=Listed(ready, "comma"),
+        )
+        if ready
+        else Text("in place, {ready} of {total}", ready=0, total=len(known))
+    )
+    return f"{marks}  {say(words)}"
 
 
-def get_page_mark(leaf: PageContent, page: TourPage) -> str:
+def get_page_mark(content: PageContent, page: TourPage) -> str:
     """Return the mark of a page: the present one, in place, or not in place."""
-    row = leaf.rows.get(page.step)
-    return "▶️" if page is leaf.page else "✅" if row is not None and row.done else "⬜"
+    row = content.rows.get(page.step)
+    return "▶️" if page is content.page else "✅" if row is not None and row.done else "⬜"
 
 
-def format_step_state(leaf: PageContent) -> str:
+def format_step_state(say: Localizer, content: PageContent) -> str:
     """Return the step's live state, and the state or end of its newest run."""
     lines = []
-    row = leaf.rows.get(leaf.page.step)
+    row = content.rows.get(content.page.step)
     if row is not None:
-        lines.append(f"{'✅' if row.done else '⬜'} now: {escape(row.words)}")
-    if (run := leaf.run) is not None:
-        state = run.state.value
-        words = f": {escape(messages.lower_first_word(run.summary))}" if run.summary else ""
-        where = f" — <{leaf.link}|its message>" if leaf.link else ""
-        typed = f"`{messages.escape_code(run.arguments)}` by <@{escape(run.user)}>"
-        lines.append(f"{messages.ICONS[state]} {typed} — {messages.WORDS[state]}{words}{where}")
-    return "\n".join(lines) or "⬜ not run in this channel yet"
+        icon = "✅" if row.done else "⬜"
+        lines.append(say(Text("{icon} now: {words}", icon=icon, words=write(say, row.words))))
+    if content.run is not None:
+        lines.append(format_run(say, content.run, content.link))
+    return "\n".join(lines) or say(Text("⬜ not run in this channel yet"))
 
 
-def build_page_buttons(leaf: PageContent) -> list[Block]:
+def format_run(say: Localizer, run: Run, link: str) -> str:
+    """Return a run as a line: what was typed by whom, its state, and a link to its message."""
+    state = run.state.value
+    typed = Text(
+        "`{command}` by {person}",
+        command=escape_code(run.arguments),
+        person=mention_user(run.user),
+    )
+    words = f": {write(say, run.summary)}" if run.summary else ""
+    label = say(in_context("link", "the message"))
+    where = f" — <{link}|{label}>" if link else ""
+    return f"{ICONS[state]} {say(typed)} — {say(STATE_NAMES[state])}{words}{where}"
+
+
+def build_page_buttons(say: Localizer, content: PageContent) -> list[Block]:
     """Return Run, Options, Explain, Skip or Next, Back and Refresh.
 
     The likeliest is the primary button.
     """
-    page, last = leaf.page, leaf.number == len(leaf.pages)
-    active = leaf.run is not None and leaf.run.is_active
+    page, done = content.page, content.done
+    active = content.run is not None and content.run.is_active
     likely: Block = {"style": "primary"}
-    run = messages.button(
-        "Run again" if leaf.done else "Run",
+    run = button(
+        say(in_context("button", "Run again") if done else in_context("button", "Run")),
         f"{TOUR}run",
         build_button_value(page, page.typed),
-        **({} if leaf.done or active else likely),
+        **({} if done or active else likely),
     )
     found = [run]
-    if leaf.options:
-        found.append(messages.button("Options…", f"{TOUR}options", page.step))
-    found.append(messages.button("Explain", f"{TOUR}explain", page.step))
-    if not last:
-        following = leaf.pages[leaf.number].step
-        onward = "Next" if leaf.done else "Skip"
-        found.append(
-            messages.button(onward, f"{TOUR}turn:on", following, **(likely if leaf.done else {}))
-        )
-    else:
-        found.append(
-            messages.button(
-                "End the tour", f"{TOUR}end", page.step, **(likely if leaf.done else {})
-            )
-        )
-    if leaf.number > 1:
-        found.append(messages.button("Back", f"{TOUR}turn:back", leaf.pages[leaf.number - 2].step))
-    found.append(messages.button("Refresh", f"{TOUR}look", page.step))
+    if content.options:
+        options = say(in_context("button", "Options…"))
+        found.append(button(options, f"{TOUR}options", page.step))
+    found.append(button(say(in_context("button", "Explain")), f"{TOUR}explain", page.step))
+    found.append(build_onward_button(say, content, likely if done else {}))
+    if content.number > 1:
+        before = content.pages[content.number - 2].step
+        found.append(button(say(in_context("button", "Back")), f"{TOUR}turn:back", before))
+    found.append(button(say(in_context("button", "Refresh")), f"{TOUR}look", page.step))
     return found
+
+
+def build_onward_button(say: Localizer, content: PageContent, style: Block) -> Block:
+    """Return the button that turns to the next page, or ends the tour on the last one."""
+    if content.number == len(content.pages):
+        label = in_context("button", "End the tour")
+        return button(say(label), f"{TOUR}end", content.page.step, **style)
+    following = content.pages[content.number].step
+    label = in_context("button", "Next") if content.done else in_context("button", "Skip")
+    return button(say(label), f"{TOUR}turn:on", following, **style)
 
 
 def build_button_value(page: TourPage, typed: str) -> str:
@@ -165,61 +215,60 @@ def build_button_value(page: TourPage, typed: str) -> str:
     return f"{page.step} {typed}"
 
 
-def render_explanation(page: TourPage, step: Step, command: str) -> Message:
+def render_explanation(say: Localizer, page: TourPage, step: Step, command: str) -> Message:
     """Return for one person what a step teaches, what it does and where it goes wrong."""
-    who = (
-        "everyone may run it"
-        if step.role is Role.ATTENDEE
-        else f"running it needs the role {step.role}"
-    )
-    shown = [
-        messages.build_verdict_block("done", "", f"💬 *{escape(step.title)}* — {escape(page.why)}"),
-        messages.section("*What it does*\n" + messages.format_bullets(page.does)),
-    ]
+    title = escape(say(step.title))
+    headline = f"💬 *{title}* — {write(say, page.why)}"
+    does = f"*{say(WHAT_IT_DOES)}*\n{format_bullets(say, page.does)}"
+    shown = [build_verdict_block("done", "", headline), section(does)]
     if page.pitfalls:
-        shown.append(
-            messages.section("*Where it goes wrong*\n" + messages.format_bullets(page.pitfalls))
-        )
+        pitfalls = format_bullets(say, page.pitfalls)
+        shown.append(section(f"*{say(WHERE_IT_GOES_WRONG)}*\n{pitfalls}"))
     more = [f"help {step.id}", *([f"show {step.id}"] if step.changes and step.recorded else [])]
     typed = [f"{command} {words}" for words in more]
-    buttons = [
-        messages.button(words, f"{messages.TYPE}:{n}", words) for n, words in enumerate(typed)
-    ]
-    shown += [{"type": "actions", "elements": buttons}]
-    shown.append(
-        messages.context(f"Typed as `{command} {messages.escape_code(page.typed)}`; {who}.")
-    )
-    return messages.build_message(f"{step.title}: {page.why}", shown)
+    shown.append(actions(*(button(words, f"{TYPE}:{n}", words) for n, words in enumerate(typed))))
+    whole = escape_code(f"{command} {page.typed}")
+    shown.append(context(say(describe_who_runs(step.role, whole))))
+    return build_message(f"{say(step.title)}: {say(page.why)}", shown)
 
 
-def render_short_explanation(step: Step, command: str) -> Message:
+def describe_who_runs(role: Role, typed: str) -> Text:
+    """Return what to type for a step and who may do it; `typed` is escaped."""
+    if role is Role.ADMIN:
+        return Text("Typed as `{command}`; running it needs the role admin.", command=typed)
+    if role is Role.HOST:
+        return Text("Typed as `{command}`; running it needs the role host.", command=typed)
+    return Text("Typed as `{command}`; everyone may run it.", command=typed)
+
+
+def render_short_explanation(say: Localizer, step: Step, command: str) -> Message:
     """Return the explanation of a step that the tour has no page for."""
-    return render_explanation(
-        TourPage(step.id, step.id, f"{step.summary}.", (step.explain or step.summary,)),
-        step,
-        command,
+    page = TourPage(step.id, step.id, step.summary, (step.explain or step.summary,))
+    return render_explanation(say, page, step, command)
+
+
+def render_tour_end(
+    say: Localizer, number: int, pages: Sequence[TourPage], words: Text, command: str
+) -> Message:
+    """Return the message that replaces a tour which ended or moved; `words` is a sentence."""
+    shown = Text(
+        "🧭 *Workshop* — {words} It was at step {number} of {total}.",
+        words=write(say, words),
+        number=number,
+        total=len(pages),
     )
+    text = Text(
+        "Workshop: {words} `{command} workshop` begins it again.", words=words, command=command
+    )
+    return build_message(say(text), (section(say(shown), block_id=f"verdict:done:{KIND}"),))
 
 
-def render_tour_end(number: int, pages: Sequence[TourPage], words: str, command: str) -> Message:
-    """Return the message that replaces a tour which ended or moved."""
-    text = f"🧭 *Workshop* — {words} It was at step {number} of {len(pages)}."
-    shown = (messages.section(text, block_id=f"verdict:done:{KIND}"),)
-    return messages.build_message(f"Workshop: {words} {command} workshop begins it anew.", shown)
-
-
-def render_tour_pointer(link: str, *, may_move: bool, command: str) -> Message:
+def render_tour_pointer(say: Localizer, link: str, *, may_move: bool, command: str) -> Message:
     """Return for one person a link to the tour's message."""
-    shown = [
-        messages.build_verdict_block(
-            "done", "", f"🧭 The tour stands <{link}|here>, at the page where it was left."
-        )
-    ]
+    words = Text("🧭 The tour stands <{link}|here>, at the page where it was left.", link=link)
+    shown = [build_verdict_block("done", "", say(words))]
     if may_move:
-        here = messages.button(
-            "Move it down here", f"{messages.TYPE}:0", f"{command} workshop here"
-        )
-        shown.append({"type": "actions", "elements": [here]})
-    return messages.build_message(
-        "The tour of the workshop stands further up in this channel.", shown
-    )
+        label = say(in_context("button", "Move it down here"))
+        shown.append(actions(button(label, f"{TYPE}:0", f"{command} workshop here")))
+    text = Text("The tour of the workshop stands further up in this channel.")
+    return build_message(say(text), shown)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.text import EMPTY, Text
+from bot.text import Moment as LocalMoment
 from bot.when.timing import TimeOfDay, Timing, TimingKind
 
 SOON = timedelta(days=28)
@@ -40,7 +42,7 @@ def _get_utc_offset(moment: datetime, place: ZoneInfo) -> timedelta:
     return moment.astimezone(place).utcoffset() or timedelta()
 
 
-def describe_clock_changes(timing: Timing, now: datetime) -> tuple[str, ...]:
+def describe_clock_changes(timing: Timing, now: datetime) -> tuple[Text, ...]:
     """Return remarks on the clock changes in a timing's zone; none for what does not go by
     the time of day.
     """
@@ -57,24 +59,39 @@ def describe_clock_changes(timing: Timing, now: datetime) -> tuple[str, ...]:
     return tuple(said)
 
 
-def describe_change(timing: Timing, moment: datetime) -> str:
+def describe_change(timing: Timing, moment: datetime) -> Text:
     """Describe a clock change at that moment, and what stays."""
     old, new = (
         _get_utc_offset(moment - MINUTE, timing.zone_info),
         _get_utc_offset(moment, timing.zone_info),
     )
-    way = "forward" if new > old else "back"
     stays = (
-        f"{timing.clock} stays {timing.clock} there"
+        Text("{clock} stays {clock} there", clock=str(timing.clock))
         if timing.clock
-        else "the times stay those of the clocks there"
+        else Text("the times stay those of the clocks there")
     )
-    there = moment.astimezone(timing.zone_info)
-    day = f"{there.strftime('%a')} {there.day} {there.strftime('%b %Y')}"
-    return f"Clocks in {timing.zone} go {way} on {day} ({format_utc_offset(old)} to {format_utc_offset(new)}): {stays}."
+    day = LocalMoment(moment.timestamp(), timing.zone, date="year", time="", named="")
+    before, after = format_utc_offset(old), format_utc_offset(new)
+    if new > old:
+        return Text(
+            "Clocks in {zone} go forward on {day} ({before} to {after}): {stays}.",
+            zone=timing.zone,
+            day=day,
+            before=before,
+            after=after,
+            stays=stays,
+        )
+    return Text(
+        "Clocks in {zone} go back on {day} ({before} to {after}): {stays}.",
+        zone=timing.zone,
+        day=day,
+        before=before,
+        after=after,
+        stays=stays,
+    )
 
 
-def describe_clash(clock: TimeOfDay, moment: datetime, timing: Timing) -> str:
+def describe_clash(clock: TimeOfDay, moment: datetime, timing: Timing) -> Text:
     """Describe that clocks skip this time of day, or have it twice, when they change at that
     moment on a day it is meant for; return "" otherwise.
     """
@@ -83,12 +100,24 @@ def describe_clash(clock: TimeOfDay, moment: datetime, timing: Timing) -> str:
     first, last = sorted((moment.astimezone(UTC) + old, moment.astimezone(UTC) + new))
     meant = first.replace(hour=clock.hour, minute=clock.minute)
     if not first <= meant < last or (timing.days and meant.weekday() not in timing.days):
-        return ""
-    day = f"{meant.strftime('%a')} {meant.day} {meant.strftime('%b %Y')}"
+        return EMPTY
+    # `meant` is the wall clock written as UTC: its date is the one in the zone.
+    day = LocalMoment(meant.timestamp(), "UTC", date="year", time="", named="")
     if new > old:
         later = meant + (new - old)
-        return f"On {day} there is no {clock} in {timing.zone}: it comes at {later.strftime('%H:%M')} that day."
-    return f"On {day} {clock} comes twice in {timing.zone}: it is the first that counts."
+        return Text(
+            "On {day} there is no {clock} in {zone}: it comes at {later} that day.",
+            day=day,
+            clock=str(clock),
+            zone=timing.zone,
+            later=later.strftime("%H:%M"),
+        )
+    return Text(
+        "On {day} {clock} comes twice in {zone}: it is the first that counts.",
+        day=day,
+        clock=str(clock),
+        zone=timing.zone,
+    )
 
 
 def format_utc_offset(offset: timedelta) -> str:

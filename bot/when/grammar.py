@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.errors import UserError
+from bot.text import EMPTY, Text
 from bot.when import pieces
 from bot.when.timing import EVERY_DAY, WEEKDAYS, WEEKEND, Moment, TimeOfDay, TimingKind, TimingSpec
 
@@ -23,7 +24,10 @@ NAMED = {
     "weekends": WEEKEND,
     "weekend": WEEKEND,
 }
-EXAMPLES = 'Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * 1-5"`.'
+EXAMPLES = Text(
+    'Write `every 10m until 17:00`, `weekdays 09:00 Europe/Madrid`, `at 14:00` or `cron "0 9 * * '
+    '1-5"`.'
+)
 MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -78,8 +82,10 @@ def _parse_every(words: list[str]) -> Found:
     if chosen is not None:
         return _parse_days_at(chosen, words, 2)
     raise UserError(
-        f"every needs a time after it{_quote_instead(following)}.",
-        "Write `every 30s`, `every 10m` or `every 2h`.",
+        Text(
+            "every needs a time after it{quote_instead}.", quote_instead=_quote_instead(following)
+        ),
+        Text("Write `every 30s`, `every 10m` or `every 2h`."),
     )
 
 
@@ -98,11 +104,11 @@ def _require_clock(typed: str, before: str) -> TimeOfDay:
     found = pieces.parse_clock(typed) if typed else None
     if found is None:
         wrong = (
-            f"“{typed[:20]}” is not a time of day"
+            Text("“{typed}” is not a time of day", typed=typed[:20])
             if typed
-            else f"{before} needs a time of day after it"
+            else Text("{before} needs a time of day after it", before=before)
         )
-        raise UserError(f"{wrong}.", "Write it as 09:30 or 17:00.")
+        raise UserError(Text("{wrong}.", wrong=wrong), Text("Write it as 09:30 or 17:00."))
     return found
 
 
@@ -115,10 +121,14 @@ def _parse_at(words: list[str]) -> Found | None:
     if found is not None:
         return TimingSpec(TimingKind.ONCE, moment=found[0]), 1 + found[1]
     if pieces.looks_like_clock(following):
-        raise UserError(f"“{following}” is not a time of day.", "Write it as 09:30 or 17:00.")
+        raise UserError(
+            Text("“{following}” is not a time of day.", following=following),
+            Text("Write it as 09:30 or 17:00."),
+        )
     if following == "tomorrow" or re.match(r"\d{4}-", following):
         raise UserError(
-            f"{following[:20]} needs a time of day after it.", "Write `at tomorrow 09:30`."
+            Text("{following} needs a time of day after it.", following=following[:20]),
+            Text("Write `at tomorrow 09:30`."),
         )
     return None
 
@@ -132,7 +142,8 @@ def _parse_cron(words: list[str]) -> Found:
     if len(words) > 5:
         return TimingSpec(TimingKind.CRON, cron=_join_cron_fields(words[1:6])), 6
     raise UserError(
-        "cron needs five fields.", 'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'
+        Text("cron needs five fields."),
+        Text('Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'),
     )
 
 
@@ -142,8 +153,11 @@ def _join_cron_fields(fields: list[str]) -> str:
     """
     if len(fields) != 5 or not all(re.fullmatch(r"[\w*,/-]+", field, re.ASCII) for field in fields):
         raise UserError(
-            f"cron has five fields, not “{' '.join(fields)[:40]}”.",
-            'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday (1-5 is Monday to Friday).',
+            Text("cron has five fields, not “{fields}”.", fields=" ".join(fields)[:40]),
+            Text(
+                'Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday (1-5 is Monday to '
+                "Friday)."
+            ),
         )
     return " ".join(fields)
 
@@ -200,8 +214,11 @@ def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
         length = pieces.parse_duration(words[1:])
         if length is None:
             raise UserError(
-                f"for needs a length of time after it{_quote_instead(' '.join(words[1:2]))}.",
-                "Write `for 1h`.",
+                Text(
+                    "for needs a length of time after it{quote_instead}.",
+                    quote_instead=_quote_instead(" ".join(words[1:2])),
+                ),
+                Text("Write `for 1h`."),
             )
         return replace(_require_endless(wish), lasts=length[0]), 1 + length[1]
     named = re.sub(r"^(zone|tz)=", "", words[0], flags=re.IGNORECASE)
@@ -210,13 +227,15 @@ def _parse_modifier(wish: TimingSpec, words: list[str]) -> Found | None:
     if found is None and explicit:
         near = pieces.find_nearest_zone(named)
         hint = (
-            f"Did you mean `{near}`?" if near else "Write a zone such as `Europe/Madrid` or `UTC`."
+            Text("Did you mean `{near}`?", near=near)
+            if near
+            else Text("Write a zone such as `Europe/Madrid` or `UTC`.")
         )
-        raise UserError(f"There is no time zone “{named[:40]}”.", hint)
+        raise UserError(Text("There is no time zone “{named}”.", named=named[:40]), hint)
     if found is None:
         return None
     if wish.zone:
-        raise UserError("There are two time zones in that.", "Leave one out.")
+        raise UserError(Text("There are two time zones in that."), Text("Leave one out."))
     return replace(wish, zone=found), 1
 
 
@@ -225,8 +244,9 @@ def _parse_until(words: list[str]) -> Moment:
     if found is None:
         said = _quote_instead(" ".join(words[:1]))
         raise UserError(
-            f"until needs a time of day after it{said}.", "Write `until 17:00` or `until tomorrow 17:00`."
-        )  # fmt: skip
+            Text("until needs a time of day after it{said}.", said=said),
+            Text("Write `until 17:00` or `until tomorrow 17:00`."),
+        )
     return found[0]
 
 
@@ -237,10 +257,12 @@ def _count_moment_words(words: list[str]) -> int:
 
 def _require_endless(wish: TimingSpec) -> TimingSpec:
     if wish.until or wish.lasts:
-        raise UserError("There are two ends in that.", "Leave one out: `until …` or `for …`.")
+        raise UserError(
+            Text("There are two ends in that."), Text("Leave one out: `until …` or `for …`.")
+        )
     if wish.kind is TimingKind.ONCE:
         raise UserError(
-            "Something that happens once has no end.", "Leave `until …` or `for …` out."
+            Text("Something that happens once has no end."), Text("Leave `until …` or `for …` out.")
         )
     return wish
 
@@ -252,9 +274,10 @@ def _refuse_second_timing(words: list[str]) -> None:
         again = True
     if again:
         raise UserError(
-            f"“{words[0][:20]}” begins a second time in that.", f"One will do. {EXAMPLES}"
+            Text("“{words}” begins a second time in that.", words=words[0][:20]),
+            Text("One will do. {examples}", examples=EXAMPLES),
         )
 
 
-def _quote_instead(word: str) -> str:
-    return f", not “{word[:20]}”" if word else ""
+def _quote_instead(word: str) -> Text:
+    return Text(", not “{word}”", word=word[:20]) if word else EMPTY

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
+from bot.text import Text
 from bot.when.pieces import parse_moment as moment_of
 from bot.when.timing import Moment, TimeOfDay, Timing, TimingKind, TimingSpec
 
@@ -22,7 +23,7 @@ def resolve_timing(wish: TimingSpec, now: datetime, zone: str) -> Timing:
     named = wish.zone or zone
     place = ZoneInfo(named)
     if wish.kind is TimingKind.EVERY and not wish.every:
-        raise UserError("Every 0 s is no time.", "Write `every 10m`.")
+        raise UserError(Text("Every 0 s is no time."), Text("Write `every 10m`."))
     until = _resolve_end(wish, now, place)
     start = now
     if wish.kind is TimingKind.ONCE:
@@ -44,7 +45,9 @@ def seconds_until(typed: str, now: datetime, zone: str) -> float:
     """Return the seconds from now until a time of day such as `17:00`. Raises UserError."""
     found = moment_of(typed.split())
     if found is None:
-        raise UserError(f"“{typed[:20]}” is not a time of day.", "Write `until 17:00`.")
+        raise UserError(
+            Text("“{typed}” is not a time of day.", typed=typed[:20]), Text("Write `until 17:00`.")
+        )
     end = _resolve_end(TimingSpec(TimingKind.EVERY, until=found[0]), now, ZoneInfo(zone))
     assert end is not None  # an end was named
     return (end - now).total_seconds()
@@ -61,16 +64,26 @@ def wall_time_to_utc(day: date, clock: TimeOfDay, place: ZoneInfo) -> datetime:
 
 def _resolve_end(wish: TimingSpec, now: datetime, place: ZoneInfo) -> datetime | None:
     if wish.lasts:
-        return _require_within_year(now + timedelta(seconds=min(wish.lasts, 1e9)), now, "That end")
+        return _require_within_year(
+            now + timedelta(seconds=min(wish.lasts, 1e9)), now, Text("That end")
+        )
     if wish.until is None:
         return None
     end = wall_time_to_utc(_resolve_day(wish.until, now, place), wish.until.clock, place)
     if end <= now:
-        hint = f"Write `until tomorrow {wish.until.clock}`, or a date before it, if that is meant."
-        raise UserError(
-            f"{_format_moment(wish.until)} is over: it is {_format_now(now, place)}.", hint
+        hint = Text(
+            "Write `until tomorrow {clock}`, or a date before it, if that is meant.",
+            clock=str(wish.until.clock),
         )
-    return _require_within_year(end, now, "That end")
+        raise UserError(
+            Text(
+                "{format_moment} is over: it is {format_now}.",
+                format_moment=_format_moment(wish.until),
+                format_now=_format_now(now, place),
+            ),
+            hint,
+        )
+    return _require_within_year(end, now, Text("That end"))
 
 
 def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
@@ -82,15 +95,21 @@ def _resolve_once(moment: Moment, now: datetime, place: ZoneInfo) -> datetime:
         )
     if start <= now:
         raise UserError(
-            f"{_format_moment(moment)} is over: it is {_format_now(now, place)}.",
-            "Write a time that is to come.",
+            Text(
+                "{format_moment} is over: it is {format_now}.",
+                format_moment=_format_moment(moment),
+                format_now=_format_now(now, place),
+            ),
+            Text("Write a time that is to come."),
         )
-    return _require_within_year(start, now, "That")
+    return _require_within_year(start, now, Text("That"))
 
 
-def _require_within_year(moment: datetime, now: datetime, what: str) -> datetime:
+def _require_within_year(moment: datetime, now: datetime, what: Text) -> datetime:
     if moment - now > LONGEST:
-        raise UserError(f"{what} is more than a year away.", "Write one that is nearer.")
+        raise UserError(
+            Text("{what} is more than a year away.", what=what), Text("Write one that is nearer.")
+        )
     return moment.astimezone(UTC)
 
 

@@ -11,9 +11,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from bot.text import Listed, Seconds, Text, Weekday
+from bot.text import Moment as LocalMoment
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY, WEEKDAYS, WEEKEND = tuple(range(7)), tuple(range(5)), (5, 6)
-NAMED = {EVERY_DAY: "every day", WEEKDAYS: "on weekdays", WEEKEND: "at weekends"}
+NAMED = {EVERY_DAY: Text("every day"), WEEKDAYS: Text("on weekdays"), WEEKEND: Text("at weekends")}
 
 
 class TimingKind(StrEnum):
@@ -80,37 +83,30 @@ class Timing:
         """The zone that its times of day are in."""
         return ZoneInfo(self.zone)
 
-    def __str__(self) -> str:
-        return f"{self.times}{self.end}"
+    def describe(self) -> Text:
+        """Return repetition and end in words: `every 10 min, until Thu 26 Nov 17:00 (UTC)`."""
+        if self.until is None or self.kind is TimingKind.ONCE:
+            return self.times
+        return Text(
+            "{times}, until {moment}", times=self.times, moment=self.locate_moment(self.until)
+        )
 
     @property
-    def times(self) -> str:
+    def times(self) -> Text:
         """The repetition in words: `every 10 min`, `on weekdays at 09:00 (Europe/Madrid)`."""
         if self.kind is TimingKind.EVERY:
-            return f"every {format_interval(self.every)}"
+            return Text("every {interval}", interval=Seconds(self.every, "exact"))
         if self.kind is TimingKind.ONCE:
-            return f"once, {self.format_local(self.start)}"
+            return Text("once, {moment}", moment=self.locate_moment(self.start))
         if self.kind is TimingKind.CRON:
-            return f"by cron `{self.cron}` ({self.zone})"
-        days = NAMED.get(self.days) or "every " + ", ".join(
-            DAYS[day].capitalize() for day in self.days
-        )
-        return f"{days} at {self.clock} ({self.zone})"
+            return Text("by cron `{cron}` ({zone})", cron=self.cron, zone=self.zone)
+        named = [Text("{day}", day=Weekday(day)) for day in self.days]
+        days = NAMED.get(self.days) or Text("every {days}", days=Listed(named, "comma"))
+        return Text("{days} at {clock} ({zone})", days=days, clock=str(self.clock), zone=self.zone)
 
-    @property
-    def end(self) -> str:
-        """The end in words, `, until Thu 26 Nov 17:00 (UTC)`, or nothing."""
-        return (
-            f", until {self.format_local(self.until)}"
-            if self.until and self.kind is not TimingKind.ONCE
-            else ""
-        )
-
-    def format_local(self, moment: datetime) -> str:
-        """Format a moment in the timing's zone: `Thu 26 Nov 17:00 (UTC)`."""
-        there = moment.astimezone(self.zone_info)
-        seconds = there.strftime(":%S") if there.second else ""
-        return f"{there.strftime('%a')} {there.day} {there.strftime('%b %H:%M')}{seconds} ({self.zone})"
+    def locate_moment(self, moment: datetime) -> LocalMoment:
+        """Return a moment as it is shown in the timing's zone: `Thu 26 Nov 17:00 (UTC)`."""
+        return LocalMoment(moment.timestamp(), self.zone)
 
     def to_json(self) -> dict[str, Any]:
         """Return the timing as the ledger keeps it."""
@@ -138,17 +134,3 @@ class Timing:
             clock=TimeOfDay(*kept["clock"]) if kept["clock"] else None,
             cron=kept["cron"],
         )
-
-
-def format_interval(seconds: float) -> str:
-    """Format seconds as `30 s`, `10 min`, `1 h 30 min` or `1 day`: exactly, because it is
-    how often something happens.
-    """
-    rest, words = round(seconds, 3), []
-    for size, unit in ((86400, "day"), (3600, "h"), (60, "min")):
-        count, rest = divmod(rest, size)
-        if count:
-            words.append(f"{count:g} {unit}{'s' if unit == 'day' and count > 1 else ''}")
-    if rest or not words:
-        words.append(f"{rest:g} s")
-    return " ".join(words)

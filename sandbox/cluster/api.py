@@ -109,7 +109,10 @@ class Api:
             name = new.get("spec", {}).get("serviceAccountName") or "default"
             account = self.store.get(_ACCOUNTS, target.namespace, name)
             if account is None and name != "default":
-                missing = f'error looking up service account {target.namespace}/{name}: serviceaccount "{name}" not found'
+                missing = (
+                    f"error looking up service account {target.namespace}/{name}: serviceaccount "
+                    f'"{name}" not found'
+                )
                 raise forbidden_error(
                     target.kind, new["metadata"].get("generateName") or target.name, missing
                 )
@@ -143,7 +146,10 @@ class Api:
         if record.obj["metadata"].get("deletionTimestamp"):
             cause = {"reason": "NamespaceTerminating", "field": "metadata.namespace",
                      "message": f"namespace {target.namespace} is being terminated"}  # fmt: skip
-            why = f"unable to create new content in namespace {target.namespace} because it is being terminated"
+            why = (
+                f"unable to create new content in namespace {target.namespace} because it is "
+                f"being terminated"
+            )
             raise forbidden_error(target.kind, target.name, why, [cause])
 
     async def update(self, target: Target, obj: Any, write: WriteOptions) -> Record:

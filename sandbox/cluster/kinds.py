@@ -1,8 +1,5 @@
 """Resource types that the API server serves: built-in ones, and those that CRDs add."""
 
-# ruff: noqa: E501
-# (a table: one row a line)
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -118,7 +115,7 @@ BUILT_IN: tuple[Kind, ...] = (
     _core("endpoints", "Endpoints", "ep"),
     _core("events", "Event", "ev"),
     _core("limitranges", "LimitRange", "limits"),
-    _core("namespaces", "Namespace", "ns", namespaced=False, subs="status finalize", verbs=_NO_COLLECTION),
+    _core("namespaces", "Namespace", "ns", namespaced=False, subs="status finalize", verbs=_NO_COLLECTION),  # noqa: E501
     _core("nodes", "Node", "no", namespaced=False, subs="status proxy"),
     _core("persistentvolumeclaims", "PersistentVolumeClaim", "pvc", subs="status"),
     _core("persistentvolumes", "PersistentVolume", "pv", namespaced=False, subs="status"),
@@ -131,21 +128,21 @@ BUILT_IN: tuple[Kind, ...] = (
         generation=True,
     ),
     _core("podtemplates", "PodTemplate", generation=True),
-    _core("replicationcontrollers", "ReplicationController", "rc", categories=_ALL, subs=_SCALED, generation=True),
+    _core("replicationcontrollers", "ReplicationController", "rc", categories=_ALL, subs=_SCALED, generation=True),  # noqa: E501
     _core("resourcequotas", "ResourceQuota", "quota", subs="status"),
     _core("secrets", "Secret"),
     _core("serviceaccounts", "ServiceAccount", "sa", subs="token"),
     _core("services", "Service", "svc", categories=_ALL, subs="status proxy"),
     _kind("apps", "controllerrevisions", "ControllerRevision"),
     _kind("apps", "daemonsets", "DaemonSet", "ds", categories=_ALL, subs="status", generation=True),
-    _kind("apps", "deployments", "Deployment", "deploy", categories=_ALL, subs="status scale", generation=True),
-    _kind("apps", "replicasets", "ReplicaSet", "rs", categories=_ALL, subs="status scale", generation=True),
-    _kind("apps", "statefulsets", "StatefulSet", "sts", categories=_ALL, subs="status scale", generation=True),
+    _kind("apps", "deployments", "Deployment", "deploy", categories=_ALL, subs="status scale", generation=True),  # noqa: E501
+    _kind("apps", "replicasets", "ReplicaSet", "rs", categories=_ALL, subs="status scale", generation=True),  # noqa: E501
+    _kind("apps", "statefulsets", "StatefulSet", "sts", categories=_ALL, subs="status scale", generation=True),  # noqa: E501
     _kind("batch", "jobs", "Job", categories=_ALL, subs="status", generation=True),
     _kind("batch", "cronjobs", "CronJob", "cj", categories=_ALL, subs="status", generation=True),
-    _kind("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", version="v2", categories=_ALL,
+    _kind("autoscaling", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", version="v2", categories=_ALL,  # noqa: E501
         subs="status"),
-    _kind("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subs="status", generation=True),
+    _kind("policy", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", subs="status", generation=True),  # noqa: E501
     _kind(_RBAC, "roles", "Role"),
     _kind(_RBAC, "rolebindings", "RoleBinding"),
     _kind(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
@@ -154,7 +151,7 @@ BUILT_IN: tuple[Kind, ...] = (
     _cluster(_ADMISSION, "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
     _cluster(_ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy", subs="status"),
     _cluster(_ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
-    _cluster("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", "crd crds", "status"),
+    _cluster("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", "crd crds", "status"),  # noqa: E501
     _cluster("apiregistration.k8s.io", "apiservices", "APIService", subs="status"),
     _kind("discovery.k8s.io", "endpointslices", "EndpointSlice", generation=True),
     _kind("coordination.k8s.io", "leases", "Lease"),
@@ -162,10 +159,10 @@ BUILT_IN: tuple[Kind, ...] = (
     _kind("networking.k8s.io", "ingresses", "Ingress", "ing", subs="status", generation=True),
     _kind("networking.k8s.io", "ingressclasses", "IngressClass", namespaced=False, generation=True),
     _kind("networking.k8s.io", "networkpolicies", "NetworkPolicy", "netpol", generation=True),
-    _kind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False,
+    _kind("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False,  # noqa: E501
         verbs=_CREATE),
     _kind("authentication.k8s.io", "tokenreviews", "TokenReview", namespaced=False, verbs=_CREATE),
-    _kind("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc", namespaced=False, generation=True),
+    _kind("scheduling.k8s.io", "priorityclasses", "PriorityClass", "pc", namespaced=False, generation=True),  # noqa: E501
     _kind("storage.k8s.io", "storageclasses", "StorageClass", "sc", namespaced=False),
     _kind("storage.k8s.io", "csidrivers", "CSIDriver", namespaced=False),
     _kind("storage.k8s.io", "csinodes", "CSINode", namespaced=False),

@@ -62,7 +62,8 @@ def conflict_error(kind: NamedKind, name: str, why: str = "") -> ApiError:
     """Return the 409 for an update made from an old version, or for an unmet precondition."""
     why = (
         why
-        or "the object has been modified; please apply your changes to the latest version and try again"
+        or "the object has been modified; please apply your changes to the latest version and try "
+        "again"
     )
     return ApiError(
         409,
@@ -142,7 +143,10 @@ def bad_request_error(message: str) -> ApiError:
 
 def unreadable_body_error(kind: NamedKind, why: str) -> ApiError:
     """Return the 400 for a body that is no object; `why` in the words of the parser."""
-    text = f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get version/kind"
+    text = (
+        f"the object provided is unrecognized (must be of type {kind.kind}): couldn't get "
+        f"version/kind"
+    )
     return bad_request_error(f"{text}; json parse error: {why}")
 
 

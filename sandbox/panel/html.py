@@ -41,7 +41,10 @@ def render_cluster(name: str, objects: Objects, trouble: str) -> str:
         + _render_gateways(objects)
         + _render_routes(objects)
     )
-    return f"<h2>{escape(name)} <small data-key='version'>{title}</small></h2>{warning}<p>{about}</p>{body}"
+    return (
+        f"<h2>{escape(name)} <small "
+        f"data-key='version'>{title}</small></h2>{warning}<p>{about}</p>{body}"
+    )
 
 
 def _render_namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
@@ -58,7 +61,8 @@ def _render_namespaces(namespaces: Sequence[Object], pods: list[Pod]) -> str:
             rows += f"<li>… and {more} more</li>" if more > 0 else ""
             key = escape(f"ns/{name}", quote=True)
             html += (
-                f'<section class="ns" aria-label="Namespace {escape(name, quote=True)}"><h3 data-key="{key}">'
+                f'<section class="ns" aria-label="Namespace {escape(name, quote=True)}"><h3 '
+                f'data-key="{key}">'
                 f"{escape(name)} {tags}</h3><ul>{rows}</ul></section>"
             )
         else:
@@ -75,7 +79,10 @@ def _render_pod(pod: Pod) -> str:
         for each in pod.containers
         if each.proxy
     )
-    ambient = '<span class="box-chip sidecar" title="its traffic passes the ztunnel of its node">ztunnel</span>'
+    ambient = (
+        '<span class="box-chip sidecar" title="its traffic passes the ztunnel of its '
+        'node">ztunnel</span>'
+    )
     marks = f"{role} {proxies} {ambient if pod.redirected else ''}"
     status = "" if pod.is_ready else f'<span class="rest">{escape(pod.status)}</span>'
     why = f'<span class="why">{escape(pod.why[:160])}</span>' if pod.why and pod.is_broken else ""
@@ -86,7 +93,8 @@ def _render_pod(pod: Pod) -> str:
     )
     name = f'{escape(pod.workload)} <span class="rest">{escape(last)}</span>'
     return (
-        f'<li class="row" data-key="{key}"><span class="dot {kind}" aria-hidden="true">{sign}</span><div class="body">'
+        f'<li class="row" data-key="{key}"><span class="dot {kind}" '
+        f'aria-hidden="true">{sign}</span><div class="body">'
         f'<span class="name" title="{full}">{name}</span>{marks} {status}{why}'
         f'</div><span class="count">{escape(pod.ready)}</span></li>'
     )
@@ -140,7 +148,8 @@ def _render_entry(
     sign, colour = dot or ("▸", "")
     name, kind = escape(meta["name"]), escape(kind)
     return (
-        f'<li class="row" data-key="{key}"><span class="dot {colour}" aria-hidden="true">{sign}</span>'
+        f'<li class="row" data-key="{key}"><span class="dot {colour}" '
+        f'aria-hidden="true">{sign}</span>'
         f'<div class="body"><span class="name">{name}</span><span class="box-chip">{kind}</span>'
         f' <span class="rest">{escape(rest)}</span>{below}</div></li>'
     )

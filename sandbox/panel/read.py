@@ -56,7 +56,8 @@ class Pod:
 
     @property
     def is_broken(self) -> bool:
-        """Tell whether the pod's status is one that will not pass by itself, as ImagePullBackOff."""
+        """Tell whether the pod's status is one that will not pass by itself, as
+        ImagePullBackOff."""
         return any(word in self.status for word in ("Err", "BackOff", "Failed", "Unknown", "Crash"))
 
     @property

@@ -97,7 +97,8 @@ def _describe_http_route_rule(rule: Json) -> str:
 def _build_sentence(matches: list[str], backends: list[tuple[str, Any]], fault: str) -> str:
     several = len(backends) > 1
     ends = [
-        f"{name} {1 if weight is None else weight}{' %' if _has_percentage_weights(backends) else ''}"
+        f"{name} "
+        f"{1 if weight is None else weight}{' %' if _has_percentage_weights(backends) else ''}"
         if several
         else name
         for name, weight in backends

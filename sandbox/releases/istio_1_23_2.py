@@ -29,9 +29,10 @@ RELEASE = IstioRelease(
     gateway_api="v1.1.0",
     istioctl=IstioctlTraits(
         words=MessageTemplates(
-            prompt='This will install the Istio {version} "{profile}" profile (with components: {components}) into the '
-            "cluster. Proceed? (y/N) ",
-            bad_profile="failed to read profile {profile} from : open profiles/{profile}.yaml: file does not exist",
+            prompt='This will install the Istio {version} "{profile}" profile (with components: '
+            "{components}) into the cluster. Proceed? (y/N) ",
+            bad_profile="failed to read profile {profile} from : "
+            "open profiles/{profile}.yaml: file does not exist",
             unknown_field='unknown field "{field}" in v1alpha1.{message}',
             install_failed="failed to install manifests: errors occurred during operation",
             removed="{kind}:{namespace}:{name}",

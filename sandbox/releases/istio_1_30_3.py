@@ -41,8 +41,10 @@ RELEASE = IstioRelease(
     gateway_api="v1.5.1",
     istioctl=IstioctlTraits(
         words=MessageTemplates(
-            prompt='This will install the Istio {version} profile "{profile}" into the cluster. Proceed? (y/N) ',
-            bad_profile='merge inputs: profile "{profile}" not found: open profiles/{profile}.yaml: file does not exist',
+            prompt='This will install the Istio {version} profile "{profile}" into the cluster. '
+            "Proceed? (y/N) ",
+            bad_profile='merge inputs: profile "{profile}" not found: '
+            "open profiles/{profile}.yaml: file does not exist",
             unknown_field="could not unmarshal: error unmarshaling JSON: while decoding JSON: "
             'unknown field "{field}" in istio.operator.v1alpha1.{message}',
             install_failed="failed to install manifests: {errors}",
@@ -50,7 +52,8 @@ RELEASE = IstioRelease(
             waypoint_done="✅ ",
             waypoint_warning="⚠️ Warning: ",
             precheck_end=".",
-            unknown_annotation="IST0107 Misplaced annotation: {annotation} can only be applied to {kinds}",
+            unknown_annotation="IST0107 Misplaced annotation: {annotation} can only be "
+            "applied to {kinds}",
         ),
         minimum_kubernetes=32,
         dependents=_DEPENDENTS,

@@ -99,7 +99,8 @@ class FaultControls:
         """Render the controls and the mark as the faults are now."""
         groups = groupby(self._troubles.values(), key=lambda trouble: trouble.group)
         rows = "".join(
-            f'<div class="strip" role="group" aria-label="{escape(group, quote=True)}">{self._render_heading(group)}'
+            f'<div class="strip" role="group" '
+            f'aria-label="{escape(group, quote=True)}">{self._render_heading(group)}'
             f"{''.join(map(self._render_fault, inside))}</div>"
             for group, inside in groups
         )
@@ -107,12 +108,18 @@ class FaultControls:
             FRAGMENT, f'<h2>Make trouble</h2>{rows}<p class="side-trouble" role="alert"></p>'
         )
         names = ", ".join(self._troubles[name].title for name in self._active)
-        mark = f'<button type="button" class="hurting" data-goto="fragment-troubles">⚠ Hurting: {escape(names)}</button>'
+        mark = (
+            f'<button type="button" class="hurting" data-goto="fragment-troubles">⚠ Hurting: '
+            f"{escape(names)}</button>"
+        )
         self._side.put_fragment(MARK, mark if names else "")
 
     def _render_heading(self, group: str) -> str:
         note = self._notes[group]() if group in self._notes else ""
-        return f'<h3 data-key="{escape(group, quote=True)}">{escape(group)} <small>{escape(note)}</small></h3>'
+        return (
+            f'<h3 data-key="{escape(group, quote=True)}">{escape(group)} '
+            f"<small>{escape(note)}</small></h3>"
+        )
 
     def _render_fault(self, trouble: InjectableFault) -> str:
         """Return a button that injects the fault, or undoes it while it is in force."""
@@ -124,7 +131,8 @@ class FaultControls:
         )
         command, kind = ("undo", "btn fault on") if active else ("inject", "btn fault")
         button = (
-            f'<button type="button" class="{kind}" data-command="{command}" data-trouble="{name}" data-name="{name}" '
+            f'<button type="button" class="{kind}" data-command="{command}" data-trouble="{name}" '
+            f'data-name="{name}" '
             f'title="{hint}">{shown}</button>'
         )
         return f"<span data-with>{button}{'' if active else _render_choices(trouble)}</span>"
@@ -136,4 +144,7 @@ def _render_choices(trouble: InjectableFault) -> str:
     options = "".join(f"<option>{escape(each)}</option>" for each in trouble.choices())
     label = escape(f"{trouble.chooses} for: {trouble.title}", quote=True)
     action = escape(trouble.name, quote=True)
-    return f'<select name="target" data-type="choice" data-action="{action}" aria-label="{label}">{options}</select>'
+    return (
+        f'<select name="target" data-type="choice" data-action="{action}" '
+        f'aria-label="{label}">{options}</select>'
+    )

@@ -41,7 +41,8 @@ class Trigger:
 
 @dataclass
 class ResponseUrl:
-    """A response_url: five messages within thirty simulated minutes, to one person in one channel."""
+    """A response_url: five messages within thirty simulated minutes, to one person in one
+    channel."""
 
     channel: str
     user: str

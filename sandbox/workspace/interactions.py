@@ -135,7 +135,8 @@ class InteractionSender:
         return typed
 
     async def send_event(self, user: User, body: Json, channel: str = "") -> ActionResult:
-        """Send an event; an unacknowledged one is sent again up to three times in the background."""
+        """Send an event; an unacknowledged one is sent again up to three times in the
+        background."""
         payload = {
             "type": "event_callback",
             "token": self._core.verification_token,

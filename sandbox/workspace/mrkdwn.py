@@ -179,5 +179,8 @@ def _render_date(inner: str, look: RenderContext) -> str:
     if when is None:
         return _escape_text(fallback)
     shown = _escape_text(format_date(form, when, look.now))
-    html = f'<time datetime="{when.isoformat()}" title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{shown}</time>'
+    html = (
+        f'<time datetime="{when.isoformat()}" '
+        f'title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{shown}</time>'
+    )
     return render_link(unescape(link), html) if keep_safe_link(link) else html

@@ -158,7 +158,8 @@ class SocketModeServer:
             listener()
 
     async def _read_frames(self, connection: _Connection) -> None:
-        """Read frames until the connection ends or is to fall silent; reading also answers pings."""
+        """Read frames until the connection ends or is to fall silent; reading also answers
+        pings."""
         frozen = asyncio.create_task(connection.frozen.wait())
         try:
             while not connection.frozen.is_set():

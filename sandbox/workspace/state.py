@@ -40,7 +40,8 @@ class Group:
 
 @dataclass
 class Channel:
-    """A public or private channel (C…), or a direct conversation (D…) of the people in `members`."""
+    """A public or private channel (C…), or a direct conversation (D…) of the people in
+    `members`."""
 
     id: str
     name: str

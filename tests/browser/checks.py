@@ -95,7 +95,8 @@ async def pale(tab: Tab) -> list[str]:
 async def twins(tab: Tab) -> list[str]:
     """Ids that occur twice, so that a label or description points at the wrong thing."""
     found: list[str] = await tab.value(
-        "[...document.querySelectorAll('[id]')].map((each) => each.id).filter((id, at, all) => all.indexOf(id) !== at)"
+        "[...document.querySelectorAll('[id]')].map((each) => each.id).filter((id, at, all) => "
+        "all.indexOf(id) !== at)"
     )
     return found
 

@@ -182,7 +182,8 @@ class Tab:
                 return found
             await asyncio.sleep(0.03)
         raise AssertionError(
-            f"never true: {expression}\n{await self.value('document.body.innerText')}\n{self.errors}"
+            f"never true: "
+            f"{expression}\n{await self.value('document.body.innerText')}\n{self.errors}"
         )
 
     async def sees(self, text: str, selector: str = "body", seconds: float = PATIENCE) -> None:
@@ -195,16 +196,19 @@ class Tab:
         """Opens an address and waits until the page is alive."""
         await self.call("Page.navigate", url=url)
         await self.until(
-            "document.readyState === 'complete' && document.querySelector('.place[aria-current]') !== null"
+            "document.readyState === 'complete' && document.querySelector('.place[aria-current]') "
+            "!== null"
         )
 
     async def click(self, selector: str, text: str = "") -> None:
         """Presses the mouse in the middle of what can be seen there, once nothing lies over it."""
         find = f"({FIND})({json.dumps(selector)}, {json.dumps(text)})"
         where = await self.until(
-            f"(() => {{ const it = {find}; if (!it) return null; it.scrollIntoView({{block: 'center'}});"
+            f"(() => {{ const it = {find}; if (!it) return null; it.scrollIntoView({{block: "
+            f"'center'}});"
             "const r = it.getBoundingClientRect();"
-            "const x = r.left + r.width / 2, y = r.top + r.height / 2, top = document.elementFromPoint(x, y);"
+            "const x = r.left + r.width / 2, y = r.top + r.height / 2, top = "
+            "document.elementFromPoint(x, y);"
             "return it.contains(top) || it.labels?.[0]?.contains(top) ? { x, y } : null; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):

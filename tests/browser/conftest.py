@@ -31,16 +31,6 @@ app, client, connect, patience, workspace = (
 _plain_environment = workspaces._plain_environment
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that lies here needs Chromium, and some seconds: a browser and the whole sandbox have to
-    start."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(240))
-
-
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running Chromium."""

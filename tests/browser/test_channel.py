@@ -7,6 +7,7 @@ import struct
 import zlib
 from typing import Any
 
+import pytest
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -14,6 +15,8 @@ from sandbox.workspace import Completion, Workspace
 from tests.browser.app import button, listen, plain
 from tests.browser.chromium import Tab
 from tests.sandbox.workspace.conftest import Connect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 Json = dict[str, Any]
 FOCUSED = "document.activeElement"
@@ -137,7 +140,10 @@ async def test_a_picture_is_shown_with_its_words(
     for number in range(20):
         await workspace.send_line("alice", "mesh-workshop", f"message {number}")
     await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
-    drawn = "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === 320)"
+    drawn = (
+        "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === "
+        "320)"
+    )
     assert await tab.until(f"{drawn}.length === 2 && {drawn}.map((each) => each.alt)") == [
         "Three services",
         "The same",

@@ -11,6 +11,8 @@ from tests.browser.checks import nameless, pale
 from tests.browser.chromium import Tab
 from tests.sandbox.workspace.conftest import Connect, until
 
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
 FOCUSED = "document.activeElement"
 
 

@@ -3,8 +3,12 @@ troubles beside it."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.checks import landmarks, nameless, overflow, pale, twins
 from tests.browser.chromium import Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 FOCUSED = "document.activeElement"
 LONG = 60.0

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from tests.deploy.recorder import Recorder, self_signed
-from tests.scenarios.test_realcluster import kubectl, play
+from tests.scenarios.realcluster import kubectl, play
 
 HOME = Path(__file__).parents[2]
 OVERLAYS = HOME / "manifests" / "deploy" / "overlays"

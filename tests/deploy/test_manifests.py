@@ -154,7 +154,10 @@ def test_the_image_carries_its_labels_fonts_and_parts() -> None:
     assert labels == {"title", "description", "licenses", "version", "revision", "created"}
     for part in ("scripts/sbom /opt/meshbot/bin/python", "fonts-dejavu-core", "/healthz"):
         assert part in recipe
-    assert re.search(r"--editable \"\.\[(\w+,)*postgres[,\]]", recipe)
+    assert "--require-hashes --requirement requirements.lock" in recipe
+    assert {"asyncpg", "pillow"} <= set(
+        re.findall(r"^([\w-]+)==", (HOME / "requirements.lock").read_text(), re.MULTILINE)
+    )
     allowed = {
         line[1:]
         for line in (HOME / ".dockerignore").read_text().splitlines()

@@ -13,8 +13,14 @@ from bot.istio.release import PROFILES, assess_version
 from bot.ports import Identity
 from tests.istio.conftest import Release
 
-CRD = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gateways.test}\n"
-POLICY = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: safe}\n"
+CRD = (
+    "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
+    "gateways.test}\n"
+)
+POLICY = (
+    "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: "
+    "{name: safe}\n"
+)
 BINDING = POLICY.replace("Policy\n", "PolicyBinding\n")
 OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: gateway-system}\n"
 
@@ -40,7 +46,7 @@ def test_a_release_is_treated_as_the_nearest_known(
     judgement = assess_version(version)
     assert judgement.known.kubernetes == kubernetes
     assert bool(judgement.notes) == bool(words)
-    assert words in "".join(judgement.notes)
+    assert words in "".join(map(str, judgement.notes))
 
 
 async def test_opening_learns_the_release(release: Release, home: Path) -> None:

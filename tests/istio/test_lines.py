@@ -18,7 +18,8 @@ from bot.istio.lines import LONGEST_LINE, LineKind, clean_line, extract_error, i
             ("Deployment/istio-system/istiod",),
         ),
         (
-            "- Processing resources for CNI, Istiod. Waiting for DaemonSet/istio-system/istio-cni-node, Deploy...",
+            "- Processing resources for CNI, Istiod. Waiting for "
+            "DaemonSet/istio-system/istio-cni-node, Deploy...",
             LineKind.PROCESSING,
             ("CNI", "Istiod"),
             ("DaemonSet/istio-system/istio-cni-node",),
@@ -58,7 +59,8 @@ def test_a_line_is_understood(
             "ClusterRole/istio-cni",
         ),
         (
-            "  Removed apiextensions.k8s.io/v1, Kind=CustomResourceDefinition/gateways.networking.istio.io..",
+            "  Removed apiextensions.k8s.io/v1, "
+            "Kind=CustomResourceDefinition/gateways.networking.istio.io..",
             "CustomResourceDefinition/gateways.networking.istio.io",
         ),
     ],
@@ -87,7 +89,8 @@ def test_completion_without_a_line_break() -> None:
         "      /||    \\",
         "/______||__________\\",
         "  \\__       _____/",
-        "2026-11-23T05:12:46.988868Z\terror\tport forward failed: error upgrading connection: error dialing backend",
+        "2026-11-23T05:12:46.988868Z\terror\tport forward failed: error upgrading connection: "
+        "error dialing backend",
         "E1123 05:12:46.988868 1 portforward.go:413] an error occurred forwarding",
     ],
 )

@@ -79,7 +79,7 @@ async def test_wrong_arguments_are_refused_in_its_words(
     """A wrong profile, setting or flag: istioctl's own sentence, on one line."""
     with pytest.raises(IstioError, match=words) as caught:
         await mesh.render(arguments)
-    assert "\n" not in caught.value.message
+    assert "\n" not in str(caught.value.message)
 
 
 async def test_precheck_is_clear(mesh: Istioctl) -> None:

@@ -9,6 +9,7 @@ from bot.knowledge.graph import picture as charts
 from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import LoadSpec, Outcome, Sample, TrafficReport
+from bot.text import verbatim
 
 GATEWAY = "bookinfo-gateway-istio"
 INNER = (
@@ -57,7 +58,7 @@ def picture(snapshot: Snapshot, *calls: Call) -> GraphPicture:
 
 
 def test_a_service_is_one_with_its_only_workload() -> None:
-    """productpage is one node with its version; reviews stands before its two, in one application."""
+    """productpage is one node with its version; reviews stands before its two, in one box."""
     nodes = {node.id: node for node in picture(now(bookinfo_gateway="istio")).nodes}
     assert set(nodes) == {
         f"workload/{GATEWAY}",
@@ -112,21 +113,21 @@ def test_strangers_and_lost_calls_have_a_place() -> None:
 def test_words_and_caption_tell_the_same() -> None:
     """Of when it is, and each call in words."""
     seen = picture(now(bookinfo_gateway="istio"))
-    assert seen.caption == "Kiali, 60 s until 2023-11-14 22:13:20 UTC"
-    assert "productpage-v1 → reviews: 3.00/s http, 4 % errors: 503 UH" in seen.words
+    assert str(seen.caption) == "Kiali, 60 s until 2023-11-14 22:13:20 UTC"
+    assert "productpage-v1 → reviews: 3.00/s http, 4 % errors: 503 UH" in str(seen.words)
 
 
 def test_a_burst_is_plotted_when_there_is_something_to_see() -> None:
     """In the order of the intended starts; a single request is no plot."""
     samples = (Sample(0.1, 30.0, Outcome.WHOLE), Sample(0.0, 90.0, Outcome.FAILED))
     seen = TrafficReport(
-        2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via="productpage", samples=samples
+        2, 2, 0.2, {"200": 1, "0": 1}, p50=30.0, via=verbatim("productpage"), samples=samples
     )
     plot = charts.build_burst_plot(seen, LoadSpec(2, 10.0, "jason"), "bookinfo", 1_700_000_000.0)
     assert plot is not None
-    assert plot.title == "2 requests at 10/s, as jason, logged in"
+    assert str(plot.title) == "2 requests at 10/s, as jason, logged in"
     assert [sample.at for sample in plot.samples] == [0.0, 0.1]
-    assert (plot.asked, plot.achieved, "no answer × 1" in plot.words) == (10.0, 10.0, True)
+    assert (plot.asked, plot.achieved, "no answer × 1" in str(plot.words)) == (10.0, 10.0, True)
     assert (
         charts.build_burst_plot(
             TrafficReport(1, 1, 1.0, samples=samples[:1]), LoadSpec(1), "bookinfo", 0.0

@@ -74,7 +74,10 @@ def test_only_kiali_2_is_asked_for_waypoints() -> None:
 def test_texts_differ_line_by_line() -> None:
     """A change in a configuration is told as the lines that come and go."""
     before, after = "a: 1\ntracing: on\n", "a: 1\naccess: log\n"
-    assert describe_differences({"data": {"mesh": before}}, {"data": {"mesh": after}}) == [
+    assert [
+        str(line)
+        for line in describe_differences({"data": {"mesh": before}}, {"data": {"mesh": after}})
+    ] == [
         "− tracing: on",
         "+ access: log",
     ]
@@ -84,7 +87,10 @@ def test_values_differ_by_path() -> None:
     """Anything else is told as its path, old and new."""
     before = {"spec": {"replicas": 1, "env": [{"value": "1"}]}}
     after = {"spec": {"replicas": 2, "env": [{"value": "100"}]}}
-    assert describe_differences(before, after) == ["replicas: 1 → 2", "env[0].value: 1 → 100"]
+    assert list(map(str, describe_differences(before, after))) == [
+        "replicas: 1 → 2",
+        "env[0].value: 1 → 100",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,19 @@ from bot.knowledge.observe.health import (
     describe_health,
     find_unready_since,
 )
+from bot.text import Text
 
 NOW = 1_795_000_000.0
-KIALI = [HealthResult("Kiali", UP)]
-GONE = [HealthResult("Kiali", DOWN, "0 of 1 pods ready: ImagePullBackOff", NOW - 20)]
+KIALI = [HealthResult(Text("Kiali"), UP)]
+GONE = [HealthResult(Text("Kiali"), DOWN, Text("0 of 1 pods ready: ImagePullBackOff"), NOW - 20)]
 
 
 def test_the_first_look_says_only_what_is_down() -> None:
     """What is not installed is not down, and what is well is nothing new."""
     news = compare_with_memory(
-        [HealthResult("istiod", UP), HealthResult("gateway", ABSENT), *GONE], {}, NOW
+        [HealthResult(Text("istiod"), UP), HealthResult(Text("gateway"), ABSENT), *GONE], {}, NOW
     )
-    assert [words.split(":")[0] for words in news.down] == [
+    assert [str(words).split(":")[0] for words in news.down] == [
         f"Kiali is down since {spoken(NOW - 20)}"
     ]
     assert news.back == ()
@@ -41,11 +42,11 @@ def test_down_is_said_once_with_its_reason_and_back_with_how_long() -> None:
     """Remembered, so that a restart of the bot does not say it again."""
     first = compare_with_memory(KIALI, {}, NOW - 60)
     down = compare_with_memory(GONE, first.memory, NOW)
-    assert "ImagePullBackOff" in down.down[0]
+    assert "ImagePullBackOff" in str(down.down[0])
     still = compare_with_memory(GONE, down.memory, NOW + 60)
     assert (still.down, still.back) == ((), ())
     back = compare_with_memory(KIALI, still.memory, NOW + 100)
-    assert back.back == ("Kiali is back; it was away for 2 min",)
+    assert tuple(map(str, back.back)) == ("Kiali is back; it was away for 2 min",)
     assert compare_with_memory(KIALI, back.memory, NOW + 160).back == ()
 
 
@@ -56,7 +57,9 @@ def test_what_is_taken_away_is_down_when_it_was_there(before: str, news: int) ->
     assert (
         len(
             compare_with_memory(
-                [HealthResult("Kiali", ABSENT, "there is no Deployment", NOW)], memory, NOW
+                [HealthResult(Text("Kiali"), ABSENT, Text("there is no Deployment"), NOW)],
+                memory,
+                NOW,
             ).down
         )
         == news
@@ -67,11 +70,11 @@ def test_an_outage_that_is_not_over_keeps_its_beginning() -> None:
     """The list says since when, not since the last look."""
     memory = compare_with_memory(GONE, {}, NOW).memory
     assert memory["Kiali"] == {"state": DOWN, "since": NOW - 20}
-    assert "❌ Kiali is down since" in describe_health(
-        HealthResult("Kiali", ABSENT, "gone"), memory
+    assert "❌ Kiali is down since" in str(
+        describe_health(HealthResult(Text("Kiali"), ABSENT, Text("gone")), memory)
     )
     assert (
-        describe_health(HealthResult("Jaeger", ABSENT, "gone"), memory)
+        str(describe_health(HealthResult(Text("Jaeger"), ABSENT, Text("gone")), memory))
         == "▫️ Jaeger is not installed"
     )
 

@@ -9,6 +9,7 @@ import pytest
 from bot.knowledge.bookinfo import traffic_report
 from bot.knowledge.objects.durations import format_duration, parse_duration, strip_rate_unit
 from bot.ports import TrafficReport
+from bot.text import verbatim
 
 WHOLE = TrafficReport(
     asked=40,
@@ -20,19 +21,19 @@ WHOLE = TrafficReport(
     p50=4.4,
     p95=900.0,
     p99=1500.0,
-    via="bookinfo-gateway-istio",
+    via=verbatim("bookinfo-gateway-istio"),
 )
 
 
 def test_everything_that_was_met_is_told() -> None:
     """Asked, sent, achieved; codes; versions; ratings; times."""
-    assert traffic_report.describe_report(WHOLE, 20) == (
+    assert [str(line) for line in traffic_report.describe_report(WHOLE, 20)] == [
         "40 asked, 40 sent through bookinfo-gateway-istio, 20.0/s (asked for 20/s)",
         "status: 200 × 40",
         "reviews: v1 × 10, v2 × 30",
         "ratings: not on the page × 10, seen × 30",
         "time from the intended start: p50 4 ms, p95 900 ms, p99 1.5 s",
-    )
+    ]
     assert traffic_report.list_cautions(WHOLE, 20) == ()
 
 
@@ -48,7 +49,7 @@ CAUTIONS: list[tuple[dict[str, Any], str]] = [
 def test_what_a_status_hides_is_said(change: dict[str, Any], said: str) -> None:
     """A page that is 200 and broken, a rate that was not kept, silence between answers."""
     seen = TrafficReport(**(vars(WHOLE) | change))
-    assert said in " ".join(traffic_report.list_cautions(seen, 20))
+    assert said in " ".join(map(str, traffic_report.list_cautions(seen, 20)))
 
 
 @pytest.mark.parametrize(

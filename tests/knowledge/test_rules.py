@@ -7,10 +7,18 @@ import pytest
 
 from bot.kinds import Object
 from bot.knowledge.istio import kept_settings, platforms
-from bot.knowledge.routing import broken_route, faults, manifests, request_proof
+from bot.knowledge.routing import (
+    broken_route,
+    enforce,
+    fault_proof,
+    faults,
+    manifests,
+    request_proof,
+)
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
+from bot.text import Text
 
 SPACE = "team-1"
 
@@ -71,6 +79,16 @@ def test_a_route_says_where_a_user_goes(path: DataPath) -> None:
     assert all(rule["metadata"]["namespace"] == SPACE for rule in rules)
 
 
+@pytest.mark.parametrize(("seen", "said"), [(True, True), (False, False)])
+def test_who_obeys_is_said_only_when_requests_show_it(seen: bool, said: bool) -> None:
+    """Otherwise only what was applied."""
+    made = Text("{object} made", object="VirtualService reviews")
+    done = enforce.EnforcementResult(DataPath.SIDECAR, (made,))
+    lines = done.list_evidence(request_proof.Observation(seen, ()))
+    assert lines[0] == made
+    assert any("obeyed by sidecars" in str(line) for line in lines) is said
+
+
 def test_the_destination_rule_comes_first() -> None:
     """A VirtualService whose subsets nobody knows would answer 503 until they are known."""
     assert [
@@ -88,14 +106,14 @@ def test_shares_leave_no_version_to_read() -> None:
 
 
 def test_a_missing_subset_is_found() -> None:
-    """Without the rule both subsets dangle, with a smaller one only the other, with the whole none."""
+    """Without the rule both subsets dangle, with a smaller one only the other, else none."""
     whole, service = manifests.build_user_route(DataPath.SIDECAR, SPACE, "jason", "v2")
     assert broken_route.find_dangling_subsets(snapshot(service)) == ("v2", "v1")
     assert broken_route.find_dangling_subsets(
         snapshot(service, manifests.build_destination_rule("reviews", SPACE, ("v1",)))
     ) == ("v2",)
     assert broken_route.find_dangling_subsets(snapshot(service, whole)) == ()
-    assert broken_route.find_routed_user(snapshot(service)) == "jason"
+    assert manifests.find_routed_user(snapshot(service)) == "jason"
 
 
 @pytest.mark.parametrize(
@@ -145,17 +163,19 @@ def test_what_chance_allows(hits: int, of: int, low: float, high: float) -> None
 
 def test_pages_of_version_1_neither_prove_nor_disprove_a_fault() -> None:
     """They never ask ratings; only pages that did count."""
-    hurt, spared = faults.build_expectations("jason", faults.Fault())
-    assert hurt.holds(
+    affected, unaffected = fault_proof.build_expectations("jason", faults.Fault())
+    assert affected.holds(
         TrafficReport(
             10, 10, 1.0, versions={"v1": 4, "v2": 6}, ratings={"none": 4, "unavailable": 6}
         )
     )
-    assert not hurt.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
-    assert not hurt.holds(
+    assert not affected.holds(TrafficReport(10, 10, 1.0, versions={"v1": 10}, ratings={"none": 10}))
+    assert not affected.holds(
         TrafficReport(10, 10, 1.0, versions={"v2": 10}, ratings={"seen": 1, "unavailable": 9})
     )
-    assert not spared.holds(TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10}))
+    assert not unaffected.holds(
+        TrafficReport(10, 10, 1.0, versions={"none": 10}, ratings={"none": 10})
+    )
 
 
 def test_the_other_user_is_another_one() -> None:
@@ -181,7 +201,10 @@ def test_settings_of_an_installation_are_found() -> None:
     plain = kept_settings.extract_values(
         configuration("enableTracing: true", {"cpu": "500m", "memory": "2048Mi"})
     )
-    mesh = "enableTracing: false\naccessLogFile: /dev/stdout\nextensionProviders: [{name: otel}]\na.b: {c: 2}"
+    mesh = (
+        "enableTracing: false\naccessLogFile: /dev/stdout\n"
+        "extensionProviders: [{name: otel}]\na.b: {c: 2}"
+    )
     live = kept_settings.extract_values(configuration(mesh, {"cpu": "100m", "memory": "2Gi"}))
     found = kept_settings.find_extra_settings(live, plain)
     assert found.sets == (

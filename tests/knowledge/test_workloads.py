@@ -141,4 +141,4 @@ def test_a_workload_whose_pods_are_refused_says_by_whom() -> None:
     refused = deployment(
         conditions=[{"type": "ReplicaFailure", "message": 'failed calling webhook "x"'}]
     )
-    assert build_part(refused, []).note == 'failed calling webhook "x"'
+    assert str(build_part(refused, []).note) == 'failed calling webhook "x"'

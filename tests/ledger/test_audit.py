@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.ledger import Ledger, RunState
 from bot.ledger.connection import build_engine, parse_url
 from bot.records import AuditEntry
+from bot.text import Text
 from tests.ledger.conftest import asked
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -26,7 +27,7 @@ ROW = AuditEntry(
     "minikube",
     "bookinfo",
     "done",
-    "seen",
+    Text("seen {n} times", n=3),
     1.5,
     "r1",
     "U2",
@@ -94,7 +95,7 @@ async def test_a_run_that_ended_without_a_row_is_found(ledger: Ledger) -> None:
     """Ended runs without a row of their id are those whose row is still to be written."""
     first, second, running = [await ledger.begin_run(asked()) for _ in range(3)]
     for run in (first, second):
-        await ledger.finish_run(run.id, RunState.DONE, "done")
+        await ledger.finish_run(run.id, RunState.DONE, Text("done"))
     await ledger.audit.add(replace(ROW, id=first.id))
     assert [run.id for run in await ledger.list_unaudited_runs()] == [second.id]
     assert running.is_active

@@ -21,6 +21,7 @@ from bot.errors import LedgerError
 from bot.ledger import Ledger, RunState, ScopeLocked
 from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.tables import metadata
+from bot.text import EMPTY, Text
 from tests.ledger.conftest import BACKENDS, asked
 
 OPEN_WHEN_TOLD = """
@@ -38,6 +39,7 @@ asyncio.run(main())
 WRITE_FOR_EVER = """
 import asyncio, sys
 from bot.ledger import Ledger, NewRun
+from bot.text import Text
 async def main():
     ledger = await Ledger.open(sys.argv[1])
     run = await ledger.begin_run(NewRun("held", "install", "U1", "C1", "victim", lock_key="mesh"))
@@ -45,7 +47,7 @@ async def main():
     for count in range(1_000_000):
         await ledger.record_posted(run.id, "C1", str(count))
         other = await ledger.begin_run(NewRun(str(count), "status", "U1", "C1", "victim"))
-        await ledger.finish_run(other.id, "done", "done")
+        await ledger.finish_run(other.id, "done", Text("done"))
         print(count, flush=True)
 asyncio.run(main())
 """
@@ -96,7 +98,7 @@ async def test_a_killed_process_leaves_a_ledger_that_can_be_read(url: str) -> No
     with pytest.raises(ScopeLocked):
         await ledger.begin_run(asked(lock="mesh"))
     assert (await ledger.resume_run(held.id, "heir", attempt=held.attempt)).attempt == 2
-    assert await ledger.finish_run(held.id, RunState.INTERRUPTED, "")
+    assert await ledger.finish_run(held.id, RunState.INTERRUPTED, EMPTY)
     await ledger.close()
 
 
@@ -126,7 +128,7 @@ async def test_a_newer_schema_is_refused(url: str) -> None:
 
 
 async def test_a_server_that_is_away_is_named_without_its_password() -> None:
-    """A PostgreSQL that does not listen is a LedgerError in a moment that says where it should be."""
+    """A PostgreSQL that does not listen is at once a LedgerError that says where it should be."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -136,7 +138,7 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
 
 
 async def test_a_ledger_that_goes_away_is_an_error_and_comes_back(tmp_path: Path) -> None:
-    """While the file is away, calls end in LedgerError; when it is back, the same ledger works on."""
+    """While the file is away, calls end in LedgerError; when it is back, the ledger works on."""
     path = tmp_path / "meshbot.sqlite"
     ledger = await Ledger.open(f"sqlite:///{path}")
     path.rename(tmp_path / "moved")
@@ -157,9 +159,12 @@ async def test_a_server_that_restarts_is_found_again(url: str) -> None:
     ledger, other = await Ledger.open(url), build_engine(parse_url(url))
     run = await ledger.begin_run(asked())
     async with other.connect() as connection:
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND datname = :name"
+        cut = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid != pg_backend_pid() AND datname = :name"
+        )
         await connection.execute(text(cut), {"name": parse_url(url).database})
-    assert await ledger.finish_run(run.id, RunState.DONE, "done")
+    assert await ledger.finish_run(run.id, RunState.DONE, Text("done"))
     await other.dispose()
     await ledger.close()
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.ledger import Ledger, build_run_key
 from bot.messages import CHANNEL, Message, Place, Posted
+from bot.text import Text
 from tests.ledger.conftest import Time, asked
 
 
@@ -83,9 +84,9 @@ async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -
     found = await ledger.get_run(run.id)
     assert found is not None
     assert found.posted == Posted("C1", "5.1")
-    assert await ledger.finish_run(run.id, "done", "ready", shown=said("done"))
+    assert await ledger.finish_run(run.id, "done", Text("ready"), shown=said("done"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
-    assert not await ledger.finish_run(run.id, "error", "late", shown=said("late"))
+    assert not await ledger.finish_run(run.id, "error", Text("late"), shown=said("late"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
 
 
@@ -93,7 +94,7 @@ async def test_the_end_of_a_run_whose_message_waits_is_posted_instead(ledger: Le
     """Slack was away all the time: what it gets is the end."""
     run = await ledger.begin_run(asked())
     await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
-    await ledger.finish_run(run.id, "done", "ready", shown=said("done"))
+    await ledger.finish_run(run.id, "done", Text("ready"), shown=said("done"))
     (entry,) = await ledger.outbox.waiting()
     assert (entry.ts, entry.version, entry.message) == ("", 2, said("done"))
 

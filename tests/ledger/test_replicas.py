@@ -14,6 +14,7 @@ from bot.errors import LedgerError
 from bot.ledger import HeartbeatTiming, Ledger, NewRun, Replicas
 from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.replicas import generate_owner, identify_host
+from bot.text import Text
 from tests.ledger.conftest import BACKENDS, asked
 
 QUICK = HeartbeatTiming(beat=0.05, fence=0.2, gone=0.3)
@@ -162,8 +163,8 @@ async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(
     assert orphan.owner == "elsewhere-1-abc"
     await ledger.resume_run(orphan.id, "elsewhere-2-abc", attempt=orphan.attempt)
     assert await ledger.list_orphaned_runs() == []
-    assert not await ledger.finish_run(orphan.id, "done", "late", owner="elsewhere-1-abc")
-    assert await ledger.finish_run(orphan.id, "done", "in time", owner="elsewhere-2-abc")
+    assert not await ledger.finish_run(orphan.id, "done", Text("late"), owner="elsewhere-1-abc")
+    assert await ledger.finish_run(orphan.id, "done", Text("in time"), owner="elsewhere-2-abc")
 
 
 async def test_a_request_is_answered_by_one_process(url: str, ledger: Ledger) -> None:

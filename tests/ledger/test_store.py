@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, RunNotResumable, RunState, ScopeLocked
+from bot.text import EMPTY, Text
 from tests.ledger.conftest import Time, asked
 
 VERDICT = {"summary": "ready", "evidence": ["istiod 1 of 1", "ünï ☸"], "links": []}
@@ -48,7 +49,7 @@ async def test_a_run_comes_back_as_it_was_entered(ledger: Ledger, time: Time) ->
 async def test_a_redelivered_request_is_told_apart(ledger: Ledger) -> None:
     """The second delivery of a request points at the first's run, even when that has ended."""
     run = await ledger.begin_run(asked("k1"))
-    await ledger.finish_run(run.id, RunState.DONE, "done")
+    await ledger.finish_run(run.id, RunState.DONE, Text("done"))
     with pytest.raises(DuplicateRequest) as caught:
         await ledger.begin_run(asked("k1", lock="mesh"))
     assert caught.value.run.id == run.id
@@ -101,7 +102,7 @@ async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(
     other = await ledger.begin_run(asked(lock="mesh"))
     with pytest.raises(ScopeLocked) as caught:
         await ledger.confirm_run(run.id)
-    await ledger.finish_run(other.id, RunState.DONE, "done")
+    await ledger.finish_run(other.id, RunState.DONE, Text("done"))
     assert caught.value.run.id == other.id
     assert await ledger.confirm_run(run.id, owner="two")
     found = await ledger.get_run(run.id)
@@ -144,23 +145,23 @@ async def test_what_is_withdrawn_cannot_be_confirmed(
 ) -> None:
     """A cancelled or expired plan stays so; and what was confirmed cannot be withdrawn any more."""
     gone, kept = await asks(ledger, time, lock="a"), await asks(ledger, time, lock="b")
-    assert await ledger.withdraw_run(gone.id, state, "no")
+    assert await ledger.withdraw_run(gone.id, state, Text("no"))
     assert not await ledger.confirm_run(gone.id)
     assert await ledger.confirm_run(kept.id)
-    assert not await ledger.withdraw_run(kept.id, state, "no")
+    assert not await ledger.withdraw_run(kept.id, state, Text("no"))
 
 
 async def test_an_end_frees_the_lock_and_stands(ledger: Ledger, time: Time) -> None:
     """The first end counts, with its verdict; a second changes nothing."""
     run = await ledger.begin_run(asked(lock="mesh"))
     time.move(5)
-    assert await ledger.finish_run(run.id, RunState.DONE, "ready", VERDICT)
-    assert not await ledger.finish_run(run.id, RunState.ERROR, "late")
+    assert await ledger.finish_run(run.id, RunState.DONE, Text("ready"), VERDICT)
+    assert not await ledger.finish_run(run.id, RunState.ERROR, Text("late"))
     ended = await ledger.get_run(run.id)
     assert ended is not None
     assert (ended.state, ended.summary, ended.verdict, ended.is_active) == (
         RunState.DONE,
-        "ready",
+        Text("ready"),
         VERDICT,
         False,
     )
@@ -171,7 +172,7 @@ async def test_an_end_frees_the_lock_and_stands(ledger: Ledger, time: Time) -> N
 async def test_an_ended_run_does_not_ask(ledger: Ledger, time: Time) -> None:
     """A run that was ended meanwhile is not brought back by its own plan."""
     run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.CANCELLED, "stopped")
+    await ledger.finish_run(run.id, RunState.CANCELLED, Text("stopped"))
     assert not await ledger.ask_confirmation(run.id, "d", time.now)
 
 
@@ -195,7 +196,7 @@ async def test_the_lists_are_in_order(ledger: Ledger, time: Time) -> None:
     for step in ("install", "status", "install", "uninstall"):
         made.append(await ledger.begin_run(asked(step=step)))
         time.move(1)
-    await ledger.finish_run(made[1].id, RunState.DONE, "")
+    await ledger.finish_run(made[1].id, RunState.DONE, EMPTY)
     assert [run.id for run in await ledger.list_unfinished_runs()] == [
         made[0].id,
         made[2].id,
@@ -215,7 +216,7 @@ async def test_an_unknown_run_is_none(ledger: Ledger, run_id: str) -> None:
     await ledger.begin_run(asked())
     assert await ledger.get_run(run_id) is None
     assert not await ledger.confirm_run(run_id)
-    assert not await ledger.finish_run(run_id, RunState.ERROR, "")
+    assert not await ledger.finish_run(run_id, RunState.ERROR, EMPTY)
 
 
 @pytest.mark.parametrize("state", ["running", "asks", "nonsense"])
@@ -223,4 +224,4 @@ async def test_only_ends_end_a_run(ledger: Ledger, state: str) -> None:
     """A run cannot be ended in a state that is no end."""
     run = await ledger.begin_run(asked())
     with pytest.raises(ValueError, match=state):
-        await ledger.finish_run(run.id, state, "")
+        await ledger.finish_run(run.id, state, EMPTY)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind, PlotPicture
 from bot.ports import Outcome, Sample
+from bot.text import Text, verbatim
 
 GATEWAY, PAGE, REVIEWS = "workload/bookinfo-gateway-istio", "service/productpage", "service/reviews"
 V1, V2 = "workload/reviews-v1", "workload/reviews-v2"
@@ -27,7 +28,11 @@ EDGES = (
 def graph(*edges: Edge, nodes: tuple[Node, ...] = NODES) -> GraphPicture:
     """A graph; Bookinfo's unless told otherwise."""
     return GraphPicture(
-        "Traffic in bookinfo", "Kiali, 60 s until 12:00", nodes, edges or EDGES, "in words"
+        Text("Traffic in {namespace}", namespace="bookinfo"),
+        Text("Kiali, 60 s until 12:00"),
+        nodes,
+        edges or EDGES,
+        Text("in words"),
     )
 
 
@@ -38,4 +43,14 @@ def burst(
 ) -> PlotPicture:
     """Requests at 10 a second, each as these functions of its number say."""
     samples = tuple(Sample(n / 10, ms(n), outcome(n)) for n in range(count))
-    return PlotPicture("A burst", "bookinfo", samples, 10.0, 10.0, 40.0, 60.0, 80.0, "in words")
+    return PlotPicture(
+        Text("A burst"),
+        verbatim("bookinfo"),
+        samples,
+        10.0,
+        10.0,
+        40.0,
+        60.0,
+        80.0,
+        Text("in words"),
+    )

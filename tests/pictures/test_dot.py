@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bot.drawings import Edge, Node, NodeKind
+from bot.language import ENGLISH
 from bot.pictures.collapse import MOST, limit_nodes
 from bot.pictures.dot import build_dot
 from bot.pictures.style import BLUE, QUIET, VERMILLION, make_legible
@@ -46,7 +47,7 @@ def test_kinds_of_calls_differ_in_more_than_colour(
     edge: Edge, color: str, style: str, words: str
 ) -> None:
     """Colour, line and words each tell them apart."""
-    drawn = between(build_dot(graph(edge)), 0, 1)
+    drawn = between(build_dot(graph(edge), ENGLISH), 0, 1)
     assert f'color="{color}"' in drawn
     assert f"style={style}," in drawn
     assert words in drawn
@@ -64,25 +65,27 @@ def test_kinds_of_calls_differ_in_more_than_colour(
 def test_locks_say_what_is_known_of_mutual_tls(secure: float | None, sign: str, words: str) -> None:
     """As a sign where signs can be drawn, in words elsewhere; nothing where nobody could tell."""
     edge = Edge(GATEWAY, PAGE, "http", 1.0, secure=secure)
-    assert re.findall(r"(\w+\.png)", between(build_dot(graph(edge), "/signs"), 0, 1)) == (
+    assert re.findall(r"(\w+\.png)", between(build_dot(graph(edge), ENGLISH, "/signs"), 0, 1)) == (
         [sign] if sign else []
     )
-    assert words in between(build_dot(graph(edge)), 0, 1)
+    assert words in between(build_dot(graph(edge), ENGLISH), 0, 1)
 
 
 def test_the_legend_explains_what_is_there_and_nothing_else() -> None:
     """Bookinfo with an error has two kinds of lines and one sign."""
     legend = next(
-        line for line in build_dot(graph(), "/signs").splitlines() if line.startswith("graph [")
+        line
+        for line in build_dot(graph(), ENGLISH, "/signs").splitlines()
+        if line.startswith("graph [")
     )
     assert re.findall(r'SRC="([\w-]+)\.png"', legend) == ["line-http", "line-errors", "lock"]
     through = Edge(GATEWAY, PAGE, "http", 1.0, waypoint=True)
-    assert "passes the waypoint" in build_dot(graph(through), "/signs")
+    assert "passes the waypoint" in build_dot(graph(through), ENGLISH, "/signs")
 
 
 def test_applications_with_versions_stand_in_a_box() -> None:
     """reviews and its two versions do; an application with a single node needs none."""
-    dot = build_dot(graph())
+    dot = build_dot(graph(), ENGLISH)
     boxes = re.findall(r"subgraph cluster_\d+ \{(.*?)\}", dot, re.DOTALL)
     assert len(boxes) == 1
     assert re.findall(r"^n\d", boxes[0], re.MULTILINE) == ["n2", "n3", "n4"]
@@ -94,7 +97,9 @@ def test_what_is_no_workload_says_so(shape: NodeKind) -> None:
     """By its form and in words below its name."""
     nodes = (Node(GATEWAY, "g", shape), *NODES[1:])
     line = next(
-        line for line in build_dot(graph(nodes=nodes)).splitlines() if line.startswith("n0 [")
+        line
+        for line in build_dot(graph(nodes=nodes), ENGLISH).splitlines()
+        if line.startswith("n0 [")
     )
     assert 'shape=box, style="rounded' not in line
     assert {"gateway": "gateway", "waypoint": "waypoint", "outside": "not in the mesh"}[
@@ -111,7 +116,7 @@ def test_a_hostile_name_is_a_label(name: str) -> None:
         Node("b", "b", NodeKind.WORKLOAD, "", name),
     )
     read = pygraphviz.AGraph(
-        string=build_dot(graph(Edge(name, "b", "http", 1.0, 5.0, name), nodes=nodes))
+        string=build_dot(graph(Edge(name, "b", "http", 1.0, 5.0, name), nodes=nodes), ENGLISH)
     )
     assert (sorted(read.nodes()), read.edges()) == (["n0", "n1"], [("n0", "n1")])
     svg = read.draw(format="svg", prog="dot")
@@ -143,7 +148,7 @@ def test_too_many_nodes_become_one_more() -> None:
         Edge(GATEWAY, node.id, "http", 100.0 - n, failed=9.0 if n == 59 else 0.0)
         for n, node in enumerate(many)
     ]
-    shown = limit_nodes(graph(*edges, nodes=(NODES[0], *many)))
+    shown = limit_nodes(graph(*edges, nodes=(NODES[0], *many)), ENGLISH)
     names = {node.label for node in shown.nodes}
     assert len(shown.nodes) == MOST
     assert {"bookinfo-gateway-istio", "s59", "s0", "22 more"} <= names
@@ -151,4 +156,4 @@ def test_too_many_nodes_become_one_more() -> None:
         node.id for node in shown.nodes
     }
     assert sum(edge.rate for edge in shown.edges) == pytest.approx(sum(edge.rate for edge in edges))
-    assert limit_nodes(graph(*EDGES)) == graph(*EDGES)
+    assert limit_nodes(graph(*EDGES), ENGLISH) == graph(*EDGES)

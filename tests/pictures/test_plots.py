@@ -7,6 +7,9 @@ from collections import Counter
 
 import pytest
 
+from bot.drawings import PlotPicture
+from bot.language import ENGLISH
+from bot.pictures.localized import localize_plot
 from bot.pictures.scales import (
     build_latency_scale,
     build_linear_scale,
@@ -25,6 +28,11 @@ from bot.pictures import plots
 from bot.pictures.style import BLUE, ORANGE, VERMILLION
 
 
+def draw(picture: PlotPicture) -> bytes:
+    """The plot in English."""
+    return plots.draw_plot(localize_plot(picture, ENGLISH))
+
+
 def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> Counter[str]:
     """How often each colour occurs in a part of the picture."""
     left, top, right, bottom = map(round, box)
@@ -35,7 +43,7 @@ def colors(png: bytes, box: tuple[float, float, float, float] = plots.UPPER) -> 
 
 def test_the_same_requests_give_the_same_picture() -> None:
     """To the byte, and twice as wide as Slack shows a message."""
-    first, second = plots.draw_plot(burst(50)), plots.draw_plot(burst(50))
+    first, second = draw(burst(50)), draw(burst(50))
     assert first == second
     assert Image.open(io.BytesIO(first)).size == (1440, 900)
 
@@ -46,14 +54,14 @@ def test_the_same_requests_give_the_same_picture() -> None:
 )
 def test_each_outcome_has_its_mark(outcome: Outcome, there: str) -> None:
     """Its own colour is in the panel of times, and none of the others'."""
-    found = colors(plots.draw_plot(burst(20, lambda n: outcome)))
+    found = colors(draw(burst(20, lambda n: outcome)))
     assert found[there] > 200
     assert all(found[other] == 0 for other in {BLUE, ORANGE, VERMILLION} - {there})
 
 
 def test_bars_show_when_it_failed() -> None:
     """Errors in the second half colour the right half of the lower panel alone."""
-    png = plots.draw_plot(burst(100, lambda n: Outcome.FAILED if n >= 50 else Outcome.WHOLE))
+    png = draw(burst(100, lambda n: Outcome.FAILED if n >= 50 else Outcome.WHOLE))
     left, top, right, bottom = plots.LOWER
     middle = (left + right) / 2
     assert colors(png, (left, top, middle - 4, bottom))[VERMILLION] == 0
@@ -98,4 +106,4 @@ def test_labels_do_not_touch() -> None:
 @pytest.mark.parametrize("count", [2, 3, 2000])
 def test_any_number_of_requests_can_be_plotted(count: int) -> None:
     """Also when they all took no time at all."""
-    assert plots.draw_plot(burst(count, ms=lambda n: 0.0)).startswith(b"\x89PNG")
+    assert draw(burst(count, ms=lambda n: 0.0)).startswith(b"\x89PNG")

@@ -29,7 +29,7 @@ async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = fr
 
     def found() -> View | None:
         there = [view for view in stage.workspace.list_modals(user) if view.id not in beside]
-        return there[-1] if there and "Looking at what" not in read(there[-1]) else None
+        return there[-1] if there and "Reading the values" not in read(there[-1]) else None
 
     return await until(found)
 

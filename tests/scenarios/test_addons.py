@@ -13,6 +13,8 @@ from sandbox.cluster.contract import Ref
 from sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS, MAPS, ROLES, SERVICES = (
     Ref("apps", "deployments"),
     Ref("", "configmaps"),

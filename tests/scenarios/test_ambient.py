@@ -10,6 +10,8 @@ import pytest
 from sandbox.cluster.contract import Object, Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 MAPS, DAEMONS, PODS = Ref("", "configmaps"), Ref("apps", "daemonsets"), Ref("", "pods")
 DEPLOYMENTS, GATEWAYS = Ref("apps", "deployments"), Ref("gateway.networking.k8s.io", "gateways")
 RULES, ROUTES = (

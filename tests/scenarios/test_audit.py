@@ -16,6 +16,7 @@ from bot.cli import audit
 from bot.cli.arguments import build_parser
 from bot.ledger.connection import build_engine, parse_url
 from bot.records import AuditEntry
+from bot.text import Text
 from sandbox.cluster.contract import Object, Ref
 from tests.ledger.conftest import asked
 from tests.scenarios.stage import Stage, playing, words
@@ -70,7 +71,7 @@ async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
         ]
         done, press, cancelled = found[1], found[4], found[5]
         assert (done.arguments, done.namespace, done.channel) == ("bookinfo", "bookinfo", "C0MESH")
-        assert "Bookinfo answers in bookinfo" in done.summary
+        assert "Bookinfo answers in bookinfo" in str(done.summary)
         assert done.seconds > 0
         assert done.cluster.startswith("http://127.0.0.1")
         assert done.link.startswith("http")
@@ -167,10 +168,15 @@ async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> 
     """The next life of the bot writes it, with the time that the run took."""
     async with playing(tmp_path) as (_, bot):
         run = await bot.ledger.begin_run(asked("k1"))
-        await bot.ledger.finish_run(run.id, "done", "ready")
+        await bot.ledger.finish_run(run.id, "done", Text("ready"))
         await bot.engine.runner.audit.record_missing_ends()
         (row,) = await rows(bot, 1)
-        assert (row.id, row.step, row.outcome, row.summary) == (run.id, "install", "done", "ready")
+        assert (row.id, row.step, row.outcome, str(row.summary)) == (
+            run.id,
+            "install",
+            "done",
+            "ready",
+        )
 
 
 async def altered(stage: Stage, statement: str) -> None:

@@ -9,14 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog import Catalog
-from bot.engine.router import render_error
+from bot.engine.runs.error_messages import explain_error
 from bot.errors import UserError
+from bot.language.localizer import ENGLISH
 from bot.slackrules import check_message
+from bot.view.messages import render_user_error
 from bot.when import KEYWORDS
 from handlers import STEPS
 from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage, words
+
+pytestmark = pytest.mark.long
 
 CATALOG = Catalog(STEPS)
 WORDS = sorted(
@@ -57,7 +61,8 @@ def test_ten_thousand_texts_mean_something_or_are_refused(text: str) -> None:
     try:
         found = CATALOG.parse(text)
     except UserError as problem:
-        answer = render_error(problem)
+        failure = explain_error(problem)
+        answer = render_user_error(ENGLISH, failure.summary, failure.turn)
         assert not check_message(answer.to_payload())
         assert "<!" not in answer.text
         assert "<@" not in answer.text

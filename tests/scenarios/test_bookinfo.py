@@ -12,6 +12,8 @@ from bot.knowledge.objects import namespaces
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, playing, words
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS, PODS, SERVICES = Ref("apps", "deployments"), Ref("", "pods"), Ref("", "services")
 NODES, CRDS = Ref("", "nodes"), Ref("apiextensions.k8s.io", "customresourcedefinitions")
 APP = "bookinfo"

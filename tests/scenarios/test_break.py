@@ -11,6 +11,8 @@ from bot.knowledge.objects.desired import extract_desired_state
 from sandbox.cluster.contract import Object, Ref
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 RULES = Ref("networking.istio.io", "destinationrules")
 
 

@@ -15,6 +15,8 @@ from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import Stage
 from tests.scenarios.wire import Scene, scene
 
+pytestmark = pytest.mark.long
+
 COMMANDS = (
     "install",
     "install demo",

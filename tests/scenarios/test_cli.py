@@ -15,6 +15,8 @@ import pytest
 
 from bot.cli.arguments import build_parser
 
+pytestmark = pytest.mark.long
+
 
 def clean() -> dict[str, str]:
     """The environment without anything that the bot reads."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sandbox.workspace.state import View
 from tests.scenarios.screens import fill, form, modal, read, says, until
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.wire import scene
+
+pytestmark = pytest.mark.long
 
 
 async def opened(stage: Stage, user: str = "host") -> str:

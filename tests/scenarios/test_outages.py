@@ -21,6 +21,8 @@ from sandbox.workspace.plain import read_verdict_state
 from tests.scenarios.stage import NAMESPACES, Stage, words
 from tests.scenarios.wire import Scene, scene
 
+pytestmark = pytest.mark.long
+
 CRDS = Ref("apiextensions.k8s.io", "customresourcedefinitions")
 DEPLOYMENTS, PODS, MAPS = Ref("apps", "deployments"), Ref("", "pods"), Ref("", "configmaps")
 PATIENT = {"MESHBOT_CLUSTER__PATIENCE": "10"}

@@ -11,6 +11,8 @@ from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, playing, words
 from tests.slack.conftest import eventually
 
+pytestmark = pytest.mark.long
+
 MISSING = "raise ModuleNotFoundError('not installed', name='pygraphviz')\n"
 
 

@@ -1,22 +1,17 @@
-"""The same play scripts on a real control plane, with the real istioctl (marker `realcluster`)."""
+"""The same play scripts on a real control plane, with the real istioctl (marker `realcluster`).
+
+The whole workshop is played by `tests/deploy`, with the rights that the bot has in a cluster.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
-import pytest
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 
-pytestmark = [
-    pytest.mark.realcluster,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
-        reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
-    ),
-]
+pytestmark = realcluster(seconds=600)
 
 UNINSTALL = """
 /mesh install
@@ -47,37 +42,6 @@ UNSEEN = """
 /mesh uninstall app
 click "Confirm"
 """
-
-
-async def play(script: str, *more: str) -> tuple[int, str]:
-    """`meshbot sandbox` in front of the real cluster; exit code and transcript."""
-    program = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "bot",
-            "sandbox",
-            "--cluster",
-            "kubeconfig",
-            "--play",
-            script,
-            *more,
-        ),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await program.communicate()
-    assert program.returncode is not None
-    return program.returncode, output.decode()
-
-
-async def kubectl(*arguments: str) -> str:
-    """What kubectl prints."""
-    program = await asyncio.create_subprocess_exec(
-        "kubectl", *arguments, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await program.communicate()
-    return output.decode()
 
 
 async def test_the_install_script_passes() -> None:
@@ -117,11 +81,3 @@ async def test_without_a_data_plane_nothing_unseen_is_called_done(tmp_path: Path
     await asyncio.to_thread(script.write_text, UNSEEN)
     code, transcript = await play(str(script))
     assert code == 0, transcript
-
-
-async def test_the_whole_workshop_passes_with_the_embedded_data_plane() -> None:
-    """The same script as in the sandbox: real API server, istiod and istioctl, embedded proxies and
-    applications."""
-    code, transcript = await play("workshop", "--data-plane", "embedded")
-    assert code == 0, transcript
-    assert "the mesh is gone, and nothing is left over" in transcript

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 from tests.scenarios.test_cli import meshbot
-from tests.scenarios.test_realcluster import kubectl, play, pytestmark
 
-__all__ = ["pytestmark"]
+pytestmark = realcluster(seconds=600)
 
 RULES = {
     "MESHBOT_ROLES__OWN_NAMESPACES": "bookinfo-{user}",
@@ -146,7 +147,8 @@ async def test_doctor_says_whether_the_account_may_impersonate(tmp_path: Path) -
     }
     _, said = await meshbot("doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=str(place))
     assert (
-        "FAIL impersonation: the bot's account may not: impersonate users slack:{user}, impersonate groups workshop"
+        "FAIL impersonation: the bot's account may not: impersonate users slack:{user}, "
+        "impersonate groups workshop"
     ) in said
     _, said = await meshbot(
         "doctor", **wanted, MESHBOT_CLUSTER__KUBECONFIG=os.environ["KUBECONFIG"]

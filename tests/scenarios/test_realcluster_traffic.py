@@ -1,23 +1,17 @@
-"""Traffic, graph and traces on a real control plane: with the embedded data plane, and honestly
-without one."""
+"""Traffic, graph and traces on a real control plane that has no data plane: honestly nothing.
+
+With the embedded data plane they are seen in `tests/deploy`, which plays the whole workshop.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
-import pytest
+from tests.marks import realcluster
 
-pytestmark = [
-    pytest.mark.realcluster,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME"} <= os.environ.keys(),
-        reason="needs a real control plane: REALCLUSTER, KUBECONFIG and ISTIO_HOME are not set",
-    ),
-]
+pytestmark = realcluster(seconds=300)
 
 WITHOUT = """
 /mesh install
@@ -29,21 +23,6 @@ WITHOUT = """
 /mesh inject
 /mesh graph -> not yet
 /mesh traces -> not yet
-/mesh traffic stop
-/mesh uninstall app
-click "Confirm"
-"""
-WITH = """
-/mesh install
-/mesh addons
-/mesh kiali
-/mesh bookinfo
-/mesh inject
-/mesh expose
-/mesh traffic start every=200ms as jason
-/mesh traffic burst 100 at 20/s
-/mesh traces
-/mesh graph
 /mesh traffic stop
 /mesh uninstall app
 click "Confirm"
@@ -80,13 +59,3 @@ async def test_without_a_data_plane_nothing_is_done(tmp_path: Path) -> None:
     assert code == 0, transcript
     assert "nothing answers at their ports" in transcript
     assert "connection refused" in transcript
-
-
-async def test_with_the_embedded_data_plane_it_is_all_seen(tmp_path: Path) -> None:
-    """The requests go through the real API server's proxy to the pods' own addresses."""
-    script = tmp_path / "with.mesh"
-    script.write_text(WITH)
-    code, transcript = await play(script, "embedded")
-    assert code == 0, transcript
-    assert "100 asked, 100 sent through bookinfo-gateway-istio" in transcript
-    assert "productpage-v1 → reviews" in transcript

@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.scenarios.test_realcluster import kubectl, play, pytestmark
+from tests.marks import realcluster
+from tests.scenarios.realcluster import kubectl, play
 
-__all__ = ["pytestmark"]
+pytestmark = realcluster(seconds=600)
 
 BEFORE = """
 /mesh install

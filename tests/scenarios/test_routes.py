@@ -11,6 +11,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 SERVICES = Ref("networking.istio.io", "virtualservices")
 RULES = Ref("networking.istio.io", "destinationrules")
 

@@ -19,6 +19,8 @@ from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
 from tests.scenarios.test_survival import gone, process
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS = Ref("apps", "deployments")
 QUICK = {"MESHBOT_SCHEDULES__LEAST_SECONDS": "1"}
 

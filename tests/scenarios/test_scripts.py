@@ -13,6 +13,8 @@ from bot.cli.arguments import RELEASES, SCRIPTS
 from sandbox.releases import RELEASES as PLAYED
 from sandbox.script import list_built_in_scripts
 
+pytestmark = pytest.mark.long
+
 
 def test_the_command_line_offers_what_the_sandbox_has() -> None:
     """The command line's own lists, which it keeps to stay light, are the sandbox's."""

@@ -17,6 +17,8 @@ from sandbox.workspace.plain import read_verdict_state
 from sandbox.workspace.state import Channel
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 WAIT = 30.0
 
 

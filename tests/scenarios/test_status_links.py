@@ -12,6 +12,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 CRDS, PODS, MAPS = (
     Ref("apiextensions.k8s.io", "customresourcedefinitions"),
     Ref("", "pods"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.messages import Message
 from bot.slack.inbound.payloads import read_submission
-from bot.view import messages
+from bot.view import blocks
 from bot.view.forms import OPEN
 from handlers import STEPS
 from sandbox.workspace.inputs import collect_state_values
@@ -20,7 +20,9 @@ async def test_a_bare_command_opens_a_form_that_types_it(stage: Stage) -> None:
     of every command."""
     view = await form(stage, "/mesh fault")
     wrong = await fill(stage, view, user="jason", kind="delay", seconds="9")
-    assert (wrong.ack_payload or {})["errors"] == {"seconds": "A delay is 0.1s to 2.4s."}
+    assert (wrong.ack_payload or {})["errors"] == {
+        "seconds": "This does not fit: a delay is 0.1s to 2.4s."
+    }
     assert stage.workspace.list_modals("host") == [view]
     await fill(stage, view, user="jason", kind="delay", seconds="1.5", percent="50")
     said = await says(stage, "typed `/mesh fault jason delay 1.5s 50%`", "Because")
@@ -44,7 +46,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
             step.id for step in steps
         }
         for step in steps:
-            button = messages.button("Options…", OPEN, step.id)
+            button = blocks.button("Options…", OPEN, step.id)
             posted = await bot.channel_messages.post(
                 channel, Message("?", ({"type": "actions", "elements": [button]},))
             )

@@ -87,7 +87,7 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
             await stage.type("/mesh install")
             await stage.type("/mesh uninstall")
             question = stage.newest()
-            stage.cluster.server.faults.add(ApiFault("slow", verb="delete", seconds=1))
+            stage.cluster.server.faults.add(ApiFault("slow", verb="delete", seconds=0.3))
             await stage.workspace.click_element("host", question, "Confirm")
             await shows(stage, "running", "control plane")
             bot.kill()

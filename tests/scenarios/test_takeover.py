@@ -16,6 +16,7 @@ from tests.scenarios.replicas import crew, wire_to
 from tests.scenarios.stage import words
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.postgres,
     pytest.mark.skipif(not POSTGRES, reason="MESHBOT_TEST_POSTGRES is not set"),
     pytest.mark.timeout(180),

@@ -15,6 +15,8 @@ from tests.scenarios.stage import Stage, furnished, words
 from tests.scenarios.test_survival import gone, process
 from tests.scenarios.wire import scene
 
+pytestmark = pytest.mark.long
+
 
 async def turned(stage: Stage, tour: Message, button: str, *texts: str) -> None:
     """Presses a button of the tour and waits until all of this stands in it."""

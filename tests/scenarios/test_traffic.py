@@ -12,6 +12,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 RULES = Ref("networking.istio.io", "destinationrules")
 
 

@@ -15,6 +15,8 @@ from bot.app import run_bot
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENTS, PODS, MAPS, SERVICES = (
     Ref("apps", "deployments"),
     Ref("", "pods"),

@@ -11,6 +11,8 @@ import pytest
 from sandbox.cluster.contract import Ref
 from tests.scenarios.stage import NAMESPACES, Stage, playing, words
 
+pytestmark = pytest.mark.long
+
 KINDS = (
     Ref("networking.istio.io", "virtualservices"),
     Ref("networking.istio.io", "destinationrules"),

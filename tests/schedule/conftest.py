@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.catalog import Catalog
+from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.schedule_store import ScheduleAdvance
@@ -42,6 +43,7 @@ from bot.steps import (
     Step,
     Verdict,
 )
+from bot.text import EMPTY, Text
 from bot.when import Timing, split_timing
 from sandbox.workspace import DEFAULT_CHANNEL, InstalledApp, Workspace
 from sandbox.workspace import Message as Posted
@@ -57,12 +59,12 @@ NEWS = Message("news", ({"type": "section", "text": {"type": "mrkdwn", "text": "
 
 async def nothing(context: Context, options: Options) -> Verdict:
     """A step's function that these tests never call."""
-    return Verdict(State.DONE, "")
+    return Verdict(State.DONE, EMPTY)
 
 
 async def nothing_again(context: Context, options: Options, occasion: SlotContext) -> SlotReport:
     """What would be done again; the replicas below do something else."""
-    return SlotReport(Verdict(State.DONE, ""))
+    return SlotReport(Verdict(State.DONE, EMPTY))
 
 
 def regular(*, late: bool = False, again: bool = False) -> Recurrence:
@@ -70,9 +72,13 @@ def regular(*, late: bool = False, again: bool = False) -> Recurrence:
     return Recurrence(nothing_again, (), least=lambda options: 1.0, late=late, again=again)
 
 
-BURST = Step("burst", "Burst", "is not made up for", nothing, regular=regular())
+BURST = Step("burst", Text("Burst"), Text("is not made up for"), nothing, regular=regular())
 DIGEST = Step(
-    "digest", "Digest", "is made up for once", nothing, regular=regular(late=True, again=True)
+    "digest",
+    Text("Digest"),
+    Text("is made up for once"),
+    nothing,
+    regular=regular(late=True, again=True),
 )
 CATALOG = Catalog((BURST, DIGEST))
 
@@ -84,7 +90,9 @@ class Replica:
     name: str
     schedule_service: ScheduleService
     fired: list[tuple[str, SlotContext]] = field(default_factory=list)
-    outcome: SlotOutcome = field(default_factory=lambda: SlotOutcome(SlotResult("done", "well")))
+    outcome: SlotOutcome = field(
+        default_factory=lambda: SlotOutcome(SlotResult("done", Text("well")))
+    )
     slot_runner: SlotRunner = field(init=False)
 
     async def carry_out(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
@@ -124,6 +132,7 @@ class World:
             owner=name,
             zone="UTC",
             limits=limits or Limits(least=1.0),
+            say=Localizer(),
         )
         made = Replica(name, schedule_service)
         made.slot_runner = SlotRunner(
@@ -201,7 +210,7 @@ class World:
 
     def tell(self, replica: Replica, tell: ReplyTarget = ReplyTarget.THREAD) -> None:
         """From now on its slots have news."""
-        replica.outcome = SlotOutcome(SlotResult("done", "well"), NEWS, tell)
+        replica.outcome = SlotOutcome(SlotResult("done", Text("well")), NEWS, tell)
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from pathlib import Path
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
+from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.schedule import Limits, ScheduleService, SlotCallbacks, SlotOutcome, SlotRunner
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.steps import SlotContext
+from bot.text import Text
 from handlers import STEPS
 
 TAKES = 0.05
@@ -34,7 +36,13 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
     # given up.
     channel_messages = SlackChannelMessages(AsyncWebClient(base_url="http://127.0.0.1:9/"))
     schedule_service = ScheduleService(
-        ledger.timetable, channel_messages, catalog, owner=owner, zone="UTC", limits=Limits()
+        ledger.timetable,
+        channel_messages,
+        catalog,
+        owner=owner,
+        zone="UTC",
+        limits=Limits(),
+        say=Localizer(),
     )
     file = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -43,7 +51,7 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
         os.write(file, f"begun {slot}\n".encode())
         await asyncio.sleep(TAKES)
         os.write(file, f"ended {slot}\n".encode())
-        return SlotOutcome(SlotResult("done", "well"))
+        return SlotOutcome(SlotResult("done", Text("well")))
 
     async def absent() -> Collection[str]:
         return (await asyncio.to_thread(gone.read_text)).split()

@@ -150,7 +150,7 @@ async def test_a_notification_names_nobody(world: World) -> None:
     schedule = await world.make(one, "burst every 10s")
     await one.schedule_service.pause(schedule.id, "U0HOST")
     await world.shows("paused by")
-    assert world.messages()[0].text == "Schedule s1, Burst: paused (paused). every 10 s"
+    assert world.messages()[0].text == "Schedule s1, Burst: paused. every 10 s"
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "remove"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.ledger import Ledger
 from bot.ports import TrafficReport
 from bot.schedule import Streams
+from bot.text import Text
 from bot.traffic.streams import merge_reports
 from tests.traffic.stage import App, sending_to
 
@@ -86,9 +87,9 @@ async def test_a_stream_ends_at_its_time_whoever_carries_it(tmp_path: Path) -> N
 def test_what_was_met_is_added_up() -> None:
     """Counts of both, times of the newer; nothing sent changes nothing."""
     before = TrafficReport(
-        3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, "gateway"
+        3, 3, 1.5, {"200": 2, "503": 1}, {"v1": 2}, {"none": 2}, 10, 20, 30, Text("gateway")
     )
-    now = TrafficReport(1, 1, 0.5, {"200": 1}, {"v2": 1}, {"seen": 1}, 5, 5, 5, "gateway")
+    now = TrafficReport(1, 1, 0.5, {"200": 1}, {"v2": 1}, {"seen": 1}, 5, 5, 5, Text("gateway"))
     both = merge_reports(before, now)
     assert (both.sent, both.codes, both.versions, both.p50) == (
         4,

@@ -1,4 +1,5 @@
-"""An embedded workspace for each test, and the bot's Slack side connected to it with real sockets."""
+"""An embedded workspace for each test, and the bot's Slack side connected to it with real
+sockets."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ QUICK = SocketTiming(ping=0.2, connect=1.0, silence=0.3, check=0.05, retry=0.05,
 
 
 @dataclass
-class RecordingDesk:
-    """Takes what people ask and keeps it; `meet` is called with each whisper, and may raise or be
+class RecordingRouter:
+    """Takes what people ask and keeps it; `meet` is called with each reply, and may raise or be
     slow."""
 
     asked: list[Command] = field(default_factory=list)
@@ -31,7 +32,7 @@ class RecordingDesk:
     submitted_: list[FormSubmission] = field(default_factory=list)
     homes: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
-    whispers: list[Reply] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
     meet: Callable[[Reply], None] = field(default=lambda reply: None)
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,14 +60,14 @@ class RecordingDesk:
         self._take(reply)
 
     def _take(self, reply: Reply) -> None:
-        self.whispers.append(reply)
+        self.replies.append(reply)
         self._arrived.set()
         self.meet(reply)
 
     async def wait(self, count: int = 1) -> None:
         """Returns once so many commands and buttons have arrived."""
         async with asyncio.timeout(5):
-            while len(self.whispers) < count:
+            while len(self.replies) < count:
                 self._arrived.clear()
                 await self._arrived.wait()
 
@@ -127,14 +128,14 @@ def client(workspace: Workspace, session: aiohttp.ClientSession) -> AsyncWebClie
 
 
 @pytest.fixture
-def router() -> RecordingDesk:
+def router() -> RecordingRouter:
     """What stands behind the listeners."""
-    return RecordingDesk()
+    return RecordingRouter()
 
 
 @pytest.fixture
 async def listeners(
-    client: AsyncWebClient, session: aiohttp.ClientSession, router: RecordingDesk
+    client: AsyncWebClient, session: aiohttp.ClientSession, router: RecordingRouter
 ) -> AsyncIterator[Listeners]:
     """The listeners, not connected."""
     listeners = Listeners(

@@ -21,7 +21,7 @@ from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.views import SlackViews
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.inputs import collect_state_values
-from tests.slack.conftest import RecordingDesk, with_button
+from tests.slack.conftest import RecordingRouter, with_button
 
 SECRET = "s3cret"
 FORM = {
@@ -81,7 +81,7 @@ def sign(body: bytes = BODY, *, at: str | None = None, secret: str = SECRET) -> 
 
 
 async def test_forms_and_events_arrive(
-    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
     """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the
     response's body."""
@@ -99,9 +99,9 @@ async def test_forms_and_events_arrive(
 
 
 async def test_commands_and_buttons_arrive(
-    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, http: HttpReceiver, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
-    """A command and a button over HTTP reach the desk as they do over Socket Mode."""
+    """A command and a button over HTTP reach the router as they do over Socket Mode."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     posted = await SlackChannelMessages(client).post("C0MESH", with_button("mesh:confirm"))
     clicked = await workspace.click_element("bob", workspace.state.messages[posted], "Confirm")
@@ -113,10 +113,10 @@ async def test_commands_and_buttons_arrive(
     assert http.refused == 0
 
 
-async def test_the_answer_leaves_before_a_slow_desk_begins(
-    workspace: Workspace, http: HttpReceiver, router: RecordingDesk, listeners: Listeners
+async def test_the_answer_leaves_before_a_slow_router_begins(
+    workspace: Workspace, http: HttpReceiver, router: RecordingRouter, listeners: Listeners
 ) -> None:
-    """A desk that holds up the loop begins when the response has been written."""
+    """A router that holds up the loop begins when the response has been written."""
     unsent: list[int] = []
 
     def slow(_reply: Reply) -> None:
@@ -131,7 +131,7 @@ async def test_the_answer_leaves_before_a_slow_desk_begins(
 
 
 async def test_slack_s_request_is_taken_once(
-    door: str, session: aiohttp.ClientSession, router: RecordingDesk
+    door: str, session: aiohttp.ClientSession, router: RecordingRouter
 ) -> None:
     """The very same request a second time is a replay: 401."""
     headers = sign()
@@ -180,19 +180,19 @@ async def test_slack_s_request_is_taken_once(
 async def test_what_slack_did_not_send_is_refused(
     door: str,
     session: aiohttp.ClientSession,
-    router: RecordingDesk,
+    router: RecordingRouter,
     listeners: Listeners,
     headers: dict[str, str],
 ) -> None:
     """Forged and stale requests get 401, and nothing behind the door learns of them."""
     async with session.post(door, data=BODY, headers=headers) as answer:
         assert answer.status == 401
-    assert not router.whispers
+    assert not router.replies
     assert listeners.commands == listeners.acks == 0
 
 
 async def test_a_thousand_forged_requests_reach_nobody(
-    door: str, session: aiohttp.ClientSession, router: RecordingDesk
+    door: str, session: aiohttp.ClientSession, router: RecordingRouter
 ) -> None:
     """None of many is let through, and a good one after them is."""
     for number in range(1000):
@@ -215,12 +215,12 @@ async def test_a_thousand_forged_requests_reach_nobody(
     ],
 )
 async def test_a_signed_request_that_makes_no_sense_is_refused(
-    door: str, session: aiohttp.ClientSession, router: RecordingDesk, body: bytes, kind: str
+    door: str, session: aiohttp.ClientSession, router: RecordingRouter, body: bytes, kind: str
 ) -> None:
     """Malformed bodies end in a 4xx, never in a traceback."""
     async with session.post(door, data=body, headers=sign(body) | {"Content-Type": kind}) as answer:
         assert 400 <= answer.status < 500
-    assert not router.whispers
+    assert not router.replies
 
 
 async def test_a_huge_request_is_not_read(door: str, session: aiohttp.ClientSession) -> None:

@@ -1,4 +1,5 @@
-"""Commands and buttons through a real connection: acknowledged first, done once, answered always."""
+"""Commands and buttons through a real connection: acknowledged first, done once, and always
+answered."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import fetch_identity
 from sandbox.workspace import DEFAULT_CHANNEL, Message, Workspace
-from tests.slack.conftest import RecordingDesk, eventually, with_button
+from tests.slack.conftest import RecordingRouter, eventually, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
 
@@ -40,8 +41,8 @@ async def posted_button(workspace: Workspace, client: AsyncWebClient, action_id:
     return workspace.state.messages[posted.channel, posted.ts]
 
 
-async def test_a_command_reaches_the_desk_as_it_was_typed(
-    workspace: Workspace, router: RecordingDesk
+async def test_a_command_reaches_the_router_as_it_was_typed(
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """The text arrives untouched, mentions with their ids, and the key is Slack's trigger_id."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
@@ -52,10 +53,10 @@ async def test_a_command_reaches_the_desk_as_it_was_typed(
     assert asked.text == "whoami <@U0BOB>  é☃ 'a;b'"
 
 
-async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners
+async def test_the_acknowledgement_leaves_before_a_slow_router_begins(
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
 ) -> None:
-    """A desk that holds up the whole loop begins only when the acknowledgement has been sent."""
+    """A router that holds up the whole loop begins only when the acknowledgement has been sent."""
     unsent: list[int] = []
 
     def slow(_reply: Reply) -> None:
@@ -70,9 +71,9 @@ async def test_the_acknowledgement_leaves_before_a_slow_desk_begins(
 
 
 async def test_a_burst_of_300_commands_is_acknowledged(
-    workspace: Workspace, router: RecordingDesk
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
-    """None of 300 commands at once is late, and each reaches the desk once."""
+    """None of 300 commands at once is late, and each reaches the router once."""
     typed = await asyncio.gather(
         *(
             workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
@@ -87,7 +88,7 @@ async def test_a_burst_of_300_commands_is_acknowledged(
 
 
 async def test_a_command_delivered_twice_is_done_once(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
 ) -> None:
     """A second envelope of the same command is acknowledged and dropped."""
     workspace.faults.duplicates = 1
@@ -96,13 +97,13 @@ async def test_a_command_delivered_twice_is_done_once(
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 
-async def test_a_desk_that_fails_is_owned_up_to(
-    workspace: Workspace, router: RecordingDesk, caplog: pytest.LogCaptureFixture
+async def test_a_router_that_fails_is_owned_up_to(
+    workspace: Workspace, router: RecordingRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The command is acknowledged, and the reference that the person is given stands in the log."""
 
     def fail(_reply: Reply) -> None:
-        raise ZeroDivisionError("division of the desk")
+        raise ZeroDivisionError("division of the router")
 
     router.meet = fail
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
@@ -115,7 +116,7 @@ async def test_a_desk_that_fails_is_owned_up_to(
 
 
 async def test_a_command_that_is_not_ours_is_explained(
-    workspace: Workspace, router: RecordingDesk
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """A Slack app with another command than the settings is told to the one who typed it."""
     typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/maze install")
@@ -125,9 +126,9 @@ async def test_a_command_that_is_not_ours_is_explained(
 
 
 async def test_a_button_arrives_with_its_message(
-    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
-    """What the desk gets says which button, what it carries, and where it stands."""
+    """What the router gets says which button, what it carries, and where it stands."""
     asking = await posted_button(workspace, client, "mesh:confirm")
     typed = await workspace.click_element("bob", asking, "Confirm")
     await router.wait()
@@ -138,9 +139,9 @@ async def test_a_button_arrives_with_its_message(
 
 
 async def test_an_unknown_button_is_said_to_have_expired(
-    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
-    """A button of an earlier release is acknowledged and answered, to the one who pressed it alone."""
+    """A button of an earlier release is acknowledged, and answered to whoever pressed it."""
     asking = await posted_button(workspace, client, "old:thing")
     typed = await workspace.click_element("bob", asking, "Confirm")
     answer = await shown(workspace, "expired", user="bob")
@@ -150,7 +151,7 @@ async def test_an_unknown_button_is_said_to_have_expired(
 
 
 async def test_while_draining_everything_is_declined(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners, client: AsyncWebClient
 ) -> None:
     """Commands and buttons are acknowledged with the advice to try again, and nothing is begun."""
     asking = await posted_button(workspace, client, "mesh:confirm")
@@ -161,7 +162,7 @@ async def test_while_draining_everything_is_declined(
     assert "restarting" in (await shown(workspace, "restarting", user="bob")).text
     assert typed.is_acked
     assert clicked.is_acked
-    assert not router.whispers
+    assert not router.replies
 
 
 async def test_slack_variables_in_the_environment_change_nothing(
@@ -179,7 +180,7 @@ async def test_slack_variables_in_the_environment_change_nothing(
     ):
         monkeypatch.setenv(name, "other")
     built = Listeners(
-        router=RecordingDesk(),
+        router=RecordingRouter(),
         ways=EphemeralResponder(client, session),
         identity=await fetch_identity(client),
     )

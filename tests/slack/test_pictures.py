@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.drawings import Picture
 from bot.engine import PictureAttacher
 from bot.errors import SlackError
+from bot.language import ENGLISH
 from bot.messages import Posted
 from bot.pictures import DrawingProcess
 from bot.slack.outbound.channel_messages import SlackChannelMessages
@@ -40,7 +41,7 @@ def _quick(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def channel_messages(client: AsyncWebClient) -> AsyncIterator[SlackChannelMessages]:
-    """A board that edits without waiting."""
+    """Channel messages that are edited without waiting."""
     channel_messages = SlackChannelMessages(
         client, pace=EditLimits(interval=0.01, burst=40, per_minute=6000, reserve=2)
     )
@@ -58,10 +59,10 @@ def files(client: AsyncWebClient, session: aiohttp.ClientSession) -> SlackFiles:
 async def picture_attacher(
     files: SlackFiles, channel_messages: SlackChannelMessages
 ) -> AsyncIterator[PictureAttacher]:
-    """A gallery with a process that draws."""
-    studio = DrawingProcess(seconds=20)
-    yield PictureAttacher(studio, files, channel_messages, pauses=PAUSES)
-    await studio.close()
+    """What adds pictures, with a process that draws."""
+    process = DrawingProcess(seconds=20)
+    yield PictureAttacher(process, files, channel_messages, say=ENGLISH, pauses=PAUSES)
+    await process.close()
 
 
 def pictures(found: Message) -> list[str]:
@@ -99,7 +100,7 @@ async def test_a_picture_is_hung_into_its_message_and_its_thread(
     first, reply = workspace.list_messages()
     assert [block["type"] for block in first.blocks] == ["section", "image"]
     assert (reply.thread_ts, pictures(reply)) == (first.ts, pictures(first))
-    assert first.blocks[1]["alt_text"] == PICTURE.words
+    assert first.blocks[1]["alt_text"] == str(PICTURE.words)
     assert methods(workspace).count("files.completeUploadExternal") == 1
     assert workspace.state.files[pictures(first)[0]]["shared"] == {channel}
 

@@ -17,7 +17,7 @@ from bot.slack.inbound.listeners import Listeners
 from bot.slack.inbound.socket_mode import SocketModeReceiver, SocketTiming
 from bot.slack.webapi.client import build_client, build_session
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from tests.slack.conftest import QUICK, RecordingDesk, eventually
+from tests.slack.conftest import QUICK, RecordingRouter, eventually
 
 
 def told(link: SocketModeReceiver) -> dict[str, float]:
@@ -43,7 +43,7 @@ async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeRece
 async def test_a_lost_connection_comes_back(
     workspace: Workspace,
     link: SocketModeReceiver,
-    router: RecordingDesk,
+    router: RecordingRouter,
     how: Literal["close", "abort", "half_open"],
 ) -> None:
     """However the socket is lost, commands are taken again soon after."""
@@ -55,7 +55,7 @@ async def test_a_lost_connection_comes_back(
 
 
 async def test_a_refresh_loses_nothing(
-    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingRouter
 ) -> None:
     """When Slack asks for a new connection, the bot makes one and goes on."""
     await workspace.refresh_connections()
@@ -67,7 +67,7 @@ async def test_a_refresh_loses_nothing(
 
 
 async def test_acknowledgements_may_cross(
-    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingRouter
 ) -> None:
     """The later command's comes first, the earlier one's over a connection made meanwhile: each
     counts for its own."""
@@ -84,7 +84,7 @@ async def test_acknowledgements_may_cross(
 
 
 async def test_the_watchdog_rebuilds_what_does_not_recover(
-    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingRouter
 ) -> None:
     """A client that is stuck is replaced by a new one, which takes commands."""
     stuck = link._sdk
@@ -173,14 +173,14 @@ async def test_a_handshake_that_fails_ends_in_time(listeners: Listeners) -> None
 
 
 async def test_slack_away_at_start_is_told(listeners: Listeners, client: AsyncWebClient) -> None:
-    """With nobody listening the start fails with a word, not with a traceback of the HTTP library."""
+    """With nobody listening the start fails with a word, not with a traceback of the library."""
     client.base_url = "http://127.0.0.1:9/api/"
     with pytest.raises(MeshbotError, match=r"apps\.connections\.open: unreachable"):
         await SocketModeReceiver(listeners, client=client, app_token="xapp-1", timing=QUICK).start()
 
 
 async def test_closing_waits_for_acknowledgements_under_way(
-    workspace: Workspace, link: SocketModeReceiver, router: RecordingDesk, listeners: Listeners
+    workspace: Workspace, link: SocketModeReceiver, router: RecordingRouter, listeners: Listeners
 ) -> None:
     """Until the last acknowledgement has left, the connection stays and newcomers are told to try
     again."""
@@ -207,7 +207,7 @@ async def test_closing_does_not_wait_for_ever(
 async def test_a_command_whose_acknowledgement_is_lost_is_done_all_the_same(
     workspace: Workspace,
     link: SocketModeReceiver,
-    router: RecordingDesk,
+    router: RecordingRouter,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """When the socket goes just before the acknowledgement, what was asked is still carried out,

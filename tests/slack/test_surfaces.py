@@ -15,7 +15,7 @@ from bot.slack.outbound.views import SlackViews
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.inputs import collect_state_values
 from sandbox.workspace.state import View
-from tests.slack.conftest import RecordingDesk, eventually, message, with_button
+from tests.slack.conftest import RecordingRouter, eventually, message, with_button
 
 pytestmark = pytest.mark.usefixtures("link")
 
@@ -61,8 +61,8 @@ async def form(workspace: Workspace, client: AsyncWebClient) -> View:
     )
 
 
-async def test_a_mention_reaches_the_desk_with_its_thread(
-    workspace: Workspace, router: RecordingDesk
+async def test_a_mention_reaches_the_router_with_its_thread(
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """The bot's name and the slash command's are left out, and other people's ids stay."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
@@ -76,7 +76,7 @@ async def test_a_mention_reaches_the_desk_with_its_thread(
 
 
 async def test_a_mention_delivered_twice_is_done_once(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
 ) -> None:
     """Slack repeats events under one event_id."""
     workspace.faults.duplicates = 1
@@ -85,7 +85,7 @@ async def test_a_mention_delivered_twice_is_done_once(
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 
-async def test_bots_are_not_listened_to(router: RecordingDesk, listeners: Listeners) -> None:
+async def test_bots_are_not_listened_to(router: RecordingRouter, listeners: Listeners) -> None:
     """What a bot says of the bot begins nothing: two bots would never end."""
     await listeners.build_acknowledgement(mention_by(bot_id="B0OTHER"))
     await listeners.build_acknowledgement(mention_by(user="U0MESHBOT"))
@@ -108,21 +108,21 @@ def mention_by(user: str = "U0ALICE", **more: str) -> AsyncBoltRequest:
 
 
 async def test_an_answer_to_a_mention_stays_in_its_thread(
-    workspace: Workspace, router: RecordingDesk
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """Only who asked sees it, and in the thread."""
     said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
     await router.wait()
-    await router.whispers[0].say(message("0 of 13"))
+    await router.replies[0].say(message("0 of 13"))
     answer = workspace.list_messages(user="alice")[-1]
     assert (answer.text, answer.thread_ts, answer.ephemeral_to) == ("0 of 13", said.ts, "U0ALICE")
 
 
 async def test_a_button_knows_its_thread(
-    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
-    """What is typed by a button in a thread stays there; a message that has a thread is not in it."""
+    """What a button in a thread types stays there; a message that has a thread is not in it."""
     channel_messages = SlackChannelMessages(client)
     root = await channel_messages.post("C0MESH", with_button("mesh:type:0"))
     reply = await channel_messages.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
@@ -134,9 +134,9 @@ async def test_a_button_knows_its_thread(
 
 
 async def test_only_the_home_tab_is_shown(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
 ) -> None:
-    """Who opens it is told to the desk; while the bot drains, nobody is."""
+    """Who opens it is told to the router; while the bot drains, nobody is."""
     await workspace.open_home("alice")
     await eventually(lambda: router.homes == ["U0ALICE"])
     await listeners.drain(0)
@@ -145,8 +145,8 @@ async def test_only_the_home_tab_is_shown(
     assert router.homes == ["U0ALICE"]
 
 
-async def test_a_form_reaches_the_desk_and_closes(
-    workspace: Workspace, router: RecordingDesk, form: View
+async def test_a_form_reaches_the_router_and_closes(
+    workspace: Workspace, router: RecordingRouter, form: View
 ) -> None:
     """Each input's values by its block, and where the form was opened from."""
     filled = collect_state_values(
@@ -173,12 +173,12 @@ async def test_a_form_reaches_the_desk_and_closes(
 )
 async def test_faults_are_said_under_the_inputs(
     workspace: Workspace,
-    router: RecordingDesk,
+    router: RecordingRouter,
     form: View,
     wrong: dict[str, str],
     shown: dict[str, str],
 ) -> None:
-    """The form stays, nothing reaches the desk, and only inputs that it has are named."""
+    """The form stays, nothing reaches the router, and only inputs that it has are named."""
     router.wrong = wrong
     typed = await workspace.submit_view(
         "alice", form, collect_state_values(form.body["blocks"], JASON)
@@ -189,7 +189,7 @@ async def test_faults_are_said_under_the_inputs(
 
 
 async def test_while_draining_a_form_keeps_what_was_typed(
-    workspace: Workspace, router: RecordingDesk, listeners: Listeners, form: View
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners, form: View
 ) -> None:
     """It stays open with the advice to try again."""
     await listeners.drain(0)
@@ -201,7 +201,7 @@ async def test_while_draining_a_form_keeps_what_was_typed(
 
 
 async def test_a_press_in_a_modal_is_answered_in_it(
-    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
     """There is no channel to answer in: the same modal shows each answer."""
     modal = await opened(
@@ -217,13 +217,13 @@ async def test_a_press_in_a_modal_is_answered_in_it(
         None,
     )
     for text in ("Looking…", "3 of 13"):
-        await router.whispers[1].say(message(text))
+        await router.replies[1].say(message(text))
     assert modal.body["blocks"][0]["text"]["text"] == "3 of 13"
     assert workspace.list_modals("alice") == [modal]
 
 
 async def test_a_late_answer_to_the_home_tab_is_written_directly(
-    workspace: Workspace, router: RecordingDesk, client: AsyncWebClient
+    workspace: Workspace, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
     """A modal can be opened once and soon; when that is over, the answer still arrives."""
     await SlackViews(client).publish("U0ALICE", with_button("mesh:type:0").blocks)
@@ -232,7 +232,7 @@ async def test_a_late_answer_to_the_home_tab_is_written_directly(
     typed = await workspace.click_view_element("alice", home, "Confirm")
     await router.wait()
     await SlackViews(client).open(typed.trigger_id, Modal("Another", message("first").blocks))
-    await router.whispers[0].say(message("at last"))
+    await router.replies[0].say(message("at last"))
     direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
     assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["at last"]
 

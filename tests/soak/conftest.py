@@ -7,15 +7,6 @@ import pytest
 FIGURES: list[tuple[str, object]] = []
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in here is soak, with ten minutes for each."""
-    for item in items:
-        if item.path.parent.name == "soak":
-            item.add_marker(pytest.mark.soak)
-            item.add_marker(pytest.mark.timeout(600))
-
-
 @pytest.fixture
 def figures() -> list[tuple[str, object]]:
     """Where a test writes what it counted."""

@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from bot.ledger import Ledger, Run, RunState
@@ -29,6 +30,8 @@ from sandbox.workspace import Message
 from sandbox.workspace.plain import read_verdict_state
 from tests.ledger.conftest import POSTGRES, database
 from tests.scenarios.stage import Stage, furnished
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 KILLS = 200
 SECONDS = 420.0

@@ -23,6 +23,8 @@ from bot.app import run_bot
 from tests.scenarios.stage import furnished, playing, words
 from tests.scenarios.test_bad_input import TEXTS
 
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+
 COUNT, AT_ONCE = 10_000, 12
 FORGED = 1_000
 

@@ -18,7 +18,10 @@ from bot.cluster import KubernetesCluster, connect
 from bot.traffic import Generator
 from bot.traffic.visitor import find_entry_point
 
-SERVED = "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n   reviews-{version}-7d9-x {extra}"
+SERVED = (
+    "<title>Simple Bookstore App</title>Book Reviews Reviews served by:\n   "
+    "reviews-{version}-7d9-x {extra}"
+)
 STARS = '<div class="flex gap-x-1 text-black-500"></div>'
 GONE = '<p class="text-red-500">Ratings service is currently unavailable</p>'
 BROKEN = (

@@ -11,18 +11,25 @@ from dataclasses import dataclass, field, replace
 
 from bot.catalog import Invocation
 from bot.errors import MeshbotError, SettingsError
-from bot.messages import Message
 from bot.ports import Identity
 from bot.steps import Caller, Role, Scope, Step, StepKind
-from bot.view import denials, messages
+from bot.text import Text
+from bot.view import denials
+from bot.view.denials import Denial
+
+CONFIRMERS = {
+    Role.ATTENDEE: Text("Everyone here can confirm."),
+    Role.HOST: Text("Only a host can confirm."),
+    Role.ADMIN: Text("Only an admin can confirm."),
+}
 
 
 class AccessDenied(MeshbotError):
-    """The caller may not do this, or not here; `message` is what only they are shown."""
+    """The caller may not do this, or not here; `denial` is what only they are shown."""
 
-    def __init__(self, message: Message) -> None:
-        super().__init__(message.text)
-        self.message = message
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.reason)
+        self.denial = denial
 
 
 def assign_roles(steps: Sequence[Step], roles: Mapping[str, str]) -> tuple[Step, ...]:
@@ -100,7 +107,10 @@ class AccessPolicy:
             if s.has_side_effects and s.scope is Scope.MESH and s.role is Role.ATTENDEE
         ]
         if self.own and shared:
-            words = "reaches what everyone shares, and attendees have namespaces of their own (roles.own_namespaces)"
+            words = (
+                "reaches what everyone shares, and attendees have namespaces of their own "
+                "(roles.own_namespaces)"
+            )
             faults = [f"  roles.steps.{step}: {words}" for step in shared]
             raise SettingsError("\n".join(["The settings cannot be used:", *faults]))
 
@@ -137,7 +147,7 @@ class AccessPolicy:
         return invocation
 
     def check_command(
-        self, invocation: Invocation, caller: Caller, channel: str, *, what: str, namespace: str
+        self, invocation: Invocation, caller: Caller, channel: str, *, what: Text, namespace: str
     ) -> None:
         """Raise Denied unless this caller may give that command in that namespace.
 
@@ -147,36 +157,35 @@ class AccessPolicy:
         self.check_step(step, caller, channel, what=what)
         if caller.confined and step.has_side_effects and namespace != caller.own:
             raise AccessDenied(
-                denials.render_foreign_namespace_denial(
-                    what, namespace, caller.own, caller.get_role_holders(Role.HOST), self.command
+                denials.build_foreign_namespace_denial(
+                    what, namespace, caller.own, caller.get_role_holders(Role.HOST)
                 )
             )
 
-    def check_step(self, step: Step, caller: Caller, channel: str, *, what: str) -> None:
-        """Raise Denied unless this caller may run that step in some namespace, from this channel."""
+    def check_step(self, step: Step, caller: Caller, channel: str, *, what: Text) -> None:
+        """Raise Denied unless this caller may run that step in some namespace, from this
+        channel."""
         self._check_channel(step, channel)
         if not caller.can_run(step):
             raise AccessDenied(self._build_denial(what, step, caller))
 
-    def require_role(self, needed: Role, caller: Caller, *, what: str) -> None:
+    def require_role(self, needed: Role, caller: Caller, *, what: Text) -> None:
         """Raise Denied unless this caller has that role."""
         if not caller.role.is_at_least(needed):
             raise AccessDenied(
-                messages.render_role_denial(
-                    what, caller.role, needed, caller.get_role_holders(needed), self.command
+                denials.build_role_denial(
+                    what, caller.role, needed, caller.get_role_holders(needed)
                 )
             )
 
-    def describe_confirmers(self, step: Step, *, someones: bool) -> str:
-        """Return in words who can confirm that step.
+    def describe_confirmers(self, step: Step, *, someones: bool) -> Text:
+        """Return a sentence that says who can confirm that step.
 
         `someones` says that it changes a namespace of someone's own.
         """
         if someones and step.id in self._list_own_steps():
-            return "whoever has that namespace, or a host,"
-        return {Role.ATTENDEE: "someone here", Role.HOST: "a host", Role.ADMIN: "an admin"}[
-            step.role
-        ]
+            return Text("Only the owner of that namespace, or a host, can confirm.")
+        return CONFIRMERS[step.role]
 
     def _check_channel(self, step: Step, channel: str) -> None:
         private = not channel or channel.startswith("D")
@@ -186,19 +195,13 @@ class AccessPolicy:
             or (private and step.shape is StepKind.ANSWER and not step.has_side_effects)
         ):
             return
-        raise AccessDenied(
-            denials.render_wrong_channel_denial(self.channels, self.command, private=private)
-        )
+        raise AccessDenied(denials.build_wrong_channel_denial(self.channels, private=private))
 
-    def _build_denial(self, what: str, step: Step, caller: Caller) -> Message:
+    def _build_denial(self, what: Text, step: Step, caller: Caller) -> Denial:
         needed = step.role
         if caller.confined and step.has_side_effects and needed is Role.ATTENDEE:
-            return denials.render_no_namespace_denial(
-                what, caller.get_role_holders(Role.HOST), self.command
-            )
-        return messages.render_role_denial(
-            what, caller.role, needed, caller.get_role_holders(needed), self.command
-        )
+            return denials.build_no_namespace_denial(what, caller.get_role_holders(Role.HOST))
+        return denials.build_role_denial(what, caller.role, needed, caller.get_role_holders(needed))
 
 
 def pin_namespace(invocation: Invocation, namespace: str) -> Invocation:

@@ -16,19 +16,18 @@ from bot.catalog import explain_validation_error
 from bot.engine.forms.questions import build_questions, format_command
 from bot.engine.services import Services
 from bot.errors import MeshbotError, SlackError, UserError
+from bot.language import Localizer
 from bot.messages import Command, FormSubmission, Message, Modal, Origin, Reply
-from bot.slackrules import escape
 from bot.steps import Answers, Question, Step, StepKind
+from bot.text import Text, in_context, join
 from bot.view import messages
+from bot.view.blocks import section, write
 from bot.view.forms import build_input_blocks
 
 NAME = "mesh:form:"
 """Of a modal; the step follows. Also the action_id of a button that opens it."""
 
-TOO_LATE = (
-    "The form could not be opened: Slack gives three seconds for that.",
-    "Press again, or type it: `{}`.",
-)
+TOO_LATE = Text("The form could not be opened: Slack gives three seconds for that.")
 
 PATIENCE = 2.5
 """Seconds that a form waits for what is in force."""
@@ -70,8 +69,11 @@ class Forms:
         UserError when Slack does not open it.
         """
         views, command = self._services.views, self._services.catalog.command
+        say = self._services.say
         waiting = Modal(
-            step.title, (messages.section("⏳ Looking at what is in force…"),), origin=origin
+            say(step.title),
+            (section(say(Text("⏳ Reading the values in force…"))),),
+            origin=origin,
         )
         try:
             if step.standing is None:
@@ -83,19 +85,23 @@ class Forms:
                 )
         except SlackError as problem:
             example = step.examples[0] if step.examples else step.id
-            raise UserError(TOO_LATE[0], TOO_LATE[1].format(f"{command} {example}")) from problem
+            hint = Text("Press again, or type it: `{typed}`.", typed=f"{command} {example}")
+            raise UserError(TOO_LATE, hint) from problem
 
     def _build_modal(self, step: Step, origin: Origin, standing: Answers) -> Modal:
-        intro = f"`{self._services.catalog.command} {step.id}` — {escape(step.summary)}."
+        say = self._services.say
+        typed = f"{self._services.catalog.command} {step.id}"
+        intro = f"`{typed}` — {write(say, step.summary)}."
+        run, show = in_context("button", "Run"), in_context("button", "Show")
         asked = (
             prefill_question(each, standing.get(each.name, ())) for each in self.get_questions(step)
         )
         return Modal(
-            title=step.title,
-            blocks=(messages.section(intro), *build_input_blocks(asked)),
+            title=say(step.title),
+            blocks=(section(intro), *build_input_blocks(say, asked)),
             name=f"{NAME}{step.id}",
-            submit="Run" if step.shape is StepKind.RUN else "Show",
-            close="Cancel",
+            submit=say(run if step.shape is StepKind.RUN else show),
+            close=say(in_context("button", "Cancel")),
             origin=origin,
         )
 
@@ -112,14 +118,16 @@ class Forms:
             log.info("the form of %s begins with its defaults: %s", step.id, problem)
             return {}
 
-    def find_faults(self, submitted: FormSubmission) -> dict[str, str]:
+    def find_faults(self, submitted: FormSubmission) -> dict[str, Text]:
         """Return the faults of the answers in words for a person, by question."""
         step = self._get_step(submitted)
         if step is None:
-            return {"": "This form is of an earlier release of mine. Type the command instead."}
+            return {
+                "": Text("This form is of an earlier release of mine. Type the command instead.")
+            }
         asked = self.get_questions(step)
         found = {
-            q.name: "This is needed."
+            q.name: Text("This is needed.")
             for q in asked
             if q.needed and not submitted.answers.get(q.name)
         }
@@ -132,20 +140,21 @@ class Forms:
         step = self._get_step(submitted)
         if step is None:
             raise UserError(
-                "This form is of an earlier release of mine.", "Type the command instead."
+                Text("This form is of an earlier release of mine."),
+                Text("Type the command instead."),
             )
         return format_command(step, self.get_questions(step), submitted.answers)
 
     def _find_option_faults(
         self, step: Step, asked: tuple[Question, ...], submitted: FormSubmission
-    ) -> dict[str, str]:
+    ) -> dict[str, Text]:
         """Return the faults that the step's options find in the command of the answers."""
         try:
             self._services.catalog.parse(format_command(step, asked, submitted.answers))
         except UserError as problem:
             if isinstance(problem.__cause__, ValidationError):
                 return group_errors_by_question(problem.__cause__, asked)
-            return {asked[0].name: f"{problem.message} {problem.hint}".strip()}
+            return {asked[0].name: join("sentences", problem.message, problem.hint)}
         return {}
 
     def _get_step(self, submitted: FormSubmission) -> Step | None:
@@ -166,31 +175,30 @@ class RetryReply:
     lost.
     """
 
-    def __init__(self, reply: Reply, typed: str, command: str) -> None:
-        self._reply, self._typed, self._command = reply, typed, command
+    def __init__(self, render: Localizer, reply: Reply, typed: str, command: str) -> None:
+        self._render, self._reply = render, reply
+        self._typed, self._command = typed, command
 
     async def say(self, message: Message) -> None:
         """Show the message, with a retry button when it is an error."""
         state = str(message.blocks[0].get("block_id", "")) if message.blocks else ""
         if state.startswith("verdict:error"):
-            again = messages.build_next_blocks((self._typed,), self._command)
+            again = messages.build_next_blocks(self._render, (self._typed,), self._command)
             message = Message(message.text, (*message.blocks, *again))
         await self._reply.say(message)
 
 
 def group_errors_by_question(
     problem: ValidationError, asked: tuple[Question, ...]
-) -> dict[str, str]:
+) -> dict[str, Text]:
     """Return the errors of options in words, by the question that asked for the option.
 
     The first question takes those that no question asked for.
     """
     names = {question.name for question in asked}
-    found: dict[str, str] = {}
+    found: dict[str, Text] = {}
     for error in problem.errors():
         name = str(error["loc"][0]) if error["loc"] else ""
-        words = explain_validation_error(error)
-        found.setdefault(
-            name if name in names else asked[0].name, words[0].upper() + words[1:] + "."
-        )
+        fault = Text("This {fault}.", fault=explain_validation_error(error))
+        found.setdefault(name if name in names else asked[0].name, fault)
     return found

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from bot.catalog import quote_word
-from bot.steps import Answers, Context, Question, Step
+from bot.steps import Answers, Context, Question, Step, describe_option
+from bot.text import verbatim
 from bot.view.forms import YES
 
 LONGEST_TEXT = 3000
@@ -44,8 +45,8 @@ def build_question(step: Step, name: str, field: FieldInfo, context: Context) ->
     kind = get_input_kind(field, chosen)
     return Question(
         name=get_option_key(name, field),
-        label=get_option_key(name, field).replace("-", " ").capitalize(),
-        hint=field.description or "",
+        label=verbatim(get_option_key(name, field).replace("-", " ").capitalize()),
+        hint=describe_option(field),
         kind=kind,
         choices=chosen,
         initial=tuple(word for word in default if not chosen or word in chosen),

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 
+from bot.engine.runs.error_messages import get_message
 from bot.engine.services import Services
 from bot.errors import MeshbotError, UserError
 from bot.jobs import Jobs
@@ -16,6 +17,7 @@ from bot.knowledge.workshop import progress
 from bot.ledger import Run
 from bot.records import ScheduleSummary
 from bot.steps import Verdict
+from bot.text import EMPTY, Text
 from bot.view.home import HomeContent, build_home_tab
 
 LATELY, MOST = 1800.0, 40
@@ -27,7 +29,7 @@ CALM = 3.0
 PATIENCE = 8.0
 """Seconds that a tab waits for the cluster before it is shown without it."""
 
-NO_CHANNEL = "I do not know yet which channel the workshop is in."
+NO_CHANNEL = Text("I do not know yet which channel the workshop is in.")
 log = logging.getLogger(__name__)
 
 
@@ -74,7 +76,14 @@ class HomeTabs:
         """
         if channel := await self.find_channel():
             return channel
-        raise UserError(NO_CHANNEL, f"Type it there: `{self._services.catalog.command} {typed}`.")
+        raise UserError(
+            NO_CHANNEL,
+            Text(
+                "Type it there: `{command} {typed}`.",
+                command=self._services.catalog.command,
+                typed=typed,
+            ),
+        )
 
     async def _refresh_tabs(self) -> None:
         while self._stale:
@@ -92,7 +101,8 @@ class HomeTabs:
         catalog = self._services.catalog
         try:
             await self._services.views.publish(
-                user, build_home_tab(scene, caller, catalog.steps, catalog.command)
+                user,
+                build_home_tab(self._services.say, scene, caller, catalog.steps, catalog.command),
             )
         except MeshbotError as problem:
             log.warning("the home tab of %s was not shown: %s", user, problem)
@@ -100,8 +110,8 @@ class HomeTabs:
     async def _read_content(self) -> HomeContent:
         """Return the content that is the same for everybody, read once; failures are part of it."""
         rows: tuple[progress.StepStatus, ...] = ()
-        rules: tuple[str, ...] = ()
-        links, trouble = None, ""
+        rules: tuple[Text, ...] = ()
+        links, trouble = None, EMPTY
         try:
             async with asyncio.timeout(PATIENCE):
                 now = await snapshot.take_snapshot_with_senders(self._services.build_read_context())
@@ -111,9 +121,9 @@ class HomeTabs:
                 )
                 links = await self._run_links_step()
         except TimeoutError:
-            trouble = f"it did not answer within {PATIENCE:g} s."
+            trouble = Text("it did not answer within {seconds:g} s.", seconds=PATIENCE)
         except MeshbotError as problem:
-            trouble = str(problem)
+            trouble = get_message(problem)
         return HomeContent(
             rows,
             rules,

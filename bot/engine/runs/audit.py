@@ -15,6 +15,7 @@ from itertools import islice
 
 from bot.catalog import Invocation
 from bot.engine.access.policy import AccessDenied
+from bot.engine.runs.error_messages import get_message
 from bot.engine.schedules.commands import get_button_command
 from bot.engine.services import Services
 from bot.errors import LedgerError, MeshbotError, UserError
@@ -22,6 +23,7 @@ from bot.ledger import Run, ScopeLocked, generate_id
 from bot.messages import ButtonPress, Command
 from bot.records import AuditEntry
 from bot.steps import Scope, Verdict
+from bot.text import Text, verbatim
 from bot.view import messages
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,11 @@ class Auditor:
         """Add the row of a command or a button that ended in an error or a denial."""
         outcome = "denied" if isinstance(problem, AccessDenied) else "error"
         outcome = "refused" if isinstance(problem, (UserError, ScopeLocked)) else outcome
-        words = str(problem) if isinstance(problem, MeshbotError) else type(problem).__name__
+        words = (
+            get_message(problem)
+            if isinstance(problem, MeshbotError)
+            else verbatim(type(problem).__name__)
+        )
         if isinstance(what, Command):
             said = AuditSubject(what.user, what.channel, what.text, since)
         elif what.action not in (messages.CONFIRM, messages.CANCEL):
@@ -83,16 +89,20 @@ class Auditor:
         else:
             run = await self._find_run(what.value)
             said = AuditSubject(what.user, what.channel, run.arguments if run else "", since, run)
-            words = f"{'Cancel' if what.action == messages.CANCEL else 'Confirm'}: {words}"
+            words = (
+                Text("Cancel: {words}", words=words)
+                if what.action == messages.CANCEL
+                else Text("Confirm: {words}", words=words)
+            )
         await self._write_entry(self._build_entry(said, outcome, words))
 
     async def record_confirmation(self, run: Run, pressed: ButtonPress) -> None:
         """Add the row that says who confirmed a run."""
         said = AuditSubject(pressed.user, pressed.channel, run.arguments, time.time(), run)
-        entry = self._build_entry(said, "confirmed", f"asked by {run.user}")
+        entry = self._build_entry(said, "confirmed", Text("asked by {user}", user=run.user))
         await self._write_entry(replace(entry, decided_by=pressed.user))
 
-    async def record_run_end(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+    async def record_run_end(self, run: Run, state: str, summary: Text, *, by: str = "") -> None:
         """Add the row of a run's end; `by` is who cancelled it.
 
         The row has the run's id, so that it is there only once.
@@ -157,7 +167,7 @@ class Auditor:
         except LedgerError:
             return None
 
-    def _build_entry(self, said: AuditSubject, outcome: str, summary: str) -> AuditEntry:
+    def _build_entry(self, said: AuditSubject, outcome: str, summary: Text) -> AuditEntry:
         now, invocation = datetime.now(UTC), self._parse_or_none(said.text)
         return AuditEntry(
             id=generate_id(now),
@@ -169,7 +179,7 @@ class Auditor:
             cluster=self._services.place,
             namespace=self._get_namespace(invocation) if invocation else "",
             outcome=outcome,
-            summary=summary[:LONGEST],
+            summary=summary,
             seconds=round(max(0.0, now.timestamp() - said.since), 3),
             run=said.run.id if said.run else "",
         )

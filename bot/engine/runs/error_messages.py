@@ -17,6 +17,7 @@ from bot.errors import (
     Unavailable,
     UserError,
 )
+from bot.text import Text, verbatim
 
 log = logging.getLogger(__name__)
 
@@ -25,33 +26,37 @@ log = logging.getLogger(__name__)
 class Failure:
     """An error in words: what happened, and who has to act."""
 
-    summary: str
-    turn: str
+    summary: Text
+    turn: Text
 
 
-TURNS: tuple[tuple[type[MeshbotError], str, str], ...] = (
-    (Throttled, "The cluster asks for fewer requests", "Wait a minute, then type it again."),
+TURNS: tuple[tuple[type[MeshbotError], Text, Text], ...] = (
+    (
+        Throttled,
+        Text("The cluster asks for fewer requests"),
+        Text("Wait a minute, then type it again."),
+    ),
     (
         Unavailable,
-        "The cluster cannot be reached",
-        "Whoever runs the cluster: is it up? Then type it again.",
+        Text("The cluster cannot be reached"),
+        Text("The cluster's administrator: is it up? Then type it again."),
     ),
     (
         Forbidden,
-        "The cluster forbids it",
-        "Whoever runs the cluster must grant this to the bot's account.",
+        Text("The cluster forbids it"),
+        Text("The cluster's administrator must grant this to the bot's account."),
     ),
     (
         Conflict,
-        "Someone else manages that",
-        "Whoever changed it by hand: undo that, or tell a host.",
+        Text("Someone else manages that"),
+        Text("Whoever changed it by hand: undo that, or tell a host."),
     ),
-    (Rejected, "The cluster refused it", "Mend what it names, then type it again."),
-    (IstioError, "istioctl failed", "Mend what it names, then type it again."),
+    (Rejected, Text("The cluster refused it"), Text("Fix what it names, then type it again.")),
+    (IstioError, Text("istioctl failed"), Text("Fix what it names, then type it again.")),
     (
         LedgerError,
-        "My database is away",
-        "Nothing was changed. Whoever runs the bot: is the database up?",
+        Text("My database is away"),
+        Text("Nothing was changed. The bot's administrator: is the database up?"),
     ),
 )
 
@@ -65,23 +70,42 @@ def explain_error(problem: BaseException) -> Failure:
         return Failure(problem.message, problem.hint)
     if isinstance(problem, Conflict) and "has been modified" in str(problem):
         return Failure(
-            f"Something else changed that at the same moment: {problem}", "Type it again."
+            Text(
+                "Something else changed that at the same moment: {problem}", problem=problem.message
+            ),
+            Text("Type it again."),
         )
     if isinstance(problem, IstioError) and problem.code < 0:
         return Failure(
-            f"istioctl cannot be run: {problem}",
-            "Whoever runs the bot must mend that. Then type it again.",
+            Text("istioctl cannot be run: {problem}", problem=problem.message),
+            Text("The bot's administrator must fix that. Then type it again."),
         )
     if isinstance(problem, Forbidden) and problem.acting_as:
-        turn = f"I act for you as {problem.acting_as}: whoever runs the cluster must grant this there, or a host does it."
-        return Failure(f"The cluster forbids it: {problem}", turn)
+        turn = Text(
+            "I act for you as {acting_as}: the cluster's administrator must grant this there, "
+            "or a host does it.",
+            acting_as=problem.acting_as,
+        )
+        return Failure(Text("The cluster forbids it: {problem}", problem=problem.message), turn)
     for kind, words, turn in TURNS:
         if isinstance(problem, kind):
-            return Failure(f"{words}: {problem}", turn)
+            return Failure(
+                Text("{words}: {problem}", words=words, problem=get_message(problem)), turn
+            )
     if isinstance(problem, MeshbotError):
-        return Failure(str(problem), "Type it again; if it stays, tell whoever runs the bot.")
+        return Failure(
+            verbatim(str(problem)),
+            Text("Type it again; if it stays, tell the bot's administrator."),
+        )
     reference = secrets.token_hex(4)
     log.error("unexpected error, reference %s", reference, exc_info=problem)
     return Failure(
-        "Something went wrong on my side.", f"Tell whoever runs the bot: reference `{reference}`."
+        Text("Something went wrong on my side."),
+        Text("Tell the bot's administrator: reference `{reference}`.", reference=reference),
     )
+
+
+def get_message(problem: MeshbotError) -> Text:
+    """Return an error's message; one that only the log was meant for is shown as it is."""
+    message = getattr(problem, "message", None)
+    return message if isinstance(message, Text) else verbatim(str(problem))

@@ -16,6 +16,7 @@ from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import MeshbotError
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.ledger import Run
+from bot.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ FAILED = ("error", "interrupted")
 
 
 async def write_events(
-    services: Services, run: Run, notes: Collection[ChangedObject], state: str, summary: str
+    services: Services, run: Run, notes: Collection[ChangedObject], state: str, summary: Text
 ) -> None:
     """Write the Events of a run that changed something; never raises."""
     step = services.catalog.get(run.step)
@@ -73,9 +74,12 @@ def select_objects(touched: Collection[ChangedObject]) -> list[ChangedObject]:
     return (telling or ordered)[:MOST]
 
 
-def format_note(services: Services, run: Run, state: str, summary: str) -> tuple[str, str]:
+def format_note(services: Services, run: Run, state: str, summary: Text) -> tuple[str, str]:
     """Return the Event's type and note; the note is at most 1024 bytes (Kubernetes API)."""
-    words = f"Slack user {run.user} typed {services.catalog.command} {run.arguments}: {state}: {summary} (run {run.id})"
+    words = (
+        f"Slack user {run.user} typed {services.catalog.command} {run.arguments}: {state}: "
+        f"{summary} (run {run.id})"
+    )
     note = words.encode()[:LONGEST].decode(errors="ignore")
     return ("Warning" if state in FAILED else "Normal"), note
 

@@ -11,8 +11,10 @@ from typing import TypeVar
 
 from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import SlackError
+from bot.language import Localizer
 from bot.messages import ChannelMessages, Message, Posted
 from bot.ports import Part
+from bot.text import EMPTY, Text
 from bot.view import messages
 from bot.view.messages import Heading, RunProgress
 
@@ -30,15 +32,23 @@ class ProgressMessage:
     """
 
     def __init__(
-        self, channel_messages: ChannelMessages, posted: Posted, heading: Heading, *, started: float
+        self,
+        render: Localizer,
+        channel_messages: ChannelMessages,
+        posted: Posted,
+        heading: Heading,
+        *,
+        started: float,
     ) -> None:
+        self._render = render
         self._channel_messages, self.posted, self._heading, self._started = (
             channel_messages,
             posted,
             heading,
             started,
         )
-        self._text, self._parts = "", dict[str, Part]()
+        self._text: Text = EMPTY
+        self._parts = dict[Text, Part]()
         self.over = False
         self.notes: set[ChangedObject] = set()
 
@@ -47,7 +57,7 @@ class ProgressMessage:
         """The heading with the time taken so far."""
         return replace(self._heading, seconds=max(0.0, time.time() - self._started))
 
-    def say(self, text: str) -> None:
+    def say(self, text: Text) -> None:
         """Say what is being done now."""
         self._text = text
         self.refresh()
@@ -67,7 +77,7 @@ class ProgressMessage:
         if not self.over:
             doing = RunProgress(self._text, tuple(self._parts.values()))
             self._channel_messages.edit(
-                self.posted, messages.render_running(self.heading, doing), news=news
+                self.posted, messages.render_running(self._render, self.heading, doing), news=news
             )
 
     def abandon(self) -> None:

@@ -21,13 +21,14 @@ from bot.ledger import Run, RunNotResumable, RunState, build_run_key
 from bot.messages import CHANNEL, Message, Place, Posted
 from bot.metrics import Metric, counter
 from bot.steps import Caller, Plan, Verdict
+from bot.text import EMPTY, Text, to_json
 from bot.view import messages
 
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 3
 """Times that a run is begun: once, and again after the bot was killed in it."""
-CHANGED = "This has changed since it was shown. Please look again."
+CHANGED = Text("This has changed since it was shown. Please look again.")
 
 
 class Runner:
@@ -47,7 +48,7 @@ class Runner:
         self.ended: Counter[tuple[str, str]] = Counter()
         self.taken_up = 0
         self.audit = Auditor(services)
-        self._unkept: dict[str, tuple[str, str, dict[str, object] | None]] = {}
+        self._unkept: dict[str, tuple[str, Text, dict[str, object] | None]] = {}
 
     def figures(self) -> Iterator[Metric]:
         """Yield the metrics of runs."""
@@ -76,7 +77,7 @@ class Runner:
         assert task is not None, "runs are carried out in tasks"
         if self._services.ledger.replicas.is_fenced:
             self._dropped.add(run_id)
-            raise LedgerError("this process has lost touch with the ledger")
+            raise LedgerError(Text("this process has lost touch with the ledger"))
         self._carried[run_id] = task
         self._dropped.discard(run_id)
         try:
@@ -115,7 +116,9 @@ class Runner:
         )
 
     async def _post_message(self, run: Run, place: Place = CHANNEL) -> Run:
-        message = messages.render_running(self._services.build_heading(run), messages.RunProgress())
+        message = messages.render_running(
+            self._services.say, self._services.build_heading(run), messages.RunProgress()
+        )
         posted = await self._services.channel_messages.post(
             run.channel, message, replace(place, key=build_run_key(run.id))
         )
@@ -166,7 +169,7 @@ class Runner:
         self, run: Run, session: ProgressMessage, verdict: Verdict
     ) -> None:
         message = messages.render_verdict(
-            session.heading, verdict, command=self._services.catalog.command
+            self._services.say, session.heading, verdict, command=self._services.catalog.command
         )
         if not await self.record_end(
             run, verdict.state.value, verdict.summary, serialize_verdict(verdict), shown=message
@@ -181,7 +184,7 @@ class Runner:
             await self._services.picture_attacher.attach(shown, message, verdict.picture)
 
     async def _write_audit_and_events(
-        self, run: Run, session: ProgressMessage, state: str, summary: str
+        self, run: Run, session: ProgressMessage, state: str, summary: Text
     ) -> None:
         """Write the audit row and the Events of an end, once it is shown."""
         try:
@@ -197,9 +200,9 @@ class Runner:
         run: Run,
         session: ProgressMessage,
         state: RunState,
-        summary: str,
+        summary: Text,
         *,
-        turn: str = "",
+        turn: Text = EMPTY,
         again: str = "",
     ) -> None:
         message = self._render_failure(run, session, state, summary, turn=turn, again=again)
@@ -212,14 +215,20 @@ class Runner:
         run: Run,
         session: ProgressMessage,
         state: RunState,
-        summary: str,
+        summary: Text,
         *,
-        turn: str = "",
+        turn: Text = EMPTY,
         again: str = "",
     ) -> Message:
         command, again = self._services.catalog.command, again or run.arguments
         return messages.render_failure(
-            session.heading, summary, state=state, turn=turn, command=command, again=again
+            self._services.say,
+            session.heading,
+            summary,
+            state=state,
+            turn=turn,
+            command=command,
+            again=again,
         )
 
     async def _show_or_repost(
@@ -244,7 +253,7 @@ class Runner:
         self,
         run: Run,
         state: str,
-        summary: str,
+        summary: Text,
         verdict: dict[str, object] | None = None,
         *,
         shown: Message | None = None,
@@ -287,7 +296,11 @@ class Runner:
         expires = datetime.now(UTC) + timedelta(seconds=self._services.confirm_seconds)
         who = self._services.describe_confirmers(run)
         message = messages.render_question(
-            session.heading, plan, self._services.confirm_seconds / 60, who=who
+            self._services.say,
+            session.heading,
+            plan,
+            self._services.confirm_seconds / 60,
+            who=who,
         )
         if await self._services.ledger.ask_confirmation(run.id, plan.digest, expires, message):
             self._notify_listeners(replace(run, state=RunState.ASKS))
@@ -299,7 +312,7 @@ class Runner:
         Ask again when the plan has changed.
         """
         session = self._build_progress_message(run)
-        session.say("confirmed; looking once more")
+        session.say(Text("confirmed; looking once more"))
         self._notify_listeners(replace(run, state=RunState.RUNNING))
         try:
             context = self._services.build_context(invocation, caller, session)
@@ -321,7 +334,7 @@ class Runner:
             return
         await self._execute_step(run, invocation, caller, confirmed=True)
 
-    async def withdraw_question(self, run: Run, state: str, summary: str, *, by: str = "") -> None:
+    async def withdraw_question(self, run: Run, state: str, summary: Text, *, by: str = "") -> None:
         """End a run that still waits for its confirmation; do nothing when it was confirmed.
 
         `by` is who cancelled it.
@@ -341,7 +354,7 @@ class Runner:
     async def expire_run(self, run: Run) -> None:
         """End a run that nobody confirmed in time."""
         await self.withdraw_question(
-            run, RunState.EXPIRED, "Nobody confirmed in time; nothing was changed."
+            run, RunState.EXPIRED, Text("Nobody confirmed in time; nothing was changed.")
         )
 
     async def expire_overdue_questions(self) -> None:
@@ -389,31 +402,37 @@ class Runner:
             )
             return
         if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
-            words = "the bot was restarted in the middle of this."
+            words = Text("the bot was restarted in the middle of this.")
             await self._finish_with_failure(
                 run,
                 self._build_progress_message(run),
                 RunState.INTERRUPTED,
                 words,
-                turn="Type it again to go on.",
+                turn=Text("Type it again to go on."),
             )
             return
         await self._execute_step(run, invocation, caller, confirmed=run.digest is not None)
 
     async def announce_interruption(self) -> None:
         """Say in each message of a run that was cut off that it goes on, or what to type."""
-        words = "the bot is being restarted; it takes this up when it is back."
+        words = Text("the bot is being restarted; it takes this up when it is back.")
         command = self._services.catalog.command
         for session in [session for session in self._sessions.values() if not session.over]:
             heading = session.heading
             message = messages.render_failure(
-                heading, words, state="interrupted", command=command, again="status"
+                self._services.say,
+                heading,
+                words,
+                state="interrupted",
+                command=command,
+                again="status",
             )
             await session.show_final(message)
 
     def _build_progress_message(self, run: Run) -> ProgressMessage:
         posted = run.posted or Posted(run.channel, "")
         return ProgressMessage(
+            self._services.say,
             self._services.channel_messages,
             posted,
             self._services.build_heading(run),
@@ -425,8 +444,8 @@ def serialize_verdict(verdict: Verdict) -> dict[str, object]:
     """Return a verdict as the ledger keeps it."""
     return {
         "state": verdict.state.value,
-        "summary": verdict.summary,
-        "because": verdict.because,
-        "evidence": list(verdict.evidence),
+        "summary": to_json(verdict.summary),
+        "because": to_json(verdict.because),
+        "evidence": [to_json(line) for line in verdict.evidence],
         "next": list(verdict.next),
     }

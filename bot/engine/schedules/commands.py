@@ -10,6 +10,7 @@ from bot.errors import UserError
 from bot.messages import ButtonPress, Command
 from bot.schedule import ScheduleRequest, ScheduleService
 from bot.steps import Role
+from bot.text import Text
 from bot.view.schedules import PAUSE, PREFIX, REMOVE, RESUME
 
 
@@ -55,8 +56,8 @@ class ScheduleCommands:
         turn = verbs.get(pressed.action.removeprefix(PREFIX))
         if turn is None:
             raise UserError(
-                "This button is from another version of the bot.",
-                "Type `schedule` for those there are.",
+                Text("This button is from another version of the bot."),
+                Text("Type `schedule` for those there are."),
             )
         await turn(pressed.value, pressed.user)
 

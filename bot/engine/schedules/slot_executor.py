@@ -5,19 +5,29 @@ Nobody waits for an answer.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from bot.engine.runs.error_messages import explain_error
 from bot.engine.schedules.commands import get_scheduling_role
 from bot.engine.services import NullProgress, Services
-from bot.knowledge.objects.durations import format_duration
 from bot.ledger import Schedule, SlotResult
 from bot.messages import Message
 from bot.schedule import SlotOutcome
-from bot.slackrules import escape
-from bot.steps import Caller, ReplyTarget, SlotContext, SlotReport, Step, Verdict
+from bot.steps import (
+    ROLE_NAMES,
+    Caller,
+    ReplyTarget,
+    Role,
+    SlotContext,
+    SlotReport,
+    Step,
+    Verdict,
+    mark_person,
+)
+from bot.text import Moment, Seconds, Text, join
 from bot.view import messages
+from bot.view.blocks import build_message, escape_code, section, write
+from bot.view.blocks import context as context_block
 
 ERROR = "error"
 
@@ -34,7 +44,7 @@ class SlotExecutor:
             return await self._execute_slot(schedule, occasion)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its slot
             failure = explain_error(problem)
-            return self._build_failure(schedule, f"{failure.summary} {failure.turn}".strip())
+            return self._build_failure(schedule, join("sentences", failure.summary, failure.turn))
 
     async def _execute_slot(self, schedule: Schedule, occasion: SlotContext) -> SlotOutcome:
         invocation = self._services.catalog.parse(schedule.words)
@@ -43,7 +53,9 @@ class SlotExecutor:
         if not caller.role.is_at_least(needed := get_scheduling_role(invocation)):
             return self._build_lost_role_outcome(schedule, caller, needed)
         if step.regular is None:
-            return self._build_failure(schedule, f"{step.id} is not scheduled any more.")
+            return self._build_failure(
+                schedule, Text("{id} is not scheduled any more.", id=step.id)
+            )
         context = self._services.build_context(invocation, caller, NullProgress())
         # The schedule's own namespace counts, whatever the settings say by now.
         context = replace(
@@ -61,34 +73,45 @@ class SlotExecutor:
         ending = SlotResult(state, report.verdict.summary, report.failed, report.memory)
         return SlotOutcome(ending, self._render_message(schedule, step.title, report.verdict), tell)
 
-    def _build_failure(self, schedule: Schedule, words: str) -> SlotOutcome:
+    def _build_failure(self, schedule: Schedule, words: Text) -> SlotOutcome:
         """Return the outcome of a slot without a verdict.
 
         It is posted once, for the next failure says nothing new.
         """
         tell = ReplyTarget.NOWHERE if schedule.last_state == ERROR else ReplyTarget.THREAD
-        message = messages.build_message(
-            words, [messages.section(f"❌ {escape(words)}"), build_schedule_footer(schedule)]
+        say = self._services.say
+        message = build_message(
+            say(words), [section(f"❌ {write(say, words)}"), build_schedule_footer(schedule)]
         )
         return SlotOutcome(
             SlotResult(ERROR, words, failed=True, memory=schedule.memory), message, tell
         )
 
     def _build_lost_role_outcome(
-        self, schedule: Schedule, caller: Caller, needed: str
+        self, schedule: Schedule, caller: Caller, needed: Role
     ) -> SlotOutcome:
         if caller.unsure:
             return self._build_failure(
-                schedule, "Slack does not tell who is a host just now, so nothing was done."
+                schedule, Text("Slack does not tell who is a host just now, so nothing was done.")
             )
-        words = f"nothing was done: whoever made it is {caller.role} now, and it needs the role {needed}."
-        pause = f"whoever made it (<@{caller.user}>) is no {needed} any more"
+        words = Text(
+            "nothing was done: who made it has the role {role} now, and it needs the role {needed}.",  # noqa: E501
+            role=ROLE_NAMES[caller.role],
+            needed=ROLE_NAMES[needed],
+        )
+        pause = Text(
+            "{person}, who made it, has the role {needed} no more",
+            person=mark_person(caller.user),
+            needed=ROLE_NAMES[needed],
+        )
         return SlotOutcome(
             SlotResult(ERROR, words, failed=True, memory=schedule.memory), pause=pause
         )
 
-    def _render_message(self, schedule: Schedule, title: str, verdict: Verdict) -> Message:
-        answer = messages.render_answer(title, verdict, command=self._services.catalog.command)
+    def _render_message(self, schedule: Schedule, title: Text, verdict: Verdict) -> Message:
+        answer = messages.render_answer(
+            self._services.say, title, verdict, command=self._services.catalog.command
+        )
         # Only what somebody typed is answered by a block that states a verdict.
         first = {key: value for key, value in answer.blocks[0].items() if key != "block_id"}
         return Message(answer.text, (first, *answer.blocks[1:], build_schedule_footer(schedule)))
@@ -96,13 +119,16 @@ class SlotExecutor:
 
 def build_schedule_footer(schedule: Schedule) -> dict[str, object]:
     """Return the context block that names the schedule."""
-    return messages.context(f"{schedule.id} · `{messages.escape_code(schedule.words)}`")
+    return context_block(f"{schedule.id} · `{escape_code(schedule.words)}`")
 
 
 def add_delay_note(report: SlotReport, occasion: SlotContext) -> SlotReport:
     """Return the report with a note on why it comes late, if it does."""
     if not occasion.late:
         return report
-    due = time.strftime("%a %H:%M UTC", time.gmtime(occasion.at))
-    note = f"This is {format_duration(occasion.late)} late: I was away when it was due ({due})."
+    note = Text(
+        "This is {duration} late: I was away when it was due ({due}).",
+        duration=Seconds(occasion.late, "rough"),
+        due=Moment(occasion.at, date="weekday", time="minutes", named="plain"),
+    )
     return replace(report, verdict=replace(report.verdict, notes=(note, *report.verdict.notes)))

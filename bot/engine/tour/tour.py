@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import Invocation
 from bot.engine.forms.forms import Forms
+from bot.engine.runs.error_messages import get_message
 from bot.engine.services import NullProgress, Services
 from bot.errors import MeshbotError, UserError
 from bot.jobs import Jobs
@@ -22,7 +23,8 @@ from bot.knowledge.workshop.tour import PAGES, TourPage
 from bot.ledger import DuplicateRequest, NewRun, Run
 from bot.messages import ButtonPress, Command, Message, Origin, Posted, Reply
 from bot.steps import Caller, Role
-from bot.view import messages
+from bot.text import EMPTY, Text
+from bot.view.blocks import build_message, build_verdict_block
 from bot.view.tour import (
     TOUR,
     PageContent,
@@ -36,7 +38,8 @@ from bot.view.tour import (
 STEP = "workshop"
 PATIENCE = 8.0
 """Seconds that a page waits for the cluster before it is shown without it."""
-OLD = ("This tour is of an earlier release of mine.", "Type `{} workshop` for a new one.")
+OLD = Text("This tour is of an earlier release of mine.")
+ENDED = Text("The tour is ended.")
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +104,10 @@ class Tour:
         if stands is not None and not action:
             await reply.say(
                 render_tour_pointer(
-                    link, may_move=caller.role.is_at_least(Role.HOST), command=command
+                    self._services.say,
+                    link,
+                    may_move=caller.role.is_at_least(Role.HOST),
+                    command=command,
                 )
             )
             return
@@ -125,34 +131,42 @@ class Tour:
                 asked.channel, await self._render_page(asked.channel, page)
             )
         except MeshbotError as problem:
-            await self._services.ledger.finish_run(run.id, "error", f"not begun: {problem}")
+            await self._services.ledger.finish_run(
+                run.id, "error", Text("not begun: {problem}", problem=get_message(problem))
+            )
             raise
         self._at[posted] = page.step
         await self._services.ledger.record_posted(run.id, posted.channel, posted.ts)
-        await self._services.ledger.finish_run(run.id, "done", f"the tour stands at {page.step}")
+        await self._services.ledger.finish_run(
+            run.id, "done", Text("the tour stands at {step}", step=page.step)
+        )
         if earlier is not None:
             self._forget_message(earlier)
-            words = "the tour goes on further down."
+            words = Text("the tour goes on further down.")
             self._services.channel_messages.edit(
                 earlier,
                 render_tour_end(
-                    self._get_page_number(page), self._pages, words, self._services.catalog.command
+                    self._services.say,
+                    self._get_page_number(page),
+                    self._pages,
+                    words,
+                    self._services.catalog.command,
                 ),
             )
 
     async def _end_by_command(self, stands: Posted | None, asked: Command, reply: Reply) -> None:
         if stands is None:
             raise UserError(
-                "No tour stands in this channel.",
-                f"`{self._services.catalog.command} workshop` begins one.",
+                Text("No tour stands in this channel."),
+                Text("`{command} workshop` begins one.", command=self._services.catalog.command),
             )
         await self._end_at_page(
             stands, self._find_page(self._at.get(stands, "")) or self._pages[0], asked
         )
         await reply.say(
-            messages.build_message(
-                "The tour is ended.",
-                [messages.build_verdict_block("done", "", "🧭 The tour is ended.")],
+            build_message(
+                self._services.say(ENDED),
+                [build_verdict_block("done", "", f"🧭 {self._services.say(ENDED)}")],
             )
         )
 
@@ -165,12 +179,14 @@ class Tour:
             run = await self._services.ledger.begin_run(self._build_new_run(asked, f"{STEP} off"))
         except DuplicateRequest:
             return
-        await self._services.ledger.finish_run(run.id, "done", "the tour is ended")
+        await self._services.ledger.finish_run(run.id, "done", Text("the tour is ended"))
         self._forget_message(posted)
-        words, command = "this tour is ended.", self._services.catalog.command
+        words, command = Text("this tour is ended."), self._services.catalog.command
         self._services.channel_messages.edit(
             posted,
-            render_tour_end(self._get_page_number(page), self._pages, words, command),
+            render_tour_end(
+                self._services.say, self._get_page_number(page), self._pages, words, command
+            ),
             news=True,
         )
 
@@ -211,13 +227,13 @@ class Tour:
         command = self._services.catalog.command
         if verb == "explain" and step is not None:
             await reply.say(
-                render_explanation(page, step, command)
+                render_explanation(self._services.say, page, step, command)
                 if page
-                else render_short_explanation(step, command)
+                else render_short_explanation(self._services.say, step, command)
             )
             return None
         if page is None or step is None or pressed.posted is None:
-            raise UserError(OLD[0], OLD[1].format(command))
+            raise UserError(OLD, Text("Type `{command} workshop` for a new one.", command=command))
         mark = TourPosition(pressed.posted.ts, page.step)
         if verb == "run" and typed:
             return Command(
@@ -294,20 +310,21 @@ class Tour:
             else ""
         )
         return render_page(
+            self._services.say,
             replace(leaf, rows=rows, trouble=trouble, run=run, link=link),
             self._services.catalog.command,
         )
 
-    async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], str]:
+    async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], Text]:
         """Return the live board by step, and why it cannot be read ("" when it can)."""
         try:
             async with asyncio.timeout(PATIENCE):
                 now = await snapshot.take_snapshot_with_senders(self._services.build_read_context())
-                return {row.step: row for row in progress.list_step_statuses(now)}, ""
+                return {row.step: row for row in progress.list_step_statuses(now)}, EMPTY
         except TimeoutError:
-            return {}, f"it did not answer within {PATIENCE:g} s"
+            return {}, Text("it did not answer within {seconds:g} s", seconds=PATIENCE)
         except MeshbotError as problem:
-            return {}, str(problem)
+            return {}, get_message(problem)
 
     def _find_page(self, step: str) -> TourPage | None:
         return next((page for page in self._pages if page.step == step), None)

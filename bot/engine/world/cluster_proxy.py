@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from bot.errors import NotFound
 from bot.kinds import Kind, Object
 from bot.ports import Cluster, WatchCache
+from bot.text import Text
 
 
 class ClusterProxy:
@@ -54,5 +55,10 @@ class ClusterProxy:
             if kind.kind == obj.get("kind"):
                 return kind._replace(version=version)
         raise NotFound(
-            f"the cluster does not serve {obj.get('kind')} in {obj.get('apiVersion')}", status=404
+            Text(
+                "the cluster does not serve {kind} in {version}",
+                kind=str(obj.get("kind")),
+                version=str(obj.get("apiVersion")),
+            ),
+            status=404,
         )

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from bot.engine.world.namespace_guard import ChangedObject
 from bot.kinds import DEPLOYMENT, Object
 from bot.ports import Mesh, Program
+from bot.text import Text
 
 CHANGES = ("install", "uninstall")
 """istioctl's commands that change the mesh."""
@@ -25,7 +26,7 @@ class MeshChangeLog:
         return self._mesh.version
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Text, ...]:
         """The remarks on this release."""
         return self._mesh.notes
 

@@ -10,6 +10,7 @@ from bot.errors import UserError
 from bot.kinds import NAMESPACE, Kind, Object
 from bot.ports import Cluster
 from bot.records import Change, History, RunSummary
+from bot.text import Text
 
 
 class ChangedObject(NamedTuple):
@@ -66,9 +67,10 @@ class NamespaceGuard(ClusterProxy):
         itself = kind == NAMESPACE.kind and not namespace and name == self._own
         if self._own is None or (self._own and namespace == self._own) or itself:
             return
-        what = f"{kind} {name}{f' in {namespace}' if namespace else ''}"
+        what = f"{kind} {name}{Text(' in {namespace}', namespace=namespace) if namespace else ''}"
         raise UserError(
-            f"This would change {what}; you may change only {self._own}.", "A host can do it."
+            Text("This would change {what}; you may change only {own}.", what=what, own=self._own),
+            Text("A host can do it."),
         )
 
 

@@ -15,12 +15,14 @@ from functools import partial
 
 from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
 from bot.knowledge.istio import installation, kept_settings, platforms
+from bot.knowledge.istio.installation import InstallationDiff
 from bot.knowledge.istio.uninstall import has_redirection as held
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.snapshot import Snapshot, take_snapshot
 from bot.steps import Context, Plan
+from bot.text import Listed, Text
 
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"
 AGENTS = ("istio-cni-node", "ztunnel")
@@ -31,7 +33,8 @@ OTHER_WAYS = ("istio-injection", "istio.io/rev")
 
 @dataclass(frozen=True)
 class ProfileUpgrade:
-    """istioctl's arguments for a profile with every setting repeated, and what they would change."""
+    """istioctl's arguments for a profile with every setting repeated, and what they would
+    change."""
 
     arguments: tuple[str, ...]
     repeated: tuple[str, ...]
@@ -43,7 +46,7 @@ async def plan_upgrade(context: Context, profile: str, platform: str = "") -> Pr
     """Compare the installation with a profile, repeating the settings of the live
     installation.
     """
-    context.progress.say("reading which settings the installation has")
+    context.progress.say(Text("reading which settings the installation has"))
     has = await context.cluster.get(DAEMON_SET, "ztunnel", context.workshop.mesh_namespace)
     base = installation.build_arguments(
         context, profile=MODE if has else "default", settings=(), access_log=False
@@ -103,32 +106,48 @@ def list_sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
 
 def build_plan(way: EnrollmentPlan) -> Plan | None:
     """Return what would be upgraded and removed, or None when nothing would."""
-    items = [f"{kind.kind} {called} removed: ztunnel knows no HTTP" for kind, called in way.rules]
+    items = [
+        Text("{kind} {called} removed: ztunnel knows no HTTP", kind=kind.kind, called=called)
+        for kind, called in way.rules
+    ]
     items += shorten_difference(way.upgrade.difference)
     if not items:
         return None
     warnings = [
-        f"This setting cannot be repeated and is lost: {path}." for path in way.upgrade.lost
+        Text("This setting cannot be repeated and is lost: {path}.", path=path)
+        for path in way.upgrade.lost
     ]
-    if any("istio-ingressgateway" in line for line in way.upgrade.difference.removed):
+    if any("istio-ingressgateway" in str(line) for line in way.upgrade.difference.removed):
         warnings.append(
-            "The ambient profile has no istio-ingressgateway: what comes in through it stops."
+            Text("The ambient profile has no istio-ingressgateway: what comes in through it stops.")
         )
     if way.rules:
-        warnings.append("To keep the rules, type `ambient rules=keep`.")
-    return Plan("the ambient profile, and the application out of its sidecars.", tuple(items), tuple(warnings),
-                "Go ambient", way.digest)  # fmt: skip
+        warnings.append(Text("To keep the rules, type `ambient rules=keep`."))
+    return Plan(
+        Text("the ambient profile, and the application out of its sidecars."),
+        tuple(items),
+        tuple(warnings),
+        Text("Go ambient"),
+        way.digest,
+    )
 
 
-def shorten_difference(found: installation.InstallationDiff) -> list[str]:
+def shorten_difference(found: installation.InstallationDiff) -> list[Text]:
     """Describe each removed and changed object; new ones are only counted, except the
     DaemonSets.
     """
-    lines = [line for line in found.lines if not line.startswith("adds ")]
-    agents = [thing for thing in found.new if thing.startswith("DaemonSet ")]
+    lines = InstallationDiff(changed=found.changed, removed=found.removed).lines
+    agents = [thing for thing in found.new if str(thing).startswith("DaemonSet ")]
     more = len(found.new) - len(agents)
-    added = [*agents, *([f"{more} more objects (accounts, roles, configuration)"] if more else [])]
-    return [*lines, *([f"adds {', '.join(added)}"] if added else [])]
+    added: list[Text] = [
+        *agents,
+        *(
+            [Text("{more} more objects (accounts, roles, configuration)", more=more)]
+            if more
+            else []
+        ),
+    ]
+    return [*lines, *([Text("adds {added}", added=Listed(added, "comma"))] if added else [])]
 
 
 async def wait_for_agents(context: Context) -> bool:
@@ -143,7 +162,7 @@ async def wait_for_agents(context: Context) -> bool:
     return await wait_until(context, context.workshop.mesh_namespace, limit, (DAEMON_SET,), full)
 
 
-async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> tuple[str, ...]:
+async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> tuple[Text, ...]:
     """Set labels of the application's namespace, or remove those that are None; return the
     changes in words.
     """
@@ -154,7 +173,9 @@ async def relabel_namespace(context: Context, wanted: dict[str, str | None]) -> 
     if patch:
         await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": patch}})
     return tuple(
-        f"label {key}={value} set" if value else f"label {key} removed"
+        Text("label {key}={value} set", key=key, value=value)
+        if value
+        else Text("label {key} removed", key=key)
         for key, value in patch.items()
     )
 
@@ -176,7 +197,9 @@ def is_fully_enrolled(context: Context, pods: list[Object]) -> bool:
     """Tell whether all of the application's pods are captured, and show how many are."""
     mine = select_application_pods(pods)
     inside = sum(map(is_captured, mine))
-    context.progress.say(f"{inside} of {len(mine)} pods are in the ambient mesh")
+    context.progress.say(
+        Text("{inside} of {mine} pods are in the ambient mesh", inside=inside, mine=len(mine))
+    )
     return bool(mine) and inside == len(mine)
 
 

@@ -21,6 +21,7 @@ from bot.knowledge.routing.request_proof import (
 )
 from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Context, Plan, State, Verdict
+from bot.text import Listed, Text
 
 
 async def has_ambient_profile(context: Context) -> bool:
@@ -34,13 +35,20 @@ async def has_ambient_profile(context: Context) -> bool:
 async def plan_leaving(context: Context) -> Plan | None:
     """Return what would change, or None when nothing would."""
     now = await take_snapshot(context)
-    items = [f"waypoint {called} removed" for called in waypoints.list_waypoints(now)]
-    items += [f"label {join.LABEL} removed"] if join.LABEL in now.app_labels else []
+    items = [
+        Text("waypoint {called} removed", called=called) for called in waypoints.list_waypoints(now)
+    ]
+    items += (
+        [Text("label {label} removed", label=join.LABEL)] if join.LABEL in now.app_labels else []
+    )
     warnings = []
     if await has_ambient_profile(context):
         if others := await join.find_other_ambient_namespaces(context):
             warnings = [
-                f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too."
+                Text(
+                    "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
+                    others=Listed(others, "comma"),
+                )
             ]
         else:
             items += join.shorten_difference(
@@ -49,7 +57,13 @@ async def plan_leaving(context: Context) -> Plan | None:
     if not items:
         return None
     digest = hashlib.sha256(repr(items).encode()).hexdigest()[:16]
-    return Plan("out of the ambient mesh.", tuple(items), tuple(warnings), "Leave ambient", digest)
+    return Plan(
+        Text("out of the ambient mesh."),
+        tuple(items),
+        tuple(warnings),
+        Text("Leave ambient"),
+        digest,
+    )
 
 
 async def leave_ambient(context: Context) -> Verdict:
@@ -65,8 +79,14 @@ async def leave_ambient(context: Context) -> Verdict:
             for pod in await context.cluster.find(POD, context.workshop.app_namespace)
             if has_redirection(pod)
         ]
-        because = f"istio-cni does not let go of {', '.join(pods)}: does istio-cni-node run on their nodes?"
-        words = "the label is off, but pods are still in the ambient mesh; the profile was left as it is."
+        because = Text(
+            "istio-cni does not let go of {pods}: does istio-cni-node run on their nodes?",
+            pods=Listed(pods, "comma"),
+        )
+        words = Text(
+            "the label is off, but pods are still in the ambient mesh; the profile was left as it "
+            "is."
+        )
         return Verdict(
             State.NOT_YET,
             words,
@@ -80,20 +100,28 @@ async def leave_ambient(context: Context) -> Verdict:
         if (failure := await install.run_installation(context, upgrade.arguments)) is not None:
             return failure
         done += [
-            f"back to the default profile; settings repeated: {', '.join(upgrade.repeated) or 'tracing'}"
+            Text(
+                "back to the default profile; settings repeated: {value}",
+                value=", ".join(upgrade.repeated) or "tracing",
+            )
         ]
     if not done:
-        words = "the application was not in the ambient mesh; nothing was changed."
+        words = Text("the application was not in the ambient mesh; nothing was changed.")
         return Verdict(State.DONE, words, next=suggest_commands(context, "ambient", "status"))
     return await verify_and_report(context, done, others)
 
 
-async def verify_and_report(context: Context, done: list[str], others: tuple[str, ...]) -> Verdict:
+async def verify_and_report(context: Context, done: list[Text], others: tuple[str, ...]) -> Verdict:
     """Check that no agent is left, no pod is redirected and the page answers, and return the
     verdict.
     """
     kept = (
-        (f"Istio keeps the ambient profile: {', '.join(others)} are in the ambient mesh too.",)
+        (
+            Text(
+                "Istio keeps the ambient profile: {others} are in the ambient mesh too.",
+                others=Listed(others, "comma"),
+            ),
+        )
         if others
         else ()
     )
@@ -105,17 +133,17 @@ async def verify_and_report(context: Context, done: list[str], others: tuple[str
             (DAEMON_SET,),
             lambda daemons: not {get_name(d) for d in daemons} & set(join.AGENTS),
         )
-    answered = Expectation(NOBODY, "pages", lambda seen: count_pages(seen) > 0)
+    answered = Expectation(NOBODY, Text("pages"), lambda seen: count_pages(seen) > 0)
     observed = await wait_for_expectations(context, answered)
     evidence = (
         *done,
-        "no pod is redirected any more",
-        *([] if others else ["istio-cni-node and ztunnel are gone"]),
+        Text("no pod is redirected any more"),
+        *([] if others else [Text("istio-cni-node and ztunnel are gone")]),
         *observed.lines,
         describe_tracing(await read_mesh_config(context)),
     )
     if not observed.holds:
-        words = "the application is out of the ambient mesh, but its page was not seen."
+        words = Text("the application is out of the ambient mesh, but its page was not seen.")
         return Verdict(
             State.NOT_YET,
             words,
@@ -124,7 +152,7 @@ async def verify_and_report(context: Context, done: list[str], others: tuple[str
             next=suggest_commands(context, "status"),
             notes=kept,
         )
-    words = "the application is out of the ambient mesh."
+    words = Text("the application is out of the ambient mesh.")
     return Verdict(
         State.DONE,
         words,

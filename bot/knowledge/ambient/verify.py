@@ -13,8 +13,9 @@ from bot.knowledge.objects.workloads import count_ready_pods, get_name
 from bot.knowledge.observe import metric_proof, prometheus
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, State, Verdict
+from bot.text import EMPTY, Listed, Text
 
-CAUSES = (
+CAUSES = Text(
     "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants "
     "`ambient platform=minikube`, k3d, k3s and microk8s want theirs"
 )
@@ -22,15 +23,22 @@ CAUSES = (
 
 def build_missing_agents_verdict(context: Context) -> Verdict:
     """Return the verdict when the DaemonSets do not become ready."""
-    names = " and ".join(join.AGENTS)
-    because = f"{names} are not ready on every node: `kubectl get pods -n {context.workshop.mesh_namespace}` says why."
-    words = "the ambient profile is installed, but not ready."
+    names = Listed(join.AGENTS)
+    because = Text(
+        "{names} are not ready on every node: `kubectl get pods -n {mesh_namespace}` says why.",
+        names=names,
+        mesh_namespace=context.workshop.mesh_namespace,
+    )
+    words = Text("the ambient profile is installed, but not ready.")
     return Verdict(
-        State.NOT_YET, words, because, next=suggest_commands(context, "ambient", "status")
+        State.NOT_YET,
+        words,
+        because,
+        next=suggest_commands(context, "ambient", "status"),
     )
 
 
-async def verify_and_report(context: Context, done: tuple[str, ...]) -> Verdict:
+async def verify_and_report(context: Context, done: tuple[Text, ...]) -> Verdict:
     """Check agents, sidecars, redirection and encryption, and return the verdict."""
     inside = await join.wait_until_enrolled(context)
     namespace = context.workshop.app_namespace
@@ -41,9 +49,9 @@ async def verify_and_report(context: Context, done: tuple[str, ...]) -> Verdict:
         describe_tracing(await read_mesh_config(context)),
     )
     if not inside:
-        words = "the namespace is labelled, but not every pod is in the ambient mesh."
-        left = ", ".join(get_name(pod) for pod in pods if not is_captured(pod))
-        because = f"no redirection on {left}: {CAUSES}."
+        words = Text("the namespace is labelled, but not every pod is in the ambient mesh.")
+        left = Listed([get_name(pod) for pod in pods if not is_captured(pod)], "comma")
+        because = Text("no redirection on {pods}: {causes}.", pods=left, causes=CAUSES)
         return Verdict(
             State.NOT_YET,
             words,
@@ -54,7 +62,7 @@ async def verify_and_report(context: Context, done: tuple[str, ...]) -> Verdict:
     return await verify_encryption(context, (*facts, *done), already=not done)
 
 
-async def verify_encryption(context: Context, facts: tuple[str, ...], *, already: bool) -> Verdict:
+async def verify_encryption(context: Context, facts: tuple[Text, ...], *, already: bool) -> Verdict:
     """Send requests and check that they open connections with mutual TLS between ztunnels;
     return the verdict.
     """
@@ -62,30 +70,42 @@ async def verify_encryption(context: Context, facts: tuple[str, ...], *, already
     grown = await metric_proof.send_and_measure_growth(
         context,
         prometheus.build_mtls_connections_query(namespace),
-        lambda s: (
-            f"connections with mutual TLS {s['source_workload']} → {s['destination_workload']}"
+        lambda s: Text(
+            "connections with mutual TLS {source} → {destination}",
+            source=s["source_workload"],
+            destination=s["destination_workload"],
         ),
     )
     links, lines = await link_to_kiali(
-        context, "graph", lambda console: console.graph_url(namespace)
+        context, Text("graph"), lambda console: console.graph_url(namespace)
     )
     lines_of = (*facts, *grown.lines)
     if grown.missing:
-        words = "every pod is in the ambient mesh, but that its traffic is encrypted was not seen."
+        words = Text(
+            "every pod is in the ambient mesh, but that its traffic is encrypted was not seen."
+        )
         following = suggest_commands(context, "addons", "expose", "ambient", "status")
-        return Verdict(State.NOT_YET, words, f"{grown.missing}.", lines_of, links, following, lines)
+        return Verdict(
+            State.NOT_YET,
+            words,
+            Text("{missing}.", missing=grown.missing),
+            lines_of,
+            links,
+            following,
+            lines,
+        )
     words = (
-        "the application was already in the ambient mesh; nothing was changed."
+        Text("the application was already in the ambient mesh; nothing was changed.")
         if already
-        else ("the application is in the ambient mesh, without sidecars.")
+        else (Text("the application is in the ambient mesh, without sidecars."))
     )
-    note = (
+    note = Text(
         "ztunnel sees connections, not requests: the graph has TCP edges until there is a waypoint."
     )
     return Verdict(
         State.DONE,
         words,
-        "",
+        EMPTY,
         lines_of,
         links,
         suggest_commands(context, "waypoint", "graph"),
@@ -94,21 +114,30 @@ async def verify_encryption(context: Context, facts: tuple[str, ...], *, already
     )
 
 
-async def describe_agents(context: Context) -> list[str]:
+async def describe_agents(context: Context) -> list[Text]:
     """Return a line for each DaemonSet with the number of nodes that have it."""
     daemons = await context.cluster.find(DAEMON_SET, context.workshop.mesh_namespace)
     found = {get_name(d): count_ready_pods(d) for d in daemons}
     return [
-        f"{agent} on {found[agent][0]} of {found[agent][1]} nodes"
+        Text(
+            "{agent} on {ready} of {wanted} nodes",
+            agent=agent,
+            ready=found[agent][0],
+            wanted=found[agent][1],
+        )
         for agent in join.AGENTS
         if agent in found
     ]
 
 
-def describe_pods(pods: list[dict[str, object]]) -> list[str]:
+def describe_pods(pods: list[dict[str, object]]) -> list[Text]:
     """Return lines with the number of pods without sidecar and of pods captured by ztunnel."""
     bare = sum(not has_sidecar(pod) for pod in pods)
     return [
-        f"{bare} of {len(pods)} pods without sidecar",
-        f"{sum(map(is_captured, pods))} of {len(pods)} pods redirected to ztunnel, by their annotation",
+        Text("{bare} of {pods} pods without sidecar", bare=bare, pods=len(pods)),
+        Text(
+            "{captured} of {pods} pods redirected to ztunnel, by their annotation",
+            captured=sum(map(is_captured, pods)),
+            pods=len(pods),
+        ),
     ]

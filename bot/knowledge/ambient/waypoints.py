@@ -17,6 +17,7 @@ from bot.knowledge.objects.workloads import get_condition, get_labels, get_name,
 from bot.knowledge.routing.manifests import build_object, is_waypoint
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context
+from bot.text import EMPTY, Text, verbatim
 
 NAME, CLASS = "waypoint", "istio-waypoint"
 LABEL = "istio.io/use-waypoint"
@@ -40,39 +41,49 @@ def list_waypoints(now: Snapshot) -> list[str]:
     return [called for called, found in now.gateways.items() if is_waypoint(found)]
 
 
-async def apply_waypoint(context: Context, now: Snapshot) -> list[str]:
+async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
     """Apply the waypoint's Gateway; return what was done, in words."""
     before = now.gateways.get(NAME)
     stale = before is None and now.app_labels.get(LABEL) == NAME
     after = await context.cluster.apply(build_gateway(context.workshop.app_namespace), force=True)
     if before is not None and extract_desired_state(before) == extract_desired_state(after):
         return []
-    words = f"Gateway {NAME} {'made' if before is None else 'changed'}"
-    return [f"{words}; the label was left over from a waypoint that is gone" if stale else words]
+    words = (
+        Text("Gateway {name} made", name=NAME)
+        if before is None
+        else Text("Gateway {name} changed", name=NAME)
+    )
+    return [
+        Text("{words}; the label was left over from a waypoint that is gone", words=words)
+        if stale
+        else words
+    ]
 
 
-async def wait_until_programmed(context: Context) -> str:
+async def wait_until_programmed(context: Context) -> Text:
     """Wait until istiod has programmed the waypoint and its pod is ready; return "" or what is
     missing.
     """
     context.progress.say(
-        "waiting for the waypoint; after an upgrade of istiod that takes ten seconds more"
+        Text("waiting for the waypoint; after an upgrade of istiod that takes ten seconds more")
     )
-    last = ""
+    last = EMPTY
 
     def ready(gateways: list[Object], deployments: list[Object]) -> bool:
         nonlocal last
         mine: Object = next((g for g in gateways if get_name(g) == NAME), {"metadata": {}})
         said = get_condition(mine, "Programmed")
         runs = any(get_name(d) == NAME and is_ready(d) for d in deployments)
-        last = str(said.get("message") or "istiod has not taken it up yet")
+        told = said.get("message")
+        last = verbatim(str(told)) if told else Text("istiod has not taken it up yet")
         if said.get("status") == "True" and not runs:
-            last = "its Deployment is not available yet"
-        context.progress.say(f"waypoint: {last}")
+            last = Text("its Deployment is not available yet")
+        context.progress.say(Text("waypoint: {last}", last=last))
         return said.get("status") == "True" and runs
 
     limit, app = context.workshop.readiness_timeout, context.workshop.app_namespace
-    return "" if await wait_until(context, app, limit, (GATEWAY, DEPLOYMENT), ready) else last
+    programmed = await wait_until(context, app, limit, (GATEWAY, DEPLOYMENT), ready)
+    return EMPTY if programmed else last
 
 
 def has_bound_condition(context: Context) -> bool:
@@ -98,7 +109,7 @@ async def wait_for_bound_services(context: Context) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def remove_waypoints(context: Context, now: Snapshot) -> list[str]:
+async def remove_waypoints(context: Context, now: Snapshot) -> list[Text]:
     """Remove the label, then the Gateways, and wait until their Deployments are gone; return
     what was done, in words.
     """
@@ -106,9 +117,9 @@ async def remove_waypoints(context: Context, now: Snapshot) -> list[str]:
     app, names = context.workshop.app_namespace, list_waypoints(now)
     for called in names:
         await context.cluster.delete(GATEWAY, called, app)
-        done.append(f"Gateway {called} removed")
+        done.append(Text("Gateway {called} removed", called=called))
     if names:
-        context.progress.say("waiting until the waypoint is gone")
+        context.progress.say(Text("waiting until the waypoint is gone"))
         limit = context.workshop.readiness_timeout
         await wait_until(
             context,
@@ -120,11 +131,16 @@ async def remove_waypoints(context: Context, now: Snapshot) -> list[str]:
     return done
 
 
-def warn_about_idle_routes(now: Snapshot) -> tuple[str, ...]:
+def warn_about_idle_routes(now: Snapshot) -> tuple[Text, ...]:
     """Return a warning for each HTTPRoute that no proxy obeys without the waypoint."""
     step = {"reviews": "route off", "ratings": "fault off"}
     return tuple(
-        f"{HTTP_ROUTE.kind} {called} has no effect without a waypoint: `{step.get(called, 'undo')}` takes it away."
+        Text(
+            "{kind} {called} has no effect without a waypoint: `{get}` takes it away.",
+            kind=HTTP_ROUTE.kind,
+            called=called,
+            get=step.get(called, "undo"),
+        )
         for called, route in now.routes.items()
         if any(parent.get("kind") == "Service" for parent in route["spec"].get("parentRefs") or [])
     )

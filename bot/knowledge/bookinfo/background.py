@@ -4,26 +4,44 @@ depend on.
 
 from __future__ import annotations
 
-from bot.knowledge.bookinfo.traffic_report import describe_user
+from bot.ports import Stream
 from bot.records import ScheduleSummary
 from bot.steps import Context, mark_person
+from bot.text import EMPTY, Text, counted, in_context, join, verbatim
 
 TRAFFIC = "traffic"
+"""The id of the step whose schedules send requests to the application."""
+SCHEDULE_STATES = {
+    "active": in_context("schedule", "active"),
+    "paused": in_context("schedule", "paused"),
+    "ended": in_context("schedule", "ended"),
+    "removed": in_context("schedule", "removed"),
+}
 
 
-async def list_background_activity(context: Context) -> tuple[str, ...]:
+async def list_background_activity(context: Context) -> tuple[Text, ...]:
     """Return all streams and schedules, which would end with the mesh, in words."""
-    streams = await context.traffic.streams()
     return (
-        *(f"traffic to {stream.namespace} as {describe_user(stream.user)}" for stream in streams),
+        *map(describe_running_stream, await context.traffic.streams()),
         *(
-            f"schedule {one.id}: {one.typed}, {one.when}"
+            Text("schedule {id}: {command}, {when}", id=one.id, command=one.typed, when=one.when)
             for one in await context.schedules.entries()
         ),
     )
 
 
-async def stop_application_traffic(context: Context, why: str) -> tuple[str, ...]:
+def describe_running_stream(stream: Stream) -> Text:
+    """Return `traffic to bookinfo as jason, logged in`."""
+    if not stream.user:
+        return Text("traffic to {namespace} as nobody", namespace=stream.namespace)
+    return Text(
+        "traffic to {namespace} as {user}, logged in",
+        namespace=stream.namespace,
+        user=stream.user,
+    )
+
+
+async def stop_application_traffic(context: Context, why: Text) -> tuple[Text, ...]:
     """Stop traffic to the application, streams and schedules; return what was stopped, in
     words.
     """
@@ -31,12 +49,17 @@ async def stop_application_traffic(context: Context, why: str) -> tuple[str, ...
     streams = await context.traffic.stop(namespace)
     ended = await context.schedules.end(why, step=TRAFFIC, namespace=namespace)
     return (
-        *(f"traffic as {describe_user(stream.user)} was stopped" for stream in streams),
-        *(f"schedule {one.id} ({one.typed}) is over" for one in ended),
+        *(
+            Text("traffic as {user}, logged in, was stopped", user=stream.user)
+            if stream.user
+            else Text("traffic as nobody was stopped")
+            for stream in streams
+        ),
+        *map(describe_ended_schedule, ended),
     )
 
 
-async def stop_all_activity(context: Context, why: str) -> tuple[str, ...]:
+async def stop_all_activity(context: Context, why: Text) -> tuple[Text, ...]:
     """Stop all traffic and end all schedules; return what was stopped, in words."""
     stopped = [
         stream
@@ -44,18 +67,39 @@ async def stop_all_activity(context: Context, why: str) -> tuple[str, ...]:
         for stream in await context.traffic.stop(namespace)
     ]
     ended = await context.schedules.end(why)
-    return (
-        *(
-            f"traffic to {stream.namespace} as {describe_user(stream.user)} was stopped"
-            for stream in stopped
-        ),
-        *(f"schedule {one.id} ({one.typed}) is over" for one in ended),
+    return (*map(describe_stopped_stream, stopped), *map(describe_ended_schedule, ended))
+
+
+def describe_stopped_stream(stream: Stream) -> Text:
+    """Return `traffic to bookinfo as nobody was stopped`."""
+    if not stream.user:
+        return Text("traffic to {namespace} as nobody was stopped", namespace=stream.namespace)
+    return Text(
+        "traffic to {namespace} as {user}, logged in, was stopped",
+        namespace=stream.namespace,
+        user=stream.user,
     )
 
 
-def describe_schedule(one: ScheduleSummary) -> str:
+def describe_ended_schedule(one: ScheduleSummary) -> Text:
+    """Return `schedule s3 (ping) is over`."""
+    return Text("schedule {id} ({command}) is over", id=one.id, command=one.typed)
+
+
+def describe_schedule(one: ScheduleSummary) -> Text:
     """Return `s3 — ping, every 1 min; next 18:03:09 UTC; by @host; last: all is well`."""
-    stands = f"next {one.next}" if one.next and one.state == "active" else one.state
-    missed = f"; {one.missed} missed" if one.missed else ""
-    last = f"; last: {one.last}" if one.last else ""
-    return f"{one.id} — {one.typed}, {one.when}; {stands}; by {mark_person(one.user)}{missed}{last}"
+    return join(
+        "semicolon",
+        Text("{id} — {command}, {when}", id=one.id, command=one.typed, when=one.when),
+        describe_schedule_state(one),
+        Text("by {person}", person=mark_person(one.user)),
+        counted("{n} missed", "{n} missed", n=one.missed) if one.missed else EMPTY,
+        Text("last: {result}", result=one.last) if one.last else EMPTY,
+    )
+
+
+def describe_schedule_state(one: ScheduleSummary) -> Text:
+    """Return the next time of an active schedule, otherwise its state."""
+    if one.next and one.state == "active":
+        return Text("next {time}", time=one.next)
+    return SCHEDULE_STATES.get(one.state, verbatim(one.state))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, Object
 from bot.knowledge.objects.apply import load_sample
+from bot.knowledge.objects.pod_causes import describe_lagging_parts
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import (
     FOLLOWED,
@@ -20,16 +21,17 @@ from bot.knowledge.objects.workloads import (
 )
 from bot.ports import Part, WatchCache
 from bot.steps import Context
+from bot.text import Text, counted
 
 SAMPLE = "bookinfo/gateway-api/bookinfo-gateway.yaml"
 NAME, ROUTE = "bookinfo-gateway", "bookinfo"
 SERVICE = f"{NAME}-istio"
 """What istiod calls the Deployment and the Service of a Gateway: `NAME-CLASS` (Istio 1.23 and
 1.30)."""
-TYPE = "networking.istio.io/service-type"
+SERVICE_TYPE = "networking.istio.io/service-type"
 """The annotation that the Gateway's Service takes its type from. Set later, it replaces the
 gateway's pod."""
-PATIENCE = 90.0
+DEPLOY_TIMEOUT = 90.0
 """Seconds in which istiod deploys a Gateway: after a restart of istiod the leader's lease alone may
 take 45."""
 
@@ -41,7 +43,7 @@ async def load_gateway_objects(context: Context) -> list[Object]:
     found = await load_sample(context, SAMPLE, context.workshop.app_namespace)
     for obj in found:
         if obj["kind"] == "Gateway":
-            obj["metadata"] = {**obj["metadata"], "annotations": {TYPE: "ClusterIP"}}
+            obj["metadata"] = {**obj["metadata"], "annotations": {SERVICE_TYPE: "ClusterIP"}}
     return found
 
 
@@ -51,8 +53,8 @@ class GatewayStatus:
     pods not ready.
     """
 
-    lines: tuple[str, ...]
-    causes: tuple[str, ...]
+    lines: tuple[Text, ...]
+    causes: tuple[Text, ...]
     lagging: tuple[Part, ...] = ()
 
 
@@ -62,15 +64,15 @@ async def wait_until_programmed(context: Context) -> GatewayStatus:
     Returns the last status, with causes when it took too long.
     """
     namespace = context.workshop.app_namespace
-    patience = min(PATIENCE, context.workshop.readiness_timeout)
+    seconds = min(DEPLOY_TIMEOUT, context.workshop.readiness_timeout)
     async with context.cluster.follow(namespace, GATEWAY, HTTP_ROUTE, *FOLLOWED) as view:
         try:
-            async with asyncio.timeout(patience):
-                while (gate := show_gateway_progress(context, view)).causes:
+            async with asyncio.timeout(seconds):
+                while (status := show_gateway_progress(context, view)).causes:
                     await wait_for_change(context, view)
         except TimeoutError:
-            return gate
-    return gate
+            return status
+    return status
 
 
 def show_gateway_progress(context: Context, view: WatchCache) -> GatewayStatus:
@@ -87,50 +89,70 @@ def judge_gateway(
     """Return the Gateway's status by the objects' own conditions."""
     gateway = next((g for g in gateways if get_name(g) == NAME), {})
     route = next((r for r in routes if get_name(r) == ROUTE), {})
-    ready = get_condition(gateway, "Programmed") if gateway else {}
-    attached = sum(
-        one.get("attachedRoutes", 0) for one in (gateway.get("status") or {}).get("listeners") or []
-    )
-    parents = [
-        c
-        for p in (route.get("status") or {}).get("parents") or []
-        for c in p.get("conditions") or []
-    ]
-    refused = [c for c in parents if c.get("status") == "False"]
+    programmed = get_condition(gateway, "Programmed") if gateway else {}
+    attached = count_attached_routes(gateway)
+    lagging = tuple(part for part in pods if not part.done)
     causes = (
-        []
-        if ready.get("status") == "True"
-        else [f"the Gateway is not programmed: {describe_condition_reason(ready)}"]
+        *([] if programmed.get("status") == "True" else [explain_not_programmed(programmed)]),
+        *list_route_refusals(route),
+        *([] if attached else [Text("no route is attached to the Gateway")]),
+        *describe_lagging_parts(lagging),
     )
-    causes += [f"the route is refused: {c.get('reason')}: {c.get('message')}" for c in refused]
-    causes += [] if attached else ["no route is attached to the Gateway"]
-    slow = tuple(part for part in pods if not part.done)
-    causes += [
-        f"{part.name} has {part.ready} of {part.wanted} pods: {part.note or 'starting'}"
-        for part in slow
+    if causes:
+        return GatewayStatus((), causes, lagging)
+    message = str(programmed.get("message"))
+    lines = (
+        Text("Gateway {name} is programmed: {message}", name=NAME, message=message),
+        counted("{n} route attached", "{n} routes attached", n=attached),
+    )
+    return GatewayStatus(lines, ())
+
+
+def count_attached_routes(gateway: Object) -> int:
+    """Return how many routes the listeners of a Gateway have."""
+    listeners = (gateway.get("status") or {}).get("listeners") or []
+    return sum(int(listener.get("attachedRoutes", 0)) for listener in listeners)
+
+
+def list_route_refusals(route: Object) -> list[Text]:
+    """Return what the parents of a route refuse about it, in their own words."""
+    return [
+        Text(
+            "the route is refused: {reason}: {message}",
+            reason=str(condition.get("reason")),
+            message=str(condition.get("message")),
+        )
+        for parent in (route.get("status") or {}).get("parents") or []
+        for condition in parent.get("conditions") or []
+        if condition.get("status") == "False"
     ]
-    lines = (f"Gateway {NAME} is programmed: {ready.get('message')}", f"{attached} route attached")
-    return GatewayStatus(lines if not causes else (), tuple(causes), slow)
 
 
-def describe_condition_reason(ready: Object) -> str:
-    """Describe a condition's reason.
+def explain_not_programmed(programmed: Object) -> Text:
+    """Return why a Gateway is not programmed, by its condition.
 
     "Waiting for controller" means that nobody has looked at the Gateway yet.
     """
-    if not ready or ready.get("reason") == "Pending":
-        return "istiod has not taken it up (is istiod running, and GatewayClass istio there?)"
-    return f"{ready.get('reason')}: {ready.get('message')}"
+    if not programmed or programmed.get("reason") == "Pending":
+        return Text(
+            "the Gateway is not programmed: istiod has not taken it up "
+            "(is istiod running, and GatewayClass istio there?)"
+        )
+    return Text(
+        "the Gateway is not programmed: {reason}: {message}",
+        reason=str(programmed.get("reason")),
+        message=str(programmed.get("message")),
+    )
 
 
 async def wait_until_gone(context: Context) -> bool:
     """Wait until the Gateway, its route and istiod's Deployment for it are gone; return False
-    after PATIENCE seconds.
+    after DEPLOY_TIMEOUT seconds.
     """
     namespace = context.workshop.app_namespace
     async with context.cluster.follow(namespace, GATEWAY, HTTP_ROUTE, DEPLOYMENT) as view:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(DEPLOY_TIMEOUT):
                 while has_remnants(view):
                     await wait_for_change(context, view)
         except TimeoutError:

@@ -14,9 +14,10 @@ from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.steps import Context, Plan, State, Verdict
+from bot.text import Listed, Text, counted, in_context, verbatim
 
-AROUND = (GATEWAY, HTTP_ROUTE, VIRTUAL_SERVICE, DESTINATION_RULE)
-"""What later steps put beside the application."""
+ADDED_KINDS = (GATEWAY, HTTP_ROUTE, VIRTUAL_SERVICE, DESTINATION_RULE)
+"""Kinds that later steps add to the application's namespace."""
 
 
 def is_made_by_bot(namespace: Object | None) -> bool:
@@ -42,22 +43,46 @@ async def plan_removal(context: Context) -> Plan | None:
     found = await find_existing_objects(context) if live is not None else []
     if not found and not is_made_by_bot(live):
         return None
-    around = [
+    added = [
         f"{kind.kind} {get_name(obj)}"
-        for kind in AROUND
+        for kind in ADDED_KINDS
         for obj in await context.cluster.find(kind, namespace)
     ]
+    warnings: tuple[Text, ...] = ()
     if is_made_by_bot(live):
-        items = [f"the namespace {namespace}, which this bot made, with all that is in it"]
-        warnings = (f"With it go {', '.join(around)}.",) if around else ()
+        what = Text(
+            "the namespace {namespace}, which this bot made, with all that is in it",
+            namespace=namespace,
+        )
+        if added:
+            warnings = (Text("With it go {objects}.", objects=Listed(added, "comma")),)
     else:
-        items = [
-            f"{len(found)} objects of Bookinfo in {namespace}; the namespace stays, for this bot did not make it"
-        ]
-        warnings = (f"These stay and lead nowhere: {', '.join(around)}.",) if around else ()
-    items += [describe_object(obj) for obj in found if obj["kind"] == "Deployment"]
-    digest = hashlib.sha256("\n".join((*items, *warnings)).encode()).hexdigest()[:16]
-    return Plan("Bookinfo will be taken away.", tuple(items), warnings, "Take it away", digest)
+        what = counted(
+            "{n} object of Bookinfo in {namespace}; the namespace stays, for this bot did not "
+            "make it",
+            "{n} objects of Bookinfo in {namespace}; the namespace stays, for this bot did not "
+            "make it",
+            n=len(found),
+            namespace=namespace,
+        )
+        if added:
+            warnings = (
+                Text("These stay and lead nowhere: {objects}.", objects=Listed(added, "comma")),
+            )
+    deployments = (obj for obj in found if obj["kind"] == "Deployment")
+    items = (what, *(verbatim(describe_object(obj)) for obj in deployments))
+    return Plan(
+        Text("Bookinfo will be taken away."),
+        items,
+        warnings,
+        in_context("button", "Take it away"),
+        hash_plan(*items, *warnings),
+    )
+
+
+def hash_plan(*said: Text) -> str:
+    """Return a digest that changes when the plan says something else."""
+    return hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest()[:16]
 
 
 async def remove_bookinfo(context: Context) -> Verdict:
@@ -66,38 +91,47 @@ async def remove_bookinfo(context: Context) -> Verdict:
     live = await context.cluster.get(NAMESPACE, namespace)
     found = await find_existing_objects(context) if live is not None else []
     if not found and not is_made_by_bot(live):
-        words = f"there is no Bookinfo in {namespace}; nothing was changed."
-        return Verdict(State.DONE, words, next=suggest_commands(context, "bookinfo"))
-    context.progress.say(f"taking Bookinfo away from {namespace}")
-    ended = await background.stop_application_traffic(context, "Bookinfo was taken away")
-    await delete_objects(context, found)
-    if not is_made_by_bot(live):
         return Verdict(
             State.DONE,
-            "Bookinfo is gone.",
-            evidence=(f"{len(found)} objects deleted", *ended),
+            Text("there is no Bookinfo in {namespace}; nothing was changed.", namespace=namespace),
             next=suggest_commands(context, "bookinfo"),
         )
-    for kind in AROUND:
+    context.progress.say(Text("taking Bookinfo away from {namespace}", namespace=namespace))
+    # Streams and schedules first: their requests would only fail while the pods go.
+    ended = await background.stop_application_traffic(context, Text("Bookinfo was taken away"))
+    await delete_objects(context, found)
+    deleted = counted("{n} object deleted", "{n} objects deleted", n=len(found))
+    if not is_made_by_bot(live):
+        return build_gone_verdict(context, deleted, *ended)
+    for kind in ADDED_KINDS:
         for obj in await context.cluster.find(kind, namespace):
             await context.cluster.delete(kind, get_name(obj), namespace)
     await context.cluster.delete(NAMESPACE, namespace)
     if not await namespaces.wait_until_gone(context, namespace):
-        why = (
-            await namespaces.find_deletion_blocker(context, namespace)
-            or "something in it holds it by a finalizer"
-        )
-        words = f"namespace {namespace} is still being deleted."
-        return Verdict(
-            State.NOT_YET,
-            words,
-            f"{why}.",
-            next=suggest_commands(context, "bookinfo off", "status"),
-        )
-    evidence = (f"{len(found)} objects deleted", f"namespace {namespace} is gone", *ended)
+        return await explain_remaining_namespace(context)
+    gone = Text("namespace {namespace} is gone", namespace=namespace)
+    return build_gone_verdict(context, deleted, gone, *ended)
+
+
+def build_gone_verdict(context: Context, *evidence: Text) -> Verdict:
+    """Return the verdict when Bookinfo was removed."""
     return Verdict(
         State.DONE,
-        "Bookinfo is gone.",
+        Text("Bookinfo is gone."),
         evidence=evidence,
         next=suggest_commands(context, "bookinfo"),
+    )
+
+
+async def explain_remaining_namespace(context: Context) -> Verdict:
+    """Return the verdict when the namespace is not gone in time, with what blocks it."""
+    namespace = context.workshop.app_namespace
+    blocker = await namespaces.find_deletion_blocker(context, namespace)
+    return Verdict(
+        State.NOT_YET,
+        Text("namespace {namespace} is still being deleted.", namespace=namespace),
+        Text("{cause}.", cause=blocker)
+        if blocker
+        else Text("something in it holds it by a finalizer."),
+        next=suggest_commands(context, "bookinfo off", "status"),
     )

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from bot.knowledge.bookinfo import traffic_report
+from bot.knowledge.bookinfo import traffic_verdict
 from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context, ReplyTarget, SlotContext, SlotReport, State
 
-WELL = "well"
+NO_ERRORS = "well"
 
 
 async def send_burst(context: Context, load: LoadSpec, occasion: SlotContext) -> SlotReport:
     """Send the load, and report in the thread when errors begin, change or end."""
     seen = await context.traffic.send(context.workshop.app_namespace, load)
-    verdict = await traffic_report.build_verdict(context, seen, load)
-    met = summarize_errors(seen)
-    news = met != occasion.memory.get("met", WELL)
-    tell = ReplyTarget.THREAD if news else ReplyTarget.NOWHERE
-    return SlotReport(verdict, tell, {"met": met}, failed=verdict.state is not State.DONE)
+    verdict = await traffic_verdict.build_verdict(context, seen, load)
+    errors = summarize_errors(seen)
+    is_new = errors != occasion.memory.get("met", NO_ERRORS)
+    tell = ReplyTarget.THREAD if is_new else ReplyTarget.NOWHERE
+    return SlotReport(verdict, tell, {"met": errors}, failed=verdict.state is not State.DONE)
 
 
 def summarize_errors(seen: TrafficReport) -> str:
-    """Summarize the errors of a load without numbers, so that equal results compare equal."""
+    """Return the errors of a load without numbers, so that equal results compare equal.
+
+    It stays in the schedule's memory, which outlives releases, and is shown to nobody: a str that
+    must not change, and no Text.
+    """
     wrong = [
         f"status {code}" if code != "0" else "no answer" for code in seen.codes if code != "200"
     ]
     wrong += ["no reviews"] if seen.versions.get("none") else []
     wrong += ["no ratings"] if seen.ratings.get("unavailable") else []
-    return ", ".join(wrong) or (WELL if seen.codes else "nothing sent")
+    return ", ".join(wrong) or (NO_ERRORS if seen.codes else "nothing sent")

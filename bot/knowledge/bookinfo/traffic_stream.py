@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bot.errors import UserError
-from bot.knowledge.bookinfo import traffic_report
-from bot.knowledge.objects.durations import format_duration
+from bot.knowledge.bookinfo import traffic_report, traffic_verdict
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.ports import LoadSpec
+from bot.ports import LoadSpec, Stream
 from bot.steps import Context, State, Verdict
+from bot.text import Seconds, Text
 from bot.when import seconds_until
 
 LONGEST = 86400.0
@@ -25,7 +25,9 @@ def compute_duration(context: Context, seconds: float, until: str) -> float:
         return seconds
     left = seconds_until(until, datetime.now(UTC), context.workshop.timezone)
     if left > LONGEST:
-        raise UserError("Traffic may go on for 24 hours.", "Write an end that is nearer.")
+        raise UserError(
+            Text("Traffic may go on for 24 hours."), Text("Write an end that is nearer.")
+        )
     return left
 
 
@@ -38,21 +40,39 @@ async def start_stream(context: Context, *, every: float, user: str, seconds: fl
         s for s in await context.traffic.streams() if (s.namespace, s.user) == (namespace, user)
     ]
     if going and going[0].every == every:
-        words = f"requests go on already: {traffic_report.describe_stream(going[0])}."
         return Verdict(
             State.DONE,
-            words,
-            "",
-            traffic_report.describe_report(going[0].seen),
+            Text(
+                "requests go on already: {stream}.",
+                stream=traffic_report.describe_stream(going[0]),
+            ),
+            evidence=traffic_report.describe_report(going[0].seen),
             next=suggest_commands(context, "graph", "traffic stop"),
         )
     load = LoadSpec(user=user)
     seen = await context.traffic.send(namespace, load)
     if not seen.versions:
-        return await traffic_report.build_verdict(context, seen, load)
+        return await traffic_verdict.build_verdict(context, seen, load)
     await context.traffic.start(namespace, every=every, user=user, seconds=seconds)
-    words = f"one request every {every:g} s as {traffic_report.describe_user(user)}, for {format_duration(seconds)}."
-    return await traffic_report.build_verdict(context, seen, load, words)
+    begun = describe_begun_stream(every, user, seconds)
+    return await traffic_verdict.build_verdict(context, seen, load, begun)
+
+
+def describe_begun_stream(every: float, user: str, seconds: float) -> Text:
+    """Return `one request every 3 s as jason, logged in, for 10 min.`"""
+    duration = Seconds(seconds, "rough")
+    if not user:
+        return Text(
+            "one request every {every:g} s as nobody, for {duration}.",
+            every=every,
+            duration=duration,
+        )
+    return Text(
+        "one request every {every:g} s as {user}, logged in, for {duration}.",
+        every=every,
+        user=user,
+        duration=duration,
+    )
 
 
 async def stop_streams(context: Context) -> Verdict:
@@ -61,18 +81,22 @@ async def stop_streams(context: Context) -> Verdict:
     if not ended:
         return Verdict(
             State.DONE,
-            "no requests were being sent; nothing to stop.",
+            Text("no requests were being sent; nothing to stop."),
             next=suggest_commands(context, "traffic start"),
         )
-    evidence = tuple(
-        f"as {traffic_report.describe_user(s.user)}: {line}"
-        for s in ended
-        for line in traffic_report.describe_report(s.seen)
-    )
     return Verdict(
         State.DONE,
-        "no more requests are sent.",
-        "",
-        evidence,
+        Text("no more requests are sent."),
+        evidence=tuple(line for stream in ended for line in describe_ended_stream(stream)),
         next=suggest_commands(context, "graph", "traces"),
     )
+
+
+def describe_ended_stream(stream: Stream) -> list[Text]:
+    """Return the results of a stream, each line with its user."""
+    return [
+        Text("as {user}, logged in: {result}", user=stream.user, result=line)
+        if stream.user
+        else Text("as nobody: {result}", result=line)
+        for line in traffic_report.describe_report(stream.seen)
+    ]

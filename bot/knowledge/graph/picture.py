@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 
 from bot.drawings import Edge, GraphPicture, Node, NodeKind, PlotPicture
 from bot.kinds import Object
-from bot.knowledge.bookinfo.traffic_report import describe_report as request_lines
-from bot.knowledge.bookinfo.traffic_report import describe_user
+from bot.knowledge.bookinfo.traffic_report import describe_report
 from bot.knowledge.graph.empty_reasons import has_waypoint
-from bot.knowledge.objects.durations import format_duration
 from bot.knowledge.observe.graph import (
     Call,
     Graph,
@@ -23,9 +21,10 @@ from bot.knowledge.observe.graph import (
 from bot.knowledge.routing.manifests import is_waypoint
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import LoadSpec, TrafficReport
+from bot.text import Listed, Seconds, Text, counted
 
 INGRESS = "istio-ingressgateway"
-LEAST = 2
+LEAST_SAMPLES = 2
 """Requests below which there is nothing to plot."""
 
 
@@ -53,10 +52,17 @@ def build_graph_picture(graph: Graph, now: Snapshot, namespace: str) -> GraphPic
             key=lambda call: (call.source, call.target, call.protocol),
         )
     )
-    seen = f"{graph.source}, {format_duration(graph.seconds)} until {format_utc_time(graph.at)}"
-    words = "Traffic graph. " + "; ".join(describe_graph(graph))
     return GraphPicture(
-        f"Traffic in {namespace}", seen, tuple(layout.build_nodes(edges)), tuple(edges), words
+        title=Text("Traffic in {namespace}", namespace=namespace),
+        caption=Text(
+            "{source}, {duration} until {time}",
+            source=graph.source,
+            duration=Seconds(graph.seconds, "rough"),
+            time=format_utc_time(graph.at),
+        ),
+        nodes=tuple(layout.build_nodes(edges)),
+        edges=tuple(edges),
+        words=Text("Traffic graph. {calls}", calls=Listed(describe_graph(graph), "semicolon")),
     )
 
 
@@ -66,19 +72,52 @@ def build_burst_plot(
     """Build the plot of a burst that ended at `at` (epoch seconds); None when it has too few
     samples.
     """
-    if len(seen.samples) < LEAST:
+    if len(seen.samples) < LEAST_SAMPLES:
         return None
-    through = f" through {seen.via}" if seen.via else ""
     return PlotPicture(
-        title=f"{load.count} requests at {load.rate:g}/s, as {describe_user(load.user)}",
-        caption=f"{namespace}{through}, until {format_utc_time(at)}",
+        title=describe_load(load),
+        caption=describe_origin(seen, namespace, at),
         samples=tuple(sorted(seen.samples)),
         asked=load.rate,
         achieved=seen.rate,
         p50=seen.p50,
         p95=seen.p95,
         p99=seen.p99,
-        words="Times and errors of a burst. " + "; ".join(request_lines(seen, load.rate)),
+        words=Text(
+            "Times and errors of a burst. {results}",
+            results=Listed(describe_report(seen, load.rate), "semicolon"),
+        ),
+    )
+
+
+def describe_load(load: LoadSpec) -> Text:
+    """Return `200 requests at 20/s, as jason, logged in`."""
+    if not load.user:
+        return counted(
+            "{n} request at {rate:g}/s, as nobody",
+            "{n} requests at {rate:g}/s, as nobody",
+            n=load.count,
+            rate=float(load.rate),
+        )
+    return counted(
+        "{n} request at {rate:g}/s, as {user}, logged in",
+        "{n} requests at {rate:g}/s, as {user}, logged in",
+        n=load.count,
+        rate=float(load.rate),
+        user=load.user,
+    )
+
+
+def describe_origin(seen: TrafficReport, namespace: str, at: float) -> Text:
+    """Return `bookinfo through productpage, until 2026-11-25 19:05:12 UTC`."""
+    time = format_utc_time(at)
+    if not seen.via:
+        return Text("{namespace}, until {time}", namespace=namespace, time=time)
+    return Text(
+        "{namespace} through {service}, until {time}",
+        namespace=namespace,
+        service=seen.via,
+        time=time,
     )
 
 
@@ -139,7 +178,7 @@ class GraphLayout:
         return f"service/{name}"
 
     def build_split_edges(self, inner: Iterable[Call]) -> list[Edge]:
-        """Return the edges from each Service to the workloads behind it, where there are several."""
+        """Return the edges from Services to the workloads behind them, where there are several."""
         return [
             Edge(
                 source=f"service/{call.source}",

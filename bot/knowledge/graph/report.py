@@ -4,7 +4,6 @@ links to that moment.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from bot.errors import ClusterError
@@ -15,58 +14,69 @@ from bot.knowledge.observe.graph import Graph, drop_duplicate_calls, has_duplica
 from bot.knowledge.observe.jaeger import Trace
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Link
+from bot.text import Moment, Text, counted
 
-EMPTY = Graph(())
-TCP = "TCP edges are correct: ztunnel sees connections and no requests. A waypoint shows requests."
-TCP_BESIDE_A_WAYPOINT = (
+NO_CALLS = Graph(())
+TCP = Text(
+    "TCP edges are correct: ztunnel sees connections and no requests. A waypoint shows requests."
+)
+TCP_BESIDE_WAYPOINT = Text(
     "TCP edges pass no waypoint: a gateway's calls do not, by design, and older calls did not yet."
 )
 
 
 async def read_graph_with_fallback(
     context: Context, now: Snapshot, seconds: int
-) -> tuple[Graph, tuple[str, ...]]:
+) -> tuple[Graph, tuple[Text, ...]]:
     """Return Kiali's graph, or Prometheus' with the reason when Kiali does not answer; empty
     when neither does.
     """
-    namespace, why = context.workshop.app_namespace, ""
+    namespace = context.workshop.app_namespace
     if "kiali" not in now.mesh:
-        why = "Kiali is not installed: this is out of Prometheus."
+        why = Text("Kiali is not installed: this is out of Prometheus.")
     else:
         try:
             return await kiali_graph.read_graph(context, namespace, seconds=seconds), ()
         except ClusterError as problem:
-            why = f"Kiali does not answer ({problem}): this is out of Prometheus."
+            why = Text(
+                "Kiali does not answer ({why}): this is out of Prometheus.", why=problem.message
+            )
     if "prometheus" not in now.mesh:
-        return EMPTY, ()
+        return NO_CALLS, ()
     try:
         return await prometheus_graph.read_graph(context, namespace, seconds=seconds), (why,)
     except ClusterError:
-        return EMPTY, ()
+        return NO_CALLS, ()
 
 
-def explain_graph(graph: Graph, now: Snapshot) -> tuple[str, ...]:
+def explain_graph(graph: Graph, now: Snapshot) -> tuple[Text, ...]:
     """Return remarks on what looks broken and is right, and on what looks right and is broken."""
-    said = []
+    found = []
     if any(call.protocol == "tcp" for call in drop_duplicate_calls(graph.calls)):
-        said.append(TCP_BESIDE_A_WAYPOINT if has_waypoint(now) else TCP)
+        found.append(TCP_BESIDE_WAYPOINT if has_waypoint(now) else TCP)
     if has_duplicate_calls(graph):
-        said.append(
-            "Kiali draws calls twice, as requests (waypoint) and as TCP (ztunnel): it is the same traffic."
+        found.append(
+            Text(
+                "Kiali draws calls twice, as requests (waypoint) and as TCP (ztunnel): it is the "
+                "same traffic."
+            )
         )
     if any(call.source == "unknown" for call in graph.calls):
-        said.append(
-            "`unknown` is who has no proxy: the bot asks through the API server, and so does a port-forward."
+        found.append(
+            Text(
+                "`unknown` is who has no proxy: the bot asks through the API server, and so does "
+                "a port-forward."
+            )
         )
     failed = [call for call in graph.calls if call.failed]
     if failed and "FI" in " ".join(result for call in failed for result in call.results):
-        said.append(
-            "FI is the fault that was injected: those requests never reached their service."
+        found.append(
+            Text("FI is the fault that was injected: those requests never reached their service.")
         )
-    return tuple(said)
+    return tuple(found)
 
 
-async def list_kiali_findings(context: Context, graph: Graph) -> tuple[str, ...]:
+async def list_kiali_findings(context: Context, graph: Graph) -> tuple[Text, ...]:
     """Return what Kiali finds wrong with the namespace's rules, each once; its list may be a
     minute old.
     """
@@ -76,13 +86,20 @@ async def list_kiali_findings(context: Context, graph: Graph) -> tuple[str, ...]
         found = await kiali.check_namespace(context, context.workshop.app_namespace)
     except ClusterError:
         return ()
-    said = {
-        f"Kiali finds {check.code} on {kind} {name}: {check.message} ({check.severity})."
+    texts = {
+        Text(
+            "Kiali finds {code} on {kind} {name}: {message} ({severity}).",
+            code=check.code,
+            kind=kind,
+            name=name,
+            message=check.message,
+            severity=check.severity,
+        )
         for (kind, name), checks in found.items()
         for check in checks
         if check.severity in ("error", "warning")
     }
-    return tuple(sorted(said))
+    return tuple(sorted(texts, key=str))
 
 
 async def link_to_graph(context: Context, graph: Graph) -> tuple[tuple[Link, ...], tuple[str, ...]]:
@@ -93,11 +110,10 @@ async def link_to_graph(context: Context, graph: Graph) -> tuple[tuple[Link, ...
     if not reached.base:
         return (), ()
     pages, namespace = build_console(reached), context.workshop.app_namespace
-    links = [Link("Kiali: graph", pages.graph_url(namespace))]
+    links = [Link(Text("Kiali: graph"), pages.graph_url(namespace))]
     if graph.at and graph.source == "Kiali":
-        links.append(
-            Link("Kiali: that moment", pages.graph_url(namespace, duration=60, at=graph.at))
-        )
+        url = pages.graph_url(namespace, duration=60, at=graph.at)
+        links.append(Link(Text("Kiali: that moment"), url))
     return tuple(links), ((reached.line,) if reached.line else ())
 
 
@@ -124,13 +140,28 @@ async def find_traces(context: Context, limit: int) -> FoundTraces:
     return FoundTraces(services)
 
 
-def describe_trace(trace: Trace, namespace: str) -> str:
-    """Return a trace as `18:03:09 UTC: 8 spans, 42 ms, productpage → reviews → ratings`."""
-    way = " → ".join(service.removesuffix(f".{namespace}") for service in trace.services)
-    failed = f" ({trace.failed} with an error)" if trace.failed else ""
-    at = time.strftime("%H:%M:%S UTC", time.gmtime(trace.start))
-    spans = f"{trace.spans} span{'s' if trace.spans > 1 else ''}"
-    return f"{at}: {spans}{failed}, {trace.milliseconds:.0f} ms: {way}"
+def describe_trace(trace: Trace, namespace: str) -> Text:
+    """Return a trace as `18:03:09 UTC: 8 spans, 42 ms: productpage → reviews → ratings`."""
+    services = (service.removesuffix(f".{namespace}") for service in trace.services)
+    return Text(
+        "{time}: {spans}, {milliseconds:.0f} ms: {services}",
+        time=Moment(trace.start, date="", time="seconds", named="plain"),
+        spans=describe_spans(trace),
+        milliseconds=trace.milliseconds,
+        services=" → ".join(services),
+    )
+
+
+def describe_spans(trace: Trace) -> Text:
+    """Return `8 spans`, or `8 spans (2 with an error)`."""
+    if not trace.failed:
+        return counted("{n} span", "{n} spans", n=trace.spans)
+    return counted(
+        "{n} span ({failed} with an error)",
+        "{n} spans ({failed} with an error)",
+        n=trace.spans,
+        failed=trace.failed,
+    )
 
 
 async def link_to_traces(
@@ -143,10 +174,10 @@ async def link_to_traces(
     if not reached.base:
         return (), ()
     links = [
-        Link(f"Trace {trace.id[:8]}", jaeger.build_trace_url(reached.base, trace.id))
+        Link(Text("Trace {id}", id=trace.id[:8]), jaeger.build_trace_url(reached.base, trace.id))
         for trace in found.traces[:3]
     ]
     if found.services:
         first = next((s for s in found.services if s.startswith("productpage.")), found.services[0])
-        links.append(Link("Jaeger: search", jaeger.build_search_url(reached.base, first)))
+        links.append(Link(Text("Jaeger: search"), jaeger.build_search_url(reached.base, first)))
     return tuple(links), ((reached.line,) if reached.line else ())

@@ -9,9 +9,11 @@ from bot.knowledge.objects.pod_causes import AWAY, describe_lagging_parts, sugge
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
+from bot.text import Text, counted, join, verbatim
 
 LATE = re.compile(
-    r"^failed to wait for resource:|^(Deployment|DaemonSet|Namespace|CustomResourceDefinition)/\S+ \("
+    r"^failed to wait for resource:|^(Deployment|DaemonSet|Namespace|CustomResourceDefinition)/\S+ "
+    r"\("
 )
 """What istioctl says of pods that were not ready in time: their own words say more."""
 
@@ -49,28 +51,41 @@ def build_failure_verdict(
     messages.
     """
     errors, slow = extract_errors(tail), describe_lagging_parts(lagging)
-    causes = [
-        *errors[:MOST],
-        *([f"and {len(errors) - MOST} more errors"] if len(errors) > MOST else []),
+    causes: list[Text] = [
+        *map(verbatim, errors[:MOST]),
+        *(
+            [counted("and {n} more error", "and {n} more errors", n=len(errors) - MOST)]
+            if len(errors) > MOST
+            else []
+        ),
         *slow,
     ]
     if code < 0:
-        causes.insert(0, f"istioctl was killed in the middle (signal {-code})")
-    whole = f"Istio {context.mesh.version} could not be installed whole."
+        causes.insert(0, Text("istioctl was killed in the middle (signal {signal})", signal=-code))
+    whole = Text("Istio {version} could not be installed whole.", version=context.mesh.version)
     return Verdict(
         State.NOT_YET,
-        whole if errors or code < 0 else f"Istio {context.mesh.version} did not become ready.",
-        "; ".join(causes) or explain_silent_failure(tail),
+        whole
+        if errors or code < 0
+        else Text("Istio {version} did not become ready.", version=context.mesh.version),
+        join("semicolon", *causes) or explain_silent_failure(tail),
         tuple(
-            f"{part.name} {part.ready}/{part.wanted} pods ready" for part in lagging if part.wanted
+            Text(
+                "{name} {ready}/{wanted} pods ready",
+                name=part.name,
+                ready=part.ready,
+                wanted=part.wanted,
+            )
+            for part in lagging
+            if part.wanted
         ),
-        notes=suggest_remedies([*causes, *tail]),
+        notes=suggest_remedies([*causes, *map(verbatim, tail)]),
         next=suggest_commands(context, "install", "status"),
     )
 
 
-def explain_silent_failure(tail: Sequence[str]) -> str:
+def explain_silent_failure(tail: Sequence[str]) -> Text:
     """Return the cause when no pod lags by now and istioctl named no other."""
     if any("resources not ready after" in line for line in tail):
-        return "istioctl stopped waiting for pods, which have become ready since."
-    return "istioctl ended with an error and said nothing."
+        return Text("istioctl stopped waiting for pods, which have become ready since.")
+    return Text("istioctl ended with an error and said nothing.")

@@ -9,6 +9,7 @@ from bot.kinds import CRD, GATEWAY_CLASS, Object
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.steps import Context
+from bot.text import Text
 
 GROUP = "gateway.networking.k8s.io"
 BUNDLE = f"{GROUP}/bundle-version"
@@ -35,21 +36,27 @@ async def read_gateway_api_status(context: Context) -> GatewayApiStatus:
         return GatewayApiStatus()
     meta = crd["metadata"]
     ours = any(entry.get("manager") == "meshbot" for entry in meta.get("managedFields") or [])
-    return GatewayApiStatus((meta.get("annotations") or {}).get(BUNDLE, "of unknown version"), ours)
+    return GatewayApiStatus(
+        (meta.get("annotations") or {}).get(BUNDLE, Text("of unknown version")), ours
+    )
 
 
-async def ensure_crds(context: Context) -> str:
+async def ensure_crds(context: Context) -> Text:
     """Apply the CRDs when they are missing; return what there is then, in words."""
     there = await read_gateway_api_status(context)
     if there.version:
-        return f"Gateway API CRDs {there.version} were already there"
-    context.progress.say("applying the Gateway API CRDs")
+        return Text("Gateway API CRDs {version} were already there", version=there.version)
+    context.progress.say(Text("applying the Gateway API CRDs"))
     objects = await asyncio.to_thread(context.mesh.gateway_api)
     for obj in sorted(objects, key=lambda o: o["kind"] != "CustomResourceDefinition"):
         await context.cluster.apply(obj, force=True)
     names = {get_name(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"}
     await wait_until_established(context, names)
-    return f"Gateway API CRDs {(await read_gateway_api_status(context)).version} applied ({len(names)} types)"
+    return Text(
+        "Gateway API CRDs {version} applied ({names} types)",
+        version=(await read_gateway_api_status(context)).version,
+        names=len(names),
+    )
 
 
 async def wait_until_established(context: Context, names: set[str]) -> bool:

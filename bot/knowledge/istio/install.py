@@ -12,6 +12,7 @@ from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED, build_parts, is_installed_by_istio
 from bot.ports import WatchCache
 from bot.steps import Context, Verdict
+from bot.text import Text, verbatim
 
 
 async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verdict | None:
@@ -22,7 +23,7 @@ async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verd
         held := await namespaces.wait_until_usable(context, context.workshop.mesh_namespace)
     ) is not None:
         return held
-    context.progress.say(f"installing Istio {context.mesh.version}")
+    context.progress.say(Text("installing Istio {version}", version=context.mesh.version))
     timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
     async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED) as view:
         watching = asyncio.create_task(show_pods_until_cancelled(context, view))
@@ -46,7 +47,7 @@ async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verd
 def show_install_progress(context: Context, line: str) -> None:
     """Show what istioctl says it is doing."""
     if "Processing resources for" in line:
-        context.progress.say(line.strip(" -").split(". Waiting")[0].rstrip("."))
+        context.progress.say(verbatim(line.strip(" -").split(". Waiting")[0].rstrip(".")))
 
 
 async def show_pods_until_cancelled(context: Context, view: WatchCache) -> None:

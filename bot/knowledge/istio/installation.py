@@ -16,6 +16,7 @@ from bot.knowledge.objects.diff import describe_differences, describe_object
 from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
 from bot.ports import Cluster
 from bot.steps import Context
+from bot.text import Listed, Text, verbatim
 
 TRACING = (
     "values.meshConfig.enableTracing=true",
@@ -47,20 +48,20 @@ class InstallationDiff:
     there are none.
     """
 
-    new: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    new: tuple[Text, ...] = ()
+    changed: tuple[Text, ...] = ()
+    removed: tuple[Text, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.removed)
 
     @property
-    def lines(self) -> tuple[str, ...]:
+    def lines(self) -> tuple[Text, ...]:
         """The changes in words, removals first."""
         return (
-            *(f"removes {thing}" for thing in self.removed),
-            *(f"changes {thing}" for thing in self.changed),
-            *(f"adds {thing}" for thing in self.new),
+            *(Text("removes {thing}", thing=thing) for thing in self.removed),
+            *(Text("changes {thing}", thing=thing) for thing in self.changed),
+            *(Text("adds {thing}", thing=thing) for thing in self.new),
         )
 
 
@@ -74,16 +75,20 @@ def build_arguments(
     profiles = context.mesh.profiles
     if profile not in profiles:
         near = difflib.get_close_matches(profile, profiles, n=1)
-        hint = f"Did you mean `{near[0]}`? " if near else ""
+        hint = Text("Did you mean `{near}`? ", near=near[0]) if near else ""
         raise UserError(
-            f"Istio {context.mesh.version} has no profile “{profile}”.",
-            f"{hint}It has {', '.join(profiles)}.",
+            Text(
+                "Istio {version} has no profile “{profile}”.",
+                version=context.mesh.version,
+                profile=profile,
+            ),
+            Text("{hint}It has {profiles}.", hint=hint, profiles=Listed(profiles, "comma")),
         )
     for setting in settings:
         if not SETTING.fullmatch(setting):
             raise UserError(
-                f"“{setting}” is not a setting of Istio.",
-                "Settings look like `values.pilot.resources.requests.cpu=100m`.",
+                Text("“{setting}” is not a setting of Istio.", setting=setting),
+                Text("Settings look like `values.pilot.resources.requests.cpu=100m`."),
             )
     wanted = [
         *TRACING,
@@ -111,7 +116,7 @@ async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> 
     crds = {get_name(crd) for crd in await context.cluster.find(CRD)}
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(obj: Object) -> tuple[str, str] | None:
+    async def one(obj: Object) -> tuple[str, Text] | None:
         async with gate:
             return await compare_object(context.cluster, obj, crds)
 
@@ -125,15 +130,15 @@ async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> 
 
 async def compare_object(
     cluster: Cluster, obj: Object, crds: Iterable[str]
-) -> tuple[str, str] | None:
+) -> tuple[str, Text] | None:
     """Return (`new` or `changed`, description) for one object, or None when it would not
     change.
     """
     if obj["kind"] == "CustomResourceDefinition":
-        return None if get_name(obj) in crds else ("new", describe_object(obj))
+        return None if get_name(obj) in crds else ("new", verbatim(describe_object(obj)))
     live = await cluster.get(infer_kind(obj), get_name(obj), obj["metadata"].get("namespace", ""))
     if live is None:
-        return "new", describe_object(obj)
+        return "new", verbatim(describe_object(obj))
     if obj["kind"] in ONCE:
         return None
     try:
@@ -141,9 +146,16 @@ async def compare_object(
             remove_owner_label(obj), force=True, dry_run=True, manager="meshbot-plan"
         )
     except NotFound:
-        return "new", describe_object(obj)
+        return "new", verbatim(describe_object(obj))
     changes = describe_differences(strip_server_fields(live), strip_server_fields(after))
-    return ("changed", f"{describe_object(obj)} ({'; '.join(changes[:4])})") if changes else None
+    if not changes:
+        return None
+    words = Text(
+        "{thing} ({changes})",
+        thing=describe_object(obj),
+        changes=Listed(changes[:4], "semicolon"),
+    )
+    return "changed", words
 
 
 def remove_owner_label(obj: Object) -> Object:
@@ -159,7 +171,7 @@ def strip_server_fields(obj: Object) -> Object:
     return {k: v for k, v in obj.items() if k not in {"status", "metadata"}} | {"metadata": meta}
 
 
-async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[str]:
+async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[Text]:
     """Return the workloads and Services that istioctl would prune, because they are no longer
     rendered.
     """
@@ -172,7 +184,7 @@ async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> l
             labels="operator.istio.io/managed=Reconcile,operator.istio.io/component",
         )
         gone += [
-            f"{kind.kind} {get_name(obj)}"
+            verbatim(f"{kind.kind} {get_name(obj)}")
             for obj in owned
             if (kind.kind, get_name(obj)) not in kept
             and get_labels(obj).get("install.operator.istio.io/owning-resource-not-pruned")

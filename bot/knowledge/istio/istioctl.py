@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.knowledge.istio import failures
 from bot.ports import Program
 from bot.steps import Context
+from bot.text import Text
 
 MOST_TRIES = 3
 """Times that istioctl is begun: it may be repeated at any point, and finds again what it did
@@ -40,9 +41,9 @@ async def run_istioctl(context: Context, arguments: Sequence[str], hear: Hear) -
         ended = await run_istioctl_once(context, arguments, hear)
         if ended.code == 0 or not failures.is_api_server_away(ended.tail) or attempt == MOST_TRIES:
             break
-        context.progress.say("the cluster went away in the middle; waiting for it")
+        context.progress.say(Text("the cluster went away in the middle; waiting for it"))
         await context.cluster.version()
-        context.progress.say("the cluster is back; going on")
+        context.progress.say(Text("the cluster is back; going on"))
     return ended
 
 
@@ -59,7 +60,11 @@ async def run_istioctl_once(
                 code = await read_output(program, hear)
         except TimeoutError:
             return IstioctlResult(
-                1, (*program.tail, f"Error: istioctl did not end within {limit:.0f} s")
+                1,
+                (
+                    *program.tail,
+                    f"Error: istioctl did not end within {limit:.0f} s",
+                ),
             )
     return IstioctlResult(code, program.tail)
 

@@ -15,6 +15,7 @@ from bot.knowledge.observe import kiali
 from bot.knowledge.observe.kiali import Component
 from bot.knowledge.observe.kiali_config import explain_version_mismatch
 from bot.steps import Context
+from bot.text import Text
 
 PATIENCE = 20.0
 """Seconds in which a Kiali that has just started reaches istiod and Prometheus."""
@@ -32,9 +33,9 @@ class KialiStatus:
     """
 
     version: str
-    lines: tuple[str, ...] = ()
-    causes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    lines: tuple[Text, ...] = ()
+    causes: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
     next: tuple[str, ...] = ()
 
 
@@ -49,7 +50,10 @@ async def read_kiali_status(context: Context) -> KialiStatus:
         try:
             found = judge_components(context, await kiali.list_components(context))
         except ClusterError as problem:
-            found = KialiStatus("", causes=(f"Kiali does not tell its state: {problem}",))
+            found = KialiStatus(
+                "",
+                causes=(Text("Kiali does not tell its state: {problem}", problem=problem.message),),
+            )
         if not found.causes or time.monotonic() > deadline:
             return await add_version_check(context, found)
         await asyncio.sleep(PAUSE)
@@ -59,16 +63,19 @@ def judge_components(context: Context, components: list[Component]) -> KialiStat
     """Return the status by its components: those that Kiali needs and that are not healthy are
     causes.
     """
-    words = ", ".join(f"{c.name} {c.status}" for c in components) or "nothing yet"
+    words = ", ".join(f"{c.name} {c.status}" for c in components) or Text("nothing yet")
     sick = [c for c in components if c.name in NEEDED and c.status != "Healthy"]
-    causes = tuple(f"Kiali calls {c.name} {c.status}" for c in sick)
+    causes = tuple(Text("Kiali calls {name} {status}", name=c.name, status=c.status) for c in sick)
     gone = [c.name for c in components if c.name in GATEWAYS and c.status == "NotFound"]
     notes = tuple(
-        f"Kiali misses {gateway}, which the ambient profile does not have; this is normal."
+        Text(
+            "Kiali misses {gateway}, which the ambient profile does not have; this is normal.",
+            gateway=gateway,
+        )
         for gateway in gone
     )
     mend = ("addons prometheus",) if any(c.name == "prometheus" for c in sick) else ()
-    return KialiStatus("", (f"Kiali sees: {words}",), causes, notes, mend)
+    return KialiStatus("", (Text("Kiali sees: {words}", words=words),), causes, notes, mend)
 
 
 async def add_version_check(context: Context, found: KialiStatus) -> KialiStatus:
@@ -83,7 +90,14 @@ async def add_version_check(context: Context, found: KialiStatus) -> KialiStatus
     version = stated if stated[:2] in {"v1", "v2", "v3"} else version
     istio = await installation.read_installed_version(context)
     wrong = explain_version_mismatch(istio, version)
-    lines = found.lines if wrong else (*found.lines, f"Kiali {version} fits Istio {istio}")
+    lines = (
+        found.lines
+        if wrong
+        else (
+            *found.lines,
+            Text("Kiali {version} fits Istio {istio}", version=version, istio=istio),
+        )
+    )
     return KialiStatus(
         version, lines, (*found.causes, *([wrong] if wrong else [])), found.notes, found.next
     )

@@ -79,7 +79,8 @@ OBSERVE: tuple[Rule, ...] = (
     Rule(
         "the graph, traces and health of the add-ons, of istiod and of the gateway",
         *("get", "", "services/proxy"),
-        "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 tracing:80",
+        "bookinfo-gateway-istio:15021 grafana:3000 istiod:15014 kiali:20001 prometheus:9090 "
+        "tracing:80",
     ),
 )
 """What looking on cannot do without: status, links, graph, traces."""

@@ -9,6 +9,7 @@ from bot.kinds import NODE, Object
 from bot.knowledge.objects.capacity import parse_minor_version
 from bot.knowledge.objects.workloads import get_labels
 from bot.steps import Context
+from bot.text import Listed, Text
 
 KNOWN = ("minikube", "k3d", "k3s", "microk8s", "gke")
 """What `values.global.platform` takes, from Istio 1.24."""
@@ -37,8 +38,12 @@ def get_platform_settings(context: Context, platform: str) -> tuple[str, ...]:
         return (f"values.global.platform={platform}",)
     if platform not in BY_HAND:
         raise UserError(
-            f"Istio {context.mesh.version} has no settings for {platform}.",
-            f"It has some for {', '.join(BY_HAND)}.",
+            Text(
+                "Istio {version} has no settings for {platform}.",
+                version=context.mesh.version,
+                platform=platform,
+            ),
+            Text("It has some for {BY_HAND}.", BY_HAND=Listed(BY_HAND, "comma")),
         )
     return BY_HAND[platform]
 

@@ -23,6 +23,7 @@ from bot.knowledge.objects.workloads import (
 )
 from bot.ports import Part, WatchCache
 from bot.steps import Context
+from bot.text import Text, verbatim
 
 LABEL = "istio-injection"
 CONFLICTS = ("istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
@@ -46,7 +47,7 @@ def has_native_sidecar(pod: Object) -> bool:
     return any(c.get("name") == "istio-proxy" for c in pod["spec"].get("initContainers") or [])
 
 
-async def set_injection_label(context: Context, *, on: bool) -> tuple[str, ...]:
+async def set_injection_label(context: Context, *, on: bool) -> tuple[Text, ...]:
     """Set or remove the label, removing conflicting ones when it is set; return the changes in
     words.
     """
@@ -60,7 +61,10 @@ async def set_injection_label(context: Context, *, on: bool) -> tuple[str, ...]:
         wanted |= {LABEL: "enabled"} if held.get(LABEL) != "enabled" else {}
     if wanted:
         await context.cluster.merge(NAMESPACE, namespace, "", {"metadata": {"labels": wanted}})
-    return tuple(f"label {k}={v} set" if v else f"label {k} removed" for k, v in wanted.items())
+    return tuple(
+        Text("label {k}={v} set", k=k, v=v) if v else Text("label {k} removed", k=k)
+        for k, v in wanted.items()
+    )
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,9 @@ def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarStat
         context.progress.part(part)
     fine, total = found.counted
     context.progress.say(
-        f"{fine} of {total} pods {'carry a sidecar' if on else 'are without sidecar'}"
+        Text("{fine} of {total} pods carry a sidecar", fine=fine, total=total)
+        if on
+        else Text("{fine} of {total} pods are without sidecar", fine=fine, total=total)
     )
     return found
 
@@ -170,7 +176,11 @@ def list_lagging_workloads(view: WatchCache, *, on: bool) -> list[Part]:
     ]
     waits = build_parts(view, lambda workload: get_name(workload) in slow)
     leaving = [
-        Part(get_name(w), *count_ready_pods(w), f"old pod {get_name(pods[0])} is still there")
+        Part(
+            verbatim(get_name(w)),
+            *count_ready_pods(w),
+            Text("old pod {name} is still there", name=get_name(pods[0])),
+        )
         for w, pods in old
         if pods
     ]

@@ -20,15 +20,16 @@ from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
 from bot.ports import Part
 from bot.steps import Context
+from bot.text import EMPTY, Listed, Text, join, verbatim
 
-Stage = Callable[[Context, MeshInventory], Awaitable[str]]
+Stage = Callable[[Context, MeshInventory], Awaitable[Text]]
 """One stage; gives "" when it is through, or why the next one must not begin."""
 
 PATIENCE = 180.0
 """Seconds that a stage may take: what is deleted goes in one to three minutes on a busy cluster."""
 
 
-async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> str:
+async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> Text:
     """Delete the workshop's rules, routes and gateways, and wait until istiod's Deployments
     for the gateways are gone.
     """
@@ -42,10 +43,10 @@ async def remove_rules_and_gateways(context: Context, found: MeshInventory) -> s
             not any("gateway.istio.io/managed" in get_labels(d) for d in deployments)
         ),
     )
-    return ""
+    return EMPTY
 
 
-async def remove_mesh_labels(context: Context, found: MeshInventory) -> str:
+async def remove_mesh_labels(context: Context, found: MeshInventory) -> Text:
     """Remove the mesh's labels from the workshop's namespaces, and wait until istio-cni
     redirects no pod any more.
 
@@ -61,8 +62,8 @@ async def remove_mesh_labels(context: Context, found: MeshInventory) -> str:
     if await wait_until(
         context, app, PATIENCE, (POD,), lambda pods: not any(map(has_redirection, pods))
     ):
-        return ""
-    return f"pods in {app} are still in the ambient mesh: is istio-cni running?"
+        return EMPTY
+    return Text("pods in {app} are still in the ambient mesh: is istio-cni running?", app=app)
 
 
 def has_redirection(pod: Object) -> bool:
@@ -70,7 +71,7 @@ def has_redirection(pod: Object) -> bool:
     return "ambient.istio.io/redirection" in (pod["metadata"].get("annotations") or {})
 
 
-async def remove_application(context: Context, found: MeshInventory, *, with_app: bool) -> str:
+async def remove_application(context: Context, found: MeshInventory, *, with_app: bool) -> Text:
     """Delete the application's namespace, or restart what has sidecars and wait until they are
     gone.
 
@@ -80,10 +81,11 @@ async def remove_application(context: Context, found: MeshInventory, *, with_app
     if with_app:
         await context.cluster.delete(NAMESPACE, namespace)
         if await namespaces.wait_until_gone(context, namespace):
-            return ""
-        return f"namespace {namespace} does not go: {await namespaces.find_deletion_blocker(context, namespace)}".rstrip(
-            ": "
-        )
+            return EMPTY
+        blocker = await namespaces.find_deletion_blocker(context, namespace)
+        if not blocker:
+            return Text("namespace {namespace} does not go", namespace=namespace)
+        return Text("namespace {namespace} does not go: {why}", namespace=namespace, why=blocker)
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     restart = {
         "spec": {
@@ -95,10 +97,12 @@ async def remove_application(context: Context, found: MeshInventory, *, with_app
     if await wait_until(
         context, namespace, PATIENCE, (DEPLOYMENT, POD), partial(has_no_sidecars, found.injected)
     ):
-        return ""
-    return (
-        f"pods in {namespace} do not restart without their sidecars: `kubectl get pods -n {namespace}` shows why; "
-        f"`{context.command} uninstall app` deletes the namespace instead"
+        return EMPTY
+    return Text(
+        "pods in {namespace} do not restart without their sidecars: `kubectl get pods -n "
+        "{namespace}` shows why; `{command} uninstall app` deletes the namespace instead",
+        namespace=namespace,
+        command=context.command,
     )
 
 
@@ -110,7 +114,7 @@ def has_no_sidecars(
     return not any(map(has_sidecar, ours))
 
 
-async def remove_addons(context: Context, found: MeshInventory) -> str:
+async def remove_addons(context: Context, found: MeshInventory) -> Text:
     """Delete the add-ons' Deployments and cluster-wide roles; the rest goes with the
     namespace.
     """
@@ -119,17 +123,17 @@ async def remove_addons(context: Context, found: MeshInventory) -> str:
     for kind, names in uninstall_survey.CLUSTER_WIDE:
         for called in names:
             await context.cluster.delete(kind, called)
-    return ""
+    return EMPTY
 
 
-async def remove_control_plane(context: Context, found: MeshInventory) -> str:
+async def remove_control_plane(context: Context, found: MeshInventory) -> Text:
     """Run `istioctl uninstall --purge`, which removes the control plane, webhooks, roles and
     CRDs.
 
     Returns "", or why the next stage must not begin.
     """
     if not found.workloads and not found.crds:
-        return ""
+        return EMPTY
     ended = await run_istioctl(
         context, ["uninstall", "-y", "--purge"], partial(show_removal_progress, context)
     )
@@ -139,8 +143,10 @@ async def remove_control_plane(context: Context, found: MeshInventory) -> str:
             or ended.tail[-1:]
             or [f"it ended with code {ended.code}"]
         )
-        return f"istioctl uninstall: {'; '.join(said[: failures.MOST])}. {' '.join(suggest_remedies(said))}".rstrip(
-            "."
+        return Text(
+            "istioctl uninstall: {said}. {remedies}",
+            said=Listed(said[: failures.MOST], "semicolon"),
+            remedies=join("sentences", *suggest_remedies([verbatim(line) for line in said])),
         )
     await wait_until(
         context,
@@ -149,16 +155,16 @@ async def remove_control_plane(context: Context, found: MeshInventory) -> str:
         (CRD,),
         lambda crds: all(c["spec"]["group"] not in uninstall_survey.GROUPS for c in crds),
     )
-    return ""
+    return EMPTY
 
 
 def show_removal_progress(context: Context, line: str) -> None:
     """Show what istioctl has removed."""
     if "Removed" in line:
-        context.progress.say(line.strip().rstrip("."))
+        context.progress.say(verbatim(line.strip().rstrip(".")))
 
 
-async def remove_mesh_namespace(context: Context, found: MeshInventory) -> str:
+async def remove_mesh_namespace(context: Context, found: MeshInventory) -> Text:
     """Delete the mesh's namespace, and what istiod left elsewhere."""
     mesh = context.workshop.mesh_namespace
     if found.mesh_namespace:
@@ -166,13 +172,13 @@ async def remove_mesh_namespace(context: Context, found: MeshInventory) -> str:
         await namespaces.wait_until_gone(context, mesh)
     await uninstall_survey.delete_all(context, await uninstall_survey.find_gateway_classes(context))
     await uninstall_survey.delete_all(context, await uninstall_survey.find_ca_config_maps(context))
-    return ""
+    return EMPTY
 
 
-async def remove_gateway_api(context: Context, found: MeshInventory) -> str:
+async def remove_gateway_api(context: Context, found: MeshInventory) -> Text:
     """Delete the Gateway API CRDs, only when this bot applied them."""
     if not found.gateway_api.ours:
-        return ""
+        return EMPTY
     for policy in await find_admission_policies(context):
         await context.cluster.delete(*policy)
     for crd in await context.cluster.find(CRD):
@@ -185,7 +191,7 @@ async def remove_gateway_api(context: Context, found: MeshInventory) -> str:
         (CRD,),
         lambda crds: all(crd["spec"]["group"] != GROUP for crd in crds),
     )
-    return ""
+    return EMPTY
 
 
 async def find_admission_policies(context: Context) -> list[tuple[Kind, str]]:
@@ -205,24 +211,24 @@ async def find_admission_policies(context: Context) -> list[tuple[Kind, str]]:
     return sorted(found, key=lambda pair: pair[0].kind, reverse=True)
 
 
-async def remove_mesh(context: Context, found: MeshInventory, *, with_app: bool) -> str:
+async def remove_mesh(context: Context, found: MeshInventory, *, with_app: bool) -> Text:
     """Run all stages in order and show each.
 
     Returns "", or why it stopped before a stage that would have done harm.
     """
-    stages: tuple[tuple[str, Stage], ...] = (
-        ("rules and gateways", remove_rules_and_gateways),
-        ("labels", remove_mesh_labels),
-        ("application", partial(remove_application, with_app=with_app)),
-        ("add-ons", remove_addons),
-        ("control plane", remove_control_plane),
-        ("namespace", remove_mesh_namespace),
-        ("Gateway API", remove_gateway_api),
+    stages: tuple[tuple[Text, Stage], ...] = (
+        (Text("rules and gateways"), remove_rules_and_gateways),
+        (Text("labels"), remove_mesh_labels),
+        (Text("application"), partial(remove_application, with_app=with_app)),
+        (Text("add-ons"), remove_addons),
+        (Text("control plane"), remove_control_plane),
+        (Text("namespace"), remove_mesh_namespace),
+        (Text("Gateway API"), remove_gateway_api),
     )
     for title, stage in stages:
-        context.progress.say(f"removing: {title}")
+        context.progress.say(Text("removing: {title}", title=title))
         context.progress.part(Part(title))
         if why := await stage(context, found):
             return why
         context.progress.part(Part(title, done=True))
-    return ""
+    return EMPTY

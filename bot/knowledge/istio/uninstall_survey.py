@@ -33,6 +33,7 @@ from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name, is_installed_by_istio, select_pods
 from bot.steps import Context
+from bot.text import EMPTY, Listed, Text, counted
 
 GROUPS = ("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io")
 ADDONS = ("prometheus", "grafana", "jaeger", "kiali")
@@ -82,10 +83,15 @@ class MeshInventory:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
-def count_by_kind(things: Iterable[Thing]) -> str:
+def count_by_kind(things: Iterable[Thing]) -> Listed:
     """Return objects counted by kind, such as `2 VirtualServices, 1 Gateway`."""
     found = sorted(Counter(kind.kind for kind, _, _ in things).items())
-    return ", ".join(f"{n} {kind if n == 1 else pluralize(kind)}" for kind, n in found)
+    return Listed([count_kind(n, kind) for kind, n in found], "comma")
+
+
+def count_kind(count: int, kind: str) -> str:
+    """Return a count of a Kubernetes kind, such as `2 Gateways`; kinds are not translated."""
+    return f"{count} {kind if count == 1 else pluralize(kind)}"
 
 
 def pluralize(kind: str) -> str:
@@ -95,11 +101,13 @@ def pluralize(kind: str) -> str:
     return f"{kind}s"
 
 
-def list_names(things: Iterable[Thing], most: int = 10) -> str:
+def list_names(things: Iterable[Thing], most: int = 10) -> Text:
     """Return objects by name, such as `VirtualService shop/cart, …`, at most `most` of them."""
     all_of_them = [f"{kind.kind} {space}/{called}" for kind, called, space in things]
-    more = f" and {len(all_of_them) - most} more" if len(all_of_them) > most else ""
-    return ", ".join(all_of_them[:most]) + more
+    shown = Listed(all_of_them[:most], "comma")
+    if len(all_of_them) > most:
+        return Text("{names} and {more} more", names=shown, more=len(all_of_them) - most)
+    return Text("{names}", names=shown)
 
 
 async def find_objects_of_kind(context: Context, kind: Kind) -> list[Thing]:
@@ -184,63 +192,109 @@ async def survey_mesh(context: Context) -> MeshInventory:
     )
 
 
-def describe_removal(found: MeshInventory, context: Context, *, with_app: bool) -> tuple[str, ...]:
+def describe_removal(found: MeshInventory, context: Context, *, with_app: bool) -> tuple[Text, ...]:
     """Return what will be removed, counted by kind."""
     mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
-    places = " and ".join(sorted({space for _, _, space in found.mine}))
+    places = Listed(sorted({space for _, _, space in found.mine}))
     lines = (
-        (found.mine, f"{count_by_kind(found.mine)} in {places}"),
-        (found.labelled, f"the mesh's labels on {', '.join(found.labelled)}"),
+        (
+            found.mine,
+            Text("{by_kind} in {places}", by_kind=count_by_kind(found.mine), places=places),
+        ),
+        (
+            found.labelled,
+            Text("the mesh's labels on {labelled}", labelled=Listed(found.labelled, "comma")),
+        ),
         (
             with_app and found.app,
-            f"the namespace {app} with its {format_count(len(found.app), 'Deployment')}",
+            Text(
+                "the namespace {app} with its {count}",
+                app=app,
+                count=count_kind(len(found.app), "Deployment"),
+            ),
         ),
-        (found.addons, f"{format_count(len(found.addons), 'add-on')}: {', '.join(found.addons)}"),
-        (found.workloads, f"Istio: {', '.join(found.workloads)}, with webhooks and roles"),
+        (
+            found.addons,
+            counted(
+                "{n} add-on: {names}",
+                "{n} add-ons: {names}",
+                n=len(found.addons),
+                names=Listed(found.addons, "comma"),
+            ),
+        ),
+        (
+            found.workloads,
+            Text(
+                "Istio: {workloads}, with webhooks and roles",
+                workloads=Listed(found.workloads, "comma"),
+            ),
+        ),
         (
             found.crds,
-            f"{format_count(len(found.crds), 'Istio CRD')}, and with them every rule in the cluster",
+            counted(
+                "{n} Istio CRD, and with it every rule of its kind in the cluster",
+                "{n} Istio CRDs, and with them every rule in the cluster",
+                n=len(found.crds),
+            ),
         ),
-        (found.mesh_namespace, f"the namespace {mesh} with all that is in it"),
+        (found.mesh_namespace, Text("the namespace {mesh} with all that is in it", mesh=mesh)),
         (
             found.gateway_api.ours,
-            f"the Gateway API CRDs {found.gateway_api.version}, which this bot applied",
+            Text(
+                "the Gateway API CRDs {version}, which this bot applied",
+                version=found.gateway_api.version,
+            ),
         ),
     )
     return tuple(line for there, line in lines if there)
 
 
-def describe_kept_application(found: MeshInventory, context: Context, *, with_app: bool) -> str:
+def describe_kept_application(found: MeshInventory, context: Context, *, with_app: bool) -> Text:
     """Return what becomes of the application when it stays, or ""."""
     if with_app or not found.app:
-        return ""
-    restarted = (
-        f"; {len(found.injected)} of them restart without sidecars" if found.injected else ""
+        return EMPTY
+    count = count_kind(len(found.app), "Deployment")
+    if not found.injected:
+        return Text("{count} in {namespace}", count=count, namespace=context.workshop.app_namespace)
+    return Text(
+        "{count} in {namespace}; {injected} of them restart without sidecars",
+        count=count,
+        namespace=context.workshop.app_namespace,
+        injected=len(found.injected),
     )
-    return f"{format_count(len(found.app), 'Deployment')} in {context.workshop.app_namespace}{restarted}"
 
 
-def format_count(count: int, thing: str) -> str:
-    """Return a count with its noun, such as `1 Deployment` or `2 Deployments`."""
-    return f"{count} {thing if count == 1 else pluralize(thing)}"
-
-
-def warn_about_others(found: MeshInventory) -> tuple[str, ...]:
+def warn_about_others(found: MeshInventory) -> tuple[Text, ...]:
     """Return warnings about objects of other people that are concerned, by name."""
     lines = []
     if found.others:
         lines.append(
-            f"Rules of others go too ({count_by_kind(found.others)}): {list_names(found.others)}."
+            Text(
+                "Rules of others go too ({by_kind}): {names}.",
+                by_kind=count_by_kind(found.others),
+                names=list_names(found.others),
+            )
         )
     if found.strangers:
-        lines.append(f"Gateways of others lose their controller: {list_names(found.strangers)}.")
+        lines.append(
+            Text(
+                "Gateways of others lose their controller: {names}.",
+                names=list_names(found.strangers),
+            )
+        )
     if found.stuck:
         lines.append(
-            f"Pods that no Deployment restarts keep dead sidecars: {', '.join(found.stuck)}."
+            Text(
+                "Pods that no Deployment restarts keep dead sidecars: {stuck}.",
+                stuck=Listed(found.stuck, "comma"),
+            )
         )
     if found.other_labelled:
         lines.append(
-            f"Other namespaces are in the mesh; their pods keep dead sidecars: {', '.join(found.other_labelled)}."
+            Text(
+                "Other namespaces are in the mesh; their pods keep dead sidecars: {other_labelled}.",  # noqa: E501
+                other_labelled=Listed(found.other_labelled, "comma"),
+            )
         )
     return tuple(lines)
 
@@ -251,8 +305,8 @@ class Leftovers:
     gone, and others.
     """
 
-    mesh: tuple[str, ...]
-    other: tuple[str, ...]
+    mesh: tuple[Text, ...]
+    other: tuple[Text, ...]
 
 
 async def find_leftovers(context: Context) -> Leftovers:
@@ -260,27 +314,50 @@ async def find_leftovers(context: Context) -> Leftovers:
     found = await survey_mesh(context)
     maps = await context.cluster.find(CONFIG_MAP, labels="istio.io/config=true")
     space = context.workshop.mesh_namespace
-    why = await namespaces.find_deletion_blocker(context, space) if found.mesh_namespace else ""
+    why = await namespaces.find_deletion_blocker(context, space) if found.mesh_namespace else EMPTY
     mesh = (
-        (found.crds, format_count(len(found.crds), "Istio CRD")),
+        (found.crds, counted("{n} Istio CRD", "{n} Istio CRDs", n=len(found.crds))),
         (
             found.workloads or found.addons,
-            f"workloads {', '.join([*found.workloads, *found.addons])}",
+            Text("workloads {names}", names=Listed([*found.workloads, *found.addons], "comma")),
         ),
-        (found.mesh_namespace, f"namespace {space}{f' ({why})' if why else ''}"),
-        (found.mine, count_by_kind(found.mine)),
+        (
+            found.mesh_namespace,
+            Text("namespace {namespace} ({why})", namespace=space, why=why)
+            if why
+            else Text("namespace {namespace}", namespace=space),
+        ),
+        (found.mine, Text("{objects}", objects=count_by_kind(found.mine))),
     )
     other = (
         (
             found.gateway_api.version,
-            f"Gateway API CRDs {found.gateway_api.version} (not applied by this bot)",
+            Text(
+                "Gateway API CRDs {version} (not applied by this bot)",
+                version=found.gateway_api.version,
+            ),
         ),
         (
             found.stuck,
-            f"pods with dead sidecars, for whoever made them to restart: {', '.join(found.stuck)}",
+            Text(
+                "pods with dead sidecars, for their owners to restart: {stuck}",
+                stuck=Listed(found.stuck, "comma"),
+            ),
         ),
-        (found.other_labelled, f"mesh labels on {', '.join(found.other_labelled)}"),
-        (maps, format_count(len(maps), "ConfigMap") + " with Istio's CA certificate"),
+        (
+            found.other_labelled,
+            Text(
+                "mesh labels on {other_labelled}",
+                other_labelled=Listed(found.other_labelled, "comma"),
+            ),
+        ),
+        (
+            maps,
+            Text(
+                "{count} with Istio's CA certificate",
+                count=count_kind(len(maps), "ConfigMap"),
+            ),
+        ),
     )
     return Leftovers(
         tuple(text for there, text in mesh if there), tuple(text for there, text in other if there)

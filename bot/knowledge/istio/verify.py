@@ -12,6 +12,7 @@ from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.steps import Context, Link, State, Verdict
+from bot.text import EMPTY, Listed, Text
 
 INJECTOR = "istio-revision-tag-default"
 """The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and
@@ -19,49 +20,62 @@ INJECTOR = "istio-revision-tag-default"
 PATIENCE = 30.0
 
 
-async def verify_and_report(context: Context, *, already: bool, crds: str) -> Verdict:
+async def verify_and_report(context: Context, *, already: bool, crds: Text) -> Verdict:
     """Check workloads, the injector, the mesh configuration and the GatewayClass, and return
     the verdict.
     """
-    context.progress.say("checking that it took effect")
+    context.progress.say(Text("checking that it took effect"))
     workloads, missing = await describe_workloads(context)
     injector = await wait_for_injector(context)
     if not injector:
-        missing.append(f"webhook {INJECTOR} has no CA yet: sidecars would not be injected")
+        missing.append(
+            Text(
+                "webhook {webhook} has no CA yet: sidecars would not be injected",
+                webhook=INJECTOR,
+            )
+        )
     if not await gateway_api.wait_for_gateway_class(context):
-        missing.append("istiod has not accepted GatewayClass istio yet")
+        missing.append(Text("istiod has not accepted GatewayClass istio yet"))
     version = await installation.read_installed_version(context)
     config = await read_mesh_config(context)
-    evidence = (
+    evidence: tuple[Text, ...] = (
         *workloads,
         describe_tracing(config),
         *(
-            [f"Envoy's access log goes to {config['accessLogFile']}"]
+            [
+                Text(
+                    "Envoy's access log goes to {accessLogFile}",
+                    accessLogFile=config["accessLogFile"],
+                )
+            ]
             if config.get("accessLogFile")
             else []
         ),
-        *(["sidecar injection answers (webhook has its CA)"] if injector else []),
+        *([Text("sidecar injection answers (webhook has its CA)")] if injector else []),
         crds,
     )
     notes = (*context.mesh.notes, *note_missing_ingress(context, workloads))
     if missing:
         return Verdict(
             State.NOT_YET,
-            f"Istio {version} is installed, but not everything works yet.",
-            "; ".join(missing) + ". Give it a minute, then type it again.",
+            Text("Istio {version} is installed, but not everything works yet.", version=version),
+            Text(
+                "{missing}. Give it a minute, then type it again.",
+                missing=Listed(missing, "semicolon"),
+            ),
             evidence,
             notes=notes,
             next=suggest_commands(context, "install", "status"),
         )
     summary = (
-        f"Istio {version} is already installed just so; nothing was changed."
+        Text("Istio {version} is already installed just so; nothing was changed.", version=version)
         if already
-        else f"Istio {version} is ready."
+        else Text("Istio {version} is ready.", version=version)
     )
     return Verdict(
         State.DONE,
         summary,
-        "",
+        EMPTY,
         evidence,
         await link_to_mesh_page(context),
         suggest_commands(context, "addons", "kiali", "status", "links"),
@@ -69,13 +83,13 @@ async def verify_and_report(context: Context, *, already: bool, crds: str) -> Ve
     )
 
 
-def note_missing_ingress(context: Context, workloads: Sequence[str]) -> list[str]:
+def note_missing_ingress(context: Context, workloads: Sequence[Text]) -> list[Text]:
     """Return a note about a mesh with ztunnel: it has no istio-ingressgateway."""
-    has = any(line.startswith("ztunnel") for line in workloads)
-    return ["The ambient profile has no istio-ingressgateway."] if has else []
+    has = any(str(line).startswith("ztunnel") for line in workloads)
+    return [Text("The ambient profile has no istio-ingressgateway.")] if has else []
 
 
-async def describe_workloads(context: Context) -> tuple[list[str], list[str]]:
+async def describe_workloads(context: Context) -> tuple[list[Text], list[Text]]:
     """Return a line for each workload of the installation, and a line for each that is not
     ready.
     """
@@ -87,18 +101,35 @@ async def describe_workloads(context: Context) -> tuple[list[str], list[str]]:
         for workload in owned:
             ready, wanted = count_ready_pods(workload)
             version = get_labels(workload).get("operator.istio.io/version", "?")
-            lines.append(f"{get_name(workload)} {ready}/{wanted} pods ready ({version})")
+            lines.append(
+                Text(
+                    "{name} {ready}/{wanted} pods ready ({version})",
+                    name=get_name(workload),
+                    ready=ready,
+                    wanted=wanted,
+                    version=version,
+                )
+            )
             if not wanted and kind is DEPLOYMENT:
                 missing.append(describe_scaled_down(context, get_name(workload)))
             elif not is_ready(workload):
-                missing.append(f"{get_name(workload)} has {ready} of {wanted} pods")
+                missing.append(
+                    Text(
+                        "{name} has {ready} of {wanted} pods",
+                        name=get_name(workload),
+                        ready=ready,
+                        wanted=wanted,
+                    )
+                )
     return lines, missing
 
 
-def describe_scaled_down(context: Context, workload: str) -> str:
+def describe_scaled_down(context: Context, workload: str) -> Text:
     """Describe a Deployment of the mesh that somebody scaled to 0, which istioctl leaves so."""
     line = f"kubectl scale deployment/{workload} -n {context.workshop.mesh_namespace} --replicas=1"
-    return f"{workload} is scaled to 0; whoever did that: `{line}`"
+    return Text(
+        "{workload} is scaled to 0; whoever did that: `{line}`", workload=workload, line=line
+    )
 
 
 async def wait_for_injector(context: Context) -> bool:
@@ -121,7 +152,7 @@ async def link_to_mesh_page(context: Context) -> tuple[Link, ...]:
     """
     reached = await find_web_address(context, KIALI)
     return (
-        (Link("Kiali: the mesh", build_console(reached).mesh_url()),)
+        (Link(Text("Kiali: the mesh"), build_console(reached).mesh_url()),)
         if reached.base and not reached.line
         else ()
     )

@@ -20,6 +20,7 @@ from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED, build_parts, get_name
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
+from bot.text import Listed, Text, join, verbatim
 
 SYSTEM = "istio-system"
 """The namespace that the samples of a release are written for (Istio 1.23 and 1.30)."""
@@ -37,13 +38,21 @@ class ApplyResult:
         return bool(self.new or self.changed)
 
     @property
-    def words(self) -> str:
+    def words(self) -> Text:
         """`3 objects created, 1 changed (ConfigMap kiali)`, or that all were so."""
-        words = [f"{len(self.new)} objects created"] if self.new else []
+        words = [Text("{new} objects created", new=len(self.new))] if self.new else []
         words += (
-            [f"{len(self.changed)} changed ({', '.join(self.changed)})"] if self.changed else []
+            [
+                Text(
+                    "{changed} changed ({names})",
+                    changed=len(self.changed),
+                    names=Listed(self.changed, "comma"),
+                )
+            ]
+            if self.changed
+            else []
         )
-        return ", ".join(words) or f"all {self.same} objects were already so"
+        return join("comma", *words) or Text("all {same} objects were already so", same=self.same)
 
 
 async def resolve_kind(context: Context, obj: Object) -> Kind:
@@ -52,7 +61,14 @@ async def resolve_kind(context: Context, obj: Object) -> Kind:
     for kind in await context.cluster.types(group):
         if kind.kind == obj["kind"]:
             return kind._replace(version=version)
-    raise NotFound(f"the cluster does not serve {obj['kind']} in {obj['apiVersion']}", status=404)
+    raise NotFound(
+        Text(
+            "the cluster does not serve {kind} in {apiVersion}",
+            kind=obj["kind"],
+            apiVersion=obj["apiVersion"],
+        ),
+        status=404,
+    )
 
 
 def move_to_namespace(obj: Object, old: str, new: str) -> Object:
@@ -136,7 +152,7 @@ async def wait_for_deployments(
                     await wait_for_change(context, view)
         except TimeoutError:
             missing = [
-                Part(n, note="the Deployment is not there")
+                Part(verbatim(n), note=Text("the Deployment is not there"))
                 for n in names
                 if n not in {p.name for p in shown}
             ]
@@ -153,26 +169,26 @@ async def restart_deployment(context: Context, namespace: str, deployment: str) 
 
 
 def build_not_ready_verdict(
-    context: Context, summary: str, lagging: Sequence[Part], *again: str
+    context: Context, summary: Text, lagging: Sequence[Part], *again: str
 ) -> Verdict:
     """Return the verdict when pods did not become ready; their own messages are the cause."""
     causes = describe_lagging_parts(lagging)
     return Verdict(
         State.NOT_YET,
         summary,
-        "; ".join(causes) + ".",
+        Text("{causes}.", causes=Listed(causes, "semicolon")),
         notes=suggest_remedies(causes),
         next=suggest_commands(context, *again, "status"),
     )
 
 
-def build_missing_verdict(context: Context, what: str, *first: str) -> Verdict:
+def build_missing_verdict(context: Context, what: Text, *first: str) -> Verdict:
     """Return the verdict when something that a step needs does not exist, with the command
     that makes it.
     """
     return Verdict(
         State.NOT_YET,
-        "nothing was changed.",
-        f"{what}.",
+        Text("nothing was changed."),
+        Text("{what}.", what=what),
         next=suggest_commands(context, *first, "status"),
     )

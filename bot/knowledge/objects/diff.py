@@ -6,6 +6,7 @@ import difflib
 
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_name
+from bot.text import Text, verbatim
 
 
 def describe_object(obj: Object) -> str:
@@ -13,7 +14,7 @@ def describe_object(obj: Object) -> str:
     return f"{obj['kind']} {get_name(obj)}"
 
 
-def describe_differences(before: object, after: object, path: str = "") -> list[str]:
+def describe_differences(before: object, after: object, path: str = "") -> list[Text]:
     """Return where two trees differ: texts of several lines line by line, anything else as
     `path: old → new`.
     """
@@ -33,7 +34,14 @@ def describe_differences(before: object, after: object, path: str = "") -> list[
             for line in describe_differences(b, a, f"{path}[{i}]")
         ]
     if isinstance(before, list) and isinstance(after, list):
-        return [f"{path.removeprefix('spec.template.spec.')}: {len(before)} → {len(after)} entries"]
+        return [
+            Text(
+                "{path}: {before} → {after} entries",
+                path=path.removeprefix("spec.template.spec."),
+                before=len(before),
+                after=len(after),
+            )
+        ]
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
         lines = difflib.ndiff(before.splitlines(), after.splitlines())
         changes = (
@@ -41,12 +49,21 @@ def describe_differences(before: object, after: object, path: str = "") -> list[
             for line in lines
             if line[0] in "+-"
         )
-        return list(dict.fromkeys(changes))
+        return [verbatim(change) for change in dict.fromkeys(changes)]
     short = path.removeprefix("spec.template.spec.").removeprefix("spec.")
-    return [f"{short}: {shorten_value(before)} → {shorten_value(after)}"]
+    return [
+        Text(
+            "{path}: {before} → {after}",
+            path=short,
+            before=shorten_value(before),
+            after=shorten_value(after),
+        )
+    ]
 
 
-def shorten_value(value: object) -> str:
+def shorten_value(value: object) -> Text:
     """Return a value as text of at most 60 characters."""
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    if value is None:
+        return Text("nothing")
+    text = str(value)
+    return verbatim(text if len(text) <= 60 else text[:59] + "…")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bot.text import Text
+
 UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -13,7 +15,7 @@ def parse_duration(typed: object) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|)", str(typed).strip().lower())
     if not found:
-        raise ValueError("should be a time such as 3s or 10m")
+        raise ValueError(Text("should be a time such as 3s or 10m"))
     return float(found[1]) * UNITS[found[2]]
 
 

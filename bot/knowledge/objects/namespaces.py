@@ -9,6 +9,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_name
 from bot.steps import Context, State, Verdict
+from bot.text import Text
 
 PATIENCE = 180.0
 """Seconds that a namespace may take to go: one to three minutes on a busy cluster."""
@@ -29,7 +30,9 @@ async def wait_until_gone(context: Context, wanted: str) -> bool:
     def left(spaces: list[Object]) -> bool:
         there = [space for space in spaces if get_name(space) == wanted]
         if there and (why := describe_deletion_blocker(there[0])):
-            context.progress.say(f"waiting for namespace {wanted}: {why}")
+            context.progress.say(
+                Text("waiting for namespace {wanted}: {why}", wanted=wanted, why=why)
+            )
         return not there
 
     return await wait_until(context, "", PATIENCE, (NAMESPACE,), left)
@@ -63,14 +66,20 @@ async def wait_until_usable(context: Context, wanted: str) -> Verdict | None:
     """
     if not is_terminating(await context.cluster.get(NAMESPACE, wanted)):
         return None
-    context.progress.say(f"waiting until namespace {wanted}, which is being deleted, is gone")
+    context.progress.say(
+        Text("waiting until namespace {wanted}, which is being deleted, is gone", wanted=wanted)
+    )
     if await wait_until_gone(context, wanted):
         return None
     why = await find_deletion_blocker(context, wanted)
     return Verdict(
         State.NOT_YET,
-        "nothing was changed.",
-        f"namespace {wanted} is being deleted and does not go{f': {why}' if why else ''}. Whoever runs the cluster "
-        "must let it go; then type it again.",
+        Text("nothing was changed."),
+        Text(
+            "namespace {wanted} is being deleted and does not go{what}. Whoever runs the cluster "
+            "must let it go; then type it again.",
+            wanted=wanted,
+            what=(f": {why}" if why else ""),
+        ),
         next=suggest_commands(context, "install"),
     )

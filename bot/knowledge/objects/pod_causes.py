@@ -6,71 +6,94 @@ import re
 from collections.abc import Sequence
 
 from bot.ports import Part
+from bot.text import Text
 
 AWAY = re.compile(
-    r"connection refused|connection reset|no such host|no route to host|i/o timeout|TLS handshake timeout|\bEOF\b"
+    r"connection refused|connection reset|no such host|no route to host|i/o timeout|TLS handshake "
+    r"timeout|\bEOF\b"
     r"|ServiceUnavailable|server is currently unable|etcdserver: |apiserver is shutting down"
 )
-"""Words of istioctl that mean that the API server is away or restarting (Go's net package, Kubernetes 1.32 to 1.36)."""
+"""Words of istioctl that mean that the API server is away or restarting (Go's net package,
+Kubernetes 1.32 to 1.36)."""
 
 
 REMEDIES = (
     (
         "is forbidden: User",
-        "Whoever runs the cluster must grant the bot's account what is forbidden here.",
+        Text("Whoever runs the cluster must grant the bot's account what is forbidden here."),
     ),
     (
         "is being terminated",
-        "A namespace is being deleted: wait until it is gone, then type it again.",
+        Text("A namespace is being deleted: wait until it is gone, then type it again."),
     ),
     (
         "Insufficient cpu",
-        "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which requests less.",
+        Text(
+            "The nodes lack CPU: more of it (minikube: `--cpus=4`), or profile demo, which "
+            "requests less."
+        ),
     ),
     (
         "Insufficient memory",
-        "The nodes lack memory: more of it (minikube: `--memory=16384`), or profile demo.",
+        Text("The nodes lack memory: more of it (minikube: `--memory=16384`), or profile demo."),
     ),
     (
         "toomanyrequests",
-        "The registry's limit for this address is used up: wait, log in to it, or use a mirror.",
+        Text(
+            "The registry's limit for this address is used up: wait, log in to it, or use a mirror."
+        ),
     ),
     (
         "ImagePull",
-        "An image cannot be pulled: check its name, the network, and the registry's limits.",
+        Text("An image cannot be pulled: check its name, the network, and the registry's limits."),
     ),
     (
         "CrashLoopBackOff",
-        "A container crashes again and again: `kubectl logs --previous` of its pod says why.",
+        Text("A container crashes again and again: `kubectl logs --previous` of its pod says why."),
     ),
     (
         "failed calling webhook",
-        "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows it.",
+        Text(
+            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows "
+            "it."
+        ),
     ),
-    ("has been modified", "Something else changed the same objects at that moment: type it again."),
+    (
+        "has been modified",
+        Text("Something else changed the same objects at that moment: type it again."),
+    ),
     (
         "creating default tag would conflict",
-        "Another Istio injects here already: whoever runs the cluster must say.",
+        Text("Another Istio injects here already: whoever runs the cluster must say."),
     ),
 )
 """What helps, by words that are known in a cause."""
 
 
-def describe_lagging_parts(lagging: Sequence[Part]) -> list[str]:
+def describe_lagging_parts(lagging: Sequence[Part]) -> list[Text]:
     """Return a sentence for each workload that lags, with its pods' own message."""
     return [
-        f"{part.name} has {part.ready} of {part.wanted} pods: {part.note or 'starting'}"
+        Text(
+            "{name} has {ready} of {wanted} pods: {note}",
+            name=part.name,
+            ready=part.ready,
+            wanted=part.wanted,
+            note=part.note or Text("starting"),
+        )
         for part in lagging
     ]
 
 
-def suggest_remedies(causes: Sequence[str]) -> tuple[str, ...]:
+def suggest_remedies(causes: Sequence[Text]) -> tuple[Text, ...]:
     """Return what helps against the known causes, and who can do it."""
-    if any(AWAY.search(cause) for cause in causes):
+    if any(AWAY.search(str(cause)) for cause in causes):
         return (
-            "The cluster went away in the middle. Whoever runs it: is it up? Then type it again.",
+            Text(
+                "The cluster went away in the middle. Its administrator: is it up? Then type it "
+                "again."
+            ),
         )
     known = dict.fromkeys(
-        remedy for word, remedy in REMEDIES if any(word in cause for cause in causes)
+        remedy for word, remedy in REMEDIES if any(word in str(cause) for cause in causes)
     )
-    return tuple(known) or ("Type it again: what is in place already stays.",)
+    return tuple(known) or (Text("Type it again: what is in place already stays."),)

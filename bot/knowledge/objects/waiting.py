@@ -9,6 +9,7 @@ from bot.errors import Throttled, Unavailable
 from bot.kinds import Kind
 from bot.ports import WatchCache
 from bot.steps import Context
+from bot.text import Text
 
 
 async def wait_for_change(context: Context, view: WatchCache) -> None:
@@ -18,7 +19,9 @@ async def wait_for_change(context: Context, view: WatchCache) -> None:
     try:
         await view.changed()
     except (Unavailable, Throttled) as problem:
-        context.progress.say(f"the cluster does not answer, trying again ({problem})")
+        context.progress.say(
+            Text("the cluster does not answer, trying again ({problem})", problem=problem.message)
+        )
 
 
 async def wait_until(

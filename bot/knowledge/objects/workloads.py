@@ -1,4 +1,5 @@
-"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why not."""
+"""Reading Deployments, DaemonSets and pods: how many are ready, and in the pod's own words why
+not."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, EVENT, POD, Object
 from bot.ports import Part, WatchCache
+from bot.text import Text, verbatim
 
 QUIET = {"ContainerCreating", "PodInitializing"}
 """Waiting reasons that every pod passes through."""
@@ -71,7 +73,7 @@ def explain_unready_pod(pod: Object, events: Sequence[Object] = ()) -> str:
         return ""
     scheduled = get_condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
-        return str(scheduled.get("message") or scheduled.get("reason") or "not scheduled")
+        return str(scheduled.get("message") or scheduled.get("reason") or Text("not scheduled"))
     return (
         describe_waiting_container(pod)
         or find_last_warning(pod, events)
@@ -129,7 +131,9 @@ def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object
         ]
         refused = get_condition(workload, "ReplicaFailure")
         note = notes[0] if notes else str(refused.get("message") or "")
-    return Part(get_name(workload), ready, wanted, note, done=is_ready(workload))
+    return Part(
+        verbatim(get_name(workload)), ready, wanted, verbatim(note), done=is_ready(workload)
+    )
 
 
 def is_installed_by_istio(workload: Object) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.knowledge.observe.probes import ask_until, explain_silence
 from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
+from bot.text import EMPTY, Text, counted
 
 NAMES = ("prometheus", "grafana", "jaeger")
 PATIENCE = 30.0
@@ -21,34 +22,37 @@ PATIENCE = 30.0
 class AddonHealth:
     """One add-on's health: observed words, or the cause why there are none."""
 
-    words: str = ""
-    cause: str = ""
+    words: Text = EMPTY
+    cause: Text = EMPTY
 
 
-def describe_prometheus_health(answer: HttpResponse) -> str:
+def describe_prometheus_health(answer: HttpResponse) -> Text:
     """Describe Prometheus' readiness, which it answers in plain text; "" when it is not ready."""
-    return "ready to answer queries" if answer.status == 200 else ""
+    return Text("ready to answer queries") if answer.status == 200 else EMPTY
 
 
-def describe_grafana_health(answer: HttpResponse) -> str:
+def describe_grafana_health(answer: HttpResponse) -> Text:
     """Describe the state of Grafana's database and its version; "" when it is not healthy."""
     said = parse_json_object(answer)
-    version = f", version {said['version']}" if said.get("version") else ""
-    return (
-        f"database {said['database']}{version}"
-        if answer.status == 200 and said.get("database") == "ok"
-        else ""
-    )
+    if answer.status != 200 or said.get("database") != "ok":
+        return EMPTY
+    if said.get("version"):
+        return Text("database ok, version {version}", version=str(said["version"]))
+    return Text("database ok")
 
 
-def describe_jaeger_health(answer: HttpResponse) -> str:
+def describe_jaeger_health(answer: HttpResponse) -> Text:
     """Describe how many services Jaeger has traces of, none in a new one; "" when it is not
     healthy.
     """
     if answer.status != 200 or "data" not in (said := parse_json_object(answer)):
-        return ""
+        return EMPTY
     found = said["data"] if isinstance(said["data"], list) else []
-    return f"{len(found)} services have traces" if found else "answers queries, has no traces yet"
+    return (
+        counted("{n} service has traces", "{n} services have traces", n=len(found))
+        if found
+        else Text("answers queries, has no traces yet")
+    )
 
 
 def parse_json_object(answer: HttpResponse) -> dict[str, object]:
@@ -60,7 +64,7 @@ def parse_json_object(answer: HttpResponse) -> dict[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], str]]] = {
+PLACES: dict[str, tuple[str, int, str, Callable[[HttpResponse], Text]]] = {
     "prometheus": ("prometheus", 9090, "/-/ready", describe_prometheus_health),
     "grafana": ("grafana", 3000, "/api/health", describe_grafana_health),
     "jaeger": ("tracing", 80, "/jaeger/api/services", describe_jaeger_health),
@@ -76,5 +80,7 @@ async def check_health(context: Context, addon: str) -> AddonHealth:
     ask = HttpRequest(context.workshop.mesh_namespace, service, port, path)
     heard = await ask_until(context, ask, lambda answer: bool(says(answer)), seconds=PATIENCE)
     if heard.good and heard.answer is not None:
-        return AddonHealth(f"{addon}: {says(heard.answer)} ({path})")
-    return AddonHealth(cause=explain_silence(addon, heard) + f" ({path})")
+        return AddonHealth(
+            Text("{addon}: {words} ({path})", addon=addon, words=says(heard.answer), path=path)
+        )
+    return AddonHealth(cause=Text("{why} ({path})", why=explain_silence(addon, heard), path=path))

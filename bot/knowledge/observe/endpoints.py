@@ -10,6 +10,7 @@ from bot.kinds import DEPLOYMENT, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, is_ready
 from bot.knowledge.observe.kiali_links import Console
 from bot.steps import Context
+from bot.text import EMPTY, Text
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class WebAddress:
     face: WebInterface
     base: str = ""
     line: str = ""
-    why_not: str = ""
+    why_not: Text = EMPTY
     version: str = ""
 
 
@@ -67,9 +68,9 @@ async def find_web_address(context: Context, face: WebInterface) -> WebAddress:
         return WebAddress(face, settled, version=version)
     service = await context.cluster.get(SERVICE, face.service, namespace)
     if service is None or deployment is None:
-        return WebAddress(face, why_not="not installed yet")
+        return WebAddress(face, why_not=Text("not installed yet"))
     if not is_ready(deployment):
-        return WebAddress(face, why_not="installed, not ready yet", version=version)
+        return WebAddress(face, why_not=Text("installed, not ready yet"), version=version)
     given = get_load_balancer_address(service)
     if given:
         port = "" if face.port == 80 else f":{face.port}"

@@ -7,16 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.text import EMPTY, Listed, Text, join, verbatim
+
 FLAGS = {
-    "FI": "fault injected",
-    "DI": "delay injected",
-    "NC": "the route names a subset that no DestinationRule defines",
-    "UH": "no healthy pod behind the route",
-    "NR": "no route",
-    "UF": "the connection failed",
-    "URX": "retries used up",
-    "UT": "too slow",
-    "DC": "the caller hung up",
+    "FI": Text("fault injected"),
+    "DI": Text("delay injected"),
+    "NC": Text("the route names a subset that no DestinationRule defines"),
+    "UH": Text("no healthy pod behind the route"),
+    "NR": Text("no route"),
+    "UF": Text("the connection failed"),
+    "URX": Text("retries used up"),
+    "UT": Text("too slow"),
+    "DC": Text("the caller hung up"),
 }
 """Envoy's response flags in words."""
 
@@ -56,7 +58,7 @@ class Graph:
     inner: tuple[Call, ...] = ()
 
 
-def describe_graph(graph: Graph) -> tuple[str, ...]:
+def describe_graph(graph: Graph) -> tuple[Text, ...]:
     """Return a line for each call, callers in the order of the request's way."""
     return tuple(
         describe_call(call, graph.spread.get(call.target, {}))
@@ -104,49 +106,67 @@ def find_called_service(workload: str, called: set[str]) -> str:
     return name if name in called else workload
 
 
-def describe_call(call: Call, spread: Mapping[str, float]) -> str:
+def describe_call(call: Call, spread: Mapping[str, float]) -> Text:
     """Return `productpage-v1 → reviews: 3.0/s http, no errors, mTLS; v1 67 %, v2 33 %`."""
     words = [
         format_rate(call),
         describe_errors(call),
-        *([describe_security(call)] if describe_security(call) else []),
+        describe_security(call),
     ]
-    return f"{call.source} → {call.target}: {', '.join(words)}{format_version_shares(call.target, spread)}"
+    path, shares = f"{call.source} → {call.target}", format_version_shares(call.target, spread)
+    words = [word for word in words if word]
+    if shares:
+        return Text(
+            "{path}: {words}; {shares}", path=path, words=Listed(words, "comma"), shares=shares
+        )
+    return Text("{path}: {words}", path=path, words=Listed(words, "comma"))
 
 
-def format_rate(call: Call) -> str:
+def format_rate(call: Call) -> Text:
     """Return a call's rate in the protocol's unit."""
     if call.protocol == "tcp":
-        return f"{call.rate:.0f} B/s tcp"
-    return f"{call.rate:.2f}/s {call.protocol}"
+        return Text("{rate:.0f} B/s tcp", rate=call.rate)
+    return Text("{rate:.2f}/s {protocol}", rate=call.rate, protocol=call.protocol)
 
 
-def describe_errors(call: Call) -> str:
+def describe_errors(call: Call) -> Text:
     """Return what failed, with Envoy's flags in words."""
     if call.protocol == "tcp":
-        return "connections only"
+        return Text("connections only")
     if not call.failed:
-        return "no errors"
+        return Text("no errors")
     told = [
-        result + f" ({FLAGS[flag]})" if (flag := result.partition(" ")[2]) in FLAGS else result
+        Text("{result} ({meaning})", result=result, meaning=FLAGS[flag])
+        if (flag := result.partition(" ")[2]) in FLAGS
+        else verbatim(result)
         for result in call.results
     ]
-    return f"{call.failed:.0f} % errors" + (f": {', '.join(told)}" if told else "")
+    if not told:
+        return Text("{failed:.0f} % errors", failed=call.failed)
+    return Text(
+        "{failed:.0f} % errors: {results}", failed=call.failed, results=Listed(told, "comma")
+    )
 
 
-def describe_security(call: Call) -> str:
+def describe_security(call: Call) -> Text:
     """Return how many of the calls came with mutual TLS; "" where that is not known."""
     if call.secure is None:
-        return ""
+        return EMPTY
     if call.secure >= 99.5:
-        return "mTLS"
-    return f"mTLS {call.secure:.0f} %" if call.secure > 0 else "no mTLS"
+        return Text("mTLS")
+    return Text("mTLS {secure:.0f} %", secure=call.secure) if call.secure > 0 else Text("no mTLS")
 
 
-def format_version_shares(service: str, spread: Mapping[str, float]) -> str:
+def format_version_shares(service: str, spread: Mapping[str, float]) -> Text:
     """Return which versions answered, when there is more than one, else ""."""
     total = sum(spread.values())
     if len(spread) < 2 or not total:
-        return ""
+        return EMPTY
     names = {workload: workload.removeprefix(f"{service}-") for workload in spread}
-    return "; " + ", ".join(f"{names[w]} {100 * spread[w] / total:.0f} %" for w in sorted(spread))
+    return join(
+        "comma",
+        *(
+            Text("{version} {share:.0f} %", version=names[w], share=100 * spread[w] / total)
+            for w in sorted(spread)
+        ),
+    )

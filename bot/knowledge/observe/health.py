@@ -17,11 +17,11 @@ from typing import Any
 
 from bot.errors import ClusterError, Throttled, Unavailable
 from bot.kinds import DEPLOYMENT, EVENT, POD, Object
-from bot.knowledge.objects.durations import format_duration
 from bot.knowledge.objects.workloads import build_part, get_condition, is_ready
 from bot.knowledge.observe.probes import strip_proxy_prefix
 from bot.ports import HttpRequest
 from bot.steps import Context
+from bot.text import EMPTY, Seconds, Text, verbatim
 
 PATIENCE = 8.0
 """Seconds for one answer."""
@@ -29,7 +29,7 @@ PATIENCE = 8.0
 AGAIN = 1.0
 """Seconds after which what did not answer is asked once more: one lost request is no outage."""
 
-API = "API server"
+API = Text("API server")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class HealthTarget:
     app: bool = False
 
 
-ORGANS = (
+HEALTH_TARGETS = (
     HealthTarget("istiod", "istiod", "istiod", 15014, "/version"),
     HealthTarget(
         "gateway",
@@ -68,9 +68,9 @@ class HealthResult:
     `since` is when it went down, as far as its Deployment tells, in epoch seconds.
     """
 
-    title: str
+    title: Text
     state: str
-    why: str = ""
+    why: Text = EMPTY
     since: float = 0.0
 
 
@@ -82,51 +82,71 @@ async def check_all(context: Context) -> list[HealthResult]:
     try:
         return [
             HealthResult(API, UP),
-            *await asyncio.gather(*(check_target(context, organ) for organ in ORGANS)),
+            *await asyncio.gather(*(check_target(context, target) for target in HEALTH_TARGETS)),
         ]
     except (Unavailable, Throttled) as problem:
-        return [HealthResult(API, DOWN, f"it does not answer: {problem}", time.time())]
+        return [
+            HealthResult(
+                API,
+                DOWN,
+                Text("it does not answer: {problem}", problem=problem.message),
+                time.time(),
+            )
+        ]
 
 
-async def check_target(context: Context, organ: HealthTarget) -> HealthResult:
+async def check_target(context: Context, target: HealthTarget) -> HealthResult:
     """Check one component. Raises ClusterError when the API server itself is away."""
-    namespace = context.workshop.app_namespace if organ.app else context.workshop.mesh_namespace
-    deployment = await context.cluster.get(DEPLOYMENT, organ.deployment, namespace)
+    namespace = context.workshop.app_namespace if target.app else context.workshop.mesh_namespace
+    deployment = await context.cluster.get(DEPLOYMENT, target.deployment, namespace)
     if deployment is None:
         return HealthResult(
-            organ.title,
+            verbatim(target.title),
             ABSENT,
-            f"there is no Deployment {organ.deployment} in {namespace}",
+            Text(
+                "there is no Deployment {deployment} in {namespace}",
+                deployment=target.deployment,
+                namespace=namespace,
+            ),
             time.time(),
         )
     if not is_ready(deployment):
         return HealthResult(
-            organ.title,
+            verbatim(target.title),
             DOWN,
             await describe_unready(context, deployment, namespace),
             find_unready_since(deployment),
         )
     if not deployment["spec"].get("replicas", 1):
         return HealthResult(
-            organ.title,
+            verbatim(target.title),
             DOWN,
-            f"{organ.deployment} is scaled to no pods",
+            Text("{deployment} is scaled to no pods", deployment=target.deployment),
             find_unready_since(deployment),
         )
-    why = await explain_silence(context, organ, namespace)
+    why = await explain_silence(context, target, namespace)
     return (
-        HealthResult(organ.title, DOWN, why, time.time()) if why else HealthResult(organ.title, UP)
+        HealthResult(verbatim(target.title), DOWN, why, time.time())
+        if why
+        else HealthResult(verbatim(target.title), UP)
     )
 
 
-async def describe_unready(context: Context, deployment: Object, namespace: str) -> str:
+async def describe_unready(context: Context, deployment: Object, namespace: str) -> Text:
     """Return why a Deployment is not ready, in its pods' own words."""
     pods, events = await asyncio.gather(
         context.cluster.find(POD, namespace),
         context.cluster.find(EVENT, namespace, fields="type=Warning"),
     )
     seen = build_part(deployment, pods, events)
-    return f"{seen.ready} of {seen.wanted} pods ready" + (f": {seen.note}" if seen.note else "")
+    if not seen.note:
+        return Text("{ready} of {wanted} pods ready", ready=seen.ready, wanted=seen.wanted)
+    return Text(
+        "{ready} of {wanted} pods ready: {note}",
+        ready=seen.ready,
+        wanted=seen.wanted,
+        note=seen.note,
+    )
 
 
 def find_unready_since(deployment: Object) -> float:
@@ -145,21 +165,26 @@ def find_unready_since(deployment: Object) -> float:
         return time.time()
 
 
-async def explain_silence(context: Context, organ: HealthTarget, namespace: str) -> str:
+async def explain_silence(context: Context, target: HealthTarget, namespace: str) -> Text:
     """Return why a component does not answer although its pods are ready; "" when it answers."""
-    ask = HttpRequest(namespace, organ.service, organ.port, organ.path, seconds=PATIENCE)
-    why = ""
+    ask = HttpRequest(namespace, target.service, target.port, target.path, seconds=PATIENCE)
+    why = EMPTY
     for attempt in range(2):
         if attempt:
             await asyncio.sleep(AGAIN)
         try:
             status = (await context.web.ask(ask)).status
         except ClusterError as problem:
-            why = f"its pods are ready, but nothing answers: {strip_proxy_prefix(str(problem))}"
+            why = Text(
+                "its pods are ready, but nothing answers: {why}",
+                why=strip_proxy_prefix(problem.message),
+            )
             continue
         if status < 400:
-            return ""
-        why = f"its pods are ready, but {organ.path} answers {status}"
+            return EMPTY
+        why = Text(
+            "its pods are ready, but {path} answers {status}", path=target.path, status=status
+        )
     return why
 
 
@@ -167,8 +192,8 @@ async def explain_silence(context: Context, organ: HealthTarget, namespace: str)
 class HealthChanges:
     """Changes since the last check, in sentences, and the memory for the next."""
 
-    down: tuple[str, ...]
-    back: tuple[str, ...]
+    down: tuple[Text, ...]
+    back: tuple[Text, ...]
     memory: dict[str, Any]
 
 
@@ -179,36 +204,45 @@ def compare_with_memory(
 
     What is absent counts as down only if it was up before.
     """
-    down: list[str] = []
-    back: list[str] = []
+    down: list[Text] = []
+    back: list[Text] = []
     kept: dict[str, Any] = dict(memory)
     for one in found:
-        before = memory.get(one.title) or {}
+        before = memory.get(str(one.title)) or {}
         state = DOWN if one.state == ABSENT and before.get("state") in (UP, DOWN) else one.state
         if state == DOWN and before.get("state") != DOWN:
             since = min(one.since or now, now)
-            down.append(f"{one.title} is down since {format_clock_time(since)}: {one.why}")
-            kept[one.title] = {"state": DOWN, "since": since}
+            down.append(
+                Text(
+                    "{title} is down since {clock_time}: {why}",
+                    title=one.title,
+                    clock_time=format_clock_time(since),
+                    why=one.why,
+                )
+            )
+            kept[str(one.title)] = {"state": DOWN, "since": since}
         elif state == UP and before.get("state") == DOWN:
-            away = format_duration(now - float(before["since"]))
-            back.append(f"{one.title} is back; it was away for {away}")
-            kept[one.title] = {"state": UP, "since": now}
+            away = Seconds(now - float(before["since"]), "rough")
+            back.append(Text("{title} is back; it was away for {away}", title=one.title, away=away))
+            kept[str(one.title)] = {"state": UP, "since": now}
         elif before.get("state") != state:
-            kept[one.title] = {"state": state, "since": now}
+            kept[str(one.title)] = {"state": state, "since": now}
     return HealthChanges(tuple(down), tuple(back), kept)
 
 
-def describe_health(one: HealthResult, memory: Mapping[str, Any]) -> str:
+def describe_health(one: HealthResult, memory: Mapping[str, Any]) -> Text:
     """Return one component's state, such as `✅ Kiali answers`."""
-    before = memory.get(one.title) or {}
-    since = (
-        f" since {format_clock_time(float(before['since']))}" if before.get("state") == DOWN else ""
-    )
+    before = memory.get(str(one.title)) or {}
+    since = format_clock_time(float(before["since"])) if before.get("state") == DOWN else ""
     if one.state == UP:
-        return f"✅ {one.title} answers"
+        return Text("✅ {title} answers", title=one.title)
     if one.state == ABSENT and not since:
-        return f"▫️ {one.title} is not installed"
-    return f"❌ {one.title} is down{since}: {one.why}"
+        return Text("▫️ {title} is not installed", title=one.title)
+    if since:
+        return Text(
+            "❌ {title} is down since {since}: {why}", title=one.title, since=since, why=one.why
+        )
+    return Text("❌ {title} is down: {why}", title=one.title, why=one.why)
 
 
 def format_clock_time(moment: float) -> str:

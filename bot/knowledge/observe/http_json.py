@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from bot.errors import NotFound, Rejected, Unavailable
 from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context
+from bot.text import Text
 
 PATIENCE = 15.0
 """Seconds for one answer; Kiali computes a graph in a few."""
@@ -17,7 +18,7 @@ PATIENCE = 15.0
 
 async def get(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> HttpResponse:  # fmt: skip
+) -> HttpResponse:
     """Return the answer of a Service in the mesh's namespace, whatever its status.
 
     Raises Unavailable when nothing answers.
@@ -32,7 +33,7 @@ async def get(
 
 async def get_json(
     context: Context, service: str, port: int, path: str, query: Mapping[str, str] | None = None
-) -> Any:  # fmt: skip
+) -> Any:
     """Return the parsed JSON of an answer.
 
     Raises Unavailable (nobody there, 5xx, no JSON), NotFound, or Rejected (other 4xx).
@@ -43,7 +44,7 @@ async def get_json(
     try:
         return json.loads(answer.body)
     except ValueError as problem:
-        raise Unavailable(f"{service} did not answer in JSON") from problem
+        raise Unavailable(Text("{service} did not answer in JSON", service=service)) from problem
 
 
 def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | Rejected:
@@ -53,7 +54,12 @@ def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | 
     except ValueError:
         said = None
     words = said.get("error") or said.get("errors") if isinstance(said, dict) else ""
-    message = f"{service} answered {answer.status}" + (f": {words}" if words else "")
+    message = Text(
+        "{service} answered {status}{what}",
+        service=service,
+        status=answer.status,
+        what=(f": {words}" if words else ""),
+    )
     kinds = {404: NotFound} if answer.status < 500 else {}
     kind = kinds.get(answer.status, Rejected if answer.status < 500 else Unavailable)
     return kind(message, status=answer.status)

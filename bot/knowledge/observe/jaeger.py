@@ -73,4 +73,4 @@ def build_trace_url(base: str, id_: str) -> str:
 
 def build_search_url(base: str, service: str) -> str:
     """Return the URL of the page that lists a service's traces."""
-    return f"{base.rstrip('/')}/search?{urlencode({'service': service, 'lookback': '1h', 'limit': '20'})}"
+    return f"{base.rstrip('/')}/search?{urlencode({'service': service, 'lookback': '1h', 'limit': '20'})}"  # noqa: E501

@@ -14,6 +14,7 @@ from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_image_tag, get_name
 from bot.knowledge.observe.endpoints import GRAFANA, JAEGER, WebInterface
 from bot.steps import Context
+from bot.text import EMPTY, Listed, Text
 
 KEY = "config.yaml"
 CHECKSUM = "checksum/config"
@@ -69,34 +70,47 @@ def get_addon_url(context: Context, face: WebInterface) -> str:
     return settled or f"http://localhost:{face.local}{face.path}"
 
 
-def describe_settings(objects: Sequence[Object]) -> tuple[str, ...]:
+def describe_settings(objects: Sequence[Object]) -> tuple[Text, ...]:
     """Describe the settings that the workshop changes, as they stand in the manifest."""
     config = next(obj for obj in objects if obj["kind"] == "ConfigMap" and get_name(obj) == "kiali")
     services = yaml.safe_load(config["data"][KEY])["external_services"]
     links = [
-        f"{what} at {services[what].get('external_url') or services[what].get('url')}"
+        Text(
+            "{what} at {value}",
+            what=what,
+            value=services[what].get("external_url") or services[what].get("url"),
+        )
         for what in LINKED
     ]
-    return (f"Kiali links to {' and '.join(links)}",)
+    return (Text("Kiali links to {links}", links=Listed(links)),)
 
 
 LINKED = ("tracing", "grafana")
 
-FITS = ((23, "Kiali 1.87 to 2.0"), (24, "Kiali 2"))
+FITS = ((23, Text("Kiali 1.87 to 2.0")), (24, Text("Kiali 2")))
 """Which Kiali each minor version of Istio takes: kiali.io's table of compatible versions."""
 
 
-def explain_version_mismatch(istio: str, kiali: str) -> str:
+def explain_version_mismatch(istio: str, kiali: str) -> Text:
     """Return why these versions of Istio and Kiali do not fit; "" when they do or one cannot
     be parsed.
     """
     mesh, found = re.match(r"1\.(\d+)", istio), re.match(r"v?(\d+)\.(\d+)", kiali)
     if mesh is None or found is None:
-        return ""
+        return EMPTY
     version = (int(found[1]), int(found[2]))
     if int(mesh[1]) >= 24:
         fits = version[0] >= 2
     else:
         fits = (1, 87) <= version <= (2, 0)
     wants = FITS[1][1] if int(mesh[1]) >= 24 else FITS[0][1]
-    return "" if fits else f"Istio {istio} takes {wants}, and this is Kiali {kiali}"
+    return (
+        EMPTY
+        if fits
+        else Text(
+            "Istio {istio} takes {wants}, and this is Kiali {kiali}",
+            istio=istio,
+            wants=wants,
+            kiali=kiali,
+        )
+    )

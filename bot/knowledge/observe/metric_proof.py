@@ -11,6 +11,7 @@ from bot.errors import ClusterError
 from bot.knowledge.observe import prometheus
 from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context
+from bot.text import EMPTY, Text, join
 
 PATIENCE = 60.0
 """Seconds in which two scrapes, 15 s apart, surely fall."""
@@ -22,58 +23,66 @@ LOAD = LoadSpec(count=20, rate=20.0)
 class MetricGrowth:
     """Series that have grown, described; `missing` says why none was seen."""
 
-    lines: tuple[str, ...] = ()
-    missing: str = ""
+    lines: tuple[Text, ...] = ()
+    missing: Text = EMPTY
 
 
 async def send_and_measure_growth(
-    context: Context, expression: str, words: Callable[[prometheus.Series], str]
+    context: Context, expression: str, words: Callable[[prometheus.Series], Text]
 ) -> MetricGrowth:
     """Send requests and wait until a series of the expression is larger than before.
 
     Never raises ClusterError: the result's `missing` says what failed.
     """
     if not await prometheus.is_ready(context):
-        return MetricGrowth(missing="Prometheus does not answer, so that nothing was measured")
+        return MetricGrowth(
+            missing=Text("Prometheus does not answer, so that nothing was measured")
+        )
     try:
         before = await query_values(context, expression, words)
-        context.progress.say("sending requests, and waiting for Prometheus to see them")
+        context.progress.say(Text("sending requests, and waiting for Prometheus to see them"))
         seen = await context.traffic.send(context.workshop.app_namespace, LOAD)
         if not seen.versions:
             return MetricGrowth(missing=explain_no_traffic(seen))
         return await wait_for_growth(context, expression, words, before)
     except ClusterError as problem:
-        return MetricGrowth(missing=f"Prometheus cannot be asked: {problem}")
+        return MetricGrowth(
+            missing=Text("Prometheus cannot be asked: {problem}", problem=problem.message)
+        )
 
 
 async def wait_for_growth(
     context: Context,
     expression: str,
-    words: Callable[[prometheus.Series], str],
-    before: dict[str, float],
+    words: Callable[[prometheus.Series], Text],
+    before: dict[Text, float],
 ) -> MetricGrowth:
     """Query until a series has grown, or PATIENCE ends."""
     deadline = time.monotonic() + min(PATIENCE, context.workshop.readiness_timeout)
     while True:
         after = await query_values(context, expression, words)
-        grown = tuple(f"{said}: {n:g}" for said, n in after.items() if n > before.get(said, 0.0))
+        grown = tuple(
+            Text("{series}: {count:g}", series=said, count=n)
+            for said, n in after.items()
+            if n > before.get(said, 0.0)
+        )
         if grown:
             return MetricGrowth(grown)
         if time.monotonic() > deadline:
             return MetricGrowth(
-                missing="requests were answered, but Prometheus shows nothing of them yet"
+                missing=Text("requests were answered, but Prometheus shows nothing of them yet")
             )
         await asyncio.sleep(PAUSE)
 
 
 async def query_values(
-    context: Context, expression: str, words: Callable[[prometheus.Series], str]
-) -> dict[str, float]:  # fmt: skip
+    context: Context, expression: str, words: Callable[[prometheus.Series], Text]
+) -> dict[Text, float]:
     """Return the value of each series by its description."""
     return {words(series): series.value for series in await prometheus.query(context, expression)}
 
 
-def explain_no_traffic(seen: TrafficReport) -> str:
+def explain_no_traffic(seen: TrafficReport) -> Text:
     """Return why there was nothing to measure."""
-    codes = ", ".join(f"{code}: {count}" for code, count in seen.codes.items())
-    return f"no page came: {seen.trouble or codes or 'nothing answered'}"
+    codes = join("comma", *(f"{code}: {count}" for code, count in seen.codes.items()))
+    return Text("no page came: {why}", why=seen.trouble or codes or Text("nothing answered"))

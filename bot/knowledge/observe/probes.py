@@ -14,11 +14,14 @@ from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_addre
 from bot.knowledge.observe.kiali_links import Console
 from bot.ports import HttpRequest, HttpResponse
 from bot.steps import Context, Link
+from bot.text import EMPTY, Text, verbatim
 
 SILENCE = 10.0
 """Seconds in which something that Kubernetes calls ready must answer at all."""
 PAUSE = 1.0
 """Longest pause in seconds between two questions."""
+PROXY_PREFIX = "error trying to reach service: "
+"""What the API server's proxy puts before the reason (Kubernetes 1.32 to 1.36)."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class PollResult:
 
     good: bool
     answer: HttpResponse | None = None
-    why: str = ""
+    why: Text = EMPTY
 
 
 async def ask_until(
@@ -50,7 +53,7 @@ async def ask_until(
             answer = await context.web.ask(ask)
             heard = PollResult(good(answer), answer)
         except Unavailable as problem:
-            heard = PollResult(good=False, why=strip_proxy_prefix(str(problem)))
+            heard = PollResult(good=False, why=strip_proxy_prefix(problem.message))
         patience = (
             seconds
             if heard.answer is not None
@@ -62,20 +65,27 @@ async def ask_until(
         pause = min(PAUSE, pause * 2)
 
 
-def strip_proxy_prefix(problem: str) -> str:
+def strip_proxy_prefix(problem: Text) -> Text:
     """Return why nothing answers, without the API server's own prefix."""
-    return problem.removeprefix("error trying to reach service: ")
+    words = str(problem)
+    if not words.startswith(PROXY_PREFIX):
+        return problem
+    return verbatim(words.removeprefix(PROXY_PREFIX))
 
 
-def explain_silence(what: str, heard: PollResult) -> str:
+def explain_silence(what: str, heard: PollResult) -> Text:
     """Return why a Service does not answer as it should, as a sentence without its full stop."""
     if heard.answer is None:
-        return f"Kubernetes calls the pods of {what} ready, but nothing answers there: {heard.why}"
-    return f"{what} answers with status {heard.answer.status}"
+        return Text(
+            "Kubernetes calls the pods of {what} ready, but nothing answers there: {why}",
+            what=what,
+            why=heard.why,
+        )
+    return Text("{what} answers with status {status}", what=what, status=heard.answer.status)
 
 
 async def link_to_kiali(
-    context: Context, label: str, page: Callable[[Console], str]
+    context: Context, label: Text, page: Callable[[Console], str]
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
     """Return a link to a page of Kiali and the port-forward line to type first; empty when
     there is no Kiali.
@@ -83,6 +93,6 @@ async def link_to_kiali(
     reached = await find_web_address(context, KIALI)
     if not reached.base:
         return (), ()
-    return (Link(f"Kiali: {label}", page(build_console(reached))),), (
+    return (Link(Text("Kiali: {label}", label=label), page(build_console(reached))),), (
         (reached.line,) if reached.line else ()
     )

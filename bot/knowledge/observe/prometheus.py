@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bot.errors import ClusterError, Unavailable
 from bot.knowledge.observe.http_json import get, get_json
 from bot.steps import Context
+from bot.text import Text
 
 SERVICE, PORT = "prometheus", 9090
 SCRAPE = 15.0
@@ -43,7 +44,10 @@ async def query(context: Context, expression: str) -> list[Series]:
     said = await get_json(context, SERVICE, PORT, "/api/v1/query", {"query": expression})
     if not isinstance(said, dict) or said.get("status") != "success":
         raise Unavailable(
-            f"prometheus: {said.get('error', 'no success') if isinstance(said, dict) else said}"
+            Text(
+                "prometheus: {value}",
+                value=said.get("error", "no success") if isinstance(said, dict) else said,
+            )
         )
     data = said["data"]
     if data["resultType"] == "scalar":
@@ -64,7 +68,7 @@ def build_http_rate_query(namespace: str, seconds: int, *, waypoint: bool = Fals
     By caller, service, workload, code and security; with `waypoint` those that waypoints
     report.
     """
-    by = "source_workload,source_version,destination_service_name,destination_workload,destination_version"
+    by = "source_workload,source_version,destination_service_name,destination_workload,destination_version"  # noqa: E501
     what = "response_code,response_flags,connection_security_policy"
     place = f'reporter="waypoint",destination_service_namespace="{namespace}"'
     if not waypoint:
@@ -76,7 +80,7 @@ def build_lost_rate_query(namespace: str, seconds: int) -> str:
     """Build the query for requests per second that their caller's proxy ended: faults, missing
     subsets.
     """
-    where = f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'
+    where = f'reporter=~"source|waypoint",destination_workload="unknown",destination_service=~"^.+\\\\.{namespace}\\\\..+$"'  # noqa: E501
     by = (
         "source_workload,destination_service_name,destination_workload,response_code,response_flags"
     )
@@ -97,8 +101,11 @@ def build_mtls_connections_query(namespace: str) -> str:
     """Build the query for all connections with mutual TLS that ztunnel opened between a
     namespace's workloads, by caller.
     """
-    where = f'app="ztunnel",connection_security_policy="mutual_tls",source_workload_namespace="{namespace}"'
-    return f"sum by (source_workload,destination_workload) (istio_tcp_connections_opened_total{{{where}}})"
+    where = f'app="ztunnel",connection_security_policy="mutual_tls",source_workload_namespace="{namespace}"'  # noqa: E501
+    return (
+        f"sum by (source_workload,destination_workload) "
+        f"(istio_tcp_connections_opened_total{{{where}}})"
+    )
 
 
 def build_waypoint_requests_query(namespace: str) -> str:
@@ -122,7 +129,7 @@ def build_page_requests_query(namespace: str, seconds: int) -> str:
     The page is where people come in, and its calls to the rest would count each request
     several times.
     """
-    place = f'reporter=~"destination|waypoint",destination_service=~"productpage.{namespace}.svc.cluster.local"'
+    place = f'reporter=~"destination|waypoint",destination_service=~"productpage.{namespace}.svc.cluster.local"'  # noqa: E501
     return f"sum by (response_code) (increase(istio_requests_total{{{place}}}[{seconds}s]))"
 
 
@@ -135,7 +142,7 @@ def build_any_rate_query(namespace: str, seconds: int) -> str:
     requests = (
         f'rate(istio_requests_total{{destination_service_namespace="{namespace}"}}[{seconds}s])'
     )
-    tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'
+    tcp = f'rate(istio_tcp_received_bytes_total{{app="ztunnel",source_workload_namespace="{namespace}"}}[{seconds}s])'  # noqa: E501
     return f"sum({requests} or {tcp})"
 
 

@@ -11,9 +11,13 @@ from bot.kinds import Object
 from bot.knowledge.bookinfo.traffic_report import describe_stream
 from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
+from bot.text import Listed, Text, verbatim
+
+Destination = tuple[str | Text, Any]
+"""A version or a Service, and its weight; None for all requests."""
 
 
-def describe_rules_in_force(now: Snapshot) -> list[str]:
+def describe_rules_in_force(now: Snapshot) -> list[Text]:
     """Describe routes, shares and faults by VirtualService or HTTPRoute, and running streams
     of requests.
     """
@@ -28,7 +32,9 @@ def describe_rules_in_force(now: Snapshot) -> list[str]:
         if is_service_route(route)
         for line in describe_http_route(name, route)
     ]
-    return found + [f"requests {describe_stream(stream)}" for stream in now.streams]
+    return found + [
+        Text("requests: {stream}", stream=describe_stream(stream)) for stream in now.streams
+    ]
 
 
 def is_service_route(route: Object) -> bool:
@@ -38,57 +44,90 @@ def is_service_route(route: Object) -> bool:
     return any(parent.get("kind") == "Service" for parent in route["spec"].get("parentRefs") or [])
 
 
-def describe_virtual_service(name: str, service: Object) -> Iterator[str]:
+def describe_virtual_service(name: str, service: Object) -> Iterator[Text]:
     """Yield a sentence for each rule of a VirtualService."""
     for number, rule in enumerate(iterate_http_rules(service)):
         users = [
-            m.get("headers", {}).get("end-user", {}).get("exact", "")
-            for m in rule.get("match") or []
+            str(match.get("headers", {}).get("end-user", {}).get("exact", ""))
+            for match in rule.get("match") or []
         ]
-        to = [
-            (str(r["destination"].get("subset") or "any version"), r.get("weight"))
-            for r in rule.get("route") or []
+        destinations: list[Destination] = [
+            (route["destination"].get("subset") or Text("any version"), route.get("weight"))
+            for route in rule.get("route") or []
         ]
-        yield f"{name}: {format_rule(describe_matched_users(users, number), to, describe_fault(rule.get('fault') or {}))}"
+        faults = describe_fault(rule.get("fault") or {})
+        yield describe_rule(name, describe_matched_users(users, number), destinations, faults)
 
 
-def describe_http_route(name: str, route: Object) -> Iterator[str]:
+def describe_http_route(name: str, route: Object) -> Iterator[Text]:
     """Yield a sentence for each rule of an HTTPRoute."""
     for number, rule in enumerate(route["spec"].get("rules") or []):
         users = [
-            str(h.get("value")) for m in rule.get("matches") or [] for h in m.get("headers") or []
+            str(header.get("value"))
+            for match in rule.get("matches") or []
+            for header in match.get("headers") or []
         ]
         backends = rule.get("backendRefs") or []
-        to = [(str(b["name"]), b.get("weight") if len(backends) > 1 else None) for b in backends]
-        yield f"{name}: {format_rule(describe_matched_users(users, number), to, ['aborted with 500'] if has_no_weight(rule) else [])}"
+        destinations: list[Destination] = [
+            (str(backend["name"]), backend.get("weight") if len(backends) > 1 else None)
+            for backend in backends
+        ]
+        faults = [Text("aborted with {status}", status=500)] if has_no_weight(rule) else []
+        yield describe_rule(name, describe_matched_users(users, number), destinations, faults)
 
 
-def describe_matched_users(users: list[str], number: int) -> str:
-    """Name the users that a rule matches; one without users takes those whom earlier rules
+def describe_matched_users(users: list[str], number: int) -> Text | Listed:
+    """Return the users that a rule matches; one without users takes those whom earlier rules
     have left.
     """
-    return ", ".join(filter(None, users)) or ("everybody else" if number else "everybody")
+    if any(users):
+        return Listed(users, "comma")
+    return Text("everybody else") if number else Text("everybody")
 
 
-def format_rule(whom: str, to: list[tuple[str, Any]], hurt: list[str]) -> str:
-    """Return a rule as `jason → v2`, `everybody else → v1` or `everybody → v1 50 %, v3 50 %`."""
-    where = ", ".join(name if weight is None else f"{name} {weight} %" for name, weight in to)
-    return (
-        f"{whom} → {' and '.join([*hurt, *([where] if where and not hurt else [])]) or 'as ever'}"
-    )
+def describe_rule(
+    name: str, users: Text | Listed, destinations: list[Destination], faults: list[Text]
+) -> Text:
+    """Return a rule as `reviews: jason → v2` or `reviews: everybody → v1 50 %, v3 50 %`.
+
+    A fault is told instead of the destinations.
+    """
+    effect: Text | Listed = Text("as ever")
+    if faults:
+        effect = Listed(faults)
+    elif destinations:
+        effect = Listed(map(describe_destination, destinations), "comma")
+    return Text("{name}: {users} → {effect}", name=name, users=users, effect=effect)
 
 
-def describe_fault(fault: Object) -> list[str]:
+def describe_destination(destination: Destination) -> Text:
+    """Return `v1 50 %`, or `v1` when it gets all requests."""
+    name, weight = destination
+    if weight is not None:
+        return Text("{name} {weight} %", name=name, weight=weight)
+    return name if isinstance(name, Text) else verbatim(name)
+
+
+def describe_fault(fault: Object) -> list[Text]:
     """Return the parts of a fault as `aborted with 500 in 50 %`."""
     found = []
     if abort := fault.get("abort"):
-        found.append(f"aborted with {abort.get('httpStatus')}{format_percentage(abort)}")
+        status, share = str(abort.get("httpStatus")), get_percentage(abort)
+        found.append(
+            Text("aborted with {status}", status=status)
+            if share == 100
+            else Text("aborted with {status} in {share:g} %", status=status, share=share)
+        )
     if delay := fault.get("delay"):
-        found.append(f"delayed by {delay.get('fixedDelay')}{format_percentage(delay)}")
+        duration, share = str(delay.get("fixedDelay")), get_percentage(delay)
+        found.append(
+            Text("delayed by {duration}", duration=duration)
+            if share == 100
+            else Text("delayed by {duration} in {share:g} %", duration=duration, share=share)
+        )
     return found
 
 
-def format_percentage(fault: Object) -> str:
-    """Return a fault's share of requests, "" when it is all of them."""
-    share = (fault.get("percentage") or {}).get("value", 100)
-    return "" if share == 100 else f" in {share:g} %"
+def get_percentage(fault: Object) -> float:
+    """Return a fault's share of requests in percent; all of them unless it says so."""
+    return float((fault.get("percentage") or {}).get("value", 100))

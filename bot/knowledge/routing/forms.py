@@ -5,9 +5,15 @@ and their initial values.
 from __future__ import annotations
 
 from bot.knowledge.routing import faults
-from bot.knowledge.routing.manifests import VERSIONS, find_faulted_user, find_reviews_version
-from bot.knowledge.snapshot import Snapshot, take_snapshot
+from bot.knowledge.routing.manifests import (
+    VERSIONS,
+    find_faulted_user,
+    find_reviews_version,
+    find_routed_user,
+)
+from bot.knowledge.snapshot import take_snapshot
 from bot.steps import Answers, Context, Form, Question
+from bot.text import EMPTY, Text, verbatim
 
 TENS = tuple(str(share) for share in range(0, 101, 10))
 
@@ -30,60 +36,85 @@ def build_fault_words(answers: Answers) -> tuple[str, ...]:
     return (get_first_answer(answers, "user"), *words, *([f"{share}%"] if share != "100" else []))
 
 
-def find_fault_mistakes(answers: Answers) -> dict[str, str]:
+def find_fault_mistakes(answers: Answers) -> dict[str, Text]:
     """Return mistakes by question; each is checked alone, so that the text stands under the
     wrong input.
     """
     kind = get_first_answer(answers, "kind") or "abort"
-    part, value = (
-        ("seconds", get_first_answer(answers, "seconds"))
-        if kind == "delay"
-        else ("code", get_first_answer(answers, "code"))
-    )
+    part = "seconds" if kind == "delay" else "code"
+    value = get_first_answer(answers, part)
+    share = get_first_answer(answers, "percent") or "100"
     found = {}
-    for name, words in (
-        (part, (kind, value) if value else ()),
-        ("percent", (f"{get_first_answer(answers, 'percent') or 100}%",)),
-    ):
-        try:
-            faults.read_fault(words)
-        except ValueError as problem:
-            found[name] = f"{str(problem)[0].upper()}{str(problem)[1:]}."
+    for name, words in ((part, (kind, value) if value else ()), ("percent", (f"{share}%",))):
+        if mistake := find_mistake(words):
+            found[name] = mistake
     if get_first_answer(answers, "user").lower() == "off":
-        found["user"] = "Name a user; `fault off` is typed, or pressed."
+        found["user"] = Text("Name a user; `fault off` is typed, or pressed.")
     return found
 
 
-USER = Question(
-    "user",
-    "User",
-    "who is hurt, by the name that the page knows, e.g. jason",
-    needed=True,
-    longest=40,
+def find_mistake(words: tuple[str, ...]) -> Text:
+    """Return what is wrong with the words of a fault, or EMPTY."""
+    try:
+        faults.read_fault(words)
+    except ValueError as problem:
+        (mistake,) = problem.args
+        told = mistake if isinstance(mistake, Text) else verbatim(str(mistake))
+        return Text("This does not fit: {mistake}.", mistake=told)
+    return EMPTY
+
+
+FAULT = Form(
+    (
+        Question(
+            "user",
+            Text("User"),
+            Text("who gets the fault, by the name that the page knows, e.g. jason"),
+            needed=True,
+            longest=40,
+        ),
+        Question(
+            "kind",
+            Text("Fault"),
+            Text("abort: fails at once; delay: waits"),
+            "one",
+            ("abort", "delay"),
+            ("abort",),
+            True,
+        ),
+        Question(
+            "code",
+            Text("Status"),
+            Text("of an abort, 400 to 599"),
+            "number",
+            initial=("500",),
+            least="400",
+            most="599",
+        ),
+        Question(
+            "seconds",
+            Text("Seconds"),
+            Text(
+                "of a delay, {shortest:g} to {longest:g}",
+                shortest=faults.SHORTEST,
+                longest=faults.LONGEST,
+            ),
+            initial=("2",),
+            longest=10,
+        ),
+        Question(
+            "percent",
+            Text("Percentage"),
+            Text("of the requests"),
+            "number",
+            initial=("100",),
+            least="1",
+            most="100",
+        ),
+    ),
+    build_fault_words,
+    find_fault_mistakes,
 )
-KIND = Question(
-    "kind",
-    "Fault",
-    "abort: fails at once; delay: waits",
-    "one",
-    ("abort", "delay"),
-    ("abort",),
-    True,
-)
-CODE = Question(
-    "code", "Status", "of an abort, 400 to 599", "number", initial=("500",), least="400", most="599"
-)
-SECONDS = Question(
-    "seconds",
-    "Seconds",
-    f"of a delay, {faults.SHORTEST:g} to {faults.LONGEST:g}",
-    initial=("2",),
-    longest=10,
-)
-PERCENT = Question(
-    "percent", "Percentage", "of the requests", "number", initial=("100",), least="1", most="100"
-)
-FAULT = Form((USER, KIND, CODE, SECONDS, PERCENT), build_fault_words, find_fault_mistakes)
 
 
 def build_share_words(answers: Answers) -> tuple[str, ...]:
@@ -95,45 +126,34 @@ def build_share_words(answers: Answers) -> tuple[str, ...]:
     )
 
 
-def find_share_mistakes(answers: Answers) -> dict[str, str]:
+def find_share_mistakes(answers: Answers) -> dict[str, Text]:
     """Return mistakes by question: the shares must be whole and make 100."""
     try:
         total = sum(int(get_first_answer(answers, version) or 0) for version in VERSIONS)
     except ValueError:
-        return {VERSIONS[0]: "Shares are whole percentages."}
-    return (
-        {}
-        if total == 100
-        else {VERSIONS[-1]: f"The shares make {total} %; together they must make 100 %."}
-    )
+        return {VERSIONS[0]: Text("Shares are whole percentages.")}
+    if total == 100:
+        return {}
+    mistake = Text("The shares make {total} %; together they must make 100 %.", total=total)
+    return {VERSIONS[-1]: mistake}
 
 
 SHARES = Form(
     tuple(
-        Question(v, f"reviews {v}", "percentage of all requests", "one", TENS, (share,), True)
-        for v, share in zip(VERSIONS, ("50", "0", "50"), strict=True)
+        Question(
+            version,
+            Text("reviews {version}", version=version),
+            Text("percentage of all requests"),
+            "one",
+            TENS,
+            (share,),
+            True,
+        )
+        for version, share in zip(VERSIONS, ("50", "0", "50"), strict=True)
     ),
     build_share_words,
     find_share_mistakes,
 )
-
-
-def find_routed_user(now: Snapshot) -> str:
-    """Return the user whom the rules for reviews name, or ""."""
-    http = (now.virtual_services.get("reviews") or {"spec": {}})["spec"].get("http") or []
-    rules = (now.routes.get("reviews") or {"spec": {}})["spec"].get("rules") or []
-    users = [
-        m.get("headers", {}).get("end-user", {}).get("exact")
-        for rule in http
-        for m in rule.get("match") or []
-    ]
-    users += [
-        h.get("value")
-        for rule in rules
-        for m in rule.get("matches") or []
-        for h in m.get("headers") or []
-    ]
-    return str(next(filter(None, users), ""))
 
 
 async def read_route_in_force(context: Context) -> Answers:

@@ -9,9 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE, Kind, Object
-from bot.knowledge.objects.workloads import (
-    get_labels,
-)
+from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.workloads import get_labels
 from bot.knowledge.snapshot import Snapshot
 
 VERSIONS = ("v1", "v2", "v3")
@@ -22,22 +21,20 @@ PORT = 9080
 class DataPath(StrEnum):
     """Proxy that decides over a request between the application's services."""
 
-    SIDECAR = "sidecars"
-    WAYPOINT = "the waypoint"
+    SIDECAR = "sidecar"
+    WAYPOINT = "waypoint"
     L4 = "ztunnel"
-    NONE = "nothing of the mesh"
+    NONE = "none"
 
 
 def find_data_path(now: Snapshot) -> DataPath:
-    """Return where rules for the application's services take effect: ztunnel alone knows
-    nothing of HTTP.
+    """Return where rules for the application's services take effect: ztunnel alone does not
+    parse HTTP.
     """
     if "istio.io/use-waypoint" in now.app_labels and any(map(is_waypoint, now.gateways.values())):
         return DataPath.WAYPOINT
     callers = [pod for pod in now.app_pods if get_labels(pod).get("app") == "productpage"]
-    if callers and all(
-        "sidecar.istio.io/status" in (p["metadata"].get("annotations") or {}) for p in callers
-    ):
+    if callers and all(map(has_sidecar, callers)):
         return DataPath.SIDECAR
     return (
         DataPath.L4 if now.app_labels.get("istio.io/dataplane-mode") == "ambient" else DataPath.NONE
@@ -190,6 +187,24 @@ def find_faulted_user(now: Snapshot) -> str:
         if rule.get("fault")
     ]
     return str(found[0]) if found else ""
+
+
+def find_routed_user(now: Snapshot) -> str:
+    """Return the user whom the rules for reviews name first, or ""."""
+    service = now.virtual_services.get("reviews") or {"spec": {}}
+    route = now.routes.get("reviews") or {"spec": {}}
+    users = [
+        match.get("headers", {}).get("end-user", {}).get("exact")
+        for rule in iterate_http_rules(service)
+        for match in rule.get("match") or []
+    ]
+    users += [
+        header.get("value")
+        for rule in route["spec"].get("rules") or []
+        for match in rule.get("matches") or []
+        for header in match.get("headers") or []
+    ]
+    return str(next(filter(None, users), ""))
 
 
 def find_reviews_version(now: Snapshot, user: str) -> str:

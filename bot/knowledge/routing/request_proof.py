@@ -8,21 +8,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.knowledge.bookinfo.traffic_report import FAILED_REVIEWS, NO_ANSWER, PAGE_RATINGS
 from bot.knowledge.observe.probes import strip_proxy_prefix
 from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context
+from bot.text import EMPTY, Listed, Text, counted, in_context
 
-PATIENCE = 15.0
+PROPAGATION_TIMEOUT = 15.0
 """Seconds in which rules reach the proxies; usually less than two (Istio 1.23 and 1.30)."""
-PAUSE = 0.5
+RETRY_DELAY = 0.5
 RATE = 50.0
 """Requests per second of all users together: enough to be quick, few enough for one small pod of
 each application."""
-SURE = 3.0
-"""How wide an interval is, in standard deviations: chance alone leaves it once in 370 times."""
+STANDARD_DEVIATIONS = 3.0
+"""Half the width of an interval: chance alone leaves it once in 370 times."""
 NOBODY = ""
 OTHERS = ("guest", "visitor")
 """Other users than the one that a rule names; Bookinfo takes any name."""
+RATINGS = {**PAGE_RATINGS, "none": in_context("ratings", "not asked")}
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Expectation:
     """Expected result of one user's requests, in words and as a test."""
 
     user: str
-    words: str
+    words: Text
     holds: Callable[[TrafficReport], bool]
     count: int = 10
 
@@ -42,17 +45,20 @@ class Observation:
     """
 
     holds: bool
-    lines: tuple[str, ...]
-    trouble: str = ""
+    lines: tuple[Text, ...]
+    trouble: Text = EMPTY
     seen: tuple[TrafficReport, ...] = ()
 
     @property
-    def because(self) -> str:
+    def because(self) -> Text:
         """The reason why the result is not as expected, and who can help."""
         if self.trouble:
-            why = strip_proxy_prefix(self.trouble)
-            return f"nothing answers requests for the page: {why}. Whoever runs the cluster: do the pods run?"
-        return "what was seen is not what was asked. Give it a minute, then type it again."
+            return Text(
+                "nothing answers requests for the page: {why}. The cluster's administrator "
+                "should check whether the pods run.",
+                why=strip_proxy_prefix(self.trouble),
+            )
+        return Text("what was seen is not what was asked. Give it a minute, then type it again.")
 
 
 def choose_other_user(user: str) -> str:
@@ -61,7 +67,7 @@ def choose_other_user(user: str) -> str:
 
 
 async def wait_for_expectations(
-    context: Context, *expectations: Expectation, seconds: float = PATIENCE
+    context: Context, *expectations: Expectation, seconds: float = PROPAGATION_TIMEOUT
 ) -> Observation:
     """Send requests as all these users at the same time, until all is as expected or the time
     is over.
@@ -70,24 +76,22 @@ async def wait_for_expectations(
     """
     deadline = time.monotonic() + min(seconds, context.workshop.readiness_timeout)
     while True:
-        context.progress.say("looking whether it took effect, by requests")
-        seen = await asyncio.gather(
+        context.progress.say(Text("looking whether it took effect, by requests"))
+        reports = await asyncio.gather(
             *(
                 send_as_user(context, expected, RATE / len(expectations))
                 for expected in expectations
             )
         )
-        found = tuple(
-            describe_observation(expected, what)
-            for expected, what in zip(expectations, seen, strict=True)
-        )
-        trouble = next((what.trouble for what in seen if what.trouble), "")
-        holds = not trouble and all(
-            e.holds(what) for e, what in zip(expectations, seen, strict=True)
-        )
+        pairs = list(zip(expectations, reports, strict=True))
+        trouble = next((report.trouble for report in reports if report.trouble), EMPTY)
+        holds = not trouble and all(expected.holds(report) for expected, report in pairs)
+        # All users again, not only those that differ: the proxies get the rules one by one, and
+        # who was served as expected by one may not be by another.
         if holds or time.monotonic() > deadline:
-            return Observation(holds, found, trouble, tuple(seen))
-        await asyncio.sleep(PAUSE)
+            lines = tuple(describe_observation(expected, report) for expected, report in pairs)
+            return Observation(holds, lines, trouble, tuple(reports))
+        await asyncio.sleep(RETRY_DELAY)
 
 
 async def send_as_user(context: Context, expected: Expectation, rate: float) -> TrafficReport:
@@ -96,24 +100,60 @@ async def send_as_user(context: Context, expected: Expectation, rate: float) -> 
     return await context.traffic.send(context.workshop.app_namespace, load)
 
 
-def describe_observation(expected: Expectation, seen: TrafficReport) -> str:
-    """Return `as jason, 10 pages: reviews v2 10; ratings seen 10; half within 21 ms (expected:
-    only v2)`.
+def describe_observation(expected: Expectation, seen: TrafficReport) -> Text:
+    """Return `as jason, 10 pages: reviews v2 10; ratings seen 10; p50 21 ms, p99 30 ms
+    (expected: only v2)`.
     """
-    who = f"as {expected.user}" if expected.user else "not logged in"
     if seen.trouble:
-        return f"{who}: no answer ({strip_proxy_prefix(seen.trouble)})"
-    versions = ", ".join(
-        f"{'failed' if key == 'none' else key} {n}" for key, n in seen.versions.items()
+        why = strip_proxy_prefix(seen.trouble)
+        if not expected.user:
+            return Text("not logged in: no answer ({why})", why=why)
+        return Text("as {user}: no answer ({why})", user=expected.user, why=why)
+    pages, results = count_pages(seen), Listed(describe_pages(seen), "semicolon")
+    if not expected.user:
+        return counted(
+            "not logged in, {n} page: {results} (expected: {expected})",
+            "not logged in, {n} pages: {results} (expected: {expected})",
+            n=pages,
+            results=results,
+            expected=expected.words,
+        )
+    return counted(
+        "as {user}, {n} page: {results} (expected: {expected})",
+        "as {user}, {n} pages: {results} (expected: {expected})",
+        n=pages,
+        user=expected.user,
+        results=results,
+        expected=expected.words,
     )
-    ratings = ", ".join(
-        f"{'not asked' if key == 'none' else key} {n}" for key, n in seen.ratings.items()
+
+
+def describe_pages(seen: TrafficReport) -> list[Text]:
+    """Return the versions, ratings, failures and times of pages."""
+    found = []
+    if seen.versions:
+        found += [
+            Text("reviews {counts}", counts=list_counts(seen.versions, FAILED_REVIEWS)),
+            Text("ratings {counts}", counts=list_counts(seen.ratings, RATINGS)),
+        ]
+    if failed := {code: count for code, count in seen.codes.items() if code != "200"}:
+        codes = (
+            Text("{code}: {number}", code=NO_ANSWER.get(code, code), number=count)
+            for code, count in failed.items()
+        )
+        found.append(Text("status {codes}", codes=Listed(codes, "comma")))
+    return [*found, Text("p50 {p50:.0f} ms, p99 {p99:.0f} ms", p50=seen.p50, p99=seen.p99)]
+
+
+def list_counts(counts: Mapping[str, int], words: Mapping[str, Text]) -> Listed:
+    """Return counts as `v1 3, failed 2`, with `words` for the keys that have some."""
+    return Listed(
+        (
+            Text("{key} {number}", key=words.get(key, key), number=number)
+            for key, number in counts.items()
+        ),
+        "comma",
     )
-    codes = ", ".join(f"{code}: {count}" for code, count in seen.codes.items() if code != "200")
-    parts = [f"reviews {versions}", f"ratings {ratings}"] if seen.versions else []
-    parts += [f"status {codes}"] if codes else []
-    parts += [f"half within {seen.p50:.0f} ms, the slowest {seen.p99:.0f} ms"]
-    return f"{who}, {count_pages(seen)} pages: {'; '.join(parts)} (expected: {expected.words})"
 
 
 def count_pages(seen: TrafficReport) -> int:
@@ -126,9 +166,11 @@ def has_only(counts: Mapping[str, int], *wanted: str) -> bool:
     return sum(counts.values()) > 0 and set(key for key, n in counts.items() if n) <= set(wanted)
 
 
-def compute_wilson_interval(hits: int, of: int, z: float = SURE) -> tuple[float, float]:
-    """Return the Wilson interval of a share (with `SURE` 99.7 %), as fractions; (0, 1) of
-    nothing.
+def compute_wilson_interval(
+    hits: int, of: int, z: float = STANDARD_DEVIATIONS
+) -> tuple[float, float]:
+    """Return the Wilson interval of a share (99.7 % unless told otherwise), as fractions; (0, 1)
+    of nothing.
     """
     if not of:
         return 0.0, 1.0

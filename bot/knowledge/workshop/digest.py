@@ -4,7 +4,6 @@ did what, and what comes next.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from bot.knowledge.observe import prometheus
 from bot.knowledge.workshop.progress import StepStatus
 from bot.records import RunSummary, ScheduleSummary
 from bot.steps import Context, mark_person
+from bot.text import EMPTY, Listed, Moment, Text
 
 WINDOW = 3600
 """Seconds over which traffic is counted."""
@@ -23,11 +23,18 @@ MOST_PEOPLE = 3
 ICONS = {"done": "✅", "not_yet": "🟡", "normal": "ℹ️", "error": "❌"}
 
 
-def describe_progress(rows: Sequence[StepStatus]) -> tuple[str, ...]:
+def describe_progress(rows: Sequence[StepStatus]) -> tuple[Text, ...]:
     """Return a line for each step in place, and one that lists the others."""
-    done = [f"✅ {row.step}: {row.words}" for row in rows if row.done]
+    done = [Text("✅ {step}: {words}", step=row.step, words=row.words) for row in rows if row.done]
     waiting = [row.step for row in rows if not row.done]
-    return (*done, *((f"▫️ not in place: {', '.join(waiting)}",) if waiting else ()))
+    return (
+        *done,
+        *(
+            (Text("▫️ not in place: {waiting}", waiting=Listed(waiting, "comma")),)
+            if waiting
+            else ()
+        ),
+    )
 
 
 def build_memory(rows: Sequence[StepStatus], now: float) -> dict[str, Any]:
@@ -35,22 +42,24 @@ def build_memory(rows: Sequence[StepStatus], now: float) -> dict[str, Any]:
     return {"at": now, "rows": {row.step: row.done for row in rows}}
 
 
-def describe_changes(rows: Sequence[StepStatus], memory: Mapping[str, Any]) -> str:
+def describe_changes(rows: Sequence[StepStatus], memory: Mapping[str, Any]) -> Text:
     """Describe which steps came into place and which went since the last digest; "" for the
     first.
     """
     before = memory.get("rows")
     if before is None:
-        return ""
+        return EMPTY
     came = [row.step for row in rows if row.done and not before.get(row.step)]
     went = [row.step for row in rows if not row.done and before.get(row.step)]
-    words = [f"in place now: {', '.join(came)}"] if came else []
-    words += [f"no more: {', '.join(went)}"] if went else []
-    since = time.strftime("%a %H:%M UTC", time.gmtime(float(memory["at"])))
-    return f"🔁 since {since}: {'; '.join(words) or 'nothing changed'}"
+    words = [Text("in place now: {came}", came=Listed(came, "comma"))] if came else []
+    words += [Text("no more: {went}", went=Listed(went, "comma"))] if went else []
+    since = Moment(float(memory["at"]), date="weekday", time="minutes", named="plain")
+    if not words:
+        return Text("🔁 since {since}: nothing changed", since=since)
+    return Text("🔁 since {since}: {changes}", since=since, changes=Listed(words, "semicolon"))
 
 
-async def describe_traffic(context: Context) -> str:
+async def describe_traffic(context: Context) -> Text:
     """Describe requests and errors of the last hour, as Prometheus counted them."""
     namespace = context.workshop.app_namespace
     try:
@@ -58,37 +67,45 @@ async def describe_traffic(context: Context) -> str:
             context, prometheus.build_page_requests_query(namespace, WINDOW)
         )
     except ClusterError:
-        return "📈 traffic: Prometheus does not tell"
+        return Text("📈 traffic: Prometheus does not tell")
     counts = {series["response_code"]: series.value for series in found if round(series.value)}
     total = sum(counts.values())
     if not total:
-        return "📈 traffic: none within the hour"
+        return Text("📈 traffic: none within the hour")
     failed = sum(count for code, count in counts.items() if not code.startswith(("2", "3", "4")))
     rate = f"{total / WINDOW:.2f}".rstrip("0").rstrip(".")
     errors = (
-        f"{100 * failed / total:.1f} % of them failed" if round(failed) else "none of them failed"
+        Text("{share:.1f} % of them failed", share=100 * failed / total)
+        if round(failed)
+        else Text("none of them failed")
     )
-    return f"📈 traffic within the hour: {total:,.0f} requests ({rate}/s), {errors}"
+    return Text(
+        "📈 traffic within the hour: {total:,.0f} requests ({rate}/s), {errors}",
+        total=total,
+        rate=rate,
+        errors=errors,
+    )
 
 
-def describe_runs(found: Sequence[RunSummary]) -> tuple[str, ...]:
+def describe_runs(found: Sequence[RunSummary]) -> tuple[Text, ...]:
     """Return a line for each person with their runs in order of time, at most `MOST_PEOPLE`
     lines.
     """
     by: dict[str, list[RunSummary]] = {}
-    for deed in reversed(found):
-        by.setdefault(deed.user, []).append(deed)
+    for run in reversed(found):
+        by.setdefault(run.user, []).append(run)
     return tuple(
-        f"{mark_person(user)}: {format_runs(done)}" for user, done in list(by.items())[:MOST_PEOPLE]
+        Text("{person}: {runs}", person=mark_person(user), runs=format_runs(done))
+        for user, done in list(by.items())[:MOST_PEOPLE]
     )
 
 
-def format_runs(done: Sequence[RunSummary]) -> str:
+def format_runs(done: Sequence[RunSummary]) -> Text:
     """Return runs as `install ✅, expose 🟡`; older ones beyond `MOST` are counted."""
-    more = f"{len(done) - MOST} more, and last: " if len(done) > MOST else ""
-    return more + ", ".join(
-        f"{shorten_command(deed.typed)} {ICONS.get(deed.state, '•')}" for deed in done[-MOST:]
-    )
+    runs = [f"{shorten_command(run.typed)} {ICONS.get(run.state, '•')}" for run in done[-MOST:]]
+    if len(done) <= MOST:
+        return Text("{runs}", runs=Listed(runs, "comma"))
+    return Text("{more} more, and last: {runs}", more=len(done) - MOST, runs=Listed(runs, "comma"))
 
 
 def shorten_command(typed: str) -> str:
@@ -96,10 +113,13 @@ def shorten_command(typed: str) -> str:
     return typed if len(typed) <= 40 else f"{typed[:39]}…"
 
 
-def describe_next_schedules(entries: Sequence[ScheduleSummary]) -> str:
+def describe_next_schedules(entries: Sequence[ScheduleSummary]) -> Text:
     """Describe the next slots of the schedules; "" when there are none."""
     found = sorted(
         (one for one in entries if one.next_at is not None), key=lambda one: one.next_at or 0.0
     )
-    told = [f"{one.id} {one.typed}, {one.next}" for one in found[:MOST]]
-    return f"⏭️ next: {'; '.join(told)}" if told else ""
+    told = [
+        Text("{id} {typed}, {moment}", id=one.id, typed=one.typed, moment=one.next)
+        for one in found[:MOST]
+    ]
+    return Text("⏭️ next: {slots}", slots=Listed(told, "semicolon")) if told else EMPTY

@@ -10,18 +10,19 @@ from bot.kinds import Object
 from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.bookinfo.traffic_report import describe_stream
 from bot.knowledge.mesh_config import describe_tracing
-from bot.knowledge.objects.durations import format_duration
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.workloads import (
     count_ready_pods,
     get_condition,
     get_image_tag,
     get_labels,
+    get_name,
     is_installed_by_istio,
     is_ready,
 )
 from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
+from bot.text import Listed, Seconds, Text, counted, join, verbatim
 
 ADDONS = ("prometheus", "grafana", "jaeger")
 
@@ -32,10 +33,10 @@ class StepStatus:
 
     step: str
     done: bool
-    words: str
+    words: Text
 
 
-Look = Callable[[Snapshot], tuple[bool, str]]
+Look = Callable[[Snapshot], tuple[bool, Text]]
 
 
 def count_installed(names: tuple[str, ...], there: dict[str, Object]) -> tuple[int, list[str]]:
@@ -44,11 +45,11 @@ def count_installed(names: tuple[str, ...], there: dict[str, Object]) -> tuple[i
     return len(found), [n for n in found if not is_ready(there[n])]
 
 
-def check_install(now: Snapshot) -> tuple[bool, str]:
+def check_install(now: Snapshot) -> tuple[bool, Text]:
     """Check istiod and the other workloads of the installation; return (done, description)."""
     owned = {n: w for n, w in now.mesh.items() if is_installed_by_istio(w)}
     if "istiod" not in owned:
-        return False, "not installed"
+        return False, Text("not installed")
     lagging = [
         f"{n} {count_ready_pods(w)[0]}/{count_ready_pods(w)[1]}"
         for n, w in owned.items()
@@ -56,43 +57,55 @@ def check_install(now: Snapshot) -> tuple[bool, str]:
     ]
     version = get_labels(owned["istiod"]).get("operator.istio.io/version", "")
     if lagging:
-        return False, f"Istio {version}: waiting for {', '.join(lagging)}"
-    return True, f"Istio {version}, {len(owned)} workloads ready; {describe_tracing(now.config)}"
-
-
-def check_addons(now: Snapshot) -> tuple[bool, str]:
-    """Check Prometheus, Grafana and Jaeger; return (done, description)."""
-    found, lagging = count_installed(ADDONS, now.mesh)
-    if not found:
-        return False, "none installed"
-    missing = [n for n in ADDONS if n not in now.mesh]
-    words = [f"{found} of {len(ADDONS)} installed"]
-    words += [f"missing {', '.join(missing)}"] if missing else []
-    words += [f"not ready: {', '.join(lagging)}"] if lagging else []
-    return not missing and not lagging, "; ".join(words)
-
-
-def check_kiali(now: Snapshot) -> tuple[bool, str]:
-    """Check Kiali's Deployment; return (done, description)."""
-    deployment = now.mesh.get("kiali")
-    if deployment is None:
-        return False, "not installed"
-    return is_ready(deployment), f"Kiali {get_image_tag(deployment)}" + (
-        "" if is_ready(deployment) else ", not ready"
+        return False, Text(
+            "Istio {version}: waiting for {lagging}",
+            version=version,
+            lagging=Listed(lagging, "comma"),
+        )
+    return True, Text(
+        "Istio {version}, {owned} workloads ready; {tracing}",
+        version=version,
+        owned=len(owned),
+        tracing=describe_tracing(now.config),
     )
 
 
-def check_bookinfo(now: Snapshot) -> tuple[bool, str]:
+def check_addons(now: Snapshot) -> tuple[bool, Text]:
+    """Check Prometheus, Grafana and Jaeger; return (done, description)."""
+    found, lagging = count_installed(ADDONS, now.mesh)
+    if not found:
+        return False, Text("none installed")
+    missing = [n for n in ADDONS if n not in now.mesh]
+    words = [Text("{found} of {wanted} installed", found=found, wanted=len(ADDONS))]
+    words += [Text("missing {missing}", missing=Listed(missing, "comma"))] if missing else []
+    words += [Text("not ready: {lagging}", lagging=Listed(lagging, "comma"))] if lagging else []
+    return not missing and not lagging, join("semicolon", *words)
+
+
+def check_kiali(now: Snapshot) -> tuple[bool, Text]:
+    """Check Kiali's Deployment; return (done, description)."""
+    deployment = now.mesh.get("kiali")
+    if deployment is None:
+        return False, Text("not installed")
+    version = get_image_tag(deployment)
+    if is_ready(deployment):
+        return True, Text("Kiali {version}", version=version)
+    return False, Text("Kiali {version}, not ready", version=version)
+
+
+def check_bookinfo(now: Snapshot) -> tuple[bool, Text]:
     """Check the application's six Deployments; return (done, description)."""
     found, lagging = count_installed(BOOKINFO, now.app)
     if not found:
-        return False, "not deployed"
-    return found == len(
-        BOOKINFO
-    ) and not lagging, f"{found - len(lagging)} of {len(BOOKINFO)} deployments ready"
+        return False, Text("not deployed")
+    return found == len(BOOKINFO) and not lagging, Text(
+        "{ready} of {wanted} deployments ready",
+        ready=found - len(lagging),
+        wanted=len(BOOKINFO),
+    )
 
 
-def check_inject(now: Snapshot) -> tuple[bool, str]:
+def check_inject(now: Snapshot) -> tuple[bool, Text]:
     """Check the sidecars, by the injector's annotation (native sidecars have it too); return
     (done, description).
     """
@@ -100,55 +113,67 @@ def check_inject(now: Snapshot) -> tuple[bool, str]:
     inside = [
         p for p in pods if "sidecar.istio.io/status" in (p["metadata"].get("annotations") or {})
     ]
-    words = f"{len(inside)} of {len(pods)} pods have a sidecar"
+    if not pods:
+        return False, Text("no pods yet")
+    words = Text("{inside} of {pods} pods have a sidecar", inside=len(inside), pods=len(pods))
     if now.app_labels.get("istio-injection") == "enabled" and len(inside) < len(pods):
-        words += "; the label is set, older pods want a restart"
-    elif not inside and pods and all(map(is_captured, pods)):
-        words += "; they are in the ambient mesh instead"
-    return bool(pods) and len(inside) == len(pods), words if pods else "no pods yet"
+        words = Text("{state}; the label is set, older pods need a restart", state=words)
+    elif not inside and all(map(is_captured, pods)):
+        words = Text("{state}; they are in the ambient mesh instead", state=words)
+    return len(inside) == len(pods), words
 
 
-def check_expose(now: Snapshot) -> tuple[bool, str]:
+def check_expose(now: Snapshot) -> tuple[bool, Text]:
     """Check the application's Gateway; return (done, description)."""
     gateways = [g for g in now.gateways.values() if g["spec"].get("gatewayClassName") == "istio"]
     if not gateways:
-        return False, "no gateway"
+        return False, Text("no gateway")
     programmed = get_condition(gateways[0], "Programmed")
     done = programmed.get("status") == "True"
-    reason = str(programmed.get("reason") or "waits for istiod")
-    words = "programmed" if done else GATEWAY_WORDS.get(reason, reason)
-    return done, f"gateway {gateways[0]['metadata']['name']} {words}"
+    reason, name = str(programmed.get("reason") or "Pending"), get_name(gateways[0])
+    if done:
+        return True, Text("gateway {name} programmed", name=name)
+    words = GATEWAY_WORDS.get(reason) or verbatim(reason)
+    return False, Text("gateway {name}: {words}", name=name, words=words)
 
 
 GATEWAY_WORDS = {
-    "AddressNotAssigned": "has no address yet: `minikube tunnel`, or annotate it with "
-    "networking.istio.io/service-type=ClusterIP",
-    "Pending": "waits for istiod",
-    "Invalid": "is refused by istiod: its status says why",
+    "AddressNotAssigned": Text(
+        "has no address yet: `minikube tunnel`, or annotate it with "
+        "networking.istio.io/service-type=ClusterIP"
+    ),
+    "Pending": Text("waits for istiod"),
+    "Invalid": Text("is refused by istiod: its status says why"),
 }
 """Reasons why a Gateway is not programmed (Gateway API 1.1 to 1.5, Istio 1.23 and 1.30), and what
 helps."""
 
 
-def check_route(now: Snapshot) -> tuple[bool, str]:
+def check_route(now: Snapshot) -> tuple[bool, Text]:
     """Check the routes for reviews, by VirtualService or by HTTPRoute with a waypoint; return
     (done, description).
     """
     if "reviews" in now.virtual_services:
         rules = list(iterate_http_rules(now.virtual_services["reviews"]))
         if "reviews" not in now.destination_rules:
-            return False, "VirtualService reviews without its DestinationRule: callers get 503"
+            return False, Text(
+                "VirtualService reviews without its DestinationRule: callers get 503"
+            )
         return (
             True,
-            f"VirtualService reviews, {len(rules)} {'rule' if len(rules) == 1 else 'rules'}",
+            counted(
+                "VirtualService reviews, {n} rule",
+                "VirtualService reviews, {n} rules",
+                n=len(rules),
+            ),
         )
     return (
         "reviews" in now.routes,
-        "HTTPRoute reviews" if "reviews" in now.routes else "no route for reviews",
+        Text("HTTPRoute reviews") if "reviews" in now.routes else Text("no route for reviews"),
     )
 
 
-def check_fault(now: Snapshot) -> tuple[bool, str]:
+def check_fault(now: Snapshot) -> tuple[bool, Text]:
     """Check for injected faults; through a waypoint, for rules whose backends all weigh
     nothing. Return (done, description).
     """
@@ -162,39 +187,50 @@ def check_fault(now: Snapshot) -> tuple[bool, str]:
         for n, route in now.routes.items()
         if any(map(has_no_weight, route["spec"].get("rules") or []))
     ]
-    return bool(hurt), f"fault on {', '.join(hurt)}" if hurt else "no fault injected"
+    return bool(hurt), Text("fault on {hurt}", hurt=Listed(hurt, "comma")) if hurt else Text(
+        "no fault injected"
+    )
 
 
-def check_traffic(now: Snapshot) -> tuple[bool, str]:
+def check_traffic(now: Snapshot) -> tuple[bool, Text]:
     """Check what the bot itself sends and has sent, since requests leave no trace in objects;
     return (done, description).
     """
     if now.streams:
-        words = "; ".join(describe_stream(stream) for stream in now.streams)
-        return any(stream.seen.versions for stream in now.streams), f"going on: {words}"
+        words = Listed([describe_stream(stream) for stream in now.streams], "semicolon")
+        return any(stream.seen.versions for stream in now.streams), Text(
+            "going on: {words}", words=words
+        )
     if now.last is None:
-        return False, "no requests were sent since the bot started"
+        return False, Text("no requests were sent since the bot started")
     when, seen = now.last
     pages, failed = sum(seen.versions.values()), seen.versions.get("none", 0)
     met = (
-        f"{pages - failed} of {seen.asked} requests got a page with reviews"
+        Text(
+            "{pages} of {asked} requests got a page with reviews",
+            pages=pages - failed,
+            asked=seen.asked,
+        )
         if pages
-        else "nothing answered"
+        else Text("nothing answered")
     )
-    return pages > failed, f"{format_duration(time.time() - when)} ago: {met}"
+    return pages > failed, Text(
+        "{duration} ago: {met}", duration=Seconds(time.time() - when, "rough"), met=met
+    )
 
 
-def check_traces(now: Snapshot) -> tuple[bool, str]:
+def check_traces(now: Snapshot) -> tuple[bool, Text]:
     """Check that spans arrived, which only Jaeger knows; return (done, description)."""
     if "jaeger" not in now.mesh:
-        return False, "no Jaeger to look at"
+        return False, Text("no Jaeger to look at")
     if now.senders:
-        return True, f"spans came from {', '.join(now.senders)}"
-    came = "no spans yet" if now.senders is not None else "Jaeger does not answer"
-    return False, f"{came}; {describe_tracing(now.config)}"
+        return True, Text("spans came from {senders}", senders=Listed(now.senders, "comma"))
+    came = Text("no spans yet") if now.senders is not None else Text("Jaeger does not answer")
+    tracing = describe_tracing(now.config)
+    return False, Text("{spans}; {tracing}", spans=came, tracing=tracing)
 
 
-def check_shift(now: Snapshot) -> tuple[bool, str]:
+def check_shift(now: Snapshot) -> tuple[bool, Text]:
     """Check for weights between versions; return (done, description)."""
     routes = [
         route
@@ -214,36 +250,37 @@ def check_shift(now: Snapshot) -> tuple[bool, str]:
         for b in rule.get("backendRefs") or []
     ]
     weights += [f"{b['name']}={b['weight']}" for b in backends if 1 < b.get("weight", 1) < 100]
-    return bool(weights), " ".join(weights) if weights else "no weights"
+    return bool(weights), verbatim(" ".join(weights)) if weights else Text("no weights")
 
 
-def check_ambient(now: Snapshot) -> tuple[bool, str]:
+def check_ambient(now: Snapshot) -> tuple[bool, Text]:
     """Check ztunnel, istio-cni and that the application's pods are captured; return (done,
     description).
     """
     if "ztunnel" not in now.mesh:
-        return False, "ztunnel is not installed"
+        return False, Text("ztunnel is not installed")
     pods = now.app_pods
     marked = [p for p in pods if is_captured(p)]
     ready = all(is_ready(now.mesh[n]) for n in ("ztunnel", "istio-cni-node") if n in now.mesh)
-    words = f"{len(marked)} of {len(pods)} pods captured" + (
-        "" if ready else "; ztunnel or istio-cni not ready"
-    )
+    words = Text("{captured} of {pods} pods captured", captured=len(marked), pods=len(pods))
+    if not ready:
+        words = Text("{state}; ztunnel or istio-cni not ready", state=words)
     return ready and bool(pods) and len(marked) == len(pods), words
 
 
-def check_waypoint(now: Snapshot) -> tuple[bool, str]:
+def check_waypoint(now: Snapshot) -> tuple[bool, Text]:
     """Check the namespace's waypoint and its label; return (done, description)."""
     found = [
         g for g in now.gateways.values() if g["spec"].get("gatewayClassName") == "istio-waypoint"
     ]
     if not found:
-        return False, "no waypoint"
+        return False, Text("no waypoint")
     programmed = get_condition(found[0], "Programmed").get("status") == "True"
     labelled = "istio.io/use-waypoint" in now.app_labels
-    return programmed and labelled, ("programmed" if programmed else "not programmed") + (
-        "" if labelled else "; the namespace is not enrolled"
-    )
+    words = Text("programmed") if programmed else Text("not programmed")
+    if not labelled:
+        words = Text("{state}; the namespace is not enrolled", state=words)
+    return programmed and labelled, words
 
 
 LOOKS: tuple[tuple[str, Look], ...] = (

@@ -21,6 +21,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
+from bot.text import EMPTY, Listed, Text
 
 PATIENCE = 60.0
 """Seconds in which deleted objects go, when nothing holds them."""
@@ -33,7 +34,7 @@ class ObjectDifference:
     """An object that is not as it was before; `words` says what restoring it does."""
 
     image: BeforeImage
-    words: str
+    words: Text
 
 
 @dataclass(frozen=True)
@@ -102,17 +103,21 @@ async def compare_with_before(context: Context, changes: Sequence[Change]) -> Un
     return UndoPlan(tuple(changes), tuple(found))
 
 
-def describe_difference(image: BeforeImage, live: Object | None) -> str:
+def describe_difference(image: BeforeImage, live: Object | None) -> Text:
     """Return what restoring one object does; "" when it is as it was."""
     called = f"{image.kind.kind} {image.name}"
     if image.before is None:
-        return f"deletes {called}" if live is not None else ""
+        return Text("deletes {called}", called=called) if live is not None else EMPTY
     if live is None:
-        return f"brings back {called}"
+        return Text("brings back {called}", called=called)
     found = describe_differences(extract_desired_state(live), image.before)
-    if found and all("restartedAt" in line for line in found):
-        return f"rolls {called} back to before its restart"
-    return f"restores {called} ({'; '.join(found[:3])})" if found else ""
+    if found and all("restartedAt" in str(line) for line in found):
+        return Text("rolls {called} back to before its restart", called=called)
+    return (
+        Text("restores {called} ({changes})", called=called, changes=Listed(found[:3], "semicolon"))
+        if found
+        else EMPTY
+    )
 
 
 async def find_last_change(context: Context) -> UndoPlan:
@@ -135,7 +140,7 @@ async def find_later_changes(context: Context, step: str) -> UndoPlan:
     )
 
 
-async def build_plan(context: Context, back: UndoPlan, summary: str) -> Plan | None:
+async def build_plan(context: Context, back: UndoPlan, summary: Text) -> Plan | None:
     """Return what would be restored, or None when nothing differs."""
     if not back.differences:
         return None
@@ -144,12 +149,12 @@ async def build_plan(context: Context, back: UndoPlan, summary: str) -> Plan | N
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
             warnings += await warn_about_lost_deployments(context, found.image.name, back)
     lines = tuple(found.words for found in back.differences)
-    return Plan(summary, lines, tuple(dict.fromkeys(warnings)), "Take it back", back.digest)
+    return Plan(summary, lines, tuple(dict.fromkeys(warnings)), Text("Take it back"), back.digest)
 
 
 async def warn_about_lost_deployments(
     context: Context, namespace: str, back: UndoPlan
-) -> list[str]:
+) -> list[Text]:
     """Return a warning about Deployments that go with a namespace and that no undone change
     made.
     """
@@ -160,7 +165,13 @@ async def warn_about_lost_deployments(
         if get_name(w) not in ours
     ]
     return (
-        [f"With namespace {namespace} go its other Deployments: {', '.join(others)}."]
+        [
+            Text(
+                "With namespace {namespace} go its other Deployments: {others}.",
+                namespace=namespace,
+                others=Listed(others, "comma"),
+            )
+        ]
         if others
         else []
     )
@@ -179,12 +190,20 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
         return failure
     left = await wait_until_restored(context, back)
     if left:
-        held = "; ".join(found.words.replace("deletes", "still there:") for found in left)
-        words = "not everything is as it was."
+        held = Listed(
+            [
+                Text("still there: {called}", called=f"{f.image.kind.kind} {f.image.name}")
+                if f.image.before is None
+                else f.words
+                for f in left
+            ],
+            "semicolon",
+        )
+        words = Text("not everything is as it was.")
         return Verdict(
             State.NOT_YET,
             words,
-            f"{held}. Type it again.",
+            Text("{held}. Type it again.", held=held),
             next=suggest_commands(context, again, "status"),
         )
     for change in back.changes:
@@ -192,11 +211,11 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     evidence = (
         *(found.words for found in back.differences),
         *profile,
-        "objects differing afterwards: none",
+        Text("objects differing afterwards: none"),
     )
     return Verdict(
         State.DONE,
-        f"{back.typed} taken back.",
+        Text("{typed} taken back.", typed=back.typed),
         evidence=evidence,
         next=suggest_commands(context, "status", again),
     )
@@ -232,7 +251,7 @@ async def wait_for_restored_pods(context: Context, back: UndoPlan) -> Verdict | 
     for namespace, names in restored.items():
         lagging = await wait_for_deployments(context, namespace, names)
         if lagging:
-            words = "the objects are as they were, but not all pods are ready."
+            words = Text("the objects are as they were, but not all pods are ready.")
             return build_not_ready_verdict(context, words, lagging, "undo")
     return None
 
@@ -241,7 +260,9 @@ async def wait_until_restored(context: Context, back: UndoPlan) -> tuple[ObjectD
     """Wait until nothing differs any more; return what still does after PATIENCE."""
     for found in back.differences:
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
-            context.progress.say(f"waiting until namespace {found.image.name} is gone")
+            context.progress.say(
+                Text("waiting until namespace {name} is gone", name=found.image.name)
+            )
             await namespaces.wait_until_gone(context, found.image.name)
     deadline, pause = time.monotonic() + PATIENCE, 0.05
     while left := (await compare_with_before(context, back.changes)).differences:

@@ -10,7 +10,8 @@ from bot.ledger.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    transactional_ddl=True,  # SQLite's DDL is transactional too; Alembic assumes otherwise because of Python's driver.
+    # SQLite's DDL is transactional too; Alembic assumes otherwise because of Python's driver.
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

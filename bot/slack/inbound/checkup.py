@@ -69,7 +69,10 @@ async def _check_bot_token(client: AsyncWebClient, scopes: Set[str]) -> list[Che
 def _check_scopes(identity: BotIdentity, wanted: Set[str]) -> CheckResult:
     missing, extra = sorted(wanted - identity.scopes), sorted(identity.scopes - wanted)
     if missing:
-        sentence = f"missing {', '.join(missing)}: update the app from its manifest and reinstall it to the workspace"
+        sentence = (
+            f"missing {', '.join(missing)}: "
+            "update the app from its manifest and reinstall it to the workspace"
+        )
         return CheckResult("slack scopes", False, sentence)
     noted = f"; not needed: {', '.join(extra)}" if extra else ""
     return CheckResult("slack scopes", True, f"all {len(wanted)} granted{noted}")

@@ -88,7 +88,7 @@ class HttpReceiver:
         except OSError as problem:
             await runner.cleanup()
             raise SettingsError(
-                f"slack.http: cannot listen on {host}:{port} ({problem.strerror})"
+                f"slack.http: cannot listen on {host}:{port} ({problem.strerror or problem})"
             ) from problem
         self._runner, self.port = runner, int(runner.addresses[0][1])
 

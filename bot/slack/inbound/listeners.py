@@ -42,6 +42,7 @@ from bot.slack.inbound.payloads import (
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import BotIdentity
 from bot.slackrules import escape
+from bot.text import Text
 
 OURS = re.compile(r"^mesh:")
 """action_ids of the bot's own buttons, and names of its own modals."""
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 
 def build_note(state: str, text: str) -> Message:
-    """Build a short answer of this package's own; `state` is as in `bot.view.messages`."""
+    """Build a short answer of this package's own in mrkdwn; `state` as in `bot.view.messages`."""
     block = {
         "type": "section",
         "block_id": f"verdict:{state}",
@@ -63,11 +64,9 @@ def build_note(state: str, text: str) -> Message:
     return Message(text=text, blocks=(block,))
 
 
-RESTARTING = build_note("not_yet", "I am restarting. Please try again in a minute.")
-EXPIRED = build_note("not_yet", "This button has expired. Type the command again.")
-
-OWNED_UP = "That went wrong on my side. Whoever runs me finds it in the log under `{}`."
-FAILED = "the desk failed, reference %s"
+RESTARTING = Text("I am restarting. Please try again in a minute.")
+EXPIRED = Text("This button has expired. Type the command again.")
+FAILED = "the router failed, reference %s"
 
 
 class Listeners:
@@ -172,7 +171,7 @@ class Listeners:
     ) -> None:
         if self.draining:
             self.declined += 1
-            await ack(_build_ephemeral_payload(self._ways.tongue.message(RESTARTING)))
+            await ack(_build_ephemeral_payload(self._build_restart_note()))
             return
         await ack()
         if not self._once.claim_key(get_string(body, "trigger_id")):
@@ -183,8 +182,13 @@ class Listeners:
 
     async def _on_other_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         typed = escape(get_string(body, "command"))
-        text = f"Here I answer to `{self._command}`, not to `{typed}`: the bot's settings and the Slack app disagree."
-        await ack(_build_ephemeral_payload(self._ways.tongue.message(build_note("error", text))))
+        text = Text(
+            "Here I answer to `{command}`, not to `{typed}`: "
+            "the bot's settings and the Slack app disagree.",
+            command=self._command,
+            typed=typed,
+        )
+        await ack(_build_ephemeral_payload(build_note("error", self._ways.localize(text))))
 
     async def _on_action(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -195,7 +199,7 @@ class Listeners:
             return
         if self.draining:
             self.declined += 1
-            context[AFTER_ACK] = lambda: self._reply_to_press(body, RESTARTING)
+            context[AFTER_ACK] = lambda: self._reply_to_press(body, self._build_restart_note())
             return
         self.presses += 1
         context[AFTER_ACK] = lambda: self._dispatch_press(body)
@@ -204,7 +208,9 @@ class Listeners:
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        context[AFTER_ACK] = lambda: self._reply_to_press(body, EXPIRED)
+        context[AFTER_ACK] = lambda: self._reply_to_press(
+            body, build_note("not_yet", self._ways.localize(EXPIRED))
+        )
 
     async def _on_mention(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -246,9 +252,7 @@ class Listeners:
             self.declined += 1
             await ack(
                 response_action="errors",
-                errors=dict.fromkeys(
-                    list_input_ids(body)[:1], self._ways.tongue.line(RESTARTING.text)
-                ),
+                errors=dict.fromkeys(list_input_ids(body)[:1], self._ways.localize(RESTARTING)),
             )
             return
         if faults := self._find_input_faults(body):
@@ -275,8 +279,7 @@ class Listeners:
         except Exception:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
-            found = {"": OWNED_UP.format(reference)}
-        found = {block: self._ways.tongue.line(words) for block, words in found.items()}
+            found = {"": self._ways.localize(describe_failure(reference))}
         named = {block: words for block, words in found.items() if block in inputs}
         return named or dict.fromkeys(inputs[:1] if found else (), " ".join(found.values()))
 
@@ -292,7 +295,7 @@ class Listeners:
         reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
         if self.draining:
             self.declined += 1
-            self._jobs.spawn(reply.say(RESTARTING), "whisper")
+            self._jobs.spawn(reply.say(self._build_restart_note()), "ephemeral reply")
             return
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
@@ -328,9 +331,20 @@ class Listeners:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
             if reply is not None:
-                self._jobs.spawn(
-                    reply.say(build_note("error", OWNED_UP.format(reference))), "whisper"
-                )
+                words = self._ways.localize(describe_failure(reference))
+                self._jobs.spawn(reply.say(build_note("error", words)), "ephemeral reply")
+
+    def _build_restart_note(self) -> Message:
+        return build_note("not_yet", self._ways.localize(RESTARTING))
+
+
+def describe_failure(reference: str) -> Text:
+    """Return the answer to a request that failed for a fault of the bot's own."""
+    return Text(
+        "That went wrong on my side. The bot's administrator finds it in the log under "
+        "`{reference}`.",
+        reference=reference,
+    )
 
 
 def _build_ephemeral_payload(message: Message) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import LedgerError, SlackError
 from bot.jobs import Jobs
-from bot.language import ENGLISH, Tongue
+from bot.language import ENGLISH, Localizer
 from bot.messages import CHANNEL, WAITS, Message, Outbox, OutboxEntry, Place, Posted
 from bot.metrics import Metric, counter
 from bot.slack.outbound.edits import EditQueue
@@ -52,17 +52,17 @@ class SlackChannelMessages:
         *,
         pace: EditLimits | None = None,
         outbox: Outbox | None = None,
-        tongue: Tongue = ENGLISH,
+        say: Localizer = ENGLISH,
     ) -> None:
-        """The outbox keeps messages in English; `tongue` says them when Slack is told."""
+        """`say` writes the notice in a message that is too long; all else is rendered already."""
         self._client, self._outbox = client, outbox
-        self.edits = EditQueue(client, pace or EditLimits(), tongue)
+        self.edits = EditQueue(client, pace or EditLimits(), say)
         self.posts = PostQueue(
             client,
             sent=self._on_post_accepted,
             refused=self._on_post_refused,
             thread=self._resolve_thread_ts,
-            tongue=tongue,
+            say=say,
         )
         self._jobs = Jobs()
         self._hands: Counter[Posted] = Counter()
@@ -189,7 +189,7 @@ class SlackChannelMessages:
 
     async def _show_final_edit(
         self, posted: Posted, message: Message, kept: asyncio.Task[OutboxEntry | None]
-    ) -> SlackError | None:  # fmt: skip
+    ) -> SlackError | None:
         """Show a final edit once it is kept, or takes long to be kept; return the refusal.
 
         An edit that is kept is not given up.
@@ -221,7 +221,7 @@ class SlackChannelMessages:
 
     async def _deliver_final_edit(
         self, where: Posted, message: Message, kept: asyncio.Task[OutboxEntry | None]
-    ) -> SlackError | None:  # fmt: skip
+    ) -> SlackError | None:
         try:
             await self.edits.send_final(where, message)
         except SlackError as problem:
@@ -346,7 +346,7 @@ class SlackChannelMessages:
             await self._record_refusal(post.entry, refusal)
 
     async def _record_refusal(self, entry: OutboxEntry, refusal: SlackError) -> None:
-        assert self._outbox is not None, "only an outbox makes letters"
+        assert self._outbox is not None, "only an outbox makes entries"
         log.error("message %d is not shown: %s", entry.number, refusal)
         try:
             await self._outbox.refuse(entry, refusal.code)
@@ -354,12 +354,12 @@ class SlackChannelMessages:
             log.error("that Slack refused message %d is not kept: %s", entry.number, problem)
 
     async def _record_delivery(self, entry: OutboxEntry, posted: Posted) -> None:
-        """Record that Slack has the version in `letter`.
+        """Record that Slack has the version in `entry`.
 
         What cannot be recorded at once is recorded later, so that only a crash in between
         doubles the message.
         """
-        assert self._outbox is not None, "only an outbox makes letters"
+        assert self._outbox is not None, "only an outbox makes entries"
         self._shown[entry.number] = (posted, entry.version)
         self._shown.move_to_end(entry.number)
         while len(self._shown) > REMEMBERED:

@@ -14,7 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
 from bot.jobs import Jobs
-from bot.language import ENGLISH, Tongue
+from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Posted
 from bot.slack.outbound.files import list_file_blocks
 from bot.slack.outbound.fit import build_plain_payload, fit_message
@@ -64,8 +64,8 @@ class _EditCall:
 class EditQueue:
     """The queue of edits. `gate.waits` counts 429s; `sent`, `coalesced` and `lost` count edits."""
 
-    def __init__(self, client: AsyncWebClient, pace: EditLimits, tongue: Tongue = ENGLISH) -> None:
-        self._client, self._pace, self._tongue = client, pace, tongue
+    def __init__(self, client: AsyncWebClient, pace: EditLimits, say: Localizer = ENGLISH) -> None:
+        self._client, self._pace, self._say = client, pace, say
         self._bucket = TokenBucket(pace.burst, pace.per_minute / 60)
         self.gate = RateLimitPause()
         self._slots: dict[Posted, _PendingEdits] = {}
@@ -228,8 +228,7 @@ class EditQueue:
 
     async def _call_chat_update(self, turn: _EditCall) -> None:
         channel, ts = turn.posted
-        said = self._tongue.message(turn.message)
-        payload = fit_message(said)
+        payload = fit_message(turn.message, self._say)
         try:
             await await_slack_call(
                 "chat.update", self._client.chat_update(channel=channel, ts=ts, **payload)
@@ -240,7 +239,9 @@ class EditQueue:
             log.error("Slack refused the blocks of an edit (%s): showing its text", refusal.code)
             await await_slack_call(
                 "chat.update",
-                self._client.chat_update(channel=channel, ts=ts, **build_plain_payload(said)),
+                self._client.chat_update(
+                    channel=channel, ts=ts, **build_plain_payload(turn.message)
+                ),
             )
 
     def _retry_or_give_up(self, turn: _EditCall, away: SlackUnavailable) -> None:

@@ -1,4 +1,5 @@
-"""Answers to one person: the command's response_url first, chat.postEphemeral when that is used up."""
+"""Answers to one person: the command's response_url first, chat.postEphemeral when that is used
+up."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackError
-from bot.language import ENGLISH, Tongue
+from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Origin
 from bot.slack.outbound.files import list_file_blocks, remove_file_blocks, send_with_files
 from bot.slack.outbound.fit import fit_message
@@ -34,15 +35,15 @@ class EphemeralResponder:
     """Opens a reply for each command and button, in the channel's language."""
 
     def __init__(
-        self, client: AsyncWebClient, session: aiohttp.ClientSession, tongue: Tongue = ENGLISH
+        self, client: AsyncWebClient, session: aiohttp.ClientSession, say: Localizer = ENGLISH
     ) -> None:
-        self.client, self.session, self.tongue = client, session, tongue
-        self.views = SlackViews(client, tongue)
+        self.client, self.session, self.localize = client, session, say
+        self.views = SlackViews(client, say)
 
     def open_channel_reply(
         self, user: str, channel: str, response_url: str = "", *, thread: str = ""
     ) -> EphemeralReply:
-        """Return a reply to this person in this channel, or in the thread of its message `thread`."""
+        """Return a reply to this person in this channel, or in the thread of message `thread`."""
         return EphemeralReply(
             self, user=user, place=Origin(channel, thread), response_url=response_url
         )
@@ -70,7 +71,7 @@ class EphemeralReply:
     async def say(self, message: Message) -> None:
         """Show the message to this person alone; a failure is logged, never raised."""
         try:
-            payload = fit_message(self._ways.tongue.message(message))
+            payload = fit_message(message, self._ways.localize)
             if list_file_blocks(payload["blocks"]):
                 if await self._send_with_files(payload):
                     return

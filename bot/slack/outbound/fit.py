@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from bot.language import Localizer
 from bot.messages import Message
 from bot.slackrules import BUDGET, Problem, check_message, count_visible_characters, truncate
+from bot.text import counted
 
 MOST_TEXT = 3_900
 """Characters of the fallback text: chat.update takes 4,000, chat.postMessage more."""
@@ -24,14 +26,14 @@ Block = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-def fit_message(message: Message) -> dict[str, Any]:
+def fit_message(message: Message, say: Localizer) -> dict[str, Any]:
     """Return the payload, shortened where it is too long.
 
     Where it is wrong otherwise, the payload is the text alone.
     """
     text = truncate(message.text or "…", MOST_TEXT)
     blocks = [_trim_block_text(block) for block in message.blocks]
-    payload = {"text": text, "blocks": _drop_spare_blocks(blocks)}
+    payload = {"text": text, "blocks": _drop_spare_blocks(blocks, say)}
     if problems := _find_problems(payload):
         log.error(
             "a message was refused by our own check and is shown as text: %s",
@@ -54,11 +56,11 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
     return {"text": truncate(message.text or "…", MOST_TEXT), "blocks": [block]}
 
 
-def _drop_spare_blocks(blocks: list[Block]) -> list[Block]:
+def _drop_spare_blocks(blocks: list[Block], say: Localizer) -> list[Block]:
     kept, shown = list(blocks), blocks
     while _is_too_long(shown) and (last := _find_last_spare(kept)) is not None:
         del kept[last]
-        shown = [*kept, _build_more_notice(len(blocks) - len(kept))]
+        shown = [*kept, _build_more_notice(len(blocks) - len(kept), say)]
     return shown
 
 
@@ -75,11 +77,13 @@ def _find_last_spare(blocks: list[Block]) -> int | None:
     return next(spare, None)
 
 
-def _build_more_notice(count: int) -> Block:
-    words = (
-        f"… and {count} more {'part' if count == 1 else 'parts'} that did not fit in this message"
+def _build_more_notice(count: int, say: Localizer) -> Block:
+    words = counted(
+        "… and {n} more part that did not fit in this message",
+        "… and {n} more parts that did not fit in this message",
+        n=count,
     )
-    return {"type": "context", "elements": [{"type": "plain_text", "text": words}]}
+    return {"type": "context", "elements": [{"type": "plain_text", "text": say(words)}]}
 
 
 def _trim_block_text(block: Block) -> Block:

@@ -20,7 +20,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
 from bot.jobs import Jobs
-from bot.language import ENGLISH, Tongue
+from bot.language import ENGLISH, Localizer
 from bot.messages import Message, OutboxEntry, Place, Posted
 from bot.slack.outbound.files import list_file_blocks
 from bot.slack.outbound.fit import build_plain_payload, fit_message
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class QueuedPost:
-    """A message that Slack does not have yet. `message`, with its `letter`, may change until Slack
+    """A message that Slack does not have yet. `message`, with its `entry`, may change until Slack
     takes it; `edit` is to be shown after that. `calling` while Slack is asked; `dropped` when this
     process is to leave it alone."""
 
@@ -58,7 +58,7 @@ class QueuedPost:
 
 @dataclass(frozen=True)
 class AcceptedPost:
-    """A post that Slack accepted: where it stands, the message, and its letter."""
+    """A post that Slack accepted: where it stands, the message, and its entry."""
 
     posted: Posted
     message: Message
@@ -86,10 +86,10 @@ class PostQueue:
         sent: Sent,
         refused: Refused,
         thread: Thread,
-        tongue: Tongue = ENGLISH,
+        say: Localizer = ENGLISH,
     ) -> None:
         self._client, self._sent, self._refused, self._thread = client, sent, refused, thread
-        self._tongue = tongue
+        self._say = say
         self.gate = RateLimitPause()
         self._lanes: dict[str, deque[QueuedPost]] = {}
         self._numbered: dict[int, QueuedPost] = {}
@@ -201,8 +201,7 @@ class PostQueue:
         while True:
             await self._wait_until_allowed(post)
             message, entry = post.message, post.entry
-            said = self._tongue.message(message)
-            payload = build_plain_payload(said) if bare else fit_message(said)
+            payload = build_plain_payload(message) if bare else fit_message(message, self._say)
             try:
                 answer = await self._attempt_post(post, payload)
             except RateLimited as limited:

@@ -9,12 +9,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import SlackError
-from bot.language import ENGLISH, Tongue
+from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Modal, OpenModal, Origin
 from bot.slack.inbound.payloads import serialize_origin
 from bot.slack.outbound.fit import fit_message
 from bot.slack.webapi.errors import await_slack_call
 from bot.slackrules import check_view, truncate
+from bot.text import in_context
 
 MOST_BLOCKS = 100
 """Blocks in a view (Slack limit)."""
@@ -25,6 +26,8 @@ LONGEST_TITLE = 24
 PASSED = frozenset({"not_found", "hash_conflict", "view_not_found"})
 """Refusals of an update that say that the person has closed the modal, or has gone on in it."""
 
+CLOSE = in_context("button", "Close")
+
 Block = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -32,8 +35,8 @@ log = logging.getLogger(__name__)
 class SlackViews:
     """`bot.messages.Views` over views.open, views.update and views.publish."""
 
-    def __init__(self, client: AsyncWebClient, tongue: Tongue = ENGLISH) -> None:
-        self._client, self._tongue = client, tongue
+    def __init__(self, client: AsyncWebClient, say: Localizer = ENGLISH) -> None:
+        self._client, self._say = client, say
 
     async def open(self, trigger: str, modal: Modal, *, over: str = "") -> OpenModal:
         """Open a modal, or replace the one that `over` names.
@@ -69,22 +72,18 @@ class SlackViews:
 
     async def publish(self, user: str, blocks: tuple[Block, ...]) -> None:
         """Show these blocks in that person's Home tab; raise SlackError."""
-        (view,) = self._tongue.blocks([{"type": "home", "blocks": list(blocks[:MOST_BLOCKS])}])
-        view = ensure_valid_view(view)
+        view = ensure_valid_view({"type": "home", "blocks": list(blocks[:MOST_BLOCKS])})
         await await_slack_call("views.publish", self._client.views_publish(user_id=user, view=view))
 
     async def send_direct_message(self, user: str, message: Message) -> None:
         """Send a direct message to that person; raise SlackError."""
         await await_slack_call(
             "chat.postMessage",
-            self._client.chat_postMessage(
-                channel=user, **fit_message(self._tongue.message(message))
-            ),
+            self._client.chat_postMessage(channel=user, **fit_message(message, self._say)),
         )
 
     def _build_view(self, modal: Modal) -> dict[str, Any]:
-        (view,) = self._tongue.blocks([build_modal_view(modal)])
-        return ensure_valid_view(view)
+        return ensure_valid_view(build_modal_view(modal, self._say(CLOSE)))
 
 
 def read_shown_view(answer: AsyncSlackResponse) -> OpenModal:
@@ -93,12 +92,12 @@ def read_shown_view(answer: AsyncSlackResponse) -> OpenModal:
     return OpenModal(str(view.get("id") or ""), str(view.get("hash") or ""))
 
 
-def build_modal_view(modal: Modal) -> dict[str, Any]:
-    """Build the view of a modal, as views.open takes it."""
+def build_modal_view(modal: Modal, close: str) -> dict[str, Any]:
+    """Build the view of a modal, as views.open takes it; `close` is its button's label."""
     view: dict[str, Any] = {
         "type": "modal",
         "title": build_short_text(modal.title),
-        "close": build_short_text(modal.close),
+        "close": build_short_text(modal.close or close),
         "callback_id": modal.name or "mesh:shown",
         "private_metadata": serialize_origin(modal.origin),
         "blocks": list(modal.blocks[:MOST_BLOCKS]),

@@ -43,7 +43,10 @@ class Policies:
         ):
             return
         if reason := _find_refusal_reason(new, review.old):
-            text = f"ValidatingAdmissionPolicy '{SAFE_UPGRADES}' with binding '{binding}' denied request: {reason}"
+            text = (
+                f"ValidatingAdmissionPolicy '{SAFE_UPGRADES}' with binding '{binding}' denied "
+                f"request: {reason}"
+            )
             raise _build_denial_error(review, text)
 
     def _find_deny_binding(self) -> str:
@@ -81,5 +84,8 @@ def _find_refusal_reason(new: Object, old: Object | None) -> str:
         return f"Installing {what} is prohibited by default. {remedy} {what}."
     version = after.get(f"{_GATEWAY}/bundle-version")
     if version is None or _OLD.search(version):
-        return f"Installing CRDs with version before v1.5.0 is prohibited by default. {remedy} older versions."
+        return (
+            f"Installing CRDs with version before v1.5.0 is prohibited by default. {remedy} older "
+            f"versions."
+        )
     return ""

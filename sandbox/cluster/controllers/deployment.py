@@ -44,7 +44,8 @@ from sandbox.cluster.machinery.meta import (
 
 
 class DeploymentController:
-    """Runs on Deployments, their ReplicaSets, and the last pod of a set going away (for Recreate)."""
+    """Runs on Deployments, their ReplicaSets, and the last pod of a set going away (for
+    Recreate)."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context

@@ -28,8 +28,10 @@ from sandbox.cluster.machinery.meta import (
 ROOT_CA = "kube-root-ca.crt"
 _DESCRIPTION = "kubernetes.io/description"
 _ABOUT_ROOT_CA = (
-    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
-    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal "
+    "endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
+    "distributions of Kubernetes "
     "clusters."
 )
 

@@ -33,7 +33,8 @@ _HASH = "controller-revision-hash"
 
 
 class StatefulSetController:
-    """Runs on StatefulSets and their pods. Volume claims are not made: the cluster has no storage."""
+    """Runs on StatefulSets and their pods. Volume claims are not made: the cluster has no
+    storage."""
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context

@@ -151,7 +151,10 @@ def _find_number_causes(value: float, schema: Openapi, field: str) -> Iterator[C
 
 def _find_list_causes(value: list[Any], schema: Openapi, field: str) -> Iterator[Cause]:
     if len(value) > schema.get("maxItems", len(value)):
-        text = f"Too many: {len(value)}: must have at most {schema['maxItems']} item{'s' * (schema['maxItems'] != 1)}"
+        text = (
+            f"Too many: {len(value)}: must have at most {schema['maxItems']} "
+            f"item{'s' * (schema['maxItems'] != 1)}"
+        )
         yield field, "FieldValueTooMany", text
     if len(value) < schema.get("minItems", 0):
         why = f"{field} in body should have at least {schema['minItems']} items"

@@ -137,7 +137,7 @@ def _list_resource_entries(kind: Kind, info: VersionInfo) -> Iterator[Object]:
         about = {"group": group_name, "version": version} if group_name else {}
         verbs = list(_SUB_VERBS.get(sub, ("get", "patch", "update")))
         name = f"{kind.plural}/{sub}"
-        yield {"name": name, "singularName": "", "namespaced": kind.namespaced, **about, "kind": sub_kind,
+        yield {"name": name, "singularName": "", "namespaced": kind.namespaced, **about, "kind": sub_kind,  # noqa: E501
                "verbs": verbs}  # fmt: skip
 
 

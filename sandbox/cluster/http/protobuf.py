@@ -6,9 +6,6 @@ Only what those commands send is known: the tables below give field numbers, nam
 Answers are JSON, which those clients take.
 """
 
-# ruff: noqa: E501
-# (a table: one row a line)
-
 from __future__ import annotations
 
 import base64
@@ -49,34 +46,44 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
     for name, spec in {
         "Nothing": "0 none",
         "ObjectMeta": (
-            "1 name, 2 generateName, 3 namespace, 4 selfLink, 5 uid, 6 resourceVersion, 7 generation:number, "
-            "8 creationTimestamp:time, 11 labels:map, 12 annotations:map, 13 ownerReferences:*OwnerReference, "
+            "1 name, 2 generateName, 3 namespace, 4 selfLink, 5 uid, 6 resourceVersion, 7 "
+            "generation:number, "
+            "8 creationTimestamp:time, 11 labels:map, 12 annotations:map, 13 "
+            "ownerReferences:*OwnerReference, "
             "14 finalizers:*text"
         ),
-        "OwnerReference": "1 kind, 3 name, 4 uid, 5 apiVersion, 6 controller:bool, 7 blockOwnerDeletion:bool",
+        "OwnerReference": "1 kind, 3 name, 4 uid, 5 apiVersion, 6 controller:bool, 7 "
+        "blockOwnerDeletion:bool",
         "Namespace": "1 metadata:ObjectMeta, 2 spec:NamespaceSpec, 3 status:NamespaceStatus",
         "NamespaceSpec": "1 finalizers:*text",
         "NamespaceStatus": "1 phase",
         "ConfigMap": "1 metadata:ObjectMeta, 2 data:map, 3 binaryData:bytesmap, 4 immutable:bool",
-        "Secret": "1 metadata:ObjectMeta, 2 data:bytesmap, 3 type, 4 stringData:map, 5 immutable:bool",
+        "Secret": "1 metadata:ObjectMeta, 2 data:bytesmap, 3 type, 4 stringData:map, 5 "
+        "immutable:bool",
         "ServiceAccount": "1 metadata:ObjectMeta, 4 automountServiceAccountToken:bool",
         "Deployment": _WORKLOAD.format("Deployment"),
         "DeploymentSpec": (
-            "1 replicas:int, 2 selector:LabelSelector, 3 template:PodTemplateSpec, 4 strategy:DeploymentStrategy, "
-            "5 minReadySeconds:number, 6 revisionHistoryLimit:int, 7 paused:flag, 9 progressDeadlineSeconds:int"
+            "1 replicas:int, 2 selector:LabelSelector, 3 template:PodTemplateSpec, 4 "
+            "strategy:DeploymentStrategy, "
+            "5 minReadySeconds:number, 6 revisionHistoryLimit:int, 7 paused:flag, 9 "
+            "progressDeadlineSeconds:int"
         ),
         "DeploymentStrategy": "1 type",
         "LabelSelector": "1 matchLabels:map, 2 matchExpressions:*LabelRequirement",
         "LabelRequirement": "1 key, 2 operator, 3 values:*text",
         "PodTemplateSpec": "1 metadata:ObjectMeta, 2 spec:PodSpec",
         "PodSpec": (
-            "2 containers:*Container, 3 restartPolicy, 4 terminationGracePeriodSeconds:int, 6 dnsPolicy, "
-            "7 nodeSelector:map, 8 serviceAccountName, 9 serviceAccount, 10 nodeName, 14 securityContext:Nothing, "
+            "2 containers:*Container, 3 restartPolicy, 4 terminationGracePeriodSeconds:int, 6 "
+            "dnsPolicy, "
+            "7 nodeSelector:map, 8 serviceAccountName, 9 serviceAccount, 10 nodeName, 14 "
+            "securityContext:Nothing, "
             "19 schedulerName"
         ),
         "Container": (
-            "1 name, 2 image, 3 command:*text, 4 args:*text, 5 workingDir, 6 ports:*ContainerPort, 7 env:*EnvVar, "
-            "8 resources:Resources, 13 terminationMessagePath, 14 imagePullPolicy, 16 stdin:flag, 17 stdinOnce:flag, "
+            "1 name, 2 image, 3 command:*text, 4 args:*text, 5 workingDir, 6 ports:*ContainerPort, "
+            "7 env:*EnvVar, "
+            "8 resources:Resources, 13 terminationMessagePath, 14 imagePullPolicy, 16 stdin:flag, "
+            "17 stdinOnce:flag, "
             "18 tty:flag, 20 terminationMessagePolicy"
         ),
         "ContainerPort": "1 name, 2 hostPort:number, 3 containerPort:int, 4 protocol, 5 hostIP",
@@ -85,14 +92,17 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
         "Service": "1 metadata:ObjectMeta, 2 spec:ServiceSpec, 3 status:ServiceStatus",
         "ServiceStatus": "1 loadBalancer:Nothing",
         "ServiceSpec": (
-            "1 ports:*ServicePort, 2 selector:map, 3 clusterIP, 4 type, 5 externalIPs:*text, 7 sessionAffinity, "
+            "1 ports:*ServicePort, 2 selector:map, 3 clusterIP, 4 type, 5 externalIPs:*text, 7 "
+            "sessionAffinity, "
             "8 loadBalancerIP, 10 externalName"
         ),
-        "ServicePort": "1 name, 2 protocol, 3 port:int, 4 targetPort:port, 5 nodePort:number, 6 appProtocol",
+        "ServicePort": "1 name, 2 protocol, 3 port:int, 4 targetPort:port, 5 nodePort:number, 6 "
+        "appProtocol",
         "Role": "1 metadata:ObjectMeta, 2 rules:*PolicyRule",
         "ClusterRole": "1 metadata:ObjectMeta, 2 rules:*PolicyRule",
         "PolicyRule": (
-            "1 verbs:*text, 2 apiGroups:*text, 3 resources:*text, 4 resourceNames:*text, 5 nonResourceURLs:*text"
+            "1 verbs:*text, 2 apiGroups:*text, 3 resources:*text, 4 resourceNames:*text, 5 "
+            "nonResourceURLs:*text"
         ),
         "RoleBinding": "1 metadata:ObjectMeta, 2 subjects:*Subject, 3 roleRef:RoleRef",
         "ClusterRoleBinding": "1 metadata:ObjectMeta, 2 subjects:*Subject, 3 roleRef:RoleRef",
@@ -102,17 +112,22 @@ _MESSAGES: Mapping[str, dict[int, tuple[str, str]]] = {
         "ResourceQuotaSpec": "1 hard:quantitymap, 2 scopes:*text",
         "Job": _WORKLOAD.format("Job"),
         "JobSpec": (
-            "1 parallelism:int, 2 completions:int, 3 activeDeadlineSeconds:int, 4 selector:LabelSelector, "
-            "5 manualSelector:bool, 6 template:PodTemplateSpec, 7 backoffLimit:int, 8 ttlSecondsAfterFinished:int"
+            "1 parallelism:int, 2 completions:int, 3 activeDeadlineSeconds:int, 4 "
+            "selector:LabelSelector, "
+            "5 manualSelector:bool, 6 template:PodTemplateSpec, 7 backoffLimit:int, 8 "
+            "ttlSecondsAfterFinished:int"
         ),
-        "SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessSpec, 3 status:AccessStatus",
-        "AccessSpec": "1 resourceAttributes:ResourceAttributes, 2 nonResourceAttributes:NonResourceAttributes",
+        "SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessSpec, 3 status:AccessStatus",  # noqa: E501
+        "AccessSpec": "1 resourceAttributes:ResourceAttributes, 2 "
+        "nonResourceAttributes:NonResourceAttributes",
         "AccessStatus": "1 allowed:bool, 2 reason, 3 evaluationError, 4 denied:bool",
-        "ResourceAttributes": "1 namespace, 2 verb, 3 group, 4 version, 5 resource, 6 subresource, 7 name",
+        "ResourceAttributes": "1 namespace, 2 verb, 3 group, 4 version, 5 resource, 6 subresource, "
+        "7 name",
         "NonResourceAttributes": "1 path, 2 verb",
         "Eviction": "1 metadata:ObjectMeta, 2 deleteOptions:DeleteOptions",
         "DeleteOptions": (
-            "1 gracePeriodSeconds:int, 2 preconditions:Preconditions, 3 orphanDependents:bool, 4 propagationPolicy, "
+            "1 gracePeriodSeconds:int, 2 preconditions:Preconditions, 3 orphanDependents:bool, 4 "
+            "propagationPolicy, "
             "5 dryRun:*text"
         ),
         "Preconditions": "1 uid, 2 resourceVersion",
@@ -139,7 +154,10 @@ def decode_envelope(body: bytes) -> Object:
 
 
 def _unsupported_media_error(what: str) -> ApiError:
-    text = "the body of the request was in an unknown format - accepted media types include: application/json, "
+    text = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, "
+    )
     return ApiError(
         415,
         "UnsupportedMediaType",

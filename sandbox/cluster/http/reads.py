@@ -17,7 +17,8 @@ from sandbox.cluster.refusals import bad_request_error, expired_error
 from sandbox.cluster.store import Record, Store, encode_json
 
 _CONTINUE_TOO_OLD = (
-    "The provided continue parameter is too old to display a consistent list result. You must start a new list without "
+    "The provided continue parameter is too old to display a consistent list result. You must "
+    "start a new list without "
     "the continue parameter."
 )
 

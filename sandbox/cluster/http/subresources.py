@@ -20,7 +20,7 @@ from sandbox.cluster.refusals import bad_request_error, not_found_error, service
 from sandbox.cluster.store import Record
 
 _HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",  # noqa: E501
      "upgrade", "content-length", "host", "authorization", "expect"}
 )  # fmt: skip
 _SECONDS = 30.0
@@ -106,7 +106,7 @@ async def read_logs(
     pod = api.get(Target(target.kind, target.namespace, target.name)).obj
     container = _resolve_container(pod, query.get("container", ""))
     statuses = [status for key in ("containerStatuses", "initContainerStatuses")
-                for status in (pod.get("status") or {}).get(key) or () if status["name"] == container]  # fmt: skip
+                for status in (pod.get("status") or {}).get(key) or () if status["name"] == container]  # fmt: skip  # noqa: E501
     waiting = (
         (statuses[0].get("state") or {}).get("waiting")
         if statuses

@@ -28,7 +28,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class ResponseFormat:
-    """The form in which a client wants objects: as they are, as a Table, or their metadata alone."""
+    """The form in which a client wants objects: as they are, as a Table, or their metadata
+    alone."""
 
     name: str = ""
     media_type: str = JSON
@@ -83,7 +84,10 @@ def read_write_options(request: web.Request) -> WriteOptions:
     agent = request.headers.get("User-Agent", "unknown").split("/")[0]
     if query.getall("dryRun", []) not in ([], ["All"]):
         shown = query["dryRun"]
-        text = f'Invalid value: {{"dryRun":["{shown}"]}}: dryRun: Unsupported value: "{shown}": supported values: "All"'
+        text = (
+            f'Invalid value: {{"dryRun":["{shown}"]}}: dryRun: Unsupported value: "{shown}": '
+            f'supported values: "All"'
+        )
         raise bad_request_error(text)
     return WriteOptions(
         query.get("fieldManager") or agent,

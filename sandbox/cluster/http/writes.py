@@ -80,7 +80,8 @@ def make_patcher(target: Target, kind: str, change: Any) -> Callable[[Object], A
         return lambda live: patches.apply_json_patch(live, change)
     if not isinstance(change, dict):
         raise bad_request_error(
-            "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"
+            "error decoding patch: json: cannot unmarshal into Go value of type "
+            "map[string]interface {}"
         )
     if kind == _MERGE:
         return lambda live: patches.apply_merge_patch(live, change)

@@ -92,7 +92,10 @@ class ImageRegistry:
             if matches_image(pattern, image):
                 return f'failed to pull and unpack image "{name}": {reason}'
         if MISSING in image:
-            return f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": {name}: not found'
+            return (
+                f'failed to pull and unpack image "{name}": failed to resolve reference "{name}": '
+                f"{name}: not found"
+            )
         return ""
 
     async def pull(self, image: str) -> PullResult:

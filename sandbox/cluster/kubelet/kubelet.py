@@ -37,7 +37,8 @@ _Conditions = Callable[[list[Object], str], list[Object]]
 
 
 class _PodAddresses:
-    """The pod addresses of one node, handed out in turn so that a freed one is not reused at once."""
+    """The pod addresses of one node, handed out in turn so that a freed one is not reused at
+    once."""
 
     def __init__(self, number: int, node: SimulatedNode) -> None:
         self._network = compute_pod_network(number, node)

@@ -194,7 +194,10 @@ class PodWorker:
             )
         pulled = await self.host.images.ensure_present(image, policy)
         if pulled.present:
-            text = f'Container image "{image}" already present on machine and can be accessed by the pod'
+            text = (
+                f'Container image "{image}" already present on machine and can be accessed by the '
+                f"pod"
+            )
         else:
             took = f"{pulled.seconds:.3g}s"
             text = (
@@ -268,7 +271,10 @@ class PodWorker:
             f"Back-off restarting failed container {container.name} in pod {title}",
             warn=True,
         )
-        message = f"back-off {format_go_duration(seconds)} restarting failed container={container.name} pod={title}"
+        message = (
+            f"back-off {format_go_duration(seconds)} restarting failed container={container.name} "
+            f"pod={title}"
+        )
         await self._set_waiting(container, "CrashLoopBackOff", message)
         await self.host.clock.sleep(seconds)
 

@@ -212,6 +212,7 @@ def _check_readiness_gates(known: list[Object], gates: list[str]) -> tuple[bool,
             unmet.append(f'corresponding condition of pod readiness gate "{gate}" does not exist.')
         elif condition["status"] != "True":
             unmet.append(
-                f'the status of pod readiness gate "{gate}" is not "True", but {condition["status"]}'
+                f'the status of pod readiness gate "{gate}" is not "True", but '
+                f"{condition['status']}"
             )
     return (False, "ReadinessGatesNotReady", ", ".join(unmet)) if unmet else (True, "", "")

@@ -27,5 +27,8 @@ async def find_missing_volume(client: Client, pod: Object) -> str:
         for ref, name in _list_required_objects(volume):
             if await client.get(ref, name, namespace) is None:
                 kind = ref.plural.removesuffix("s")
-                return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {kind} "{name}" not found'
+                return (
+                    f'MountVolume.SetUp failed for volume "{volume["name"]}" : {kind} "{name}" '
+                    f"not found"
+                )
     return ""

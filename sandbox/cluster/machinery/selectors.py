@@ -99,7 +99,7 @@ _EVENT_FIELDS = (
 )  # fmt: skip
 FIELDS: Mapping[str, Sequence[str]] = {
     "pods": (
-        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+        "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",  # noqa: E501
         "status.phase", "status.podIP", "status.nominatedNodeName",
     ),
     "events": _EVENT_FIELDS,

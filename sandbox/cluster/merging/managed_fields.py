@@ -13,7 +13,7 @@ from sandbox.cluster.merging.merge_keys import SchemaNode
 
 APPLY, UPDATE = "Apply", "Update"
 _UNTRACKED_META = frozenset(
-    {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
+    {"name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",  # noqa: E501
      "deletionTimestamp", "deletionGracePeriodSeconds"}
 )  # fmt: skip
 

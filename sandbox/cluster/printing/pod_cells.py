@@ -26,7 +26,7 @@ def format_pod_readiness(pod: Object) -> str:
     sidecars = _list_sidecar_names(pod)
     total = len(get_path(pod, "spec", "containers") or ()) + len(sidecars)
     running = [*_list_container_statuses(pod, "containerStatuses"), *(
-        each for each in _list_container_statuses(pod, "initContainerStatuses") if each["name"] in sidecars)]  # fmt: skip
+        each for each in _list_container_statuses(pod, "initContainerStatuses") if each["name"] in sidecars)]  # fmt: skip  # noqa: E501
     ready = sum(
         bool(each.get("ready")) and "running" in (each.get("state") or {}) for each in running
     )
@@ -37,7 +37,7 @@ def format_pod_restarts(pod: Object, now: datetime) -> str:
     """Format the restarts of all containers as `3 (2m ago)`."""
     sidecars = _list_sidecar_names(pod)
     counted = [*_list_container_statuses(pod, "containerStatuses"), *(
-        each for each in _list_container_statuses(pod, "initContainerStatuses") if each["name"] in sidecars)]  # fmt: skip
+        each for each in _list_container_statuses(pod, "initContainerStatuses") if each["name"] in sidecars)]  # fmt: skip  # noqa: E501
     restarts = sum(each.get("restartCount") or 0 for each in counted)
     ends = [get_path(each, "lastState", "terminated", "finishedAt") for each in counted]
     latest = max((end for end in ends if end), default=None)

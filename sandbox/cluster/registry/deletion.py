@@ -20,7 +20,10 @@ def check_preconditions(target: Target, live: Object, options: DeleteOptions) ->
         ("ResourceVersion", options.revision, live["metadata"]["resourceVersion"], "been modified"),
     ):
         if wanted and wanted != found:
-            why = f"the {name} in the precondition ({wanted}) does not match the {name} in record ({found})"
+            why = (
+                f"the {name} in the precondition ({wanted}) does not match the {name} in record "
+                f"({found})"
+            )
             raise failed_precondition_error(
                 target.kind, target.name, f"{why}. The object might have {guess}"
             )

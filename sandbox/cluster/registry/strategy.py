@@ -33,7 +33,7 @@ _NOT_FROM_CLIENTS = (
     "managedFields",
     "selfLink",
 )
-_SERVER_OWNED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+_SERVER_OWNED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",  # noqa: E501
                  "generation", "generateName", "resourceVersion")  # fmt: skip
 
 
@@ -97,7 +97,10 @@ def _set_namespace(target: Target, metadata: Object) -> None:
 def _describe_type_mismatch(target: Target, obj: Object) -> str:
     found, wanted = obj.get("apiVersion"), target.api_version
     if found != wanted:
-        return f"the API version in the data ({found}) does not match the expected API version ({wanted})"
+        return (
+            f"the API version in the data ({found}) does not match the expected API version "
+            f"({wanted})"
+        )
     kind, version = obj.get("kind"), wanted.rpartition("/")[2]
     internal = f"{target.kind.group.split('.')[0] or 'core'}.{target.kind.kind}"
     why = f"converting ({version}.{kind}) to ({internal}): unknown conversion"
@@ -214,7 +217,8 @@ def require_current_version(target: Target, new: Object, live: Object) -> None:
     if metadata.get("uid") and metadata["uid"] != current["uid"]:
         why = (
             "StorageError: invalid object, Code: 4, "
-            f"Key: /registry/{target.kind.plural}/{target.namespace}/{target.name}, ResourceVersion: 0, "
+            f"Key: /registry/{target.kind.plural}/{target.namespace}/{target.name}, "
+            f"ResourceVersion: 0, "
             f"AdditionalErrorMsg: Precondition failed: UID in precondition: {metadata['uid']}, "
             f"UID in object meta: {current['uid']}"
         )

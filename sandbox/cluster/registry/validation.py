@@ -130,8 +130,10 @@ def check_metadata_types(kind: Kind, obj: Object) -> None:
             if not isinstance(value, str | None):
                 found = _JSON_NAMES.get(type(value), "null")
                 raise bad_request_error(
-                    f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot '
-                    f"unmarshal {found} into Go struct field ObjectMeta.metadata.{name} of type string"
+                    f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+                    f"json: cannot "
+                    f"unmarshal {found} into Go struct field ObjectMeta.metadata.{name} of type "
+                    f"string"
                 )
 
 
@@ -184,7 +186,8 @@ def _find_pod_causes(obj: Object, old: Object | None) -> list[Cause]:
 
 
 _POD_FIXED = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "pod updates may not change fields other than "
+    "`spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
@@ -264,7 +267,7 @@ def _find_service_causes(obj: Object, old: Object | None) -> list[Cause]:
         and spec.get("clusterIP") not in (address, None)
     ):
         causes.append(("spec.clusterIPs[0]", "FieldValueInvalid",
-                       f'Invalid value: ["{spec["clusterIP"]}"]: may not change once set'))  # fmt: skip
+                       f'Invalid value: ["{spec["clusterIP"]}"]: may not change once set'))  # fmt: skip  # noqa: E501
     return causes
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-_STAR = '<svg class="h-5 w-5" viewBox="0 0 20 20"><path id="{}" d="M10 1l3 6 6 1-5 4 2 7-6-4-6 4 2-7-5-4 6-1z"/></svg>'
+_STAR = (
+    '<svg class="h-5 w-5" viewBox="0 0 20 20"><path id="{}" d="M10 1l3 6 6 1-5 4 2 7-6-4-6 4 '
+    '2-7-5-4 6-1z"/></svg>'
+)
 
 
 def _render_document(body: str, *, title: str = "Simple Bookstore App") -> str:
@@ -47,7 +50,10 @@ def render_product_page(*, user: str, details: tuple[bool, Any], reviews: tuple[
 def _render_sign_in(user: str) -> str:
     if not user:
         return '<button id="sign-in-button" type="button">Sign in</button>'
-    return f'<p class="text-base font-medium text-gray-50">{escape(user)}</p>\n<a href="/logout">Sign out</a>'
+    return (
+        f'<p class="text-base font-medium text-gray-50">{escape(user)}</p>\n<a '
+        f'href="/logout">Sign out</a>'
+    )
 
 
 def _render_failure(what: str, body: Any) -> str:

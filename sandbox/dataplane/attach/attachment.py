@@ -118,12 +118,14 @@ class Attachment:
         """Log why a port cannot be listened on. That pods have addresses elsewhere is logged
         once: then it is so for all of them.
         """
-        if error.errno != errno.EADDRNOTAVAIL:
+        # Since Python 3.13 asyncio raises this one without its number.
+        if error.errno not in (None, errno.EADDRNOTAVAIL):
             log.error("pod %s/%s: no server on %s: %s", *key[:2], where, error)
         elif not self._elsewhere:
             self._elsewhere = True
             log.error(
-                "pod addresses such as %s are not this machine's: nothing can answer there from here",
+                "pod addresses such as %s are not this machine's: nothing can answer there from "
+                "here",
                 where,
             )
 

@@ -25,7 +25,8 @@ _LONGEST_LINE = 16 * 2**20
 
 
 class HttpClient:
-    """The API of the cluster that `access` leads to. Close it when all of its watches have ended."""
+    """The API of the cluster that `access` leads to. Close it when all of its watches have
+    ended."""
 
     def __init__(
         self,

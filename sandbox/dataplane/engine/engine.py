@@ -268,7 +268,10 @@ class MeshEngine:
         inside = hop.with_call(span.call).starting_at(hop.now + hop.context.draw_delay(_ENVOY_MS))
         reply = self._call_app(target, port, inside)
         if reply.failure:
-            text = b"upstream connect error or disconnect/reset before headers. reset reason: connection failure"
+            text = (
+                b"upstream connect error or disconnect/reset before headers. reset reason: "
+                b"connection failure"
+            )
             reply = Reply(reply.end, 503, text, {"content-type": "text/plain"}, flags="UF")
         known = replace(parties, source=parties.source if parties.policy == "mutual_tls" else None)
         hop.context.reports.append(build_http_report(target, "destination", known, hop, reply))

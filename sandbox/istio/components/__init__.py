@@ -1,1 +1,2 @@
-"""The objects that each component of an Istio installation consists of, built from compact tables."""
+"""The objects that each component of an Istio installation consists of, built from compact
+tables."""

@@ -121,7 +121,8 @@ def _build_cni_daemon_set(settings: InstallSettings, where: str) -> Manifest:
         "cni-ztunnel-sock-dir host:/var/run/ztunnel,DirectoryOrCreate /var/run/ztunnel",
         f"cni-net-dir host:{settings.get('cni.cniConfDir', '/etc/cni/net.d')} /host/etc/cni/net.d",
         "cni-socket-dir host:/var/run/istio-cni /var/run/istio-cni",
-        f"cni-netns-dir host:{settings.get('cni.cniNetnsDir', '/var/run/netns')},DirectoryOrCreate /host/var/run/netns",
+        f"cni-netns-dir host:{settings.get('cni.cniNetnsDir', '/var/run/netns')},DirectoryOrCreate "
+        f"/host/var/run/netns",
     )
     container = {
         "name": "install-cni",

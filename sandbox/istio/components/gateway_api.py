@@ -211,12 +211,13 @@ def _build_safe_upgrades_policy(version: str) -> list[Manifest]:
     rules = [
         {
             "expression": f"{ours} || oldObject == null || {channel} == 'standard'",
-            "message": f"Installing {experimental} is prohibited by default. {undo} {experimental}.",
+            "message": f"Installing {experimental} is prohibited by default. {undo} {experimental}.",  # noqa: E501
             "reason": "Invalid",
         },
         {
             "expression": f"{ours} || ({bundle} != '' && !{bundle}.matches('^v(0|1[.][0-4][.])'))",
-            "message": f"Installing CRDs with version before v1.5.0 is prohibited by default. {undo} older versions.",
+            "message": f"Installing CRDs with version before v1.5.0 is prohibited by default. "
+            f"{undo} older versions.",
             "reason": "Invalid",
         },
     ]

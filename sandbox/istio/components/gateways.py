@@ -209,8 +209,10 @@ class _InstalledGateway:
         }
         made, mounts = parse_volumes(
             *_VOLUMES,
-            f"{self.kind.marker}-certs secret:{self.name}-certs? /etc/istio/{self.kind.marker}-certs:ro",
-            f"{self.kind.marker}-ca-certs secret:{self.name}-ca-certs? /etc/istio/{self.kind.marker}-ca-certs:ro",
+            f"{self.kind.marker}-certs secret:{self.name}-certs? "
+            f"/etc/istio/{self.kind.marker}-certs:ro",
+            f"{self.kind.marker}-ca-certs secret:{self.name}-ca-certs? "
+            f"/etc/istio/{self.kind.marker}-ca-certs:ro",
         )
         spec: Manifest = {
             "selector": {"matchLabels": self.selector},

@@ -40,7 +40,8 @@ _VOLUMES = (
     "istio-csr-ca-configmap config:istio-ca-root-cert? /var/run/secrets/istiod/ca:ro",
 )
 _DESCRIPTION = {
-    "kubernetes.io/description": "The chart values this installation was rendered from; changing them has no effect."
+    "kubernetes.io/description": "The chart values this installation was rendered from; changing "
+    "them has no effect."
 }
 
 

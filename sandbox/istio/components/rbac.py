@@ -27,7 +27,8 @@ _REVIEWS = (
 
 READER = (
     f"{_ISTIO} | * | {_READ}",
-    f"core | endpoints,pods,services,nodes,replicationcontrollers,namespaces,secrets,configmaps | {_READ}",
+    f"core | endpoints,pods,services,nodes,replicationcontrollers,namespaces,secrets,configmaps | "
+    f"{_READ}",
     f"networking.istio.io | workloadentries | {_READ}",
     f"networking.x-k8s.io,{_GATEWAYS} | gateways | {_READ}",
     f"apiextensions.k8s.io | customresourcedefinitions | {_READ}",
@@ -52,7 +53,8 @@ CONTROL_PLANE = (
     f"core | configmaps | create,{_READ},update",
     *_REVIEWS,
     f"{_GATEWAYS} | * | {_READ}",
-    f"{_GATEWAYS} | backendtlspolicies/status,gatewayclasses/status,gateways/status,grpcroutes/status,"
+    f"{_GATEWAYS} | "
+    f"backendtlspolicies/status,gatewayclasses/status,gateways/status,grpcroutes/status,"
     "httproutes/status,listenersets/status,referencegrants/status,tcproutes/status,tlsroutes/status,"
     "udproutes/status | update,patch",
     f"{_GATEWAYS} | gatewayclasses | create,update,patch,delete",

@@ -1,4 +1,5 @@
-"""`python -m sandbox.istio.ctl VERSION ARGS…`: the embedded `istioctl` without a release directory."""
+"""`python -m sandbox.istio.ctl VERSION ARGS…`: the embedded `istioctl` without a release
+directory."""
 
 from __future__ import annotations
 

@@ -142,11 +142,16 @@ def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
 
 
 _NOT_INJECTED = (
-    "The namespace is not enabled for Istio injection. Run 'kubectl label namespace {0} istio-injection=enabled' to "
-    "enable it, or 'kubectl label namespace {0} istio-injection=disabled' to explicitly mark it as not needing "
+    "The namespace is not enabled for Istio injection. Run 'kubectl label namespace {0} "
+    "istio-injection=enabled' to "
+    "enable it, or 'kubectl label namespace {0} istio-injection=disabled' to explicitly mark it as "
+    "not needing "
     "injection."
 )
-_NO_PROXY = "The pod {} is missing the Istio proxy. This can often be resolved by restarting or redeploying the workload."
+_NO_PROXY = (
+    "The pod {} is missing the Istio proxy. This can often be resolved by restarting or "
+    "redeploying the workload."
+)
 
 
 def _is_missing_proxy(pod: Object) -> bool:
@@ -230,7 +235,10 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
         for subset in get_nested(rule, "spec.subsets", []):
             wanted = subset.get("labels") or {}
             if not any(has_labels(labels_of(pod), wanted) for pod in view.pods):
-                text = f"The Subset {subset['name']} defined in the DestinationRule does not select any pods. "
+                text = (
+                    f"The Subset {subset['name']} defined in the DestinationRule does not select "
+                    "any pods. "
+                )
                 yield AnalysisFinding(
                     "Error",
                     "IST0173",
@@ -299,6 +307,9 @@ def _analyze_conditions(view: AnalysisContext) -> Iterator[AnalysisFinding]:
         ]
         for condition in (*get_nested(obj, "status.conditions", []), *parents):
             if condition["type"] in _CONDITIONS[obj["kind"]] and condition["status"] == "False":
-                told = f"type={condition['type']}, reason={condition['reason']}, message={condition.get('message', '')}."
+                told = (
+                    f"type={condition['type']}, reason={condition['reason']}, "
+                    f"message={condition.get('message', '')}."
+                )
                 text = f"A condition with a negative status is present: {told}"
                 yield AnalysisFinding("Warning", "IST0171", _format_origin(obj), text)

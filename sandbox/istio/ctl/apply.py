@@ -143,7 +143,10 @@ class Installer:
             f"  {name} ({reasons[name]})" if name in reasons else "  " for name in readiness.pending
         ]
         waited = format_go_duration(self.timeout)
-        head = f"failed to wait for resource: resources not ready after {waited}: context deadline exceeded"
+        head = (
+            f"failed to wait for resource: resources not ready after {waited}: context deadline "
+            f"exceeded"
+        )
         return "\n".join([head, *lines])
 
 

@@ -172,7 +172,10 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
     ]
     flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.charts.chart_labels else ())
     known = tuple(c for c in commands if c.name not in release.istioctl.removed_commands)
-    summary = "Istio configuration command line utility for service operators to\ndebug and diagnose their Istio mesh."
+    summary = (
+        "Istio configuration command line utility for service operators to\ndebug and diagnose "
+        "their Istio mesh."
+    )
     return CobraCommand("istioctl", summary, flags=flags, commands=known)
 
 

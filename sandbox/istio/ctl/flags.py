@@ -220,7 +220,8 @@ def _check_arguments(parsed: ParsedCommandLine, root: CobraCommand) -> None:
         near = [c.name for c in root.commands if _is_similar(given[0], c.name)]
         hint = "\n\nDid you mean this?\n" + "".join(f"\t{name}\n" for name in near) if near else ""
         raise CtlError(
-            f'unknown command "{given[0]}" for "{root.name}"{hint}\nRun \'{root.name} --help\' for usage.',
+            f'unknown command "{given[0]}" for "{root.name}"{hint}\nRun \'{root.name} --help\' for '
+            f"usage.",
             MISUSED,
         )
     if command.strict:

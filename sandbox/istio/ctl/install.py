@@ -22,8 +22,14 @@ from sandbox.istio.render.values import to_yaml
 _SUPPORT = "https://istio.io/latest/docs/releases/supported-releases/"
 _AMBIENT = "The ambient profile has been installed successfully, enjoy Istio without sidecars!"
 _DEFAULT = "Made this installation the default for cluster-wide operations."
-_OVERWRITE = "         Running this command will overwrite it; use revisions to upgrade alongside the existing version.\n"
-_PRECHECK = "         Before upgrading, you may wish to use 'istioctl x precheck' to check for upgrade warnings."
+_OVERWRITE = (
+    "         Running this command will overwrite it; use revisions to upgrade alongside the "
+    "existing version.\n"
+)
+_PRECHECK = (
+    "         Before upgrading, you may wish to use 'istioctl x precheck' to check for upgrade "
+    "warnings."
+)
 
 
 def install_control_plane(run: IstioctlInvocation) -> int:
@@ -49,7 +55,10 @@ def _check_kubernetes_version(run: IstioctlInvocation) -> None:
     try:
         version, minor = run.get_kubernetes_version()
     except ApiFailure as failure:
-        reason = f"check minimum supported Kubernetes version: error getting Kubernetes version: {failure.message}"
+        reason = (
+            f"check minimum supported Kubernetes version: error getting Kubernetes version: "
+            f"{failure.message}"
+        )
         raise CtlError(reason) from failure
     if minor < minimum:
         run.write_out(
@@ -71,7 +80,8 @@ def _merge_install_settings(run: IstioctlInvocation) -> InstallSettings:
     except SettingsError as error:
         if not run.release.charts.chart_labels and error.message.startswith("unknown field"):
             run.write_err(
-                "Run the command with the --force flag if you want to ignore the validation error and proceed."
+                "Run the command with the --force flag if you want to ignore the validation error "
+                "and proceed."
             )
         raise SettingsError(f"generate config: {error.message}") from error
 
@@ -163,8 +173,10 @@ def print_manifest(run: IstioctlInvocation) -> int:
 _RANK = {
     kind: rank
     for rank, kind in enumerate(
-        "CustomResourceDefinition ServiceAccount ClusterRole ClusterRoleBinding ValidatingWebhookConfiguration "
-        "ConfigMap MutatingWebhookConfiguration DaemonSet Deployment PodDisruptionBudget Role RoleBinding "
+        "CustomResourceDefinition ServiceAccount ClusterRole ClusterRoleBinding "
+        "ValidatingWebhookConfiguration "
+        "ConfigMap MutatingWebhookConfiguration DaemonSet Deployment PodDisruptionBudget Role "
+        "RoleBinding "
         "HorizontalPodAutoscaler Service".split()
     )
 }

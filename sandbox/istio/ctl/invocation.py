@@ -106,7 +106,7 @@ class IstioctlInvocation:
         `version-revision-status`, or the same as JSON.
         """
         metadata = pod["metadata"]
-        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:15014/proxy/version"
+        path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}:15014/proxy/version"  # noqa: E501
         try:
             answer = self.kube.request("GET", path)
         except ApiFailure:

@@ -20,7 +20,8 @@ _RETRIES = 10
 APPLY = "application/apply-patch+yaml"
 JSON = "application/json"
 _CLUSTER_SCOPED = frozenset(
-    "Namespace CustomResourceDefinition MutatingWebhookConfiguration ValidatingWebhookConfiguration ClusterRole "
+    "Namespace CustomResourceDefinition MutatingWebhookConfiguration "
+    "ValidatingWebhookConfiguration ClusterRole "
     "ClusterRoleBinding Node GatewayClass".split()
 )
 _PLURALS = {"Gateway": "gateways", "GatewayClass": "gatewayclasses"}
@@ -221,7 +222,10 @@ class KubeClient:
             if isinstance(error, ConnectionRefusedError)
             else str(error) or type(error).__name__
         )
-        return f'{method.capitalize()} "{self.access.server.rstrip("/")}{target}": dial tcp {where}: {reason}'
+        return (
+            f'{method.capitalize()} "{self.access.server.rstrip("/")}{target}": dial tcp {where}: '
+            f"{reason}"
+        )
 
 
 def _describe_refusal(answer: Any, method: str, path: str) -> str:

@@ -14,7 +14,8 @@ from sandbox.istio.ctl.kube import Object
 
 _MUTATING, _VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 _SHIFTED = (
-    "This installation will make default injection and validation pointing to the default revision, and "
+    "This installation will make default injection and validation pointing to the default "
+    "revision, and "
     "originally it was pointing to the revisioned one."
 )
 

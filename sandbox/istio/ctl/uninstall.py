@@ -12,8 +12,14 @@ from sandbox.istio.errors import Cancelled, CtlError
 
 _ALL = "All Istio resources will be pruned from the cluster\n"
 _NONE = "No resources will be pruned from the cluster. Please double check the input configs\n"
-_MISSING = "at least one of the --revision (or --set revision=<revision>), --filename or --purge flags must be set"
-_PURGE_WINS = "Purge uninstall will remove all Istio resources, ignoring the specified revision or operator file"
+_MISSING = (
+    "at least one of the --revision (or --set revision=<revision>), --filename or --purge flags "
+    "must be set"
+)
+_PURGE_WINS = (
+    "Purge uninstall will remove all Istio resources, ignoring the specified revision or operator "
+    "file"
+)
 
 
 def uninstall_control_plane(run: IstioctlInvocation) -> int:
@@ -67,16 +73,21 @@ def _build_revision_warning(run: IstioctlInvocation, revision: str, objects: lis
     proxies = _list_revision_proxies(run, revision)
     message = ""
     if proxies:
-        message = f"There are still {len(proxies)} proxies pointing to the control plane revision {revision}\n"
+        message = (
+            f"There are still {len(proxies)} proxies pointing to the control plane revision "
+            f"{revision}\n"
+        )
         message += "\n".join(proxies) + "\n" if len(proxies) <= 30 else ""
         message += (
-            "If you proceed with the uninstall, these proxies will become detached from any control plane"
+            "If you proceed with the uninstall, these proxies will become detached from any "
+            "control plane"
             " and will not function correctly.\n"
         )
     if gateways:
         message += (
             f"You are about to remove the following gateways: {', '.join(gateways)}."
-            " To avoid downtime, please quit this command and reinstall the gateway(s) with a revision that is not "
+            " To avoid downtime, please quit this command and reinstall the gateway(s) with a "
+            "revision that is not "
             "being removed from the cluster.\n"
         )
     return message

@@ -123,5 +123,6 @@ def _check_available(deployment: dict[str, Any]) -> None:
         for c in get_nested(deployment, "status.conditions", [])
     ):
         raise CtlError(
-            f"Istio installation failed, incomplete or does not match the revision: deployment {name} is not ready"
+            f"Istio installation failed, incomplete or does not match the revision: deployment "
+            f"{name} is not ready"
         )

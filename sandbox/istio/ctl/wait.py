@@ -128,7 +128,10 @@ def _explain_unready_pod(pod: Object) -> str:
     for status in get_nested(pod, "status.containerStatuses", []):
         waiting = get_nested(status, "state.waiting")
         if waiting is not None:
-            return f"container failed to start: {waiting.get('reason', '')}: {waiting.get('message', '')}"
+            return (
+                f"container failed to start: {waiting.get('reason', '')}: "
+                f"{waiting.get('message', '')}"
+            )
     for condition in get_nested(pod, "status.conditions", []):
         if condition["type"] == "Ready" and condition["status"] == "False":
             return str(condition.get("message", ""))

@@ -22,11 +22,13 @@ def _build_waypoint(run: IstioctlInvocation, namespace: str) -> Object:
     name, traffic = run["name"] or "waypoint", run["for"]
     if name == "none":
         raise CtlError(
-            "failed to create gateway: invalid name provided for waypoint, 'none' is a reserved value"
+            "failed to create gateway: invalid name provided for waypoint, 'none' is a reserved "
+            "value"
         )
     if traffic and traffic not in _TRAFFIC:
         raise CtlError(
-            f"failed to create gateway: invalid traffic type: {traffic}. Valid options are: [{' '.join(_TRAFFIC)}]"
+            f"failed to create gateway: invalid traffic type: {traffic}. Valid options are: "
+            f"[{' '.join(_TRAFFIC)}]"
         )
     labels = {"istio.io/waypoint-for": traffic, "istio.io/rev": run["revision"]}
     given = {key: value for key, value in labels.items() if value}
@@ -58,11 +60,15 @@ def apply_waypoint(run: IstioctlInvocation) -> int:
         if labels.get(_USE) and not run["overwrite"]:
             hint = "Consider adding the `--overwrite` flag to your apply command."
             run.write_out(
-                f"{words.waypoint_warning}namespace ({namespace}) already has an enrolled Waypoint. {hint}"
+                f"{words.waypoint_warning}namespace ({namespace}) already has an enrolled "
+                f"Waypoint. {hint}"
             )
             return 0
         if labels.get("istio.io/dataplane-mode") != "ambient":
-            hint = f"Consider running\t`kubectl label namespace {namespace} istio.io/dataplane-mode=ambient`"
+            hint = (
+                f"Consider running\t`kubectl label namespace {namespace} "
+                f"istio.io/dataplane-mode=ambient`"
+            )
             run.write_out(f"{words.waypoint_warning}namespace is not enrolled in ambient. {hint}")
     gateway = _build_waypoint(run, namespace)
     _apply_gateway(run, gateway)
@@ -118,7 +124,8 @@ def _enroll_namespace(run: IstioctlInvocation, namespace: str, name: str) -> Non
         reason = f"failed to update namespace {namespace}: {failure.message}"
         raise CtlError(f"failed to label namespace with waypoint: {reason}") from failure
     run.write_out(
-        f'{run.release.istioctl.words.waypoint_done}namespace {namespace} labeled with "{_USE}: {name}"'
+        f"{run.release.istioctl.words.waypoint_done}namespace {namespace} "
+        f'labeled with "{_USE}: {name}"'
     )
 
 
@@ -218,7 +225,8 @@ def _collect_status_rows(
             return rows
         if run.now() > deadline:
             raise CtlError(
-                f"failed to print waypoint status: timed out while retrieving status for waypoint\t{namespace}/{name}"
+                f"failed to print waypoint status: timed out while retrieving status for "
+                f"waypoint\t{namespace}/{name}"
             )
 
 
@@ -232,7 +240,8 @@ def delete_waypoints(run: IstioctlInvocation) -> int:
         raise CtlError("cannot specify waypoint names when deleting all waypoints")
     if not every and not names:
         raise CtlError(
-            "must specify a waypoint name or delete all using --all or delete specific revision using --revision"
+            "must specify a waypoint name or delete all using --all or delete specific revision "
+            "using --revision"
         )
     skips_class_check = not run.release.istioctl.waypoint_delete_checks_class
     found = {

@@ -84,7 +84,10 @@ def _build_programmed_condition(
     assigned = f"assigned to service(s) {_join_with_and(ports)}"
     addresses = _list_addresses(service, host, waypoint=waypoint, hostnames=hostnames)
     if not addresses:
-        pending = f'but failed to assign to all requested addresses: address pending for hostname "{host}"'
+        pending = (
+            f"but failed to assign to all requested addresses: address pending for hostname "
+            f'"{host}"'
+        )
         words = f"{assigned[0].upper()}{assigned[1:]}, {pending}"
         return build_condition("Programmed", "AddressNotAssigned", words, holds=False), []
     return build_condition(

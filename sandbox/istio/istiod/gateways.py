@@ -299,7 +299,10 @@ class GatewayController:
             place = ref.get("namespace", namespace)
             if await self._client.get(SECRETS, ref["name"], place) is None:
                 secret = f"{place}/{ref['name']}"
-                return f"invalid certificate reference /Secret/{ref['name']}., secret {secret} not found"
+                return (
+                    f"invalid certificate reference /Secret/{ref['name']}., secret {secret} not "
+                    f"found"
+                )
         return ""
 
     def _has_ready_endpoint(self, service: str, namespace: str) -> bool:

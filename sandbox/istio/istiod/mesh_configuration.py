@@ -76,7 +76,8 @@ class MeshConfiguration:
     values: Object = field(default_factory=dict)
 
     def get_value(self, path: str, default: Any = None) -> Any:
-        """Return one injection value by its path, e.g. `global.hub`; `default` where it is absent."""
+        """Return one injection value by its path, e.g. `global.hub`; `default` where it is
+        absent."""
         here: Any = self.values
         for key in path.split("."):
             if not isinstance(here, dict) or key not in here:

@@ -130,7 +130,10 @@ def _explain_listener_mismatch(
         return build_condition("Accepted", "NoMatchingListenerHostname", words, holds=False)
     namespace = route["metadata"]["namespace"]
     if not _is_namespace_allowed(listener, gateway, namespace, world):
-        words = f'hostnames matched parent hostname "{host}", but namespace "{namespace}" is not allowed by the parent'
+        words = (
+            f'hostnames matched parent hostname "{host}", but namespace "{namespace}" is not '
+            f"allowed by the parent"
+        )
         return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
     return None
 
@@ -171,10 +174,16 @@ def _find_broken_references(route: Object, world: RouteContext) -> Iterator[Obje
             namespace, name = ref.get("namespace") or here, ref["name"]
             group, kind = ref.get("group") or "", ref.get("kind") or "Service"
             if (group, kind) != ("", "Service"):
-                words = f"referencing unsupported backendRef: group {_quote_text(group)} kind {_quote_text(kind)}"
+                words = (
+                    f"referencing unsupported backendRef: group {_quote_text(group)} kind "
+                    f"{_quote_text(kind)}"
+                )
                 yield build_condition("ResolvedRefs", "InvalidKind", words, holds=False)
             elif namespace != here and not _is_reference_granted(here, namespace, name, world):
-                words = f'backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "{here}"'
+                words = (
+                    f"backendRef {name}/{namespace} not accessible to a HTTPRoute in namespace "
+                    f'"{here}"'
+                )
                 words += " (missing a ReferenceGrant?)"
                 yield build_condition("ResolvedRefs", "RefNotPermitted", words, holds=False)
             elif (namespace, name) not in world.services:

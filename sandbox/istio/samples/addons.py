@@ -1,4 +1,5 @@
-"""The addons beside Kiali: Prometheus, Grafana and Jaeger, as far as the Kubernetes API shows them."""
+"""The addons beside Kiali: Prometheus, Grafana and Jaeger, as far as the Kubernetes API shows
+them."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _NOT_INJECTED = {"sidecar.istio.io/inject": "false"}
 _APP = "app.kubernetes.io/"
 _GRAFANA_CHECKSUMS = {
     "checksum/config": "68c00ea91b7ba5c04efc55555ef2307f52aaf738b04e9665e91bb756c8f32b22",
-    "checksum/sc-dashboard-provider-config": "e70bf6a851099d385178a76de9757bb0bef8299da6d8443602590e44f05fdf24",
+    "checksum/sc-dashboard-provider-config": "e70bf6a851099d385178a76de9757bb0bef8299da6d8443602590e44f05fdf24",  # noqa: E501
 }
 _DASHBOARDS = {
     "istio": {"istio-performance": "Performance", "pilot": "Control Plane", "ztunnel": "Ztunnel"},

@@ -102,7 +102,8 @@ def _build_policy_rules() -> list[Object]:
         ),
         build_policy_rule("batch", "cronjobs jobs", "get list watch patch"),
         build_policy_rule(
-            "networking.istio.io security.istio.io extensions.istio.io telemetry.istio.io gateway.networking.k8s.io",
+            "networking.istio.io security.istio.io extensions.istio.io telemetry.istio.io "
+            "gateway.networking.k8s.io",
             "*",
             "get list watch create delete patch",
         ),

@@ -1,4 +1,5 @@
-"""Routing for Bookinfo: Istio's own rules (`networking/`) and the Gateway API's (`gateway-api/`)."""
+"""Routing for Bookinfo: Istio's own rules (`networking/`) and the Gateway API's (`gateway-
+api/`)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def _check_server(server: Object) -> Findings:
     protocol = str(port.get("protocol", "")).upper()
     if protocol not in (*_PROTOCOLS, *_SECURE):
         yield ValidationFinding(
-            f'invalid protocol "{port.get("protocol", "")}", supported protocols are {", ".join(_PROTOCOLS)}'
+            f'invalid protocol "{port.get("protocol", "")}", supported protocols are '
+            f"{', '.join(_PROTOCOLS)}"
         )
     yield from check_port_number(port.get("number", 0))
     if protocol in _SECURE and not server.get("tls"):

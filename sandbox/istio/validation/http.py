@@ -20,8 +20,10 @@ _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"}
 )
 _RETRY_ON = frozenset(
-    "5xx gateway-error reset reset-before-request connect-failure envoy-ratelimited retriable-4xx refused-stream"
-    " retriable-status-codes retriable-headers http3-post-connect-failure cancelled deadline-exceeded internal"
+    "5xx gateway-error reset reset-before-request connect-failure envoy-ratelimited retriable-4xx "
+    "refused-stream"
+    " retriable-status-codes retriable-headers http3-post-connect-failure cancelled "
+    "deadline-exceeded internal"
     " resource-exhausted unavailable".split()
 )
 """Envoy's retry policies, HTTP and gRPC."""

@@ -134,5 +134,8 @@ def _slugify_title(title: str) -> str:
 
 
 def _build_html_response(title: str) -> Response:
-    page = f"<!doctype html><title>{title} - Grafana</title><p>The sandbox's Grafana has nothing to draw.</p>"
+    page = (
+        f"<!doctype html><title>{title} - Grafana</title><p>The sandbox's Grafana has nothing to "
+        f"draw.</p>"
+    )
     return Response(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})

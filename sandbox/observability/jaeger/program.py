@@ -242,5 +242,8 @@ def _serve_console(path: str) -> Response:
     """Return the page that a browser loads; 404 outside the base path."""
     if path != _BASE and not path.startswith(f"{_BASE}/"):
         return build_text_response("404 page not found\n", 404)
-    page = b"<!doctype html><title>Jaeger UI</title><p>The sandbox shows traces through /jaeger/api/traces only.</p>"
+    page = (
+        b"<!doctype html><title>Jaeger UI</title><p>The sandbox shows traces through "
+        b"/jaeger/api/traces only.</p>"
+    )
     return Response(200, page, {"Content-Type": "text/html; charset=utf-8"})

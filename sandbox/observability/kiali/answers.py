@@ -82,7 +82,8 @@ class KialiApi:
             if said not in ("", *lists.SIDES):
                 raise KialiError(
                     400,
-                    f"Bad request, type must be one of 'app', 'service' or 'workload'; got [{said}]",
+                    "Bad request, type must be one of 'app', 'service' or 'workload'; "
+                    f"got [{said}]",
                 )
             return lists.build_health_answer(
                 moment, names, [said] if said else list(lists.SIDES), seconds

@@ -84,6 +84,9 @@ class RunningKiali:
                 path.removeprefix("/api").rstrip("/") or "/status", request
             )
         if path in ("", "/", "/index.html", "/console") or path.startswith("/console/"):
-            page = b"<!doctype html><title>Kiali</title><p>The sandbox plays Kiali's API, not its pages.</p>"
+            page = (
+                b"<!doctype html><title>Kiali</title><p>The sandbox plays Kiali's API, not its "
+                b"pages.</p>"
+            )
             return Response(200, page, {"Content-Type": "text/html; charset=utf-8"})
         return build_text_response("404 page not found\n", 404)

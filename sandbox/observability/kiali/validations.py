@@ -29,7 +29,8 @@ _TEXTS = {
     "KIA0201": ("warning", "More than one DestinationRules for the same host subset combination"),
     "KIA0202": (
         "error",
-        "This host has no matching entry in the service registry (service, workload or service entries)",
+        "This host has no matching entry in the service registry (service, workload or service "
+        "entries)",
     ),
     "KIA0203": ("warning", "This subset's labels are not found in any matching host"),
     "KIA1101": (

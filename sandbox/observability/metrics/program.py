@@ -130,7 +130,8 @@ class RunningPrometheus:
         step = _parse_step(get_first(asked, "step"))
         if math.isnan(start) or math.isnan(end) or end < start or step <= 0:
             raise QueryError(
-                "invalid parameter: start, end and step are needed, and the end not before the start"
+                "invalid parameter: start, end and step are needed, and the end not before the "
+                "start"
             )
         if (end - start) / step > _MOST_POINTS:
             raise QueryError(f"exceeded maximum resolution of {_MOST_POINTS} points per timeseries")

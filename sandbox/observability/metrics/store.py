@@ -37,7 +37,8 @@ class Matcher:
     value: str
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether a series fulfils the condition; a label that is not there counts as empty."""
+        """Tell whether a series fulfils the condition; a label that is not there counts as
+        empty."""
         found = labels.get(self.label, "")
         if self.operator in ("=", "!="):
             return (found == self.value) is (self.operator == "=")

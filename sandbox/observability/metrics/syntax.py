@@ -39,7 +39,8 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 
 
 class QueryError(Exception):
-    """A query that can't be read or computed; the text is what Prometheus would put into `error`."""
+    """A query that can't be read or computed; the text is what Prometheus would put into
+    `error`."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ def _parse_aggregation(tokens: _Tokens, operator: str) -> Node:
         labels = _parse_labels(tokens) if grouping else ()
     if len(arguments) != 1:
         raise QueryError(
-            f"wrong number of arguments for aggregate expression provided, expected 1, got {len(arguments)}"
+            f"wrong number of arguments for aggregate expression provided, expected 1, got "
+            f"{len(arguments)}"
         )
     return Aggregation(operator, arguments[0], labels, grouping == "without")
 

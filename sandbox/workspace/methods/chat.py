@@ -123,7 +123,7 @@ async def _post_ephemeral(call: Call) -> Json:
 
 async def _get_permalink(call: Call) -> Json:
     message = _get_message(call, "message_ts")
-    link = f"https://{call.state.team_domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"
+    link = f"https://{call.state.team_domain}.slack.com/archives/{message.channel}/p{message.ts.replace('.', '')}"  # noqa: E501
     return {"channel": message.channel, "permalink": link}
 
 

@@ -55,7 +55,8 @@ class FileServer:
         )
 
     def render_preview(self, user: str, shown: Json) -> str:
-        """Return HTML of a file in a message: the picture with its words, or a card to save it by."""
+        """Return HTML of a file in a message: the picture with its words, or a card to save it
+        by."""
         entry = self._core.state.files[shown["id"]]
         link, title = (
             escape_attribute(self.build_file_url(shown["id"], user)),
@@ -64,10 +65,17 @@ class FileServer:
         size = _format_size(entry["length"])
         if detect_picture_type(entry["bytes"] or b""):
             alt = escape_attribute(entry["alt_txt"] or entry["name"])
-            inner = f'<a href="{link}" target="_blank" rel="noreferrer"><img src="{link}" alt="{alt}"></a>'
-            return f'<figure class="file"><figcaption>{title} <small>{size}</small></figcaption>{inner}</figure>'
+            inner = (
+                f'<a href="{link}" target="_blank" rel="noreferrer"><img src="{link}" '
+                f'alt="{alt}"></a>'
+            )
+            return (
+                f'<figure class="file"><figcaption>{title} '
+                f"<small>{size}</small></figcaption>{inner}</figure>"
+            )
         return (
-            f'<a class="file card-box" href="{link}" download><span aria-hidden="true">📄</span> {title} '
+            f'<a class="file card-box" href="{link}" download><span aria-hidden="true">📄</span> '
+            f"{title} "
             f"<small>{size}</small></a>"
         )
 

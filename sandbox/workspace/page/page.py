@@ -38,7 +38,7 @@ KEEP_ALIVE = 15.0
 SENTENCES = {
     NOBODY: "This did not reach the app: it is not connected.",
     TOO_LATE: "The app did not acknowledge this within three seconds.",
-    "not_subscribed": "The app does not hear of this: its manifest does not subscribe to the event.",
+    "not_subscribed": "The app does not hear of this: its manifest does not subscribe to the event.",  # noqa: E501
     "home_tab_disabled": "",
     "errors": "",
 }
@@ -85,13 +85,15 @@ class Page:
         state = self._core.state
         people = [user for user in state.users.values() if not user.is_bot and user.id != SLACKBOT]
         users = "".join(
-            f'<label><input type="radio" name="user" value="{escape(user.name)}"{" checked" if not number else ""}>'
+            f'<label><input type="radio" name="user" '
+            f'value="{escape(user.name)}"{" checked" if not number else ""}>'
             f"<span>{escape(user.name)}</span></label>"
             for number, user in enumerate(people)
         )
         places = [channel for channel in state.channels.values() if not channel.is_im]
         channels = "".join(
-            f'<button type="button" class="place" data-channel="{escape(place.id)}"># {escape(place.name)}</button>'
+            f'<button type="button" class="place" data-channel="{escape(place.id)}"># '
+            f"{escape(place.name)}</button>"
             for place in places
         )
         text = Template(self._assets["page.html"]).substitute(

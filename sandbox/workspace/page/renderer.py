@@ -90,11 +90,14 @@ class PageRenderer:
         kind = "message ephemeral" if message.ephemeral_to else "message"
         return (
             f'<article class="{kind}" data-message="{message.ts}">'
-            f'<div class="avatar {colour}" aria-hidden="true">{escape(name[:1].upper())}</div><div class="content">'
+            f'<div class="avatar {colour}" aria-hidden="true">{escape(name[:1].upper())}</div><div '
+            f'class="content">'
             f'{self._render_notes(message, look)}<header><b class="who">{escape(name)}</b>{badge} '
-            f'<time datetime="{when.isoformat()}" title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{when:%H:%M}</time>'
+            f'<time datetime="{when.isoformat()}" '
+            f'title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{when:%H:%M}</time>'
             f"{_render_reply_button(message)}</header>"
-            f'<div class="blocks">{inner}</div>{_render_reactions(message)}{self._render_replies(message, viewer)}</div></article>'
+            f"<div "
+            f'class="blocks">{inner}</div>{_render_reactions(message)}{self._render_replies(message, viewer)}</div></article>'  # noqa: E501
         )
 
     def _render_notes(self, message: Message, look: RenderContext) -> str:
@@ -104,7 +107,10 @@ class PageRenderer:
         if not message.is_reply or not message.broadcast or parent is None:
             return ""
         said = next(iter(render_message_lines(parent, look.names)), "…")
-        link = f'<button type="button" class="link" data-thread="{parent.ts}">{escape(said[:60])}</button>'
+        link = (
+            f'<button type="button" class="link" '
+            f'data-thread="{parent.ts}">{escape(said[:60])}</button>'
+        )
         return f'<p class="aside broadcast">replied to a thread: {link}</p>'
 
     def _render_replies(self, message: Message, viewer: Viewer) -> str:
@@ -141,17 +147,23 @@ class PageRenderer:
     def _render_modal(self, view: View, depth: int, viewer: Viewer) -> str:
         look, body = self.build_context(viewer), view.body
         submit = body.get("submit")
-        send = f'<button type="button" class="btn primary" data-submit>{render_text(submit, look)}</button>'
+        send = (
+            f'<button type="button" class="btn primary" '
+            f"data-submit>{render_text(submit, look)}</button>"
+        )
         close = (
             render_text(body["close"], look)
             if body.get("close")
             else ("Back" if depth > 1 else "Close")
         )
         return (
-            f'<div class="view" data-view="{escape_attribute(view.id)}"><header><h2 id="modal-title">'
-            f'{render_text(body["title"], look)}</h2><button type="button" class="icon" data-close="all" '
+            f'<div class="view" data-view="{escape_attribute(view.id)}"><header><h2 '
+            f'id="modal-title">'
+            f'{render_text(body["title"], look)}</h2><button type="button" class="icon" '
+            f'data-close="all" '
             f'aria-label="Close window"><span aria-hidden="true">✕</span></button></header>'
-            f'<div class="body">{render_blocks(body["blocks"], look)}</div><p class="wrong general" role="alert"></p>'
+            f'<div class="body">{render_blocks(body["blocks"], look)}</div><p class="wrong '
+            f'general" role="alert"></p>'
             f'<div class="foot"><button type="button" class="btn" data-close="one">{close}</button>'
             f"{send if submit else ''}</div></div>"
         )
@@ -161,7 +173,8 @@ def _render_reply_button(message: Message) -> str:
     if message.ephemeral_to or message.is_reply:
         return ""
     return (
-        f'<button type="button" class="icon reply" data-thread="{message.ts}" aria-label="Reply in thread" '
+        f'<button type="button" class="icon reply" data-thread="{message.ts}" aria-label="Reply in '
+        f'thread" '
         f'title="Reply in thread"><span aria-hidden="true">💬</span></button>'
     )
 

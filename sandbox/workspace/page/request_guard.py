@@ -18,7 +18,8 @@ from sandbox.workspace.core import Core
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'"
+        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
+        "object-src 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -57,7 +58,8 @@ class RequestGuard:
             raise web.HTTPForbidden(text="wrong origin", headers=HEADERS)
 
     def check_token(self, request: web.Request, *, writing: bool = False) -> None:
-        """Raise HTTPForbidden as check_origin does, and for a request without this start's token."""
+        """Raise HTTPForbidden as check_origin does, and for a request without this start's
+        token."""
         self.check_origin(request, writing=writing)
         if not hmac.compare_digest(request.query.get("t", "").encode(), self.token.encode()):
             raise web.HTTPForbidden(

@@ -43,7 +43,10 @@ def _render_block(block: Json, look: RenderContext) -> str:
     render = _RENDER.get(kind)
     inner = render(block, look) if render else _render_unknown(block)
     shown = kind if render else "unknown-block"
-    return f'<div class="block {escape_attribute(shown)}" data-block="{escape_attribute(block.get("block_id"))}">{inner}</div>'
+    return (
+        f'<div class="block {escape_attribute(shown)}" '
+        f'data-block="{escape_attribute(block.get("block_id"))}">{inner}</div>'
+    )
 
 
 def _render_section(block: Json, look: RenderContext) -> str:
@@ -53,7 +56,10 @@ def _render_section(block: Json, look: RenderContext) -> str:
     if "accessory" not in block:
         return html
     name = get_plain_text(block.get("text")).split("\n")[0][:80]
-    return f'<div class="main">{html}</div><div class="side">{render_element(block["accessory"], look, name=name)}</div>'
+    return (
+        f'<div class="main">{html}</div><div '
+        f'class="side">{render_element(block["accessory"], look, name=name)}</div>'
+    )
 
 
 def _render_header(block: Json, look: RenderContext) -> str:
@@ -63,7 +69,7 @@ def _render_header(block: Json, look: RenderContext) -> str:
 
 def _render_context(block: Json, look: RenderContext) -> str:
     return "".join(
-        f"<span>{render_image(element, look) if element.get('type') == 'image' else render_text(element, look)}</span>"
+        f"<span>{render_image(element, look) if element.get('type') == 'image' else render_text(element, look)}</span>"  # noqa: E501
         for element in block["elements"]
     )
 
@@ -89,7 +95,10 @@ def _render_input(block: Json, look: RenderContext) -> str:
     )
     tag = "div" if element.get("type") in ("checkboxes", "radio_buttons") else "label"
     trouble = '<p class="wrong" role="alert"></p>'
-    return f'<{tag} class="field"><span class="label">{label}{optional}</span>{control}</{tag}>{hint}{trouble}'
+    return (
+        f'<{tag} class="field"><span '
+        f'class="label">{label}{optional}</span>{control}</{tag}>{hint}{trouble}'
+    )
 
 
 def _render_image_block(block: Json, look: RenderContext) -> str:
@@ -110,7 +119,10 @@ def _render_file(block: Json, look: RenderContext) -> str:
 
 def _render_alert(block: Json, look: RenderContext) -> str:
     level = str(block.get("level", "default"))
-    return f'<div class="note {escape_attribute(level)}" role="note">{render_text(block["text"], look)}</div>'
+    return (
+        f'<div class="note {escape_attribute(level)}" '
+        f'role="note">{render_text(block["text"], look)}</div>'
+    )
 
 
 def _render_container(block: Json, look: RenderContext) -> str:

@@ -34,7 +34,10 @@ def render_table(block: Json, look: RenderContext) -> str:
         )
         rows += f"<tr>{''.join(cells)}</tr>"
     caption = f"<caption>{escape(str(block['caption']))}</caption>" if "caption" in block else ""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="Table"><table>{caption}{rows}</table></div>'
+    return (
+        f'<div class="wide" tabindex="0" role="region" '
+        f'aria-label="Table"><table>{caption}{rows}</table></div>'
+    )
 
 
 def _get_column_setting(settings: list[Any], column: int) -> Json:
@@ -75,7 +78,10 @@ def _render_series_rows(series: Json) -> str:
     head = f'<tr><th colspan="3" scope="colgroup">{name}</th></tr>' if name else ""
     for point in points:
         label, value = escape(str(point.get("label", ""))), escape(str(point.get("value")))
-        bar = f'<meter min="0" max="{highest}" value="{abs(_get_point_value(point))}" aria-hidden="true"></meter>'
+        bar = (
+            f'<meter min="0" max="{highest}" value="{abs(_get_point_value(point))}" '
+            f'aria-hidden="true"></meter>'
+        )
         head += f'<tr><th scope="row">{label}</th><td class="right">{value}</td><td>{bar}</td></tr>'
     return head
 

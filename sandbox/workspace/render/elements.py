@@ -79,11 +79,17 @@ def _render_button(element: Json, look: RenderContext, ids: str) -> str:
     link = keep_safe_link(str(element.get("url", "")))
     arrow = ' <span aria-hidden="true">↗</span>' if link else ""
     shown = render_text(element.get("text"), look)
-    return f'<button type="button" class="{style}"{ids}{render_attributes(data_url=link)}>{shown}{arrow}</button>'
+    return (
+        f'<button type="button" '
+        f'class="{style}"{ids}{render_attributes(data_url=link)}>{shown}{arrow}</button>'
+    )
 
 
 def _render_icon_button(element: Json, look: RenderContext, ids: str) -> str:
-    return f'<button type="button" class="btn"{ids}>{escape(str(element.get("icon", "")))} {_get_icon_text(element)}</button>'
+    return (
+        f'<button type="button" class="btn"{ids}>{escape(str(element.get("icon", "")))} '
+        f"{_get_icon_text(element)}</button>"
+    )
 
 
 def _get_icon_text(element: Json) -> str:
@@ -96,7 +102,7 @@ def _render_select(element: Json, look: RenderContext, ids: str) -> str:
     values = [option.get("value") for option in chosen]
     head = "" if many else _render_placeholder(element)
     groups = "".join(
-        f"<optgroup{render_attributes(label=get_plain_text(group.get('label')))}>{_render_options(group['options'], values, look)}</optgroup>"
+        f"<optgroup{render_attributes(label=get_plain_text(group.get('label')))}>{_render_options(group['options'], values, look)}</optgroup>"  # noqa: E501
         for group in element.get("option_groups", [])
     )
     body = head + _render_options(element.get("options", []), values, look) + groups
@@ -111,7 +117,8 @@ def _render_placeholder(element: Json) -> str:
 
 def _render_options(options: list[Json], chosen: list[Any], look: RenderContext) -> str:
     return "".join(
-        f"<option{render_attributes(selected=option.get('value') in chosen)} value={_quote_value(option)}>"
+        f"<option{render_attributes(selected=option.get('value') in chosen)} "
+        f"value={_quote_value(option)}>"
         f"{escape(get_plain_text(option['text']))}</option>"
         for option in options
     )
@@ -132,7 +139,7 @@ def _render_entity_select(element: Json, look: RenderContext, ids: str) -> str:
     options: list[Json] = [{"text": {"text": label}, "value": key} for key, label in listed]
     head = "" if many else _render_placeholder(element)
     size = min(len(options), 6) if many else None
-    return f"<select{ids}{render_attributes(multiple=many, size=size)}>{head}{_render_options(options, chosen, look)}</select>"
+    return f"<select{ids}{render_attributes(multiple=many, size=size)}>{head}{_render_options(options, chosen, look)}</select>"  # noqa: E501
 
 
 def _render_overflow(element: Json, look: RenderContext, ids: str) -> str:
@@ -140,7 +147,7 @@ def _render_overflow(element: Json, look: RenderContext, ids: str) -> str:
     action = render_attributes(data_action=element.get("action_id"))
     entries = "".join(
         f'<button type="button" class="entry"{action} data-value={_quote_value(option)}'
-        f"{render_attributes(data_url=keep_safe_link(str(option.get('url', ''))))}>{render_text(option['text'], look)}</button>"
+        f"{render_attributes(data_url=keep_safe_link(str(option.get('url', ''))))}>{render_text(option['text'], look)}</button>"  # noqa: E501
         for option in element.get("options", [])
     )
     summary = (
@@ -159,7 +166,7 @@ def _render_choices(element: Json, look: RenderContext, ids: str) -> str:
     values, kind = [option.get("value") for option in chosen], "checkbox" if many else "radio"
     rows = "".join(
         f'<label class="choice"><input type="{kind}" name="choice" value={_quote_value(option)}'
-        f"{render_attributes(checked=option.get('value') in values)}><span>{render_text(option['text'], look)}"
+        f"{render_attributes(checked=option.get('value') in values)}><span>{render_text(option['text'], look)}"  # noqa: E501
         f"{_render_description(option, look)}</span></label>"
         for option in element.get("options", [])
     )
@@ -189,7 +196,10 @@ def _render_text_input(element: Json, look: RenderContext, ids: str) -> str:
     if element.get("multiline"):
         return f'<textarea rows="3"{ids}{hints}>{escape(initial)}</textarea>'
     step = render_attributes(step="any") if element.get("is_decimal_allowed") else ""
-    return f'<input type="{kind}" autocomplete="off"{ids}{hints}{step}{render_attributes(value=initial)}>'
+    return (
+        f'<input type="{kind}" '
+        f'autocomplete="off"{ids}{hints}{step}{render_attributes(value=initial)}>'
+    )
 
 
 def _render_picker(element: Json, look: RenderContext, ids: str) -> str:

@@ -67,7 +67,10 @@ def _render_date(node: Json, look: RenderContext) -> str:
     when = parse_unix_time(str(node.get("timestamp", "")), look.zone)
     if when is None:
         return escape(str(node.get("fallback", "")))
-    return f'<time datetime="{when.isoformat()}">{escape(format_date(str(node.get("format", "")), when, look.now))}</time>'
+    return (
+        f"<time "
+        f'datetime="{when.isoformat()}">{escape(format_date(str(node.get("format", "")), when, look.now))}</time>'  # noqa: E501
+    )
 
 
 _WRAP: dict[str, Callable[[Json, list[str]], str]] = {

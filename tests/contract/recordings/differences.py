@@ -22,7 +22,10 @@ class Difference:
     found: Any
 
     def __str__(self) -> str:
-        return f"step {self.step}: {self.what} [{self.facet}]\n    recorded {self.recorded!r}\n    found    {self.found!r}"
+        return (
+            f"step {self.step}: {self.what} [{self.facet}]\n    recorded {self.recorded!r}\n    "
+            f"found    {self.found!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Allowed:
 
 
 _LEADER = (
-    "an istiod that has just started leads only after a lease of up to 30 s; the recording caught the moments before, "
+    "an istiod that has just started leads only after a lease of up to 30 s; the recording caught "
+    "the moments before, "
     "here time runs faster"
 )
 _LATER = r"(?!1\.(30\.3|23\.2)$).*"
@@ -68,7 +72,8 @@ ALLOWED: tuple[Allowed, ...] = (
         facet="managers",
     ),
     Allowed(
-        "which of two components that are installed side by side is ready first is a matter of milliseconds",
+        "which of two components that are installed side by side is ready first is a matter of "
+        "milliseconds",
         what="stderr",
         facet="order",
         steps=(32, 33),

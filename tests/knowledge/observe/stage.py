@@ -17,6 +17,7 @@ from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, connect
 from bot.engine.services import NullProgress
 from bot.istio import Istioctl
+from bot.language import Localizer
 from bot.ledger import Ledger
 from bot.schedule import Limits, ScheduleService, Streams
 from bot.slack.outbound.channel_messages import SlackChannelMessages
@@ -85,6 +86,7 @@ async def asking(
             owner="tests",
             zone="UTC",
             limits=Limits(),
+            say=Localizer(),
         ),
         workshop=Workshop(),
         caller=Caller("U1", Role.HOST),

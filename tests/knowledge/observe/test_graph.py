@@ -13,6 +13,11 @@ from bot.knowledge.observe.prometheus import Series
 SERVICES = ("productpage", "reviews", "ratings")
 
 
+def tell(graph: Graph) -> tuple[str, ...]:
+    """The graph's lines in English."""
+    return tuple(map(str, describe_graph(graph)))
+
+
 def kiali_says(*edges: tuple[str, str, dict[str, Any]]) -> Graph:
     """Kiali's JSON for edges between names; those of SERVICES are Services, and every application
     has a box."""
@@ -54,7 +59,7 @@ def test_a_split_is_told_at_its_service() -> None:
         ("reviews", "reviews-v1", http("2.00", tls="100")),
         ("reviews", "reviews-v2", http("1.00", tls="100")),
     )
-    assert describe_graph(seen) == (
+    assert tell(seen) == (
         "productpage-v1 → reviews: 3.00/s http, no errors, mTLS; v1 67 %, v2 33 %",
     )
 
@@ -66,7 +71,7 @@ def test_the_order_is_that_of_a_requests_way() -> None:
         ("productpage-v1", "reviews", http("1.00")),
         ("gateway", "productpage", http("1.00")),
     )
-    assert [line.split(":")[0] for line in describe_graph(seen)] == [
+    assert [line.split(":")[0] for line in tell(seen)] == [
         "gateway → productpage",
         "productpage-v1 → reviews",
         "reviews-v2 → ratings",
@@ -86,25 +91,25 @@ def test_errors_are_explained(result: tuple[str, str], words: str) -> None:
     """The flag of what never arrived, in words; nothing is said of its security, which nobody
     knows."""
     seen = kiali_says(("reviews-v2", "ratings", http("1.00", "100.0", result)))
-    assert describe_graph(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
+    assert tell(seen) == (f"reviews-v2 → ratings: 1.00/s http, 100 % errors: {words}",)
 
 
 def test_plaintext_is_told() -> None:
     """No lock in Kiali means that the calls arrived without mTLS."""
-    assert "no mTLS" in describe_graph(kiali_says(("a", "reviews", http("1.00"))))[0]
+    assert "no mTLS" in str(describe_graph(kiali_says(("a", "reviews", http("1.00"))))[0])
 
 
 def test_calls_are_not_told_twice() -> None:
     """With a waypoint, ztunnel's TCP is the same traffic as the requests."""
     seen = kiali_says(("a", "reviews", tcp("500.00")), ("a", "reviews", http("1.00", tls="100")))
     assert has_duplicate_calls(seen)
-    assert describe_graph(seen) == ("a → reviews: 1.00/s http, no errors, mTLS",)
+    assert tell(seen) == ("a → reviews: 1.00/s http, no errors, mTLS",)
 
 
 def test_connections_alone() -> None:
     """Under ztunnel there are bytes and no requests."""
     seen = kiali_says(("a", "reviews", tcp("500.40")))
-    assert (has_duplicate_calls(seen), describe_graph(seen)) == (
+    assert (has_duplicate_calls(seen), tell(seen)) == (
         False,
         ("a → reviews: 500 B/s tcp, connections only, mTLS",),
     )
@@ -142,6 +147,6 @@ def test_prometheus_gives_the_same_picture() -> None:
         [],
         60,
     )
-    (line,) = describe_graph(seen)
+    (line,) = tell(seen)
     assert line.startswith("productpage-v1 → reviews: 4.00/s http, 25 % errors: 503 NC (")
     assert line.endswith(", mTLS; v1 67 %, v2 33 %")

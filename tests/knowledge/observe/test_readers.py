@@ -184,7 +184,7 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
         assert await report.list_kiali_findings(context, graph) == ()
     assert graph.source == "Prometheus"
     assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
-    assert "Kiali does not answer (kiali answered 503)" in notes[0]
+    assert "Kiali does not answer (kiali answered 503)" in str(notes[0])
 
 
 async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
@@ -194,4 +194,6 @@ async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
         said = await report.list_kiali_findings(context, Graph(()))
-    assert said == ("Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",)
+    assert [str(text) for text in said] == [
+        "Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning)."
+    ]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 _MARKS = (
-    "isRoot isIdle isOutOfMesh isAmbient isWaypoint isK8sGatewayAPI hasVS hasRequestRouting hasFaultInjection"
+    "isRoot isIdle isOutOfMesh isAmbient isWaypoint isK8sGatewayAPI hasVS hasRequestRouting "
+    "hasFaultInjection"
     " hasTrafficShifting hasCB isInjected isDead"
 ).split()
 _WORKLOAD = "istioSidecar isAmbient isGateway isWaypoint isZtunnel appLabel versionLabel".split()

@@ -5,9 +5,6 @@ Both had a real Prometheus that was fed 3 page views per second; unless said oth
 the same.
 """
 
-# ruff: noqa: E501
-# (a table: one row a line)
-
 from __future__ import annotations
 
 UNWELL = {"fault": ["/ratings", "reviews-v2"], "broken": ["/reviews", "productpage-v1"]}
@@ -134,19 +131,33 @@ REFERENCES = {
 
 COMPONENTS = {
     "1.87": {
-        "bare": "istio-ingressgateway Healthy core, istiod Healthy core, istio-egressgateway NotFound",
-        "ambient": "istio-ingressgateway NotFound core, istiod Healthy core, istio-egressgateway NotFound",
+        "bare": "istio-ingressgateway Healthy core, istiod Healthy core, istio-egressgateway "
+        "NotFound",
+        "ambient": "istio-ingressgateway NotFound core, istiod Healthy core, istio-egressgateway "
+        "NotFound",
     },
     "2.26": {"bare": "istiod Healthy core", "ambient": "istiod Healthy core"},
 }
 
-_WORKLOAD = "additionalDetailSample annotations appLabel cluster createdAt health healthAnnotations isAmbient"
-_WORKLOAD += " istioReferences istioSidecar labels name namespace podCount serviceAccountNames versionLabel waypointWorkloads"
-_SERVICE = "additionalDetailSample annotations appLabel cluster health healthAnnotations isAmbient istioReferences"
+_WORKLOAD = (
+    "additionalDetailSample annotations appLabel cluster createdAt health healthAnnotations "
+    "isAmbient"
+)
+_WORKLOAD += (
+    " istioReferences istioSidecar labels name namespace podCount serviceAccountNames "
+    "versionLabel waypointWorkloads"
+)
+_SERVICE = (
+    "additionalDetailSample annotations appLabel cluster health healthAnnotations isAmbient "
+    "istioReferences"
+)
 _SERVICE += " istioSidecar kialiWizard labels name namespace ports selector serviceRegistry"
 _APP = "cluster health isAmbient istioReferences istioSidecar labels name namespace"
 _EDGE = "destPrincipal id isMTLS source sourcePrincipal target traffic"
-_NODE = "app cluster destServices healthData id isAmbient isBox isGateway isIdle isK8sGatewayAPI isRoot namespace nodeType"
+_NODE = (
+    "app cluster destServices healthData id isAmbient isBox isGateway isIdle isK8sGatewayAPI "
+    "isRoot namespace nodeType"
+)
 _NODE += " parent service traffic version workload"
 KEYS = {
     "1.87": {
@@ -157,7 +168,8 @@ KEYS = {
         "edges": _EDGE,
     },
     "2.26": {
-        "workloads": f"{_WORKLOAD} ValidationKey ValidationVersion gvk isGateway isWaypoint isZtunnel",
+        "workloads": f"{_WORKLOAD} ValidationKey ValidationVersion gvk isGateway isWaypoint "
+        f"isZtunnel",
         "services": _SERVICE,
         "applications": f"{_APP} isGateway",
         "nodes": f"{_NODE} isInjected",
@@ -169,17 +181,23 @@ at the last stage."""
 
 CONFIG_KEYS = {
     "1.87": (
-        "authorizationPolicies destinationRules envoyFilters gateways k8sGRPCRoutes k8sGateways k8sHTTPRoutes"
-        " k8sReferenceGrants k8sTCPRoutes k8sTLSRoutes peerAuthentications requestAuthentications serviceEntries"
-        " sidecars telemetries validations virtualServices wasmPlugins workloadEntries workloadGroups"
+        "authorizationPolicies destinationRules envoyFilters gateways k8sGRPCRoutes k8sGateways "
+        "k8sHTTPRoutes"
+        " k8sReferenceGrants k8sTCPRoutes k8sTLSRoutes peerAuthentications requestAuthentications "
+        "serviceEntries"
+        " sidecars telemetries validations virtualServices wasmPlugins workloadEntries "
+        "workloadGroups"
     ),
     "2.26": (
         "extensions.istio.io/v1alpha1=WasmPlugin gateway.networking.k8s.io/v1=GRPCRoute"
         " gateway.networking.k8s.io/v1=Gateway gateway.networking.k8s.io/v1=HTTPRoute"
         " gateway.networking.k8s.io/v1=TLSRoute gateway.networking.k8s.io/v1alpha2=TCPRoute"
-        " gateway.networking.k8s.io/v1beta1=ReferenceGrant inference.networking.k8s.io/v1=InferencePool"
-        " networking.istio.io/v1=DestinationRule networking.istio.io/v1=Gateway networking.istio.io/v1=ServiceEntry"
-        " networking.istio.io/v1=Sidecar networking.istio.io/v1=VirtualService networking.istio.io/v1=WorkloadEntry"
+        " gateway.networking.k8s.io/v1beta1=ReferenceGrant "
+        "inference.networking.k8s.io/v1=InferencePool"
+        " networking.istio.io/v1=DestinationRule networking.istio.io/v1=Gateway "
+        "networking.istio.io/v1=ServiceEntry"
+        " networking.istio.io/v1=Sidecar networking.istio.io/v1=VirtualService "
+        "networking.istio.io/v1=WorkloadEntry"
         " networking.istio.io/v1=WorkloadGroup networking.istio.io/v1alpha3=EnvoyFilter"
         " security.istio.io/v1=AuthorizationPolicy security.istio.io/v1=PeerAuthentication"
         " security.istio.io/v1=RequestAuthentication telemetry.istio.io/v1=Telemetry"
@@ -204,14 +222,21 @@ TLS = {
 """The mesh's mTLS, and the status of a namespace without rules of its own."""
 
 DIFFERENCES = {
-    "KIA1402 in 1.87": "the recorded Kiali could reach istiod's registry only in part, so it missed a Service",
+    "KIA1402 in 1.87": "the recorded Kiali could reach istiod's registry only in part, so it "
+    "missed a Service",
     "a second istiod, Unreachable, in 1.87": "the same",
-    "versions `unknown`": "set when the recorded programs were built; the sandbox states those of the images",
-    "add-ons in 2.26's components": "the recorded one listed none; Kiali's source lists every one that is enabled",
+    "versions `unknown`": "set when the recorded programs were built; the sandbox states those of "
+    "the images",
+    "add-ons in 2.26's components": "the recorded one listed none; Kiali's source lists every one "
+    "that is enabled",
     "grafana in components": "enabled by default, and switched off or absent in the recorded set-up",
-    "health from 2.26's cache": "as old as the cache was when asked; the sandbox's is of another age",
-    "findings at stage `sidecars` in 2.26": "the cache of the recorded one was from before the gateway",
-    "figures in the box of reviews": "Kiali shows one version's, at random; the sandbox adds them up",
-    "waypoint series for the gateway": "fed by hand in the recordings; a real gateway goes past the waypoint",
+    "health from 2.26's cache": "as old as the cache was when asked; the sandbox's is of another "
+    "age",
+    "findings at stage `sidecars` in 2.26": "the cache of the recorded one was from before the "
+    "gateway",
+    "figures in the box of reviews": "Kiali shows one version's, at random; the sandbox adds them "
+    "up",
+    "waypoint series for the gateway": "fed by hand in the recordings; a real gateway goes past "
+    "the waypoint",
 }
 """Where the sandbox answers otherwise on purpose, or can't be compared, and why."""

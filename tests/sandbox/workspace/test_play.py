@@ -126,8 +126,8 @@ async def test_a_script_that_ends_as_expected_passes(
             "/mesh mute",
             "line 1 (/mesh mute): expected done, saw error: Slack answered operation_timeout",
         ),
-        ("/mesh nothing", "expected done, saw no end within 2 s; nothing was answered"),
-        ("/mesh run running", "saw no end within 2 s; its answers stand at: running"),
+        ("/mesh nothing", "expected done, saw no end within 0.5 s; nothing was answered"),
+        ("/mesh run running", "saw no end within 0.5 s; its answers stand at: running"),
         (
             '/mesh ask\nclick "Yes"',
             'line 2 (click "Yes"): expected done, but host sees no button "Yes"; there are: Confirm',
@@ -139,7 +139,7 @@ async def test_a_script_that_ends_otherwise_says_so(
     workspace: Workspace, played: list[str], script: str, seen: str
 ) -> None:
     """The first line that ends otherwise is named with what was seen, and nothing more is typed."""
-    assert not await player(workspace, played, 2).play(parse_script(f"{script}\n/mesh run done"))
+    assert not await player(workspace, played, 0.5).play(parse_script(f"{script}\n/mesh run done"))
     assert seen in played[-1]
 
 

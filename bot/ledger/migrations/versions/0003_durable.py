@@ -1,4 +1,5 @@
-"""Replicas that share the ledger, messages on their way to Slack, and requests that were answered."""
+"""Replicas that share the ledger, messages on their way to Slack, and requests that were
+answered."""
 
 from __future__ import annotations
 

@@ -12,11 +12,13 @@ down_revision = "0004"
 REFUSED = "the audit is append-only"
 
 SQLITE = tuple(
-    f"CREATE TRIGGER audit_no_{act} BEFORE {act} ON audit BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END"
+    f"CREATE TRIGGER audit_no_{act} BEFORE {act} ON audit "
+    f"BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END"
     for act in ("update", "delete")
 )
 POSTGRES = (
-    f"CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{REFUSED}'; END $$",
+    "CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN RAISE EXCEPTION '{REFUSED}'; END $$",
     "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
     "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()",
 )

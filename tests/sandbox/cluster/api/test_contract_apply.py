@@ -79,7 +79,8 @@ async def test_updates_are_owned_by_the_first_word_of_the_user_agent(
     assert patched.owners() == ["contract:Update", "one:Apply"]
     assert unnamed.status == 422
     assert unnamed.message == (
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
+        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for '
+        "apply patch"
     )
 
 

@@ -96,7 +96,8 @@ async def test_every_served_version_shows_the_same_object(
         ),
         (
             {"size": "3"},
-            'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"',
+            'spec.size: Invalid value: "string": spec.size in body must be of type integer: '
+            '"string"',
         ),
         ({"size": None}, "spec.size: Required value"),
         ({"size": 3, "mode": "c"}, 'spec.mode: Unsupported value: "c": supported values: "a", "b"'),

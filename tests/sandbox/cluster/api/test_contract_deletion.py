@@ -54,8 +54,10 @@ async def test_a_precondition_protects_the_wrong_object(cluster: Cluster, space:
     answer = await cluster.delete(maps(space, "a"), {"preconditions": {"uid": "other"}})
     assert answer.status == 409
     assert answer.message == (
-        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match the UID in '
-        f"record ({made.body['metadata']['uid']}). The object might have been deleted and then recreated"
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does '
+        "not match the UID in "
+        f"record ({made.body['metadata']['uid']}). The object might have been deleted and then "
+        f"recreated"
     )
 
 
@@ -81,7 +83,8 @@ async def test_nothing_is_made_in_a_namespace_that_goes(cluster: Cluster, space:
     assert going.body["status"]["phase"] == "Terminating"
     assert late.status == 403
     assert late.message == (
-        f'configmaps "late" is forbidden: unable to create new content in namespace {space} because it is being '
+        f'configmaps "late" is forbidden: unable to create new content in namespace {space} '
+        f"because it is being "
         "terminated"
     )
     assert late.body["details"]["causes"][0]["reason"] == "NamespaceTerminating"

@@ -76,30 +76,37 @@ COLUMNS = {
     "/apis/apps/v1/deployments": "Name Ready Up-to-date Available Age Containers* Images* Selector*",
     "/apis/apps/v1/replicasets": "Name Desired Current Ready Age Containers* Images* Selector*",
     "/apis/apps/v1/daemonsets": (
-        "Name Desired Current Ready Up-to-date Available Node_Selector Age Containers* Images* Selector*"
+        "Name Desired Current Ready Up-to-date Available Node_Selector Age Containers* Images* "
+        "Selector*"
     ),
     "/apis/apps/v1/statefulsets": "Name Ready Age Containers* Images*",
     "/api/v1/services": "Name Type Cluster-IP External-IP Port(s) Age Selector*",
     "/api/v1/namespaces": "Name Status Age",
     "/api/v1/nodes": (
-        "Name Status Roles Age Version Internal-IP* External-IP* OS-Image* Kernel-Version* Container-Runtime*"
+        "Name Status Roles Age Version Internal-IP* External-IP* OS-Image* Kernel-Version* "
+        "Container-Runtime*"
     ),
     "/api/v1/configmaps": "Name Data Age",
     "/api/v1/secrets": "Name Type Data Age",
     "/api/v1/serviceaccounts": "Name Age",
     "/api/v1/endpoints": "Name Endpoints Age",
-    "/api/v1/events": "Last_Seen Type Reason Object Subobject* Source* Message First_Seen* Count* Name*",
+    "/api/v1/events": "Last_Seen Type Reason Object Subobject* Source* Message First_Seen* Count* "
+    "Name*",
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": "Name Created_At",
-    "/apis/autoscaling/v2/horizontalpodautoscalers": "Name Reference Targets MinPods MaxPods Replicas Age",
-    "/apis/policy/v1/poddisruptionbudgets": "Name Min_Available Max_Unavailable Allowed_Disruptions Age",
+    "/apis/autoscaling/v2/horizontalpodautoscalers": "Name Reference Targets MinPods MaxPods "
+    "Replicas Age",
+    "/apis/policy/v1/poddisruptionbudgets": "Name Min_Available Max_Unavailable "
+    "Allowed_Disruptions Age",
     "/apis/discovery.k8s.io/v1/endpointslices": "Name AddressType Ports Endpoints Age",
     "/apis/batch/v1/jobs": "Name Status Completions Duration Age Containers* Images* Selector*",
     "/apis/rbac.authorization.k8s.io/v1/clusterroles": "Name Created_At",
-    "/apis/rbac.authorization.k8s.io/v1/rolebindings": "Name Role Age Users* Groups* ServiceAccounts*",
+    "/apis/rbac.authorization.k8s.io/v1/rolebindings": "Name Role Age Users* Groups* "
+    "ServiceAccounts*",
     "/apis/coordination.k8s.io/v1/leases": "Name Holder Age",
     "/apis/networking.k8s.io/v1/networkpolicies": "Name Pod-Selector Age",
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": "Name Webhooks Age",
-    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies": "Name Validations ParamKind Age",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies": "Name Validations "
+    "ParamKind Age",
 }
 """Columns of Kubernetes 1.36; `*` marks those of `-o wide`, `_` stands for a space."""
 

@@ -10,7 +10,8 @@ from tests.sandbox.cluster.api.objects import config_map, deployment, service
 from tests.sandbox.cluster.api.wire import JSON_PATCH, STRATEGIC, Cluster
 
 SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', and must start and "
     "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
@@ -43,7 +44,8 @@ async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space:
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}},
             422,
-            'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
+            'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is '
+            "required",
         ),
         (
             config_map("b", namespace="elsewhere"),
@@ -53,7 +55,8 @@ async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space:
         (
             {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}},
             400,
-            'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): '
+            'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to '
+            "(core.ConfigMap): "
             "unknown conversion",
         ),
         (
@@ -63,7 +66,8 @@ async def test_a_created_object_is_numbered_and_stamped(cluster: Cluster, space:
                 "metadata": {"name": "b", "labels": {"a": 1}},
             },
             400,
-            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct '
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal '
+            "number into Go struct "
             "field ObjectMeta.metadata.labels of type string",
         ),
     ],
@@ -98,7 +102,8 @@ async def test_an_update_from_an_old_version_conflicts(cluster: Cluster, space: 
     answer = await cluster.call("PUT", maps(space, "a"), made.body)
     assert answer.status == 409
     assert answer.message == (
-        'Operation cannot be fulfilled on configmaps "a": the object has been modified; please apply your changes to '
+        'Operation cannot be fulfilled on configmaps "a": the object has been modified; please '
+        "apply your changes to "
         "the latest version and try again"
     )
 
@@ -220,8 +225,10 @@ async def test_a_broken_deployment_is_refused_with_every_cause(
     body = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "bad"}, "spec": {}}
     answer = await cluster.post(f"/apis/apps/v1/namespaces/{space}/deployments", body)
     assert answer.message == (
-        'Deployment.apps "bad" is invalid: [spec.selector: Required value, spec.template.metadata.labels: Invalid '
-        "value: null: `selector` does not match template `labels`, spec.template.spec.containers: Required value]"
+        'Deployment.apps "bad" is invalid: [spec.selector: Required value, '
+        "spec.template.metadata.labels: Invalid "
+        "value: null: `selector` does not match template `labels`, spec.template.spec.containers: "
+        "Required value]"
     )
 
 

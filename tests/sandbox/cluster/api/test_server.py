@@ -56,7 +56,8 @@ async def test_a_restart_cuts_every_watch_and_loses_nothing(
         (
             "forbid",
             403,
-            'configmaps is forbidden: User "kubernetes-admin" cannot list resource "configmaps" in API group "" in the '
+            'configmaps is forbidden: User "kubernetes-admin" cannot list resource "configmaps" in '
+            'API group "" in the '
             'namespace "default"',
         ),
         ("throttle", 429, "too many requests, please try again later"),

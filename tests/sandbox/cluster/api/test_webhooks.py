@@ -66,7 +66,8 @@ async def test_a_webhook_that_is_down_fails_the_request(server: ApiServer, clien
         await client.create(config_map(namespace="default"))
     assert failed.value.code == 500
     assert failed.value.message == (
-        'Internal error occurred: failed calling webhook "a.example.com": failed to call webhook: Post '
+        'Internal error occurred: failed calling webhook "a.example.com": failed to call webhook: '
+        "Post "
         '"https://hook.default.svc:443/ask?timeout=10s": no endpoints available for service "hook"'
     )
 
@@ -181,7 +182,8 @@ async def test_old_gateway_crds_are_refused_by_the_safe_upgrades_policy(
         await client.create(gateway_crd(version))
     assert (denied.value.code, denied.value.reason) == (422, "Invalid")
     assert denied.value.message.startswith(
-        'customresourcedefinitions.apiextensions.k8s.io "gateways.gateway.networking.k8s.io" is forbidden: '
+        'customresourcedefinitions.apiextensions.k8s.io "gateways.gateway.networking.k8s.io" is '
+        "forbidden: "
         f"ValidatingAdmissionPolicy '{POLICY}' with binding '{POLICY}' denied request: "
     )
 

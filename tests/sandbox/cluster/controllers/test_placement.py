@@ -14,7 +14,10 @@ from sandbox.cluster.controllers.quantities import (
 from sandbox.cluster.machinery.meta import DEPLOYMENTS, NODES, find_status_condition
 from tests.sandbox.cluster.controllers.world import World, deployment
 
-HELPLESS = "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+HELPLESS = (
+    "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not "
+    "helpful for scheduling."
+)
 
 
 def asks(cpu: str, memory: str = "1Mi") -> Object:

@@ -19,16 +19,9 @@ from sandbox.dataplane.attach.client import HttpClient
 from sandbox.dataplane.program import DataPlane
 from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
 from sandbox.programs import create_programs_without_istiod
+from tests.marks import realcluster
 
-NEEDED = {"REALCLUSTER", "KUBECONFIG", "ISTIO_HOME", "GATEWAY_API_CRDS"}
-pytestmark = [
-    pytest.mark.realcluster,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not os.environ.keys() >= NEEDED,
-        reason=f"needs a real control plane: {', '.join(sorted(NEEDED))}",
-    ),
-]
+pytestmark = realcluster(seconds=300)
 SPEED = 20.0
 
 

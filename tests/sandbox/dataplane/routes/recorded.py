@@ -5,9 +5,6 @@ stated, `/…` a prefix, `=/…` an exact path, `~/…` a prefix that ends with 
 `.bookinfo.svc.cluster.local` is left out.
 """
 
-# ruff: noqa: E501
-# (a table: one row a line)
-
 from __future__ import annotations
 
 from typing import Any
@@ -63,11 +60,18 @@ SIDECARS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """By step: whose sidecars were asked, and the hosts whose routes are not the default route alone.
 """
-_VIP_REVIEWS = ": / end-user=jason -> inbound-vip|9080|http/v2|reviews ; : * -> inbound-vip|9080|http/v1|reviews"
-_VIP_RATINGS = ": / end-user=jason -> inbound-vip|9080|http/v1|ratings !abort 500 100% ; : * -> inbound-vip|9080|http/v1|ratings"
+_VIP_REVIEWS = (
+    ": / end-user=jason -> inbound-vip|9080|http/v2|reviews ; : * -> "
+    "inbound-vip|9080|http/v1|reviews"
+)
+_VIP_RATINGS = (
+    ": / end-user=jason -> inbound-vip|9080|http/v1|ratings !abort 500 100% ; : * -> "
+    "inbound-vip|9080|http/v1|ratings"
+)
 WAYPOINTS: dict[str, dict[str, str]] = {
     "waypoint with httproute for jason": {
-        "reviews": ": / end-user=jason -> inbound-vip|9080|http|reviews-v2 ; : / -> inbound-vip|9080|http|reviews-v1"
+        "reviews": ": / end-user=jason -> inbound-vip|9080|http|reviews-v2 ; : / -> "
+        "inbound-vip|9080|http|reviews-v1"
     },
     "waypoint with virtualservices and fault": {"reviews": _VIP_REVIEWS, "ratings": _VIP_RATINGS},
     "waypoint without the destination rule": {"reviews": _VIP_REVIEWS, "ratings": _VIP_RATINGS},
@@ -75,8 +79,8 @@ WAYPOINTS: dict[str, dict[str, str]] = {
 """By step, as for sidecars; the names of routes were not recorded."""
 _PAGE = "outbound|9080||productpage"
 GATEWAY = (
-    f"=/productpage -> {_PAGE} ; =/logout -> {_PAGE} ; =/login -> {_PAGE} ; ~/api/v1/products -> {_PAGE} ; "
-    + (f"~/static -> {_PAGE}")
+    f"=/productpage -> {_PAGE} ; =/logout -> {_PAGE} ; =/login -> {_PAGE} ; ~/api/v1/products -> "
+    f"{_PAGE} ; " + (f"~/static -> {_PAGE}")
 )
 """Virtual host `*:80` of the gateway at step `plain`, and with a waypoint as well."""
 CHAIN = {"1.23.2": "inbound-vip|{port}||{host}-http", "1.30.3": "inbound-vip|{port}|http|{host}"}
@@ -92,11 +96,15 @@ DOMAINS = {
 }
 """The first four domains of a virtual host."""
 ALLOWED = {
-    "more domains": "a virtual host's first four domains were recorded; `app.bookinfo` and the address follow",
+    "more domains": "a virtual host's first four domains were recorded; `app.bookinfo` and the "
+    "address follow",
     "other ports": "of a sidecar's clusters only those on port 9080 were recorded",
-    "a waypoint's own chains": "`default` (unwraps HBONE) and `direct-http` (to pods' addresses) lead to no Service",
-    "connect_originate": "a gateway's listener for HBONE towards pods: it carries bytes and routes nothing",
-    "order of chains": "istiod lists a waypoint's chains in no fixed order; each is found by its Service's address",
+    "a waypoint's own chains": "`default` (unwraps HBONE) and `direct-http` (to pods' addresses) "
+    "lead to no Service",
+    "connect_originate": "a gateway's listener for HBONE towards pods: it carries bytes and routes "
+    "nothing",
+    "order of chains": "istiod lists a waypoint's chains in no fixed order; each is found by its "
+    "Service's address",
 }
 """Differences between the computed configuration and the recorded one, each with its reason."""
 

@@ -79,7 +79,8 @@ async def shop(cluster: EmbeddedCluster) -> EmbeddedCluster:
         ),
         (
             [RULE],
-            "Error [IST0173] (DestinationRule shop/web) The Subset v1 defined in the DestinationRule does not",
+            "Error [IST0173] (DestinationRule shop/web) The Subset v1 defined in the "
+            "DestinationRule does not",
         ),
     ],
 )

@@ -147,8 +147,8 @@ async def test_versions_of_both_planes_are_asked(istioctl: Istioctl) -> None:
     alone = await istioctl("version")
     assert (alone.code, alone.out) == (0, "client version: 1.30.3\n")
     assert (
-        alone.err
-        == 'Istio is not present in the cluster: no running Istio pods in namespace "istio-system"\n'
+        alone.err == "Istio is not present in the cluster: no running Istio pods in namespace "
+        '"istio-system"\n'
     )
     await istioctl("install", "-y", "--set", "profile=minimal")
     assert "control plane version: 1.30.3\n" in (await istioctl("version")).out

@@ -81,5 +81,6 @@ async def test_ordinary_gateways_are_not_listed(
     outcome = await istioctl("waypoint", "list", "-n", "default")
     assert (
         outcome.out
-        == "NAME         REVISION     TRAFFIC TYPE     PROGRAMMED\nwaypoint     default      none             Unknown\n"
+        == "NAME         REVISION     TRAFFIC TYPE     PROGRAMMED\nwaypoint     default      none  "
+        "           Unknown\n"
     )

@@ -13,7 +13,10 @@ from sandbox.istio.istiod import injection
 from sandbox.istio.istiod.mesh_configuration import IstiodIdentity, MeshConfiguration
 
 NEW, OLD = "1.30.3", "1.23.2"
-VOLUMES = "workload-socket credential-socket workload-certs istio-envoy istio-data istio-podinfo istio-token istiod-ca-cert"
+VOLUMES = (
+    "workload-socket credential-socket workload-certs istio-envoy istio-data istio-podinfo "
+    "istio-token istiod-ca-cert"
+)
 
 
 def mesh(

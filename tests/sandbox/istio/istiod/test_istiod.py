@@ -103,7 +103,8 @@ async def test_a_bad_rule_is_denied_in_the_recorded_words(mesh: TestMesh) -> Non
     with pytest.raises(ApiError) as refusal:
         await mesh.client.create(bad_service())
     assert refusal.value.message == (
-        'admission webhook "validation.istio.io" denied the request: configuration is invalid: 2 errors occurred:\n'
+        'admission webhook "validation.istio.io" denied the request: configuration is invalid: 2 '
+        "errors occurred:\n"
         "\t* percentage 500 is neither 0.0, nor in range [0.0001, 100.0]\n"
         "\t* HTTP status 5000 is not in range 200-599\n\n"
     )

@@ -96,7 +96,8 @@ def test_a_parent_that_is_not_there_says_nothing() -> None:
             route(namespace="default", parent={"name": "gw", "namespace": HERE}),
             gateway(),
             "NotAllowedByListeners",
-            'hostnames matched parent hostname "", but namespace "default" is not allowed by the parent',
+            'hostnames matched parent hostname "", but namespace "default" is not allowed by the '
+            "parent",
         ),
         (
             route(hostnames=["b.example.com"]),

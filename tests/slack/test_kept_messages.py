@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.ledger import Ledger
 from bot.messages import Place, Posted
-from bot.slack.outbound import channel_messages as boards
+from bot.slack.outbound import channel_messages as module
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.webapi.client import build_session
 from bot.slack.webapi.rate_limit import EditLimits
@@ -35,8 +35,8 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 async def channel_messages(
     client: AsyncWebClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SlackChannelMessages]:
-    """A board with an outbox, which lets nobody wait for long."""
-    monkeypatch.setattr(boards, "HOLD", 0.1)
+    """Channel messages with an outbox, which lets nobody wait for long."""
+    monkeypatch.setattr(module, "HOLD", 0.1)
     channel_messages = SlackChannelMessages(client, pace=QUICK, outbox=ledger.outbox)
     yield channel_messages
     await channel_messages.aclose(0)
@@ -134,7 +134,7 @@ async def test_a_named_message_is_posted_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Both who post it learn where it stands, also when Slack is slow."""
-    monkeypatch.setattr(boards, "HOLD", 5.0)
+    monkeypatch.setattr(module, "HOLD", 5.0)
     workspace.faults.slow_method("chat.postMessage", seconds=0.05)
     place = Place(key="digest 7")
     first, second = await asyncio.gather(

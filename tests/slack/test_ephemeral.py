@@ -11,14 +11,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.messages import Reply
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
-from tests.slack.conftest import RecordingDesk, message
+from tests.slack.conftest import RecordingRouter, message
 
 
-async def whisper_to_alice(workspace: Workspace, router: RecordingDesk) -> Reply:
-    """What the desk gets with a command that alice typed."""
+async def open_reply_to_alice(workspace: Workspace, router: RecordingRouter) -> Reply:
+    """What the router gets with a command that alice typed."""
     await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh help")
     await router.wait()
-    return router.whispers[0]
+    return router.replies[0]
 
 
 def api_answers(workspace: Workspace) -> int:
@@ -28,11 +28,11 @@ def api_answers(workspace: Workspace) -> int:
 
 @pytest.mark.usefixtures("link")
 async def test_the_first_five_go_by_response_url(
-    workspace: Workspace, router: RecordingDesk
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """Slack takes five answers there; the sixth and later ones arrive all the same, and only alice
     sees them."""
-    reply = await whisper_to_alice(workspace, router)
+    reply = await open_reply_to_alice(workspace, router)
     for number in range(7):
         await reply.say(message(f"answer {number}"))
     seen = [found.text for found in workspace.list_messages(user="alice")]
@@ -43,12 +43,12 @@ async def test_the_first_five_go_by_response_url(
 
 @pytest.mark.usefixtures("link")
 async def test_a_response_url_that_slack_calls_expired_is_given_up(
-    workspace: Workspace, router: RecordingDesk
+    workspace: Workspace, router: RecordingRouter
 ) -> None:
     """After half an hour the answer goes over the Web API."""
-    reply = await whisper_to_alice(workspace, router)
-    for reply in workspace._core.response_urls.values():
-        reply.made -= timedelta(minutes=31)
+    reply = await open_reply_to_alice(workspace, router)
+    for target in workspace._core.response_urls.values():
+        target.made -= timedelta(minutes=31)
     await reply.say(message("late"))
     assert [found.text for found in workspace.list_messages(user="alice")] == ["late"]
     assert api_answers(workspace) == 1

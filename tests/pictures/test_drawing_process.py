@@ -12,9 +12,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.drawings import Picture
+from bot.language import ENGLISH
+from bot.language.pseudo import PseudoLocalizer
 from bot.pictures import DrawingProcess
 from bot.pictures.drawing_process import WORKER, build_environment
-from bot.pictures.protocol import decode_picture, encode_picture
+from bot.pictures.localized import localize_picture
+from bot.pictures.protocol import decode_drawing, encode_drawing
 from bot.ports import Outcome
 from tests.pictures.examples import burst, graph
 
@@ -30,15 +33,15 @@ main()
 
 
 @asynccontextmanager
-async def open_studio(
+async def open_process(
     worker: Sequence[str] = WORKER, *, seconds: float = 20.0, jobs: int = 50
 ) -> AsyncIterator[DrawingProcess]:
-    """A studio, closed at the end."""
-    studio = DrawingProcess(worker=worker, seconds=seconds, jobs=jobs)
+    """A process, closed at the end."""
+    process = DrawingProcess(worker=worker, seconds=seconds, jobs=jobs)
     try:
-        yield studio
+        yield process
     finally:
-        await studio.close()
+        await process.close()
 
 
 def is_there(path: str) -> bool:
@@ -50,20 +53,21 @@ def is_there(path: str) -> bool:
     "picture", [graph(), burst(5, lambda n: Outcome.PARTIAL)], ids=["graph", "plot"]
 )
 def test_a_picture_survives_its_way(picture: Picture) -> None:
-    """What the process reads is what was asked for."""
-    assert decode_picture(encode_picture(picture)) == picture
+    """What the process reads is what was asked for, in the language of the channel."""
+    drawing = localize_picture(picture, PseudoLocalizer(), "/signs")
+    assert decode_drawing(encode_drawing(drawing)) == drawing
 
 
 async def test_pictures_are_drawn_and_processes_replaced() -> None:
     """Graph and plot by one process, the third picture by the next; nothing is left behind."""
     pytest.importorskip("pygraphviz", reason="the extra `graphs` is not installed")
-    async with open_studio(jobs=2) as studio:
-        drawn = [await studio.draw(picture) for picture in (graph(), burst(20), graph())]
+    async with open_process(jobs=2) as process:
+        drawn = [await process.draw(picture, ENGLISH) for picture in (graph(), burst(20), graph())]
         assert [each.name for each in drawn if each] == ["graph.png", "burst.png", "graph.png"]
         assert all(each.png.startswith(b"\x89PNG") for each in drawn if each)
         assert drawn[0] == drawn[2]
-        assert (studio.starts, studio.drawn, studio.failures) == (2, 3, 0)
-        home = studio._home
+        assert (process.starts, process.drawn, process.failures) == (2, 3, 0)
+        home = process._home
         assert is_there(home)
     assert not is_there(home)
 
@@ -74,28 +78,31 @@ async def test_pictures_are_drawn_and_processes_replaced() -> None:
 async def test_a_broken_process_costs_a_picture_and_nothing_more(worker: tuple[str, ...]) -> None:
     """No picture, in time, without an error; the process is ended, and the next picture gets a
     fresh one."""
-    async with open_studio(worker, seconds=0.3) as studio:
+    async with open_process(worker, seconds=0.3) as process:
         started = time.monotonic()
-        assert await studio.draw(graph()) is None
+        assert await process.draw(graph(), ENGLISH) is None
         assert time.monotonic() - started < 3
-        assert studio._process is None
-        assert await studio.draw(graph()) is None
-        assert (studio.starts, studio.failures) == (2, 2)
+        assert process._process is None
+        assert await process.draw(graph(), ENGLISH) is None
+        assert (process.starts, process.failures) == (2, 2)
 
 
 async def test_without_the_libraries_there_is_no_picture_and_no_second_try() -> None:
     """It is found out once; after that nothing is started."""
-    async with open_studio((sys.executable, "-c", BARE), jobs=1) as studio:
-        assert [await studio.draw(graph()), await studio.draw(burst(5))] == [None, None]
-        assert studio.starts == 1
+    async with open_process((sys.executable, "-c", BARE), jobs=1) as process:
+        assert [await process.draw(graph(), ENGLISH), await process.draw(burst(5), ENGLISH)] == [
+            None,
+            None,
+        ]
+        assert process.starts == 1
 
 
 async def test_the_loop_goes_on_while_it_draws() -> None:
     """Two thousand marks are drawn, and the loop is never held up for a tenth of a second by it."""
     pytest.importorskip("PIL", reason="the extra `graphs` is not installed")
-    async with open_studio() as studio:
-        await studio.draw(burst(5))
-        drawing = asyncio.create_task(studio.draw(burst(2000)))
+    async with open_process() as process:
+        await process.draw(burst(5), ENGLISH)
+        drawing = asyncio.create_task(process.draw(burst(2000), ENGLISH))
         lags, last = [], time.monotonic()
         while not drawing.done():
             await asyncio.sleep(0.002)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.language import ENGLISH
 from bot.messages import Message
 from bot.slack.outbound.fit import fit_message
 from bot.slackrules import BUDGET, check_message, count_visible_characters
@@ -27,7 +28,7 @@ ACTIONS = {
 def test_what_fits_is_left_alone() -> None:
     """A message within the limits is sent as it is."""
     message = Message("done", (section("all is well", block_id="verdict:done"), ACTIONS))
-    assert fit_message(message) == message.to_payload()
+    assert fit_message(message, ENGLISH) == message.to_payload()
 
 
 @pytest.mark.parametrize(
@@ -37,9 +38,8 @@ def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
     """Parts go from the end, counted; the first block, which holds the outcome, and the buttons
     stay."""
     parts = tuple(section("x" * length) for _ in range(count))
-    payload = fit_message(
-        Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS))
-    )
+    whole = Message("done", (section("outcome", block_id="verdict:done"), *parts, ACTIONS))
+    payload = fit_message(whole, ENGLISH)
     blocks = payload["blocks"]
     left_out = count + 2 - (len(blocks) - 1) if len(blocks) < count + 2 else 0
     assert check_message(payload, edit=True) == []
@@ -51,7 +51,7 @@ def test_what_is_too_long_is_shortened(count: int, length: int) -> None:
 
 def test_a_long_text_is_cut_to_what_an_edit_takes() -> None:
     """The fallback text stays within chat.update's 4,000 characters."""
-    payload = fit_message(Message("word " * 3000))
+    payload = fit_message(Message("word " * 3000), ENGLISH)
     assert len(payload["text"]) <= 4000
     assert check_message(payload, edit=True) == []
 
@@ -68,11 +68,11 @@ def test_a_long_text_is_cut_to_what_an_edit_takes() -> None:
 )
 def test_what_is_wrong_is_shown_as_text(blocks: tuple[dict[str, Any], ...]) -> None:
     """Blocks that our own check refuses are replaced by the message's words."""
-    payload = fit_message(Message("what happened", blocks))
+    payload = fit_message(Message("what happened", blocks), ENGLISH)
     assert check_message(payload, edit=True) == []
     assert "what happened" in str(payload["blocks"])
 
 
 def test_an_empty_message_is_still_one() -> None:
     """Slack refuses a message without text; an ellipsis is shown instead."""
-    assert check_message(fit_message(Message("")), edit=True) == []
+    assert check_message(fit_message(Message(""), ENGLISH), edit=True) == []

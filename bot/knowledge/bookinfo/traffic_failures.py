@@ -1,0 +1,136 @@
+"""Causes why requests for the application's page failed, and who can help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.errors import ClusterError
+from bot.kinds import DESTINATION_RULE, POD, VIRTUAL_SERVICE, Object
+from bot.knowledge.bookinfo.traffic_report import format_codes
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
+from bot.knowledge.observe.probes import strip_proxy_prefix
+from bot.ports import HttpRequest, TrafficReport
+from bot.steps import Context
+from bot.text import Listed, Text
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Cause why requests failed, and the commands to type next."""
+
+    because: Text
+    next: tuple[str, ...] = ()
+
+
+async def explain_silence(context: Context, seen: TrafficReport) -> Cause:
+    """Return why nothing answered, from the API server's message and the objects."""
+    namespace = context.workshop.app_namespace
+    pods = await context.cluster.find(POD, namespace)
+    if not any(get_labels(pod).get("app") == "productpage" for pod in pods):
+        return Cause(
+            Text("Bookinfo is not deployed in {namespace}.", namespace=namespace),
+            suggest_commands(context, "bookinfo"),
+        )
+    # The API server tells these apart in its message alone: their status is the same.
+    message = str(seen.trouble)
+    if "no endpoints available" in message:
+        return Cause(explain_unready_pods(seen, pods), suggest_commands(context, "status"))
+    if "forbidden" in message.lower():
+        return Cause(
+            Text(
+                "the cluster's administrator must grant the bot get and create on "
+                "services/proxy: {problem}",
+                problem=seen.trouble,
+            )
+        )
+    if "log" in message and "in (it answered" in message:
+        return Cause(
+            Text("{problem}: the page is there, but its login is not.", problem=seen.trouble),
+            suggest_commands(context, "status"),
+        )
+    return Cause(
+        Text(
+            "the pods are there and nothing answers at their ports: {why}. The cluster's "
+            "administrator should check whether the API server can reach pods.",
+            why=strip_proxy_prefix(seen.trouble),
+        ),
+        suggest_commands(context, "status"),
+    )
+
+
+def explain_unready_pods(seen: TrafficReport, pods: list[Object]) -> Text:
+    """Return which pods are not ready behind the Service that was asked."""
+    lagging = [get_name(p) for p in pods if get_condition(p, "Ready").get("status") != "True"]
+    names = Listed(lagging[:3], "comma")
+    if not seen.via:
+        return Text("no pod behind the page is ready ({pods}); it goes on by itself.", pods=names)
+    return Text(
+        "no pod behind {service} is ready ({pods}); it goes on by itself.",
+        service=seen.via,
+        pods=names,
+    )
+
+
+async def explain_missing_page(context: Context, seen: TrafficReport) -> Cause:
+    """Return why there were answers and no page among them."""
+    if "404" in seen.codes and str(seen.via) != "productpage":
+        return Cause(
+            Text("{service} has no route to the page (404).", service=seen.via),
+            suggest_commands(context, "expose"),
+        )
+    return Cause(
+        Text("the page was never answered with 200: {codes}.", codes=format_codes(seen.codes)),
+        suggest_commands(context, "status"),
+    )
+
+
+async def explain_missing_reviews(context: Context) -> Cause:
+    """Return why no page shows reviews, from the objects that decide it."""
+    namespace = context.workshop.app_namespace
+    service = await context.cluster.get(VIRTUAL_SERVICE, "reviews", namespace)
+    if (
+        service is not None
+        and await context.cluster.get(DESTINATION_RULE, "reviews", namespace) is None
+    ):
+        return Cause(
+            Text(
+                "VirtualService reviews names subsets, and no DestinationRule defines them: "
+                "callers get 503 (flag NC)."
+            ),
+            suggest_commands(context, "mend", "graph"),
+        )
+    pods = await context.cluster.find(POD, namespace, labels="app=reviews")
+    if not any(get_condition(pod, "Ready").get("status") == "True" for pod in pods):
+        return Cause(
+            Text("no pod of reviews is ready."),
+            suggest_commands(context, "bookinfo", "status"),
+        )
+    return await ask_reviews(context)
+
+
+async def ask_reviews(context: Context) -> Cause:
+    """Ask reviews itself, whose pods are ready, and return whether it or the way to it fails."""
+    request = HttpRequest(context.workshop.app_namespace, "reviews", 9080, "/health", seconds=5.0)
+    try:
+        answer = await context.web.ask(request)
+        result, works = Text("it answers {status}", status=answer.status), answer.status < 500
+    except ClusterError as problem:
+        result, works = problem.message, False
+    if not works:
+        return Cause(
+            Text(
+                "reviews is a Java server that answers only some time after its pod is ready "
+                "({result}). Type it again in a minute.",
+                result=result,
+            ),
+            suggest_commands(context, "traffic once"),
+        )
+    return Cause(
+        Text(
+            "reviews itself is well ({result}), the calls to it fail on their way; the graph "
+            "shows with which flag.",
+            result=result,
+        ),
+        suggest_commands(context, "graph", "status"),
+    )

@@ -1,0 +1,88 @@
+"""Pictures in the language of the channel: what the process that draws is given.
+
+All words are said here, in the bot, so that the process needs no catalogue. A graph becomes DOT,
+a plot its values and labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bot.drawings import GraphPicture, Picture, PlotPicture
+from bot.pictures.collapse import limit_nodes
+from bot.pictures.dot import build_dot
+from bot.ports import Outcome, Sample
+from bot.text import Text, join
+
+Say = Callable[[Text], str]
+"""Says a text in the language of the channel."""
+
+OUTCOME_NAMES = {
+    Outcome.WHOLE: Text("whole page"),
+    Outcome.PARTIAL: Text("page with a part missing"),
+    Outcome.FAILED: Text("error or no answer"),
+}
+
+
+class GraphDrawing(NamedTuple):
+    """A graph to lay out and draw."""
+
+    dot: str
+
+
+class PlotLabels(NamedTuple):
+    """The words in a plot; `outcomes` are those of the legend, in the order of `Outcome`."""
+
+    title: str
+    caption: str
+    times: str
+    rates: str
+    asked: str
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlotDrawing:
+    """A plot to draw; the values are those of `bot.drawings.PlotPicture`."""
+
+    labels: PlotLabels
+    samples: tuple[Sample, ...]
+    asked: float
+    p50: float
+    p95: float
+    p99: float
+
+
+Drawing = GraphDrawing | PlotDrawing
+
+
+def localize_picture(picture: Picture, say: Say, icons: str) -> Drawing:
+    """Return what is to be drawn; `icons` is the directory of the signs' PNG files."""
+    if isinstance(picture, GraphPicture):
+        return GraphDrawing(build_dot(limit_nodes(picture, say), say, icons))
+    return localize_plot(picture, say)
+
+
+def localize_plot(picture: PlotPicture, say: Say) -> PlotDrawing:
+    """Return a plot with its words said."""
+    rates = Text(
+        "asked {asked:g}/s, achieved {achieved:.1f}/s",
+        asked=picture.asked,
+        achieved=picture.achieved,
+    )
+    counts = Counter(sample.outcome for sample in picture.samples)
+    labels = PlotLabels(
+        title=say(picture.title),
+        caption=say(join("dots", picture.caption, rates)),
+        times=say(Text("Time of each request, from its intended start")),
+        rates=say(Text("Requests a second")),
+        asked=say(Text("asked {rate:g}/s", rate=picture.asked)),
+        # All three, so that a zero is told too.
+        outcomes=tuple(f"{say(OUTCOME_NAMES[each])}: {counts[each]}" for each in Outcome),
+    )
+    return PlotDrawing(
+        labels, picture.samples, picture.asked, picture.p50, picture.p95, picture.p99
+    )

@@ -1,0 +1,162 @@
+"""Blocks, buttons and lines of which messages are made: escaped, within Slack's limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.language.localizer import Localizer
+from bot.messages import Message
+from bot.slackrules import escape, truncate
+from bot.steps import Link
+from bot.text import Text, counted
+
+Block = dict[str, Any]
+
+SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
+"""States of a run that read as another kind of ending for whoever follows the channel."""
+
+MOST_LINES = 20
+LONGEST_LINE = 500
+PERSON = re.compile("\ue000([UW][A-Z0-9]+)\ue001")
+
+
+def build_message(text: str, blocks: Sequence[Block]) -> Message:
+    """Return a message with these blocks and with `text` escaped.
+
+    Slack reads marks in `text` too; people marked in it become mentions there as well, for a
+    notification shows their names.
+    """
+    return Message(text=mention_people(escape(text)), blocks=tuple(blocks))
+
+
+def section(text: str, **more: Any) -> Block:
+    """Return a section block of mrkdwn, cut at Slack's 3000 characters."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": truncate(text, 3000)}, **more}
+
+
+def context(text: str) -> Block:
+    """Return a context block (small print) of mrkdwn, cut at 2000 characters."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": truncate(text, 2000)}]}
+
+
+def header(text: str) -> Block:
+    """Return a header block, cut at Slack's 150 characters."""
+    return {"type": "header", "text": {"type": "plain_text", "text": truncate(text, 150)}}
+
+
+def actions(*elements: Block) -> Block:
+    """Return a block of buttons."""
+    return {"type": "actions", "elements": list(elements)}
+
+
+def button(label: str, action: str, value: str, **more: Any) -> Block:
+    """Return a button element; the label is cut at Slack's 75 characters."""
+    return {
+        "type": "button",
+        "action_id": action,
+        "text": {"type": "plain_text", "text": truncate(label, 75), "emoji": True},
+        "value": value,
+        **more,
+    }
+
+
+def image(file: str, alt: str, title: str) -> Block:
+    """Return an image block for an uploaded file.
+
+    `alt` and `title` are cut at Slack's 2000 characters.
+    """
+    return {
+        "type": "image",
+        "slack_file": {"id": file},
+        "alt_text": truncate(alt, 2000),
+        "title": {"type": "plain_text", "text": truncate(title, 2000)},
+    }
+
+
+def insert_picture(message: Message, picture: Block) -> Message:
+    """Return the message with a picture under its first block."""
+    return replace(message, blocks=(*message.blocks[:1], picture, *message.blocks[1:]))
+
+
+def build_verdict_block(state: str, run: str, text: str) -> Block:
+    """Return the first block of a message, whose block_id states the run's state."""
+    read_as = SHOWN_AS.get(state, state)
+    return section(text, block_id=f"verdict:{read_as}:{run}" if run else f"verdict:{read_as}")
+
+
+def write(say: Localizer, text: Text) -> str:
+    """Return a text in mrkdwn: escaped, with marked people as mentions."""
+    return mention_people(escape(say(text)))
+
+
+def mention_people(escaped: str) -> str:
+    """Return the text with people whom `bot.steps.mark_person` marked turned into mentions."""
+    return PERSON.sub(r"<@\1>", escaped)
+
+
+def mention_user(user: str) -> str:
+    """Return a mention of a user by id."""
+    return f"<@{escape(user)}>"
+
+
+def mention_channel(channel: str) -> str:
+    """Return a link to a channel by id."""
+    return f"<#{escape(channel)}>"
+
+
+def escape_code(text: str) -> str:
+    """Return the text escaped so that it can stand between two backticks."""
+    return escape(text.replace("`", "ˋ"))
+
+
+def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES) -> str:
+    """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
+    listed = [
+        f"• {mention_people(escape(truncate(say(line), LONGEST_LINE)))}" for line in lines[:most]
+    ]
+    if rest := len(lines[most:]):
+        listed.append(say(counted("… and {n} more", "… and {n} more", n=rest)))
+    return "\n".join(listed)
+
+
+def format_bullet_texts(say: Localizer, lines: Sequence[Text]) -> list[str]:
+    """Return the lines with bullets in as many texts as they need, at most three.
+
+    Lines beyond that are only counted, in the last text.
+    """
+    room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
+    return [
+        format_bullets(say, lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room
+    ]
+
+
+def format_warnings(say: Localizer, lines: Iterable[Text]) -> str:
+    """Return the lines with a warning sign each."""
+    return "\n".join(f"⚠️ {write(say, line)}" for line in lines)
+
+
+def format_code_lines(lines: Iterable[str]) -> str:
+    """Return the lines in a code block."""
+    return "```" + "\n".join(map(escape, lines)) + "```"
+
+
+def format_links(say: Localizer, links: Iterable[Link]) -> str:
+    """Return a line with all links."""
+    return "🔗 " + " · ".join(format_link(say, link) for link in links)
+
+
+def format_link(say: Localizer, link: Link) -> str:
+    """Return a link in mrkdwn; only http and https addresses become one."""
+    label = escape(say(link.label))
+    if not link.url.startswith(("http://", "https://")):
+        return f"{label}: {escape(link.url)}"
+    url = link.url.replace("|", "%7C").replace(">", "%3E").replace("<", "%3C")
+    return f"<{url.replace('&', '&amp;')}|{label.replace('|', '¦')}>"
+
+
+def format_slack_date(at: int, time_form: str, fallback: str) -> str:
+    """Return a moment as Slack shows it in the reader's own time; `fallback` where it cannot."""
+    return f"<!date^{at}^{{date_short_pretty}} {{{time_form}}}|{fallback.replace('|', '/')}>"
