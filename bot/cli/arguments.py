@@ -11,9 +11,20 @@ from pathlib import Path
 MANIFEST = Path(__file__).parents[2] / "manifests" / "slack-app.yaml"
 """The Slack app's manifest: in the checkout, and beside the packages when they are installed."""
 
-RELEASES = ("1.30.3", "1.23.2")
-"""Istio releases that the embedded cluster can play; a test compares them with the sandbox's own.
-"""
+
+def list_played_releases() -> tuple[str, ...]:
+    """Return the Istio releases that the sandbox plays, newest first; none in an installation
+    without it.
+    """
+    try:
+        from sandbox.releases import RELEASES
+    except ModuleNotFoundError:
+        return ()
+    return tuple(reversed(RELEASES))
+
+
+RELEASES = list_played_releases()
+"""Istio releases that the embedded cluster can play, newest first."""
 
 SCRIPTS = ("install", "workshop")
 """Scripts that are built in; a test compares them with the sandbox's own."""
@@ -124,7 +135,10 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         "--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}"
     )
     verb.add_argument(
-        "--istio", choices=RELEASES, default=RELEASES[0], help="what the embedded cluster plays"
+        "--istio",
+        choices=RELEASES,
+        default=RELEASES[0] if RELEASES else "",
+        help="what the embedded cluster plays",
     )
     verb.add_argument(
         "--cluster",

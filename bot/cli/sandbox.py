@@ -92,7 +92,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
             player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)
             return 0 if await wait_for_player(player.play(lines), stop) else 1
         workspace.side.completions = list_completions(rehearsed.slack.command)
-        await add_cluster_panel(workspace, backends, clock, stack)
+        await add_cluster_panel(workspace, backends, stack)
         print_line(f"channel:    {workspace.page_url}")
         kubeconfig = backends.kubeconfig
         print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={kubeconfig} kubectl get pods -A)")
@@ -184,7 +184,7 @@ async def attach_data_plane(
 
 
 async def add_cluster_panel(
-    workspace: Workspace, backends: ClusterTarget, clock: Clock, stack: AsyncExitStack
+    workspace: Workspace, backends: ClusterTarget, stack: AsyncExitStack
 ) -> None:
     """Show the cluster and the troubles beside the channel, while the stack lasts."""
     where = await resolve_api_access(backends, "the page")
@@ -195,7 +195,7 @@ async def add_cluster_panel(
         if backends.cluster is not None
         else backends.context or "Cluster of the kubeconfig"
     )
-    panel = ClusterPanel(client, clock, workspace.side, name=name)
+    panel = ClusterPanel(client, workspace.side, name=name)
     troubles = build_slack_faults(workspace)
     if backends.cluster is not None:
         troubles += build_cluster_faults(backends.cluster, lambda: panel.pods)

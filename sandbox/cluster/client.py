@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from sandbox.cluster import selectors
 from sandbox.cluster.api import Api
 from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from sandbox.cluster.machinery import selectors
 from sandbox.cluster.merging import patches
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
 from sandbox.cluster.refusals import bad_request_error, unknown_path_error

@@ -15,20 +15,20 @@ from sandbox.cluster.controllers.daemonset import DaemonSetController
 from sandbox.cluster.controllers.deployment import DeploymentController
 from sandbox.cluster.controllers.endpoints import EndpointsController
 from sandbox.cluster.controllers.garbage import GarbageCollector
-from sandbox.cluster.controllers.informer import Informers
-from sandbox.cluster.controllers.meta import CONTROLLER_MANAGER, Key
 from sandbox.cluster.controllers.namespace import NamespaceController
 from sandbox.cluster.controllers.nodelife import NodeLifecycleController
 from sandbox.cluster.controllers.recorder import EventBroadcaster
 from sandbox.cluster.controllers.replicaset import ReplicaSetController
 from sandbox.cluster.controllers.scheduler import Scheduler
 from sandbox.cluster.controllers.statefulset import StatefulSetController
-from sandbox.cluster.controllers.tasks import Tasks
 from sandbox.cluster.kubelet.backends import KubeletBackends
 from sandbox.cluster.kubelet.images import ImageRegistry, Timings
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.kubelet.nodes import DEFAULT_NODES, SimulatedNode
+from sandbox.cluster.machinery.informer import Informers
+from sandbox.cluster.machinery.meta import CONTROLLER_MANAGER, Key
 from sandbox.cluster.server import ApiServer
+from sandbox.tasks import Tasks
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 _ROOT_CA = "the embedded cluster speaks plain HTTP and has no certificate authority\n"

@@ -20,7 +20,6 @@ from sandbox.cluster.contract import (
     PodProgram,
     Request,
     Response,
-    WatchEvent,
 )
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.engine import MeshEngine
@@ -76,11 +75,9 @@ class DataPlane:
         answers_from = self._now() + (app.start_seconds if app else 0.0)
         async with self._lock:
             if self._follower is None:
-                follower = MeshFollower(self._clock, self._pod_changed)
-                await follower.start(client)
+                follower = MeshFollower(client, self._handle_pod_change)
+                await follower.start()
                 self._forget_other_pods({pod["metadata"]["uid"] for pod in follower.list_pods()})
-                for known in follower.list_pods():
-                    self._pod_changed(WatchEvent("ADDED", known))
                 self._follower = follower
             self._running[pod["metadata"]["uid"]] = _RunningApp(app, answers_from)
 
@@ -110,15 +107,15 @@ class DataPlane:
         if find_proxy(pod) is not None and port in (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT):
             return self._answer_monitoring(pod, port, request)
         around = self._follower.get_state()
-        trip, start = RequestContext(self._chance, around), self._now()
+        context, start = RequestContext(self._chance, around), self._now()
         call = _build_call(request, port, f"{name}.{namespace}")
         reply = self._engine.receive_from_outside(
-            around.get_workload(pod), port, Hop(trip, call, start)
+            around.get_workload(pod), port, Hop(context, call, start)
         )
         try:
             await asyncio.sleep(reply.end - start)
         finally:
-            trip.publish_reports(self.telemetry)
+            context.publish_reports(self.telemetry)
         if reply.failure == "reset":
             address = f"{pod['status'].get('podIP', '')}:{port}"
             text = (
@@ -135,10 +132,10 @@ class DataPlane:
         running = self._running.get(uid)
         return running.app if running is not None and running.answers_from <= now else None
 
-    def _pod_changed(self, event: WatchEvent) -> None:
-        pod = event.object
+    def _handle_pod_change(self, before: Object | None, after: Object | None) -> None:
+        pod = after or before or {}
         uid = pod["metadata"]["uid"]
-        if event.type == "DELETED":
+        if after is None:
             self.telemetry.remove_pod(uid)
         elif (pod.get("status") or {}).get("podIP") and (
             find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.render.values import merge_values
+from sandbox.releases.model import IstioRelease
 
 HUB = "docker.io/istio"
 """The image hub the played releases were built with."""
@@ -136,7 +136,7 @@ _JAEGER = {
 
 
 def _build_demo_values(release: IstioRelease) -> dict[str, Any]:
-    providers = [*_PROVIDERS, *([_JAEGER] if release.chart_labels else [])]
+    providers = [*_PROVIDERS, *([_JAEGER] if release.charts.chart_labels else [])]
     return {
         "meshConfig": {"accessLogFile": "/dev/stdout", "extensionProviders": providers},
         "pilot": {
@@ -152,7 +152,7 @@ def _build_demo_values(release: IstioRelease) -> dict[str, Any]:
 def _build_ambient_values(release: IstioRelease) -> dict[str, Any]:
     hbone = {"defaultConfig": {"proxyMetadata": {"ISTIO_META_ENABLE_HBONE": "true"}}}
     return {
-        "meshConfig": {**hbone, **release.ambient_mesh},
+        "meshConfig": {**hbone, **release.charts.ambient_mesh},
         "global": {"variant": "distroless"},
         "pilot": {"env": {"PILOT_ENABLE_AMBIENT": "true"}},
         "cni": {"ambient": {"enabled": True}},
@@ -185,7 +185,7 @@ def build_chart_values(release: IstioRelease, profile: str, platform: str = "") 
         "remote": {"istiodRemote": {"enabled": True}},
         "stable": {"experimental": {"stableValidationPolicy": True}},
     }
-    known = _PLATFORMS.get(platform) if release.chart_labels else None
+    known = _PLATFORMS.get(platform) if release.charts.chart_labels else None
     return merge_values(
         merge_values(_CHARTS, overlays.get(profile)), {"cni": known} if known else None
     )

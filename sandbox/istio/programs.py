@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import PodProgram
-from sandbox.istio.cni import CniNode
+from sandbox.istio.cni.program import CniNode
 from sandbox.istio.istiod.program import Istiod
-from sandbox.istio.ztunnel import Ztunnel
+from sandbox.istio.ztunnel.program import Ztunnel
 
 
 def create_programs(clock: Clock) -> tuple[PodProgram, ...]:

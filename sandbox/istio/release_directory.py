@@ -12,10 +12,11 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
-from sandbox.istio.catalog import NEWEST, RELEASES, IstioRelease
 from sandbox.istio.components.gateway_api import build_standard_channel
 from sandbox.istio.profiles import NAMES, build_profile_file
 from sandbox.istio.render.values import to_yaml
+from sandbox.releases import find_release
+from sandbox.releases.model import IstioRelease
 
 _SOURCES = Path(__file__).resolve().parents[2]
 _SAMPLES = "sandbox.istio.samples"
@@ -50,7 +51,7 @@ def write_release(
     known is simulated as the newest known.
     """
     home = Path(directory)
-    release = RELEASES.get(version, NEWEST)
+    release = find_release(version)
     istioctl = home / "bin" / "istioctl"
     _write_file(
         istioctl,

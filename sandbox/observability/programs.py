@@ -8,8 +8,8 @@ from typing import Protocol
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import PodProgram
-from sandbox.observability.grafana import Grafana
-from sandbox.observability.jaeger import Jaeger
+from sandbox.observability.grafana.program import Grafana
+from sandbox.observability.jaeger.program import Jaeger
 from sandbox.observability.kiali.program import Kiali
 from sandbox.observability.metrics.program import Prometheus
 from sandbox.observability.process_registry import ProcessRegistry
@@ -22,10 +22,10 @@ class Telemetry(Metrics, Spans, Protocol):
 
 def create_programs(clock: Clock, telemetry: Telemetry) -> tuple[PodProgram, ...]:
     """Create the observability programs of one cluster, on that cluster's clock."""
-    neighbours = ProcessRegistry()
+    processes = ProcessRegistry()
     return (
-        Prometheus(clock, telemetry, neighbours),
-        Jaeger(clock, telemetry, neighbours),
-        Grafana(neighbours),
-        Kiali(clock, neighbours),
+        Prometheus(clock, telemetry, processes),
+        Jaeger(clock, telemetry, processes),
+        Grafana(processes),
+        Kiali(clock, processes),
     )

@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
-from sandbox.istio.istiod.watch import CRDS, BackgroundTasks, ResourceMirror, ServedTypes
+from sandbox.cluster.contract import ApiError, Client, Object, Ref
+from sandbox.cluster.machinery.informer import Informer
+from sandbox.cluster.machinery.meta import CRDS, NAMESPACES, PODS
+from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.panel.html import render_cluster
+from sandbox.tasks import Tasks
 from sandbox.workspace import Sidebar
 
 FRAGMENT = "cluster"
@@ -25,7 +27,7 @@ HEARTBEAT = 2.0
 """Wall seconds between two looks at whether the API answers; watches that are open would not tell.
 """
 
-CORE = {"namespaces": Ref("", "namespaces"), "pods": Ref("", "pods")}
+CORE = {"namespaces": NAMESPACES, "pods": PODS}
 CUSTOM = {
     "rules": Ref("networking.istio.io", "destinationrules"),
     "istio_gateways": Ref("networking.istio.io", "gateways"),
@@ -44,27 +46,27 @@ class ClusterPanel:
     def __init__(
         self,
         client: Client,
-        clock: Clock,
         side: Sidebar,
         *,
         name: str,
         heartbeat: float = HEARTBEAT,
     ) -> None:
-        self._client, self._clock, self._side, self._name = client, clock, side, name
+        self._client, self._side, self._name = client, side, name
         self._heartbeat = heartbeat
-        self._tasks, self._served = BackgroundTasks(), ServedTypes()
+        self._tasks, self._served = Tasks(), ServedTypes()
         self._dirty = asyncio.Event()
-        self._mirrors = {
-            key: ResourceMirror(ref, self._mark_dirty) for key, ref in {**CORE, **CUSTOM}.items()
-        }
-        self._definitions = ResourceMirror(CRDS, self._on_definition_change)
+        self._informers = {key: Informer(client, ref) for key, ref in {**CORE, **CUSTOM}.items()}
+        for informer in self._informers.values():
+            informer.add_listener(self._mark_dirty)
+        self._definitions = Informer(client, CRDS)
+        self._definitions.add_listener(self._on_definition_change)
         self._trouble = ""
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def pods(self) -> list[tuple[str, str]]:
         """(namespace, name) of all pods."""
-        return sorted(self._mirrors["pods"].objects)
+        return sorted(self._informers["pods"].objects)
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Call this listener whenever the panel is shown anew."""
@@ -72,30 +74,28 @@ class ClusterPanel:
 
     async def start(self) -> None:
         """Start to follow the cluster."""
-        self._tasks.start(self._definitions.run_watch(self._client, self._clock), "panel: types")
-        for key, mirror in self._mirrors.items():
+        self._tasks.spawn(self._definitions.run(), "panel: types")
+        for key, informer in self._informers.items():
             served = self._served if key in CUSTOM else None
-            self._tasks.start(
-                mirror.run_watch(self._client, self._clock, served), f"panel: {mirror.ref.plural}"
-            )
-        self._tasks.start(self._show_changes(), "panel: showing")
-        self._tasks.start(self._check_api_health(), "panel: pulse")
+            self._tasks.spawn(informer.run(served), f"panel: {informer.ref.plural}")
+        self._tasks.spawn(self._show_changes(), "panel: showing")
+        self._tasks.spawn(self._check_api_health(), "panel: health of the API")
         self._dirty.set()
 
     async def stop(self) -> None:
         """Stop following the cluster."""
-        await self._tasks.stop()
+        await self._tasks.close()
 
-    def _mark_dirty(self, event: WatchEvent) -> None:
+    def _mark_dirty(self, before: Object | None, after: Object | None) -> None:
         self._dirty.set()
 
-    def _on_definition_change(self, event: WatchEvent) -> None:
-        self._served.apply_crd_event(event)
-        if event.type == "DELETED":
-            names = event.object["spec"]["names"]["plural"], event.object["spec"]["group"]
-            for mirror in self._mirrors.values():
-                if (mirror.ref.plural, mirror.ref.group) == names:
-                    mirror.objects.clear()
+    def _on_definition_change(self, before: Object | None, after: Object | None) -> None:
+        self._served.apply_crd_change(before, after)
+        if after is None and before is not None:
+            ref = Ref(before["spec"]["group"], before["spec"]["names"]["plural"])
+            for informer in self._informers.values():
+                if informer.ref == ref:
+                    informer.clear()
         self._dirty.set()
 
     async def _show_changes(self) -> None:
@@ -114,8 +114,8 @@ class ClusterPanel:
 
     def _list_objects(self) -> Mapping[str, list[Object]]:
         return {
-            key: [mirror.objects[place] for place in sorted(mirror.objects)]
-            for key, mirror in self._mirrors.items()
+            key: [informer.objects[place] for place in sorted(informer.objects)]
+            for key, informer in self._informers.items()
         }
 
     async def _check_api_health(self) -> None:

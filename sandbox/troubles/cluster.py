@@ -38,7 +38,7 @@ def build_cluster_faults(
 
     `pods` returns the (namespace, name) of pods that can be killed.
     """
-    hurt = _ClusterFaults(cluster)
+    faults = _ClusterFaults(cluster)
 
     def named() -> list[str]:
         return [f"{namespace}/{name}" for namespace, name in pods()]
@@ -49,7 +49,7 @@ def build_cluster_faults(
             GROUP,
             "Kill a pod",
             "again and again, until undone",
-            hurt.kill_pod,
+            faults.kill_pod,
             named,
             "Pod",
         ),
@@ -58,7 +58,7 @@ def build_cluster_faults(
             GROUP,
             "Break an image",
             "where no node has it yet",
-            hurt.break_image,
+            faults.break_image,
             lambda: IMAGES,
             "Image",
         ),
@@ -67,17 +67,17 @@ def build_cluster_faults(
             GROUP,
             "Take istiod away",
             "its deployments are scaled to 0",
-            hurt.scale_down_istiod,
+            faults.scale_down_istiod,
         ),
         InjectableFault(
-            "pulls", GROUP, "Slow pulls", f"each takes {PULL_SECONDS:g} s", hurt.slow_image_pulls
+            "pulls", GROUP, "Slow pulls", f"each takes {PULL_SECONDS:g} s", faults.slow_image_pulls
         ),
         InjectableFault(
             "api",
             GROUP,
             "API server answers 503",
             "to every request; watches go on",
-            hurt.refuse_requests,
+            faults.refuse_requests,
         ),
     )
 

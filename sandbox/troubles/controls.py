@@ -56,7 +56,7 @@ class FaultControls:
         self._troubles = {trouble.name: trouble for trouble in troubles}
         self._active: dict[str, tuple[str, Undo]] = {}
         self._gate = asyncio.Lock()
-        side.deeds |= {"hurt": self._handle_start, "heal": self._handle_undo}
+        side.actions |= {"inject": self._handle_start, "undo": self._handle_undo}
         self.update_sidebar()
 
     @property
@@ -129,9 +129,9 @@ class FaultControls:
         shown = escape(
             f"Undo: {trouble.title}{f' ({chosen})' if chosen else ''}" if active else trouble.title
         )
-        deed, kind = ("heal", "btn hurt on") if active else ("hurt", "btn hurt")
+        command, kind = ("undo", "btn fault on") if active else ("inject", "btn fault")
         button = (
-            f'<button type="button" class="{kind}" data-deed="{deed}" data-trouble="{name}" '
+            f'<button type="button" class="{kind}" data-command="{command}" data-trouble="{name}" '
             f'data-name="{name}" '
             f'title="{hint}">{shown}</button>'
         )

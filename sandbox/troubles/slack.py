@@ -18,32 +18,36 @@ GROUP = "Slack"
 
 def build_slack_faults(workspace: Workspace) -> tuple[InjectableFault, ...]:
     """Return the faults of this workspace."""
-    hurt = _SlackFaults(workspace)
+    faults = _SlackFaults(workspace)
     return (
         InjectableFault(
-            "drop", GROUP, "Drop the socket", "Socket Mode closes and is refused", hurt.drop_sockets
+            "drop",
+            GROUP,
+            "Drop the socket",
+            "Socket Mode closes and is refused",
+            faults.drop_sockets,
         ),
         InjectableFault(
             "delay",
             GROUP,
             "Delay acks",
             f"{LATE_SECONDS:g} s; Slack waits for 3",
-            hurt.delay_acknowledgements,
+            faults.delay_acknowledgements,
         ),
         InjectableFault(
             "limit",
             GROUP,
             "Answer 429",
             f"to messages; Retry-After: {RETRY_AFTER}",
-            hurt.rate_limit_messages,
+            faults.rate_limit_messages,
         ),
-        InjectableFault("fail", GROUP, "Answer 503", "to messages", hurt.fail_messages),
+        InjectableFault("fail", GROUP, "Answer 503", "to messages", faults.fail_messages),
         InjectableFault(
             "slow",
             GROUP,
             "Answer slowly",
             f"to messages, after {SLOW_SECONDS:g} s",
-            hurt.slow_messages,
+            faults.slow_messages,
         ),
     )
 
@@ -56,43 +60,45 @@ def describe_connections(workspace: Workspace) -> str:
 
 class _SlackFaults:
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace, self._hurt = workspace, workspace.faults
+        self._workspace, self._injector = workspace, workspace.faults
 
     async def drop_sockets(self, chosen: str) -> Undo:
-        self._hurt.no_sockets = True
+        self._injector.no_sockets = True
         await self._workspace.drop_connections("close")
 
         async def undo() -> None:
-            self._hurt.no_sockets = False
+            self._injector.no_sockets = False
 
         return undo
 
     async def delay_acknowledgements(self, chosen: str) -> Undo:
-        self._hurt.ack_delay = LATE_SECONDS
+        self._injector.ack_delay = LATE_SECONDS
 
         async def undo() -> None:
-            self._hurt.ack_delay = 0.0
+            self._injector.ack_delay = 0.0
 
         return undo
 
     async def rate_limit_messages(self, chosen: str) -> Undo:
         return self._inject_faults(
-            lambda method: self._hurt.rate_limit_method(method, times=None, retry_after=RETRY_AFTER)
+            lambda method: self._injector.rate_limit_method(
+                method, times=None, retry_after=RETRY_AFTER
+            )
         )
 
     async def fail_messages(self, chosen: str) -> Undo:
-        return self._inject_faults(lambda method: self._hurt.fail_method(method, times=None))
+        return self._inject_faults(lambda method: self._injector.fail_method(method, times=None))
 
     async def slow_messages(self, chosen: str) -> Undo:
         return self._inject_faults(
-            lambda method: self._hurt.slow_method(method, times=None, seconds=SLOW_SECONDS)
+            lambda method: self._injector.slow_method(method, times=None, seconds=SLOW_SECONDS)
         )
 
     def _inject_faults(self, how: Callable[[str], InjectedFault]) -> Undo:
-        ills = [how(method) for method in MESSAGES]
+        faults = [how(method) for method in MESSAGES]
 
         async def undo() -> None:
-            for ill in ills:
-                self._hurt.remove_fault(ill)
+            for fault in faults:
+                self._injector.remove_fault(fault)
 
         return undo

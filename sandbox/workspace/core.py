@@ -59,7 +59,7 @@ class Core:
     ) -> None:
         self.clock, self.patience = clock, patience
         self.state = State(clock)
-        self.hurt = FaultInjector()
+        self.faults = FaultInjector()
         self.limits = RateLimits(enforced=enforce_limits)
         self.installed = installed
         self.origin = ""

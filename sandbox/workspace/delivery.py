@@ -43,7 +43,7 @@ class DeliveryResult:
 class Transport(Protocol):
     """One way of reaching the bot: Socket Mode or HTTP."""
 
-    async def carry(self, parcel: Delivery) -> DeliveryResult:
+    async def carry(self, delivery: Delivery) -> DeliveryResult:
         """Deliver to the bot and wait for its acknowledgement, only as long as Slack does."""
         ...
 

@@ -30,7 +30,7 @@ class FaultInjector:
     """Wall seconds after its upload for which a file cannot be shown; Slack takes one or two."""
     no_sockets: bool = False
     """Whether Socket Mode connections are refused at the door; their tickets stay good."""
-    _ills: dict[str, list[InjectedFault]] = field(default_factory=dict)
+    _faults: dict[str, list[InjectedFault]] = field(default_factory=dict)
 
     def rate_limit_method(
         self, method: str, *, times: int | None = 1, retry_after: int = 1
@@ -48,19 +48,19 @@ class FaultInjector:
         """Answer the next calls of this method this many wall seconds late."""
         return self._add_fault(method, InjectedFault(times, 200, seconds))
 
-    def _add_fault(self, method: str, ill: InjectedFault) -> InjectedFault:
-        self._ills.setdefault(method, []).append(ill)
-        return ill
+    def _add_fault(self, method: str, fault: InjectedFault) -> InjectedFault:
+        self._faults.setdefault(method, []).append(fault)
+        return fault
 
-    def remove_fault(self, ill: InjectedFault) -> None:
+    def remove_fault(self, fault: InjectedFault) -> None:
         """Remove one fault, however many calls it was still to hit."""
-        for queue in self._ills.values():
-            if ill in queue:
-                queue.remove(ill)
+        for queue in self._faults.values():
+            if fault in queue:
+                queue.remove(fault)
 
     def clear_faults(self) -> None:
         """Remove all faults."""
-        self._ills.clear()
+        self._faults.clear()
         self.ack_delay, self.duplicates, self.no_sockets = 0.0, 0, False
 
     def take_next_fault(self, method: str) -> tuple[int, float]:
@@ -68,15 +68,15 @@ class FaultInjector:
 
         Return (200, 0) when there is none. Faults of "*" hit every method.
         """
-        queue = self._ills.get(method) or self._ills.get("*")
+        queue = self._faults.get(method) or self._faults.get("*")
         if not queue:
             return 200, 0.0
-        ill = queue[0]
-        if ill.times is not None:
-            ill.times -= 1
-            if ill.times <= 0:
+        fault = queue[0]
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
                 queue.pop(0)
-        return ill.status, ill.seconds
+        return fault.status, fault.seconds
 
     def consume_duplicate(self) -> bool:
         """Tell whether the envelope being delivered goes out twice, and count it down."""

@@ -27,17 +27,17 @@ def sign_request(secret: str, body: str, *, at: float | None = None) -> dict[str
     return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
 
 
-def encode_delivery(parcel: Delivery) -> tuple[str, str]:
+def encode_delivery(delivery: Delivery) -> tuple[str, str]:
     """Return body and content type of a delivery.
 
     Events are JSON, commands a form, interactions a form with one JSON field.
     """
-    if parcel.kind == "events_api":
-        return json.dumps(parcel.payload), "application/json"
+    if delivery.kind == "events_api":
+        return json.dumps(delivery.payload), "application/json"
     fields = (
-        parcel.payload
-        if parcel.kind == "slash_commands"
-        else {"payload": json.dumps(parcel.payload)}
+        delivery.payload
+        if delivery.kind == "slash_commands"
+        else {"payload": json.dumps(delivery.payload)}
     )
     return urlencode(fields), "application/x-www-form-urlencoded"
 
@@ -49,15 +49,15 @@ class HttpTransport:
         self.url, self._secret = request_url, signing_secret
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=patience))
 
-    async def carry(self, parcel: Delivery) -> DeliveryResult:
+    async def carry(self, delivery: Delivery) -> DeliveryResult:
         """POST a delivery once, and give up when Slack would."""
         envelope_id = str(uuid.uuid4())
-        body, content_type = encode_delivery(parcel)
+        body, content_type = encode_delivery(delivery)
         headers = sign_request(self._secret, body) | {"Content-Type": content_type}
-        if parcel.retry:
+        if delivery.retry:
             headers |= {
-                "x-slack-retry-num": str(parcel.retry),
-                "x-slack-retry-reason": parcel.retry_reason,
+                "x-slack-retry-num": str(delivery.retry),
+                "x-slack-retry-reason": delivery.retry_reason,
             }
         try:
             async with self._session.post(
@@ -73,7 +73,9 @@ class HttpTransport:
             return DeliveryResult(envelope_id, error=TOO_LATE, reason="http_timeout")
         except aiohttp.ClientError:
             return DeliveryResult(envelope_id, error=NOBODY, reason="connection_failed")
-        return DeliveryResult(envelope_id, _parse_response_payload(text) if parcel.reply else None)
+        return DeliveryResult(
+            envelope_id, _parse_response_payload(text) if delivery.reply else None
+        )
 
     async def stop(self) -> None:
         """Close the HTTP client."""

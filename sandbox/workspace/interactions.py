@@ -4,13 +4,13 @@ mentions, the Home tab.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 import time
 from typing import Any
 
 from bot.slackrules import check_view
+from sandbox.tasks import Tasks
 from sandbox.workspace.core import Core, ResponseUrl
 from sandbox.workspace.delivery import ActionResult, Delivery, DeliveryResult, Transport
 from sandbox.workspace.elements import BlockAction, build_block_action
@@ -31,8 +31,8 @@ class InteractionSender:
 
     def __init__(self, core: Core) -> None:
         self._core, self._app = core, core.installed
-        self.courier: Transport | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.transport: Transport | None = None
+        self._tasks = Tasks()
 
     async def send_command(self, user: User, channel: Channel, line: str) -> ActionResult:
         """Send a slash command; return once it is acknowledged or has failed."""
@@ -153,30 +153,26 @@ class InteractionSender:
             return typed
         outcome = await self._deliver_and_record(typed, Delivery("events_api", payload))
         if typed.error:
-            task = asyncio.create_task(self._retry_event(typed, outcome))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._retry_event(typed, outcome), "events: retries")
         return typed
 
     async def stop(self) -> None:
         """Cancel the retries that are still to come."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
     @property
     def retries(self) -> int:
         """The number of events of which further deliveries are still to come."""
         return len(self._tasks)
 
-    async def _deliver_action(self, typed: ActionResult, parcel: Delivery) -> ActionResult:
-        await self._deliver_and_record(typed, parcel)
+    async def _deliver_action(self, typed: ActionResult, delivery: Delivery) -> ActionResult:
+        await self._deliver_and_record(typed, delivery)
         return typed
 
-    async def _deliver_and_record(self, typed: ActionResult, parcel: Delivery) -> DeliveryResult:
-        if self.courier is None:
+    async def _deliver_and_record(self, typed: ActionResult, delivery: Delivery) -> DeliveryResult:
+        if self.transport is None:
             raise RuntimeError("the workspace is not started")
-        outcome = await self.courier.carry(parcel)
+        outcome = await self.transport.carry(delivery)
         typed.record_outcome(outcome)
         return outcome
 
@@ -185,10 +181,10 @@ class InteractionSender:
             if not outcome.error or outcome.no_retry:
                 return
             await self._core.clock.sleep(pause)
-            parcel = Delivery(
+            delivery = Delivery(
                 "events_api", typed.payload, retry=attempt, retry_reason=outcome.reason
             )
-            outcome = await self._deliver_and_record(typed, parcel)
+            outcome = await self._deliver_and_record(typed, delivery)
 
     def _build_command_payload(self, user: User, channel: Channel, name: str, text: str) -> Json:
         state = self._core.state

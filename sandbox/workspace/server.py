@@ -53,7 +53,7 @@ class Workspace:
         self._api = WebApi(self._core)
         self._sockets = SocketModeServer(self._core)
         self._people = InteractionSender(self._core)
-        self._people.courier = self._sockets
+        self._people.transport = self._sockets
         self._acts = UserActions(self._core, self._people)
         self.side = Sidebar()
         """What stands beside the channel on the page, and what can be done there."""
@@ -136,7 +136,7 @@ class Workspace:
     @property
     def faults(self) -> FaultInjector:
         """The fault injector of the Slack side."""
-        return self._core.hurt
+        return self._core.faults
 
     @property
     def bot(self) -> User:
@@ -273,7 +273,7 @@ class Workspace:
         self._http = HttpTransport(
             request_url, self._core.signing_secret, patience=self._core.patience
         )
-        self._people.courier = self._http
+        self._people.transport = self._http
 
 
 def _populate_state(state: State) -> None:

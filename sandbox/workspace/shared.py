@@ -48,7 +48,7 @@ def check_shown_files(core: Core, blocks: Any, *, channel: str = "") -> None:
     problems = []
     for id_, pointer in iter_shown_files(blocks):
         entry = core.state.files.get(id_)
-        ready = entry is not None and is_ready_to_show(entry, core.hurt.file_delay)
+        ready = entry is not None and is_ready_to_show(entry, core.faults.file_delay)
         if not ready or (channel and entry is not None and channel not in entry["shared"]):
             problems.append(Problem("invalid_blocks", pointer, "invalid slack file"))
     raise_for_problems(problems)

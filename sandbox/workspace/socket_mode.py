@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from aiohttp import WSMsgType, web
 
+from sandbox.tasks import Tasks
 from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import NOBODY, TOO_LATE, Delivery, DeliveryResult
 
@@ -57,7 +58,7 @@ class SocketModeServer:
         self._connections: list[_Connection] = []
         self._pending: dict[str, asyncio.Future[Json | None]] = {}
         self._turn = itertools.count()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._changed = asyncio.Condition()
         self.listeners: list[Callable[[], None]] = []
         """Called whenever a connection has come or gone."""
@@ -74,7 +75,7 @@ class SocketModeServer:
 
     async def handle_connection(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket connection for as long as it lasts."""
-        if self._core.hurt.no_sockets:
+        if self._core.faults.no_sockets:
             return web.Response(status=503, text="no connections just now")
         if not self._core.tickets.pop(request.query.get("ticket", ""), False):
             return web.Response(status=404, text="ticket unknown or already used")
@@ -95,18 +96,18 @@ class SocketModeServer:
             await self._notify_listeners()
         return socket
 
-    async def carry(self, parcel: Delivery) -> DeliveryResult:
+    async def carry(self, delivery: Delivery) -> DeliveryResult:
         """Deliver over one connection and wait for the acknowledgement on any."""
-        envelope = self._build_envelope(parcel)
+        envelope = self._build_envelope(delivery)
         connection = self._choose_connection()
         if connection is None:
             return DeliveryResult(envelope["envelope_id"], error=NOBODY, reason="timeout")
         answer = self._register_pending(envelope)
         try:
             await self._send_envelope(connection, envelope)
-            if self._core.hurt.consume_duplicate():
+            if self._core.faults.consume_duplicate():
                 await self._send_envelope(
-                    self._choose_connection() or connection, self._build_envelope(parcel)
+                    self._choose_connection() or connection, self._build_envelope(delivery)
                 )
             async with asyncio.timeout(self._core.patience):
                 payload = await answer
@@ -114,7 +115,7 @@ class SocketModeServer:
             return DeliveryResult(envelope["envelope_id"], error=TOO_LATE, reason="timeout")
         finally:
             self._pending.pop(envelope["envelope_id"], None)
-        return DeliveryResult(envelope["envelope_id"], payload if parcel.reply else None)
+        return DeliveryResult(envelope["envelope_id"], payload if delivery.reply else None)
 
     async def refresh_connections(self, reason: str = "refresh_requested") -> None:
         """Tell every connection to reconnect.
@@ -124,7 +125,7 @@ class SocketModeServer:
         for connection in list(self._connections):
             await connection.send_frame(self._build_disconnect(reason))
             connection.leaving = True
-            self._spawn_task(self._close_connection_later(connection))
+            self._tasks.spawn(self._close_connection_later(connection), "socket mode: close")
 
     async def drop_connections(self, how: Loss = "close") -> None:
         """Drop every connection: by a close frame, by a TCP abort, or by silence with the
@@ -143,14 +144,12 @@ class SocketModeServer:
 
     async def stop(self) -> None:
         """Close every connection and cancel pending work."""
-        for task in list(self._tasks):
-            task.cancel()
+        await self._tasks.close()
         for connection in list(self._connections):
             if connection.frozen.is_set() and connection.request.transport is not None:
                 connection.request.transport.abort()
             else:
                 await connection.socket.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _notify_listeners(self) -> None:
         async with self._changed:
@@ -183,9 +182,9 @@ class SocketModeServer:
 
     def _receive_frame(self, text: str) -> None:
         frame = json.loads(text)
-        if self._core.hurt.ack_delay:
+        if self._core.faults.ack_delay:
             asyncio.get_running_loop().call_later(
-                self._core.hurt.ack_delay, self._acknowledge_envelope, frame
+                self._core.faults.ack_delay, self._acknowledge_envelope, frame
             )
         else:
             self._acknowledge_envelope(frame)
@@ -212,24 +211,19 @@ class SocketModeServer:
             # does not come.
             connection.leaving = True
 
-    def _spawn_task(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _close_connection_later(self, connection: _Connection) -> None:
         await asyncio.sleep(CLOSE_AFTER)
         await connection.socket.close()
 
-    def _build_envelope(self, parcel: Delivery) -> Json:
+    def _build_envelope(self, delivery: Delivery) -> Json:
         envelope: Json = {
             "envelope_id": str(uuid.uuid4()),
-            "type": parcel.kind,
-            "payload": parcel.payload,
-            "accepts_response_payload": parcel.reply,
+            "type": delivery.kind,
+            "payload": delivery.payload,
+            "accepts_response_payload": delivery.reply,
         }
-        if parcel.kind == "events_api":
-            envelope |= {"retry_attempt": parcel.retry, "retry_reason": parcel.retry_reason}
+        if delivery.kind == "events_api":
+            envelope |= {"retry_attempt": delivery.retry, "retry_reason": delivery.retry_reason}
         return envelope
 
     def _build_hello(self) -> Json:

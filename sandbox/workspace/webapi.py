@@ -52,7 +52,7 @@ class WebApi:
         return web.json_response(body, headers=headers)
 
     async def _apply_fault(self, name: str) -> int:
-        status, seconds = self._core.hurt.take_next_fault(name)
+        status, seconds = self._core.faults.take_next_fault(name)
         if status == 429:
             raise Throttled(int(seconds))
         if seconds:

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from bot.knowledge.istio import permissions
-from sandbox.istio.catalog import RELEASES
 from sandbox.istio.release_directory import write_release
 from sandbox.istio.render.render import merge_settings, render_components
+from sandbox.releases import RELEASES
 from tests.deploy.access import Ask, Grant, allows, asked, grants, unused
 
 COMPONENTS = Path(__file__).parents[2] / "manifests" / "deploy" / "components"

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from bot.cli.arguments import RELEASES, SCRIPTS
-from sandbox.istio.catalog import RELEASES as PLAYED
+from sandbox.releases import RELEASES as PLAYED
 from sandbox.script import list_built_in_scripts
 
 pytestmark = pytest.mark.long

@@ -13,11 +13,11 @@ from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Object, Ref, Request, Response, ServiceBackends
+from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.cluster.merging.patches import apply_json_patch
 from sandbox.cluster.operations import USER, AdmissionRequest
 from sandbox.cluster.ports import check_service_port
 from sandbox.cluster.refusals import bad_request_error, internal_error, service_unavailable_error
-from sandbox.cluster.selectors import matches_optional_selector
 from sandbox.cluster.store import Record, Store, encode_json
 
 _GROUP = "admissionregistration.k8s.io"
@@ -175,13 +175,12 @@ def _matches_selectors(hook: Object, review: AdmissionRequest) -> bool:
         labels = review.namespace_labels
         if about_namespace and review.obj is not None:
             labels = review.obj["metadata"].get("labels") or {}
-        if not matches_optional_selector(hook.get("namespaceSelector"), labels):
+        if not matches_label_selector(hook.get("namespaceSelector") or {}, labels):
             return False
-    selector = hook.get("objectSelector")
+    selector = hook.get("objectSelector") or {}
     versions = [each for each in (review.obj, review.old) if each is not None]
     return any(
-        matches_optional_selector(selector, each["metadata"].get("labels") or {})
-        for each in versions
+        matches_label_selector(selector, each["metadata"].get("labels") or {}) for each in versions
     )
 
 

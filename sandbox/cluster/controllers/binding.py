@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import PODS, Key, is_deleting, uid_of
+from sandbox.cluster.machinery.meta import PODS, Key, is_deleting, uid_of
 from sandbox.cluster.store import Store
 
 Bind = Callable[[Key, str, str], Object | None]

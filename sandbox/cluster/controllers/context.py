@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
-from sandbox.cluster.controllers.informer import Informers
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.recorder import EventBroadcaster, EventRecorder
+from sandbox.cluster.machinery.informer import Informers, Listener
+from sandbox.cluster.machinery.meta import (
     CONTROLLER_MANAGER,
     Key,
     build_controller_ref,
@@ -19,10 +20,9 @@ from sandbox.cluster.controllers.meta import (
     owners_of,
     uid_of,
 )
-from sandbox.cluster.controllers.queue import WorkQueue
-from sandbox.cluster.controllers.recorder import EventBroadcaster, EventRecorder
-from sandbox.cluster.controllers.selectors import matches_label_selector
-from sandbox.cluster.controllers.tasks import Tasks
+from sandbox.cluster.machinery.selectors import matches_label_selector
+from sandbox.cluster.machinery.work_queue import WorkQueue
+from sandbox.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,7 @@ class ControllerContext:
         return True
 
 
-def enqueue_for_object(queue: WorkQueue[Key]) -> Callable[[Object | None, Object | None], None]:
-    """Return a listener that puts each changed object's key into the queue."""
-
-    def changed(before: Object | None, after: Object | None) -> None:
-        queue.add(key_of(after or before or {}))
-
-    return changed
-
-
-def enqueue_for_owner(
-    queue: WorkQueue[Key], kind: str
-) -> Callable[[Object | None, Object | None], None]:
+def enqueue_for_owner(queue: WorkQueue[Key], kind: str) -> Listener:
     """Return a listener that enqueues the controlling owner of each changed object.
 
     Owners of another kind are left out.

@@ -7,10 +7,18 @@ from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.controllers.context import (
     ControllerContext,
     ControllerRefManager,
-    enqueue_for_object,
     enqueue_for_owner,
 )
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.placement import has_untolerated_taint, matches_node_affinity
+from sandbox.cluster.controllers.podstate import (
+    build_pod_from_template,
+    is_active,
+    is_finished,
+    is_ready,
+    seconds_until_available,
+)
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
     DAEMON_SETS,
     NODES,
     PODS,
@@ -24,15 +32,7 @@ from sandbox.cluster.controllers.meta import (
     labels_of,
     resolve_int_or_percent,
 )
-from sandbox.cluster.controllers.placement import has_untolerated_taint, matches_node_affinity
-from sandbox.cluster.controllers.podstate import (
-    build_pod_from_template,
-    is_active,
-    is_finished,
-    is_ready,
-    seconds_until_available,
-)
-from sandbox.cluster.controllers.queue import RequeueError
+from sandbox.cluster.machinery.work_queue import RequeueError
 
 _HASH = "controller-revision-hash"
 _GENERATION = "pod-template-generation"

@@ -7,7 +7,6 @@ from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.controllers.context import (
     ControllerContext,
     ControllerRefManager,
-    enqueue_for_object,
     enqueue_for_owner,
 )
 from sandbox.cluster.controllers.deployment_status import (
@@ -16,18 +15,6 @@ from sandbox.cluster.controllers.deployment_status import (
     is_rollout_complete,
     seconds_to_deadline,
     set_condition,
-)
-from sandbox.cluster.controllers.meta import (
-    DEPLOYMENTS,
-    PODS,
-    REPLICA_SETS,
-    Key,
-    annotations_of,
-    controller_of,
-    is_deleting,
-    key_of,
-    replace_metadata,
-    uid_of,
 )
 from sandbox.cluster.controllers.podstate import is_finished
 from sandbox.cluster.controllers.replicaset import replicas_of
@@ -40,6 +27,19 @@ from sandbox.cluster.controllers.rollout import (
     compute_proportional_sizes,
     plan_scale_downs,
     revision_of,
+)
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
+    DEPLOYMENTS,
+    PODS,
+    REPLICA_SETS,
+    Key,
+    annotations_of,
+    controller_of,
+    is_deleting,
+    key_of,
+    replace_metadata,
+    uid_of,
 )
 
 

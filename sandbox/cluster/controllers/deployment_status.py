@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.machinery.meta import (
     drop_zero_counters,
     find_condition,
     parse_timestamp,

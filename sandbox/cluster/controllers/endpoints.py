@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.cluster.contract import ApiError, Object, Ref
-from sandbox.cluster.controllers.context import ControllerContext, enqueue_for_object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.podstate import is_finished, is_ready
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
     ENDPOINT_SLICES,
     ENDPOINTS,
     PODS,
@@ -18,8 +20,7 @@ from sandbox.cluster.controllers.meta import (
     labels_of,
     replace_metadata,
 )
-from sandbox.cluster.controllers.podstate import is_finished, is_ready
-from sandbox.cluster.controllers.selectors import has_labels
+from sandbox.cluster.machinery.selectors import has_labels
 
 _SERVICE_NAME = "kubernetes.io/service-name"
 _SLICE_MANAGER = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sandbox.cluster.contract import ApiError, Object, Ref
 from sandbox.cluster.controllers.context import ControllerContext
-from sandbox.cluster.controllers.meta import CRDS, Key, is_deleting, key_of, owners_of, uid_of
 from sandbox.cluster.controllers.namespace import ServedKind
-from sandbox.cluster.controllers.queue import RequeueError, WorkQueue
+from sandbox.cluster.machinery.meta import CRDS, Key, is_deleting, key_of, owners_of, uid_of
+from sandbox.cluster.machinery.work_queue import RequeueError, WorkQueue
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.context import ControllerContext, enqueue_for_object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.context import ControllerContext
+from sandbox.cluster.controllers.placement import tolerates_taint
+from sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
     NODES,
     PODS,
     Key,
@@ -15,8 +18,6 @@ from sandbox.cluster.controllers.meta import (
     parse_timestamp,
     uid_of,
 )
-from sandbox.cluster.controllers.placement import tolerates_taint
-from sandbox.cluster.controllers.podstate import is_ready
 
 UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"

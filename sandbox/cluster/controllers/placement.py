@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import labels_of
 from sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources
-from sandbox.cluster.controllers.selectors import has_labels, matches_label_selector
+from sandbox.cluster.machinery.meta import labels_of
+from sandbox.cluster.machinery.selectors import has_labels, matches_label_selector
 
 UNSCHEDULABLE = "node(s) were unschedulable"
 UNTOLERATED = "node(s) had untolerated taint(s)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.machinery.meta import (
     find_status_condition,
     is_condition_true,
     is_deleting,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Client, Object
-from sandbox.cluster.controllers.meta import EVENTS
-from sandbox.cluster.controllers.tasks import Tasks
+from sandbox.cluster.machinery.meta import EVENTS
+from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,18 @@ from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.controllers.context import (
     ControllerContext,
     ControllerRefManager,
-    enqueue_for_object,
     enqueue_for_owner,
 )
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.podstate import (
+    build_pod_from_template,
+    deletion_rank,
+    is_active,
+    is_finished,
+    is_ready,
+    seconds_until_available,
+)
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
     PODS,
     REPLICA_SETS,
     Key,
@@ -22,16 +30,8 @@ from sandbox.cluster.controllers.meta import (
     key_of,
     labels_of,
 )
-from sandbox.cluster.controllers.podstate import (
-    build_pod_from_template,
-    deletion_rank,
-    is_active,
-    is_finished,
-    is_ready,
-    seconds_until_available,
-)
-from sandbox.cluster.controllers.queue import RequeueError
-from sandbox.cluster.controllers.selectors import has_labels, matches_label_selector
+from sandbox.cluster.machinery.selectors import has_labels, matches_label_selector
+from sandbox.cluster.machinery.work_queue import RequeueError
 
 _BURST = 500  # the most pods that one sync creates or deletes, as in Kubernetes
 

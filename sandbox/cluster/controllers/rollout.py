@@ -6,7 +6,9 @@ from __future__ import annotations
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.controllers.context import ControllerContext
 from sandbox.cluster.controllers.deployment_status import Rollout, set_condition, sum_status_counter
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.recorder import EventRecorder
+from sandbox.cluster.controllers.replicaset import replicas_of
+from sandbox.cluster.machinery.meta import (
     REPLICA_SETS,
     annotations_of,
     build_controller_ref,
@@ -15,8 +17,6 @@ from sandbox.cluster.controllers.meta import (
     replace_metadata,
     uid_of,
 )
-from sandbox.cluster.controllers.recorder import EventRecorder
-from sandbox.cluster.controllers.replicaset import replicas_of
 
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"

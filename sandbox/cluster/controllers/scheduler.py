@@ -6,15 +6,6 @@ from __future__ import annotations
 from sandbox.cluster.contract import Object
 from sandbox.cluster.controllers.binding import Bind
 from sandbox.cluster.controllers.context import ControllerContext
-from sandbox.cluster.controllers.meta import (
-    NODES,
-    PODS,
-    Key,
-    find_status_condition,
-    is_deleting,
-    key_of,
-    uid_of,
-)
 from sandbox.cluster.controllers.placement import (
     FilterFailure,
     NodeLoad,
@@ -24,6 +15,15 @@ from sandbox.cluster.controllers.placement import (
 )
 from sandbox.cluster.controllers.podstate import is_finished
 from sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources, sum_pod_requests
+from sandbox.cluster.machinery.meta import (
+    NODES,
+    PODS,
+    Key,
+    find_status_condition,
+    is_deleting,
+    key_of,
+    uid_of,
+)
 
 MANAGER = "kube-scheduler"
 

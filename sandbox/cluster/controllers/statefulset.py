@@ -7,10 +7,16 @@ from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.controllers.context import (
     ControllerContext,
     ControllerRefManager,
-    enqueue_for_object,
     enqueue_for_owner,
 )
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.podstate import (
+    build_pod_from_template,
+    is_active,
+    is_finished,
+    is_ready,
+)
+from sandbox.cluster.machinery.informer import enqueue_for_object
+from sandbox.cluster.machinery.meta import (
     PODS,
     STATEFUL_SETS,
     Key,
@@ -21,13 +27,7 @@ from sandbox.cluster.controllers.meta import (
     key_of,
     labels_of,
 )
-from sandbox.cluster.controllers.podstate import (
-    build_pod_from_template,
-    is_active,
-    is_finished,
-    is_ready,
-)
-from sandbox.cluster.controllers.queue import RequeueError
+from sandbox.cluster.machinery.work_queue import RequeueError
 
 _HASH = "controller-revision-hash"
 

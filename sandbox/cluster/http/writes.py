@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.cluster import selectors
 from sandbox.cluster.api import Api
 from sandbox.cluster.contract import ApiError, Object
 from sandbox.cluster.http.wire import read_body, read_number, read_write_options
+from sandbox.cluster.machinery import selectors
 from sandbox.cluster.merging import patches, strategic_merge
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
 from sandbox.cluster.refusals import bad_request_error

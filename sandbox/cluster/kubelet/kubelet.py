@@ -7,14 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.cluster.contract import Object, PodProgram, Process
 from sandbox.cluster.controllers.context import ControllerContext
-from sandbox.cluster.controllers.meta import (
-    CONTROLLER_MANAGER,
-    NODES,
-    PODS,
-    Key,
-    is_deleting,
-    uid_of,
-)
 from sandbox.cluster.controllers.podstate import is_finished
 from sandbox.cluster.kubelet.images import ImageRegistry, NodeImages
 from sandbox.cluster.kubelet.nodes import (
@@ -26,6 +18,14 @@ from sandbox.cluster.kubelet.nodes import (
     compute_pod_network,
 )
 from sandbox.cluster.kubelet.pod import NodeRuntime, PodWorker
+from sandbox.cluster.machinery.meta import (
+    CONTROLLER_MANAGER,
+    NODES,
+    PODS,
+    Key,
+    is_deleting,
+    uid_of,
+)
 
 MANAGER = "kubelet"
 # How long a node may be silent before it is Unknown: --node-monitor-grace-period of Kubernetes

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Client, Object, PodProgram, Process
-from sandbox.cluster.controllers.informer import Informer
-from sandbox.cluster.controllers.meta import PODS, annotations_of, key_of, uid_of
 from sandbox.cluster.controllers.recorder import EventRecorder
 from sandbox.cluster.kubelet.images import NodeImages, PullError, Timings, matches_image
 from sandbox.cluster.kubelet.status import (
@@ -22,6 +20,8 @@ from sandbox.cluster.kubelet.status import (
     compute_pod_status,
 )
 from sandbox.cluster.kubelet.volumes import find_missing_volume
+from sandbox.cluster.machinery.informer import Informer
+from sandbox.cluster.machinery.meta import PODS, annotations_of, key_of, uid_of
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sandbox.cluster.contract import Client, Object, Ref
-from sandbox.cluster.controllers.meta import CONFIG_MAPS
+from sandbox.cluster.machinery.meta import CONFIG_MAPS
 
 _SECRETS = Ref("", "secrets")
 

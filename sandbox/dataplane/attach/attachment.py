@@ -24,14 +24,16 @@ from sandbox.cluster.contract import (
     Object,
     PodProgram,
     Process,
-    Ref,
     Request,
-    WatchEvent,
 )
-from sandbox.istio.istiod.watch import BackgroundTasks, ResourceMirror, WorkKey, WorkQueue
+from sandbox.cluster.machinery.informer import Informer, enqueue_for_object
+from sandbox.cluster.machinery.meta import PODS, SERVICES, Key, key_of, labels_of
+from sandbox.cluster.machinery.selectors import matches_service_selector
+from sandbox.cluster.machinery.work_queue import Backoff, WorkQueue
+from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
-_PODS, _SERVICES = Ref("", "pods"), Ref("", "services")
+_BACKOFF = Backoff(1.0, 30.0)
 _KEPT_BACK = frozenset({"content-length", "transfer-encoding", "connection", "date"})
 
 
@@ -50,44 +52,38 @@ class Attachment:
     named in the log."""
 
     def __init__(self, client: Client, clock: Clock, programs: Sequence[PodProgram]) -> None:
-        self._client, self._clock, self._programs = client, clock, tuple(programs)
-        self._tasks = BackgroundTasks()
-        self._queue = WorkQueue(clock)
-        self._pods = ResourceMirror(_PODS, self._pod_changed)
-        self._services = ResourceMirror(_SERVICES, self._service_changed)
+        self._client, self._programs = client, tuple(programs)
+        self._tasks = Tasks()
+        self._queue: WorkQueue[Key] = WorkQueue(
+            "attachment", self._reconcile_pod, clock=clock, tasks=self._tasks, backoff=_BACKOFF
+        )
+        self._pods = Informer(client, PODS)
+        self._pods.add_listener(enqueue_for_object(self._queue))
+        self._services = Informer(client, SERVICES)
+        self._services.add_listener(self._handle_service_change)
         self._stands: dict[tuple[str, str, str], _AttachedPod] = {}
         self._elsewhere = False
 
     async def start(self) -> None:
         """Start to follow pods and Services."""
-        for mirror in (self._services, self._pods):
-            self._tasks.start(
-                mirror.run_watch(self._client, self._clock), f"attachment: {mirror.ref.plural}"
-            )
-        self._tasks.start(self._queue.run(self._reconcile_pod), "attachment: queue")
+        for informer in (self._services, self._pods):
+            self._tasks.spawn(informer.run(), f"attachment: {informer.ref.plural}")
+        self._queue.start(1)
 
     async def stop(self) -> None:
         """End all programs and servers."""
-        await self._tasks.stop()
-        await self._queue.close()
+        await self._tasks.close()
         for key in tuple(self._stands):
             await self._stop_serving(key)
 
-    def _pod_changed(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
-        self._queue.add(WorkKey("pod", meta["namespace"], meta["name"]))
+    def _handle_service_change(self, before: Object | None, after: Object | None) -> None:
+        service = after or before or {}
+        for pod in self._pods.list_by_index("namespace", service["metadata"]["namespace"]):
+            if matches_service_selector(service["spec"].get("selector"), labels_of(pod)):
+                self._queue.add(key_of(pod))
 
-    def _service_changed(self, event: WatchEvent) -> None:
-        namespace, selector = (
-            event.object["metadata"]["namespace"],
-            event.object["spec"].get("selector") or {},
-        )
-        for (place, name), pod in self._pods.objects.items():
-            if place == namespace and selector and selector.items() <= _get_labels(pod).items():
-                self._queue.add(WorkKey("pod", place, name))
-
-    async def _reconcile_pod(self, key: WorkKey) -> None:
-        pod = self._pods.get(key.name, key.namespace)
+    async def _reconcile_pod(self, key: Key) -> None:
+        pod = self._pods.get(key)
         uid = pod["metadata"]["uid"] if pod is not None and _is_running(pod) else ""
         for stand in [
             s for s in self._stands if s[:2] == (key.namespace, key.name) and s[2] != uid
@@ -141,9 +137,8 @@ class Attachment:
             p.get("name", ""): p["containerPort"] for c in containers for p in c.get("ports") or ()
         }
         found = {p["containerPort"] for c in containers for p in c.get("ports") or ()}
-        for (place, _), service in self._services.objects.items():
-            selector = service["spec"].get("selector") or {}
-            if place == namespace and selector and selector.items() <= _get_labels(pod).items():
+        for service in self._services.list_by_index("namespace", namespace):
+            if matches_service_selector(service["spec"].get("selector"), labels_of(pod)):
                 targets = [
                     p.get("targetPort", p["port"]) for p in service["spec"].get("ports") or ()
                 ]
@@ -155,10 +150,6 @@ class Attachment:
         await stand.process.stop()
         with contextlib.suppress(OSError):
             await stand.runner.cleanup()
-
-
-def _get_labels(pod: Object) -> dict[str, str]:
-    return pod["metadata"].get("labels") or {}
 
 
 def _is_running(pod: Object) -> bool:

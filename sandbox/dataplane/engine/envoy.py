@@ -29,21 +29,21 @@ _BACKOFF_MS = 12.5
 Send = Callable[[Endpoint, Hop], Reply]
 
 
-def execute_decision(decision: Decision, leg: Hop, send: Send) -> Reply:
+def execute_decision(decision: Decision, hop: Hop, send: Send) -> Reply:
     """Return the answer that the proxy's client gets: always an HTTP one."""
-    leg = leg.starting_at(leg.now + decision.delay_seconds)
+    hop = hop.starting_at(hop.now + decision.delay_seconds)
     own = ",".join(f for f in decision.flags if f == "DI") or "-"
     if decision.status:
         headers = (
             {"location": decision.location} if decision.location else {"content-type": "text/plain"}
         )
         return Reply(
-            leg.now, decision.status, decision.body.encode(), headers, flags=decision.response_flags
+            hop.now, decision.status, decision.body.encode(), headers, flags=decision.response_flags
         )
     if not decision.endpoints:
-        return _build_failure_reply(Reply(leg.now, failure="refused"), own)
-    call = _build_onward_call(decision.request, leg)
-    limit = leg.now + decision.timeout_seconds if decision.timeout_seconds else float("inf")
+        return _build_failure_reply(Reply(hop.now, failure="refused"), own)
+    call = _build_onward_call(decision.request, hop)
+    limit = hop.now + decision.timeout_seconds if decision.timeout_seconds else float("inf")
     reply = _try_endpoints(decision, replace(call, until=min(call.until, limit)), send)
     if reply.end > limit:
         return Reply(
@@ -58,26 +58,26 @@ def execute_decision(decision: Decision, leg: Hop, send: Send) -> Reply:
     return replace(reply, headers=headers, flags=_join_flags(own, reply.flags))
 
 
-def _build_onward_call(request: ProxyRequest, leg: Hop) -> Hop:
+def _build_onward_call(request: ProxyRequest, hop: Hop) -> Hop:
     path, _, query = request.path.partition("?")
-    return leg.with_call(replace(leg.call, path=path, query=query, headers=dict(request.headers)))
+    return hop.with_call(replace(hop.call, path=path, query=query, headers=dict(request.headers)))
 
 
-def _try_endpoints(decision: Decision, leg: Hop, send: Send) -> Reply:
+def _try_endpoints(decision: Decision, hop: Hop, send: Send) -> Reply:
     """Try one endpoint after the other, each another one while there are others, as the
     retry policy allows.
     """
-    chance = leg.trip.chance
+    chance = hop.context.chance
     left = list(decision.endpoints)
     chance.shuffle(left)
     tries = 1 + (decision.retries.attempts if decision.retries else 0)
     for number in range(tries):
         endpoint = left[number % len(left)]
-        reply = send(endpoint, leg)
+        reply = send(endpoint, hop)
         if not _needs_retry(decision.retries, reply):
             return reply
-        leg = leg.starting_at(reply.end + leg.trip.draw_delay(_BACKOFF_MS))
-        if leg.now > leg.until:
+        hop = hop.starting_at(reply.end + hop.context.draw_delay(_BACKOFF_MS))
+        if hop.now > hop.until:
             break
     return replace(reply, flags="URX") if tries > 1 and not reply.failure else reply
 

@@ -9,20 +9,23 @@ know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import yaml
 
-from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from sandbox.cluster.contract import ApiError, Client, Object, Ref
+from sandbox.cluster.machinery.informer import Informer, Listener
+from sandbox.cluster.machinery.meta import CRDS
+from sandbox.cluster.machinery.selectors import has_labels
+from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.dataplane.engine.workloads import Workload, read_workload
 from sandbox.dataplane.objects.pods import get_labels
 from sandbox.dataplane.objects.world import FOLLOWED, ROOT_NAMESPACE, Objects, World
-from sandbox.istio.istiod.release import parse_image_version
-from sandbox.istio.istiod.watch import CRDS, BackgroundTasks, ResourceMirror, ServedTypes
+from sandbox.releases import NEWEST, parse_image_version
+from sandbox.tasks import Tasks
 
 _MAPS, _PEERS, _TELEMETRIES = "maps", "peers", "telemetries"
 _MORE = {
@@ -32,7 +35,6 @@ _MORE = {
 }
 _BUILT_IN = ("", "discovery.k8s.io")
 """API groups that are always served; the others come with CRDs."""
-_DEFAULT_VERSION = "1.30.3"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,7 +88,7 @@ def _rank_rule(server: Workload, namespace: str, selector: dict[str, str]) -> in
     mesh-wide, 0 not at all.
     """
     if namespace == server.namespace and selector:
-        return 3 if selector.items() <= dict(server.labels).items() else 0
+        return 3 if has_labels(dict(server.labels), selector) else 0
     if namespace == server.namespace:
         return 2
     return 1 if namespace == ROOT_NAMESPACE and not selector else 0
@@ -100,60 +102,55 @@ def is_ready(pod: Object) -> bool:
 
 
 class MeshFollower:
-    """Mirrors of all that matters; `get_state()` is what they show. `pod_changed` is called
+    """Informers of all that matters; `get_state()` is what they show. `pod_changed` is called
     with every change of a pod.
     """
 
-    def __init__(
-        self, clock: Clock, pod_changed: Callable[[WatchEvent], None] | None = None
-    ) -> None:
-        self._clock = clock
+    def __init__(self, client: Client, pod_changed: Listener | None = None) -> None:
+        self._client = client
         self._pod_changed = pod_changed
-        self._tasks = BackgroundTasks()
+        self._tasks = Tasks()
         self._served = ServedTypes()
-        self._mirrors = {
-            name: ResourceMirror(ref, self._update_state)
-            for name, ref in {**FOLLOWED, **_MORE}.items()
+        self._informers = {
+            name: Informer(client, ref) for name, ref in {**FOLLOWED, **_MORE}.items()
         }
-        self._mirrors["pods"] = ResourceMirror(FOLLOWED["pods"], self._handle_pod_event)
         self._mesh: tuple[Object | None, Object] = (None, {})
         self._known: dict[tuple[str, str], Workload] = {}
         self._around: MeshState | None = None
 
-    async def start(self, client: Client) -> None:
+    async def start(self) -> None:
         """Start to follow; return when everything that is there is known."""
-        for mirror in self._mirrors.values():
-            await _fill_mirror(mirror, client)
+        for informer in self._informers.values():
+            with contextlib.suppress(ApiError):  # a type that is not served has nothing
+                await informer.relist()
         self._around = self._build_state()
-        crds = ResourceMirror(CRDS, self._served.apply_crd_event)
-        self._tasks.start(
-            crds.run_watch(client, self._clock), "data plane: customresourcedefinitions"
-        )
-        for name, mirror in self._mirrors.items():
-            served = None if mirror.ref.group in _BUILT_IN else self._served
-            self._tasks.start(mirror.run_watch(client, self._clock, served), f"data plane: {name}")
+        crds = Informer(self._client, CRDS)
+        crds.add_listener(self._served.apply_crd_change)
+        self._tasks.spawn(crds.run(), "data plane: customresourcedefinitions")
+        if self._pod_changed is not None:
+            self._informers["pods"].add_listener(self._pod_changed)
+        for name, informer in self._informers.items():
+            informer.add_listener(self._update_state)
+            served = None if informer.ref.group in _BUILT_IN else self._served
+            self._tasks.spawn(informer.run(served), f"data plane: {name}")
 
     async def stop(self) -> None:
         """End all of it."""
-        await asyncio.sleep(
-            0
-        )  # what was only just started must begin before it can be ended in order
-        await self._tasks.stop()
+        # What was only just started must begin before it can be ended in order.
+        await asyncio.sleep(0)
+        await self._tasks.close()
 
     def list_pods(self) -> list[Object]:
         """Return all pods, as last seen."""
-        return list(self._mirrors["pods"].objects.values())
+        return list(self._informers["pods"].objects.values())
 
     def get_pod(self, namespace: str, name: str) -> Object | None:
         """Return one pod, as last seen."""
-        return self._mirrors["pods"].get(name, namespace)
+        return self._informers["pods"].get((namespace, name))
 
-    def _handle_pod_event(self, event: WatchEvent) -> None:
-        self._update_state(event)
-        if self._pod_changed is not None:
-            self._pod_changed(event)
-
-    def _update_state(self, _: WatchEvent) -> None:
+    def _update_state(self, before: Object | None, after: Object | None) -> None:
+        # At once and not when next asked for: without an istiod, what was pushed last must be
+        # the state of the moment before it went.
         self._around = self._build_state()
 
     def get_state(self) -> MeshState:
@@ -163,7 +160,7 @@ class MeshFollower:
         return self._around
 
     def _build_state(self) -> MeshState:
-        objects = {name: dict(self._mirrors[name].objects) for name in FOLLOWED}
+        objects = {name: dict(self._informers[name].objects) for name in FOLLOWED}
         istiod = next(
             (
                 p
@@ -185,10 +182,12 @@ class MeshFollower:
         version = (
             parse_image_version(istiod["spec"]["containers"][0]["image"])
             if istiod
-            else _DEFAULT_VERSION
+            else NEWEST.version
         )
         live = World(version=version, mesh=self._read_mesh_config(), **objects)
-        peers, telemetries = (dict(self._mirrors[name].objects) for name in (_PEERS, _TELEMETRIES))
+        peers, telemetries = (
+            dict(self._informers[name].objects) for name in (_PEERS, _TELEMETRIES)
+        )
         if len(self._known) > 4 * len(objects["pods"]) + 100:
             self._known = {}
         return MeshState(
@@ -196,20 +195,9 @@ class MeshFollower:
         )
 
     def _read_mesh_config(self) -> Object:
-        found = self._mirrors[_MAPS].get("istio", ROOT_NAMESPACE)
+        found = self._informers[_MAPS].get((ROOT_NAMESPACE, "istio"))
         if found is not self._mesh[0]:
             text = ((found or {}).get("data") or {}).get("mesh", "")
             parsed: Any = yaml.safe_load(text) if text else {}
             self._mesh = (found, parsed if isinstance(parsed, dict) else {})
         return self._mesh[1]
-
-
-async def _fill_mirror(mirror: ResourceMirror, client: Client) -> None:
-    """Take what is there now; a type that is not served has nothing."""
-    try:
-        found = await client.list(mirror.ref)
-    except ApiError:
-        return
-    for obj in found:
-        meta = obj["metadata"]
-        mirror.objects[meta.get("namespace", ""), meta["name"]] = obj

@@ -50,7 +50,7 @@ class RequestContext:
 class Hop:
     """A request that sets out at `now`; its sender gives up at `until`."""
 
-    trip: RequestContext
+    context: RequestContext
     call: Call
     now: float
     until: float = float("inf")
@@ -136,12 +136,12 @@ def _build_labels(reporter: str, parties: Parties, *, encrypted: bool) -> dict[s
 
 
 def build_http_report(
-    proxy: Workload, reporter: str, parties: Parties, leg: Hop, reply: Reply
+    proxy: Workload, reporter: str, parties: Parties, hop: Hop, reply: Reply
 ) -> HttpReport:
     """Return what an Envoy counts for one request (Istio's standard labels); a client that
     hangs up is code 0, flag DC.
     """
-    cut = reply.end > leg.until
+    cut = reply.end > hop.until
     both = parties.source is not None and parties.destination is not None
     encrypted = parties.policy == "mutual_tls" or (
         reporter == "source"
@@ -155,23 +155,23 @@ def build_http_report(
         "grpc_response_status": "",
         "response_flags": "DC" if cut else reply.flags,
     }
-    seconds = min(reply.end, leg.until) - leg.now
+    seconds = min(reply.end, hop.until) - hop.now
     return HttpReport(
         proxy.uid,
         labels,
         seconds,
-        received=_count_bytes(leg.call.headers, leg.call.body),
+        received=_count_bytes(hop.call.headers, hop.call.body),
         sent=len(reply.body),
     )
 
 
 def build_tcp_report(
-    ztunnel: str, reporter: str, parties: Parties, leg: Hop, reply: Reply
+    ztunnel: str, reporter: str, parties: Parties, hop: Hop, reply: Reply
 ) -> TcpReport:
     """Return what a ztunnel counts for one connection; `ztunnel` is its pod's uid."""
     labels = _build_labels(reporter, parties, encrypted=parties.policy == "mutual_tls")
     labels |= {"request_protocol": "tcp"}
-    received = _count_bytes(leg.call.headers, leg.call.body) + len(leg.call.path) + 20
+    received = _count_bytes(hop.call.headers, hop.call.body) + len(hop.call.path) + 20
     return TcpReport(ztunnel, labels, received, _count_bytes(reply.headers, reply.body) + 20)
 
 

@@ -95,11 +95,11 @@ class SpanContext:
     parent: str = ""
     sampled: bool = False
 
-    def build_spans(self, proxy: Workload, leg: Hop, reply: Reply, seen: SpanDetails) -> list[Span]:
+    def build_spans(self, proxy: Workload, hop: Hop, reply: Reply, seen: SpanDetails) -> list[Span]:
         """Return the span, if this trace is sampled and the proxy reports any."""
         if not self.sampled or not seen.collector:
             return []
-        end = min(reply.end, leg.until)
+        end = min(reply.end, hop.until)
         return [
             Span(
                 trace_id=self.trace,
@@ -107,10 +107,10 @@ class SpanContext:
                 parent_id=self.parent,
                 service=proxy.service,
                 operation=seen.operation,
-                start=round(leg.now * 1e6),
-                duration=max(1, round((end - leg.now) * 1e6)),
+                start=round(hop.now * 1e6),
+                duration=max(1, round((end - hop.now) * 1e6)),
                 collector=seen.collector,
-                tags=_build_tags(self.call, proxy, reply, seen, cut=reply.end > leg.until),
+                tags=_build_tags(self.call, proxy, reply, seen, cut=reply.end > hop.until),
             )
         ]
 

@@ -13,9 +13,10 @@ from functools import cached_property
 from typing import Any
 
 from sandbox.cluster.contract import Object, Ref
-from sandbox.cluster.selectors import matches_optional_selector
+from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.dataplane.objects.pods import Proxy, get_labels
-from sandbox.dataplane.objects.release import Traits, get_traits
+from sandbox.releases import NEWEST, find_release
+from sandbox.releases.model import RoutingTraits
 
 Place = tuple[str, str]
 """(namespace, name); the namespace of cluster-scoped objects is ""."""
@@ -59,7 +60,7 @@ class World:
     """Live objects by (namespace, name); `version` is the release whose istiod tells the proxies
     what to do."""
 
-    version: str = "1.30.3"
+    version: str = NEWEST.version
     mesh: Object = field(default_factory=dict)
     """Mesh configuration, parsed (`mesh` of ConfigMap `istio`)."""
     namespaces: Objects = field(default_factory=dict)
@@ -76,9 +77,9 @@ class World:
     """What others have computed from this world."""
 
     @property
-    def traits(self) -> Traits:
+    def traits(self) -> RoutingTraits:
         """How its release routes."""
-        return get_traits(self.version)
+        return find_release(self.version).routing
 
     def find_service(self, host: str, namespace: str) -> Object | None:
         """Return the Service that a name or a cluster IP means to a client in that namespace (as
@@ -207,7 +208,7 @@ def admits_namespace(world: World, listener: Object, home: str, namespace: str) 
         case "All":
             return True
         case "Selector":
-            return matches_optional_selector(
+            return matches_label_selector(
                 allowed.get("selector") or {}, get_labels(world.namespaces.get(("", namespace)))
             )
         case _:

@@ -85,7 +85,7 @@ def _build_cni_config(settings: InstallSettings) -> dict[str, str]:
         "AMBIENT_ENABLED": _format_bool(ambient),
         "AMBIENT_ENABLEMENT_SELECTOR": to_yaml(_ENROLLED),
         "AMBIENT_DNS_CAPTURE": _format_bool(
-            settings.get("cni.ambient.dnsCapture", settings.release.chart_labels)
+            settings.get("cni.ambient.dnsCapture", settings.release.charts.chart_labels)
         ),
         "AMBIENT_IPV6": _format_bool(settings.get("cni.ambient.ipv6", True)),
         "CHAINED_CNI_PLUGIN": _format_bool(settings.get("cni.chained", True)),
@@ -113,7 +113,7 @@ def _build_cni_daemon_set(settings: InstallSettings, where: str) -> Manifest:
         "prometheus.io/scrape": "true",
     }
     notes["sidecar.istio.io/inject"] = "false"
-    if settings.release.chart_labels:
+    if settings.release.charts.chart_labels:
         notes["container.apparmor.security.beta.kubernetes.io/install-cni"] = "unconfined"
     made, mounts = parse_volumes(
         f"cni-bin-dir host:{settings.get('cni.cniBinDir', '/opt/cni/bin')} /host/opt/cni/bin",
@@ -148,7 +148,7 @@ def _build_cni_daemon_set(settings: InstallSettings, where: str) -> Manifest:
         "volumeMounts": mounts,
     }
     pod: Manifest = {"serviceAccountName": "istio-cni", "containers": [container], "volumes": made}
-    if settings.release.host_network_cni and settings.get("cni.ambient.enabled"):
+    if settings.release.charts.host_network_cni and settings.get("cni.ambient.enabled"):
         pod["hostNetwork"] = True
     update = {
         "type": "RollingUpdate",
@@ -178,7 +178,7 @@ def render_ztunnel(settings: InstallSettings) -> list[Manifest]:
     """Return all objects of the component Ztunnel, in the order they are applied."""
     where = _get_component_namespace(settings, "ztunnel")
     own = build_labels(settings, "ztunnel", "ztunnel")
-    if not settings.release.chart_labels:
+    if not settings.release.charts.chart_labels:
         own = {"app.kubernetes.io/name": "ztunnel", "app.kubernetes.io/part-of": "istio"}
     return [
         build_manifest("v1", "ServiceAccount", "ztunnel", own, where),

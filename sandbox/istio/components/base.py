@@ -51,7 +51,7 @@ def render_base(settings: InstallSettings) -> list[Manifest]:
 
 
 def _is_known_crd(settings: InstallSettings, name: str) -> bool:
-    return name not in _SINCE_1_24 or name in settings.release.extra_crds
+    return name not in _SINCE_1_24 or name in settings.release.charts.extra_crds
 
 
 def _build_crd(
@@ -59,7 +59,7 @@ def _build_crd(
 ) -> Manifest:
     short, versions, columns = rest
     group = f"{family}.istio.io"
-    storage = settings.release.storage_version
+    storage = settings.release.charts.storage_version
     served = versions.split(",")
     stored = storage if storage in served else served[-1]
     names: Manifest = {
@@ -89,7 +89,7 @@ def _build_crd(
 
 
 def _build_crd_labels(settings: InstallSettings, family: str) -> dict[str, str]:
-    if settings.release.chart_labels:
+    if settings.release.charts.chart_labels:
         return build_labels(settings, "", "base")
     old = {"app": "istio-pilot", "chart": "istio", "heritage": "Tiller", "release": "istio"}
     return {**old, **({"istio": family} if family in _MARKED else {})}

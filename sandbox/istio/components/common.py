@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sandbox.istio.catalog import IstioRelease
+from sandbox.releases.model import IstioRelease
 
 Manifest = dict[str, Any]
 """A Kubernetes object as it is applied."""
@@ -96,7 +96,7 @@ def build_labels(settings: InstallSettings, name: str, chart: str, **own: str) -
     if name:
         common["app.kubernetes.io/name"] = name
     return {
-        **(common if settings.release.chart_labels else {}),
+        **(common if settings.release.charts.chart_labels else {}),
         **{_LABEL_NAMES.get(k, k): v for k, v in own.items()},
     }
 

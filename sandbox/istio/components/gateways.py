@@ -125,7 +125,7 @@ class _InstalledGateway:
     def build_objects(self) -> list[Manifest]:
         account = f"{self.name}-service-account"
         plain = self.build_gateway_labels(selector=False)
-        budget = self.settings.release.disruption_budgets
+        budget = self.settings.release.charts.disruption_budgets
         return [
             build_manifest(
                 "v1", "ServiceAccount", account, self.build_gateway_labels(), self.namespace
@@ -189,7 +189,9 @@ class _InstalledGateway:
         )
 
     def _build_deployment(self, account: str) -> Manifest:
-        modern = {"istio.io/dataplane-mode": "none"} if self.settings.release.chart_labels else {}
+        modern = (
+            {"istio.io/dataplane-mode": "none"} if self.settings.release.charts.chart_labels else {}
+        )
         own = {**self.build_gateway_labels(), **modern}
         marks = {
             "chart": "gateways",

@@ -119,7 +119,7 @@ def _build_config_maps(settings: InstallSettings) -> list[Manifest]:
             },
         ),
     ]
-    if settings.release.values_config_map:
+    if settings.release.charts.values_config_map:
         data = {
             "merged-values": json.dumps(values, indent=2, sort_keys=True),
             "original-values": json.dumps(
@@ -162,7 +162,7 @@ def build_istiod_service(settings: InstallSettings, *, tag: bool = False) -> Man
 def _build_scaling_objects(settings: InstallSettings) -> list[Manifest]:
     name, where = f"istiod{settings.revision_suffix}", settings.namespace
     made = []
-    if settings.release.disruption_budgets and settings.get(
+    if settings.release.charts.disruption_budgets and settings.get(
         "global.defaultPodDisruptionBudget.enabled", True
     ):
         own = build_labels(

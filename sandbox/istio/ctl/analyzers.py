@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from sandbox.istio.catalog import IstioRelease
+from sandbox.cluster.machinery.meta import labels_of
+from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.findings import AnalysisFinding
 from sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.releases.model import IstioRelease
 
 _NETWORKING = "networking.istio.io/v1"
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
@@ -101,7 +103,7 @@ def run_analyzers(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     yield from _analyze_gateway_references(view)
     yield from _analyze_annotations(view)
     yield from _analyze_port_names(view)
-    if view.release.analyzes_subset_pods:
+    if view.release.istioctl.analyzes_subset_pods:
         yield from _analyze_subsets(view)
         yield from _analyze_conditions(view)
 
@@ -112,16 +114,13 @@ def _format_origin(obj: Object) -> str:
     return f"{obj['kind']} {inside}{metadata['name']}"
 
 
-def _get_labels(obj: Object) -> Mapping[str, str]:
-    found: Mapping[str, str] = obj["metadata"].get("labels") or {}
-    return found
-
-
 def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     injected = set()
     for obj in view.namespaces:
-        name, labels = obj["metadata"]["name"], _get_labels(obj)
-        skipped = name in _SYSTEM_NAMESPACES and not view.release.analyzes_system_namespaces
+        name, labels = obj["metadata"]["name"], labels_of(obj)
+        skipped = (
+            name in _SYSTEM_NAMESPACES and not view.release.istioctl.analyzes_system_namespaces
+        )
         if name == "istio-system" or skipped or labels.get("istio.io/dataplane-mode") == "ambient":
             continue
         wanted = labels.get("istio-injection", "")
@@ -157,9 +156,7 @@ _NO_PROXY = (
 
 def _is_missing_proxy(pod: Object) -> bool:
     notes = pod["metadata"].get("annotations") or {}
-    switch = _get_labels(pod).get(
-        "sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", "")
-    )
+    switch = labels_of(pod).get("sidecar.istio.io/inject", notes.get("sidecar.istio.io/inject", ""))
     if switch.lower() == "false" or get_nested(pod, "spec.hostNetwork"):
         return False
     containers = (*pod["spec"].get("containers", []), *pod["spec"].get("initContainers", []))
@@ -237,10 +234,10 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
             continue
         for subset in get_nested(rule, "spec.subsets", []):
             wanted = subset.get("labels") or {}
-            if not any(wanted.items() <= _get_labels(pod).items() for pod in view.pods):
+            if not any(has_labels(labels_of(pod), wanted) for pod in view.pods):
                 text = (
                     f"The Subset {subset['name']} defined in the DestinationRule does not select "
-                    f"any pods. "
+                    "any pods. "
                 )
                 yield AnalysisFinding(
                     "Error",
@@ -251,7 +248,7 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
 
 
 def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
-    code, _, words = view.release.words.unknown_annotation.partition(" ")
+    code, _, words = view.release.istioctl.words.unknown_annotation.partition(" ")
     for obj in (
         *view.filter_by_namespace(view.services),
         *view.filter_by_namespace(view.pods),
@@ -269,7 +266,7 @@ def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
 
 def _analyze_port_names(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     for service in view.filter_by_namespace(view.services):
-        labels = _get_labels(service)
+        labels = labels_of(service)
         if (
             labels.get("istio")
             or labels.get("gateway.istio.io/managed")

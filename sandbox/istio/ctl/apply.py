@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.components.common import COMPONENT, OWNER, InstallSettings, Manifest
 from sandbox.istio.ctl.console import ProgressLog
 from sandbox.istio.ctl.invocation import IstioctlInvocation
@@ -14,6 +13,7 @@ from sandbox.istio.ctl.kube import ApiFailure
 from sandbox.istio.ctl.wait import Readiness
 from sandbox.istio.errors import CtlError
 from sandbox.istio.render.render import COMPONENTS
+from sandbox.releases.model import IstioRelease
 
 MANAGER = "istio-operator"
 """The field manager of everything an installation applies."""
@@ -29,8 +29,8 @@ def build_installation_labels(settings: InstallSettings, component: str = "") ->
         "install.operator.istio.io/owning-resource-namespace": settings.namespace,
         "istio.io/rev": settings.revision or "default",
     }
-    if settings.release.owning_resource:
-        made[OWNER] = settings.release.owning_resource
+    if settings.release.istioctl.owning_resource:
+        made[OWNER] = settings.release.istioctl.owning_resource
     if component:
         made[COMPONENT] = component
     return made
@@ -162,9 +162,11 @@ class _InstallOrder:
 
     def __init__(self, release: IstioRelease, rendered: Mapping[str, list[Manifest]]) -> None:
         self._parents = {
-            child: parent for parent, children in release.dependents.items() for child in children
+            child: parent
+            for parent, children in release.istioctl.dependents.items()
+            for child in children
         }
-        order = [child for children in release.dependents.values() for child in children]
+        order = [child for children in release.istioctl.dependents.values() for child in children]
         self._waiting = sorted(rendered, key=lambda name: (order + list(COMPONENTS)).index(name))
         self._done = {name for name in COMPONENTS if name not in rendered}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.ctl import (
     analyze,
     install,
@@ -15,6 +14,7 @@ from sandbox.istio.ctl import (
 )
 from sandbox.istio.ctl.findings import LEVELS
 from sandbox.istio.ctl.flags import CobraCommand, Flag
+from sandbox.releases.model import IstioRelease
 
 _ROOT_FLAGS = (
     Flag("as", help="Username to impersonate for the operation"),
@@ -170,8 +170,8 @@ def build_command_tree(release: IstioRelease) -> CobraCommand:
         _build_waypoint_command(),
         _build_ztunnel_command(),
     ]
-    flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.chart_labels else ())
-    known = tuple(c for c in commands if c.name not in release.removed_commands)
+    flags = _ROOT_FLAGS + (_NEW_ROOT_FLAGS if release.charts.chart_labels else ())
+    known = tuple(c for c in commands if c.name not in release.istioctl.removed_commands)
     summary = (
         "Istio configuration command line utility for service operators to\ndebug and diagnose "
         "their Istio mesh."

@@ -40,9 +40,9 @@ def install_control_plane(run: IstioctlInvocation) -> int:
     if run.parsed.command.name == "install":
         draw_ship(run.streams.stderr)
     _check_kubernetes_version(run)
-    if run.release.end_of_life:
+    if run.release.istioctl.end_of_life:
         support = f"may be out of support (EOL) already: see {_SUPPORT} for supported releases"
-        run.write_out(f"WARNING: Istio {run.release.end_of_life} {support}")
+        run.write_out(f"WARNING: Istio {run.release.istioctl.end_of_life} {support}")
     chosen = _merge_install_settings(run)
     _warn_of_version_change(run, chosen)
     _confirm_installation(run, chosen)
@@ -51,7 +51,7 @@ def install_control_plane(run: IstioctlInvocation) -> int:
 
 
 def _check_kubernetes_version(run: IstioctlInvocation) -> None:
-    minimum = run.release.minimum_kubernetes
+    minimum = run.release.istioctl.minimum_kubernetes
     try:
         version, minor = run.get_kubernetes_version()
     except ApiFailure as failure:
@@ -78,7 +78,7 @@ def _merge_install_settings(run: IstioctlInvocation) -> InstallSettings:
             run.release, files=run["filename"], sets=sets, manifests=run["manifests"]
         )
     except SettingsError as error:
-        if not run.release.chart_labels and error.message.startswith("unknown field"):
+        if not run.release.charts.chart_labels and error.message.startswith("unknown field"):
             run.write_err(
                 "Run the command with the --force flag if you want to ignore the validation error "
                 "and proceed."
@@ -113,7 +113,7 @@ def _confirm_installation(run: IstioctlInvocation, chosen: InstallSettings) -> N
     names = [get_component_name(name) for name in COMPONENTS if name in render_components(chosen)]
     listed = ", ".join(names[:-1]) + f", and {names[-1]}" if len(names) > 2 else " and ".join(names)
     profile = get_nested(chosen.spec, "profile", "default")
-    question = run.release.words.prompt.format(
+    question = run.release.istioctl.words.prompt.format(
         version=run.release.version, profile=profile, components=listed
     )
     if not run.confirm(question):
@@ -129,14 +129,16 @@ def _apply_installation(run: IstioctlInvocation, chosen: InstallSettings) -> Non
         tags.warn_of_tag_shift(run, chosen)
     work = Installer(run, chosen, progress, run["readiness-timeout"], dry)
     work.install_components(rendered)
-    if not dry and (not work.errors or run.release.prunes_after_failure):
+    if not dry and (not work.errors or run.release.istioctl.prunes_after_failure):
         progress.write_line("- Pruning removed resources")
         delete_stale_objects(run, chosen, rendered)
     if work.errors:
-        raise CtlError(run.release.words.install_failed.format(errors=_format_errors(work.errors)))
+        raise CtlError(
+            run.release.istioctl.words.install_failed.format(errors=_format_errors(work.errors))
+        )
     progress.write_line("✔ Installation complete")
     tagged = not dry and tags.needs_default_tag(run, chosen) and tags.apply_default_tag(run, chosen)
-    if run.release.announces_default and (tagged or dry):
+    if run.release.istioctl.announces_default and (tagged or dry):
         run.write_err(_DEFAULT)
     if get_nested(chosen.spec, "profile") == "ambient":
         run.write_err(_AMBIENT)

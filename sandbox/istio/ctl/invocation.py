@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self, TextIO
 
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.flags import ParsedCommandLine
 from sandbox.istio.ctl.kube import ApiFailure, KubeClient
 from sandbox.istio.ctl.kubeconfig import ClusterAccess, load_cluster_access
+from sandbox.releases.model import IstioRelease
 
 
 @dataclass

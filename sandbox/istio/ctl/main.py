@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from sandbox.istio.catalog import NEWEST, RELEASES
 from sandbox.istio.ctl.commands import build_command_tree
 from sandbox.istio.ctl.flags import format_usage, parse_command_line
 from sandbox.istio.ctl.invocation import IstioctlInvocation, StandardStreams
 from sandbox.istio.errors import FAILED, Cancelled, CtlError
+from sandbox.releases import find_release
 
 
 def main(
@@ -20,7 +20,7 @@ def main(
     An unknown version is run as the newest known.
     """
     streams = streams or StandardStreams(sys.stdin, sys.stdout, sys.stderr)
-    release = RELEASES.get(version, NEWEST)
+    release = find_release(version)
     root = build_command_tree(release)
     try:
         parsed = parse_command_line(root, argv)

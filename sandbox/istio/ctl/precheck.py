@@ -43,13 +43,13 @@ def check_cluster(run: IstioctlInvocation) -> int:
             "Issues found when checking the cluster. Istio may not be safe to install or upgrade.\n"
             f"See {reference} for more information about causes and resolutions."
         )
-    run.write_err(f"{_OK}\n{_START}{run.release.words.precheck_end}")
+    run.write_err(f"{_OK}\n{_START}{run.release.istioctl.words.precheck_end}")
     return 0
 
 
 def _check_server_version(run: IstioctlInvocation) -> list[AnalysisFinding]:
     version, minor = run.get_kubernetes_version()
-    minimum = run.release.minimum_kubernetes
+    minimum = run.release.istioctl.minimum_kubernetes
     if minor >= minimum:
         return []
     text = f'The Kubernetes Version "{version}" is lower than the minimum version: 1.{minimum}'

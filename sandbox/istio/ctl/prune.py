@@ -93,7 +93,7 @@ def delete_object(run: IstioctlInvocation, obj: Object, *, dry: bool = False) ->
 def format_object_name(run: IstioctlInvocation, obj: Object) -> str:
     """Return the object as the release's `istioctl` names it."""
     metadata, api = obj["metadata"], obj["apiVersion"]
-    return run.release.words.removed.format(
+    return run.release.istioctl.words.removed.format(
         group_version=api if "/" in api else f"/{api}",
         kind=obj["kind"],
         namespace=metadata.get("namespace", ""),

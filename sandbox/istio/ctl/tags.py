@@ -75,7 +75,11 @@ def _build_tag_objects(
     made = build_default_tag(settings, bundle, failing)
     return [
         *made,
-        *([build_istiod_service(settings, tag=True)] if settings.release.tag_service else []),
+        *(
+            [build_istiod_service(settings, tag=True)]
+            if settings.release.istioctl.tag_service
+            else []
+        ),
     ]
 
 

@@ -54,7 +54,7 @@ def print_waypoint_manifest(run: IstioctlInvocation) -> int:
 
 def apply_waypoint(run: IstioctlInvocation) -> int:
     """Apply the waypoint; when asked, wait for it and enroll the namespace."""
-    namespace, words = run.namespace, run.release.words
+    namespace, words = run.namespace, run.release.istioctl.words
     labels = _get_namespace(run, namespace)["metadata"].get("labels") or {}
     if run["enroll-namespace"]:
         if labels.get(_USE) and not run["overwrite"]:
@@ -124,7 +124,8 @@ def _enroll_namespace(run: IstioctlInvocation, namespace: str, name: str) -> Non
         reason = f"failed to update namespace {namespace}: {failure.message}"
         raise CtlError(f"failed to label namespace with waypoint: {reason}") from failure
     run.write_out(
-        f'{run.release.words.waypoint_done}namespace {namespace} labeled with "{_USE}: {name}"'
+        f"{run.release.istioctl.words.waypoint_done}namespace {namespace} "
+        f'labeled with "{_USE}: {name}"'
     )
 
 
@@ -155,7 +156,7 @@ def print_waypoints(run: IstioctlInvocation) -> int:
     if found is None:
         run.write_out(_NONE)
         return 0
-    traffic = run.release.waypoint_traffic_column
+    traffic = run.release.istioctl.waypoint_traffic_column
     head = (
         ["NAMESPACE"] * (not scope)
         + ["NAME", "REVISION"]
@@ -242,9 +243,10 @@ def delete_waypoints(run: IstioctlInvocation) -> int:
             "must specify a waypoint name or delete all using --all or delete specific revision "
             "using --revision"
         )
-    careless = not run.release.waypoint_delete_checks_class
+    skips_class_check = not run.release.istioctl.waypoint_delete_checks_class
     found = {
-        g["metadata"]["name"]: g for g in _list_waypoints(run, run.namespace, every=careless) or []
+        g["metadata"]["name"]: g
+        for g in _list_waypoints(run, run.namespace, every=skips_class_check) or []
     }
     revision = run["revision"]
     chosen = [

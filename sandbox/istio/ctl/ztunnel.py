@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sandbox.cluster.machinery.meta import labels_of
+from sandbox.cluster.machinery.selectors import matches_service_selector
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.ctl.invocation import IstioctlInvocation
 from sandbox.istio.ctl.kube import Object
@@ -106,10 +108,10 @@ def print_services(run: IstioctlInvocation) -> int:
         metadata = service["metadata"]
         selector = get_nested(service, "spec.selector", {})
         chosen = [
-            p for p in pods if selector and p["metadata"]["namespace"] == metadata["namespace"]
-        ]
-        chosen = [
-            p for p in chosen if selector.items() <= (p["metadata"].get("labels") or {}).items()
+            p
+            for p in pods
+            if p["metadata"]["namespace"] == metadata["namespace"]
+            and matches_service_selector(selector, labels_of(p))
         ]
         ready = sum(
             any(

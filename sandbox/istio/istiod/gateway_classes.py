@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.cluster.contract import Object, Ref
@@ -74,7 +75,7 @@ def build_accepted_status(live: Object, stamp: str) -> Object:
 
 
 def get_controller(
-    gateway: Object, classes: dict[tuple[str, str], Object], me: IstiodIdentity
+    gateway: Object, classes: Mapping[tuple[str, str], Object], me: IstiodIdentity
 ) -> str:
     """Return the controller of a Gateway's class, "" when that class is not this istiod's."""
     name = gateway["spec"].get("gatewayClassName", "")

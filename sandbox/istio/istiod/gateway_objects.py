@@ -61,11 +61,11 @@ class GatewayRenderer:
         return {"istio.io/dataplane-mode": "none"}
 
     def _build_labels(self) -> dict[str, str]:
-        shunned = (
+        excluded = (
             self._build_opt_out_label() if self._mesh.identity.ambient and not self.waypoint else {}
         )
         return (
-            shunned | self._copy_labels() | self._build_name_labels() | self._build_managed_label()
+            excluded | self._copy_labels() | self._build_name_labels() | self._build_managed_label()
         )
 
     def _build_pod_labels(self) -> dict[str, str]:

@@ -6,11 +6,23 @@ status of Gateways, HTTPRoutes and Services.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
+from sandbox.cluster.contract import ApiError, Client, Object, Ref
+from sandbox.cluster.machinery.informer import Informer, Listener
+from sandbox.cluster.machinery.meta import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    key_of,
+    labels_of,
+    owners_of,
+)
+from sandbox.cluster.machinery.served_types import ServedTypes
+from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.istio.istiod import services
 from sandbox.istio.istiod.gateway_classes import (
     CLASSES,
@@ -32,18 +44,14 @@ from sandbox.istio.istiod.gateway_status import GatewayState, build_gateway_stat
 from sandbox.istio.istiod.leader_election import claim_lease
 from sandbox.istio.istiod.mesh_configuration import MeshConfiguration
 from sandbox.istio.istiod.routes import RouteContext, build_route_status, count_attached_routes
-from sandbox.istio.istiod.watch import ResourceMirror, ServedTypes, WorkKey, WorkQueue
+from sandbox.istio.istiod.work import WorkKey
 
 GATEWAYS = Ref(GROUP, "gateways")
 ROUTES = Ref(GROUP, "httproutes")
 GRANTS = Ref(GROUP, "referencegrants")
 SECRETS = Ref("", "secrets")
 _GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
-_OWNED = {
-    "ServiceAccount": Ref("", "serviceaccounts"),
-    "Deployment": Ref("apps", "deployments"),
-    "Service": Ref("", "services"),
-}
+_SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 class GatewayController:
@@ -56,9 +64,9 @@ class GatewayController:
         self,
         client: Client,
         clock: Clock,
-        queue: WorkQueue,
+        queue: WorkQueue[WorkKey],
         served: ServedTypes,
-        namespaces: ResourceMirror,
+        namespaces: Informer,
     ) -> None:
         self._client = client.acting_as("pilot-discovery")
         self._deployer = client.acting_as(GATEWAY_CONTROLLER)
@@ -69,24 +77,27 @@ class GatewayController:
         self.leads = False
         self._classes_due = False
         self._applied: dict[tuple[str, str, str], Object] = {}
-        self._classes = ResourceMirror(CLASSES, self._handle_class_event)
-        self._gateways = ResourceMirror(GATEWAYS, self._handle_gateway_event)
-        self._routes = ResourceMirror(ROUTES, self._handle_route_event)
-        self._grants = ResourceMirror(GRANTS, lambda _: self._queue.add(*self._list_route_keys()))
-        self._services = ResourceMirror(_OWNED["Service"], self._handle_service_event)
-        self._deployments = ResourceMirror(_OWNED["Deployment"], self._enqueue_owner)
-        self._accounts = ResourceMirror(_OWNED["ServiceAccount"], self._enqueue_owner)
-        self._slices = ResourceMirror(
-            Ref("discovery.k8s.io", "endpointslices"), self._handle_endpoint_slice_event
-        )
+        self._classes = self._make_informer(CLASSES, self._handle_class_change)
+        self._gateways = self._make_informer(GATEWAYS, self._handle_gateway_change)
+        self._routes = self._make_informer(ROUTES, self._handle_route_change)
+        self._grants = self._make_informer(GRANTS, self._handle_grant_change)
+        self._services = self._make_informer(SERVICES, self._handle_service_change)
+        self._deployments = self._make_informer(DEPLOYMENTS, self._enqueue_owner)
+        self._accounts = self._make_informer(SERVICE_ACCOUNTS, self._enqueue_owner)
+        self._slices = self._make_informer(ENDPOINT_SLICES, self._handle_endpoint_slice_change)
         self._owners: dict[tuple[str, str], WorkKey] = {}
 
-    def create_watch_coroutines(self) -> Iterator[tuple[Any, str]]:
-        """Yield the coroutines that keep the mirrors up to date, each with its name."""
-        for mirror in (self._services, self._deployments, self._accounts, self._slices):
-            yield mirror.run_watch(self._client, self._clock), mirror.ref.plural
-        for mirror in (self._classes, self._gateways, self._routes, self._grants):
-            yield mirror.run_watch(self._client, self._clock, self._served), mirror.ref.plural
+    def _make_informer(self, ref: Ref, listener: Listener) -> Informer:
+        informer = Informer(self._client, ref)
+        informer.add_listener(listener)
+        return informer
+
+    def create_watch_coroutines(self) -> Iterator[tuple[Coroutine[Any, Any, None], str]]:
+        """Yield the coroutines that keep the informers up to date, each with its name."""
+        for informer in (self._services, self._deployments, self._accounts, self._slices):
+            yield informer.run(), informer.ref.plural
+        for informer in (self._classes, self._gateways, self._routes, self._grants):
+            yield informer.run(self._served), informer.ref.plural
         yield self.watch_gateway_api(), "classes"
 
     async def watch_gateway_api(self) -> None:
@@ -117,16 +128,22 @@ class GatewayController:
         """Enqueue the namespace's Services: its labels decide which waypoint they use."""
         if self.mesh is not None and self.mesh.identity.ambient:
             self._queue.add(
-                *(WorkKey("service", *key) for key in self._services.objects if key[0] == name)
+                *(
+                    WorkKey("service", *key_of(service))
+                    for service in self._services.list_by_index("namespace", name)
+                )
             )
 
     # what changes lead to
 
-    def _handle_class_event(self, event: WatchEvent) -> None:
-        self._queue.add(WorkKey("class", "", event.object["metadata"]["name"]))
+    def _handle_class_change(self, before: Object | None, after: Object | None) -> None:
+        self._queue.add(WorkKey("class", "", (after or before or {})["metadata"]["name"]))
 
-    def _handle_gateway_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
+    def _handle_grant_change(self, before: Object | None, after: Object | None) -> None:
+        self._queue.add(*self._list_route_keys())
+
+    def _handle_gateway_change(self, before: Object | None, after: Object | None) -> None:
+        meta = (after or before or {})["metadata"]
         self._queue.add(WorkKey("gateway", meta["namespace"], meta["name"]))
         self._queue.add(
             *(key for key in self._list_route_keys() if self._has_parent_gateway(key, meta["name"]))
@@ -134,40 +151,41 @@ class GatewayController:
         self.enqueue_namespace_services(meta["namespace"])
 
     def _has_parent_gateway(self, route: WorkKey, gateway: str) -> bool:
-        live = self._routes.get(route.name, route.namespace)
+        live = self._routes.get((route.namespace, route.name))
         return live is not None and any(
             p["name"] == gateway for p in live["spec"].get("parentRefs") or []
         )
 
-    def _handle_route_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
+    def _handle_route_change(self, before: Object | None, after: Object | None) -> None:
+        route = after or before or {}
+        meta = route["metadata"]
         self._queue.add(WorkKey("route", meta["namespace"], meta["name"]))
-        for parent in event.object["spec"].get("parentRefs") or []:
+        for parent in route["spec"].get("parentRefs") or []:
             if parent.get("kind", "Gateway") == "Gateway":
                 self._queue.add(
                     WorkKey("gateway", parent.get("namespace", meta["namespace"]), parent["name"])
                 )
 
-    def _handle_service_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
-        if event.type != "MODIFIED":
+    def _handle_service_change(self, before: Object | None, after: Object | None) -> None:
+        meta = (after or before or {})["metadata"]
+        if before is None or after is None:
             self._queue.add(
                 *(key for key in self._list_route_keys() if key.namespace == meta["namespace"])
             )
         if self.mesh is not None and self.mesh.identity.ambient:
             self._queue.add(WorkKey("service", meta["namespace"], meta["name"]))
-        self._enqueue_owner(event)
+        self._enqueue_owner(before, after)
 
-    def _enqueue_owner(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
-        owner = next((o for o in meta.get("ownerReferences") or [] if o["kind"] == "Gateway"), None)
+    def _enqueue_owner(self, before: Object | None, after: Object | None) -> None:
+        obj = after or before or {}
+        owner = next((o for o in owners_of(obj) if o["kind"] == "Gateway"), None)
         if owner is not None:
-            self._queue.add(WorkKey("gateway", meta["namespace"], owner["name"]))
+            self._queue.add(WorkKey("gateway", obj["metadata"]["namespace"], owner["name"]))
 
-    def _handle_endpoint_slice_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
-        service = (meta.get("labels") or {}).get("kubernetes.io/service-name", "")
-        owner = self._owners.get((meta["namespace"], service))
+    def _handle_endpoint_slice_change(self, before: Object | None, after: Object | None) -> None:
+        piece = after or before or {}
+        service = labels_of(piece).get(_SERVICE_LABEL, "")
+        owner = self._owners.get((piece["metadata"]["namespace"], service))
         if owner is not None:
             self._queue.add(owner)
 
@@ -207,7 +225,7 @@ class GatewayController:
             )
 
     async def _reconcile_gateway(self, key: WorkKey, mesh: MeshConfiguration) -> None:
-        gateway = self._gateways.get(key.name, key.namespace)
+        gateway = self._gateways.get((key.namespace, key.name))
         if gateway is None or "deletionTimestamp" in gateway["metadata"]:
             return
         controller = get_controller(gateway, self._classes.objects, mesh.identity)
@@ -228,7 +246,7 @@ class GatewayController:
             waypoint=waypoint,
             hostnames=mesh.identity.facts.waypoint_hostnames,
         )
-        await self._update_status(self._gateways.get(key.name, key.namespace) or gateway, status)
+        await self._update_status(self._gateways.get((key.namespace, key.name)) or gateway, status)
 
     async def _annotate_controller_version(self, gateway: Object, version: str) -> None:
         meta = gateway["metadata"]
@@ -244,10 +262,10 @@ class GatewayController:
     async def _apply_if_changed(self, wanted: Object, owner: str) -> None:
         """Apply an object that is new, is wanted differently now, or was changed by others."""
         meta = wanted["metadata"]
-        mirror = {"Service": self._services, "Deployment": self._deployments}.get(
+        informer = {"Service": self._services, "Deployment": self._deployments}.get(
             wanted["kind"], self._accounts
         )
-        live = mirror.get(meta["name"], meta["namespace"])
+        live = informer.get((meta["namespace"], meta["name"]))
         place = (wanted["kind"], meta["namespace"], meta["name"])
         if (
             live is not None
@@ -265,7 +283,7 @@ class GatewayController:
             host = address["value"]
             name, namespace = (host.split(".") + [namespace])[:2]
         backing = GatewayState(
-            host, self._services.get(name, namespace), self._has_ready_endpoint(name, namespace)
+            host, self._services.get((namespace, name)), self._has_ready_endpoint(name, namespace)
         )
         backing.attached = count_attached_routes(
             gateway, self._routes.objects, self._build_route_context()
@@ -290,14 +308,13 @@ class GatewayController:
     def _has_ready_endpoint(self, service: str, namespace: str) -> bool:
         return any(
             (endpoint.get("conditions") or {}).get("ready")
-            for (place, _), piece in self._slices.objects.items()
-            if place == namespace
-            and (piece["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == service
+            for piece in self._slices.list_by_index("namespace", namespace)
+            if labels_of(piece).get(_SERVICE_LABEL) == service
             for endpoint in piece.get("endpoints") or []
         )
 
     async def _reconcile_route(self, key: WorkKey) -> None:
-        route = self._routes.get(key.name, key.namespace)
+        route = self._routes.get((key.namespace, key.name))
         if route is not None:
             await self._update_status(
                 route,
@@ -321,12 +338,12 @@ class GatewayController:
         )
 
     async def _reconcile_service(self, key: WorkKey, mesh: MeshConfiguration) -> None:
-        service = self._services.get(key.name, key.namespace)
+        service = self._services.get((key.namespace, key.name))
         tells = mesh.identity.ambient and mesh.identity.facts.waypoint_conditions
         if service is None or not tells:
             return
-        waypoint = services.find_waypoint(service, self._namespaces.get(key.namespace))
-        gateway = self._gateways.get(waypoint[1], waypoint[0]) if waypoint else None
+        waypoint = services.find_waypoint(service, self._namespaces.get(("", key.namespace)))
+        gateway = self._gateways.get(waypoint) if waypoint else None
         patch = services.build_bound_patch(
             service, waypoint, gateway, self._clock.format_timestamp()
         )

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from sandbox.cluster.contract import Object
-from sandbox.istio.istiod.release import IstiodFacts, get_istiod_facts, parse_image_version
+from sandbox.releases import find_release, parse_image_version
+from sandbox.releases.model import IstiodTraits
 
 _PROXY_CONFIG_ORDER = ("tracing", "proxyMetadata", "image")
 """Order of the fields that istiod prints first in PROXY_CONFIG (that of its protobuf message)."""
@@ -41,9 +42,9 @@ class IstiodIdentity:
         return parse_image_version(self.image)
 
     @property
-    def facts(self) -> IstiodFacts:
+    def facts(self) -> IstiodTraits:
         """The traits of that release."""
-        return get_istiod_facts(self.version)
+        return find_release(self.version).istiod
 
     @property
     def ambient(self) -> bool:

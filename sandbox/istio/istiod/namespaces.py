@@ -9,9 +9,7 @@ import textwrap
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
 from sandbox.istio.istiod.mesh_configuration import IstiodIdentity
 
-NAMESPACES = Ref("", "namespaces")
 SECRETS = Ref("", "secrets")
-CONFIGMAPS = Ref("", "configmaps")
 ROOT_CERT = "istio-ca-root-cert"
 REVOCATIONS = "istio-ca-crl"
 SKIPPED_NAMESPACES = frozenset({"kube-public", "kube-node-lease", "local-path-storage"})

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import Client, Object, Ref, Request, Response, WatchEvent
+from sandbox.cluster.contract import Client, Object, Request, Response
+from sandbox.cluster.machinery.informer import Informer, Listener
+from sandbox.cluster.machinery.meta import CONFIG_MAPS, CRDS, NAMESPACES, NODES, PODS
+from sandbox.cluster.machinery.served_types import ServedTypes
+from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.istio.istiod import injection
 from sandbox.istio.istiod.gateways import GatewayController
 from sandbox.istio.istiod.leader_election import LEASE_SECONDS, LeaderElection
@@ -16,20 +20,10 @@ from sandbox.istio.istiod.mesh_configuration import (
     read_mesh_configuration,
 )
 from sandbox.istio.istiod.namespaces import (
-    CONFIGMAPS,
-    NAMESPACES,
     build_config_maps,
     ensure_root_certificate,
     needs_config_maps,
     reconcile_config_map,
-)
-from sandbox.istio.istiod.watch import (
-    CRDS,
-    BackgroundTasks,
-    ResourceMirror,
-    ServedTypes,
-    WorkKey,
-    WorkQueue,
 )
 from sandbox.istio.istiod.webhooks import (
     INJECTORS,
@@ -38,12 +32,12 @@ from sandbox.istio.istiod.webhooks import (
     patch_injector,
     patch_validator,
 )
+from sandbox.istio.istiod.work import PROGRAM_BACKOFF, WorkKey
 from sandbox.istio.validation import webhook
+from sandbox.tasks import Tasks
 
 MANAGER = "pilot-discovery"
 """The field manager of istiod's own writes."""
-_PODS = Ref("", "pods")
-_NODES = Ref("", "nodes")
 _MESH_MAPS = ("istio", "istio-sidecar-injector")
 _READY_PAUSE = 0.5
 """Simulated seconds between two looks at whether this pod is Ready yet."""
@@ -77,45 +71,53 @@ class RunningIstiod:
         self.me = me
         self._client = client.acting_as(MANAGER)
         self._clock, self._claims = clock, claims
-        self._queue = WorkQueue(clock)
-        self._tasks = BackgroundTasks()
+        self._tasks = Tasks()
+        self._queue: WorkQueue[WorkKey] = WorkQueue(
+            "istiod",
+            self._reconcile_key,
+            clock=clock,
+            tasks=self._tasks,
+            backoff=PROGRAM_BACKOFF,
+        )
         self._served = ServedTypes()
         self._root = ""
         self._leads = False
         self._serving = False
         self._stopped = False
         self._mesh = MeshConfiguration(me)
-        self._namespaces = ResourceMirror(NAMESPACES, self._handle_namespace_event)
-        self._maps = ResourceMirror(CONFIGMAPS, self._handle_config_map_event)
-        self._injectors = ResourceMirror(INJECTORS, self._handle_injector_event)
-        self._validators = ResourceMirror(VALIDATORS, self._handle_validator_event)
+        self._namespaces = Informer(self._client, NAMESPACES)
+        self._maps = Informer(self._client, CONFIG_MAPS)
+        self._injectors = Informer(self._client, INJECTORS)
+        self._validators = Informer(self._client, VALIDATORS)
         self._gateways = GatewayController(
             client, clock, self._queue, self._served, self._namespaces
         )
+        self._namespaces.add_listener(self._handle_namespace_change)
+        self._maps.add_listener(self._handle_config_map_change)
+        self._injectors.add_listener(self._make_webhook_listener("injector"))
+        self._validators.add_listener(self._make_webhook_listener("validator"))
 
     async def start_background_tasks(self) -> None:
         """Create or read the certificate authority, read the mesh configuration, start the work."""
         self._claims.mark_started(self.me.pod)
         self._root = await ensure_root_certificate(self._client, self.me)
-        maps = [await self._client.get(CONFIGMAPS, name, self.me.namespace) for name in _MESH_MAPS]
+        maps = [await self._client.get(CONFIG_MAPS, name, self.me.namespace) for name in _MESH_MAPS]
         self._gateways.mesh = self._mesh = read_mesh_configuration(self.me, maps[0], maps[1])
-        crds = ResourceMirror(CRDS, self._served.apply_crd_event)
-        for mirror in (crds, self._namespaces, self._maps, self._injectors, self._validators):
-            self._tasks.start(
-                mirror.run_watch(self._client, self._clock), f"istiod: {mirror.ref.plural}"
-            )
+        crds = Informer(self._client, CRDS)
+        crds.add_listener(self._served.apply_crd_change)
+        for informer in (crds, self._namespaces, self._maps, self._injectors, self._validators):
+            self._tasks.spawn(informer.run(), f"istiod: {informer.ref.plural}")
         for work, name in self._gateways.create_watch_coroutines():
-            self._tasks.start(work, f"istiod: {name}")
-        self._tasks.start(self._queue.run(self._reconcile_key), "istiod: queue")
-        self._tasks.start(self._run_election(), "istiod: election")
-        self._tasks.start(self._wait_until_ready(), "istiod: readiness")
+            self._tasks.spawn(work, f"istiod: {name}")
+        self._queue.start(1)
+        self._tasks.spawn(self._run_election(), "istiod: election")
+        self._tasks.spawn(self._wait_until_ready(), "istiod: readiness")
 
     async def stop(self) -> None:
         """Stop all background work; the leader claim starts to expire."""
         self._stopped = True
         self._claims.mark_ended(self.me.pod)
-        await self._tasks.stop()
-        await self._queue.close()
+        await self._tasks.close()
 
     # over the network
 
@@ -138,7 +140,7 @@ class RunningIstiod:
 
     async def _answer_webhook(self, request: Request) -> Response:
         if request.path.startswith("/inject"):
-            nodes = await self._client.list(_NODES)
+            nodes = await self._client.list(NODES)
             kubelets = [
                 n.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "v1.0.0")
                 for n in nodes
@@ -170,29 +172,29 @@ class RunningIstiod:
     async def _wait_until_ready(self) -> None:
         while not self._serving:
             await self._clock.sleep(_READY_PAUSE)
-            pod = await self._client.get(_PODS, self.me.pod, self.me.namespace)
+            pod = await self._client.get(PODS, self.me.pod, self.me.namespace)
             conditions = (pod or {}).get("status", {}).get("conditions") or []
             self._serving = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
         self._queue.add(*(WorkKey("validator", "", name) for _, name in self._validators.objects))
 
-    def _handle_namespace_event(self, event: WatchEvent) -> None:
-        name = event.object["metadata"]["name"]
-        if event.type != "DELETED":
+    def _handle_namespace_change(self, before: Object | None, after: Object | None) -> None:
+        name = (after or before or {})["metadata"]["name"]
+        if after is not None:
             self._queue.add(WorkKey("namespace", "", name))
         self._gateways.enqueue_namespace_services(name)
 
-    def _handle_config_map_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
+    def _handle_config_map_change(self, before: Object | None, after: Object | None) -> None:
+        meta = (after or before or {})["metadata"]
         if meta["namespace"] == self.me.namespace and meta["name"] in _MESH_MAPS:
             self._queue.add(WorkKey("mesh"))
         if meta["name"] in build_config_maps(self.me, self._root):
             self._queue.add(WorkKey("namespace", "", meta["namespace"]))
 
-    def _handle_injector_event(self, event: WatchEvent) -> None:
-        self._queue.add(WorkKey("injector", "", event.object["metadata"]["name"]))
+    def _make_webhook_listener(self, work: str) -> Listener:
+        def changed(before: Object | None, after: Object | None) -> None:
+            self._queue.add(WorkKey(work, "", (after or before or {})["metadata"]["name"]))
 
-    def _handle_validator_event(self, event: WatchEvent) -> None:
-        self._queue.add(WorkKey("validator", "", event.object["metadata"]["name"]))
+        return changed
 
     async def _reconcile_key(self, key: WorkKey) -> None:
         match key.work:
@@ -206,16 +208,16 @@ class RunningIstiod:
                 await self._gateways.reconcile(key)
 
     async def _reconcile_namespace(self, name: str) -> None:
-        namespace = self._namespaces.get(name)
+        namespace = self._namespaces.get(("", name))
         if not self._leads or namespace is None or not needs_config_maps(namespace):
             return
         for map_name, data in build_config_maps(self.me, self._root).items():
             await reconcile_config_map(
-                self._client, self._maps.get(map_name, name), map_name, name, data
+                self._client, self._maps.get((name, map_name)), map_name, name, data
             )
 
     def _reload_mesh_config(self) -> None:
-        mesh, injector = (self._maps.get(name, self.me.namespace) for name in _MESH_MAPS)
+        mesh, injector = (self._maps.get((self.me.namespace, name)) for name in _MESH_MAPS)
         if mesh is None and not self.me.facts.default_mesh_when_gone:
             return
         before, fresh = self._mesh, read_mesh_configuration(self.me, mesh, injector)
@@ -226,8 +228,8 @@ class RunningIstiod:
             self._gateways.enqueue_all()
 
     async def _reconcile_webhook(self, key: WorkKey) -> None:
-        mirror = self._injectors if key.work == "injector" else self._validators
-        configuration = mirror.get(key.name)
+        informer = self._injectors if key.work == "injector" else self._validators
+        configuration = informer.get(("", key.name))
         if configuration is None or not is_own_revision(configuration, self.me):
             return
         if key.work == "injector":

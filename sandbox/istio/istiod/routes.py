@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sandbox.cluster.contract import Object
+from sandbox.cluster.machinery.selectors import matches_label_selector
 from sandbox.istio.istiod.conditions import build_condition, merge_conditions
 from sandbox.istio.istiod.gateway_classes import GATEWAY_CONTROLLER, GROUP
 
@@ -156,28 +156,9 @@ def _is_namespace_allowed(
             labels = (world.namespaces.get(("", namespace)) or {"metadata": {}})["metadata"].get(
                 "labels"
             ) or {}
-            return _is_selected(allowed.get("selector") or {}, labels)
+            return matches_label_selector(allowed.get("selector") or {}, labels)
         case _:
             return bool(gateway["metadata"]["namespace"] == namespace)
-
-
-def _is_selected(selector: Object, labels: dict[str, str]) -> bool:
-    return bool((selector.get("matchLabels") or {}).items() <= labels.items()) and all(
-        _has_matching_label(e, labels) for e in selector.get("matchExpressions") or []
-    )
-
-
-def _has_matching_label(expression: dict[str, Any], labels: dict[str, str]) -> bool:
-    value, values = labels.get(expression["key"]), expression.get("values") or []
-    match expression["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case _:
-            return value is None
 
 
 def _build_resolved_condition(route: Object, world: RouteContext) -> Object:

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from sandbox.istio.catalog import IstioRelease
 from sandbox.istio.components.ambient import render_cni, render_ztunnel
 from sandbox.istio.components.base import render_base
 from sandbox.istio.components.common import InstallSettings, Manifest, get_nested
@@ -19,6 +18,7 @@ from sandbox.istio.errors import SettingsError
 from sandbox.istio.profiles import build_chart_values, build_profile_spec
 from sandbox.istio.render.schema import COMPONENT_FIELDS, SPEC_FIELDS, find_unknown_field
 from sandbox.istio.render.values import merge_values, set_path
+from sandbox.releases.model import IstioRelease
 
 _RENDERERS = {
     "Base": render_base,
@@ -56,7 +56,9 @@ def merge_settings(
     values = merge_values(values, asked_values)
     bad = find_unknown_field(values)
     if bad:
-        raise SettingsError(release.words.unknown_field.format(field=bad[0], message=bad[1]))
+        raise SettingsError(
+            release.istioctl.words.unknown_field.format(field=bad[0], message=bad[1])
+        )
     full = merge_values(
         build_chart_values(
             release,
@@ -114,7 +116,7 @@ def _load_profile(release: IstioRelease, name: str, manifests: str) -> dict[str,
         path = Path(manifests) / "profiles" / f"{name}.yaml"
         found = found if path.is_file() else None
     if found is None:
-        raise SettingsError(release.words.bad_profile.format(profile=name))
+        raise SettingsError(release.istioctl.words.bad_profile.format(profile=name))
     return found
 
 
@@ -122,10 +124,12 @@ def _check_spec_fields(release: IstioRelease, spec: Mapping[str, Any]) -> None:
     names = [*(set(spec) - SPEC_FIELDS), *(set(spec.get("components") or {}) - COMPONENT_FIELDS)]
     if not names:
         return
-    if release.chart_labels:
+    if release.charts.chart_labels:
         raise SettingsError(f'could not unmarshal: json: unknown field "{sorted(names)[0]}"')
     raise SettingsError(
-        release.words.unknown_field.format(field=sorted(names)[0], message="IstioOperatorSpec")
+        release.istioctl.words.unknown_field.format(
+            field=sorted(names)[0], message="IstioOperatorSpec"
+        )
     )
 
 

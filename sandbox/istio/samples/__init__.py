@@ -10,8 +10,8 @@ from sandbox.istio.samples.addons import build_grafana, build_jaeger, build_prom
 from sandbox.istio.samples.bookinfo import build_bookinfo, build_version_services
 from sandbox.istio.samples.kiali import build_kiali
 from sandbox.istio.samples.parts import Object
-from sandbox.istio.samples.releases import get_sample_release
 from sandbox.istio.samples.routing import build_gateway_api_routing, build_istio_routing
+from sandbox.releases import find_release
 
 
 class _NoAliasDumper(yaml.SafeDumper):
@@ -37,18 +37,19 @@ def build_sample_files(version: str) -> dict[str, list[Object]]:
 
     The objects are in the order in which they are applied.
     """
-    release = get_sample_release(version)
+    release = find_release(version)
+    samples = release.samples
     files = {
-        "addons/prometheus.yaml": build_prometheus(release),
-        "addons/grafana.yaml": build_grafana(release),
-        "addons/jaeger.yaml": build_jaeger(release),
-        "addons/kiali.yaml": build_kiali(release),
-        "bookinfo/platform/kube/bookinfo.yaml": build_bookinfo(release),
+        "addons/prometheus.yaml": build_prometheus(samples),
+        "addons/grafana.yaml": build_grafana(samples),
+        "addons/jaeger.yaml": build_jaeger(samples),
+        "addons/kiali.yaml": build_kiali(samples, release.kiali.version),
+        "bookinfo/platform/kube/bookinfo.yaml": build_bookinfo(samples),
         "bookinfo/platform/kube/bookinfo-versions.yaml": build_version_services(),
     }
     files |= {
         f"bookinfo/gateway-api/{name}.yaml": objects
-        for name, objects in build_gateway_api_routing(release).items()
+        for name, objects in build_gateway_api_routing(samples).items()
     }
     return files | {
         f"bookinfo/networking/{name}.yaml": objects

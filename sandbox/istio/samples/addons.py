@@ -21,7 +21,7 @@ from sandbox.istio.samples.parts import (
     build_service_port,
     build_volume,
 )
-from sandbox.istio.samples.releases import SampleRelease
+from sandbox.releases.model import SampleTraits
 
 _NOT_INJECTED = {"sidecar.istio.io/inject": "false"}
 _APP = "app.kubernetes.io/"
@@ -37,12 +37,6 @@ _DASHBOARDS = {
         "istio-workload": "Workload",
     },
 }
-_DASHBOARD_UIDS = {
-    "pilot": "1813f692a8e4ac77155348d4c7d2fba8",
-    "ztunnel": "12c58766acc81a1c835dd5059eaf2741",
-}
-_NEWER_UIDS = {"istio-mesh": "1a9a8ea49444aae205c7737573e894f9"}
-"""Dashboards that have a fixed uid in 1.30.3 and none in 1.23.2 (Istio's samples)."""
 _COLLECTOR_PORTS = {
     "jaeger-collector-http": 14268,
     "jaeger-collector-grpc": 14250,
@@ -53,7 +47,7 @@ _COLLECTOR_PORTS = {
 
 
 def build_chart_labels(
-    name: str, version: str, chart: str, release: SampleRelease, **more: str
+    name: str, version: str, chart: str, release: SampleTraits, **more: str
 ) -> dict[str, str]:
     """Build the labels of a Helm chart's objects."""
     labels = {f"{_APP}{k}": v for k, v in more.items()}
@@ -66,7 +60,7 @@ def build_chart_labels(
     return labels | ({f"{_APP}managed-by": "Helm"} if release.helm_label else {})
 
 
-def build_prometheus(release: SampleRelease) -> list[Object]:
+def build_prometheus(release: SampleTraits) -> list[Object]:
     """Build Prometheus with its configuration reloader."""
     own = {"component": "server", "part-of": "prometheus"}
     labels = build_chart_labels(
@@ -120,7 +114,7 @@ def _build_scrape_config() -> Object:
     return {"global": {"scrape_interval": "15s"}, "scrape_configs": [job]}
 
 
-def _build_reloader_container(release: SampleRelease) -> Object:
+def _build_reloader_container(release: SampleTraits) -> Object:
     return {
         "name": "prometheus-server-configmap-reload",
         "image": release.reloader,
@@ -131,7 +125,7 @@ def _build_reloader_container(release: SampleRelease) -> Object:
     }
 
 
-def _build_prometheus_container(release: SampleRelease) -> Object:
+def _build_prometheus_container(release: SampleTraits) -> Object:
     return {
         "name": "prometheus-server",
         "image": release.prometheus_image,
@@ -145,7 +139,7 @@ def _build_prometheus_container(release: SampleRelease) -> Object:
     }
 
 
-def build_grafana(release: SampleRelease) -> list[Object]:
+def build_grafana(release: SampleTraits) -> list[Object]:
     """Build Grafana with Prometheus as its data source and a folder of dashboards."""
     labels = build_chart_labels("grafana", release.grafana, release.grafana_chart, release)
     selector = {k: labels[k] for k in (f"{_APP}instance", f"{_APP}name")}
@@ -185,7 +179,7 @@ def build_grafana(release: SampleRelease) -> list[Object]:
     ]
 
 
-def _build_grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
+def _build_grafana_pod(release: SampleTraits, labels: dict[str, str]) -> Object:
     anonymous = {"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_AUTH_ANONYMOUS_ORG_ROLE": "Admin"}
     boards = [f"dashboards-{folder}" for folder in _DASHBOARDS]
     container = {
@@ -212,10 +206,10 @@ def _build_grafana_pod(release: SampleRelease, labels: dict[str, str]) -> Object
     return {"metadata": {"annotations": annotations, "labels": labels}, "spec": pod}
 
 
-def _build_dashboards(titles: dict[str, str], release: SampleRelease) -> dict[str, str]:
+def _build_dashboards(titles: dict[str, str], release: SampleTraits) -> dict[str, str]:
     """Build dashboards with a title and no panels: the sandbox's Grafana draws nothing."""
     result = {}
-    uids = _DASHBOARD_UIDS | (_NEWER_UIDS if release.release >= (1, 30) else {})
+    uids = release.dashboard_uids
     for name, title in titles.items():
         uid = {"uid": uids[name]} if name in uids else {}
         board = {"title": f"Istio {title} Dashboard", "panels": [], "schemaVersion": 39, **uid}
@@ -223,7 +217,7 @@ def _build_dashboards(titles: dict[str, str], release: SampleRelease) -> dict[st
     return result
 
 
-def build_jaeger(release: SampleRelease) -> list[Object]:
+def build_jaeger(release: SampleTraits) -> list[Object]:
     """Build Jaeger, its query Service `tracing`, and the two Services of its collector."""
     selector = {"app": "jaeger"}
 

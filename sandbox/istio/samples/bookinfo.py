@@ -10,7 +10,7 @@ from sandbox.istio.samples.parts import (
     build_service_account,
     build_service_port,
 )
-from sandbox.istio.samples.releases import SampleRelease
+from sandbox.releases.model import SampleTraits
 
 _PORT = 9080
 _APPS = {
@@ -33,7 +33,7 @@ _VERSION_SERVICES = (
 )
 
 
-def build_bookinfo(release: SampleRelease) -> list[Object]:
+def build_bookinfo(release: SampleTraits) -> list[Object]:
     """Build Service, ServiceAccount and Deployments of each application.
 
     They have no namespace, as in the release.
@@ -68,7 +68,7 @@ def build_version_services() -> list[Object]:
     return result
 
 
-def _build_app_deployment(app: str, version: str, release: SampleRelease) -> Object:
+def _build_app_deployment(app: str, version: str, release: SampleTraits) -> Object:
     labels = {"app": app, "version": version}
     container: Object = {
         "name": app,

@@ -19,16 +19,16 @@ from sandbox.istio.samples.parts import (
     build_service_port,
     build_volume,
 )
-from sandbox.istio.samples.releases import SampleRelease
+from sandbox.releases.model import SampleTraits
 
 _HEALTH = "/kiali/healthz"
 
 
-def build_kiali(release: SampleRelease) -> list[Object]:
+def build_kiali(release: SampleTraits, version: str) -> list[Object]:
     """Build Kiali's ServiceAccount, configuration, roles, Service and Deployment."""
-    chart = f"kiali-server-{release.kiali.lstrip('v')}"
-    labels = {"app": "kiali", "version": release.kiali}
-    labels |= build_chart_labels("kiali", release.kiali, chart, release, **{"part-of": "kiali"})
+    chart = f"kiali-server-{version.lstrip('v')}"
+    labels = {"app": "kiali", "version": version}
+    labels |= build_chart_labels("kiali", version, chart, release, **{"part-of": "kiali"})
     selector = {f"app.kubernetes.io/{k}": "kiali" for k in ("instance", "name")}
     place = build_metadata("kiali", namespace=SYSTEM, labels=labels)
     ports = [
@@ -55,7 +55,7 @@ def build_kiali(release: SampleRelease) -> list[Object]:
     ]
 
 
-def build_kiali_config(release: SampleRelease) -> Object:
+def build_kiali_config(release: SampleTraits) -> Object:
     """Return the keys of Kiali's configuration that the workshop reads or edits.
 
     The values are those of the sample.
@@ -114,7 +114,7 @@ def _build_policy_rules() -> list[Object]:
     ]
 
 
-def _build_kiali_pod(release: SampleRelease, labels: dict[str, str]) -> Object:
+def _build_kiali_pod(release: SampleTraits, labels: dict[str, str]) -> Object:
     late = release.kiali_startup_seconds
     container: Object = {
         "name": "kiali",

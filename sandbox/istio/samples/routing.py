@@ -4,7 +4,7 @@ api/`)."""
 from __future__ import annotations
 
 from sandbox.istio.samples.parts import Object, build_metadata
-from sandbox.istio.samples.releases import SampleRelease
+from sandbox.releases.model import SampleTraits
 
 _PORT = 9080
 _ISTIO = "networking.istio.io/v1"
@@ -64,7 +64,7 @@ def build_istio_routing() -> dict[str, list[Object]]:
     }
 
 
-def build_gateway_api_routing(release: SampleRelease) -> dict[str, list[Object]]:
+def build_gateway_api_routing(release: SampleTraits) -> dict[str, list[Object]]:
     """Build the Gateway with its route, and routes of the mesh, by the name of their file."""
     api = release.gateway_api
     every = [
@@ -120,13 +120,13 @@ def _build_user_route(app: str, routes: Object, **fault: Object) -> Object:
     All other requests go to version v1.
     """
     match = {"match": [{"headers": {"end-user": {"exact": _USER}}}]}
-    hurt = (
+    faulty = (
         {"fault": {kind: {"percentage": {"value": 100.0}, **how} for kind, how in fault.items()}}
         if fault
         else {}
     )
     return _build_virtual_service(
-        app, [{**match, **hurt, **routes}, _build_weighted_routes(app, v1=0)]
+        app, [{**match, **faulty, **routes}, _build_weighted_routes(app, v1=0)]
     )
 
 

@@ -11,8 +11,8 @@ from sandbox.cluster.contract import Object
 from sandbox.observability.kiali.health import RequestRates
 from sandbox.observability.kiali.objects import ConfigKind, MeshObjects, Workload
 from sandbox.observability.kiali.rates import QueryEngine
-from sandbox.observability.kiali.release import ReleaseTraits
 from sandbox.observability.kiali.settings import KialiSettings
+from sandbox.releases.model import KialiTraits
 
 CLUSTER = "Kubernetes"
 """The name that Kiali gives the cluster it runs in."""
@@ -26,7 +26,7 @@ class AnswerContext:
     """
 
     view: MeshObjects
-    traits: ReleaseTraits
+    traits: KialiTraits
     settings: KialiSettings
     engine: QueryEngine | None
     health: Mapping[tuple[str, str, str], RequestRates] = field(default_factory=dict)

@@ -21,15 +21,15 @@ from sandbox.observability.kiali.objects import (
     Workload,
 )
 from sandbox.observability.kiali.rates import HealthDirection, query_request_rates
-from sandbox.observability.kiali.release import ReleaseTraits
 from sandbox.observability.kiali.validations import expand_host
+from sandbox.releases.model import KialiTraits
 
 SIDES = ("app", "service", "workload")
 _LABELS = {"app": "canonical_service", "workload": "workload"}
 
 
 def choose_directions(
-    traits: ReleaseTraits, side: str, *, summary: bool = False
+    traits: KialiTraits, side: str, *, summary: bool = False
 ) -> tuple[HealthDirection, ...]:
     """Return the directions and reporters that the health of a `side` is computed from.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
+from sandbox.cluster.machinery.selectors import matches_service_selector
 
 WAYPOINT_CONTROLLER = "istio.io-mesh-controller"
 MANAGED = "gateway.istio.io/managed"
@@ -194,9 +195,9 @@ class MeshObjects:
 
     def list_selected_workloads(self, service: Object) -> list[Workload]:
         """Return the workloads behind a Service."""
-        selector = service["spec"].get("selector") or {}
+        selector = service["spec"].get("selector")
         here = self.list_workloads(service["metadata"]["namespace"])
-        return [each for each in here if selector and selector.items() <= each.labels.items()]
+        return [each for each in here if matches_service_selector(selector, each.labels)]
 
 
 async def load_objects(client: Client) -> MeshObjects:

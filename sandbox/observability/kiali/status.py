@@ -29,7 +29,7 @@ class KialiEnvironment:
     """Environment of a Kiali: the Kubernetes API and the other programs; `version` is its own."""
 
     client: Client
-    neighbours: ProcessRegistry
+    processes: ProcessRegistry
     version: str
 
 
@@ -73,7 +73,7 @@ async def _list_external_services(moment: AnswerContext, around: KialiEnvironmen
         if name == "Grafana" and not settings.grafana.enabled:
             continue
         try:
-            process = await around.neighbours.find_process(around.client, address)
+            process = await around.processes.find_process(around.client, address)
         except Unreachable:
             continue
         url = (
@@ -116,7 +116,7 @@ def _build_addon_probes(
     def asking(base: str, path: str, port: int) -> Callable[[], Awaitable[Response]]:
         parts = urlsplit(base)
         url = f"{parts.scheme}://{parts.netloc}{path}"
-        return lambda: around.neighbours.fetch_url(around.client, url, port)
+        return lambda: around.processes.fetch_url(around.client, url, port)
 
     prometheus = asking(settings.prometheus, "/-/healthy", _PROMETHEUS_PORT)
     found = {"prometheus": prometheus}
@@ -281,7 +281,7 @@ async def build_grafana_links(moment: AnswerContext, around: KialiEnvironment) -
     if not found.enabled:
         return None
     parts = urlsplit(found.internal_url)
-    answer = await around.neighbours.fetch_url(
+    answer = await around.processes.fetch_url(
         around.client, f"{parts.scheme}://{parts.netloc}/api/search", _GRAFANA_PORT
     )
     rows = {row["title"]: row["url"] for row in json.loads(answer.body)}

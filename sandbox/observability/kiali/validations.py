@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.cluster.contract import Object
+from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.observability.kiali.objects import (
     CONFIG_KINDS,
     DESTINATION_RULE,
@@ -19,7 +20,7 @@ from sandbox.observability.kiali.objects import (
     ConfigKind,
     MeshObjects,
 )
-from sandbox.observability.kiali.release import ReleaseTraits
+from sandbox.releases.model import KialiTraits
 
 DOMAIN = "svc.cluster.local"
 _CLASSES = ("istio", "istio-remote")
@@ -71,7 +72,7 @@ class Check:
 
 
 def check_object(
-    view: MeshObjects, traits: ReleaseTraits, kind: ConfigKind, obj: Object
+    view: MeshObjects, traits: KialiTraits, kind: ConfigKind, obj: Object
 ) -> list[Check]:
     """Return the findings for one object."""
     checker = _CHECKERS.get(kind)
@@ -79,7 +80,7 @@ def check_object(
 
 
 def check_all_objects(
-    view: MeshObjects, traits: ReleaseTraits, ignored: frozenset[str]
+    view: MeshObjects, traits: KialiTraits, ignored: frozenset[str]
 ) -> dict[tuple[ConfigKind, str, str], list[Check]]:
     """Return the findings for every object, by (kind, namespace, name); ignored codes are left
     out.
@@ -101,7 +102,7 @@ def _build_finding(code: str, path: str, severity: str = "") -> Check:
 @dataclass(frozen=True)
 class _Mesh:
     view: MeshObjects
-    traits: ReleaseTraits
+    traits: KialiTraits
 
     def has_host(self, host: str, namespace: str) -> bool:
         """Tell whether a Service or a ServiceEntry has that name, as seen from a namespace."""
@@ -226,7 +227,7 @@ def _has_selected_workload(view: MeshObjects, host: str, labels: Mapping[str, st
     for service in view.services:
         if expand_host(service["metadata"]["name"], service["metadata"]["namespace"]) == host:
             return any(
-                labels.items() <= workload.labels.items()
+                has_labels(workload.labels, labels)
                 for workload in view.list_selected_workloads(service)
             )
     return True

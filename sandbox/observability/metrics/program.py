@@ -33,8 +33,8 @@ _MOST_POINTS = 11_000  # Prometheus' own limit for one series of a range query
 class Prometheus:
     """The program of pods labelled `app.kubernetes.io/name=prometheus`."""
 
-    def __init__(self, clock: Clock, metrics: Metrics, neighbours: ProcessRegistry) -> None:
-        self._clock, self._metrics, self._neighbours = clock, metrics, neighbours
+    def __init__(self, clock: Clock, metrics: Metrics, processes: ProcessRegistry) -> None:
+        self._clock, self._metrics, self._processes = clock, metrics, processes
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether a pod is Prometheus' server."""
@@ -43,8 +43,8 @@ class Prometheus:
 
     async def start(self, pod: Object, client: Client) -> RunningPrometheus:
         """Start to scrape, with an empty store."""
-        running = RunningPrometheus(pod, self._clock, self._metrics, self._neighbours)
-        self._neighbours.add(running)
+        running = RunningPrometheus(pod, self._clock, self._metrics, self._processes)
+        self._processes.add(running)
         return running
 
 
@@ -52,10 +52,10 @@ class RunningPrometheus:
     """One Prometheus with its own store."""
 
     def __init__(
-        self, pod: Object, clock: Clock, metrics: Metrics, neighbours: ProcessRegistry
+        self, pod: Object, clock: Clock, metrics: Metrics, processes: ProcessRegistry
     ) -> None:
         self.pod, self.store = pod, Store()
-        self._clock, self._metrics, self._neighbours = clock, metrics, neighbours
+        self._clock, self._metrics, self._processes = clock, metrics, processes
         self._scraping = asyncio.create_task(self._scrape_forever())
 
     @property
@@ -95,7 +95,7 @@ class RunningPrometheus:
 
     async def stop(self) -> None:
         """Stop; what was scraped is gone."""
-        self._neighbours.remove(self)
+        self._processes.remove(self)
         self._scraping.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._scraping

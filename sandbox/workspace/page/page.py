@@ -227,7 +227,7 @@ class Page:
         page.
         """
         try:
-            await self._side.perform_action(str(body["deed"]), body)
+            await self._side.perform_action(str(body["command"]), body)
         except (LookupError, OSError) as error:
             return {"error": str(error.args[0] if error.args else error), "errors": {}}
         return {"error": "", "errors": {}}

@@ -14,7 +14,7 @@ from typing import Any
 
 Json = dict[str, Any]
 Listener = Callable[[str, str], None]
-Deed = Callable[[Json], Awaitable[None]]
+SideAction = Callable[[Json], Awaitable[None]]
 """Does something with what the page sent; LookupError, ValueError and OSError are shown to the
 person."""
 
@@ -34,7 +34,7 @@ class Sidebar:
 
     def __init__(self) -> None:
         self.fragments: dict[str, str] = {}
-        self.deeds: dict[str, Deed] = {}
+        self.actions: dict[str, SideAction] = {}
         self.completions: tuple[Completion, ...] = ()
         self._listeners: set[Listener] = set()
 
@@ -60,7 +60,7 @@ class Sidebar:
 
         Raises LookupError when there is none.
         """
-        deed = self.deeds.get(name)
-        if deed is None:
+        action = self.actions.get(name)
+        if action is None:
             raise LookupError(f"nothing here does {name}")
-        await deed(body)
+        await action(body)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.istio.catalog import NEWEST, RELEASES
+from sandbox.releases import NEWEST, RELEASES
 from tests.contract.recordings.play import Play, environment
 from tests.contract.recordings.recorded import recording
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from sandbox.cluster.contract import ApiError, Request
-from sandbox.observability.jaeger import parse_microseconds
+from sandbox.observability.jaeger.program import parse_microseconds
 from sandbox.observability.sources import Span
 from tests.sandbox.istio.istiod.mesh import DEPLOYMENTS, PODS, SERVICES, SYSTEM, eventually
 

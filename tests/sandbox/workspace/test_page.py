@@ -141,15 +141,15 @@ async def test_a_person_and_the_bot_have_a_place_of_their_own(
 async def test_what_stands_beside_comes_alive_too(
     workspace: Workspace, browser: aiohttp.ClientSession
 ) -> None:
-    """Fragments come at the beginning and whenever they change; a deed reaches who offers it, or
+    """Fragments come at the beginning and whenever they change; an action reaches who offers it, or
     says why not."""
     done: list[Json] = []
 
-    async def deed(body: Json) -> None:
+    async def act(body: Json) -> None:
         done.append(body)
         raise LookupError("not just now")
 
-    workspace.side.deeds["poke"] = deed
+    workspace.side.actions["poke"] = act
     workspace.side.put_fragment("cluster", "<p>one</p>")
     async with browser.get(at(workspace, "/page/events", user="bob", channel="C0MESH")) as response:
         first = await event(response, "fragment")
@@ -157,7 +157,7 @@ async def test_what_stands_beside_comes_alive_too(
         second = await event(response, "fragment")
     assert (first["html"], second["html"]) == ("<p>one</p>", "<p>two</p>")
     async with browser.post(
-        at(workspace, "/page/side"), json={"deed": "poke", "user": "bob"}
+        at(workspace, "/page/side"), json={"command": "poke", "user": "bob"}
     ) as response:
         assert ((await response.json())["error"], len(done)) == ("not just now", 1)
 

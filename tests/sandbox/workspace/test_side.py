@@ -117,7 +117,7 @@ def deployment(name: str, replicas: int = 1) -> Json:
 async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> None:
     """Pods come up on the side as they do in the cluster, and an API that refuses is said."""
     side, client = Sidebar(), HttpClient(ClusterAccess(cluster.url))
-    panel = ClusterPanel(client, cluster.clock, side, name="Here", heartbeat=0.05)
+    panel = ClusterPanel(client, side, name="Here", heartbeat=0.05)
     await panel.start()
     await cluster.client("test").create(deployment("istiod"))
     try:

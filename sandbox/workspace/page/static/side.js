@@ -1,5 +1,5 @@
 // What stands beside the channel: pieces that the server keeps up to date, with a short glow where something changed,
-// and the deeds that can be done in them.
+// and the commands that can be given in them.
 import { byId, fragment, post } from "./wire.js";
 import { swap } from "./forms.js";
 
@@ -23,7 +23,7 @@ export function showFragment(name, html) {
 }
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-deed]");
+  const button = event.target.closest("[data-command]");
   if (!button) return;
   const body = { ...button.dataset }, named = button.closest("[data-with]");
   for (const field of named?.querySelectorAll("[name]") || []) body[field.name] = field.value;

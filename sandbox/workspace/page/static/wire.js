@@ -1,4 +1,4 @@
-// The way to the server: who acts where, one POST for each deed, and the stream of what happens.
+// The way to the server: who acts where, one POST for each action, and the stream of what happens.
 
 export const byId = (id) => document.getElementById(id);
 export const page = { token: document.body.dataset.token, bot: document.body.dataset.bot, user: "", channel: "", ready: false };

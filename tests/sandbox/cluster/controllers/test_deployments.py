@@ -8,7 +8,7 @@ import time
 import pytest
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.machinery.meta import (
     DEPLOYMENTS,
     PODS,
     REPLICA_SETS,

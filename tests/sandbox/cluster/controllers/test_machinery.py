@@ -9,17 +9,17 @@ import pytest
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Object
-from sandbox.cluster.controllers.informer import Informer
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.recorder import EventBroadcaster
+from sandbox.cluster.machinery.informer import Informer
+from sandbox.cluster.machinery.meta import (
     CONFIG_MAPS,
     EVENTS,
     Key,
     hash_pod_template,
     resolve_int_or_percent,
 )
-from sandbox.cluster.controllers.queue import WorkQueue
-from sandbox.cluster.controllers.recorder import EventBroadcaster
-from sandbox.cluster.controllers.tasks import Tasks
+from sandbox.cluster.machinery.work_queue import WorkQueue
+from sandbox.tasks import Tasks
 from tests.sandbox.cluster.controllers.world import World
 
 

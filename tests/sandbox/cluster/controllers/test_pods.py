@@ -8,15 +8,15 @@ import pytest
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.machinery.meta import (
     NODES,
     PODS,
     find_status_condition,
     is_condition_true,
     key_of,
 )
-from sandbox.cluster.controllers.podstate import is_ready
-from sandbox.cluster.embedded import EmbeddedCluster
 from tests.sandbox.cluster.controllers.world import World, deployment, finding, reason_of
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.cluster.contract import ApiError, Object, Ref
 from sandbox.cluster.controllers.garbage import FOREGROUND, ORPHAN
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.machinery.meta import (
     CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,

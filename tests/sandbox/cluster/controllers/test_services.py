@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError, Object, Request
-from sandbox.cluster.controllers.meta import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, owners_of
 from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.machinery.meta import ENDPOINT_SLICES, ENDPOINTS, PODS, SERVICES, owners_of
 from tests.sandbox.cluster.controllers.world import Echo, World, deployment, service
 
 UNREADY = {"sandbox.meshbot.dev/unready": "true"}

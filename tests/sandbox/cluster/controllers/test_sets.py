@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.meta import (
+from sandbox.cluster.controllers.podstate import is_ready
+from sandbox.cluster.machinery.meta import (
     DAEMON_SETS,
     NODES,
     PODS,
@@ -16,7 +17,6 @@ from sandbox.cluster.controllers.meta import (
     labels_of,
     owners_of,
 )
-from sandbox.cluster.controllers.podstate import is_ready
 from tests.sandbox.cluster.controllers.world import World, workload
 
 

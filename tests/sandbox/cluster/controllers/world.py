@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.cluster.contract import Object, Ref, Request, Response
-from sandbox.cluster.controllers.meta import DEPLOYMENTS, EVENTS, PODS, find_status_condition
 from sandbox.cluster.controllers.podstate import is_ready
 from sandbox.cluster.embedded import EmbeddedCluster
+from sandbox.cluster.machinery.meta import DEPLOYMENTS, EVENTS, PODS, find_status_condition
 
 SECONDS = 10
 """The longest that a test waits for anything, on the wall."""

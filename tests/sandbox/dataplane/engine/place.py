@@ -162,8 +162,8 @@ class Place:
         pod = running(deployment, 100 + waypoint)
         return [*objects, service, pod]
 
-    def trip(self) -> RequestContext:
-        """A new request's trip."""
+    def context(self) -> RequestContext:
+        """A new request's context."""
         return RequestContext(self.chance, self.around)
 
     def ask(
@@ -172,13 +172,13 @@ class Place:
         """A request from outside to a pod: the gateway's, or an application's."""
         found = next(p for (_, name), p in self.around.live.pods.items() if name.startswith(pod))
         port = more.pop("port", 80 if "gateway" in pod else 9080)
-        trip = self.trip()
+        context = self.context()
         headers = {k.lower(): v for k, v in more.pop("headers", {}).items()}
         call = Call("outside", port, path, headers=headers, **more)
         reply = self.engine.receive_from_outside(
-            self.around.get_workload(found), port, Hop(trip, call, self.now)
+            self.around.get_workload(found), port, Hop(context, call, self.now)
         )
-        trip.publish_reports(self.telemetry)
+        context.publish_reports(self.telemetry)
         self.now = reply.end
         return reply
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import Client, Object, Ref, WatchEvent
+from sandbox.cluster.contract import Client, Object, Ref
 from sandbox.cluster.server import ApiServer
 from sandbox.dataplane.engine.mesh_state import MeshFollower, MeshState
 from sandbox.dataplane.engine.workloads import read_workload
@@ -69,8 +69,8 @@ async def test_what_is_there_is_known_at_once(client: Client) -> None:
     data = {"mesh": "enableTracing: true\ndefaultConfig: {tracing: {sampling: 100}}"}
     meta = {"name": "istio", "namespace": SYSTEM}
     await client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
-    follower = MeshFollower(Clock(100))
-    await follower.start(client)
+    follower = MeshFollower(client)
+    await follower.start()
     seen = follower.get_state()
     await follower.stop()
     assert (SYSTEM, "one") in seen.live.services
@@ -80,8 +80,8 @@ async def test_what_is_there_is_known_at_once(client: Client) -> None:
 async def test_proxies_are_told_nothing_without_istiod(client: Client) -> None:
     """What is new meanwhile is live and not pushed; a new istiod tells it."""
     await an_istiod(client, "1.30.3")
-    follower = MeshFollower(Clock(100))
-    await follower.start(client)
+    follower = MeshFollower(client)
+    await follower.start()
     await client.delete(PODS, "istiod", SYSTEM, grace=0)
     await until(follower, lambda seen: not seen.live.pods)
     await client.create(a_service("late"))
@@ -94,18 +94,17 @@ async def test_proxies_are_told_nothing_without_istiod(client: Client) -> None:
 
 async def test_changes_of_pods_are_told(client: Client) -> None:
     """Each as it comes."""
-    events: list[WatchEvent] = []
-    follower = MeshFollower(Clock(100), events.append)
-    await follower.start(client)
+    changes: list[tuple[Object | None, Object | None]] = []
+    follower = MeshFollower(client, lambda *change: changes.append(change))
+    await follower.start()
     await an_istiod(client, "1.30.3")
     await until(follower, lambda seen: bool(seen.live.pods))
     await client.delete(PODS, "istiod", SYSTEM, grace=0)
     await until(follower, lambda seen: not seen.live.pods)
     await follower.stop()
-    assert [(e.type, e.object["metadata"]["name"]) for e in (events[0], events[-1])] == [
-        ("ADDED", "istiod"),
-        ("DELETED", "istiod"),
-    ]
+    (first, added), (removed, last) = changes[0], changes[-1]
+    assert (first, last) == (None, None)
+    assert [pod["metadata"]["name"] for pod in (added, removed) if pod] == ["istiod", "istiod"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.embedded import EmbeddedCluster
-from sandbox.istio.catalog import NEW
 from sandbox.istio.components.base import render_base
 from sandbox.istio.render.render import merge_settings
+from sandbox.releases import NEWEST as NEW
 from tests.sandbox.istio.ctl.conftest import Istioctl
 
 API = "networking.istio.io/v1"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.istio.catalog import RELEASES
 from sandbox.istio.ctl.commands import build_command_tree
 from sandbox.istio.ctl.flags import ParsedCommandLine, parse_command_line
 from sandbox.istio.errors import CtlError
+from sandbox.releases import RELEASES
 from tests.sandbox.istio.ctl.conftest import typed
 
 

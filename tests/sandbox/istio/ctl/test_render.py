@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.istio.catalog import RELEASES
 from sandbox.istio.components.common import get_nested
 from sandbox.istio.errors import SettingsError
 from sandbox.istio.profiles import NAMES
 from sandbox.istio.render.render import merge_settings, render_components
+from sandbox.releases import RELEASES
 
 NEW, OLD = RELEASES["1.30.3"], RELEASES["1.23.2"]
 CORE = ["Base", "Pilot"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from sandbox.cluster.contract import Object
-from sandbox.istio.cni import REDIRECTION
+from sandbox.istio.cni.program import REDIRECTION
 
 from .mesh import (
     CLASSES,

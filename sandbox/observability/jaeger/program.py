@@ -44,8 +44,8 @@ _MICROSECONDS = {
 class Jaeger:
     """The program of pods labelled `app=jaeger`."""
 
-    def __init__(self, clock: Clock, spans: Spans, neighbours: ProcessRegistry) -> None:
-        self._clock, self._spans, self._neighbours = clock, spans, neighbours
+    def __init__(self, clock: Clock, spans: Spans, processes: ProcessRegistry) -> None:
+        self._clock, self._spans, self._processes = clock, spans, processes
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether a pod is Jaeger's."""
@@ -53,9 +53,9 @@ class Jaeger:
 
     async def start(self, pod: Object, client: Client) -> RunningJaeger:
         """Start with an empty store."""
-        running = RunningJaeger(pod, client, self._clock, self._neighbours)
+        running = RunningJaeger(pod, client, self._clock, self._processes)
         running.subscribe_to_spans(self._spans)
-        self._neighbours.add(running)
+        self._processes.add(running)
         return running
 
 
@@ -63,10 +63,10 @@ class RunningJaeger:
     """One Jaeger; its traces live as long as its pod."""
 
     def __init__(
-        self, pod: Object, client: Client, clock: Clock, neighbours: ProcessRegistry
+        self, pod: Object, client: Client, clock: Clock, processes: ProcessRegistry
     ) -> None:
         self.pod = pod
-        self._client, self._clock, self._neighbours = client, clock, neighbours
+        self._client, self._clock, self._processes = client, clock, processes
         self._traces: dict[str, list[Span]] = {}
         self._arrivals: asyncio.Queue[Span] = asyncio.Queue()
         self._taking = asyncio.create_task(self._receive_spans())
@@ -77,7 +77,7 @@ class RunningJaeger:
 
     async def stop(self) -> None:
         """Stop; the traces are gone."""
-        self._neighbours.remove(self)
+        self._processes.remove(self)
         self._unsubscribe()
         self._taking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -101,7 +101,7 @@ class RunningJaeger:
 
     async def _is_here(self, address: str) -> bool:
         try:
-            return await self._neighbours.find_process(self._client, address) is self
+            return await self._processes.find_process(self._client, address) is self
         except Unreachable:
             return False
 

@@ -24,8 +24,8 @@ _FOLDER = "istio"
 class Grafana:
     """The program of pods labelled `app.kubernetes.io/name=grafana`."""
 
-    def __init__(self, neighbours: ProcessRegistry) -> None:
-        self._neighbours = neighbours
+    def __init__(self, processes: ProcessRegistry) -> None:
+        self._processes = processes
 
     def runs_in(self, pod: Object) -> bool:
         """Tell whether a pod is Grafana's."""
@@ -42,16 +42,16 @@ class Grafana:
             for key, text in ((found or {}).get("data") or {}).items():
                 if key.endswith(".json"):
                     boards.append(json.loads(text))
-        running = RunningGrafana(pod, boards, self._neighbours)
-        self._neighbours.add(running)
+        running = RunningGrafana(pod, boards, self._processes)
+        self._processes.add(running)
         return running
 
 
 class RunningGrafana:
     """One Grafana; a dashboard without a fixed uid gets one of this pod's own."""
 
-    def __init__(self, pod: Object, boards: list[Object], neighbours: ProcessRegistry) -> None:
-        self.pod, self._neighbours = pod, neighbours
+    def __init__(self, pod: Object, boards: list[Object], processes: ProcessRegistry) -> None:
+        self.pod, self._processes = pod, processes
         seed = str(pod["metadata"].get("uid", ""))
         self._boards = {
             board.get("uid") or _derive_uid(seed, board["title"]): board for board in boards
@@ -85,7 +85,7 @@ class RunningGrafana:
 
     async def stop(self) -> None:
         """Leave the registry of running programs."""
-        self._neighbours.remove(self)
+        self._processes.remove(self)
 
     def _search_dashboards(self, words: str) -> Response:
         rows = [_build_search_row(uid, board["title"]) for uid, board in self._boards.items()]

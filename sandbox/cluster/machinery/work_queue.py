@@ -6,19 +6,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import ApiError
-from sandbox.cluster.controllers.tasks import Tasks
+from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
-# The delays of client-go's default controller rate limiter, in simulated seconds.
-_FIRST_DELAY = 0.005
-_LONGEST_DELAY = 1000.0
+
+class Backoff(NamedTuple):
+    """The pauses before a failed key is tried again, in simulated seconds: doubled each time."""
+
+    first: float
+    longest: float
+
+
+CONTROLLER_BACKOFF = Backoff(0.005, 1000.0)
+"""client-go's default controller rate limiter, which kube-controller-manager uses."""
 
 
 class RequeueError(Exception):
@@ -32,9 +39,16 @@ class WorkQueue(Generic[K]):
     """Keys waiting for `sync`, worked on by a few workers (`kube-controller-manager` uses five)."""
 
     def __init__(
-        self, name: str, sync: Callable[[K], Awaitable[None]], *, clock: Clock, tasks: Tasks
+        self,
+        name: str,
+        sync: Callable[[K], Awaitable[None]],
+        *,
+        clock: Clock,
+        tasks: Tasks,
+        backoff: Backoff = CONTROLLER_BACKOFF,
     ) -> None:
         self._name, self._sync, self._clock, self._tasks = name, sync, clock, tasks
+        self._backoff = backoff
         self._ready: asyncio.Queue[K] = asyncio.Queue()
         self._dirty: set[K] = set()
         self._busy: set[K] = set()
@@ -46,13 +60,16 @@ class WorkQueue(Generic[K]):
         for number in range(workers):
             self._tasks.spawn(self._run_worker(), f"{self._name} worker {number}")
 
-    def add(self, key: K) -> None:
-        """Add a key, to be synced as soon as a worker is free."""
-        if key in self._dirty:
-            return
-        self._dirty.add(key)
-        if key not in self._busy:
-            self._ready.put_nowait(key)
+    def add(self, *keys: K) -> None:
+        """Add keys, to be synced as soon as a worker is free."""
+        for key in keys:
+            if key in self._dirty:
+                continue
+            self._dirty.add(key)
+            # A key that is worked on now must not be worked on beside itself: the worker puts it
+            # back when it is done.
+            if key not in self._busy:
+                self._ready.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Add a key after simulated seconds; of two such calls the earlier moment stands."""
@@ -82,9 +99,8 @@ class WorkQueue(Generic[K]):
                 self._busy.discard(key)
             if key in self._dirty:
                 self._ready.put_nowait(key)
-            await asyncio.sleep(
-                0
-            )  # in-process calls need not suspend, and others must have their turn
+            # In-process calls need not suspend, and other tasks must have their turn.
+            await asyncio.sleep(0)
 
     async def _sync_key(self, key: K) -> None:
         try:
@@ -103,4 +119,5 @@ class WorkQueue(Generic[K]):
     def _requeue_with_backoff(self, key: K) -> None:
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        self.add_after(key, min(_FIRST_DELAY * 2 ** min(count, 30), _LONGEST_DELAY))
+        first, longest = self._backoff
+        self.add_after(key, min(first * 2 ** min(count, 30), longest))

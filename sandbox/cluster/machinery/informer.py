@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
-from sandbox.cluster.controllers.meta import Key, controller_of, key_of, owners_of, uid_of
-from sandbox.cluster.controllers.tasks import Tasks
+from sandbox.cluster.machinery.meta import Key, controller_of, key_of, owners_of, uid_of
+from sandbox.cluster.machinery.served_types import ServedTypes
+from sandbox.cluster.machinery.work_queue import WorkQueue
+from sandbox.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,15 @@ Listener = Callable[[Object | None, Object | None], None]
 Index = Callable[[Object], Iterable[str]]
 """Gives the values under which an object is to be found."""
 
+Place = tuple[str, str]
+"""(namespace, name); the namespace of cluster-scoped objects is ""."""
+
 _TOMBSTONES = 5000
-_TURN = 20
+"""Uids of removed objects that are remembered, so that a late answer does not bring one back."""
+_EVENTS_PER_TURN = 20
+"""Events taken in before other tasks have their turn."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 5.0
+"""Wall seconds before a watch that ended is opened again; doubled while the API refuses."""
 
 
 def _index_by_namespace(obj: Object) -> Iterable[str]:
@@ -49,12 +58,12 @@ class Informer:
         self.ref = ref
         self.synced = asyncio.Event()
         self._client = client
-        self._objects: dict[Key, Object] = {}
+        self._objects: dict[Place, Object] = {}
         self._listeners: list[Listener] = []
         self._gone: deque[str] = deque(maxlen=_TOMBSTONES)
         self._gone_set: set[str] = set()
         self._functions: dict[str, Index] = {}
-        self._indexes: dict[str, dict[str, dict[Key, Object]]] = {}
+        self._indexes: dict[str, dict[str, dict[Place, Object]]] = {}
         self.add_index("namespace", _index_by_namespace)
         self.add_index("owner", _index_by_owner)
         self.add_index("orphan", _index_orphans)
@@ -74,8 +83,13 @@ class Informer:
         for obj in tuple(self._objects.values()):
             listener(None, obj)
 
-    def get(self, key: Key) -> Object | None:
-        """Return the object with that key, or None."""
+    @property
+    def objects(self) -> Mapping[Place, Object]:
+        """The objects by (namespace, name): a live view."""
+        return self._objects
+
+    def get(self, key: Place) -> Object | None:
+        """Return the object with that key, or None when it is not (yet) known."""
         return self._objects.get(key)
 
     def list_objects(self) -> list[Object]:
@@ -97,37 +111,43 @@ class Informer:
         for obj in self.list_objects():
             self._remove_object(obj)
 
-    async def refresh(self, key: Key) -> None:
+    async def refresh(self, key: Place) -> None:
         """Read one object again from the API."""
-        obj = await self._client.get(self.ref, key.name, key.namespace)
+        namespace, name = key
+        obj = await self._client.get(self.ref, name, namespace)
         if obj is not None:
             self.observe(obj)
         elif key in self._objects:
             self._remove_object(self._objects[key])
 
-    async def run(self) -> None:
-        """Follow the API until cancelled.
+    async def run(self, served: ServedTypes | None = None) -> None:
+        """Follow the API until cancelled; a type of a CRD is watched while `served` knows it.
 
         When the watch ends, list again and forget what has gone.
         """
-        pause = 0.01
+        pause = _FIRST_PAUSE
         while True:
+            if served is not None:
+                await served.wait(self.ref)
+            # The watch is opened before the list is read: what changes in between arrives twice
+            # (and is dropped by its resourceVersion), where the other order would lose it.
             changes = aiter(self._client.watch(self.ref))
             first = asyncio.ensure_future(anext(changes, None))
             try:
                 await asyncio.sleep(0)
-                await self._relist_objects()
+                await self.relist()
                 self.synced.set()
-                pause = 0.01
+                pause = _FIRST_PAUSE
                 await self._follow_watch(await first, changes)
             except ApiError as error:
                 log.info("watch of %s was cut: %s", self.ref.plural, error.message)
             finally:
                 first.cancel()
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _relist_objects(self) -> None:
+    async def relist(self) -> None:
+        """Take in what the API lists now, and forget what it no longer lists."""
         listed = {uid_of(obj): obj for obj in await self._client.list(self.ref)}
         for obj in self.list_objects():
             if uid_of(obj) not in listed:
@@ -145,7 +165,7 @@ class Informer:
         async for event in changes:
             self._apply_event(event)
             count += 1
-            if count % _TURN == 0:
+            if count % _EVENTS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
     def _apply_event(self, event: WatchEvent) -> None:
@@ -190,7 +210,7 @@ class Informer:
         self._gone_set.add(uid)
 
     def _update_index(
-        self, name: str, key: Key, before: Object | None, after: Object | None
+        self, name: str, key: Place, before: Object | None, after: Object | None
     ) -> None:
         function, index = self._functions[name], self._indexes[name]
         new = set(function(after)) if after is not None else set()
@@ -208,6 +228,15 @@ class Informer:
                 listener(before, after)
             except Exception:
                 log.exception("a listener of %s failed", self.ref.plural)
+
+
+def enqueue_for_object(queue: WorkQueue[Key]) -> Listener:
+    """Return a listener that puts each changed object's key into the queue."""
+
+    def changed(before: Object | None, after: Object | None) -> None:
+        queue.add(key_of(after or before or {}))
+
+    return changed
 
 
 class Informers:

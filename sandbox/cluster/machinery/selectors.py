@@ -1,5 +1,4 @@
-"""Label and field selectors, as query strings and as the `LabelSelector` of webhooks and
-workloads."""
+"""Label and field selectors: as query strings, as a `LabelSelector`, and as plain labels."""
 
 from __future__ import annotations
 
@@ -44,6 +43,9 @@ def _parse_requirement(part: str) -> Requirement:
 
 
 def _matches_requirement(labels: Labels, requirement: Requirement) -> bool:
+    """Tell whether one requirement holds; NotIn holds where the label is missing, as Kubernetes
+    has it.
+    """
     key, operator, values = requirement
     here = labels.get(key)
     if operator in ("In", "NotIn"):
@@ -61,13 +63,24 @@ def make_label_matcher(text: str) -> Callable[[Labels], bool]:
     return lambda labels: all(_matches_requirement(labels, each) for each in requirements)
 
 
-def matches_optional_selector(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
+def has_labels(labels: Labels, wanted: Labels) -> bool:
+    """Tell whether all wanted labels are there; without any, everything has them."""
+    return all(labels.get(name) == value for name, value in wanted.items())
+
+
+def matches_service_selector(selector: Labels | None, labels: Labels) -> bool:
+    """Tell whether a Service's or policy's plain selector selects these labels; none selects
+    nothing.
+    """
+    return bool(selector) and has_labels(labels, selector or {})
+
+
+def matches_label_selector(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
     """Tell whether a `LabelSelector` (matchLabels, matchExpressions) selects these labels.
 
-    None or an empty one selects all.
+    None selects nothing, an empty one everything.
     """
-    selector = selector or {}
-    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+    if selector is None or not has_labels(labels, selector.get("matchLabels") or {}):
         return False
     expressions = selector.get("matchExpressions") or ()
     return all(

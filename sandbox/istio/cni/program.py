@@ -7,14 +7,16 @@ annotation when a pod is no longer enrolled.
 from __future__ import annotations
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, Ref, Request, Response, WatchEvent
-from sandbox.istio.istiod.watch import BackgroundTasks, ResourceMirror, WorkKey, WorkQueue
+from sandbox.cluster.contract import ApiError, Client, Object, Request, Response
+from sandbox.cluster.machinery.informer import Informer
+from sandbox.cluster.machinery.meta import NAMESPACES, PODS, Key, key_of
+from sandbox.cluster.machinery.work_queue import WorkQueue
+from sandbox.istio.istiod.work import PROGRAM_BACKOFF
+from sandbox.tasks import Tasks
 
 REDIRECTION = "ambient.istio.io/redirection"
 """The annotation of a pod whose traffic goes through ztunnel; its value is `enabled`."""
 MODE = "istio.io/dataplane-mode"
-_PODS = Ref("", "pods")
-_NAMESPACES = Ref("", "namespaces")
 _CAPTURE_SECONDS = 0.3
 """Simulated seconds that setting a pod's redirection up takes."""
 _READY_PORT = 8000
@@ -49,9 +51,9 @@ def needs_redirection(pod: Object, namespace: Object | None) -> bool:
     meta, spec = pod["metadata"], pod["spec"]
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     space = ((namespace or {}).get("metadata", {}).get("labels") or {}).get(MODE, "")
-    shunned = spec.get("hostNetwork") or "sidecar.istio.io/status" in annotations
-    shunned = shunned or "gateway.networking.k8s.io/gateway-name" in labels
-    return not shunned and labels.get(MODE, space) == "ambient"
+    excluded = spec.get("hostNetwork") or "sidecar.istio.io/status" in annotations
+    excluded = excluded or "gateway.networking.k8s.io/gateway-name" in labels
+    return not excluded and labels.get(MODE, space) == "ambient"
 
 
 class RunningCni:
@@ -61,18 +63,24 @@ class RunningCni:
         self._node = node
         self._client = client.acting_as("istio-cni")
         self._clock = clock
-        self._queue = WorkQueue(clock)
-        self._tasks = BackgroundTasks()
-        self._namespaces = ResourceMirror(_NAMESPACES, self._handle_namespace_event)
-        self._pods = ResourceMirror(_PODS, self._handle_pod_event)
+        self._tasks = Tasks()
+        self._queue: WorkQueue[Key] = WorkQueue(
+            "istio-cni",
+            self._reconcile_pod,
+            clock=clock,
+            tasks=self._tasks,
+            backoff=PROGRAM_BACKOFF,
+        )
+        self._namespaces = Informer(self._client, NAMESPACES)
+        self._namespaces.add_listener(self._handle_namespace_change)
+        self._pods = Informer(self._client, PODS)
+        self._pods.add_listener(self._handle_pod_change)
 
     def start_background_tasks(self) -> None:
         """Start the watches and the work queue."""
-        for mirror in (self._namespaces, self._pods):
-            self._tasks.start(
-                mirror.run_watch(self._client, self._clock), f"istio-cni: {mirror.ref.plural}"
-            )
-        self._tasks.start(self._queue.run(self._reconcile_pod), "istio-cni: queue")
+        for informer in (self._namespaces, self._pods):
+            self._tasks.spawn(informer.run(), f"istio-cni: {informer.ref.plural}")
+        self._queue.start(1)
 
     async def handle(self, port: int, request: Request) -> Response | None:
         """Answer readiness on port 8000; return None for other ports."""
@@ -82,29 +90,28 @@ class RunningCni:
 
     async def stop(self) -> None:
         """Stop the background work; annotations and redirection stay, as with the real agent."""
-        await self._tasks.stop()
-        await self._queue.close()
+        await self._tasks.close()
 
-    def _handle_namespace_event(self, event: WatchEvent) -> None:
-        name = event.object["metadata"]["name"]
-        self._queue.add(*(WorkKey("pod", *key) for key in self._pods.objects if key[0] == name))
+    def _handle_namespace_change(self, before: Object | None, after: Object | None) -> None:
+        name = (after or before or {})["metadata"]["name"]
+        self._queue.add(*map(key_of, self._pods.list_by_index("namespace", name)))
 
-    def _handle_pod_event(self, event: WatchEvent) -> None:
-        meta = event.object["metadata"]
-        if event.object["spec"].get("nodeName") == self._node:
-            self._queue.add(WorkKey("pod", meta["namespace"], meta["name"]))
+    def _handle_pod_change(self, before: Object | None, after: Object | None) -> None:
+        pod = after or before or {}
+        if pod["spec"].get("nodeName") == self._node:
+            self._queue.add(key_of(pod))
 
-    async def _reconcile_pod(self, key: WorkKey) -> None:
-        pod = self._pods.get(key.name, key.namespace)
+    async def _reconcile_pod(self, key: Key) -> None:
+        pod = self._pods.get(key)
         if pod is None or not self._is_running_here(pod):
             return
-        wanted = needs_redirection(pod, self._namespaces.get(key.namespace))
+        wanted = needs_redirection(pod, self._namespaces.get(("", key.namespace)))
         if wanted == ((pod["metadata"].get("annotations") or {}).get(REDIRECTION) == "enabled"):
             return
         await self._clock.sleep(_CAPTURE_SECONDS)
         patch = {"metadata": {"annotations": {REDIRECTION: "enabled" if wanted else None}}}
         try:
-            await self._client.merge(_PODS, key.name, key.namespace, patch)
+            await self._client.merge(PODS, key.name, key.namespace, patch)
         except ApiError as refusal:
             if refusal.code != 404:
                 raise

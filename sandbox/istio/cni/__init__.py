@@ -1,0 +1,1 @@
+"""istio-cni's node agent."""

@@ -1,0 +1,1 @@
+"""ztunnel, the proxy of a node."""

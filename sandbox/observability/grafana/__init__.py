@@ -1,0 +1,1 @@
+"""Grafana, as far as its search and its dashboards' pages."""

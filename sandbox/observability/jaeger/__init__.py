@@ -1,0 +1,1 @@
+"""Jaeger: the spans of the data plane behind its query API."""
