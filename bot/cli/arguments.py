@@ -20,7 +20,7 @@ def list_played_releases() -> tuple[str, ...]:
         from sandbox.releases import RELEASES
     except ModuleNotFoundError:
         return ()
-    return tuple(reversed(RELEASES))
+    return tuple(reversed(tuple(RELEASES)))
 
 
 RELEASES = list_played_releases()
@@ -140,6 +140,20 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         default=RELEASES[0] if RELEASES else "",
         help="what the embedded cluster plays",
     )
+    add_cluster_arguments(verb)
+    verb.add_argument("--port", type=port, default=0, help="the page's port (default: a free one)")
+    verb.add_argument(
+        "--speed",
+        type=positive,
+        help="how fast simulated time runs (default: 1, or 20 with --play)",
+    )
+    verb.add_argument(
+        "--timeout", type=positive, default=600.0, help="seconds that one line of a script may take"
+    )
+
+
+def add_cluster_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which cluster the sandbox's workspace works on."""
     verb.add_argument(
         "--cluster",
         choices=("sandbox", "kubeconfig"),
@@ -171,13 +185,4 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
         "--gateway-api",
         type=Path,
         help="Gateway API CRDs (default: GATEWAY_API_CRDS, or the release's)",
-    )
-    verb.add_argument("--port", type=port, default=0, help="the page's port (default: a free one)")
-    verb.add_argument(
-        "--speed",
-        type=positive,
-        help="how fast simulated time runs (default: 1, or 20 with --play)",
-    )
-    verb.add_argument(
-        "--timeout", type=positive, default=600.0, help="seconds that one line of a script may take"
     )
