@@ -210,7 +210,7 @@ async def test_who_may_only_observe_sees_everything_and_changes_nothing(tmp_path
         code, transcript = await play(str(script), "--kubeconfig", str(file))
         assert code == 1
         assert 'is forbidden: User "system:serviceaccount:meshbot:meshbot" cannot' in transcript
-        assert "Whoever runs the cluster must grant" in transcript
+        assert "The cluster's administrator must grant" in transcript
         recorder.refused.clear()
         async with furnished():
             script.write_text(LOOK)

@@ -42,6 +42,7 @@ FOREIGN = (
     re.compile(r"KIA\d+ [\w ]+ \(warning"),  # Kiali
     re.compile(r"(?:tracing|custom dashboards) Healthy"),  # Kiali
     re.compile(r"(?<=ConfigMap )\S+ \(.*\)"),  # lines of an object
+    re.compile(r"\w+\[\d+\]\.\w+: "),  # the path of a field
 )
 """What others say in a dialogue: it stays as it is."""
 NAMES = frozenset(

@@ -61,7 +61,7 @@ async def test_without_istio_the_install_is_offered(stage: Stage, step: str) -> 
 
 async def test_an_unknown_addon_is_refused(stage: Stage) -> None:
     """The answer names those that there are."""
-    assert "'prometheus', 'grafana' or 'jaeger'" in words(
+    assert "prometheus, grafana or jaeger" in words(
         await stage.type("/mesh addons zipkin -> error")
     )
 

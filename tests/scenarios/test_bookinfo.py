@@ -274,7 +274,7 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
         }
     )
     said = words(await mesh.type("/mesh expose"))
-    assert "1 objects created, 1 changed (Gateway bookinfo-gateway)" in said
+    assert "1 object created, 1 changed (Gateway bookinfo-gateway)" in said
 
 
 async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ async def test_a_cluster_that_is_away_is_said(tmp_path: Path, step: str) -> None
         await on.wire.cut()
         said = words(await on.stage.type(f"/mesh {step} -> error"))
         assert "cluster cannot be reached: cannot connect to http://127.0.0.1" in said
-        assert "Whoever runs the cluster: is it up?" in said
+        assert "The cluster's administrator: is it up?" in said
         assert await on.unfinished() == []
 
 
@@ -98,7 +98,7 @@ async def test_a_cluster_that_goes_and_stays_away_ends_the_install(tmp_path: Pat
         trouble = asyncio.create_task(after("istiod` 0/1", on.stage, on.wire.cut))
         said = words(await on.stage.type("/mesh install -> error"))
         await trouble
-        assert "Whoever runs the cluster: is it up?" in said
+        assert "The cluster's administrator: is it up?" in said
         assert await on.unfinished() == []
 
 
@@ -134,7 +134,7 @@ async def test_what_is_forbidden_is_named(
         on.stage.cluster.server.faults.add(ApiFault("forbid", verb=verb, resource=resource))
         said = words(await on.stage.type(f"/mesh install -> {state}"))
         assert f'cannot {verb} resource "{resource}"' in said
-        assert "Whoever runs the cluster must grant" in said
+        assert "The cluster's administrator must grant" in said
         assert await on.unfinished() == []
 
 
@@ -318,6 +318,6 @@ async def test_an_istioctl_that_cannot_be_run_is_said(
         program.unlink() if damage == "unlink" else program.chmod(0o644)
         said = words(await on.stage.type("/mesh install -> error"))
         assert says in said
-        assert "Whoever runs the bot must mend that" in said
+        assert "The bot's administrator must fix that" in said
         assert read_verdict_state(on.stage.newest()) == "error"
         assert await on.stage.api.list(CRDS) == []

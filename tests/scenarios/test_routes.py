@@ -138,7 +138,7 @@ async def test_what_is_missing_is_offered(
     ("typed", "says"),
     [
         ("route version=v2", "Whose requests?"),
-        ("route jason v4", "version: should be 'v1', 'v2' or 'v3'"),
+        ("route jason v4", "version: should be one of v1, v2 or v3"),
         ("fault jason abort 200", "an abort has a status of 400 to 599"),
         ("fault jason delay 1h", "a delay is 0.1s to 2.4s"),
         ("fault jason explode", "“explode” is no fault"),

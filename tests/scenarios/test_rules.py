@@ -89,7 +89,7 @@ async def test_only_its_owner_or_a_host_confirms_for_a_namespace(tmp_path: Path)
     """Another attendee can neither confirm nor cancel; the owner can."""
     async with ruled(tmp_path, OWN) as (stage, _):
         await stage.type("@alice: /mesh bookinfo")
-        assert "Only whoever has that namespace, or a host, can confirm" in words(
+        assert "Only the owner of that namespace, or a host, can confirm" in words(
             await stage.type("@alice: /mesh bookinfo off")
         )
         for button in ("Take it away", "Cancel"):

@@ -160,7 +160,7 @@ async def test_a_ledger_without_its_table_is_said(tmp_path: Path) -> None:
                 database.execute(f'DROP TABLE "{name}"')
         said = words(await stage.type("/mesh install -> error"))
         assert "My database is away" in said
-        assert "Whoever runs the bot" in said
+        assert "The bot's administrator" in said
         await stage.type("/mesh status")
 
 

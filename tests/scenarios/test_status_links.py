@@ -137,7 +137,7 @@ async def test_the_board_follows_the_sidecar_workshop(tmp_path: Path) -> None:
         assert "✅ inject — 6 of 6 pods have a sidecar" in said
         assert "✅ route — VirtualService reviews, 1 rule\n" in said
         assert "✅ fault — fault on ratings" in said
-        assert "not yet: expose — gateway bookinfo-gateway has no address yet" in said
+        assert "not yet: expose — gateway bookinfo-gateway: has no address yet" in said
         await uninstalled(
             stage, kept="6 Deployments in bookinfo; 6 of them restart without sidecars"
         )
@@ -218,4 +218,4 @@ async def test_a_pod_that_nothing_restarts_is_named(tmp_path: Path) -> None:
             await stage.type("/mesh uninstall")
         )
         done = words(await stage.type('click "Confirm"'))
-        assert "left: pods with dead sidecars, for whoever made them to restart: curl" in done
+        assert "left: pods with dead sidecars, for their owners to restart: curl" in done

@@ -99,7 +99,7 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
     await stage.workspace.click_element(
         "host", await says(stage, "Only a host can confirm"), "Cancel"
     )
-    await until(lambda: "Cancelled: nothing was changed" in words(tour))
+    await until(lambda: "Cancelled: Nothing was changed" in words(tour))
     await turned(stage, tour, "End the tour", "this tour is ended")
 
 

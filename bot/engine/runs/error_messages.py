@@ -127,7 +127,7 @@ def explain_post_error(problem: SlackError) -> UserError:
     elif problem.code in PASSING_CODES:
         hint = Text("Slack does not take it just now. Type it again in a minute.")
     else:
-        hint = Text("Whoever runs the Slack app can tell why.")
+        hint = Text("The Slack app's administrator can tell why.")
     return UserError(
         Text("I cannot post in this channel ({code}); nothing was started.", code=problem.code),
         hint,
