@@ -259,7 +259,7 @@ def split_command(text: str) -> list[str]:
         names = ", ".join(sorted(f"U+{ord(c):04X}" for c in odd)[:3])
         raise UserError(
             Text("There are invisible control characters in that ({names}).", names=names),
-            Text("Type it again, plainly."),
+            Text("Type it again without them; they often come with a copied text."),
         )
     lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
     lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ""

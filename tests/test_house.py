@@ -14,7 +14,9 @@ from bot.knowledge.workshop.tour import PAGES
 from handlers import STEPS
 
 ROOT = Path(__file__).parents[1]
-MODULES = sorted([*ROOT.glob("bot/**/*.py"), *ROOT.glob("handlers/**/*.py")])
+MODULES = sorted(
+    path for room in ("bot", "handlers", "sandbox") for path in ROOT.glob(f"{room}/**/*.py")
+)
 LONGEST_FILE, LONGEST_FUNCTION, LONGEST_STEP = 400, 50, 120
 LONGEST_CLASS, MOST_METHODS = 200, 15
 
@@ -49,6 +51,18 @@ def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
+MANIFESTS = {
+    "sandbox/istio/components/ambient.py:_build_cni_daemon_set",
+    "sandbox/istio/components/ambient.py:_build_ztunnel_daemon_set",
+    "sandbox/istio/components/gateways.py:_build_container",
+    "sandbox/istio/components/webhooks.py:_build_injection_webhooks",
+    "sandbox/istio/ctl/commands.py:_build_waypoint_command",
+    "sandbox/istio/ctl/commands.py:build_command_tree",
+    "sandbox/istio/samples/addons.py:build_jaeger",
+}
+"""Functions that are one literal from end to end: a manifest, or a tree of commands."""
+
+
 def name_module(module: Path) -> str:
     """The path of a module from the root."""
     return module.relative_to(ROOT).as_posix()
@@ -80,7 +94,7 @@ def test_no_function_is_too_long() -> None:
         for f in functions(m)
         if (f.end_lineno or 0) - f.lineno + 1 > LONGEST_FUNCTION
     }
-    assert found == set()
+    assert found == MANIFESTS
 
 
 def test_no_class_is_too_large() -> None:

@@ -138,4 +138,5 @@ class Maintenance:
         except MeshbotError as problem:
             log.warning("%s could not be looked at: %s", what, problem)
         except Exception:
+            # One task that fails must not end the loop that the others, and the heartbeat, live in.
             log.exception("%s could not be looked at", what)

@@ -82,6 +82,7 @@ class PictureAttacher:
         except SlackError as problem:
             log.info("a picture is not shown: %s", problem)
         except Exception:
+            # The verdict stands there in words already; a picture is never worth an error.
             log.exception("a picture could not be shown")
         else:
             self.attached += 1
@@ -128,6 +129,7 @@ class PictureAttacher:
             log.warning("a picture could not be drawn and uploaded within %g s", DRAW_SECONDS)
             return None
         except Exception:
+            # The same: what the picture shows stands in the evidence in words.
             log.exception("a picture could not be made")
             return None
         caption = f"{self._say(picture.title)} · {self._say(picture.caption)}"

@@ -102,6 +102,7 @@ class HealthServer:
         except TimeoutError:
             return ComponentHealth(check.__name__, False, "no answer in time", needed=True)
         except Exception:
+            # A check that breaks is a finding of its own: the probe must be answered.
             log.exception("a check failed")
             return ComponentHealth(check.__name__, False, "the check itself failed", needed=True)
 

@@ -5,6 +5,5 @@ it.
 from __future__ import annotations
 
 from bot.istio.istioctl import Istioctl
-from bot.istio.lines import LineKind, ParsedLine, parse_line
 
-__all__ = ["Istioctl", "ParsedLine", "LineKind", "parse_line"]
+__all__ = ["Istioctl"]

@@ -104,6 +104,7 @@ class SlotRunner:
             except MeshbotError as problem:
                 log.warning("schedules could not be looked at: %s", problem)
             except Exception:
+                # The loop must outlive any pass: it is all that fires schedules.
                 log.exception("schedules could not be looked at")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REREAD_SECONDS):

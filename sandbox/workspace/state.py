@@ -133,10 +133,6 @@ class Changes:
         """End the subscription."""
         self._listeners.discard(self)
 
-    def has_pending(self) -> bool:
-        """Tell whether a change is there to be read at once."""
-        return not self._queue.empty()
-
     def __aiter__(self) -> Changes:
         return self
 

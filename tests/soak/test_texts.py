@@ -65,7 +65,7 @@ async def test_ten_thousand_texts_are_answered(
                 async for change in changes:
                     if change.message is not None and change.message.user == stage.workspace.bot.id:
                         answers["all"] += 1
-                        answers["accidents"] += "Something went wrong" in words(change.message)
+                        answers["accidents"] += "an error of my own" in words(change.message)
                         stage.workspace.state.messages.pop(
                             (change.message.channel, change.message.ts), None
                         )

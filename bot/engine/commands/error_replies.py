@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -21,9 +22,6 @@ from bot.view.denials import render_denial
 
 ADDRESS_TRIES, ADDRESS_PAUSE = 10, 0.1
 """How often, and seconds between, a run that has just begun is asked where its message is."""
-
-UNEXPLAINED = Text("Something went wrong on my side. Tell the bot's administrator; the log has it.")
-"""The answer when even the message about an error cannot be built."""
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +51,11 @@ class ErrorReplies:
                 return render_denial(self.say, problem.denial, self.catalog.command)
             failure = explain_error(problem)
             return messages.render_user_error(self.say, failure.summary, failure.turn)
-        except Exception:
-            log.exception("an answer could not be built")
-            return Message(self.say(UNEXPLAINED))
+        except Exception as broken:
+            # Nobody is left without an answer, even when the blocks of the answer are at fault.
+            reference = secrets.token_hex(4)
+            log.exception("an answer could not be built, reference %s", reference)
+            return Message(self.say(describe_unbuilt(broken, reference)))
 
     async def _render_busy(self, run: Run) -> Message:
         """Return the message that another run is in the way, with a link to that run."""
@@ -69,3 +69,13 @@ class ErrorReplies:
         title = build_heading(self.catalog, run).title
         seconds = time.time() - run.created_at.timestamp()
         return messages.render_busy(self.say, title, run.user, seconds, link)
+
+
+def describe_unbuilt(broken: Exception, reference: str) -> Text:
+    """Return the plain answer when the message about an error cannot be built."""
+    return Text(
+        "I could not build the answer to that ({error}). "
+        "Tell the bot's administrator: reference `{reference}`.",
+        error=type(broken).__name__,
+        reference=reference,
+    )

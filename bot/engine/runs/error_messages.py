@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from bot.errors import (
     Conflict,
@@ -18,7 +20,7 @@ from bot.errors import (
     Unavailable,
     UserError,
 )
-from bot.text import Text, verbatim
+from bot.text import Seconds, Text, verbatim
 
 log = logging.getLogger(__name__)
 
@@ -35,37 +37,6 @@ class Failure:
     again: str = ""
 
 
-TURNS: tuple[tuple[type[MeshbotError], Text, Text], ...] = (
-    (
-        Throttled,
-        Text("The cluster asks for fewer requests"),
-        Text("Wait a minute, then type it again."),
-    ),
-    (
-        Unavailable,
-        Text("The cluster cannot be reached"),
-        Text("The cluster's administrator: is it up? Then type it again."),
-    ),
-    (
-        Forbidden,
-        Text("The cluster forbids it"),
-        Text("The cluster's administrator must grant this to the bot's account."),
-    ),
-    (
-        Conflict,
-        Text("Someone else manages that"),
-        Text("Whoever changed it by hand: undo that, or tell a host."),
-    ),
-    (Rejected, Text("The cluster refused it"), Text("Fix what it names, then type it again.")),
-    (IstioError, Text("istioctl failed"), Text("Fix what it names, then type it again.")),
-    (
-        LedgerError,
-        Text("My database is away"),
-        Text("Nothing was changed. The bot's administrator: is the database up?"),
-    ),
-)
-
-
 PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
 
@@ -73,45 +44,115 @@ PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
 def explain_error(problem: BaseException) -> Failure:
     """Return an error in words for a person.
 
-    An unexpected one gets a reference under which the log has the traceback.
+    One that nobody foresaw gets a reference under which the log has the traceback.
     """
-    if isinstance(problem, UserError):
-        return Failure(problem.message, problem.hint)
-    if isinstance(problem, Conflict) and "has been modified" in str(problem):
+    for kind, explain in EXPLAINERS:
+        if isinstance(problem, kind):
+            return explain(problem)
+    reference = secrets.token_hex(4)
+    turn = Text("Tell the bot's administrator: reference `{reference}`.", reference=reference)
+    if isinstance(problem, MeshbotError):
+        log.error("an error without words for people, reference %s: %s", reference, problem)
+        return Failure(verbatim(str(problem)), turn)
+    log.error("unexpected error, reference %s", reference, exc_info=problem)
+    # Its class is all that is known of it, and says more than that something went wrong.
+    error = type(problem).__name__
+    return Failure(Text("I failed with an error of my own ({error}).", error=error), turn)
+
+
+def explain_throttled(problem: Throttled) -> Failure:
+    """Return that the API server asks for patience, and for how long."""
+    return Failure(
+        Text("The cluster asks for fewer requests: {problem}", problem=problem.message),
+        Text("It asks to wait {time}; then type it again.", time=Seconds(problem.retry_after)),
+    )
+
+
+def explain_unavailable(problem: Unavailable) -> Failure:
+    """Return that the API server does not answer."""
+    return Failure(
+        Text("The cluster cannot be reached: {problem}", problem=problem.message),
+        Text("The cluster's administrator: is it up? Then type it again."),
+    )
+
+
+def explain_forbidden(problem: Forbidden) -> Failure:
+    """Return what the account may not do, and who can grant it."""
+    turn = (
+        Text(
+            "I act for you as {acting_as}: the cluster's administrator must grant this there, "
+            "or a host does it.",
+            acting_as=problem.acting_as,
+        )
+        if problem.acting_as
+        else Text("The cluster's administrator must grant this to the bot's account.")
+    )
+    return Failure(Text("The cluster forbids it: {problem}", problem=problem.message), turn)
+
+
+def explain_conflict(problem: Conflict) -> Failure:
+    """Return who is in the way: a change at the same moment, or another field manager."""
+    if "has been modified" in str(problem):
         return Failure(
             Text(
                 "Something else changed that at the same moment: {problem}", problem=problem.message
             ),
             Text("Type it again."),
         )
-    if isinstance(problem, IstioError) and problem.code < 0:
+    return Failure(
+        Text("Someone else manages that: {problem}", problem=problem.message),
+        Text("Whoever changed it by hand: undo that, or tell a host."),
+    )
+
+
+def explain_rejected(problem: Rejected) -> Failure:
+    """Return what the API server or a webhook refused."""
+    return Failure(
+        Text("The cluster refused it: {problem}", problem=problem.message),
+        Text("Fix what it names, then type it again."),
+    )
+
+
+def explain_istioctl(problem: IstioError) -> Failure:
+    """Return istioctl's own message, or that it could not be started."""
+    if problem.code < 0:
         return Failure(
             Text("istioctl cannot be run: {problem}", problem=problem.message),
             Text("The bot's administrator must fix that. Then type it again."),
         )
-    if isinstance(problem, Forbidden) and problem.acting_as:
-        turn = Text(
-            "I act for you as {acting_as}: the cluster's administrator must grant this there, "
-            "or a host does it.",
-            acting_as=problem.acting_as,
-        )
-        return Failure(Text("The cluster forbids it: {problem}", problem=problem.message), turn)
-    for kind, words, turn in TURNS:
-        if isinstance(problem, kind):
-            return Failure(
-                Text("{words}: {problem}", words=words, problem=get_message(problem)), turn
-            )
-    if isinstance(problem, MeshbotError):
-        return Failure(
-            verbatim(str(problem)),
-            Text("Type it again; if it stays, tell the bot's administrator."),
-        )
-    reference = secrets.token_hex(4)
-    log.error("unexpected error, reference %s", reference, exc_info=problem)
     return Failure(
-        Text("Something went wrong on my side."),
-        Text("Tell the bot's administrator: reference `{reference}`.", reference=reference),
+        Text("istioctl failed: {problem}", problem=problem.message),
+        Text("Fix what it names, then type it again."),
     )
+
+
+def explain_ledger(problem: LedgerError) -> Failure:
+    """Return that the database cannot be used.
+
+    The error names the database, which is for the log alone. Whether something was changed before
+    it went away is not known here, so nothing is said of that.
+    """
+    log.warning("the database cannot be used: %s", problem)
+    return Failure(
+        Text("My database cannot be used just now."),
+        Text(
+            "The bot's administrator finds the reason in the log. "
+            "What was done before that stays: `status` shows what is in place."
+        ),
+    )
+
+
+EXPLAINERS: tuple[tuple[type[MeshbotError], Callable[[Any], Failure]], ...] = (
+    (UserError, lambda problem: Failure(problem.message, problem.hint)),
+    (Throttled, explain_throttled),
+    (Unavailable, explain_unavailable),
+    (Forbidden, explain_forbidden),
+    (Conflict, explain_conflict),
+    (Rejected, explain_rejected),
+    (IstioError, explain_istioctl),
+    (LedgerError, explain_ledger),
+)
+"""The errors that are foreseen, each with its words."""
 
 
 def get_message(problem: MeshbotError) -> Text:

@@ -277,6 +277,8 @@ class Listeners:
         try:
             found = self._router.faults(read_submission(body))
         except Exception:
+            # Slack shows only errors of inputs; raising would close the form, and what was typed
+            # with it.
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
             found = {"": self._ways.localize(describe_failure(reference))}
@@ -328,6 +330,7 @@ class Listeners:
         try:
             work()
         except Exception:
+            # Bolt erases the acknowledgement of a listener that raises after it (slack-bolt 1.30).
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
             if reply is not None:

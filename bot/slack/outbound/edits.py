@@ -215,6 +215,7 @@ class EditQueue:
             self._requeue_edit(turn)
             raise
         except Exception:
+            # Whoever waits for this edit must hear of it, and the other messages go on.
             log.exception("an edit could not be sent")
             self._give_up(turn, SlackError("internal_error", "chat.update"))
         else:

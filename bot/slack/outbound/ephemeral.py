@@ -79,6 +79,7 @@ class EphemeralReply:
             if not await self._send_by_response_url(payload):
                 await self._send_by_web_api(message, payload)
         except Exception:
+            # It runs in a task that nobody waits for; there is nobody left to tell but the log.
             log.exception("an answer to %s was lost", self._user)
 
     async def _send_with_files(self, payload: dict[str, Any]) -> bool:

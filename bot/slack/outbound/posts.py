@@ -174,6 +174,7 @@ class PostQueue:
                 await self._refused(post, refusal)
                 self._resolve_post(post, refusal)
             except Exception:
+                # Whoever waits for this post must hear of it, and the channel's next posts go on.
                 log.exception("a message could not be posted")
                 self._resolve_post(post, SlackError("internal_error", "chat.postMessage"))
             else:

@@ -147,6 +147,7 @@ class ModalReply:
             log.info("no modal for %s (%s): a direct message instead", self._user, problem)
             await self._send_direct_message(message)
         except Exception:
+            # It runs in a task that nobody waits for; there is nobody left to tell but the log.
             log.exception("an answer to %s was lost", self._user)
 
     async def _show_modal(self, modal: Modal) -> None:

@@ -94,6 +94,7 @@ class EventBroadcaster:
                 # A namespace that is going takes no more events; a real recorder drops them too.
                 log.debug("event %s not written: %s", happening.reason, error.message)
             except Exception:
+                # The writer serves every controller: one bad event must not stop those behind it.
                 log.exception("event %s not written", happening.reason)
             await asyncio.sleep(0)
 

@@ -9,6 +9,7 @@ from sandbox.cluster.contract import Object, PodProgram, Process
 from sandbox.cluster.controllers.context import ControllerContext
 from sandbox.cluster.controllers.podstate import is_finished
 from sandbox.cluster.kubelet.images import ImageRegistry, NodeImages
+from sandbox.cluster.kubelet.node_runtime import NodeRuntime
 from sandbox.cluster.kubelet.nodes import (
     SimulatedNode,
     build_node_object,
@@ -17,7 +18,7 @@ from sandbox.cluster.kubelet.nodes import (
     compute_node_address,
     compute_pod_network,
 )
-from sandbox.cluster.kubelet.pod import NodeRuntime, PodWorker
+from sandbox.cluster.kubelet.pod import PodWorker
 from sandbox.cluster.machinery.meta import (
     CONTROLLER_MANAGER,
     NODES,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sandbox.clock import Clock
-from sandbox.cluster.contract import ApiError, Client, Object, PodProgram, Process
-from sandbox.cluster.controllers.recorder import EventRecorder
-from sandbox.cluster.kubelet.images import NodeImages, PullError, Timings, matches_image
+from sandbox.cluster.contract import ApiError, Object, Process
+from sandbox.cluster.kubelet.images import PullError, matches_image
+from sandbox.cluster.kubelet.node_runtime import NodeRuntime, format_go_duration
 from sandbox.cluster.kubelet.status import (
     CREATING,
     Container,
@@ -20,7 +17,6 @@ from sandbox.cluster.kubelet.status import (
     compute_pod_status,
 )
 from sandbox.cluster.kubelet.volumes import find_missing_volume
-from sandbox.cluster.machinery.informer import Informer
 from sandbox.cluster.machinery.meta import PODS, annotations_of, key_of, uid_of
 
 log = logging.getLogger(__name__)
@@ -33,38 +29,12 @@ _PULL_REASONS = ("ImagePullBackOff", "ErrImagePull")
 _BACKOFF, _LONGEST_BACKOFF = 10.0, 300.0
 
 
-@dataclass(frozen=True)
-class NodeRuntime:
-    """The parts of a node that its pods use.
-
-    `client` writes as the kubelet; programs get it too and act as themselves. `gate` limits
-    how many status writes are under way at once.
-    """
-
-    name: str
-    address: str
-    client: Client
-    clock: Clock
-    pods: Informer
-    images: NodeImages
-    timings: Timings
-    events: EventRecorder
-    programs: Sequence[PodProgram]
-    gate: asyncio.Semaphore
-
-
 class _ContainerExit(Exception):
     """A container ended with this exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-def format_go_duration(seconds: float) -> str:
-    """Format seconds as Go prints a duration: `10s`, `1m20s`."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 class PodWorker:
@@ -368,6 +338,7 @@ class PodWorker:
         try:
             await process.stop()
         except Exception:
+            # A pod must be able to end whatever its program does, as a killed process would.
             log.exception(
                 "the program of pod %s/%s did not stop cleanly", self.key.namespace, self.key.name
             )
