@@ -83,8 +83,8 @@ def test_options_are_understood(catalog: Catalog, typed: str, expected: dict[str
         ('install "demo', "quote is opened and not closed", "Close it"),
         ("status profil=x", "does not know “profil=x”", "help status"),
         ("x" * 10_000, "10,000 characters", "shorter"),
-        ("install \x1b[31mred", "U+001B", "plainly"),
-        ("install a\u202eb", "U+202E", "plainly"),
+        ("install \x1b[31mred", "U+001B", "without them"),
+        ("install a\u202eb", "U+202E", "without them"),
     ],
 )
 def test_mistakes_say_what_to_type_instead(
