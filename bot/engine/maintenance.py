@@ -61,7 +61,7 @@ class Maintenance:
         yield counter(
             "evictions",
             "Processes that this one found to be gone.",
-            self._ledger.replicas.evictions,
+            self._ledger.failure_detector.evictions,
         )
 
     async def join_replicas(self) -> None:
@@ -108,7 +108,7 @@ class Maintenance:
 
     async def _run_once(self) -> None:
         ledger, runs = self._ledger, self._router.runs
-        await self._run_safely("the other processes", ledger.replicas.evict_silent)
+        await self._run_safely("the other processes", ledger.failure_detector.evict_silent)
         if not ledger.replicas.is_fenced:
             await self._run_safely("messages of dead processes", ledger.outbox.take_over_orphaned)
             await self._run_safely("messages that wait", self._deliver_kept)

@@ -5,6 +5,7 @@ read from the cluster each time. SQLite by default, PostgreSQL by one URL.
 """
 
 from bot.ledger.audit import SqlAuditTrail
+from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox, build_run_key
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
@@ -30,6 +31,7 @@ __all__ = [
     "DuplicateRequest",
     "SlotResult",
     "RunNotResumable",
+    "FailureDetector",
     "SqlHistory",
     "Ledger",
     "NewRun",

@@ -43,7 +43,7 @@ class ConfirmationButtons:
 
         Raises UserError when the question was answered before, and AccessDenied.
         """
-        run = await self.ledger.get_run(pressed.value)
+        run = await self.ledger.run_queries.get_run(pressed.value)
         if run is None or run.state is not RunState.ASKS:
             raise UserError(*ANSWERED)
         cancels = pressed.action == messages.CANCEL
@@ -74,11 +74,11 @@ class ConfirmationButtons:
             await self.confirmations.expire_run(run)
             return
         with self.tracker.track_run(run.id):
-            if not await self.ledger.confirm_run(run.id, owner=self.ledger.replicas.owner):
+            if not await self.ledger.runs.confirm_run(run.id, owner=self.ledger.replicas.owner):
                 raise UserError(*ANSWERED)
             if (other := await self.locks.find_conflicting_run(run)) is not None:
                 # It holds its lock by now; asking again gives that back.
-                await self.ledger.ask_confirmation(
+                await self.ledger.runs.ask_confirmation(
                     run.id, run.digest or "", run.expires_at or run.created_at
                 )
                 raise ScopeLocked(other)

@@ -88,7 +88,7 @@ class RunEndings:
         """
         progress = self.messages.build_progress(run)
         message = self._render_failure(run, progress, state, Failure(summary, EMPTY))
-        if await self.ledger.withdraw_run(run.id, state, summary, shown=message):
+        if await self.ledger.runs.withdraw_run(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
             self.messages.notify(replace(run, state=state, summary=summary))
             await self.messages.show_end(run, progress, message)
@@ -110,7 +110,7 @@ class RunEndings:
         end is written later.
         """
         try:
-            written = await self.ledger.finish_run(
+            written = await self.ledger.runs.finish_run(
                 run.id, state, summary, verdict, shown=shown, owner=self.ledger.replicas.owner
             )
         except MeshbotError as problem:
@@ -128,7 +128,7 @@ class RunEndings:
         Raises LedgerError while it is still away.
         """
         for run_id, (state, summary, verdict) in list(self._unwritten.items()):
-            await self.ledger.finish_run(
+            await self.ledger.runs.finish_run(
                 run_id, state, summary, verdict, owner=self.ledger.replicas.owner
             )
             self._unwritten.pop(run_id, None)

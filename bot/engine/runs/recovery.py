@@ -46,9 +46,9 @@ class RunRecovery:
         """
         if self.ledger.replicas.is_fenced:
             return
-        unfinished = await self.ledger.list_unfinished_runs()
+        unfinished = await self.ledger.run_queries.list_unfinished_runs()
         dropped = [run for run in unfinished if self.tracker.can_take_back(run)]
-        for run in [*dropped, *await self.ledger.list_orphaned_runs()]:
+        for run in [*dropped, *await self.ledger.run_queries.list_orphaned_runs()]:
             self.jobs.spawn(self.recover_run(run), f"recover {run.id}")
 
     async def recover_run(self, run: Run) -> None:
@@ -61,7 +61,7 @@ class RunRecovery:
         with self.tracker.track_run(run.id):
             owner = self.ledger.replicas.owner
             try:
-                run = await self.ledger.resume_run(run.id, owner, attempt=run.attempt)
+                run = await self.ledger.runs.resume_run(run.id, owner, attempt=run.attempt)
             except RunNotResumable:
                 return
             self.resumed += 1

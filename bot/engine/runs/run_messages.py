@@ -56,7 +56,7 @@ class RunMessages:
         posted = await self.channel_messages.post(run.channel, message, named)
         if not posted.is_pending:
             try:
-                await self.ledger.record_posted(run.id, posted.channel, posted.ts)
+                await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
             except MeshbotError as problem:
                 log.error("where run %s is shown was not recorded: %s", run.id, problem)
         run = replace(run, channel=posted.channel, ts=posted.ts)
@@ -85,7 +85,7 @@ class RunMessages:
             return progress.posted
         try:
             posted = await self.channel_messages.post(run.channel, message)
-            await self.ledger.record_posted(run.id, posted.channel, posted.ts)
+            await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
             return None

@@ -83,7 +83,7 @@ class RunStarter:
         A change of what everyone shares and one in a namespace hold different locks, so both
         can be entered: whether they meet is checked afterwards.
         """
-        run = await self.ledger.begin_run(new)
+        run = await self.ledger.runs.begin_run(new)
         if (other := await self.locks.find_conflicting_run(run)) is not None:
             summary = Text("not started: run {id} was under way", id=other.id)
             await self.endings.record_end(run, "error", summary)

@@ -45,7 +45,7 @@ class RunLocks:
         """
         mesh_wide = self._is_mesh_wide(run)
         for _ in range(1 if mesh_wide else CONFLICT_CHECKS):
-            others = await self.ledger.list_unfinished_runs() if run.scope else []
+            others = await self.ledger.run_queries.list_unfinished_runs() if run.scope else []
             conflicting = [
                 other
                 for other in others
