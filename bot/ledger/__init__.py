@@ -21,6 +21,7 @@ from bot.ledger.runs import (
 )
 from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
+from bot.ledger.slot_store import ScheduleAdvance, SqlSlots
 from bot.ledger.store import Ledger
 from bot.ledger.streams import SqlStreams, StreamRow
 
@@ -47,7 +48,9 @@ __all__ = [
     "SlotState",
     "SqlStreams",
     "StreamRow",
+    "ScheduleAdvance",
     "SqlSchedules",
+    "SqlSlots",
     "generate_id",
     "generate_owner",
     "build_run_key",

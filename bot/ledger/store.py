@@ -19,6 +19,7 @@ from bot.ledger.run_queries import RunQueries
 from bot.ledger.run_store import SqlRuns
 from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schema import migrate_schema
+from bot.ledger.slot_store import SqlSlots
 from bot.ledger.streams import SqlStreams
 
 
@@ -48,6 +49,7 @@ class Ledger:
         self.outbox = SqlOutbox(engine, owner=owner, now=now)
         self.audit = SqlAuditTrail(engine)
         self.timetable = SqlSchedules(engine, now=now)
+        self.slots = SqlSlots(engine, now=now)
         self.streams = SqlStreams(engine)
 
     @classmethod

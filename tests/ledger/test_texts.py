@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 
 from bot.ledger import Ledger, NewSchedule, RunState, ScheduleState
 from bot.ledger.connection import build_engine, parse_url, prepare_sqlite_file
-from bot.ledger.schedule_store import ScheduleAdvance
 from bot.ledger.schedules import SlotResult
+from bot.ledger.slot_store import ScheduleAdvance
 from bot.text import Moment, Seconds, Text, counted, in_context, join, verbatim
 from tests.ledger.conftest import asked
 from tests.ledger.test_audit import ROW
@@ -64,9 +64,9 @@ async def finish_slot(ledger: Ledger, sentence: Text) -> tuple[Text, Text]:
     now = datetime.now(UTC)
     new = NewSchedule("k", "digest", "digest", "digest", "U1", "C1", "", {}, now, "one")
     schedule, _ = await ledger.timetable.add(new)
-    claimed = await ledger.timetable.claim_slot(schedule, now, ScheduleAdvance(now, None), "one")
+    claimed = await ledger.slots.claim_slot(schedule, now, ScheduleAdvance(now, None), "one")
     assert claimed is not None
-    await ledger.timetable.finish_slot(claimed[1], SlotResult("done", sentence))
+    await ledger.slots.finish_slot(claimed[1], SlotResult("done", sentence))
     paused = await ledger.timetable.change_state(
         schedule.id, ScheduleState.PAUSED, sentence, among={ScheduleState.ACTIVE}, next_at=None
     )

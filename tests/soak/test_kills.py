@@ -200,12 +200,11 @@ async def calm(on: Soak) -> list[Run]:
     on.stage.workspace.faults.clear_faults()
     deadline = time.monotonic() + CALM
     while time.monotonic() < deadline:
-        table = on.ledger.timetable
-        if await table.list_live():
+        if await on.ledger.timetable.list_live():
             await on.type("/mesh schedule remove all")
         elif not (
             await on.ledger.run_queries.list_unfinished_runs()
-            or await table.list_running_slots()
+            or await on.ledger.slots.list_running_slots()
             or await on.ledger.outbox.count_pending()
         ):
             break
