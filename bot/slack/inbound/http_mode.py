@@ -147,7 +147,7 @@ class HttpReceiver:
         self, request: web.Request, bolt: AsyncBoltRequest
     ) -> web.StreamResponse:
         """Send the acknowledgement to its end before the work begins."""
-        with self._listeners.track_envelope():
+        with self._listeners.envelopes.track_envelope():
             outcome = await self._listeners.build_acknowledgement(bolt)
             status = outcome.status
             response = await to_aiohttp_response(outcome)

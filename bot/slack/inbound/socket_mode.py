@@ -258,7 +258,7 @@ class SocketModeReceiver:
         request = AsyncBoltRequest(
             mode="socket_mode", body=envelope.payload, headers=build_headers(envelope)
         )
-        with self._listeners.track_envelope():
+        with self._listeners.envelopes.track_envelope():
             response = await self._listeners.build_acknowledgement(request)
             try:
                 async with asyncio.timeout(ACK_LIMIT):
