@@ -21,8 +21,6 @@ LONGEST_FILE, LONGEST_FUNCTION, LONGEST_STEP = 400, 50, 120
 LONGEST_CLASS, MOST_METHODS = 200, 15
 
 CLASSES_OVER_BUDGET = {
-    "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
-    "bot/slack/outbound/edits.py:EditQueue",
     "sandbox/cluster/api.py:Api",
     "sandbox/cluster/controllers/garbage.py:GarbageCollector",
     "sandbox/cluster/machinery/informer.py:Informer",
