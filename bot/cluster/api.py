@@ -156,7 +156,10 @@ class Api:
         (`contextlib.aclosing`) to drop the connection.
         """
         limit = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._transport.seconds, sock_read=quiet
+            # No limit in all: a watch lasts for minutes, and what counts is that something comes.
+            total=None,
+            sock_connect=self._transport.seconds,
+            sock_read=quiet,
         )
         async with self._transport.open_response(
             "GET", self._build_url(path, query), limit=limit

@@ -52,6 +52,7 @@ class FailureDetector:
         Returns the processes that this call declared gone. To be called at every heartbeat.
         """
         at = time.monotonic()
+        # This process did not look for a while: whether the others were silent is not known.
         if at - self._looked > 2 * self._rhythm.beat:
             self._heard.clear()
         self._looked = at
@@ -103,6 +104,8 @@ def _is_dead_local_process(owner: str) -> bool:
     where, _, number = where.rpartition("-")
     if not rest or where != identify_host() or not number.isdecimal():
         return False
+    # Another name and our process id: the predecessor in this container, whose first process has
+    # the same id each time.
     if int(number) == os.getpid():
         return True
     try:
@@ -111,4 +114,6 @@ def _is_dead_local_process(owner: str) -> bool:
         return Path("/proc/self/stat").exists()
     except OSError:
         return False
+    # After the last bracket, for a program's name may hold blanks and brackets. Z is a zombie, X a
+    # dead process.
     return stat.rpartition(")")[2].split()[0] in "ZX"

@@ -53,6 +53,7 @@ class HeartbeatTiming:
 def identify_host() -> str:
     """Return a name of this machine or container, within which a process id is unique."""
     try:
+        # Two containers of one host have the same host name where they share its network.
         namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
     except OSError:
         namespace = ""
@@ -128,6 +129,7 @@ class Replicas:
             await self._rejoin_after_eviction(
                 change.where(mine).values(gone_at=None).returning(replicas.c.beat)
             )
+        # Counted from before it was sent: the others may have read it as early as that.
         self._beaten = began
         return bool(alive)
 
@@ -152,6 +154,8 @@ class Replicas:
                     if fence is not None:
                         fence.cancel()
                     left = self._beaten + self.rhythm.fence - time.monotonic()
+                    # By a timer: the next heartbeat may hang in the database, and this process must
+                    # stop all the same.
                     fence = loop.call_later(left, self._fence_off, fenced) if self._fences else None
                 await asyncio.sleep(self.rhythm.beat)
         finally:
@@ -160,6 +164,7 @@ class Replicas:
 
     async def _try_heartbeat(self) -> bool:
         try:
+            # No longer than until the next one. A file has no other process that could take over.
             async with asyncio.timeout(self.rhythm.beat if self._fences else None):
                 await self.send_heartbeat()
         except (LedgerError, TimeoutError) as problem:

@@ -54,6 +54,7 @@ class SqlRuns:
         """
         for _ in range(TRIES):
             try:
+                # No look before: another process could come in between. The unique keys decide.
                 rows = await execute(
                     self._engine,
                     runs.insert()
@@ -61,12 +62,14 @@ class SqlRuns:
                     .returning(*runs.c),
                 )
             except IntegrityError:
+                # The request first: a repeated delivery meets the lock of its own run as well.
                 await self._raise_for_conflict(
                     runs.c.request_key == clean_text(new.request_key), DuplicateRequest
                 )
                 await self._raise_for_conflict(
                     runs.c.lock_key == clean_text(new.lock_key or ""), ScopeLocked
                 )
+                # Neither is there any more: what stood in the way has just ended.
                 continue
             return build_run(rows[0])
         raise LedgerError("The ledger is contended: the run could not be entered.")
@@ -86,6 +89,7 @@ class SqlRuns:
         the same transaction.
         """
         where = match_run(run_id) & (runs.c.state == RunState.RUNNING)
+        # Without its lock: a question may stand for minutes, in which others go on.
         values = {"digest": digest, "expires_at": expires_at.astimezone(UTC), "lock_key": None}
         return await self._update_run_and_message(
             run_id, self._build_run_update(where, state=RunState.ASKS, **values), shown
@@ -146,6 +150,7 @@ class SqlRuns:
         than `owner` carries it out by now. `shown` is kept as what the run's message is to
         show.
         """
+        # In the same statement as the end, so that of two who end a run one wins.
         where: ColumnElement[bool] = runs.c.state.in_(ACTIVE)
         if owner:
             where &= runs.c.owner == owner

@@ -52,6 +52,7 @@ class SqlSchedules:
                     )
                     return build_schedule((await connection.execute(row)).mappings().one()), True
             except IntegrityError:
+                # Another process took the number, or this command came before.
                 for known in await self._find_schedules(
                     schedules.c.request_key == clean_text(new.request_key)
                 ):

@@ -60,6 +60,8 @@ class SqlSlots:
         try:
             async with open_transaction(self._engine) as connection:
                 moved = _build_advance(seen, move, now, fired=schedules.c.fired + 1)
+                # First the schedule, so that processes which reach for one slot wait for its row
+                # and then find it moved.
                 rows = (await connection.execute(moved)).mappings().all()
                 if not rows:
                     return None
@@ -146,6 +148,7 @@ class SqlSlots:
 
         Their schedules keep the counts.
         """
+        # One that runs is kept however old it is: its end is still to be written.
         old = (slots.c.slot_at < before.astimezone(UTC)) & (slots.c.state != SlotState.RUNNING)
         async with open_transaction(self._engine) as connection:
             return int((await connection.execute(delete(slots).where(old))).rowcount)

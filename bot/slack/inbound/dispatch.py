@@ -116,6 +116,7 @@ class RequestDispatcher:
 
     def _open_press_reply(self, body: Body, pressed: ButtonPress) -> Reply:
         """Return a reply to the one who pressed: in the channel, or over the view they are in."""
+        # In App Home and in a modal Slack gives neither a channel nor a response_url.
         if pressed.away:
             origin = read_origin(get_mapping(body, "view"))
             return self._ways.open_modal_reply(pressed.user, pressed.key, pressed.view, origin)

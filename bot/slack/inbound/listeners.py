@@ -57,6 +57,8 @@ class Listeners:
         self.mentions = self.submissions = self.homes = 0
         self.app = build_app(ways.client, identity)
         self.app.command(command)(self._on_command)
+        # Bolt tries listeners in this order. What none takes it answers with 404, which Slack shows
+        # as an error, so each kind ends with one that takes anything.
         self.app.command(ANY)(self._on_other_command)
         self.app.action(OURS)(self._on_action)
         self.app.action(ANY)(self._on_unknown_action)
@@ -110,6 +112,8 @@ class Listeners:
     ) -> None:
         if self.draining:
             self.declined += 1
+            # The acknowledgement of a slash command may carry the answer; nothing has to be sent
+            # after it, while the connection is being closed.
             await ack(_build_ephemeral_payload(self._dispatcher.build_note("not_yet", RESTARTING)))
             return
         await ack()
@@ -155,6 +159,7 @@ class Listeners:
         await ack()
         event = get_mapping(body, "event")
         if (
+            # Two bots that answer each other would never end.
             event.get("bot_id")
             or event.get("subtype")
             or get_string(event, "user") in ("", self._me)
@@ -192,6 +197,8 @@ class Listeners:
             self.declined += 1
             await ack(
                 response_action="errors",
+                # An error keeps the form open, with all that was typed; an empty acknowledgement
+                # closes it.
                 errors=dict.fromkeys(list_input_ids(body)[:1], self._ways.localize(RESTARTING)),
             )
             return

@@ -128,6 +128,8 @@ class SlackChannelMessages:
         Returns when Slack has it, or after a moment when it is kept for later. Raises
         SlackError when Slack refuses it, or is away and it could not be kept.
         """
+        # In tasks of their own: when the run that waits here is cancelled, its end is shown all the
+        # same.
         kept = self._jobs.spawn(self._deliveries.update_message(posted, message), "keep an end")
         settling = self._jobs.spawn(
             self._final_edits.show_final_edit(posted, message, kept), "show an end"
@@ -180,6 +182,7 @@ class SlackChannelMessages:
         Returns the number of messages that lack something, kept or not.
         """
         began = asyncio.get_running_loop().time()
+        # Posts first: one that Slack takes now may leave an edit behind it.
         left = await self.posts.aclose(grace)
         left += await self.edits.aclose(max(0.0, began + grace - asyncio.get_running_loop().time()))
         await self._jobs.drain(KEPT)
@@ -190,6 +193,7 @@ class SlackChannelMessages:
         self.edits.delay_first_edit(taken.posted)
         if taken.entry is not None:
             await self._deliveries.record_delivery(taken.entry, taken.posted)
+        # It changed while Slack was asked, so Slack has the one before.
         if post.message is not taken.message:
             self._final_edits.start_delivery(
                 taken.posted, post.message, post.entry if post.entry is not taken.entry else None

@@ -38,6 +38,7 @@ class Deliveries:
         try:
             return await self._outbox.enter(channel, message, place)
         except LedgerError as problem:
+            # Posted all the same: a message that a crash may lose is better than none.
             log.error("a message is not kept before it is posted: %s", problem)
             return None, True
 
@@ -84,6 +85,7 @@ class Deliveries:
         doubles the message.
         """
         assert self._outbox is not None, "only an outbox makes entries"
+        # Before the database is asked: if that fails, nothing here sends the same version again.
         self._shown[entry.number] = (posted, entry.version)
         self._shown.move_to_end(entry.number)
         while len(self._shown) > REMEMBERED:
@@ -91,6 +93,8 @@ class Deliveries:
         try:
             await self._outbox.delivered(entry, posted)
         except LedgerError as problem:
+            # Without this another process, or this one, would take it for undelivered and post it
+            # twice.
             self._unrecorded[entry.number] = (entry, posted)
             log.error("that Slack has message %d is not kept yet: %s", entry.number, problem)
 

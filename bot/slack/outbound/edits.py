@@ -114,6 +114,7 @@ class EditQueue:
         try:
             await self._call_chat_update(turn)
         except RateLimited as limited:
+            # Slack counts calls by method and workspace, so every message has to wait.
             self.gate.pause_for(self._loop_time(), limited.retry_after)
             requeue_edit(turn)
         except SlackUnavailable as away:
@@ -121,6 +122,8 @@ class EditQueue:
         except SlackError as refusal:
             self._give_up(turn, refusal)
         except asyncio.CancelledError:
+            # Closing cancels calls under way: who waits for this one is told by `aclose`, which
+            # finds them in the slot.
             requeue_edit(turn)
             raise
         except Exception:
@@ -144,6 +147,8 @@ class EditQueue:
                 "chat.update", self._client.chat_update(channel=channel, ts=ts, **payload)
             )
         except SlackError as refusal:
+            # With a picture the same code means that Slack does not know the file yet; who shows it
+            # tries again.
             if refusal.code not in NOT_TAKEN or list_file_blocks(payload["blocks"]):
                 raise
             log.error("Slack refused the blocks of an edit (%s): showing its text", refusal.code)

@@ -39,11 +39,14 @@ class FinalEdits:
         An edit that is kept is not given up.
         """
         with self._reserve_message(posted):
+            # Kept first, so that a crash in between loses nothing; but a database that hangs must
+            # not hold back a result that Slack could show.
             await asyncio.wait({kept}, timeout=KEPT)
             post = self._posts.find_waiting(posted)
             if post is not None:
                 post.message, post.edit = message, None
                 post.entry = (kept.result() if kept.done() else None) or post.entry
+                # The post itself shows the end then, and needs no edit after it.
                 await asyncio.wait({post.done})
                 problem = post.done.exception()
                 return problem if isinstance(problem, SlackError) else None
@@ -70,6 +73,8 @@ class FinalEdits:
             if problem is not None and problem.code in UNEDITABLE and entry is not None:
                 self._posts.enqueue(entry.channel, message, entry.place, entry)
 
+        # Reserved now and not when the task begins: the next look for kept messages may come
+        # before.
         reservation = ExitStack()
         reservation.enter_context(self._reserve_message(posted))
         self._jobs.spawn(show(), "show later")
@@ -92,6 +97,7 @@ class FinalEdits:
             await self._edits.send_final(where, message)
         except SlackError as problem:
             entry = await kept
+            # What is kept is delivered later, by this process or the next: nobody has to be told.
             later = isinstance(problem, SlackUnavailable) or problem.code == "shutting_down"
             if entry is not None and not later:
                 await self._deliveries.record_refusal(entry, problem)

@@ -96,6 +96,8 @@ class PendingEdits:
             for posted, slot in self._slots.items()
             if slot.is_waiting and not slot.under_way
         ]
+        # A slot under way is not looked at: two calls for one message may reach Slack in either
+        # order.
         if not idle or under_way >= self._pace.at_once:
             return None, None
         times = [
@@ -116,6 +118,8 @@ class PendingEdits:
 
     def _compute_ready_time(self, slot: EditSlot, now: float) -> float:
         if slot.final is not None:
+            # People wait for a final edit: it keeps no distance to the one before, and may take the
+            # last token.
             own = slot.not_before if slot.failures else 0.0
             return max(own, self._gate.open_at, self._bucket.compute_ready_time(now, 1))
         reserve = self._pace.reserve // 2 if slot.news else self._pace.reserve
@@ -125,6 +129,7 @@ class PendingEdits:
 
     def _take_edit(self, posted: Posted, now: float) -> EditCall:
         """Take the edit out of its slot, and move the slot to the end of the queue."""
+        # To the end, so that a message which changes all the time does not keep the others waiting.
         slot = self._slots.pop(posted)
         self._slots[posted] = slot
         self._bucket.take_token(now)
@@ -141,6 +146,7 @@ class PendingEdits:
         over = [
             posted
             for posted, slot in self._slots.items()
+            # Kept until then: a new edit must find how long it has to wait.
             if not slot.is_waiting and not slot.under_way and slot.not_before <= now
         ]
         for posted in over:

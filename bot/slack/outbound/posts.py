@@ -121,6 +121,8 @@ class PostQueue:
             self._lanes[channel].append(post)
         else:
             self._lanes[channel] = deque([post])
+            # One call at a time in a channel, as Slack takes about one message a second there, and
+            # a reader sees them in the order in which they were meant.
             self._jobs.spawn(self._send_channel_posts(channel), f"posts for {channel}")
         return post
 
@@ -131,6 +133,8 @@ class PostQueue:
     def drop_kept(self) -> None:
         """Drop the messages that the outbox keeps: they are another process's now."""
         for lane in self._lanes.values():
+            # One that Slack is being asked to take may be there already, and another process would
+            # post it again.
             for post in [post for post in lane if post.entry is not None and not post.calling]:
                 post.dropped = True
                 lane.remove(post)
@@ -203,6 +207,7 @@ class PostQueue:
         failures, bare = 0, False
         while True:
             await self._wait_until_allowed(post)
+            # Both may change while Slack is asked; what is recorded is what was sent.
             message, entry = post.message, post.entry
             payload = build_plain_payload(message) if bare else fit_message(message, self._say)
             try:
@@ -211,6 +216,8 @@ class PostQueue:
                 self.gate.pause_for(asyncio.get_running_loop().time(), limited.retry_after)
             except SlackUnavailable as away:
                 failures += 1
+                # A post has no key by which Slack would tell a repeat. Only what is kept is worth a
+                # double.
                 if entry is None and (away.unsure or failures > MOST_FAILURES):
                     raise
                 self.doubts += away.unsure
@@ -242,6 +249,8 @@ class PostQueue:
         self, post: QueuedPost, payload: dict[str, Any]
     ) -> AsyncSlackResponse:
         thread = None
+        # Asked at each try: the message of the thread may have been posted meanwhile. One that is
+        # not known leaves the reply in the channel rather than nowhere.
         if post.place.thread:
             thread = await self._find_place(Posted(post.channel, post.place.thread))
         more: dict[str, Any] = (
