@@ -240,7 +240,9 @@ def load_sandbox_settings(
         "MESHBOT_ISTIO__GATEWAY_API": backends.gateway_api,
         "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
+        # Any free port, so that several can run beside each other, and a bot besides.
         "MESHBOT_HEALTH__PORT": "0",
+        # Nobody loses work here, and whoever presses Ctrl-C waits for it.
         "MESHBOT_DRAIN_SECONDS": "2",
     }
     return load_settings(

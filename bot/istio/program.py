@@ -136,6 +136,8 @@ async def start_program(
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=home,
                 env=build_environment(home, extra or {}),
+                # A group of its own, which is ended with its children; and Ctrl-C in our terminal
+                # does not reach it.
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -181,6 +183,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
     def __init__(self, *, whole: bool = False) -> None:
         self._whole = whole
         self._document = bytearray()
+        # In bytes: a character may come in two pieces.
         self._pending = {1: b"", 2: b""}
         self._lines: deque[Output] = deque(maxlen=MAX_UNREAD_LINES)
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -215,6 +218,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         """Wait until it has ended and its lines are all there; return its exit code, negative
         for a signal.
         """
+        # One who stops waiting must not end the task that `stop` and others wait for.
         return await asyncio.shield(self._end)
 
     async def stop(self) -> None:

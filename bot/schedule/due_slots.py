@@ -68,6 +68,7 @@ class DueSlots:
             over = schedule.until is not None and schedule.until < now
             return await self._end(schedule, OVER) if over else schedule
         if schedule.next_at is None:
+            # The last slot may still be under way, in whatever process.
             return await self._end_if_finished(schedule) or schedule
         return (
             await self._take_due_slot(schedule)
@@ -121,6 +122,7 @@ class DueSlots:
         now, rule = self._timetable.now(), self._callbacks.rule(schedule.step)
         assert schedule.next_at is not None
         assert rule is not None
+        # Its message is on its way still: a slot would have no thread to answer in.
         if schedule.ts is None:
             return schedule
         # After days away a frequent cron takes a second to count.

@@ -99,11 +99,13 @@ class SlotRunner:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+        # After the loop, which would set it again; before the slots, which need none.
         await self._timer.close()
         await self._tasks.drain(grace)
 
     async def _run_forever(self) -> None:
         while True:
+            # Before the pass: what changes during it is looked at in the next one.
             self._wake.clear()
             try:
                 await self.run_once()

@@ -49,6 +49,7 @@ class ConfirmationButtons:
         cancels = pressed.action == messages.CANCEL
         caller = await self.callers.resolve_caller(pressed.user)
         invocation = self.catalog.parse(run.arguments)
+        # Whoever asked may take it back, even where they have lost the role meanwhile.
         if not (cancels and pressed.user == run.user):
             title = invocation.step.title
             what = (
@@ -73,6 +74,7 @@ class ConfirmationButtons:
         if self.confirmations.is_overdue(run):
             await self.confirmations.expire_run(run)
             return
+        # Before it is confirmed, for this raises while the process is cut off from the ledger.
         with self.tracker.track_run(run.id):
             if not await self.ledger.runs.confirm_run(run.id, owner=self.ledger.replicas.owner):
                 raise UserError(*ANSWERED)

@@ -37,6 +37,7 @@ class Confirmations:
             self.seconds / 60,
             who=self._describe_confirmers(run),
         )
+        # Written first: a button that is shown can be pressed at once.
         if await self.ledger.runs.ask_confirmation(run.id, plan.digest, expires, message):
             self.messages.notify(replace(run, state=RunState.ASKS))
             await self.messages.show_end(run, progress, message)

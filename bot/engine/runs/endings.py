@@ -58,6 +58,7 @@ class RunEndings:
             run, state, summary, serialize_verdict(verdict), shown=message
         ):
             return
+        # Before audit, Events and picture: people wait for it, and each of those may take seconds.
         shown = await self.messages.show_end(run, progress, message)
         # The run is over: what follows must not be announced as cut off, nor be dropped.
         self.tracker.close_message(run.id)
@@ -115,6 +116,7 @@ class RunEndings:
             )
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not written yet: %s", run.id, state, problem)
+            # The person is told now; the run counts as running until the database is back.
             self._unwritten[run.id] = (state, summary, verdict)
             written = True
         self.ended[run.step, str(state)] += written

@@ -84,6 +84,7 @@ class Tour:
         if run is None:
             return
         await self._post_page(run, asked.channel, page)
+        # After the new one is posted: if that fails, the tour stands where it was.
         if earlier is not None:
             self.messages.end(earlier, page, Text("the tour goes on further down."))
 
