@@ -87,6 +87,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await start_workspace(workspace, options.port)
         stack.push_async_callback(workspace.stop)
         rehearsed = load_sandbox_settings(options, workspace, backends, home)
+        # Entered last and left first: its last edits still find the workspace and the cluster.
         await stack.enter_async_context(run_bot(rehearsed))
         if lines is not None:
             player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)

@@ -72,6 +72,7 @@ class Api:
         """Return a client for the same server and connections that impersonates this identity;
         its background tasks are its own.
         """
+        # The connections are shared: one pool and one TLS context, whoever is acted for.
         other = copy.copy(self)
         other._transport, other.jobs = self._transport.acting_as(identity), Jobs()
         return other

@@ -157,6 +157,7 @@ class Watch:
         self._task = self._api.jobs.spawn(
             self._watch_forever(), f"watch {self.kind.plural} in {where}"
         )
+        # A follower would wait for ever for a task that has failed.
         self._task.add_done_callback(self._report_task_end)
 
     def stop(self) -> asyncio.Task[None] | None:

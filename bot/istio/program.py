@@ -133,6 +133,7 @@ async def start_program(
                 lambda: RunningProgram(whole=whole),
                 *build_command(program, search=os.environ.get("PATH", os.defpath)),
                 *arguments,
+                # Whatever asks a question is to fail, for nobody could answer.
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=home,
                 env=build_environment(home, extra or {}),
@@ -226,6 +227,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         try:
             if not self._end.done():
                 self._send_signal(signal.SIGTERM)
+                # Not awaited itself: who is cancelled here would cancel it too.
                 await asyncio.wait({self._end}, timeout=TERM_SECONDS)
         finally:
             if not self._end.done():
@@ -238,6 +240,8 @@ class RunningProgram(asyncio.SubprocessProtocol):
 
     async def _wait_until_ended(self) -> int:
         try:
+            # A child of it may hold the streams for longer: those are given a second, then the
+            # group is killed, so that nothing of it goes on.
             await self._exited.wait()
             await self._wait_until_drained()
             self._send_signal(signal.SIGKILL)

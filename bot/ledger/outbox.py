@@ -50,6 +50,7 @@ class SqlOutbox:
         """
         values = {
             **{
+                # NULL for a message without a name, since NULLs do not collide in a unique key.
                 "key": place.key or None,
                 "channel": channel,
                 "thread": place.thread,

@@ -147,6 +147,7 @@ class Replicas:
         try:
             while True:
                 beaten = await self._try_heartbeat()
+                # Before the flag is cleared: whoever drops work here may ask whether it is fenced.
                 if self._evicted:
                     fenced()
                 if beaten:

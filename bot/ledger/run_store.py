@@ -106,6 +106,8 @@ class SqlRuns:
         where = match_run(run_id) & (runs.c.state == RunState.ASKS) & (runs.c.expires_at > now)
         values: dict[str, Any] = {
             "state": RunState.RUNNING,
+            # In the same statement, so that nobody comes in between. NULL for a run that only
+            # reads: an empty text would collide with that of another.
             "lock_key": func.nullif(runs.c.scope, ""),
         }
         change = self._build_run_update(where, **values, **({"owner": owner} if owner else {}))

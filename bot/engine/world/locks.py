@@ -49,6 +49,8 @@ class RunLocks:
             conflicting = [
                 other
                 for other in others
+                # One that asks has given its lock back, and the ledger excludes those with the same
+                # lock.
                 if other.lock_key not in (None, run.scope)
                 and (mesh_wide or self._is_mesh_wide(other))
             ]
