@@ -87,6 +87,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await start_workspace(workspace, options.port)
         stack.push_async_callback(workspace.stop)
         rehearsed = load_sandbox_settings(options, workspace, backends, home)
+        # Entered last and left first: its last edits still find the workspace and the cluster.
         await stack.enter_async_context(run_bot(rehearsed))
         if lines is not None:
             player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)
@@ -240,7 +241,9 @@ def load_sandbox_settings(
         "MESHBOT_ISTIO__GATEWAY_API": backends.gateway_api,
         "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
+        # Any free port, so that several can run beside each other, and a bot besides.
         "MESHBOT_HEALTH__PORT": "0",
+        # Nobody loses work here, and whoever presses Ctrl-C waits for it.
         "MESHBOT_DRAIN_SECONDS": "2",
     }
     return load_settings(
