@@ -170,6 +170,7 @@ class MeshFollower:
             None,
         )
         last = self._around
+        # Without an istiod, pods come and go but no new rule reaches a proxy.
         if istiod is None and last is not None:
             live = World(version=last.pushed.version, mesh=last.pushed.mesh, **objects)
             return MeshState(
@@ -188,6 +189,8 @@ class MeshFollower:
         peers, telemetries = (
             dict(self._informers[name].objects) for name in (_PEERS, _TELEMETRIES)
         )
+        # Each change of a pod leaves a key behind, since keys hold the resourceVersion. They are
+        # dropped all at once; what is still there is read again.
         if len(self._known) > 4 * len(objects["pods"]) + 100:
             self._known = {}
         return MeshState(
