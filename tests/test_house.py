@@ -27,7 +27,6 @@ CLASSES_OVER_BUDGET = {
     "bot/slack/inbound/listeners.py:Listeners",
     "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
     "bot/slack/outbound/edits.py:EditQueue",
-    "sandbox/istio/istiod/gateway_objects.py:GatewayRenderer",
     "sandbox/istio/components/gateways.py:_InstalledGateway",
     "sandbox/istio/istiod/gateways.py:GatewayController",
     "sandbox/workspace/interactions.py:InteractionSender",

@@ -35,11 +35,8 @@ from sandbox.istio.istiod.gateway_classes import (
     get_controller,
     get_wanted_classes,
 )
-from sandbox.istio.istiod.gateway_objects import (
-    CONTROLLER_VERSION,
-    GatewayRenderer,
-    get_deployed_name,
-)
+from sandbox.istio.istiod.gateway_labels import CONTROLLER_VERSION
+from sandbox.istio.istiod.gateway_objects import GatewayRenderer, get_deployed_name
 from sandbox.istio.istiod.gateway_status import GatewayState, build_gateway_status
 from sandbox.istio.istiod.leader_election import claim_lease
 from sandbox.istio.istiod.mesh_configuration import MeshConfiguration
