@@ -28,7 +28,6 @@ CLASSES_OVER_BUDGET = {
     "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
     "bot/slack/outbound/edits.py:EditQueue",
     "sandbox/istio/components/gateways.py:_InstalledGateway",
-    "sandbox/istio/istiod/gateways.py:GatewayController",
     "sandbox/workspace/interactions.py:InteractionSender",
     "sandbox/workspace/page/page.py:Page",
     "sandbox/workspace/server.py:Workspace",

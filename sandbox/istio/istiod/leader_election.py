@@ -48,6 +48,7 @@ class LeaderElection:
             if holder in self._ended:
                 await self._ended[holder].wait()
             await self._clock.sleep(self._lease)
+            # Of several followers the first to look takes over; the others wait for its end next.
             if await _get_leader(client, me) == holder:
                 await self._claim_leadership(client, me)
                 return

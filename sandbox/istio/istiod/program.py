@@ -90,7 +90,7 @@ class RunningIstiod:
         self._injectors = Informer(self._client, INJECTORS)
         self._validators = Informer(self._client, VALIDATORS)
         self._gateways = GatewayController(
-            client, clock, self._queue, self._served, self._namespaces
+            me, client, clock, self._queue, self._served, self._namespaces
         )
         self._namespaces.add_listener(self._handle_namespace_change)
         self._maps.add_listener(self._handle_config_map_change)
@@ -107,8 +107,9 @@ class RunningIstiod:
         crds.add_listener(self._served.apply_crd_change)
         for informer in (crds, self._namespaces, self._maps, self._injectors, self._validators):
             self._tasks.spawn(informer.run(), f"istiod: {informer.ref.plural}")
-        for work, name in self._gateways.create_watch_coroutines():
+        for work, name in self._gateways.watches.create_watch_coroutines(self._served):
             self._tasks.spawn(work, f"istiod: {name}")
+        self._tasks.spawn(self._gateways.watch_gateway_api(), "istiod: classes")
         self._queue.start(1)
         self._tasks.spawn(self._run_election(), "istiod: election")
         self._tasks.spawn(self._wait_until_ready(), "istiod: readiness")
@@ -181,7 +182,7 @@ class RunningIstiod:
         name = (after or before or {})["metadata"]["name"]
         if after is not None:
             self._queue.add(WorkKey("namespace", "", name))
-        self._gateways.enqueue_namespace_services(name)
+        self._gateways.watches.enqueue_namespace_services(name)
 
     def _handle_config_map_change(self, before: Object | None, after: Object | None) -> None:
         meta = (after or before or {})["metadata"]
