@@ -27,7 +27,6 @@ CLASSES_OVER_BUDGET = {
     "bot/slack/inbound/listeners.py:Listeners",
     "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
     "bot/slack/outbound/edits.py:EditQueue",
-    "sandbox/istio/components/gateways.py:_InstalledGateway",
     "sandbox/workspace/interactions.py:InteractionSender",
     "sandbox/workspace/page/page.py:Page",
     "sandbox/workspace/server.py:Workspace",
@@ -46,7 +45,6 @@ def functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 MANIFESTS = {
     "sandbox/istio/components/ambient.py:_build_cni_daemon_set",
     "sandbox/istio/components/ambient.py:_build_ztunnel_daemon_set",
-    "sandbox/istio/components/gateways.py:_build_container",
     "sandbox/istio/components/webhooks.py:_build_injection_webhooks",
     "sandbox/istio/ctl/commands.py:_build_waypoint_command",
     "sandbox/istio/ctl/commands.py:build_command_tree",
