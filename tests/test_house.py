@@ -27,7 +27,6 @@ CLASSES_OVER_BUDGET = {
     "bot/slack/inbound/listeners.py:Listeners",
     "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
     "bot/slack/outbound/edits.py:EditQueue",
-    "sandbox/workspace/interactions.py:InteractionSender",
     "sandbox/workspace/page/page.py:Page",
     "sandbox/workspace/server.py:Workspace",
     "sandbox/workspace/socket_mode.py:SocketModeServer",
