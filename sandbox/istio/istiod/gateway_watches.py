@@ -136,8 +136,7 @@ class GatewayWatches:
             self._queue.add(WorkKey("gateway", obj["metadata"]["namespace"], owner["name"]))
 
     def _handle_endpoint_slice_change(self, before: Object | None, after: Object | None) -> None:
-        # Endpoints name a Service, not the Gateway it was deployed for; there are far more of them
-        # than Gateways, so that those are looked up and not searched.
+        # An EndpointSlice names its Service alone; `owners` knows whose Service that is.
         piece = after or before or {}
         service = labels_of(piece).get(_SERVICE_LABEL, "")
         owner = self.owners.get((piece["metadata"]["namespace"], service))

@@ -88,6 +88,7 @@ def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list
 def needs_injection(pod: Object, namespace: str) -> bool:
     """Tell whether a pod gets a sidecar by istiod's own rules, after the webhook's selectors."""
     meta, spec = pod.get("metadata", {}), pod["spec"]
+    # In the node's own network the redirection would catch all of the node's traffic.
     if spec.get("hostNetwork") or namespace in IGNORED_NAMESPACES:
         return False
     if "sidecar.istio.io/status" in (meta.get("annotations") or {}):
@@ -108,15 +109,20 @@ def inject_sidecar(pod: Object, namespace: str, mesh: MeshConfiguration, *, nati
     labels = meta["labels"] = dict(meta.get("labels") or {})
     native = _is_native_sidecar(annotations, native)
     hold = _is_application_held(annotations, mesh)
+    # Before it is put among them: its environment names the application's containers alone.
     sidecar = _build_sidecar(spec, meta, namespace, mesh)
     names = proxy.list_sidecar_volumes(mesh)
     first = _build_init_container(mesh, sidecar["resources"], sidecar["image"])
     if native:
         sidecar |= {"restartPolicy": "Always", "lifecycle": _build_drain_hook()}
+        # Init containers that come after a native sidecar can use the mesh already.
         spec["initContainers"] = [first, sidecar, *spec.get("initContainers", [])]
     else:
+        # Redirection comes last: until the proxy runs it leads nowhere, and the pod's own init
+        # containers would have no network.
         spec["initContainers"] = [*spec.get("initContainers", []), first]
         if hold:
+            # A kubelet starts the next container after the postStart hook of the one before.
             sidecar["lifecycle"] = {"postStart": {"exec": {"command": ["pilot-agent", "wait"]}}}
         spec["containers"] = (
             [sidecar, *spec["containers"]] if hold else [*spec["containers"], sidecar]

@@ -166,6 +166,7 @@ class RunningIstiod:
 
     async def _run_election(self) -> None:
         await self._claims.wait_for_leadership(self._client, self.me)
+        # What came up to now was left to the istiod that led.
         self._leads = self._gateways.leads = True
         self._queue.add(*(WorkKey("namespace", "", name) for _, name in self._namespaces.objects))
         self._gateways.enqueue_all()
@@ -222,6 +223,7 @@ class RunningIstiod:
         if mesh is None and not self.me.facts.default_mesh_when_gone:
             return
         before, fresh = self._mesh, read_mesh_configuration(self.me, mesh, injector)
+        # Pods that are injected without the values would be others than before.
         if injector is None:
             fresh = MeshConfiguration(self.me, fresh.config, before.values)
         if fresh != before:

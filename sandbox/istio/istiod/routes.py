@@ -162,6 +162,7 @@ def _is_namespace_allowed(
 
 
 def _build_resolved_condition(route: Object, world: RouteContext) -> Object:
+    # A condition has one reason: the first problem is told.
     for problem in _find_broken_references(route, world):
         return problem
     return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")
