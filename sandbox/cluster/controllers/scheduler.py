@@ -55,8 +55,8 @@ class Scheduler:
             self._requeue_waiting()
         if after is None or is_finished(after):
             self._waiting.discard(key_of(pod))
-        # Only new pods: one that waits is tried again when a node changes or another pod goes, not when
-        # its own condition does.
+        # Only new pods: one that waits is tried again when a node changes or another pod goes, not
+        # when its own condition does.
         elif not taken and not is_deleting(after) and before is None:
             self.queue.add(key_of(after))
 

@@ -125,6 +125,8 @@ class MeshEngine:
         context, call = hop.context, hop.call
         span = continue_trace(call, get_span_reporting(proxy, context), context.chance)
         path = f"{call.path}?{call.query}" if call.query else call.path
+        # Inside the mesh a Service is known by the address called; a gateway has only the Host
+        # header.
         host = call.authority if proxy.kind == "gateway" else call.host
         request = ProxyRequest(host, call.port, call.method, path, span.call.headers)
         decision = route_request(

@@ -126,6 +126,7 @@ class MeshFollower:
         self._around = self._build_state()
         crds = Informer(self._client, CRDS)
         crds.add_listener(self._served.apply_crd_change)
+        # Types of CRDs are watched when this has shown that they are served.
         self._tasks.spawn(crds.run(), "data plane: customresourcedefinitions")
         if self._pod_changed is not None:
             self._informers["pods"].add_listener(self._pod_changed)

@@ -45,6 +45,7 @@ def report_request(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
         None if proxy.kind == "gateway" and not decision.cluster else asked
     )
     waypoint = proxy.kind == "waypoint"
+    # Whether it was mutual TLS is for the receiving side to tell: clients' proxies say unknown.
     policy = "mutual_tls" if waypoint and passage.source.is_meshed else "unknown"
     parties = Parties(passage.source, passage.target, service, policy)
     hop.context.reports.append(

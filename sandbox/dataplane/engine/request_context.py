@@ -145,6 +145,7 @@ def build_http_report(
     """
     cut = reply.end > hop.until
     both = parties.source is not None and parties.destination is not None
+    # A client's Envoy calls the policy unknown, yet it knows both identities.
     encrypted = parties.policy == "mutual_tls" or (
         reporter == "source"
         and both

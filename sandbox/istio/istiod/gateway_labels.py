@@ -74,4 +74,5 @@ class GatewayLabels:
 
     def build_selector(self) -> dict[str, str]:
         """Build the selector by which Deployment and Service find the pods."""
+        # One label that always holds: a Deployment's selector can't be changed afterwards.
         return {"gateway.networking.k8s.io/gateway-name": self._meta["name"]}

@@ -62,6 +62,7 @@ class GatewayRenderer:
         return self._build_object("v1", "Service", annotations) | {"spec": spec}
 
     def _build_listener_ports(self) -> list[Object]:
+        # Listeners may share a port, a Service's ports may not.
         ports: dict[int, Object] = {}
         for one in self._spec.get("listeners") or []:
             ports.setdefault(
@@ -82,6 +83,7 @@ class GatewayRenderer:
             "volumes": proxy.build_volumes(names),
         }
         if not self.waypoint:
+            # The Envoy is not root, and listens on ports such as 80.
             sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
             pod["securityContext"] = {"sysctls": [sysctl]}
         template = {

@@ -65,6 +65,7 @@ class GatewayController:
         Some time after its CRDs are served, the GatewayClasses are created.
         """
         while True:
+            # Only then can they be created; the keys that come before are dropped.
             await self._served.wait(CLASSES)
             if self.mesh is not None:
                 await self._clock.sleep(self.mesh.identity.facts.class_delay_seconds)
@@ -88,6 +89,8 @@ class GatewayController:
         match key.work:
             case "class":
                 await self._reconcile_class(key.name, self.mesh)
+            # One istiod writes these; what the others drop, the leader enqueues when it begins to
+            # lead.
             case "gateway" if self.leads:
                 await self._reconcile_gateway(key, self.mesh)
             case "route" if self.leads:

@@ -56,6 +56,7 @@ def needs_native_sidecars(mesh: MeshConfiguration, kubelets: list[str]) -> bool:
     return (
         mesh.identity.facts.native_when_kubelets_can
         and bool(kubelets)
+        # All of them, since the pod is not bound to a node yet.
         and all(map(_can_run_native_sidecars, kubelets))
     )
 
@@ -129,12 +130,14 @@ def inject_sidecar(pod: Object, namespace: str, mesh: MeshConfiguration, *, nati
         )
     spec["volumes"] = [*proxy.build_volumes(names), *spec.get("volumes", [])]
     app = next((c["name"] for c in pod["spec"]["containers"]), "")
+    # What the pod says itself stays.
     annotations |= {
         k: v for k, v in _build_default_annotations(app, mesh).items() if k not in annotations
     }
     annotations |= _build_scrape_annotations(annotations, mesh) | {
         "istio.io/rev": mesh.identity.revision
     }
+    # By this a pod that comes here once more is known, and left as it is.
     annotations["sidecar.istio.io/status"] = _format_injection_status(
         first["name"], names, mesh.identity.revision, native=native
     )
@@ -338,6 +341,8 @@ def _rewrite_probes(spec: Object) -> list[Object]:
     for container in spec["containers"]:
         for key, word in _PROBES.items():
             probe = container.get(key) or {}
+            # The kubelet has no certificate: under strict mutual TLS its own request would be
+            # refused.
             if "httpGet" in probe:
                 path = f"/app-health/{container['name']}/{word}"
                 probers[path] = {

@@ -90,6 +90,7 @@ def _build_accepted_condition(route: Object, ref: Object, world: RouteContext) -
             holds=False,
         )
     gateway = world.gateways.get((namespace, ref["name"]))
+    # Another controller's Gateway is not for this istiod to judge.
     if ref["kind"] != "Gateway" or gateway is None or not world.ours(gateway):
         return None
     bound, refusal = _match_listeners(route, ref, gateway, world)
