@@ -132,6 +132,7 @@ class DataPlane:
 
     def _find_app(self, uid: str, now: float) -> App | None:
         running = self._running.get(uid)
+        # A container runs for a while before its application listens.
         return running.app if running is not None and running.answers_from <= now else None
 
     def _handle_pod_change(self, before: Object | None, after: Object | None) -> None:

@@ -142,6 +142,7 @@ class _ApiSession:
             # Each watch keeps a connection: with a limit, requests could wait for one for ever.
             connector = aiohttp.TCPConnector(ssl=self.access.context or True, limit=0)
             headers = {**self.access.headers, "Accept": _JSON}
+            # No total: a watch may last; other requests have a limit of their own.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
             self._session = aiohttp.ClientSession(
                 connector=connector, headers=headers, timeout=timeout, read_bufsize=_LONGEST_LINE

@@ -103,6 +103,8 @@ class MeshEngine:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="reset")
         proxy = hop.context.chance.choice(there)
         onward = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
+        # The connection leads to the waypoint; the request is for the Service still, by its full
+        # name.
         onward = onward.with_call(
             replace(hop.call, host=get_hostname(service), headers=_add_host_header(hop.call))
         )
@@ -185,6 +187,7 @@ class MeshEngine:
         """Return the answer to a request that reaches a pod in plain text from outside the mesh,
         such as the API server's proxy sends.
         """
+        # A waypoint takes HBONE alone, which nothing outside the mesh speaks.
         if target.kind == "waypoint":
             return Reply(hop.now, failure="refused")
         if target.kind == "gateway":

@@ -46,6 +46,7 @@ class PodReceiver:
         # The proxy cuts a plain connection before it has read a request: nothing is counted.
         if policy == "none" and around.is_strict(target):
             return Reply(hop.now, failure="reset")
+        # Redirected into a ztunnel that is not there.
         if target.captured and target.node not in around.ztunnels:
             return Reply(hop.now, failure="refused")
         parties = Parties(client, target, build_service_labels(service), policy)
@@ -103,6 +104,7 @@ def _is_encrypted(client: Workload | None, target: Workload) -> bool:
         return False
     if target.captured:
         return client.captured or client.hbone
+    # A ztunnel speaks HBONE alone, which a sidecar takes only when it was started for that.
     return client.proxy is not None or target.labels.get("networking.istio.io/tunnel") == "http"
 
 

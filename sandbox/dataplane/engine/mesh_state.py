@@ -200,6 +200,7 @@ class MeshFollower:
 
     def _read_mesh_config(self) -> Object:
         found = self._informers[_MAPS].get((ROOT_NAMESPACE, "istio"))
+        # Asked for with every change of anything: parsed only when the ConfigMap is another.
         if found is not self._mesh[0]:
             text = ((found or {}).get("data") or {}).get("mesh", "")
             parsed: Any = yaml.safe_load(text) if text else {}

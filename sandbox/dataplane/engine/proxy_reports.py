@@ -40,6 +40,8 @@ class ProxiedRequest:
 def report_request(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
     """Add an Envoy's report and span of a request that it sent on, or answered itself."""
     proxy, decision = passage.proxy, passage.decision
+    # A request that leads nowhere counts for the Service that was asked for all the same; a gateway
+    # without a route never learned of one.
     asked = decision.service or hop.context.around.live.find_service(hop.call.host, proxy.namespace)
     service = build_service_labels(
         None if proxy.kind == "gateway" and not decision.cluster else asked

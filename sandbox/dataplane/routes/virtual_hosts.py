@@ -164,6 +164,7 @@ def _build_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualH
             routes = translate_rule(rule, ProxyListener(world, proxy, port, rule.gateways))
             for name in names:
                 found.setdefault(name, []).extend(routes)
+    # A listener without rules answers 404; without a listener the port is closed.
     if not listening:
         return None
     return [VirtualHost(f"{name}:{port}", (name,), tuple(routes)) for name, routes in found.items()]
@@ -203,6 +204,7 @@ def _list_server_rules(
         wanted = [
             h.partition("/")[::2] if "/" in h else ("*", h) for h in server.get("hosts") or []
         ]
+        # `./host` lets in the rules of the Gateway's own namespace.
         taken = {"*", rule.namespace} | ({"."} if rule.namespace == home else set())
         patterns = [qualify_host(h, home) for namespace, h in wanted if namespace in taken]
         names = [

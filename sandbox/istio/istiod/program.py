@@ -189,6 +189,7 @@ class RunningIstiod:
         meta = (after or before or {})["metadata"]
         if meta["namespace"] == self.me.namespace and meta["name"] in _MESH_MAPS:
             self._queue.add(WorkKey("mesh"))
+        # A root certificate that was changed or deleted is put right at once.
         if meta["name"] in build_config_maps(self.me, self._root):
             self._queue.add(WorkKey("namespace", "", meta["namespace"]))
 
