@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.diagnosis.state import count_available, get_event_time
+from bot.diagnosis.objects import count_available, get_event_time
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Listed, Text, counted, verbatim

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.objects import matches_selector
 from bot.diagnosis.rules import service_exists
-from bot.diagnosis.state import NamespaceState, matches_selector
+from bot.diagnosis.state import NamespaceState
 from bot.kinds import (
     GATEWAY,
     HTTP_ROUTE,
@@ -182,7 +183,7 @@ def admits_namespace(
         case "All":
             return True
         case "Selector":
-            own = state.find_cluster_object(NAMESPACE, home)
+            own = state.shared.find_cluster_object(NAMESPACE, home)
             return matches_selector(namespaces.get("selector"), get_labels(own) if own else {})
         case _:
             return bool(home == gateway["metadata"].get("namespace"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import get_template_labels
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     Refusal,
@@ -15,7 +16,7 @@ from bot.diagnosis.reasons import (
     list_unready_pods,
     name_owner,
 )
-from bot.diagnosis.state import NamespaceState, get_template_labels
+from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_name
 from bot.text import Text, verbatim
@@ -64,12 +65,14 @@ def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
         if re.search(r"unschedulable|untolerated taint|not ready|didn't match", m)
         and not re.fullmatch(r"Unschedulable", m)
     ]
-    gone = [n for n in state.nodes.values() if get_condition(n, "Ready").get("status") != "True"]
+    gone = [
+        n for n in state.shared.nodes.values() if get_condition(n, "Ready").get("status") != "True"
+    ]
     names = {get_name(n) for n in gone}
     stranded = [p for p in list_concerned_pods(state) if p["spec"].get("nodeName") in names]
     if not waiting and not stranded:
         return
-    cordoned = [n for n in state.nodes.values() if n["spec"].get("unschedulable")]
+    cordoned = [n for n in state.shared.nodes.values() if n["spec"].get("unschedulable")]
     bad = [*cordoned, *(n for n in gone if n not in cordoned)]
     evidence = [show_field(n, "spec.unschedulable", "true") for n in cordoned[:3]]
     evidence += [
