@@ -52,7 +52,6 @@ CONSEQUENCES = (
     "no-restart-after-label",
     "ingress-gateway-gone",
     "readiness-failing",
-    "rollout-not-finished",
 )
 """What follows when the pods of a workload are not there."""
 

@@ -79,7 +79,9 @@ async def complete_verdict(
         log.info("no diagnosis for %s: %s", step.id, problem)
         return verdict
     named = choose_cause(step, diagnosis, met=done)
-    return verdict if named is None else add_cause(context, verdict, named)
+    if named is not None:
+        return add_cause(context, verdict, named)
+    return verdict if done else say_unexplained(verdict)
 
 
 async def explain_failure(context: Context, step: Step) -> Text:
@@ -129,6 +131,15 @@ def choose_cause(step: Step, diagnosis: Diagnosis, *, met: bool) -> NamedCause |
     return normal[0] if normal else None
 
 
+def say_unexplained(verdict: Verdict) -> Verdict:
+    """Return a verdict that is not yet with what was looked at in vain."""
+    looked = Text(
+        "no cause that I know holds: looked at nodes, pods, events, Services, labels, webhooks, "
+        "gateways, rules and policies"
+    )
+    return replace(verdict, evidence=(*verdict.evidence, looked))
+
+
 def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
     """Return a verdict that names a cause, with its evidence and what ends it."""
     finding = named.findings[0]
@@ -138,6 +149,8 @@ def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
         verdict,
         state=State.NOT_YET if verdict.state is State.DONE else verdict.state,
         because=explain_in_one_sentence(named),
+        # What the step itself saw stays, below the cause of it.
+        evidence=(*([verdict.because] if verdict.because else []), *verdict.evidence),
         next=tuple(dict.fromkeys((*suggest_commands(context, *commands), *verdict.next))),
         lines=(*lines, *verdict.lines),
     )

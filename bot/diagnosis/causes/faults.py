@@ -290,7 +290,7 @@ CAUSES = (
         "A rule with a fault that can hit somebody; flags `FI` or `DI`.",
         "`/mesh fault off` ends it",
         find_in_force,
-        ("fault",),
+        ("fault", "traffic"),
         kind=CauseKind.NORMAL,
         by_object=True,
     ),

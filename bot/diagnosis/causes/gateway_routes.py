@@ -237,7 +237,7 @@ CAUSES = (
         Subject.EXPOSING,
         "The listener does not admit routes of that namespace or kind.",
         "`Accepted=False NotAllowedByListeners`.",
-        "A route beside the Gateway: `/mesh expose in=NS`",
+        "A route beside the Gateway: `/mesh expose in=NAMESPACE`",
         find_not_allowed,
         ("expose",),
         gravity=2,
