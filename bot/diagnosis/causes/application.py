@@ -87,7 +87,7 @@ def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
                         service=app,
                         namespace=state.namespace,
                     ),
-                    Text("its pods: {workloads}", workloads=list_names(workloads)),
+                    Text("there is {workloads}", workloads=list_names(workloads)),
                 ),
                 Fix(command="bookinfo"),
                 frozenset({f"Service/{app}", f"app/{app}"}),

@@ -67,7 +67,7 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                     Text(
                         "Gateways of {namespace}: {names}",
                         namespace=state.namespace,
-                        names=list_words([get_name(g) for g in state.gateways] or ["none"]),
+                        names=list_words([get_name(g) for g in state.gateways]),
                     ),
                 ),
                 Fix(command="expose"),

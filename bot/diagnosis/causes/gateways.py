@@ -87,7 +87,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
                 show_condition(gateway, "Accepted"),
                 Text(
                     "GatewayClasses: {names}",
-                    names=list_words(sorted(state.shared.gateway_classes) or ["none"]),
+                    names=list_words(sorted(state.shared.gateway_classes)),
                 ),
             ),
             Fix(command="ambient" if waypoint else "expose"),

@@ -69,7 +69,7 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
                         rule=describe(rule),
                         mode=mode,
                         service=app,
-                        asked=asked if is_protected(pods[0]) else "plain text",
+                        asked=asked if is_protected(pods[0]) else Text("plain text"),
                     ),
                     (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
                     Fix(

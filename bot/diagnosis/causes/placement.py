@@ -19,7 +19,7 @@ from bot.diagnosis.reasons import (
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_name
-from bot.text import Text, verbatim
+from bot.text import Listed, Text, verbatim
 
 
 def list_unscheduled(state: NamespaceState) -> list[tuple[Object, str]]:
@@ -44,7 +44,7 @@ def find_no_room(state: NamespaceState) -> Iterator[Finding]:
         Text(
             "No node has room for {pods}: {resources} is short.",
             pods=list_words([get_name(p) for p, _ in lacking]),
-            resources=verbatim(" and ".join(resources) or "pods"),
+            resources=Listed(resources or [Text("the number of pods")]),
         ),
         tuple(verbatim(f"Pod {get_name(p)}: FailedScheduling: {m}") for p, m in lacking[:2]),
         Fix(
@@ -83,8 +83,8 @@ def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
     pods = [*(p for p, _ in waiting), *stranded]
     yield Finding(
         Text(
-            "Nodes take no pods ({nodes}), and {pods} wait for one.",
-            nodes=list_words([get_name(n) for n in bad] or ["taint"]),
+            "Nodes take no pods ({nodes}): {pods} cannot run.",
+            nodes=list_words([get_name(n) for n in bad]),
             pods=list_words([get_name(p) for p in pods]),
         ),
         tuple(evidence),

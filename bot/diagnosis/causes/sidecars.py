@@ -210,7 +210,7 @@ def find_unknown_revision(state: NamespaceState) -> Iterator[Finding]:
         ),
         (
             show_label(state.object, REVISION),
-            Text("there is: {revisions}", revisions=list_words(served or ["none"])),
+            Text("there is: {revisions}", revisions=list_words(served)),
         ),
         Fix(
             command="inject",

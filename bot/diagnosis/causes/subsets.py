@@ -89,9 +89,7 @@ def find_subset_undefined(state: NamespaceState) -> Iterator[Finding]:
                 Text(
                     "subsets that are defined for {service}: {subsets}",
                     service=service,
-                    subsets=list_words(
-                        sorted(list_subsets(state, service, state.namespace)) or ["none"]
-                    ),
+                    subsets=list_words(sorted(list_subsets(state, service, state.namespace))),
                 ),
             ),
             Fix(command="mend"),

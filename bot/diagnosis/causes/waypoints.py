@@ -40,7 +40,7 @@ def find_missing(state: NamespaceState) -> Iterator[Finding]:
                 Text(
                     "waypoints of {namespace}: {names}",
                     namespace=state.namespace,
-                    names=list_words([get_name(g) for g in state.waypoints] or ["none"]),
+                    names=list_words([get_name(g) for g in state.waypoints]),
                 ),
             ),
             Fix(command="waypoint"),
