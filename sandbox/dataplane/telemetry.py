@@ -100,7 +100,7 @@ class HttpReport:
 
 @dataclass(frozen=True)
 class TcpReport:
-    """One connection as one ztunnel saw it, over; bytes as the server received and sent them."""
+    """One connection as one proxy saw it, over; bytes as the server received and sent them."""
 
     pod: str
     labels: Mapping[str, str]

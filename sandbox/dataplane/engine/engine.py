@@ -33,7 +33,7 @@ from sandbox.dataplane.engine.spans import (
     resolve_reporting,
 )
 from sandbox.dataplane.engine.workloads import Workload
-from sandbox.dataplane.objects.world import Endpoint, Place, get_hostname
+from sandbox.dataplane.objects.world import Endpoint, Place, detect_protocol, get_hostname
 from sandbox.dataplane.routes.clusters import parse_cluster_name
 from sandbox.dataplane.routes.decision import Decision, ProxyRequest, route_request
 
@@ -155,6 +155,10 @@ class MeshEngine:
         )
         if decision.layer7:
             self._report_request(passage, hop, reply)
+        else:
+            parties = Parties(source, passage.target, build_service_labels(decision.service))
+            reporter = "waypoint" if proxy.kind == "waypoint" else "source"
+            context.reports.append(build_tcp_report(proxy.uid, reporter, parties, hop, reply))
         return reply
 
     def _forward_to_endpoint(self, passage: ProxiedRequest, endpoint: Endpoint, hop: Hop) -> Reply:
@@ -242,7 +246,10 @@ class MeshEngine:
             return Reply(hop.now, failure="refused")
         parties = Parties(client, target, build_service_labels(service), policy)
         if target.kind == "sidecar":
-            reply = self._receive_at_sidecar(parties, port, hop)
+            receive = (
+                self._receive_connection if _is_tcp(service, port) else self._receive_at_sidecar
+            )
+            reply = receive(parties, port, hop)
         else:
             behind = hop.context.draw_delay(_ZTUNNEL_MS) if target.captured else 0.0
             reply = self._call_app(target, port, hop.starting_at(hop.now + behind))
@@ -256,6 +263,17 @@ class MeshEngine:
         ztunnel = hop.context.around.ztunnels.get(side.node if side else "")
         if ztunnel:
             hop.context.reports.append(build_tcp_report(ztunnel, reporter, parties, hop, reply))
+
+    def _receive_connection(self, parties: Parties, port: int, hop: Hop) -> Reply:
+        """Receive at a sidecar that takes the port for TCP: it counts a connection and looks at
+        nothing.
+        """
+        target = parties.destination
+        assert target is not None
+        reply = self._call_app(target, port, hop)
+        report = build_tcp_report(target.uid, "destination", parties, hop, reply)
+        hop.context.reports.append(report)
+        return reply
 
     def _receive_at_sidecar(self, parties: Parties, port: int, hop: Hop) -> Reply:
         """Receive at the server's sidecar: it counts the request for its Service, and answers
@@ -315,6 +333,14 @@ def _is_encrypted(client: Workload | None, target: Workload) -> bool:
     if target.captured:
         return client.captured or client.hbone
     return client.proxy is not None or target.labels.get("networking.istio.io/tunnel") == "http"
+
+
+def _is_tcp(service: Object | None, target: int) -> bool:
+    """Tell whether a Service says that what it leads to at a pod's port is TCP."""
+    ports = service["spec"].get("ports") or () if service else ()
+    return any(
+        p.get("targetPort", p["port"]) == target and detect_protocol(p) == "tcp" for p in ports
+    )
 
 
 def _add_host_header(call: Call) -> dict[str, str]:

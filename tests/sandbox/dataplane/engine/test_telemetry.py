@@ -53,6 +53,18 @@ def test_a_visitor_from_outside_is_unknown() -> None:
     )
 
 
+def test_a_port_that_is_not_http_is_counted_as_connections() -> None:
+    """Both sidecars count a connection and no request, and make no span of it."""
+    place = Place(gone=V1)
+    place.around.live.services["bookinfo", "reviews"]["spec"]["ports"][0]["appProtocol"] = "tcp"
+    place.page()
+    edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
+    for reporter in ("source", "destination"):
+        assert place.total("istio_tcp_connections_opened_total", reporter=reporter, **edge) == 1
+    assert place.total(**edge) == 0
+    assert not [span for span in place.spans if span.operation.startswith("reviews.")]
+
+
 def test_without_proxies_nothing_is_told() -> None:
     """Nobody counts what plain pods say to each other."""
     place = Place(mode="plain")
