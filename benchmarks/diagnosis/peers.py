@@ -21,7 +21,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "IST0103": ("no-restart-after-label", "injector-webhook-missing", "rollout-paused"),
     "IST0109": ("virtualservices-collide",),
     "IST0118": ("service-port-not-http",),
-    "IST0123": ("sidecar-blocks-ambient", "revision-unknown"),
+    "IST0123": ("revision-unknown", "injection-disabled-by-label"),
     "IST0130": ("rule-shadowed",),
     "IST0156": ("gateway-api-version-unread",),
     "IST0171": (
@@ -34,7 +34,7 @@ CODES: dict[str, tuple[str, ...]] = {
         "waypoint-for-mismatch",
     ),
     "IST0173": ("subset-without-pods",),
-    "IST0174": ("waypoint-missing", "waypoint-not-enrolled"),
+    "IST0174": ("destinationrule-host-mismatch", "service-missing"),
     "IST0176": ("gateway-api-version-unread",),
     "KIA0202": ("destinationrule-host-mismatch", "service-missing"),
     "KIA0203": ("subset-without-pods",),

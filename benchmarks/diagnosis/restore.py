@@ -25,9 +25,12 @@ PASSING = (
     "pod-template-hash",
     "controller-revision-hash",
     "pod-template-generation",
+    "clusterIP",
+    "clusterIPs",
+    "nodePort",
 )
 VOLATILE = ("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields")
-SETTLED_SECONDS = 8.0
+SETTLED_SECONDS = 15.0
 """Wall seconds in which pods and statuses must be as they were."""
 
 Key = tuple[Ref, str, str]
