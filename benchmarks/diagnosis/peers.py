@@ -14,6 +14,7 @@ CODES: dict[str, tuple[str, ...]] = {
         "virtualservice-host-unknown",
         "destinationrule-host-mismatch",
         "ingress-gateway-gone",
+        "rule-not-for-mesh",
         "service-missing",
         "route-backend-missing",
     ),
