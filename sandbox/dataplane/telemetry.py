@@ -89,13 +89,16 @@ class PodMetrics:
 
 @dataclass(frozen=True)
 class HttpReport:
-    """One request as one proxy saw it; `pod` is the uid of the pod that keeps the counters."""
+    """One request as one proxy saw it; `pod` is the uid of the pod that keeps the counters.
+    `disabled` are the metrics that it does not report.
+    """
 
     pod: str
     labels: Mapping[str, str]
     seconds: float
     received: int = 0
     sent: int = 0
+    disabled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,15 @@ class Telemetry:
         if pod is None:
             return
         labels = tuple(sorted(report.labels.items()))
-        _increase_counter(pod, REQUESTS, labels, 1)
+        if REQUESTS not in report.disabled:
+            _increase_counter(pod, REQUESTS, labels, 1)
         values = {
             DURATION: report.seconds * 1000,
             REQUEST_BYTES: report.received,
             RESPONSE_BYTES: report.sent,
         }
-        for name, value in values.items():
-            pod.histograms.setdefault((name, labels), Histogram()).add(value)
+        for name in values.keys() - report.disabled:
+            pod.histograms.setdefault((name, labels), Histogram()).add(values[name])
 
     def count_connection(self, report: TcpReport) -> None:
         """Count one connection, opened and closed."""

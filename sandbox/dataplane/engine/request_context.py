@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.mesh_state import MeshState
 from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.telemetry_rules import find_disabled_metrics
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import get_hostname
 from sandbox.dataplane.telemetry import HttpReport, TcpReport, Telemetry
@@ -162,6 +163,7 @@ def build_http_report(
         seconds,
         received=_count_bytes(hop.call.headers, hop.call.body),
         sent=len(reply.body),
+        disabled=find_disabled_metrics(proxy, reporter, hop.context.around.telemetries),
     )
 
 
