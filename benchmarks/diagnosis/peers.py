@@ -58,6 +58,8 @@ CODES: dict[str, tuple[str, ...]] = {
 """A code of analyze or Kiali, and the causes that it can come from. IST0107 and IST0108 stand for
 the annotation of the workshop's own gateway: no cause."""
 
+KIALI_SECONDS = 75.0
+"""Simulated seconds after which Kiali 2 has looked at every object anew."""
 HARMLESS = ("IST0107", "IST0108")
 
 
@@ -81,6 +83,7 @@ async def ask_kiali(testbed: Testbed, namespace: str) -> tuple[str, ...]:
         "/api/v1/namespaces/istio-system/services/http:kiali:20001/proxy/kiali/api/namespaces/"
         f"{namespace}/istio?validate=true"
     )
+    await testbed.cluster.clock.sleep(KIALI_SECONDS)
     try:
         wrote = await testbed.run_shell(f"kubectl get --raw '{path}'")
         told = json.dumps(json.loads(wrote).get("validations", {}))

@@ -28,5 +28,7 @@ prometheus() {
   q=$(python3 -c 'import sys,urllib.parse;print(urllib.parse.quote(sys.argv[1]))' "$1")
   kubectl get --raw "/api/v1/namespaces/istio-system/services/http:prometheus:9090/proxy/api/v1/query?query=$q"
 }
+# Requests that ended with one of Envoy's response flags lately.
+flagged() { prometheus "sum(increase(istio_requests_total{response_flags=\"$1\"}[10m]))>0" | grep '"value"'; }
 condition() { kubectl -n "$1" get "$2" -o jsonpath="{range .status.conditions[*]}{.type}={.status}:{.reason}:{.message}{\"\\n\"}{end}"; }
 parents() { k get httproute.gateway.networking.k8s.io "$1" -o jsonpath='{range .status.parents[*].conditions[*]}{.type}={.status}:{.reason}{"\n"}{end}'; }
