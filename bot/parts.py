@@ -151,7 +151,9 @@ def build_slot_runner(
     callbacks = SlotCallbacks(
         catalog.get_recurrence, slot_executor.execute_slot, list_gone, on_pass=traffic.reconcile
     )
-    return SlotRunner(ledger.timetable, schedule_service, callbacks, owner=replicas.owner)
+    return SlotRunner(
+        ledger.timetable, ledger.slots, schedule_service, callbacks, owner=replicas.owner
+    )
 
 
 async def connect_to_slack(

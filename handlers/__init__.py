@@ -30,6 +30,7 @@ from handlers import (
     uninstall,
     waypoint,
     whoami,
+    why,
     workshop,
 )
 from handlers import help as help_
@@ -58,6 +59,7 @@ STEPS = (
     show.STEP,
     graph.STEP,
     status.STEP,
+    why.STEP,
     ping.STEP,
     digest.STEP,
     schedule.STEP,

@@ -80,6 +80,9 @@ async def run_terminal(workspace: Workspace, channel: str) -> None:
 
 
 async def _perform_line(workspace: Workspace, channel: str, line: ScriptLine) -> None:
+    if line.kind == "shell":
+        write_line("  shell commands are for scripts that are played with --play")
+        return
     try:
         if line.kind != "click":
             await workspace.send_line(line.user, channel, line.text)

@@ -3,17 +3,22 @@ as expected.
 
 The end of a line is read from its answers: the first block of an answer has the id
 `verdict:STATE`, STATE being running, asks (waits for a button), done, not_yet, normal
-or error. An ephemeral answer without such an id counts as an end too.
+or error. An ephemeral answer without such an id counts as an end too. Causes are read from the
+text of the answers: `cause: ID`, the likeliest first.
+
+The end of a shell command is its exit code: 0 is done, any other error.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sandbox.script import ScriptError, ScriptLine
+from sandbox.script import NO_ERROR, ScriptError, ScriptLine
+from sandbox.shell import Shell, describe_exit
 from sandbox.transcript import Out, Transcript
 from sandbox.workspace import DEFAULT_CHANNEL, ActionResult, Change, Message, Workspace
 from sandbox.workspace.elements import list_button_labels
@@ -25,6 +30,8 @@ GRAVITY = ("error", "not_yet", "normal", "done", "asks")
 LINE_SECONDS = 900.0
 SETTLE_SECONDS = 0.5
 """After an end, how long a further answer to the same line may still come."""
+
+_CAUSE = re.compile(r"\bcause: ([a-z0-9-]+)(?!\w)")
 
 
 class _AnswerWatcher:
@@ -86,7 +93,7 @@ class _AnswerWatcher:
 
 class ScriptPlayer:
     """Types lines into a channel and waits for the end of each; `timeout` is in wall seconds per
-    line."""
+    line. Shell commands need a `shell`."""
 
     def __init__(
         self,
@@ -96,22 +103,26 @@ class ScriptPlayer:
         channel: str = DEFAULT_CHANNEL,
         timeout: float = LINE_SECONDS,
         settle: float = SETTLE_SECONDS,
+        shell: Shell | None = None,
     ) -> None:
         self._workspace, self._channel, self._out = workspace, workspace.get_channel(channel), out
         self._timeout, self._settle = timeout, settle
         self._transcript = Transcript(workspace, channel, out)
+        self._shell = shell
 
     async def play(self, lines: Iterable[ScriptLine]) -> bool:
         """Play lines until one ends otherwise than expected; return True when none did.
 
-        Raises ScriptError when a line names an unknown user.
+        Raises ScriptError when a line names an unknown user, or needs a shell and there is
+        none.
         """
         lines = list(lines)
-        self._check_users(lines)
+        self._check_lines(lines)
         for line in lines:
             fault = await self.play_line(line)
             if fault:
-                self._out(f"line {line.number} ({line}): expected {line.expects}, {fault}")
+                expected = line.describe_expectation()
+                self._out(f"line {line.number} ({line}): expected {expected}, {fault}")
                 return False
         self._out(f"{len(lines)} lines, all as expected")
         return True
@@ -119,13 +130,15 @@ class ScriptPlayer:
     async def play_line(self, line: ScriptLine) -> str:
         """Play one line; return "" when it ended as expected, else a description of what was
         seen."""
+        if line.kind == "shell":
+            return await self._run_shell_line(line)
         self._transcript.write_typed_line(line.user, str(line))
         try:
             user = self._workspace.get_user(line.user)
         except LookupError as error:
             return f"but {error}"
         watch = _AnswerWatcher(self._workspace, user=user.id, channel=self._channel.id)
-        with self._follow_changes(watch):
+        with self._follow_changes(watch.process_change):
             try:
                 typed = await self._perform_line(line, watch)
             except LookupError as error:
@@ -136,8 +149,29 @@ class ScriptPlayer:
             except TimeoutError:
                 return f"saw no end within {self._timeout:g} s; {_describe_answers(watch)}"
 
-    def _check_users(self, lines: list[ScriptLine]) -> None:
+    async def _run_shell_line(self, line: ScriptLine) -> str:
+        """Run one shell command; return "" when it ended as expected, else a description."""
+        if self._shell is None:
+            return "but shell commands are for scripts that are played with --play"
+        self._transcript.write_shell_line(line.text)
+        try:
+            with self._follow_changes():
+                code = await self._shell.run_command(
+                    line.text, out=self._transcript.write_output_line, seconds=self._timeout
+                )
+        except TimeoutError:
+            return f"saw no end within {self._timeout:g} s; it was killed"
+        except OSError as error:
+            return f"but the shell cannot be started: {error}"
+        end = "error" if code else "done"
+        return "" if end == line.expects else f"saw {end}: {describe_exit(code)}"
+
+    def _check_lines(self, lines: list[ScriptLine]) -> None:
         for line in lines:
+            if line.kind == "shell":
+                if self._shell is None:
+                    raise ScriptError(f"line {line.number} ({line}): there is no shell to run it")
+                continue
             try:
                 self._workspace.get_user(line.user)
             except LookupError as error:
@@ -146,13 +180,15 @@ class ScriptPlayer:
                 ) from error
 
     @contextmanager
-    def _follow_changes(self, watch: _AnswerWatcher) -> Iterator[None]:
+    def _follow_changes(self, process: Callable[[Change], None] | None = None) -> Iterator[None]:
+        """Write the channel's changes, and have each one processed, while the context lasts."""
         changes = self._workspace.watch_changes()
 
         async def follow() -> None:
             async for change in changes:
                 self._transcript.write_change(change)
-                watch.process_change(change)
+                if process is not None:
+                    process(change)
 
         task = asyncio.create_task(follow())
         try:
@@ -185,14 +221,26 @@ class ScriptPlayer:
     ) -> str:
         if typed.error:
             await asyncio.sleep(0)
-            return "" if line.expects == "error" else f"saw error: Slack answered {typed.error}"
+            as_expected = line.expects == "error" and not line.causes
+            return "" if as_expected else f"saw error: Slack answered {typed.error}"
         state, message = await self._wait_for_end(watch)
-        if ENDS.get(state) == line.expects:
+        causes = self._list_printed_causes(watch, message)
+        if _is_end_expected(line, state) and _are_causes_expected(line, causes):
             return ""
-        first = next(
-            iter(render_message_lines(message, map_display_names(self._workspace.state))), ""
-        )
-        return f"saw {ENDS.get(state, f'the unknown state {state}')}: {first}"
+        seen = [ENDS.get(state, f"the unknown state {state}")]
+        if line.causes:
+            seen += [f"cause {cause}" for cause in causes] or ["no cause"]
+        first = next(iter(self._render_lines(message)), "")
+        return f"saw {', '.join(seen)}: {first}"
+
+    def _list_printed_causes(self, watch: _AnswerWatcher, decisive: Message) -> list[str]:
+        """Return the causes that the answers print, those of the decisive one first, each once."""
+        others = [message for _, message in watch.answers.values() if message is not decisive]
+        texts = ["\n".join(self._render_lines(message)) for message in (decisive, *others)]
+        return list(dict.fromkeys(cause for text in texts for cause in _CAUSE.findall(text)))
+
+    def _render_lines(self, message: Message) -> list[str]:
+        return render_message_lines(message, map_display_names(self._workspace.state))
 
     async def _wait_for_end(self, watch: _AnswerWatcher) -> tuple[str, Message]:
         while True:
@@ -210,3 +258,16 @@ class ScriptPlayer:
 def _describe_answers(watch: _AnswerWatcher) -> str:
     states = ", ".join(state for state, _ in watch.answers.values())
     return f"its answers stand at: {states}" if states else "nothing was answered"
+
+
+def _is_end_expected(line: ScriptLine, state: str) -> bool:
+    end = ENDS.get(state, "")
+    if line.expects == NO_ERROR:
+        return end not in ("", "error")
+    return end == line.expects
+
+
+def _are_causes_expected(line: ScriptLine, printed: list[str]) -> bool:
+    """Return whether all expected causes are printed; the first of several is the first."""
+    in_order = len(line.causes) < 2 or printed[:1] == [line.causes[0]]
+    return in_order and set(line.causes) <= set(printed)

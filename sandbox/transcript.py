@@ -32,6 +32,14 @@ class Transcript:
         """Write what someone typed or pressed."""
         self._out(f"{user}: {line}")
 
+    def write_shell_line(self, command: str) -> None:
+        """Write what the shell is told to run."""
+        self._out(f"$ {command}")
+
+    def write_output_line(self, line: str) -> None:
+        """Write a line of what a shell command printed."""
+        self._out(f"    {line}".rstrip())
+
     def write_change(self, change: Change) -> None:
         """Write one change, if it is of this channel and says something new."""
         if change.kind == "view" and change.view is not None:

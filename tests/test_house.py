@@ -21,12 +21,6 @@ LONGEST_FILE, LONGEST_FUNCTION, LONGEST_STEP = 400, 50, 120
 LONGEST_CLASS, MOST_METHODS = 200, 15
 
 CLASSES_OVER_BUDGET = {
-    "bot/ledger/replicas.py:Replicas",
-    "bot/ledger/schedule_store.py:SqlSchedules",
-    "bot/ledger/store.py:Ledger",
-    "bot/slack/inbound/listeners.py:Listeners",
-    "bot/slack/outbound/channel_messages.py:SlackChannelMessages",
-    "bot/slack/outbound/edits.py:EditQueue",
     "sandbox/cluster/api.py:Api",
     "sandbox/cluster/controllers/garbage.py:GarbageCollector",
     "sandbox/cluster/machinery/informer.py:Informer",

@@ -132,7 +132,15 @@ def add_audit_arguments(verb: argparse.ArgumentParser) -> None:
 def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
     """Add the sandbox's own arguments."""
     verb.add_argument(
-        "--play", metavar="SCRIPT", help=f"type a script headless: a file, or {', '.join(SCRIPTS)}"
+        "--play",
+        metavar="SCRIPT",
+        help=f"play a script headless: a file, or {', '.join(SCRIPTS)}; it types, clicks, and runs "
+        "shell commands (lines that begin with $)",
+    )
+    verb.add_argument(
+        "--allow-shell",
+        action="store_true",
+        help="with --cluster kubeconfig: let a script's shell commands run there too",
     )
     verb.add_argument(
         "--istio",

@@ -24,6 +24,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Print the rows that the options select."""
     out = sys.stdout
     if isinstance(out, io.TextIOWrapper):
+        # csv ends its lines itself, and Windows would translate their ends once more.
         out.reconfigure(encoding="utf-8", newline="" if options.csv else None)
     ledger = await Ledger.open(settings.ledger.address)
     try:

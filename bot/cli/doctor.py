@@ -72,6 +72,8 @@ async def check_cluster_and_mesh(settings: Settings, mode: permissions.Mode) -> 
         except MeshbotError as problem:
             findings.append(CheckResult("cluster", False, str(problem)))
         try:
+            # On its own, so that a cluster that is away does not hide what is wrong with the
+            # release.
             findings += check_release(await open_mesh(settings), version)
         except MeshbotError as problem:
             findings.append(CheckResult("istio release", False, str(problem)))

@@ -8,18 +8,17 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bot.app import run_bot
 from bot.cli.arguments import MANIFEST, exclude_slack_settings
 from bot.cli.run import create_stop_event
-from bot.cli.terminal import print_error, print_line
+from bot.cli.sandbox_play import build_play_shell, read_script, wait_for_player
+from bot.cli.terminal import print_line
 from bot.errors import SettingsError
 from bot.settings import Settings, load_settings
 from handlers import STEPS
@@ -34,8 +33,8 @@ from sandbox.istio.release_directory import write_release
 from sandbox.panel import ClusterPanel
 from sandbox.programs import create_programs, create_programs_without_istiod
 from sandbox.prompt import run_prompt
-from sandbox.script import ScriptError, ScriptLine, load_script
 from sandbox.script_player import ScriptPlayer
+from sandbox.shell import Shell
 from sandbox.troubles import (
     SLACK,
     FaultControls,
@@ -66,7 +65,7 @@ class ClusterTarget:
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
     """Serve the sandbox, or play a script; return 0 when it went as expected."""
-    lines = read_script(options.play) if options.play else None
+    lines = read_script(options) if options.play else None
     attaching = options.data_plane == "embedded"
     if attaching and options.cluster == "sandbox":
         raise SettingsError(
@@ -87,9 +86,15 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
         await start_workspace(workspace, options.port)
         stack.push_async_callback(workspace.stop)
         rehearsed = load_sandbox_settings(options, workspace, backends, home)
+        # Entered last and left first: its last edits still find the workspace and the cluster.
         await stack.enter_async_context(run_bot(rehearsed))
         if lines is not None:
-            player = ScriptPlayer(workspace, out=print_line, timeout=options.timeout)
+            player = ScriptPlayer(
+                workspace,
+                out=print_line,
+                timeout=options.timeout,
+                shell=start_play_shell(options.play, backends, home, stack),
+            )
             return 0 if await wait_for_player(player.play(lines), stop) else 1
         workspace.side.completions = list_completions(rehearsed.slack.command)
         await add_cluster_panel(workspace, backends, stack)
@@ -111,17 +116,6 @@ async def start_workspace(workspace: Workspace, port: int) -> None:
 def read_installed_app() -> InstalledApp:
     """Return the Slack app as its manifest installs it."""
     return InstalledApp.from_manifest(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
-
-
-def read_script(name: str) -> list[ScriptLine]:
-    """Return the lines to play; raise SettingsError when they cannot be read."""
-    try:
-        lines = load_script(name)
-    except (ScriptError, OSError, UnicodeDecodeError) as problem:
-        raise SettingsError(f"--play {name}: {problem}") from problem
-    if not lines:
-        raise SettingsError(f"--play {name}: there is nothing to play in it")
-    return lines
 
 
 async def start_embedded_cluster(
@@ -154,6 +148,21 @@ def find_real_cluster(options: argparse.Namespace) -> ClusterTarget:
         )
     crds = str(options.gateway_api or os.environ.get("GATEWAY_API_CRDS") or "")
     return ClusterTarget(kubeconfig, home, context=options.context, gateway_api=crds)
+
+
+def start_play_shell(
+    script: str, backends: ClusterTarget, home: Path, stack: AsyncExitStack
+) -> Shell:
+    """Return the shell of a play; what its commands leave running ends with the stack."""
+    shell = build_play_shell(
+        script,
+        home,
+        kubeconfig=backends.kubeconfig,
+        context=backends.context,
+        istio_home=backends.istio_home,
+    )
+    stack.callback(shell.close)
+    return shell
 
 
 async def resolve_api_access(backends: ClusterTarget, what: str) -> ClusterAccess:
@@ -240,30 +249,15 @@ def load_sandbox_settings(
         "MESHBOT_ISTIO__GATEWAY_API": backends.gateway_api,
         "MESHBOT_ROLES__HOSTS": workspace.get_user("host").id,
         "MESHBOT_LEDGER__STATE_DIR": str(home),
+        # Any free port, so that several can run beside each other, and a bot besides.
         "MESHBOT_HEALTH__PORT": "0",
+        # Nobody loses work here, and whoever presses Ctrl-C waits for it.
         "MESHBOT_DRAIN_SECONDS": "2",
     }
     return load_settings(
         options.config,
         exclude_slack_settings(os.environ) | {key: value for key, value in wanted.items() if value},
     )
-
-
-async def wait_for_player(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
-    """Return the outcome of a play; False when it was stopped by a signal."""
-    play = asyncio.create_task(work)
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({play, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not play.done():
-        play.cancel()
-        await asyncio.gather(play, return_exceptions=True)
-        print_error("stopped")
-        return False
-    try:
-        return bool(play.result())
-    except ScriptError as problem:
-        raise SettingsError(f"--play: {problem}") from problem
 
 
 async def serve_until_stopped(workspace: Workspace, stop: asyncio.Event) -> None:

@@ -44,4 +44,5 @@ def configure_logging(level: str, *, lines: bool) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLinesFormatter() if lines else plain)
     handler.setLevel(level.upper())
+    # By force: a library that has logged before may have put its own handler there.
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -94,6 +94,7 @@ class KubernetesCluster:
         Raises Conflict when another manager owns a field.
         """
         kind = await self._discovery.find_kind(obj)
+        # The server refuses an apply that has managedFields.
         metadata = {k: v for k, v in obj.get("metadata", {}).items() if k != "managedFields"}
         name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace", ""))
         query = {"fieldManager": manager or MANAGER, "force": "true" if force else "false"}
@@ -138,6 +139,7 @@ class KubernetesCluster:
             return await self._api.send(
                 "POST", build_path(kind, namespace), query=query, body={**obj, "metadata": metadata}
             )
+        # A change in between is then a Conflict, and not overwritten.
         metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
         path = build_path(kind, namespace, _require_name(kind, name, namespace))
         return await self._api.send("PUT", path, query=query, body={**obj, "metadata": metadata})

@@ -72,6 +72,7 @@ class Api:
         """Return a client for the same server and connections that impersonates this identity;
         its background tasks are its own.
         """
+        # The connections are shared: one pool and one TLS context, whoever is acted for.
         other = copy.copy(self)
         other._transport, other.jobs = self._transport.acting_as(identity), Jobs()
         return other
@@ -156,7 +157,10 @@ class Api:
         (`contextlib.aclosing`) to drop the connection.
         """
         limit = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._transport.seconds, sock_read=quiet
+            # No limit in all: a watch lasts for minutes, and what counts is that something comes.
+            total=None,
+            sock_connect=self._transport.seconds,
+            sock_read=quiet,
         )
         async with self._transport.open_response(
             "GET", self._build_url(path, query), limit=limit

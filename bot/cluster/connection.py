@@ -55,10 +55,12 @@ async def connect(
         await asyncio.to_thread(_load_in_cluster, configuration)
     else:
         loader = await asyncio.to_thread(_load_kubeconfig, configuration, kubeconfig, context)
+    # With the client's 100, requests would wait in line behind that many watches.
     configuration.connection_pool_maxsize = POOL
     if _is_loopback(configuration.host):
         configuration.client_session_kwargs = {"trust_env": False}
     try:
+        # Its TLS context takes some 30 ms, in which the loop would stand still.
         client = await asyncio.to_thread(ApiClient, configuration)
     except (OSError, ValueError) as error:
         raise SettingsError(
@@ -93,6 +95,7 @@ def _load_kubeconfig(
         config_file=place,
         context=context or None,
         client_configuration=configuration,
+        # The file is the user's: a renewed token is not written into it.
         persist_config=False,
     )
     try:
@@ -165,6 +168,8 @@ async def _keep_token_fresh(loader: Any, configuration: Configuration) -> None:
     """
     while True:
         try:
+            # It ends with the first error, and a token that is not renewed is refused after minutes
+            # (on EKS after 15).
             await config.refresh_token(loader, configuration, interval=REFRESH_SECONDS)
         except (ConfigException, OSError, AttributeError) as error:
             log.warning("the cluster's token could not be renewed: %s", error)

@@ -35,6 +35,7 @@ class Discovery:
         version, name = obj.get("apiVersion"), obj.get("kind")
         if not isinstance(version, str) or not isinstance(name, str):
             raise Rejected(Text("an object needs apiVersion and kind"), status=400)
+        # Asked anew before it counts as unknown: its CRD may have come in the last half minute.
         for fresh in (False, True):
             for kind in await self._list_version_kinds(version, fresh=fresh):
                 if kind.kind == name:
@@ -72,6 +73,7 @@ class Discovery:
 
     def _get_remembered(self, key: str) -> list[Kind] | None:
         at, known = self._known.get(key, (0.0, []))
+        # An empty answer is not remembered: the CRDs may be installed at any moment.
         return known if known and self._clock() - at < REMEMBERED_SECONDS else None
 
     def _remember_kinds(self, key: str, kinds: list[Kind]) -> list[Kind]:

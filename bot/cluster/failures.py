@@ -43,6 +43,7 @@ class RetryPolicy:
         """Return the seconds to wait before the next try (`attempt` counts from 0): doubling,
         with jitter so that callers spread.
         """
+        # No larger power is needed: `longest` is reached long before.
         ceiling = min(self.longest, self.first * float(1 << min(attempt, 30)))
         return ceiling * (0.5 + random.random() / 2)  # noqa: S311 — spreads retries, no secret
 
@@ -103,6 +104,7 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
                 cause=_describe_cause(error),
             )
         )
+    # Before its base class ClientConnectorError: another program is to be looked at.
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return NeverSent(
             Text(
@@ -164,6 +166,7 @@ async def run_with_retries(
             wait = policy.compute_pause(attempt)
             if isinstance(error, Throttled):
                 wait = max(wait, error.retry_after)
+            # Not tried once more at the end: whoever waits learns of it while it is of use.
             if loop.time() + wait > deadline:
                 raise
         attempt += 1

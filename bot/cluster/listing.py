@@ -27,6 +27,7 @@ async def list_with_version(
     version = ""
     async for page in _read_pages(api, build_path(kind, namespace), query):
         if page is None:
+            # What was read belongs to another version of the list.
             found.clear()
             continue
         found += [

@@ -27,6 +27,7 @@ class ServiceProxy:
         status, headers, body = await self._api.send_raw(
             ask.method, path, headers=ask.headers, body=ask.body, seconds=ask.seconds
         )
+        # The Service's own errors are answers too; only a Status comes from the API server.
         refused = read_status_message(body) if status >= 400 else EMPTY
         if refused and status in (401, 403):
             raise self._api.add_identity(Forbidden(refused, status=status))

@@ -106,6 +106,8 @@ class Transport:
         try:
             with self._translate_errors(waited):
                 await self._authenticate(headers, method, url, body)
+                # One number or a ClientTimeout: the tuple that the client documents is a TypeError
+                # in aiohttp (kubernetes 37.0).
                 answer = await self._client.rest_client.request(
                     method, url, headers=headers, body=body, _request_timeout=limit or self._seconds
                 )
@@ -113,6 +115,7 @@ class Transport:
                 await self._check_status(method, response)
                 yield response
         except ClusterError as error:
+            # A Forbidden without an answer means credentials that cannot be read: nothing was sent.
             if response is None and not isinstance(error, Forbidden):
                 self._answered[method, "none"] += 1
             raise
@@ -138,6 +141,7 @@ class Transport:
                 headers=sent,
                 data=body or None,
                 timeout=aiohttp.ClientTimeout(total=seconds),
+                # A redirect is the Service's answer: a login may send its cookie with one.
                 allow_redirects=False,
                 server_hostname=configuration.tls_server_name or None,
                 proxy=configuration.proxy or None,

@@ -72,6 +72,7 @@ class Watches:
                 for watch in follower.watches.values()
                 if (task := self._leave_watch(watch, follower))
             }
+            # Waited for, so that no connection is left when the context has ended.
             if ending:
                 await asyncio.wait(ending)
 
@@ -156,6 +157,7 @@ class Watch:
         self._task = self._api.jobs.spawn(
             self._watch_forever(), f"watch {self.kind.plural} in {where}"
         )
+        # A follower would wait for ever for a task that has failed.
         self._task.add_done_callback(self._report_task_end)
 
     def stop(self) -> asyncio.Task[None] | None:
@@ -188,6 +190,7 @@ class Watch:
                 await self._list_and_watch()
             except NotFound:
                 self._version = ""
+                # The type is not served (yet): there is none of it, and followers go on.
                 self._replace_objects({})
                 # Spreads requests.
                 await asyncio.sleep(self._timings.absent * random.uniform(0.8, 1.2))  # noqa: S311
@@ -200,6 +203,7 @@ class Watch:
             await self._list_objects()
         began = asyncio.get_running_loop().time()
         seen = await self._apply_events()
+        # A server or a proxy that ends each watch at once would be asked without a pause.
         if not seen and asyncio.get_running_loop().time() - began < 1:
             raise Unavailable(Text("the watch of {plural} ended at once", plural=self.kind.plural))
         self._reset_failures()
@@ -209,6 +213,7 @@ class Watch:
         try:
             found, self._version = await list_with_version(self._api, self.kind, self.namespace)
         except (Unavailable, Throttled):
+            # From the beginning of the request: it was tried for a while before it failed.
             self._failing_since = self._failing_since or began
             raise
         self._replace_objects({_get_object_key(obj): obj for obj in found})
@@ -240,6 +245,7 @@ class Watch:
                 error.message = verbatim(str(message))
             raise error
         self._version = obj.get("metadata", {}).get("resourceVersion") or self._version
+        # It brings nothing but the version from which the next watch goes on.
         if change == "BOOKMARK":
             return
         if not obj.get("metadata", {}).get("name"):
@@ -260,6 +266,7 @@ class Watch:
         """Take over a new list; notify followers only when it differs from what was known,
         deletions included.
         """
+        # A list after an outage is mostly what was known: nobody is woken for it.
         same = _map_versions(found) == _map_versions(self._objects)
         self._objects, self._sorted = found, None
         self._reset_failures()
@@ -273,6 +280,7 @@ class Watch:
         """Wait before the watch goes on from where it was; forget the version, so that it lists
         again, when the server no longer has it.
         """
+        # Without a pause: a new list is all that is needed.
         if error.status == GONE and self._version:
             self._version = ""
             return

@@ -61,7 +61,7 @@ class Maintenance:
         yield counter(
             "evictions",
             "Processes that this one found to be gone.",
-            self._ledger.replicas.evictions,
+            self._ledger.failure_detector.evictions,
         )
 
     async def join_replicas(self) -> None:
@@ -108,7 +108,9 @@ class Maintenance:
 
     async def _run_once(self) -> None:
         ledger, runs = self._ledger, self._router.runs
-        await self._run_safely("the other processes", ledger.replicas.evict_silent)
+        await self._run_safely("the other processes", ledger.failure_detector.evict_silent)
+        # While cut off, this process may itself count as gone: what it took over would be done
+        # twice.
         if not ledger.replicas.is_fenced:
             await self._run_safely("messages of dead processes", ledger.outbox.take_over_orphaned)
             await self._run_safely("messages that wait", self._deliver_kept)
@@ -122,6 +124,7 @@ class Maintenance:
             (PRUNE_EVERY, "requests", ledger.requests.prune),
         ):
             await self._run_if_due(every, what, work)
+        # At the end, so that a pass which hangs shows in the health check.
         self.last = time.monotonic()
 
     async def _count_pending_messages(self) -> None:

@@ -92,6 +92,7 @@ class PictureAttacher:
 
         Raises SlackError when it never does.
         """
+        # Under one key, so that all tries are the same message of the outbox.
         place = Place(thread=posted.ts, key=f"picture:{posted.ts}")
         for pause in self._pauses:
             await asyncio.sleep(pause)

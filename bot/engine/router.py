@@ -61,6 +61,8 @@ class CommandRouter:
         """Take a form without faults as the command that it stands for; returns at once."""
         text = self.forms.build_command(submitted)
         retry = RetryReply(self.say, reply, text, self.forms.catalog.command)
+        # The note is the place in a tour from which the form was opened; in the key it comes back
+        # with the run.
         origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
         asked = Command(
             submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel
@@ -94,6 +96,7 @@ class CommandRouter:
         """
         self.draining = True
         await self.jobs.drain(grace)
+        # After the jobs: a run that has ended meanwhile has said so itself.
         await self.runs.recovery.announce_interruption()
 
     async def _run_guarded(

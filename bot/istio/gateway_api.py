@@ -52,6 +52,7 @@ def load_bundle(setting: Path | None, home: Path) -> list[Object]:
             Text("The files at {place} hold no CRDs.", place=str(place)),
             Text("Get standard-install.yaml from {url}.", url=RELEASES),
         )
+    # A policy before its binding, and both after the CRDs that they guard.
     return sorted(found, key=lambda obj: ORDER.index(obj["kind"]))
 
 

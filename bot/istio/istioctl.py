@@ -62,6 +62,7 @@ class Istioctl:
         *,
         extra: Mapping[str, str] | None = None,
     ) -> None:
+        # The program runs in a directory of its own, from which a relative path leads elsewhere.
         self.home = home.absolute()
         self._setting, self._extra = gateway_api, dict(extra or {})
         self._flags = ClusterFlags(kubeconfig.absolute() if kubeconfig else None, context)
@@ -104,6 +105,7 @@ class Istioctl:
                 gateway_api.load_bundle, self._setting, self.home
             )
         except UserError as error:
+            # Kept until somebody needs the CRDs: all steps without a gateway or waypoint work.
             self._bundle = error
 
     @property

@@ -22,6 +22,7 @@ def clean_line(line: str) -> str:
     """Return a line as a terminal shows it: no colours, no control characters, only what
     follows the last carriage return.
     """
+    # A progress bar writes over its line: what follows the last return is what stays.
     shown = _ANSI.sub("", line.rstrip("\r\n")).rpartition("\r")[2]
     shown = _CONTROL.sub("", shown)
     return shown if len(shown) <= LONGEST_LINE else shown[: LONGEST_LINE - 1] + "…"

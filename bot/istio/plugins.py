@@ -27,6 +27,7 @@ def select_plugin_environment(
     try:
         config = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
+        # Whoever connects with this file says what is wrong with it.
         return {}
     if not isinstance(config, dict) or "exec" not in _find_user(
         config, context or str(config.get("current-context"))

@@ -133,9 +133,12 @@ async def start_program(
                 lambda: RunningProgram(whole=whole),
                 *build_command(program, search=os.environ.get("PATH", os.defpath)),
                 *arguments,
+                # Whatever asks a question is to fail, for nobody could answer.
                 stdin=asyncio.subprocess.DEVNULL,
                 cwd=home,
                 env=build_environment(home, extra or {}),
+                # A group of its own, which is ended with its children; and Ctrl-C in our terminal
+                # does not reach it.
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -181,6 +184,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
     def __init__(self, *, whole: bool = False) -> None:
         self._whole = whole
         self._document = bytearray()
+        # In bytes: a character may come in two pieces.
         self._pending = {1: b"", 2: b""}
         self._lines: deque[Output] = deque(maxlen=MAX_UNREAD_LINES)
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -215,6 +219,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         """Wait until it has ended and its lines are all there; return its exit code, negative
         for a signal.
         """
+        # One who stops waiting must not end the task that `stop` and others wait for.
         return await asyncio.shield(self._end)
 
     async def stop(self) -> None:
@@ -222,6 +227,7 @@ class RunningProgram(asyncio.SubprocessProtocol):
         try:
             if not self._end.done():
                 self._send_signal(signal.SIGTERM)
+                # Not awaited itself: who is cancelled here would cancel it too.
                 await asyncio.wait({self._end}, timeout=TERM_SECONDS)
         finally:
             if not self._end.done():
@@ -234,6 +240,8 @@ class RunningProgram(asyncio.SubprocessProtocol):
 
     async def _wait_until_ended(self) -> int:
         try:
+            # A child of it may hold the streams for longer: those are given a second, then the
+            # group is killed, so that nothing of it goes on.
             await self._exited.wait()
             await self._wait_until_drained()
             self._send_signal(signal.SIGKILL)

@@ -75,6 +75,7 @@ class LocaleFormatter(Formatter):
         Nothing is grouped unless the format says so (`:,`): many whole numbers are ports and
         status codes.
         """
+        # Both at once: one after the other, a comma that became a point would become a comma again.
         return super().format_number(value, spec).translate(self._separators)
 
     def format_list(self, items: Sequence[str], how: str) -> str:

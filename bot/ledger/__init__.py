@@ -5,6 +5,7 @@ read from the cluster each time. SQLite by default, PostgreSQL by one URL.
 """
 
 from bot.ledger.audit import SqlAuditTrail
+from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox, build_run_key
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
@@ -20,6 +21,7 @@ from bot.ledger.runs import (
 )
 from bot.ledger.schedule_store import SqlSchedules
 from bot.ledger.schedules import NewSchedule, Schedule, ScheduleState, Slot, SlotResult, SlotState
+from bot.ledger.slot_store import ScheduleAdvance, SqlSlots
 from bot.ledger.store import Ledger
 from bot.ledger.streams import SqlStreams, StreamRow
 
@@ -30,6 +32,7 @@ __all__ = [
     "DuplicateRequest",
     "SlotResult",
     "RunNotResumable",
+    "FailureDetector",
     "SqlHistory",
     "Ledger",
     "NewRun",
@@ -45,7 +48,9 @@ __all__ = [
     "SlotState",
     "SqlStreams",
     "StreamRow",
+    "ScheduleAdvance",
     "SqlSchedules",
+    "SqlSlots",
     "generate_id",
     "generate_owner",
     "build_run_key",

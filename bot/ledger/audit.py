@@ -39,6 +39,7 @@ class SqlAuditTrail:
                 self._engine, audit.insert().values([_build_row(entry) for entry in entries])
             )
         except IntegrityError:
+            # Row by row, so that one which is there does not keep out the others.
             return sum([await self.add(entry) for entry in entries]) if len(entries) > 1 else 0
         return len(entries)
 

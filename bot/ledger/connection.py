@@ -79,6 +79,8 @@ def build_engine(url: URL) -> AsyncEngine:
     try:
         if url.drivername == POSTGRES:
             waits = {"timeout": PATIENCE, "command_timeout": PATIENCE}
+            # Pinged before use: a connection that a restart of the server has closed is replaced
+            # and does not fail the first statement.
             return create_async_engine(
                 url, connect_args=waits, pool_pre_ping=True, pool_timeout=PATIENCE
             )
@@ -157,6 +159,7 @@ async def open_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection
     """
     with translate_errors(engine.url):
         async with (
+            # In line, for a connection, and for the statements: each may take PATIENCE.
             asyncio.timeout(3 * PATIENCE),
             _lock_sqlite_writes(engine),
             engine.begin() as connection,

@@ -55,6 +55,8 @@ class SqlHistory:
         try:
             await execute(self._engine, images.insert().values(**values))
         except IntegrityError:
+            # Written twice by one run: the image from before the run stands, what was sent is the
+            # newest.
             await execute(
                 self._engine,
                 update(images).where(_match_image(run, image)).values(after=image.after),

@@ -50,6 +50,7 @@ class SqlOutbox:
         """
         values = {
             **{
+                # NULL for a message without a name, since NULLs do not collide in a unique key.
                 "key": place.key or None,
                 "channel": channel,
                 "thread": place.thread,
@@ -88,6 +89,7 @@ class SqlOutbox:
 
         A run whose message it is learns where it stands.
         """
+        # Deliveries may be recorded in another order than they were made.
         shown = case((messages.c.shown < entry.version, entry.version), else_=messages.c.shown)
         here: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
         kept = (
@@ -103,6 +105,7 @@ class SqlOutbox:
 
     async def refuse(self, entry: OutboxEntry, code: str) -> None:
         """Record that Slack refused the version in `letter` for good: nobody tries it again."""
+        # Of this version alone: a newer one is wanted by now, and may be taken.
         this = (messages.c.number == entry.number) & (messages.c.version == entry.version)
         await execute(self._engine, update(messages).where(this).values(refused=code))
 
@@ -164,6 +167,7 @@ def build_run_message_update(run_id: str, message: Message, now: datetime) -> Up
     place = select(runs.c.channel, runs.c.ts).where(runs.c.id == run_id).subquery()
     there = messages.c.channel.in_(select(place.c.channel)) & messages.c.ts.in_(select(place.c.ts))
     return build_message_update(
+        # Or not posted yet: then it is known by its key, and is posted as it ends.
         or_(there, (messages.c.key == build_run_key(run_id)) & messages.c.ts.is_(None)),
         message,
         now,

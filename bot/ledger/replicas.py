@@ -1,13 +1,9 @@
-"""Processes that share the ledger: their heartbeats, eviction of the dead, and fencing.
+"""Processes that share the ledger: their heartbeats, and fencing.
 
-Death is observed and not computed from clocks, which differ between machines: each
-process counts up a number of its own, and another one that has read the same number for
-long enough declares it gone. That is one conditional write, so a process that comes
-back in the same moment either wins, or finds at its next heartbeat that it was declared
-gone. A process that cannot write its heartbeat stops its work sooner than others may
-declare it gone. No lease can prevent this: a process that was frozen as a whole may, in
-the moment in which it wakes up, send one more request before it learns that it was
-replaced.
+A process that cannot write its heartbeat stops its work sooner than others may declare
+it gone (`bot.ledger.failure_detector`). No lease can prevent this: a process that was
+frozen as a whole may, in the moment in which it wakes up, send one more request before
+it learns that it was replaced.
 """
 
 from __future__ import annotations
@@ -21,9 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, delete, select, update
+from sqlalchemy import ColumnElement, Executable, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.dml import Update
@@ -58,6 +53,7 @@ class HeartbeatTiming:
 def identify_host() -> str:
     """Return a name of this machine or container, within which a process id is unique."""
     try:
+        # Two containers of one host have the same host name where they share its network.
         namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
     except OSError:
         namespace = ""
@@ -92,11 +88,8 @@ class Replicas:
         )
         self._reader = engine.execution_options(**READS)
         self._fences = engine.url.drivername != SQLITE
-        self._heard: dict[str, tuple[int, float]] = {}
-        self._looked = 0.0
         self._beaten = time.monotonic()
         self._evicted = False
-        self.evictions = 0
 
     @property
     def is_fenced(self) -> bool:
@@ -136,6 +129,7 @@ class Replicas:
             await self._rejoin_after_eviction(
                 change.where(mine).values(gone_at=None).returning(replicas.c.beat)
             )
+        # Counted from before it was sent: the others may have read it as early as that.
         self._beaten = began
         return bool(alive)
 
@@ -153,6 +147,7 @@ class Replicas:
         try:
             while True:
                 beaten = await self._try_heartbeat()
+                # Before the flag is cleared: whoever drops work here may ask whether it is fenced.
                 if self._evicted:
                     fenced()
                 if beaten:
@@ -160,6 +155,8 @@ class Replicas:
                     if fence is not None:
                         fence.cancel()
                     left = self._beaten + self.rhythm.fence - time.monotonic()
+                    # By a timer: the next heartbeat may hang in the database, and this process must
+                    # stop all the same.
                     fence = loop.call_later(left, self._fence_off, fenced) if self._fences else None
                 await asyncio.sleep(self.rhythm.beat)
         finally:
@@ -168,6 +165,7 @@ class Replicas:
 
     async def _try_heartbeat(self) -> bool:
         try:
+            # No longer than until the next one. A file has no other process that could take over.
             async with asyncio.timeout(self.rhythm.beat if self._fences else None):
                 await self.send_heartbeat()
         except (LedgerError, TimeoutError) as problem:
@@ -184,58 +182,10 @@ class Replicas:
         )
         fenced()
 
-    async def evict_silent(self) -> frozenset[str]:
-        """Read the heartbeats of the others; declare gone those that are silent too long.
-
-        Returns the processes that this call declared gone. To be called at every heartbeat.
-        """
-        at = time.monotonic()
-        if at - self._looked > 2 * self.rhythm.beat:
-            self._heard.clear()
-        self._looked = at
-        try:
-            rows = await execute(self._reader, select(replicas).where(replicas.c.gone_at.is_(None)))
-        except LedgerError:
-            self._heard.clear()
-            raise
-        others = [row for row in rows if row["owner"] != self.owner]
-        evicted = [
-            row["owner"]
-            for row in others
-            if self._is_silent(row, at) and await self._declare_gone(row)
-        ]
-        self._heard = {
-            row["owner"]: self._heard[row["owner"]] for row in others if row["owner"] not in evicted
-        }
-        self.evictions += len(evicted)
-        return frozenset(evicted)
-
-    def _is_silent(self, row: RowMapping, at: float) -> bool:
-        beat, since = self._heard.get(row["owner"], (-1, at))
-        if beat != row["beat"]:
-            since = at
-        self._heard[row["owner"]] = (row["beat"], since)
-        return at - since >= self.rhythm.gone or _is_dead_local_process(row["owner"])
-
-    async def _declare_gone(self, row: RowMapping) -> bool:
-        same = (
-            (replicas.c.owner == row["owner"])
-            & (replicas.c.beat == row["beat"])
-            & replicas.c.gone_at.is_(None)
-        )
-        declared = await execute(
-            self._engine, self._build_gone_update(same).returning(replicas.c.owner)
-        )
-        if declared:
-            log.warning("process %s is gone: what it left is taken over", row["owner"])
-        return bool(declared)
-
-    def _build_gone_update(self, where: ColumnElement[bool]) -> Update:
-        return update(replicas).where(where).values(gone_at=self._utc_now())
-
     async def leave(self) -> None:
         """Record that this process ends: the work it left may be taken over at once."""
-        await execute(self._engine, self._build_gone_update(replicas.c.owner == self.owner))
+        mine = replicas.c.owner == self.owner
+        await execute(self._engine, build_gone_update(mine, self._utc_now()))
 
     async def list_gone(self) -> frozenset[str]:
         """Return the processes that ended, or were declared gone."""
@@ -258,21 +208,6 @@ class Replicas:
         return self._now().astimezone(UTC)
 
 
-def _is_dead_local_process(owner: str) -> bool:
-    """Tell whether that process ran on this host, and its id is nobody's now, or ours.
-
-    Without Linux's /proc nothing is known of it: then its heartbeats tell.
-    """
-    where, _, rest = owner.rpartition("-")
-    where, _, number = where.rpartition("-")
-    if not rest or where != identify_host() or not number.isdecimal():
-        return False
-    if int(number) == os.getpid():
-        return True
-    try:
-        stat = Path(f"/proc/{number}/stat").read_text()
-    except FileNotFoundError:
-        return Path("/proc/self/stat").exists()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] in "ZX"
+def build_gone_update(where: ColumnElement[bool], now: datetime) -> Update:
+    """Build the statement that declares processes gone, at `now` (UTC)."""
+    return update(replicas).where(where).values(gone_at=now)

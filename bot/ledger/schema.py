@@ -35,6 +35,8 @@ def _migrate_blocking(url: URL) -> None:
     with _ONE_AT_A_TIME, translate_errors(url):
         prepare_sqlite_file(url)
         try:
+            # In a loop of its own in this thread, for the drivers are asynchronous and Alembic
+            # blocks.
             asyncio.run(_upgrade_database(url))
         except CommandError as problem:
             raise LedgerError(

@@ -114,6 +114,7 @@ def _match_stream(row: StreamRow) -> ColumnElement[bool]:
 
 
 def _match_owned_stream(row: StreamRow) -> ColumnElement[bool]:
+    # `since` too: the same user may have begun another one in the same process.
     since = row.since.astimezone(UTC)
     return (
         _match_stream(row) & (streams.c.owner == clean_text(row.owner)) & (streams.c.since == since)

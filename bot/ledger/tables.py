@@ -100,6 +100,7 @@ messages = Table(
     Index("messages_by_owner", "owner"),
     Index("messages_by_place", "channel", "ts"),
     Index("messages_by_time", "updated_at"),
+    # Numbers of deleted rows are not given again: a pending address may still name one.
     sqlite_autoincrement=True,
 )
 

@@ -70,6 +70,7 @@ def clean_json(value: Any) -> Any:
 
 
 def _read_text(words: str, kept: Any) -> Text:
+    # A sentence of somebody else's, or a row of a version without the second column.
     if kept is None:
         return verbatim(words)
     try:

@@ -65,6 +65,7 @@ def draw_sign(name: str) -> Image.Image:
     """Return a sign on a transparent ground: a lock that is shut, open or half filled, or a
     hexagon.
     """
+    # Drawn four times as large and shrunk, because Pillow's edges are hard.
     image = Image.new("RGBA", (4 * SIDE, 4 * SIDE))
     pen, unit = ImageDraw.Draw(image), 4 * SIDE / 16
     if name == WAYPOINT.name:

@@ -85,6 +85,7 @@ def sum_edges(edges: list[Edge]) -> Edge:
         rate=total,
         failed=sum(edge.failed * edge.rate for edge in edges) / total if total else 0.0,
         why=worst.why,
+        # Of several, the weakest counts: a lock or a waypoint must be true of all.
         secure=min((edge.secure for edge in told if edge.secure is not None), default=None),
         waypoint=all(edge.waypoint for edge in edges),
     )

@@ -154,6 +154,7 @@ def build_node_boxes(
     """Yield the nodes, those of one application in a box."""
     groups = dict[str, list[Node]]()
     for node in nodes:
+        # A node without a group is one of its own; no name in a cluster holds a NUL.
         groups.setdefault(node.group or f"\0{node.id}", []).append(node)
     for index, (group, members) in enumerate(groups.items()):
         lines = [
@@ -190,6 +191,7 @@ def build_node_attributes(node: Node, split: bool, say: Say) -> str:
 def build_edge_attributes(edge: Edge, heaviest: float, say: Say, icons: str) -> str:
     """Return an edge's attributes: thicker for more traffic, in the line style of its kind."""
     line = choose_line(edge)
+    # By logarithm: one busy edge must not make all others equally thin.
     share = math.log1p(edge.rate) / math.log1p(heaviest) if heaviest > 0 else 0.0
     width = max(1.3 + 1.5 * share, 2.0 if line is ERRORS else 0.0)
     label = build_edge_label(edge, say, icons)

@@ -65,6 +65,7 @@ class DrawingProcess:
         if self._missing:
             return None
         try:
+            # The time counts from here, so that a queue behind a stuck picture gives up as well.
             async with asyncio.timeout(self._seconds), self._turn:
                 png = await self._request_picture(picture, say)
         except TimeoutError:
@@ -131,6 +132,8 @@ class DrawingProcess:
             self._home,
             stdin=pipe,
             stdout=pipe,
+            # Graphviz and fontconfig write remarks there, which nobody needs and a full pipe would
+            # stop.
             stderr=nowhere,
             env=build_environment(),
             limit=LONGEST,
@@ -148,6 +151,7 @@ class DrawingProcess:
         )
 
     async def _end_idle_process(self) -> None:
+        # In turn: a picture may have been asked for since.
         async with self._turn:
             await self._end_process()
 

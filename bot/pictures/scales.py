@@ -33,6 +33,7 @@ def build_linear_scale(high: float, most: int = 6) -> Scale:
     high = max(high, 1e-3)
     size = 10.0 ** math.floor(math.log10(high / most))
     step = next((size * s for s in STEPS if high / (size * s) <= most), size * 10)
+    # Less a trifle, or a rounding error would add a step.
     count = math.ceil(high / step - 1e-9)
     return Scale(0.0, step * count, tuple(step * i for i in range(count + 1)))
 

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Collection
 
 from bot.errors import MeshbotError, SlackError
-from bot.ledger import Schedule, ScheduleState, SqlSchedules
-from bot.ledger.schedule_store import ScheduleAdvance
-from bot.schedule import slots
+from bot.ledger import Schedule, ScheduleState, SqlSchedules, SqlSlots
+from bot.ledger.slot_store import ScheduleAdvance
 from bot.schedule.service import ACTIVE, LIVE, ScheduleService
 from bot.schedule.slot_outcome import SlotCallbacks
 from bot.schedule.slot_tasks import GRACE, OVER, SlotTasks
+from bot.schedule.slots import find_due_slot
 from bot.text import Text
 from bot.when import Timing
 
@@ -30,13 +30,15 @@ class DueSlots:
     def __init__(
         self,
         timetable: SqlSchedules,
+        slots: SqlSlots,
         schedule_service: ScheduleService,
         callbacks: SlotCallbacks,
         tasks: SlotTasks,
         *,
         owner: str,
     ) -> None:
-        self._timetable, self._schedule_service = timetable, schedule_service
+        self._timetable, self._slots = timetable, slots
+        self._schedule_service = schedule_service
         self._callbacks, self._tasks, self._owner = callbacks, tasks, owner
         self.fired = self.missed = 0
         self.lag = 0.0
@@ -66,6 +68,7 @@ class DueSlots:
             over = schedule.until is not None and schedule.until < now
             return await self._end(schedule, OVER) if over else schedule
         if schedule.next_at is None:
+            # The last slot may still be under way, in whatever process.
             return await self._end_if_finished(schedule) or schedule
         return (
             await self._take_due_slot(schedule)
@@ -105,7 +108,7 @@ class DueSlots:
 
     async def _end_if_finished(self, schedule: Schedule) -> Schedule | None:
         """End a schedule without a next slot, once its last slot has ended."""
-        if any(slot.schedule == schedule.id for slot in await self._timetable.list_running_slots()):
+        if any(slot.schedule == schedule.id for slot in await self._slots.list_running_slots()):
             return None
         return await self._schedule_service.change_state(
             schedule, ScheduleState.ENDED, OVER, among={ACTIVE}
@@ -119,11 +122,12 @@ class DueSlots:
         now, rule = self._timetable.now(), self._callbacks.rule(schedule.step)
         assert schedule.next_at is not None
         assert rule is not None
+        # Its message is on its way still: a slot would have no thread to answer in.
         if schedule.ts is None:
             return schedule
         # After days away a frequent cron takes a second to count.
         found = await asyncio.to_thread(
-            slots.find_due_slot, Timing.from_json(schedule.timing), schedule.next_at, now
+            find_due_slot, Timing.from_json(schedule.timing), schedule.next_at, now
         )
         late = (now - found.slot).total_seconds()
         if late > GRACE and not rule.late:
@@ -131,7 +135,7 @@ class DueSlots:
                 schedule, ScheduleAdvance(schedule.next_at, found.following, found.earlier + 1)
             )
         move = ScheduleAdvance(schedule.next_at, found.following, found.earlier)
-        claimed = await self._timetable.claim_slot(schedule, found.slot, move, self._owner)
+        claimed = await self._slots.claim_slot(schedule, found.slot, move, self._owner)
         if claimed is None:
             return schedule
         self.fired, self.missed, self.lag = self.fired + 1, self.missed + found.earlier, late
@@ -140,7 +144,7 @@ class DueSlots:
 
     async def _skip(self, schedule: Schedule, move: ScheduleAdvance) -> Schedule:
         """Move a schedule on without carrying out a slot."""
-        passed = await self._timetable.skip_slots(schedule, move)
+        passed = await self._slots.skip_slots(schedule, move)
         if passed is None:
             return schedule
         self.missed += move.missed

@@ -74,6 +74,7 @@ class ScheduleService:
         timing, remarks = apply_limits(request.step, request.options, timing, self._limits)
         new = self._build_new_schedule(request, timing)
         live = await self._timetable.list_live()
+        # Before the limits: a repeated delivery would be refused for doing what its first one does.
         if any(schedule.request_key == request.key for schedule in live):
             return
         check_capacity(live, request.words, timing, request.namespace, self._limits)
@@ -83,6 +84,7 @@ class ScheduleService:
         try:
             await self.messages.post(schedule, remarks)
         except MeshbotError:
+            # Nobody could see or remove it.
             why = Text("it could not be shown")
             await self._timetable.change_state(
                 schedule.id, ScheduleState.REMOVED, why, among=LIVE, next_at=None

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from bot.errors import MeshbotError
-from bot.ledger import Schedule, SqlSchedules
+from bot.ledger import Schedule, SqlSchedules, SqlSlots
 from bot.metrics import Metric, counter
 from bot.schedule.due_slots import DueSlots
 from bot.schedule.service import ScheduleService
@@ -41,16 +41,22 @@ class SlotRunner:
     def __init__(
         self,
         timetable: SqlSchedules,
+        slots: SqlSlots,
         schedule_service: ScheduleService,
         callbacks: SlotCallbacks,
         *,
         owner: str,
     ) -> None:
-        self._timetable, self._callbacks, self._owner = timetable, callbacks, owner
+        self._timetable, self._slots = timetable, slots
+        self._callbacks, self._owner = callbacks, owner
         self._wake = asyncio.Event()
         self._timer = Timer(self._wake)
-        self._tasks = SlotTasks(timetable, schedule_service, callbacks, self._wake, owner=owner)
-        self._due = DueSlots(timetable, schedule_service, callbacks, self._tasks, owner=owner)
+        self._tasks = SlotTasks(
+            timetable, slots, schedule_service, callbacks, self._wake, owner=owner
+        )
+        self._due = DueSlots(
+            timetable, slots, schedule_service, callbacks, self._tasks, owner=owner
+        )
         self._loop: asyncio.Task[None] | None = None
         self._pruned_at = 0.0
         schedule_service.changed = self._wake.set
@@ -93,11 +99,13 @@ class SlotRunner:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
+        # After the loop, which would set it again; before the slots, which need none.
         await self._timer.close()
         await self._tasks.drain(grace)
 
     async def _run_forever(self) -> None:
         while True:
+            # Before the pass: what changes during it is looked at in the next one.
             self._wake.clear()
             try:
                 await self.run_once()
@@ -118,7 +126,7 @@ class SlotRunner:
         """
         await self._tasks.retry_unwritten()
         gone = await self._callbacks.gone()
-        for slot in await self._timetable.list_running_slots():
+        for slot in await self._slots.list_running_slots():
             if slot.owner in gone and slot.owner != self._owner:
                 await self._tasks.take_over(slot)
         await self._process_all(gone)
@@ -147,4 +155,4 @@ class SlotRunner:
         self._pruned_at = self._pruned_at or now
         if now - self._pruned_at > PRUNE_SECONDS:
             self._pruned_at = now
-            await self._timetable.prune_slots(self._timetable.now() - SLOT_RETENTION)
+            await self._slots.prune_slots(self._timetable.now() - SLOT_RETENTION)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from bot.errors import MeshbotError
 from bot.jobs import Jobs
-from bot.ledger import Schedule, ScheduleState, Slot, SqlSchedules
+from bot.ledger import Schedule, ScheduleState, Slot, SqlSchedules, SqlSlots
 from bot.schedule.service import ScheduleService
 from bot.schedule.slot_outcome import SlotCallbacks, SlotOutcome
 from bot.steps import SlotContext
@@ -28,13 +28,15 @@ class SlotTasks:
     def __init__(
         self,
         timetable: SqlSchedules,
+        slots: SqlSlots,
         schedule_service: ScheduleService,
         callbacks: SlotCallbacks,
         wake: asyncio.Event,
         *,
         owner: str,
     ) -> None:
-        self._timetable, self._schedule_service = timetable, schedule_service
+        self._timetable, self._slots = timetable, slots
+        self._schedule_service = schedule_service
         self._callbacks, self._wake, self._owner = callbacks, wake, owner
         self._jobs = Jobs()
         self._unwritten: dict[Slot, SlotOutcome] = {}
@@ -72,12 +74,12 @@ class SlotTasks:
             and slot.attempt == 1
             and not schedule.is_over
         ):
-            mine = await self._timetable.resume_slot(slot, self._owner)
+            mine = await self._slots.resume_slot(slot, self._owner)
             if mine is not None:
                 late = (self._timetable.now() - slot.slot_at).total_seconds()
                 self.spawn(schedule, mine, late)
             return
-        after = await self._timetable.cut_slot(slot)
+        after = await self._slots.cut_slot(slot)
         if after is not None:
             self.cut += 1
             await self._schedule_service.messages.update(after)
@@ -103,7 +105,7 @@ class SlotTasks:
             self._unwritten[slot] = outcome
 
     async def _finish_slot(self, slot: Slot, outcome: SlotOutcome) -> None:
-        after = await self._timetable.finish_slot(slot, outcome.ending)
+        after = await self._slots.finish_slot(slot, outcome.ending)
         if after is None:
             log.warning(
                 "a slot of %s was taken from this process while it was under way", slot.schedule

@@ -77,6 +77,7 @@ def find_due_slot(timing: Timing, next_at: datetime, now: datetime) -> DueSlot:
     for following in _iterate_slots(timing, slot):
         if timing.until is not None and following > timing.until:
             break
+        # Counting on would hold up the schedule, and nobody needs a larger number.
         if following > now or earlier >= MAX_COUNTED_SLOTS:
             return DueSlot(slot, earlier, following)
         slot, earlier = following, earlier + 1
@@ -121,6 +122,7 @@ def _iterate_interval_slots(timing: Timing, moment: datetime) -> Iterator[dateti
 
 def _iterate_day_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
     assert timing.clock is not None  # the grammar sees to it
+    # From the day before: a time of day that a clock change skips may fall on the next day.
     day = moment.astimezone(timing.zone_info).date() - timedelta(days=1)
     while True:
         slot = wall_time_to_utc(day, timing.clock, timing.zone_info)
@@ -134,6 +136,7 @@ def _iterate_cron_slots(timing: Timing, moment: datetime) -> Iterator[datetime]:
     fixed = re.fullmatch(r"[\d,]+", timing.cron.split()[1]) is not None
     last = moment
     while True:
+        # At the same moment the trigger would give the same time again.
         found = trigger.get_next_fire_time(None, last + timedelta(microseconds=1))
         if found is None:
             return

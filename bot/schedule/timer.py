@@ -39,6 +39,7 @@ class Timer:
     def set_times(self, times: Mapping[str, datetime]) -> None:
         """Replace the times by these, each under its name."""
         for name in self._set.keys() - times.keys():
+            # A job that has fired is gone from the scheduler by itself.
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
         for name, at in times.items():
@@ -52,4 +53,5 @@ class Timer:
         """Stop the scheduler."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+            # The shutdown is carried out in the loop's next turn (APScheduler 3.11).
             await asyncio.sleep(0)

@@ -160,6 +160,8 @@ class Generator:
                     and time.monotonic() - running.sending.answered_at < self._silence
                 ):
                     if time.monotonic() - looked >= LOCATE_SECONDS:
+                        # The gateway may come or go while the stream runs; when it cannot be read,
+                        # the last one is asked.
                         place = await self._locate_page(running.namespace, running.sending) or place
                         looked = time.monotonic()
                     intended = begun + number * running.every
@@ -169,6 +171,7 @@ class Generator:
                         await asyncio.sleep(max(0.0, intended - time.monotonic()))
                     number += 1
         finally:
+            # A newer stream of the same user may have its place by now.
             if self._streams.get((running.namespace, running.user)) is running:
                 del self._streams[running.namespace, running.user]
                 self._remember_report(running)

@@ -46,6 +46,7 @@ class RequestSender:
         under way.
         """
         await asyncio.sleep(max(0.0, intended - time.monotonic()))
+        # Waiting here counts as the application's slowness, for the time runs from `intended`.
         await self._semaphore.acquire()
         self.tally.sent += 1
         self._last = time.monotonic()

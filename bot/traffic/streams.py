@@ -79,6 +79,7 @@ class Streams:
         Another process stops its own within seconds.
         """
         mine = {s.user: s for s in self._list_own_streams() if s.namespace == namespace}
+        # First here, so that nothing is sent for a stream that is gone from the ledger.
         self._generator.stop(namespace)
         rows = await self._store.remove_from_namespace(namespace)
         for user in mine:
@@ -111,6 +112,8 @@ class Streams:
         for key, carried in list(self._carried.items()):
             row = rows.get(key)
             if row is None or (row.owner, row.since) != (self._owner, carried.row.since):
+                # Stopped, replaced or taken over elsewhere: `since` tells one stream of a user from
+                # the next.
                 self._generator.stop_stream(*key)
                 self._carried.pop(key, None)
             elif key not in local:

@@ -25,6 +25,7 @@ class Tally:
         self.asked, self.sent, self.answered, self.silent = asked, 0, 0, 0
         self.via = self.trouble = EMPTY
         self._codes, self._versions, self._ratings = Counter[str](), Counter[str](), Counter[str]()
+        # A stream goes on for a day; with all its times it would grow without end.
         self._times: deque[float] = deque(maxlen=KEPT_TIMES)
         self._samples: list[Sample] | None = [] if each else None
 

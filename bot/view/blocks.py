@@ -19,6 +19,8 @@ SHOWN_AS = {"cancelled": "normal", "interrupted": "error", "expired": "error"}
 """States of a run that read as another kind of ending for whoever follows the channel."""
 
 MOST_LINES = 20
+SUBORDINATE = "◦"
+"""Begins a line that belongs to the one above it."""
 LONGEST_LINE = 500
 PERSON = re.compile("\ue000([UW][A-Z0-9]+)\ue001")
 
@@ -115,11 +117,19 @@ def escape_code(text: str) -> str:
 def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES) -> str:
     """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
     listed = [
-        f"• {mention_people(escape(truncate(say(line), LONGEST_LINE)))}" for line in lines[:most]
+        f"{choose_bullet(said)}{mention_people(escape(truncate(said, LONGEST_LINE)))}"
+        for said in map(say, lines[:most])
     ]
     if rest := len(lines[most:]):
         listed.append(say(counted("… and {n} more", "… and {n} more", n=rest)))
     return "\n".join(listed)
+
+
+def choose_bullet(line: str) -> str:
+    """Return what stands before a line of a list: a bullet, or room before a line that belongs to
+    the one above it.
+    """
+    return "      " if line.startswith(SUBORDINATE) else "• "
 
 
 def format_bullet_texts(say: Localizer, lines: Sequence[Text]) -> list[str]:

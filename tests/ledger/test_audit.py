@@ -93,11 +93,11 @@ async def test_the_database_refuses_to_change_the_audit(
 
 async def test_a_run_that_ended_without_a_row_is_found(ledger: Ledger) -> None:
     """Ended runs without a row of their id are those whose row is still to be written."""
-    first, second, running = [await ledger.begin_run(asked()) for _ in range(3)]
+    first, second, running = [await ledger.runs.begin_run(asked()) for _ in range(3)]
     for run in (first, second):
-        await ledger.finish_run(run.id, RunState.DONE, Text("done"))
+        await ledger.runs.finish_run(run.id, RunState.DONE, Text("done"))
     await ledger.audit.add(replace(ROW, id=first.id))
-    assert [run.id for run in await ledger.list_unaudited_runs()] == [second.id]
+    assert [run.id for run in await ledger.run_queries.list_unaudited_runs()] == [second.id]
     assert running.is_active
 
 

@@ -31,7 +31,7 @@ async def main():
     print("ready", flush=True)
     sys.stdin.readline()
     ledger = await Ledger.open(sys.argv[1])
-    print("open", len(await ledger.list_recent_runs(5)), flush=True)
+    print("open", len(await ledger.run_queries.list_recent_runs(5)), flush=True)
     await ledger.close()
 asyncio.run(main())
 """
@@ -42,12 +42,12 @@ from bot.ledger import Ledger, NewRun
 from bot.text import Text
 async def main():
     ledger = await Ledger.open(sys.argv[1])
-    run = await ledger.begin_run(NewRun("held", "install", "U1", "C1", "victim", lock_key="mesh"))
+    run = await ledger.runs.begin_run(NewRun("held", "install", "U1", "C1", "victim", lock_key="mesh"))
     print(run.id, flush=True)
     for count in range(1_000_000):
-        await ledger.record_posted(run.id, "C1", str(count))
-        other = await ledger.begin_run(NewRun(str(count), "status", "U1", "C1", "victim"))
-        await ledger.finish_run(other.id, "done", Text("done"))
+        await ledger.runs.record_posted(run.id, "C1", str(count))
+        other = await ledger.runs.begin_run(NewRun(str(count), "status", "U1", "C1", "victim"))
+        await ledger.runs.finish_run(other.id, "done", Text("done"))
         print(count, flush=True)
 asyncio.run(main())
 """
@@ -93,12 +93,12 @@ async def test_a_killed_process_leaves_a_ledger_that_can_be_read(url: str) -> No
     os.kill(victim.pid, signal.SIGKILL)
     await victim.communicate()
     ledger = await Ledger.open(url)
-    held = next(run for run in await ledger.list_unfinished_runs() if run.id == run_id)
+    held = next(run for run in await ledger.run_queries.list_unfinished_runs() if run.id == run_id)
     assert int(held.ts or "") >= last
     with pytest.raises(ScopeLocked):
-        await ledger.begin_run(asked(lock="mesh"))
-    assert (await ledger.resume_run(held.id, "heir", attempt=held.attempt)).attempt == 2
-    assert await ledger.finish_run(held.id, RunState.INTERRUPTED, EMPTY)
+        await ledger.runs.begin_run(asked(lock="mesh"))
+    assert (await ledger.runs.resume_run(held.id, "heir", attempt=held.attempt)).attempt == 2
+    assert await ledger.runs.finish_run(held.id, RunState.INTERRUPTED, EMPTY)
     await ledger.close()
 
 
@@ -146,10 +146,10 @@ async def test_a_ledger_that_goes_away_is_an_error_and_comes_back(tmp_path: Path
     path.mkdir()
     await ledger.close()
     with pytest.raises(LedgerError, match="cannot be used"):
-        await ledger.begin_run(asked())
+        await ledger.runs.begin_run(asked())
     path.rmdir()
     (tmp_path / "moved").rename(path)
-    assert (await ledger.begin_run(asked())).is_active
+    assert (await ledger.runs.begin_run(asked())).is_active
     await ledger.close()
 
 
@@ -157,14 +157,14 @@ async def test_a_ledger_that_goes_away_is_an_error_and_comes_back(tmp_path: Path
 async def test_a_server_that_restarts_is_found_again(url: str) -> None:
     """Connections that the server has cut are replaced without an error."""
     ledger, other = await Ledger.open(url), build_engine(parse_url(url))
-    run = await ledger.begin_run(asked())
+    run = await ledger.runs.begin_run(asked())
     async with other.connect() as connection:
         cut = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid != pg_backend_pid() AND datname = :name"
         )
         await connection.execute(text(cut), {"name": parse_url(url).database})
-    assert await ledger.finish_run(run.id, RunState.DONE, Text("done"))
+    assert await ledger.runs.finish_run(run.id, RunState.DONE, Text("done"))
     await other.dispose()
     await ledger.close()
 
@@ -176,9 +176,9 @@ async def test_a_locked_file_is_waited_for(tmp_path: Path) -> None:
     ledger = await Ledger.open(f"sqlite:///{path}")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    waiting = asyncio.create_task(ledger.begin_run(asked()))
+    waiting = asyncio.create_task(ledger.runs.begin_run(asked()))
     started = time.monotonic()
-    assert await ledger.list_unfinished_runs() == []
+    assert await ledger.run_queries.list_unfinished_runs() == []
     assert time.monotonic() - started < 1
     await asyncio.sleep(0.1)
     assert not waiting.done()

@@ -22,7 +22,7 @@ def web(before: Object | None = None, **more: object) -> BeforeImage:
 
 async def test_an_image_comes_back_as_it_was_kept(ledger: Ledger) -> None:
     """Type, place, what stood there and what was sent, in the order of the changes."""
-    run = await ledger.begin_run(asked(step="expose"))
+    run = await ledger.runs.begin_run(asked(step="expose"))
     created = BeforeImage(DEPLOYMENT, "shop", "web", None, {"kind": "Deployment"})
     assert await ledger.journal.save_image(run.id, web(SPEC, type="ClusterIP"))
     assert await ledger.journal.save_image(run.id, created)
@@ -34,7 +34,7 @@ async def test_an_image_comes_back_as_it_was_kept(ledger: Ledger) -> None:
 async def test_the_first_image_of_a_run_stands(ledger: Ledger) -> None:
     """A run that is taken up again after a crash does not mistake its own work for what stood there
     before."""
-    run = await ledger.begin_run(asked())
+    run = await ledger.runs.begin_run(asked())
     assert await ledger.journal.save_image(run.id, web(SPEC, type="ClusterIP"))
     assert not await ledger.journal.save_image(run.id, web({"kind": "mine"}, type="NodePort"))
     (change,) = await ledger.journal.changes("shop")
@@ -49,7 +49,7 @@ async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, ti
         BeforeImage(NAMESPACE, "", "shop", None),
         BeforeImage(SERVICE, "bank", "web", None),
     ):
-        run = await ledger.begin_run(asked())
+        run = await ledger.runs.begin_run(asked())
         await ledger.journal.save_image(run.id, image)
         runs.append(run.id)
         time.move(1)
@@ -59,7 +59,7 @@ async def test_changes_are_told_by_namespace_and_newest_first(ledger: Ledger, ti
 
 async def test_what_was_undone_or_not_changed_is_no_change(ledger: Ledger) -> None:
     """Neither is offered to be taken back."""
-    first, second = await ledger.begin_run(asked()), await ledger.begin_run(asked())
+    first, second = await ledger.runs.begin_run(asked()), await ledger.runs.begin_run(asked())
     await ledger.journal.save_image(first.id, web(SPEC))
     await ledger.journal.save_image(second.id, web(SPEC))
     await ledger.journal.undone(first.id)

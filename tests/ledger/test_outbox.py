@@ -78,23 +78,23 @@ async def test_what_the_gone_left_is_taken_over(url: str, ledger: Ledger) -> Non
 async def test_a_run_s_end_and_what_shows_it_are_kept_together(ledger: Ledger) -> None:
     """Killed between the two, nobody would ever be told; the run also learns where its message
     stands."""
-    run = await ledger.begin_run(asked())
+    run = await ledger.runs.begin_run(asked())
     entry, _ = await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
     await ledger.outbox.delivered(entry, Posted("C1", "5.1"))
-    found = await ledger.get_run(run.id)
+    found = await ledger.run_queries.get_run(run.id)
     assert found is not None
     assert found.posted == Posted("C1", "5.1")
-    assert await ledger.finish_run(run.id, "done", Text("ready"), shown=said("done"))
+    assert await ledger.runs.finish_run(run.id, "done", Text("ready"), shown=said("done"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
-    assert not await ledger.finish_run(run.id, "error", Text("late"), shown=said("late"))
+    assert not await ledger.runs.finish_run(run.id, "error", Text("late"), shown=said("late"))
     assert [waiting.message for waiting in await ledger.outbox.waiting()] == [said("done")]
 
 
 async def test_the_end_of_a_run_whose_message_waits_is_posted_instead(ledger: Ledger) -> None:
     """Slack was away all the time: what it gets is the end."""
-    run = await ledger.begin_run(asked())
+    run = await ledger.runs.begin_run(asked())
     await ledger.outbox.enter("C1", said("working"), Place(key=build_run_key(run.id)))
-    await ledger.finish_run(run.id, "done", Text("ready"), shown=said("done"))
+    await ledger.runs.finish_run(run.id, "done", Text("ready"), shown=said("done"))
     (entry,) = await ledger.outbox.waiting()
     assert (entry.ts, entry.version, entry.message) == ("", 2, said("done"))
 

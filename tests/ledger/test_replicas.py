@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.errors import LedgerError
-from bot.ledger import HeartbeatTiming, Ledger, NewRun, Replicas
+from bot.ledger import FailureDetector, HeartbeatTiming, Ledger, NewRun, Replicas
 from bot.ledger.connection import build_engine, parse_url
 from bot.ledger.replicas import generate_owner, identify_host
 from bot.text import Text
@@ -50,12 +50,19 @@ async def team(url: str, ledger: Ledger) -> AsyncIterator[Team]:
         await member._engine.dispose()
 
 
+def detector_of(watcher: Replicas) -> FailureDetector:
+    """What that process watches the others with."""
+    return FailureDetector(
+        watcher._engine, owner=watcher.owner, now=lambda: datetime.now(UTC), rhythm=QUICK
+    )
+
+
 async def watched(watcher: Replicas, seconds: float) -> frozenset[str]:
     """Whom it declares gone while it looks for so long."""
-    gone = frozenset[str]()
+    gone, detector = frozenset[str](), detector_of(watcher)
     end = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < end:
-        gone |= await watcher.evict_silent()
+        gone |= await detector.evict_silent()
         await asyncio.sleep(QUICK.beat)
     return gone
 
@@ -73,9 +80,10 @@ async def test_one_that_beats_lives_and_one_that_does_not_is_gone(team: Team) ->
 async def test_a_pause_of_one_s_own_proves_nothing(team: Team) -> None:
     """Who did not look for a while begins to observe anew."""
     watcher, _ = [await team.join(f"elsewhere-{number}-abc") for number in range(1, 3)]
-    await watcher.evict_silent()
+    detector = detector_of(watcher)
+    await detector.evict_silent()
     await asyncio.sleep(2 * QUICK.gone)
-    assert await watcher.evict_silent() == frozenset()
+    assert await detector.evict_silent() == frozenset()
 
 
 async def test_a_process_that_was_killed_here_is_gone_at_once(team: Team) -> None:
@@ -84,13 +92,13 @@ async def test_a_process_that_was_killed_here_is_gone_at_once(team: Team) -> Non
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "input()", stdin=pipe)
     here = [f"{identify_host()}-{pid}-abc" for pid in (child.pid, os.getpid())]
-    watcher = await team.join(generate_owner())
+    detector = detector_of(await team.join(generate_owner()))
     for owner in here:
         await team.join(owner)
-    assert await watcher.evict_silent() == {here[1]}
+    assert await detector.evict_silent() == {here[1]}
     child.kill()
     await child.communicate()
-    assert await watcher.evict_silent() == {here[0]}
+    assert await detector.evict_silent() == {here[0]}
 
 
 async def test_one_that_was_declared_gone_drops_its_work_and_lives_again(team: Team) -> None:
@@ -154,17 +162,19 @@ async def test_runs_of_the_gone_are_orphans_and_of_the_living_are_not(
     more."""
     for number in range(1, 3):
         await team.join(f"elsewhere-{number}-abc")
-        await ledger.begin_run(
+        await ledger.runs.begin_run(
             NewRun(f"key {number}", "install", "U1", "C1", owner=f"elsewhere-{number}-abc")
         )
-    assert await ledger.list_orphaned_runs() == []
+    assert await ledger.run_queries.list_orphaned_runs() == []
     await team.members[0].leave()
-    (orphan,) = await ledger.list_orphaned_runs()
+    (orphan,) = await ledger.run_queries.list_orphaned_runs()
     assert orphan.owner == "elsewhere-1-abc"
-    await ledger.resume_run(orphan.id, "elsewhere-2-abc", attempt=orphan.attempt)
-    assert await ledger.list_orphaned_runs() == []
-    assert not await ledger.finish_run(orphan.id, "done", Text("late"), owner="elsewhere-1-abc")
-    assert await ledger.finish_run(orphan.id, "done", Text("in time"), owner="elsewhere-2-abc")
+    await ledger.runs.resume_run(orphan.id, "elsewhere-2-abc", attempt=orphan.attempt)
+    assert await ledger.run_queries.list_orphaned_runs() == []
+    assert not await ledger.runs.finish_run(
+        orphan.id, "done", Text("late"), owner="elsewhere-1-abc"
+    )
+    assert await ledger.runs.finish_run(orphan.id, "done", Text("in time"), owner="elsewhere-2-abc")
 
 
 async def test_a_request_is_answered_by_one_process(url: str, ledger: Ledger) -> None:
@@ -188,4 +198,4 @@ async def test_old_requests_and_processes_are_forgotten(ledger: Ledger, team: Te
     await ledger.replicas.prune()
     assert await ledger.requests.claim_key("trigger")
     assert await ledger.replicas.list_gone() == frozenset()
-    assert (await ledger.begin_run(asked())).is_active
+    assert (await ledger.runs.begin_run(asked())).is_active

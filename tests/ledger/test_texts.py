@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 
 from bot.ledger import Ledger, NewSchedule, RunState, ScheduleState
 from bot.ledger.connection import build_engine, parse_url, prepare_sqlite_file
-from bot.ledger.schedule_store import ScheduleAdvance
 from bot.ledger.schedules import SlotResult
+from bot.ledger.slot_store import ScheduleAdvance
 from bot.text import Moment, Seconds, Text, counted, in_context, join, verbatim
 from tests.ledger.conftest import asked
 from tests.ledger.test_audit import ROW
@@ -49,9 +49,9 @@ OLD_ROWS = (
 @pytest.mark.parametrize("sentence", SENTENCES, ids=str)
 async def test_a_sentence_comes_back_with_its_values(ledger: Ledger, sentence: Text) -> None:
     """From runs, the audit and schedules alike: it can be said in any language afterwards."""
-    run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.DONE, sentence)
-    ended = await ledger.get_run(run.id)
+    run = await ledger.runs.begin_run(asked())
+    await ledger.runs.finish_run(run.id, RunState.DONE, sentence)
+    ended = await ledger.run_queries.get_run(run.id)
     assert ended is not None
     assert ended.summary == sentence
     await ledger.audit.add(replace(ROW, summary=sentence))
@@ -64,9 +64,9 @@ async def finish_slot(ledger: Ledger, sentence: Text) -> tuple[Text, Text]:
     now = datetime.now(UTC)
     new = NewSchedule("k", "digest", "digest", "digest", "U1", "C1", "", {}, now, "one")
     schedule, _ = await ledger.timetable.add(new)
-    claimed = await ledger.timetable.claim_slot(schedule, now, ScheduleAdvance(now, None), "one")
+    claimed = await ledger.slots.claim_slot(schedule, now, ScheduleAdvance(now, None), "one")
     assert claimed is not None
-    await ledger.timetable.finish_slot(claimed[1], SlotResult("done", sentence))
+    await ledger.slots.finish_slot(claimed[1], SlotResult("done", sentence))
     paused = await ledger.timetable.change_state(
         schedule.id, ScheduleState.PAUSED, sentence, among={ScheduleState.ACTIVE}, next_at=None
     )
@@ -76,26 +76,28 @@ async def finish_slot(ledger: Ledger, sentence: Text) -> tuple[Text, Text]:
 
 async def test_what_no_database_takes_is_replaced(ledger: Ledger) -> None:
     """A value may come from a pod: a NUL, or half of a character, costs that character alone."""
-    run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.ERROR, Text("it said {words}", words="a\x00b\ud83d"))
-    ended = await ledger.get_run(run.id)
+    run = await ledger.runs.begin_run(asked())
+    await ledger.runs.finish_run(
+        run.id, RunState.ERROR, Text("it said {words}", words="a\x00b\ud83d")
+    )
+    ended = await ledger.run_queries.get_run(run.id)
     assert ended is not None
     assert ended.summary == Text("it said {words}", words="a\ufffdb?")
 
 
 async def test_english_words_stand_beside(ledger: Ledger, url: str) -> None:
     """Whoever reads the database, or searches it, finds sentences."""
-    run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.DONE, SENTENCES[0])
+    run = await ledger.runs.begin_run(asked())
+    await ledger.runs.finish_run(run.id, RunState.DONE, SENTENCES[0])
     assert await fetch(url, "SELECT summary FROM runs") == ["1 of 2 pods are ready"]
 
 
 async def test_a_sentence_that_is_too_long_is_its_english_words(ledger: Ledger) -> None:
     """What is kept is bounded."""
     long = Text("{words} is long", words="x" * 300_000)
-    run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.DONE, long)
-    ended = await ledger.get_run(run.id)
+    run = await ledger.runs.begin_run(asked())
+    await ledger.runs.finish_run(run.id, RunState.DONE, long)
+    ended = await ledger.run_queries.get_run(run.id)
     assert ended is not None
     assert ended.summary == verbatim(str(long))
 
@@ -103,10 +105,10 @@ async def test_a_sentence_that_is_too_long_is_its_english_words(ledger: Ledger) 
 async def test_a_damaged_sentence_is_its_english_words(ledger: Ledger, url: str) -> None:
     """A row that another version wrote, or somebody's hand, does not keep the rest from being
     read."""
-    run = await ledger.begin_run(asked())
-    await ledger.finish_run(run.id, RunState.DONE, SENTENCES[0])
+    run = await ledger.runs.begin_run(asked())
+    await ledger.runs.finish_run(run.id, RunState.DONE, SENTENCES[0])
     await execute(url, """UPDATE runs SET summary_text = '{"v": 99}'""")
-    ended = await ledger.get_run(run.id)
+    ended = await ledger.run_queries.get_run(run.id)
     assert ended is not None
     assert ended.summary == verbatim("1 of 2 pods are ready")
 
@@ -117,7 +119,7 @@ async def test_rows_of_the_version_before_are_read_as_they_are(url: str) -> None
     await migrate(url, BEFORE)
     await execute(url, *OLD_ROWS)
     ledger = await Ledger.open(url)
-    (run,), (entry,) = await ledger.list_recent_runs(5), await ledger.audit.entries()
+    (run,), (entry,) = await ledger.run_queries.list_recent_runs(5), await ledger.audit.entries()
     (schedule,) = await ledger.timetable.list_live()
     assert run.summary == verbatim("Istio {1.30.3} is ready.")
     assert entry.summary == verbatim('"quoted"')
@@ -129,7 +131,7 @@ async def test_rows_of_the_version_before_are_read_as_they_are(url: str) -> None
 async def test_a_process_of_the_version_before_can_still_write(ledger: Ledger, url: str) -> None:
     """While processes are replaced one by one, old ones go on beside the new schema."""
     await execute(url, *OLD_ROWS)
-    assert [str(run.summary) for run in await ledger.list_recent_runs(5)] == [
+    assert [str(run.summary) for run in await ledger.run_queries.list_recent_runs(5)] == [
         "Istio {1.30.3} is ready."
     ]
 

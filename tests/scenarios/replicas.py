@@ -66,7 +66,7 @@ class Crew:
     async def run(self) -> Run:
         """The newest run."""
         # Nothing announces it.
-        while not (found := await self.ledger.list_recent_runs(1)):  # noqa: ASYNC110
+        while not (found := await self.ledger.run_queries.list_recent_runs(1)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         return found[0]
 

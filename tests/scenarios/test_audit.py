@@ -167,8 +167,8 @@ async def test_rows_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
 async def test_a_run_that_was_killed_before_its_row_gets_one(tmp_path: Path) -> None:
     """The next life of the bot writes it, with the time that the run took."""
     async with playing(tmp_path) as (_, bot):
-        run = await bot.ledger.begin_run(asked("k1"))
-        await bot.ledger.finish_run(run.id, "done", Text("ready"))
+        run = await bot.ledger.runs.begin_run(asked("k1"))
+        await bot.ledger.runs.finish_run(run.id, "done", Text("ready"))
         await bot.router.runs.audit.record_missing_ends()
         (row,) = await rows(bot, 1)
         assert (row.id, row.step, row.outcome, str(row.summary)) == (

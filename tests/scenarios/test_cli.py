@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.arguments import build_parser
+from tests.sandbox.workspace.conftest import until
 
 pytestmark = pytest.mark.long
 
@@ -124,6 +125,26 @@ async def test_a_line_that_does_not_end_in_time_is_said(tmp_path: Path) -> None:
     assert "saw no end within 0.01 s" in said
 
 
+async def test_shell_commands_of_a_script_work_on_its_cluster(tmp_path: Path) -> None:
+    """They find files beside the script, the cluster's kubeconfig, and the release's istioctl."""
+    (tmp_path / "note.txt").write_text("beside the script", encoding="utf-8")
+    script = '$ cat note.txt\n$ grep -c 127.0.0.1 "$KUBECONFIG"\n$ istioctl version | head -3\n'
+    code, said = await meshbot("sandbox", *playing(tmp_path, script))
+    assert (code, "3 lines, all as expected" in said) == (0, True), said
+    assert "    beside the script" in said
+    assert "1.30.3" in said
+
+
+async def test_shell_commands_are_not_for_another_cluster(tmp_path: Path) -> None:
+    """Exit code 2 before anything is reached, with the line and the flag that allows it."""
+    code, said = await meshbot(
+        "sandbox", "--cluster", "kubeconfig", *playing(tmp_path, "/mesh status\n$ true\n")
+    )
+    assert code == 2
+    assert "line 2 ($ true) is a shell command" in said
+    assert "--allow-shell" in said
+
+
 async def test_a_port_that_is_taken_is_said() -> None:
     """Not a traceback."""
     with socket.socket() as taken:
@@ -160,6 +181,32 @@ async def test_a_signal_ends_a_play(tmp_path: Path, number: signal.Signals) -> N
     assert program.returncode == 1
     assert b"stopped" in rest
     assert b"Traceback" not in rest
+
+
+async def test_a_signal_ends_what_a_script_runs(tmp_path: Path) -> None:
+    """A command in the middle is gone, with its children, when the play is."""
+    os.mkfifo(tmp_path / "alive")
+    watched = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+
+    def is_alive() -> bool:
+        try:
+            return os.read(watched, 1) != b""
+        except BlockingIOError:
+            return True
+
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "sandbox"),
+        *playing(tmp_path, "$ sleep 77 > alive | sleep 77\n"),
+        env=clean(),
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    await until(is_alive, 30)
+    program.send_signal(signal.SIGTERM)
+    said, _ = await asyncio.wait_for(program.communicate(), 40)
+    assert (program.returncode, b"stopped" in said, b"Traceback" in said) == (1, True, False)
+    await until(lambda: not is_alive())
+    os.close(watched)
 
 
 async def test_settings_are_printed_without_secrets() -> None:

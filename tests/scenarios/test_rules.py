@@ -137,7 +137,11 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
         for user in ("alice", "bob"):
             await stage.workspace.send_command(user, "mesh-workshop", "/mesh bookinfo")
         assert "is already running" in words(await stage.type("/mesh install -> error"))
-        runs = [run for run in await bot.ledger.list_recent_runs(3) if run.step == "bookinfo"]
+        runs = [
+            run
+            for run in await bot.ledger.run_queries.list_recent_runs(3)
+            if run.step == "bookinfo"
+        ]
         assert {run.state for run in runs} == {"done"}
         assert max(run.created_at for run in runs) < min(
             run.finished_at for run in runs if run.finished_at
@@ -234,7 +238,7 @@ async def test_other_channels_are_pointed_to_the_right_one(tmp_path: Path) -> No
             assert f"{says}. Type it in <#C0MESH>." in answer
         await stage.workspace.send_command("host", "D0HOST", "/mesh whoami")
         assert "you are host" in await told(stage, "D0HOST", 2)
-        assert await bot.ledger.list_recent_runs(1) == []
+        assert await bot.ledger.run_queries.list_recent_runs(1) == []
         await stage.type("/mesh preflight")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.app import Bot, run_bot
 from bot.ledger import Ledger, StreamRow
-from bot.ledger.schedule_store import ScheduleAdvance
+from bot.ledger.slot_store import ScheduleAdvance
 from sandbox.cluster.contract import Ref
 from sandbox.workspace import Message
 from tests.scenarios.stage import Stage, furnished, playing, words
@@ -198,7 +198,7 @@ async def due_yesterday(stage: Stage) -> None:
     ledger = await Ledger.open(stage.settings().ledger.address)
     (schedule,) = await ledger.timetable.list_live()
     assert schedule.next_at is not None
-    assert await ledger.timetable.skip_slots(
+    assert await ledger.slots.skip_slots(
         schedule, ScheduleAdvance(schedule.next_at, schedule.next_at - timedelta(days=1))
     )
     await ledger.close()
@@ -224,7 +224,7 @@ async def under_way(stage: Stage) -> None:
     """Returns once a slot is being carried out."""
     ledger = await Ledger.open(stage.settings().ledger.address)
     for _ in range(400):
-        if await ledger.timetable.list_running_slots():
+        if await ledger.slots.list_running_slots():
             break
         await asyncio.sleep(0.05)
     else:

@@ -177,7 +177,7 @@ async def test_a_ledger_that_is_locked_in_the_middle_loses_no_verdict(
         database.execute("ROLLBACK")
         database.close()
         assert "already installed" in words(await stage.type("/mesh install"))
-        assert await bot.ledger.list_unfinished_runs() == []
+        assert await bot.ledger.run_queries.list_unfinished_runs() == []
 
 
 async def test_even_an_answer_that_cannot_be_built_is_one(

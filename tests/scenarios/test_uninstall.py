@@ -64,8 +64,8 @@ async def test_a_question_expires(tmp_path: Path) -> None:
     async with playing(tmp_path, MESHBOT_CONFIRM_SECONDS="10") as (stage, bot):
         await stage.type("/mesh install")
         await stage.type("/mesh uninstall")
-        run = await bot.ledger.find_last_run("uninstall")
+        run = await bot.ledger.run_queries.find_last_run("uninstall")
         assert run is not None
-        await bot.ledger.ask_confirmation(run.id, run.digest or "", run.created_at)
+        await bot.ledger.runs.ask_confirmation(run.id, run.digest or "", run.created_at)
         await bot.router.runs.confirmations.expire_overdue_runs()
         assert await stage.api.get(NAMESPACES, "istio-system") is not None

@@ -101,7 +101,10 @@ class Scene:
 
     async def unfinished(self) -> list[tuple[str, str]]:
         """Runs that the ledger still holds for under way: step and state."""
-        return [(run.step, run.state) for run in await self.bot.ledger.list_unfinished_runs()]
+        return [
+            (run.step, run.state)
+            for run in await self.bot.ledger.run_queries.list_unfinished_runs()
+        ]
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from bot.catalog import Catalog
 from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.ledger.connection import build_engine, parse_url
-from bot.ledger.schedule_store import ScheduleAdvance
+from bot.ledger.slot_store import ScheduleAdvance
 from bot.ledger.tables import schedules
 from bot.messages import Message
 from bot.schedule import (
@@ -136,6 +136,7 @@ class World:
         made = Replica(name, schedule_service)
         made.slot_runner = SlotRunner(
             self.ledger.timetable,
+            self.ledger.slots,
             schedule_service,
             SlotCallbacks(CATALOG.get_recurrence, made.carry_out, self._gone),
             owner=name,
@@ -205,7 +206,7 @@ class World:
         assert schedule.next_at is not None
         found = find_due_slot(Timing.from_json(schedule.timing), schedule.next_at, self.time())
         move = ScheduleAdvance(schedule.next_at, found.following, found.earlier)
-        assert await self.ledger.timetable.claim_slot(schedule, found.slot, move, owner) is not None
+        assert await self.ledger.slots.claim_slot(schedule, found.slot, move, owner) is not None
 
     def tell(self, replica: Replica, tell: ReplyTarget = ReplyTarget.THREAD) -> None:
         """From now on its slots have news."""

@@ -63,6 +63,7 @@ async def main(url: str, owner: str, diary: Path, gone: Path) -> None:
 
     slot_runner = SlotRunner(
         ledger.timetable,
+        ledger.slots,
         schedule_service,
         SlotCallbacks(catalog.get_recurrence, carry_out, absent),
         owner=owner,

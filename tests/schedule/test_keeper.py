@@ -72,7 +72,7 @@ async def test_a_digest_that_died_is_begun_once_more(world: World) -> None:
     assert sum(len(other.fired) for other in others) == 1
     assert (await world.now(schedule)).cut == 0
     world.gone.update({"two", "three"})
-    assert await world.ledger.timetable.list_running_slots() == []
+    assert await world.ledger.slots.list_running_slots() == []
 
 
 async def test_a_burst_that_died_is_counted_and_not_repeated(world: World) -> None:

@@ -56,7 +56,7 @@ async def test_many_edits_become_few_and_the_last_is_shown(
     assert text_of(workspace, posted) == "edit 200"
     assert len(sent) <= (time.monotonic() - started) / QUICK.interval + 1
     assert sent == sorted(sent)
-    assert (channel_messages.edits_sent, channel_messages.edits_coalesced) == (
+    assert (channel_messages.edits.sent, channel_messages.edits.coalesced) == (
         len(sent),
         200 - len(sent),
     )
@@ -124,7 +124,8 @@ async def test_after_a_429_the_last_word_is_shown_once_slack_allows(
     posted = await channel_messages.post(channel, message("working"))
     workspace.faults.rate_limit_method("chat.update", retry_after=1)
     channel_messages.edit(posted, message("half"))
-    await eventually(lambda: channel_messages.limit_waits == 2)
+    gates = (channel_messages.posts.gate, channel_messages.edits.gate)
+    await eventually(lambda: [gate.waits for gate in gates] == [1, 1])
     started = time.monotonic()
     channel_messages.edit(posted, message("nearly"))
     await channel_messages.settle(posted, message("done"))

@@ -120,7 +120,7 @@ async def test_the_answer_leaves_before_a_slow_router_begins(
     unsent: list[int] = []
 
     def slow(_reply: Reply) -> None:
-        unsent.append(listeners.under_way)
+        unsent.append(listeners.envelopes.under_way)
         time.sleep(0.2)
 
     router.meet = slow
@@ -188,7 +188,7 @@ async def test_what_slack_did_not_send_is_refused(
     async with session.post(door, data=BODY, headers=headers) as answer:
         assert answer.status == 401
     assert not router.replies
-    assert listeners.commands == listeners.acks == 0
+    assert listeners.commands == listeners.envelopes.acks == 0
 
 
 async def test_a_thousand_forged_requests_reach_nobody(

@@ -60,7 +60,7 @@ async def test_the_acknowledgement_leaves_before_a_slow_router_begins(
     unsent: list[int] = []
 
     def slow(_reply: Reply) -> None:
-        unsent.append(listeners.under_way)
+        unsent.append(listeners.envelopes.under_way)
         time.sleep(0.3)
 
     router.meet = slow
@@ -93,7 +93,7 @@ async def test_a_command_delivered_twice_is_done_once(
     """A second envelope of the same command is acknowledged and dropped."""
     workspace.faults.duplicates = 1
     await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
-    await eventually(lambda: listeners.acks == 2)
+    await eventually(lambda: listeners.envelopes.acks == 2)
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 

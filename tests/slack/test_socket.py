@@ -184,7 +184,7 @@ async def test_closing_waits_for_acknowledgements_under_way(
 ) -> None:
     """Until the last acknowledgement has left, the connection stays and newcomers are told to try
     again."""
-    with listeners.track_envelope():
+    with listeners.envelopes.track_envelope():
         closing = asyncio.create_task(link.close(2))
         await asyncio.sleep(0)
         typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
@@ -199,7 +199,7 @@ async def test_closing_does_not_wait_for_ever(
     link: SocketModeReceiver, listeners: Listeners
 ) -> None:
     """An acknowledgement that does not leave within the grace is given up."""
-    with listeners.track_envelope():
+    with listeners.envelopes.track_envelope():
         await asyncio.wait_for(link.close(0.1), 1)
     assert not link.is_connected
 

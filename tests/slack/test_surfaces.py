@@ -81,7 +81,7 @@ async def test_a_mention_delivered_twice_is_done_once(
     """Slack repeats events under one event_id."""
     workspace.faults.duplicates = 1
     await workspace.mention_bot("alice", DEFAULT_CHANNEL, "install")
-    await eventually(lambda: listeners.acks == 2)
+    await eventually(lambda: listeners.envelopes.acks == 2)
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
 

@@ -74,7 +74,7 @@ class Soak:
     async def kill(self) -> None:
         """kill -9 for one of them, every other time the one that is at work, and a new one in its
         place."""
-        newest = await self.ledger.list_recent_runs(1)
+        newest = await self.ledger.run_queries.list_recent_runs(1)
         at_work = [pid for pid in self.alive if newest and f"-{pid}-" in newest[0].owner]
         victim = (
             at_work[0] if at_work and self.dice.random() < 0.5 else self.dice.choice(self.alive)
@@ -200,17 +200,16 @@ async def calm(on: Soak) -> list[Run]:
     on.stage.workspace.faults.clear_faults()
     deadline = time.monotonic() + CALM
     while time.monotonic() < deadline:
-        table = on.ledger.timetable
-        if await table.list_live():
+        if await on.ledger.timetable.list_live():
             await on.type("/mesh schedule remove all")
         elif not (
-            await on.ledger.list_unfinished_runs()
-            or await table.list_running_slots()
+            await on.ledger.run_queries.list_unfinished_runs()
+            or await on.ledger.slots.list_running_slots()
             or await on.ledger.outbox.count_pending()
         ):
             break
         await asyncio.sleep(1.0)
-    return await on.ledger.list_recent_runs(100_000)
+    return await on.ledger.run_queries.list_recent_runs(100_000)
 
 
 @dataclass

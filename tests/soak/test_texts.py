@@ -154,7 +154,7 @@ async def test_a_thousand_forged_requests_are_refused(
                     f"http://127.0.0.1:{port}/slack/events", data=body, headers=headers
                 ) as answer:
                     statuses[answer.status] += 1
-            assert await bot.ledger.list_recent_runs(1) == []
+            assert await bot.ledger.run_queries.list_recent_runs(1) == []
             assert stage.workspace.list_messages() == []
     figures += [("forged or stale requests by status", dict(statuses))]
     assert statuses == {401: FORGED}

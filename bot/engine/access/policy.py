@@ -190,6 +190,7 @@ class AccessPolicy:
         return CONFIRMERS[step.role]
 
     def _check_channel(self, step: Step, channel: str) -> None:
+        # Ids of direct messages begin with D (Slack), and App Home has no channel.
         private = not channel or channel.startswith("D")
         if (
             not self.channels

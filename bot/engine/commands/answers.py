@@ -43,6 +43,7 @@ class Answers:
         )
         if isinstance(options, Shared) and options.share:
             posted = await self._share(asked, message)
+            # Added later: in a channel Slack shows a new file only after a second or two.
             await self.pictures.attach(posted, message, verdict.picture)
         else:
             await reply.say(await self.pictures.add_to_message(message, verdict.picture))

@@ -65,6 +65,8 @@ class ButtonHandler:
             await self.commands.open_form(form, asked)
             return
         if pressed.away and self.commands.forms.find_requested_form(asked) is None:
+            # A modal must be opened within three seconds (Slack limit), and the answer may take
+            # longer.
             await reply.say(messages.render_loading(self.say))
         await self.commands.handle_command(asked, reply)
 

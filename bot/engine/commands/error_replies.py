@@ -64,7 +64,7 @@ class ErrorReplies:
                 break
             # It is entered before its message is posted.
             await asyncio.sleep(ADDRESS_PAUSE)
-            run = await self.ledger.get_run(run.id) or run
+            run = await self.ledger.run_queries.get_run(run.id) or run
         link = await self.channel_messages.permalink(run.posted) if run.posted else ""
         title = build_heading(self.catalog, run).title
         seconds = time.time() - run.created_at.timestamp()

@@ -34,7 +34,7 @@ class HomeChannel:
         """
         if self.setting:
             return self.setting
-        runs = await self.ledger.list_recent_runs(RECENT_RUNS)
+        runs = await self.ledger.run_queries.list_recent_runs(RECENT_RUNS)
         return next((run.channel for run in runs if not run.channel.startswith("D")), "")
 
     async def require(self, typed: str) -> str:

@@ -54,6 +54,7 @@ class HomeTabs:
         """Refresh every open tab when a run has ended."""
         if run.is_active or not self._opened:
             return
+        # One pass for all: a run that ends while the tabs are being published sets it again.
         self._stale = True
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = self.jobs.spawn(self._refresh_tabs(), "home tabs")

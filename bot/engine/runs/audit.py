@@ -130,7 +130,7 @@ class Auditor:
     async def record_missing_ends(self) -> None:
         """Add the rows of runs that ended without one, because their process was killed."""
         try:
-            for run in await self.ledger.list_unaudited_runs():
+            for run in await self.ledger.run_queries.list_unaudited_runs():
                 await self.record_run_end(run, run.state.value, run.summary)
         except LedgerError as problem:
             log.warning("the audit could not be completed: %s", problem)
@@ -166,7 +166,7 @@ class Auditor:
 
     async def _find_run(self, run: str) -> Run | None:
         try:
-            return await self.ledger.get_run(run)
+            return await self.ledger.run_queries.get_run(run)
         except LedgerError:
             return None
 

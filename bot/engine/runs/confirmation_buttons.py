@@ -43,12 +43,13 @@ class ConfirmationButtons:
 
         Raises UserError when the question was answered before, and AccessDenied.
         """
-        run = await self.ledger.get_run(pressed.value)
+        run = await self.ledger.run_queries.get_run(pressed.value)
         if run is None or run.state is not RunState.ASKS:
             raise UserError(*ANSWERED)
         cancels = pressed.action == messages.CANCEL
         caller = await self.callers.resolve_caller(pressed.user)
         invocation = self.catalog.parse(run.arguments)
+        # Whoever asked may take it back, even where they have lost the role meanwhile.
         if not (cancels and pressed.user == run.user):
             title = invocation.step.title
             what = (
@@ -73,12 +74,13 @@ class ConfirmationButtons:
         if self.confirmations.is_overdue(run):
             await self.confirmations.expire_run(run)
             return
+        # Before it is confirmed, for this raises while the process is cut off from the ledger.
         with self.tracker.track_run(run.id):
-            if not await self.ledger.confirm_run(run.id, owner=self.ledger.replicas.owner):
+            if not await self.ledger.runs.confirm_run(run.id, owner=self.ledger.replicas.owner):
                 raise UserError(*ANSWERED)
             if (other := await self.locks.find_conflicting_run(run)) is not None:
                 # It holds its lock by now; asking again gives that back.
-                await self.ledger.ask_confirmation(
+                await self.ledger.runs.ask_confirmation(
                     run.id, run.digest or "", run.expires_at or run.created_at
                 )
                 raise ScopeLocked(other)

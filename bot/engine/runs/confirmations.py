@@ -37,7 +37,8 @@ class Confirmations:
             self.seconds / 60,
             who=self._describe_confirmers(run),
         )
-        if await self.ledger.ask_confirmation(run.id, plan.digest, expires, message):
+        # Written first: a button that is shown can be pressed at once.
+        if await self.ledger.runs.ask_confirmation(run.id, plan.digest, expires, message):
             self.messages.notify(replace(run, state=RunState.ASKS))
             await self.messages.show_end(run, progress, message)
 
@@ -56,7 +57,7 @@ class Confirmations:
         It is called periodically.
         """
         await self.endings.retry_unwritten()
-        for run in await self.ledger.list_unfinished_runs():
+        for run in await self.ledger.run_queries.list_unfinished_runs():
             if run.state is RunState.ASKS and self.is_overdue(run):
                 await self.expire_run(run)
 

@@ -58,6 +58,7 @@ class RunEndings:
             run, state, summary, serialize_verdict(verdict), shown=message
         ):
             return
+        # Before audit, Events and picture: people wait for it, and each of those may take seconds.
         shown = await self.messages.show_end(run, progress, message)
         # The run is over: what follows must not be announced as cut off, nor be dropped.
         self.tracker.close_message(run.id)
@@ -88,7 +89,7 @@ class RunEndings:
         """
         progress = self.messages.build_progress(run)
         message = self._render_failure(run, progress, state, Failure(summary, EMPTY))
-        if await self.ledger.withdraw_run(run.id, state, summary, shown=message):
+        if await self.ledger.runs.withdraw_run(run.id, state, summary, shown=message):
             self.ended[run.step, str(state)] += 1
             self.messages.notify(replace(run, state=state, summary=summary))
             await self.messages.show_end(run, progress, message)
@@ -110,11 +111,12 @@ class RunEndings:
         end is written later.
         """
         try:
-            written = await self.ledger.finish_run(
+            written = await self.ledger.runs.finish_run(
                 run.id, state, summary, verdict, shown=shown, owner=self.ledger.replicas.owner
             )
         except MeshbotError as problem:
             log.error("the end of run %s (%s) is not written yet: %s", run.id, state, problem)
+            # The person is told now; the run counts as running until the database is back.
             self._unwritten[run.id] = (state, summary, verdict)
             written = True
         self.ended[run.step, str(state)] += written
@@ -128,7 +130,7 @@ class RunEndings:
         Raises LedgerError while it is still away.
         """
         for run_id, (state, summary, verdict) in list(self._unwritten.items()):
-            await self.ledger.finish_run(
+            await self.ledger.runs.finish_run(
                 run_id, state, summary, verdict, owner=self.ledger.replicas.owner
             )
             self._unwritten.pop(run_id, None)

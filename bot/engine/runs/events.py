@@ -75,6 +75,7 @@ class EventWriter:
             f"Slack user {run.user} typed {self.catalog.command} {run.arguments}: "
             f"{state}: {summary} (run {run.id})"
         )
+        # Cut in bytes, which may leave half a character at the end.
         return words.encode()[:LONGEST_NOTE].decode(errors="ignore")
 
     async def _build_event(self, run: Run, about: ChangedObject, number: int) -> Object:
@@ -91,11 +92,14 @@ class EventWriter:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {
+                # Named by the run: written again after a restart, it is the same Event.
                 "name": f"meshbot.{run.id}.{number}",
                 "namespace": about.namespace or "default",
             },
+            # MicroTime has six digits; isoformat() drops them at a whole second.
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "meshbot",
+            # 128 characters at most (events.k8s.io/v1).
             "reportingInstance": self.owner[:128],
             "action": run.step,
             "reason": f"Meshbot{run.step.capitalize()}",

@@ -97,6 +97,7 @@ class RunExecutor:
         changes = RunChanges(run.id)
         context = self.contexts.build_run_context(invocation, caller, progress, changes)
         plan = await make_plan(invocation, context)
+        # Minutes may have passed since it was shown, and what is confirmed must be what was read.
         if plan is None or plan.digest == run.digest:
             return False
         warned = replace(plan, warnings=(CHANGED, *plan.warnings))

@@ -85,6 +85,7 @@ class ProgressMessage:
 
     async def show_final(self, message: Message) -> bool:
         """Make the last edit; return False when Slack refused it for good."""
+        # First, for an edit that came now would wait behind the end and replace it.
         self.over = True
         try:
             await self._channel_messages.settle(self.posted, message)

@@ -46,9 +46,9 @@ class RunRecovery:
         """
         if self.ledger.replicas.is_fenced:
             return
-        unfinished = await self.ledger.list_unfinished_runs()
+        unfinished = await self.ledger.run_queries.list_unfinished_runs()
         dropped = [run for run in unfinished if self.tracker.can_take_back(run)]
-        for run in [*dropped, *await self.ledger.list_orphaned_runs()]:
+        for run in [*dropped, *await self.ledger.run_queries.list_orphaned_runs()]:
             self.jobs.spawn(self.recover_run(run), f"recover {run.id}")
 
     async def recover_run(self, run: Run) -> None:
@@ -56,12 +56,13 @@ class RunRecovery:
 
         A run that cannot be resumed is ended, with the command to go on.
         """
+        # Its question stands in the channel, and any process can take the answer.
         if run.state is RunState.ASKS:
             return
         with self.tracker.track_run(run.id):
             owner = self.ledger.replicas.owner
             try:
-                run = await self.ledger.resume_run(run.id, owner, attempt=run.attempt)
+                run = await self.ledger.runs.resume_run(run.id, owner, attempt=run.attempt)
             except RunNotResumable:
                 return
             self.resumed += 1
@@ -69,15 +70,18 @@ class RunRecovery:
 
     async def _resume_run(self, run: Run) -> None:
         try:
+            # Under the key of the run: if its process had posted it, this returns where.
             run = run if run.ts else await self.messages.post(run)
             invocation = self.messages.catalog.parse(run.arguments)
             caller = await self.callers.resolve_caller(run.user)
         except MeshbotError as problem:
             await self._interrupt(run, explain_error(problem))
             return
+        # A run that ends its process would end each one that takes it up.
         if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
             await self._interrupt(run, INTERRUPTED)
             return
+        # A run with a digest that runs was confirmed: the digest is written when it is asked.
         await self.executor.execute_step(run, invocation, caller, confirmed=run.digest is not None)
 
     async def _interrupt(self, run: Run, failure: Failure) -> None:

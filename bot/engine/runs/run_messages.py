@@ -52,12 +52,15 @@ class RunMessages:
         """
         heading = build_heading(self.catalog, run)
         message = messages.render_running(self.say, heading, RunProgress())
+        # By this key the outbox knows it, also before it is posted.
         named = replace(place, key=build_run_key(run.id))
         posted = await self.channel_messages.post(run.channel, message, named)
         if not posted.is_pending:
             try:
-                await self.ledger.record_posted(run.id, posted.channel, posted.ts)
+                await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
             except MeshbotError as problem:
+                # Not worth ending the run: the outbox holds the place too, and other processes only
+                # need it when this one dies.
                 log.error("where run %s is shown was not recorded: %s", run.id, problem)
         run = replace(run, channel=posted.channel, ts=posted.ts)
         self.notify(run)
@@ -85,7 +88,7 @@ class RunMessages:
             return progress.posted
         try:
             posted = await self.channel_messages.post(run.channel, message)
-            await self.ledger.record_posted(run.id, posted.channel, posted.ts)
+            await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
             log.error("the end of run %s was shown nowhere: %s", run.id, problem)
             return None

@@ -44,10 +44,13 @@ class RunStarter:
         Raises ScopeLocked when another run is in the way.
         """
         new = self._build_new_run(invocation, asked)
+        # Before anything is entered, so that a mistake in the options leaves no run and no message.
         if invocation.step.check is not None:
             invocation.step.check(
                 self.contexts.build_context(invocation, caller), invocation.options
             )
+        # A run whose end is not written holds its lock still. And while the database is away this
+        # raises: no change begins that could not be kept.
         await self.endings.retry_unwritten()
         check_not_fenced(self.ledger.replicas)
         try:
@@ -58,6 +61,8 @@ class RunStarter:
         if asked.away:
             title = invocation.step.title
             await reply.say(messages.render_run_elsewhere(self.say, title, asked.channel))
+        # Entered before it is posted: a process that dies in between leaves a run that others take
+        # up.
         with self.tracker.track_run(run.id):
             try:
                 await self.executor.start(run, invocation, caller, Place(thread=asked.thread))
@@ -83,7 +88,7 @@ class RunStarter:
         A change of what everyone shares and one in a namespace hold different locks, so both
         can be entered: whether they meet is checked afterwards.
         """
-        run = await self.ledger.begin_run(new)
+        run = await self.ledger.runs.begin_run(new)
         if (other := await self.locks.find_conflicting_run(run)) is not None:
             summary = Text("not started: run {id} was under way", id=other.id)
             await self.endings.record_end(run, "error", summary)

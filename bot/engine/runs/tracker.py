@@ -31,6 +31,8 @@ class RunTracker:
         task = asyncio.current_task()
         assert task is not None, "runs are carried out in tasks"
         try:
+            # Others may take it over at any moment; noted as dropped, it is taken back if none
+            # does.
             check_not_fenced(self._replicas)
         except LedgerError:
             self._dropped.add(run_id)

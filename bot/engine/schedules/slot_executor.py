@@ -74,6 +74,8 @@ class SlotExecutor:
         self, schedule: Schedule, step: Step, report: SlotReport, slot: SlotContext
     ) -> SlotOutcome:
         state = ERROR if report.failed else report.verdict.state.value
+        # The first failure and the first success after it are news, also for a step that says
+        # little.
         turned = report.failed != (schedule.last_state == ERROR)
         tell = ReplyTarget.THREAD if turned and report.tell is ReplyTarget.NOWHERE else report.tell
         result = SlotResult(state, report.verdict.summary, report.failed, report.memory)
@@ -96,6 +98,7 @@ class SlotExecutor:
     def _build_lost_role_outcome(
         self, schedule: Schedule, caller: Caller, needed: Role
     ) -> SlotOutcome:
+        # Not knowing is no reason to pause: the role may be there still.
         if caller.unsure:
             return self._build_failure(
                 schedule, Text("Slack does not tell who is a host just now, so nothing was done.")

@@ -29,7 +29,7 @@ class TourMessages:
 
     async def find_current(self, channel: str) -> Posted | None:
         """Return the tour's message in a channel, None when it was ended."""
-        run = await self.pages.ledger.find_last_run(STEP, channel)
+        run = await self.pages.ledger.run_queries.find_last_run(STEP, channel)
         return run.posted if run is not None and run.arguments == STEP else None
 
     def get_page(self, posted: Posted) -> TourPage | None:

@@ -62,7 +62,7 @@ class TourPages:
         step = self.catalog.get(page.step)
         assert step is not None  # there are only pages of known steps
         rows, trouble = await self._read_rows()
-        run = await self.ledger.find_last_run(page.step, channel)
+        run = await self.ledger.run_queries.find_last_run(page.step, channel)
         posted = run.posted if run is not None else None
         content = PageContent(
             page,

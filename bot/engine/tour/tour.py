@@ -84,6 +84,7 @@ class Tour:
         if run is None:
             return
         await self._post_page(run, asked.channel, page)
+        # After the new one is posted: if that fails, the tour stands where it was.
         if earlier is not None:
             self.messages.end(earlier, page, Text("the tour goes on further down."))
 
@@ -94,12 +95,12 @@ class Tour:
             posted = await self.pages.channel_messages.post(channel, message)
         except MeshbotError as problem:
             summary = Text("not begun: {problem}", problem=get_message(problem))
-            await self.ledger.finish_run(run.id, "error", summary)
+            await self.ledger.runs.finish_run(run.id, "error", summary)
             raise
         self.messages.note_page(posted, page)
-        await self.ledger.record_posted(run.id, posted.channel, posted.ts)
+        await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
         summary = Text("the tour stands at {step}", step=page.step)
-        await self.ledger.finish_run(run.id, "done", summary)
+        await self.ledger.runs.finish_run(run.id, "done", summary)
 
     async def _end_by_command(self, current: Posted | None, asked: Command, reply: Reply) -> None:
         command, say = self.pages.catalog.command, self.pages.say
@@ -118,14 +119,14 @@ class Tour:
         run = await self._enter_run(asked, f"{STEP} off")
         if run is None:
             return
-        await self.ledger.finish_run(run.id, "done", Text("the tour is ended"))
+        await self.ledger.runs.finish_run(run.id, "done", Text("the tour is ended"))
         self.messages.end(posted, page, Text("this tour is ended."), news=True)
 
     async def _enter_run(self, asked: Command, arguments: str) -> Run | None:
         """Enter a run of the step `workshop`; return None when the command came before."""
         owner = self.ledger.replicas.owner
         try:
-            return await self.ledger.begin_run(
+            return await self.ledger.runs.begin_run(
                 NewRun(asked.key, STEP, asked.user, asked.channel, owner, arguments)
             )
         except DuplicateRequest:

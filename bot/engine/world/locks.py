@@ -45,10 +45,12 @@ class RunLocks:
         """
         mesh_wide = self._is_mesh_wide(run)
         for _ in range(1 if mesh_wide else CONFLICT_CHECKS):
-            others = await self.ledger.list_unfinished_runs() if run.scope else []
+            others = await self.ledger.run_queries.list_unfinished_runs() if run.scope else []
             conflicting = [
                 other
                 for other in others
+                # One that asks has given its lock back, and the ledger excludes those with the same
+                # lock.
                 if other.lock_key not in (None, run.scope)
                 and (mesh_wide or self._is_mesh_wide(other))
             ]

@@ -30,6 +30,7 @@ def build_app(client: AsyncWebClient, identity: BotIdentity) -> AsyncApp:
             bot_token=client.token,
         )
 
+    # Bolt warns of a client with a token beside `authorize`, which gives it for each request.
     nameless = AsyncWebClient(
         base_url=client.base_url, session=client.session, logger=get_library_logger("api")
     )
@@ -41,7 +42,10 @@ def build_app(client: AsyncWebClient, identity: BotIdentity) -> AsyncApp:
             authorize=authorize,
             logger=get_library_logger("bolt"),
             signing_secret="",
+            # Without it Bolt polls for the acknowledgement every 10 ms, and keeps no reference to
+            # the listener's task, which can be garbage-collected while it waits.
             process_before_response=True,
+            # The HTTP receiver checks signatures before it parses anything; Socket Mode has none.
             request_verification_enabled=False,
             ssl_check_enabled=False,
             attaching_function_token_enabled=False,

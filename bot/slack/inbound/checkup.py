@@ -68,6 +68,7 @@ async def _check_bot_token(client: AsyncWebClient, scopes: Set[str]) -> list[Che
 
 def _check_scopes(identity: BotIdentity, wanted: Set[str]) -> CheckResult:
     missing, extra = sorted(wanted - identity.scopes), sorted(identity.scopes - wanted)
+    # Scopes that are added to the manifest count only from the next installation of the app.
     if missing:
         sentence = (
             f"missing {', '.join(missing)}: "

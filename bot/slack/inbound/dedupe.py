@@ -14,7 +14,12 @@ class SeenKeys:
     """Keys seen within `ttl` seconds, at most `most` of them, the oldest forgotten first."""
 
     def __init__(
-        self, *, ttl: float = 900.0, most: int = 10_000, now: Callable[[], float] = time.monotonic
+        self,
+        *,
+        # Slack delivers an event again for up to six minutes (at once, after one and after five).
+        ttl: float = 900.0,
+        most: int = 10_000,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ttl, self._most, self._now = ttl, most, now
         self._seen: OrderedDict[str, float] = OrderedDict()
@@ -27,6 +32,7 @@ class SeenKeys:
         if not key:
             return True
         now = self._now()
+        # In the order in which they came, so that the oldest are in front.
         while self._seen and next(iter(self._seen.values())) <= now - self._ttl:
             self._seen.popitem(last=False)
         if key in self._seen:

@@ -38,6 +38,7 @@ class SignatureVerifier:
                 "slack.signing_secret: HTTP mode needs it (Slack app, Basic Information)"
             )
         self._secret, self._now = secret.encode(), now
+        # A timestamp is good from WINDOW before it to WINDOW after it: so long a replay would pass.
         self._once = SeenKeys(ttl=2 * WINDOW, most=50_000)
 
     def explain_refusal(self, timestamp: str, signature: str, body: bytes) -> str:
@@ -45,11 +46,14 @@ class SignatureVerifier:
 
         The same request passes only once.
         """
+        # int() takes other scripts' digits and spaces too, and raises for what is no number, which
+        # Bolt's own check turns into a 500 (slack-bolt 1.30).
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
             return "the timestamp is no number"
         if abs(self._now() - int(timestamp)) > WINDOW:
             return "the timestamp is too far off"
         signed = hmac.new(self._secret, b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256)
+        # In constant time, so that the time taken does not tell how much of a guess was right.
         if not hmac.compare_digest(f"v0={signed.hexdigest()}".encode(), signature.encode()):
             return "the signature does not match"
         return "" if self._once.claim_key(signature) else "the request was seen before"
@@ -147,11 +151,12 @@ class HttpReceiver:
         self, request: web.Request, bolt: AsyncBoltRequest
     ) -> web.StreamResponse:
         """Send the acknowledgement to its end before the work begins."""
-        with self._listeners.track_envelope():
+        with self._listeners.envelopes.track_envelope():
             outcome = await self._listeners.build_acknowledgement(bolt)
             status = outcome.status
             response = await to_aiohttp_response(outcome)
             try:
+                # Sent here: aiohttp would send it once this handler has returned, after the work.
                 await response.prepare(request)
                 await response.write_eof()
             except OSError as problem:

@@ -10,35 +10,21 @@ acknowledges, leaves the work in its context, and ends; Bolt is told to wait for
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-import secrets
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 
 from slack_bolt.async_app import AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from bot.jobs import Jobs
-from bot.messages import ButtonPress, CommandRouter, Message, Reply
-from bot.metrics import Histogram, Metric, counter
+from bot.messages import CommandRouter, Message
+from bot.metrics import Metric, counter
 from bot.slack.inbound.bolt import build_app
 from bot.slack.inbound.dedupe import SeenKeys
-from bot.slack.inbound.payloads import (
-    Body,
-    get_mapping,
-    get_string,
-    list_input_ids,
-    read_command,
-    read_mention,
-    read_origin,
-    read_press,
-    read_submission,
-)
+from bot.slack.inbound.dispatch import EXPIRED, RESTARTING, RequestDispatcher
+from bot.slack.inbound.envelopes import EnvelopeTracker
+from bot.slack.inbound.payloads import get_mapping, get_string, list_input_ids
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import BotIdentity
 from bot.slackrules import escape
@@ -48,25 +34,6 @@ OURS = re.compile(r"^mesh:")
 """action_ids of the bot's own buttons, and names of its own modals."""
 ANY = re.compile(r".*", re.DOTALL)
 AFTER_ACK = "after_ack"
-ACK_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
-"""Seconds; Slack gives up after the last."""
-
-log = logging.getLogger(__name__)
-
-
-def build_note(state: str, text: str) -> Message:
-    """Build a short answer of this package's own in mrkdwn; `state` as in `bot.view.messages`."""
-    block = {
-        "type": "section",
-        "block_id": f"verdict:{state}",
-        "text": {"type": "mrkdwn", "text": text},
-    }
-    return Message(text=text, blocks=(block,))
-
-
-RESTARTING = Text("I am restarting. Please try again in a minute.")
-EXPIRED = Text("This button has expired. Type the command again.")
-FAILED = "the router failed, reference %s"
 
 
 class Listeners:
@@ -81,18 +48,17 @@ class Listeners:
         identity: BotIdentity,
         command: str = "/mesh",
     ) -> None:
-        self._router, self._ways, self._command, self._me = router, ways, command, identity.user_id
+        self.command, self._ways, self._me = command, ways, identity.user_id
+        self._dispatcher = RequestDispatcher(router, ways, me=identity.user_id, command=command)
         self._once = SeenKeys()
-        self._jobs = Jobs()
+        self.envelopes = EnvelopeTracker()
         self.draining = False
-        self.commands = self.presses = self.duplicates = self.declined = self.acks = 0
-        self.ack_seconds = Histogram(ACK_BOUNDS)
+        self.commands = self.presses = self.duplicates = self.declined = 0
         self.mentions = self.submissions = self.homes = 0
-        self.under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.app = build_app(ways.client, identity)
         self.app.command(command)(self._on_command)
+        # Bolt tries listeners in this order. What none takes it answers with 404, which Slack shows
+        # as an error, so each kind ends with one that takes anything.
         self.app.command(ANY)(self._on_other_command)
         self.app.action(OURS)(self._on_action)
         self.app.action(ANY)(self._on_unknown_action)
@@ -103,30 +69,10 @@ class Listeners:
         self.app.view(ANY)(self._on_other_view)
         self.app.view_closed(ANY)(self._on_other_view)
 
-    @property
-    def command(self) -> str:
-        """The command that is answered, with its slash."""
-        return self._command
-
-    @contextmanager
-    def track_envelope(self) -> Iterator[None]:
-        """Count an envelope whose acknowledgement has not been sent."""
-        self.under_way += 1
-        self._idle.clear()
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.ack_seconds.observe(time.perf_counter() - began)
-            self.under_way -= 1
-            if not self.under_way:
-                self._idle.set()
-
     def figures(self) -> Iterator[Metric]:
         """Yield the metrics for Prometheus."""
         yield counter("commands", "Commands that were taken.", self.commands)
         yield counter("presses", "Buttons that were taken.", self.presses)
-        yield counter("acks", "Envelopes that were acknowledged.", self.acks)
         yield counter(
             "duplicates",
             "Deliveries dropped because they came before.",
@@ -136,9 +82,7 @@ class Listeners:
         yield counter(
             "declined", "Commands and buttons declined while being stopped.", self.declined
         )
-        yield Metric(
-            "ack_seconds", "From an envelope to its acknowledgement.", self.ack_seconds, "histogram"
-        )
+        yield from self.envelopes.figures()
 
     async def drain(self, grace: float = 3.0) -> int:
         """Decline what comes from now on, and wait for acknowledgements under way.
@@ -146,10 +90,7 @@ class Listeners:
         Waits up to `grace` seconds; returns the number that were not sent.
         """
         self.draining = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                await self._idle.wait()
-        return self.under_way
+        return await self.envelopes.wait_until_idle(grace)
 
     async def build_acknowledgement(self, request: AsyncBoltRequest) -> BoltResponse:
         """Run the listeners up to the acknowledgement, and return it to be sent."""
@@ -157,60 +98,60 @@ class Listeners:
 
     def run_deferred_work(self, request: AsyncBoltRequest) -> None:
         """Run the work that the listener left for after the acknowledgement; never raises."""
-        self.acks += 1
+        self.envelopes.acks += 1
         work: Callable[[], None] | None = request.context.get(AFTER_ACK)
         if work is not None:
             work()
 
     async def aclose(self, grace: float = 3.0) -> None:
         """Wait up to `grace` seconds for replies of this package's own that are on their way."""
-        await self._jobs.drain(grace)
+        await self._dispatcher.aclose(grace)
 
     async def _on_command(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         if self.draining:
             self.declined += 1
-            await ack(_build_ephemeral_payload(self._build_restart_note()))
+            # The acknowledgement of a slash command may carry the answer; nothing has to be sent
+            # after it, while the connection is being closed.
+            await ack(_build_ephemeral_payload(self._dispatcher.build_note("not_yet", RESTARTING)))
             return
         await ack()
-        if not self._once.claim_key(get_string(body, "trigger_id")):
-            self.duplicates += 1
+        if not self._claim_delivery(get_string(body, "trigger_id")):
             return
         self.commands += 1
-        context[AFTER_ACK] = lambda: self._dispatch_command(body)
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_command(body)
 
     async def _on_other_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         typed = escape(get_string(body, "command"))
         text = Text(
             "Here I answer to `{command}`, not to `{typed}`: "
             "the bot's settings and the Slack app disagree.",
-            command=self._command,
+            command=self.command,
             typed=typed,
         )
-        await ack(_build_ephemeral_payload(build_note("error", self._ways.localize(text))))
+        await ack(_build_ephemeral_payload(self._dispatcher.build_note("error", text)))
 
     async def _on_action(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        if not self._once.claim_key(get_string(body, "trigger_id")):
-            self.duplicates += 1
+        if not self._claim_delivery(get_string(body, "trigger_id")):
             return
         if self.draining:
             self.declined += 1
-            context[AFTER_ACK] = lambda: self._reply_to_press(body, self._build_restart_note())
+            note = self._dispatcher.build_note("not_yet", RESTARTING)
+            context[AFTER_ACK] = lambda: self._dispatcher.reply_to_press(body, note)
             return
         self.presses += 1
-        context[AFTER_ACK] = lambda: self._dispatch_press(body)
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_press(body)
 
     async def _on_unknown_action(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        context[AFTER_ACK] = lambda: self._reply_to_press(
-            body, build_note("not_yet", self._ways.localize(EXPIRED))
-        )
+        note = self._dispatcher.build_note("not_yet", EXPIRED)
+        context[AFTER_ACK] = lambda: self._dispatcher.reply_to_press(body, note)
 
     async def _on_mention(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -218,16 +159,21 @@ class Listeners:
         await ack()
         event = get_mapping(body, "event")
         if (
+            # Two bots that answer each other would never end.
             event.get("bot_id")
             or event.get("subtype")
             or get_string(event, "user") in ("", self._me)
         ):
             return
-        if not self._once.claim_key(get_string(body, "event_id")):
-            self.duplicates += 1
+        if not self._claim_delivery(get_string(body, "event_id")):
             return
         self.mentions += 1
-        context[AFTER_ACK] = lambda: self._dispatch_mention(body)
+        if self.draining:
+            self.declined += 1
+            note = self._dispatcher.build_note("not_yet", RESTARTING)
+            context[AFTER_ACK] = lambda: self._dispatcher.reply_to_mention(body, note)
+            return
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_mention(body)
 
     async def _on_home_opened(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -241,9 +187,8 @@ class Listeners:
         ):
             return
         self.homes += 1
-        context[AFTER_ACK] = lambda: self._run_guarded(
-            lambda: self._router.opened(get_string(event, "user")), None
-        )
+        user = get_string(event, "user")
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_home_opened(user)
 
     async def _on_submission(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -252,102 +197,29 @@ class Listeners:
             self.declined += 1
             await ack(
                 response_action="errors",
+                # An error keeps the form open, with all that was typed; an empty acknowledgement
+                # closes it.
                 errors=dict.fromkeys(list_input_ids(body)[:1], self._ways.localize(RESTARTING)),
             )
             return
-        if faults := self._find_input_faults(body):
+        if faults := self._dispatcher.find_input_faults(body):
             await ack(response_action="errors", errors=faults)
             return
         await ack()
-        if not self._once.claim_key(get_string(body, "trigger_id")):
-            self.duplicates += 1
+        if not self._claim_delivery(get_string(body, "trigger_id")):
             return
         self.submissions += 1
-        context[AFTER_ACK] = lambda: self._dispatch_submission(body)
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_submission(body)
 
     async def _on_other_view(self, ack: AsyncAck) -> None:
         await ack()
 
-    def _find_input_faults(self, body: Body) -> dict[str, str]:
-        """Return the faults of a modal's inputs, by block_id.
-
-        Only inputs that the modal has may be named (Slack refuses others).
-        """
-        inputs = list_input_ids(body)
-        try:
-            found = self._router.faults(read_submission(body))
-        except Exception:
-            # Slack shows only errors of inputs; raising would close the form, and what was typed
-            # with it.
-            reference = secrets.token_hex(4)
-            log.exception(FAILED, reference)
-            found = {"": self._ways.localize(describe_failure(reference))}
-        named = {block: words for block, words in found.items() if block in inputs}
-        return named or dict.fromkeys(inputs[:1] if found else (), " ".join(found.values()))
-
-    def _dispatch_command(self, body: Body) -> None:
-        asked = read_command(body)
-        reply = self._ways.open_channel_reply(
-            asked.user, asked.channel, get_string(body, "response_url")
-        )
-        self._run_guarded(lambda: self._router.command(asked, reply), reply)
-
-    def _dispatch_mention(self, body: Body) -> None:
-        asked = read_mention(body, self._me, self._command)
-        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
-        if self.draining:
-            self.declined += 1
-            self._jobs.spawn(reply.say(self._build_restart_note()), "ephemeral reply")
-            return
-        self._run_guarded(lambda: self._router.command(asked, reply), reply)
-
-    def _dispatch_press(self, body: Body) -> None:
-        pressed = read_press(body)
-        reply = self._open_press_reply(body, pressed)
-        self._run_guarded(lambda: self._router.pressed(pressed, reply), reply)
-
-    def _dispatch_submission(self, body: Body) -> None:
-        submitted = read_submission(body)
-        reply = self._ways.open_channel_reply(
-            submitted.user, submitted.origin.channel, thread=submitted.origin.thread
-        )
-        self._run_guarded(lambda: self._router.submitted(submitted, reply), reply)
-
-    def _reply_to_press(self, body: Body, message: Message) -> None:
-        self._jobs.spawn(self._open_press_reply(body, read_press(body)).say(message), "whisper")
-
-    def _open_press_reply(self, body: Body, pressed: ButtonPress) -> Reply:
-        """Return a reply to the one who pressed: in the channel, or over the view they are in."""
-        if pressed.away:
-            origin = read_origin(get_mapping(body, "view"))
-            return self._ways.open_modal_reply(pressed.user, pressed.key, pressed.view, origin)
-        return self._ways.open_channel_reply(
-            pressed.user, pressed.channel, get_string(body, "response_url"), thread=pressed.thread
-        )
-
-    def _run_guarded(self, work: Callable[[], None], reply: Reply | None) -> None:
-        """Run the work; log its failure under a reference that the person is given."""
-        try:
-            work()
-        except Exception:
-            # Bolt erases the acknowledgement of a listener that raises after it (slack-bolt 1.30).
-            reference = secrets.token_hex(4)
-            log.exception(FAILED, reference)
-            if reply is not None:
-                words = self._ways.localize(describe_failure(reference))
-                self._jobs.spawn(reply.say(build_note("error", words)), "ephemeral reply")
-
-    def _build_restart_note(self) -> Message:
-        return build_note("not_yet", self._ways.localize(RESTARTING))
-
-
-def describe_failure(reference: str) -> Text:
-    """Return the answer to a request that failed for a fault of the bot's own."""
-    return Text(
-        "That went wrong on my side. The bot's administrator finds it in the log under "
-        "`{reference}`.",
-        reference=reference,
-    )
+    def _claim_delivery(self, key: str) -> bool:
+        """Tell whether this delivery is the first of its key, and count it as a duplicate
+        otherwise."""
+        first = self._once.claim_key(key)
+        self.duplicates += not first
+        return first
 
 
 def _build_ephemeral_payload(message: Message) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def read_press(body: Body) -> ButtonPress:
         action=get_string(action, "action_id"),
         value=value,
         key=get_string(body, "trigger_id"),
+        # Slack's chat.update does not take ephemeral messages.
         posted=Posted(channel, ts)
         if ts and channel and not container.get("is_ephemeral")
         else None,

@@ -117,6 +117,7 @@ class SocketModeReceiver:
             log.warning(
                 "%d acknowledgements were not sent before the connection was closed", unsent
             )
+        # The watchdog ends first, or it would take the closing for an outage.
         await self._jobs.drain(0)
         sdk, self._sdk = self._sdk, None
         if sdk is not None:
@@ -136,6 +137,7 @@ class SocketModeReceiver:
         ):
             return False
         age = self._measure_pong_age(sdk)
+        # Four pings, after which slack_sdk itself takes a connection for stale.
         return age is None or age < 4 * self._timing.ping
 
     @property
@@ -184,11 +186,14 @@ class SocketModeReceiver:
             web_client=self._client,
             ping_interval=self._timing.ping,
         )
+        # slack_sdk takes a proxy from the environment and ignores NO_PROXY.
         sdk.proxy = find_proxy(url.replace("ws", "http", 1))
+        # Given here, it is used as it is: the client asks for no other, and the token was checked.
         sdk.wss_uri = url
         sdk.message_listeners.append(self._on_message)
         sdk.socket_mode_request_listeners.append(self._on_envelope)
         try:
+            # slack_sdk tries the same address for ever, which is good for one connection only.
             async with asyncio.timeout(self._timing.connect):
                 await sdk.connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
         except TimeoutError as late:
@@ -258,19 +263,22 @@ class SocketModeReceiver:
         request = AsyncBoltRequest(
             mode="socket_mode", body=envelope.payload, headers=build_headers(envelope)
         )
-        with self._listeners.track_envelope():
+        with self._listeners.envelopes.track_envelope():
             response = await self._listeners.build_acknowledgement(request)
             try:
                 async with asyncio.timeout(ACK_LIMIT):
                     await send_async_response(client, envelope, response, started)
             except (OSError, TimeoutError, aiohttp.ClientError, SlackClientError) as problem:
                 log.warning("an acknowledgement was not sent: %s", type(problem).__name__)
+        # Also when it could not be sent: Slack does not deliver a command or a click again. With
+        # any other status nothing was acknowledged, and the person was shown an error.
         if response.status == 200:
             self._listeners.run_deferred_work(request)
 
 
 async def _close_client(sdk: SocketModeClient) -> None:
     """Close the client within five seconds, also amid a reconnect."""
+    # Set first: its monitor would answer the closed session with a new connection.
     sdk.closed = True
     sdk.auto_reconnect_enabled = False
     with suppress(TimeoutError, OSError, aiohttp.ClientError):

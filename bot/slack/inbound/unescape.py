@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+# Slack sends what it recognised in the text as <…|words>.
 LINK = re.compile(r"<((?:https?|mailto):[^|>\s]+)(?:\|[^>]*)?>")
 MENTION = re.compile(r"<([@#!][A-Za-z0-9^]+)(?:\|[^>]*)?>")
 

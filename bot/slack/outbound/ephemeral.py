@@ -103,6 +103,7 @@ class EphemeralReply:
             or age > LIFETIME
         ):
             return False
+        # Counted before the call: Slack counts one whose answer is lost too.
         self._uses += 1
         body = {"response_type": "ephemeral", "replace_original": False, **self._thread, **payload}
         try:
@@ -123,6 +124,7 @@ class EphemeralReply:
         try:
             await await_slack_call("chat.postEphemeral", request)
         except SlackError as problem:
+            # Slack shows ephemeral messages to members of the channel alone.
             if problem.code == "user_not_in_channel":
                 await self._ways.views.send_direct_message(self._user, message)
                 return

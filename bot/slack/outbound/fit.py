@@ -48,6 +48,7 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
 
     Its block keeps the first block's id.
     """
+    # A section takes 3000 characters (Slack limit).
     text = truncate(message.text or "…", 2_900)
     block: Block = {"type": "section", "text": {"type": "plain_text", "text": text}}
     name = message.blocks[0].get("block_id") if message.blocks else None
@@ -73,6 +74,7 @@ def _is_too_long(blocks: list[Block]) -> bool:
 
 
 def _find_last_spare(blocks: list[Block]) -> int | None:
+    # The first block stays: it says what came out.
     spare = (index for index in range(len(blocks) - 1, 0, -1) if blocks[index].get("type") in SPARE)
     return next(spare, None)
 

@@ -22,6 +22,7 @@ from bot.errors import SlackError
 from bot.jobs import Jobs
 from bot.language import ENGLISH, Localizer
 from bot.messages import Message, OutboxEntry, Place, Posted
+from bot.slack.outbound.deliveries import parse_outbox_number
 from bot.slack.outbound.files import list_file_blocks
 from bot.slack.outbound.fit import build_plain_payload, fit_message
 from bot.slack.webapi.errors import (
@@ -67,7 +68,7 @@ class AcceptedPost:
 
 Sent = Callable[[QueuedPost, AcceptedPost], Awaitable[None]]
 Refused = Callable[[QueuedPost, SlackError], Awaitable[None]]
-Thread = Callable[[Posted], Awaitable[str]]
+FindPlace = Callable[[Posted], Awaitable[Posted | None]]
 
 
 class _PostDropped(Exception):
@@ -76,8 +77,8 @@ class _PostDropped(Exception):
 
 class PostQueue:
     """The queues of messages that are to be posted. `sent` is told of each that Slack took,
-    `refused` of each that it did not, and `thread` gives the `ts` of a thread; `doubts` counts
-    repeats of calls whose answer was lost."""
+    `refused` of each that it did not, and `find_place` gives the message of a thread; `doubts`
+    counts repeats of calls whose answer was lost."""
 
     def __init__(
         self,
@@ -85,10 +86,11 @@ class PostQueue:
         *,
         sent: Sent,
         refused: Refused,
-        thread: Thread,
+        find_place: FindPlace,
         say: Localizer = ENGLISH,
     ) -> None:
-        self._client, self._sent, self._refused, self._thread = client, sent, refused, thread
+        self._client, self._sent, self._refused = client, sent, refused
+        self._find_place = find_place
         self._say = say
         self.gate = RateLimitPause()
         self._lanes: dict[str, deque[QueuedPost]] = {}
@@ -119,16 +121,20 @@ class PostQueue:
             self._lanes[channel].append(post)
         else:
             self._lanes[channel] = deque([post])
+            # One call at a time in a channel, as Slack takes about one message a second there, and
+            # a reader sees them in the order in which they were meant.
             self._jobs.spawn(self._send_channel_posts(channel), f"posts for {channel}")
         return post
 
-    def find_waiting(self, number: int) -> QueuedPost | None:
-        """Return the message of that number, while Slack does not have it."""
-        return self._numbered.get(number)
+    def find_waiting(self, posted: Posted) -> QueuedPost | None:
+        """Return the message of that pending address, while Slack does not have it."""
+        return self._numbered.get(parse_outbox_number(posted)) if posted.is_pending else None
 
     def drop_kept(self) -> None:
         """Drop the messages that the outbox keeps: they are another process's now."""
         for lane in self._lanes.values():
+            # One that Slack is being asked to take may be there already, and another process would
+            # post it again.
             for post in [post for post in lane if post.entry is not None and not post.calling]:
                 post.dropped = True
                 lane.remove(post)
@@ -201,6 +207,7 @@ class PostQueue:
         failures, bare = 0, False
         while True:
             await self._wait_until_allowed(post)
+            # Both may change while Slack is asked; what is recorded is what was sent.
             message, entry = post.message, post.entry
             payload = build_plain_payload(message) if bare else fit_message(message, self._say)
             try:
@@ -209,6 +216,8 @@ class PostQueue:
                 self.gate.pause_for(asyncio.get_running_loop().time(), limited.retry_after)
             except SlackUnavailable as away:
                 failures += 1
+                # A post has no key by which Slack would tell a repeat. Only what is kept is worth a
+                # double.
                 if entry is None and (away.unsure or failures > MOST_FAILURES):
                     raise
                 self.doubts += away.unsure
@@ -239,11 +248,13 @@ class PostQueue:
     async def _call_post_message(
         self, post: QueuedPost, payload: dict[str, Any]
     ) -> AsyncSlackResponse:
-        thread = (
-            await self._thread(Posted(post.channel, post.place.thread)) if post.place.thread else ""
-        )
+        thread = None
+        # Asked at each try: the message of the thread may have been posted meanwhile. One that is
+        # not known leaves the reply in the channel rather than nowhere.
+        if post.place.thread:
+            thread = await self._find_place(Posted(post.channel, post.place.thread))
         more: dict[str, Any] = (
-            {"thread_ts": thread, "reply_broadcast": post.place.broadcast} if thread else {}
+            {"thread_ts": thread.ts, "reply_broadcast": post.place.broadcast} if thread else {}
         )
         return await self._client.chat_postMessage(
             channel=post.channel, unfurl_links=False, unfurl_media=False, **more, **payload

@@ -122,6 +122,7 @@ def ensure_valid_view(view: dict[str, Any]) -> dict[str, Any]:
     texts = [
         block["text"]["text"] for block in view["blocks"] if isinstance(block.get("text"), dict)
     ]
+    # A section takes 3000 characters (Slack limit).
     text = truncate("\n".join(map(str, texts)) or "…", 2_900)
     plain = {key: value for key, value in view.items() if key not in ("submit", "blocks")}
     return plain | {"blocks": [{"type": "section", "text": {"type": "plain_text", "text": text}}]}

@@ -53,6 +53,7 @@ class WebApiRetries:
         """
         if state.current_attempt >= self._most:
             return False
+        # Never sent, so that no method can have been carried out twice.
         if isinstance(error, aiohttp.ClientConnectorError):
             return state.current_attempt < 2
         if request.url.rsplit("/", 1)[-1] in OWN_RETRIES:
@@ -130,8 +131,11 @@ def build_client(
         base_url=base,
         session=session,
         logger=get_library_logger("api"),
+        # In place of slack_sdk's default, which sends a chat.postMessage again when the connection
+        # broke.
         retry_handlers=[cast(AsyncRetryHandler, retries or WebApiRetries())],
     )
+    # slack_sdk sets it from the environment, whatever NO_PROXY says.
     client.proxy = find_proxy(base)
     return client
 

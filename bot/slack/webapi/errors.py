@@ -67,6 +67,7 @@ async def await_slack_call(
         raise _classify_refusal(refusal, method) from refusal
     except SlackClientError as broken:
         raise SlackUnavailable(method, unsure=True) from broken
+    # Before its base class below: no connection was made, so Slack saw nothing.
     except aiohttp.ClientConnectorError as unsent:
         raise SlackUnavailable(method, unsure=False) from unsent
     except (aiohttp.ClientError, TimeoutError, OSError) as cut:
@@ -75,6 +76,7 @@ async def await_slack_call(
 
 def _classify_refusal(refusal: SlackApiError, method: str) -> SlackError:
     response = refusal.response
+    # slack_sdk gives aiohttp's own response where the body is no JSON, as from a proxy on the way.
     if not isinstance(response, AsyncSlackResponse):
         return SlackUnavailable(method, unsure=True)
     data = response.data if isinstance(response.data, dict) else {}

@@ -47,7 +47,8 @@ def load_cluster_access(kubeconfig: str, context: str) -> ClusterAccess:
     merged: dict[str, dict[str, Any]] = {"clusters": {}, "contexts": {}, "users": {}}
     current = ""
     for path in found:
-        current = _merge_config_file(path, merged) or current
+        named = _merge_config_file(path, merged)
+        current = current or named
     chosen = context or current
     if chosen not in merged["contexts"]:
         if not chosen and not merged["contexts"]:

@@ -41,9 +41,19 @@ def blocks(state: str, text: str, button: str = "") -> Blocks:
     return [head, {"type": "actions", "elements": [element]}]
 
 
+async def run(client: AsyncWebClient, channel: str, end: str) -> None:
+    """A message that is edited twice and ends in this state."""
+    running = blocks("running", "pods 0/1\nwaiting")
+    posted = await client.chat_postMessage(channel=channel, text="…", blocks=running)
+    for state, text in (("running", "pods 1/1\nwaiting"), (end, "pods 1/1\nready")):
+        await client.chat_update(
+            channel=channel, ts=posted["ts"], text="…", blocks=blocks(state, text)
+        )
+
+
 def listen(app: AsyncApp) -> None:
     """Commands: `run STATE` edits a message, `ask` shows a button, `oops` answers its user alone,
-    `mute` never acks."""
+    `why STATE ID…` prints causes, `mute` never acks."""
 
     @app.command("/mesh")
     async def mesh(
@@ -60,13 +70,12 @@ def listen(app: AsyncApp) -> None:
             await client.chat_postMessage(
                 channel=channel, text="sure?", blocks=blocks("asks", "*Sure?*", "Confirm")
             )
+        elif verb == "why":
+            state, *causes = rest.split()
+            text = "\n".join(["because: of", *(f"maybe `cause: {cause}`" for cause in causes)])
+            await client.chat_postMessage(channel=channel, text="…", blocks=blocks(state, text))
         elif verb == "run":
-            running = blocks("running", "pods 0/1\nwaiting")
-            posted = await client.chat_postMessage(channel=channel, text="…", blocks=running)
-            for state, text in (("running", "pods 1/1\nwaiting"), (rest, "pods 1/1\nready")):
-                await client.chat_update(
-                    channel=channel, ts=posted["ts"], text="…", blocks=blocks(state, text)
-                )
+            await run(client, channel, rest)
 
     @app.action("go")
     async def go(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
@@ -108,6 +117,11 @@ def player(workspace: Workspace, out: list[str], timeout: float = 10) -> ScriptP
         "/mesh mute -> error",
         '/mesh ask\nclick "Confirm"',
         '@alice: /mesh ask\n@bob: click "Confirm"\n@alice: /mesh run done',
+        "/mesh why not_yet port-name -> cause port-name",
+        "/mesh why normal mtls port-name -> cause port-name",
+        "/mesh why not_yet port-name -> not yet, cause port-name",
+        "/mesh why not_yet mtls other port-name -> not yet, cause mtls, cause port-name",
+        "/mesh why error mtls -> error, cause mtls",
     ],
 )
 async def test_a_script_that_ends_as_expected_passes(
@@ -132,6 +146,18 @@ async def test_a_script_that_ends_as_expected_passes(
             '/mesh ask\nclick "Yes"',
             'line 2 (click "Yes"): expected done, but host sees no button "Yes"; there are: Confirm',
         ),
+        (
+            "/mesh why not_yet mtls other -> cause port-name",
+            "expected no error, cause port-name, saw not yet, cause mtls, cause other: because",
+        ),
+        ("/mesh run done -> done, cause a", "expected done, cause a, saw done, no cause: pods"),
+        ("/mesh why done a-b -> cause a", "saw done, cause a-b: because"),
+        ("/mesh why done b a -> cause a, cause b", "saw done, cause b, cause a: because"),
+        ("/mesh why done a -> cause a, cause b", "saw done, cause a: because"),
+        ("/mesh why error a -> cause a", "expected no error, cause a, saw error, cause a: because"),
+        ("/mesh why done a -> not yet, cause a", "saw done, cause a: because"),
+        ("/mesh mute -> error, cause a", "saw error: Slack answered operation_timeout"),
+        ("/mesh run odd -> cause a", "saw the unknown state odd, no cause"),
         ("/mesh run odd", "saw the unknown state odd: pods 1/1"),
     ],
 )
@@ -204,12 +230,13 @@ async def test_lines_from_a_pipe_are_played_in_turn(
 ) -> None:
     """Without a terminal each line waits for its end, a bad one is explained, and the end of the
     pipe ends it."""
-    source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n@alice: /mesh oops\n")
+    source = io.StringIO("/mesh oops\nhello\n\n@mallory: /mesh x\n$ true\n@alice: /mesh oops\n")
     await asyncio.wait_for(play_stream(workspace, "mesh-workshop", source, played.append), 5)
     typed = [line for line in played if line.startswith(("host:", "alice:"))]
     assert typed == ["host: /mesh oops", "alice: /mesh oops"]
     assert "  no user mallory in this workspace" in played
     assert any("expected a /command" in line for line in played)
+    assert "  shell commands are for scripts that are played with --play" in played
 
 
 async def test_the_terminal_is_the_channel(workspace: Workspace, played: list[str]) -> None:

@@ -38,10 +38,12 @@ def test_the_current_context_is_used(tmp_path: Path) -> None:
 
 
 def test_several_files_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """$KUBECONFIG may name several files; `--context` picks from all."""
+    """$KUBECONFIG may name several files; the first says which context is current, as for kubectl,
+    and `--context` picks from all."""
     for name in ("one", "two"):
         (tmp_path / name).write_text(config(f"http://127.0.0.1/{name}", context=name))
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'one'}:{tmp_path / 'two'}")
+    assert load_cluster_access("", "").server == "http://127.0.0.1/one"
     assert load_cluster_access("", "two").server == "http://127.0.0.1/two"
 
 

@@ -1,0 +1,189 @@
+"""What objects do not tell: the numbers of Prometheus, the page itself, and who did what."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+
+from bot.diagnosis.gateway_pods import find_deployment, list_edge_gateways
+from bot.diagnosis.peers import find_policy, is_protected
+from bot.diagnosis.state import (
+    Activity,
+    ClusterState,
+    NamespaceState,
+    Numbers,
+    PageProbe,
+    count_available,
+)
+from bot.errors import ClusterError, LedgerError
+from bot.kinds import DEPLOYMENT
+from bot.knowledge.bookinfo.app import PAGE_TITLE, REVIEWS_HEADING
+from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.observe import prometheus
+from bot.knowledge.observe.probes import strip_proxy_prefix
+from bot.ports import HttpRequest
+from bot.records import AuditEntry
+from bot.steps import Context
+from bot.text import Text
+
+PROMETHEUS_TIMEOUT = 1.0
+"""Seconds for all numbers together; without them the answer comes from the objects."""
+PAGE_TIMEOUT = 1.5
+"""Seconds for the page; slower is told as no answer in that time."""
+PAGES = 3
+"""Pages that are asked for at once: reviews has three versions, and one of them may fail."""
+WINDOW = 120
+"""Seconds over which rates are taken: some scrapes of 15 s."""
+MOST_ENTRIES = 100
+"""Rows of the audit that are looked at; a workshop of a day has fewer in a namespace."""
+PARTS = (
+    ("details", "Error fetching product details"),
+    ("reviews", "Error fetching product reviews"),
+    ("ratings", "Ratings service is currently unavailable"),
+)
+"""What the page says when a part of it is missing (Bookinfo 1.20)."""
+RESETS = {"reset", "uninstall"}
+
+
+async def build_namespace_state(
+    context: Context, cluster: ClusterState, namespace: str, *, step: str = ""
+) -> NamespaceState:
+    """Return the state of one namespace with what only asking tells. Takes at most two seconds."""
+    bare = NamespaceState(cluster, namespace)
+    activity, numbers, page = await asyncio.gather(
+        read_activity(context, namespace, step),
+        read_numbers(context, bare),
+        probe_page(context, bare),
+    )
+    return NamespaceState(cluster, namespace, activity=activity, numbers=numbers, page=page)
+
+
+async def read_numbers(context: Context, state: NamespaceState) -> Numbers | None:
+    """Return what Prometheus says about the namespace; None when it cannot be asked in time."""
+    deployment = state.find_mesh(DEPLOYMENT, "prometheus")
+    if deployment is None or not count_available(deployment) or not state.is_in_mesh:
+        return None
+    namespace = state.namespace
+    try:
+        async with asyncio.timeout(PROMETHEUS_TIMEOUT):
+            rate, recorded, (up, error), lost = await asyncio.gather(
+                prometheus.query_number(
+                    context, prometheus.build_any_rate_query(namespace, WINDOW)
+                ),
+                prometheus.query_number(
+                    context, prometheus.build_recorded_requests_query(namespace)
+                ),
+                prometheus.count_reachable_pods(context, namespace),
+                prometheus.query(context, prometheus.build_lost_rate_query(namespace, WINDOW)),
+            )
+    except (ClusterError, TimeoutError):
+        return None
+    flags = {
+        (series["destination_service_name"], series["response_flags"]): series.value
+        for series in lost
+    }
+    return Numbers(rate or 0.0, recorded or 0.0, up, up, error, flags)
+
+
+async def probe_page(context: Context, state: NamespaceState) -> PageProbe | None:
+    """Ask for the page as users would, through the gateway if there is one.
+
+    None when there is no page to ask for, or when plain text through the API server would be
+    refused by STRICT mutual TLS and so shows nothing.
+    """
+    if not state.list_pods_of("productpage") or "productpage" not in state.services:
+        return None
+    service, port = "productpage", 9080
+    for gateway in list_edge_gateways(state):
+        deployment = find_deployment(state, gateway)
+        if deployment is not None and count_available(deployment):
+            service, port = get_name(deployment), 80
+    if service == "productpage" and asks_for_mutual_tls(state):
+        return None
+    request = HttpRequest(state.namespace, service, port, "/productpage", seconds=PAGE_TIMEOUT)
+    answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
+    return min(answers, key=lambda answer: (answer.whole, answer.status == 200))
+
+
+def asks_for_mutual_tls(state: NamespaceState) -> bool:
+    """Tell whether productpage takes mutual TLS alone, which the API server does not speak."""
+    pods = state.list_pods_of("productpage")
+    return any(find_policy(state, p)[0] == "STRICT" and is_protected(p) for p in pods)
+
+
+async def ask_once(context: Context, request: HttpRequest) -> PageProbe:
+    """Return the answer to one request for the page."""
+    try:
+        answer = await context.web.ask(request)
+    except ClusterError as problem:
+        why = strip_proxy_prefix(problem.message)
+        words = Text("{service} does not answer: {why}", service=request.service, why=why)
+        return PageProbe(request.service, 0, whole=False, words=words)
+    if answer.status != 200:
+        words = Text(
+            "{service} answers {status}: {body}",
+            service=request.service,
+            status=answer.status,
+            body=" ".join(answer.text.split())[:120],
+        )
+        return PageProbe(request.service, answer.status, whole=False, words=words)
+    missing = [part for part, words in PARTS if words in answer.text]
+    if PAGE_TITLE not in answer.text:
+        words = Text("{service} answers with another page", service=request.service)
+        return PageProbe(request.service, 200, whole=False, words=words)
+    if missing or REVIEWS_HEADING not in answer.text:
+        words = Text("the page comes without {part}", part=(missing or ["reviews"])[0])
+        return PageProbe(request.service, 200, whole=False, words=words)
+    words = Text("the page is whole, through {service}", service=request.service)
+    return PageProbe(request.service, 200, whole=True, words=words)
+
+
+async def read_activity(context: Context, namespace: str, step: str) -> Activity:
+    """Return what people asked for in the namespace, from the audit and the streams."""
+    try:
+        entries = await context.audit_trail.entries(most=MOST_ENTRIES)
+        streams = [s for s in await context.traffic.streams() if s.namespace == namespace]
+    except LedgerError:
+        entries, streams = [], []
+    own = [
+        e
+        for e in entries
+        if e.namespace in ("", namespace) and e.outcome not in ("denied", "refused", "cancelled")
+    ]
+    wanted = list_wanted_steps(own) | ({step} if step else set())
+    users = {stream.user for stream in streams} | list_users(own)
+    return Activity(
+        frozenset(wanted), frozenset(users), tuple(streams), context.traffic.last(namespace), step
+    )
+
+
+def list_wanted_steps(newest_first: Sequence[AuditEntry]) -> set[str]:
+    """Return the steps that were asked for and not taken back since."""
+    wanted: set[str] = set()
+    for entry in reversed(newest_first):
+        words = entry.arguments.split()
+        if entry.step in RESETS:
+            wanted.clear()
+        elif "off" in words or "stop" in words:
+            wanted.discard(entry.step)
+        else:
+            wanted.add(entry.step)
+            # Each of the two ways into the mesh takes the other's place.
+            wanted -= {"inject": {"ambient", "waypoint"}, "ambient": {"inject"}}.get(
+                entry.step, set()
+            )
+    return wanted
+
+
+def list_users(entries: Sequence[AuditEntry]) -> set[str]:
+    """Return the users whose requests were sent by a command within the last ten minutes."""
+    recent = time.time() - 600
+    found = set()
+    for entry in entries:
+        if entry.step == "traffic" and entry.at.timestamp() > recent:
+            match = re.search(r"\b(?:as|user=)\s*([\w.-]+)", entry.arguments)
+            if match:
+                found.add(match[1])
+    return found

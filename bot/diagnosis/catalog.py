@@ -1,0 +1,47 @@
+"""All causes that the diagnosis knows, grouped by subject, in the order of the documentation."""
+
+from __future__ import annotations
+
+from bot.diagnosis.causes import (
+    ambient,
+    application,
+    authorization,
+    control_plane,
+    faults,
+    gateway_routes,
+    gateways,
+    mtls,
+    networks,
+    observing,
+    placement,
+    pods,
+    routing,
+    sidecars,
+    subsets,
+    tracing,
+    waypoints,
+)
+from bot.diagnosis.model import Cause
+
+HEALTHY = "healthy"
+"""The id that an answer carries when nothing is wrong."""
+
+CAUSES: tuple[Cause, ...] = (
+    *control_plane.CAUSES,
+    *pods.CAUSES,
+    *placement.CAUSES,
+    *application.CAUSES,
+    *sidecars.CAUSES,
+    *gateways.CAUSES,
+    *gateway_routes.CAUSES,
+    *subsets.CAUSES,
+    *routing.CAUSES,
+    *faults.CAUSES,
+    *mtls.CAUSES,
+    *authorization.CAUSES,
+    *networks.CAUSES,
+    *observing.CAUSES,
+    *tracing.CAUSES,
+    *ambient.CAUSES,
+    *waypoints.CAUSES,
+)

@@ -1,0 +1,448 @@
+"""Causes in the ambient mesh: ztunnel, istio-cni, and pods that are not captured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.binding import is_bound
+from bot.diagnosis.facts import describe, list_names, show_field, show_label, show_newest
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.reasons import build_removal_line, name_owner
+from bot.diagnosis.rules import list_routes_between, list_virtual_services
+from bot.diagnosis.state import (
+    APPS,
+    MODE,
+    NamespaceState,
+    get_age,
+    get_template_labels,
+    is_pod_ready,
+)
+from bot.kinds import POD, Object
+from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
+from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
+from bot.text import Text, verbatim
+
+CAPTURE_TIME = 60.0
+"""Seconds in which istio-cni captures a running pod, with room (usually less than two)."""
+
+
+def find_not_installed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that the namespace wants ambient, and neither ztunnel nor captured pods are there."""
+    if not state.is_ambient or state.object is None or state.captured:
+        return
+    if state.ztunnel is not None or not (state.istiods or state.cni):
+        return
+    yield Finding(
+        Text(
+            "{namespace} asks for the ambient mesh, and there is no ztunnel.",
+            namespace=state.namespace,
+        ),
+        (
+            show_label(state.object, MODE),
+            Text("no DaemonSet ztunnel in {namespace}", namespace=state.cluster.mesh_namespace),
+        ),
+        Fix(command="ambient"),
+    )
+
+
+def count_daemon(daemon: Object) -> tuple[int, int]:
+    """Return how many pods of a DaemonSet are ready, and how many are wanted."""
+    status = daemon.get("status") or {}
+    return int(status.get("numberReady", 0)), int(status.get("desiredNumberScheduled", 0))
+
+
+def find_daemon_unready(
+    state: NamespaceState, daemon: Object | None, sentence: Text
+) -> Iterator[Finding]:
+    """Yield that a DaemonSet is not ready on a node that has pods of the namespace."""
+    if daemon is None:
+        return
+    ready, wanted = count_daemon(daemon)
+    if wanted and ready >= wanted:
+        return
+    own = select_pods(state.list_mesh(POD), daemon)
+    served = {p["spec"].get("nodeName") for p in own if is_pod_ready(p)}
+    used = {p["spec"].get("nodeName", "") for p in state.pods}
+    lacking = sorted(used - served - {""})
+    if wanted and not lacking:
+        return
+    evidence = [show_field(daemon, "ready", f"{ready} of {wanted}")]
+    evidence += [verbatim(f"Node {node}: no ready {get_name(daemon)}") for node in lacking[:3]]
+    selector = daemon["spec"]["template"]["spec"].get("nodeSelector") or {}
+    if not wanted and selector:
+        evidence.append(show_field(daemon, "nodeSelector", selector))
+    yield Finding(
+        sentence,
+        tuple(evidence),
+        Fix(command="ambient"),
+        frozenset({f"DaemonSet/{get_name(daemon)}"} | {f"Node/{name}" for name in lacking}),
+    )
+
+
+def find_ztunnel_unready(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that ztunnel does not run where pods of the namespace do."""
+    if state.is_ambient or state.captured:
+        yield from find_daemon_unready(
+            state,
+            state.ztunnel,
+            Text(
+                "ztunnel is not ready on nodes with pods of {namespace}: their requests fail.",
+                namespace=state.namespace,
+            ),
+        )
+
+
+def find_cni_unready(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that istio-cni does not run where pods of the namespace do, or that it is gone."""
+    sentence = Text(
+        "istio-cni does not run on nodes with pods of {namespace}: new pods are not captured, or "
+        "cannot start.",
+        namespace=state.namespace,
+    )
+    failed = [
+        e
+        for e in state.events
+        if 'plugin type="istio-cni"' in str(e.get("message", "")) and concerns_waiting(state, e)
+    ]
+    if failed and (state.cni is None or count_daemon(state.cni)[0] < count_daemon(state.cni)[1]):
+        yield Finding(
+            sentence,
+            tuple(show_newest(failed)),
+            Fix(command="ambient"),
+            frozenset({"DaemonSet/istio-cni-node"}),
+        )
+        return
+    if not state.is_ambient:
+        return
+    if state.cni is None and state.ztunnel is not None:
+        yield Finding(
+            sentence,
+            (
+                Text(
+                    "no DaemonSet istio-cni-node in {namespace}",
+                    namespace=state.cluster.mesh_namespace,
+                ),
+            ),
+            Fix(command="ambient"),
+            frozenset({"DaemonSet/istio-cni-node"}),
+        )
+        return
+    yield from find_daemon_unready(state, state.cni, sentence)
+
+
+def concerns_waiting(state: NamespaceState, event: Object) -> bool:
+    """Tell whether an event is about a pod that is still not ready."""
+    name = (event.get("involvedObject") or {}).get("name")
+    return any(get_name(p) == name and not is_pod_ready(p) for p in state.list_own(POD))
+
+
+def list_uncaptured(state: NamespaceState) -> list[Object]:
+    """Return the pods of Bookinfo that ambient should capture and has not, though it had time."""
+    return [
+        pod
+        for pod in state.bookinfo_pods
+        if not is_captured(pod)
+        and not has_sidecar(pod)
+        and is_pod_ready(pod)
+        and not is_kept_out(state, pod)
+        and get_age(state, pod) > CAPTURE_TIME
+    ]
+
+
+def is_kept_out(state: NamespaceState, pod: Object) -> bool:
+    """Tell whether a pod is never captured: it asks so, or it is on the host's network."""
+    return get_labels(pod).get(MODE) == "none" or bool(pod["spec"].get("hostNetwork"))
+
+
+def find_platform_paths(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that istio-cni and ztunnel run everywhere, and no pod is ever captured."""
+    if not state.is_ambient or state.captured or not state.cni or not state.ztunnel:
+        return
+    if any(count_daemon(d)[0] < max(1, count_daemon(d)[1]) for d in (state.cni, state.ztunnel)):
+        return
+    pods = list_uncaptured(state)
+    nodes = [
+        state.nodes[p["spec"]["nodeName"]] for p in pods if p["spec"].get("nodeName") in state.nodes
+    ]
+    systems = {
+        "minikube": [n for n in nodes if "minikube.k8s.io/name" in get_labels(n)],
+        "k3s": [n for n in nodes if "k3s" in get_version(n)],
+        "k3d": [n for n in nodes if get_name(n).startswith("k3d-")],
+    }
+    for platform, found in systems.items():
+        if found:
+            info = found[0].get("status", {}).get("nodeInfo") or {}
+            runtime = info.get("containerRuntimeVersion", "")
+            yield Finding(
+                Text(
+                    "istio-cni runs and captures no pod: its directories do not fit {platform}.",
+                    platform=platform,
+                ),
+                (
+                    show_field(found[0], "nodeInfo", f"{get_version(found[0])} {runtime}"),
+                    Text("not captured: {pods}", pods=list_names(pods)),
+                ),
+                Fix(command=f"ambient platform={platform}"),
+            )
+            return
+
+
+def get_version(node: Object) -> str:
+    """Return the kubelet's version of a node, which names k3s where it is one."""
+    return str((node.get("status", {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
+
+
+def find_opted_out(state: NamespaceState) -> Iterator[Finding]:
+    """Yield parts of Bookinfo that stay out of ambient by their template."""
+    if not state.is_ambient:
+        return
+    for workload in state.bookinfo:
+        labels = get_template_labels(workload)
+        network = workload["spec"]["template"]["spec"].get("hostNetwork")
+        if labels.get("app") not in APPS or not (labels.get(MODE) == "none" or network):
+            continue
+        name = get_name(workload)
+        path = f"/spec/template/metadata/labels/{MODE.replace('/', '~1')}"
+        field = "spec.template.spec.hostNetwork" if network else "spec.template.metadata.labels"
+        yield Finding(
+            Text(
+                "{workload} is on the host's network, which ambient never captures.", workload=name
+            )
+            if network
+            else Text("{workload} asks to stay out of the ambient mesh.", workload=name),
+            (show_field(workload, field, "true" if network else f"{MODE}=none"),),
+            Fix(
+                line=build_removal_line(
+                    name, state.namespace, "/spec/template/spec/hostNetwork" if network else path
+                )
+            ),
+            frozenset({f"Deployment/{name}", f"app/{labels.get('app')}"}),
+        )
+
+
+def find_blocked_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods that ambient skips because they still carry a sidecar."""
+    if not state.is_ambient or state.object is None:
+        return
+    pods = [p for p in state.bookinfo_pods if has_sidecar(p) and not is_captured(p)]
+    if pods:
+        yield Finding(
+            Text(
+                "{pods} still carry a sidecar, and ambient skips such pods.", pods=list_names(pods)
+            ),
+            (
+                show_label(state.object, MODE),
+                *(
+                    [show_label(state.object, "istio-injection")]
+                    if "istio-injection" in state.labels
+                    else []
+                ),
+                verbatim(f"{describe(pods[0])}: sidecar.istio.io/status, no redirection"),
+            ),
+            Fix(command="ambient"),
+            frozenset().union(*(name_owner(state, p) for p in pods)),
+        )
+
+
+def find_without_ztunnel(state: NamespaceState) -> Iterator[Finding]:
+    """Yield captured pods whose ztunnel is gone: their requests lead nowhere."""
+    if state.ztunnel is not None or not state.captured:
+        return
+    yield Finding(
+        Text(
+            "{pods} are captured, and ztunnel is gone: their requests lead nowhere.",
+            pods=list_names(state.captured),
+        ),
+        (
+            verbatim(f"{describe(state.captured[0])}: ambient.istio.io/redirection=enabled"),
+            Text("no DaemonSet ztunnel in {namespace}", namespace=state.cluster.mesh_namespace),
+        ),
+        Fix(
+            command="ambient" if state.istiods else "uninstall",
+            line=f"kubectl label namespace {state.namespace} {MODE}-",
+        ),
+        frozenset({"DaemonSet/ztunnel"}),
+    )
+
+
+def find_l4_only(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that ztunnel alone carries the traffic, so that edges are TCP."""
+    if state.captured and not state.waypoints and not list_http_rules(state):
+        yield Finding(
+            Text("Without a waypoint edges are TCP: ztunnel knows connections, not requests."),
+            (
+                Text(
+                    "{count} of {pods} pods captured, no waypoint",
+                    count=len(state.captured),
+                    pods=len(state.pods),
+                ),
+            ),
+            Fix(command="waypoint"),
+        )
+
+
+def find_no_traces(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that ztunnel makes no spans, where tracing is set."""
+    tracing = (state.cluster.mesh_config.get("defaultConfig") or {}).get("tracing")
+    if state.captured and not state.waypoints and not state.injected and tracing:
+        yield Finding(
+            Text("Without a waypoint the application has no traces: ztunnel makes no spans."),
+            (
+                Text(
+                    "{count} of {pods} pods captured, no waypoint",
+                    count=len(state.captured),
+                    pods=len(state.pods),
+                ),
+            ),
+            Fix(command="waypoint"),
+        )
+
+
+def list_http_rules(state: NamespaceState) -> list[tuple[str, Object]]:
+    """Return the rules for HTTP between services of the namespace, with their Service."""
+    return [
+        (service, rule)
+        for service in state.services
+        for rule in [*list_virtual_services(state, service), *list_routes_between(state, service)]
+    ]
+
+
+def find_rule_without_waypoint(state: NamespaceState) -> Iterator[Finding]:
+    """Yield rules for HTTP that nobody obeys, because ztunnel alone carries the traffic."""
+    if not state.captured or state.waypoints or "istio.io/use-waypoint" in state.labels:
+        return
+    rules = [(s, r) for s, r in list_http_rules(state) if not is_bound(state, s)]
+    if rules:
+        service, rule = rules[0]
+        yield Finding(
+            Text(
+                "{rule} is not obeyed: ztunnel knows no HTTP, and {service} has no waypoint.",
+                rule=describe(rule),
+                service=service,
+            ),
+            (
+                *(verbatim(describe(r)) for _, r in rules[:3]),
+                Text(
+                    "{count} of {pods} pods captured, no waypoint",
+                    count=len(state.captured),
+                    pods=len(state.pods),
+                ),
+            ),
+            Fix(command="waypoint"),
+        )
+
+
+CAUSES = (
+    Cause(
+        "ambient-not-installed",
+        Subject.AMBIENT,
+        "The namespace wants ambient, and there is no ztunnel.",
+        "The label; no DaemonSet ztunnel; pods that are not captured.",
+        "`/mesh ambient`",
+        find_not_installed,
+        ("ambient",),
+        ("cni-not-ready", "l7-rule-without-waypoint", "sidecar-blocks-ambient"),
+        gravity=2,
+    ),
+    Cause(
+        "ztunnel-not-ready",
+        Subject.AMBIENT,
+        "ztunnel is not ready on a node that has pods of the namespace.",
+        "DaemonSet ztunnel with fewer ready pods than wanted, and which node lacks one.",
+        "What its pod says; `/mesh ambient`",
+        find_ztunnel_unready,
+        ("ambient",),
+        gravity=1,
+    ),
+    Cause(
+        "cni-not-ready",
+        Subject.AMBIENT,
+        "istio-cni is not on a node (none wanted counts): pods are not captured, or cannot start.",
+        'The DaemonSet; pods without redirection; the event `plugin type="istio-cni" … failed`.',
+        "`/mesh ambient`",
+        find_cni_unready,
+        ("ambient",),
+        ("cni-platform-paths", "no-restart-after-label"),
+        gravity=2,
+    ),
+    Cause(
+        "cni-platform-paths",
+        Subject.AMBIENT,
+        "The directories of istio-cni do not fit the platform, such as minikube with Docker.",
+        "istio-cni is ready, pods are never captured, and the node tells its platform.",
+        "`/mesh ambient platform=minikube`",
+        find_platform_paths,
+        ("ambient",),
+        gravity=2,
+        source="Istio's page on prerequisites of platforms",
+    ),
+    Cause(
+        "ambient-opted-out",
+        Subject.AMBIENT,
+        "Pods of Bookinfo carry `istio.io/dataplane-mode: none`, or are on the host's network.",
+        "The label, or hostNetwork, of the template.",
+        "Take it out",
+        find_opted_out,
+        ("ambient",),
+        ("caller-outside-mesh",),
+        gravity=3,
+        by_object=True,
+    ),
+    Cause(
+        "sidecar-blocks-ambient",
+        Subject.AMBIENT,
+        "Pods that still carry a sidecar are skipped by ambient: both labels, or not restarted.",
+        "The ambient label, and pods with `sidecar.istio.io/status` and no redirection.",
+        "`/mesh ambient`",
+        find_blocked_by_sidecar,
+        ("ambient",),
+        ("waypoint-not-enrolled",),
+        gravity=3,
+        source="Istio 1.23 and 1.30",
+    ),
+    Cause(
+        "captured-without-ztunnel",
+        Subject.AMBIENT,
+        "The mesh was removed by hand, and pods still redirect to a ztunnel that is gone.",
+        "The annotation `ambient.istio.io/redirection`, and no DaemonSet ztunnel.",
+        "Take the label off and restart the pods; `/mesh uninstall`",
+        find_without_ztunnel,
+        ("uninstall",),
+        ("ztunnel-not-ready", "cni-not-ready"),
+        gravity=0,
+    ),
+    Cause(
+        "l7-rule-without-waypoint",
+        Subject.AMBIENT,
+        "A rule for HTTP between services in ambient, without a waypoint.",
+        "The rule; captured pods; the Service is not bound.",
+        "`/mesh waypoint`",
+        find_rule_without_waypoint,
+        ("route", "fault"),
+        ("fault-in-force", "fault-user-mismatch", "user-never-reaches-ratings", "l4-only"),
+        gravity=3,
+        source="KIA1109, KIA1113",
+    ),
+    Cause(
+        "l4-only",
+        Subject.AMBIENT,
+        "Edges are TCP: ztunnel knows connections.",
+        "No waypoint, and no rule for HTTP.",
+        "`/mesh waypoint` for more",
+        find_l4_only,
+        ("graph",),
+        kind=CauseKind.NORMAL,
+        always=True,
+    ),
+    Cause(
+        "no-traces-without-waypoint",
+        Subject.AMBIENT,
+        "ztunnel makes no spans.",
+        "No waypoint, although tracing is set.",
+        "`/mesh waypoint`",
+        find_no_traces,
+        ("traces",),
+        kind=CauseKind.NORMAL,
+        always=True,
+    ),
+)

@@ -1,0 +1,271 @@
+"""Causes in the application itself: its namespace, its workloads, and its Services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import describe, list_names, list_words, show_condition, show_field
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
+from bot.diagnosis.state import APPS, NamespaceState, get_template_labels, is_pod_ready
+from bot.kinds import NAMESPACE, Object
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text, verbatim
+
+LATER_STEPS = frozenset(
+    {"inject", "expose", "traffic", "route", "fault", "shift", "ambient", "waypoint", "traces"}
+)
+"""Steps that need Bookinfo."""
+
+
+def find_not_deployed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that a later step was asked for, and Bookinfo is not there."""
+    if state.bookinfo or is_terminating(state.object):
+        return
+    asked = sorted(state.activity.wanted & LATER_STEPS)
+    signs = [verbatim(describe(g)) for g in state.gateways]
+    if state.object is not None:
+        keys = ("istio-injection", "istio.io/dataplane-mode", "istio.io/use-waypoint")
+        signs += [
+            show_field(state.object, "label", f"{key}={state.labels[key]}")
+            for key in keys
+            if state.labels.get(key) not in (None, "disabled", "none")
+        ]
+    if not asked and not signs and not state.activity.streams:
+        return
+    nothing = (
+        Text("there is no namespace {namespace}", namespace=state.namespace)
+        if state.object is None
+        else Text("no Deployment of Bookinfo in {namespace}", namespace=state.namespace)
+    )
+    steps = [Text("asked for: {steps}", steps=list_words(asked))] if asked else []
+    yield Finding(
+        Text("Bookinfo is not deployed in {namespace}.", namespace=state.namespace),
+        (nothing, *steps, *signs[:2]),
+        Fix(command="bookinfo"),
+    )
+
+
+def is_terminating(namespace: Object | None) -> bool:
+    """Tell whether a namespace is being deleted."""
+    return bool((namespace or {}).get("status", {}).get("phase") == "Terminating")
+
+
+def find_terminating(state: NamespaceState) -> Iterator[Finding]:
+    """Yield namespaces that are being deleted, with what holds them."""
+    for name in dict.fromkeys((state.namespace, state.cluster.mesh_namespace)):
+        namespace = state.find_cluster_object(NAMESPACE, name)
+        if namespace is None or not is_terminating(namespace):
+            continue
+        held = [
+            show_condition(namespace, c["type"])
+            for c in namespace["status"].get("conditions") or []
+            if c.get("status") == "True"
+        ]
+        yield Finding(
+            Text(
+                "Namespace {namespace} is being deleted: nothing can be created in it.",
+                namespace=name,
+            ),
+            (show_field(namespace, "status.phase", "Terminating"), *held[:3]),
+            Fix(line=f"kubectl get namespace {name} -o yaml"),
+            frozenset({f"Namespace/{name}"}),
+        )
+
+
+def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services of Bookinfo that are gone while their workload is there."""
+    for app in APPS:
+        workloads = [d for d in state.bookinfo if get_template_labels(d).get("app") == app]
+        if workloads and app not in state.services:
+            yield Finding(
+                Text("Service {service} is gone: its callers know no such host.", service=app),
+                (
+                    Text(
+                        "no Service {service} in {namespace}",
+                        service=app,
+                        namespace=state.namespace,
+                    ),
+                    Text("its pods: {workloads}", workloads=list_names(workloads)),
+                ),
+                Fix(command="bookinfo"),
+                frozenset({f"Service/{app}", f"app/{app}"}),
+            )
+
+
+def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services of Bookinfo that select nobody although ready pods are there."""
+    for app in APPS:
+        service = state.services.get(app)
+        if service is None or list_selected_pods(state, service):
+            continue
+        there = [pod for pod in state.list_pods_of(app) if is_pod_ready(pod)] or [
+            pod for pod in state.pods if is_pod_ready(pod) and get_name(pod).startswith(f"{app}-")
+        ]
+        if there:
+            selector = (service["spec"].get("selector")) or {}
+            words = ",".join(f"{k}={v}" for k, v in selector.items())
+            labels = ",".join(f"{k}={get_labels(there[0]).get(k, '?')}" for k in selector)
+            yield Finding(
+                Text(
+                    "Service {service} selects no pod, although ready ones are there.", service=app
+                ),
+                (
+                    show_field(service, "spec.selector", words or "{}"),
+                    verbatim(f"{describe(there[0])}: {labels or 'labels do not matter'}"),
+                ),
+                Fix(command="bookinfo"),
+                frozenset({f"Service/{app}", f"app/{app}"}),
+            )
+
+
+def find_wrong_port(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services of Bookinfo whose port, or whose targetPort, is not where pods listen."""
+    for app in APPS:
+        service = state.services.get(app)
+        if service is None:
+            continue
+        pods, ports = list_selected_pods(state, service), service["spec"].get("ports") or []
+        bad = [p for p in ports if pods and not any(lists_target(pod, p) for pod in pods)]
+        if not bad and any(p.get("port") == 9080 for p in ports):
+            continue
+        if bad:
+            port = bad[0]
+            shown = show_field(
+                service, f"port {port.get('port')}: targetPort", port.get("targetPort", "")
+            )
+        else:
+            numbers = ", ".join(str(p.get("port")) for p in ports)
+            shown = show_field(service, "ports", numbers or "none")
+        listens = [
+            verbatim(f"{describe(pods[0])}: containerPort 9080")
+            for pod in pods[:1]
+            if lists_target(pod, {"targetPort": 9080})
+        ]
+        yield Finding(
+            Text("Service {service} leads to a port where nothing listens.", service=app)
+            if bad
+            else Text("Service {service} has no port 9080, which its callers ask.", service=app),
+            (shown, *listens),
+            Fix(command="bookinfo"),
+            frozenset({f"Service/{app}", f"app/{app}"}),
+        )
+
+
+def find_not_http(state: NamespaceState) -> Iterator[Finding]:
+    """Yield ports of Bookinfo that are declared to be another protocol than HTTP."""
+    if not state.is_in_mesh:
+        return
+    for app in APPS:
+        service = state.services.get(app)
+        for port in (service or {}).get("spec", {}).get("ports") or []:
+            if is_http(port):
+                continue
+            declared = (
+                f"appProtocol {port['appProtocol']}"
+                if port.get("appProtocol")
+                else f"name {port.get('name')}"
+            )
+            yield Finding(
+                Text(
+                    "Port {port} of Service {service} is declared {protocol}: rules for HTTP and "
+                    "metrics of HTTP do not apply to it.",
+                    port=str(port.get("port")),
+                    service=app,
+                    protocol=get_protocol(port),
+                ),
+                (show_field(service or {}, f"port {port.get('port')}", declared),),
+                Fix(command="bookinfo"),
+                frozenset({f"Service/{app}", f"app/{app}"}),
+            )
+
+
+CAUSES = (
+    Cause(
+        "app-not-deployed",
+        Subject.APPLICATION,
+        "A later step was asked for, and Bookinfo is not in the namespace.",
+        "No workloads of Bookinfo in the namespace.",
+        "`/mesh bookinfo`",
+        find_not_deployed,
+        ("inject", "expose", "route", "ambient"),
+        (
+            "namespace-not-labelled",
+            "route-backend-missing",
+            "virtualservice-host-unknown",
+            "service-missing",
+            "subset-without-pods",
+            "no-traffic",
+        ),
+        gravity=1,
+    ),
+    Cause(
+        "namespace-terminating",
+        Subject.APPLICATION,
+        "The namespace is being deleted, and something holds it.",
+        "Phase Terminating; a condition such as `NamespaceFinalizersRemaining` says which "
+        "finalizer.",
+        "Remove that finalizer, or let the controller that it belongs to do it.",
+        find_terminating,
+        ("bookinfo", "uninstall"),
+        (
+            "app-not-deployed",
+            "istio-not-installed",
+            "control-plane-down",
+            "service-missing",
+            "namespace-not-labelled",
+        ),
+        gravity=0,
+    ),
+    Cause(
+        "service-missing",
+        Subject.APPLICATION,
+        "A Service of Bookinfo is gone.",
+        "The workload is there, the Service is not; its callers fail with an unknown host.",
+        "`/mesh bookinfo`",
+        find_service_missing,
+        ("bookinfo",),
+        ("route-backend-missing", "virtualservice-host-unknown", "destinationrule-host-mismatch"),
+        gravity=1,
+        by_object=True,
+    ),
+    Cause(
+        "service-selects-no-pods",
+        Subject.APPLICATION,
+        "A Service selects nobody although the pods are there and ready.",
+        "No endpoints: its selector differs from the labels of ready pods; 503 `UH`.",
+        "`/mesh bookinfo`",
+        find_service_without_pods,
+        ("bookinfo",),
+        ("subset-without-pods",),
+        gravity=1,
+        source="KIA0601, IST0103 are near it",
+        by_object=True,
+    ),
+    Cause(
+        "service-port-wrong",
+        Subject.APPLICATION,
+        "targetPort leads to a port where nothing listens.",
+        "targetPort is not a containerPort of the selected pods; 503 `UF`.",
+        "`/mesh bookinfo`",
+        find_wrong_port,
+        ("bookinfo",),
+        ("route-backend-missing",),
+        gravity=1,
+        by_object=True,
+    ),
+    Cause(
+        "service-port-not-http",
+        Subject.APPLICATION,
+        "A port is named, or has `appProtocol`, for another protocol, so that HTTP rules and HTTP "
+        "metrics do not apply.",
+        "The port's name prefix or appProtocol.",
+        "`/mesh bookinfo`",
+        find_not_http,
+        ("route", "fault"),
+        ("fault-in-force", "route-backend-missing"),
+        gravity=3,
+        source="Istio's protocol selection; IST0118, KIA0601",
+        by_object=True,
+    ),
+)

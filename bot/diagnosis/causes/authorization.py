@@ -1,0 +1,225 @@
+"""Requests that an AuthorizationPolicy refuses, found by asking each policy about Bookinfo's calls.
+
+The four kinds of request are known: what productpage and reviews ask, and what a gateway asks
+productpage. A condition that cannot be judged from objects (`when`, request principals) is taken
+as met by ALLOW and as not met by DENY, so that nothing is blamed on a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bot.diagnosis.facts import describe, show_field
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.peers import is_protected
+from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, matches_labels
+from bot.kinds import AUTHORIZATION_POLICY, POD, Object
+from bot.knowledge.objects.mesh_pods import is_captured
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text
+
+PATHS = {
+    "productpage": "/productpage",
+    "details": "/details/0",
+    "reviews": "/reviews/0",
+    "ratings": "/ratings/0",
+}
+"""What is asked of each application (Bookinfo 1.20)."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One kind of request: the caller's identity ("" without mutual TLS), and what is asked."""
+
+    caller: str
+    callee: Object
+    principal: str
+    namespace: str
+    path: str
+    port: int = 9080
+    method: str = "GET"
+
+
+def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
+    """Yield the requests that make up the page, from the gateway on."""
+    gateways = [
+        p
+        for p in state.list_own(POD)
+        if GATEWAY_NAME in get_labels(p) and "waypoint" not in get_name(p)
+    ]
+    for gateway in gateways[:1]:
+        yield Call("", gateway, "", "", PATHS["productpage"], 80)
+        for pod in state.list_pods_of("productpage"):
+            yield build_call(state, gateway, pod, "productpage")
+    for caller, callee in CALLS:
+        for source in state.list_pods_of(caller)[:1]:
+            for pod in state.list_pods_of(callee):
+                yield build_call(state, source, pod, callee)
+
+
+def build_call(state: NamespaceState, source: Object, callee: Object, app: str) -> Call:
+    """Return the request of one pod to another, with the identity that mutual TLS gives it."""
+    account = source["spec"].get("serviceAccountName") or "default"
+    principal = f"cluster.local/ns/{state.namespace}/sa/{account}"
+    known = (is_protected(source) or GATEWAY_NAME in get_labels(source)) and is_protected(callee)
+    name = get_labels(source).get("app") or get_name(source)
+    return Call(
+        name, callee, principal if known else "", state.namespace if known else "", PATHS[app]
+    )
+
+
+def find_refusing_policy(state: NamespaceState, call: Call) -> tuple[Object, str] | None:
+    """Return the policy that refuses a request, and how; None when it gets through."""
+    policies = [p for p in list_policies(state) if selects_pod(state, p, call.callee)]
+    for policy in policies:
+        if policy["spec"].get("action") == "DENY" and any(
+            matches_rule(rule, call, unsure=False) for rule in policy["spec"].get("rules") or []
+        ):
+            return policy, "DENY"
+    allowing = [p for p in policies if p["spec"].get("action", "ALLOW") == "ALLOW"]
+    for policy in allowing:
+        if any(matches_rule(rule, call, unsure=True) for rule in policy["spec"].get("rules") or []):
+            return None
+    return (allowing[0], "ALLOW") if allowing else None
+
+
+def list_policies(state: NamespaceState) -> list[Object]:
+    """Return the policies of the namespace and of the mesh's, whose reach is everywhere."""
+    own = state.list_own(AUTHORIZATION_POLICY)
+    if state.namespace == state.cluster.mesh_namespace:
+        return own
+    return [*own, *state.list_mesh(AUTHORIZATION_POLICY)]
+
+
+def selects_pod(state: NamespaceState, policy: Object, pod: Object) -> bool:
+    """Tell whether a policy is enforced for a pod that has a proxy, or that is a gateway."""
+    spec, labels = policy.get("spec") or {}, get_labels(pod)
+    targets = [
+        *(spec.get("targetRefs") or []),
+        *([spec["targetRef"]] if "targetRef" in spec else []),
+    ]
+    if targets:
+        return any(
+            t.get("kind") == "Gateway" and t.get("name") == labels.get(GATEWAY_NAME)
+            for t in targets
+        )
+    selector = (spec.get("selector") or {}).get("matchLabels") or {}
+    if selector and not matches_labels(selector, labels):
+        return False
+    return is_protected(pod) or GATEWAY_NAME in labels
+
+
+def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
+    """Tell whether a rule matches a request; `unsure` is what a condition counts that cannot be
+    judged.
+    """
+    sources = [each.get("source") or {} for each in rule.get("from") or []]
+    operations = [each.get("operation") or {} for each in rule.get("to") or []]
+    if rule.get("when") and not unsure:
+        return False
+    if sources and not any(matches_source(source, call, unsure=unsure) for source in sources):
+        return False
+    return not operations or any(
+        matches_operation(operation, call, unsure=unsure) for operation in operations
+    )
+
+
+def matches_source(source: Object, call: Call, *, unsure: bool) -> bool:
+    """Tell whether a source matches the caller's identity."""
+    known = {"principals": call.principal, "namespaces": call.namespace}
+    for key, values in source.items():
+        field = key.removeprefix("not")
+        field = field[:1].lower() + field[1:]
+        if field == "serviceAccounts":
+            hit = any(call.principal.endswith(f"/sa/{v.rpartition('/')[2]}") for v in values)
+        elif field in known:
+            # Without an identity no value matches, and `notPrincipals` always does.
+            hit = bool(known[field]) and any(match_value(v, known[field]) for v in values)
+        else:
+            return unsure
+        if hit == key.startswith("not"):
+            return False
+    return True
+
+
+def matches_operation(operation: Object, call: Call, *, unsure: bool) -> bool:
+    """Tell whether an operation matches what is asked; ztunnel knows ports alone.
+
+    A policy that names methods or paths and is enforced by ztunnel refuses more than it says: for
+    ztunnel such an ALLOW rule never matches, such a DENY rule always does (Istio 1.23 and 1.30).
+    """
+    level4 = is_captured(call.callee)
+    known = {"methods": call.method, "paths": call.path, "ports": str(call.port)}
+    for key, values in operation.items():
+        field = key.removeprefix("not")
+        field = field[:1].lower() + field[1:]
+        if level4 and field != "ports":
+            return not unsure
+        if field not in known:
+            return unsure
+        hit = any(match_value(str(v), known[field]) for v in values)
+        if hit == key.startswith("not"):
+            return False
+    return True
+
+
+def match_value(pattern: str, value: str) -> bool:
+    """Tell whether a value is matched exactly, by prefix `x*`, by suffix `*x`, or by `*`."""
+    return fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+def find_denied(state: NamespaceState) -> Iterator[Finding]:
+    """Yield policies that refuse requests of the page."""
+    refused: dict[str, tuple[Object, str, list[Call]]] = {}
+    for call in list_bookinfo_calls(state):
+        if found := find_refusing_policy(state, call):
+            policy, how = found
+            refused.setdefault(describe(policy), (policy, how, []))[2].append(call)
+    for name, (policy, how, calls) in refused.items():
+        call = calls[0]
+        callee = get_labels(call.callee).get("app") or get_name(call.callee)
+        rules = policy.get("spec", {}).get("rules") or []
+        yield Finding(
+            Text(
+                "{policy} refuses requests to {callee}: 403, RBAC: access denied.",
+                policy=name,
+                callee=callee,
+            ),
+            (
+                show_field(policy, "action", f"{how}, {len(rules)} rules"),
+                Text(
+                    "{caller} asks {callee} for {path}, and no rule allows it",
+                    caller=call.caller or Text("a browser"),
+                    callee=callee,
+                    path=call.path,
+                )
+                if how == "ALLOW"
+                else Text(
+                    "{caller} asks {callee} for {path}, and a rule denies it",
+                    caller=call.caller or Text("a browser"),
+                    callee=callee,
+                    path=call.path,
+                ),
+            ),
+            Fix(
+                line=f"kubectl describe authorizationpolicy {get_name(policy)} "
+                f"-n {policy['metadata']['namespace']}"
+            ),
+            frozenset({f"app/{callee}"}),
+        )
+
+
+CAUSES = (
+    Cause(
+        "authorization-denies",
+        Subject.SECURITY,
+        "An AuthorizationPolicy refuses requests.",
+        "403 `RBAC: access denied`, and a policy that selects the callee.",
+        "Change or delete the policy",
+        find_denied,
+        gravity=1,
+        source="Istio's reference of AuthorizationPolicy",
+    ),
+)

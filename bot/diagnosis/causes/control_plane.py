@@ -1,0 +1,252 @@
+"""Causes in the control plane: istiod, its webhooks, and webhooks of others that refuse pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import describe, list_names, show_field
+from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.reasons import list_refusals
+from bot.diagnosis.state import (
+    INJECTION,
+    MODE,
+    REVISION,
+    USE_WAYPOINT,
+    NamespaceState,
+    count_available,
+    matches_selector,
+)
+from bot.kinds import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Object
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text, verbatim
+
+MESH_STEPS = frozenset({"inject", "expose", "route", "fault", "shift", "ambient", "waypoint"})
+"""Steps that need a control plane."""
+
+
+def find_not_installed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that there is no istiod although something asks for one."""
+    if state.istiods:
+        return
+    evidence = list(show_signs_of_mesh(state))
+    if evidence or state.activity.wanted & MESH_STEPS:
+        yield Finding(
+            Text(
+                "Istio is not installed: there is no istiod in {mesh}, and something asks for one.",
+                mesh=state.cluster.mesh_namespace,
+            ),
+            (
+                Text(
+                    "no Deployment with the label app=istiod in {namespace}",
+                    namespace=state.cluster.mesh_namespace,
+                ),
+                *evidence[:4],
+            ),
+            Fix(command="install"),
+        )
+
+
+def show_signs_of_mesh(state: NamespaceState) -> Iterator[Text]:
+    """Yield what asks for a mesh in the namespace: labels, sidecars, captured pods, rules."""
+    for key in (INJECTION, REVISION, MODE, USE_WAYPOINT):
+        value = state.labels.get(key)
+        if state.object and value and value not in ("disabled", "none"):
+            yield show_field(state.object, "label", f"{key}={value}")
+    if state.injected:
+        yield Text("sidecars in {pods}", pods=list_names(state.injected))
+    if state.captured:
+        yield Text("captured by ztunnel: {pods}", pods=list_names(state.captured))
+    rules = [*state.list_own(VIRTUAL_SERVICE)[:1], *state.list_own(DESTINATION_RULE)[:1]]
+    gateways = [g for g in state.gateways if is_istio_class(g)]
+    yield from (verbatim(describe(obj)) for obj in (*rules, *gateways))
+
+
+def is_istio_class(gateway: Object) -> bool:
+    """Tell whether a Gateway is for Istio to serve."""
+    return str(gateway["spec"].get("gatewayClassName", "")).startswith("istio")
+
+
+def find_control_plane_down(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that istiod is there and none of its pods is available."""
+    if not state.istiods or state.has_ready_istiod:
+        return
+    istiod = state.istiods[0]
+    wanted = istiod["spec"].get("replicas", 1)
+    refused = [r for r in list_refusals(state) if "failed calling webhook" in r.message]
+    place = state.cluster.mesh_namespace
+    line = (
+        f"kubectl scale deployment {get_name(istiod)} -n {place} --replicas=1"
+        if wanted == 0
+        else f"kubectl describe pods -n {place} -l app=istiod"
+    )
+    yield Finding(
+        Text(
+            "istiod has no ready pod: rules, new pods and gateways wait for it, and what runs "
+            "keeps its last configuration."
+        ),
+        (
+            show_field(istiod, "spec.replicas", f"{wanted}, available {count_available(istiod)}"),
+            *(r.evidence for r in refused[:1]),
+        ),
+        Fix(line=line),
+        frozenset({f"Deployment/{get_name(istiod)}"}),
+    )
+
+
+def find_injector_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that istiod runs, the namespace asks for sidecars, and no webhook would inject them."""
+    asks = asks_for_injection(state)
+    if not asks or not state.istiods or selects_namespace(state):
+        return
+    if asks == REVISION and not serves_revision(state, state.labels[REVISION]):
+        return
+    others = [get_name(w) for w in state.injector_webhooks]
+    shown = (
+        Text("the injectors {names} do not select it", names=verbatim(", ".join(others)))
+        if others
+        else Text("no MutatingWebhookConfiguration with the label app=sidecar-injector")
+    )
+    assert state.object is not None  # it has labels
+    yield Finding(
+        Text(
+            "The sidecar injector's webhook is missing: istiod runs, {namespace} asks for "
+            "sidecars, and new pods get none.",
+            namespace=state.namespace,
+        ),
+        (shown, show_field(state.object, "label", f"{asks}={state.labels[asks]}")),
+        Fix(command="install"),
+    )
+
+
+def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
+    """Yield webhooks whose Service is not there, and that refuse what is created here."""
+    for configuration in state.webhooks:
+        stale = [
+            service
+            for hook in configuration.get("webhooks") or []
+            if (service := (hook.get("clientConfig") or {}).get("service"))
+            and hook.get("failurePolicy", "Fail") == "Fail"
+            and concerns(state, hook)
+            and (service["namespace"], service["name"]) in state.cluster.missing_services
+        ]
+        if stale:
+            yield build_stale_finding(state, configuration, stale[0])
+
+
+def concerns(state: NamespaceState, hook: Object) -> bool:
+    """Tell whether a webhook is asked about what is created in this namespace or in the mesh's."""
+    mesh = state.find_cluster_object(NAMESPACE, state.cluster.mesh_namespace)
+    places = [state.labels, get_labels(mesh) if mesh else {}]
+    return any(matches_selector(hook.get("namespaceSelector"), labels) for labels in places)
+
+
+def build_stale_finding(state: NamespaceState, configuration: Object, service: Object) -> Finding:
+    """Return the finding of one webhook configuration whose Service is gone."""
+    place, kind = f"{service['namespace']}/{service['name']}", str(configuration["kind"])
+    name = get_name(configuration)
+    hooks = [str(hook.get("name", "")) for hook in configuration.get("webhooks") or []]
+    refused = [
+        r.evidence
+        for r in list_refusals(state)
+        if any(f'webhook "{hook}"' in r.message for hook in hooks)
+    ]
+    return Finding(
+        Text(
+            "{kind} {name} refuses what is created: its Service {service} does not exist.",
+            kind=kind,
+            name=name,
+            service=place,
+        ),
+        (
+            verbatim(f"{kind} {name}: clientConfig.service {place}, failurePolicy Fail"),
+            *refused[:1],
+        ),
+        Fix(line=f"kubectl delete {kind.lower()} {name}"),
+        frozenset({f"{kind}/{name}"}),
+    )
+
+
+CAUSES = (
+    Cause(
+        "istio-not-installed",
+        Subject.CLUSTER,
+        "There is no istiod, and somebody acts as if there were one: labels, sidecars, rules.",
+        "No Deployment with the label `app=istiod`; labels of the mesh on the namespace, or pods "
+        "with a sidecar.",
+        "`/mesh install`",
+        find_not_installed,
+        ("install", "inject"),
+        (
+            "injector-webhook-missing",
+            "no-restart-after-label",
+            "revision-unknown",
+            "ambient-not-installed",
+            "cni-not-ready",
+            "ztunnel-not-ready",
+            "gateway-class-unknown",
+            "gateway-not-ready",
+            "waypoint-not-ready",
+            "waypoint-not-enrolled",
+            "gateway-api-crds-missing",
+            "tracing-settings-lost",
+            "tracing-sampling-low",
+            "caller-outside-mesh",
+            "l7-rule-without-waypoint",
+            "ingress-gateway-gone",
+            "namespace-not-labelled",
+            "label-misspelt",
+        ),
+        gravity=0,
+        source="labels of the release's manifests, Istio 1.23 and 1.30",
+    ),
+    Cause(
+        "control-plane-down",
+        Subject.CLUSTER,
+        "istiod is there and has no ready pod.",
+        "Deployment istiod with 0 available pods; ReplicaSets say `FailedCreate … failed calling "
+        "webhook … no endpoints available`. Gateways keep their old status.",
+        "`kubectl scale deployment istiod -n istio-system --replicas=1`, or what its pod says.",
+        find_control_plane_down,
+        ("install", "inject", "expose", "waypoint"),
+        (
+            "no-restart-after-label",
+            "gateway-not-ready",
+            "gateway-class-unknown",
+            "waypoint-not-ready",
+            "readiness-failing",
+            "service-selects-no-pods",
+            "subset-without-pods",
+            "waypoint-not-enrolled",
+            "ztunnel-not-ready",
+        ),
+        gravity=0,
+        source="measured on a real control plane, Istio 1.23.2 and 1.30.3",
+    ),
+    Cause(
+        "injector-webhook-missing",
+        Subject.SIDECARS,
+        "istiod runs, and no injector's webhook selects the namespace, so that new pods get no "
+        "sidecar.",
+        "No MutatingWebhookConfiguration with `app=sidecar-injector` matches the namespace's "
+        "labels.",
+        "`/mesh install` puts it back, then `/mesh inject`.",
+        find_injector_missing,
+        ("inject",),
+        ("no-restart-after-label", "caller-outside-mesh"),
+        gravity=2,
+        source="Istio 1.23 and 1.30, namespaceSelector of the injector's webhooks",
+    ),
+    Cause(
+        "stale-webhook",
+        Subject.CLUSTER,
+        "A webhook of a mesh, a revision or another program that is gone refuses what is created.",
+        "The webhook's Service is absent; `FailedCreate … service not found` on ReplicaSets.",
+        "Delete that webhook configuration.",
+        find_stale_webhook,
+        ("install", "bookinfo", "inject"),
+        ("no-restart-after-label", "service-selects-no-pods", "subset-without-pods"),
+        gravity=1,
+        source="Kubernetes 1.36, admission webhooks with failurePolicy Fail",
+    ),
+)

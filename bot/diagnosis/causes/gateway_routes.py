@@ -1,0 +1,257 @@
+"""Causes in HTTPRoutes: the Gateway and the Services that they name, and what is let in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import describe, list_words, show_field
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.rules import service_exists
+from bot.diagnosis.state import NamespaceState, matches_selector
+from bot.kinds import (
+    GATEWAY,
+    HTTP_ROUTE,
+    NAMESPACE,
+    SERVICE,
+    Object,
+)
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text, verbatim
+
+
+def list_parents(route: Object) -> list[Object]:
+    """Return the parents of a route that are Gateways."""
+    return [
+        p for p in route["spec"].get("parentRefs") or [] if p.get("kind", "Gateway") == "Gateway"
+    ]
+
+
+def find_gateway(state: NamespaceState, route: Object, parent: Object) -> Object | None:
+    """Return the Gateway that a route's parent names, or None."""
+    place = parent.get("namespace") or route["metadata"].get("namespace")
+    for gateway in state.cluster.list_all(GATEWAY):
+        if (
+            get_name(gateway) == parent.get("name")
+            and gateway["metadata"].get("namespace") == place
+        ):
+            return gateway
+    return None
+
+
+def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield HTTPRoutes that name a Gateway, or a listener of it, that is not there."""
+    for route in state.list_own(HTTP_ROUTE):
+        for parent in list_parents(route):
+            gateway = find_gateway(state, route, parent)
+            listeners = (gateway or {}).get("spec", {}).get("listeners") or []
+            section, port = parent.get("sectionName"), parent.get("port")
+            fits = [
+                each
+                for each in listeners
+                if (not section or each.get("name") == section)
+                and (not port or each.get("port") == port)
+            ]
+            if gateway is not None and fits:
+                continue
+            wanted = "/".join(str(v) for v in (parent.get("name"), section) if v)
+            yield Finding(
+                Text(
+                    "{route} is attached to Gateway {gateway}, which is not there: the page "
+                    "answers 404.",
+                    route=describe(route),
+                    gateway=wanted,
+                ),
+                (
+                    show_field(route, "parentRefs", wanted),
+                    Text(
+                        "Gateways of {namespace}: {names}",
+                        namespace=state.namespace,
+                        names=list_words([get_name(g) for g in state.gateways] or ["none"]),
+                    ),
+                ),
+                Fix(command="expose"),
+                frozenset({f"HTTPRoute/{get_name(route)}"}),
+            )
+
+
+def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield HTTPRoutes that send to a Service or a port that is not there."""
+    for route in state.list_own(HTTP_ROUTE):
+        for name, port in list_missing_backends(state, route)[:1]:
+            edge = bool(list_parents(route))
+            yield Finding(
+                Text(
+                    "{route} sends to {backend}, which does not exist: its requests get 500.",
+                    route=describe(route),
+                    backend=f"Service {name}:{port}" if port else f"Service {name}",
+                ),
+                (
+                    show_field(route, "backendRefs", f"{name}:{port}" if port else name),
+                    *show_parent_condition(route, "ResolvedRefs"),
+                ),
+                Fix(command="expose" if edge else "route off"),
+                frozenset({f"HTTPRoute/{get_name(route)}", f"Service/{name}", f"app/{name}"}),
+            )
+
+
+def list_missing_backends(state: NamespaceState, route: Object) -> list[tuple[str, int | None]]:
+    """Return the backends of a route, as (Service, port), that do not exist."""
+    home, found = str(route["metadata"].get("namespace", "")), []
+    for rule in route["spec"].get("rules") or []:
+        for ref in rule.get("backendRefs") or []:
+            if ref.get("kind", "Service") != "Service" or ref.get("group"):
+                continue
+            name, place, port = str(ref["name"]), str(ref.get("namespace") or home), ref.get("port")
+            services = state.cluster.by_namespace.get((SERVICE, place), [])
+            service = next((s for s in services if get_name(s) == name), None)
+            if service is None and not service_exists(state, name, place):
+                found.append((name, port))
+            elif service is not None and port is not None:
+                ports = [p.get("port") for p in service["spec"].get("ports") or []]
+                if port not in ports:
+                    found.append((name, port))
+    return found
+
+
+def show_parent_condition(route: Object, type_: str) -> list[Text]:
+    """Return a condition that a route has of one of its parents, if it is not True."""
+    for parent in (route.get("status") or {}).get("parents") or []:
+        for condition in parent.get("conditions") or []:
+            if condition.get("type") == type_ and condition.get("status") != "True":
+                words = f"{condition.get('reason', '')}: {condition.get('message', '')}"
+                return [verbatim(f"{describe(route)}: {type_}={condition.get('status')} {words}")]
+    return []
+
+
+def find_not_allowed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield HTTPRoutes that the Gateway's listeners do not admit."""
+    for route in state.list_own(HTTP_ROUTE):
+        for parent in list_parents(route):
+            gateway = find_gateway(state, route, parent)
+            if gateway is None or admits(state, gateway, route, parent):
+                continue
+            listeners = gateway["spec"].get("listeners") or []
+            allowed = [
+                str(((each.get("allowedRoutes") or {}).get("namespaces") or {}).get("from", "Same"))
+                for each in listeners
+            ]
+            yield Finding(
+                Text(
+                    "{gateway} does not admit {route}: its listeners take other routes.",
+                    gateway=describe(gateway),
+                    route=describe(route),
+                ),
+                (
+                    show_field(gateway, "allowedRoutes.namespaces.from", ", ".join(allowed)),
+                    *show_parent_condition(route, "Accepted"),
+                ),
+                Fix(command="expose"),
+                frozenset({f"HTTPRoute/{get_name(route)}"}),
+            )
+
+
+def admits(state: NamespaceState, gateway: Object, route: Object, parent: Object) -> bool:
+    """Tell whether a listener of a Gateway admits a route, by namespace and kind.
+
+    Without any fitting listener it is the parent that is missing, not the admission.
+    """
+    section = parent.get("sectionName")
+    listeners = [
+        each
+        for each in gateway["spec"].get("listeners") or []
+        if not section or each.get("name") == section
+    ]
+    return not listeners or any(
+        admits_kind(each) and admits_namespace(state, gateway, each, route) for each in listeners
+    )
+
+
+def admits_kind(listener: Object) -> bool:
+    """Tell whether a listener takes HTTPRoutes."""
+    kinds = [k.get("kind") for k in (listener.get("allowedRoutes") or {}).get("kinds") or []]
+    return not kinds or "HTTPRoute" in kinds
+
+
+def admits_namespace(
+    state: NamespaceState, gateway: Object, listener: Object, route: Object
+) -> bool:
+    """Tell whether a listener takes routes of a route's namespace; by default its own alone."""
+    namespaces = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
+    home = str(route["metadata"].get("namespace", ""))
+    match namespaces.get("from", "Same"):
+        case "All":
+            return True
+        case "Selector":
+            own = state.find_cluster_object(NAMESPACE, home)
+            return matches_selector(namespaces.get("selector"), get_labels(own) if own else {})
+        case _:
+            return bool(home == gateway["metadata"].get("namespace"))
+
+
+def find_path_not_routed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that a gateway answers 404 to paths that the workshop does not route."""
+    routes = [r for r in state.list_own(HTTP_ROUTE) if list_parents(r)]
+    if not routes or not state.bookinfo:
+        return
+    paths = [
+        str((match.get("path") or {}).get("value", "/"))
+        for route in routes
+        for rule in route["spec"].get("rules") or []
+        for match in rule.get("matches") or [{}]
+    ]
+    if "/" in paths:
+        return
+    yield Finding(
+        Text("The gateway answers 404 to / and /health: only productpage's own paths are routed."),
+        (show_field(routes[0], "paths", ", ".join(dict.fromkeys(paths))),),
+        Fix(advice=Text("Use /productpage.")),
+    )
+
+
+CAUSES = (
+    Cause(
+        "route-parent-missing",
+        Subject.EXPOSING,
+        "The HTTPRoute names a Gateway that is not there.",
+        "No such Gateway or listener; `attachedRoutes: 0`; 404 at the gateway.",
+        "`/mesh expose`",
+        find_parent_missing,
+        ("expose",),
+        gravity=2,
+        source="KIA1401",
+    ),
+    Cause(
+        "route-backend-missing",
+        Subject.EXPOSING,
+        "The route, at the gateway or at a Service, names a Service or a port that is not there.",
+        "`ResolvedRefs=False BackendNotFound`; 500.",
+        "`/mesh expose`; for versions `/mesh route`",
+        find_backend_missing,
+        ("expose", "route"),
+        gravity=2,
+        source="KIA1402",
+    ),
+    Cause(
+        "route-not-allowed",
+        Subject.EXPOSING,
+        "The listener does not admit routes of that namespace or kind.",
+        "`Accepted=False NotAllowedByListeners`.",
+        "A route beside the Gateway: `/mesh expose in=NS`",
+        find_not_allowed,
+        ("expose",),
+        gravity=2,
+        source="Gateway API 1.1 to 1.5, allowedRoutes",
+    ),
+    Cause(
+        "path-not-routed",
+        Subject.EXPOSING,
+        "`/` and `/health` answer 404 at the gateway: only productpage's paths are routed.",
+        "404 although the route is there.",
+        "Use /productpage",
+        find_path_not_routed,
+        ("expose",),
+        kind=CauseKind.NORMAL,
+        always=True,
+        source="the release's sample of the Gateway API",
+    ),
+)

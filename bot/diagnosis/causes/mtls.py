@@ -1,0 +1,123 @@
+"""Causes in mutual TLS: what PeerAuthentications ask for, and who cannot or will not do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import describe, list_words, show_field
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.peers import find_policy, is_protected, list_calls
+from bot.diagnosis.rules import list_destination_rules
+from bot.diagnosis.state import APPS, CALLS, NamespaceState
+from bot.kinds import Object
+from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text, verbatim
+
+
+def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that STRICT is asked for, and a caller has no proxy."""
+    seen: dict[str, tuple[Object, Object, Object]] = {}
+    for caller, callee in list_calls(state):
+        mode, policy = find_policy(state, callee)
+        if mode == "STRICT" and policy and is_protected(callee) and not is_protected(caller):
+            seen.setdefault(get_labels(caller).get("app", ""), (caller, callee, policy))
+    for caller, callee, policy in list(seen.values())[:1]:
+        yield Finding(
+            Text(
+                "{policy} asks for STRICT mutual TLS, and {callers} has no proxy: its calls are "
+                "reset.",
+                policy=describe(policy),
+                callers=list_words(sorted(seen)),
+            ),
+            (
+                show_field(policy, "mtls.mode", "STRICT"),
+                verbatim(f"{describe(caller)}: no sidecar, not captured"),
+                verbatim(f"{describe(callee)}: in the mesh"),
+            ),
+            Fix(
+                command="inject" if not state.is_ambient else "ambient",
+                line=f"kubectl patch peerauthentication {get_name(policy)} "
+                f"-n {policy['metadata']['namespace']} --type=merge "
+                """-p '{"spec":{"mtls":{"mode":"PERMISSIVE"}}}'""",
+            ),
+            frozenset({f"app/{name}" for name in seen}),
+        )
+
+
+def find_conflict(state: NamespaceState) -> Iterator[Finding]:
+    """Yield DestinationRules whose TLS disagrees with what the callee's policy asks for."""
+    for app in APPS:
+        pods = [p for p in state.list_pods_of(app)]
+        callers = [
+            p for caller, callee in CALLS if callee == app for p in state.list_pods_of(caller)
+        ]
+        # A captured caller's TLS is ztunnel's: DestinationRules do not reach it.
+        if not pods or not any(has_sidecar(p) for p in callers):
+            continue
+        for rule in list_destination_rules(state, app, state.namespace):
+            mode = get_tls_mode(rule)
+            asked, policy = find_policy(state, pods[0])
+            plain = mode in ("DISABLE", "SIMPLE") and asked == "STRICT" and is_protected(pods[0])
+            secure = mode == "ISTIO_MUTUAL" and (asked == "DISABLE" or not is_protected(pods[0]))
+            if plain or secure:
+                shown = [show_field(policy, "mtls.mode", asked)] if policy else []
+                yield Finding(
+                    Text(
+                        "{rule} sends {mode} to {service}, which takes {asked}: callers get 503, "
+                        "flag UC.",
+                        rule=describe(rule),
+                        mode=mode,
+                        service=app,
+                        asked=asked if is_protected(pods[0]) else "plain text",
+                    ),
+                    (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
+                    Fix(
+                        line=f"kubectl patch destinationrule {get_name(rule)} "
+                        f"-n {rule['metadata']['namespace']} --type=json "
+                        """-p '[{"op":"remove","path":"/spec/trafficPolicy/tls"}]'"""
+                    ),
+                    frozenset({f"Service/{app}", f"app/{app}"}),
+                )
+
+
+def get_tls_mode(rule: Object) -> str:
+    """Return the TLS mode of a DestinationRule, of the whole host or of a port; "" for none."""
+    policies = [
+        rule["spec"].get("trafficPolicy") or {},
+        *(s.get("trafficPolicy") or {} for s in rule["spec"].get("subsets") or []),
+    ]
+    for policy in policies:
+        levels = [policy, *(policy.get("portLevelSettings") or [])]
+        for level in levels:
+            if mode := (level.get("tls") or {}).get("mode"):
+                return str(mode)
+    return ""
+
+
+CAUSES = (
+    Cause(
+        "strict-mtls-plain-client",
+        Subject.SECURITY,
+        "STRICT, and a caller without a proxy.",
+        "The PeerAuthentication in force for the callee, and a caller outside the mesh; "
+        "connection reset, flag `UC`.",
+        "The caller into the mesh, or PERMISSIVE",
+        find_plain_client,
+        ("inject", "ambient"),
+        ("caller-outside-mesh",),
+        gravity=1,
+        source="Istio's PeerAuthentication; measured",
+    ),
+    Cause(
+        "mtls-mode-conflict",
+        Subject.SECURITY,
+        "A DestinationRule's `tls.mode` disagrees with the PeerAuthentication.",
+        "Both objects; 503 `UC`.",
+        "Take `tls` out of the rule",
+        find_conflict,
+        ("route",),
+        gravity=1,
+        source="KIA0207, KIA0501",
+    ),
+)

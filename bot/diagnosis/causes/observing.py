@@ -1,0 +1,263 @@
+"""Causes why there is nothing to see: Prometheus, Kiali, and requests that nobody sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import yaml
+
+from bot.diagnosis.facts import describe, show_availability, show_field
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.state import NamespaceState, count_available
+from bot.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, Object
+from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
+from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch
+from bot.text import Text, verbatim
+
+SEEING_STEPS = frozenset({"addons", "kiali", "graph"})
+"""Steps after which somebody expects numbers."""
+
+
+def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Prometheus is missing or not ready, and somebody needs it."""
+    prometheus = state.find_mesh(DEPLOYMENT, "prometheus")
+    if prometheus is not None and count_available(prometheus):
+        if state.find_mesh(SERVICE, "prometheus") is None:
+            yield Finding(
+                Text("Prometheus runs, and its Service is gone: nobody can ask it."),
+                (
+                    Text(
+                        "no Service {service} in {namespace}",
+                        service="prometheus",
+                        namespace=state.cluster.mesh_namespace,
+                    ),
+                ),
+                Fix(command="addons prometheus"),
+            )
+        return
+    wanted = state.find_mesh(DEPLOYMENT, "kiali") is not None
+    if not wanted and not state.activity.wanted & SEEING_STEPS and prometheus is None:
+        return
+    shown = (
+        Text(
+            "no Deployment {name} in {namespace}",
+            name="prometheus",
+            namespace=state.cluster.mesh_namespace,
+        )
+        if prometheus is None
+        else show_availability(prometheus)
+    )
+    yield Finding(
+        Text("Prometheus is not installed: Kiali's graph is drawn from its numbers.")
+        if prometheus is None
+        else Text("Prometheus is not ready: Kiali's graph is drawn from its numbers."),
+        (shown,),
+        Fix(command="addons prometheus"),
+        frozenset({"Deployment/prometheus"}),
+    )
+
+
+def find_not_scraping(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Prometheus runs and reaches no proxy of the namespace."""
+    numbers = state.numbers
+    if numbers is None or numbers.targets is None or not state.injected or numbers.targets_up:
+        return
+    yield Finding(
+        Text("Prometheus reaches none of the proxies in {namespace}.", namespace=state.namespace),
+        (
+            Text("{up} of {targets} targets are up", up=0, targets=numbers.targets),
+            *([verbatim(numbers.target_error)] if numbers.target_error else []),
+        ),
+        Fix(command="addons prometheus"),
+    )
+
+
+def find_no_traffic(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that nobody sent requests lately."""
+    numbers = state.numbers
+    if numbers is None or numbers.request_rate is None or not state.is_in_mesh:
+        return
+    if numbers.request_rate <= 0 and not state.activity.streams:
+        yield Finding(
+            Text("Nobody sends requests: without traffic there is no graph."),
+            (
+                Text(
+                    "Prometheus has no request to {namespace} in the last two minutes",
+                    namespace=state.namespace,
+                ),
+            ),
+            Fix(command="traffic start"),
+        )
+
+
+def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Kiali is there and none of its pods is available."""
+    kiali = state.find_mesh(DEPLOYMENT, "kiali")
+    if kiali is not None and not count_available(kiali):
+        yield Finding(
+            Text("Kiali has no ready pod and does not answer."),
+            (show_availability(kiali),),
+            Fix(command="kiali"),
+            frozenset({"Deployment/kiali"}),
+        )
+    elif kiali is not None and state.find_mesh(SERVICE, "kiali") is None:
+        yield Finding(
+            Text("Kiali runs, and its Service is gone: nobody can ask it."),
+            (
+                Text(
+                    "no Service {service} in {namespace}",
+                    service="kiali",
+                    namespace=state.cluster.mesh_namespace,
+                ),
+            ),
+            Fix(command="kiali"),
+        )
+
+
+def read_kiali_config(state: NamespaceState) -> tuple[Object | None, Object]:
+    """Return Kiali's ConfigMap and its configuration, parsed; empty when it cannot be parsed."""
+    held = state.find_mesh(CONFIG_MAP, "kiali")
+    try:
+        parsed = yaml.safe_load((held or {}).get("data", {}).get(CONFIG_KEY) or "{}")
+    except yaml.YAMLError:
+        parsed = {}
+    return held, parsed if isinstance(parsed, dict) else {}
+
+
+def find_other_prometheus(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Kiali's configuration names another Prometheus than the mesh's."""
+    held, config = read_kiali_config(state)
+    url = ((config.get("external_services") or {}).get("prometheus") or {}).get("url")
+    if held is None or not url or state.find_mesh(DEPLOYMENT, "kiali") is None:
+        return
+    host = urlsplit(str(url)).hostname or ""
+    usual = f"prometheus.{state.cluster.mesh_namespace}"
+    names = {usual, f"{usual}.svc", f"{usual}.svc.cluster.local", "prometheus"}
+    port = urlsplit(str(url)).port
+    if host in names and port in (None, 80, 9090) and str(url).startswith("http"):
+        return
+    yield Finding(
+        Text("Kiali asks another Prometheus than the mesh's: {url}.", url=str(url)),
+        (
+            show_field(held, "external_services.prometheus.url", url),
+            Text("usual is {url}", url=f"http://{usual}:9090"),
+        ),
+        Fix(command="kiali"),
+    )
+
+
+def find_version_mismatch(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Kiali's version is not made for this Istio."""
+    kiali, istiod = state.find_mesh(DEPLOYMENT, "kiali"), next(iter(state.istiods), None)
+    if kiali is None or istiod is None:
+        return
+    istio = get_labels(istiod).get("operator.istio.io/version") or get_image_tag(istiod)
+    found = get_image_tag(kiali)
+    if words := explain_version_mismatch(istio, found):
+        yield Finding(
+            Text("Kiali does not fit Istio: {why}.", why=words),
+            (
+                verbatim(f"{describe(kiali)}: image tag {found}"),
+                verbatim(f"{describe(istiod)}: {istio}"),
+            ),
+            Fix(command="kiali"),
+        )
+
+
+def find_token(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Kiali asks for credentials, so that the bot cannot read its graph."""
+    held, config = read_kiali_config(state)
+    strategy = (config.get("auth") or {}).get("strategy", "anonymous")
+    if held is None or strategy == "anonymous" or not state.find_mesh(DEPLOYMENT, "kiali"):
+        return
+    yield Finding(
+        Text(
+            "Kiali asks for a login ({strategy}): the bot's questions get 401.",
+            strategy=str(strategy),
+        ),
+        (show_field(held, "auth.strategy", strategy),),
+        Fix(command="kiali"),
+        frozenset({f"ConfigMap/{get_name(held)}"}),
+    )
+
+
+CAUSES = (
+    Cause(
+        "no-traffic",
+        Subject.OBSERVING,
+        "Nobody sent requests in the window, or fewer than two.",
+        "`istio_requests_total` does not grow, and the targets are up.",
+        "`/mesh traffic start`",
+        find_no_traffic,
+        ("traffic", "graph"),
+        kind=CauseKind.NORMAL,
+        always=True,
+    ),
+    Cause(
+        "prometheus-not-ready",
+        Subject.OBSERVING,
+        "Prometheus is missing, scaled to 0 or not ready, and Kiali is there or a graph was asked "
+        "for.",
+        "The Deployment; the API answers 503.",
+        "`/mesh addons prometheus`",
+        find_prometheus_unready,
+        ("addons", "graph"),
+        ("no-traffic", "prometheus-not-scraping"),
+        gravity=6,
+    ),
+    Cause(
+        "prometheus-not-scraping",
+        Subject.OBSERVING,
+        "Prometheus runs and has no proxy of the namespace among its targets.",
+        "Its targets, and their last error.",
+        "Its scrape configuration; `/mesh addons prometheus`",
+        find_not_scraping,
+        ("graph",),
+        ("no-traffic",),
+        gravity=6,
+    ),
+    Cause(
+        "kiali-not-ready",
+        Subject.OBSERVING,
+        "Kiali is there and does not answer.",
+        "Its Deployment.",
+        "`/mesh kiali`",
+        find_kiali_unready,
+        ("kiali",),
+        gravity=6,
+    ),
+    Cause(
+        "kiali-other-prometheus",
+        Subject.OBSERVING,
+        "Kiali's configuration names another Prometheus.",
+        "ConfigMap kiali, `external_services.prometheus.url`.",
+        "`/mesh kiali`",
+        find_other_prometheus,
+        ("kiali", "graph"),
+        gravity=6,
+    ),
+    Cause(
+        "kiali-version-mismatch",
+        Subject.OBSERVING,
+        "Kiali's version is not made for this Istio.",
+        "Both versions, and Kiali's table.",
+        "`/mesh kiali`",
+        find_version_mismatch,
+        ("kiali",),
+        ("kiali-not-ready",),
+        gravity=6,
+        source="the table of versions on kiali.io",
+    ),
+    Cause(
+        "kiali-asks-for-login",
+        Subject.OBSERVING,
+        "Kiali wants credentials (token, openid), which the bot has none of.",
+        "ConfigMap kiali, `auth.strategy`; 401 of its API.",
+        "Anonymous access, or look at Kiali in a browser",
+        find_token,
+        ("graph", "kiali"),
+        gravity=7,
+        source="Kiali 1.87 and 2.26, authentication strategies",
+    ),
+)

@@ -1,0 +1,304 @@
+"""Causes in pods themselves: images that cannot be had, containers that end or are never ready."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from bot.diagnosis.facts import list_words
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.reasons import (
+    CONSEQUENCES,
+    PULL_REASONS,
+    RATE_LIMITED,
+    SLOW_START,
+    Trouble,
+    find_owner,
+    is_crashing,
+    list_container_troubles,
+    list_failing_readiness,
+    list_pull_messages,
+    list_unready_pods,
+    name_owner,
+    suggest_fix,
+)
+from bot.diagnosis.state import NamespaceState, get_age
+from bot.kinds import Object
+from bot.knowledge.objects.workloads import (
+    ORDINARY_REASONS,
+    get_condition,
+    get_labels,
+    get_name,
+)
+from bot.text import Text, verbatim
+
+JAVA_START = 90.0
+"""Seconds in which reviews starts on two CPUs (Bookinfo 1.20)."""
+
+
+def list_pull_troubles(
+    state: NamespaceState, accept: Callable[[str], bool]
+) -> Iterator[tuple[Trouble, str]]:
+    """Yield the containers whose image cannot be pulled and whose messages are accepted.
+
+    One for each image: six pods of one image are one trouble.
+    """
+    seen: set[str] = set()
+    for pod in list_unready_pods(state):
+        for trouble in list_container_troubles(pod):
+            if trouble.reason not in PULL_REASONS or trouble.image in seen:
+                continue
+            said = list_pull_messages(state, trouble)
+            if accept(said):
+                seen.add(trouble.image)
+                yield trouble, said
+
+
+def find_rate_limited(state: NamespaceState) -> Iterator[Finding]:
+    """Yield images that the registry refuses because too many were pulled from this address."""
+    for trouble, _ in list_pull_troubles(state, lambda said: bool(RATE_LIMITED.search(said))):
+        yield Finding(
+            Text(
+                "The registry refuses image {image}: too many pulls from this address.",
+                image=trouble.image,
+            ),
+            (trouble.evidence,),
+            Fix(
+                advice=Text(
+                    "The cluster's administrator: wait, sign in to the registry, or use a mirror."
+                )
+            ),
+            name_owner(state, trouble.pod),
+        )
+
+
+def find_image_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield images that do not exist or may not be read."""
+    for trouble, said in list_pull_troubles(state, lambda said: not RATE_LIMITED.search(said)):
+        denied = re.search(r"denied|unauthorized|authentication required", said)
+        sentence = (
+            Text("Image {image} may not be read: the registry refuses it.", image=trouble.image)
+            if denied
+            else Text("Image {image} cannot be pulled.", image=trouble.image)
+        )
+        yield Finding(
+            sentence,
+            (trouble.evidence,),
+            suggest_fix(state, trouble.pod),
+            name_owner(state, trouble.pod),
+        )
+
+
+def find_slow_pull(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods that still pull their image, without a failure."""
+    for pod in list_unready_pods(state):
+        about = [
+            e
+            for e in state.events
+            if (e.get("involvedObject") or {}).get("name") == get_name(pod)
+            and e.get("reason") in ("Pulling", "Pulled", "Failed", "BackOff")
+        ]
+        reasons = [e["reason"] for e in about]
+        if "Pulling" not in reasons or {"Failed", "BackOff"} & set(reasons):
+            continue
+        if reasons.count("Pulling") <= reasons.count("Pulled"):
+            continue
+        message = next(str(e.get("message", "")) for e in about if e["reason"] == "Pulling")
+        yield Finding(
+            Text("Pod {pod} still pulls its image; wait.", pod=get_name(pod)),
+            (verbatim(f"Pod {get_name(pod)}: Pulling: {message}"),),
+            objects=name_owner(state, pod),
+        )
+
+
+def find_crash_loop(state: NamespaceState) -> Iterator[Finding]:
+    """Yield containers that end again and again."""
+    seen: set[str] = set()
+    for pod in list_unready_pods(state):
+        for trouble in list_container_troubles(pod):
+            owner = find_owner(state, pod)
+            key = get_name(owner) if owner else get_name(pod)
+            if key in seen or not is_crashing(pod, trouble):
+                continue
+            seen.add(key)
+            place = pod["metadata"].get("namespace", "")
+            line = f"kubectl logs {get_name(pod)} -n {place} -c {trouble.container} --previous"
+            yield Finding(
+                Text(
+                    "Container {container} of {workload} ends again and again.",
+                    container=trouble.container,
+                    workload=key,
+                ),
+                (trouble.evidence, *show_last_exit(state, pod, trouble.container)),
+                Fix(line=line),
+                name_owner(state, pod),
+            )
+
+
+def show_last_exit(state: NamespaceState, pod: Object, container: str) -> list[Text]:
+    """Return the last exit code of a container, and the node's architecture beside it."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    ended = [
+        s["lastState"]["terminated"]
+        for s in statuses
+        if s.get("name") == container and "terminated" in (s.get("lastState") or {})
+    ]
+    if not ended:
+        return []
+    node = state.nodes.get(pod["spec"].get("nodeName", ""))
+    arch = get_labels(node).get("kubernetes.io/arch", "") if node else ""
+    words = f"last exit code {ended[0].get('exitCode')} {ended[0].get('reason', '')}".rstrip()
+    return [verbatim(f"{words}, node {arch}" if arch else words)]
+
+
+def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods that run and are never ready."""
+    seen: set[str] = set()
+    for pod in list_unready_pods(state):
+        if any(is_crashing(pod, t) for t in list_container_troubles(pod)):
+            continue
+        lagging = list_failing_readiness(state, pod)
+        owner = find_owner(state, pod)
+        key = get_name(owner) if owner else get_name(pod)
+        if not lagging or key in seen:
+            continue
+        seen.add(key)
+        place = pod["metadata"].get("namespace", "")
+        probes = [e for e in state.list_events_about(pod) if e.get("reason") == "Unhealthy"]
+        ready = get_condition(pod, "Ready")
+        words = f"Ready=False {ready.get('reason', '')} {ready.get('message', '')}".strip()
+        evidence = [verbatim(f"Pod {get_name(pod)}: {words}")]
+        evidence += [verbatim(f"Unhealthy: {e.get('message', '')}") for e in probes[-1:]]
+        yield Finding(
+            Text(
+                "{workload} runs and is not ready: {containers} does not pass its readiness probe.",
+                workload=key,
+                containers=list_words(lagging),
+            ),
+            tuple(evidence),
+            Fix(line=f"kubectl logs {get_name(pod)} -n {place} -c {lagging[0]}"),
+            name_owner(state, pod),
+        )
+
+
+def find_starting(state: NamespaceState) -> Iterator[Finding]:
+    """Yield pods that were created just now and are not ready, without any fault yet."""
+    young = [
+        pod
+        for pod in list_unready_pods(state)
+        if get_age(state, pod) <= SLOW_START
+        and get_condition(pod, "PodScheduled").get("status") != "False"
+        and not any(t.reason not in ORDINARY_REASONS for t in list_container_troubles(pod))
+    ]
+    if young:
+        age = max(get_age(state, pod) for pod in young)
+        yield Finding(
+            Text("{pods} are starting; wait.", pods=list_words([get_name(p) for p in young])),
+            (Text("the oldest of them is {seconds:.0f} s old", seconds=age),),
+            objects=frozenset().union(*(name_owner(state, p) for p in young)),
+        )
+
+
+def find_reviews_starting(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that reviews is ready and does not answer yet: a Java server without probes."""
+    page = state.page
+    young = [p for p in state.list_pods_of("reviews") if get_age(state, p) <= JAVA_START]
+    if page is not None and page.status == 200 and not page.whole and young:
+        yield Finding(
+            Text("reviews, a Java server, was started just now and does not answer yet; wait."),
+            (
+                page.words,
+                Text(
+                    "{pod} is {seconds:.0f} s old",
+                    pod=get_name(young[0]),
+                    seconds=get_age(state, young[0]),
+                ),
+            ),
+        )
+
+
+CAUSES = (
+    Cause(
+        "image-pull-rate-limited",
+        Subject.CLUSTER,
+        "The registry refuses: too many pulls from this address.",
+        "The kubelet's message or the pod's event says `toomanyrequests` or 429.",
+        "Wait, sign in to the registry, or use a mirror.",
+        find_rate_limited,
+        ("install", "addons", "bookinfo"),
+        CONSEQUENCES,
+        gravity=1,
+        source="Docker Hub's limit for addresses that did not sign in",
+        by_object=True,
+    ),
+    Cause(
+        "image-not-found",
+        Subject.CLUSTER,
+        "The image does not exist or may not be read.",
+        "A container waits with `ErrImagePull` or `ImagePullBackOff`.",
+        "The step that made the workload sets its image back.",
+        find_image_missing,
+        explains=CONSEQUENCES,
+        gravity=1,
+        source="Kubernetes 1.36, states of containers",
+        by_object=True,
+    ),
+    Cause(
+        "image-pull-slow",
+        Subject.CLUSTER,
+        "An image is still being pulled.",
+        "The last event of the pod is `Pulling`, and none says `Failed`.",
+        "Wait.",
+        find_slow_pull,
+        ("install", "bookinfo"),
+        CONSEQUENCES,
+        CauseKind.NORMAL,
+        by_object=True,
+    ),
+    Cause(
+        "crash-loop",
+        Subject.CLUSTER,
+        "A container ends again and again: wrong architecture, bad configuration.",
+        "`CrashLoopBackOff`, and the last exit code.",
+        "Its log says why; on arm64 a newer image.",
+        find_crash_loop,
+        ("bookinfo",),
+        CONSEQUENCES,
+        gravity=1,
+        by_object=True,
+    ),
+    Cause(
+        "readiness-failing",
+        Subject.CLUSTER,
+        "A container runs and is never ready.",
+        "The pod's condition Ready is False with `ContainersNotReady`, without restarts; event "
+        "`Unhealthy`.",
+        "Its log says why.",
+        find_readiness_failing,
+        explains=tuple(c for c in CONSEQUENCES if c != "readiness-failing"),
+        gravity=1,
+        by_object=True,
+    ),
+    Cause(
+        "pod-starting",
+        Subject.CLUSTER,
+        "Pods were created just now and are not ready yet.",
+        "Their age, and no event or state that tells of a fault.",
+        "Wait",
+        find_starting,
+        explains=CONSEQUENCES,
+        kind=CauseKind.NORMAL,
+        by_object=True,
+    ),
+    Cause(
+        "reviews-starting",
+        Subject.APPLICATION,
+        "reviews is a Java server without probes: its pod is ready before it answers.",
+        "The page lacks reviews, and a pod of reviews is younger than a minute and a half.",
+        "Wait",
+        find_reviews_starting,
+        ("bookinfo", "inject", "ambient"),
+        kind=CauseKind.NORMAL,
+        source="Bookinfo 1.20, on two CPUs",
+    ),
+)

@@ -1,0 +1,277 @@
+"""Causes in rules for HTTP: hosts that do not exist, rules that collide or are not obeyed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from bot.diagnosis.facts import describe, list_words, show_field
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.rules import (
+    is_registered,
+    list_routes_between,
+    list_rules,
+    list_virtual_services,
+    names_service,
+    reaches_mesh,
+    resolve_host,
+    service_exists,
+)
+from bot.diagnosis.state import APPS, NamespaceState
+from bot.kinds import VIRTUAL_SERVICE, Object
+from bot.knowledge.objects.workloads import get_name
+from bot.text import Text, verbatim
+
+LIKE = 0.7
+"""Likeness from which a host is taken for a misspelt Service (difflib's ratio)."""
+
+
+def find_host_unknown(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices whose host, or destination, is no Service."""
+    for virtual_service in state.list_own(VIRTUAL_SERVICE):
+        unknown = list_unknown_hosts(state, virtual_service)
+        if unknown:
+            yield Finding(
+                Text(
+                    "{object} names host {host}, and there is no such Service.",
+                    object=describe(virtual_service),
+                    host=unknown[0],
+                ),
+                (
+                    show_field(virtual_service, "host", ", ".join(unknown)),
+                    Text(
+                        "Services of {namespace}: {services}",
+                        namespace=state.namespace,
+                        services=list_words(sorted(state.services)),
+                    ),
+                ),
+                suggest_rule_fix(virtual_service, ""),
+                frozenset(
+                    {f"VirtualService/{get_name(virtual_service)}"}
+                    | {f"Service/{host.partition('.')[0]}" for host in unknown}
+                ),
+            )
+
+
+def list_unknown_hosts(state: NamespaceState, virtual_service: Object) -> list[str]:
+    """Return the hosts and destinations of a VirtualService that are no Service.
+
+    A host of the outside world, for which it is nobody's business here, is not among them: only
+    one that is like a Service of the namespace, or whose rules lead to one.
+    """
+    home = virtual_service["metadata"].get("namespace", "")
+    spec = virtual_service["spec"]
+    routes = [
+        str((route.get("destination") or {}).get("host", ""))
+        for rule in spec.get("http") or []
+        for route in rule.get("route") or []
+    ]
+    leads_here = any(is_known(state, host, home) for host in routes)
+    found = []
+    for host in spec.get("hosts") or [] if reaches_mesh(virtual_service) else []:
+        if is_known(state, str(host), home) or "*" in str(host):
+            continue
+        if leads_here or is_like_service(state, str(host)):
+            found.append(str(host))
+    attached = found or any(is_known(state, str(h), home) for h in spec.get("hosts") or [])
+    exposed = not reaches_mesh(virtual_service)
+    for host in routes:
+        if (attached or exposed) and not is_known(state, host, home) and host not in found:
+            found.append(host)
+    return found
+
+
+def is_known(state: NamespaceState, host: str, home: str) -> bool:
+    """Tell whether a host is a Service or registered by a ServiceEntry."""
+    target = resolve_host(state, host, home)
+    if target is None:
+        return is_registered(state, host)
+    return service_exists(state, *target)
+
+
+def is_like_service(state: NamespaceState, host: str) -> bool:
+    """Tell whether a host's first part is, or is like, the name of a Service of the namespace."""
+    name = host.partition(".")[0]
+    return any(
+        SequenceMatcher(None, name, service).ratio() >= LIKE for service in {*state.services, *APPS}
+    )
+
+
+def find_collisions(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services with several VirtualServices: only the oldest is obeyed."""
+    for service in state.services:
+        found = list_virtual_services(state, service)
+        if len(found) > 1:
+            winner, other = found[0], choose_foreign(service, found[0], found[1])
+            yield Finding(
+                Text(
+                    "{objects} are for the same host {service}: only the oldest, {winner}, is "
+                    "obeyed.",
+                    objects=list_words([describe(vs) for vs in found]),
+                    service=service,
+                    winner=get_name(winner),
+                ),
+                tuple(
+                    show_field(
+                        vs,
+                        "hosts",
+                        f"{vs['spec'].get('hosts')}, {vs['metadata'].get('creationTimestamp', '')}",
+                    )
+                    for vs in found[:3]
+                ),
+                Fix(
+                    line=f"kubectl delete virtualservice {get_name(other)} "
+                    f"-n {other['metadata']['namespace']}"
+                ),
+                frozenset({f"Service/{service}"}),
+            )
+
+
+def choose_foreign(service: str, winner: Object, loser: Object) -> Object:
+    """Return the one of two VirtualServices that is not called like the Service, as steps do."""
+    return winner if get_name(loser) == service else loser
+
+
+def find_shadowed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices in which a rule for all requests stands before others."""
+    for virtual_service in state.list_own(VIRTUAL_SERVICE):
+        if not any(names_service(state, virtual_service, service) for service in state.services):
+            continue
+        rules = list_rules(state, virtual_service)
+        first = next((n for n, rule in enumerate(rules[:-1]) if rule.catches_all), None)
+        if first is not None:
+            hidden = [str(rule.index) for rule in rules[first + 1 :]]
+            user = next((u for rule in rules[first + 1 :] for u in rule.users), "")
+            yield Finding(
+                Text(
+                    "{object}: a rule for all requests stands before others, which never act.",
+                    object=describe(virtual_service),
+                ),
+                (
+                    show_field(virtual_service, f"spec.http[{first}]", "has no match"),
+                    verbatim(f"spec.http[{', '.join(hidden)}] not used"),
+                ),
+                suggest_rule_fix(virtual_service, user),
+                frozenset({f"VirtualService/{get_name(virtual_service)}"}),
+            )
+
+
+def suggest_rule_fix(virtual_service: Object, user: str) -> Fix:
+    """Return the step that writes a Service's rules anew, else the line to edit them."""
+    name = get_name(virtual_service)
+    if name == "reviews" and user:
+        return Fix(command=f"route {user}")
+    place = virtual_service["metadata"].get("namespace", "")
+    return Fix(line=f"kubectl edit virtualservice {name} -n {place}")
+
+
+def find_not_for_mesh(state: NamespaceState) -> Iterator[Finding]:
+    """Yield VirtualServices for a Service here that callers inside the mesh never see."""
+    for virtual_service in state.list_own(VIRTUAL_SERVICE):
+        named = [s for s in state.services if names_service(state, virtual_service, s)]
+        if named and not reaches_mesh(virtual_service):
+            gateways = virtual_service["spec"].get("gateways") or []
+            name = get_name(virtual_service)
+            yield Finding(
+                Text(
+                    "{object} is bound to gateways and not to the mesh: callers of {service} "
+                    "inside never see it.",
+                    object=describe(virtual_service),
+                    service=named[0],
+                ),
+                (show_field(virtual_service, "spec.gateways", ", ".join(map(str, gateways))),),
+                Fix(
+                    line=f"kubectl patch virtualservice {name} -n {state.namespace} --type=json "
+                    """-p '[{"op":"remove","path":"/spec/gateways"}]'"""
+                ),
+                frozenset({f"VirtualService/{name}", f"Service/{named[0]}"}),
+            )
+
+
+def find_mixed(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Services with both a VirtualService and an HTTPRoute: undefined."""
+    for service in state.services:
+        routes = list_routes_between(state, service)
+        found = list_virtual_services(state, service)
+        if routes and found:
+            yield Finding(
+                Text(
+                    "Service {service} has both {route} and {rule}: Istio does not define which "
+                    "counts.",
+                    service=service,
+                    route=describe(routes[0]),
+                    rule=describe(found[0]),
+                ),
+                (verbatim(describe(routes[0])), verbatim(describe(found[0]))),
+                Fix(command="route off"),
+                frozenset({f"Service/{service}"}),
+            )
+
+
+CAUSES = (
+    Cause(
+        "virtualservice-host-unknown",
+        Subject.RULES,
+        "A VirtualService is for a host, or sends to one, that is no Service.",
+        "No such Service in the namespace that the host names.",
+        "The right host",
+        find_host_unknown,
+        ("route", "fault"),
+        ("fault-in-force", "subset-without-destinationrule"),
+        gravity=3,
+        source="IST0101, KIA1101",
+        by_object=True,
+    ),
+    Cause(
+        "virtualservices-collide",
+        Subject.RULES,
+        "Two VirtualServices are for one host (short and full name are one host): one is not "
+        "obeyed.",
+        "The same full name, both for the mesh.",
+        "Delete one",
+        find_collisions,
+        ("route", "shift", "fault"),
+        ("fault-user-mismatch", "user-never-reaches-ratings"),
+        gravity=3,
+        source="KIA1106, IST0109; sidecars obey the oldest",
+        by_object=True,
+    ),
+    Cause(
+        "rule-shadowed",
+        Subject.RULES,
+        "A rule for all requests stands before the match.",
+        "The order in `spec.http`.",
+        "Swap them: `/mesh route USER`",
+        find_shadowed,
+        ("route",),
+        ("fault-user-mismatch", "user-never-reaches-ratings"),
+        gravity=4,
+        source="IST0130",
+        by_object=True,
+    ),
+    Cause(
+        "rule-not-for-mesh",
+        Subject.RULES,
+        "`gateways:` does not list `mesh`, so that callers inside never see the rule.",
+        "`spec.gateways` without `mesh`.",
+        "Take `gateways` out",
+        find_not_for_mesh,
+        ("route", "fault"),
+        gravity=3,
+        source="Istio's reference of VirtualService; KIA1102",
+        by_object=True,
+    ),
+    Cause(
+        "rules-mixed",
+        Subject.RULES,
+        "A VirtualService and an HTTPRoute for one Service: which one counts is not defined.",
+        "Both, for the same Service.",
+        "Keep one: `/mesh route off`, then the route again",
+        find_mixed,
+        ("route", "waypoint"),
+        ("old-rules-in-ambient", "virtualservices-collide"),
+        gravity=3,
+        source="Istio's documentation of ambient; measured, both releases obey the HTTPRoute",
+        by_object=True,
+    ),
+)

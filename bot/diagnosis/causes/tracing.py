@@ -1,0 +1,287 @@
+"""Causes why there are no traces: settings, sampling, where spans go, and who sends none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.diagnosis.facts import describe, list_names, show_field
+from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.state import NamespaceState, count_available, matches_labels
+from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
+from bot.knowledge.graph.trace_reasons import (
+    get_default_proxy_config,
+    get_sampling_percentage,
+    get_zipkin_address,
+    read_proxy_config,
+)
+from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.text import Text, verbatim
+
+LOW_SAMPLING = 10.0
+"""Percent of requests up to which hardly anybody sees a trace; the workshop sets 100."""
+
+
+def has_jaeger(state: NamespaceState) -> bool:
+    """Tell whether Jaeger's Deployment is in the mesh's namespace."""
+    return state.find_mesh(DEPLOYMENT, "jaeger") is not None
+
+
+def list_telemetries(state: NamespaceState) -> list[Object]:
+    """Return the Telemetry objects of the namespace, then of the mesh's."""
+    own = state.list_own(TELEMETRY)
+    if state.namespace == state.cluster.mesh_namespace:
+        return own
+    return [*own, *(t for t in state.list_mesh(TELEMETRY) if "selector" not in t["spec"])]
+
+
+def list_tracing(state: NamespaceState) -> Iterator[tuple[Object, Object]]:
+    """Yield what Telemetry objects say about tracing, the namespace's first."""
+    for telemetry in list_telemetries(state):
+        for tracing in telemetry["spec"].get("tracing") or []:
+            yield telemetry, tracing
+
+
+def find_provider_address(state: NamespaceState) -> str:
+    """Return where spans go by a Telemetry object and the mesh's providers; "" for nowhere.
+
+    The way that Istio documents since 1.22: extensionProviders, and a Telemetry that names one.
+    """
+    providers = {
+        str(p.get("name")): p for p in state.cluster.mesh_config.get("extensionProviders") or []
+    }
+    for _, tracing in list_tracing(state):
+        for named in tracing.get("providers") or []:
+            provider = providers.get(str(named.get("name")), {})
+            for kind in ("zipkin", "opentelemetry", "lightstep", "datadog", "skywalking"):
+                if told := provider.get(kind):
+                    return f"{told.get('service', '')}:{told.get('port', '')}"
+    return ""
+
+
+def find_address(state: NamespaceState) -> str:
+    """Return where proxies send spans, by whichever way it is set; "" for nowhere."""
+    if address := find_provider_address(state):
+        return address
+    config = state.cluster.mesh_config
+    if config.get("enableTracing") is False:
+        return ""
+    return get_zipkin_address(get_default_proxy_config(config))
+
+
+def find_settings_lost(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that Jaeger is there, and the mesh is not told to trace."""
+    held = state.find_mesh(CONFIG_MAP, "istio")
+    if held is None or not has_jaeger(state) or find_address(state) or not state.istiods:
+        return
+    enabled = state.cluster.mesh_config.get("enableTracing")
+    yield Finding(
+        Text(
+            "The mesh is not told to trace: the settings were not given, or lost in an install "
+            "that did not repeat them."
+        ),
+        (
+            show_field(held, "data.mesh", f"enableTracing {enabled}, no tracing.zipkin.address"),
+            Text("Jaeger runs in {namespace}", namespace=state.cluster.mesh_namespace),
+        ),
+        Fix(command="ambient" if state.ztunnel else "install"),
+    )
+
+
+def get_sampling(state: NamespaceState) -> tuple[float, Object | None]:
+    """Return the percentage of requests that are traced, and the Telemetry that says so."""
+    for telemetry, tracing in list_tracing(state):
+        if "randomSamplingPercentage" in tracing:
+            return float(tracing["randomSamplingPercentage"]), telemetry
+    return get_sampling_percentage(state.cluster.mesh_config), None
+
+
+def find_sampling_low(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that hardly a request is traced."""
+    if not has_jaeger(state) or not find_address(state):
+        return
+    share, telemetry = get_sampling(state)
+    if share > LOW_SAMPLING:
+        return
+    held = telemetry or state.find_mesh(CONFIG_MAP, "istio")
+    assert held is not None  # the address was read from one of them
+    line = f"kubectl delete telemetry {get_name(held)} -n {held['metadata'].get('namespace')}"
+    yield Finding(
+        Text("Only {share:g} % of requests are traced.", share=share),
+        (
+            show_field(
+                held,
+                "randomSamplingPercentage" if telemetry else "tracing.sampling",
+                f"{share:g}",
+            ),
+        ),
+        Fix(line=line) if telemetry else Fix(command="ambient" if state.ztunnel else "install"),
+    )
+
+
+def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that spans go to a Service that is absent, or that has no pods."""
+    address = find_address(state)
+    if not address or not state.istiods:
+        return
+    host = address.partition(":")[0]
+    name, _, rest = host.partition(".")
+    place = rest.partition(".")[0] or state.cluster.mesh_namespace
+    service = next(
+        (s for s in state.cluster.by_namespace.get((SERVICE, place), []) if get_name(s) == name),
+        None,
+    )
+    wanted = has_jaeger(state) or state.activity.wanted & {"addons", "traces"}
+    if service is None:
+        if wanted and place == state.cluster.mesh_namespace:
+            yield build_backend_finding(
+                address, Text("no Service {service} in {namespace}", service=name, namespace=place)
+            )
+        return
+    selector = service["spec"].get("selector") or {}
+    owners = [
+        d
+        for d in state.cluster.by_namespace.get((DEPLOYMENT, place), [])
+        if matches_labels(
+            selector, (d["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        )
+    ]
+    pods = [
+        p
+        for p in state.cluster.by_namespace.get((POD, place), [])
+        if matches_labels(selector, get_labels(p))
+    ]
+    if any(count_available(d) for d in owners) or (not owners and pods):
+        return
+    shown = (
+        show_field(
+            owners[0], "spec.replicas", f"{owners[0]['spec'].get('replicas', 1)}, available 0"
+        )
+        if owners
+        else show_field(service, "spec.selector", f"{selector} selects no pod")
+    )
+    yield build_backend_finding(
+        address, shown, frozenset(f"Deployment/{get_name(d)}" for d in owners)
+    )
+
+
+def build_backend_finding(
+    address: str, shown: Text, objects: frozenset[str] = frozenset()
+) -> Finding:
+    """Return the finding that nobody takes the spans."""
+    return Finding(
+        Text("Proxies send their spans to {address}, and nobody is there.", address=address),
+        (shown,),
+        Fix(command="addons jaeger"),
+        objects,
+    )
+
+
+def find_older_proxies(state: NamespaceState) -> Iterator[Finding]:
+    """Yield proxies that were started before tracing was set."""
+    config = state.cluster.mesh_config
+    address = get_zipkin_address(get_default_proxy_config(config))
+    if not address or find_provider_address(state) or not has_jaeger(state):
+        return
+    older = [p for p in state.injected if get_zipkin_address(read_proxy_config(p)) != address]
+    if older:
+        yield Finding(
+            Text(
+                "{pods} were started before tracing was set, and send no spans.",
+                pods=list_names(older),
+            ),
+            (
+                verbatim(
+                    f"{describe(older[0])}: PROXY_CONFIG "
+                    f"{get_zipkin_address(read_proxy_config(older[0])) or 'without tracing'}"
+                ),
+                Text("the mesh's setting: {address}", address=address),
+            ),
+            Fix(command="inject"),
+        )
+
+
+def find_switched_off(state: NamespaceState) -> Iterator[Finding]:
+    """Yield Telemetry objects that switch spans or metrics off."""
+    for telemetry in list_telemetries(state):
+        fields = list(list_switched_off(telemetry))
+        if fields:
+            name, place = get_name(telemetry), telemetry["metadata"].get("namespace", "")
+            yield Finding(
+                Text(
+                    "{object} switches off what is to be seen: {fields}.",
+                    object=describe(telemetry),
+                    fields=verbatim(", ".join(fields)),
+                ),
+                tuple(show_field(telemetry, field, "true") for field in fields),
+                Fix(line=f"kubectl delete telemetry {name} -n {place}"),
+            )
+
+
+def list_switched_off(telemetry: Object) -> Iterator[str]:
+    """Yield the fields of a Telemetry object that switch spans or metrics off."""
+    for number, tracing in enumerate(telemetry["spec"].get("tracing") or []):
+        if tracing.get("disableSpanReporting"):
+            yield f"tracing[{number}].disableSpanReporting"
+    for number, metrics in enumerate(telemetry["spec"].get("metrics") or []):
+        for index, override in enumerate(metrics.get("overrides") or []):
+            metric = (override.get("match") or {}).get("metric", "ALL_METRICS")
+            if override.get("disabled") and metric in ("ALL_METRICS", "REQUEST_COUNT"):
+                yield f"metrics[{number}].overrides[{index}].disabled"
+
+
+CAUSES = (
+    Cause(
+        "tracing-settings-lost",
+        Subject.OBSERVING,
+        "An install or upgrade that did not repeat the settings took tracing out.",
+        "ConfigMap istio without `enableTracing` or an address for spans, and Jaeger is there.",
+        "`/mesh install` or `/mesh ambient`",
+        find_settings_lost,
+        ("install", "ambient"),
+        ("tracing-sampling-low", "proxy-older-than-settings"),
+        gravity=6,
+        source="istioctl forgets what an earlier install had set",
+    ),
+    Cause(
+        "tracing-sampling-low",
+        Subject.OBSERVING,
+        "1 % of requests, or little more, is traced.",
+        "The sampling of the mesh's configuration or of a Telemetry object.",
+        "`/mesh install`",
+        find_sampling_low,
+        ("traces",),
+        gravity=7,
+        source="1 % unless set, Istio 1.23 and 1.30",
+    ),
+    Cause(
+        "tracing-backend-missing",
+        Subject.OBSERVING,
+        "Spans go to a Service that is absent or has no endpoints.",
+        "The Service that the settings name, and Jaeger's pods.",
+        "`/mesh addons jaeger`",
+        find_backend_missing,
+        ("traces",),
+        gravity=6,
+    ),
+    Cause(
+        "proxy-older-than-settings",
+        Subject.OBSERVING,
+        "Proxies were started before tracing was set.",
+        "`PROXY_CONFIG` of the pods differs from the mesh's settings.",
+        "`/mesh inject` restarts them",
+        find_older_proxies,
+        ("traces",),
+        gravity=7,
+    ),
+    Cause(
+        "telemetry-switched-off",
+        Subject.OBSERVING,
+        "A Telemetry object switches spans or metrics off.",
+        "`disableSpanReporting`, or overrides with `disabled`.",
+        "Delete it",
+        find_switched_off,
+        ("traces", "graph"),
+        ("no-traffic", "tracing-settings-lost"),
+        gravity=6,
+    ),
+)

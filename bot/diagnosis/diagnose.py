@@ -1,0 +1,84 @@
+"""Finding the causes that hold, the gravest first, without what another one explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.diagnosis.catalog import CAUSES
+from bot.diagnosis.model import Cause, CauseKind, Finding
+from bot.diagnosis.state import NamespaceState, PageProbe, Unread
+
+
+@dataclass(frozen=True)
+class NamedCause:
+    """A cause that holds, with all its findings."""
+
+    cause: Cause
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What holds for a namespace: what is broken, the gravest first, and what is normal.
+
+    `unread` is what could not be looked at, which counts as neither. `page` is the answer to a
+    request for the page, None where none was asked for.
+    """
+
+    broken: tuple[NamedCause, ...]
+    normal: tuple[NamedCause, ...]
+    unread: tuple[Unread, ...] = ()
+    page: PageProbe | None = None
+
+    @property
+    def is_page_unexplained(self) -> bool:
+        """True when the page is not whole, and no cause is known."""
+        told = {named.cause.id for named in self.normal if not named.cause.always}
+        return self.page is not None and not self.page.whole and not self.broken and not told
+
+    @property
+    def is_healthy(self) -> bool:
+        """True when nothing is broken, all was looked at, and the page is whole where asked."""
+        return not self.broken and not self.unread and not self.is_page_unexplained
+
+
+def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnosis:
+    """Return the causes that hold for a namespace, roots only."""
+    found = [
+        NamedCause(cause, findings) for cause in causes if (findings := tuple(cause.find(state)))
+    ]
+    roots = leave_out_consequences(found)
+    step = state.activity.step
+    ordered = sorted(roots, key=lambda named: (step not in named.cause.steps, named.cause.gravity))
+    return Diagnosis(
+        tuple(n for n in ordered if n.cause.kind is CauseKind.BROKEN),
+        tuple(n for n in ordered if n.cause.kind is CauseKind.NORMAL),
+        tuple(state.cluster.unread.values()),
+        state.page,
+    )
+
+
+def leave_out_consequences(found: Sequence[NamedCause]) -> list[NamedCause]:
+    """Return the causes with those of their findings that no other cause explains."""
+    roots = []
+    for named in found:
+        left = tuple(f for f in named.findings if not is_explained(named.cause, f, found))
+        if left:
+            roots.append(NamedCause(named.cause, left))
+    return roots
+
+
+def is_explained(cause: Cause, finding: Finding, found: Iterable[NamedCause]) -> bool:
+    """Tell whether another cause that holds explains a finding."""
+    for other in found:
+        if cause.id not in other.cause.explains:
+            continue
+        if not other.cause.by_object or any(share_object(finding, each) for each in other.findings):
+            return True
+    return False
+
+
+def share_object(one: Finding, other: Finding) -> bool:
+    """Tell whether two findings are about the same object, or one is about none in particular."""
+    return not one.objects or not other.objects or bool(one.objects & other.objects)

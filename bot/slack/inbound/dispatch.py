@@ -1,0 +1,148 @@
+"""Dispatch of what Slack sent to the command router, and this package's own short answers."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+
+from bot.jobs import Jobs
+from bot.messages import ButtonPress, CommandRouter, Message, Reply
+from bot.slack.inbound.payloads import (
+    Body,
+    get_mapping,
+    get_string,
+    list_input_ids,
+    read_command,
+    read_mention,
+    read_origin,
+    read_press,
+    read_submission,
+)
+from bot.slack.outbound.ephemeral import EphemeralResponder
+from bot.text import Text
+
+RESTARTING = Text("I am restarting. Please try again in a minute.")
+EXPIRED = Text("This button has expired. Type the command again.")
+FAILED = "the router failed, reference %s"
+
+log = logging.getLogger(__name__)
+
+
+class RequestDispatcher:
+    """Hands requests to the router, and tells their senders when it failed.
+
+    `me` is the bot's own user id, and `command` the command that is answered.
+    """
+
+    def __init__(
+        self, router: CommandRouter, ways: EphemeralResponder, *, me: str, command: str
+    ) -> None:
+        self._router, self._ways, self._me, self._command = router, ways, me, command
+        self._jobs = Jobs()
+
+    async def aclose(self, grace: float) -> None:
+        """Wait up to `grace` seconds for replies of this package's own that are on their way."""
+        await self._jobs.drain(grace)
+
+    def dispatch_command(self, body: Body) -> None:
+        """Hand a slash command to the router."""
+        asked = read_command(body)
+        reply = self._ways.open_channel_reply(
+            asked.user, asked.channel, get_string(body, "response_url")
+        )
+        self._run_guarded(lambda: self._router.command(asked, reply), reply)
+
+    def dispatch_mention(self, body: Body) -> None:
+        """Hand a mention to the router, as the command that it holds."""
+        asked = read_mention(body, self._me, self._command)
+        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
+        self._run_guarded(lambda: self._router.command(asked, reply), reply)
+
+    def dispatch_press(self, body: Body) -> None:
+        """Hand a button that was pressed to the router."""
+        pressed = read_press(body)
+        reply = self._open_press_reply(body, pressed)
+        self._run_guarded(lambda: self._router.pressed(pressed, reply), reply)
+
+    def dispatch_submission(self, body: Body) -> None:
+        """Hand a submitted form to the router."""
+        submitted = read_submission(body)
+        reply = self._ways.open_channel_reply(
+            submitted.user, submitted.origin.channel, thread=submitted.origin.thread
+        )
+        self._run_guarded(lambda: self._router.submitted(submitted, reply), reply)
+
+    def dispatch_home_opened(self, user: str) -> None:
+        """Tell the router that this user opened the Home tab."""
+        self._run_guarded(lambda: self._router.opened(user), None)
+
+    def find_input_faults(self, body: Body) -> dict[str, str]:
+        """Return the faults of a modal's inputs, by block_id.
+
+        Only inputs that the modal has may be named (Slack refuses others).
+        """
+        inputs = list_input_ids(body)
+        try:
+            found = self._router.faults(read_submission(body))
+        except Exception:
+            # Slack shows only errors of inputs; raising would close the form, and what was typed
+            # with it.
+            reference = secrets.token_hex(4)
+            log.exception(FAILED, reference)
+            found = {"": self._ways.localize(describe_failure(reference))}
+        named = {block: words for block, words in found.items() if block in inputs}
+        return named or dict.fromkeys(inputs[:1] if found else (), " ".join(found.values()))
+
+    def reply_to_press(self, body: Body, message: Message) -> None:
+        """Answer a button without the router."""
+        self._spawn_reply(self._open_press_reply(body, read_press(body)), message)
+
+    def reply_to_mention(self, body: Body, message: Message) -> None:
+        """Answer a mention without the router."""
+        asked = read_mention(body, self._me, self._command)
+        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
+        self._spawn_reply(reply, message)
+
+    def build_note(self, state: str, text: Text) -> Message:
+        """Build a short answer in the channel's language; `state` as in `bot.view.messages`."""
+        words = self._ways.localize(text)
+        block = {
+            "type": "section",
+            "block_id": f"verdict:{state}",
+            "text": {"type": "mrkdwn", "text": words},
+        }
+        return Message(text=words, blocks=(block,))
+
+    def _open_press_reply(self, body: Body, pressed: ButtonPress) -> Reply:
+        """Return a reply to the one who pressed: in the channel, or over the view they are in."""
+        # In App Home and in a modal Slack gives neither a channel nor a response_url.
+        if pressed.away:
+            origin = read_origin(get_mapping(body, "view"))
+            return self._ways.open_modal_reply(pressed.user, pressed.key, pressed.view, origin)
+        return self._ways.open_channel_reply(
+            pressed.user, pressed.channel, get_string(body, "response_url"), thread=pressed.thread
+        )
+
+    def _run_guarded(self, work: Callable[[], None], reply: Reply | None) -> None:
+        """Run the work; log its failure under a reference that the person is given."""
+        try:
+            work()
+        except Exception:
+            # Slack has its acknowledgement and shows no failure: whoever asked hears of it here.
+            reference = secrets.token_hex(4)
+            log.exception(FAILED, reference)
+            if reply is not None:
+                self._spawn_reply(reply, self.build_note("error", describe_failure(reference)))
+
+    def _spawn_reply(self, reply: Reply, message: Message) -> None:
+        self._jobs.spawn(reply.say(message), "ephemeral reply")
+
+
+def describe_failure(reference: str) -> Text:
+    """Return the answer to a request that failed for a fault of the bot's own."""
+    return Text(
+        "That went wrong on my side. The bot's administrator finds it in the log under "
+        "`{reference}`.",
+        reference=reference,
+    )

@@ -1,0 +1,66 @@
+"""`/mesh why`: which cause holds, with its evidence and what ends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.diagnosis import asking, reading, report
+from bot.diagnosis.diagnose import diagnose
+from bot.errors import UserError
+from bot.steps import Context, Role, Shared, Step, StepKind, Verdict
+from bot.text import Listed, Text
+
+
+class WhyOptions(Shared):
+    """Options of `why`."""
+
+    step: Annotated[
+        str,
+        Field(default="", max_length=30),
+        Text("the step that the question is about, e.g. fault"),
+    ]
+
+
+async def run(context: Context, options: WhyOptions) -> Verdict:
+    """Read the cluster once, and name the causes that hold for the namespace."""
+    step = find_step(context, options.step)
+    place = options.namespace or (context.caller.own if context.caller.confined else "")
+    if place:
+        context = replace(context, workshop=replace(context.workshop, app_namespace=place))
+    namespace = context.workshop.app_namespace
+    cluster = await reading.read_cluster_state(context, namespace)
+    state = await asking.build_namespace_state(context, cluster, namespace, step=step)
+    return report.build_verdict(context, state, diagnose(state), place=place)
+
+
+def find_step(context: Context, name: str) -> str:
+    """Return the id of the step of that name or alias.
+
+    Raises UserError when there is none.
+    """
+    if not name:
+        return ""
+    for step in context.steps:
+        if name.lower() in (step.id, *step.aliases):
+            return step.id
+    raise UserError(
+        Text("There is no step called “{word}”.", word=name),
+        Text("Steps are: {steps}.", steps=Listed([step.id for step in context.steps], "comma")),
+    )
+
+
+STEP = Step(
+    id="why",
+    title=Text("Why"),
+    summary=Text("the cause when something does not work, with its evidence and what ends it"),
+    run=run,
+    options=WhyOptions,
+    role=Role.ATTENDEE,
+    shape=StepKind.ANSWER,
+    aliases=("diagnose", "doctor"),
+    positional=("step",),
+    examples=("why", "why fault", "why in=bookinfo", "why share"),
+)
