@@ -16,6 +16,11 @@ restart() {
   for d in ${*:-$(apps)}; do k rollout restart "$d"; done
   for d in ${*:-$(apps)}; do k rollout status "$d" --timeout=30s; done
 }
+# Take away what a Gateway's Deployment had before its last change.
+replaced() {
+  k delete "$(k get rs -l "gateway.networking.k8s.io/gateway-name=$1" \
+    --sort-by=.metadata.creationTimestamp -o name | head -1)"
+}
 events() {
   kubectl get events -A -o jsonpath='{range .items[*]}{.reason} {.involvedObject.kind}/{.involvedObject.name} {.message}{"\n"}{end}'
 }

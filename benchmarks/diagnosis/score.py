@@ -24,6 +24,8 @@ NORMAL = frozenset(
         "no-traces-without-waypoint",
         "ingress-bypasses-waypoint",
         "double-edges",
+        "pod-starting",
+        "reviews-starting",
         HEALTHY,
     )
 )
