@@ -54,8 +54,9 @@ def list_wrong_blame(case: Case, ids: tuple[str, ...]) -> list[str]:
 def describe(result: Result) -> str:
     """Return one line about a case."""
     case, ids = result.case, result.answer.ids
+    exact = bool(ids) and ids[0] in case.causes
     marks = [
-        "top" if is_first_right(case, ids) else "---",
+        "top" if exact else "eq." if is_first_right(case, ids) else "---",
         "all" if are_all_named(case, ids) else "---",
     ]
     wrong = list_wrong_blame(case, ids)
@@ -83,12 +84,13 @@ def summarize(results: list[Result], release: str) -> None:
                 name,
                 str(count),
                 share(group, lambda r: is_first_right(r.case, r.answer.ids)),
+                share(group, lambda r: r.answer.ids[:1] and r.answer.ids[0] in r.case.causes),
                 share(group, lambda r: are_all_named(r.case, r.answer.ids)),
                 share(group, lambda r: bool(list_wrong_blame(r.case, r.answer.ids))),
                 *(share(group, pointed(peer)) for peer in ("analyze", "kiali")),
             )
         )
-    head = ("", "cases", "top-1", "all named", "wrong blame", "analyze", "Kiali")
+    head = ("", "cases", "top-1", "without equals", "all named", "wrong blame", "analyze", "Kiali")
     table(head, rows)
     seconds = [result.answer.seconds for result in produced]
     if seconds:
@@ -122,7 +124,7 @@ def pointed(peer: str) -> Callable[[Result], bool]:
     return judge
 
 
-def share(results: list[Result], judge: Callable[[Result], bool]) -> str:
+def share(results: list[Result], judge: Callable[[Result], object]) -> str:
     """Return the share of the results for which it is so, in per cent, and their number."""
     count = sum(1 for result in results if judge(result))
     return f"{100 * count / len(results):.0f}% ({count})" if results else "-"
@@ -138,10 +140,12 @@ def write_json(results: list[Result], path: Path) -> None:
             "release": result.release,
             "causes": list(result.case.causes),
             "named": list(result.answer.ids),
+            "exact": result.answer.ids[:1] != () and result.answer.ids[0] in result.case.causes,
             "top": is_first_right(result.case, result.answer.ids),
             "all": are_all_named(result.case, result.answer.ids),
             "wrong": list_wrong_blame(result.case, result.answer.ids),
             "seconds": round(result.answer.seconds, 3),
+            "took": round(result.seconds, 1),
             "analyze": list(result.analyze),
             "kiali": list(result.kiali),
             "fault": result.fault,
