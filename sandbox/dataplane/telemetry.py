@@ -72,12 +72,13 @@ class Histogram:
 @dataclass
 class PodMetrics:
     """Counters and histograms of one pod's proxy; `labels` are those that a scrape adds for
-    the pod.
+    the pod, if it is `scraped`.
     """
 
     labels: Mapping[str, str]
     counters: dict[tuple[str, Labels], float] = field(default_factory=dict)
     histograms: dict[tuple[str, Labels], Histogram] = field(default_factory=dict)
+    scraped: bool = True
 
     def samples(self) -> Iterator[Sample]:
         """Yield everything as it stands now."""
@@ -120,11 +121,11 @@ class Telemetry:
         self._pods: dict[str, PodMetrics] = {}
         self._receivers: list[Callable[[Span], None]] = []
 
-    def add_pod(self, uid: str, labels: Mapping[str, str]) -> None:
+    def add_pod(self, uid: str, labels: Mapping[str, str], *, scraped: bool = True) -> None:
         """Keep counters for a pod from now on; `labels` are what a scrape adds (`app`, `pod`,
         `namespace`, …).
         """
-        self._pods.setdefault(uid, PodMetrics(dict(labels)))
+        self._pods.setdefault(uid, PodMetrics(dict(labels))).scraped = scraped
 
     def remove_pod(self, uid: str) -> None:
         """Forget a pod and its counters."""
@@ -171,9 +172,18 @@ class Telemetry:
             _increase_counter(pod, name, labels, value)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield all counters and histograms as they stand now, of the pods that are there."""
+        """Yield all counters and histograms as they stand now, of the pods that are there and
+        scraped.
+        """
         for pod in tuple(self._pods.values()):
-            yield from pod.samples()
+            if pod.scraped:
+                yield from pod.samples()
+
+    def list_targets(self) -> Iterator[tuple[str, str]]:
+        """Yield (namespace, pod) of the proxies that are scraped."""
+        for pod in tuple(self._pods.values()):
+            if pod.scraped:
+                yield pod.labels.get("namespace", ""), pod.labels.get("pod", "")
 
     def publish_span(self, span: Span) -> None:
         """Hand a span to all subscribers."""

@@ -65,6 +65,15 @@ def test_a_port_that_is_not_http_is_counted_as_connections() -> None:
     assert not [span for span in place.spans if span.operation.startswith("reviews.")]
 
 
+def test_a_proxy_is_a_target_before_it_has_counted() -> None:
+    """Prometheus finds pods, not requests; those that do not want it are left out."""
+    place = Place()
+    telemetry = place.telemetry
+    assert len([*telemetry.list_targets()]) == len(telemetry.list_pod_uids())
+    telemetry.add_pod("quiet", {"namespace": "bookinfo", "pod": "quiet"}, scraped=False)
+    assert ("bookinfo", "quiet") not in telemetry.list_targets()
+
+
 def test_a_telemetry_switches_metrics_off() -> None:
     """All of them, or one on one side; the others go on."""
     match = {"metric": "REQUEST_COUNT", "mode": "CLIENT"}
