@@ -84,7 +84,9 @@ async def type_on(
 
 async def type_one(workspace: Workspace, figures: Figures, text: str) -> None:
     """One command, until it is acknowledged or Slack gives up."""
-    figures.typed.append(await workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh {text}"))
+    figures.typed.append(
+        await workspace.actions.send_command("alice", DEFAULT_CHANNEL, f"/mesh {text}")
+    )
 
 
 async def one_round(
@@ -127,7 +129,7 @@ async def measure(options: argparse.Namespace) -> tuple[Figures, Figures, int, i
         )
         await stack.enter_async_context(part("bare", **tokens(echo)))
         await bots.next()
-        await asyncio.wait_for(echo.wait_for_connections(), 30)
+        await asyncio.wait_for(echo.connections.wait_for_count(), 30)
         seen = await stack.enter_async_context(recording(rooms[0]))
         gc.freeze()
         rounds = 0

@@ -114,7 +114,7 @@ async def measure(workspace: Workspace, kind: str, options: argparse.Namespace) 
     )
     async with started:
         async with asyncio.timeout(30):
-            await workspace.wait_for_connections()
+            await workspace.connections.wait_for_count()
         await type_commands(workspace, WARM_UP, options.rate)
         typed = await type_commands(workspace, round(options.seconds * options.rate), options.rate)
     times = [one.ack_after * 1000 for one in typed if one.ack_after is not None]
@@ -129,7 +129,7 @@ async def type_commands(workspace: Workspace, count: int, rate: float) -> list[A
         await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
         typing.append(
             asyncio.create_task(
-                workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
+                workspace.actions.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
             )
         )
     return list(await asyncio.gather(*typing))

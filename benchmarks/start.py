@@ -71,7 +71,7 @@ async def one(workspace: Workspace, start: Start, figures: Figures, *, idle: flo
     """One start, the idle time, and the end."""
     began = time.perf_counter()
     async with start() as started:
-        await asyncio.wait_for(workspace.wait_for_connections(), 60)
+        await asyncio.wait_for(workspace.connections.wait_for_count(), 60)
         figures.hello.append((time.perf_counter() - began) * 1000)
         if idle:
             await asyncio.sleep(idle)
@@ -79,7 +79,7 @@ async def one(workspace: Workspace, start: Start, figures: Figures, *, idle: flo
             figures.resident.append(found["all"])
             figures.own.append(found["own"])
     await asyncio.sleep(0.2)
-    if workspace.connections:
+    if workspace.connections.count:
         raise RuntimeError("an app that has ended still has a connection")
 
 

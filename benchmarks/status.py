@@ -46,7 +46,7 @@ class Figures:
 async def status(workspace: Workspace) -> None:
     """Someone types it, and waits for the answer."""
     with workspace.watch_changes() as changes:
-        typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+        typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
         if not typed.is_acked:
             raise RuntimeError(f"not acknowledged: {typed.error}")
         async for change in changes:

@@ -85,11 +85,11 @@ async def _perform_line(workspace: Workspace, channel: str, line: ScriptLine) ->
         return
     try:
         if line.kind != "click":
-            await workspace.send_line(line.user, channel, line.text)
+            await workspace.actions.send_line(line.user, channel, line.text)
             return
         for message in reversed(workspace.list_messages(channel, line.user)):
             if line.text in list_button_labels(message.blocks):
-                await workspace.click_element(line.user, message, line.text)
+                await workspace.actions.click_element(line.user, message, line.text)
                 return
         write_line(f'  {line.user} sees no button "{line.text}"')
     except LookupError as error:

@@ -199,12 +199,14 @@ class ScriptPlayer:
 
     async def _perform_line(self, line: ScriptLine, watch: _AnswerWatcher) -> ActionResult:
         if line.kind == "command":
-            return await self._workspace.send_command(line.user, self._channel.id, line.text)
+            return await self._workspace.actions.send_command(
+                line.user, self._channel.id, line.text
+            )
         if line.kind == "mention":
-            return await self._workspace.send_line(line.user, self._channel.id, line.text)
+            return await self._workspace.actions.send_line(line.user, self._channel.id, line.text)
         message = self._find_newest_message(line)
         watch.include_message(message)
-        return await self._workspace.click_element(line.user, message, line.text)
+        return await self._workspace.actions.click_element(line.user, message, line.text)
 
     def _find_newest_message(self, line: ScriptLine) -> Message:
         seen = self._workspace.list_messages(self._channel.id, line.user)

@@ -211,7 +211,7 @@ async def add_cluster_panel(
     strip = FaultControls(
         workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)}
     )
-    workspace.add_connection_listener(strip.update_sidebar)
+    workspace.connections.listeners.append(strip.update_sidebar)
     stack.push_async_callback(strip.stop)
     stack.push_async_callback(panel.stop)
     panel.add_listener(strip.update_sidebar)

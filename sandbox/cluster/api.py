@@ -23,9 +23,10 @@ from sandbox.cluster.refusals import (
 )
 from sandbox.cluster.registry import deletion, event_versions, strategy
 from sandbox.cluster.registry.allocation import ServiceAllocator
+from sandbox.cluster.registry.namespaces import read_namespace_labels, require_live_namespace
+from sandbox.cluster.registry.store_writer import StoreWriter, WriteListener
 from sandbox.cluster.store import Record, Store
 
-NAMESPACES = Ref("", "namespaces")
 _ACCOUNTS = Ref("", "serviceaccounts")
 _TRIES = 20
 """How often a write that carries no version starts again when another write came between."""
@@ -37,12 +38,6 @@ class Admission(Protocol):
     async def mutate(self, review: AdmissionRequest) -> Object: ...
 
     async def validate(self, review: AdmissionRequest) -> None: ...
-
-
-class WriteListener(Protocol):
-    """Something that acts at once on each stored change (the CRDs' controller does)."""
-
-    def stored(self, kind_ref: Ref, new: Object | None, old: Object | None) -> None: ...
 
 
 class Api:
@@ -57,8 +52,9 @@ class Api:
         follower: WriteListener,
     ) -> None:
         self.store, self.kinds, self.clock = store, kinds, clock
-        self._admission, self._follower = admission, follower
+        self._admission = admission
         self._addresses = ServiceAllocator()
+        self._writer = StoreWriter(store, self._addresses, follower)
 
     def get(self, target: Target) -> Record:
         """Return one object's record; raise ApiError(404) when it is not there."""
@@ -77,27 +73,23 @@ class Api:
         self, target: Target, obj: Object, write: WriteOptions, *, applied: bool
     ) -> Record:
         target = replace(target, name=obj["metadata"]["name"])
-        self._require_live_namespace(target)
+        require_live_namespace(self.store, self.kinds, target)
         now = self.clock.format_timestamp()
         if applied:
-            entry = strategy.build_writer_entry(target, write, now, managed_fields.APPLY)
-            owned = managed_fields.apply_configuration(
-                _build_empty_object(obj), obj, strategy.get_merge_schema(target), entry, force=True
-            )
-            new = strategy.prepare_new_object(target, obj, now)
-            new["metadata"]["managedFields"] = owned["metadata"].get("managedFields", [])
+            new = _prepare_applied(target, obj, write, now)
         else:
             new = strategy.track_creation(
                 target, strategy.prepare_new_object(target, obj, now), write, now
             )
         self._complete_object(target, new)
         new = await self._run_admission(target, "CREATE", new, None, write)
+        # Webhooks take time: another request may have taken the name or ended the namespace.
         if self.store.get(target.kind.stored, target.namespace, target.name):
             raise already_exists_error(target.kind, target.name)
-        self._require_live_namespace(target)
+        require_live_namespace(self.store, self.kinds, target)
         if write.dry_run:
             return Record(new, 0)
-        return self._commit_change(target, new, None)
+        return self._writer.write_object(target, new, None)
 
     def _complete_object(self, target: Target, new: Object) -> None:
         """Add what Kubernetes' own admission adds to pods and Services."""
@@ -106,22 +98,13 @@ class Api:
         if target.kind.kind == "Service":
             self._addresses.allocate_addresses(new)
         elif target.kind.kind == "Pod":
-            name = new.get("spec", {}).get("serviceAccountName") or "default"
-            account = self.store.get(_ACCOUNTS, target.namespace, name)
-            if account is None and name != "default":
-                missing = (
-                    f"error looking up service account {target.namespace}/{name}: serviceaccount "
-                    f'"{name}" not found'
-                )
-                raise forbidden_error(
-                    target.kind, new["metadata"].get("generateName") or target.name, missing
-                )
-            pods.complete_pod(new, account=account.obj if account else None)
+            account = _find_service_account(self.store, target, new)
+            pods.complete_pod(new, account=account)
 
     async def _run_admission(
         self, target: Target, operation: str, new: Object, old: Object | None, write: WriteOptions
     ) -> Object:
-        labels = self._read_namespace_labels(target)
+        labels = read_namespace_labels(self.store, target)
         review = AdmissionRequest(target, operation, new, old, write, labels)
         if target.subresource not in ("status", "finalize"):
             changed = await self._admission.mutate(review)
@@ -131,26 +114,6 @@ class Api:
         strategy.validate_object(target, new, old)
         await self._admission.validate(replace(review, obj=new))
         return new
-
-    def _read_namespace_labels(self, target: Target) -> dict[str, str]:
-        name = target.name if target.kind.ref == NAMESPACES else target.namespace
-        record = self.store.get(NAMESPACES, "", name) if name else None
-        return (record.obj["metadata"].get("labels") or {}) if record else {}
-
-    def _require_live_namespace(self, target: Target) -> None:
-        if not target.kind.namespaced:
-            return
-        record = self.store.get(NAMESPACES, "", target.namespace)
-        if record is None:
-            raise not_found_error(self.kinds.get(NAMESPACES) or target.kind, target.namespace)
-        if record.obj["metadata"].get("deletionTimestamp"):
-            cause = {"reason": "NamespaceTerminating", "field": "metadata.namespace",
-                     "message": f"namespace {target.namespace} is being terminated"}  # fmt: skip
-            why = (
-                f"unable to create new content in namespace {target.namespace} because it is "
-                f"being terminated"
-            )
-            raise forbidden_error(target.kind, target.name, why, [cause])
 
     async def update(self, target: Target, obj: Any, write: WriteOptions) -> Record:
         """Replace an object (PUT) and return its record."""
@@ -218,30 +181,24 @@ class Api:
         *,
         versioned: bool = False,
     ) -> Record:
+        # A client that names a version means that version alone: a second try could only fail.
         for _ in range(1 if versioned else _TRIES):
             live = self.get(target)
             new = change(live.obj)
+            # A write that changes nothing keeps its resourceVersion and wakes no watch.
             if new == live.obj:
                 return live
             if target.kind.kind == "Service" and not target.kind.custom and not target.subresource:
                 self._addresses.allocate_addresses(new)
             new = await self._run_admission(target, "UPDATE", new, live.obj, write)
+            # Another write came while admission waited. The change is made again from what is
+            # stored now, so that neither write is lost.
             if self.store.get(target.kind.stored, target.namespace, target.name) is not live:
                 continue
             if write.dry_run or new == live.obj:
                 return Record(new, live.revision)
-            return self._commit_change(target, new, live.obj)
+            return self._writer.write_object(target, new, live.obj)
         raise conflict_error(target.kind, target.name)
-
-    def _commit_change(self, target: Target, new: Object, old: Object | None) -> Record:
-        ref = target.kind.stored
-        if old is not None and deletion.is_deletion_complete(new):
-            record = self.store.drop(ref, target.namespace, target.name, last=new) or Record(new, 0)
-            self._follower.stored(ref, None, old)
-            return record
-        record = self.store.put(ref, new)
-        self._follower.stored(ref, record.obj, old)
-        return record
 
     async def delete(
         self, target: Target, options: DeleteOptions, write: WriteOptions
@@ -254,7 +211,7 @@ class Api:
         for _ in range(_TRIES):
             live = self.get(target)
             deletion.check_preconditions(target, live.obj, options)
-            labels = self._read_namespace_labels(target)
+            labels = read_namespace_labels(self.store, target)
             await self._admission.validate(
                 AdmissionRequest(target, "DELETE", None, live.obj, write, labels)
             )
@@ -263,25 +220,39 @@ class Api:
             left, gone = deletion.mark_for_deletion(target, live.obj, options, self.clock.now())
             if write.dry_run:
                 return Record(left, live.revision), gone
-            return self._commit_delete(target, live, left, gone=gone)
+            if gone:
+                return self._writer.drop_object(target, live, left), True
+            return self._writer.write_terminating(target, live, left), False
         raise conflict_error(target.kind, target.name)
-
-    def _commit_delete(
-        self, target: Target, live: Record, left: Object, *, gone: bool
-    ) -> tuple[Record, bool]:
-        ref = target.kind.stored
-        if gone:
-            record = self.store.drop(ref, target.namespace, target.name, last=left) or live
-            if target.kind.kind == "Service":
-                self._addresses.release_address(live.obj)
-            self._follower.stored(ref, None, live.obj)
-            return record, True
-        if left == live.obj:
-            return live, False
-        record = self.store.put(ref, left)
-        self._follower.stored(ref, record.obj, live.obj)
-        return record, False
 
 
 def _build_empty_object(obj: Object) -> Object:
     return {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": {}}
+
+
+def _prepare_applied(target: Target, config: Object, write: WriteOptions, now: str) -> Object:
+    """Return the object that an applied configuration creates, owned by its applier."""
+    entry = strategy.build_writer_entry(target, write, now, managed_fields.APPLY)
+    owned = managed_fields.apply_configuration(
+        _build_empty_object(config), config, strategy.get_merge_schema(target), entry, force=True
+    )
+    new = strategy.prepare_new_object(target, config, now)
+    new["metadata"]["managedFields"] = owned["metadata"].get("managedFields", [])
+    return new
+
+
+def _find_service_account(store: Store, target: Target, pod: Object) -> Object | None:
+    """Return the ServiceAccount of a new pod; raise ApiError(403) when the one named is missing."""
+    name = pod.get("spec", {}).get("serviceAccountName") or "default"
+    account = store.get(_ACCOUNTS, target.namespace, name)
+    if account is not None:
+        return account.obj
+    # A controller makes each namespace's account "default" in its own time; the pods that come
+    # before it are let in without one.
+    if name == "default":
+        return None
+    missing = (
+        f"error looking up service account {target.namespace}/{name}: serviceaccount "
+        f'"{name}" not found'
+    )
+    raise forbidden_error(target.kind, pod["metadata"].get("generateName") or target.name, missing)

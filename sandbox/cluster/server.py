@@ -48,11 +48,11 @@ class ApiServer:
 
         They may be set after the start.
         """
-        return self._front.backends
+        return self._front.subresources.backends
 
     @backends.setter
     def backends(self, backends: ServiceBackends | None) -> None:
-        self._front.backends = self._webhooks.backends = backends
+        self._front.subresources.backends = self._webhooks.backends = backends
 
     @property
     def kinds(self) -> Kinds:
@@ -62,11 +62,11 @@ class ApiServer:
     @property
     def logs(self) -> PodLogs | None:
         """The source of `kubectl logs`; logs are empty when there is none."""
-        return self._front.logs
+        return self._front.subresources.logs
 
     @logs.setter
     def logs(self, logs: PodLogs | None) -> None:
-        self._front.logs = logs
+        self._front.subresources.logs = logs
 
     def client(self, manager: str) -> Client:
         """Return an in-process client that writes as that field manager.

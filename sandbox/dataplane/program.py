@@ -74,6 +74,7 @@ class DataPlane:
         app = create_app(pod, self._chance)
         answers_from = self._now() + (app.start_seconds if app else 0.0)
         async with self._lock:
+            # Under the lock: pods start side by side, and one follower is for all of them.
             if self._follower is None:
                 follower = MeshFollower(client, self._handle_pod_change)
                 await follower.start()
@@ -115,6 +116,7 @@ class DataPlane:
         try:
             await asyncio.sleep(reply.end - start)
         finally:
+            # Also when the client has hung up: the proxies have carried the request.
             context.publish_reports(self.telemetry)
         if reply.failure == "reset":
             address = f"{pod['status'].get('podIP', '')}:{port}"
@@ -130,6 +132,7 @@ class DataPlane:
 
     def _find_app(self, uid: str, now: float) -> App | None:
         running = self._running.get(uid)
+        # A container runs for a while before its application listens.
         return running.app if running is not None and running.answers_from <= now else None
 
     def _handle_pod_change(self, before: Object | None, after: Object | None) -> None:

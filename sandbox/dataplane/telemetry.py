@@ -143,6 +143,7 @@ class Telemetry:
 
     def count_request(self, report: HttpReport) -> None:
         """Count one HTTP request."""
+        # The pod may have gone while its last requests were under way, and its counters with it.
         pod = self._pods.get(report.pod)
         if pod is None:
             return

@@ -54,7 +54,7 @@ def build_slack_faults(workspace: Workspace) -> tuple[InjectableFault, ...]:
 
 def describe_connections(workspace: Workspace) -> str:
     """Return how many Socket Mode connections the bot holds, in words."""
-    count = workspace.connections
+    count = workspace.connections.count
     return {0: "no socket is open", 1: "one socket is open"}.get(count, f"{count} sockets are open")
 
 
@@ -64,7 +64,7 @@ class _SlackFaults:
 
     async def drop_sockets(self, chosen: str) -> Undo:
         self._injector.no_sockets = True
-        await self._workspace.drop_connections("close")
+        await self._workspace.connections.drop_all("close")
 
         async def undo() -> None:
             self._injector.no_sockets = False

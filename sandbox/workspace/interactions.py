@@ -4,22 +4,26 @@ mentions, the Home tab.
 
 from __future__ import annotations
 
-import re
-import secrets
-import time
 from typing import Any
 
 from bot.slackrules import check_view
 from sandbox.tasks import Tasks
 from sandbox.workspace.core import Core, ResponseUrl
 from sandbox.workspace.delivery import ActionResult, Delivery, DeliveryResult, Transport
-from sandbox.workspace.elements import BlockAction, build_block_action
+from sandbox.workspace.elements import build_block_action
 from sandbox.workspace.inputs import collect_state_values as initial_values
 from sandbox.workspace.inputs import find_input_errors
 from sandbox.workspace.methods.views import close_view, open_view, replace_view, serialize_view
+from sandbox.workspace.payloads import (
+    build_actions_payload,
+    build_command_payload,
+    build_event_payload,
+    build_message_payload,
+    build_user_payload,
+)
 from sandbox.workspace.refusals import Refusal, raise_for_problems
 from sandbox.workspace.replies import apply_reply, post_slackbot_notice
-from sandbox.workspace.state import Channel, Message, User, View, generate_id
+from sandbox.workspace.state import Channel, Message, User, View
 
 Json = dict[str, Any]
 RETRY_AFTER = (0.0, 60.0, 300.0)
@@ -44,7 +48,7 @@ class InteractionSender:
             user.id,
             channel.id,
             line,
-            self._build_command_payload(user, channel, name, text.strip()),
+            build_command_payload(self._core, user, channel, name, text.strip()),
         )
         await self._deliver_action(typed, Delivery("slash_commands", typed.payload, reply=True))
         if typed.error:
@@ -69,8 +73,10 @@ class InteractionSender:
         if not message.is_visible_to(user.id):
             raise LookupError(f"{user.name} does not see this message")
         pressed = build_block_action(message.blocks, label, value, state)
-        payload = self._build_actions_payload(user, pressed) | {"state": {"values": pressed.state}}
-        payload |= self._build_message_payload(user, message)
+        payload = build_actions_payload(self._core, user, pressed) | {
+            "state": {"values": pressed.state}
+        }
+        payload |= build_message_payload(self._core, user, message)
         typed = ActionResult(user.id, message.channel, label, payload)
         return await self._deliver_action(typed, Delivery("interactive", payload))
 
@@ -85,7 +91,7 @@ class InteractionSender:
     ) -> ActionResult:
         """Press a button or pick an option in a modal or in App Home."""
         pressed = build_block_action(view.body["blocks"], label, value, state)
-        payload = self._build_actions_payload(user, pressed)
+        payload = build_actions_payload(self._core, user, pressed)
         shown = serialize_view(self._core, view) | {"state": {"values": pressed.state}}
         payload |= {"container": {"type": "view", "view_id": view.id}, "view": shown}
         typed = ActionResult(user.id, "", label, payload)
@@ -106,7 +112,7 @@ class InteractionSender:
             answer = {"response_action": "errors", "errors": bad}
             return ActionResult(user.id, "", "submit", error="errors", ack_payload=answer)
         shown = serialize_view(self._core, view) | {"state": {"values": filled}}
-        payload = self._build_user_payload(user) | {
+        payload = build_user_payload(self._core, user) | {
             "type": "view_submission",
             "view": shown,
             "response_urls": [],
@@ -124,7 +130,7 @@ class InteractionSender:
 
         The bot hears of it only if the view asks for that (notify_on_close).
         """
-        payload = self._build_user_payload(user) | {
+        payload = build_user_payload(self._core, user) | {
             "type": "view_closed",
             "view": serialize_view(self._core, view),
         }
@@ -137,16 +143,7 @@ class InteractionSender:
     async def send_event(self, user: User, body: Json, channel: str = "") -> ActionResult:
         """Send an event; an unacknowledged one is sent again up to three times in the
         background."""
-        payload = {
-            "type": "event_callback",
-            "token": self._core.verification_token,
-            "team_id": self._core.state.team_id,
-            "api_app_id": self._core.state.app_id,
-            "event": body,
-            "event_id": generate_id("Ev"),
-            "event_time": int(self._core.clock.now().timestamp()),
-            "authorizations": [self._build_authorization()],
-        }
+        payload = build_event_payload(self._core, body)
         typed = ActionResult(user.id, channel, str(body.get("text", body["type"])), payload)
         if body["type"] not in self._app.events:
             typed.error = "not_subscribed"
@@ -186,39 +183,6 @@ class InteractionSender:
             )
             outcome = await self._deliver_and_record(typed, delivery)
 
-    def _build_command_payload(self, user: User, channel: Channel, name: str, text: str) -> Json:
-        state = self._core.state
-        return {
-            "token": self._core.verification_token,
-            "team_id": state.team_id,
-            "team_domain": state.team_domain,
-            "channel_id": channel.id,
-            "channel_name": "privategroup"
-            if channel.is_private and not channel.is_im
-            else channel.name,
-            "user_id": user.id,
-            "user_name": user.name,
-            "command": name,
-            "text": self._escape_references(text) if self._app.should_escape else text,
-            "api_app_id": state.app_id,
-            "is_enterprise_install": "false",
-            "response_url": self._core.create_response_url(
-                kind="commands", channel=channel.id, user=user.id
-            ),
-            "trigger_id": self._core.create_trigger(user.id),
-        }
-
-    def _escape_references(self, text: str) -> str:
-        """Turn typed names and links into references, as the manifest's should_escape asks for."""
-        state = self._core.state
-        known = {f"@{u.name}": f"<@{u.id}|{u.name}>" for u in state.users.values()}
-        known |= {f"@{g.handle}": f"<!subteam^{g.id}|@{g.handle}>" for g in state.groups.values()}
-        known |= {
-            f"#{c.name}": f"<#{c.id}|{c.name}>" for c in state.channels.values() if not c.is_im
-        }
-        linked = re.sub(r"https?://[^\s<>]+", r"<\g<0>>", text)
-        return re.sub(r"(?<!\S)[@#][\w.-]+", lambda match: known.get(match[0], match[0]), linked)
-
     def _report_failure(self, typed: ActionResult, name: str) -> None:
         text = f'{name} failed with the error "{typed.error}"'
         post_slackbot_notice(self._core, typed.channel, typed.user, text)
@@ -233,46 +197,6 @@ class InteractionSender:
         except Refusal:
             typed.error = "invalid_command_response"
             self._report_failure(typed, name)
-
-    def _build_user_payload(self, user: User) -> Json:
-        state = self._core.state
-        return {
-            "team": {"id": state.team_id, "domain": state.team_domain},
-            "user": {
-                "id": user.id,
-                "username": user.name,
-                "name": user.name,
-                "team_id": state.team_id,
-            },
-            "api_app_id": state.app_id,
-            "token": self._core.verification_token,
-            "trigger_id": self._core.create_trigger(user.id),
-            "enterprise": None,
-            "is_enterprise_install": False,
-        }
-
-    def _build_actions_payload(self, user: User, pressed: BlockAction) -> Json:
-        action = pressed.action | {"action_ts": f"{time.time():.6f}"}
-        return self._build_user_payload(user) | {"type": "block_actions", "actions": [action]}
-
-    def _build_message_payload(self, user: User, message: Message) -> Json:
-        channel = self._core.state.channels[message.channel]
-        ephemeral = bool(message.ephemeral_to)
-        container = {
-            "type": "message",
-            "message_ts": message.ts,
-            "channel_id": channel.id,
-            "is_ephemeral": ephemeral,
-        }
-        if message.thread_ts:
-            container["thread_ts"] = message.thread_ts
-        part: Json = {"container": container, "channel": {"id": channel.id, "name": channel.name}}
-        if not ephemeral:
-            part["message"] = self._core.state.serialize_message(message)
-        part["response_url"] = self._core.create_response_url(
-            kind="actions", channel=channel.id, user=user.id, ts=message.ts
-        )
-        return part
 
     def _apply_submit_answer(self, view: View, typed: ActionResult) -> None:
         answer = typed.ack_payload or {}
@@ -292,18 +216,3 @@ class InteractionSender:
                 typed.error = refusal.code
             return
         close_view(self._core, view, all_of_them=action == "clear")
-
-    def _build_authorization(self) -> Json:
-        state = self._core.state
-        return {
-            "enterprise_id": None,
-            "team_id": state.team_id,
-            "user_id": self._core.bot.id,
-            "is_bot": True,
-            "is_enterprise_install": False,
-        }
-
-
-def generate_client_id() -> str:
-    """Return a new client_msg_id for something that a user wrote."""
-    return secrets.token_hex(16)

@@ -10,8 +10,9 @@ from typing import Any
 from bot.slackrules import escape
 from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import ActionResult
-from sandbox.workspace.interactions import InteractionSender, generate_client_id
+from sandbox.workspace.interactions import InteractionSender
 from sandbox.workspace.methods.views import serialize_view
+from sandbox.workspace.payloads import generate_client_id
 from sandbox.workspace.replies import post_slackbot_notice
 from sandbox.workspace.state import Channel, Message, View
 

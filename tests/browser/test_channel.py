@@ -138,7 +138,7 @@ async def test_a_picture_is_shown_with_its_words(
     }
     await tab.goto(workspace.page_url)
     for number in range(20):
-        await workspace.send_line("alice", "mesh-workshop", f"message {number}")
+        await workspace.actions.send_line("alice", "mesh-workshop", f"message {number}")
     await client.chat_postMessage(channel="C0MESH", text="x", blocks=[own, foreign])
     drawn = (
         "[...document.querySelectorAll('#messages img')].filter((each) => each.naturalWidth === "
@@ -199,7 +199,7 @@ async def test_texts_stay_texts(workspace: Workspace, client: AsyncWebClient, ta
     ]
     workspace.side.completions = (Completion(f"/mesh {EVIL}", EVIL),)
     await client.chat_postMessage(channel="C0MESH", text=EVIL, blocks=blocks)
-    await workspace.post_message("bob", "mesh-workshop", EVIL)
+    await workspace.actions.post_message("bob", "mesh-workshop", EVIL)
     await tab.goto(workspace.page_url)
     await tab.sees("onerror", "#messages")
     await tab.type("/mesh")

@@ -40,13 +40,13 @@ class Crew:
             if not key.startswith(("MESHBOT_", "SLACK_"))
         }
         environment = inherited | self.stage.environment | {"MESHBOT_LEDGER__URL": self.url} | more
-        connections = self.stage.workspace.connections
+        connections = self.stage.workspace.connections.count
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", "run", env=environment, stderr=asyncio.subprocess.DEVNULL
         )
         self.processes[process.pid] = process
         async with asyncio.timeout(60):
-            await self.stage.workspace.wait_for_connections(connections + 1)
+            await self.stage.workspace.connections.wait_for_count(connections + 1)
         return process.pid
 
     async def kill(self, pid: int) -> None:

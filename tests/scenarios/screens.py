@@ -37,7 +37,7 @@ async def modal(stage: Stage, user: str = "host", *, beside: frozenset[str] = fr
 async def form(stage: Stage, line: str, user: str = "host") -> View:
     """The form that a command opens."""
     earlier = frozenset(view.id for view in stage.workspace.list_modals(user))
-    await stage.workspace.send_command(user, DEFAULT_CHANNEL, line)
+    await stage.workspace.actions.send_command(user, DEFAULT_CHANNEL, line)
     return await modal(stage, user, beside=earlier)
 
 
@@ -46,7 +46,7 @@ async def fill(
 ) -> ActionResult:
     """Fills in a form by its inputs' names and submits it; the rest is as it stands in it."""
     raw = {name: {"answer": value} for name, value in answers.items()}
-    return await stage.workspace.submit_view(
+    return await stage.workspace.actions.submit_view(
         by, view, collect_state_values(view.body["blocks"], raw)
     )
 

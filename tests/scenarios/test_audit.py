@@ -83,8 +83,8 @@ async def test_the_buttons_of_a_schedule_leave_rows(tmp_path: Path) -> None:
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh ping every 10m")
         card = stage.newest()
-        await stage.workspace.click_element("alice", card, "Pause")
-        await stage.workspace.click_element("host", card, "Pause")
+        await stage.workspace.actions.click_element("alice", card, "Pause")
+        await stage.workspace.actions.click_element("host", card, "Pause")
         found = await rows(bot, 3)
     assert [(row.user, row.step, row.arguments, row.outcome) for row in found[1:]] == [
         ("U0ALICE", "schedule", "schedule pause s1", "denied"),

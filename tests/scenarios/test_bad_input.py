@@ -130,7 +130,7 @@ async def ended(stage: Stage, line: str) -> list[Message]:
     """Types that as the host; every new message of the bot, once one of them shows an end."""
     earlier = {message.ts for message in stage.workspace.list_messages()}
     with stage.workspace.watch_changes() as changes:
-        typed = await stage.workspace.send_command("host", "mesh-workshop", line)
+        typed = await stage.workspace.actions.send_command("host", "mesh-workshop", line)
         assert typed.is_acked, typed.error
         async with asyncio.timeout(20):
             while True:

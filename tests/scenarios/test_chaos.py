@@ -92,7 +92,7 @@ async def pressed(stage: Stage, question: Message) -> None:
             )
             shown = len(question.edits)
             with stage.workspace.watch_changes() as changes:
-                await stage.workspace.click_element("host", question, press)
+                await stage.workspace.actions.click_element("host", question, press)
                 while len(question.edits) == shown or read_verdict_state(question) == "running":
                     await anext(changes)
 
@@ -105,7 +105,7 @@ async def one_round(dice: random.Random, on: Scene) -> None:
         hurt(dice, on)
     line = f"/mesh {dice.choice(COMMANDS)}"
     before = {m.ts for m in stage.workspace.list_messages(user=user)}
-    assert (await stage.workspace.send_command(user, "mesh-workshop", line)).is_acked
+    assert (await stage.workspace.actions.send_command(user, "mesh-workshop", line)).is_acked
     answers = await ends(stage, user, before)
     assert len(answers) == 1, (line, [m.text for m in answers])
     assert "Traceback" not in answers[0].text

@@ -18,7 +18,7 @@ async def opened(stage: Stage, user: str = "host") -> str:
     """What stands on someone's Home tab, freshly opened."""
     before = stage.workspace.get_home_view(user)
     seen = before.hash if before else ""
-    await stage.workspace.open_home(user)
+    await stage.workspace.actions.open_home(user)
     return read(
         await until(
             lambda: (h := stage.workspace.get_home_view(user)) and h.hash != seen and h or None
@@ -30,7 +30,7 @@ async def press(stage: Stage, button: str, user: str = "host") -> None:
     """Presses a button of the Home tab."""
     home = stage.workspace.get_home_view(user)
     assert home is not None
-    await stage.workspace.click_view_element(user, home, button)
+    await stage.workspace.actions.click_view_element(user, home, button)
 
 
 async def shows(stage: Stage, text: str, user: str = "host") -> None:
@@ -44,11 +44,11 @@ async def test_an_attendee_looks_and_reads(stage: Stage) -> None:
     await press(stage, "Status", "alice")
     await shows(stage, "0 of 13 steps are in place", "alice")
     window = stage.workspace.list_modals("alice")[-1]
-    await stage.workspace.close_view("alice", window)
+    await stage.workspace.actions.close_view("alice", window)
     await press(stage, "mesh:tour:explain:kiali", "alice")
     await shows(stage, "Kiali turns numbers and objects into pictures", "alice")
     window = stage.workspace.list_modals("alice")[-1]
-    await stage.workspace.click_view_element("alice", window, "/mesh help kiali")
+    await stage.workspace.actions.click_view_element("alice", window, "/mesh help kiali")
     await shows(stage, "needs the role host", "alice")
     assert stage.workspace.list_modals("alice") == [window]
 
@@ -92,9 +92,9 @@ async def test_a_form_from_the_home_tab_runs_in_the_channel(tmp_path: Path) -> N
 async def test_what_was_filled_in_survives_a_refusal(stage: Stage) -> None:
     """Something else runs meanwhile: the answer carries a button that types the same again."""
     stage.cluster.slow_image_pulls(100)
-    await stage.workspace.send_command("host", "mesh-workshop", "/mesh route")
+    await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh route")
     form = await modal(stage)
-    await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+    await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
     await says(stage, "typed `/mesh install`")
     await fill(stage, form, user="jason", version="v3")
     refused = await says(stage, "is already running")

@@ -126,8 +126,8 @@ async def test_a_second_install_points_at_the_first(tmp_path: Path) -> None:
     async with playing(tmp_path, MESHBOT_DRAIN_SECONDS="0.1") as (stage, _):
         stage.cluster.slow_image_pulls(1000)
         host = stage.workspace.get_user("host").id
-        first = await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
-        await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        first = await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
+        await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         for _ in range(500):
             told = [m for m in stage.workspace.list_messages(user=host) if m.ephemeral_to]
             if told:

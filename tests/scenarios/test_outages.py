@@ -108,7 +108,7 @@ async def test_a_slow_cluster_only_takes_longer(tmp_path: Path) -> None:
         on.stage.cluster.server.faults.add(ApiFault("slow", seconds=1.0, times=10))
         began = time.monotonic()
         assert (
-            await on.stage.workspace.send_command("alice", "mesh-workshop", "/mesh status")
+            await on.stage.workspace.actions.send_command("alice", "mesh-workshop", "/mesh status")
         ).is_acked
         assert time.monotonic() - began < 0.9
         assert "is ready" in words(await on.stage.type("/mesh install"))

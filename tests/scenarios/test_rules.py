@@ -135,7 +135,7 @@ async def test_attendees_work_side_by_side(tmp_path: Path) -> None:
     async with ruled(tmp_path, OWN) as (stage, bot):
         stage.cluster.slow_image_pulls(30)
         for user in ("alice", "bob"):
-            await stage.workspace.send_command(user, "mesh-workshop", "/mesh bookinfo")
+            await stage.workspace.actions.send_command(user, "mesh-workshop", "/mesh bookinfo")
         assert "is already running" in words(await stage.type("/mesh install -> error"))
         runs = [
             run
@@ -233,10 +233,10 @@ async def test_other_channels_are_pointed_to_the_right_one(tmp_path: Path) -> No
             ("C0ELSE", "takes no commands"),
             ("D0HOST", "can only ask, not change anything"),
         ):
-            await stage.workspace.send_command("host", channel, "/mesh preflight")
+            await stage.workspace.actions.send_command("host", channel, "/mesh preflight")
             answer = await told(stage, channel)
             assert f"{says}. Type it in <#C0MESH>." in answer
-        await stage.workspace.send_command("host", "D0HOST", "/mesh whoami")
+        await stage.workspace.actions.send_command("host", "D0HOST", "/mesh whoami")
         assert "you are host" in await told(stage, "D0HOST", 2)
         assert await bot.ledger.run_queries.list_recent_runs(1) == []
         await stage.type("/mesh preflight")

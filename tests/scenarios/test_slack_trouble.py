@@ -41,7 +41,7 @@ async def begun(stage: Stage, line: str = "/mesh install") -> Message:
     """Types that, with pulls so slow that it goes on for a second; gives its message while it runs."""
     stage.cluster.slow_image_pulls(80)
     with stage.workspace.watch_changes() as changes:
-        await stage.workspace.send_command("host", "mesh-workshop", line)
+        await stage.workspace.actions.send_command("host", "mesh-workshop", line)
         async with asyncio.timeout(WAIT):
             async for change in changes:
                 if change.message is not None and read_verdict_state(change.message) == "running":
@@ -73,7 +73,7 @@ async def test_a_private_channel_without_the_bot_is_said(stage: Stage) -> None:
     stage.workspace.state.channels["C0PRIV"] = Channel(
         "C0PRIV", "backstage", people, is_private=True
     )
-    await stage.workspace.send_command("host", "backstage", "/mesh install")
+    await stage.workspace.actions.send_command("host", "backstage", "/mesh install")
     said = await end(stage, channel="backstage")
     assert said.ephemeral_to
     assert "I cannot post in this channel" in words(said)
@@ -85,7 +85,7 @@ async def test_a_direct_conversation_is_a_channel_too(stage: Stage) -> None:
     direct = stage.workspace.state.open_direct_channel(
         stage.workspace.bot.id, stage.workspace.get_user("host").id
     )
-    await stage.workspace.send_command("host", direct.id, "/mesh install")
+    await stage.workspace.actions.send_command("host", direct.id, "/mesh install")
     assert "is ready" in words(await end(stage, channel=direct.id))
 
 
@@ -124,8 +124,8 @@ async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
     """Slack asks for a new connection in the middle: the run goes on, and what is typed then is
     answered."""
     await begun(stage)
-    await stage.workspace.refresh_connections()
-    await asyncio.wait_for(stage.workspace.wait_for_connections(), WAIT)
+    await stage.workspace.connections.refresh_all()
+    await asyncio.wait_for(stage.workspace.connections.wait_for_count(), WAIT)
     await stage.type("@alice: /mesh whoami")
     assert "is ready" in words(await end(stage))
 
@@ -133,9 +133,9 @@ async def test_a_refresh_amid_a_run_loses_nothing(stage: Stage) -> None:
 async def test_a_lost_socket_loses_no_run(stage: Stage) -> None:
     """The connection goes in the middle; the verdict is shown, and the next command is heard."""
     await begun(stage)
-    await stage.workspace.drop_connections("close")
+    await stage.workspace.connections.drop_all("close")
     assert "is ready" in words(await end(stage))
-    await asyncio.wait_for(stage.workspace.wait_for_connections(), WAIT)
+    await asyncio.wait_for(stage.workspace.connections.wait_for_count(), WAIT)
     assert "✅ install" in words(await stage.type("/mesh status"))
 
 
@@ -189,5 +189,5 @@ async def test_even_an_answer_that_cannot_be_built_is_one(
         raise RuntimeError("no blocks today")
 
     monkeypatch.setattr(messages, "render_user_error", broken)
-    await stage.workspace.send_command("host", "mesh-workshop", "/mesh nonesuch")
+    await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh nonesuch")
     assert "I could not build the answer to that (RuntimeError)" in (await end(stage)).text

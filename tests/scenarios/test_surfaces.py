@@ -50,7 +50,7 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
             posted = await bot.channel_messages.post(
                 channel, Message("?", ({"type": "actions", "elements": [opens]},))
             )
-            await stage.workspace.click_element(
+            await stage.workspace.actions.click_element(
                 "host", stage.workspace.state.messages[posted], "Options…"
             )
             view = await modal(stage)
@@ -60,15 +60,15 @@ async def test_every_step_with_options_has_a_form(tmp_path: Path) -> None:
                 "state": {"values": collect_state_values(view.body["blocks"], needed)}
             }
             assert bot.router.faults(read_submission({"view": filled})) == {}, step.id
-            await stage.workspace.close_view("host", view)
+            await stage.workspace.actions.close_view("host", view)
 
 
 async def test_a_mention_in_a_thread_runs_there(stage: Stage) -> None:
     """The run's message joins the thread, and so does an answer to one person."""
-    said = await stage.workspace.post_message("host", "mesh-workshop", "let us see")
-    await stage.workspace.mention_bot("host", "mesh-workshop", "preflight", said.ts)
+    said = await stage.workspace.actions.post_message("host", "mesh-workshop", "let us see")
+    await stage.workspace.actions.mention_bot("host", "mesh-workshop", "preflight", said.ts)
     assert (await says(stage, "typed `/mesh preflight`", "Done")).thread_ts == said.ts
-    await stage.workspace.mention_bot("alice", "mesh-workshop", "instal", said.ts)
+    await stage.workspace.actions.mention_bot("alice", "mesh-workshop", "instal", said.ts)
     mistake = await says(stage, "Did you mean", user="alice")
     assert (mistake.thread_ts, mistake.ephemeral_to) == (
         said.ts,
@@ -81,14 +81,14 @@ async def test_the_tour_runs_a_step_and_goes_on(stage: Stage) -> None:
     for hosts."""
     tour = await stage.type("/mesh workshop")
     assert "step 1 of 16: Preflight" in words(tour)
-    await stage.workspace.click_element("alice", tour, "Skip")
+    await stage.workspace.actions.click_element("alice", tour, "Skip")
     await says(stage, "needs the role host", user="alice")
-    await stage.workspace.click_element("host", tour, "Run")
+    await stage.workspace.actions.click_element("host", tour, "Run")
     await until(lambda: "Done: the cluster can hold the workshop" in words(tour))
     assert (await says(stage, "typed `/mesh preflight`")).thread_ts == tour.ts
-    await stage.workspace.click_element("host", tour, "Next")
+    await stage.workspace.actions.click_element("host", tour, "Next")
     await until(lambda: "step 2 of 16: Install Istio" in words(tour))
-    await stage.workspace.click_element("alice", tour, "Explain")
+    await stage.workspace.actions.click_element("alice", tour, "Explain")
     explained = await says(stage, "Where it goes wrong", user="alice")
     assert explained.ephemeral_to == stage.workspace.get_user("alice").id
     assert "The tour stands" in words(await stage.type("/mesh workshop"))
@@ -98,13 +98,13 @@ async def test_the_home_tab_has_buttons_by_role(stage: Stage) -> None:
     """Both see the board; the host's runs the next step in the channel, and the tab follows."""
     await stage.type("/mesh preflight")
     for user in ("host", "alice"):
-        await stage.workspace.open_home(user)
+        await stage.workspace.actions.open_home(user)
     home = await until(lambda: stage.workspace.get_home_view("host"))
     hers = read(await until(lambda: stage.workspace.get_home_view("alice")))
     assert "*install* — not installed" in hers
     assert "which a host runs" in hers
     assert "Run install" not in hers
-    await stage.workspace.click_view_element("host", home, "Run install")
+    await stage.workspace.actions.click_view_element("host", home, "Run install")
     window = await modal(stage)
     await until(lambda: "goes on in" in read(window))
     await says(stage, "typed `/mesh install`", "Done")

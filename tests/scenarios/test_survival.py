@@ -35,7 +35,7 @@ async def process(stage: Stage, **more: str) -> AsyncIterator[asyncio.subprocess
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        await asyncio.wait_for(stage.workspace.wait_for_connections(), 30)
+        await asyncio.wait_for(stage.workspace.connections.wait_for_count(), 30)
         yield bot
     finally:
         if bot.returncode is None:
@@ -56,7 +56,7 @@ async def shows(stage: Stage, state: str, says: str = "", *, seconds: float = 40
 async def gone(stage: Stage) -> None:
     """Waits until the workspace has noticed that the bot's socket is closed."""
     for _ in range(500):
-        if not stage.workspace.connections:
+        if not stage.workspace.connections.count:
             return
         await asyncio.sleep(0.02)
     raise TimeoutError("the bot's socket is still open")
@@ -67,7 +67,7 @@ async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
     async with furnished(tmp_path) as stage:
         stage.cluster.slow_image_pulls(200)
         async with process(stage) as bot:
-            await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+            await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
             before = await shows(stage, "running", "istiod")
             bot.kill()
             await bot.wait()
@@ -88,7 +88,7 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
             await stage.type("/mesh uninstall")
             question = stage.newest()
             stage.cluster.server.faults.add(ApiFault("slow", verb="delete", seconds=0.3))
-            await stage.workspace.click_element("host", question, "Confirm")
+            await stage.workspace.actions.click_element("host", question, "Confirm")
             await shows(stage, "running", "control plane")
             bot.kill()
             await bot.wait()
@@ -103,7 +103,7 @@ async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> Non
 async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Signals) -> None:
     """Stopped amid an install, it finishes it, shows the verdict, and exits with 0."""
     async with furnished(tmp_path) as stage, process(stage, MESHBOT_DRAIN_SECONDS="30") as bot:
-        await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         await shows(stage, "running")
         bot.send_signal(number)
         assert await asyncio.wait_for(bot.wait(), 40) == 0
@@ -115,7 +115,7 @@ async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
     async with furnished(tmp_path) as stage:
         stage.cluster.slow_image_pulls(10_000)
         async with process(stage, MESHBOT_DRAIN_SECONDS="0.2") as bot:
-            await stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+            await stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
             await shows(stage, "running")
             bot.terminate()
             assert await asyncio.wait_for(bot.wait(), 20) == 0

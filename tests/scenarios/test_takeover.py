@@ -30,7 +30,7 @@ async def test_a_killed_replica_is_replaced(tmp_path: Path) -> None:
     nothing comes twice."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(300)
-        await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        await on.stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         before = await on.shows("running", "istiod")
         await on.kill(await on.carrier())
         on.stage.cluster.slow_image_pulls(None)
@@ -47,7 +47,10 @@ async def test_two_replicas_do_not_change_one_namespace_at_once(tmp_path: Path) 
         on.stage.cluster.slow_image_pulls(100)
         workspace = on.stage.workspace
         await asyncio.gather(
-            *(workspace.send_command("host", "mesh-workshop", "/mesh install") for _ in range(4))
+            *(
+                workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
+                for _ in range(4)
+            )
         )
         await on.shows("done")
         private = [m for m in workspace.list_messages() if m.ephemeral_to]
@@ -62,7 +65,7 @@ async def test_a_delivery_to_both_replicas_is_answered_once(tmp_path: Path) -> N
         workspace = on.stage.workspace
         for _ in range(5):
             workspace.faults.duplicates = 1
-            await workspace.send_command("host", "mesh-workshop", "/mesh whoami")
+            await workspace.actions.send_command("host", "mesh-workshop", "/mesh whoami")
         await asyncio.sleep(1.0)
         assert len([m for m in workspace.list_messages() if m.ephemeral_to]) == 5
 
@@ -72,7 +75,7 @@ async def test_an_end_that_a_killed_replica_could_not_show_is_shown(tmp_path: Pa
     its hands."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(100)
-        await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        await on.stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         await on.shows("running", "istiod")
         on.stage.workspace.faults.fail_method("chat.update", times=10_000)
         async with asyncio.timeout(60):
@@ -89,7 +92,7 @@ async def test_a_frozen_replica_is_replaced_and_stays_out_of_it(tmp_path: Path) 
     shows nothing more."""
     async with crew(tmp_path, 2) as on:
         on.stage.cluster.slow_image_pulls(300)
-        await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        await on.stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         await on.shows("running", "istiod")
         frozen = await on.carrier()
         on.signal(frozen, signal.SIGSTOP)
@@ -111,7 +114,7 @@ async def test_a_replica_without_its_database_stops_before_others_go_on(tmp_path
         on.stage.cluster.slow_image_pulls(3000)
         on.stage.environment["MESHBOT_ISTIO__READINESS_TIMEOUT"] = "3600"
         cut = await on.join(MESHBOT_LEDGER__URL=url)
-        await on.stage.workspace.send_command("host", "mesh-workshop", "/mesh install")
+        await on.stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh install")
         await on.shows("running", "istiod")
         await on.join()
         assert await on.carrier() == cut

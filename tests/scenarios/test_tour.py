@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 
 async def turned(stage: Stage, tour: Message, button: str, *texts: str) -> None:
     """Presses a button of the tour and waits until all of this stands in it."""
-    await stage.workspace.click_element("host", tour, button)
+    await stage.workspace.actions.click_element("host", tour, button)
     await until(lambda: all(text in words(tour) for text in texts))
 
 
@@ -79,9 +79,9 @@ async def test_options_are_chosen_on_the_page(stage: Stage) -> None:
     """The form's run belongs to the tour: it goes on in its thread, and ends on its page."""
     tour = await stage.type("/mesh workshop")
     await turned(stage, tour, "Skip", "step 2 of 16")
-    await stage.workspace.click_element("alice", tour, "Options…")
+    await stage.workspace.actions.click_element("alice", tour, "Options…")
     assert "needs the role host" in words(await says(stage, "needs the role host", user="alice"))
-    await stage.workspace.click_element("host", tour, "Options…")
+    await stage.workspace.actions.click_element("host", tour, "Options…")
     form = await modal(stage)
     assert (await fill(stage, form, profile="minimal")).error == ""
     run = await says(stage, "typed `/mesh install minimal`", "Done")
@@ -96,7 +96,7 @@ async def test_a_question_is_seen_on_the_page(stage: Stage) -> None:
     for number in range(4, 17):
         await turned(stage, tour, "Skip", f"step {number} of 16")
     await turned(stage, tour, "Run", "Please confirm")
-    await stage.workspace.click_element(
+    await stage.workspace.actions.click_element(
         "host", await says(stage, "Only a host can confirm"), "Cancel"
     )
     await until(lambda: "Cancelled: Nothing was changed" in words(tour))
@@ -139,7 +139,7 @@ async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
         await here.wire.cut()
         tour = await here.stage.type("/mesh workshop")
         assert "the cluster cannot be read" in words(tour)
-        await here.stage.workspace.send_command("host", "mesh-workshop", "/mesh fault")
+        await here.stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh fault")
         await modal(here.stage)
         await here.wire.mend()
         await turned(here.stage, tour, "Refresh", "in place, 0 of 13")
@@ -148,7 +148,9 @@ async def test_without_the_cluster_the_tour_still_leads(tmp_path: Path) -> None:
 async def test_two_hands_turn_one_page(stage: Stage) -> None:
     """A page that is turned twice at once is turned once: its buttons say where to."""
     tour = await stage.type("/mesh workshop")
-    await asyncio.gather(*(stage.workspace.click_element("host", tour, "Skip") for _ in range(3)))
+    await asyncio.gather(
+        *(stage.workspace.actions.click_element("host", tour, "Skip") for _ in range(3))
+    )
     await until(lambda: "step 2 of 16" in words(tour))
     await asyncio.sleep(0.3)
     assert "step 2 of 16" in words(tour)
@@ -157,7 +159,7 @@ async def test_two_hands_turn_one_page(stage: Stage) -> None:
 @pytest.mark.parametrize("typed", ["@meshbot workshop", "@meshbot"])
 async def test_a_mention_does_what_is_typed(stage: Stage, typed: str) -> None:
     """A tour begins in the channel; the bare name is help."""
-    await stage.workspace.send_line("host", "mesh-workshop", typed)
+    await stage.workspace.actions.send_line("host", "mesh-workshop", typed)
     await says(stage, "step 1 of 16" if "workshop" in typed else "shows a step's options")
 
 
@@ -167,7 +169,7 @@ async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
     stage.workspace.state.channels["C0SECRET"] = Channel(
         "C0SECRET", "secret", {host}, is_private=True
     )
-    await stage.workspace.send_command("host", "secret", "/mesh workshop")
+    await stage.workspace.actions.send_command("host", "secret", "/mesh workshop")
     await until(
         lambda: [
             m for m in stage.workspace.list_messages("secret") if "/invite @meshbot" in words(m)
@@ -179,7 +181,10 @@ async def test_where_the_bot_cannot_write_no_tour_begins(stage: Stage) -> None:
 async def test_two_who_begin_at_once_begin_one_tour(stage: Stage) -> None:
     """The second is pointed at the first one's."""
     await asyncio.gather(
-        *(stage.workspace.send_command("host", "mesh-workshop", "/mesh workshop") for _ in range(2))
+        *(
+            stage.workspace.actions.send_command("host", "mesh-workshop", "/mesh workshop")
+            for _ in range(2)
+        )
     )
     await says(stage, "The tour stands")
     assert len([m for m in stage.workspace.list_messages() if "step 1 of 16" in words(m)]) == 1

@@ -154,7 +154,7 @@ async def link(
     """The bot, connected over Socket Mode."""
     link = SocketModeReceiver(listeners, client=client, app_token=workspace.app_token, timing=QUICK)
     await link.start()
-    await workspace.wait_for_connections()
+    await workspace.connections.wait_for_count()
     yield link
     await link.close(0.5)
 

@@ -16,7 +16,7 @@ from tests.slack.conftest import RecordingRouter, message
 
 async def open_reply_to_alice(workspace: Workspace, router: RecordingRouter) -> Reply:
     """What the router gets with a command that alice typed."""
-    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh help")
+    await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh help")
     await router.wait()
     return router.replies[0]
 

@@ -85,13 +85,13 @@ async def test_forms_and_events_arrive(
 ) -> None:
     """A mention, the Home tab and a form go over HTTP as well; what is wrong with the form is the
     response's body."""
-    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status")
-    await workspace.open_home("alice")
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh fault")
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "status")
+    await workspace.actions.open_home("alice")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh fault")
     await router.wait(2)
     await SlackViews(client).open(typed.trigger_id, Modal("Form", FIELD, "mesh:form:fault", "Run"))
     view, router.wrong = workspace.list_modals("alice")[0], {"user": "No such user."}
-    submitted = await workspace.submit_view(
+    submitted = await workspace.actions.submit_view(
         "alice", view, collect_state_values(view.body["blocks"])
     )
     assert submitted.ack_payload == {"response_action": "errors", "errors": router.wrong}
@@ -102,9 +102,11 @@ async def test_commands_and_buttons_arrive(
     workspace: Workspace, http: HttpReceiver, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
     """A command and a button over HTTP reach the router as they do over Socket Mode."""
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     posted = await SlackChannelMessages(client).post("C0MESH", with_button("mesh:confirm"))
-    clicked = await workspace.click_element("bob", workspace.state.messages[posted], "Confirm")
+    clicked = await workspace.actions.click_element(
+        "bob", workspace.state.messages[posted], "Confirm"
+    )
     await router.wait(2)
     assert typed.is_acked
     assert clicked.is_acked
@@ -124,7 +126,7 @@ async def test_the_answer_leaves_before_a_slow_router_begins(
         time.sleep(0.2)
 
     router.meet = slow
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await router.wait()
     assert typed.is_acked
     assert unsent == [0]

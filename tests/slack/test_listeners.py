@@ -45,7 +45,9 @@ async def test_a_command_reaches_the_router_as_it_was_typed(
     workspace: Workspace, router: RecordingRouter
 ) -> None:
     """The text arrives untouched, mentions with their ids, and the key is Slack's trigger_id."""
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'")
+    typed = await workspace.actions.send_command(
+        "alice", DEFAULT_CHANNEL, "/mesh whoami @bob  é☃ 'a;b'"
+    )
     await router.wait()
     asked = router.asked[0]
     assert typed.is_acked
@@ -64,7 +66,7 @@ async def test_the_acknowledgement_leaves_before_a_slow_router_begins(
         time.sleep(0.3)
 
     router.meet = slow
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await router.wait()
     assert typed.is_acked
     assert unsent == [0]
@@ -76,7 +78,7 @@ async def test_a_burst_of_300_commands_is_acknowledged(
     """None of 300 commands at once is late, and each reaches the router once."""
     typed = await asyncio.gather(
         *(
-            workspace.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
+            workspace.actions.send_command("alice", DEFAULT_CHANNEL, f"/mesh status {number}")
             for number in range(300)
         )
     )
@@ -92,7 +94,7 @@ async def test_a_command_delivered_twice_is_done_once(
 ) -> None:
     """A second envelope of the same command is acknowledged and dropped."""
     workspace.faults.duplicates = 1
-    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     await eventually(lambda: listeners.envelopes.acks == 2)
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
@@ -106,7 +108,7 @@ async def test_a_router_that_fails_is_owned_up_to(
         raise ZeroDivisionError("division of the router")
 
     router.meet = fail
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     answer = await shown(workspace, "went wrong on my side")
     reference = answer.text.split("`")[1]
     assert typed.is_acked
@@ -119,7 +121,7 @@ async def test_a_command_that_is_not_ours_is_explained(
     workspace: Workspace, router: RecordingRouter
 ) -> None:
     """A Slack app with another command than the settings is told to the one who typed it."""
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/maze install")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/maze install")
     assert "I answer to `/mesh`" in (await shown(workspace, "disagree")).text
     assert typed.is_acked
     assert not router.asked
@@ -130,7 +132,7 @@ async def test_a_button_arrives_with_its_message(
 ) -> None:
     """What the router gets says which button, what it carries, and where it stands."""
     asking = await posted_button(workspace, client, "mesh:confirm")
-    typed = await workspace.click_element("bob", asking, "Confirm")
+    typed = await workspace.actions.click_element("bob", asking, "Confirm")
     await router.wait()
     pressed = router.pressed_[0]
     assert typed.is_acked
@@ -143,7 +145,7 @@ async def test_an_unknown_button_is_said_to_have_expired(
 ) -> None:
     """A button of an earlier release is acknowledged, and answered to whoever pressed it."""
     asking = await posted_button(workspace, client, "old:thing")
-    typed = await workspace.click_element("bob", asking, "Confirm")
+    typed = await workspace.actions.click_element("bob", asking, "Confirm")
     answer = await shown(workspace, "expired", user="bob")
     assert typed.is_acked
     assert answer.ephemeral_to == "U0BOB"
@@ -156,8 +158,8 @@ async def test_while_draining_everything_is_declined(
     """Commands and buttons are acknowledged with the advice to try again, and nothing is begun."""
     asking = await posted_button(workspace, client, "mesh:confirm")
     await listeners.drain()
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
-    clicked = await workspace.click_element("bob", asking, "Confirm")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
+    clicked = await workspace.actions.click_element("bob", asking, "Confirm")
     assert "restarting" in (await shown(workspace, "restarting")).text
     assert "restarting" in (await shown(workspace, "restarting", user="bob")).text
     assert typed.is_acked

@@ -36,7 +36,7 @@ async def test_health_tells_the_truth(workspace: Workspace, link: SocketModeRece
     assert (told(link)["slack_reconnects"], told(link)["slack_rebuilds"]) == (0, 0)
     await link.close(0.1)
     assert not told(link)["slack_connected"]
-    await eventually(lambda: workspace.connections == 0)
+    await eventually(lambda: workspace.connections.count == 0)
 
 
 @pytest.mark.parametrize("how", ["close", "abort", "half_open"])
@@ -47,9 +47,9 @@ async def test_a_lost_connection_comes_back(
     how: Literal["close", "abort", "half_open"],
 ) -> None:
     """However the socket is lost, commands are taken again soon after."""
-    await workspace.drop_connections(how)
+    await workspace.connections.drop_all(how)
     await eventually(lambda: link.reconnects > 0 and link.is_connected)
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await router.wait()
     assert typed.is_acked
 
@@ -58,9 +58,9 @@ async def test_a_refresh_loses_nothing(
     workspace: Workspace, link: SocketModeReceiver, router: RecordingRouter
 ) -> None:
     """When Slack asks for a new connection, the bot makes one and goes on."""
-    await workspace.refresh_connections()
-    await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
-    typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await workspace.connections.refresh_all()
+    await eventually(lambda: link.reconnects == 1 and workspace.connections.count == 1)
+    typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await router.wait()
     assert typed.is_acked
     assert link.rebuilds == 0
@@ -72,12 +72,14 @@ async def test_acknowledgements_may_cross(
     """The later command's comes first, the earlier one's over a connection made meanwhile: each
     counts for its own."""
     workspace.faults.ack_delay = 0.3
-    early = asyncio.create_task(workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh early"))
+    early = asyncio.create_task(
+        workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh early")
+    )
     await router.wait()
     workspace.faults.ack_delay = 0.0
-    await workspace.refresh_connections()
-    await eventually(lambda: link.reconnects == 1 and workspace.connections == 1)
-    late = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh late")
+    await workspace.connections.refresh_all()
+    await eventually(lambda: link.reconnects == 1 and workspace.connections.count == 1)
+    late = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh late")
     assert late.is_acked
     assert (await early).is_acked
     assert [asked.text for asked in router.asked] == ["early", "late"]
@@ -92,9 +94,9 @@ async def test_the_watchdog_rebuilds_what_does_not_recover(
     stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
     assert stuck.current_session_monitor is not None
     stuck.current_session_monitor.cancel()
-    await workspace.drop_connections("abort")
-    await eventually(lambda: link.rebuilds == 1 and workspace.connections == 1)
-    await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+    await workspace.connections.drop_all("abort")
+    await eventually(lambda: link.rebuilds == 1 and workspace.connections.count == 1)
+    await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
     await router.wait()
     assert link.is_connected
 
@@ -108,7 +110,7 @@ async def test_the_watchdog_outlives_an_outage(
     stuck = link._sdk
     assert stuck is not None
     stuck.auto_reconnect_enabled = stuck.default_auto_reconnect_enabled = False
-    await workspace.drop_connections("abort")
+    await workspace.connections.drop_all("abort")
     await eventually(lambda: link.rebuilds == 1, seconds=12)
     assert link.is_connected
 
@@ -187,7 +189,7 @@ async def test_closing_waits_for_acknowledgements_under_way(
     with listeners.envelopes.track_envelope():
         closing = asyncio.create_task(link.close(2))
         await asyncio.sleep(0)
-        typed = await workspace.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
+        typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh status")
         assert not closing.done()
     await asyncio.wait_for(closing, 1)
     assert "restarting" in str(typed.ack_payload)

@@ -48,7 +48,7 @@ async def opened(
     workspace: Workspace, client: AsyncWebClient, modal: Modal, user: str = "alice"
 ) -> View:
     """A modal that was opened by a command of this person's."""
-    typed = await workspace.send_command(user, DEFAULT_CHANNEL, "/mesh fault")
+    typed = await workspace.actions.send_command(user, DEFAULT_CHANNEL, "/mesh fault")
     await SlackViews(client).open(typed.trigger_id, modal)
     return workspace.list_modals(user)[-1]
 
@@ -65,9 +65,11 @@ async def test_a_mention_reaches_the_router_with_its_thread(
     workspace: Workspace, router: RecordingRouter
 ) -> None:
     """The bot's name and the slash command's are left out, and other people's ids stay."""
-    said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
-    await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts)
-    await workspace.send_line("alice", DEFAULT_CHANNEL, "@meshbot /mesh status")
+    said = await workspace.actions.post_message("bob", DEFAULT_CHANNEL, "let us look")
+    await workspace.actions.send_line(
+        "alice", DEFAULT_CHANNEL, "@meshbot whoami @bob & co", said.ts
+    )
+    await workspace.actions.send_line("alice", DEFAULT_CHANNEL, "@meshbot /mesh status")
     await router.wait(2)
     first, second = router.asked
     assert (first.text, first.thread, first.channel) == ("whoami <@U0BOB> & co", said.ts, "C0MESH")
@@ -80,7 +82,7 @@ async def test_a_mention_delivered_twice_is_done_once(
 ) -> None:
     """Slack repeats events under one event_id."""
     workspace.faults.duplicates = 1
-    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "install")
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "install")
     await eventually(lambda: listeners.envelopes.acks == 2)
     assert (len(router.asked), listeners.duplicates) == (1, 1)
 
@@ -111,8 +113,8 @@ async def test_an_answer_to_a_mention_stays_in_its_thread(
     workspace: Workspace, router: RecordingRouter
 ) -> None:
     """Only who asked sees it, and in the thread."""
-    said = await workspace.post_message("bob", DEFAULT_CHANNEL, "let us look")
-    await workspace.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
+    said = await workspace.actions.post_message("bob", DEFAULT_CHANNEL, "let us look")
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "status", said.ts)
     await router.wait()
     await router.replies[0].say(message("0 of 13"))
     answer = workspace.list_messages(user="alice")[-1]
@@ -128,7 +130,7 @@ async def test_a_button_knows_its_thread(
     reply = await channel_messages.post("C0MESH", with_button("mesh:type:0"), Place(thread=root.ts))
     workspace.state.messages[root].thread_ts = root.ts
     for posted in (root, reply):
-        await workspace.click_element("alice", workspace.state.messages[posted], "Confirm")
+        await workspace.actions.click_element("alice", workspace.state.messages[posted], "Confirm")
     await router.wait(2)
     assert [pressed.thread for pressed in router.pressed_] == ["", root.ts]
 
@@ -137,10 +139,10 @@ async def test_only_the_home_tab_is_shown(
     workspace: Workspace, router: RecordingRouter, listeners: Listeners
 ) -> None:
     """Who opens it is told to the router; while the bot drains, nobody is."""
-    await workspace.open_home("alice")
+    await workspace.actions.open_home("alice")
     await eventually(lambda: router.homes == ["U0ALICE"])
     await listeners.drain(0)
-    typed = await workspace.open_home("bob")
+    typed = await workspace.actions.open_home("bob")
     assert typed.is_acked
     assert router.homes == ["U0ALICE"]
 
@@ -152,7 +154,7 @@ async def test_a_form_reaches_the_router_and_closes(
     filled = collect_state_values(
         form.body["blocks"], {"user": {"answer": "jason"}, "kind": {"answer": ["a", "b"]}}
     )
-    typed = await workspace.submit_view("alice", form, filled)
+    typed = await workspace.actions.submit_view("alice", form, filled)
     await router.wait(2)
     submitted = router.submitted_[0]
     assert submitted.answers == {"user": ("jason",), "kind": ("a", "b")}
@@ -180,7 +182,7 @@ async def test_faults_are_said_under_the_inputs(
 ) -> None:
     """The form stays, nothing reaches the router, and only inputs that it has are named."""
     router.wrong = wrong
-    typed = await workspace.submit_view(
+    typed = await workspace.actions.submit_view(
         "alice", form, collect_state_values(form.body["blocks"], JASON)
     )
     assert typed.ack_payload == {"response_action": "errors", "errors": shown}
@@ -193,7 +195,7 @@ async def test_while_draining_a_form_keeps_what_was_typed(
 ) -> None:
     """It stays open with the advice to try again."""
     await listeners.drain(0)
-    typed = await workspace.submit_view(
+    typed = await workspace.actions.submit_view(
         "alice", form, collect_state_values(form.body["blocks"], JASON)
     )
     assert "restarting" in (typed.ack_payload or {})["errors"]["user"]
@@ -207,7 +209,7 @@ async def test_a_press_in_a_modal_is_answered_in_it(
     modal = await opened(
         workspace, client, Modal("Status", with_button("mesh:type:0").blocks, origin=ORIGIN)
     )
-    await workspace.click_view_element("alice", modal, "Confirm")
+    await workspace.actions.click_view_element("alice", modal, "Confirm")
     await router.wait(2)
     pressed = router.pressed_[0]
     assert (pressed.channel, pressed.view, pressed.away, pressed.posted) == (
@@ -229,7 +231,7 @@ async def test_a_late_answer_to_the_home_tab_is_written_directly(
     await SlackViews(client).publish("U0ALICE", with_button("mesh:type:0").blocks)
     home = workspace.get_home_view("alice")
     assert home is not None
-    typed = await workspace.click_view_element("alice", home, "Confirm")
+    typed = await workspace.actions.click_view_element("alice", home, "Confirm")
     await router.wait()
     await SlackViews(client).open(typed.trigger_id, Modal("Another", message("first").blocks))
     await router.replies[0].say(message("at last"))

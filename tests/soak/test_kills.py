@@ -88,7 +88,7 @@ class Soak:
     async def type(self, line: str) -> None:
         """Typed by the host; who is not heard types again some time."""
         self.typed += 1
-        typed = await self.stage.workspace.send_command("host", "mesh-workshop", line)
+        typed = await self.stage.workspace.actions.send_command("host", "mesh-workshop", line)
         if typed.is_acked:
             self.acked.append(str(typed.payload["trigger_id"]))
 
@@ -110,7 +110,7 @@ async def remove(on: Soak) -> None:
     asked = [m for m in on.stage.workspace.list_messages() if read_verdict_state(m) == "asks"]
     if asked and on.dice.random() < 0.8:
         with suppress(LookupError):
-            await on.stage.workspace.click_element(
+            await on.stage.workspace.actions.click_element(
                 "host", asked[-1], on.dice.choice(("Confirm", "Confirm", "Cancel"))
             )
 
@@ -168,7 +168,7 @@ async def soaking(home: Path, seed: int) -> AsyncIterator[Soak]:
         try:
             for _ in range(3 if POSTGRES else 1):
                 await made.start()
-            await stage.workspace.wait_for_connections(len(made.alive))
+            await stage.workspace.connections.wait_for_count(len(made.alive))
             async with asyncio.TaskGroup() as group:
                 watching = group.create_task(made.watch())
                 yield made

@@ -57,7 +57,9 @@ async def test_ten_thousand_texts_are_answered(
         async def one(text: str) -> bool:
             async with room:
                 return (
-                    await stage.workspace.send_command("bob", "mesh-workshop", f"/mesh {text}")
+                    await stage.workspace.actions.send_command(
+                        "bob", "mesh-workshop", f"/mesh {text}"
+                    )
                 ).is_acked
 
         async def collect() -> None:

@@ -18,6 +18,7 @@ def make_binder(store: Store, clock: Clock) -> Bind:
     """Return a function that binds pods to nodes in this store."""
 
     def bind(key: Key, uid: str, node: str) -> Object | None:
+        # Nothing waits between the look and the write, so that a pod is bound once only.
         record = store.get(PODS, key.namespace, key.name)
         pod = record.obj if record else None
         if pod is None or uid_of(pod) != uid or is_deleting(pod) or pod["spec"].get("nodeName"):

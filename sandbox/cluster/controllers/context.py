@@ -61,6 +61,7 @@ class ControllerContext:
             if error.code != 404:
                 raise
             return False
+        # Whatever came of it: the next sync must not count an object that is gone or going.
         finally:
             await self.informers.for_resource(ref).refresh(key)
         return True
@@ -73,6 +74,7 @@ def enqueue_for_owner(queue: WorkQueue[Key], kind: str) -> Listener:
     """
 
     def changed(before: Object | None, after: Object | None) -> None:
+        # The owner of before counts too: an object that was released leaves a gap there.
         for obj in (before, after):
             owner = controller_of(obj) if obj else None
             if obj and owner and owner["kind"] == kind:
@@ -102,6 +104,8 @@ class ControllerRefManager:
             controller = controller_of(obj)
             if controller is None or controller["uid"] != uid_of(owner):
                 continue
+            # An owner that is being deleted neither adopts nor releases: what becomes of its
+            # objects is for the garbage collector to decide.
             if (
                 matches_label_selector(selector, labels_of(obj))
                 or is_deleting(obj)

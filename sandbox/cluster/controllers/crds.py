@@ -60,6 +60,7 @@ class DefinitionController:
             {},
         )
         node = merge_keys.get_builtin_schema("CustomResourceDefinition")
+        # Straight into the store: through the Api it would come back here as one more change.
         return self._store.put(
             DEFINITIONS, managed_fields.track_update(definition, changed, node, writer)
         ).obj
@@ -71,6 +72,7 @@ class DefinitionController:
 
     def _start_type_removal(self, definition: Object) -> None:
         ref = build_kind(definition).ref
+        # Each write to a definition that is going comes by here; its objects are deleted once.
         if CLEANUP not in (definition["metadata"].get("finalizers") or ()) or ref in self._leaving:
             return
         self._write_status(
@@ -89,6 +91,7 @@ class DefinitionController:
 
     async def _remove_type_with_instances(self, name: str, ref: Ref) -> None:
         """Delete the type's objects, wait for those with finalizers, then remove the definition."""
+        # Opened before anything is deleted, so that no removal falls between looking and waiting.
         watcher = self._store.watch(ref)
         try:
             self._delete_instances(ref)

@@ -64,6 +64,7 @@ class DaemonSetController:
         self._nodes.add_listener(self._on_node_changed)
 
     def _on_node_changed(self, before: Object | None, after: Object | None) -> None:
+        # What a node may run depends on its labels and taints, not on its status.
         if (
             before
             and after
@@ -107,6 +108,8 @@ class DaemonSetController:
         wanted: list[str],
         pods: list[Object],
     ) -> str:
+        # A daemon has its node to itself: the next one waits until the one before has ended, or
+        # they would want the same host ports.
         leaving = {_node_of(pod) for pod in pods if is_deleting(pod)}
         for node, there in by_node.items():
             extra = there[1:] if node in wanted else there
@@ -121,6 +124,7 @@ class DaemonSetController:
             try:
                 made = await self._context.client.create(self._build_pod(daemon_set, node))
             except ApiError as error:
+                # The namespace takes nothing more; to try again would be for nothing.
                 if "because it is being terminated" in error.message:
                     return ""
                 self._events.warning(daemon_set, "FailedCreate", f"Error creating: {error.message}")
@@ -143,6 +147,7 @@ class DaemonSetController:
         suffix = hash_pod_template(daemon_set["spec"]["template"])
         old = [pod for pod in current if labels_of(pod).get(_HASH) != suffix]
         down = len(wanted) - sum(self._is_available(daemon_set, pod) for pod in current)
+        # An old pod that is not available counts as down already: to replace it costs nothing.
         useless = [pod for pod in old if not self._is_available(daemon_set, pod)]
         healthy = [pod for pod in old if self._is_available(daemon_set, pod)]
         await self._delete_pods(daemon_set, [*useless, *healthy[: max(0, budget - down)]])
@@ -171,6 +176,7 @@ class DaemonSetController:
             labels=labels,
             ownerReferences=[build_controller_ref(daemon_set, "apps/v1", "DaemonSet")],
         )
+        # The scheduler binds daemons like any pod; the affinity leaves it one node to choose.
         field = {"key": "metadata.name", "operator": "In", "values": [node]}
         pin = {"nodeSelectorTerms": [{"matchFields": [field]}]}
         affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": pin}}

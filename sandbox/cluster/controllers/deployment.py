@@ -61,6 +61,7 @@ class DeploymentController:
         self._pods.add_listener(self._on_pod_changed)
 
     def _on_pod_changed(self, before: Object | None, after: Object | None) -> None:
+        # Only Recreate waits for pods, and only for the last old one to be gone.
         if after is not None or before is None:
             return
         owner = controller_of(before)
@@ -81,6 +82,7 @@ class DeploymentController:
         )
         try:
             watch = await self._advance_rollout(rollout)
+        # What went wrong may be in the conditions by now, which nobody would see otherwise.
         except ApiError:
             await self._report_status(rollout, watch_progress=False)
             raise
@@ -92,6 +94,8 @@ class DeploymentController:
             return False
         paused = bool(rollout.deployment["spec"].get("paused"))
         self._record_pause_condition(rollout, paused)
+        # A new size comes before the next step of the rollout, which the sync after this one takes:
+        # each set keeps its share of the pods.
         if paused or self._is_scaling_event(rollout):
             await self._scaler.ensure_new_replica_set(rollout, create=False)
             await self._scale_replica_sets(rollout)
@@ -138,6 +142,8 @@ class DeploymentController:
             rollout, rollout.new, room
         ):
             return
+        # Up and down are separate steps: while the new set grows, its counters do not yet tell
+        # which old pods can be spared.
         for each, count in plan_scale_downs(rollout):
             await self._scaler.scale_replica_set(rollout, each, count)
         await self._clean_up_when_complete(rollout)
@@ -206,4 +212,6 @@ class DeploymentController:
         rollout.conditions = status["conditions"]
         left = seconds_to_deadline(rollout, self._context.clock)
         if left < float("inf"):
+            # Timestamps are cut to whole seconds: a second later the deadline has passed for
+            # certain.
             self.queue.add_after(key_of(deployment), max(left, 0) + 1)

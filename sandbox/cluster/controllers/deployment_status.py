@@ -67,6 +67,7 @@ class Rollout:
         unavailable = resolve_int_or_percent(
             limits.get("maxUnavailable", "25%"), self.replicas, round_up=False
         )
+        # With neither a pod more nor a pod less, none could ever be replaced.
         return surge, 1 if surge == 0 and unavailable == 0 else unavailable
 
     @property
@@ -164,6 +165,7 @@ def _update_progressing_condition(
         and current
         and current["reason"] == AVAILABLE
     )
+    # A rollout that has succeeded stays so: a pod that fails later is not its failure.
     if settled:
         return
     now = clock.format_timestamp()
@@ -178,6 +180,8 @@ def _update_progressing_condition(
             now=now,
         )
     elif _has_progressed(rollout.deployment.get("status", {}), counters):
+        # The deadline counts from lastUpdateTime, which each progress has to renew; a condition
+        # with the same reason would be left as it is.
         since = current["lastTransitionTime"] if current and current["status"] == "True" else now
         remove_condition(conditions, "Progressing")
         set_condition(

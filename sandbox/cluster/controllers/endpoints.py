@@ -80,6 +80,7 @@ def list_backends(service: Object, pods: list[Object]) -> list[Backend]:
     """Return the pods that a Service selects and that have an address."""
     publish = bool(service["spec"].get("publishNotReadyAddresses"))
     found = []
+    # In an order of their own: pods in another order must not look like a change.
     for pod in sorted(pods, key=lambda each: str(each["metadata"]["name"])):
         if is_finished(pod) or not pod.get("status", {}).get("podIP"):
             continue
@@ -122,6 +123,7 @@ class EndpointsController:
     def _on_pod_changed(self, before: Object | None, after: Object | None) -> None:
         if before and after and _extract_endpoint_state(before) == _extract_endpoint_state(after):
             return
+        # A pod whose labels change leaves one Service and comes to stand behind another.
         labels = [labels_of(pod) for pod in (before, after) if pod is not None]
         namespace = (after or before or {})["metadata"]["namespace"]
         for service in self._services.list_by_index("namespace", namespace):
@@ -133,6 +135,8 @@ class EndpointsController:
         """Reconcile the EndpointSlices and Endpoints of one Service."""
         service = self._services.get(key)
         if service is None:
+            # EndpointSlices are owned by the Service and collected with it; Endpoints have no
+            # owner.
             if self._endpoints.get(key) is not None:
                 await self._context.delete_object(ENDPOINTS, key)
             return
@@ -178,6 +182,8 @@ class EndpointsController:
         }
         if not groups:
             groups[()] = []  # a Service without pods has one empty slice
+        # A slice whose ports are gone is taken for new ones, so that clients see a change and no
+        # gap.
         spare = [each for ports, each in existing.items() if ports not in groups]
         for ports, members in groups.items():
             before = existing.get(ports) or (spare.pop() if spare else None)
@@ -276,6 +282,7 @@ def _build_subsets(backends: list[Backend]) -> list[Object]:
     groups: dict[Ports, tuple[list[Object], list[Object]]] = {}
     for each in sorted(backends, key=lambda backend: backend.address):
         ready, waiting = groups.setdefault(each.ports, ([], []))
+        # Endpoints, unlike EndpointSlices, have no word for a pod that is ending.
         if is_deleting(each.pod) and not each.ready:
             continue
         address = {

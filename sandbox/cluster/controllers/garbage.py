@@ -4,26 +4,18 @@ orphaned)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from sandbox.cluster.contract import ApiError, Object, Ref
 from sandbox.cluster.controllers.context import ControllerContext
 from sandbox.cluster.controllers.namespace import ServedKind
-from sandbox.cluster.machinery.meta import CRDS, Key, is_deleting, key_of, owners_of, uid_of
+from sandbox.cluster.controllers.object_patches import patch_object, remove_finalizer
+from sandbox.cluster.controllers.ownership import ObjectReference, OwnershipGraph
+from sandbox.cluster.machinery.meta import CRDS, is_deleting, key_of, owners_of, uid_of
 from sandbox.cluster.machinery.work_queue import RequeueError, WorkQueue
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 _UNKNOWN: Object = {"metadata": {}}
-_ABSENT = 5000  # how many removed uids are remembered
-
-
-class ObjectReference(NamedTuple):
-    """A reference to one object of any type."""
-
-    ref: Ref
-    key: Key
-    uid: str
 
 
 class GarbageCollector:
@@ -39,10 +31,8 @@ class GarbageCollector:
         self._context = context
         self._kinds = kinds
         self._gone = gone
-        self._items: dict[str, ObjectReference] = {}
-        self._dependents: dict[str, dict[str, ObjectReference]] = {}
+        self._graph = OwnershipGraph()
         self._watched: set[Ref] = set()
-        self._absent: dict[str, None] = {}
         self.queue: WorkQueue[ObjectReference] = WorkQueue(
             "garbage", self.sync, clock=context.clock, tasks=context.tasks
         )
@@ -51,6 +41,7 @@ class GarbageCollector:
         context.informers.for_resource(CRDS).add_listener(lambda *_: self._watch_served_types())
 
     def _watch_served_types(self) -> None:
+        # Kubernetes' collector ignores Events too: they are many, and name no owner.
         served = {
             kind.ref
             for kind in self._kinds
@@ -74,37 +65,25 @@ class GarbageCollector:
 
     def _on_stored(self, ref: Ref, before: Object | None, after: Object) -> None:
         item = ObjectReference(ref, key_of(after), uid_of(after))
-        self._items[item.uid] = item
-        old, new = owners_of(before) if before else [], owners_of(after)
-        if old != new:
-            self._unlink_owners(item, old)
-            for owner in new:
-                self._dependents.setdefault(owner["uid"], {})[item.uid] = item
-        absent = before is None and any(owner["uid"] not in self._items for owner in new)
+        self._graph.add(item, before, after)
+        # Almost every owner is there, so an object is worth a turn only where one is missing. The
+        # owner may also just not have been shown yet; `sync` then asks the API.
+        absent = before is None and any(
+            self._graph.find(owner["uid"]) is None for owner in owners_of(after)
+        )
         if absent or (is_deleting(after) and _has_deletion_finalizer(after)):
             self.queue.add(item)
 
     def _on_removed(self, ref: Ref, obj: Object) -> None:
         item = ObjectReference(ref, key_of(obj), uid_of(obj))
-        self._items.pop(item.uid, None)
-        self._absent[item.uid] = None
-        if len(self._absent) > _ABSENT:
-            del self._absent[next(iter(self._absent))]
-        self._unlink_owners(item, owners_of(obj))
-        for dependent in self._dependents.get(item.uid, {}).values():
-            self.queue.add(dependent)
+        self._graph.remove(item, obj)
+        self.queue.add(*self._graph.list_dependents(item.uid))
+        # An owner that is being deleted in the foreground waits for its last dependent.
         for owner in owners_of(obj):
-            waiting = self._items.get(owner["uid"])
+            waiting = self._graph.find(owner["uid"])
             if waiting and is_deleting(self._get_object(waiting) or {"metadata": {}}):
                 self.queue.add(waiting)
         self._gone(obj)
-
-    def _unlink_owners(self, item: ObjectReference, owners: list[Object]) -> None:
-        for owner in owners:
-            of_owner = self._dependents.get(owner["uid"], {})
-            of_owner.pop(item.uid, None)
-            if not of_owner:
-                self._dependents.pop(owner["uid"], None)
 
     def _get_object(self, item: ObjectReference) -> Object | None:
         if item.ref not in self._watched:
@@ -134,15 +113,15 @@ class GarbageCollector:
             if owner is not None and not _is_deleting_in_foreground(owner)
         ]
         if staying and len(staying) < len(owners):
-            await self._patch_object(
-                item, {"metadata": {"uid": item.uid, "ownerReferences": staying}}
+            await patch_object(
+                self._context, item, {"metadata": {"uid": item.uid, "ownerReferences": staying}}
             )
         elif not staying:
             await self._collect_object(
                 item, obj, foreground=any(owner is not None for _, owner in found)
             )
         if any(
-            owner is not None and owner is not _UNKNOWN and uid_of(owner) not in self._items
+            owner is not None and owner is not _UNKNOWN and self._graph.find(uid_of(owner)) is None
             for _, owner in found
         ):
             raise RequeueError(
@@ -154,9 +133,9 @@ class GarbageCollector:
 
         _UNKNOWN (whose dependents stay) when its type is not served.
         """
-        if reference["uid"] in self._absent:
+        if self._graph.is_absent(reference["uid"]):
             return None
-        known = self._items.get(reference["uid"])
+        known = self._graph.find(reference["uid"])
         if known is not None and (obj := self._get_object(known)) is not None:
             return obj
         group = reference["apiVersion"].rpartition("/")[0]
@@ -170,10 +149,12 @@ class GarbageCollector:
     async def _collect_object(
         self, item: ObjectReference, obj: Object, *, foreground: bool
     ) -> None:
-        if foreground and self._dependents.get(item.uid):
+        # An owner that is deleted in the foreground waits for this object, and so this object has
+        # to wait for its own dependents in turn.
+        if foreground and self._graph.list_dependents(item.uid):
             finalizers = [*(obj["metadata"].get("finalizers") or ()), FOREGROUND]
-            await self._patch_object(
-                item, {"metadata": {"uid": item.uid, "finalizers": finalizers}}
+            await patch_object(
+                self._context, item, {"metadata": {"uid": item.uid, "finalizers": finalizers}}
             )
         try:
             await self._context.client.delete(item.ref, item.key.name, item.key.namespace)
@@ -184,17 +165,20 @@ class GarbageCollector:
 
     async def _finish_deletion(self, item: ObjectReference, obj: Object) -> None:
         finalizers = obj["metadata"].get("finalizers") or []
-        dependents = tuple(self._dependents.get(item.uid, {}).values())
+        dependents = self._graph.list_dependents(item.uid)
         if ORPHAN in finalizers:
+            # The dependents come first: were the finalizer taken off before, the owner would be
+            # gone and they would be collected.
             for each in dependents:
                 await self._remove_owner_reference(each, item.uid)
-            await self._remove_finalizer(item, obj, ORPHAN)
+            await remove_finalizer(self._context, item, obj, ORPHAN)
         elif FOREGROUND in finalizers:
             blocking = [each for each in dependents if self._is_blocking_owner(each, item.uid)]
-            for each in dependents:
-                self.queue.add(each)
+            self.queue.add(*dependents)
+            # Only a dependent with blockOwnerDeletion holds its owner up; the others are collected
+            # after it.
             if not blocking:
-                await self._remove_finalizer(item, obj, FOREGROUND)
+                await remove_finalizer(self._context, item, obj, FOREGROUND)
 
     def _is_blocking_owner(self, dependent: ObjectReference, owner: str) -> bool:
         obj = self._get_object(dependent)
@@ -206,42 +190,11 @@ class GarbageCollector:
         obj = self._get_object(dependent)
         if obj is not None:
             left = [each for each in owners_of(obj) if each["uid"] != owner]
-            await self._patch_object(
-                dependent, {"metadata": {"uid": dependent.uid, "ownerReferences": left}}
+            await patch_object(
+                self._context,
+                dependent,
+                {"metadata": {"uid": dependent.uid, "ownerReferences": left}},
             )
-
-    async def _remove_finalizer(self, item: ObjectReference, obj: Object, done: str) -> None:
-        """Remove one finalizer, unless the object has changed.
-
-        Another controller's finalizer must not come back.
-        """
-        metadata = obj["metadata"]
-        left = [each for each in metadata["finalizers"] if each != done]
-        patch = {
-            "uid": item.uid,
-            "resourceVersion": metadata["resourceVersion"],
-            "finalizers": left,
-        }
-        try:
-            await self._patch_object(item, {"metadata": patch})
-        except ApiError as error:
-            if error.code != 409:
-                raise
-            await self._context.informers.for_resource(item.ref).refresh(item.key)
-            raise RequeueError("the object changed while its finalizer was taken off") from error
-        await self._context.informers.for_resource(item.ref).refresh(item.key)
-
-    async def _patch_object(self, item: ObjectReference, patch: Object) -> None:
-        try:
-            stored = await self._context.client.merge(
-                item.ref, item.key.name, item.key.namespace, patch
-            )
-        except ApiError as error:
-            if error.code != 404:
-                raise
-            return
-        if not is_deleting(stored):
-            self._context.informers.for_resource(item.ref).observe(stored)
 
 
 def _has_deletion_finalizer(obj: Object) -> bool:

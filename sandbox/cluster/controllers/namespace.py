@@ -65,6 +65,7 @@ class NamespaceController:
         self._maps = context.informers.for_resource(CONFIG_MAPS)
         self.queue = context.start_queue("namespace", self.sync, workers=10)
         self._namespaces.add_listener(enqueue_for_object(self.queue))
+        # Both are made again for as long as the namespace lives.
         self._accounts.add_listener(self._on_content_removed)
         self._maps.add_listener(self._on_content_removed)
 
@@ -119,6 +120,7 @@ class NamespaceController:
             try:
                 informer.observe(await self._context.client.create(obj))
             except ApiError as error:
+                # Somebody has made it already, or the namespace is going: both are well.
                 if error.code != 409 and "because it is being terminated" not in error.message:
                     raise
 
@@ -136,6 +138,7 @@ class NamespaceController:
         if left:
             await self._write_conditions(namespace, left, finalizers)
             return
+        # Events come last and nothing waits for them: the end of everything else makes more.
         await self._delete_all_of_type(EVENTS, name)
         spec = {
             **namespace["spec"],

@@ -53,6 +53,8 @@ class NodeLifecycleController:
             if each["key"] not in (UNREACHABLE, NOT_READY)
         ]
         wanted = [*others, *taint]
+        # Compared without timeAdded, from which tolerations count: writing it anew would put every
+        # eviction off.
         if [_get_taint_identity(each) for each in wanted] != [
             _get_taint_identity(each) for each in node["spec"].get("taints") or ()
         ]:
@@ -72,6 +74,7 @@ class NodeLifecycleController:
             if is_ready(pod):
                 self._events.warning(pod, "NodeNotReady", "Node is not ready")
                 await self._mark_pod_not_ready(pod)
+            # The last taint is the one that evicts (NoExecute).
             seconds = _get_toleration_seconds(pod, taints[-1])
             if seconds is not None and not is_deleting(pod):
                 self._evictions.add_after(key_of(pod), seconds)
@@ -99,6 +102,8 @@ class NodeLifecycleController:
             self._pods.observe(stored)
 
     async def _evict_pod(self, key: Key) -> None:
+        # Much may have happened since the eviction was planned: the node may be well again, and the
+        # name may be another pod's, so that everything is looked at anew.
         pod = self._pods.get(key)
         node = self._nodes.get(Key("", pod["spec"].get("nodeName", ""))) if pod else None
         if pod is None or node is None or is_deleting(pod):
@@ -109,6 +114,7 @@ class NodeLifecycleController:
             seconds = _get_toleration_seconds(pod, taint)
             since = parse_timestamp(taint.get("timeAdded") or pod["metadata"]["creationTimestamp"])
             passed = (self._context.clock.now() - since).total_seconds()
+            # timeAdded is cut to whole seconds.
             if seconds is not None and passed + 1 >= seconds:
                 message = f"Marking for deletion Pod {key.namespace}/{key.name}"
                 self._context.make_recorder("taint-eviction-controller").normal(

@@ -109,6 +109,7 @@ def _filter_by_resources(
     reasons = []
     if load.pods + 1 > int(allocatable.get("pods", 110)):
         reasons.append("Too many pods")
+    # What asks for nothing fits even where too much is asked for already.
     if 0 < wanted.cpu > free.cpu:
         reasons.append("Insufficient cpu")
     if 0 < wanted.memory > free.memory:

@@ -82,6 +82,8 @@ def sum_pod_requests(pod: Object) -> ResourceAmount:
     That is its containers and sidecars, or the largest init step if that is more.
     """
     spec = pod["spec"]
+    # Init containers run one after the other, so that the largest counts; sidecars that started
+    # before keep what they asked for.
     sidecars, largest = ResourceAmount(), ResourceAmount()
     for container in spec.get("initContainers") or ():
         if is_sidecar(container):

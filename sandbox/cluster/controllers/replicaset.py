@@ -51,6 +51,7 @@ class ReplicaSetController:
         self._pods.add_listener(self._on_orphan_changed)
 
     def _on_orphan_changed(self, _: Object | None, after: Object | None) -> None:
+        # A pod without a controller enqueues no owner; whoever selects it may adopt it.
         if after is None or controller_of(after):
             return
         namespace = after["metadata"]["namespace"]
@@ -67,6 +68,7 @@ class ReplicaSetController:
         active = [pod for pod in pods if is_active(pod)]
         failure = None if is_deleting(replica_set) else await self._manage_pods(replica_set, active)
         status = self._compute_status(replica_set, pods, active, failure)
+        # Before the failure sends the key back: a Deployment reads it in this status.
         if status != replica_set.get("status"):
             await self._context.update_status(REPLICA_SETS, {**replica_set, "status": status})
         if failure:
@@ -105,6 +107,7 @@ class ReplicaSetController:
             try:
                 made = self._pods.observe(await self._context.client.create(pod))
             except ApiError as error:
+                # The namespace takes nothing more; to try again would be for nothing.
                 if "because it is being terminated" in error.message:
                     return None
                 self._events.warning(
@@ -161,6 +164,7 @@ class ReplicaSetController:
         self, key: Key, replica_set: Object, active: list[Object]
     ) -> None:
         min_ready = replica_set["spec"].get("minReadySeconds", 0)
+        # When minReadySeconds have passed, nothing changes that a watch would show.
         if not min_ready:
             return
         now = self._context.clock.now()

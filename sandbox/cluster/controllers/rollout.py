@@ -53,6 +53,8 @@ def build_rollout(deployment: Object, replica_sets: list[Object]) -> Rollout:
     by_age = sorted(
         replica_sets, key=lambda each: (each["metadata"]["creationTimestamp"], revision_of(each))
     )
+    # By the template, not by the hash in the name, which says nothing when hashes collide; of
+    # several the oldest, so that every sync chooses the same.
     new = next((each for each in by_age if strip_template_hash(each) == template), None)
     old = [each for each in by_age if new is None or uid_of(each) != uid_of(new)]
     conditions = list(deployment.get("status", {}).get("conditions") or [])
@@ -194,6 +196,7 @@ def _build_size_annotations(rollout: Rollout) -> dict[str, str]:
 def _replace_replica_set(rollout: Rollout, stored: Object) -> None:
     if rollout.new and uid_of(rollout.new) == uid_of(stored):
         rollout.new = stored
+    # The next step of this sync counts by the new size, and writes with the new resourceVersion.
     rollout.old = [stored if uid_of(each) == uid_of(stored) else each for each in rollout.old]
 
 
@@ -216,6 +219,7 @@ def plan_scale_downs(rollout: Rollout) -> list[tuple[Object, int]]:
     """
     asked = {uid_of(each): replicas_of(each) for each in rollout.old}
     new = rollout.new
+    # A new pod that is not available may never be: until it is, an old one has to stay for it.
     missing_new = replicas_of(new) - new.get("status", {}).get("availableReplicas", 0) if new else 0
     total = sum(asked.values()) + (replicas_of(new) if new else 0)
     floor = rollout.replicas - rollout.max_unavailable
@@ -227,6 +231,7 @@ def plan_scale_downs(rollout: Rollout) -> list[tuple[Object, int]]:
         gone = max(0, min(spare, unhealthy, asked[uid_of(each)]))
         asked[uid_of(each)] -= gone
         spare -= gone
+    # Pods that do not work are no loss and went first; of those that do, the floor stays.
     extra = sum_status_counter(rollout, "availableReplicas") - floor
     for each in rollout.old:
         gone = max(0, min(extra, asked[uid_of(each)]))
@@ -256,6 +261,7 @@ def compute_proportional_sizes(rollout: Rollout) -> list[tuple[Object, int]]:
         share = min(max(share, 0), left) if growing else max(min(share, 0), left)
         sizes.append((each, replicas_of(each) + share))
         left -= share
+    # Shares are rounded; what is left over goes to the largest set.
     if sizes and left:
         first, size = sizes[0]
         sizes[0] = (first, max(0, size + left))

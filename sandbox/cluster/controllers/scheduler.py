@@ -41,6 +41,7 @@ class Scheduler:
         self._loads: dict[str, NodeLoad] = {}
         self._charged: dict[str, tuple[str, ResourceAmount, list[tuple[str, int]]]] = {}
         self._waiting: set[Key] = set()
+        # One at a time: two pods that are placed side by side would both see the same room.
         self.queue = context.start_queue("scheduler", self.sync, workers=1)
         self._pods.add_listener(self._on_pod_changed)
         self._nodes.add_listener(lambda *_: self._requeue_waiting())
@@ -54,6 +55,8 @@ class Scheduler:
             self._requeue_waiting()
         if after is None or is_finished(after):
             self._waiting.discard(key_of(pod))
+        # Only new pods: one that waits is tried again when a node changes or another pod goes, not
+        # when its own condition does.
         elif not taken and not is_deleting(after) and before is None:
             self.queue.add(key_of(after))
 
@@ -110,6 +113,7 @@ class Scheduler:
             parse_resources(node["status"]["allocatable"]),
         )
         share = load.amount.cpu / max(room.cpu, 1) + load.amount.memory / max(room.memory, 1)
+        # Nodes that are as good as equally full are told apart by their pods, then by name.
         return round(share, 2), load.pods, name
 
     def _bind_pod(self, pod: Object, node: Object) -> None:
@@ -117,6 +121,7 @@ class Scheduler:
         bound = self._bind_to(key, uid_of(pod), target)
         if bound is None:
             return
+        # At once and not by the watch: the next pod has to find this one's share taken.
         self._pods.observe(bound)
         self._waiting.discard(key)
         message = f"Successfully assigned {key.namespace}/{key.name} to {target}"
@@ -126,6 +131,7 @@ class Scheduler:
         key = key_of(pod)
         self._waiting.add(key)
         known = find_status_condition(pod, "PodScheduled")
+        # Each change of a node tries the pod again; an Event for every try would say nothing new.
         if known and known.get("message") == message:
             return
         self._events.warning(pod, "FailedScheduling", message, action="Scheduling")

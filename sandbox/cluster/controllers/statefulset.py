@@ -74,6 +74,7 @@ class StatefulSetController:
                     return failure
             elif is_finished(pod) and not is_deleting(pod):
                 await self._delete_pod(stateful_set, pod)
+            # Each pod waits for the one before it, whose changes bring the set back here.
             if ordered and (pod is None or not is_ready(pod) or is_deleting(pod)):
                 return ""
         surplus = sorted(
@@ -81,6 +82,7 @@ class StatefulSetController:
             key=_get_ordinal,
             reverse=True,
         )
+        # From the highest number down, so that those that stay are numbered without a gap.
         for pod in surplus[:1] if ordered else surplus:
             await self._delete_pod(stateful_set, pod)
         if not surplus:
@@ -99,6 +101,7 @@ class StatefulSetController:
             if labels_of(pod).get(_HASH) != revision:
                 await self._delete_pod(stateful_set, pod)
                 return
+            # The one replaced before has to be ready first.
             if not is_ready(pod):
                 return
 
@@ -139,6 +142,7 @@ class StatefulSetController:
         revision = _build_revision_name(stateful_set)
         updated = sum(labels_of(pod).get(_HASH) == revision for pod in pods)
         before = stateful_set.get("status", {}).get("currentRevision", revision)
+        # The old revision is the current one until the last pod has been replaced.
         current = revision if updated == len(pods) else before
         ready = sum(map(is_ready, pods))
         status: Object = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.crds.definitions import rank_version
@@ -265,3 +265,33 @@ def build_openapi_v2() -> Object:
     """Return the older document; without definitions, clients check nothing themselves."""
     about = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
     return {"swagger": "2.0", "info": about, "paths": {}, "definitions": {}}
+
+
+def answer_discovery(kinds: Kinds, path: str, *, host: str, accept: str) -> Object | None:
+    """Return the discovery or OpenAPI document at a path; None when the path is a resource's.
+
+    `host` is the address that the client called; `accept` its Accept header.
+    """
+    aggregated = "as=APIGroupDiscoveryList" in accept
+    if path in ("/api", "/apis") and aggregated:
+        return build_aggregated_discovery(kinds, core=path == "/api")
+    fixed: dict[str, Callable[[], Object]] = {
+        "/version": lambda: dict(VERSION),
+        "/api": lambda: build_api_versions(host),
+        "/apis": lambda: build_group_list(kinds),
+        "/api/v1": lambda: build_resource_list(kinds, "", "v1"),
+        "/openapi/v2": build_openapi_v2,
+        "/openapi/v3": lambda: build_openapi_index(kinds),
+    }
+    if path in fixed:
+        return fixed[path]()
+    parts = path.split("/")[1:]
+    if parts[:2] == ["openapi", "v3"]:
+        return build_openapi_v3(kinds, "/".join(parts[2:]))
+    if parts[0] == "apis" and len(parts) <= 3:
+        return (
+            build_group(kinds, parts[1])
+            if len(parts) == 2
+            else build_resource_list(kinds, *parts[1:])
+        )
+    return None

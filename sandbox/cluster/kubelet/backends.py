@@ -90,6 +90,7 @@ class KubeletBackends:
 
     async def _send_request(self, pod: Object, port: int, request: Request) -> Response:
         address = f"{pod['status'].get('podIP', '')}:{port}"
+        # Nothing answers from a node without power, where one that is up refuses at once.
         if not self._kubelet.is_node_up(pod["spec"].get("nodeName", "")):
             raise _service_unavailable_error(f"dial tcp {address}: i/o timeout")
         process = self._kubelet.get_process(pod)
@@ -105,6 +106,7 @@ class KubeletBackends:
             return await process.handle(port, request)
         except ApiError:
             raise
+        # A program's mistake is for its client what its crash would be; the API server goes on.
         except Exception as error:
             log.exception(
                 "the program at %s failed on %s %s", address, request.method, request.path

@@ -53,6 +53,7 @@ class _PodAddresses:
         """
         for _ in range(self._network.num_addresses):
             address = str(next(self._hosts, ""))
+            # At the end of the network: begin again, with what has been freed.
             if not address:
                 self._hosts = self._network.hosts()
             elif address not in self._taken:
@@ -133,6 +134,7 @@ class Kubelet:
         if machine is None or not machine.up or uid in self._ending:
             return
         if is_deleting(after):
+            # A pod goes on changing while it ends, and must end once only.
             self._ending.add(uid)
             self._context.tasks.spawn(
                 self._terminate_pod(machine, after), f"end of pod {after['metadata']['name']}"
@@ -143,10 +145,11 @@ class Kubelet:
     def _start_pod(self, machine: _NodeState, pod: Object) -> None:
         life = PodWorker(machine.host, pod, machine.addresses.allocate_address(uid_of(pod)))
         task = self._context.tasks.spawn(life.run(), f"pod {pod['metadata']['name']}")
-        self._lives[life.uid] = (life, task)
+        self._lives[life.reporter.uid] = (life, task)
 
     async def _terminate_pod(self, machine: _NodeState, pod: Object) -> None:
         life, task = self._lives.get(uid_of(pod), (PodWorker(machine.host, pod, ""), None))
+        # The worker's task has to be over first: it would restart the containers that stop now.
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
@@ -160,13 +163,14 @@ class Kubelet:
             return
         self._machines[life.host.name].addresses.release_address(life.address)
         task.cancel()
-        if life.process is not None:
-            self._context.tasks.spawn(life.stop_without_update(), f"end of pod {life.key.name}")
+        # Deleted with grace 0 by somebody else, so that nothing has stopped the program yet.
+        if life.program.process is not None:
+            self._context.tasks.spawn(life.program.stop(), f"end of pod {life.reporter.key.name}")
 
     def get_process(self, pod: Object) -> Process | None:
         """Return the program that answers for a pod, once it has started, or None."""
         life, _ = self._lives.get(uid_of(pod), (None, None))
-        return life.process if life else None
+        return life.program.process if life else None
 
     def is_node_up(self, node: str) -> bool:
         """Tell whether the node is up."""
@@ -191,16 +195,18 @@ class Kubelet:
         """
         machine = self._machines[name]
         machine.up = False
+        # No status is written: a node without power can't, and the API shows its pods as they were.
         there = [uid for uid, (life, _) in self._lives.items() if life.host.name == name]
         for uid in there:
             life, task = self._lives.pop(uid)
             machine.addresses.release_address(life.address)
             task.cancel()
-            await life.stop_without_update()
+            await life.program.stop()
         self._context.tasks.spawn(self._report_silent_node(machine), f"silence of {name}")
 
     async def _report_silent_node(self, machine: _NodeState) -> None:
         await self._context.clock.sleep(_GRACE_PERIOD)
+        # It may have come back meanwhile.
         if not machine.up:
             await self._write_node_conditions(machine, build_unknown_conditions, CONTROLLER_MANAGER)
 
@@ -214,6 +220,8 @@ class Kubelet:
         await self._write_node_conditions(
             machine, lambda _, stamp: build_ready_conditions(stamp), MANAGER
         )
+        # What changed while the node was down was passed over, and what did not change will not
+        # come by itself.
         for pod in self._pods.list_objects():
             if pod["spec"].get("nodeName") == name:
                 self._on_pod_changed(pod, pod)
@@ -233,4 +241,4 @@ class Kubelet:
     async def stop(self) -> None:
         """Stop every program; the tasks belong to the context."""
         for life, _ in tuple(self._lives.values()):
-            await life.stop_without_update()
+            await life.program.stop()

@@ -12,6 +12,9 @@ from sandbox.cluster.controllers.recorder import EventRecorder
 from sandbox.cluster.kubelet.images import NodeImages, Timings
 from sandbox.cluster.machinery.informer import Informer
 
+BACKOFF, LONGEST_BACKOFF = 10.0, 300.0
+"""The kubelet's back-off for pulls and restarts, in simulated seconds: doubled each time."""
+
 
 @dataclass(frozen=True)
 class NodeRuntime:

@@ -107,6 +107,7 @@ def compute_phase(containers: Sequence[Container]) -> str:
         each.runs for each in containers if not each.init
     ):
         return "Pending"
+    # A container that waits to be started again has run (`last`): a crash loop is Running.
     never_ran = any(
         "waiting" in each.state and not each.last for each in containers if not each.init
     )
@@ -177,10 +178,13 @@ def _compute_conditions(
         if reason:
             condition |= {"reason": reason, "message": message}
         conditions.append(condition)
+    # The conditions of readiness gates are others' to write.
     return [*conditions, *(each for each in known if each["type"] not in _OWN)]
 
 
 def _check_initialized(containers: Sequence[Container]) -> tuple[bool, str, str]:
+    # Containers run only after the init containers: a sidecar that starts again later does not take
+    # that back.
     if any(each.runs for each in containers if not each.init):
         return True, "", ""
     missing = [each.name for each in containers if each.init and not each.is_initialized]

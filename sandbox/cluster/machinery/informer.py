@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from sandbox.cluster.contract import ApiError, Client, Object, Ref, WatchEvent
-from sandbox.cluster.machinery.meta import Key, controller_of, key_of, owners_of, uid_of
+from sandbox.cluster.machinery.indexes import Index, Indexes, Place, Tombstones
+from sandbox.cluster.machinery.meta import Key, key_of, uid_of
 from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.cluster.machinery.work_queue import WorkQueue
 from sandbox.tasks import Tasks
@@ -24,30 +24,10 @@ Listener = Callable[[Object | None, Object | None], None]
 """Told of each change: (before, after); None before for a new object, None after for a removed one.
 """
 
-Index = Callable[[Object], Iterable[str]]
-"""Gives the values under which an object is to be found."""
-
-Place = tuple[str, str]
-"""(namespace, name); the namespace of cluster-scoped objects is ""."""
-
-_TOMBSTONES = 5000
-"""Uids of removed objects that are remembered, so that a late answer does not bring one back."""
 _EVENTS_PER_TURN = 20
 """Events taken in before other tasks have their turn."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 5.0
 """Wall seconds before a watch that ended is opened again; doubled while the API refuses."""
-
-
-def _index_by_namespace(obj: Object) -> Iterable[str]:
-    return (obj["metadata"].get("namespace", ""),)
-
-
-def _index_by_owner(obj: Object) -> Iterable[str]:
-    return tuple(owner["uid"] for owner in owners_of(obj))
-
-
-def _index_orphans(obj: Object) -> Iterable[str]:
-    return () if controller_of(obj) else _index_by_namespace(obj)
 
 
 class Informer:
@@ -60,22 +40,12 @@ class Informer:
         self._client = client
         self._objects: dict[Place, Object] = {}
         self._listeners: list[Listener] = []
-        self._gone: deque[str] = deque(maxlen=_TOMBSTONES)
-        self._gone_set: set[str] = set()
-        self._functions: dict[str, Index] = {}
-        self._indexes: dict[str, dict[str, dict[Place, Object]]] = {}
-        self.add_index("namespace", _index_by_namespace)
-        self.add_index("owner", _index_by_owner)
-        self.add_index("orphan", _index_orphans)
+        self._indexes = Indexes()
+        self._gone = Tombstones()
 
     def add_index(self, name: str, function: Index) -> None:
         """Add an index; safe to call again with the same name."""
-        if name in self._functions:
-            return
-        self._functions[name] = function
-        self._indexes[name] = {}
-        for key, obj in self._objects.items():
-            self._update_index(name, key, None, obj)
+        self._indexes.add(name, function, self._objects)
 
     def add_listener(self, listener: Listener) -> None:
         """Call the listener for every change from now on, and for everything known as new."""
@@ -98,11 +68,11 @@ class Informer:
 
     def list_by_index(self, index: str, value: str) -> list[Object]:
         """Return the objects that an index holds under a value."""
-        return list(self._indexes[index].get(value, {}).values())
+        return self._indexes.list_objects(index, value)
 
     def observe(self, obj: Object) -> Object:
         """Take in what the API has just answered, ahead of the watch, and return it."""
-        if uid_of(obj) not in self._gone_set:
+        if uid_of(obj) not in self._gone:
             self._store_object(obj)
         return obj
 
@@ -134,6 +104,7 @@ class Informer:
             changes = aiter(self._client.watch(self.ref))
             first = asyncio.ensure_future(anext(changes, None))
             try:
+                # The task that opens the watch begins only when the loop has its turn.
                 await asyncio.sleep(0)
                 await self.relist()
                 self.synced.set()
@@ -172,62 +143,48 @@ class Informer:
         if event.type != "DELETED":
             self.observe(event.object)
             return
+        # The name may belong to a newer object already, which an answer brought ahead of the watch.
         known = self._objects.get(key_of(event.object))
         if known is not None and uid_of(known) == uid_of(event.object):
             self._remove_object(known)
-        self._record_tombstone(uid_of(event.object))
+        self._gone.add(uid_of(event.object))
 
     def _store_object(self, obj: Object) -> None:
         key = key_of(obj)
         before = self._objects.get(key)
         if before is not None:
+            # The watch brings again what `observe` has taken in, and brings a version that lies
+            # before it: neither is news.
             if int(obj["metadata"]["resourceVersion"]) <= int(
                 before["metadata"]["resourceVersion"]
             ):
                 return
+            # Removed and made again under the same name while nobody looked: listeners must hear
+            # that the first one is gone, or its dependents would be left.
             if uid_of(before) != uid_of(obj):
                 self._remove_object(before)
                 before = None
         self._objects[key] = obj
-        for name in self._functions:
-            self._update_index(name, key, before, obj)
-        self._notify_listeners(before, obj)
+        self._indexes.update(key, before, obj)
+        _notify_listeners(self.ref, self._listeners, before, obj)
 
     def _remove_object(self, obj: Object) -> None:
         key = key_of(obj)
         self._objects.pop(key, None)
-        self._record_tombstone(uid_of(obj))
-        for name in self._functions:
-            self._update_index(name, key, obj, None)
-        self._notify_listeners(obj, None)
+        self._gone.add(uid_of(obj))
+        self._indexes.update(key, obj, None)
+        _notify_listeners(self.ref, self._listeners, obj, None)
 
-    def _record_tombstone(self, uid: str) -> None:
-        if uid in self._gone_set:
-            return
-        if len(self._gone) == _TOMBSTONES:
-            self._gone_set.discard(self._gone[0])
-        self._gone.append(uid)
-        self._gone_set.add(uid)
 
-    def _update_index(
-        self, name: str, key: Place, before: Object | None, after: Object | None
-    ) -> None:
-        function, index = self._functions[name], self._indexes[name]
-        new = set(function(after)) if after is not None else set()
-        for value in set(function(before)) - new if before is not None else ():
-            bucket = index.get(value, {})
-            bucket.pop(key, None)
-            if not bucket:
-                index.pop(value, None)
-        for value in new:
-            index.setdefault(value, {})[key] = after or {}
-
-    def _notify_listeners(self, before: Object | None, after: Object | None) -> None:
-        for listener in self._listeners:
-            try:
-                listener(before, after)
-            except Exception:
-                log.exception("a listener of %s failed", self.ref.plural)
+def _notify_listeners(
+    ref: Ref, listeners: Iterable[Listener], before: Object | None, after: Object | None
+) -> None:
+    for listener in listeners:
+        try:
+            listener(before, after)
+        except Exception:
+            # One controller's mistake must not keep the change from the others, nor end the watch.
+            log.exception("a listener of %s failed", ref.plural)
 
 
 def enqueue_for_object(queue: WorkQueue[Key]) -> Listener:

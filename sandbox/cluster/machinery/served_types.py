@@ -16,6 +16,7 @@ class ServedTypes:
 
     def _get_flag(self, name: str, *, away: bool) -> asyncio.Event:
         """Return the flag that is set while the type is served (with `away`, while it is not)."""
+        # Two events for a type: one can be waited for to be set, but not to be cleared.
         if (name, away) not in self._flags:
             self._flags[name, away] = asyncio.Event()
             if away:

@@ -120,4 +120,5 @@ class WorkQueue(Generic[K]):
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
         first, longest = self._backoff
+        # The longest pause is reached long before: without a bound the power would grow for ever.
         self.add_after(key, min(first * 2 ** min(count, 30), longest))

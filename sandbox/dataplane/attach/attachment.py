@@ -85,6 +85,7 @@ class Attachment:
     async def _reconcile_pod(self, key: Key) -> None:
         pod = self._pods.get(key)
         uid = pod["metadata"]["uid"] if pod is not None and _is_running(pod) else ""
+        # A pod that was made again under its name has a program, and an address, of its own.
         for stand in [
             s for s in self._stands if s[:2] == (key.namespace, key.name) and s[2] != uid
         ]:

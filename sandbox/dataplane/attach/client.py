@@ -101,6 +101,7 @@ class HttpClient:
         for item in items:
             yield WatchEvent("ADDED", item)
         path = await self._shared.build_path(ref, namespace)
+        # The next watch goes on from the last event or bookmark, without a new list.
         while version:
             query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version}
             query["timeoutSeconds"] = str(_WATCH_SECONDS)
@@ -138,8 +139,10 @@ class _ApiSession:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            # Each watch keeps a connection: with a limit, requests could wait for one for ever.
             connector = aiohttp.TCPConnector(ssl=self.access.context or True, limit=0)
             headers = {**self.access.headers, "Accept": _JSON}
+            # No total: a watch may last; other requests have a limit of their own.
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
             self._session = aiohttp.ClientSession(
                 connector=connector, headers=headers, timeout=timeout, read_bufsize=_LONGEST_LINE

@@ -77,6 +77,7 @@ def _try_endpoints(decision: Decision, hop: Hop, send: Send) -> Reply:
         if not _needs_retry(decision.retries, reply):
             return reply
         hop = hop.starting_at(reply.end + hop.context.draw_delay(_BACKOFF_MS))
+        # The limit is for all tries together.
         if hop.now > hop.until:
             break
     return replace(reply, flags="URX") if tries > 1 and not reply.failure else reply

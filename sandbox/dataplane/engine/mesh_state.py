@@ -126,6 +126,7 @@ class MeshFollower:
         self._around = self._build_state()
         crds = Informer(self._client, CRDS)
         crds.add_listener(self._served.apply_crd_change)
+        # Types of CRDs are watched when this has shown that they are served.
         self._tasks.spawn(crds.run(), "data plane: customresourcedefinitions")
         if self._pod_changed is not None:
             self._informers["pods"].add_listener(self._pod_changed)
@@ -170,6 +171,7 @@ class MeshFollower:
             None,
         )
         last = self._around
+        # Without an istiod, pods come and go but no new rule reaches a proxy.
         if istiod is None and last is not None:
             live = World(version=last.pushed.version, mesh=last.pushed.mesh, **objects)
             return MeshState(
@@ -188,6 +190,8 @@ class MeshFollower:
         peers, telemetries = (
             dict(self._informers[name].objects) for name in (_PEERS, _TELEMETRIES)
         )
+        # Each change of a pod leaves a key behind, since keys hold the resourceVersion. They are
+        # dropped all at once; what is still there is read again.
         if len(self._known) > 4 * len(objects["pods"]) + 100:
             self._known = {}
         return MeshState(
@@ -196,6 +200,7 @@ class MeshFollower:
 
     def _read_mesh_config(self) -> Object:
         found = self._informers[_MAPS].get((ROOT_NAMESPACE, "istio"))
+        # Asked for with every change of anything: parsed only when the ConfigMap is another.
         if found is not self._mesh[0]:
             text = ((found or {}).get("data") or {}).get("mesh", "")
             parsed: Any = yaml.safe_load(text) if text else {}

@@ -123,6 +123,7 @@ def continue_trace(call: Call, proxy: SpanReporting, chance: random.Random) -> S
         return SpanContext(call)
     trace = call.headers.get("x-b3-traceid", "")
     parent = call.headers.get("x-b3-spanid", "") if trace else ""
+    # The proxy at which a trace begins decides for all of it: otherwise it would have holes.
     sampled = (
         call.headers.get("x-b3-sampled") == "1" if trace else chance.random() * 100 < proxy.percent
     )

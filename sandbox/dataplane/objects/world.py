@@ -129,6 +129,7 @@ class World:
             (p["port"] for p in item.get("ports") or [] if (p.get("name") or "") == port_name), None
         )
         for one in item.get("endpoints") or []:
+            # An endpoint that says nothing counts as ready (EndpointSlice's rule).
             if number is None or (one.get("conditions") or {}).get("ready") is False:
                 continue
             target = one.get("targetRef") or {}
@@ -141,6 +142,7 @@ class World:
         """
         meta = service["metadata"]
         own = get_labels(service)
+        # A waypoint's own Service has no waypoint before it.
         if own.get("gateway.istio.io/managed") == "istio.io-mesh-controller":
             return None
         source = own if _USE in own else get_labels(self.namespaces.get(("", meta["namespace"])))

@@ -100,6 +100,7 @@ def merge_traffic_policy(world: World, proxy: Proxy, service: Object, subset: st
     rule's, then the subset's own.
     """
     policy: Object = {}
+    # The oldest comes last, and so overwrites the others.
     for rule in reversed(_find_destination_rules(world, proxy, service)):
         policy |= rule["spec"].get("trafficPolicy") or {}
     own = collect_subsets(world, proxy, service).get(subset) or {}
@@ -111,6 +112,7 @@ def _find_destination_rules(world: World, proxy: Proxy, service: Object) -> list
     Service's, the root; the narrowest host wins.
     """
     home = service["metadata"]["namespace"]
+    # What the root namespace says is for all and comes last, even for proxies there.
     first = (proxy.namespace,) if proxy.namespace != ROOT_NAMESPACE else ()
     for namespace in dict.fromkeys((*first, home, ROOT_NAMESPACE)):
         fitting = [
@@ -141,6 +143,7 @@ def _is_rule_for_host(rule: Object, proxy: Proxy, host: str) -> bool:
     ):
         return False
     selector = (spec.get("workloadSelector") or {}).get("matchLabels")
+    # A rule for chosen clients is for those beside it.
     return not selector or (proxy.namespace == namespace and proxy.has_labels(selector))
 
 

@@ -189,6 +189,7 @@ def _draw_target(found: Route, draw: Random) -> Target | None:
         point -= target.weight
         if point < 0:
             return target
+    # Only rounding leads here.
     return found.targets[-1]
 
 
@@ -254,6 +255,7 @@ def _rewrite_request(request: ProxyRequest, found: Route, target: Target | None)
     """Return the request as it is sent on."""
     changes = found.request.and_then(target.request) if target else found.request
     headers = changes.apply_to(request.headers)
+    # Envoy keeps the authority apart from the headers; a rule that sets `host` means it.
     host = headers.pop("host", request.host) if "host" in dict(changes.put) else request.host
     rewrite = found.rewrite or Rewrite()
     return replace(

@@ -67,6 +67,8 @@ def _translate_destination(world: World, ref: Object, namespace: str) -> Object:
     entry: Object = {"weight": ref.get("weight", 1), **_translate_filters(ref)}
     place = (ref.get("namespace") or namespace, ref["name"])
     known = (ref.get("group") or "", ref.get("kind") or "Service") == ("", "Service")
+    # It keeps its weight: the share of a backend that can't be used is answered with 500, and not
+    # taken over by the others.
     if not known or not (place[0] == namespace or _is_granted(world, namespace, place)):
         return {**entry, "destination": {"host": UNKNOWN}}
     port = {"port": {"number": ref["port"]}} if ref.get("port") else {}

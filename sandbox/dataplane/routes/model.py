@@ -47,6 +47,7 @@ class ProxyRequest:
     @property
     def query(self) -> dict[str, str]:
         """Query parameters, the first value of each."""
+        # A dict keeps the last of equal keys.
         return dict(reversed(parse_qsl(self.path.partition("?")[2], keep_blank_values=True)))
 
 

@@ -98,6 +98,8 @@ def _merge_rules(routes: Iterable[Rule]) -> list[Rule]:
     found: dict[tuple[object, ...], Rule] = {}
     for rule in routes:
         key = (
+            # Routes of the mesh are for the clients of their namespace, or of the Service's; those
+            # of a gateway are for whoever comes.
             rule.namespace if MESH in rule.gateways else "",
             rule.hosts,
             rule.gateways,
@@ -105,6 +107,7 @@ def _merge_rules(routes: Iterable[Rule]) -> list[Rule]:
         )
         before = found.get(key)
         found[key] = replace(before, http=before.http + rule.http) if before else rule
+    # The sort is stable: of equally specific entries the older route's come first.
     return [
         replace(rule, http=tuple(sorted(rule.http, key=_build_specificity_key)))
         for rule in found.values()

@@ -67,8 +67,10 @@ def _translate_entries(rule: Rule, place: ProxyListener) -> Iterator[Route]:
 def _applies_to_listener(condition: Object, rule: Rule, place: ProxyListener) -> bool:
     if condition.get("port", place.port) != place.port:
         return False
+    # The labels that a waypoint could compare are its own, not the client's.
     if place.proxy.kind == "waypoint" and condition.get("sourceLabels"):
         return False
+    # As in istiod, a match that names gateways is not asked for the workload's labels as well.
     if condition.get("gateways"):
         named = {
             g if "/" in g or g == MESH else f"{rule.namespace}/{g}" for g in condition["gateways"]
@@ -204,6 +206,7 @@ def _translate_retries(said: Object | None, world: World) -> Retries | None:
         return None
     words = [w.strip() for w in (said.get("retryOn") or "").split(",") if w.strip()]
     statuses = tuple(int(w) for w in words if w.isdigit())
+    # Numbers among the causes are status codes, which Envoy wants in a list of their own.
     causes = [w for w in words if not w.isdigit()] if words else RETRY_ON.split(",")
     if statuses and "retriable-status-codes" not in causes:
         causes.append("retriable-status-codes")
@@ -244,6 +247,7 @@ def _translate_rewrite(said: Object, match: Match, *, gateway_api: bool) -> Rewr
     expression = said.get("uriRegexRewrite")
     if expression:
         return Rewrite(host, pattern=expression["match"], substitution=expression["rewrite"])
+    # `/a` replaced by `/` must not turn `/a/b` into `//b`.
     if gateway_api and said.get("uri") == "/":
         return Rewrite(host, pattern=f"^{re.escape(match.path.value)}(/?)(.*)", substitution=r"/\2")
     return Rewrite(host, prefix=said.get("uri"))

@@ -45,6 +45,7 @@ def get_service_host(world: World, proxy: Proxy, service: Object, port: int) -> 
 def _build_sidecar_host(world: World, proxy: Proxy, service: Object, port: int) -> VirtualHost:
     host = get_hostname(service)
     routes: tuple[Route, ...] = ()
+    # Sidecars do not merge rules: the first that has a route here is the only one.
     for rule in _list_mesh_rules(world, proxy, service, port):
         routes = translate_rule(rule, ProxyListener(world, proxy, port))
         if routes:
@@ -84,10 +85,13 @@ def _list_mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> 
         patterns = [h for h in rule.hosts if covers_host(h, host)]
         if not patterns or MESH not in rule.gateways or not rule.is_visible_to(proxy.namespace):
             continue
+        # A route in the Service's namespace is for all clients; in another it is for those there.
         if rule.port not in (0, port) or (
             rule.gateway_api and rule.namespace not in (home, proxy.namespace)
         ):
             continue
+        # 1000 puts wildcards behind exact names, and longer ones first: a host name has at most 253
+        # characters.
         found.append((0 if host in patterns else -max(len(p) for p in patterns) + 1000, rule))
     return [rule for _, rule in sorted(found, key=lambda pair: pair[0])]
 
@@ -160,6 +164,7 @@ def _build_gateway_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualH
             routes = translate_rule(rule, ProxyListener(world, proxy, port, rule.gateways))
             for name in names:
                 found.setdefault(name, []).extend(routes)
+    # A listener without rules answers 404; without a listener the port is closed.
     if not listening:
         return None
     return [VirtualHost(f"{name}:{port}", (name,), tuple(routes)) for name, routes in found.items()]
@@ -199,6 +204,7 @@ def _list_server_rules(
         wanted = [
             h.partition("/")[::2] if "/" in h else ("*", h) for h in server.get("hosts") or []
         ]
+        # `./host` lets in the rules of the Gateway's own namespace.
         taken = {"*", rule.namespace} | ({"."} if rule.namespace == home else set())
         patterns = [qualify_host(h, home) for namespace, h in wanted if namespace in taken]
         names = [

@@ -226,11 +226,12 @@ class _InstalledGateway:
                         "runAsNonRoot": True,
                     },
                     "serviceAccountName": account,
-                    "containers": [{**self._build_container(), "volumeMounts": mounts}],
+                    "containers": [{**_build_container(self), "volumeMounts": mounts}],
                     "volumes": made,
                 },
             },
         }
+        # With an autoscaler the count is its: each install would set it back.
         if not self._is_autoscaled:
             spec["replicas"] = self.get_value("replicaCount", 1)
         return overlay_kubernetes_settings(
@@ -238,55 +239,64 @@ class _InstalledGateway:
             self.spec.get("k8s"),
         )
 
-    def _build_container(self) -> Manifest:
-        control_plane = f"istiod{self.settings.revision_suffix}.{self.settings.namespace}.svc:15012"
-        owner = f"kubernetes://apis/apps/v1/namespaces/{self.namespace}/deployments/{self.name}"
-        variables = parse_environment(
-            "PILOT_CERT_PROVIDER=istiod",
-            f"CA_ADDR={control_plane}",
-            "NODE_NAME=@spec.nodeName",
-            "POD_NAME=@metadata.name",
-            "POD_NAMESPACE=@metadata.namespace",
-            "INSTANCE_IP=@status.podIP",
-            "HOST_IP=@status.hostIP",
-            "ISTIO_CPU_LIMIT=#limits.cpu",
-            "SERVICE_ACCOUNT=@spec.serviceAccountName",
-            f"ISTIO_META_WORKLOAD_NAME={self.name}",
-            f"ISTIO_META_OWNER={owner}",
-            "ISTIO_META_MESH_ID=cluster.local",
-            "TRUST_DOMAIN=cluster.local",
-            "ISTIO_META_UNPRIVILEGED_POD=true",
-            "ISTIO_META_CLUSTER_ID=Kubernetes",
-            "ISTIO_META_NODE_NAME=@spec.nodeName",
-        )
-        return {
-            "name": "istio-proxy",
-            "image": self.settings.build_image("proxyv2", "global.proxy"),
-            "args": [
-                "proxy",
-                "router",
-                "--domain",
-                "$(POD_NAMESPACE).svc.cluster.local",
-                "--proxyLogLevel=warning",
-            ],
-            "ports": [
-                *parse_container_ports("status:15021", "http:8080", "https:8443"),
-                *parse_container_ports("http-envoy-prom:15090"),
-            ],
-            "env": variables + build_extra_environment(self.get_value("env")),
-            "readinessProbe": {
-                "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},
-                "initialDelaySeconds": 1,
-                "periodSeconds": 2,
-                "timeoutSeconds": 1,
-                "failureThreshold": 30,
-            },
-            "resources": self.get_value("resources")
-            or self.settings.get("global.proxy.resources", {}),
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "privileged": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
-        }
+
+def _build_container(gateway: _InstalledGateway) -> Manifest:
+    """Build the one container of a gateway's pods, its Envoy."""
+    return {
+        "name": "istio-proxy",
+        "image": gateway.settings.build_image("proxyv2", "global.proxy"),
+        "args": [
+            "proxy",
+            "router",
+            "--domain",
+            "$(POD_NAMESPACE).svc.cluster.local",
+            "--proxyLogLevel=warning",
+        ],
+        "ports": [
+            *parse_container_ports("status:15021", "http:8080", "https:8443"),
+            *parse_container_ports("http-envoy-prom:15090"),
+        ],
+        "env": _build_environment(gateway),
+        "readinessProbe": {
+            "httpGet": {"path": "/healthz/ready", "port": 15021, "scheme": "HTTP"},
+            "initialDelaySeconds": 1,
+            "periodSeconds": 2,
+            "timeoutSeconds": 1,
+            "failureThreshold": 30,
+        },
+        "resources": gateway.get_value("resources")
+        or gateway.settings.get("global.proxy.resources", {}),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _build_environment(gateway: _InstalledGateway) -> list[Manifest]:
+    """Build what the Envoy's agent is told: its control plane, its pod, and what the values add."""
+    control_plane = (
+        f"istiod{gateway.settings.revision_suffix}.{gateway.settings.namespace}.svc:15012"
+    )
+    owner = f"kubernetes://apis/apps/v1/namespaces/{gateway.namespace}/deployments/{gateway.name}"
+    standard = parse_environment(
+        "PILOT_CERT_PROVIDER=istiod",
+        f"CA_ADDR={control_plane}",
+        "NODE_NAME=@spec.nodeName",
+        "POD_NAME=@metadata.name",
+        "POD_NAMESPACE=@metadata.namespace",
+        "INSTANCE_IP=@status.podIP",
+        "HOST_IP=@status.hostIP",
+        "ISTIO_CPU_LIMIT=#limits.cpu",
+        "SERVICE_ACCOUNT=@spec.serviceAccountName",
+        f"ISTIO_META_WORKLOAD_NAME={gateway.name}",
+        f"ISTIO_META_OWNER={owner}",
+        "ISTIO_META_MESH_ID=cluster.local",
+        "TRUST_DOMAIN=cluster.local",
+        "ISTIO_META_UNPRIVILEGED_POD=true",
+        "ISTIO_META_CLUSTER_ID=Kubernetes",
+        "ISTIO_META_NODE_NAME=@spec.nodeName",
+    )
+    return standard + build_extra_environment(gateway.get_value("env"))

@@ -26,6 +26,7 @@ def merge_conditions(old: Any, new: Sequence[Object], generation: int, stamp: st
     before = {c["type"]: c for c in old or []}
     result = []
     for one in new:
+        # A new time with each look would be a change, whose watch event leads to the next look.
         same = before.get(one["type"], {}).get("status") == one["status"]
         moment = before[one["type"]]["lastTransitionTime"] if same else stamp
         result.append({**one, "lastTransitionTime": moment, "observedGeneration": generation})

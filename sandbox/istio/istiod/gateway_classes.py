@@ -80,6 +80,7 @@ def get_controller(
     """Return the controller of a Gateway's class, "" when that class is not this istiod's."""
     name = gateway["spec"].get("gatewayClassName", "")
     live = classes.get(("", name))
+    # A Gateway may be there before istiod has created its class.
     built_in = get_wanted_classes(me).get(name)
     controller = (live or {}).get("spec", {}).get("controllerName") or (
         built_in.controller if built_in else ""

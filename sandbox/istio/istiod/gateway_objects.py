@@ -10,11 +10,10 @@ from typing import Any
 from sandbox.cluster.contract import Object
 from sandbox.istio.istiod import proxy
 from sandbox.istio.istiod.gateway_classes import MESH_CONTROLLER
+from sandbox.istio.istiod.gateway_labels import GatewayLabels
 from sandbox.istio.istiod.mesh_configuration import MeshConfiguration
 
 SERVICE_TYPE = "networking.istio.io/service-type"
-CONTROLLER_VERSION = "gateway.istio.io/controller-version"
-_NOT_COPIED = frozenset({CONTROLLER_VERSION, "kubectl.kubernetes.io/last-applied-configuration"})
 _NAME_OVERRIDE = "gateway.istio.io/name-override"
 
 
@@ -22,65 +21,16 @@ class GatewayRenderer:
     """Builds the objects that one Gateway is deployed as."""
 
     def __init__(self, gateway: Object, controller: str, mesh: MeshConfiguration) -> None:
-        self._gateway, self._mesh = gateway, mesh
+        self._mesh = mesh
         self._meta, self._spec = gateway["metadata"], gateway["spec"]
         self._facts = mesh.identity.facts
-        self._controller = controller
         self.waypoint = controller == MESH_CONTROLLER
         self.name = get_deployed_name(gateway, controller)
+        self._labels = GatewayLabels(gateway, controller, self.name, mesh)
 
     def build_objects(self) -> list[Object]:
         """Build ServiceAccount, Deployment and Service, for server-side apply."""
         return [self._build_service_account(), self._build_deployment(), self._build_service()]
-
-    def _copy_annotations(self) -> dict[str, str]:
-        own = (
-            (self._spec.get("infrastructure") or {}).get("annotations")
-            or self._meta.get("annotations")
-            or {}
-        )
-        return {k: v for k, v in own.items() if k not in _NOT_COPIED}
-
-    def _copy_labels(self) -> dict[str, str]:
-        return dict(
-            (self._spec.get("infrastructure") or {}).get("labels") or self._meta.get("labels") or {}
-        )
-
-    def _build_name_labels(self) -> dict[str, str]:
-        gateway, labels = self._meta["name"], {}
-        if self._facts.class_label:
-            labels["gateway.networking.k8s.io/gateway-class-name"] = self._spec["gatewayClassName"]
-        if self._facts.name_label:
-            labels["istio.io/gateway-name"] = gateway
-        return labels | {"gateway.networking.k8s.io/gateway-name": gateway}
-
-    def _build_managed_label(self) -> dict[str, str]:
-        return {"gateway.istio.io/managed": self._controller.replace("/", "-", 1)}
-
-    def _build_opt_out_label(self) -> dict[str, str]:
-        return {"istio.io/dataplane-mode": "none"}
-
-    def _build_labels(self) -> dict[str, str]:
-        excluded = (
-            self._build_opt_out_label() if self._mesh.identity.ambient and not self.waypoint else {}
-        )
-        return (
-            excluded | self._copy_labels() | self._build_name_labels() | self._build_managed_label()
-        )
-
-    def _build_pod_labels(self) -> dict[str, str]:
-        labels = {
-            "service.istio.io/canonical-name": self.name,
-            "service.istio.io/canonical-revision": "latest",
-            "sidecar.istio.io/inject": "false",
-        }
-        labels |= (
-            self._build_opt_out_label() if self.waypoint or self._mesh.identity.ambient else {}
-        )
-        labels |= self._copy_labels() | self._build_name_labels()
-        return labels | (
-            self._build_managed_label() if self.waypoint or self._facts.managed_pods else {}
-        )
 
     def _build_object(self, api: str, kind: str, annotations: dict[str, str]) -> Object:
         owner = {k: self._meta[k] for k in ("name", "uid")}
@@ -88,22 +38,22 @@ class GatewayRenderer:
         meta: Object = {
             "name": self.name,
             "namespace": self._meta["namespace"],
-            "labels": self._build_labels(),
+            "labels": self._labels.build_labels(),
         }
         meta |= {"ownerReferences": [owner]} | ({"annotations": annotations} if annotations else {})
         return {"apiVersion": api, "kind": kind, "metadata": meta}
 
     def _build_service_account(self) -> Object:
-        return self._build_object("v1", "ServiceAccount", self._copy_annotations())
+        return self._build_object("v1", "ServiceAccount", self._labels.copy_annotations())
 
     def _build_service(self) -> Object:
-        annotations = self._copy_annotations()
+        annotations = self._labels.copy_annotations()
         if self.waypoint and self._facts.nearby_waypoints:
             annotations.setdefault("networking.istio.io/traffic-distribution", "PreferClose")
         spec: Object = {
             "type": annotations.get(SERVICE_TYPE)
             or ("ClusterIP" if self.waypoint else "LoadBalancer"),
-            "selector": self._build_selector(),
+            "selector": self._labels.build_selector(),
             "ports": [
                 _build_service_port("status-port", 15021, "tcp"),
                 *self._build_listener_ports(),
@@ -112,6 +62,7 @@ class GatewayRenderer:
         return self._build_object("v1", "Service", annotations) | {"spec": spec}
 
     def _build_listener_ports(self) -> list[Object]:
+        # Listeners may share a port, a Service's ports may not.
         ports: dict[int, Object] = {}
         for one in self._spec.get("listeners") or []:
             ports.setdefault(
@@ -119,14 +70,11 @@ class GatewayRenderer:
             )
         return list(ports.values())
 
-    def _build_selector(self) -> dict[str, str]:
-        return {"gateway.networking.k8s.io/gateway-name": self._meta["name"]}
-
     def _build_deployment(self) -> Object:
         scraped = {"path": "/stats/prometheus", "port": "15020", "scrape": "true"}
         annotations = {
             f"prometheus.io/{k}": v for k, v in scraped.items()
-        } | self._copy_annotations()
+        } | self._labels.copy_annotations()
         annotations["istio.io/rev"] = self._mesh.identity.revision
         names = proxy.WAYPOINT_VOLUMES if self.waypoint else proxy.GATEWAY_VOLUMES
         pod: Object = {
@@ -135,14 +83,15 @@ class GatewayRenderer:
             "volumes": proxy.build_volumes(names),
         }
         if not self.waypoint:
+            # The Envoy is not root, and listens on ports such as 80.
             sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
             pod["securityContext"] = {"sysctls": [sysctl]}
         template = {
-            "metadata": {"annotations": annotations, "labels": self._build_pod_labels()},
+            "metadata": {"annotations": annotations, "labels": self._labels.build_pod_labels()},
             "spec": pod,
         }
-        spec = {"selector": {"matchLabels": self._build_selector()}, "template": template}
-        return self._build_object("apps/v1", "Deployment", self._copy_annotations()) | {
+        spec = {"selector": {"matchLabels": self._labels.build_selector()}, "template": template}
+        return self._build_object("apps/v1", "Deployment", self._labels.copy_annotations()) | {
             "spec": spec
         }
 

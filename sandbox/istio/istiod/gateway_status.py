@@ -69,6 +69,7 @@ def _build_programmed_condition(
     gateway: Object, backing: GatewayState, *, waypoint: bool, hostnames: bool
 ) -> tuple[Object, list[Object]]:
     host, service = backing.host, backing.service
+    # Only the first thing that is missing is told.
     if service is None:
         words = f'Failed to assign to any requested addresses: hostname "{host}" not found'
         return build_condition("Programmed", "AddressNotUsable", words, holds=False), []

@@ -12,6 +12,13 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.istio.istiod import proxy
+from sandbox.istio.istiod.injection_metadata import (
+    build_default_annotations,
+    build_scrape_annotations,
+    build_scrape_env,
+    build_sidecar_labels,
+    format_injection_status,
+)
 from sandbox.istio.istiod.mesh_configuration import MeshConfiguration
 
 IGNORED_NAMESPACES = frozenset(
@@ -56,6 +63,7 @@ def needs_native_sidecars(mesh: MeshConfiguration, kubelets: list[str]) -> bool:
     return (
         mesh.identity.facts.native_when_kubelets_can
         and bool(kubelets)
+        # All of them, since the pod is not bound to a node yet.
         and all(map(_can_run_native_sidecars, kubelets))
     )
 
@@ -88,6 +96,7 @@ def answer_injection_review(body: bytes, mesh: MeshConfiguration, kubelets: list
 def needs_injection(pod: Object, namespace: str) -> bool:
     """Tell whether a pod gets a sidecar by istiod's own rules, after the webhook's selectors."""
     meta, spec = pod.get("metadata", {}), pod["spec"]
+    # In the node's own network the redirection would catch all of the node's traffic.
     if spec.get("hostNetwork") or namespace in IGNORED_NAMESPACES:
         return False
     if "sidecar.istio.io/status" in (meta.get("annotations") or {}):
@@ -108,31 +117,38 @@ def inject_sidecar(pod: Object, namespace: str, mesh: MeshConfiguration, *, nati
     labels = meta["labels"] = dict(meta.get("labels") or {})
     native = _is_native_sidecar(annotations, native)
     hold = _is_application_held(annotations, mesh)
+    # Before it is put among them: its environment names the application's containers alone.
     sidecar = _build_sidecar(spec, meta, namespace, mesh)
     names = proxy.list_sidecar_volumes(mesh)
     first = _build_init_container(mesh, sidecar["resources"], sidecar["image"])
     if native:
         sidecar |= {"restartPolicy": "Always", "lifecycle": _build_drain_hook()}
+        # Init containers that come after a native sidecar can use the mesh already.
         spec["initContainers"] = [first, sidecar, *spec.get("initContainers", [])]
     else:
+        # Redirection comes last: until the proxy runs it leads nowhere, and the pod's own init
+        # containers would have no network.
         spec["initContainers"] = [*spec.get("initContainers", []), first]
         if hold:
+            # A kubelet starts the next container after the postStart hook of the one before.
             sidecar["lifecycle"] = {"postStart": {"exec": {"command": ["pilot-agent", "wait"]}}}
         spec["containers"] = (
             [sidecar, *spec["containers"]] if hold else [*spec["containers"], sidecar]
         )
     spec["volumes"] = [*proxy.build_volumes(names), *spec.get("volumes", [])]
     app = next((c["name"] for c in pod["spec"]["containers"]), "")
+    # What the pod says itself stays.
     annotations |= {
-        k: v for k, v in _build_default_annotations(app, mesh).items() if k not in annotations
+        k: v for k, v in build_default_annotations(app, mesh).items() if k not in annotations
     }
-    annotations |= _build_scrape_annotations(annotations, mesh) | {
+    annotations |= build_scrape_annotations(annotations, mesh) | {
         "istio.io/rev": mesh.identity.revision
     }
-    annotations["sidecar.istio.io/status"] = _format_injection_status(
+    # By this a pod that comes here once more is known, and left as it is.
+    annotations["sidecar.istio.io/status"] = format_injection_status(
         first["name"], names, mesh.identity.revision, native=native
     )
-    labels |= _build_sidecar_labels(labels, get_workload_name(pod), mesh)
+    labels |= build_sidecar_labels(labels, get_workload_name(pod), mesh)
     return result
 
 
@@ -192,7 +208,7 @@ def _build_sidecar(spec: Object, meta: Object, namespace: str, mesh: MeshConfigu
             mesh, workload=workload, owner=_build_owner_url(meta, workload, namespace)
         ),
         *proxy.build_metadata_env(mesh),
-        *_build_scrape_env(annotations, mesh),
+        *build_scrape_env(annotations, mesh),
         *_rewrite_probes(spec),
     ]
     level = mesh.get_value("global.proxy.logLevel", "warning")
@@ -276,53 +292,6 @@ def _build_drain_hook() -> Object:
     return {"preStop": {"exec": {"command": command}}}
 
 
-def _build_default_annotations(app: str, mesh: MeshConfiguration) -> dict[str, str]:
-    result = {f"kubectl.kubernetes.io/default-{kind}container": app for kind in ("", "logs-")}
-    if mesh.uses_cni:
-        traffic = "traffic.sidecar.istio.io/"
-        result |= {
-            "sidecar.istio.io/interceptionMode": "REDIRECT",
-            f"{traffic}excludeInboundPorts": "15020",
-        }
-        result |= {f"{traffic}includeInboundPorts": "*", f"{traffic}includeOutboundIPRanges": "*"}
-    return result
-
-
-def _has_merged_metrics(annotations: dict[str, str], mesh: MeshConfiguration) -> bool:
-    own = annotations.get("prometheus.istio.io/merge-metrics")
-    wanted = own != "false" if own else mesh.merges_metrics
-    return wanted and annotations.get("prometheus.io/scrape", "true") != "false"
-
-
-def _build_scrape_annotations(
-    annotations: dict[str, str], mesh: MeshConfiguration
-) -> dict[str, str]:
-    """Build the annotations by which Prometheus scrapes the proxy instead of the application.
-
-    The proxy then asks the application itself (metrics merging).
-    """
-    if not _has_merged_metrics(annotations, mesh):
-        return {}
-    return {
-        "prometheus.io/path": "/stats/prometheus",
-        "prometheus.io/port": "15020",
-        "prometheus.io/scrape": "true",
-    }
-
-
-def _build_scrape_env(annotations: dict[str, str], mesh: MeshConfiguration) -> list[Object]:
-    found = {
-        k: annotations[f"prometheus.io/{k}"]
-        for k in ("scrape", "path", "port")
-        if f"prometheus.io/{k}" in annotations
-    }
-    if not found or not _has_merged_metrics(annotations, mesh):
-        return []
-    return [
-        {"name": "ISTIO_PROMETHEUS_ANNOTATIONS", "value": json.dumps(found, separators=(",", ":"))}
-    ]
-
-
 def _rewrite_probes(spec: Object) -> list[Object]:
     """Point HTTP probes to the agent on port 15020, which asks the application.
 
@@ -332,6 +301,8 @@ def _rewrite_probes(spec: Object) -> list[Object]:
     for container in spec["containers"]:
         for key, word in _PROBES.items():
             probe = container.get(key) or {}
+            # The kubelet has no certificate: under strict mutual TLS its own request would be
+            # refused.
             if "httpGet" in probe:
                 path = f"/app-health/{container['name']}/{word}"
                 probers[path] = {
@@ -344,38 +315,6 @@ def _rewrite_probes(spec: Object) -> list[Object]:
     if not probers:
         return []
     return [{"name": "ISTIO_KUBE_APP_PROBERS", "value": json.dumps(probers, separators=(",", ":"))}]
-
-
-def _format_injection_status(
-    init: str, names: tuple[str, ...], revision: str, *, native: bool
-) -> str:
-    status = {
-        "initContainers": [init, "istio-proxy"] if native else [init],
-        "containers": None if native else ["istio-proxy"],
-        "volumes": list(names),
-        "imagePullSecrets": None,
-        "revision": revision,
-    }
-    return json.dumps(status, separators=(",", ":"))
-
-
-def _build_sidecar_labels(
-    labels: dict[str, str], workload: str, mesh: MeshConfiguration
-) -> dict[str, str]:
-    def first(*keys: str, default: str) -> str:
-        return next((labels[k] for k in keys if labels.get(k)), default)
-
-    canonical = "service.istio.io/canonical-"
-    added = {
-        "security.istio.io/tlsMode": "istio",
-        f"{canonical}name": first(
-            f"{canonical}name", "app.kubernetes.io/name", "app", default=workload
-        ),
-        f"{canonical}revision": first(
-            f"{canonical}revision", "app.kubernetes.io/version", "version", default="latest"
-        ),
-    }
-    return added | ({"networking.istio.io/tunnel": "http"} if mesh.uses_hbone else {})
 
 
 def _build_json_patch(before: Object, after: Object) -> list[Object]:

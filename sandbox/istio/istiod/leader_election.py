@@ -45,9 +45,12 @@ class LeaderElection:
             if holder in ("", me.pod):
                 await self._claim_leadership(client, me)
                 return
+            # The end of a holder that never started here can't be waited for: its claim has to
+            # expire.
             if holder in self._ended:
                 await self._ended[holder].wait()
             await self._clock.sleep(self._lease)
+            # Of several followers the first to look takes over; the others wait for its end next.
             if await _get_leader(client, me) == holder:
                 await self._claim_leadership(client, me)
                 return

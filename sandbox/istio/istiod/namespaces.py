@@ -27,6 +27,7 @@ async def ensure_root_certificate(client: Client, me: IstiodIdentity) -> str:
         try:
             found = await client.create(_build_ca_secret(me))
         except ApiError as refusal:
+            # Another istiod has been faster; there must be one root for all.
             if refusal.code != 409:
                 raise
             found = await client.get(SECRETS, _CA_SECRET, me.namespace)
@@ -88,6 +89,7 @@ async def reconcile_config_map(
                 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
             )
         except ApiError as refusal:
+            # The namespace is ending or gone, or another istiod has been faster.
             if refusal.code not in (403, 404, 409):
                 raise
         return

@@ -90,7 +90,7 @@ class RunningIstiod:
         self._injectors = Informer(self._client, INJECTORS)
         self._validators = Informer(self._client, VALIDATORS)
         self._gateways = GatewayController(
-            client, clock, self._queue, self._served, self._namespaces
+            me, client, clock, self._queue, self._served, self._namespaces
         )
         self._namespaces.add_listener(self._handle_namespace_change)
         self._maps.add_listener(self._handle_config_map_change)
@@ -107,8 +107,9 @@ class RunningIstiod:
         crds.add_listener(self._served.apply_crd_change)
         for informer in (crds, self._namespaces, self._maps, self._injectors, self._validators):
             self._tasks.spawn(informer.run(), f"istiod: {informer.ref.plural}")
-        for work, name in self._gateways.create_watch_coroutines():
+        for work, name in self._gateways.watches.create_watch_coroutines(self._served):
             self._tasks.spawn(work, f"istiod: {name}")
+        self._tasks.spawn(self._gateways.watch_gateway_api(), "istiod: classes")
         self._queue.start(1)
         self._tasks.spawn(self._run_election(), "istiod: election")
         self._tasks.spawn(self._wait_until_ready(), "istiod: readiness")
@@ -165,6 +166,7 @@ class RunningIstiod:
 
     async def _run_election(self) -> None:
         await self._claims.wait_for_leadership(self._client, self.me)
+        # What came up to now was left to the istiod that led.
         self._leads = self._gateways.leads = True
         self._queue.add(*(WorkKey("namespace", "", name) for _, name in self._namespaces.objects))
         self._gateways.enqueue_all()
@@ -181,12 +183,13 @@ class RunningIstiod:
         name = (after or before or {})["metadata"]["name"]
         if after is not None:
             self._queue.add(WorkKey("namespace", "", name))
-        self._gateways.enqueue_namespace_services(name)
+        self._gateways.watches.enqueue_namespace_services(name)
 
     def _handle_config_map_change(self, before: Object | None, after: Object | None) -> None:
         meta = (after or before or {})["metadata"]
         if meta["namespace"] == self.me.namespace and meta["name"] in _MESH_MAPS:
             self._queue.add(WorkKey("mesh"))
+        # A root certificate that was changed or deleted is put right at once.
         if meta["name"] in build_config_maps(self.me, self._root):
             self._queue.add(WorkKey("namespace", "", meta["namespace"]))
 
@@ -221,6 +224,7 @@ class RunningIstiod:
         if mesh is None and not self.me.facts.default_mesh_when_gone:
             return
         before, fresh = self._mesh, read_mesh_configuration(self.me, mesh, injector)
+        # Pods that are injected without the values would be others than before.
         if injector is None:
             fresh = MeshConfiguration(self.me, fresh.config, before.values)
         if fresh != before:

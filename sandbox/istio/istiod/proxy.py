@@ -43,6 +43,7 @@ WAYPOINT_VOLUMES = tuple(
     v for v in GATEWAY_VOLUMES if v not in ("credential-socket", "workload-certs")
 )
 """Names of a waypoint's volumes, in order."""
+# 1337 is the user whose traffic the redirection leaves alone (`-u` of istio-iptables).
 PROXY_SECURITY: Object = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},

@@ -90,6 +90,7 @@ def _build_accepted_condition(route: Object, ref: Object, world: RouteContext) -
             holds=False,
         )
     gateway = world.gateways.get((namespace, ref["name"]))
+    # Another controller's Gateway is not for this istiod to judge.
     if ref["kind"] != "Gateway" or gateway is None or not world.ours(gateway):
         return None
     bound, refusal = _match_listeners(route, ref, gateway, world)
@@ -172,6 +173,7 @@ def _is_namespace_allowed(
 
 
 def _build_resolved_condition(route: Object, world: RouteContext) -> Object:
+    # A condition has one reason: the first problem is told.
     for problem in _find_broken_references(route, world):
         return problem
     return build_condition("ResolvedRefs", "ResolvedRefs", "All references resolved")

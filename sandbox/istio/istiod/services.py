@@ -40,6 +40,7 @@ def build_bound_patch(
         return None
     meta = {k: service["metadata"][k] for k in ("name", "namespace")}
     patch: Object = {"apiVersion": "v1", "kind": "Service", "metadata": meta}
+    # Applied without a condition, the one that was applied before goes.
     if wanted is not None:
         moment = live["lastTransitionTime"] if live.get("status") == wanted["status"] else stamp
         patch["status"] = {"conditions": [{**wanted, "lastTransitionTime": moment}]}

@@ -35,6 +35,7 @@ async def patch_validator(
 
     Once istiod serves, set their failurePolicy to Fail as well.
     """
+    # Before istiod can answer, Fail would refuse every object of Istio's types.
     policy = {"failurePolicy": "Fail"} if serving else {}
     await _update_webhooks(client, configuration, _VALIDATOR_SUFFIX, policy, root)
 

@@ -83,9 +83,9 @@ async def connect(workspace: Workspace) -> AsyncIterator[Connect]:
     async def connect(app: AsyncApp) -> AsyncSocketModeHandler:
         handler = AsyncSocketModeHandler(app, workspace.app_token)
         handlers.append(handler)
-        before = workspace.connections
+        before = workspace.connections.count
         await asyncio.wait_for(handler.connect_async(), 5)  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
-        await workspace.wait_for_connections(before + 1)
+        await workspace.connections.wait_for_count(before + 1)
         return handler
 
     yield connect

@@ -88,8 +88,8 @@ async def test_a_mention_in_a_thread_says_which(
         heard.append(event)
 
     await connect(app)
-    parent = await workspace.post_message("host", CHANNEL, "why?")
-    await workspace.send_line(
+    parent = await workspace.actions.post_message("host", CHANNEL, "why?")
+    await workspace.actions.send_line(
         "bob", CHANNEL, "@meshbot ask @alice & #mesh-workshop, me@bob", thread=parent.ts
     )
     await until(lambda: bool(heard))
@@ -99,8 +99,8 @@ async def test_a_mention_in_a_thread_says_which(
 
 async def test_a_command_in_a_thread_is_not_possible(workspace: Workspace) -> None:
     """As in Slack: only the one who typed it is told, in that thread, and the bot hears nothing."""
-    parent = await workspace.post_message("host", CHANNEL, "here")
-    typed = await workspace.send_line("bob", CHANNEL, "/mesh install", thread=parent.ts)
+    parent = await workspace.actions.post_message("host", CHANNEL, "here")
+    typed = await workspace.actions.send_line("bob", CHANNEL, "/mesh install", thread=parent.ts)
     told = workspace.list_messages(user="bob")[-1]
     assert (typed.error, told.text) == (
         "not_in_threads",
@@ -122,7 +122,7 @@ def patient(app: AsyncApp) -> AsyncApp:
 
 async def form_of(workspace: Workspace, client: AsyncWebClient, **more: Any) -> Any:
     """Bob has the form open."""
-    trigger = (await workspace.send_command("bob", CHANNEL, "/mesh x")).trigger_id
+    trigger = (await workspace.actions.send_command("bob", CHANNEL, "/mesh x")).trigger_id
     await client.views_open(trigger_id=trigger, view={**MODAL, **more})
     return workspace.list_modals("bob")[-1]
 
@@ -141,7 +141,7 @@ async def test_a_submission_has_the_values_of_all_inputs(
     await connect(patient)
     view = await form_of(workspace, client)
     raw: Json = {"user": {"it": "jason"}, "days": {"it": ["tu"]}}
-    await workspace.submit_view("bob", view, collect_state_values(FORM, raw))
+    await workspace.actions.submit_view("bob", view, collect_state_values(FORM, raw))
     assert seen[0]["user"]["it"] == {"type": "plain_text_input", "value": "jason"}
     assert seen[0]["kind"]["it"] == {"type": "static_select", "selected_option": option("abort")}
     assert seen[0]["days"]["it"]["selected_options"] == [option("tu")]
@@ -157,7 +157,7 @@ async def test_slack_itself_refuses_an_incomplete_form(
     """A required input without a value, or with one of a wrong length, is told at its block and the
     form stays."""
     view = await form_of(workspace, client)
-    typed = await workspace.submit_view(
+    typed = await workspace.actions.submit_view(
         "bob", view, collect_state_values(FORM, {"user": {"it": name}})
     )
     errors = (typed.ack_payload or {})["errors"]
@@ -178,9 +178,9 @@ async def test_a_stack_can_be_closed_at_once(
 
     await connect(patient)
     await form_of(workspace, client)
-    trigger = (await workspace.send_command("bob", CHANNEL, "/mesh x")).trigger_id
+    trigger = (await workspace.actions.send_command("bob", CHANNEL, "/mesh x")).trigger_id
     await client.views_push(trigger_id=trigger, view={**MODAL, "notify_on_close": True})
-    await workspace.close_view("bob", workspace.list_modals("bob")[-1], everything=True)
+    await workspace.actions.close_view("bob", workspace.list_modals("bob")[-1], everything=True)
     assert (cleared, workspace.list_modals("bob")) == ([True], [])
 
 
@@ -201,11 +201,11 @@ async def test_what_is_picked_in_a_view_comes_with_its_state(
         await ack()
 
     await connect(app)
-    await workspace.open_home("bob")
+    await workspace.actions.open_home("bob")
     await until(lambda: workspace.get_home_view("bob") is not None)
     home = workspace.get_home_view("bob")
     assert home is not None
-    await workspace.click_view_element("bob", home, "kind", "delay")
+    await workspace.actions.click_view_element("bob", home, "kind", "delay")
     assert picked[0]["actions"][0]["selected_option"] == option("delay")
     assert picked[0]["view"]["state"]["values"]["b"]["kind"]["selected_option"] == option("delay")
 
@@ -213,4 +213,4 @@ async def test_what_is_picked_in_a_view_comes_with_its_state(
 async def test_no_home_without_the_manifest() -> None:
     """An app whose manifest has no Home tab hears nothing of it."""
     workspace = Workspace(installed=InstalledApp.from_manifest({}))
-    assert (await workspace.open_home("bob")).error == "home_tab_disabled"
+    assert (await workspace.actions.open_home("bob")).error == "home_tab_disabled"

@@ -50,9 +50,9 @@ async def test_commands_clicks_and_events_arrive_signed(
 ) -> None:
     """Form, payload field and JSON each pass Bolt's check of the signature, and the answer is
     shown."""
-    typed = await workspace.send_command("bob", "mesh-workshop", "/mesh a & b=c")
-    await workspace.click_element("bob", workspace.list_messages(user="bob")[0], "Go")
-    await workspace.mention_bot("bob", "mesh-workshop", "hi")
+    typed = await workspace.actions.send_command("bob", "mesh-workshop", "/mesh a & b=c")
+    await workspace.actions.click_element("bob", workspace.list_messages(user="bob")[0], "Go")
+    await workspace.actions.mention_bot("bob", "mesh-workshop", "hi")
     await until(lambda: len(heard) == 3)
     assert (typed.is_acked, heard) == (True, ["a & b=c", "U0BOB", "<@U0MESHBOT> hi"])
 
@@ -82,7 +82,7 @@ async def test_a_bot_that_is_away_is_seen_to_fail(workspace: Workspace) -> None:
     """Nothing listens: the user sees dispatch_failed."""
     await workspace.deliver_over_http("http://127.0.0.1:9/slack/events")
     assert (
-        await workspace.send_command("bob", "mesh-workshop", "/mesh x")
+        await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")
     ).error == "dispatch_failed"
 
 
@@ -102,7 +102,7 @@ async def test_an_event_is_repeated_with_retry_headers(fast_workspace: Workspace
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     await fast_workspace.deliver_over_http(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-    await fast_workspace.mention_bot("bob", "mesh-workshop", "hi")
+    await fast_workspace.actions.mention_bot("bob", "mesh-workshop", "hi")
     await until(lambda: len(seen) == 3)
     await until(lambda: fast_workspace.retries == 0)
     await runner.cleanup()

@@ -34,7 +34,7 @@ async def test_a_response_url_is_used_up_after_five(
     workspace: Workspace, session: aiohttp.ClientSession
 ) -> None:
     """Five messages, seen only by the one who typed; the sixth is refused with used_url."""
-    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     answers = [await reply(session, url, text=str(number)) for number in range(6)]
     assert answers == [(200, "ok")] * 5 + [(404, "used_url")]
     assert [m.text for m in workspace.list_messages(user="bob")[1:]] == ["0", "1", "2", "3", "4"]
@@ -46,7 +46,7 @@ async def test_a_response_url_expires_after_half_an_hour(session: aiohttp.Client
     clock = Clock(36_000)
     workspace = Workspace(clock)
     await workspace.start()
-    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     await clock.sleep(1801)
     answer = await reply(session, url, text="late")
     await workspace.stop()
@@ -58,7 +58,7 @@ async def test_in_channel_is_for_everyone_and_bad_blocks_are_refused(
 ) -> None:
     """response_type decides who sees it; blocks that Slack would not take cost no use; the size cap
     does not hold."""
-    url = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).response_url
+    url = (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).response_url
     assert await reply(session, url, text="all", response_type="in_channel") == (200, "ok")
     status, body = await reply(session, url, blocks=[{"type": "nope"}])
     assert (status, "invalid_blocks" in body) == (400, True)
@@ -75,7 +75,7 @@ async def test_a_click_may_replace_and_delete_its_message(
     blocks = [{"type": "actions", "elements": [button]}]
     await client.chat_postEphemeral(channel="C0MESH", user="U0BOB", text="?", blocks=blocks)
     message = workspace.list_messages(user="bob")[0]
-    url = (await workspace.click_element("bob", message, "go")).response_url
+    url = (await workspace.actions.click_element("bob", message, "go")).response_url
     await reply(session, url, text="replaced", replace_original=True)
     assert (message.text, len(workspace.list_messages(user="bob"))) == ("replaced", 1)
     await reply(session, url, delete_original=True)
@@ -91,7 +91,7 @@ async def refused(call: Any) -> str:
 
 async def test_a_trigger_opens_one_view(workspace: Workspace, client: AsyncWebClient) -> None:
     """A trigger_id is spent by its first use."""
-    trigger = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
+    trigger = (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
     await client.views_open(trigger_id=trigger, view=MODAL)
     assert (
         await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "exchanged_trigger_id"
@@ -101,7 +101,7 @@ async def test_a_trigger_opens_one_view(workspace: Workspace, client: AsyncWebCl
 @pytest.mark.parametrize("patience", [0.0])
 async def test_a_trigger_expires(workspace: Workspace, client: AsyncWebClient) -> None:
     """After Slack's three seconds (here none) a trigger_id is refused."""
-    trigger = (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
+    trigger = (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
     assert await refused(client.views_open(trigger_id=trigger, view=MODAL)) == "expired_trigger_id"
 
 
@@ -110,7 +110,7 @@ async def test_views_stack_three_deep_and_hashes_guard_them(
 ) -> None:
     """A fourth view over three is refused, and so is an update with an old hash."""
     triggers = [
-        (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
+        (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).trigger_id
         for _ in range(4)
     ]
     view = (await client.views_open(trigger_id=triggers[0], view=MODAL))["view"]
@@ -129,8 +129,8 @@ async def test_a_command_arrives_escaped_if_the_manifest_says_so(workspace: Work
     manifest = {"features": {"slash_commands": [{"command": "/mesh", "should_escape": True}]}}
     escaping = Workspace(installed=InstalledApp.from_manifest(manifest))
     line = "/mesh @alice @hosts #mesh-workshop me@alice https://x.io"
-    plain = await workspace.send_command("bob", "mesh-workshop", line)
-    typed = await escaping.send_command("bob", "mesh-workshop", line)
+    plain = await workspace.actions.send_command("bob", "mesh-workshop", line)
+    typed = await escaping.actions.send_command("bob", "mesh-workshop", line)
     assert plain.payload["text"] == "@alice @hosts #mesh-workshop me@alice https://x.io"
     assert typed.payload["text"] == (
         "<@U0ALICE|alice> <!subteam^S0HOSTS|@hosts> <#C0MESH|mesh-workshop> me@alice <https://x.io>"

@@ -38,7 +38,7 @@ async def test_a_command_reaches_the_bot_and_its_answer_the_channel(
 
     await connect(app)
     with workspace.watch_changes() as changes:
-        typed = await workspace.send_command("alice", "mesh-workshop", "/mesh install")
+        typed = await workspace.actions.send_command("alice", "mesh-workshop", "/mesh install")
         while (await anext(changes)).kind != "edited":
             pass
     assert typed.is_acked
@@ -75,11 +75,11 @@ async def test_a_button_reaches_the_bot_which_replaces_an_ephemeral(
         await respond(text="gone", blocks=[], replace_original=True)
 
     await connect(app)
-    await workspace.send_command("alice", "mesh-workshop", "/mesh ask")
+    await workspace.actions.send_command("alice", "mesh-workshop", "/mesh ask")
     message = workspace.list_messages(user="alice")[0]
     with pytest.raises(LookupError, match="does not see"):
-        await workspace.click_element("bob", message, "Go")
-    typed = await workspace.click_element("alice", message, "Go")
+        await workspace.actions.click_element("bob", message, "Go")
+    typed = await workspace.actions.click_element("alice", message, "Go")
     await until(lambda: message.text == "gone")
     assert typed.is_acked
     assert bodies[0]["actions"][0]["value"] == "7"
@@ -128,10 +128,10 @@ async def test_a_modal_is_opened_checked_and_submitted(
         await ack()
 
     await connect(app)
-    await workspace.send_command("alice", "mesh-workshop", "/mesh form")
+    await workspace.actions.send_command("alice", "mesh-workshop", "/mesh form")
     await until(lambda: bool(workspace.state.views))
     view = next(iter(workspace.state.views.values()))
-    bad = await workspace.submit_view(
+    bad = await workspace.actions.submit_view(
         "alice", view, {"b": {"name": {"type": "plain_text_input", "value": "bad"}}}
     )
     assert (bad.error, bad.ack_payload, view.open) == (
@@ -139,10 +139,10 @@ async def test_a_modal_is_opened_checked_and_submitted(
         {"response_action": "errors", "errors": {"b": "no"}},
         True,
     )
-    assert (await workspace.close_view("alice", view)).is_acked
+    assert (await workspace.actions.close_view("alice", view)).is_acked
     assert (closed, view.open) == (["form"], False)
     view.open = True
-    good = await workspace.submit_view(
+    good = await workspace.actions.submit_view(
         "alice", view, {"b": {"name": {"type": "plain_text_input", "value": "good"}}}
     )
     assert (good.error, view.open) == ("", False)
@@ -168,8 +168,8 @@ async def test_home_and_mentions_are_events(
         heard.append(event["text"])
 
     await connect(app)
-    assert (await workspace.open_home("bob")).is_acked
-    assert (await workspace.mention_bot("bob", "mesh-workshop", "help")).is_acked
+    assert (await workspace.actions.open_home("bob")).is_acked
+    assert (await workspace.actions.mention_bot("bob", "mesh-workshop", "help")).is_acked
     await until(lambda: heard == ["<@U0MESHBOT> help"] and "U0BOB" in workspace.state.homes)
 
 
@@ -190,7 +190,7 @@ async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
 
     await connect(app)
     workspace.faults.ack_delay = 0.6 if trouble == "delayed" else 0
-    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
+    typed = await workspace.actions.send_command("alice", "mesh-workshop", "/mesh x")
     await asyncio.sleep(0.3)
     assert (typed.is_acked, typed.error) == (False, "operation_timeout")
     assert [m.text for m in workspace.list_messages(user="alice")] == [
@@ -202,8 +202,8 @@ async def test_a_command_without_acknowledgement_in_time_is_seen_to_fail(
 async def test_without_a_connection_a_command_fails_at_once(workspace: Workspace) -> None:
     """Nobody connected: the user sees dispatch_failed; an unknown command is refused by Slack
     itself."""
-    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
-    other = await workspace.send_command("alice", "mesh-workshop", "/mosh x")
+    typed = await workspace.actions.send_command("alice", "mesh-workshop", "/mesh x")
+    other = await workspace.actions.send_command("alice", "mesh-workshop", "/mosh x")
     assert (typed.error, other.error) == ("dispatch_failed", "unknown_command")
     assert [m.text for m in workspace.list_messages(user="alice")] == [
         '/mesh failed with the error "dispatch_failed"',
@@ -221,7 +221,7 @@ async def test_an_invalid_acknowledgement_is_refused(
         await ack(blocks=[{"type": "actions", "elements": []}])
 
     await connect(app)
-    typed = await workspace.send_command("alice", "mesh-workshop", "/mesh x")
+    typed = await workspace.actions.send_command("alice", "mesh-workshop", "/mesh x")
     assert typed.error == "invalid_command_response"
 
 
@@ -239,11 +239,13 @@ async def test_a_lost_connection_is_made_again(
     await connect(app)
     opened = [name for name, _ in workspace.calls].count("apps.connections.open")
     await (
-        workspace.refresh_connections() if how == "refresh" else workspace.drop_connections("close")
+        workspace.connections.refresh_all()
+        if how == "refresh"
+        else workspace.connections.drop_all("close")
     )
-    assert workspace.connections == 0
-    await asyncio.wait_for(workspace.wait_for_connections(), 5)
-    assert (await workspace.send_command("bob", "mesh-workshop", "/mesh x")).is_acked
+    assert workspace.connections.count == 0
+    await asyncio.wait_for(workspace.connections.wait_for_count(), 5)
+    assert (await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")).is_acked
     assert [name for name, _ in workspace.calls].count("apps.connections.open") == opened + 1
 
 
@@ -260,10 +262,10 @@ async def test_an_acknowledgement_may_come_over_another_connection(
         await ack("still here")
 
     await connect(app)
-    typing = asyncio.create_task(workspace.send_command("bob", "mesh-workshop", "/mesh x"))
+    typing = asyncio.create_task(workspace.actions.send_command("bob", "mesh-workshop", "/mesh x"))
     await asyncio.sleep(0.05)
-    await workspace.refresh_connections("warning")
-    await asyncio.wait_for(workspace.wait_for_connections(), 5)
+    await workspace.connections.refresh_all("warning")
+    await asyncio.wait_for(workspace.connections.wait_for_count(), 5)
     go.set()
     assert (await typing).is_acked
 
@@ -282,7 +284,7 @@ async def test_each_envelope_goes_to_one_connection(
     await connect(app)
     await connect(app)
     for number in range(4):
-        await workspace.send_command("bob", "mesh-workshop", f"/mesh {number}")
+        await workspace.actions.send_command("bob", "mesh-workshop", f"/mesh {number}")
     assert heard == ["0", "1", "2", "3"]
 
 
@@ -300,7 +302,7 @@ async def test_a_duplicate_has_the_same_payload(
 
     await connect(app)
     workspace.faults.duplicates = 1
-    await workspace.send_command("bob", "mesh-workshop", "/mesh x")
+    await workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")
     await until(lambda: len(triggers) == 2)
     assert triggers[0] == triggers[1]
 
@@ -333,9 +335,11 @@ async def test_half_open_means_no_pong_and_no_envelope(workspace: Workspace) -> 
         await socket.receive()
         await socket.ping(b"sdk-ping-pong:1.5")
         assert (await socket.receive()).data == b"sdk-ping-pong:1.5"
-        await workspace.drop_connections("half_open")
+        await workspace.connections.drop_all("half_open")
         await socket.ping(b"sdk-ping-pong:2.5")
-        typing = asyncio.create_task(workspace.send_command("bob", "mesh-workshop", "/mesh x"))
+        typing = asyncio.create_task(
+            workspace.actions.send_command("bob", "mesh-workshop", "/mesh x")
+        )
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.receive(), 0.2)
         typing.cancel()
@@ -346,10 +350,10 @@ async def test_an_aborted_connection_ends_without_a_close_frame(workspace: Works
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(await open_url(workspace))
         await socket.receive()
-        await workspace.drop_connections("abort")
+        await workspace.connections.drop_all("abort")
         message = await asyncio.wait_for(socket.receive(), 2)
         assert message.type in (aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSED)
-        await until(lambda: workspace.connections == 0)
+        await until(lambda: workspace.connections.count == 0)
 
 
 async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspace) -> None:
@@ -359,7 +363,7 @@ async def test_an_event_is_repeated_with_a_new_envelope(fast_workspace: Workspac
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(await open_url(fast_workspace))
         await socket.receive()
-        await fast_workspace.mention_bot("bob", "mesh-workshop", "hi")
+        await fast_workspace.actions.mention_bot("bob", "mesh-workshop", "hi")
         for _ in range(4):
             seen.append(json.loads((await asyncio.wait_for(socket.receive(), 5)).data))
         await socket.close()
@@ -394,7 +398,9 @@ async def test_a_command_can_be_given_up_whenever(workspace: Workspace) -> None:
     ):
         assert (await socket.receive_json())["type"] == "hello"
         for moment in range(200):
-            typing = asyncio.create_task(workspace.send_command("alice", "mesh-workshop", "/mesh"))
+            typing = asyncio.create_task(
+                workspace.actions.send_command("alice", "mesh-workshop", "/mesh")
+            )
             await socket.send_json({"envelope_id": (await socket.receive_json())["envelope_id"]})
             for _ in range(moment):
                 await asyncio.sleep(0)

@@ -132,7 +132,7 @@ async def test_an_update_keeps_or_drops_blocks(
 
 async def test_the_bot_edits_only_its_own(workspace: Workspace, client: AsyncWebClient) -> None:
     """Someone else's message and an ephemeral one cannot be updated or deleted."""
-    said = await workspace.post_message("bob", "mesh-workshop", "hello")
+    said = await workspace.actions.post_message("bob", "mesh-workshop", "hello")
     whisper = await client.chat_postEphemeral(channel=CHANNEL, user="U0BOB", text="psst")
     for ts, method, error in (
         (said.ts, "chat.update", "cant_update_message"),

@@ -1,0 +1,158 @@
+"""The last part of a request's path: the pod that it reaches, what stands before the application
+there, and the application itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sandbox.cluster.contract import Object
+from sandbox.cluster.machinery.selectors import matches_service_selector
+from sandbox.dataplane.apps.services import PORT, App
+from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.proxy_reports import get_span_reporting, report_connection
+from sandbox.dataplane.engine.request_context import (
+    ENVOY_MS,
+    ZTUNNEL_MS,
+    Hop,
+    Parties,
+    RequestContext,
+    build_http_report,
+    build_service_labels,
+    build_tcp_report,
+)
+from sandbox.dataplane.engine.spans import SpanDetails, continue_trace
+from sandbox.dataplane.engine.workloads import Workload
+from sandbox.dataplane.objects.world import detect_protocol
+
+Apps = Callable[[str, float], App | None]
+"""The application that answers in the pod with that uid at that moment; None when nothing listens.
+"""
+
+
+class PodReceiver:
+    """Receives requests at pods. `send` carries what an application asks of others."""
+
+    def __init__(self, apps: Apps, send: Callable[[Workload, Hop], Reply]) -> None:
+        self._apps, self._send = apps, send
+
+    def receive_request(
+        self, client: Workload | None, target: Workload, port: int, what: tuple[Object | None, Hop]
+    ) -> Reply:
+        """Return what a pod answers to a request from a client (None: outside the mesh) for one
+        of its ports.
+        """
+        service, hop = what
+        around = hop.context.around
+        policy = "mutual_tls" if _is_encrypted(client, target) else "none"
+        # The proxy cuts a plain connection before it has read a request: nothing is counted.
+        if policy == "none" and around.is_strict(target):
+            return Reply(hop.now, failure="reset")
+        # Redirected into a ztunnel that is not there.
+        if target.captured and target.node not in around.ztunnels:
+            return Reply(hop.now, failure="refused")
+        parties = Parties(client, target, build_service_labels(service), policy)
+        if target.kind == "sidecar":
+            receive = (
+                self._receive_connection if _is_tcp(service, port) else self._receive_at_sidecar
+            )
+            reply = receive(parties, port, hop)
+        else:
+            behind = hop.context.draw_delay(ZTUNNEL_MS) if target.captured else 0.0
+            reply = self._call_app(target, port, hop.starting_at(hop.now + behind))
+        for reporter, side in (("source", client), ("destination", target)):
+            if side is not None and side.captured:
+                report_connection(reporter, parties, hop, reply)
+        return reply
+
+    def _receive_connection(self, parties: Parties, port: int, hop: Hop) -> Reply:
+        """Receive at a sidecar that takes the port for TCP: it counts a connection and looks at
+        nothing.
+        """
+        target = parties.destination
+        assert target is not None
+        reply = self._call_app(target, port, hop)
+        report = build_tcp_report(target.uid, "destination", parties, hop, reply)
+        hop.context.reports.append(report)
+        return reply
+
+    def _receive_at_sidecar(self, parties: Parties, port: int, hop: Hop) -> Reply:
+        """Receive at the server's sidecar: it counts the request for its Service, and answers
+        503 when nothing listens behind it.
+        """
+        target = parties.destination
+        assert target is not None
+        own = get_span_reporting(target, hop.context)
+        span = continue_trace(hop.call, own, hop.context.chance)
+        inside = hop.with_call(span.call).starting_at(hop.now + hop.context.draw_delay(ENVOY_MS))
+        reply = self._call_app(target, port, inside)
+        if reply.failure:
+            text = (
+                b"upstream connect error or disconnect/reset before headers. reset reason: "
+                b"connection failure"
+            )
+            reply = Reply(reply.end, 503, text, {"content-type": "text/plain"}, flags="UF")
+        # The server's Envoy knows its peer by the certificate alone.
+        known = replace(parties, source=parties.source if parties.policy == "mutual_tls" else None)
+        hop.context.reports.append(build_http_report(target, "destination", known, hop, reply))
+        operation = f"{parties.service['destination_service']}:{port}/*"
+        seen = SpanDetails(own.collector, operation, "server", f"inbound|{port}||")
+        hop.context.reports += span.build_spans(target, hop, reply, seen)
+        return reply
+
+    def _call_app(self, target: Workload, port: int, hop: Hop) -> Reply:
+        """Return the answer of the application itself, whose own requests go out of its pod."""
+        app = self._apps(target.uid, hop.now) if port == PORT else None
+        if app is None:
+            return Reply(hop.now, failure="refused")
+
+        def ask(call: Call, now: float, patience: float) -> Reply:
+            return self._send(target, Hop(hop.context, call, now, now + patience))
+
+        return app.answer(hop.call, hop.now, ask)
+
+
+def _is_encrypted(client: Workload | None, target: Workload) -> bool:
+    """Tell whether a connection is mutual TLS: both ends must be able to speak the same kind
+    of it.
+    """
+    if client is None or not client.is_meshed or not target.is_meshed:
+        return False
+    if target.captured:
+        return client.captured or client.hbone
+    # A ztunnel speaks HBONE alone, which a sidecar takes only when it was started for that.
+    return client.proxy is not None or target.labels.get("networking.istio.io/tunnel") == "http"
+
+
+def find_oldest_service(context: RequestContext, target: Workload, port: int) -> Object | None:
+    """Return the oldest Service that has a pod behind it at that port, as an inbound
+    listener is named after one.
+    """
+    services = context.around.live.services.values()
+    own = [
+        s
+        for s in services
+        if s["metadata"]["namespace"] == target.namespace and _is_selected(s, target)
+    ]
+    fitting = [
+        s
+        for s in own
+        if any(p.get("targetPort", p["port"]) == port for p in s["spec"].get("ports") or ())
+    ]
+    return min(
+        fitting,
+        key=lambda s: (s["metadata"].get("creationTimestamp", ""), s["metadata"]["name"]),
+        default=None,
+    )
+
+
+def _is_tcp(service: Object | None, target: int) -> bool:
+    """Tell whether a Service says that what it leads to at a pod's port is TCP."""
+    ports = service["spec"].get("ports") or () if service else ()
+    return any(
+        p.get("targetPort", p["port"]) == target and detect_protocol(p) == "tcp" for p in ports
+    )
+
+
+def _is_selected(service: Object, target: Workload) -> bool:
+    return matches_service_selector(service["spec"].get("selector"), dict(target.labels))
