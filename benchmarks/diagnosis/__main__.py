@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--release", default="1.30.3", help="of Istio (default 1.30.3)")
     parser.add_argument("--state", action="append", choices=[*STATES], help="only in this state")
-    parser.add_argument("--only", default="", help="a cause, or the id of one case")
+    parser.add_argument("--only", default="", help="causes or ids of cases, as CAUSE,*/unready")
     parser.add_argument("--kind", default="", help="only cause, normal, healthy or pair")
     parser.add_argument("--pairs", action="store_true", help="pairs instead of single causes")
     parser.add_argument("--part", default="1/1", help="the n-th of m parts, as 1/4")

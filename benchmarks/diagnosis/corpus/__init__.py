@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -121,8 +122,12 @@ def select_cases(
                 continue
             if case.releases and release not in case.releases:
                 continue
-            if only:
-                if only in (case.id, *case.causes):
-                    yield state, case
-            elif pairs == (case.kind == "pair"):
+            if pairs == (case.kind == "pair") and is_meant(case, only):
                 yield state, case
+
+
+def is_meant(case: Case, only: str) -> bool:
+    """Tell whether one of the patterns, apart by commas, fits the case's id or one of its causes;
+    all cases are meant when there is none."""
+    names = (case.id, *case.causes)
+    return not only or any(fnmatch(name, each) for name in names for each in only.split(","))
