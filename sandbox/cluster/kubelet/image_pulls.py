@@ -26,8 +26,8 @@ class ImagePuller:
     async def ensure_image(self, container: Container) -> None:
         """Pull the container's image; keep trying, with the kubelet's back-off."""
         if self._waiting and self._waiting not in _PULL_REASONS:
-            # Such a pod waits until it is deleted, whose cancellation ends this. A container that is
-            # being created is one whose image does not arrive.
+            # Such a pod waits until it is deleted, whose cancellation ends this. One that stays in
+            # creation is one whose image does not arrive.
             if self._waiting == CREATING:
                 self._record_pulling(container)
             await self._reporter.publish_waiting(container, self._waiting)
