@@ -27,7 +27,7 @@ from sandbox.dataplane.engine.mesh_state import MeshFollower
 from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop, RequestContext
 from sandbox.dataplane.engine.workloads import build_scrape_labels
-from sandbox.dataplane.objects.pods import find_proxy, get_labels
+from sandbox.dataplane.objects.pods import find_proxy, get_annotations, get_labels
 from sandbox.dataplane.proxy_stats import format_exposition
 from sandbox.dataplane.telemetry import Telemetry
 
@@ -143,7 +143,8 @@ class DataPlane:
         elif (pod.get("status") or {}).get("podIP") and (
             find_proxy(pod) or get_labels(pod).get("app") == "ztunnel"
         ):
-            self.telemetry.add_pod(uid, build_scrape_labels(pod))
+            scraped = get_annotations(pod).get("prometheus.io/scrape") != "false"
+            self.telemetry.add_pod(uid, build_scrape_labels(pod), scraped=scraped)
 
     def _forget_other_pods(self, uids: set[str]) -> None:
         """Forget pods that went while nothing followed the cluster."""

@@ -72,12 +72,13 @@ class Histogram:
 @dataclass
 class PodMetrics:
     """Counters and histograms of one pod's proxy; `labels` are those that a scrape adds for
-    the pod.
+    the pod, if it is `scraped`.
     """
 
     labels: Mapping[str, str]
     counters: dict[tuple[str, Labels], float] = field(default_factory=dict)
     histograms: dict[tuple[str, Labels], Histogram] = field(default_factory=dict)
+    scraped: bool = True
 
     def samples(self) -> Iterator[Sample]:
         """Yield everything as it stands now."""
@@ -89,18 +90,21 @@ class PodMetrics:
 
 @dataclass(frozen=True)
 class HttpReport:
-    """One request as one proxy saw it; `pod` is the uid of the pod that keeps the counters."""
+    """One request as one proxy saw it; `pod` is the uid of the pod that keeps the counters.
+    `disabled` are the metrics that it does not report.
+    """
 
     pod: str
     labels: Mapping[str, str]
     seconds: float
     received: int = 0
     sent: int = 0
+    disabled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class TcpReport:
-    """One connection as one ztunnel saw it, over; bytes as the server received and sent them."""
+    """One connection as one proxy saw it, over; bytes as the server received and sent them."""
 
     pod: str
     labels: Mapping[str, str]
@@ -117,11 +121,11 @@ class Telemetry:
         self._pods: dict[str, PodMetrics] = {}
         self._receivers: list[Callable[[Span], None]] = []
 
-    def add_pod(self, uid: str, labels: Mapping[str, str]) -> None:
+    def add_pod(self, uid: str, labels: Mapping[str, str], *, scraped: bool = True) -> None:
         """Keep counters for a pod from now on; `labels` are what a scrape adds (`app`, `pod`,
         `namespace`, …).
         """
-        self._pods.setdefault(uid, PodMetrics(dict(labels)))
+        self._pods.setdefault(uid, PodMetrics(dict(labels))).scraped = scraped
 
     def remove_pod(self, uid: str) -> None:
         """Forget a pod and its counters."""
@@ -144,14 +148,15 @@ class Telemetry:
         if pod is None:
             return
         labels = tuple(sorted(report.labels.items()))
-        _increase_counter(pod, REQUESTS, labels, 1)
+        if REQUESTS not in report.disabled:
+            _increase_counter(pod, REQUESTS, labels, 1)
         values = {
             DURATION: report.seconds * 1000,
             REQUEST_BYTES: report.received,
             RESPONSE_BYTES: report.sent,
         }
-        for name, value in values.items():
-            pod.histograms.setdefault((name, labels), Histogram()).add(value)
+        for name in values.keys() - report.disabled:
+            pod.histograms.setdefault((name, labels), Histogram()).add(values[name])
 
     def count_connection(self, report: TcpReport) -> None:
         """Count one connection, opened and closed."""
@@ -168,9 +173,18 @@ class Telemetry:
             _increase_counter(pod, name, labels, value)
 
     def samples(self) -> Iterator[Sample]:
-        """Yield all counters and histograms as they stand now, of the pods that are there."""
+        """Yield all counters and histograms as they stand now, of the pods that are there and
+        scraped.
+        """
         for pod in tuple(self._pods.values()):
-            yield from pod.samples()
+            if pod.scraped:
+                yield from pod.samples()
+
+    def list_targets(self) -> Iterator[tuple[str, str]]:
+        """Yield (namespace, pod) of the proxies that are scraped."""
+        for pod in tuple(self._pods.values()):
+            if pod.scraped:
+                yield pod.labels.get("namespace", ""), pod.labels.get("pod", "")
 
     def publish_span(self, span: Span) -> None:
         """Hand a span to all subscribers."""

@@ -39,6 +39,12 @@ class Metrics(Protocol):
         """
         ...
 
+    def list_targets(self) -> Iterable[tuple[str, str]]:
+        """Return (namespace, pod) of the proxies that are scraped, whether or not they have
+        counted anything.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Span:

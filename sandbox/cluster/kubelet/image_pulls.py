@@ -7,7 +7,7 @@ import asyncio
 from sandbox.cluster.kubelet.images import PullError
 from sandbox.cluster.kubelet.node_runtime import BACKOFF, LONGEST_BACKOFF, NodeRuntime
 from sandbox.cluster.kubelet.reporter import PodReporter
-from sandbox.cluster.kubelet.status import Container
+from sandbox.cluster.kubelet.status import CREATING, Container
 from sandbox.cluster.machinery.meta import annotations_of
 
 WAITING = "sandbox.meshbot.dev/waiting"
@@ -26,7 +26,10 @@ class ImagePuller:
     async def ensure_image(self, container: Container) -> None:
         """Pull the container's image; keep trying, with the kubelet's back-off."""
         if self._waiting and self._waiting not in _PULL_REASONS:
-            # Such a pod waits until it is deleted, whose cancellation ends this.
+            # Such a pod waits until it is deleted, whose cancellation ends this. One that stays in
+            # creation is one whose image does not arrive.
+            if self._waiting == CREATING:
+                self._record_pulling(container)
             await self._reporter.publish_waiting(container, self._waiting)
             await asyncio.Event().wait()
         backoff = BACKOFF
@@ -59,10 +62,13 @@ class ImagePuller:
         reporter.record_event(container, "BackOff", message)
         reporter.record_event(container, "Failed", "Error: ImagePullBackOff", warn=True)
 
+    def _record_pulling(self, container: Container) -> None:
+        self._reporter.record_event(container, "Pulling", f'Pulling image "{container.image}"')
+
     async def _pull_image(self, container: Container) -> None:
         image, policy = container.image, container.spec.get("imagePullPolicy", "")
         if not self._host.images.is_present(image, policy):
-            self._reporter.record_event(container, "Pulling", f'Pulling image "{image}"')
+            self._record_pulling(container)
         if self._waiting:
             raise PullError(
                 "rpc error: code = NotFound desc = the registry is told to have no such image"

@@ -19,6 +19,7 @@ from sandbox.dataplane.engine.proxy_reports import (
     get_span_reporting,
     report_connection,
     report_request,
+    report_tcp,
 )
 from sandbox.dataplane.engine.request_context import (
     ENVOY_MS,
@@ -143,6 +144,8 @@ class MeshEngine:
         )
         if decision.layer7:
             report_request(passage, hop, reply)
+        else:
+            report_tcp(passage, hop, reply)
         return reply
 
     def _forward_to_endpoint(self, passage: ProxiedRequest, endpoint: Endpoint, hop: Hop) -> Reply:

@@ -19,9 +19,11 @@ from sandbox.dataplane.engine.request_context import (
     RequestContext,
     build_http_report,
     build_service_labels,
+    build_tcp_report,
 )
 from sandbox.dataplane.engine.spans import SpanDetails, continue_trace
 from sandbox.dataplane.engine.workloads import Workload
+from sandbox.dataplane.objects.world import detect_protocol
 
 Apps = Callable[[str, float], App | None]
 """The application that answers in the pod with that uid at that moment; None when nothing listens.
@@ -51,13 +53,27 @@ class PodReceiver:
             return Reply(hop.now, failure="refused")
         parties = Parties(client, target, build_service_labels(service), policy)
         if target.kind == "sidecar":
-            reply = self._receive_at_sidecar(parties, port, hop)
+            receive = (
+                self._receive_connection if _is_tcp(service, port) else self._receive_at_sidecar
+            )
+            reply = receive(parties, port, hop)
         else:
             behind = hop.context.draw_delay(ZTUNNEL_MS) if target.captured else 0.0
             reply = self._call_app(target, port, hop.starting_at(hop.now + behind))
         for reporter, side in (("source", client), ("destination", target)):
             if side is not None and side.captured:
                 report_connection(reporter, parties, hop, reply)
+        return reply
+
+    def _receive_connection(self, parties: Parties, port: int, hop: Hop) -> Reply:
+        """Receive at a sidecar that takes the port for TCP: it counts a connection and looks at
+        nothing.
+        """
+        target = parties.destination
+        assert target is not None
+        reply = self._call_app(target, port, hop)
+        report = build_tcp_report(target.uid, "destination", parties, hop, reply)
+        hop.context.reports.append(report)
         return reply
 
     def _receive_at_sidecar(self, parties: Parties, port: int, hop: Hop) -> Reply:
@@ -127,6 +143,14 @@ def find_oldest_service(context: RequestContext, target: Workload, port: int) ->
         fitting,
         key=lambda s: (s["metadata"].get("creationTimestamp", ""), s["metadata"]["name"]),
         default=None,
+    )
+
+
+def _is_tcp(service: Object | None, target: int) -> bool:
+    """Tell whether a Service says that what it leads to at a pod's port is TCP."""
+    ports = service["spec"].get("ports") or () if service else ()
+    return any(
+        p.get("targetPort", p["port"]) == target and detect_protocol(p) == "tcp" for p in ports
     )
 
 

@@ -64,6 +64,16 @@ def report_request(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
     hop.context.reports += passage.span.build_spans(proxy, hop, reply, seen)
 
 
+def report_tcp(passage: ProxiedRequest, hop: Hop, reply: Reply) -> None:
+    """Add an Envoy's report of what it sent on as TCP, without looking into it."""
+    proxy = passage.proxy
+    parties = Parties(
+        passage.source, passage.target, build_service_labels(passage.decision.service)
+    )
+    reporter = "waypoint" if proxy.kind == "waypoint" else "source"
+    hop.context.reports.append(build_tcp_report(proxy.uid, reporter, parties, hop, reply))
+
+
 def report_connection(reporter: str, parties: Parties, hop: Hop, reply: Reply) -> None:
     """Add the report of the ztunnel on one side of a connection, if its node has one."""
     side = parties.source if reporter == "source" else parties.destination

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.mesh_state import MeshState
 from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.telemetry_rules import find_disabled_metrics
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import get_hostname
 from sandbox.dataplane.telemetry import HttpReport, TcpReport, Telemetry
@@ -165,17 +166,20 @@ def build_http_report(
         seconds,
         received=_count_bytes(hop.call.headers, hop.call.body),
         sent=len(reply.body),
+        disabled=find_disabled_metrics(proxy, reporter, hop.context.around.telemetries),
     )
 
 
 def build_tcp_report(
-    ztunnel: str, reporter: str, parties: Parties, hop: Hop, reply: Reply
+    proxy: str, reporter: str, parties: Parties, hop: Hop, reply: Reply
 ) -> TcpReport:
-    """Return what a ztunnel counts for one connection; `ztunnel` is its pod's uid."""
+    """Return what a ztunnel, or an Envoy on a TCP port, counts for one connection; `proxy` is its
+    pod's uid.
+    """
     labels = _build_labels(reporter, parties, encrypted=parties.policy == "mutual_tls")
     labels |= {"request_protocol": "tcp"}
     received = _count_bytes(hop.call.headers, hop.call.body) + len(hop.call.path) + 20
-    return TcpReport(ztunnel, labels, received, _count_bytes(reply.headers, reply.body) + 20)
+    return TcpReport(proxy, labels, received, _count_bytes(reply.headers, reply.body) + 20)
 
 
 def _count_bytes(headers: Mapping[str, str], body: bytes) -> int:

@@ -8,18 +8,15 @@ of a Telemetry. ztunnel knows no HTTP and reports none.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop
+from sandbox.dataplane.engine.telemetry_rules import Telemetries, list_telemetries
 from sandbox.dataplane.engine.workloads import Workload
-from sandbox.dataplane.objects.world import ROOT_NAMESPACE
 from sandbox.observability.sources import Span
-
-Telemetries = Mapping[tuple[str, str], Object]
 
 
 @dataclass(frozen=True)
@@ -56,25 +53,12 @@ def resolve_reporting(proxy: Workload, mesh: Object, telemetries: Telemetries) -
 def _merge_tracing(proxy: Workload, telemetries: Telemetries) -> tuple[str, float | None, bool]:
     named, silent = "", False
     percent: float | None = None
-    for rule in _list_telemetries(proxy, telemetries):
+    for rule in list_telemetries(proxy, telemetries):
         for part in rule["spec"].get("tracing") or ():
             named = next((p["name"] for p in part.get("providers") or ()), named)
             percent = part.get("randomSamplingPercentage", percent)
             silent = bool(part.get("disableSpanReporting", silent))
     return named, percent, silent
-
-
-def _list_telemetries(proxy: Workload, telemetries: Telemetries) -> Iterable[Object]:
-    root = [t for (place, _), t in telemetries.items() if place == ROOT_NAMESPACE]
-    own = [t for (place, _), t in telemetries.items() if place == proxy.namespace != ROOT_NAMESPACE]
-    selected = [
-        (((t.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}, t) for t in own
-    ]
-    wide = [t for labels, t in selected if not labels]
-    narrow = [
-        t for labels, t in selected if labels and labels.items() <= dict(proxy.labels).items()
-    ]
-    return [t for t in (*root, *wide, *narrow) if t.get("spec")]
 
 
 def _find_provider_address(mesh: Object, name: str) -> str:

@@ -203,8 +203,11 @@ def detect_protocol(port: Object) -> str:
 
 def admits_namespace(world: World, listener: Object, home: str, namespace: str) -> bool:
     """Tell whether a Gateway's listener, in namespace `home`, takes what is in another
-    namespace (allowedRoutes).
+    namespace (allowedRoutes). Only HTTPRoutes are known: a listener for other kinds takes none.
     """
+    kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
+    if kinds and all(kind["kind"] != "HTTPRoute" for kind in kinds):
+        return False
     allowed = (listener.get("allowedRoutes") or {}).get("namespaces") or {}
     match allowed.get("from", "Same"):
         case "All":

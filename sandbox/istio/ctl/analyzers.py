@@ -14,8 +14,9 @@ from typing import Any
 from sandbox.cluster.machinery.meta import labels_of
 from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.istio.components.common import get_nested
-from sandbox.istio.ctl.findings import AnalysisFinding
+from sandbox.istio.ctl.findings import AnalysisFinding, format_origin, resolve_host
 from sandbox.istio.ctl.kube import KubeClient, Object
+from sandbox.istio.ctl.rule_analyzers import run_rule_analyzers
 from sandbox.releases.model import IstioRelease
 
 _NETWORKING = "networking.istio.io/v1"
@@ -103,15 +104,10 @@ def run_analyzers(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     yield from _analyze_gateway_references(view)
     yield from _analyze_annotations(view)
     yield from _analyze_port_names(view)
+    yield from run_rule_analyzers(view)
     if view.release.istioctl.analyzes_subset_pods:
         yield from _analyze_subsets(view)
         yield from _analyze_conditions(view)
-
-
-def _format_origin(obj: Object) -> str:
-    metadata = obj["metadata"]
-    inside = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{obj['kind']} {inside}{metadata['name']}"
 
 
 def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
@@ -127,16 +123,14 @@ def _analyze_injection(view: AnalysisContext) -> Iterator[AnalysisFinding]:
         if wanted == "enabled":
             injected.add(name)
         elif not wanted and "istio.io/rev" not in labels and view.namespace in ("", name):
-            yield AnalysisFinding(
-                "Info", "IST0102", _format_origin(obj), _NOT_INJECTED.format(name)
-            )
+            yield AnalysisFinding("Info", "IST0102", format_origin(obj), _NOT_INJECTED.format(name))
     for pod in view.filter_by_namespace(view.pods):
         if pod["metadata"]["namespace"] in injected and _is_missing_proxy(pod):
             metadata = pod["metadata"]
             yield AnalysisFinding(
                 "Warning",
                 "IST0103",
-                _format_origin(pod),
+                format_origin(pod),
                 _NO_PROXY.format(f"{metadata['namespace']}/{metadata['name']}"),
             )
 
@@ -163,14 +157,6 @@ def _is_missing_proxy(pod: Object) -> bool:
     return not any(container["name"] == "istio-proxy" for container in containers)
 
 
-def _resolve_host(host: str, namespace: str) -> str:
-    """Return a host as Istio resolves it from a namespace."""
-    if "." in host or "*" in host:
-        parts = host.split(".")
-        return f"{host}.svc.cluster.local" if len(parts) == 2 and parts[1] == namespace else host
-    return f"{host}.{namespace}.svc.cluster.local"
-
-
 def _list_destinations(service: Object) -> Iterator[Mapping[str, Any]]:
     for kind in ("http", "tls", "tcp"):
         for rule in get_nested(service, f"spec.{kind}", []):
@@ -181,7 +167,7 @@ def _list_destinations(service: Object) -> Iterator[Mapping[str, Any]]:
 def _analyze_destinations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     subsets = {
         (
-            _resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]),
+            resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]),
             subset["name"],
         )
         for rule in view.destination_rules
@@ -190,7 +176,7 @@ def _analyze_destinations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     for service in view.filter_by_namespace(view.virtual_services):
         for destination in _list_destinations(service):
             host, subset = str(destination.get("host", "")), destination.get("subset")
-            full = _resolve_host(host, service["metadata"]["namespace"])
+            full = resolve_host(host, service["metadata"]["namespace"])
             if not _is_known_host(full, view.hosts):
                 yield _build_missing_reference(service, "host", host)
             if subset and (full, subset) not in subsets:
@@ -205,7 +191,7 @@ def _is_known_host(full: str, hosts: set[str]) -> bool:
 
 def _build_missing_reference(obj: Object, kind: str, name: str) -> AnalysisFinding:
     return AnalysisFinding(
-        "Error", "IST0101", _format_origin(obj), f'Referenced {kind} not found: "{name}"'
+        "Error", "IST0101", format_origin(obj), f'Referenced {kind} not found: "{name}"'
     )
 
 
@@ -228,7 +214,7 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
     """
     for rule in view.filter_by_namespace(view.destination_rules):
         if not _is_known_host(
-            _resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]),
+            resolve_host(get_nested(rule, "spec.host", ""), rule["metadata"]["namespace"]),
             view.hosts,
         ):
             continue
@@ -242,7 +228,7 @@ def _analyze_subsets(view: AnalysisContext) -> Iterator[AnalysisFinding]:
                 yield AnalysisFinding(
                     "Error",
                     "IST0173",
-                    _format_origin(rule),
+                    format_origin(rule),
                     text + "Which may lead to 503 UH (NoHealthyUpstream).",
                 )
 
@@ -259,7 +245,7 @@ def _analyze_annotations(view: AnalysisContext) -> Iterator[AnalysisFinding]:
                 yield AnalysisFinding(
                     "Warning",
                     code,
-                    _format_origin(obj),
+                    format_origin(obj),
                     words.format(annotation=name, kinds=_PLACED[name]),
                 )
 
@@ -283,7 +269,7 @@ def _analyze_port_names(view: AnalysisContext) -> Iterator[AnalysisFinding]:
             ):
                 target = port.get("targetPort", port["port"])
                 text = f"Port name {name} (port: {port['port']}, targetPort: {target}) {_UNNAMED}"
-                yield AnalysisFinding("Info", "IST0118", _format_origin(service), text)
+                yield AnalysisFinding("Info", "IST0118", format_origin(service), text)
 
 
 _UNNAMED = "doesn't follow the naming convention of Istio port."
@@ -312,4 +298,4 @@ def _analyze_conditions(view: AnalysisContext) -> Iterator[AnalysisFinding]:
                     f"message={condition.get('message', '')}."
                 )
                 text = f"A condition with a negative status is present: {told}"
-                yield AnalysisFinding("Warning", "IST0171", _format_origin(obj), text)
+                yield AnalysisFinding("Warning", "IST0171", format_origin(obj), text)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sandbox.istio.ctl.kube import Object
 from sandbox.istio.render.values import to_yaml
 
 LEVELS = ("Info", "Warning", "Error")
@@ -25,6 +26,21 @@ class AnalysisFinding:
     def line(self) -> str:
         """The finding as `analyze` logs it."""
         return f"{self.level} [{self.code}] ({self.origin}) {self.text}"
+
+
+def format_origin(obj: Object) -> str:
+    """Return an object as findings name it: `Kind namespace/name`."""
+    metadata = obj["metadata"]
+    inside = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{obj['kind']} {inside}{metadata['name']}"
+
+
+def resolve_host(host: str, namespace: str) -> str:
+    """Return a host as Istio resolves it from a namespace."""
+    if "." in host or "*" in host:
+        parts = host.split(".")
+        return f"{host}.svc.cluster.local" if len(parts) == 2 and parts[1] == namespace else host
+    return f"{host}.{namespace}.svc.cluster.local"
 
 
 def sort_findings(findings: Iterable[AnalysisFinding]) -> list[AnalysisFinding]:

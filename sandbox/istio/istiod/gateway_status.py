@@ -128,7 +128,8 @@ def _build_listener_status(
     one: Object, backing: GatewayState, old: Object, generation: int, stamp: str
 ) -> Object:
     before: Any = next((e for e in old.get("listeners") or [] if e["name"] == one["name"]), {})
-    kinds = _ROUTE_KINDS.get(one["protocol"], ())
+    asked = [k["kind"] for k in (one.get("allowedRoutes") or {}).get("kinds") or []]
+    kinds = [k for k in _ROUTE_KINDS.get(one["protocol"], ()) if not asked or k in asked]
     group = "gateway.networking.k8s.io"
     return {
         "name": one["name"],

@@ -112,7 +112,8 @@ class GatewayWatches:
         route = after or before or {}
         meta = route["metadata"]
         self._queue.add(WorkKey("route", meta["namespace"], meta["name"]))
-        for parent in route["spec"].get("parentRefs") or []:
+        # A Gateway that the route has left counts one attached route less.
+        for parent in (p for r in (before, after) if r for p in r["spec"].get("parentRefs") or ()):
             if parent.get("kind", "Gateway") == "Gateway":
                 self._queue.add(
                     WorkKey("gateway", parent.get("namespace", meta["namespace"]), parent["name"])

@@ -136,7 +136,17 @@ def _explain_listener_mismatch(
             f"allowed by the parent"
         )
         return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
+    if not admits_http_routes(listener):
+        words = f"kind {GROUP}/v1/HTTPRoute is not allowed"
+        return build_condition("Accepted", "NotAllowedByListeners", words, holds=False)
     return None
+
+
+def admits_http_routes(listener: Object) -> bool:
+    """Tell whether HTTPRoutes are among the kinds that a listener takes (allowedRoutes.kinds)."""
+    kinds = (listener.get("allowedRoutes") or {}).get("kinds") or []
+    wanted = [k for k in kinds if k.get("group", GROUP) == GROUP and k["kind"] == "HTTPRoute"]
+    return not kinds or bool(wanted)
 
 
 def _has_overlapping_hosts(one: str, other: str) -> bool:

@@ -91,7 +91,7 @@ def _build_config_kinds() -> tuple[ConfigKind, ...]:
 
 
 CONFIG_KINDS = _build_config_kinds()
-DESTINATION_RULE, VIRTUAL_SERVICE = CONFIG_KINDS[0], CONFIG_KINDS[5]
+DESTINATION_RULE, ISTIO_GATEWAY, VIRTUAL_SERVICE = (CONFIG_KINDS[i] for i in (0, 2, 5))
 SERVICE_ENTRY, K8S_GATEWAY, HTTP_ROUTE = CONFIG_KINDS[3], CONFIG_KINDS[10], CONFIG_KINDS[12]
 PEER_AUTHENTICATION = CONFIG_KINDS[18]
 _OWNERS = {"Deployment": "deployments", "DaemonSet": "daemonsets", "StatefulSet": "statefulsets"}

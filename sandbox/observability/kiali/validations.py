@@ -14,6 +14,7 @@ from sandbox.observability.kiali.objects import (
     CONFIG_KINDS,
     DESTINATION_RULE,
     HTTP_ROUTE,
+    ISTIO_GATEWAY,
     K8S_GATEWAY,
     SERVICE_ENTRY,
     VIRTUAL_SERVICE,
@@ -33,10 +34,12 @@ _TEXTS = {
         "entries)",
     ),
     "KIA0203": ("warning", "This subset's labels are not found in any matching host"),
+    "KIA0302": ("warning", "No matching workload found for gateway selector in this namespace"),
     "KIA1101": (
         "error",
         "DestinationWeight on route doesn't have a valid service (host not found)",
     ),
+    "KIA1102": ("error", "VirtualService is pointing to a non-existent gateway"),
     "KIA1104": (
         "warning",
         "The weight is assumed to be 100 because there is only one route destination",
@@ -147,9 +150,25 @@ def _check_virtual_service(mesh: _Mesh, obj: Object) -> Iterator[Check]:
     namespace = obj["metadata"]["namespace"]
     if _find_rivals(mesh.view, obj):
         yield _build_finding("KIA1106", "spec/hosts")
+    for index, name in enumerate(obj["spec"].get("gateways") or ()):
+        if not _is_known_gateway(mesh.view, name, namespace):
+            yield _build_finding("KIA1102", f"spec/gateways[{index}]")
     for protocol in ("http", "tcp", "tls"):
         for index, route in enumerate(obj["spec"].get(protocol) or ()):
             yield from _check_route(mesh, namespace, f"spec/{protocol}[{index}]", route)
+
+
+def _is_known_gateway(view: MeshObjects, name: str, namespace: str) -> bool:
+    """Tell whether a VirtualService's gateway is there: `mesh`, NAME or NAMESPACE/NAME."""
+    place, _, short = name.rpartition("/")
+    there = view.list_configs(ISTIO_GATEWAY, place or namespace)
+    return name == "mesh" or any(each["metadata"]["name"] == short for each in there)
+
+
+def _check_istio_gateway(mesh: _Mesh, obj: Object) -> Iterator[Check]:
+    wanted = obj["spec"].get("selector") or {}
+    if wanted and not any(has_labels(each.labels, wanted) for each in mesh.view.workloads):
+        yield _build_finding("KIA0302", "spec/selector")
 
 
 def _check_route(
@@ -262,4 +281,5 @@ _CHECKERS: dict[ConfigKind, Callable[[_Mesh, Object], Iterator[Check]]] = {
     DESTINATION_RULE: _check_destination_rule,
     HTTP_ROUTE: _check_http_route,
     K8S_GATEWAY: _check_gateway_class,
+    ISTIO_GATEWAY: _check_istio_gateway,
 }

@@ -152,19 +152,13 @@ class RunningPrometheus:
         }
 
     def _list_targets(self) -> list[Object]:
-        pods = sorted(
-            {
-                (s.labels.get("namespace", ""), s.labels.get("pod", ""))
-                for s in self._metrics.samples()
-            }
-        )
         return [
             {
                 "health": "up",
                 "scrapePool": "kubernetes-pods",
                 "labels": {"namespace": namespace, "pod": pod},
             }
-            for namespace, pod in pods
+            for namespace, pod in sorted(set(self._metrics.list_targets()))
         ]
 
 

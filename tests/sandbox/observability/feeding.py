@@ -89,6 +89,10 @@ class Feed:
     def _now(self) -> float:
         return self.clock.now().timestamp()
 
+    def list_targets(self) -> set[tuple[str, str]]:
+        """The pods that anything flows from."""
+        return {(found.get("namespace", ""), found.get("pod", "")) for _, found, _ in self.flows}
+
     def samples(self) -> Iterator[Sample]:
         """Counters as if everything had flowed from the start; they begin at one, so that none is
         found at zero."""

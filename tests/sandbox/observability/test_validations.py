@@ -11,6 +11,7 @@ from sandbox.cluster.contract import Object
 from sandbox.observability.kiali.objects import (
     DESTINATION_RULE,
     HTTP_ROUTE,
+    ISTIO_GATEWAY,
     K8S_GATEWAY,
     SERVICE_ENTRY,
     VIRTUAL_SERVICE,
@@ -117,6 +118,25 @@ SUBSETS = {DESTINATION_RULE: [rule("reviews.bookinfo.svc.cluster.local", "v1", "
             routes(to("cake.example")),
             {SERVICE_ENTRY: [named("c", {"hosts": ["cake.example"]})]},
             NEITHER,
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews"), gateways=["mesh", "door"]),
+            {},
+            ["KIA1102 error spec/gateways[1]"],
+        ),
+        (
+            VIRTUAL_SERVICE,
+            routes(to("reviews"), gateways=["bookinfo/door"]),
+            {ISTIO_GATEWAY: [named("door", {})]},
+            NEITHER,
+        ),
+        (ISTIO_GATEWAY, named("door", {"selector": {"app": "reviews"}}), {}, NEITHER),
+        (
+            ISTIO_GATEWAY,
+            named("door", {"selector": {"istio": "ingressgateway"}}),
+            {},
+            ["KIA0302 warning spec/selector"],
         ),
         (DESTINATION_RULE, rule("reviews", "v1", "v2"), {}, NEITHER),
         (DESTINATION_RULE, rule("*.bookinfo.svc.cluster.local"), {}, NEITHER),

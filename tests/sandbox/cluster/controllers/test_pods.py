@@ -102,6 +102,14 @@ async def test_images_that_cannot_be_pulled(world: World, way: str) -> None:
     await world.event("BackOff", f'Back-off pulling image "{image}"')
 
 
+async def test_an_image_that_does_not_arrive_is_being_pulled(world: World) -> None:
+    """The container stays in creation, and the last event says what it waits for."""
+    annotations = {"sandbox.meshbot.dev/waiting": "ContainerCreating"}
+    await world.client.create(deployment("web", "shop:1", annotations=annotations))
+    await world.event("Pulling", 'Pulling image "shop:1"')
+    assert reason_of(await world.pod("web", lambda pod: True)) == "ContainerCreating"
+
+
 async def test_a_mended_image_is_pulled_in_the_end(world: World) -> None:
     """When the registry has the image again, the next try succeeds."""
     world.cluster.break_image_pulls("shop", "away")

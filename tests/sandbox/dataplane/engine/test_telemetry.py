@@ -53,6 +53,42 @@ def test_a_visitor_from_outside_is_unknown() -> None:
     )
 
 
+def test_a_port_that_is_not_http_is_counted_as_connections() -> None:
+    """Both sidecars count a connection and no request, and make no span of it."""
+    place = Place(gone=V1)
+    place.around.live.services["bookinfo", "reviews"]["spec"]["ports"][0]["appProtocol"] = "tcp"
+    place.page()
+    edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
+    for reporter in ("source", "destination"):
+        assert place.total("istio_tcp_connections_opened_total", reporter=reporter, **edge) == 1
+    assert place.total(**edge) == 0
+    assert not [span for span in place.spans if span.operation.startswith("reviews.")]
+
+
+def test_a_proxy_is_a_target_before_it_has_counted() -> None:
+    """Prometheus finds pods, not requests; those that do not want it are left out."""
+    place = Place()
+    telemetry = place.telemetry
+    assert len([*telemetry.list_targets()]) == len(telemetry.list_pod_uids())
+    telemetry.add_pod("quiet", {"namespace": "bookinfo", "pod": "quiet"}, scraped=False)
+    assert ("bookinfo", "quiet") not in telemetry.list_targets()
+
+
+def test_a_telemetry_switches_metrics_off() -> None:
+    """All of them, or one on one side; the others go on."""
+    match = {"metric": "REQUEST_COUNT", "mode": "CLIENT"}
+    spec = {"metrics": [{"overrides": [{"match": match, "disabled": True}]}]}
+    place = Place(gone=V1, telemetries={("bookinfo", "quiet"): {"spec": spec}})
+    place.page()
+    edge = {"source_workload": "productpage-v1", "destination_workload": "reviews-v1"}
+    assert place.total(reporter="source", **edge) == 0
+    assert place.total(reporter="destination", **edge) == 1
+    assert place.total("istio_request_duration_milliseconds_count", reporter="source", **edge) == 1
+    spec["metrics"][0]["overrides"] = [{"disabled": True}]
+    place.page()
+    assert place.total(reporter="destination", **edge) == 1
+
+
 def test_without_proxies_nothing_is_told() -> None:
     """Nobody counts what plain pods say to each other."""
     place = Place(mode="plain")

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from sandbox.cluster.contract import Object
+from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.embedded import EmbeddedCluster
 from sandbox.istio.components.base import render_base
 from sandbox.istio.render.render import merge_settings
@@ -134,3 +134,52 @@ async def test_an_unknown_namespace_is_no_failure(istioctl: Istioctl) -> None:
     """The real program only says it and succeeds."""
     outcome = await istioctl("analyze", "-n", "nosuch")
     assert (outcome.code, outcome.err) == (0, 'namespace "nosuch" not found\n')
+
+
+SHADOWED = made(
+    "VirtualService",
+    "r",
+    {
+        "hosts": ["web"],
+        "http": [
+            {"route": [{"destination": {"host": "web"}}]},
+            {
+                "match": [{"headers": {"end-user": {"exact": "jason"}}}],
+                "route": [{"destination": {"host": "web"}}],
+            },
+        ],
+    },
+)
+TWO = [
+    made("VirtualService", name, {"hosts": [host], "http": []})
+    for name, host in (("a", "web"), ("b", "web.shop.svc.cluster.local"))
+]
+CLASSIC = made("Gateway", "g", {"selector": {"istio": "ingressgateway"}, "servers": []})
+ELSEWHERE = made("DestinationRule", "web", {"host": "wed"})
+
+
+@pytest.mark.parametrize(
+    ("objects", "line"),
+    [
+        ([SHADOWED], "Warning [IST0130] (VirtualService shop/r) VirtualService rule #1 not used"),
+        (TWO, "Error [IST0109] (VirtualService shop/b) The VirtualServices shop/a,shop/b"),
+        ([CLASSIC], 'Error [IST0101] (Gateway shop/g) Referenced selector not found: "istio='),
+        ([ELSEWHERE], "Warning [IST0174] (DestinationRule shop/web) The host wed defined in"),
+    ],
+)
+async def test_rules_that_contradict_or_lead_nowhere_are_found(
+    shop: EmbeddedCluster, istioctl: Istioctl, objects: list[Object], line: str
+) -> None:
+    """One host twice, a rule behind a catch-all, a selector and a host that nothing has."""
+    for obj in objects:
+        await shop.client("test").create(obj)
+    assert line in (await istioctl("analyze", "-n", "shop")).out
+
+
+async def test_both_labels_of_injection_are_a_warning(
+    shop: EmbeddedCluster, istioctl: Istioctl
+) -> None:
+    """istio-injection beats istio.io/rev, so one of the two says nothing."""
+    patch = {"metadata": {"labels": {"istio.io/rev": "default"}}}
+    await shop.client("test").merge(Ref("", "namespaces"), "shop", "", patch)
+    assert "Warning [IST0123] (Namespace shop)" in (await istioctl("analyze", "-n", "shop")).out

@@ -91,6 +91,19 @@ async def test_as_cluster_ip_the_gateway_is_programmed(mesh: TestMesh) -> None:
     assert len(sets) == 2
 
 
+async def test_a_route_that_leaves_its_gateway_is_counted_no_more(mesh: TestMesh) -> None:
+    """attachedRoutes is 0 once no route names the Gateway."""
+    await with_gateway(mesh)
+    refs = {"spec": {"parentRefs": [{"name": "bookinfo-gatway"}]}}
+    await mesh.client.merge(ROUTES, "bookinfo", "bookinfo", refs)
+
+    async def is_left() -> bool:
+        gateway = await mesh.get(GATEWAYS, GATEWAY, "bookinfo")
+        return bool(gateway["status"]["listeners"][0]["attachedRoutes"] == 0)
+
+    assert await eventually(is_left)
+
+
 async def test_the_route_is_accepted(mesh: TestMesh) -> None:
     """HTTPRoute `bookinfo` has one parent with the two recorded conditions."""
     await with_gateway(mesh)

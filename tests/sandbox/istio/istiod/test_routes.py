@@ -167,3 +167,12 @@ def test_entries_of_other_controllers_stay() -> None:
     foreign = {"parentRef": {"name": "other"}, "controllerName": "example.com/x", "conditions": []}
     of["status"] = {"parents": [foreign]}
     assert build_route_status(of, world(), "2026-01-01T00:00:00Z")["parents"][0] == foreign
+
+
+def test_a_listener_for_other_kinds_takes_no_http_route() -> None:
+    """allowedRoutes.kinds is a list of what is taken; nothing is attached."""
+    around = world(gateway(allowedRoutes={"kinds": [{"kind": "GRPCRoute"}]}))
+    refusal = "kind gateway.networking.k8s.io/v1/HTTPRoute is not allowed"
+    assert conditions(route(), around)[0] == ("Accepted", "NotAllowedByListeners", refusal)
+    gw = around.gateways[(HERE, "gw")]
+    assert count_attached_routes(gw, {(HERE, "r"): route()}, around) == {}
