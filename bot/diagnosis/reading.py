@@ -165,6 +165,24 @@ async def read_cluster_state(context: Context, *namespaces: str) -> ClusterState
     )
 
 
+def list_hosts_elsewhere(reader: Reader, objects: dict[Kind, list[Object]]) -> set[tuple[str, str]]:
+    """Return the Services of other namespaces, as (namespace, name), that rules here name."""
+    hosts: set[str] = set()
+    for rule in (*objects[VIRTUAL_SERVICE], *objects[DESTINATION_RULE]):
+        if rule["metadata"].get("namespace") not in reader.namespaces:
+            continue
+        spec = rule.get("spec") or {}
+        hosts |= {str(host) for host in (*(spec.get("hosts") or []), spec.get("host", ""))}
+        hosts |= {
+            str((route.get("destination") or {}).get("host", ""))
+            for each in spec.get("http") or []
+            for route in each.get("route") or []
+        }
+    parts = [host.split(".") for host in hosts if host.count(".") > 1 and "*" not in host]
+    named = {(each[1], each[0]) for each in parts if each[2] == "svc"}
+    return {each for each in named if each[0] not in reader.namespaces}
+
+
 def find_newest_moment(objects: dict[Kind, list[Object]]) -> datetime:
     """Return the time in the cluster: now, or the newest moment that its objects tell.
 
@@ -202,8 +220,11 @@ async def read_config(context: Context) -> Object:
 async def find_missing_services(
     reader: Reader, objects: dict[Kind, list[Object]]
 ) -> frozenset[tuple[str, str]]:
-    """Return the Services, as (namespace, name), that webhooks name and that do not exist."""
-    named = {
+    """Return the Services, as (namespace, name), that webhooks or rules name and that do not exist.
+
+    Services of namespaces that are not read are asked for one by one; they are few.
+    """
+    named = list_hosts_elsewhere(reader, objects) | {
         (str(service["namespace"]), str(service["name"]))
         for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK)
         for configuration in objects[kind]

@@ -156,6 +156,7 @@ CAUSES = (
         find_bot_outside,
         ("bookinfo", "inject", "fault"),
         kind=CauseKind.NORMAL,
+        always=True,
         source="the API server is no member of the mesh",
     ),
 )
