@@ -40,11 +40,13 @@ def find_no_room(state: NamespaceState) -> Iterator[Finding]:
     if not lacking:
         return
     resources = sorted({r for _, m in lacking for r in re.findall(r"Insufficient ([\w./-]+)", m)})
+    # Without a resource by name it is the kubelet's limit: `Too many pods`.
+    short = Listed(resources) if resources else Text("the number of pods")
     yield Finding(
         Text(
             "No node has room for {pods}: {resources} is short.",
             pods=list_words([get_name(p) for p, _ in lacking]),
-            resources=Listed(resources or [Text("the number of pods")]),
+            resources=short,
         ),
         tuple(verbatim(f"Pod {get_name(p)}: FailedScheduling: {m}") for p, m in lacking[:2]),
         Fix(
