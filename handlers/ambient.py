@@ -72,6 +72,7 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     if (verdict := await check_prerequisites(context)) is not None:
         return verdict
     way = await join.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    whole = await app.is_page_whole(context)
     done = await enforce.delete_rules(context, *way.rules)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
@@ -99,7 +100,8 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
         )
     # Last: istio-cni passes over pods that still have a sidecar.
     done += await relabel_namespace(context, {join.LABEL: join.MODE})
-    return await verify.verify_and_report(context, tuple(done))
+    page = await app.wait_for_restored_page(context, wanted=whole and bool(restarted))
+    return await verify.verify_and_report(context, tuple(done), page)
 
 
 STEP = Step(

@@ -40,10 +40,7 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
     if lagging:
         words = Text("the label is right, but not every pod has been replaced.")
         return build_not_ready_verdict(context, words, lagging, "inject" if on else "inject off")
-    seen = app.PageCheck()
-    if whole and restarted:
-        context.progress.say(Text("asking for the product page; reviews takes a while to start"))
-        seen = await app.wait_for_page(context)
+    seen = await app.wait_for_restored_page(context, wanted=whole and bool(restarted))
     result = injection.InjectionResult(on, labelled, restarted, seen)
     return await injection.verify_and_report(context, result)
 

@@ -19,7 +19,7 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_pods_of,
 )
-from bot.errors import ClusterError, LedgerError
+from bot.errors import ClusterError, Forbidden, LedgerError
 from bot.kinds import DEPLOYMENT
 from bot.knowledge.bookinfo.app import PAGE_TITLE, REVIEWS_HEADING
 from bot.knowledge.objects.workloads import get_name
@@ -106,7 +106,7 @@ async def probe_page(context: Context, state: NamespaceState) -> PageProbe | Non
         return None
     request = HttpRequest(state.namespace, service, port, "/productpage", seconds=PAGE_TIMEOUT)
     answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
-    return min(answers, key=lambda answer: (answer.whole, answer.status == 200))
+    return min(answers, key=lambda answer: (answer.whole is not False, answer.status == 200))
 
 
 def asks_for_mutual_tls(state: NamespaceState) -> bool:
@@ -119,6 +119,9 @@ async def ask_once(context: Context, request: HttpRequest) -> PageProbe:
     """Return the answer to one request for the page."""
     try:
         answer = await context.web.ask(request)
+    except Forbidden as problem:
+        words = Text("the page was not asked for: {why}", why=problem.message)
+        return PageProbe(request.service, 0, whole=None, words=words)
     except ClusterError as problem:
         why = strip_proxy_prefix(problem.message)
         words = Text("{service} does not answer: {why}", service=request.service, why=why)

@@ -35,7 +35,8 @@ class Diagnosis:
     def is_page_unexplained(self) -> bool:
         """True when the page is not whole, and no cause is known."""
         told = {named.cause.id for named in self.normal if not named.cause.always}
-        return self.page is not None and not self.page.whole and not self.broken and not told
+        failed = self.page is not None and self.page.whole is False
+        return failed and not self.broken and not told
 
     @property
     def is_healthy(self) -> bool:

@@ -76,12 +76,13 @@ class Numbers:
 class PageProbe:
     """Answer to one request for the page: `via` is the Service that was asked.
 
-    `status` is 0 where nothing answered; `whole` tells whether reviews and details were shown.
+    `status` is 0 where nothing answered; `whole` tells whether details, reviews and ratings were
+    shown, None where it could not be asked for.
     """
 
     via: str
     status: int
-    whole: bool
+    whole: bool | None
     words: Text
 
 

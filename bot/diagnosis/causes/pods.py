@@ -203,7 +203,7 @@ def find_reviews_starting(state: NamespaceState) -> Iterator[Finding]:
     """Yield that reviews is ready and does not answer yet: a Java server without probes."""
     page = state.page
     young = [p for p in list_pods_of(state, "reviews") if get_age(state, p) <= JAVA_START]
-    if page is not None and page.status == 200 and not page.whole and young:
+    if page is not None and page.status == 200 and page.whole is False and young:
         yield Finding(
             Text("reviews, a Java server, was started just now and does not answer yet; wait."),
             (

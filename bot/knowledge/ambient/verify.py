@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from bot.kinds import DAEMON_SET, POD, Object
 from bot.knowledge.ambient import join
+from bot.knowledge.bookinfo import app
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.suggestions import suggest_commands
@@ -33,8 +34,13 @@ def build_missing_agents_verdict(context: Context) -> Verdict:
     )
 
 
-async def verify_and_report(context: Context, done: tuple[Text, ...]) -> Verdict:
-    """Check agents, sidecars, redirection and encryption, and return the verdict."""
+async def verify_and_report(
+    context: Context, done: tuple[Text, ...], page: app.PageCheck
+) -> Verdict:
+    """Check agents, sidecars, redirection and encryption, and return the verdict.
+
+    `page` is what was seen of the page, if it was whole before.
+    """
     inside = await join.wait_until_enrolled(context)
     namespace = context.workshop.app_namespace
     pods = join.select_application_pods(await context.cluster.find(POD, namespace))
@@ -54,7 +60,16 @@ async def verify_and_report(context: Context, done: tuple[Text, ...]) -> Verdict
             (*facts, *done),
             next=suggest_commands(context, "ambient", "status"),
         )
-    return await verify_encryption(context, (*facts, *done), already=not done)
+    if page.cause:
+        return Verdict(
+            State.NOT_YET,
+            Text("the application is in the ambient mesh."),
+            Text("The page showed reviews before, and does not now: {cause}.", cause=page.cause),
+            (*facts, *done),
+            next=suggest_commands(context, "why", "status"),
+        )
+    seen = (page.words,) if page.words else ()
+    return await verify_encryption(context, (*facts, *seen, *done), already=not done)
 
 
 async def verify_encryption(context: Context, facts: tuple[Text, ...], *, already: bool) -> Verdict:

@@ -106,6 +106,17 @@ async def wait_for_page(
     return await judge_page(context, service, result)
 
 
+async def wait_for_restored_page(context: Context, *, wanted: bool) -> PageCheck:
+    """Ask for the page after a restart, which takes reviews away while its Java server starts.
+
+    Empty unless it is `wanted`: a page that was not whole before says nothing now.
+    """
+    if not wanted:
+        return PageCheck()
+    context.progress.say(Text("asking for the product page; reviews takes a while to start"))
+    return await wait_for_page(context)
+
+
 async def is_page_whole(context: Context) -> bool:
     """Ask for the page once, and tell whether it shows reviews."""
     ask = replace(build_page_request(context), seconds=SINGLE_REQUEST_TIMEOUT)

@@ -15,7 +15,10 @@ GROUP = "gateway.networking.k8s.io"
 BUNDLE_VERSION = f"{GROUP}/bundle-version"
 GATEWAY_CRD = f"gateways.{GROUP}"
 GATEWAY_TIMEOUT = 45.0
-"""Seconds in which istiod makes its GatewayClasses; the leader's lease lasts 30 s (Istio 1.23 to
+"""Seconds in which the API server serves new CRDs, with room."""
+LEADER_TIMEOUT = 120.0
+"""Seconds in which istiod accepts its GatewayClasses. After an upgrade the new istiod leads only
+when the old one's lease of 30 s is over, which itself takes long on a busy machine (Istio 1.23 to
 1.30)."""
 
 
@@ -75,7 +78,9 @@ async def wait_until_established(context: Context, names: set[str]) -> bool:
 
 
 async def wait_for_gateway_class(context: Context, gateway_class: str = "istio") -> bool:
-    """Wait until istiod has accepted a GatewayClass; return False after GATEWAY_TIMEOUT."""
+    """Wait until istiod has accepted a GatewayClass; return False after LEADER_TIMEOUT, or sooner
+    when the workshop allows less for anything to become ready.
+    """
 
     def is_accepted(classes: list[Object]) -> bool:
         return any(
@@ -84,4 +89,5 @@ async def wait_for_gateway_class(context: Context, gateway_class: str = "istio")
             if get_name(c) == gateway_class
         )
 
-    return await wait_until(context, "", GATEWAY_TIMEOUT, (GATEWAY_CLASS,), is_accepted)
+    seconds = min(LEADER_TIMEOUT, context.workshop.readiness_timeout)
+    return await wait_until(context, "", seconds, (GATEWAY_CLASS,), is_accepted)

@@ -49,6 +49,7 @@ class Permission(NamedTuple):
 
 _ADMISSION, _RBAC = "admissionregistration.k8s.io", "rbac.authorization.k8s.io"
 _GATEWAYS, _ISTIO = "gateway.networking.k8s.io", "networking.istio.io"
+_VALIDATING = "validatingwebhookconfigurations"
 _POLICY = "safe-upgrades.gateway.networking.k8s.io"
 _CHANGE = "patch update delete"
 """Applied, put back by undo as it stood there before, taken away."""
@@ -76,6 +77,14 @@ OBSERVE: tuple[Rule, ...] = (
     Rule("whether Istio serves gateways", "list", _GATEWAYS, "gatewayclasses"),
     Rule("gateways and routes in force", "get list", _GATEWAYS, "gateways httproutes"),
     Rule("rules in force", "get list", _ISTIO, "destinationrules virtualservices"),
+    Rule("what else decides over requests", "list", _ISTIO, "gateways serviceentries sidecars"),
+    Rule(
+        "what refuses requests",
+        *("list", "security.istio.io", "authorizationpolicies peerauthentications"),
+    ),
+    Rule("what refuses connections", "list", "networking.k8s.io", "networkpolicies"),
+    Rule("what switches traces and metrics off", "list", "telemetry.istio.io", "telemetries"),
+    Rule("webhooks that refuse what is created", "list", _ADMISSION, _VALIDATING),
     Rule(
         "the graph, traces and health of the add-ons, of istiod and of the gateway",
         *("get", "", "services/proxy"),
@@ -83,7 +92,7 @@ OBSERVE: tuple[Rule, ...] = (
         "tracing:80",
     ),
 )
-"""What looking on cannot do without: status, links, graph, traces."""
+"""What looking on cannot do without: status, why, links, graph, traces."""
 
 WORKSHOP: tuple[Rule, ...] = (
     Rule("waits for what it started", "watch", "", "events namespaces pods services"),
@@ -173,9 +182,7 @@ WORKSHOP: tuple[Rule, ...] = (
         _ADMISSION,
         "mutatingwebhookconfigurations",
     ),
-    Rule(
-        "the same, and to compare", "create get list", _ADMISSION, "validatingwebhookconfigurations"
-    ),
+    Rule("the same, and to compare", "create get", _ADMISSION, _VALIDATING),
     Rule(
         "validation of Istio's rules",
         *("patch delete", _ADMISSION, "validatingwebhookconfigurations"),
