@@ -5,7 +5,7 @@ These are names and values of Kubernetes and Istio, the same in every language.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.diagnosis.objects import count_available, get_event_time
 from bot.kinds import Object
@@ -71,6 +71,11 @@ def cut(message: str) -> str:
     """Return a message without line breaks, not longer than LONGEST."""
     line = " ".join(message.split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def join_labels(labels: Mapping[str, str]) -> str:
+    """Return labels as a selector writes them: `app=reviews,version=v1`; `-` for none."""
+    return ",".join(f"{key}={value}" for key, value in labels.items()) or "-"
 
 
 def list_names(objects: Sequence[Object]) -> Listed:

@@ -61,7 +61,6 @@ def build_verdict(
         summarize(context, diagnosis),
         evidence=tuple(lines),
         next=choose_commands(context, fixes, place=place),
-        lines=tuple(dict.fromkeys(fix.line for fix in fixes if fix.line))[:MOST_CAUSES],
     )
 
 
@@ -114,16 +113,16 @@ def describe_cause(context: Context, named: NamedCause) -> list[Text]:
 def describe_fix(context: Context, fix: Fix) -> list[Text]:
     """Return who can end a cause, and how."""
     if fix.command and suggest_commands(context, fix.command):
-        return [Text("◦ ends it: {command}", command=f"{context.command} {fix.command}")]
+        return [Text("◦ ends it: `{command}`", command=f"{context.command} {fix.command}")]
     if fix.command:
         return [
             Text(
-                "◦ ends it: {command}, which a host can type",
+                "◦ ends it: `{command}`, which a host can type",
                 command=f"{context.command} {fix.command}",
             )
         ]
     if fix.line:
-        return [Text("◦ ends it, for whoever has kubectl: {line}", line=fix.line)]
+        return [Text("◦ ends it, for whoever has kubectl: `{line}`", line=fix.line)]
     return [Text("◦ {advice}", advice=fix.advice)] if fix.advice else []
 
 

@@ -47,7 +47,7 @@ FOREIGN = (
 """What others say in a dialogue: it stays as it is."""
 NAMES = frozenset(
     "bookinfo details guest http istio istiod jason productpage prometheus ratings reviews ztunnel"
-    " grafana jaeger tracing expse unknown".split()
+    " grafana jaeger tracing zipkin expse unknown".split()
 ) | {step.id for step in STEPS}
 """What is called the same in every language."""
 CATALAN = r"""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.diagnosis.binding import is_bound
-from bot.diagnosis.facts import describe, list_names, show_field, show_label, show_newest
+from bot.diagnosis.facts import (
+    describe,
+    join_labels,
+    list_names,
+    show_field,
+    show_label,
+    show_newest,
+)
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import is_pod_ready
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
@@ -59,7 +66,7 @@ def find_daemon_unready(
     evidence += [verbatim(f"Node {node}: no ready {get_name(daemon)}") for node in lacking[:3]]
     selector = daemon["spec"]["template"]["spec"].get("nodeSelector") or {}
     if not wanted and selector:
-        evidence.append(show_field(daemon, "nodeSelector", selector))
+        evidence.append(show_field(daemon, "nodeSelector", join_labels(selector)))
     yield Finding(
         sentence,
         tuple(evidence),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.facts import describe, list_names, list_words, show_condition, show_field
+from bot.diagnosis.facts import (
+    describe,
+    join_labels,
+    list_names,
+    list_words,
+    show_condition,
+    show_field,
+)
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
@@ -105,14 +112,14 @@ def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
         ]
         if there:
             selector = (service["spec"].get("selector")) or {}
-            words = ",".join(f"{k}={v}" for k, v in selector.items())
+            words = join_labels(selector)
             labels = ",".join(f"{k}={get_labels(there[0]).get(k, '?')}" for k in selector)
             yield Finding(
                 Text(
                     "Service {service} selects no pod, although ready ones are there.", service=app
                 ),
                 (
-                    show_field(service, "spec.selector", words or "{}"),
+                    show_field(service, "spec.selector", words),
                     verbatim(f"{describe(there[0])}: {labels or 'labels do not matter'}"),
                 ),
                 Fix(command="bookinfo"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.diagnosis.facts import describe, list_words, show_condition, show_field
+from bot.diagnosis.facts import describe, join_labels, list_words, show_condition, show_field
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
@@ -160,7 +160,7 @@ def find_ingress_gone(state: NamespaceState) -> Iterator[Finding]:
         running = [p for p in pods if matches_labels(selector, get_labels(p))]
         if not selector or any(is_pod_ready(p) for p in running):
             continue
-        words = ",".join(f"{k}={v}" for k, v in selector.items())
+        words = join_labels(selector)
         names = {
             f"Deployment/{get_name(d)}"
             for d in state.shared.list_mesh(DEPLOYMENT)

@@ -116,7 +116,8 @@ def find_collisions(state: NamespaceState) -> Iterator[Finding]:
                     show_field(
                         vs,
                         "hosts",
-                        f"{vs['spec'].get('hosts')}, {vs['metadata'].get('creationTimestamp', '')}",
+                        ", ".join(vs["spec"].get("hosts") or [])
+                        + f", made {vs['metadata'].get('creationTimestamp', '')}",
                     )
                     for vs in found[:3]
                 ),

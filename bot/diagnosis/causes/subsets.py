@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.facts import describe, list_words, show_field
+from bot.diagnosis.facts import describe, join_labels, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.rules import (
@@ -161,7 +161,7 @@ def build_empty_finding(
     state: NamespaceState, rule: HttpRule, destination: Destination, labels: dict[str, str] | None
 ) -> Finding:
     """Return the finding that a version which is routed to has no pods."""
-    words = ",".join(f"{k}={v}" for k, v in (labels or {}).items())
+    words = join_labels(labels or {})
     subset = destination.subset or destination.service
     owners = {
         f"Deployment/{get_name(d)}"
@@ -180,7 +180,7 @@ def build_empty_finding(
             Text(
                 "no pod of {namespace} has the labels {labels}",
                 namespace=state.namespace,
-                labels=words or "-",
+                labels=words,
             ),
             show_field(rule.owner, "destination", f"{destination.host}, {subset}"),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.diagnosis.facts import describe, list_names, show_field
+from bot.diagnosis.facts import describe, join_labels, list_names, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, matches_labels
 from bot.diagnosis.state import NamespaceState
@@ -160,7 +160,7 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
             owners[0], "spec.replicas", f"{owners[0]['spec'].get('replicas', 1)}, available 0"
         )
         if owners
-        else show_field(service, "spec.selector", f"{selector} selects no pod")
+        else show_field(service, "spec.selector", f"{join_labels(selector)} selects no pod")
     )
     yield build_backend_finding(
         address, shown, frozenset(f"Deployment/{get_name(d)}" for d in owners)

@@ -1,0 +1,1 @@
+"""The diagnosis: which causes hold, and which do not."""
