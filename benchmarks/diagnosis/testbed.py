@@ -254,7 +254,9 @@ async def open_testbed(
             await asyncio.to_thread(write_release, place, release, speed=speed)
         kubeconfig = str(cluster.write_kubeconfig(home / "kubeconfig"))
         ledger = home / f"ledger-{time.monotonic_ns()}"
-        told = settings(workspace, kubeconfig, str(place), ledger)
+        told = settings(workspace, kubeconfig, str(place), ledger) | {
+            "MESHBOT_WORKSHOP__NAMESPACES": '["bookinfo", "team-*"]'
+        }
         await stack.enter_async_context(run_bot(load_settings(None, told)))
         testbed = Testbed(cluster, workspace, home, place)
         for line in STATES[state]:
