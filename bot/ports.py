@@ -291,7 +291,8 @@ class TrafficReport:
     Times are milliseconds from the moment each was intended, so a late start counts.
     `versions` counts pages by the version of reviews that served them, `none` where
     reviews failed; `ratings` counts pages with `seen`, `unavailable` and `none`
-    (version 1 shows none); `codes` counts HTTP statuses, `0` for no answer. `samples`
+    (version 1 shows none); `without_details` counts pages that lack details; `codes`
+    counts HTTP statuses, `0` for no answer. `samples`
     holds each request of a load that ended, in the order of their ends; a stream keeps
     none.
     """
@@ -308,6 +309,14 @@ class TrafficReport:
     via: Text = EMPTY
     trouble: Text = EMPTY
     samples: tuple[Sample, ...] = ()
+    without_details: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """True when every request got its page with all its parts."""
+        failed = any(code != "200" and count for code, count in self.codes.items())
+        missing = self.versions.get("none", 0) or self.ratings.get("unavailable", 0)
+        return not (failed or missing or self.without_details or self.trouble)
 
     @property
     def rate(self) -> float:

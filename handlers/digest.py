@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 
-from bot.knowledge import snapshot
+from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
-from bot.knowledge.workshop import digest, progress
+from bot.knowledge.workshop import digest
 from bot.steps import (
     Context,
     Recurrence,
@@ -40,7 +40,7 @@ async def run_scheduled(context: Context, options: Shared, slot: SlotContext) ->
 async def build_report(context: Context, slot: SlotContext) -> SlotReport:
     """Build the digest, compared with the memory of the previous slot."""
     now = time.time()
-    rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
+    rows = (await read_board(context)).rows
     since = float(slot.memory.get("at", now - digest.DAY))
     done = sum(row.done for row in rows)
     lines: tuple[Text, ...] = (

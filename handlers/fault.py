@@ -65,7 +65,8 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     objects = build_user_fault(path, context.workshop.app_namespace, user, fault.spec)
     done = await enforce.enforce_rules(context, path, objects)
     observed = await wait_for_expectations(context, *fault_proof.build_expectations(user, fault))
-    ratings = await fault_proof.check_ratings_reachable(context)
+    via = str(observed.seen[0].via) if observed.seen else ""
+    ratings = await fault_proof.check_ratings_reachable(context, via)
     evidence = (*done.list_evidence(observed), *observed.lines, ratings.words)
     notes = faults.explain_fault(path, user)
     links, lines = await enforce.link_to_rules(context, objects, "ratings")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge import snapshot
+from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import progress, undo
 from bot.knowledge.workshop.step_lookup import get_step
@@ -23,7 +23,7 @@ class ResetOptions(Options):
 
 def resolve_step(context: Context, options: ResetOptions) -> str:
     """Return the id of the step that was meant. Raises UserError when there is none."""
-    steps = Listed((step for step, _ in progress.STEP_CHECKS), "comma")
+    steps = Listed(progress.STEPS, "comma")
     hint = Text("The workshop's steps: {steps}.", steps=steps)
     return get_step(context, options.step, hint).id
 
@@ -50,7 +50,7 @@ async def run(context: Context, options: ResetOptions) -> Verdict:
     back = await undo.find_later_changes(context, step)
     if back.differences:
         return await undo.restore_objects(context, back, again=f"reset {step}")
-    statuses = progress.list_step_statuses(await snapshot.take_snapshot(context))
+    statuses = (await read_board(context)).rows
     missing = next((each for each in statuses if each.step == step and not each.done), None)
     if missing is not None:
         return Verdict(
@@ -75,6 +75,6 @@ STEP = Step(
     scope=Scope.APPLICATION,
     recorded=False,
     positional=("step",),
-    choices={"step": lambda context: [step for step, _ in progress.STEP_CHECKS]},
+    choices={"step": lambda context: progress.STEPS},
     examples=("reset bookinfo", "reset inject"),
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bot.knowledge import snapshot
+from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
-from bot.knowledge.workshop import progress
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
 from bot.text import Text
 
 
 async def run(context: Context, options: Shared) -> Verdict:
     """Read the live objects once and list every step's state; nothing is remembered."""
-    rows = progress.list_step_statuses(await snapshot.take_snapshot_with_senders(context))
+    board = await read_board(context)
+    rows = board.rows
     done = sum(row.done for row in rows)
     lines = tuple(
         Text("✅ {step} — {words}", step=row.step, words=row.words)

@@ -8,11 +8,22 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from bot.diagnosis.verdicts import explain_failure
 from bot.knowledge.bookinfo import traffic_burst, traffic_stream, traffic_verdict
 from bot.knowledge.bookinfo.traffic_options import Action, TrafficOptions
 from bot.knowledge.graph import picture
 from bot.ports import LoadSpec
-from bot.steps import Context, Recurrence, Role, Scope, SlotContext, SlotReport, Step, Verdict
+from bot.steps import (
+    Context,
+    Recurrence,
+    Role,
+    Scope,
+    SlotContext,
+    SlotReport,
+    State,
+    Step,
+    Verdict,
+)
 from bot.text import Text, counted
 
 
@@ -30,6 +41,9 @@ async def run(context: Context, options: TrafficOptions) -> Verdict:
         context.progress.say(describe_sending(load))
     seen = await context.traffic.send(namespace, load)
     verdict = await traffic_verdict.build_verdict(context, seen, load)
+    if verdict.state is State.DONE and not seen.is_whole:
+        cause = await explain_failure(context, STEP)
+        verdict = replace(verdict, notes=(*verdict.notes, *([cause] if cause else [])))
     plot = picture.build_burst_plot(seen, load, namespace, time.time())
     return replace(verdict, picture=plot)
 

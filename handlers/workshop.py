@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from bot.diagnosis.board import read_board
 from bot.errors import ClusterError
-from bot.knowledge import snapshot
-from bot.knowledge.workshop import progress, tour
+from bot.knowledge.workshop import tour
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
 from bot.text import Text
 
@@ -30,12 +30,7 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
     known = {step.id for step in context.steps}
     pages = [page for page in tour.PAGES if page.step in known]
     try:
-        rows = {
-            row.step: row
-            for row in progress.list_step_statuses(
-                await snapshot.take_snapshot_with_senders(context)
-            )
-        }
+        rows = {row.step: row for row in (await read_board(context)).rows}
     except ClusterError as problem:
         return Verdict(
             State.NOT_YET,

@@ -1,5 +1,5 @@
-"""Writes docs/commands.md, docs/settings.md and the README's table of commands from the steps and
-the settings themselves.
+"""Writes docs/commands.md, docs/settings.md, docs/causes.md and the README's table of commands from
+the steps, the settings and the causes themselves.
 
 python scripts/reference.py            writes them
 python scripts/reference.py --check    exits with 1 when one is not what it should be
@@ -14,6 +14,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bot.diagnosis.catalog import CAUSES, HEALTHY
+from bot.diagnosis.model import Cause, CauseKind, Subject
 from bot.knowledge.workshop.step_help import format_option
 from bot.settings import Setting, list_settings
 from bot.steps import Role, Step, StepKind
@@ -155,11 +157,70 @@ def _cell(text: object) -> str:
     return str(text).replace("|", "\\|")
 
 
+SUBJECTS = {
+    Subject.CLUSTER: "Cluster and control plane",
+    Subject.APPLICATION: "Application",
+    Subject.SIDECARS: "Into the mesh with sidecars",
+    Subject.EXPOSING: "Exposing",
+    Subject.RULES: "Rules",
+    Subject.SECURITY: "Security",
+    Subject.OBSERVING: "Seeing it",
+    Subject.AMBIENT: "Ambient and waypoints",
+}
+"""The headings of the causes' page, in its order."""
+
+
+def causes() -> str:
+    """The reference of causes."""
+    return "\n".join(
+        [
+            "# Causes",
+            "",
+            NOTE,
+            "",
+            "`/mesh why` names what is wrong by these ids, the gravest first. *Broken* means that "
+            "somebody has to do something;",
+            "*normal*, that it looks broken and is correct. What follows from another cause is not "
+            f"named beside it. `{HEALTHY}` is the answer",
+            "when nothing is wrong; what could not be looked at is said, and counts as neither.",
+            *(line for subject, title in SUBJECTS.items() for line in _subject(subject, title)),
+        ]
+    )
+
+
+def _subject(subject: Subject, title: str) -> Iterator[str]:
+    yield ""
+    yield f"## {title}"
+    for cause in CAUSES:
+        if cause.subject is subject:
+            yield from _cause(cause)
+
+
+def _cause(cause: Cause) -> Iterator[str]:
+    kind = "broken" if cause.kind is CauseKind.BROKEN else "normal"
+    yield ""
+    yield f"### {cause.id}"
+    yield ""
+    yield f"{cause.meaning} *({kind})*"
+    yield ""
+    yield f"- Shown by: {cause.shown_by}"
+    yield f"- What ends it: {cause.mend}"
+    if cause.steps:
+        yield f"- Met at: {', '.join(f'`{step}`' for step in cause.steps)}"
+    if cause.explains:
+        where = " of the same objects" if cause.by_object else ""
+        ids = ", ".join(f"[{id}](#{id})" for id in cause.explains)
+        yield f"- Explains{where}: {ids}"
+    if cause.source:
+        yield f"- Source: {cause.source}"
+
+
 def main() -> int:
-    """Writes or checks all three."""
+    """Writes or checks all four."""
     made = {
         DOCS / "commands.md": commands(),
         DOCS / "settings.md": settings(),
+        DOCS / "causes.md": causes() + "\n",
         README: readme(),
     }
     if "--check" not in sys.argv[1:]:

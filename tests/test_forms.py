@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.catalog import Catalog, collect_options, split_command
 from bot.engine.forms.questions import build_questions, format_command
-from bot.knowledge.workshop.progress import STEP_CHECKS, StepStatus
+from bot.knowledge.workshop.progress import STEPS as BOARD_STEPS
+from bot.knowledge.workshop.progress import StepStatus
 from bot.knowledge.workshop.tour import PAGES
 from bot.language.localizer import ENGLISH
 from bot.ledger import Run, RunState
@@ -175,7 +176,7 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
     page = PAGES[number - 1]
     step = CATALOG.get(page.step)
     assert step is not None
-    rows = {name: StepStatus(name, True, verbatim(EVIL[:500])) for name, _ in STEP_CHECKS}
+    rows = {name: StepStatus(name, True, verbatim(EVIL[:500])) for name in BOARD_STEPS}
     run = run_of(page.step, state, EVIL[:600]) if state else None
     leaf = PageContent(
         page,
@@ -197,7 +198,7 @@ def test_slack_takes_every_page(number: int, state: RunState | None) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_slack_takes_the_home_tab(role: Role) -> None:
     """A full tab is within Slack's limits, with schedules and their times in words for old clients."""
-    rows = tuple(StepStatus(name, False, verbatim(EVIL)) for name, _ in STEP_CHECKS)
+    rows = tuple(StepStatus(name, False, verbatim(EVIL)) for name in BOARD_STEPS)
     entry = ScheduleSummary(
         "s1",
         "digest",

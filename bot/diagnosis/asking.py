@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from bot.diagnosis.gateway_pods import find_deployment, list_edge_gateways
+from bot.diagnosis.objects import count_available
 from bot.diagnosis.peers import find_policy, is_protected
 from bot.diagnosis.state import (
     Activity,
@@ -15,7 +16,8 @@ from bot.diagnosis.state import (
     NamespaceState,
     Numbers,
     PageProbe,
-    count_available,
+    is_in_mesh,
+    list_pods_of,
 )
 from bot.errors import ClusterError, LedgerError
 from bot.kinds import DEPLOYMENT
@@ -62,8 +64,8 @@ async def build_namespace_state(
 
 async def read_numbers(context: Context, state: NamespaceState) -> Numbers | None:
     """Return what Prometheus says about the namespace; None when it cannot be asked in time."""
-    deployment = state.find_mesh(DEPLOYMENT, "prometheus")
-    if deployment is None or not count_available(deployment) or not state.is_in_mesh:
+    deployment = state.shared.find_mesh(DEPLOYMENT, "prometheus")
+    if deployment is None or not count_available(deployment) or not is_in_mesh(state):
         return None
     namespace = state.namespace
     try:
@@ -93,7 +95,7 @@ async def probe_page(context: Context, state: NamespaceState) -> PageProbe | Non
     None when there is no page to ask for, or when plain text through the API server would be
     refused by STRICT mutual TLS and so shows nothing.
     """
-    if not state.list_pods_of("productpage") or "productpage" not in state.services:
+    if not list_pods_of(state, "productpage") or "productpage" not in state.services:
         return None
     service, port = "productpage", 9080
     for gateway in list_edge_gateways(state):
@@ -109,7 +111,7 @@ async def probe_page(context: Context, state: NamespaceState) -> PageProbe | Non
 
 def asks_for_mutual_tls(state: NamespaceState) -> bool:
     """Tell whether productpage takes mutual TLS alone, which the API server does not speak."""
-    pods = state.list_pods_of("productpage")
+    pods = list_pods_of(state, "productpage")
     return any(find_policy(state, p)[0] == "STRICT" and is_protected(p) for p in pods)
 
 

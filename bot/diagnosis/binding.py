@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import USE_WAYPOINT, NamespaceState, is_waypoint
+from bot.diagnosis.objects import is_waypoint
+from bot.diagnosis.state import USE_WAYPOINT, NamespaceState
 from bot.kinds import GATEWAY, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 

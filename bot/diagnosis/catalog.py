@@ -6,6 +6,7 @@ from bot.diagnosis.causes import (
     ambient,
     application,
     authorization,
+    capture,
     control_plane,
     faults,
     gateway_routes,
@@ -43,5 +44,6 @@ CAUSES: tuple[Cause, ...] = (
     *observing.CAUSES,
     *tracing.CAUSES,
     *ambient.CAUSES,
+    *capture.CAUSES,
     *waypoints.CAUSES,
 )

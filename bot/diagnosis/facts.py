@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.diagnosis.state import count_available, get_event_time
+from bot.diagnosis.objects import count_available, get_event_time
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
-from bot.text import Listed, Text, counted, verbatim
+from bot.text import Listed, Text, counted, in_context, verbatim
 
 MOST_NAMES = 4
 """Objects that are named in a sentence; the rest is counted."""
@@ -79,7 +79,9 @@ def list_names(objects: Sequence[Object]) -> Listed:
 
 
 def list_words(words: Sequence[str]) -> Listed:
-    """Return words as a list; beyond MOST_NAMES they are counted."""
+    """Return words as a list; beyond MOST_NAMES they are counted, and of none it says so."""
+    if not words:
+        return Listed([in_context("list", "none")], "comma")
     left = len(words) - MOST_NAMES
     if left <= 0:
         return Listed(words, "comma")

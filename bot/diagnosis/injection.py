@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import (
-    INJECTION,
-    REVISION,
-    NamespaceState,
-    get_template_labels,
-    matches_selector,
-)
+from bot.diagnosis.objects import get_template_labels, matches_selector
+from bot.diagnosis.state import INJECTION, REVISION, NamespaceState
 from bot.knowledge.objects.workloads import get_labels
 
 
@@ -25,14 +20,17 @@ def selects_namespace(state: NamespaceState, pod_labels: dict[str, str] | None =
     return any(
         matches_selector(hook.get("namespaceSelector"), state.labels)
         and matches_selector(hook.get("objectSelector"), pod_labels or {})
-        for configuration in state.injector_webhooks
+        for configuration in state.shared.injector_webhooks
         for hook in configuration.get("webhooks") or []
     )
 
 
 def serves_revision(state: NamespaceState, revision: str) -> bool:
     """Tell whether an istiod or an injector's webhook is of that revision or tag."""
-    served = {get_labels(w).get(REVISION) for w in [*state.istiods, *state.injector_webhooks]}
-    served |= {get_labels(w).get("istio.io/tag") for w in state.injector_webhooks}
-    served |= {get_template_labels(w).get(REVISION) for w in state.istiods}
+    served = {
+        get_labels(w).get(REVISION)
+        for w in [*state.shared.istiods, *state.shared.injector_webhooks]
+    }
+    served |= {get_labels(w).get("istio.io/tag") for w in state.shared.injector_webhooks}
+    served |= {get_template_labels(w).get(REVISION) for w in state.shared.istiods}
     return revision in served

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.rules import order_by_age
 from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import CALLS, NamespaceState, matches_labels
+from bot.diagnosis.state import CALLS, NamespaceState, list_pods_of
 from bot.kinds import PEER_AUTHENTICATION, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels
@@ -23,7 +24,7 @@ def find_policy(state: NamespaceState, pod: Object, port: int = 9080) -> tuple[s
     oldest counts.
     """
     own = sorted(state.list_own(PEER_AUTHENTICATION), key=order_by_age)
-    root = sorted(state.list_mesh(PEER_AUTHENTICATION), key=order_by_age)
+    root = sorted(state.shared.list_mesh(PEER_AUTHENTICATION), key=order_by_age)
     labels = get_labels(pod)
     chosen = [
         [p for p in own if matches_labels(get_selector(p), labels)],
@@ -55,8 +56,8 @@ def list_calls(state: NamespaceState) -> Iterator[tuple[Object, Object]]:
     """Yield the pods of Bookinfo that call, with one pod of each Service that they call."""
     for caller, callee in CALLS:
         service = state.services.get(callee)
-        callees = list_selected_pods(state, service) if service else state.list_pods_of(callee)
-        for pod in state.list_pods_of(caller):
+        callees = list_selected_pods(state, service) if service else list_pods_of(state, callee)
+        for pod in list_pods_of(state, caller):
             if caller == "reviews" and get_labels(pod).get("version") not in ASK_RATINGS:
                 continue
             for other in callees:

@@ -159,10 +159,36 @@ async def read_cluster_state(context: Context, *namespaces: str) -> ClusterState
         config,
         mesh_namespace=mesh,
         release=context.mesh.version,
-        read_at=datetime.now(UTC),
+        read_at=find_newest_moment(objects),
         unread=reader.unread,
         missing_services=missing,
     )
+
+
+def find_newest_moment(objects: dict[Kind, list[Object]]) -> datetime:
+    """Return the time in the cluster: now, or the newest moment that its objects tell.
+
+    The clocks of the cluster and of the bot may differ; ages are taken by the one that is ahead,
+    since an object cannot be younger than nothing.
+    """
+    told = [
+        str(moment)
+        for each in (*objects[POD], *objects[EVENT])
+        for moment in (
+            each["metadata"].get("creationTimestamp"),
+            each.get("lastTimestamp"),
+            each.get("eventTime"),
+        )
+        if moment
+    ]
+    told += [
+        str(condition["lastHeartbeatTime"])
+        for node in objects[NODE]
+        for condition in (node.get("status") or {}).get("conditions") or []
+        if condition.get("lastHeartbeatTime")
+    ]
+    moments = (datetime.fromisoformat(moment.replace("Z", "+00:00")) for moment in told)
+    return max([datetime.now(UTC), *moments])
 
 
 async def read_config(context: Context) -> Object:

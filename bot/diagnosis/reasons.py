@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bot.diagnosis.facts import show_event
 from bot.diagnosis.model import Fix
-from bot.diagnosis.state import NamespaceState, get_age, is_pod_ready
+from bot.diagnosis.objects import is_pod_ready
+from bot.diagnosis.state import NamespaceState, get_age, list_events_about
 from bot.kinds import DAEMON_SET, DEPLOYMENT, POD, Object
 from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects.workloads import get_condition, get_name, select_pods
@@ -51,7 +52,6 @@ CONSEQUENCES = (
     "no-restart-after-label",
     "ingress-gateway-gone",
     "readiness-failing",
-    "rollout-not-finished",
 )
 """What follows when the pods of a workload are not there."""
 
@@ -99,15 +99,17 @@ def list_refusals(state: NamespaceState) -> list[Refusal]:
     lacks pods.
     """
     found = []
-    for workload in [*state.list_own(DEPLOYMENT), *state.list_mesh(DEPLOYMENT)]:
+    for workload in [*state.list_own(DEPLOYMENT), *state.shared.list_mesh(DEPLOYMENT)]:
         condition = get_condition(workload, "ReplicaFailure")
         if condition.get("status") == "True":
             message = str(condition.get("message", ""))
             found.append(Refusal(workload, message, find_refusal_event(state, workload, message)))
-    for workload in [*state.list_own(DAEMON_SET), *state.list_mesh(DAEMON_SET)]:
+    for workload in [*state.list_own(DAEMON_SET), *state.shared.list_mesh(DAEMON_SET)]:
         status = workload.get("status") or {}
         if status.get("currentNumberScheduled", 0) < status.get("desiredNumberScheduled", 0):
-            events = [e for e in state.list_events_about(workload) if e["reason"] == "FailedCreate"]
+            events = [
+                e for e in list_events_about(state, workload) if e["reason"] == "FailedCreate"
+            ]
             found += [Refusal(workload, str(e.get("message", "")), e) for e in events[-1:]]
     return found
 
@@ -132,7 +134,7 @@ def list_concerned_pods(state: NamespaceState) -> list[Object]:
     """Return the pods here and in the mesh's namespace that are not being deleted."""
     pods = state.list_own(POD)
     if state.namespace != state.cluster.mesh_namespace:
-        pods = [*pods, *state.list_mesh(POD)]
+        pods = [*pods, *state.shared.list_mesh(POD)]
     return [
         p
         for p in pods
@@ -192,7 +194,7 @@ def list_pull_messages(state: NamespaceState, trouble: Trouble) -> str:
 
     `Back-off pulling image` alone does not tell why; the event before it does.
     """
-    events = " ".join(str(e.get("message", "")) for e in state.list_events_about(trouble.pod))
+    events = " ".join(str(e.get("message", "")) for e in list_events_about(state, trouble.pod))
     return f"{trouble.message} {events}"
 
 
@@ -212,7 +214,7 @@ def list_failing_readiness(state: NamespaceState, pod: Object) -> list[str]:
         for each in every
         if "running" in (each.get("state") or {}) and not each.get("ready")
     ]
-    failing = any(e.get("reason") == "Unhealthy" for e in state.list_events_about(pod))
+    failing = any(e.get("reason") == "Unhealthy" for e in list_events_about(state, pod))
     return lagging if failing or get_age(state, pod) > SLOW_START else []
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import CLUSTER_DOMAIN, NamespaceState, matches_labels
+from bot.diagnosis.state import CLUSTER_DOMAIN, NamespaceState
 from bot.kinds import (
     DESTINATION_RULE,
     HTTP_ROUTE,
@@ -58,7 +59,7 @@ class HttpRule:
 
 def get_cluster_domain(state: NamespaceState) -> str:
     """Return the cluster's domain, from istiod's argument `--domain`."""
-    for istiod in state.istiods:
+    for istiod in state.shared.istiods:
         for container in istiod["spec"]["template"]["spec"].get("containers") or []:
             arguments = [str(a) for a in container.get("args") or []]
             for before, after in zip(arguments, [*arguments[1:], ""], strict=True):

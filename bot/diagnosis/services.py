@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, matches_labels
+from bot.diagnosis.objects import matches_labels
+from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
 from bot.kinds import POD, Object
 from bot.knowledge.objects.workloads import get_labels
 

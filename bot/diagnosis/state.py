@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from bot.diagnosis.objects import count_available, get_event_time, get_template_labels, is_waypoint
 from bot.kinds import (
     CRD,
     DAEMON_SET,
@@ -25,7 +26,7 @@ from bot.kinds import (
 )
 from bot.knowledge.bookinfo.app import BOOKINFO, MANAGED
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
-from bot.knowledge.objects.workloads import get_condition, get_labels, get_name, select_pods
+from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.ports import Stream, TrafficReport
 from bot.text import Text
 
@@ -136,6 +137,83 @@ class ClusterState:
         return found
 
 
+class SharedState:
+    """What all namespaces share: the mesh's own namespace, nodes, webhooks, classes and CRDs."""
+
+    def __init__(self, cluster: ClusterState) -> None:
+        self._cluster = cluster
+
+    def list_mesh(self, kind: Kind) -> list[Object]:
+        """Return the mesh namespace's objects of a kind."""
+        return self._cluster.by_namespace.get((kind, self._cluster.mesh_namespace), [])
+
+    def find_mesh(self, kind: Kind, name: str) -> Object | None:
+        """Return one object of the mesh's namespace, or None."""
+        return next((obj for obj in self.list_mesh(kind) if get_name(obj) == name), None)
+
+    def find_cluster_object(self, kind: Kind, name: str) -> Object | None:
+        """Return one object that has no namespace, or None."""
+        return next((o for o in self._cluster.list_all(kind) if get_name(o) == name), None)
+
+    @cached_property
+    def nodes(self) -> dict[str, Object]:
+        """The cluster's nodes by name."""
+        return {get_name(n): n for n in self._cluster.list_all(NODE)}
+
+    @cached_property
+    def istiods(self) -> list[Object]:
+        """The Deployments of istiod, of whatever revision."""
+        return [d for d in self.list_mesh(DEPLOYMENT) if get_labels(d).get("app") == "istiod"]
+
+    @cached_property
+    def has_ready_istiod(self) -> bool:
+        """True when some istiod has an available pod."""
+        return any(count_available(d) for d in self.istiods)
+
+    @cached_property
+    def injector_webhooks(self) -> list[Object]:
+        """The sidecar injectors' MutatingWebhookConfigurations, of every revision and tag."""
+        return [
+            w
+            for w in self._cluster.list_all(MUTATING_WEBHOOK)
+            if get_labels(w).get("app") == "sidecar-injector"
+        ]
+
+    @cached_property
+    def webhooks(self) -> list[Object]:
+        """All webhook configurations."""
+        return [
+            *self._cluster.list_all(MUTATING_WEBHOOK),
+            *self._cluster.list_all(VALIDATING_WEBHOOK),
+        ]
+
+    @cached_property
+    def ztunnel(self) -> Object | None:
+        """The DaemonSet ztunnel, by its label."""
+        return self.find_daemon("app", "ztunnel")
+
+    @cached_property
+    def cni(self) -> Object | None:
+        """The DaemonSet of istio-cni, by its label."""
+        return self.find_daemon("k8s-app", "istio-cni-node")
+
+    def find_daemon(self, key: str, value: str) -> Object | None:
+        """Return a DaemonSet of the mesh's namespace, by a label of it or by its name."""
+        for daemon in self.list_mesh(DAEMON_SET):
+            if get_labels(daemon).get(key) == value or get_name(daemon) == value:
+                return daemon
+        return None
+
+    @cached_property
+    def gateway_classes(self) -> dict[str, Object]:
+        """The GatewayClasses by name."""
+        return {get_name(c): c for c in self._cluster.list_all(GATEWAY_CLASS)}
+
+    def has_type(self, name: str) -> bool:
+        """Tell whether a CRD of that name (`plural.group`) exists."""
+        return any(get_name(crd) == name for crd in self._cluster.list_all(CRD))
+
+
 class NamespaceState:
     """The state as it concerns one namespace: its own objects, and what all share."""
 
@@ -149,23 +227,16 @@ class NamespaceState:
         page: PageProbe | None = None,
     ) -> None:
         self.cluster, self.namespace = cluster, namespace
+        self.shared = SharedState(cluster)
         self.activity, self.numbers, self.page = activity or Activity(), numbers, page
 
     def list_own(self, kind: Kind) -> list[Object]:
         """Return the namespace's own objects of a kind."""
         return self.cluster.by_namespace.get((kind, self.namespace), [])
 
-    def list_mesh(self, kind: Kind) -> list[Object]:
-        """Return the mesh namespace's objects of a kind."""
-        return self.cluster.by_namespace.get((kind, self.cluster.mesh_namespace), [])
-
     def find_own(self, kind: Kind, name: str) -> Object | None:
         """Return one object of the namespace, or None."""
         return next((obj for obj in self.list_own(kind) if get_name(obj) == name), None)
-
-    def find_mesh(self, kind: Kind, name: str) -> Object | None:
-        """Return one object of the mesh's namespace, or None."""
-        return next((obj for obj in self.list_mesh(kind) if get_name(obj) == name), None)
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -175,11 +246,7 @@ class NamespaceState:
     @cached_property
     def object(self) -> Object | None:
         """The Namespace, or None when there is none."""
-        return self.find_cluster_object(NAMESPACE, self.namespace)
-
-    def find_cluster_object(self, kind: Kind, name: str) -> Object | None:
-        """Return one object that has no namespace, or None."""
-        return next((o for o in self.cluster.list_all(kind) if get_name(o) == name), None)
+        return self.shared.find_cluster_object(NAMESPACE, self.namespace)
 
     @cached_property
     def pods(self) -> list[Object]:
@@ -191,11 +258,6 @@ class NamespaceState:
             and "deletionTimestamp" not in pod["metadata"]
             and pod.get("status", {}).get("phase") != "Succeeded"
         ]
-
-    @cached_property
-    def bookinfo_pods(self) -> list[Object]:
-        """The pods of Bookinfo."""
-        return [pod for pod in self.pods if get_labels(pod).get("app") in APPS]
 
     @cached_property
     def workloads(self) -> list[Object]:
@@ -217,41 +279,9 @@ class NamespaceState:
         return {get_name(s): s for s in self.list_own(SERVICE)}
 
     @cached_property
-    def nodes(self) -> dict[str, Object]:
-        """The cluster's nodes by name."""
-        return {get_name(n): n for n in self.cluster.list_all(NODE)}
-
-    @cached_property
     def events(self) -> list[Object]:
         """Events of the namespace and of the mesh's."""
-        return [*self.list_own(EVENT), *self.list_mesh(EVENT)]
-
-    @cached_property
-    def istiods(self) -> list[Object]:
-        """The Deployments of istiod, of whatever revision."""
-        return [d for d in self.list_mesh(DEPLOYMENT) if get_labels(d).get("app") == "istiod"]
-
-    @cached_property
-    def has_ready_istiod(self) -> bool:
-        """True when some istiod has an available pod."""
-        return any(count_available(d) for d in self.istiods)
-
-    @cached_property
-    def injector_webhooks(self) -> list[Object]:
-        """The sidecar injectors' MutatingWebhookConfigurations, of every revision and tag."""
-        return [
-            w
-            for w in self.cluster.list_all(MUTATING_WEBHOOK)
-            if get_labels(w).get("app") == "sidecar-injector"
-        ]
-
-    @cached_property
-    def webhooks(self) -> list[Object]:
-        """All webhook configurations."""
-        return [
-            *self.cluster.list_all(MUTATING_WEBHOOK),
-            *self.cluster.list_all(VALIDATING_WEBHOOK),
-        ]
+        return [*self.list_own(EVENT), *self.shared.list_mesh(EVENT)]
 
     @cached_property
     def is_ambient(self) -> bool:
@@ -269,23 +299,6 @@ class NamespaceState:
         return [pod for pod in self.pods if has_sidecar(pod)]
 
     @cached_property
-    def ztunnel(self) -> Object | None:
-        """The DaemonSet ztunnel, by its label."""
-        return self.find_daemon("app", "ztunnel")
-
-    @cached_property
-    def cni(self) -> Object | None:
-        """The DaemonSet of istio-cni, by its label."""
-        return self.find_daemon("k8s-app", "istio-cni-node")
-
-    def find_daemon(self, key: str, value: str) -> Object | None:
-        """Return a DaemonSet of the mesh's namespace, by a label of it or by its name."""
-        for daemon in self.list_mesh(DAEMON_SET):
-            if get_labels(daemon).get(key) == value or get_name(daemon) == value:
-                return daemon
-        return None
-
-    @cached_property
     def gateways(self) -> list[Object]:
         """The namespace's Gateways of the Gateway API, waypoints too."""
         return self.list_own(GATEWAY)
@@ -295,107 +308,33 @@ class NamespaceState:
         """The namespace's waypoints."""
         return [g for g in self.gateways if is_waypoint(g)]
 
-    @cached_property
-    def gateway_classes(self) -> dict[str, Object]:
-        """The GatewayClasses by name."""
-        return {get_name(c): c for c in self.cluster.list_all(GATEWAY_CLASS)}
 
-    def has_type(self, name: str) -> bool:
-        """Tell whether a CRD of that name (`plural.group`) exists."""
-        return any(get_name(crd) == name for crd in self.cluster.list_all(CRD))
-
-    @cached_property
-    def is_in_mesh(self) -> bool:
-        """True when a pod of the application has a proxy."""
-        return bool(self.injected or self.captured)
-
-    def list_pods_of(self, app: str) -> list[Object]:
-        """Return the pods with that label `app`."""
-        return [pod for pod in self.pods if get_labels(pod).get("app") == app]
-
-    def list_workload_pods(self, workload: Object) -> list[Object]:
-        """Return the pods that a workload selects, of its own namespace."""
-        place = workload["metadata"].get("namespace", "")
-        return select_pods(self.cluster.by_namespace.get((POD, place), []), workload)
-
-    def list_events_about(self, obj: Object) -> list[Object]:
-        """Return the warnings about an object, the newest last."""
-        uid, name = obj["metadata"].get("uid"), get_name(obj)
-        found = [
-            e
-            for e in self.events
-            if e.get("type") == "Warning"
-            and (about := e.get("involvedObject") or {})
-            and (about.get("uid") == uid or about.get("name") == name)
-        ]
-        return sorted(found, key=get_event_time)
+def is_in_mesh(state: NamespaceState) -> bool:
+    """Tell whether a pod of the application has a proxy."""
+    return bool(state.injected or state.captured)
 
 
-def get_event_time(event: Object) -> str:
-    """Return when an event was last seen, as it stands in it."""
-    series = event.get("series") or {}
-    return str(
-        series.get("lastObservedTime")
-        or event.get("lastTimestamp")
-        or event.get("eventTime")
-        or event["metadata"].get("creationTimestamp")
-        or ""
-    )
+def list_bookinfo_pods(state: NamespaceState) -> list[Object]:
+    """Return the pods of Bookinfo."""
+    return [pod for pod in state.pods if get_labels(pod).get("app") in APPS]
 
 
-def get_template_labels(workload: Object) -> dict[str, str]:
-    """Return the labels of a workload's pod template."""
-    return (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
+def list_pods_of(state: NamespaceState, app: str) -> list[Object]:
+    """Return the pods with that label `app`."""
+    return [pod for pod in state.pods if get_labels(pod).get("app") == app]
 
 
-def get_annotations(obj: Object) -> dict[str, str]:
-    """Return an object's annotations."""
-    return obj["metadata"].get("annotations") or {}
-
-
-def count_available(workload: Object) -> int:
-    """Return how many of a Deployment's pods serve, whatever template they are of."""
-    return int((workload.get("status") or {}).get("availableReplicas") or 0)
-
-
-def is_waypoint(gateway: Object) -> bool:
-    """Tell whether a Gateway is a waypoint's."""
-    return str(gateway["spec"].get("gatewayClassName", "")).startswith("istio-waypoint")
-
-
-def is_pod_ready(pod: Object) -> bool:
-    """Tell whether a pod's condition Ready is True."""
-    return get_condition(pod, "Ready").get("status") == "True"
-
-
-def matches_labels(selector: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether equality-based labels select; an empty selector selects nothing."""
-    return bool(selector) and (selector or {}).items() <= labels.items()
-
-
-def matches_selector(selector: Object | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether a LabelSelector (matchLabels, matchExpressions) selects these labels.
-
-    None or an empty one selects everything, as in webhooks and NetworkPolicies.
-    """
-    wanted = selector or {}
-    if not (wanted.get("matchLabels") or {}).items() <= labels.items():
-        return False
-    return all(_holds(term, labels) for term in wanted.get("matchExpressions") or [])
-
-
-def _holds(term: Object, labels: Mapping[str, str]) -> bool:
-    key, values = term["key"], term.get("values") or []
-    match term["operator"]:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            # Kubernetes: a label that is missing is not in the values either.
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case _:
-            return key not in labels
+def list_events_about(state: NamespaceState, obj: Object) -> list[Object]:
+    """Return the warnings about an object, the newest last."""
+    uid, name = obj["metadata"].get("uid"), get_name(obj)
+    found = [
+        e
+        for e in state.events
+        if e.get("type") == "Warning"
+        and (about := e.get("involvedObject") or {})
+        and (about.get("uid") == uid or about.get("name") == name)
+    ]
+    return sorted(found, key=get_event_time)
 
 
 def get_age(state: NamespaceState, obj: Object) -> float:
@@ -405,8 +344,3 @@ def get_age(state: NamespaceState, obj: Object) -> float:
         return 0.0
     when = datetime.fromisoformat(made.replace("Z", "+00:00"))
     return (state.cluster.read_at - when).total_seconds()
-
-
-def name_objects(objects: Iterable[Object]) -> frozenset[str]:
-    """Return `Kind/name` of each object, for `Finding.objects`."""
-    return frozenset(f"{obj.get('kind', 'Pod')}/{get_name(obj)}" for obj in objects)

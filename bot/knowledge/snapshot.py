@@ -98,12 +98,11 @@ async def take_snapshot(context: Context) -> Snapshot:
     )
 
 
-async def take_snapshot_with_senders(context: Context) -> Snapshot:
+async def add_senders(context: Context, now: Snapshot) -> Snapshot:
     """Return a snapshot with the services that have sent spans, where Jaeger is ready.
 
     That is one request more.
     """
-    now = await take_snapshot(context)
     if "jaeger" not in now.mesh or not is_ready(now.mesh["jaeger"]):
         return now
     try:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 VERSION = re.compile(r"Reviews served by:\s+reviews-(v\d+)-")
 STARS = re.compile(r'class="flex gap-x-1 text-(?:black|red)-500"')
 NO_RATINGS = "Ratings service is currently unavailable"
+NO_DETAILS = "Error fetching product details"
 
 
 class Page(NamedTuple):
@@ -19,13 +20,14 @@ class Page(NamedTuple):
 
     version: str
     ratings: str
+    has_details: bool = True
 
 
 def parse_page(text: str) -> Page:
-    """Return the version of reviews and the state of the ratings that a product page shows."""
-    found = VERSION.search(text)
+    """Return what of details, reviews and ratings a product page shows."""
+    found, details = VERSION.search(text), NO_DETAILS not in text
     if found is None:
-        return Page("none", "none")
+        return Page("none", "none", details)
     if NO_RATINGS in text:
-        return Page(found[1], "unavailable")
-    return Page(found[1], "seen" if STARS.search(text) else "none")
+        return Page(found[1], "unavailable", details)
+    return Page(found[1], "seen" if STARS.search(text) else "none", details)

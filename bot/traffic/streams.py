@@ -202,6 +202,7 @@ def merge_reports(before: TrafficReport, now: TrafficReport) -> TrafficReport:
         codes=add_counts(before.codes, now.codes),
         versions=add_counts(before.versions, now.versions),
         ratings=add_counts(before.ratings, now.ratings),
+        without_details=before.without_details + now.without_details,
     )
 
 

@@ -24,6 +24,7 @@ class Tally:
     def __init__(self, asked: int, *, each: bool = False) -> None:
         self.asked, self.sent, self.answered, self.silent = asked, 0, 0, 0
         self.via = self.trouble = EMPTY
+        self._without_details = 0
         self._codes, self._versions, self._ratings = Counter[str](), Counter[str](), Counter[str]()
         # A stream goes on for a day; with all its times it would grow without end.
         self._times: deque[float] = deque(maxlen=KEPT_TIMES)
@@ -41,6 +42,7 @@ class Tally:
             page = parse_page(answer.text)
             self._versions[page.version] += 1
             self._ratings[page.ratings] += 1
+            self._without_details += not page.has_details
             outcome = classify_page(page)
         self._keep_sample(Sample(at, seconds * 1000, outcome))
 
@@ -75,6 +77,7 @@ class Tally:
             via=self.via,
             trouble=EMPTY if self.answered else self.trouble,
             samples=tuple(self._samples or ()),
+            without_details=self._without_details,
         )
 
 
@@ -82,7 +85,7 @@ def classify_page(page: Page) -> Outcome:
     """Return the outcome of a page with status 200: the page is 200 even when its parts
     fail.
     """
-    broken = page.version == "none" or page.ratings == "unavailable"
+    broken = page.version == "none" or page.ratings == "unavailable" or not page.has_details
     return Outcome.PARTIAL if broken else Outcome.WHOLE
 
 

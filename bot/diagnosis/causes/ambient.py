@@ -7,30 +7,19 @@ from collections.abc import Iterator
 from bot.diagnosis.binding import is_bound
 from bot.diagnosis.facts import describe, list_names, show_field, show_label, show_newest
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.reasons import build_removal_line, name_owner
+from bot.diagnosis.objects import is_pod_ready
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
-from bot.diagnosis.state import (
-    APPS,
-    MODE,
-    NamespaceState,
-    get_age,
-    get_template_labels,
-    is_pod_ready,
-)
+from bot.diagnosis.state import MODE, NamespaceState
 from bot.kinds import POD, Object
-from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
-from bot.knowledge.objects.workloads import get_labels, get_name, select_pods
+from bot.knowledge.objects.workloads import get_name, select_pods
 from bot.text import Text, verbatim
-
-CAPTURE_TIME = 60.0
-"""Seconds in which istio-cni captures a running pod, with room (usually less than two)."""
 
 
 def find_not_installed(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the namespace wants ambient, and neither ztunnel nor captured pods are there."""
     if not state.is_ambient or state.object is None or state.captured:
         return
-    if state.ztunnel is not None or not (state.istiods or state.cni):
+    if state.shared.ztunnel is not None or not (state.shared.istiods or state.shared.cni):
         return
     yield Finding(
         Text(
@@ -60,7 +49,7 @@ def find_daemon_unready(
     ready, wanted = count_daemon(daemon)
     if wanted and ready >= wanted:
         return
-    own = select_pods(state.list_mesh(POD), daemon)
+    own = select_pods(state.shared.list_mesh(POD), daemon)
     served = {p["spec"].get("nodeName") for p in own if is_pod_ready(p)}
     used = {p["spec"].get("nodeName", "") for p in state.pods}
     lacking = sorted(used - served - {""})
@@ -84,7 +73,7 @@ def find_ztunnel_unready(state: NamespaceState) -> Iterator[Finding]:
     if state.is_ambient or state.captured:
         yield from find_daemon_unready(
             state,
-            state.ztunnel,
+            state.shared.ztunnel,
             Text(
                 "ztunnel is not ready on nodes with pods of {namespace}: their requests fail.",
                 namespace=state.namespace,
@@ -104,7 +93,7 @@ def find_cni_unready(state: NamespaceState) -> Iterator[Finding]:
         for e in state.events
         if 'plugin type="istio-cni"' in str(e.get("message", "")) and concerns_waiting(state, e)
     ]
-    if failed and (state.cni is None or count_daemon(state.cni)[0] < count_daemon(state.cni)[1]):
+    if failed and is_lacking(state.shared.cni):
         yield Finding(
             sentence,
             tuple(show_newest(failed)),
@@ -114,7 +103,7 @@ def find_cni_unready(state: NamespaceState) -> Iterator[Finding]:
         return
     if not state.is_ambient:
         return
-    if state.cni is None and state.ztunnel is not None:
+    if state.shared.cni is None and state.shared.ztunnel is not None:
         yield Finding(
             sentence,
             (
@@ -127,7 +116,12 @@ def find_cni_unready(state: NamespaceState) -> Iterator[Finding]:
             frozenset({"DaemonSet/istio-cni-node"}),
         )
         return
-    yield from find_daemon_unready(state, state.cni, sentence)
+    yield from find_daemon_unready(state, state.shared.cni, sentence)
+
+
+def is_lacking(daemon: Object | None) -> bool:
+    """Tell whether a DaemonSet is not there, has fewer ready pods than wanted, or wants none."""
+    return daemon is None or count_daemon(daemon)[0] < max(1, count_daemon(daemon)[1])
 
 
 def concerns_waiting(state: NamespaceState, event: Object) -> bool:
@@ -136,117 +130,9 @@ def concerns_waiting(state: NamespaceState, event: Object) -> bool:
     return any(get_name(p) == name and not is_pod_ready(p) for p in state.list_own(POD))
 
 
-def list_uncaptured(state: NamespaceState) -> list[Object]:
-    """Return the pods of Bookinfo that ambient should capture and has not, though it had time."""
-    return [
-        pod
-        for pod in state.bookinfo_pods
-        if not is_captured(pod)
-        and not has_sidecar(pod)
-        and is_pod_ready(pod)
-        and not is_kept_out(state, pod)
-        and get_age(state, pod) > CAPTURE_TIME
-    ]
-
-
-def is_kept_out(state: NamespaceState, pod: Object) -> bool:
-    """Tell whether a pod is never captured: it asks so, or it is on the host's network."""
-    return get_labels(pod).get(MODE) == "none" or bool(pod["spec"].get("hostNetwork"))
-
-
-def find_platform_paths(state: NamespaceState) -> Iterator[Finding]:
-    """Yield that istio-cni and ztunnel run everywhere, and no pod is ever captured."""
-    if not state.is_ambient or state.captured or not state.cni or not state.ztunnel:
-        return
-    if any(count_daemon(d)[0] < max(1, count_daemon(d)[1]) for d in (state.cni, state.ztunnel)):
-        return
-    pods = list_uncaptured(state)
-    nodes = [
-        state.nodes[p["spec"]["nodeName"]] for p in pods if p["spec"].get("nodeName") in state.nodes
-    ]
-    systems = {
-        "minikube": [n for n in nodes if "minikube.k8s.io/name" in get_labels(n)],
-        "k3s": [n for n in nodes if "k3s" in get_version(n)],
-        "k3d": [n for n in nodes if get_name(n).startswith("k3d-")],
-    }
-    for platform, found in systems.items():
-        if found:
-            info = found[0].get("status", {}).get("nodeInfo") or {}
-            runtime = info.get("containerRuntimeVersion", "")
-            yield Finding(
-                Text(
-                    "istio-cni runs and captures no pod: its directories do not fit {platform}.",
-                    platform=platform,
-                ),
-                (
-                    show_field(found[0], "nodeInfo", f"{get_version(found[0])} {runtime}"),
-                    Text("not captured: {pods}", pods=list_names(pods)),
-                ),
-                Fix(command=f"ambient platform={platform}"),
-            )
-            return
-
-
-def get_version(node: Object) -> str:
-    """Return the kubelet's version of a node, which names k3s where it is one."""
-    return str((node.get("status", {}).get("nodeInfo") or {}).get("kubeletVersion", ""))
-
-
-def find_opted_out(state: NamespaceState) -> Iterator[Finding]:
-    """Yield parts of Bookinfo that stay out of ambient by their template."""
-    if not state.is_ambient:
-        return
-    for workload in state.bookinfo:
-        labels = get_template_labels(workload)
-        network = workload["spec"]["template"]["spec"].get("hostNetwork")
-        if labels.get("app") not in APPS or not (labels.get(MODE) == "none" or network):
-            continue
-        name = get_name(workload)
-        path = f"/spec/template/metadata/labels/{MODE.replace('/', '~1')}"
-        field = "spec.template.spec.hostNetwork" if network else "spec.template.metadata.labels"
-        yield Finding(
-            Text(
-                "{workload} is on the host's network, which ambient never captures.", workload=name
-            )
-            if network
-            else Text("{workload} asks to stay out of the ambient mesh.", workload=name),
-            (show_field(workload, field, "true" if network else f"{MODE}=none"),),
-            Fix(
-                line=build_removal_line(
-                    name, state.namespace, "/spec/template/spec/hostNetwork" if network else path
-                )
-            ),
-            frozenset({f"Deployment/{name}", f"app/{labels.get('app')}"}),
-        )
-
-
-def find_blocked_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
-    """Yield pods that ambient skips because they still carry a sidecar."""
-    if not state.is_ambient or state.object is None:
-        return
-    pods = [p for p in state.bookinfo_pods if has_sidecar(p) and not is_captured(p)]
-    if pods:
-        yield Finding(
-            Text(
-                "{pods} still carry a sidecar, and ambient skips such pods.", pods=list_names(pods)
-            ),
-            (
-                show_label(state.object, MODE),
-                *(
-                    [show_label(state.object, "istio-injection")]
-                    if "istio-injection" in state.labels
-                    else []
-                ),
-                verbatim(f"{describe(pods[0])}: sidecar.istio.io/status, no redirection"),
-            ),
-            Fix(command="ambient"),
-            frozenset().union(*(name_owner(state, p) for p in pods)),
-        )
-
-
 def find_without_ztunnel(state: NamespaceState) -> Iterator[Finding]:
     """Yield captured pods whose ztunnel is gone: their requests lead nowhere."""
-    if state.ztunnel is not None or not state.captured:
+    if state.shared.ztunnel is not None or not state.captured:
         return
     yield Finding(
         Text(
@@ -258,7 +144,7 @@ def find_without_ztunnel(state: NamespaceState) -> Iterator[Finding]:
             Text("no DaemonSet ztunnel in {namespace}", namespace=state.cluster.mesh_namespace),
         ),
         Fix(
-            command="ambient" if state.istiods else "uninstall",
+            command="ambient" if state.shared.istiods else "uninstall",
             line=f"kubectl label namespace {state.namespace} {MODE}-",
         ),
         frozenset({"DaemonSet/ztunnel"}),
@@ -364,41 +250,6 @@ CAUSES = (
         ("ambient",),
         ("cni-platform-paths", "no-restart-after-label"),
         gravity=2,
-    ),
-    Cause(
-        "cni-platform-paths",
-        Subject.AMBIENT,
-        "The directories of istio-cni do not fit the platform, such as minikube with Docker.",
-        "istio-cni is ready, pods are never captured, and the node tells its platform.",
-        "`/mesh ambient platform=minikube`",
-        find_platform_paths,
-        ("ambient",),
-        gravity=2,
-        source="Istio's page on prerequisites of platforms",
-    ),
-    Cause(
-        "ambient-opted-out",
-        Subject.AMBIENT,
-        "Pods of Bookinfo carry `istio.io/dataplane-mode: none`, or are on the host's network.",
-        "The label, or hostNetwork, of the template.",
-        "Take it out",
-        find_opted_out,
-        ("ambient",),
-        ("caller-outside-mesh",),
-        gravity=3,
-        by_object=True,
-    ),
-    Cause(
-        "sidecar-blocks-ambient",
-        Subject.AMBIENT,
-        "Pods that still carry a sidecar are skipped by ambient: both labels, or not restarted.",
-        "The ambient label, and pods with `sidecar.istio.io/status` and no redirection.",
-        "`/mesh ambient`",
-        find_blocked_by_sidecar,
-        ("ambient",),
-        ("waypoint-not-enrolled",),
-        gravity=3,
-        source="Istio 1.23 and 1.30",
     ),
     Cause(
         "captured-without-ztunnel",

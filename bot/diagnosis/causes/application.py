@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_names, list_words, show_condition, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
-from bot.diagnosis.state import APPS, NamespaceState, get_template_labels, is_pod_ready
+from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh, list_pods_of
 from bot.kinds import NAMESPACE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -54,7 +55,7 @@ def is_terminating(namespace: Object | None) -> bool:
 def find_terminating(state: NamespaceState) -> Iterator[Finding]:
     """Yield namespaces that are being deleted, with what holds them."""
     for name in dict.fromkeys((state.namespace, state.cluster.mesh_namespace)):
-        namespace = state.find_cluster_object(NAMESPACE, name)
+        namespace = state.shared.find_cluster_object(NAMESPACE, name)
         if namespace is None or not is_terminating(namespace):
             continue
         held = [
@@ -86,7 +87,7 @@ def find_service_missing(state: NamespaceState) -> Iterator[Finding]:
                         service=app,
                         namespace=state.namespace,
                     ),
-                    Text("its pods: {workloads}", workloads=list_names(workloads)),
+                    Text("there is {workloads}", workloads=list_names(workloads)),
                 ),
                 Fix(command="bookinfo"),
                 frozenset({f"Service/{app}", f"app/{app}"}),
@@ -99,7 +100,7 @@ def find_service_without_pods(state: NamespaceState) -> Iterator[Finding]:
         service = state.services.get(app)
         if service is None or list_selected_pods(state, service):
             continue
-        there = [pod for pod in state.list_pods_of(app) if is_pod_ready(pod)] or [
+        there = [pod for pod in list_pods_of(state, app) if is_pod_ready(pod)] or [
             pod for pod in state.pods if is_pod_ready(pod) and get_name(pod).startswith(f"{app}-")
         ]
         if there:
@@ -154,7 +155,7 @@ def find_wrong_port(state: NamespaceState) -> Iterator[Finding]:
 
 def find_not_http(state: NamespaceState) -> Iterator[Finding]:
     """Yield ports of Bookinfo that are declared to be another protocol than HTTP."""
-    if not state.is_in_mesh:
+    if not is_in_mesh(state):
         return
     for app in APPS:
         service = state.services.get(app)

@@ -13,8 +13,9 @@ from fnmatch import fnmatchcase
 
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.peers import is_protected
-from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, matches_labels
+from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import AUTHORIZATION_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -51,11 +52,11 @@ def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
     ]
     for gateway in gateways[:1]:
         yield Call("", gateway, "", "", PATHS["productpage"], 80)
-        for pod in state.list_pods_of("productpage"):
+        for pod in list_pods_of(state, "productpage"):
             yield build_call(state, gateway, pod, "productpage")
     for caller, callee in CALLS:
-        for source in state.list_pods_of(caller)[:1]:
-            for pod in state.list_pods_of(callee):
+        for source in list_pods_of(state, caller)[:1]:
+            for pod in list_pods_of(state, callee):
                 yield build_call(state, source, pod, callee)
 
 
@@ -90,7 +91,7 @@ def list_policies(state: NamespaceState) -> list[Object]:
     own = state.list_own(AUTHORIZATION_POLICY)
     if state.namespace == state.cluster.mesh_namespace:
         return own
-    return [*own, *state.list_mesh(AUTHORIZATION_POLICY)]
+    return [*own, *state.shared.list_mesh(AUTHORIZATION_POLICY)]
 
 
 def selects_pod(state: NamespaceState, policy: Object, pod: Object) -> bool:

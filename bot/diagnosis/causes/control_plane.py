@@ -7,16 +7,9 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, list_names, show_field
 from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import count_available, matches_selector
 from bot.diagnosis.reasons import list_refusals
-from bot.diagnosis.state import (
-    INJECTION,
-    MODE,
-    REVISION,
-    USE_WAYPOINT,
-    NamespaceState,
-    count_available,
-    matches_selector,
-)
+from bot.diagnosis.state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
 from bot.kinds import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -27,7 +20,7 @@ MESH_STEPS = frozenset({"inject", "expose", "route", "fault", "shift", "ambient"
 
 def find_not_installed(state: NamespaceState) -> Iterator[Finding]:
     """Yield that there is no istiod although something asks for one."""
-    if state.istiods:
+    if state.shared.istiods:
         return
     evidence = list(show_signs_of_mesh(state))
     if evidence or state.activity.wanted & MESH_STEPS:
@@ -69,9 +62,9 @@ def is_istio_class(gateway: Object) -> bool:
 
 def find_control_plane_down(state: NamespaceState) -> Iterator[Finding]:
     """Yield that istiod is there and none of its pods is available."""
-    if not state.istiods or state.has_ready_istiod:
+    if not state.shared.istiods or state.shared.has_ready_istiod:
         return
-    istiod = state.istiods[0]
+    istiod = state.shared.istiods[0]
     wanted = istiod["spec"].get("replicas", 1)
     refused = [r for r in list_refusals(state) if "failed calling webhook" in r.message]
     place = state.cluster.mesh_namespace
@@ -97,11 +90,11 @@ def find_control_plane_down(state: NamespaceState) -> Iterator[Finding]:
 def find_injector_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that istiod runs, the namespace asks for sidecars, and no webhook would inject them."""
     asks = asks_for_injection(state)
-    if not asks or not state.istiods or selects_namespace(state):
+    if not asks or not state.shared.istiods or selects_namespace(state):
         return
     if asks == REVISION and not serves_revision(state, state.labels[REVISION]):
         return
-    others = [get_name(w) for w in state.injector_webhooks]
+    others = [get_name(w) for w in state.shared.injector_webhooks]
     shown = (
         Text("the injectors {names} do not select it", names=verbatim(", ".join(others)))
         if others
@@ -121,7 +114,7 @@ def find_injector_missing(state: NamespaceState) -> Iterator[Finding]:
 
 def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
     """Yield webhooks whose Service is not there, and that refuse what is created here."""
-    for configuration in state.webhooks:
+    for configuration in state.shared.webhooks:
         stale = [
             service
             for hook in configuration.get("webhooks") or []
@@ -136,7 +129,7 @@ def find_stale_webhook(state: NamespaceState) -> Iterator[Finding]:
 
 def concerns(state: NamespaceState, hook: Object) -> bool:
     """Tell whether a webhook is asked about what is created in this namespace or in the mesh's."""
-    mesh = state.find_cluster_object(NAMESPACE, state.cluster.mesh_namespace)
+    mesh = state.shared.find_cluster_object(NAMESPACE, state.cluster.mesh_namespace)
     places = [state.labels, get_labels(mesh) if mesh else {}]
     return any(matches_selector(hook.get("namespaceSelector"), labels) for labels in places)
 

@@ -17,7 +17,14 @@ from bot.diagnosis.rules import (
     list_virtual_services,
     reaches_mesh,
 )
-from bot.diagnosis.state import CALLS, GATEWAY_NAME, NamespaceState, get_age
+from bot.diagnosis.state import (
+    CALLS,
+    GATEWAY_NAME,
+    NamespaceState,
+    get_age,
+    is_in_mesh,
+    list_pods_of,
+)
 from bot.kinds import VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels
@@ -41,7 +48,7 @@ def list_routed_versions(state: NamespaceState, user: str) -> set[str]:
     """Return the versions of reviews that a user's requests reach, by the rules in force."""
     rule = find_user_rule(list_rules_in_force(state, "reviews"), user)
     if rule is None or not rule.destinations:
-        return {get_labels(pod).get("version", "") for pod in state.list_pods_of("reviews")}
+        return {get_labels(pod).get("version", "") for pod in list_pods_of(state, "reviews")}
     total = sum(d.weight or 0 for d in rule.destinations)
     return {
         version
@@ -182,7 +189,7 @@ def find_caller_outside(state: NamespaceState) -> Iterator[Finding]:
     for service, callers in list_callers(state).items():
         owners = list_enforced_owners(state, service)
         outside = [p for p in callers if not has_sidecar(p) and not is_captured(p)]
-        if not owners or not outside or not state.is_in_mesh:
+        if not owners or not outside or not is_in_mesh(state):
             continue
         names = sorted({get_labels(p).get("app", "") for p in outside})
         yield Finding(
@@ -204,7 +211,7 @@ def list_callers(state: NamespaceState) -> dict[str, list[Object]]:
     """Return the pods that call each Service of Bookinfo; gateways have a proxy always."""
     found: dict[str, list[Object]] = {}
     for caller, callee in CALLS:
-        pods = [p for p in state.list_pods_of(caller) if GATEWAY_NAME not in get_labels(p)]
+        pods = [p for p in list_pods_of(state, caller) if GATEWAY_NAME not in get_labels(p)]
         # Of reviews only the versions that ask ratings call it.
         if caller == "reviews":
             pods = [p for p in pods if get_labels(p).get("version") in ASK_RATINGS]
@@ -283,7 +290,7 @@ CAUSES = (
         "A rule with a fault that can hit somebody; flags `FI` or `DI`.",
         "`/mesh fault off` ends it",
         find_in_force,
-        ("fault",),
+        ("fault", "traffic"),
         kind=CauseKind.NORMAL,
         by_object=True,
     ),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.objects import matches_selector
 from bot.diagnosis.rules import service_exists
-from bot.diagnosis.state import NamespaceState, matches_selector
+from bot.diagnosis.state import NamespaceState
 from bot.kinds import (
     GATEWAY,
     HTTP_ROUTE,
@@ -66,7 +67,7 @@ def find_parent_missing(state: NamespaceState) -> Iterator[Finding]:
                     Text(
                         "Gateways of {namespace}: {names}",
                         namespace=state.namespace,
-                        names=list_words([get_name(g) for g in state.gateways] or ["none"]),
+                        names=list_words([get_name(g) for g in state.gateways]),
                     ),
                 ),
                 Fix(command="expose"),
@@ -182,7 +183,7 @@ def admits_namespace(
         case "All":
             return True
         case "Selector":
-            own = state.find_cluster_object(NAMESPACE, home)
+            own = state.shared.find_cluster_object(NAMESPACE, home)
             return matches_selector(namespaces.get("selector"), get_labels(own) if own else {})
         case _:
             return bool(home == gateway["metadata"].get("namespace"))
@@ -236,7 +237,7 @@ CAUSES = (
         Subject.EXPOSING,
         "The listener does not admit routes of that namespace or kind.",
         "`Accepted=False NotAllowedByListeners`.",
-        "A route beside the Gateway: `/mesh expose in=NS`",
+        "A route beside the Gateway: `/mesh expose in=NAMESPACE`",
         find_not_allowed,
         ("expose",),
         gravity=2,

@@ -8,14 +8,8 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, list_words, show_condition, show_field
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.state import (
-    GATEWAY_NAME,
-    NamespaceState,
-    count_available,
-    get_annotations,
-    is_pod_ready,
-    matches_labels,
-)
+from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
+from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
 from bot.kinds import (
     CRD,
     DEPLOYMENT,
@@ -36,7 +30,11 @@ OLDEST_BUNDLE = (1, 0)
 
 def find_crds_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the Gateway API is not there although somebody wants a gateway or a waypoint."""
-    if not state.istiods or state.has_type(GATEWAY_CRD) or state.cluster.is_unread(CRD):
+    if (
+        not state.shared.istiods
+        or state.shared.has_type(GATEWAY_CRD)
+        or state.cluster.is_unread(CRD)
+    ):
         return
     asked = sorted(state.activity.wanted & EDGE_STEPS)
     enrolled = "istio.io/use-waypoint" in state.labels
@@ -54,8 +52,8 @@ def find_crds_missing(state: NamespaceState) -> Iterator[Finding]:
 
 def find_crds_unread(state: NamespaceState) -> Iterator[Finding]:
     """Yield a bundle of the Gateway API that is older than this Istio reads."""
-    crd = state.find_cluster_object(CRD, GATEWAY_CRD)
-    if crd is None or not state.istiods:
+    crd = state.shared.find_cluster_object(CRD, GATEWAY_CRD)
+    if crd is None or not state.shared.istiods:
         return
     version = get_annotations(crd).get(BUNDLE_VERSION, "")
     numbers = re.match(r"v?(\d+)\.(\d+)", version)
@@ -76,7 +74,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
     """Yield Gateways whose class does not exist."""
     for gateway in state.gateways:
         name = str(gateway["spec"].get("gatewayClassName", ""))
-        if name in state.gateway_classes:
+        if name in state.shared.gateway_classes:
             continue
         waypoint = name == "istio-waypoint"
         yield Finding(
@@ -89,7 +87,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
                 show_condition(gateway, "Accepted"),
                 Text(
                     "GatewayClasses: {names}",
-                    names=list_words(sorted(state.gateway_classes) or ["none"]),
+                    names=list_words(sorted(state.shared.gateway_classes)),
                 ),
             ),
             Fix(command="ambient" if waypoint else "expose"),
@@ -100,7 +98,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
 def find_gateway_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield Gateways whose own pods are missing or not ready, whatever their status says."""
     for gateway in list_edge_gateways(state):
-        if "istio" not in state.gateway_classes:
+        if "istio" not in state.shared.gateway_classes:
             continue
         deployment = find_deployment(state, gateway)
         if deployment is not None and count_available(deployment):
@@ -154,7 +152,9 @@ def find_ingress_gone(state: NamespaceState) -> Iterator[Finding]:
         for vs in state.list_own(VIRTUAL_SERVICE)
         for name in vs["spec"].get("gateways") or []
     }
-    mesh = state.list_mesh(ISTIO_GATEWAY) if state.namespace != state.cluster.mesh_namespace else []
+    mesh = state.shared.list_mesh(ISTIO_GATEWAY)
+    if state.namespace == state.cluster.mesh_namespace:
+        mesh = []
     for gateway in [*state.list_own(ISTIO_GATEWAY), *(g for g in mesh if get_name(g) in used)]:
         selector = gateway["spec"].get("selector") or {}
         running = [p for p in pods if matches_labels(selector, get_labels(p))]
@@ -163,7 +163,7 @@ def find_ingress_gone(state: NamespaceState) -> Iterator[Finding]:
         words = ",".join(f"{k}={v}" for k, v in selector.items())
         names = {
             f"Deployment/{get_name(d)}"
-            for d in state.list_mesh(DEPLOYMENT)
+            for d in state.shared.list_mesh(DEPLOYMENT)
             if matches_labels(selector, get_labels(d))
         }
         yield Finding(

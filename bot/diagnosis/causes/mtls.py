@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
 from bot.diagnosis.rules import list_destination_rules
-from bot.diagnosis.state import APPS, CALLS, NamespaceState
+from bot.diagnosis.state import APPS, CALLS, NamespaceState, list_pods_of
 from bot.kinds import Object
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -48,9 +48,9 @@ def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
 def find_conflict(state: NamespaceState) -> Iterator[Finding]:
     """Yield DestinationRules whose TLS disagrees with what the callee's policy asks for."""
     for app in APPS:
-        pods = [p for p in state.list_pods_of(app)]
+        pods = [p for p in list_pods_of(state, app)]
         callers = [
-            p for caller, callee in CALLS if callee == app for p in state.list_pods_of(caller)
+            p for caller, callee in CALLS if callee == app for p in list_pods_of(state, caller)
         ]
         # A captured caller's TLS is ztunnel's: DestinationRules do not reach it.
         if not pods or not any(has_sidecar(p) for p in callers):
@@ -69,7 +69,7 @@ def find_conflict(state: NamespaceState) -> Iterator[Finding]:
                         rule=describe(rule),
                         mode=mode,
                         service=app,
-                        asked=asked if is_protected(pods[0]) else "plain text",
+                        asked=asked if is_protected(pods[0]) else Text("plain text"),
                     ),
                     (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
                     Fix(
@@ -93,6 +93,32 @@ def get_tls_mode(rule: Object) -> str:
             if mode := (level.get("tls") or {}).get("mode"):
                 return str(mode)
     return ""
+
+
+def find_bot_outside(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that STRICT refuses what comes through the API server, while all callers have a proxy.
+
+    The bot's own questions to an application are of that kind.
+    """
+    pods = [p for app in APPS for p in list_pods_of(state, app)]
+    strict = [(p, policy) for p in pods if (policy := find_strict_policy(state, p))]
+    if strict and all(is_protected(p) for p in pods):
+        policy = strict[0][1]
+        yield Finding(
+            Text(
+                "{policy} asks for STRICT mutual TLS: what asks a pod through the API server, as I "
+                "do, is reset. Inside the mesh all is well.",
+                policy=describe(policy),
+            ),
+            (show_field(policy, "mtls.mode", "STRICT"),),
+            Fix(advice=Text("Ask through the gateway instead.")),
+        )
+
+
+def find_strict_policy(state: NamespaceState, pod: Object) -> Object | None:
+    """Return the policy by which a protected pod takes mutual TLS alone, or None."""
+    mode, policy = find_policy(state, pod)
+    return policy if mode == "STRICT" and is_protected(pod) else None
 
 
 CAUSES = (
@@ -119,5 +145,17 @@ CAUSES = (
         ("route",),
         gravity=1,
         source="KIA0207, KIA0501",
+    ),
+    Cause(
+        "strict-mtls-api-server",
+        Subject.SECURITY,
+        "STRICT resets what comes in plain text through the API server, such as the bot's own "
+        "questions; the mesh is well.",
+        "The PeerAuthentication; every pod of the application has a proxy.",
+        "Ask through the gateway",
+        find_bot_outside,
+        ("bookinfo", "inject", "fault"),
+        kind=CauseKind.NORMAL,
+        source="the API server is no member of the mesh",
     ),
 )

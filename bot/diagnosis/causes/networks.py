@@ -8,14 +8,9 @@ from ipaddress import ip_address, ip_network
 
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import is_pod_ready, is_waypoint, matches_selector
 from bot.diagnosis.peers import list_calls
-from bot.diagnosis.state import (
-    GATEWAY_NAME,
-    NamespaceState,
-    is_pod_ready,
-    is_waypoint,
-    matches_selector,
-)
+from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import NAMESPACE, NETWORK_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -41,17 +36,19 @@ def list_connections(state: NamespaceState) -> Iterator[Connection]:
     waypoints = {get_name(g) for g in state.gateways if is_waypoint(g)}
     edges = [p for p in gateways if get_labels(p)[GATEWAY_NAME] not in waypoints]
     calls = [
-        *((edge, pod) for edge in edges for pod in state.list_pods_of("productpage")),
+        *((edge, pod) for edge in edges for pod in list_pods_of(state, "productpage")),
         *list_calls(state),
     ]
     for source, target in calls:
         tunnelled = is_captured(target) and (is_captured(source) or source in edges)
         yield Connection(source, target, HBONE if tunnelled else 9080)
-    istiod = next((p for p in state.list_mesh(POD) if get_labels(p).get("app") == "istiod"), None)
+    istiod = next(
+        (p for p in state.shared.list_mesh(POD) if get_labels(p).get("app") == "istiod"), None
+    )
     prometheus = next(
         (
             p
-            for p in state.list_mesh(POD)
+            for p in state.shared.list_mesh(POD)
             if get_labels(p).get("app.kubernetes.io/name") == "prometheus"
         ),
         None,
@@ -142,7 +139,7 @@ def matches_peer(state: NamespaceState, policy: Object, told: Object, peer: Obje
         return inside and not out
     place = peer["metadata"].get("namespace", "")
     if "namespaceSelector" in told:
-        namespace = state.find_cluster_object(NAMESPACE, place)
+        namespace = state.shared.find_cluster_object(NAMESPACE, place)
         labels = get_labels(namespace) if namespace else {"kubernetes.io/metadata.name": place}
         if not matches_selector(told["namespaceSelector"], labels):
             return False

@@ -9,7 +9,8 @@ import yaml
 
 from bot.diagnosis.facts import describe, show_availability, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.state import NamespaceState, count_available
+from bot.diagnosis.objects import count_available
+from bot.diagnosis.state import NamespaceState, is_in_mesh
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch
@@ -21,9 +22,9 @@ SEEING_STEPS = frozenset({"addons", "kiali", "graph"})
 
 def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Prometheus is missing or not ready, and somebody needs it."""
-    prometheus = state.find_mesh(DEPLOYMENT, "prometheus")
+    prometheus = state.shared.find_mesh(DEPLOYMENT, "prometheus")
     if prometheus is not None and count_available(prometheus):
-        if state.find_mesh(SERVICE, "prometheus") is None:
+        if state.shared.find_mesh(SERVICE, "prometheus") is None:
             yield Finding(
                 Text("Prometheus runs, and its Service is gone: nobody can ask it."),
                 (
@@ -36,7 +37,7 @@ def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
                 Fix(command="addons prometheus"),
             )
         return
-    wanted = state.find_mesh(DEPLOYMENT, "kiali") is not None
+    wanted = state.shared.find_mesh(DEPLOYMENT, "kiali") is not None
     if not wanted and not state.activity.wanted & SEEING_STEPS and prometheus is None:
         return
     shown = (
@@ -76,7 +77,7 @@ def find_not_scraping(state: NamespaceState) -> Iterator[Finding]:
 def find_no_traffic(state: NamespaceState) -> Iterator[Finding]:
     """Yield that nobody sent requests lately."""
     numbers = state.numbers
-    if numbers is None or numbers.request_rate is None or not state.is_in_mesh:
+    if numbers is None or numbers.request_rate is None or not is_in_mesh(state):
         return
     if numbers.request_rate <= 0 and not state.activity.streams:
         yield Finding(
@@ -93,7 +94,7 @@ def find_no_traffic(state: NamespaceState) -> Iterator[Finding]:
 
 def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Kiali is there and none of its pods is available."""
-    kiali = state.find_mesh(DEPLOYMENT, "kiali")
+    kiali = state.shared.find_mesh(DEPLOYMENT, "kiali")
     if kiali is not None and not count_available(kiali):
         yield Finding(
             Text("Kiali has no ready pod and does not answer."),
@@ -101,7 +102,7 @@ def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="kiali"),
             frozenset({"Deployment/kiali"}),
         )
-    elif kiali is not None and state.find_mesh(SERVICE, "kiali") is None:
+    elif kiali is not None and state.shared.find_mesh(SERVICE, "kiali") is None:
         yield Finding(
             Text("Kiali runs, and its Service is gone: nobody can ask it."),
             (
@@ -117,7 +118,7 @@ def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
 
 def read_kiali_config(state: NamespaceState) -> tuple[Object | None, Object]:
     """Return Kiali's ConfigMap and its configuration, parsed; empty when it cannot be parsed."""
-    held = state.find_mesh(CONFIG_MAP, "kiali")
+    held = state.shared.find_mesh(CONFIG_MAP, "kiali")
     try:
         parsed = yaml.safe_load((held or {}).get("data", {}).get(CONFIG_KEY) or "{}")
     except yaml.YAMLError:
@@ -129,7 +130,7 @@ def find_other_prometheus(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Kiali's configuration names another Prometheus than the mesh's."""
     held, config = read_kiali_config(state)
     url = ((config.get("external_services") or {}).get("prometheus") or {}).get("url")
-    if held is None or not url or state.find_mesh(DEPLOYMENT, "kiali") is None:
+    if held is None or not url or state.shared.find_mesh(DEPLOYMENT, "kiali") is None:
         return
     host = urlsplit(str(url)).hostname or ""
     usual = f"prometheus.{state.cluster.mesh_namespace}"
@@ -149,7 +150,10 @@ def find_other_prometheus(state: NamespaceState) -> Iterator[Finding]:
 
 def find_version_mismatch(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Kiali's version is not made for this Istio."""
-    kiali, istiod = state.find_mesh(DEPLOYMENT, "kiali"), next(iter(state.istiods), None)
+    kiali, istiod = (
+        state.shared.find_mesh(DEPLOYMENT, "kiali"),
+        next(iter(state.shared.istiods), None),
+    )
     if kiali is None or istiod is None:
         return
     istio = get_labels(istiod).get("operator.istio.io/version") or get_image_tag(istiod)
@@ -169,7 +173,7 @@ def find_token(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Kiali asks for credentials, so that the bot cannot read its graph."""
     held, config = read_kiali_config(state)
     strategy = (config.get("auth") or {}).get("strategy", "anonymous")
-    if held is None or strategy == "anonymous" or not state.find_mesh(DEPLOYMENT, "kiali"):
+    if held is None or strategy == "anonymous" or not state.shared.find_mesh(DEPLOYMENT, "kiali"):
         return
     yield Finding(
         Text(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import get_template_labels
 from bot.diagnosis.reasons import (
     CONSEQUENCES,
     Refusal,
@@ -15,10 +16,10 @@ from bot.diagnosis.reasons import (
     list_unready_pods,
     name_owner,
 )
-from bot.diagnosis.state import NamespaceState, get_template_labels
+from bot.diagnosis.state import NamespaceState
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_condition, get_name
-from bot.text import Text, verbatim
+from bot.text import Listed, Text, verbatim
 
 
 def list_unscheduled(state: NamespaceState) -> list[tuple[Object, str]]:
@@ -43,7 +44,7 @@ def find_no_room(state: NamespaceState) -> Iterator[Finding]:
         Text(
             "No node has room for {pods}: {resources} is short.",
             pods=list_words([get_name(p) for p, _ in lacking]),
-            resources=verbatim(" and ".join(resources) or "pods"),
+            resources=Listed(resources or [Text("the number of pods")]),
         ),
         tuple(verbatim(f"Pod {get_name(p)}: FailedScheduling: {m}") for p, m in lacking[:2]),
         Fix(
@@ -64,12 +65,14 @@ def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
         if re.search(r"unschedulable|untolerated taint|not ready|didn't match", m)
         and not re.fullmatch(r"Unschedulable", m)
     ]
-    gone = [n for n in state.nodes.values() if get_condition(n, "Ready").get("status") != "True"]
+    gone = [
+        n for n in state.shared.nodes.values() if get_condition(n, "Ready").get("status") != "True"
+    ]
     names = {get_name(n) for n in gone}
     stranded = [p for p in list_concerned_pods(state) if p["spec"].get("nodeName") in names]
     if not waiting and not stranded:
         return
-    cordoned = [n for n in state.nodes.values() if n["spec"].get("unschedulable")]
+    cordoned = [n for n in state.shared.nodes.values() if n["spec"].get("unschedulable")]
     bad = [*cordoned, *(n for n in gone if n not in cordoned)]
     evidence = [show_field(n, "spec.unschedulable", "true") for n in cordoned[:3]]
     evidence += [
@@ -80,8 +83,8 @@ def find_node_unusable(state: NamespaceState) -> Iterator[Finding]:
     pods = [*(p for p, _ in waiting), *stranded]
     yield Finding(
         Text(
-            "Nodes take no pods ({nodes}), and {pods} wait for one.",
-            nodes=list_words([get_name(n) for n in bad] or ["taint"]),
+            "Nodes take no pods ({nodes}): {pods} cannot run.",
+            nodes=list_words([get_name(n) for n in bad]),
             pods=list_words([get_name(p) for p in pods]),
         ),
         tuple(evidence),

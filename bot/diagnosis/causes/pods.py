@@ -22,7 +22,7 @@ from bot.diagnosis.reasons import (
     name_owner,
     suggest_fix,
 )
-from bot.diagnosis.state import NamespaceState, get_age
+from bot.diagnosis.state import NamespaceState, get_age, list_events_about, list_pods_of
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import (
     ORDINARY_REASONS,
@@ -145,7 +145,7 @@ def show_last_exit(state: NamespaceState, pod: Object, container: str) -> list[T
     ]
     if not ended:
         return []
-    node = state.nodes.get(pod["spec"].get("nodeName", ""))
+    node = state.shared.nodes.get(pod["spec"].get("nodeName", ""))
     arch = get_labels(node).get("kubernetes.io/arch", "") if node else ""
     words = f"last exit code {ended[0].get('exitCode')} {ended[0].get('reason', '')}".rstrip()
     return [verbatim(f"{words}, node {arch}" if arch else words)]
@@ -164,7 +164,7 @@ def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
             continue
         seen.add(key)
         place = pod["metadata"].get("namespace", "")
-        probes = [e for e in state.list_events_about(pod) if e.get("reason") == "Unhealthy"]
+        probes = [e for e in list_events_about(state, pod) if e.get("reason") == "Unhealthy"]
         ready = get_condition(pod, "Ready")
         words = f"Ready=False {ready.get('reason', '')} {ready.get('message', '')}".strip()
         evidence = [verbatim(f"Pod {get_name(pod)}: {words}")]
@@ -202,7 +202,7 @@ def find_starting(state: NamespaceState) -> Iterator[Finding]:
 def find_reviews_starting(state: NamespaceState) -> Iterator[Finding]:
     """Yield that reviews is ready and does not answer yet: a Java server without probes."""
     page = state.page
-    young = [p for p in state.list_pods_of("reviews") if get_age(state, p) <= JAVA_START]
+    young = [p for p in list_pods_of(state, "reviews") if get_age(state, p) <= JAVA_START]
     if page is not None and page.status == 200 and not page.whole and young:
         yield Finding(
             Text("reviews, a Java server, was started just now and does not answer yet; wait."),

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from bot.diagnosis.facts import describe, list_names, list_words, show_field, show_label
 from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import get_annotations, get_template_labels
 from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner
 from bot.diagnosis.rules import list_mesh_routes
 from bot.diagnosis.state import (
@@ -16,8 +17,8 @@ from bot.diagnosis.state import (
     MODE,
     REVISION,
     NamespaceState,
-    get_annotations,
-    get_template_labels,
+    is_in_mesh,
+    list_bookinfo_pods,
 )
 from bot.kinds import VIRTUAL_SERVICE, Object
 from bot.knowledge.istio.sidecars import OPT_OUT_KEY, is_opted_out
@@ -45,7 +46,7 @@ IN_MESH_STEPS = frozenset({"inject", "ambient", "waypoint", "route", "fault", "s
 
 def find_not_labelled(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the namespace has no label of the mesh and no pod a proxy, and one was wanted."""
-    if not state.bookinfo or state.is_in_mesh or state.object is None:
+    if not state.bookinfo or is_in_mesh(state) or state.object is None:
         return
     if any(state.labels.get(key) for key in (INJECTION, REVISION)) or state.is_ambient:
         return
@@ -196,7 +197,11 @@ def find_unknown_revision(state: NamespaceState) -> Iterator[Finding]:
         return
     assert state.object is not None  # it has labels
     served = sorted(
-        {get_labels(w).get(REVISION, "") for w in [*state.istiods, *state.injector_webhooks]} - {""}
+        {
+            get_labels(w).get(REVISION, "")
+            for w in [*state.shared.istiods, *state.shared.injector_webhooks]
+        }
+        - {""}
     )
     yield Finding(
         Text(
@@ -205,7 +210,7 @@ def find_unknown_revision(state: NamespaceState) -> Iterator[Finding]:
         ),
         (
             show_label(state.object, REVISION),
-            Text("there is: {revisions}", revisions=list_words(served or ["none"])),
+            Text("there is: {revisions}", revisions=list_words(served)),
         ),
         Fix(
             command="inject",
@@ -220,7 +225,7 @@ def find_not_restarted(state: NamespaceState) -> Iterator[Finding]:
         return
     older = [
         pod
-        for pod in state.bookinfo_pods
+        for pod in list_bookinfo_pods(state)
         if not has_sidecar(pod) and not is_captured(pod) and not refuses_injection(state, pod)
     ]
     if not older:

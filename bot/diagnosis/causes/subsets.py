@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.objects import matches_labels
 from bot.diagnosis.rules import (
     Destination,
     HttpRule,
@@ -16,7 +17,7 @@ from bot.diagnosis.rules import (
     service_exists,
 )
 from bot.diagnosis.services import list_selected_pods
-from bot.diagnosis.state import APPS, NamespaceState, matches_labels
+from bot.diagnosis.state import APPS, NamespaceState
 from bot.kinds import DESTINATION_RULE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
@@ -88,9 +89,7 @@ def find_subset_undefined(state: NamespaceState) -> Iterator[Finding]:
                 Text(
                     "subsets that are defined for {service}: {subsets}",
                     service=service,
-                    subsets=list_words(
-                        sorted(list_subsets(state, service, state.namespace)) or ["none"]
-                    ),
+                    subsets=list_words(sorted(list_subsets(state, service, state.namespace))),
                 ),
             ),
             Fix(command="mend"),

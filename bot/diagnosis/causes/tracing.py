@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_names, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.state import NamespaceState, count_available, matches_labels
+from bot.diagnosis.objects import count_available, matches_labels
+from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
 from bot.knowledge.graph.trace_reasons import (
     get_default_proxy_config,
@@ -23,7 +24,7 @@ LOW_SAMPLING = 10.0
 
 def has_jaeger(state: NamespaceState) -> bool:
     """Tell whether Jaeger's Deployment is in the mesh's namespace."""
-    return state.find_mesh(DEPLOYMENT, "jaeger") is not None
+    return state.shared.find_mesh(DEPLOYMENT, "jaeger") is not None
 
 
 def list_telemetries(state: NamespaceState) -> list[Object]:
@@ -31,7 +32,7 @@ def list_telemetries(state: NamespaceState) -> list[Object]:
     own = state.list_own(TELEMETRY)
     if state.namespace == state.cluster.mesh_namespace:
         return own
-    return [*own, *(t for t in state.list_mesh(TELEMETRY) if "selector" not in t["spec"])]
+    return [*own, *(t for t in state.shared.list_mesh(TELEMETRY) if "selector" not in t["spec"])]
 
 
 def list_tracing(state: NamespaceState) -> Iterator[tuple[Object, Object]]:
@@ -70,8 +71,8 @@ def find_address(state: NamespaceState) -> str:
 
 def find_settings_lost(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Jaeger is there, and the mesh is not told to trace."""
-    held = state.find_mesh(CONFIG_MAP, "istio")
-    if held is None or not has_jaeger(state) or find_address(state) or not state.istiods:
+    held = state.shared.find_mesh(CONFIG_MAP, "istio")
+    if held is None or not has_jaeger(state) or find_address(state) or not state.shared.istiods:
         return
     enabled = state.cluster.mesh_config.get("enableTracing")
     yield Finding(
@@ -83,7 +84,7 @@ def find_settings_lost(state: NamespaceState) -> Iterator[Finding]:
             show_field(held, "data.mesh", f"enableTracing {enabled}, no tracing.zipkin.address"),
             Text("Jaeger runs in {namespace}", namespace=state.cluster.mesh_namespace),
         ),
-        Fix(command="ambient" if state.ztunnel else "install"),
+        Fix(command="ambient" if state.shared.ztunnel else "install"),
     )
 
 
@@ -102,7 +103,7 @@ def find_sampling_low(state: NamespaceState) -> Iterator[Finding]:
     share, telemetry = get_sampling(state)
     if share > LOW_SAMPLING:
         return
-    held = telemetry or state.find_mesh(CONFIG_MAP, "istio")
+    held = telemetry or state.shared.find_mesh(CONFIG_MAP, "istio")
     assert held is not None  # the address was read from one of them
     line = f"kubectl delete telemetry {get_name(held)} -n {held['metadata'].get('namespace')}"
     yield Finding(
@@ -114,14 +115,16 @@ def find_sampling_low(state: NamespaceState) -> Iterator[Finding]:
                 f"{share:g}",
             ),
         ),
-        Fix(line=line) if telemetry else Fix(command="ambient" if state.ztunnel else "install"),
+        Fix(line=line)
+        if telemetry
+        else Fix(command="ambient" if state.shared.ztunnel else "install"),
     )
 
 
 def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that spans go to a Service that is absent, or that has no pods."""
     address = find_address(state)
-    if not address or not state.istiods:
+    if not address or not state.shared.istiods:
         return
     host = address.partition(":")[0]
     name, _, rest = host.partition(".")

@@ -8,14 +8,9 @@ from bot.diagnosis.binding import find_waypoint, get_waypoint_name, is_bound
 from bot.diagnosis.facts import describe, list_words, show_field, show_label
 from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, list_edge_gateways
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
+from bot.diagnosis.objects import count_available
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
-from bot.diagnosis.state import (
-    APPS,
-    USE_WAYPOINT,
-    NamespaceState,
-    count_available,
-    get_age,
-)
+from bot.diagnosis.state import APPS, USE_WAYPOINT, NamespaceState, get_age
 from bot.kinds import Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
@@ -45,7 +40,7 @@ def find_missing(state: NamespaceState) -> Iterator[Finding]:
                 Text(
                     "waypoints of {namespace}: {names}",
                     namespace=state.namespace,
-                    names=list_words([get_name(g) for g in state.waypoints] or ["none"]),
+                    names=list_words([get_name(g) for g in state.waypoints]),
                 ),
             ),
             Fix(command="waypoint"),
@@ -117,7 +112,7 @@ def find_for_mismatch(state: NamespaceState) -> Iterator[Finding]:
 def find_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield waypoints without a ready pod, whatever their status says."""
     for gateway in state.waypoints:
-        if "istio-waypoint" not in state.gateway_classes:
+        if "istio-waypoint" not in state.shared.gateway_classes:
             continue
         deployment = find_deployment(state, gateway)
         if deployment is None or not count_available(deployment):

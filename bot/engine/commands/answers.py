@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bot.catalog import Catalog, Invocation
+from bot.diagnosis.verdicts import complete_verdict
 from bot.engine.pictures import PictureAttacher
 from bot.engine.runs.audit import Auditor
 from bot.engine.runs.error_messages import explain_post_error
@@ -37,7 +38,8 @@ class Answers:
         """
         since = time.time()
         step, options = invocation.step, invocation.options
-        verdict = await step.run(self.contexts.build_context(invocation, caller), options)
+        context = self.contexts.build_context(invocation, caller)
+        verdict = await complete_verdict(context, step, await step.run(context, options))
         message = messages.render_answer(
             self.say, step.title, verdict, command=self.catalog.command
         )

@@ -7,11 +7,11 @@ import logging
 from dataclasses import dataclass
 
 from bot.catalog import Catalog
+from bot.diagnosis.board import read_board
 from bot.engine.home.channel import HomeChannel
 from bot.engine.runs.error_messages import get_message
 from bot.engine.world.context import ContextBuilder
 from bot.errors import MeshbotError
-from bot.knowledge import snapshot
 from bot.knowledge.routing import describe
 from bot.knowledge.workshop import progress
 from bot.records import Schedules, ScheduleSummary
@@ -41,9 +41,9 @@ class HomeReader:
         links, trouble = None, EMPTY
         try:
             async with asyncio.timeout(READ_SECONDS):
-                now = await snapshot.take_snapshot_with_senders(self.contexts.build_read_context())
-                rows = tuple(progress.list_step_statuses(now))
-                rules = tuple(describe.describe_rules_in_force(now))
+                board = await read_board(self.contexts.build_read_context())
+                rows = board.rows
+                rules = tuple(describe.describe_rules_in_force(board.snapshot))
                 # The links may fail where the rest was read: the rest is shown then.
                 links = await self._run_links_step()
         except TimeoutError:

@@ -6,18 +6,19 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from bot.catalog import Invocation
+from bot.diagnosis.verdicts import complete_verdict, explain_failure
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.endings import RunEndings
-from bot.engine.runs.error_messages import explain_error
+from bot.engine.runs.error_messages import Failure, explain_error
 from bot.engine.runs.progress_message import ProgressMessage, run_with_heartbeat
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.world.context import ContextBuilder, RunChanges
-from bot.errors import UserError
+from bot.errors import IstioError, Rejected, UserError
 from bot.ledger import Run, RunState
 from bot.messages import CHANNEL, Place
-from bot.steps import Caller, Context, Plan
-from bot.text import Text
+from bot.steps import Caller, Context, Options, Plan, Verdict
+from bot.text import Text, join
 
 CHANGED = Text("This has changed since it was shown. Please look again.")
 
@@ -60,17 +61,24 @@ class RunExecutor:
             if plan is not None:
                 await self.confirmations.ask(run, progress, plan)
             else:
-                step = invocation.step
-                verdict = await run_with_heartbeat(
-                    progress, lambda: step.run(context, invocation.options)
-                )
+                verdict = await run_with_heartbeat(progress, lambda: run_step(context, invocation))
                 await self.endings.finish_with_verdict(run, progress, verdict, changes)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
-            failure = explain_error(problem)
-            if isinstance(problem, UserError):
-                failure = replace(failure, again=f"help {run.step}")
+            failure = await self._explain(problem, invocation, caller)
             await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure, changes)
         self.tracker.close_message(run.id)
+
+    async def _explain(self, problem: Exception, invocation: Invocation, caller: Caller) -> Failure:
+        """Return the failure of a step in words, with its cause where the diagnosis knows it."""
+        failure = explain_error(problem)
+        if isinstance(problem, UserError):
+            return replace(failure, again=f"help {invocation.step.id}")
+        # Where the cluster is away or forbids it, the error says so, and there is nothing to read.
+        if isinstance(problem, IstioError | Rejected):
+            context = self.contexts.build_context(invocation, caller)
+            cause = await explain_failure(context, invocation.step)
+            return replace(failure, turn=join("sentences", cause, failure.turn))
+        return failure
 
     async def continue_confirmed(self, run: Run, invocation: Invocation, caller: Caller) -> None:
         """Carry out a confirmed run if its plan is still the one that was shown.
@@ -103,6 +111,19 @@ class RunExecutor:
         warned = replace(plan, warnings=(CHANGED, *plan.warnings))
         await self.confirmations.ask(run, progress, warned)
         return True
+
+
+async def run_step(context: Context, invocation: Invocation) -> Verdict:
+    """Run a step, and return its verdict with the cause that the diagnosis names."""
+    step, options = invocation.step, invocation.options
+    verdict = await step.run(context, options)
+    return await complete_verdict(context, step, verdict, takes_away=takes_away(options))
+
+
+def takes_away(options: Options) -> bool:
+    """Tell whether a step was asked to end something: by its option `off`, or by that word."""
+    given = dict(options)
+    return given.get("off") is True or any(value == "off" for value in given.values())
 
 
 async def make_plan(invocation: Invocation, context: Context) -> Plan | None:

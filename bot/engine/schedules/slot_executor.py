@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.catalog import Catalog
+from bot.diagnosis.verdicts import complete_verdict
 from bot.engine.runs.error_messages import explain_error
 from bot.engine.schedules.commands import get_scheduling_role
 from bot.engine.world.context import ContextBuilder
@@ -68,6 +69,8 @@ class SlotExecutor:
             context, workshop=replace(context.workshop, app_namespace=schedule.namespace)
         )
         report = await step.regular.run(context, options, slot)
+        verdict = await complete_verdict(context, step, report.verdict)
+        report = replace(report, verdict=verdict)
         return self._build_outcome(schedule, step, add_delay_note(report, slot), slot)
 
     def _build_outcome(

@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import dataclass
 
 from bot.catalog import Catalog, Invocation
+from bot.diagnosis.board import read_board
 from bot.engine.forms.forms import Forms
 from bot.engine.runs.error_messages import get_message
 from bot.engine.world.context import ContextBuilder
 from bot.errors import MeshbotError
-from bot.knowledge import snapshot
 from bot.knowledge.workshop import progress
 from bot.knowledge.workshop.tour import PAGES, TourPage
 from bot.language import Localizer
@@ -86,8 +86,8 @@ class TourPages:
         """Return the live statuses by step, and why they cannot be read (empty when they can)."""
         try:
             async with asyncio.timeout(READ_SECONDS):
-                now = await snapshot.take_snapshot_with_senders(self.contexts.build_read_context())
-                return {row.step: row for row in progress.list_step_statuses(now)}, EMPTY
+                board = await read_board(self.contexts.build_read_context())
+                return {row.step: row for row in board.rows}, EMPTY
         except TimeoutError:
             return {}, Text("it did not answer within {seconds:g} s", seconds=READ_SECONDS)
         except MeshbotError as problem:

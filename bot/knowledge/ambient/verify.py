@@ -15,11 +15,6 @@ from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
-CAUSES = Text(
-    "istio-cni on the node does not run or looks in the wrong place: minikube with Docker wants "
-    "`ambient platform=minikube`, k3d, k3s and microk8s want theirs"
-)
-
 
 def build_missing_agents_verdict(context: Context) -> Verdict:
     """Return the verdict when the DaemonSets do not become ready."""
@@ -51,7 +46,7 @@ async def verify_and_report(context: Context, done: tuple[Text, ...]) -> Verdict
     if not inside:
         words = Text("the namespace is labelled, but not every pod is in the ambient mesh.")
         left = Listed([get_name(pod) for pod in pods if not is_captured(pod)], "comma")
-        because = Text("no redirection on {pods}: {causes}.", pods=left, causes=CAUSES)
+        because = Text("no redirection on {pods}.", pods=left)
         return Verdict(
             State.NOT_YET,
             words,

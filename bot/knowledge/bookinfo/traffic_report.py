@@ -100,6 +100,14 @@ def list_cautions(seen: TrafficReport, rate: float = 0.0) -> tuple[Text, ...]:
                 n=unavailable,
             )
         )
+    if seen.without_details:
+        found.append(
+            counted(
+                "{n} page came without details.",
+                "{n} pages came without details.",
+                n=seen.without_details,
+            )
+        )
     if rate and seen.asked > 1 and not seen.trouble and seen.rate < rate * KEPT_SHARE:
         found.append(
             Text(

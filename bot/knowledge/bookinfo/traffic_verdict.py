@@ -38,6 +38,16 @@ async def build_verdict(
         return Verdict(
             State.NOT_YET, summary, cause.because, evidence, next=cause.next, notes=notes
         )
+    if seen.without_details == pages:
+        summary = join("sentences", begun, Text("The page answers, but without details."))
+        return Verdict(
+            State.NOT_YET,
+            summary,
+            Text("productpage gets no answer from details."),
+            evidence,
+            next=suggest_commands(context, "why details", "graph"),
+            notes=notes,
+        )
     following = ("graph", "traces", "traffic stop" if begun else "traffic start")
     return Verdict(
         State.DONE,

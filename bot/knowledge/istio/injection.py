@@ -57,10 +57,16 @@ async def verify_and_report(context: Context, result: InjectionResult) -> Verdic
     following = (
         ("expose", "traffic", "graph", "status") if result.on else ("inject", "ambient", "status")
     )
+    lost = result.page.cause
+    because = (
+        Text("The page showed reviews before, and does not now: {cause}.", cause=lost)
+        if lost
+        else EMPTY
+    )
     return Verdict(
-        State.DONE,
+        State.NOT_YET if lost else State.DONE,
         summarize(result),
-        EMPTY,
+        because,
         evidence,
         links,
         suggest_commands(context, *following),
@@ -101,15 +107,8 @@ def describe_pods(found: sidecars.SidecarState) -> Text:
 
 
 def build_notes(result: InjectionResult) -> tuple[Text, ...]:
-    """Return the notes: reviews that are gone from the page, and why pods were restarted."""
+    """Return the notes: why pods were restarted."""
     notes = []
-    if result.page.cause:
-        notes.append(
-            Text(
-                "The page showed reviews before, and does not now: {cause}.",
-                cause=result.page.cause,
-            )
-        )
     if result.on and result.labelled:
         notes.append(
             Text(

@@ -42,10 +42,7 @@ async def verify_and_report(context: Context, *, already: bool, crds: Text) -> V
         return Verdict(
             State.NOT_YET,
             Text("Istio {version} is installed, but not everything works yet.", version=version),
-            Text(
-                "{missing}. Give it a minute, then type it again.",
-                missing=Listed(report.missing, "semicolon"),
-            ),
+            Text("{missing}.", missing=Listed(report.missing, "semicolon")),
             report.evidence,
             notes=report.notes,
             next=suggest_commands(context, "install", "status"),

@@ -23,7 +23,7 @@ REMEDIES = (
     ),
     (
         "is being terminated",
-        Text("A namespace is being deleted: wait until it is gone, then type it again."),
+        Text("A namespace is being deleted: nothing can be made in it until it is gone."),
     ),
     (
         "Insufficient cpu",
@@ -49,13 +49,6 @@ REMEDIES = (
     (
         "CrashLoopBackOff",
         Text("A container keeps crashing: `kubectl logs --previous` of its pod says why."),
-    ),
-    (
-        "failed calling webhook",
-        Text(
-            "A webhook does not answer: istiod is away. `kubectl get pods -n istio-system` shows "
-            "it."
-        ),
     ),
     (
         "has been modified",
@@ -99,4 +92,4 @@ def suggest_remedies(causes: Sequence[Text]) -> tuple[Text, ...]:
     known = dict.fromkeys(
         remedy for word, remedy in REMEDIES if any(word in str(cause) for cause in causes)
     )
-    return tuple(known) or (Text("Type it again: what is in place already stays."),)
+    return tuple(known) or (Text("What is in place already stays."),)

@@ -58,7 +58,7 @@ class Observation:
                 "should check whether the pods run.",
                 why=strip_proxy_prefix(self.trouble),
             )
-        return Text("what was seen is not what was asked. Give it a minute, then type it again.")
+        return Text("what was seen is not what was asked, in the lines below.")
 
 
 def choose_other_user(user: str) -> str:

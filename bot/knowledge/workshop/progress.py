@@ -1,4 +1,4 @@
-"""The state of each step of the workshop, read from a snapshot alone."""
+"""The state of steps of the workshop, read from a snapshot alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from bot.knowledge.objects.workloads import (
     is_installed_by_istio,
     is_ready,
 )
-from bot.knowledge.routing.manifests import has_no_weight, is_waypoint, iterate_http_rules
 from bot.knowledge.snapshot import Snapshot
 from bot.text import EMPTY, Listed, Seconds, Text, counted, join, verbatim
 
@@ -154,43 +153,6 @@ GATEWAY_REASONS = {
 helps."""
 
 
-def check_route(now: Snapshot) -> tuple[bool, Text]:
-    """Check the routes for reviews, by VirtualService or by HTTPRoute with a waypoint; return
-    (done, description).
-    """
-    if "reviews" in now.virtual_services:
-        rules = list(iterate_http_rules(now.virtual_services["reviews"]))
-        if "reviews" not in now.destination_rules:
-            return False, Text(
-                "VirtualService reviews without its DestinationRule: callers get 503"
-            )
-        return True, counted(
-            "VirtualService reviews, {n} rule", "VirtualService reviews, {n} rules", n=len(rules)
-        )
-    if "reviews" in now.routes:
-        return True, verbatim("HTTPRoute reviews")
-    return False, Text("no route for reviews")
-
-
-def check_fault(now: Snapshot) -> tuple[bool, Text]:
-    """Check for injected faults; through a waypoint, for rules whose backends all weigh
-    nothing. Return (done, description).
-    """
-    faulty = [
-        name
-        for name, service in now.virtual_services.items()
-        if any(rule.get("fault") for rule in iterate_http_rules(service))
-    ]
-    faulty += [
-        name
-        for name, route in now.routes.items()
-        if any(map(has_no_weight, route["spec"].get("rules") or []))
-    ]
-    if not faulty:
-        return False, Text("no fault injected")
-    return True, Text("fault on {services}", services=Listed(faulty, "comma"))
-
-
 def check_traffic(now: Snapshot) -> tuple[bool, Text]:
     """Check what the bot itself sends and has sent, since requests leave no trace in objects;
     return (done, description).
@@ -228,29 +190,6 @@ def check_traces(now: Snapshot) -> tuple[bool, Text]:
     return False, join("semicolon", spans, describe_tracing(now.config))
 
 
-def check_shift(now: Snapshot) -> tuple[bool, Text]:
-    """Check for weights between versions; return (done, description)."""
-    routes = [
-        route
-        for n in now.virtual_services.values()
-        for rule in iterate_http_rules(n)
-        for route in rule.get("route") or []
-    ]
-    weights = [
-        f"{r['destination'].get('subset', '?')}={r['weight']}"
-        for r in routes
-        if 0 < r.get("weight", 0) < 100
-    ]
-    backends = [
-        b
-        for r in now.routes.values()
-        for rule in r["spec"].get("rules") or []
-        for b in rule.get("backendRefs") or []
-    ]
-    weights += [f"{b['name']}={b['weight']}" for b in backends if 1 < b.get("weight", 1) < 100]
-    return bool(weights), verbatim(" ".join(weights)) if weights else Text("no weights")
-
-
 def check_ambient(now: Snapshot) -> tuple[bool, Text]:
     """Check ztunnel, istio-cni and that the application's pods are captured; return (done,
     description).
@@ -265,18 +204,6 @@ def check_ambient(now: Snapshot) -> tuple[bool, Text]:
     return ready and bool(pods) and captured == len(pods), join("semicolon", words, lagging)
 
 
-def check_waypoint(now: Snapshot) -> tuple[bool, Text]:
-    """Check the namespace's waypoint and its label; return (done, description)."""
-    found = list(filter(is_waypoint, now.gateways.values()))
-    if not found:
-        return False, Text("no waypoint")
-    programmed = get_condition(found[0], "Programmed").get("status") == "True"
-    labelled = "istio.io/use-waypoint" in now.app_labels
-    words = Text("programmed") if programmed else Text("not programmed")
-    enrolled = EMPTY if labelled else Text("the namespace is not enrolled")
-    return programmed and labelled, join("semicolon", words, enrolled)
-
-
 STEP_CHECKS: tuple[tuple[str, StepCheck], ...] = (
     ("install", check_install),
     ("addons", check_addons),
@@ -286,15 +213,23 @@ STEP_CHECKS: tuple[tuple[str, StepCheck], ...] = (
     ("expose", check_expose),
     ("traffic", check_traffic),
     ("traces", check_traces),
-    ("route", check_route),
-    ("fault", check_fault),
-    ("shift", check_shift),
     ("ambient", check_ambient),
-    ("waypoint", check_waypoint),
 )
-"""By step, in the order of the workshop."""
+"""By step; those of rules and waypoints are checked in `bot.diagnosis.board`."""
 
-
-def list_step_statuses(now: Snapshot) -> list[StepStatus]:
-    """Return the state of all steps, in the order of the workshop."""
-    return [StepStatus(step, *check(now)) for step, check in STEP_CHECKS]
+STEPS = (
+    "install",
+    "addons",
+    "kiali",
+    "bookinfo",
+    "inject",
+    "expose",
+    "traffic",
+    "traces",
+    "route",
+    "fault",
+    "shift",
+    "ambient",
+    "waypoint",
+)
+"""The steps of the board, in the order of the workshop."""

@@ -1,0 +1,156 @@
+"""Other steps' verdicts with a cause: why it is not yet, and what a Done would leave broken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from bot.diagnosis.asking import build_namespace_state
+from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
+from bot.diagnosis.model import Subject
+from bot.diagnosis.reading import read_cluster_state
+from bot.diagnosis.report import explain_in_one_sentence
+from bot.diagnosis.state import NamespaceState
+from bot.errors import MeshbotError
+from bot.knowledge.objects.suggestions import suggest_commands
+from bot.steps import Context, State, Step, Verdict
+from bot.text import EMPTY, Text
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 4.0
+"""Seconds for a diagnosis beside a verdict; without it the verdict stands as the step gave it."""
+EVERYWHERE = {Subject.CLUSTER, Subject.APPLICATION}
+SUBJECTS = {
+    "install": {Subject.CLUSTER},
+    "addons": {Subject.CLUSTER, Subject.OBSERVING},
+    "kiali": {Subject.CLUSTER, Subject.OBSERVING},
+    "bookinfo": EVERYWHERE | {Subject.RULES, Subject.SECURITY},
+    "inject": EVERYWHERE | {Subject.SIDECARS, Subject.RULES, Subject.SECURITY},
+    "expose": EVERYWHERE | {Subject.EXPOSING, Subject.RULES, Subject.SECURITY},
+    "graph": EVERYWHERE | {Subject.OBSERVING, Subject.SIDECARS, Subject.AMBIENT},
+    "traces": EVERYWHERE | {Subject.OBSERVING, Subject.SIDECARS, Subject.AMBIENT},
+    "traffic": set(Subject) - {Subject.OBSERVING},
+    "ping": set(Subject) - {Subject.OBSERVING},
+}
+"""Subjects that can be the cause of a step's not yet; those of other steps that change rules are
+all but what only observes."""
+UNTOUCHED = frozenset(
+    {"break", "undo", "reset", "uninstall", "preflight", "why", "status", "links"}
+)
+"""Steps whose verdicts are left alone: they look themselves, or take things away on purpose."""
+CHECKED = frozenset(
+    {
+        "install",
+        "bookinfo",
+        "inject",
+        "expose",
+        "route",
+        "fault",
+        "shift",
+        "mend",
+        "ambient",
+        "waypoint",
+    }
+)
+"""Steps whose Done is looked at once more: what they leave must be able to have its effect."""
+
+
+async def complete_verdict(
+    context: Context, step: Step, verdict: Verdict, *, takes_away: bool = False
+) -> Verdict:
+    """Return a step's verdict with the cause that the diagnosis names.
+
+    A verdict that is not yet gets the first cause in place of the step's own words. A Done that
+    left something broken which is met at that step is not Done. `takes_away`: the step was asked
+    to end something, e.g. by `off`. A verdict is returned as it is when nothing is known, or when
+    the cluster cannot be read in time.
+    """
+    if step.id in UNTOUCHED:
+        return verdict
+    done = verdict.state is State.DONE
+    if (done and (takes_away or step.id not in CHECKED)) or verdict.state is State.NORMAL:
+        return verdict
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            diagnosis = await read_diagnosis(context, step, with_questions=not done)
+    except (MeshbotError, TimeoutError) as problem:
+        log.info("no diagnosis for %s: %s", step.id, problem)
+        return verdict
+    named = choose_cause(step, diagnosis, met=done)
+    if named is not None:
+        return add_cause(context, verdict, named)
+    return verdict if done else say_unexplained(verdict)
+
+
+async def explain_failure(context: Context, step: Step) -> Text:
+    """Return the cause of a step's failure in a sentence; EMPTY when none is known in time."""
+    if step.id in UNTOUCHED:
+        return EMPTY
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            diagnosis = await read_diagnosis(context, step, with_questions=False)
+    except (MeshbotError, TimeoutError) as problem:
+        log.info("no diagnosis for %s: %s", step.id, problem)
+        return EMPTY
+    named = choose_cause(step, diagnosis, met=False)
+    return EMPTY if named is None else explain_in_one_sentence(named)
+
+
+async def read_diagnosis(context: Context, step: Step, *, with_questions: bool) -> Diagnosis:
+    """Return the diagnosis of the namespace; `with_questions` asks Prometheus and the page too.
+
+    Raises ClusterError.
+    """
+    namespace = context.workshop.app_namespace
+    cluster = await read_cluster_state(context, namespace)
+    if not with_questions:
+        return diagnose(NamespaceState(cluster, namespace))
+    return diagnose(await build_namespace_state(context, cluster, namespace, step=step.id))
+
+
+def choose_cause(step: Step, diagnosis: Diagnosis, *, met: bool) -> NamedCause | None:
+    """Return the first cause that can be the reason of a step's verdict; None when there is none.
+
+    With `met`, only one that people meet at that very step.
+    """
+    subjects = SUBJECTS.get(step.id, set(Subject) - {Subject.OBSERVING})
+    broken = [
+        named
+        for named in diagnosis.broken
+        if step.id in named.cause.steps or (not met and named.cause.subject in subjects)
+    ]
+    if broken or met:
+        return broken[0] if broken else None
+    normal = [
+        named
+        for named in diagnosis.normal
+        if step.id in named.cause.steps or (not named.cause.always and not named.cause.steps)
+    ]
+    return normal[0] if normal else None
+
+
+def say_unexplained(verdict: Verdict) -> Verdict:
+    """Return a verdict that is not yet with what was looked at in vain."""
+    looked = Text(
+        "no cause that I know holds: looked at nodes, pods, events, Services, labels, webhooks, "
+        "gateways, rules and policies"
+    )
+    return replace(verdict, evidence=(*verdict.evidence, looked))
+
+
+def add_cause(context: Context, verdict: Verdict, named: NamedCause) -> Verdict:
+    """Return a verdict that names a cause, with its evidence and what ends it."""
+    finding = named.findings[0]
+    commands = [finding.fix.command] if finding.fix.command else []
+    lines = (finding.fix.line,) if finding.fix.line and not commands else ()
+    return replace(
+        verdict,
+        state=State.NOT_YET if verdict.state is State.DONE else verdict.state,
+        because=explain_in_one_sentence(named),
+        # What the step itself saw stays, below the cause of it.
+        evidence=(*([verdict.because] if verdict.because else []), *verdict.evidence),
+        next=tuple(dict.fromkeys((*suggest_commands(context, *commands), *verdict.next))),
+        lines=(*lines, *verdict.lines),
+    )
