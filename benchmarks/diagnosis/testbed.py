@@ -8,12 +8,10 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock, patch
 
 import aiohttp
 
@@ -21,7 +19,6 @@ from benchmarks.diagnosis.corpus import STATES
 from benchmarks.stage import settings
 from bot.app import run_bot
 from bot.cli.sandbox import read_installed_app
-from bot.diagnosis import reading
 from bot.settings import load_settings
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Ref
@@ -220,29 +217,13 @@ def read_words(value: Any) -> Iterator[str]:
             yield from read_words(each)
 
 
-def follow_clock(clock: Clock) -> AbstractContextManager[Any]:
-    """Let the diagnosis take the cluster's moment for the present, while the context lasts.
-
-    At a speed, the cluster's clock runs ahead of this machine's, and everything would be younger
-    than nothing.
-    """
-    now = Mock(wraps=datetime)
-    now.now = lambda zone=UTC: clock.now().astimezone(zone)
-    return patch.object(reading, "datetime", now)
-
-
 @asynccontextmanager
 async def open_testbed(
-    home: Path, release: str, state: str, *, speed: float, own_clock: bool = False
+    home: Path, release: str, state: str, *, speed: float
 ) -> AsyncIterator[Testbed]:
-    """Start a sandbox and bring it to a state; it ends with the context.
-
-    The bot's clock is the cluster's, unless it is to have its `own_clock`.
-    """
+    """Start a sandbox and bring it to a state; it ends with the context."""
     async with AsyncExitStack() as stack:
         clock = Clock(speed)
-        if not own_clock:
-            stack.enter_context(follow_clock(clock))
         cluster = EmbeddedCluster(clock, programs=create_programs(clock))
         await cluster.start()
         stack.push_async_callback(cluster.stop)
