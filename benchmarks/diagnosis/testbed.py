@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ GATEWAY = "/api/v1/namespaces/{}/services/http:bookinfo-gateway-istio:80/proxy"
 TYPED = re.compile(r"/mesh\b|click \"|@\w+:")
 NAMED = re.compile(r"`(?:cause: )?([a-z0-9]+(?:-[a-z0-9]+)*)`")
 POD = Ref("", "pods")
+ACTIONS = ("requests", "trouble", "registry", "node", "settle")
 SHELL_SECONDS, TYPED_SECONDS = 60.0, 60.0
 Undo = Callable[[], Awaitable[None]]
 
@@ -67,7 +69,8 @@ class Testbed:
         """Do what the lines say, and return what the shell wrote.
 
         `/mesh …`, `click "…"` and `@user: …` are typed (how they end does not matter); `requests N
-        [USER]`, `trouble NAME [CHOICE]`, `node stop|start NAME` and `settle SECONDS` are done here;
+        [USER]`, `trouble NAME [CHOICE]`, `registry IMAGE REASON` (its pulls fail), `node stop|start
+        NAME` and `settle SECONDS` are done here;
         all other lines between two of these are one script for bash. Raises ShellError.
         """
         wrote = ""
@@ -75,7 +78,7 @@ class Testbed:
             word, _, rest = chunk.partition(" ")
             if TYPED.match(chunk):
                 await self.type_line(chunk)
-            elif word in ("requests", "trouble", "node", "settle") and "\n" not in chunk:
+            elif word in ACTIONS and "\n" not in chunk:
                 await self._act(word, rest.split())
             else:
                 wrote += await self.run_shell(chunk, namespace)
@@ -86,6 +89,9 @@ class Testbed:
             await self.send_requests(int(rest[0]), *rest[1:])
         elif word == "trouble":
             await self._start_trouble(*rest)
+        elif word == "registry":
+            self.cluster.break_image_pulls(rest[0], " ".join(rest[1:]))
+            self.undos.append(partial(self._restore_pulls, rest[0]))
         elif word == "node":
             await (self.cluster.stop_node if rest[0] == "stop" else self.cluster.start_node)(
                 rest[1]
@@ -102,6 +108,9 @@ class Testbed:
         if trouble.name == "kill":
             choice = next(f"{ns}/{pod}" for ns, pod in places if pod.startswith(choice))
         self.undos.append(await trouble.start(choice))
+
+    async def _restore_pulls(self, image: str) -> None:
+        self.cluster.restore_image_pulls(image)
 
     async def end_troubles(self) -> None:
         """End all troubles that `trouble` lines have begun."""
@@ -193,7 +202,7 @@ def split_lines(lines: str) -> Iterator[str]:
     script: list[str] = []
     for line in lines.splitlines():
         word = line.partition(" ")[0]
-        special = TYPED.match(line) or word in ("requests", "trouble", "node", "settle")
+        special = TYPED.match(line) or word in ACTIONS
         if special and script:
             yield "\n".join(script)
             script = []
