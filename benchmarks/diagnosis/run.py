@@ -68,7 +68,7 @@ async def run_in_one_sandbox(
 ) -> list[Result]:
     """Run cases until one leaves the sandbox other than it was; return the results so far."""
     results: list[Result] = []
-    home = Path(tempfile.mkdtemp(prefix="diagnosis-"))
+    home = Path(tempfile.mkdtemp(prefix="bench_diagnosis_"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         testbed = await stack.enter_async_context(
