@@ -18,8 +18,8 @@ restart() {
 }
 # Take away what a Gateway's Deployment had before its last change.
 replaced() {
-  k delete "$(k get rs -l "gateway.networking.k8s.io/gateway-name=$1" \
-    --sort-by=.metadata.creationTimestamp -o name | head -1)"
+  k get rs -l "gateway.networking.k8s.io/gateway-name=$1" \
+    --sort-by=.metadata.creationTimestamp -o name | head -n -1 | xargs kubectl delete -n "$NS"
 }
 events() {
   kubectl get events -A -o jsonpath='{range .items[*]}{.reason} {.message}{"\n"}{end}'
