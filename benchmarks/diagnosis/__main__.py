@@ -35,9 +35,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--part", default="1/1", help="the n-th of m parts, as 1/4")
     parser.add_argument("--speed", type=float, default=100.0, help="of the clock (default 100)")
     parser.add_argument("--evidence", action="store_true", help="check injections, ask nobody")
-    parser.add_argument(
-        "--own-clock", action="store_true", help="leave the bot its own clock, behind the cluster's"
-    )
     parser.add_argument("--no-peers", action="store_true", help="ask neither analyze nor Kiali")
     parser.add_argument("--json", type=Path, help="write every result into this file")
     return parser.parse_args()
@@ -58,7 +55,6 @@ def main() -> int:
         wanted.speed,
         ask=not wanted.evidence,
         peers=not wanted.evidence and not wanted.no_peers,
-        own_clock=wanted.own_clock,
     )
 
     def tell(result: Result) -> None:

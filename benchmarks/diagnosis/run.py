@@ -31,7 +31,6 @@ class Options:
     speed: float = 100.0
     ask: bool = True
     peers: bool = True
-    own_clock: bool = False
 
 
 @dataclass
@@ -69,13 +68,11 @@ async def run_in_one_sandbox(
 ) -> list[Result]:
     """Run cases until one leaves the sandbox other than it was; return the results so far."""
     results: list[Result] = []
-    home = Path(tempfile.mkdtemp(prefix="diagnosis-"))
+    home = Path(tempfile.mkdtemp(prefix="bench_diagnosis_"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         testbed = await stack.enter_async_context(
-            open_testbed(
-                home, options.release, state, speed=options.speed, own_clock=options.own_clock
-            )
+            open_testbed(home, options.release, state, speed=options.speed)
         )
         before = await settle_down(testbed)
         for case in cases:

@@ -26,6 +26,7 @@ NORMAL = frozenset(
         "double-edges",
         "pod-starting",
         "reviews-starting",
+        "strict-mtls-api-server",
         HEALTHY,
     )
 )

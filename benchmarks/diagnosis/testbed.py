@@ -8,12 +8,11 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock, patch
 
 import aiohttp
 
@@ -21,7 +20,6 @@ from benchmarks.diagnosis.corpus import STATES
 from benchmarks.stage import settings
 from bot.app import run_bot
 from bot.cli.sandbox import read_installed_app
-from bot.diagnosis import reading
 from bot.settings import load_settings
 from sandbox.clock import Clock
 from sandbox.cluster.contract import Ref
@@ -38,6 +36,7 @@ GATEWAY = "/api/v1/namespaces/{}/services/http:bookinfo-gateway-istio:80/proxy"
 TYPED = re.compile(r"/mesh\b|click \"|@\w+:")
 NAMED = re.compile(r"`(?:cause: )?([a-z0-9]+(?:-[a-z0-9]+)*)`")
 POD = Ref("", "pods")
+ACTIONS = ("requests", "trouble", "registry", "node", "settle")
 SHELL_SECONDS, TYPED_SECONDS = 60.0, 60.0
 Undo = Callable[[], Awaitable[None]]
 
@@ -70,7 +69,8 @@ class Testbed:
         """Do what the lines say, and return what the shell wrote.
 
         `/mesh …`, `click "…"` and `@user: …` are typed (how they end does not matter); `requests N
-        [USER]`, `trouble NAME [CHOICE]`, `node stop|start NAME` and `settle SECONDS` are done here;
+        [USER]`, `trouble NAME [CHOICE]`, `registry IMAGE REASON` (its pulls fail), `node stop|start
+        NAME` and `settle SECONDS` are done here;
         all other lines between two of these are one script for bash. Raises ShellError.
         """
         wrote = ""
@@ -78,7 +78,7 @@ class Testbed:
             word, _, rest = chunk.partition(" ")
             if TYPED.match(chunk):
                 await self.type_line(chunk)
-            elif word in ("requests", "trouble", "node", "settle") and "\n" not in chunk:
+            elif word in ACTIONS and "\n" not in chunk:
                 await self._act(word, rest.split())
             else:
                 wrote += await self.run_shell(chunk, namespace)
@@ -89,6 +89,9 @@ class Testbed:
             await self.send_requests(int(rest[0]), *rest[1:])
         elif word == "trouble":
             await self._start_trouble(*rest)
+        elif word == "registry":
+            self.cluster.break_image_pulls(rest[0], " ".join(rest[1:]))
+            self.undos.append(partial(self._restore_pulls, rest[0]))
         elif word == "node":
             await (self.cluster.stop_node if rest[0] == "stop" else self.cluster.start_node)(
                 rest[1]
@@ -105,6 +108,9 @@ class Testbed:
         if trouble.name == "kill":
             choice = next(f"{ns}/{pod}" for ns, pod in places if pod.startswith(choice))
         self.undos.append(await trouble.start(choice))
+
+    async def _restore_pulls(self, image: str) -> None:
+        self.cluster.restore_image_pulls(image)
 
     async def end_troubles(self) -> None:
         """End all troubles that `trouble` lines have begun."""
@@ -196,7 +202,7 @@ def split_lines(lines: str) -> Iterator[str]:
     script: list[str] = []
     for line in lines.splitlines():
         word = line.partition(" ")[0]
-        special = TYPED.match(line) or word in ("requests", "trouble", "node", "settle")
+        special = TYPED.match(line) or word in ACTIONS
         if special and script:
             yield "\n".join(script)
             script = []
@@ -220,29 +226,13 @@ def read_words(value: Any) -> Iterator[str]:
             yield from read_words(each)
 
 
-def follow_clock(clock: Clock) -> AbstractContextManager[Any]:
-    """Let the diagnosis take the cluster's moment for the present, while the context lasts.
-
-    At a speed, the cluster's clock runs ahead of this machine's, and everything would be younger
-    than nothing.
-    """
-    now = Mock(wraps=datetime)
-    now.now = lambda zone=UTC: clock.now().astimezone(zone)
-    return patch.object(reading, "datetime", now)
-
-
 @asynccontextmanager
 async def open_testbed(
-    home: Path, release: str, state: str, *, speed: float, own_clock: bool = False
+    home: Path, release: str, state: str, *, speed: float
 ) -> AsyncIterator[Testbed]:
-    """Start a sandbox and bring it to a state; it ends with the context.
-
-    The bot's clock is the cluster's, unless it is to have its `own_clock`.
-    """
+    """Start a sandbox and bring it to a state; it ends with the context."""
     async with AsyncExitStack() as stack:
         clock = Clock(speed)
-        if not own_clock:
-            stack.enter_context(follow_clock(clock))
         cluster = EmbeddedCluster(clock, programs=create_programs(clock))
         await cluster.start()
         stack.push_async_callback(cluster.stop)
@@ -254,7 +244,9 @@ async def open_testbed(
             await asyncio.to_thread(write_release, place, release, speed=speed)
         kubeconfig = str(cluster.write_kubeconfig(home / "kubeconfig"))
         ledger = home / f"ledger-{time.monotonic_ns()}"
-        told = settings(workspace, kubeconfig, str(place), ledger)
+        told = settings(workspace, kubeconfig, str(place), ledger) | {
+            "MESHBOT_WORKSHOP__NAMESPACES": '["bookinfo", "team-*"]'
+        }
         await stack.enter_async_context(run_bot(load_settings(None, told)))
         testbed = Testbed(cluster, workspace, home, place)
         for line in STATES[state]:
