@@ -45,7 +45,7 @@ async def build_verdict(
             summary,
             Text("productpage gets no answer from details."),
             evidence,
-            next=suggest_commands(context, "why details", "graph"),
+            next=suggest_commands(context, "why", "graph"),
             notes=notes,
         )
     following = ("graph", "traces", "traffic stop" if begun else "traffic start")
