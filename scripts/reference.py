@@ -15,7 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bot.diagnosis.catalog import CAUSES, HEALTHY
-from bot.diagnosis.model import Cause, CauseKind, Subject
+from bot.diagnosis.model import EVERYTHING, Cause, CauseKind, Subject
 from bot.knowledge.workshop.step_help import format_option
 from bot.settings import Setting, list_settings
 from bot.steps import Role, Step, StepKind
@@ -209,7 +209,9 @@ def _cause(cause: Cause) -> Iterator[str]:
         yield f"- Met at: {', '.join(f'`{step}`' for step in cause.steps)}"
     if cause.explains:
         where = " of the same objects" if cause.by_object else ""
-        ids = ", ".join(f"[{id}](#{id})" for id in cause.explains)
+        ids = ", ".join(
+            "everything else" if id == EVERYTHING else f"[{id}](#{id})" for id in cause.explains
+        )
         yield f"- Explains{where}: {ids}"
     if cause.source:
         yield f"- Source: {cause.source}"

@@ -32,7 +32,7 @@ from bot.text import Text
 
 PROMETHEUS_TIMEOUT = 1.0
 """Seconds for all numbers together; without them the answer comes from the objects."""
-PAGE_TIMEOUT = 1.5
+PAGE_TIMEOUT = 1.2
 """Seconds for the page; slower is told as no answer in that time."""
 PAGES = 3
 """Pages that are asked for at once: reviews has three versions, and one of them may fail."""

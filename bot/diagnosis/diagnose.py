@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.catalog import CAUSES
-from bot.diagnosis.model import Cause, CauseKind, Finding
+from bot.diagnosis.model import EVERYTHING, Cause, CauseKind, Finding
 from bot.diagnosis.state import NamespaceState, PageProbe, Unread
+from bot.text import Text, verbatim
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,16 +50,26 @@ class Diagnosis:
 
 def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnosis:
     """Return the causes that hold for a namespace, roots only."""
-    found = [
-        NamedCause(cause, findings) for cause in causes if (findings := tuple(cause.find(state)))
-    ]
+    unread = list(state.cluster.unread.values())
+    found = []
+    for cause in causes:
+        try:
+            findings = tuple(cause.find(state))
+        except Exception as problem:
+            # An object of a shape that nobody foresaw must not hide the causes beside it.
+            log.exception("cause %s could not be looked for", cause.id)
+            why = verbatim(type(problem).__name__)
+            unread.append(Unread(Text("cause {id}", id=cause.id), why))
+            continue
+        if findings:
+            found.append(NamedCause(cause, findings))
     roots = leave_out_consequences(found)
     step = state.activity.step
     ordered = sorted(roots, key=lambda named: (step not in named.cause.steps, named.cause.gravity))
     return Diagnosis(
         tuple(n for n in ordered if n.cause.kind is CauseKind.BROKEN),
         tuple(n for n in ordered if n.cause.kind is CauseKind.NORMAL),
-        tuple(state.cluster.unread.values()),
+        tuple(unread),
         state.page,
     )
 
@@ -73,7 +87,8 @@ def leave_out_consequences(found: Sequence[NamedCause]) -> list[NamedCause]:
 def is_explained(cause: Cause, finding: Finding, found: Iterable[NamedCause]) -> bool:
     """Tell whether another cause that holds explains a finding."""
     for other in found:
-        if cause.id not in other.cause.explains:
+        explained = other.cause.explains
+        if other.cause is cause or not {cause.id, EVERYTHING} & set(explained):
             continue
         if not other.cause.by_object or any(share_object(finding, each) for each in other.findings):
             return True

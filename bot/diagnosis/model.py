@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from bot.diagnosis.state import NamespaceState
 
 
+EVERYTHING = "*"
+"""Stands in `Cause.explains` for all other causes: beside this one they do not matter."""
+
+
 class CauseKind(StrEnum):
     """Kind of a cause: something is broken, or it looks so and is correct."""
 

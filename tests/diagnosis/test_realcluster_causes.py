@@ -30,6 +30,13 @@ PATCH = "kubectl -n bookinfo patch"
 LABEL = "kubectl label --overwrite ns bookinfo"
 TEMPLATE = '{"spec":{"template":{"metadata":{"labels":{"%s":%s}}}}}'
 ROLLED = "kubectl -n bookinfo rollout status deploy/%s --timeout=60s"
+OLD_WEBHOOK = (
+    '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"MutatingWebhookConfiguration",'
+    '"metadata":{"name":"old-injector"},"webhooks":[{"name":"old.example.test","clientConfig":'
+    '{"service":{"namespace":"old-system","name":"old","path":"/inject"}},"rules":[{"apiGroups":'
+    '[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}],"sideEffects":'
+    '"None","admissionReviewVersions":["v1"],"failurePolicy":"Fail"}]}'
+)
 IN_SIDECARS = (
     (
         "control-plane-down",
@@ -95,10 +102,7 @@ IN_SIDECARS = (
     ),
     (
         "stale-webhook",
-        "kubectl get mutatingwebhookconfiguration istio-sidecar-injector -o json | "
-        """sed 's/"name": "istio-sidecar-injector"/"name": "old-injector"/; """
-        """s/"name": "istiod"/"name": "istiod-old"/; s/"uid": "[^"]*",*//; """
-        """s/"resourceVersion": "[^"]*",*//' | kubectl create -f -""",
+        f"echo '{OLD_WEBHOOK}' | kubectl create -f -",
         "kubectl delete mutatingwebhookconfiguration old-injector",
     ),
     (

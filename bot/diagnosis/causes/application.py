@@ -12,7 +12,7 @@ from bot.diagnosis.facts import (
     show_condition,
     show_field,
 )
-from bot.diagnosis.model import Cause, Finding, Fix, Subject
+from bot.diagnosis.model import EVERYTHING, Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
 from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh, list_pods_of
@@ -216,13 +216,7 @@ CAUSES = (
         "Remove that finalizer, or let the controller that it belongs to do it.",
         find_terminating,
         ("bookinfo", "uninstall"),
-        (
-            "app-not-deployed",
-            "istio-not-installed",
-            "control-plane-down",
-            "service-missing",
-            "namespace-not-labelled",
-        ),
+        (EVERYTHING,),
         gravity=0,
     ),
     Cause(

@@ -208,7 +208,7 @@ CAUSES = (
         "`/mesh expose`",
         find_class_unknown,
         ("expose", "waypoint"),
-        ("gateway-not-ready", "waypoint-not-ready", "route-parent-missing"),
+        ("gateway-not-ready", "waypoint-not-ready", "route-parent-missing", "waypoint-missing"),
         gravity=2,
         by_object=True,
     ),

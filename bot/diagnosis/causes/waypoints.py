@@ -153,11 +153,12 @@ def find_ingress_bypass(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the gateway does not pass productpage's waypoint, which is so by default."""
     service = state.services.get("productpage")
     key = "istio.io/ingress-use-waypoint"
-    told = state.labels.get(key) == "true" or (service and get_labels(service).get(key) == "true")
-    if is_bound(state, "productpage") and list_edge_gateways(state) and not told:
+    told = "true" in (state.labels.get(key), get_labels(service).get(key) if service else None)
+    bound = service is not None and is_bound(state, "productpage")
+    if service and bound and list_edge_gateways(state) and not told:
         yield Finding(
             Text("Requests of the gateway do not pass the waypoint of productpage: so by default."),
-            (show_label(service or {}, key),),
+            (show_label(service, key),),
             Fix(line=f"kubectl label namespace {state.namespace} {key}=true"),
         )
 
@@ -168,7 +169,7 @@ def find_double_edges(state: NamespaceState) -> Iterator[Finding]:
         yield Finding(
             Text("Calls are drawn twice: ztunnel and the waypoint both report them."),
             (
-                verbatim(describe(state.waypoints[0] if state.waypoints else state.object or {})),
+                *(verbatim(describe(waypoint)) for waypoint in state.waypoints[:1]),
                 Text(
                     "{count} of {pods} pods captured",
                     count=len(state.captured),
