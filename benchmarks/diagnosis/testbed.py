@@ -34,7 +34,7 @@ from sandbox.workspace import Message, Workspace
 PRELUDE = Path(__file__).parent / "prelude.sh"
 GATEWAY = "/api/v1/namespaces/{}/services/http:bookinfo-gateway-istio:80/proxy"
 TYPED = re.compile(r"/mesh\b|click \"|@\w+:")
-NAMED = re.compile(r"`(?:cause: )?([a-z0-9]+(?:-[a-z0-9]+)*)`")
+NAMED = re.compile(r"`cause: ([a-z0-9-]+)`")
 POD = Ref("", "pods")
 ACTIONS = ("requests", "trouble", "registry", "node", "settle")
 SHELL_SECONDS, TYPED_SECONDS = 60.0, 60.0
