@@ -177,8 +177,8 @@ def write_play(start: str, cases: tuple[tuple[str, str, str], ...]) -> str:
     lines = [start]
     for cause, inject, undo in cases:
         # Controllers write conditions and events within a second or two.
-        lines += [f"$ {inject}", "$ sleep 3", f"/mesh why -> cause {cause}"]
-        lines += [f"$ {undo}", "$ sleep 2"]
+        lines += [f"$ {inject}", "$ sleep 2", f"/mesh why -> cause {cause}"]
+        lines += [f"$ {undo}", "$ sleep 1"]
     return "\n".join([*lines, "/mesh why -> cause healthy", ""])
 
 
