@@ -68,6 +68,8 @@ class Catalog:
         for name in step.positional:
             if name not in step.options.model_fields:
                 yield f"{step.id} has no option {name}"
+        if step.about_runs and "step" not in step.positional:
+            yield f"{step.id} is about runs and takes no step"
 
     def get(self, name: str) -> Step | None:
         """Return the step of that name or alias; None when there is none."""

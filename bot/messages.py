@@ -89,7 +89,8 @@ class Command:
     `thread` is the `ts` of the message whose thread it was typed in. `trigger` lets a
     modal be opened within three seconds, "" where none can be. `away`: it was asked
     where its run will not be seen, in App Home or in a modal, and then `view` is the
-    modal's id.
+    modal's id. `about` are the `ts` of the messages that it may be about, the likeliest
+    first: that of its thread, or those of the message whose shortcut was chosen.
     """
 
     user: str
@@ -100,6 +101,7 @@ class Command:
     trigger: str = ""
     away: bool = False
     view: str = ""
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

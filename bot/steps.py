@@ -332,7 +332,9 @@ class Step:
     that a person must give although they have a default; the step's name alone opens its form.
     `choices`: what may be chosen for an option where its type does not say; asks nothing of the
     cluster. `form`: the questions of its form; without one, there is a question for each option.
-    `standing` reads from the cluster what is in force, for the form to begin with.
+    `standing` reads from the cluster what is in force, for the form to begin with. `about_runs`:
+    asked in the thread of a run's message, or by a shortcut on it, the step is about that run; its
+    options `step` and `namespace` are that run's then, unless they are given.
     """
 
     id: str
@@ -357,6 +359,7 @@ class Step:
     form: Form | None = None
     standing: Callable[[Context], Awaitable[Answers]] | None = None
     regular: Recurrence | None = None
+    about_runs: bool = False
 
     @property
     def has_side_effects(self) -> bool:

@@ -194,6 +194,8 @@ def build_command_handler(
     ledger, slack, catalog = inputs.backends.ledger, inputs.slack, inputs.catalog
     return CommandHandler(
         catalog=catalog,
+        ledger=ledger,
+        namespaces=rules.namespaces,
         callers=rules.callers,
         policy=inputs.policy,
         forms=surfaces.forms,

@@ -63,4 +63,9 @@ STEP = Step(
     aliases=("diagnose", "doctor"),
     positional=("step",),
     examples=("why", "why fault", "why in=bookinfo", "why share"),
+    explain=Text(
+        "Asked by a mention (`@meshbot why`) in the thread of a run's message, or by *Why?* in the "
+        "menu of that message, it is about that run."
+    ),
+    about_runs=True,
 )

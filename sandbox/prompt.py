@@ -1,5 +1,5 @@
-"""The channel at a terminal: type /mesh install, @alice: /mesh status or click "Confirm", and watch
-what changes."""
+"""The channel at a terminal: type /mesh install, @alice: /mesh status, click "Confirm" or
+shortcut "Why?", and watch what changes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from sandbox.script import ScriptError, ScriptLine, parse_line
-from sandbox.script_player import ScriptPlayer
+from sandbox.script_player import ScriptPlayer, find_newest_bot_message
 from sandbox.transcript import Out, Transcript
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.elements import list_button_labels
 
-USAGE = 'Type /mesh help, @meshbot status, @alice: /mesh status, or click "Button". Ctrl-D ends.'
+USAGE = (
+    'Type /mesh help, @meshbot status, @alice: /mesh status, click "Button", or shortcut "Why?". '
+    "Ctrl-D ends."
+)
 
 
 def write_line(text: str) -> None:
@@ -84,6 +87,10 @@ async def _perform_line(workspace: Workspace, channel: str, line: ScriptLine) ->
         write_line("  shell commands are for scripts that are played with --play")
         return
     try:
+        if line.kind == "shortcut":
+            newest = find_newest_bot_message(workspace, workspace.get_channel(channel).id)
+            await workspace.actions.choose_shortcut(line.user, newest, line.text)
+            return
         if line.kind != "click":
             await workspace.actions.send_line(line.user, channel, line.text)
             return

@@ -18,6 +18,7 @@ DEFAULT_USER = "host"
 _END = re.compile(r"\s*->\s*([^>]*)$")
 _USER = re.compile(r"@([\w.-]+):\s*(.*)", re.DOTALL)
 _CLICK = re.compile(r'click\s+"([^"]+)"')
+_SHORTCUT = re.compile(r'shortcut\s+"([^"]+)"')
 _SHELL = re.compile(r"\$\s+(\S.*)", re.DOTALL)
 _CAUSE = re.compile(r"cause ([a-z0-9-]+)")
 
@@ -35,14 +36,14 @@ class ScriptLine:
 
     number: int
     user: str
-    kind: Literal["command", "mention", "click", "shell"]
+    kind: Literal["command", "mention", "click", "shortcut", "shell"]
     text: str
     expects: str = "done"
     causes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if self.kind == "click":
-            return f'click "{self.text}"'
+        if self.kind in ("click", "shortcut"):
+            return f'{self.kind} "{self.text}"'
         return f"$ {self.text}" if self.kind == "shell" else self.text
 
     def describe_expectation(self) -> str:
@@ -66,8 +67,8 @@ def parse_script(text: str) -> list[ScriptLine]:
 def parse_line(line: str, number: int = 1) -> ScriptLine:
     """Parse one line of a script.
 
-    Raises ScriptError when it is no command, mention, click or shell command, or what it
-    expects is unknown.
+    Raises ScriptError when it is no command, mention, click, shortcut or shell command, or
+    what it expects is unknown.
     """
     action, expects, causes = _split_expectation(line, number)
     user = DEFAULT_USER
@@ -82,13 +83,15 @@ def parse_line(line: str, number: int = 1) -> ScriptLine:
         )
     if match := _CLICK.fullmatch(action):
         return ScriptLine(number, user, "click", match[1], expects, causes)
+    if match := _SHORTCUT.fullmatch(action):
+        return ScriptLine(number, user, "shortcut", match[1], expects, causes)
     if re.fullmatch(r"/\w\S*(\s.*)?", action, re.DOTALL):
         return ScriptLine(number, user, "command", action, expects, causes)
     if re.fullmatch(r"@meshbot(\s.*)?", action, re.DOTALL):
         return ScriptLine(number, user, "mention", action, expects, causes)
     raise ScriptError(
-        f'line {number}: expected a /command, @meshbot words, click "Button" or $ shell command, '
-        f"found: {line}"
+        f'line {number}: expected a /command, @meshbot words, click "Button", shortcut "Name" or '
+        f"$ shell command, found: {line}"
     )
 
 

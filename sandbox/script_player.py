@@ -204,6 +204,9 @@ class ScriptPlayer:
             )
         if line.kind == "mention":
             return await self._workspace.actions.send_line(line.user, self._channel.id, line.text)
+        if line.kind == "shortcut":
+            message = find_newest_bot_message(self._workspace, self._channel.id)
+            return await self._workspace.actions.choose_shortcut(line.user, message, line.text)
         message = self._find_newest_message(line)
         watch.include_message(message)
         return await self._workspace.actions.click_element(line.user, message, line.text)
@@ -255,6 +258,17 @@ class ScriptPlayer:
             end = watch.find_worst_end()
             if end is not None:
                 return end
+
+
+def find_newest_bot_message(workspace: Workspace, channel: str) -> Message:
+    """Return the bot's newest message in a channel that everyone sees, not in a thread.
+
+    Raises LookupError when there is none.
+    """
+    for message in reversed(workspace.state.list_visible_messages("", channel)):
+        if message.user == workspace.bot.id and (message.broadcast or not message.is_reply):
+            return message
+    raise LookupError("there is no message of the bot's in this channel yet")
 
 
 def _describe_answers(watch: _AnswerWatcher) -> str:

@@ -68,7 +68,7 @@ def _step(step: Step) -> Iterator[str]:
     yield f"{step.title}: {step.summary}."
     if step.explain:
         yield ""
-        yield step.explain
+        yield str(step.explain)
     yield ""
     yield f"- who may: {_who(step)}; {_shape(step)}{_nature(step)}"
     if step.aliases:

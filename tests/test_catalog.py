@@ -159,8 +159,11 @@ def test_clashing_steps_are_all_named() -> None:
         Step("a", Text("A"), EMPTY, nothing, aliases=("x",)),
         Step("b", Text("B"), EMPTY, nothing, aliases=("x", "a")),
         Step("c", Text("C"), EMPTY, nothing, positional=("nonesuch",)),
+        Step("d", Text("D"), EMPTY, nothing, about_runs=True),
     ]
-    with pytest.raises(
-        CatalogError, match="x is claimed by a and b.*a is claimed.*c has no option nonesuch"
-    ):
+    says = (
+        "x is claimed by a and b.*a is claimed.*c has no option nonesuch.*"
+        "d is about runs and takes no step"
+    )
+    with pytest.raises(CatalogError, match=says):
         Catalog(steps)

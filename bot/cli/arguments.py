@@ -134,8 +134,8 @@ def add_sandbox_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--play",
         metavar="SCRIPT",
-        help=f"play a script headless: a file, or {', '.join(SCRIPTS)}; it types, clicks, and runs "
-        "shell commands (lines that begin with $)",
+        help=f"play a script headless: a file, or {', '.join(SCRIPTS)}; it types, clicks, chooses "
+        "shortcuts, and runs shell commands (lines that begin with $)",
     )
     verb.add_argument(
         "--allow-shell",

@@ -12,6 +12,7 @@ from bot.ledger.replicas import LIVING
 from bot.ledger.runs import ACTIVE, Run, RunState
 from bot.ledger.tables import audit, runs
 from bot.ledger.texts import clean_text, read_texts
+from bot.messages import Posted
 
 OLDEST_FIRST = (runs.c.created_at, runs.c.id)
 NEWEST_FIRST = (runs.c.created_at.desc(), runs.c.id.desc())
@@ -32,6 +33,12 @@ class RunQueries:
         where = runs.c.step == clean_text(step)
         return await self.find_newest(
             where & (runs.c.channel == clean_text(channel)) if channel else where
+        )
+
+    async def find_run_of_message(self, posted: Posted) -> Run | None:
+        """Return the run whose message stands there, or None."""
+        return await self.find_newest(
+            (runs.c.channel == clean_text(posted.channel)) & (runs.c.ts == clean_text(posted.ts))
         )
 
     async def list_recent_runs(self, n: int) -> list[Run]:

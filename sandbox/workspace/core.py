@@ -115,8 +115,8 @@ class Core:
         return trigger.user
 
     def create_response_url(self, *, kind: str, channel: str, user: str, ts: str = "") -> str:
-        """Return a new response_url for a command ("commands") or a click ("actions") on the
-        message `ts`.
+        """Return a new response_url for a command ("commands"), or for a click ("actions") or a
+        shortcut ("app") on the message `ts`.
         """
         key = secrets.token_urlsafe(18)
         now = self.clock.now()

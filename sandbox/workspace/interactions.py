@@ -1,4 +1,4 @@
-"""Interactions of users, sent to the bot: commands, button presses, modal submissions,
+"""Interactions of users, sent to the bot: commands, button presses, shortcuts, modal submissions,
 mentions, the Home tab.
 """
 
@@ -13,12 +13,14 @@ from sandbox.workspace.delivery import ActionResult, Delivery, DeliveryResult, T
 from sandbox.workspace.elements import build_block_action
 from sandbox.workspace.inputs import collect_state_values as initial_values
 from sandbox.workspace.inputs import find_input_errors
+from sandbox.workspace.installed_app import list_message_shortcuts
 from sandbox.workspace.methods.views import close_view, open_view, replace_view, serialize_view
 from sandbox.workspace.payloads import (
     build_actions_payload,
     build_command_payload,
     build_event_payload,
     build_message_payload,
+    build_shortcut_payload,
     build_user_payload,
 )
 from sandbox.workspace.refusals import Refusal, raise_for_problems
@@ -80,6 +82,20 @@ class InteractionSender:
         typed = ActionResult(user.id, message.channel, label, payload)
         return await self._deliver_action(typed, Delivery("interactive", payload))
 
+    async def choose_shortcut(self, user: User, message: Message, name: str) -> ActionResult:
+        """Choose one of the app's shortcuts in a message's menu.
+
+        Raises LookupError if the user does not see the message, or is not offered that there.
+        """
+        if name not in list_message_shortcuts(self._app, message):
+            there = ", ".join(list_message_shortcuts(self._app, message)) or "none"
+            raise LookupError(f'no shortcut "{name}" on this message; there are: {there}')
+        if not message.is_visible_to(user.id):
+            raise LookupError(f"{user.name} does not see this message")
+        payload = build_shortcut_payload(self._core, user, message, self._app.shortcuts[name])
+        typed = ActionResult(user.id, message.channel, name, payload)
+        return await self._deliver_action(typed, Delivery("interactive", payload))
+
     async def click_view_element(
         self,
         user: User,
@@ -120,7 +136,7 @@ class InteractionSender:
         typed = ActionResult(user.id, "", "submit", payload)
         await self._deliver_action(typed, Delivery("interactive", payload, reply=True))
         if not typed.error:
-            self._apply_submit_answer(view, typed)
+            _apply_submit_answer(self._core, view, typed)
         return typed
 
     async def close_modal(
@@ -198,21 +214,22 @@ class InteractionSender:
             typed.error = "invalid_command_response"
             self._report_failure(typed, name)
 
-    def _apply_submit_answer(self, view: View, typed: ActionResult) -> None:
-        answer = typed.ack_payload or {}
-        action = answer.get("response_action")
-        if action == "errors":
-            typed.error = "errors"
-            return
-        if action in ("update", "push"):
-            body = answer.get("view") or {}
-            try:
-                raise_for_problems(check_view(body))
-                if action == "update":
-                    replace_view(self._core, view, body)
-                else:
-                    open_view(self._core, view.user, body, below=view)
-            except Refusal as refusal:
-                typed.error = refusal.code
-            return
-        close_view(self._core, view, all_of_them=action == "clear")
+
+def _apply_submit_answer(core: Core, view: View, typed: ActionResult) -> None:
+    answer = typed.ack_payload or {}
+    action = answer.get("response_action")
+    if action == "errors":
+        typed.error = "errors"
+        return
+    if action in ("update", "push"):
+        body = answer.get("view") or {}
+        try:
+            raise_for_problems(check_view(body))
+            if action == "update":
+                replace_view(core, view, body)
+            else:
+                open_view(core, view.user, body, below=view)
+        except Refusal as refusal:
+            typed.error = refusal.code
+        return
+    close_view(core, view, all_of_them=action == "clear")

@@ -84,6 +84,25 @@ def build_message_payload(core: Core, user: User, message: Message) -> Json:
     return part
 
 
+def build_shortcut_payload(core: Core, user: User, message: Message, callback_id: str) -> Json:
+    """Build the payload of a shortcut on a message (message_action), with a new response_url."""
+    channel = core.state.channels[message.channel]
+    asked = build_user_payload(core, user)
+    # Slack names the app in other interactions, not in this one.
+    del asked["api_app_id"]
+    return asked | {
+        "type": "message_action",
+        "action_ts": f"{time.time():.6f}",
+        "callback_id": callback_id,
+        "channel": {"id": channel.id, "name": channel.name},
+        "message_ts": message.ts,
+        "message": core.state.serialize_message(message),
+        "response_url": core.create_response_url(
+            kind="app", channel=channel.id, user=user.id, ts=message.ts
+        ),
+    }
+
+
 def build_event_payload(core: Core, body: Json) -> Json:
     """Build the payload of an event (event_callback) around what happened."""
     return {

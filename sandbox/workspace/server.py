@@ -105,7 +105,7 @@ class Workspace:
         app = web.Application(client_max_size=UPLOAD_LIMIT)
         app.router.add_route("*", "/api/{method}", self._api.handle_call)
         app.router.add_get("/link/", self._socket_mode.handle_connection)
-        app.router.add_post("/{kind:commands|actions}/{team}/{key}", response_url)
+        app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", response_url)
         app.router.add_post("/upload/{file}", upload)
         self._page.add_routes(app)
         return app

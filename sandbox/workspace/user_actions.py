@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 class UserActions:
-    """Sends commands, clicks, submissions and messages of users known by name or id.
+    """Sends commands, clicks, shortcuts, submissions and messages of users known by name or id.
 
     Raises LookupError for unknown users and channels.
     """
@@ -81,6 +81,13 @@ class UserActions:
         return await self._people.click_element(
             self._core.state.get_user(user), message, label, value, state=state
         )
+
+    async def choose_shortcut(self, user: str, message: Message, name: str) -> ActionResult:
+        """Choose a shortcut of the app's in a message's menu.
+
+        Raises LookupError if it is not there.
+        """
+        return await self._people.choose_shortcut(self._core.state.get_user(user), message, name)
 
     async def click_view_element(
         self, user: str, view: View, label: str, value: str | None = None, state: Json | None = None

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, RunNotResumable, RunState, ScopeLocked
+from bot.messages import Posted
 from bot.text import EMPTY, Text
 from tests.ledger.conftest import Time, asked
 
@@ -91,6 +92,19 @@ async def test_the_message_is_remembered(ledger: Ledger) -> None:
     found = await ledger.run_queries.get_run(run.id)
     assert found is not None
     assert found.posted == ("C2", "1700000000.000100")
+
+
+async def test_a_run_is_found_by_its_message(ledger: Ledger) -> None:
+    """Only the run whose message stands there, in that channel; none for any other message."""
+    for ts in ("1700000000.000100", "1700000000.000200"):
+        run = await ledger.runs.begin_run(asked())
+        await ledger.runs.record_posted(run.id, "C2", ts)
+    await ledger.runs.begin_run(asked())
+    found = await ledger.run_queries.find_run_of_message(Posted("C2", "1700000000.000200"))
+    assert found is not None
+    assert found.id == run.id
+    for place in (Posted("C1", "1700000000.000200"), Posted("C2", ""), Posted("C2", "x\x00")):
+        assert await ledger.run_queries.find_run_of_message(place) is None
 
 
 async def test_a_run_that_asks_holds_nothing_until_it_is_confirmed(

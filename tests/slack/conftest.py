@@ -101,7 +101,11 @@ def with_button(action_id: str, value: str = "run 1") -> Message:
 async def workspace() -> AsyncIterator[Workspace]:
     """A workspace with Slack's rate limits off (`hurt` still refuses on demand)."""
     workspace = Workspace(
-        installed=InstalledApp(should_escape=True, commands=frozenset({"/mesh", "/maze"})),
+        installed=InstalledApp(
+            should_escape=True,
+            commands=frozenset({"/mesh", "/maze"}),
+            shortcuts={"Why?": "mesh:why", "Maze": "maze:why"},
+        ),
         enforce_limits=False,
     )
     await workspace.start()

@@ -98,19 +98,18 @@ async def test_forms_and_events_arrive(
     assert (router.asked[0].text, router.homes, http.refused) == ("status", ["U0ALICE"], 0)
 
 
-async def test_commands_and_buttons_arrive(
+async def test_commands_buttons_and_shortcuts_arrive(
     workspace: Workspace, http: HttpReceiver, router: RecordingRouter, client: AsyncWebClient
 ) -> None:
-    """A command and a button over HTTP reach the router as they do over Socket Mode."""
+    """Over HTTP they reach the router as they do over Socket Mode."""
     typed = await workspace.actions.send_command("alice", DEFAULT_CHANNEL, "/mesh install")
     posted = await SlackChannelMessages(client).post("C0MESH", with_button("mesh:confirm"))
-    clicked = await workspace.actions.click_element(
-        "bob", workspace.state.messages[posted], "Confirm"
-    )
-    await router.wait(2)
-    assert typed.is_acked
-    assert clicked.is_acked
-    assert router.asked[0].text == "install"
+    shown = workspace.state.messages[posted]
+    clicked = await workspace.actions.click_element("bob", shown, "Confirm")
+    chosen = await workspace.actions.choose_shortcut("bob", shown, "Why?")
+    await router.wait(3)
+    assert [each.is_acked for each in (typed, clicked, chosen)] == [True, True, True]
+    assert [asked.text for asked in router.asked] == ["install", "why"]
     assert router.pressed_[0].posted == posted
     assert http.refused == 0
 

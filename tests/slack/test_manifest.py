@@ -13,9 +13,11 @@ import yaml
 from bot.errors import SettingsError
 from bot.slack.inbound.checkup import read_manifest_scopes
 from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.payloads import PREFIX
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import build_client, build_session
+from handlers import STEPS
 from sandbox.workspace import InstalledApp, Workspace
 from tests.slack.conftest import message
 
@@ -55,6 +57,18 @@ SCHEMA = closed(
             messages_tab_read_only_enabled=FLAG,
         ),
         bot_user=closed(["display_name"], display_name=text(80), always_online=FLAG),
+        shortcuts={
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 10,
+            "items": closed(
+                ["name", "type", "callback_id", "description"],
+                name=text(24),
+                type={"enum": ["message", "global"]},
+                callback_id=text(255),
+                description=text(150),
+            ),
+        },
         slash_commands={
             "type": "array",
             "minItems": 1,
@@ -141,6 +155,14 @@ def test_the_commands_are_those_that_are_listened_to(
     """What the Slack app offers and what the bot answers are the same commands, by default."""
     offered = {command["command"] for command in manifest["features"]["slash_commands"]}
     assert offered == {listeners.command}
+
+
+def test_the_shortcuts_are_steps_about_runs(manifest: dict[str, Any]) -> None:
+    """Each stands in the menu of messages, and for a step that can be about a message's run."""
+    about = {f"{PREFIX}{step.id}" for step in STEPS if step.about_runs}
+    shortcuts = manifest["features"]["shortcuts"]
+    assert {shortcut["callback_id"] for shortcut in shortcuts} == about
+    assert {shortcut["type"] for shortcut in shortcuts} == {"message"}
 
 
 def test_the_events_are_those_that_are_listened_to(

@@ -14,8 +14,10 @@ from bot.engine.runs.error_messages import explain_post_error
 from bot.engine.runs.starter import RunStarter
 from bot.engine.schedules.commands import ScheduleCommands
 from bot.engine.tour.tour import Tour
+from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.errors import SlackError
-from bot.messages import Command, Origin, Reply
+from bot.ledger import Ledger, Run
+from bot.messages import Command, Origin, Posted, Reply
 from bot.steps import Caller, Step, StepKind
 
 
@@ -24,6 +26,8 @@ class CommandHandler:
     """Handles commands as they arrive."""
 
     catalog: Catalog
+    ledger: Ledger
+    namespaces: WorkshopNamespaces
     callers: CallerResolver
     policy: AccessPolicy
     forms: Forms
@@ -43,6 +47,7 @@ class CommandHandler:
             return
         invocation = self.catalog.parse(asked.text)
         caller = await self.callers.resolve_caller(asked.user)
+        invocation = await self._complete_from_run(invocation, caller, asked)
         answers = invocation.step.shape is StepKind.ANSWER and invocation.wish is None
         if not answers and not asked.channel:
             asked = replace(asked, channel=await self.home_channel.require(asked.text))
@@ -64,6 +69,31 @@ class CommandHandler:
         self.policy.check_step(step, caller, channel, what=step.title)
         await self.forms.open(step, asked.trigger, Origin(channel, asked.thread), over=asked.view)
 
+    async def _complete_from_run(
+        self, invocation: Invocation, caller: Caller, asked: Command
+    ) -> Invocation:
+        """Return a command about runs with the step and the namespace of the run it was asked at.
+
+        What was typed stays, and so does a command that was asked at no run's message.
+        """
+        run = await self._find_run(asked) if invocation.step.about_runs else None
+        if run is None:
+            return invocation
+        # An attendee's own namespace is meant where none is named, and the run was not there.
+        shared = self.namespaces.workshop.app_namespace if caller.confined else ""
+        words = list_run_words(invocation, run, shared=shared)
+        return self.catalog.parse(" ".join([invocation.text, *words]))
+
+    async def _find_run(self, asked: Command) -> Run | None:
+        """Return the run whose message a command was asked at, None when there is none."""
+        for ts in asked.about:
+            posted = Posted(asked.channel, ts)
+            run = await self.ledger.run_queries.find_run_of_message(posted)
+            # A run that an earlier release left may be of a step that there is no longer.
+            if run is not None and self.catalog.get(run.step) is not None:
+                return run
+        return None
+
     async def _handle_tour_command(
         self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
     ) -> None:
@@ -71,3 +101,14 @@ class CommandHandler:
             await self.tour.handle_command(invocation, caller, asked, reply)
         except SlackError as problem:
             raise explain_post_error(problem) from problem
+
+
+def list_run_words(invocation: Invocation, run: Run, *, shared: str) -> list[str]:
+    """Return what would be typed for the step and the namespace of a run, unless it was typed.
+
+    `shared` stands for the namespace of a run that names none.
+    """
+    given = invocation.options.model_dump()
+    namespace = run.options.get("in") or shared
+    words = [] if given["step"] else [run.step]
+    return words + ([f"in={namespace}"] if namespace and not given["namespace"] else [])

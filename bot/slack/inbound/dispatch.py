@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from bot.jobs import Jobs
-from bot.messages import ButtonPress, CommandRouter, Message, Reply
+from bot.messages import ButtonPress, Command, CommandRouter, Message, Reply
 from bot.slack.inbound.payloads import (
     Body,
     get_mapping,
@@ -17,6 +17,7 @@ from bot.slack.inbound.payloads import (
     read_mention,
     read_origin,
     read_press,
+    read_shortcut,
     read_submission,
 )
 from bot.slack.outbound.ephemeral import EphemeralResponder
@@ -48,15 +49,13 @@ class RequestDispatcher:
     def dispatch_command(self, body: Body) -> None:
         """Hand a slash command to the router."""
         asked = read_command(body)
-        reply = self._ways.open_channel_reply(
-            asked.user, asked.channel, get_string(body, "response_url")
-        )
+        reply = open_command_reply(self._ways, body, asked)
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_mention(self, body: Body) -> None:
         """Hand a mention to the router, as the command that it holds."""
         asked = read_mention(body, self._me, self._command)
-        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
+        reply = open_command_reply(self._ways, body, asked)
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_press(self, body: Body) -> None:
@@ -64,6 +63,12 @@ class RequestDispatcher:
         pressed = read_press(body)
         reply = self._open_press_reply(body, pressed)
         self._run_guarded(lambda: self._router.pressed(pressed, reply), reply)
+
+    def dispatch_shortcut(self, body: Body) -> None:
+        """Hand a message's shortcut to the router, as the command that it stands for."""
+        asked = read_shortcut(body, self._me)
+        reply = open_command_reply(self._ways, body, asked)
+        self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_submission(self, body: Body) -> None:
         """Hand a submitted form to the router."""
@@ -101,8 +106,12 @@ class RequestDispatcher:
     def reply_to_mention(self, body: Body, message: Message) -> None:
         """Answer a mention without the router."""
         asked = read_mention(body, self._me, self._command)
-        reply = self._ways.open_channel_reply(asked.user, asked.channel, thread=asked.thread)
-        self._spawn_reply(reply, message)
+        self._spawn_reply(open_command_reply(self._ways, body, asked), message)
+
+    def reply_to_shortcut(self, body: Body, message: Message) -> None:
+        """Answer a message's shortcut without the router."""
+        asked = read_shortcut(body, self._me)
+        self._spawn_reply(open_command_reply(self._ways, body, asked), message)
 
     def build_note(self, state: str, text: Text) -> Message:
         """Build a short answer in the channel's language; `state` as in `bot.view.messages`."""
@@ -137,6 +146,13 @@ class RequestDispatcher:
 
     def _spawn_reply(self, reply: Reply, message: Message) -> None:
         self._jobs.spawn(reply.say(message), "ephemeral reply")
+
+
+def open_command_reply(ways: EphemeralResponder, body: Body, asked: Command) -> Reply:
+    """Return a reply to the one who gave a command, in its channel or thread."""
+    return ways.open_channel_reply(
+        asked.user, asked.channel, get_string(body, "response_url"), thread=asked.thread
+    )
 
 
 def describe_failure(reference: str) -> Text:

@@ -24,14 +24,14 @@ from bot.slack.inbound.bolt import build_app
 from bot.slack.inbound.dedupe import SeenKeys
 from bot.slack.inbound.dispatch import EXPIRED, RESTARTING, RequestDispatcher
 from bot.slack.inbound.envelopes import EnvelopeTracker
-from bot.slack.inbound.payloads import get_mapping, get_string, list_input_ids
+from bot.slack.inbound.payloads import PREFIX, get_mapping, get_string, list_input_ids
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import BotIdentity
 from bot.slackrules import escape
 from bot.text import Text
 
-OURS = re.compile(r"^mesh:")
-"""action_ids of the bot's own buttons, and names of its own modals."""
+OURS = re.compile(f"^{PREFIX}")
+"""action_ids of the bot's own buttons, and names of its own modals and shortcuts."""
 ANY = re.compile(r".*", re.DOTALL)
 AFTER_ACK = "after_ack"
 
@@ -62,6 +62,8 @@ class Listeners:
         self.app.command(ANY)(self._on_other_command)
         self.app.action(OURS)(self._on_action)
         self.app.action(ANY)(self._on_unknown_action)
+        self.app.message_shortcut(OURS)(self._on_shortcut)
+        self.app.message_shortcut(ANY)(self._on_unknown_action)
         self.events = {"app_mention": self._on_mention, "app_home_opened": self._on_home_opened}
         for name, listener in self.events.items():
             self.app.event(name)(listener)
@@ -152,6 +154,20 @@ class Listeners:
         await ack()
         note = self._dispatcher.build_note("not_yet", EXPIRED)
         context[AFTER_ACK] = lambda: self._dispatcher.reply_to_press(body, note)
+
+    async def _on_shortcut(
+        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await ack()
+        if not self._claim_delivery(get_string(body, "trigger_id")):
+            return
+        if self.draining:
+            self.declined += 1
+            note = self._dispatcher.build_note("not_yet", RESTARTING)
+            context[AFTER_ACK] = lambda: self._dispatcher.reply_to_shortcut(body, note)
+            return
+        self.commands += 1
+        context[AFTER_ACK] = lambda: self._dispatcher.dispatch_shortcut(body)
 
     async def _on_mention(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext

@@ -15,6 +15,9 @@ from bot.slack.inbound.unescape import decode_typed_text
 
 Body = Mapping[str, Any]
 
+PREFIX = "mesh:"
+"""What the bot's own action_ids, and the names of its modals and shortcuts, begin with."""
+
 
 def get_string(body: Body, key: str) -> str:
     """Return a member that is a text, or "" when it is none."""
@@ -50,7 +53,27 @@ def read_mention(body: Body, me: str, command: str) -> Command:
         get_string(event, "channel"),
         said,
         get_string(body, "event_id"),
-        get_string(event, "thread_ts"),
+        thread := get_string(event, "thread_ts"),
+        about=(thread,) if thread else (),
+    )
+
+
+def read_shortcut(body: Body, me: str) -> Command:
+    """Read a message_action payload as the command that its callback_id names, `mesh:COMMAND`.
+
+    It is about the message, or the thread that this lies in, if the message is the bot's.
+    """
+    message = get_mapping(body, "message")
+    ts = get_string(body, "message_ts") or get_string(message, "ts")
+    thread = _find_thread_ts(body, ts)
+    mine = get_string(message, "user") == me
+    return Command(
+        get_string(get_mapping(body, "user"), "id"),
+        get_string(get_mapping(body, "channel"), "id"),
+        get_string(body, "callback_id").removeprefix(PREFIX),
+        get_string(body, "trigger_id"),
+        thread,
+        about=tuple(filter(None, (ts, thread))) if mine else (),
     )
 
 
@@ -133,7 +156,7 @@ def read_origin(view: Body) -> Origin:
 
 
 def _find_thread_ts(body: Body, ts: str) -> str:
-    """Return the `ts` of the thread that a pressed message is in, or "".
+    """Return the `ts` of the thread that the message of a payload is in, or "".
 
     A message that replies were written to is in none, though it says so.
     """

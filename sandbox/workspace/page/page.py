@@ -55,7 +55,9 @@ class Page:
         app.router.add_get("/page/assets/{asset}", self._serve_asset)
         app.router.add_get("/page/events", self._stream_events)
         app.router.add_get("/page/files/{file}", self._files.serve_file)
-        app.router.add_post("/page/{act:say|click|submit|close|home|side}", self._handle_action)
+        app.router.add_post(
+            "/page/{act:say|click|shortcut|submit|close|home|side}", self._handle_action
+        )
 
     async def stop(self) -> None:
         """End the event streams."""

@@ -83,6 +83,10 @@ class PageActions:
             user, message, action, value, collect_state_values(message.blocks, body.get("state"))
         )
 
+    async def _choose_shortcut(self, body: Json) -> ActionResult:
+        message = self._get_message(body)
+        return await self._acts.choose_shortcut(body["user"], message, str(body["name"]))
+
     async def _submit_modal(self, body: Json) -> ActionResult:
         view = self._get_view(body)
         return await self._acts.submit_view(
@@ -99,6 +103,7 @@ class PageActions:
         "close": _close_modal,
         "home": _open_home,
         "say": _send_line,
+        "shortcut": _choose_shortcut,
         "submit": _submit_modal,
     }
 

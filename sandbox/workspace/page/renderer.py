@@ -4,6 +4,7 @@ place it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
@@ -13,6 +14,7 @@ from zlib import crc32
 
 from sandbox.workspace.core import Core
 from sandbox.workspace.emoji import replace_emoji_names
+from sandbox.workspace.installed_app import list_message_shortcuts
 from sandbox.workspace.mrkdwn import mrkdwn_to_html
 from sandbox.workspace.page.file_server import FileServer
 from sandbox.workspace.plain import map_display_names, render_message_lines
@@ -95,10 +97,18 @@ class PageRenderer:
             f'{self._render_notes(message, look)}<header><b class="who">{escape(name)}</b>{badge} '
             f'<time datetime="{when.isoformat()}" '
             f'title="{when:%A, %d %B %Y, %H:%M:%S %Z}">{when:%H:%M}</time>'
-            f"{_render_reply_button(message)}</header>"
+            f"{self._render_tools(message)}</header>"
             f"<div "
             f'class="blocks">{inner}</div>{_render_reactions(message)}{self._render_replies(message, viewer)}</div></article>'  # noqa: E501
         )
+
+    def _render_tools(self, message: Message) -> str:
+        """Render what can be done with a message: a reply in its thread, the app's shortcuts."""
+        shortcuts = list_message_shortcuts(self._core.installed, message)
+        tools = _render_reply_button(message) + _render_shortcut_menu(
+            shortcuts, self._core.bot.name
+        )
+        return f'<div class="tools">{tools}</div>' if tools else ""
 
     def _render_notes(self, message: Message, look: RenderContext) -> str:
         if message.ephemeral_to:
@@ -177,6 +187,22 @@ def _render_reply_button(message: Message) -> str:
         f'thread" '
         f'title="Reply in thread"><span aria-hidden="true">💬</span></button>'
     )
+
+
+def _render_shortcut_menu(names: Iterable[str], app: str) -> str:
+    """Render the menu of a message, with each shortcut and the app that it belongs to."""
+    entries = "".join(
+        f'<button type="button" class="entry" data-shortcut="{escape_attribute(name)}">'
+        f"{escape(name)} <small>{escape(app)}</small></button>"
+        for name in names
+    )
+    if not entries:
+        return ""
+    summary = (
+        '<summary class="icon" aria-label="More actions" title="More actions">'
+        '<span aria-hidden="true">⋮</span></summary>'
+    )
+    return f'<details class="overflow">{summary}<div class="menu">{entries}</div></details>'
 
 
 def _render_reactions(message: Message) -> str:

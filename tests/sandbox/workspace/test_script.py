@@ -28,6 +28,11 @@ from sandbox.script import (
         ("@bob: @meshbot status", ScriptLine(1, "bob", "mention", "@meshbot status")),
         ('click "Confirm"', ScriptLine(1, "host", "click", "Confirm")),
         ('@bob: click "Remove it"->error', ScriptLine(1, "bob", "click", "Remove it", "error")),
+        ('@bob: shortcut "Why?"', ScriptLine(1, "bob", "shortcut", "Why?")),
+        (
+            'shortcut  "Why?" -> cause mtls',
+            ScriptLine(1, "host", "shortcut", "Why?", "no error", ("mtls",)),
+        ),
         ("# a remark\n\n/mesh links", ScriptLine(3, "host", "command", "/mesh links")),
         ("$ kubectl get ns", ScriptLine(1, "", "shell", "kubectl get ns")),
         ("$ ls 2>&1 | tail -3 -> error", ScriptLine(1, "", "shell", "ls 2>&1 | tail -3", "error")),
@@ -68,6 +73,7 @@ def test_a_line_says_who_does_what_and_how_it_ends(text: str, line: ScriptLine) 
         ("$ echo 'a -> b'", r"unknown end \"b'\"; .*write -> done after it"),
         ("@alice:", r"line 1: expected"),
         ("click Confirm", r"line 1: expected"),
+        ("shortcut Why?", r'line 1: expected .* shortcut "Name"'),
         ("/", r"line 1: expected"),
     ],
 )

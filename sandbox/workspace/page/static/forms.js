@@ -33,8 +33,8 @@ export function stateOf(root) {
 
 // Which of the controls with one action_id it is, in whatever stands there after an edit.
 function keyOf(control) {
-  const { action, value, thread, name } = control.dataset;
-  return JSON.stringify([control.tagName, action, value, thread, name, action || name ? "" : control.className, control.name || ""]);
+  const { action, value, thread, name, shortcut } = control.dataset;
+  return JSON.stringify([control.tagName, action, value, thread, name, shortcut, action || name ? "" : control.className, control.name || ""]);
 }
 
 export function swap(old, fresh) {

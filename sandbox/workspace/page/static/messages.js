@@ -1,6 +1,6 @@
-// The messages of the channel and of the thread that is open: each has its place, edits happen in it, and what is new
-// is told to screen readers once, not with every tick of a clock.
-import { byId, fragment, page, tell } from "./wire.js";
+// The messages of the channel and of the thread that is open: each has its place, edits happen in it, what is new is told
+// to screen readers once, not with every tick of a clock, and shortcuts are chosen in its menu.
+import { byId, fragment, page, post, tell, trouble } from "./wire.js";
 import { swap } from "./forms.js";
 
 const list = byId("messages"), replies = byId("replies"), thread = byId("thread");
@@ -80,6 +80,14 @@ export function closeThread(back = true) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-thread]");
   if (button) showThread(button.dataset.thread, button);
+});
+document.addEventListener("click", async (event) => {
+  const entry = event.target.closest("[data-shortcut]");
+  if (!entry) return;
+  const menu = entry.closest("details"), ts = entry.closest("[data-message]").dataset.message;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  trouble(byId("composer"), (await post("shortcut", { ts, name: entry.dataset.shortcut })).error);
 });
 byId("close-thread").addEventListener("click", () => closeThread());
 thread.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented) closeThread(); });
