@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.catalog import CAUSES
@@ -84,15 +84,28 @@ def leave_out_consequences(found: Sequence[NamedCause]) -> list[NamedCause]:
     return roots
 
 
-def is_explained(cause: Cause, finding: Finding, found: Iterable[NamedCause]) -> bool:
-    """Tell whether another cause that holds explains a finding."""
-    for other in found:
-        explained = other.cause.explains
-        if other.cause is cause or not {cause.id, EVERYTHING} & set(explained):
-            continue
-        if not other.cause.by_object or any(share_object(finding, each) for each in other.findings):
-            return True
-    return False
+def is_explained(cause: Cause, finding: Finding, found: Sequence[NamedCause]) -> bool:
+    """Tell whether another cause that holds explains a finding.
+
+    Of two that would explain each other the graver one stands, so that never both are left out.
+    """
+    return any(
+        explains(other.cause, each, cause, finding)
+        and not (
+            explains(cause, finding, other.cause, each)
+            and (cause.gravity, cause.id) < (other.cause.gravity, other.cause.id)
+        )
+        for other in found
+        if other.cause is not cause
+        for each in other.findings
+    )
+
+
+def explains(cause: Cause, finding: Finding, other: Cause, consequence: Finding) -> bool:
+    """Tell whether a finding of one cause explains one of another."""
+    if not {other.id, EVERYTHING} & set(cause.explains):
+        return False
+    return not cause.by_object or share_object(finding, consequence)
 
 
 def share_object(one: Finding, other: Finding) -> bool:

@@ -153,7 +153,7 @@ async def read_cluster_state(context: Context, *namespaces: str) -> ClusterState
         read_config(context),
     )
     objects |= {NAMESPACE: own, CRD: crds, CONFIG_MAP: maps}
-    missing = await find_missing_services(reader, objects)
+    missing = await find_missing_services(reader, objects, list_span_receivers(config))
     return ClusterState(
         objects,
         config,
@@ -163,6 +163,16 @@ async def read_cluster_state(context: Context, *namespaces: str) -> ClusterState
         unread=reader.unread,
         missing_services=missing,
     )
+
+
+def list_span_receivers(config: Object) -> set[tuple[str, str]]:
+    """Return the Services, as (namespace, name), to which the mesh's configuration sends spans."""
+    tracing = (config.get("defaultConfig") or {}).get("tracing") or {}
+    addresses = [str((tracing.get("zipkin") or {}).get("address") or "")]
+    for provider in config.get("extensionProviders") or []:
+        addresses += [str(v.get("service", "")) for v in provider.values() if isinstance(v, dict)]
+    parts = [address.partition(":")[0].split(".") for address in addresses]
+    return {(each[1], each[0]) for each in parts if len(each) > 1}
 
 
 def list_hosts_elsewhere(reader: Reader, objects: dict[Kind, list[Object]]) -> set[tuple[str, str]]:
@@ -218,19 +228,23 @@ async def read_config(context: Context) -> Object:
 
 
 async def find_missing_services(
-    reader: Reader, objects: dict[Kind, list[Object]]
+    reader: Reader, objects: dict[Kind, list[Object]], others: set[tuple[str, str]]
 ) -> frozenset[tuple[str, str]]:
     """Return the Services, as (namespace, name), that webhooks or rules name and that do not exist.
 
     Services of namespaces that are not read are asked for one by one; they are few.
     """
-    named = list_hosts_elsewhere(reader, objects) | {
-        (str(service["namespace"]), str(service["name"]))
-        for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK)
-        for configuration in objects[kind]
-        for hook in configuration.get("webhooks") or []
-        if (service := (hook.get("clientConfig") or {}).get("service"))
-    }
+    named = (
+        others
+        | list_hosts_elsewhere(reader, objects)
+        | {
+            (str(service["namespace"]), str(service["name"]))
+            for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK)
+            for configuration in objects[kind]
+            for hook in configuration.get("webhooks") or []
+            if (service := (hook.get("clientConfig") or {}).get("service"))
+        }
+    )
     read = {(s["metadata"].get("namespace", ""), get_name(s)) for s in objects[SERVICE]}
     elsewhere = {(place, name) for place, name in named if place not in reader.namespaces}
     found = await reader.list_named(SERVICE, elsewhere)

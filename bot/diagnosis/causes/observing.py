@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bot.diagnosis.facts import describe, show_availability, show_field
+from bot.diagnosis.facts import describe, join_labels, show_availability, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available
+from bot.diagnosis.objects import count_available, get_template_labels, matches_labels
 from bot.diagnosis.state import NamespaceState, is_in_mesh
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
@@ -24,18 +24,7 @@ def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Prometheus is missing or not ready, and somebody needs it."""
     prometheus = state.shared.find_mesh(DEPLOYMENT, "prometheus")
     if prometheus is not None and count_available(prometheus):
-        if state.shared.find_mesh(SERVICE, "prometheus") is None:
-            yield Finding(
-                Text("Prometheus runs, and its Service is gone: nobody can ask it."),
-                (
-                    Text(
-                        "no Service {service} in {namespace}",
-                        service="prometheus",
-                        namespace=state.cluster.mesh_namespace,
-                    ),
-                ),
-                Fix(command="addons prometheus"),
-            )
+        yield from find_service_unusable(state, prometheus, "addons prometheus")
         return
     wanted = state.shared.find_mesh(DEPLOYMENT, "kiali") is not None
     if not wanted and not state.activity.wanted & SEEING_STEPS and prometheus is None:
@@ -56,6 +45,28 @@ def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
         (shown,),
         Fix(command="addons prometheus"),
         frozenset({"Deployment/prometheus"}),
+    )
+
+
+def find_service_unusable(
+    state: NamespaceState, deployment: Object, command: str
+) -> Iterator[Finding]:
+    """Yield that an add-on runs, and that its Service is gone or selects none of its pods."""
+    name, place = get_name(deployment), state.cluster.mesh_namespace
+    service = state.shared.find_mesh(SERVICE, name)
+    selector = (service or {}).get("spec", {}).get("selector") or {}
+    if service is not None and matches_labels(selector, get_template_labels(deployment)):
+        return
+    shown = (
+        Text("no Service {service} in {namespace}", service=name, namespace=place)
+        if service is None
+        else show_field(service, "spec.selector", join_labels(selector))
+    )
+    yield Finding(
+        Text("{name} runs, and its Service leads nowhere: nobody can ask it.", name=name),
+        (shown,),
+        Fix(command=command),
+        frozenset({f"Deployment/{name}"}),
     )
 
 
@@ -102,18 +113,8 @@ def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="kiali"),
             frozenset({"Deployment/kiali"}),
         )
-    elif kiali is not None and state.shared.find_mesh(SERVICE, "kiali") is None:
-        yield Finding(
-            Text("Kiali runs, and its Service is gone: nobody can ask it."),
-            (
-                Text(
-                    "no Service {service} in {namespace}",
-                    service="kiali",
-                    namespace=state.cluster.mesh_namespace,
-                ),
-            ),
-            Fix(command="kiali"),
-        )
+    elif kiali is not None:
+        yield from find_service_unusable(state, kiali, "kiali")
 
 
 def read_kiali_config(state: NamespaceState) -> tuple[Object | None, Object]:

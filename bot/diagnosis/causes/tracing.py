@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, join_labels, list_names, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, matches_labels
+from bot.diagnosis.rules import service_exists
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
 from bot.knowledge.graph.trace_reasons import (
@@ -135,7 +136,7 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     )
     wanted = has_jaeger(state) or state.activity.wanted & {"addons", "traces"}
     if service is None:
-        if wanted and place == state.cluster.mesh_namespace:
+        if wanted and not service_exists(state, name, place):
             yield build_backend_finding(
                 address, Text("no Service {service} in {namespace}", service=name, namespace=place)
             )
