@@ -186,6 +186,7 @@ CAUSES = (
         "`/mesh install`",
         find_crds_missing,
         ("expose", "waypoint"),
+        ("waypoint-missing", "l7-rule-without-waypoint"),
         gravity=2,
         source="Istio needs the bundle and does not bring it",
     ),
