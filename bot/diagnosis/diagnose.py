@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.catalog import CAUSES
@@ -84,17 +84,21 @@ def leave_out_consequences(found: Sequence[NamedCause]) -> list[NamedCause]:
     return roots
 
 
-def is_explained(cause: Cause, finding: Finding, found: Iterable[NamedCause]) -> bool:
-    """Tell whether another cause that holds explains a finding."""
-    for other in found:
-        explained = other.cause.explains
-        if other.cause is cause or not {cause.id, EVERYTHING} & set(explained):
-            continue
-        if not other.cause.by_object or any(share_object(finding, each) for each in other.findings):
-            return True
-    return False
+def is_explained(cause: Cause, finding: Finding, found: Sequence[NamedCause]) -> bool:
+    """Tell whether other causes that hold explain a finding, all that it is about."""
+    things = finding.each or (finding.objects,)
+    return all(any(explains(other, cause, names) for other in found) for names in things)
 
 
-def share_object(one: Finding, other: Finding) -> bool:
+def explains(other: NamedCause, cause: Cause, names: frozenset[str]) -> bool:
+    """Tell whether one cause explains another one's finding about a thing of these names."""
+    if other.cause is cause or not {cause.id, EVERYTHING} & set(other.cause.explains):
+        return False
+    return not other.cause.by_object or any(
+        share_object(names, finding.objects) for finding in other.findings
+    )
+
+
+def share_object(one: frozenset[str], other: frozenset[str]) -> bool:
     """Tell whether two findings are about the same object, or one is about none in particular."""
-    return not one.objects or not other.objects or bool(one.objects & other.objects)
+    return not one or not other or bool(one & other)

@@ -55,13 +55,15 @@ class Finding:
     """One cause that holds: what is so in one sentence, and what shows it.
 
     `objects` names what it is about, as `Kind/name`; findings that share one, or that name none,
-    may explain each other.
+    may explain each other. `each` has the names of one thing beside those of the next, where it is
+    about several: it is explained when every one of them is.
     """
 
     sentence: Text
     evidence: tuple[Text, ...]
     fix: Fix = Fix()
     objects: frozenset[str] = frozenset()
+    each: tuple[frozenset[str], ...] = ()
 
 
 Find = Callable[["NamespaceState"], Iterable[Finding]]

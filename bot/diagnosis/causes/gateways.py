@@ -26,6 +26,8 @@ EDGE_STEPS = frozenset({"expose", "waypoint"})
 """Steps that need the Gateway API."""
 OLDEST_BUNDLE = (1, 0)
 """The oldest bundle whose v1 kinds Istio 1.23 and 1.30 read."""
+MADE_CLASSES = frozenset({"istio", "istio-remote", "istio-waypoint"})
+"""The GatewayClasses that istiod makes when it starts (Istio 1.23 and 1.30)."""
 
 
 def find_crds_missing(state: NamespaceState) -> Iterator[Finding]:
@@ -74,7 +76,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
     """Yield Gateways whose class does not exist."""
     for gateway in state.gateways:
         name = str(gateway["spec"].get("gatewayClassName", ""))
-        if name in state.shared.gateway_classes:
+        if name in state.shared.gateway_classes or waits_for_istiod(state, name):
             continue
         waypoint = name == "istio-waypoint"
         yield Finding(
@@ -93,6 +95,11 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="ambient" if waypoint else "expose"),
             frozenset({f"Gateway/{get_name(gateway)}"}),
         )
+
+
+def waits_for_istiod(state: NamespaceState, name: str) -> bool:
+    """Tell whether a class is one that istiod makes, and istiod is away."""
+    return name in MADE_CLASSES and not state.shared.has_ready_istiod
 
 
 def find_gateway_unready(state: NamespaceState) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ def find_prometheus_unready(state: NamespaceState) -> Iterator[Finding]:
                     ),
                 ),
                 Fix(command="addons prometheus"),
+                frozenset({"Service/prometheus"}),
             )
         return
     wanted = state.shared.find_mesh(DEPLOYMENT, "kiali") is not None
@@ -113,6 +114,7 @@ def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
                 ),
             ),
             Fix(command="kiali"),
+            frozenset({"Service/kiali"}),
         )
 
 

@@ -9,7 +9,7 @@ from bot.diagnosis.facts import describe, list_names, list_words, show_field, sh
 from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_annotations, get_template_labels
-from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner
+from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
 from bot.diagnosis.rules import list_mesh_routes
 from bot.diagnosis.state import (
     APPS,
@@ -247,6 +247,7 @@ def find_not_restarted(state: NamespaceState) -> Iterator[Finding]:
         ),
         Fix(command="inject"),
         frozenset().union(*(name_owner(state, pod) for pod in older)),
+        each=tuple(name_workload(state, pod) for pod in older),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, join_labels, list_names, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, matches_labels
+from bot.diagnosis.reasons import name_owner, name_workload
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
 from bot.knowledge.graph.trace_reasons import (
@@ -137,7 +138,9 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     if service is None:
         if wanted and place == state.cluster.mesh_namespace:
             yield build_backend_finding(
-                address, Text("no Service {service} in {namespace}", service=name, namespace=place)
+                address,
+                Text("no Service {service} in {namespace}", service=name, namespace=place),
+                frozenset({f"Service/{name}"}),
             )
         return
     selector = service["spec"].get("selector") or {}
@@ -163,13 +166,13 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
         else show_field(service, "spec.selector", f"{join_labels(selector)} selects no pod")
     )
     yield build_backend_finding(
-        address, shown, frozenset(f"Deployment/{get_name(d)}" for d in owners)
+        address,
+        shown,
+        frozenset({f"Service/{name}"} | {f"Deployment/{get_name(d)}" for d in owners}),
     )
 
 
-def build_backend_finding(
-    address: str, shown: Text, objects: frozenset[str] = frozenset()
-) -> Finding:
+def build_backend_finding(address: str, shown: Text, objects: frozenset[str]) -> Finding:
     """Return the finding that nobody takes the spans."""
     return Finding(
         Text("Proxies send their spans to {address}, and nobody is there.", address=address),
@@ -200,6 +203,8 @@ def find_older_proxies(state: NamespaceState) -> Iterator[Finding]:
                 Text("the mesh's setting: {address}", address=address),
             ),
             Fix(command="inject"),
+            frozenset().union(*(name_owner(state, pod) for pod in older)),
+            each=tuple(name_workload(state, pod) for pod in older),
         )
 
 
