@@ -33,10 +33,18 @@ def list_normal(diagnosis: Diagnosis) -> list[str]:
     return [named.cause.id for named in diagnosis.normal]
 
 
+def judge(case: Case) -> Diagnosis:
+    """The diagnosis of a case, in which every cause could be looked for."""
+    cluster = case.build()
+    diagnosis = diagnose(cluster.state())
+    assert diagnosis.unread == tuple(cluster.unread.values())
+    return diagnosis
+
+
 @pytest.mark.parametrize("case", NAMED, ids=str)
 def test_cause_is_named(case: Case) -> None:
     """The cause is found, and nothing else is called broken."""
-    diagnosis = diagnose(case.build().state())
+    diagnosis = judge(case)
     if KINDS[case.cause] is CauseKind.BROKEN:
         assert list_broken(diagnosis) == [case.cause]
     else:
@@ -47,7 +55,7 @@ def test_cause_is_named(case: Case) -> None:
 @pytest.mark.parametrize("case", NEAR, ids=str)
 def test_near_variant_is_not_blamed(case: Case) -> None:
     """What resembles the cause is not called so: it is well, or has another cause."""
-    diagnosis = diagnose(case.build().state())
+    diagnosis = judge(case)
     assert list_broken(diagnosis) == ([case.instead] if case.instead else [])
     assert case.cause not in list_normal(diagnosis)
 
@@ -55,7 +63,7 @@ def test_near_variant_is_not_blamed(case: Case) -> None:
 @pytest.mark.parametrize("case", NAMED, ids=str)
 def test_finding_has_evidence_and_an_end(case: Case) -> None:
     """A cause is told with what shows it and what ends it; a command of it can be typed."""
-    diagnosis = diagnose(case.build().state())
+    diagnosis = judge(case)
     for named in (*diagnosis.broken, *diagnosis.normal):
         for finding in named.findings:
             fix = finding.fix
