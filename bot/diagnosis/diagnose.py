@@ -53,6 +53,8 @@ def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnos
     unread = list(state.cluster.unread.values())
     found = []
     for cause in causes:
+        if any(state.cluster.is_unread(kind) for kind in cause.needs):
+            continue
         try:
             findings = tuple(cause.find(state))
         except Exception as problem:

@@ -10,13 +10,7 @@ from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, l
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
 from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
-from bot.kinds import (
-    CRD,
-    DEPLOYMENT,
-    ISTIO_GATEWAY,
-    POD,
-    VIRTUAL_SERVICE,
-)
+from bot.kinds import CRD, DEPLOYMENT, GATEWAY_CLASS, ISTIO_GATEWAY, POD, VIRTUAL_SERVICE
 from bot.knowledge.istio.gateway_api import BUNDLE_VERSION
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Text
@@ -32,11 +26,7 @@ MADE_CLASSES = frozenset({"istio", "istio-remote", "istio-waypoint"})
 
 def find_crds_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the Gateway API is not there although somebody wants a gateway or a waypoint."""
-    if (
-        not state.shared.istiods
-        or state.shared.has_type(GATEWAY_CRD)
-        or state.cluster.is_unread(CRD)
-    ):
+    if not state.shared.istiods or state.shared.has_type(GATEWAY_CRD):
         return
     asked = sorted(state.activity.wanted & EDGE_STEPS)
     enrolled = "istio.io/use-waypoint" in state.labels
@@ -196,6 +186,7 @@ CAUSES = (
         ("waypoint-missing", "l7-rule-without-waypoint"),
         gravity=2,
         source="Istio needs the bundle and does not bring it",
+        needs=(CRD,),
     ),
     Cause(
         "gateway-api-version-unread",
@@ -219,6 +210,7 @@ CAUSES = (
         ("gateway-not-ready", "waypoint-not-ready", "route-parent-missing", "waypoint-missing"),
         gravity=2,
         by_object=True,
+        needs=(GATEWAY_CLASS,),
     ),
     Cause(
         "gateway-address-pending",
@@ -241,6 +233,7 @@ CAUSES = (
         ("expose",),
         gravity=1,
         source="measured: istiod keeps a Gateway Programmed while its Deployment has no pod",
+        needs=(DEPLOYMENT,),
     ),
     Cause(
         "ingress-gateway-gone",
@@ -253,5 +246,6 @@ CAUSES = (
         ("ambient",),
         gravity=2,
         source="IST0101, KIA0302",
+        needs=(POD,),
     ),
 )

@@ -211,6 +211,10 @@ CAUSES = (
         ("addons", "graph"),
         ("no-traffic", "prometheus-not-scraping"),
         gravity=6,
+        needs=(
+            DEPLOYMENT,
+            SERVICE,
+        ),
     ),
     Cause(
         "prometheus-not-scraping",
@@ -232,6 +236,7 @@ CAUSES = (
         find_kiali_unready,
         ("kiali",),
         gravity=6,
+        needs=(SERVICE,),
     ),
     Cause(
         "kiali-other-prometheus",

@@ -20,7 +20,7 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_bookinfo_pods,
 )
-from bot.kinds import VIRTUAL_SERVICE, Object
+from bot.kinds import DEPLOYMENT, MUTATING_WEBHOOK, POD, VIRTUAL_SERVICE, Object
 from bot.knowledge.istio.sidecars import OPT_OUT_KEY, is_opted_out
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -314,6 +314,7 @@ CAUSES = (
         ("caller-outside-mesh", "l7-rule-without-waypoint", "no-traffic"),
         gravity=2,
         source="IST0102",
+        needs=(POD,),
     ),
     Cause(
         "label-misspelt",
@@ -361,6 +362,10 @@ CAUSES = (
         ("no-restart-after-label", "injector-webhook-missing", "caller-outside-mesh"),
         gravity=2,
         source="IST0102",
+        needs=(
+            DEPLOYMENT,
+            MUTATING_WEBHOOK,
+        ),
     ),
     Cause(
         "no-restart-after-label",

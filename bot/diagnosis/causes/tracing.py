@@ -249,6 +249,7 @@ CAUSES = (
         ("tracing-sampling-low", "proxy-older-than-settings"),
         gravity=6,
         source="istioctl forgets what an earlier install had set",
+        needs=(TELEMETRY,),
     ),
     Cause(
         "tracing-sampling-low",
@@ -260,6 +261,7 @@ CAUSES = (
         ("traces",),
         gravity=7,
         source="1 % unless set, Istio 1.23 and 1.30",
+        needs=(TELEMETRY,),
     ),
     Cause(
         "tracing-backend-missing",
@@ -270,6 +272,11 @@ CAUSES = (
         find_backend_missing,
         ("traces",),
         gravity=6,
+        needs=(
+            DEPLOYMENT,
+            POD,
+            SERVICE,
+        ),
     ),
     Cause(
         "proxy-older-than-settings",
