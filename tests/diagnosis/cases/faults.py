@@ -6,7 +6,7 @@ from bot.diagnosis.state import Activity, Numbers
 from bot.kinds import VIRTUAL_SERVICE
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cases.rules import ABORT, add_rules, define_subsets, fault, lead, route
-from tests.diagnosis.cluster import Cluster, Mode, leave_mesh
+from tests.diagnosis.cluster import Cluster, Mode, inject, leave_mesh
 
 CASES = Cases()
 
@@ -24,6 +24,17 @@ def caller_by_itself_outside(cluster: Cluster) -> None:
     del cluster.labels["istio-injection"]
     leave_mesh(cluster.list_pods("productpage-v1")[0])
     fault(cluster, "reviews")
+
+
+@CASES.names("caller-outside-mesh", Mode.WAYPOINT)
+def caller_and_waypoint_that_is_not_used(cluster: Cluster) -> None:
+    """The waypoint is there, and this Service of the sidecar days does not use it."""
+    cluster.labels.clear()
+    for pod in cluster.list_app_pods():
+        leave_mesh(pod)
+        inject(pod)
+    leave_mesh(cluster.list_pods("productpage-v1")[0])
+    route(cluster, "reviews")
 
 
 @CASES.spares("caller-outside-mesh")
