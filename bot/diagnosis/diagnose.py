@@ -53,6 +53,8 @@ def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnos
     unread = list(state.cluster.unread.values())
     found = []
     for cause in causes:
+        if any(state.cluster.is_unread(kind) for kind in cause.needs):
+            continue
         try:
             findings = tuple(cause.find(state))
         except Exception as problem:
@@ -85,29 +87,31 @@ def leave_out_consequences(found: Sequence[NamedCause]) -> list[NamedCause]:
 
 
 def is_explained(cause: Cause, finding: Finding, found: Sequence[NamedCause]) -> bool:
-    """Tell whether another cause that holds explains a finding.
+    """Tell whether other causes that hold explain a finding, all that it is about.
 
     Of two that would explain each other the graver one stands, so that never both are left out.
     """
-    return any(
-        explains(other.cause, each, cause, finding)
-        and not (
-            explains(cause, finding, other.cause, each)
-            and (cause.gravity, cause.id) < (other.cause.gravity, other.cause.id)
-        )
-        for other in found
-        if other.cause is not cause
-        for each in other.findings
+    things = finding.each or (finding.objects,)
+    others = [other for other in found if not is_outweighed(other, cause, finding)]
+    return all(any(explains(other, cause, names) for other in others) for names in things)
+
+
+def is_outweighed(other: NamedCause, cause: Cause, finding: Finding) -> bool:
+    """Tell whether a cause explains another one that holds, and is the graver of the two."""
+    mine = NamedCause(cause, (finding,))
+    mutual = any(explains(mine, other.cause, each.objects) for each in other.findings)
+    return mutual and (cause.gravity, cause.id) < (other.cause.gravity, other.cause.id)
+
+
+def explains(other: NamedCause, cause: Cause, names: frozenset[str]) -> bool:
+    """Tell whether one cause explains another one's finding about a thing of these names."""
+    if other.cause is cause or not {cause.id, EVERYTHING} & set(other.cause.explains):
+        return False
+    return not other.cause.by_object or any(
+        share_object(names, finding.objects) for finding in other.findings
     )
 
 
-def explains(cause: Cause, finding: Finding, other: Cause, consequence: Finding) -> bool:
-    """Tell whether a finding of one cause explains one of another."""
-    if not {other.id, EVERYTHING} & set(cause.explains):
-        return False
-    return not cause.by_object or share_object(finding, consequence)
-
-
-def share_object(one: Finding, other: Finding) -> bool:
+def share_object(one: frozenset[str], other: frozenset[str]) -> bool:
     """Tell whether two findings are about the same object, or one is about none in particular."""
-    return not one.objects or not other.objects or bool(one.objects & other.objects)
+    return not one or not other or bool(one & other)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.kinds import Kind
 from bot.text import EMPTY, Text
 
 if TYPE_CHECKING:
@@ -55,13 +56,15 @@ class Finding:
     """One cause that holds: what is so in one sentence, and what shows it.
 
     `objects` names what it is about, as `Kind/name`; findings that share one, or that name none,
-    may explain each other.
+    may explain each other. `each` has the names of one thing beside those of the next, where it is
+    about several: it is explained when every one of them is.
     """
 
     sentence: Text
     evidence: tuple[Text, ...]
     fix: Fix = Fix()
     objects: frozenset[str] = frozenset()
+    each: tuple[frozenset[str], ...] = ()
 
 
 Find = Callable[["NamespaceState"], Iterable[Finding]]
@@ -77,7 +80,9 @@ class Cause:
     `explains` are the ids of causes that are mere consequences of it; with `by_object` only where
     their findings are about the same objects. `gravity` orders causes: 0 stops everything, 9
     disturbs a view only. `always` marks a normal cause that is true of a whole mode, not of an
-    event, so that nobody has to be told first. `source` says where the outside facts are from.
+    event, so that nobody has to be told first. `needs` are the kinds whose absence it would tell
+    as a fault: where one could not be read, the cause is not looked for. `source` says where the
+    outside facts are from.
     """
 
     id: str
@@ -92,4 +97,5 @@ class Cause:
     gravity: int = 5
     by_object: bool = False
     always: bool = False
+    needs: tuple[Kind, ...] = ()
     source: str = ""

@@ -108,12 +108,10 @@ class Reader:
     async def _list(self, kind: Kind, namespace: str) -> list[Object]:
         try:
             return await self._cluster.find(kind, namespace)
-        except Unavailable:
-            # Without pods there is nothing to say: the cluster is away, and the caller says so.
-            if kind is POD:
-                raise
-            return []
         except ClusterError as problem:
+            # Without pods there is nothing to say: the cluster is away, and the caller says so.
+            if kind is POD and isinstance(problem, Unavailable):
+                raise
             return self._note(kind, problem)
 
     def _note(self, kind: Kind, problem: ClusterError) -> list[Object]:

@@ -47,7 +47,6 @@ CONSEQUENCES = (
     "prometheus-not-ready",
     "kiali-not-ready",
     "tracing-backend-missing",
-    "service-selects-no-pods",
     "subset-without-pods",
     "no-restart-after-label",
     "ingress-gateway-gone",
@@ -229,15 +228,21 @@ def find_owner(state: NamespaceState, pod: Object) -> Object | None:
 
 
 def name_owner(state: NamespaceState, pod: Object) -> frozenset[str]:
+    """Return the names by which findings about a pod, its workload and its application meet."""
+    app = (pod["metadata"].get("labels") or {}).get("app")
+    return name_workload(state, pod) | (frozenset({f"app/{app}"}) if app else frozenset())
+
+
+def name_workload(state: NamespaceState, pod: Object) -> frozenset[str]:
     """Return the names by which findings about a pod and about its workload meet."""
     owner, names = find_owner(state, pod), {f"Pod/{get_name(pod)}"}
     if owner is not None:
         names.add(f"{owner['kind']}/{get_name(owner)}")
-    app = (pod["metadata"].get("labels") or {}).get("app")
-    if app:
-        names.add(f"app/{app}")
     node = pod["spec"].get("nodeName")
-    return frozenset(names | ({f"Node/{node}"} if node else set()))
+    # Of a DaemonSet the node misses its pod; to others it does not matter where a pod fails.
+    if node and owner is not None and owner["kind"] == "DaemonSet":
+        names.add(f"Node/{node}")
+    return frozenset(names)
 
 
 def suggest_fix(state: NamespaceState, pod: Object, *, line: str = "") -> Fix:

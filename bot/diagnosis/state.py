@@ -173,12 +173,24 @@ class SharedState:
 
     @cached_property
     def injector_webhooks(self) -> list[Object]:
-        """The sidecar injectors' MutatingWebhookConfigurations, of every revision and tag."""
+        """The sidecar injectors' MutatingWebhookConfigurations, of every revision and tag.
+
+        One whose istiod's Service is gone injects nobody and is left out.
+        """
         return [
             w
             for w in self._cluster.list_all(MUTATING_WEBHOOK)
-            if get_labels(w).get("app") == "sidecar-injector"
+            if get_labels(w).get("app") == "sidecar-injector" and not self.is_stale(w)
         ]
+
+    def is_stale(self, configuration: Object) -> bool:
+        """Tell whether the Services of all webhooks of a configuration do not exist."""
+        told = [h.get("clientConfig") or {} for h in configuration.get("webhooks") or []]
+        services = [each.get("service") or {} for each in told]
+        missing = self._cluster.missing_services
+        return bool(services) and all(
+            (each.get("namespace"), each.get("name")) in missing for each in services
+        )
 
     @cached_property
     def webhooks(self) -> list[Object]:

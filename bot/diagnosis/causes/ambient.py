@@ -17,7 +17,7 @@ from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import is_pod_ready
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
 from bot.diagnosis.state import MODE, NamespaceState
-from bot.kinds import POD, Object
+from bot.kinds import DAEMON_SET, GATEWAY, POD, Object
 from bot.knowledge.objects.workloads import get_name, select_pods
 from bot.text import Text, verbatim
 
@@ -236,6 +236,10 @@ CAUSES = (
         ("ambient",),
         ("cni-not-ready", "l7-rule-without-waypoint", "sidecar-blocks-ambient"),
         gravity=2,
+        needs=(
+            DAEMON_SET,
+            POD,
+        ),
     ),
     Cause(
         "ztunnel-not-ready",
@@ -246,6 +250,7 @@ CAUSES = (
         find_ztunnel_unready,
         ("ambient",),
         gravity=1,
+        needs=(POD,),
     ),
     Cause(
         "cni-not-ready",
@@ -257,6 +262,10 @@ CAUSES = (
         ("ambient",),
         ("cni-platform-paths", "no-restart-after-label"),
         gravity=2,
+        needs=(
+            DAEMON_SET,
+            POD,
+        ),
     ),
     Cause(
         "captured-without-ztunnel",
@@ -268,6 +277,7 @@ CAUSES = (
         ("uninstall",),
         ("ztunnel-not-ready", "cni-not-ready"),
         gravity=0,
+        needs=(DAEMON_SET,),
     ),
     Cause(
         "l7-rule-without-waypoint",
@@ -280,6 +290,7 @@ CAUSES = (
         ("fault-in-force", "fault-user-mismatch", "user-never-reaches-ratings", "l4-only"),
         gravity=3,
         source="KIA1109, KIA1113",
+        needs=(GATEWAY,),
     ),
     Cause(
         "l4-only",
@@ -291,6 +302,7 @@ CAUSES = (
         ("graph",),
         kind=CauseKind.NORMAL,
         always=True,
+        needs=(GATEWAY,),
     ),
     Cause(
         "no-traces-without-waypoint",
@@ -302,5 +314,6 @@ CAUSES = (
         ("traces",),
         kind=CauseKind.NORMAL,
         always=True,
+        needs=(GATEWAY,),
     ),
 )

@@ -16,7 +16,7 @@ from bot.diagnosis.model import EVERYTHING, Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
 from bot.diagnosis.services import get_protocol, is_http, list_selected_pods, lists_target
 from bot.diagnosis.state import APPS, NamespaceState, is_in_mesh, list_pods_of
-from bot.kinds import NAMESPACE, Object
+from bot.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -206,6 +206,10 @@ CAUSES = (
             "no-traffic",
         ),
         gravity=1,
+        needs=(
+            DEPLOYMENT,
+            NAMESPACE,
+        ),
     ),
     Cause(
         "namespace-terminating",
@@ -230,6 +234,7 @@ CAUSES = (
         ("route-backend-missing", "virtualservice-host-unknown", "destinationrule-host-mismatch"),
         gravity=1,
         by_object=True,
+        needs=(SERVICE,),
     ),
     Cause(
         "service-selects-no-pods",

@@ -8,7 +8,7 @@ from bot.diagnosis.causes.ambient import is_lacking
 from bot.diagnosis.facts import describe, list_names, show_field, show_label
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_template_labels, is_pod_ready
-from bot.diagnosis.reasons import build_removal_line, name_owner
+from bot.diagnosis.reasons import build_removal_line, name_owner, name_workload
 from bot.diagnosis.state import APPS, MODE, NamespaceState, get_age, list_bookinfo_pods
 from bot.kinds import Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
@@ -123,6 +123,7 @@ def find_blocked_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
             ),
             Fix(command="ambient"),
             frozenset().union(*(name_owner(state, p) for p in pods)),
+            each=tuple(name_workload(state, p) for p in pods),
         )
 
 

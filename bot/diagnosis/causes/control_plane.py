@@ -10,7 +10,14 @@ from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, matches_selector
 from bot.diagnosis.reasons import list_refusals
 from bot.diagnosis.state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
-from bot.kinds import DESTINATION_RULE, NAMESPACE, VIRTUAL_SERVICE, Object
+from bot.kinds import (
+    DEPLOYMENT,
+    DESTINATION_RULE,
+    MUTATING_WEBHOOK,
+    NAMESPACE,
+    VIRTUAL_SERVICE,
+    Object,
+)
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -177,7 +184,6 @@ CAUSES = (
             "ambient-not-installed",
             "cni-not-ready",
             "ztunnel-not-ready",
-            "gateway-class-unknown",
             "gateway-not-ready",
             "waypoint-not-ready",
             "waypoint-not-enrolled",
@@ -192,6 +198,7 @@ CAUSES = (
         ),
         gravity=0,
         source="labels of the release's manifests, Istio 1.23 and 1.30",
+        needs=(DEPLOYMENT,),
     ),
     Cause(
         "control-plane-down",
@@ -205,10 +212,7 @@ CAUSES = (
         (
             "no-restart-after-label",
             "gateway-not-ready",
-            "gateway-class-unknown",
             "waypoint-not-ready",
-            "readiness-failing",
-            "service-selects-no-pods",
             "subset-without-pods",
             "waypoint-not-enrolled",
             "ztunnel-not-ready",
@@ -229,6 +233,7 @@ CAUSES = (
         ("no-restart-after-label", "caller-outside-mesh"),
         gravity=2,
         source="Istio 1.23 and 1.30, namespaceSelector of the injector's webhooks",
+        needs=(MUTATING_WEBHOOK,),
     ),
     Cause(
         "stale-webhook",
@@ -238,7 +243,7 @@ CAUSES = (
         "Delete that webhook configuration.",
         find_stale_webhook,
         ("install", "bookinfo", "inject"),
-        ("no-restart-after-label", "service-selects-no-pods", "subset-without-pods"),
+        ("no-restart-after-label", "subset-without-pods"),
         gravity=1,
         source="Kubernetes 1.36, admission webhooks with failurePolicy Fail",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.diagnosis.binding import is_bound
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.peers import ASK_RATINGS
@@ -184,9 +185,9 @@ def find_in_force(state: NamespaceState) -> Iterator[Finding]:
 
 def find_caller_outside(state: NamespaceState) -> Iterator[Finding]:
     """Yield rules that nobody enforces, because the caller has no proxy."""
-    if state.waypoints:
-        return
     for service, callers in list_callers(state).items():
+        if is_bound(state, service):
+            continue
         owners = list_enforced_owners(state, service)
         outside = [p for p in callers if not has_sidecar(p) and not is_captured(p)]
         if not owners or not outside or not is_in_mesh(state):

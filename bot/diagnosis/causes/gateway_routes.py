@@ -9,13 +9,7 @@ from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import matches_selector
 from bot.diagnosis.rules import service_exists
 from bot.diagnosis.state import NamespaceState
-from bot.kinds import (
-    GATEWAY,
-    HTTP_ROUTE,
-    NAMESPACE,
-    SERVICE,
-    Object,
-)
+from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -220,6 +214,7 @@ CAUSES = (
         ("expose",),
         gravity=2,
         source="KIA1401",
+        needs=(GATEWAY,),
     ),
     Cause(
         "route-backend-missing",
@@ -231,6 +226,7 @@ CAUSES = (
         ("expose", "route"),
         gravity=2,
         source="KIA1402",
+        needs=(SERVICE,),
     ),
     Cause(
         "route-not-allowed",
@@ -242,6 +238,7 @@ CAUSES = (
         ("expose",),
         gravity=2,
         source="Gateway API 1.1 to 1.5, allowedRoutes",
+        needs=(NAMESPACE,),
     ),
     Cause(
         "path-not-routed",

@@ -10,13 +10,7 @@ from bot.diagnosis.gateway_pods import build_unready_finding, find_deployment, l
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, get_annotations, is_pod_ready, matches_labels
 from bot.diagnosis.state import GATEWAY_NAME, NamespaceState
-from bot.kinds import (
-    CRD,
-    DEPLOYMENT,
-    ISTIO_GATEWAY,
-    POD,
-    VIRTUAL_SERVICE,
-)
+from bot.kinds import CRD, DEPLOYMENT, GATEWAY_CLASS, ISTIO_GATEWAY, POD, VIRTUAL_SERVICE
 from bot.knowledge.istio.gateway_api import BUNDLE_VERSION
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.text import Text
@@ -26,15 +20,13 @@ EDGE_STEPS = frozenset({"expose", "waypoint"})
 """Steps that need the Gateway API."""
 OLDEST_BUNDLE = (1, 0)
 """The oldest bundle whose v1 kinds Istio 1.23 and 1.30 read."""
+MADE_CLASSES = frozenset({"istio", "istio-remote", "istio-waypoint"})
+"""The GatewayClasses that istiod makes when it starts (Istio 1.23 and 1.30)."""
 
 
 def find_crds_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that the Gateway API is not there although somebody wants a gateway or a waypoint."""
-    if (
-        not state.shared.istiods
-        or state.shared.has_type(GATEWAY_CRD)
-        or state.cluster.is_unread(CRD)
-    ):
+    if not state.shared.istiods or state.shared.has_type(GATEWAY_CRD):
         return
     asked = sorted(state.activity.wanted & EDGE_STEPS)
     enrolled = "istio.io/use-waypoint" in state.labels
@@ -74,7 +66,7 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
     """Yield Gateways whose class does not exist."""
     for gateway in state.gateways:
         name = str(gateway["spec"].get("gatewayClassName", ""))
-        if name in state.shared.gateway_classes:
+        if name in state.shared.gateway_classes or waits_for_istiod(state, name):
             continue
         waypoint = name == "istio-waypoint"
         yield Finding(
@@ -93,6 +85,11 @@ def find_class_unknown(state: NamespaceState) -> Iterator[Finding]:
             Fix(command="ambient" if waypoint else "expose"),
             frozenset({f"Gateway/{get_name(gateway)}"}),
         )
+
+
+def waits_for_istiod(state: NamespaceState, name: str) -> bool:
+    """Tell whether a class is one that istiod makes, and istiod is away."""
+    return name in MADE_CLASSES and not state.shared.has_ready_istiod
 
 
 def find_gateway_unready(state: NamespaceState) -> Iterator[Finding]:
@@ -186,8 +183,10 @@ CAUSES = (
         "`/mesh install`",
         find_crds_missing,
         ("expose", "waypoint"),
+        ("waypoint-missing", "l7-rule-without-waypoint"),
         gravity=2,
         source="Istio needs the bundle and does not bring it",
+        needs=(CRD,),
     ),
     Cause(
         "gateway-api-version-unread",
@@ -211,6 +210,7 @@ CAUSES = (
         ("gateway-not-ready", "waypoint-not-ready", "route-parent-missing", "waypoint-missing"),
         gravity=2,
         by_object=True,
+        needs=(GATEWAY_CLASS,),
     ),
     Cause(
         "gateway-address-pending",
@@ -233,6 +233,7 @@ CAUSES = (
         ("expose",),
         gravity=1,
         source="measured: istiod keeps a Gateway Programmed while its Deployment has no pod",
+        needs=(DEPLOYMENT,),
     ),
     Cause(
         "ingress-gateway-gone",
@@ -245,5 +246,6 @@ CAUSES = (
         ("ambient",),
         gravity=2,
         source="IST0101, KIA0302",
+        needs=(POD,),
     ),
 )

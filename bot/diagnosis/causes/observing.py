@@ -210,6 +210,10 @@ CAUSES = (
         ("addons", "graph"),
         ("no-traffic", "prometheus-not-scraping"),
         gravity=6,
+        needs=(
+            DEPLOYMENT,
+            SERVICE,
+        ),
     ),
     Cause(
         "prometheus-not-scraping",
@@ -231,6 +235,7 @@ CAUSES = (
         find_kiali_unready,
         ("kiali",),
         gravity=6,
+        needs=(SERVICE,),
     ),
     Cause(
         "kiali-other-prometheus",

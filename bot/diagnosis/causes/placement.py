@@ -112,7 +112,7 @@ def find_paused(state: NamespaceState) -> Iterator[Finding]:
     """Yield parts of Bookinfo whose rollout is paused, so that a restart does not reach them."""
     for workload in state.bookinfo:
         if workload["spec"].get("paused"):
-            name, app = get_name(workload), get_template_labels(workload).get("app", "")
+            name = get_name(workload)
             reason = get_condition(workload, "Progressing").get("reason", "")
             yield Finding(
                 Text(
@@ -121,7 +121,7 @@ def find_paused(state: NamespaceState) -> Iterator[Finding]:
                 ),
                 (show_field(workload, "spec.paused", f"true {reason}".rstrip()),),
                 Fix(line=f"kubectl rollout resume deployment/{name} -n {state.namespace}"),
-                frozenset({f"Deployment/{name}", f"app/{app}"}),
+                frozenset({f"Deployment/{name}"}),
             )
 
 
@@ -231,7 +231,7 @@ CAUSES = (
         "`spec.replicas: 0`.",
         "`kubectl scale … --replicas=1`, or the step again.",
         find_scaled_to_zero,
-        explains=("service-selects-no-pods", "subset-without-pods"),
+        explains=("subset-without-pods",),
         gravity=2,
         by_object=True,
     ),

@@ -38,25 +38,26 @@ JAVA_START = 90.0
 
 def list_pull_troubles(
     state: NamespaceState, accept: Callable[[str], bool]
-) -> Iterator[tuple[Trouble, str]]:
-    """Yield the containers whose image cannot be pulled and whose messages are accepted.
+) -> Iterator[tuple[Trouble, str, frozenset[str]]]:
+    """Yield the containers whose image cannot be pulled, where what was said of it is accepted.
 
-    One for each image: six pods of one image are one trouble.
+    One for each image, with the names of all that lack it: six pods of one image are one trouble.
     """
-    seen: set[str] = set()
+    found: dict[str, tuple[Trouble, str, frozenset[str]]] = {}
     for pod in list_unready_pods(state):
         for trouble in list_container_troubles(pod):
-            if trouble.reason not in PULL_REASONS or trouble.image in seen:
-                continue
-            said = list_pull_messages(state, trouble)
-            if accept(said):
-                seen.add(trouble.image)
-                yield trouble, said
+            if trouble.reason in PULL_REASONS:
+                first, said, names = found.get(trouble.image, (trouble, "", frozenset()))
+                said = f"{said} {list_pull_messages(state, trouble)}"
+                found[trouble.image] = first, said, names | name_owner(state, pod)
+    yield from (each for each in found.values() if accept(each[1]))
 
 
 def find_rate_limited(state: NamespaceState) -> Iterator[Finding]:
     """Yield images that the registry refuses because too many were pulled from this address."""
-    for trouble, _ in list_pull_troubles(state, lambda said: bool(RATE_LIMITED.search(said))):
+    for trouble, _, names in list_pull_troubles(
+        state, lambda said: bool(RATE_LIMITED.search(said))
+    ):
         yield Finding(
             Text(
                 "The registry refuses image {image}: too many pulls from this address.",
@@ -68,13 +69,15 @@ def find_rate_limited(state: NamespaceState) -> Iterator[Finding]:
                     "The cluster's administrator: wait, sign in to the registry, or use a mirror."
                 )
             ),
-            name_owner(state, trouble.pod),
+            names,
         )
 
 
 def find_image_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield images that do not exist or may not be read."""
-    for trouble, said in list_pull_troubles(state, lambda said: not RATE_LIMITED.search(said)):
+    for trouble, said, names in list_pull_troubles(
+        state, lambda said: not RATE_LIMITED.search(said)
+    ):
         denied = re.search(r"denied|unauthorized|authentication required", said)
         sentence = (
             Text("Image {image} may not be read: the registry refuses it.", image=trouble.image)
@@ -85,7 +88,7 @@ def find_image_missing(state: NamespaceState) -> Iterator[Finding]:
             sentence,
             (trouble.evidence,),
             suggest_fix(state, trouble.pod),
-            name_owner(state, trouble.pod),
+            names,
         )
 
 
@@ -160,7 +163,7 @@ def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
         lagging = list_failing_readiness(state, pod)
         owner = find_owner(state, pod)
         key = get_name(owner) if owner else get_name(pod)
-        if not lagging or key in seen:
+        if not lagging or key in seen or waits_for_istiod(state, lagging):
             continue
         seen.add(key)
         place = pod["metadata"].get("namespace", "")
@@ -179,6 +182,11 @@ def find_readiness_failing(state: NamespaceState) -> Iterator[Finding]:
             Fix(line=f"kubectl logs {get_name(pod)} -n {place} -c {lagging[0]}"),
             name_owner(state, pod),
         )
+
+
+def waits_for_istiod(state: NamespaceState, lagging: list[str]) -> bool:
+    """Tell whether only a proxy is not ready, which has no configuration while istiod is away."""
+    return lagging == ["istio-proxy"] and not state.shared.has_ready_istiod
 
 
 def find_starting(state: NamespaceState) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from bot.diagnosis.rules import (
     service_exists,
 )
 from bot.diagnosis.state import APPS, NamespaceState
-from bot.kinds import SIDECAR, VIRTUAL_SERVICE, Object
+from bot.kinds import SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
@@ -263,6 +263,10 @@ CAUSES = (
         gravity=3,
         source="IST0101, KIA1101",
         by_object=True,
+        needs=(
+            SERVICE,
+            SERVICE_ENTRY,
+        ),
     ),
     Cause(
         "virtualservices-collide",

@@ -9,7 +9,7 @@ from bot.diagnosis.facts import describe, list_names, list_words, show_field, sh
 from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import get_annotations, get_template_labels
-from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner
+from bot.diagnosis.reasons import build_removal_line, find_owner, name_owner, name_workload
 from bot.diagnosis.rules import list_mesh_routes
 from bot.diagnosis.state import (
     APPS,
@@ -20,7 +20,7 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_bookinfo_pods,
 )
-from bot.kinds import VIRTUAL_SERVICE, Object
+from bot.kinds import DEPLOYMENT, MUTATING_WEBHOOK, POD, VIRTUAL_SERVICE, Object
 from bot.knowledge.istio.sidecars import OPT_OUT_KEY, is_opted_out
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
@@ -247,6 +247,7 @@ def find_not_restarted(state: NamespaceState) -> Iterator[Finding]:
         ),
         Fix(command="inject"),
         frozenset().union(*(name_owner(state, pod) for pod in older)),
+        each=tuple(name_workload(state, pod) for pod in older),
     )
 
 
@@ -313,6 +314,7 @@ CAUSES = (
         ("caller-outside-mesh", "l7-rule-without-waypoint", "no-traffic"),
         gravity=2,
         source="IST0102",
+        needs=(POD,),
     ),
     Cause(
         "label-misspelt",
@@ -360,6 +362,10 @@ CAUSES = (
         ("no-restart-after-label", "injector-webhook-missing", "caller-outside-mesh"),
         gravity=2,
         source="IST0102",
+        needs=(
+            DEPLOYMENT,
+            MUTATING_WEBHOOK,
+        ),
     ),
     Cause(
         "no-restart-after-label",

@@ -18,7 +18,7 @@ from bot.diagnosis.rules import (
 )
 from bot.diagnosis.services import list_selected_pods
 from bot.diagnosis.state import APPS, NamespaceState
-from bot.kinds import DESTINATION_RULE, Object
+from bot.kinds import DESTINATION_RULE, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
 
@@ -204,6 +204,7 @@ CAUSES = (
         gravity=2,
         source="KIA1107, IST0101",
         by_object=True,
+        needs=(DESTINATION_RULE,),
     ),
     Cause(
         "destinationrule-host-mismatch",
@@ -219,6 +220,7 @@ CAUSES = (
         gravity=2,
         source="KIA0202",
         by_object=True,
+        needs=(SERVICE,),
     ),
     Cause(
         "subset-without-pods",
@@ -231,5 +233,6 @@ CAUSES = (
         gravity=3,
         source="KIA0203, IST0173",
         by_object=True,
+        needs=(POD,),
     ),
 )

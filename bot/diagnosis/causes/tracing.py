@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, join_labels, list_names, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, matches_labels
+from bot.diagnosis.reasons import name_owner, name_workload
 from bot.diagnosis.rules import service_exists
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
@@ -138,7 +139,9 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     if service is None:
         if wanted and not service_exists(state, name, place):
             yield build_backend_finding(
-                address, Text("no Service {service} in {namespace}", service=name, namespace=place)
+                address,
+                Text("no Service {service} in {namespace}", service=name, namespace=place),
+                frozenset({f"Service/{name}"}),
             )
         return
     selector = service["spec"].get("selector") or {}
@@ -164,13 +167,13 @@ def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
         else show_field(service, "spec.selector", f"{join_labels(selector)} selects no pod")
     )
     yield build_backend_finding(
-        address, shown, frozenset(f"Deployment/{get_name(d)}" for d in owners)
+        address,
+        shown,
+        frozenset({f"Service/{name}"} | {f"Deployment/{get_name(d)}" for d in owners}),
     )
 
 
-def build_backend_finding(
-    address: str, shown: Text, objects: frozenset[str] = frozenset()
-) -> Finding:
+def build_backend_finding(address: str, shown: Text, objects: frozenset[str]) -> Finding:
     """Return the finding that nobody takes the spans."""
     return Finding(
         Text("Proxies send their spans to {address}, and nobody is there.", address=address),
@@ -201,6 +204,8 @@ def find_older_proxies(state: NamespaceState) -> Iterator[Finding]:
                 Text("the mesh's setting: {address}", address=address),
             ),
             Fix(command="inject"),
+            frozenset().union(*(name_owner(state, pod) for pod in older)),
+            each=tuple(name_workload(state, pod) for pod in older),
         )
 
 
@@ -245,6 +250,7 @@ CAUSES = (
         ("tracing-sampling-low", "proxy-older-than-settings"),
         gravity=6,
         source="istioctl forgets what an earlier install had set",
+        needs=(TELEMETRY,),
     ),
     Cause(
         "tracing-sampling-low",
@@ -256,6 +262,7 @@ CAUSES = (
         ("traces",),
         gravity=7,
         source="1 % unless set, Istio 1.23 and 1.30",
+        needs=(TELEMETRY,),
     ),
     Cause(
         "tracing-backend-missing",
@@ -266,6 +273,11 @@ CAUSES = (
         find_backend_missing,
         ("traces",),
         gravity=6,
+        needs=(
+            DEPLOYMENT,
+            POD,
+            SERVICE,
+        ),
     ),
     Cause(
         "proxy-older-than-settings",

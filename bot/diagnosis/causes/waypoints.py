@@ -11,7 +11,7 @@ from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
 from bot.diagnosis.state import APPS, USE_WAYPOINT, NamespaceState, get_age
-from bot.kinds import Object
+from bot.kinds import DEPLOYMENT, GATEWAY, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -197,6 +197,7 @@ CAUSES = (
         ("l7-rule-without-waypoint", "waypoint-not-enrolled", "waypoint-not-ready"),
         gravity=1,
         source="KIA1313",
+        needs=(GATEWAY,),
     ),
     Cause(
         "waypoint-not-enrolled",
@@ -231,6 +232,7 @@ CAUSES = (
         ("fault-in-force",),
         gravity=1,
         source="measured: istiod keeps a waypoint bound while its Deployment has no pod",
+        needs=(DEPLOYMENT,),
     ),
     Cause(
         "old-rules-in-ambient",

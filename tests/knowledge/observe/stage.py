@@ -14,7 +14,7 @@ from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalog import Catalog
-from bot.cluster import KubernetesCluster, connect
+from bot.cluster import KubernetesCluster, RetryPolicy, connect
 from bot.engine.world.context import NullProgress
 from bot.istio import Istioctl
 from bot.language import Localizer
@@ -34,7 +34,11 @@ PROXY = "/api/v1/namespaces/istio-system/services/"
 
 @asynccontextmanager
 async def asking(
-    answers: Answers, home: Path, asked: list[str] | None = None
+    answers: Answers,
+    home: Path,
+    asked: list[str] | None = None,
+    *,
+    retry_policy: RetryPolicy | None = None,
 ) -> AsyncIterator[Context]:
     """A context in front of these answers; `asked` collects path and query of each request."""
 
@@ -65,7 +69,9 @@ async def asking(
     (home / "config").write_text(
         json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": [context]} | config)
     )
-    api = await connect(kubeconfig=home / "config", context=None, in_cluster=False)
+    api = await connect(
+        kubeconfig=home / "config", context=None, in_cluster=False, retry_policy=retry_policy
+    )
     kubernetes = KubernetesCluster(api)
     ledger = await Ledger.open(f"sqlite+aiosqlite:///{home / 'ledger.sqlite3'}")
     generator = Generator(kubernetes.web, partial(find_entry_point, kubernetes))

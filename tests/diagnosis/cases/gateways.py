@@ -1,0 +1,302 @@
+"""The Gateway API, gateways, the pods behind them, and HTTPRoutes."""
+
+from __future__ import annotations
+
+from bot.diagnosis.state import Activity
+from bot.kinds import (
+    CRD,
+    DEPLOYMENT,
+    GATEWAY,
+    GATEWAY_CLASS,
+    HTTP_ROUTE,
+    SERVICE,
+)
+from bot.knowledge.objects.workloads import get_condition
+from tests.diagnosis.cases.registry import Cases
+from tests.diagnosis.cluster import Cluster, Mode
+from tests.diagnosis.shapes import APP, GATEWAY_API
+
+CASES = Cases()
+GATEWAY_CRD = f"gateways.{GATEWAY_API}"
+EDGE, EDGE_POD = "bookinfo-gateway", "bookinfo-gateway-istio"
+ISTIO_GATEWAY = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: old-gateway}
+spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80}}]}
+"""
+
+
+def remove_gateway_api(cluster: Cluster) -> None:
+    """A cluster without Gateway API has none of its objects either."""
+    cluster.remove(DEPLOYMENT, EDGE_POD)
+    cluster.remove(SERVICE, EDGE_POD)
+    for kind in (CRD, GATEWAY, HTTP_ROUTE, GATEWAY_CLASS):
+        cluster.objects[kind] = []
+
+
+@CASES.names("gateway-api-crds-missing")
+def expose_asked_for(cluster: Cluster) -> None:
+    """Somebody wants a gateway."""
+    remove_gateway_api(cluster)
+    cluster.activity = Activity(wanted=frozenset({"expose"}))
+
+
+@CASES.names("gateway-api-crds-missing", Mode.AMBIENT)
+@CASES.spares("waypoint-missing", Mode.AMBIENT, instead="gateway-api-crds-missing")
+def waypoint_named_without_api(cluster: Cluster) -> None:
+    """The namespace names a waypoint, and there can be none."""
+    remove_gateway_api(cluster)
+    cluster.labels["istio.io/use-waypoint"] = "waypoint"
+
+
+@CASES.spares("gateway-api-crds-missing")
+def nobody_wants_a_gateway(cluster: Cluster) -> None:
+    """That step has not begun."""
+    remove_gateway_api(cluster)
+
+
+@CASES.spares("gateway-api-crds-missing")
+def crds_not_readable(cluster: Cluster) -> None:
+    """What may not be read is not missing."""
+    cluster.forbid(CRD)
+    cluster.activity = Activity(wanted=frozenset({"expose"}))
+
+
+@CASES.names("gateway-api-version-unread")
+def old_bundle(cluster: Cluster) -> None:
+    """A bundle from before v1."""
+    crd = cluster.get(CRD, GATEWAY_CRD)
+    crd["metadata"]["annotations"] = {f"{GATEWAY_API}/bundle-version": "v0.8.1"}
+
+
+@CASES.names("gateway-api-version-unread")
+def v1_not_served(cluster: Cluster) -> None:
+    """The bundle's name says nothing, and v1 is not served."""
+    crd = cluster.get(CRD, GATEWAY_CRD)
+    crd["metadata"]["annotations"] = {}
+    crd["spec"]["versions"][0]["served"] = False
+
+
+@CASES.spares("gateway-api-version-unread")
+def newer_bundle(cluster: Cluster) -> None:
+    """A newer bundle serves v1 as well."""
+    crd = cluster.get(CRD, GATEWAY_CRD)
+    crd["metadata"]["annotations"] = {f"{GATEWAY_API}/bundle-version": "v2.0.0"}
+
+
+def leave_unserved(cluster: Cluster, class_: str) -> None:
+    """Gives the Gateway another class, for which nobody makes pods."""
+    edge = cluster.get(GATEWAY, EDGE)
+    edge["spec"]["gatewayClassName"] = class_
+    waits = {"status": "Unknown", "reason": "Pending", "message": "Waiting for controller"}
+    get_condition(edge, "Accepted").update(waits)
+    cluster.remove(DEPLOYMENT, EDGE_POD)
+    cluster.remove(SERVICE, EDGE_POD)
+
+
+@CASES.names("gateway-class-unknown")
+@CASES.spares("gateway-not-ready", instead="gateway-class-unknown")
+def class_misspelt(cluster: Cluster) -> None:
+    """The pods that nobody makes are a consequence."""
+    leave_unserved(cluster, "isto")
+
+
+@CASES.names("gateway-class-unknown")
+def waypoint_before_ambient(cluster: Cluster) -> None:
+    """The class of waypoints comes with ambient."""
+    cluster.apply(f"""
+apiVersion: {GATEWAY_API}/v1
+kind: Gateway
+metadata: {{name: waypoint}}
+spec: {{gatewayClassName: istio-waypoint, listeners: [{{name: mesh, port: 15008}}]}}
+""")
+
+
+@CASES.spares("gateway-class-unknown", instead="control-plane-down")
+def istiod_away(cluster: Cluster) -> None:
+    """The class is there; istiod is not, and so a new Gateway stays pending."""
+    leave_unserved(cluster, "istio")
+    cluster.scale_to_zero("istiod")
+
+
+@CASES.names("gateway-address-pending")
+@CASES.spares("gateway-not-ready")
+def no_load_balancer(cluster: Cluster) -> None:
+    """Only the address of a load balancer is wanting."""
+    waits = {"status": "False", "reason": "AddressNotAssigned", "message": "address pending"}
+    get_condition(cluster.get(GATEWAY, EDGE), "Programmed").update(waits)
+    cluster.get_spec(SERVICE, EDGE_POD)["type"] = "LoadBalancer"
+
+
+@CASES.names("gateway-not-ready")
+@CASES.spares("gateway-address-pending", instead="gateway-not-ready")
+def gateway_scaled_to_zero(cluster: Cluster) -> None:
+    """Without a pod it is not the address that is wanting."""
+    no_load_balancer(cluster)
+    cluster.scale_to_zero(EDGE_POD)
+
+
+@CASES.names("gateway-not-ready")
+def gateway_without_deployment(cluster: Cluster) -> None:
+    """The Gateway is still Programmed, and its Deployment was deleted."""
+    cluster.remove(DEPLOYMENT, EDGE_POD)
+
+
+@CASES.spares("gateway-not-ready")
+def gateway_made_by_hand(cluster: Cluster) -> None:
+    """A Gateway that is attached to a Service of somebody's own has no pods from istiod."""
+    cluster.remove(DEPLOYMENT, EDGE_POD)
+    address = {"type": "Hostname", "value": "ingress.example.com"}
+    cluster.get_spec(GATEWAY, EDGE)["addresses"] = [address]
+
+
+@CASES.names("ingress-gateway-gone", Mode.AMBIENT)
+@CASES.spares("gateway-not-ready", Mode.AMBIENT, instead="ingress-gateway-gone")
+def selected_pods_gone(cluster: Cluster) -> None:
+    """The ambient profile took the pods away that a Gateway of Istio's own kind selects."""
+    cluster.apply(ISTIO_GATEWAY)
+
+
+@CASES.spares("ingress-gateway-gone")
+def selected_pods_run(cluster: Cluster) -> None:
+    """The default profile has them."""
+    cluster.apply(ISTIO_GATEWAY)
+
+
+@CASES.spares("ingress-gateway-gone", Mode.AMBIENT)
+def gateway_of_the_neighbour(cluster: Cluster) -> None:
+    """Another namespace's Gateway is not of this one's concern."""
+    cluster.apply(ISTIO_GATEWAY, namespace="shop")
+
+
+def get_route(cluster: Cluster) -> dict[str, list[dict[str, object]]]:
+    """The spec of the route at the gateway."""
+    found: dict[str, list[dict[str, object]]] = cluster.get_spec(HTTP_ROUTE, "bookinfo")
+    return found
+
+
+@CASES.names("route-parent-missing")
+def parent_misspelt(cluster: Cluster) -> None:
+    """The route names a Gateway that is not there."""
+    get_route(cluster)["parentRefs"][0]["name"] = "bookinfo-gatway"
+
+
+@CASES.names("route-parent-missing")
+def listener_missing(cluster: Cluster) -> None:
+    """The Gateway is there, and has no such listener."""
+    get_route(cluster)["parentRefs"][0]["sectionName"] = "https"
+
+
+@CASES.spares("route-parent-missing")
+def parent_by_listener_and_port(cluster: Cluster) -> None:
+    """Section and port that the Gateway has."""
+    get_route(cluster)["parentRefs"][0].update(sectionName="http", port=80, namespace=APP)
+
+
+@CASES.spares("route-parent-missing", instead="gateway-class-unknown")
+def parent_without_class(cluster: Cluster) -> None:
+    """The Gateway is there, and nobody serves it."""
+    leave_unserved(cluster, "isto")
+
+
+@CASES.names("route-backend-missing")
+def backend_misspelt(cluster: Cluster) -> None:
+    """The route sends to a Service that does not exist."""
+    get_route(cluster)["rules"][0]["backendRefs"] = [{"name": "product-page", "port": 9080}]
+
+
+@CASES.names("route-backend-missing")
+def backend_port_missing(cluster: Cluster) -> None:
+    """The Service exists, and has no such port."""
+    get_route(cluster)["rules"][0]["backendRefs"] = [{"name": "productpage", "port": 8080}]
+
+
+@CASES.names("route-backend-missing", Mode.WAYPOINT)
+def version_service_missing(cluster: Cluster) -> None:
+    """A route to versions whose Services nobody has made."""
+    cluster.apply(f"""
+apiVersion: {GATEWAY_API}/v1
+kind: HTTPRoute
+metadata: {{name: reviews}}
+spec:
+  parentRefs: [{{group: "", kind: Service, name: reviews, port: 9080}}]
+  rules: [{{backendRefs: [{{name: reviews-v1, port: 9080}}]}}]
+""")
+
+
+@CASES.spares("route-backend-missing")
+def backend_elsewhere(cluster: Cluster) -> None:
+    """A Service of a namespace that was not read counts as existing."""
+    backends = [{"name": "shop", "namespace": "shop", "port": 80}]
+    get_route(cluster)["rules"][0]["backendRefs"] = backends
+
+
+@CASES.spares("route-backend-missing")
+def route_of_the_neighbour(cluster: Cluster) -> None:
+    """A broken route of another namespace."""
+    cluster.apply(
+        f"""
+apiVersion: {GATEWAY_API}/v1
+kind: HTTPRoute
+metadata: {{name: shop}}
+spec:
+  parentRefs: [{{name: nowhere}}]
+  rules: [{{backendRefs: [{{name: nobody, port: 80}}]}}]
+""",
+        namespace="shop",
+    )
+
+
+@CASES.names("route-not-allowed")
+@CASES.spares("route-parent-missing", instead="route-not-allowed")
+def gateway_elsewhere(cluster: Cluster) -> None:
+    """A Gateway of another namespace that takes routes of its own alone."""
+    cluster.remove(GATEWAY, EDGE)
+    cluster.remove(DEPLOYMENT, EDGE_POD)
+    cluster.apply(
+        f"""
+apiVersion: {GATEWAY_API}/v1
+kind: Gateway
+metadata: {{name: shared}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80, protocol: HTTP}}]}}
+""",
+        namespace="edge",
+    )
+    get_route(cluster)["parentRefs"][0].update(name="shared", namespace="edge")
+
+
+@CASES.names("route-not-allowed")
+def other_kind_only(cluster: Cluster) -> None:
+    """The listener takes another kind of route."""
+    listener = cluster.get_spec(GATEWAY, EDGE)["listeners"][0]
+    listener["allowedRoutes"] = {"kinds": [{"kind": "TCPRoute"}]}
+
+
+@CASES.spares("route-not-allowed")
+def gateway_elsewhere_for_all(cluster: Cluster) -> None:
+    """One that takes everybody's routes."""
+    gateway_elsewhere(cluster)
+    admitted = {"namespaces": {"from": "All"}}
+    cluster.get_spec(GATEWAY, "shared")["listeners"][0]["allowedRoutes"] = admitted
+
+
+@CASES.spares("route-not-allowed")
+def gateway_elsewhere_by_label(cluster: Cluster) -> None:
+    """One that takes routes of namespaces with a label that this one has."""
+    gateway_elsewhere(cluster)
+    chosen = {"matchLabels": {"kubernetes.io/metadata.name": APP}}
+    admitted = {"namespaces": {"from": "Selector", "selector": chosen}}
+    cluster.get_spec(GATEWAY, "shared")["listeners"][0]["allowedRoutes"] = admitted
+
+
+@CASES.names("path-not-routed")
+def as_the_sample_has_it(cluster: Cluster) -> None:
+    """Only productpage's own paths are routed: so from the start."""
+    assert get_route(cluster)["rules"][0]["matches"]
+
+
+@CASES.spares("path-not-routed")
+def all_paths_routed(cluster: Cluster) -> None:
+    """A route without matches takes everything."""
+    del get_route(cluster)["rules"][0]["matches"]

@@ -1,0 +1,187 @@
+"""Hosts that do not exist, rules that collide, rules that are not obeyed."""
+
+from __future__ import annotations
+
+from tests.diagnosis.cases.registry import Cases
+from tests.diagnosis.cases.rules import add_rules, define_subsets, lead, route
+from tests.diagnosis.cluster import Cluster, Mode
+
+CASES = Cases()
+FULL = "reviews.bookinfo.svc.cluster.local"
+ROUTE_BETWEEN = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: reviews}
+spec:
+  parentRefs: [{group: "", kind: Service, name: reviews, port: 9080}]
+  rules: [{backendRefs: [{name: reviews, port: 9080}]}]
+"""
+HIDING = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default}
+spec: {egress: [{hosts: [./details.bookinfo.svc.cluster.local, istio-system/*]}]}
+"""
+
+
+@CASES.names("virtualservice-host-unknown")
+def host_misspelt(cluster: Cluster) -> None:
+    """`review` is no Service."""
+    add_rules(cluster, "review", lead("reviews"))
+
+
+@CASES.names("virtualservice-host-unknown")
+def destination_misspelt(cluster: Cluster) -> None:
+    """The host is right, and the rule sends to nobody."""
+    add_rules(cluster, "reviews", lead("review"))
+
+
+@CASES.names("virtualservice-host-unknown")
+def host_with_half_a_domain(cluster: Cluster) -> None:
+    """A name with a dot is taken as it is."""
+    add_rules(cluster, "reviews.bookinfo", lead("reviews"))
+
+
+@CASES.spares("virtualservice-host-unknown")
+def host_of_the_world(cluster: Cluster) -> None:
+    """A rule for a host outside that a ServiceEntry registers."""
+    cluster.apply("""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: books}
+spec: {hosts: [www.googleapis.com]}
+""")
+    add_rules(cluster, "www.googleapis.com", lead("www.googleapis.com"))
+
+
+@CASES.spares("virtualservice-host-unknown")
+def host_of_nobody_here(cluster: Cluster) -> None:
+    """A rule for nobody in the namespace is unused, not broken."""
+    add_rules(cluster, "inventory.example.com", lead("inventory.example.com"))
+
+
+@CASES.spares("virtualservice-host-unknown")
+def misspelt_by_the_neighbour(cluster: Cluster) -> None:
+    """Another namespace's nonsense."""
+    add_rules(cluster, "review", lead("reviews"), namespace="shop")
+
+
+@CASES.names("virtualservices-collide")
+@CASES.spares("rule-shadowed", instead="virtualservices-collide")
+def short_and_full_name(cluster: Cluster) -> None:
+    """Both names are one host."""
+    add_rules(cluster, "reviews", lead("reviews"), age=900)
+    add_rules(cluster, FULL, lead("reviews"), name="mine")
+
+
+@CASES.names("virtualservices-collide")
+def collides_from_elsewhere(cluster: Cluster) -> None:
+    """A rule of another namespace that reaches this one."""
+    add_rules(cluster, "reviews", lead("reviews"))
+    add_rules(cluster, FULL, lead(FULL), name="mine", namespace="shop")
+
+
+@CASES.spares("virtualservices-collide")
+def one_name_in_two_namespaces(cluster: Cluster) -> None:
+    """Short names of two namespaces are two hosts."""
+    add_rules(cluster, "reviews", lead("reviews"))
+    add_rules(cluster, "reviews", lead("reviews"), namespace="shop")
+
+
+@CASES.spares("virtualservices-collide")
+def one_for_mesh_one_for_gateway(cluster: Cluster) -> None:
+    """A rule at a gateway for the page's host, beside one for callers inside."""
+    add_rules(cluster, "reviews", lead("reviews"))
+    add_rules(cluster, "*", lead("productpage"), name="page", gateways=["bookinfo-gateway"])
+
+
+@CASES.spares("virtualservices-collide")
+def kept_in_its_namespace(cluster: Cluster) -> None:
+    """A rule of another namespace that is not exported."""
+    add_rules(cluster, "reviews", lead("reviews"))
+    add_rules(cluster, FULL, lead(FULL), name="mine", namespace="shop", exportTo=["."])
+
+
+@CASES.names("rule-shadowed")
+@CASES.spares("virtualservices-collide", instead="rule-shadowed")
+def catch_all_first(cluster: Cluster) -> None:
+    """The rule for jason stands behind that for everybody."""
+    define_subsets(cluster, "reviews", "v1", "v2")
+    add_rules(cluster, "reviews", lead("reviews", "v1"), lead("reviews", "v2", user="jason"))
+
+
+@CASES.names("rule-shadowed")
+def prefix_first(cluster: Cluster) -> None:
+    """The path's prefix `/` takes every request too."""
+    open_rule = lead("reviews", match=[{"uri": {"prefix": "/"}}])
+    add_rules(cluster, "reviews", open_rule, lead("reviews", user="jason"))
+
+
+@CASES.spares("rule-shadowed")
+def catch_all_last(cluster: Cluster) -> None:
+    """In this order both act."""
+    define_subsets(cluster, "reviews", "v1", "v2")
+    add_rules(cluster, "reviews", lead("reviews", "v2", user="jason"), lead("reviews", "v1"))
+
+
+@CASES.spares("rule-shadowed")
+def narrow_prefix_first(cluster: Cluster) -> None:
+    """A prefix that leaves requests over."""
+    narrow = lead("reviews", match=[{"uri": {"prefix": "/reviews"}}])
+    add_rules(cluster, "reviews", narrow, lead("reviews"))
+
+
+@CASES.names("rule-not-for-mesh")
+@CASES.spares("caller-outside-mesh", instead="rule-not-for-mesh")
+def bound_to_a_gateway(cluster: Cluster) -> None:
+    """`gateways` leaves the mesh out."""
+    define_subsets(cluster, "reviews", "v1")
+    route(cluster, "reviews", "v1", gateways=["bookinfo-gateway"])
+
+
+@CASES.spares("rule-not-for-mesh")
+def bound_to_gateway_and_mesh(cluster: Cluster) -> None:
+    """Both are listed."""
+    define_subsets(cluster, "reviews", "v1")
+    route(cluster, "reviews", "v1", gateways=["bookinfo-gateway", "mesh"])
+
+
+@CASES.spares("rule-not-for-mesh")
+def page_at_a_gateway(cluster: Cluster) -> None:
+    """The sample's rule for the page is meant for the gateway alone."""
+    add_rules(cluster, "*", lead("productpage"), name="page", gateways=["bookinfo-gateway"])
+
+
+@CASES.names("rules-mixed", Mode.WAYPOINT)
+@CASES.spares("virtualservices-collide", Mode.WAYPOINT, instead="rules-mixed")
+def both_kinds_for_one_service(cluster: Cluster) -> None:
+    """Neither that the VirtualService is old, nor that they collide, is a further cause."""
+    cluster.apply(ROUTE_BETWEEN, age=10)
+    add_rules(cluster, "reviews", lead("reviews"), age=7200)
+
+
+@CASES.spares("rules-mixed", Mode.WAYPOINT)
+def both_kinds_for_two_services(cluster: Cluster) -> None:
+    """Each Service has one kind."""
+    cluster.apply(ROUTE_BETWEEN, age=10)
+    add_rules(cluster, "ratings", lead("ratings"), age=10)
+
+
+@CASES.names("sidecar-hides-services")
+def service_not_listed(cluster: Cluster) -> None:
+    """The Sidecar lists details alone, and a rule is for reviews."""
+    cluster.apply(HIDING)
+    add_rules(cluster, "reviews", lead("reviews"))
+
+
+@CASES.spares("sidecar-hides-services")
+def hidden_without_rule(cluster: Cluster) -> None:
+    """Without a rule nothing is lost: requests go on as they are."""
+    cluster.apply(HIDING)
+
+
+@CASES.spares("sidecar-hides-services")
+def own_namespace_listed(cluster: Cluster) -> None:
+    """`./*` lists the whole namespace."""
+    cluster.apply(HIDING.replace("./details.bookinfo.svc.cluster.local", '"./*"'))
+    add_rules(cluster, "reviews", lead("reviews"))

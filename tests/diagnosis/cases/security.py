@@ -1,0 +1,243 @@
+"""Mutual TLS, AuthorizationPolicies and NetworkPolicies."""
+
+from __future__ import annotations
+
+from bot.kinds import AUTHORIZATION_POLICY, DESTINATION_RULE, NETWORK_POLICY, PEER_AUTHENTICATION
+from tests.diagnosis.cases.registry import Cases
+from tests.diagnosis.cases.rules import define_subsets, route
+from tests.diagnosis.cluster import Cluster, Mode, leave_mesh
+from tests.diagnosis.shapes import APP, MESH
+
+CASES = Cases()
+PEER = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+"""
+POLICY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: guard}
+spec: {action: ALLOW}
+"""
+NETWORK = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: guard}
+spec: {podSelector: {matchLabels: {app: ratings}}, policyTypes: [Ingress]}
+"""
+
+
+def outside(cluster: Cluster, name: str) -> None:
+    """Takes one pod out of the mesh, in a namespace that injects pod by pod."""
+    cluster.labels.pop("istio-injection", None)
+    leave_mesh(cluster.list_pods(name)[0])
+
+
+@CASES.names("strict-mtls-plain-client")
+@CASES.spares("authorization-denies", instead="strict-mtls-plain-client")
+def strict_and_caller_outside(cluster: Cluster) -> None:
+    """productpage speaks plain text to Services that take mutual TLS alone."""
+    cluster.apply(PEER)
+    outside(cluster, "productpage-v1")
+
+
+@CASES.names("strict-mtls-plain-client")
+def strict_for_the_whole_mesh(cluster: Cluster) -> None:
+    """The mesh's own policy; the rule that the caller does not enforce is a consequence."""
+    cluster.apply(PEER, namespace=MESH)
+    outside(cluster, "productpage-v1")
+    route(cluster, "reviews")
+
+
+@CASES.spares("strict-mtls-plain-client")
+def strict_and_callee_outside(cluster: Cluster) -> None:
+    """Who has no proxy cannot insist on mutual TLS."""
+    cluster.apply(PEER)
+    outside(cluster, "ratings-v1")
+
+
+@CASES.spares("strict-mtls-plain-client")
+def permissive_beats_the_mesh(cluster: Cluster) -> None:
+    """The namespace's policy goes before the mesh's."""
+    cluster.apply(PEER, namespace=MESH)
+    cluster.apply(PEER.replace("STRICT", "PERMISSIVE"))
+    outside(cluster, "productpage-v1")
+
+
+@CASES.spares("strict-mtls-plain-client")
+def strict_for_others(cluster: Cluster) -> None:
+    """A policy for pods that nobody calls in plain text."""
+    cluster.apply(PEER)
+    selector = {"matchLabels": {"app": "load-test"}}
+    cluster.get_spec(PEER_AUTHENTICATION, "default")["selector"] = selector
+    outside(cluster, "productpage-v1")
+
+
+def set_tls(cluster: Cluster, mode: str) -> None:
+    """Has a DestinationRule for reviews ask for a TLS mode."""
+    define_subsets(cluster, "reviews", "v1")
+    cluster.get_spec(DESTINATION_RULE, "reviews")["trafficPolicy"] = {"tls": {"mode": mode}}
+
+
+@CASES.names("mtls-mode-conflict")
+@CASES.spares("strict-mtls-plain-client", instead="mtls-mode-conflict")
+def disabled_to_strict(cluster: Cluster) -> None:
+    """The rule sends plain text to one who takes mutual TLS alone."""
+    cluster.apply(PEER)
+    set_tls(cluster, "DISABLE")
+
+
+@CASES.names("mtls-mode-conflict")
+def mutual_to_disabled(cluster: Cluster) -> None:
+    """The rule sends mutual TLS to one who does not take it."""
+    cluster.apply(PEER.replace("STRICT", "DISABLE"))
+    set_tls(cluster, "ISTIO_MUTUAL")
+
+
+@CASES.spares("mtls-mode-conflict")
+def mutual_to_strict(cluster: Cluster) -> None:
+    """They agree."""
+    cluster.apply(PEER)
+    set_tls(cluster, "ISTIO_MUTUAL")
+
+
+@CASES.spares("mtls-mode-conflict")
+def disabled_to_permissive(cluster: Cluster) -> None:
+    """A permissive callee takes plain text."""
+    set_tls(cluster, "DISABLE")
+
+
+@CASES.spares("mtls-mode-conflict", Mode.AMBIENT)
+def rule_that_ztunnel_does_not_read(cluster: Cluster) -> None:
+    """A captured caller's TLS is ztunnel's."""
+    cluster.apply(PEER)
+    set_tls(cluster, "DISABLE")
+
+
+@CASES.names("strict-mtls-api-server")
+@CASES.spares("strict-mtls-plain-client")
+def strict_and_all_inside(cluster: Cluster) -> None:
+    """Only what comes through the API server is reset."""
+    cluster.apply(PEER)
+
+
+@CASES.names("strict-mtls-api-server", Mode.WAYPOINT)
+def strict_in_ambient(cluster: Cluster) -> None:
+    """ztunnel insists on it in the same way."""
+    cluster.apply(PEER, namespace=MESH)
+
+
+@CASES.spares("strict-mtls-api-server")
+def permissive(cluster: Cluster) -> None:
+    """Plain text is taken."""
+    cluster.apply(PEER.replace("STRICT", "PERMISSIVE"))
+
+
+@CASES.names("authorization-denies")
+@CASES.spares("strict-mtls-plain-client", instead="authorization-denies")
+def nothing_allowed(cluster: Cluster) -> None:
+    """An ALLOW without rules lets nobody in."""
+    cluster.apply(POLICY)
+
+
+def add_rule(cluster: Cluster, action: str, app: str, **rule: object) -> None:
+    """Adds a policy for an application with one rule."""
+    cluster.apply(POLICY)
+    spec = cluster.get_spec(AUTHORIZATION_POLICY, "guard")
+    spec |= {"action": action, "rules": [rule], "selector": {"matchLabels": {"app": app}}}
+
+
+@CASES.names("authorization-denies")
+def caller_not_among_allowed(cluster: Cluster) -> None:
+    """ratings takes productpage alone, and reviews asks it as well."""
+    principal = f"cluster.local/ns/{APP}/sa/bookinfo-productpage"
+    sources = [{"source": {"principals": [principal]}}]
+    add_rule(cluster, "ALLOW", "ratings", **{"from": sources})
+
+
+@CASES.names("authorization-denies", Mode.AMBIENT)
+def method_for_ztunnel(cluster: Cluster) -> None:
+    """ztunnel knows no methods, and so an ALLOW for GET lets nobody in."""
+    add_rule(cluster, "ALLOW", "details", to=[{"operation": {"methods": ["GET"]}}])
+
+
+@CASES.names("authorization-denies")
+def get_denied(cluster: Cluster) -> None:
+    """A DENY that the page's requests match."""
+    add_rule(cluster, "DENY", "details", to=[{"operation": {"methods": ["GET"]}}])
+
+
+@CASES.spares("authorization-denies")
+def own_namespace_allowed(cluster: Cluster) -> None:
+    """Callers of the namespace are let in."""
+    add_rule(cluster, "ALLOW", "ratings", **{"from": [{"source": {"namespaces": [APP]}}]})
+
+
+@CASES.spares("authorization-denies")
+def post_denied(cluster: Cluster) -> None:
+    """The page only reads."""
+    add_rule(cluster, "DENY", "ratings", to=[{"operation": {"methods": ["POST", "DELETE"]}}])
+
+
+@CASES.spares("authorization-denies")
+def condition_that_cannot_be_judged(cluster: Cluster) -> None:
+    """What depends on a token is not blamed on a guess."""
+    when = [{"key": "request.auth.claims[group]", "values": ["x"]}]
+    add_rule(cluster, "DENY", "ratings", when=when)
+
+
+@CASES.spares("authorization-denies")
+def policy_of_the_neighbour(cluster: Cluster) -> None:
+    """Another namespace's policy."""
+    cluster.apply(POLICY, namespace="shop")
+
+
+@CASES.names("network-policy-blocks")
+@CASES.spares("strict-mtls-plain-client", instead="network-policy-blocks")
+def callers_kept_away(cluster: Cluster) -> None:
+    """A policy without rules lets nobody to ratings."""
+    cluster.apply(NETWORK)
+
+
+def add_network_rule(cluster: Cluster, port: int, **peer: object) -> None:
+    """Adds a policy for ratings that lets one port through."""
+    cluster.apply(NETWORK)
+    rule = {"ports": [{"port": port}], **({"from": [peer]} if peer else {})}
+    cluster.get_spec(NETWORK_POLICY, "guard")["ingress"] = [rule]
+
+
+@CASES.names("network-policy-blocks", Mode.AMBIENT)
+def tunnel_kept_away(cluster: Cluster) -> None:
+    """The application's port is open, and in ambient requests come on 15008."""
+    add_network_rule(cluster, 9080)
+
+
+@CASES.names("network-policy-blocks")
+@CASES.spares("readiness-failing", instead="network-policy-blocks")
+def istiod_out_of_reach(cluster: Cluster) -> None:
+    """The proxy that is not ready without its configuration is a consequence."""
+    cluster.apply(NETWORK.replace("Ingress", "Egress"))
+    pod = cluster.make_unready("ratings-v1")
+    cluster.add_event(pod, "Unhealthy", "Readiness probe failed: config not received from XDS")
+
+
+@CASES.spares("network-policy-blocks", Mode.AMBIENT)
+def tunnel_let_through(cluster: Cluster) -> None:
+    """15008 is open to the namespace."""
+    add_network_rule(cluster, 15008, podSelector={})
+
+
+@CASES.spares("network-policy-blocks")
+def application_and_metrics_let_through(cluster: Cluster) -> None:
+    """What callers and Prometheus need is open."""
+    add_network_rule(cluster, 9080)
+    open_rules = cluster.get_spec(NETWORK_POLICY, "guard")["ingress"]
+    open_rules.append({"ports": [{"port": 15000, "endPort": 15100}]})
+
+
+@CASES.spares("network-policy-blocks")
+def for_other_pods(cluster: Cluster) -> None:
+    """The policy selects pods that nobody of Bookinfo needs."""
+    cluster.apply(NETWORK.replace("ratings", "load-test"))
