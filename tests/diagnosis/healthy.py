@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import yaml
 
@@ -45,6 +46,7 @@ enableTracing: true
 rootNamespace: istio-system
 trustDomain: cluster.local
 """
+PARSED_CONFIG: Object = yaml.safe_load(MESH_CONFIG)
 KIALI_CONFIG = """
 auth:
   strategy: anonymous
@@ -226,5 +228,4 @@ def list_waypoint() -> Iterator[Object]:
 
 def read_mesh_settings() -> Object:
     """The mesh's configuration, parsed."""
-    found: Object = yaml.safe_load(MESH_CONFIG)
-    return found
+    return deepcopy(PARSED_CONFIG)

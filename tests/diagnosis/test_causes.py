@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -33,6 +34,7 @@ def list_normal(diagnosis: Diagnosis) -> list[str]:
     return [named.cause.id for named in diagnosis.normal]
 
 
+@cache
 def judge(case: Case) -> Diagnosis:
     """The diagnosis of a case, in which every cause could be looked for."""
     cluster = case.build()

@@ -52,6 +52,12 @@ def prometheus_service_gone(cluster: Cluster) -> None:
     cluster.remove(SERVICE, "prometheus")
 
 
+@CASES.names("prometheus-not-ready")
+def prometheus_service_selects_nobody(cluster: Cluster) -> None:
+    """The Service is there, and leads nowhere."""
+    cluster.get_spec(SERVICE, "prometheus")["selector"] = {"app": "prom"}
+
+
 @CASES.spares("prometheus-not-ready")
 @CASES.spares("kiali-not-ready")
 def addons_not_yet_begun(cluster: Cluster) -> None:
@@ -207,6 +213,13 @@ def collector_service_gone(cluster: Cluster) -> None:
 def collector_without_pods(cluster: Cluster) -> None:
     """Jaeger is scaled to 0."""
     cluster.scale_to_zero("jaeger")
+
+
+@CASES.names("tracing-backend-missing", Mode.AMBIENT)
+def collector_elsewhere_is_gone(cluster: Cluster) -> None:
+    """It was looked up in its namespace, and is not there."""
+    set_tracing(cluster, sampling=100, zipkin={"address": "collector.monitoring:9411"})
+    cluster.missing_services.add(("monitoring", "collector"))
 
 
 @CASES.spares("tracing-backend-missing")
