@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.catalog import Catalog
 from bot.diagnosis.board import build_snapshot, list_step_statuses
@@ -41,10 +42,10 @@ DONE = Verdict(State.DONE, Text("all is set"), evidence=(Text("seen"),))
 NOT_YET = Verdict(State.NOT_YET, Text("it waits"), because=Text("no answer"), next=("status",))
 
 
-@pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[Context]:
-    """The context of a host, in front of a healthy cluster."""
-    async with asking(answer_lists(Cluster()), tmp_path) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def context(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Context]:
+    """The context of a host, for who may type what; nothing is asked through it."""
+    async with asking({}, tmp_path_factory.mktemp("words")) as made:
         yield made
 
 
@@ -76,7 +77,7 @@ def find(cluster: Cluster) -> Diagnosis:
     return diagnose(cluster.state())
 
 
-async def test_healthy_is_said_with_what_was_looked_at(context: Context) -> None:
+def test_healthy_is_said_with_what_was_looked_at(context: Context) -> None:
     """The id stands first, then what is so of the mode."""
     verdict, said = answer(context, Cluster())
     assert verdict.state is State.DONE
@@ -85,7 +86,7 @@ async def test_healthy_is_said_with_what_was_looked_at(context: Context) -> None
     assert said.index("healthy") < said.index("path-not-routed")
 
 
-async def test_causes_stand_in_their_order_with_evidence(context: Context) -> None:
+def test_causes_stand_in_their_order_with_evidence(context: Context) -> None:
     """Gravest first; each with what was seen and what ends it, and healthy is not claimed."""
     cluster = spoil(routing.catch_all_first, application.details_service_gone)
     verdict, said = answer(context, cluster)
@@ -97,7 +98,7 @@ async def test_causes_stand_in_their_order_with_evidence(context: Context) -> No
     assert verdict.next[:2] == ("bookinfo", "route jason")
 
 
-async def test_commands_name_the_namespace_where_they_must(context: Context) -> None:
+def test_commands_name_the_namespace_where_they_must(context: Context) -> None:
     """In a namespace of one's own a step of the application is typed with it, one of the mesh
     without."""
     cluster = spoil(application.details_service_gone, control_plane.injector_deleted)
@@ -106,7 +107,7 @@ async def test_commands_name_the_namespace_where_they_must(context: Context) -> 
     assert all(CATALOG.parse(command) for command in verdict.next)
 
 
-async def test_attendee_is_offered_only_what_they_may_do(context: Context) -> None:
+def test_attendee_is_offered_only_what_they_may_do(context: Context) -> None:
     """What needs a host is told as such, and is no button."""
     attendee = replace(context, caller=Caller("U2", Role.ATTENDEE))
     verdict, said = answer(attendee, spoil(application.details_service_gone))
@@ -114,7 +115,7 @@ async def test_attendee_is_offered_only_what_they_may_do(context: Context) -> No
     assert "bookinfo" not in verdict.next
 
 
-async def test_unread_is_told(context: Context) -> None:
+def test_unread_is_told(context: Context) -> None:
     """What was not looked at stands below, and nobody calls that healthy."""
     cluster = Cluster()
     cluster.forbid(NODE)
@@ -124,7 +125,7 @@ async def test_unread_is_told(context: Context) -> None:
     assert "healthy" not in said
 
 
-async def test_page_without_a_known_cause_is_told(context: Context) -> None:
+def test_page_without_a_known_cause_is_told(context: Context) -> None:
     """The diagnosis says where it is at its end."""
     cluster = Cluster()
     cluster.page = PageProbe("productpage", 503, False, Text("productpage answers 503"))
@@ -134,7 +135,7 @@ async def test_page_without_a_known_cause_is_told(context: Context) -> None:
     assert "healthy" not in said
 
 
-async def test_normal_of_the_step_asked_about_is_told_first(context: Context) -> None:
+def test_normal_of_the_step_asked_about_is_told_first(context: Context) -> None:
     """Whoever asks about the graph in ambient hears why edges are TCP, before what is always so."""
     cluster = Cluster(Mode.AMBIENT)
     cluster.activity = Activity(step="graph")
@@ -142,7 +143,7 @@ async def test_normal_of_the_step_asked_about_is_told_first(context: Context) ->
     assert said.index("l4-only") < said.index("path-not-routed")
 
 
-async def test_many_findings_of_a_kind_are_counted(context: Context) -> None:
+def test_many_findings_of_a_kind_are_counted(context: Context) -> None:
     """Four Services without pods are three and one more."""
     cluster = Cluster()
     for app in application.APPS:
@@ -186,7 +187,7 @@ def test_done_is_taken_back_only_for_what_is_met_at_the_step() -> None:
     assert choose_cause(route, gone, met=True) is None
 
 
-async def test_verdict_with_a_cause_keeps_what_was_seen(context: Context) -> None:
+def test_verdict_with_a_cause_keeps_what_was_seen(context: Context) -> None:
     """Done becomes not yet, the cause stands in front, what the step saw below it."""
     named = find(spoil(subsets.no_rule_at_all)).broken[0]
     verdict = add_cause(context, DONE, named)
@@ -199,10 +200,11 @@ async def test_verdict_with_a_cause_keeps_what_was_seen(context: Context) -> Non
     assert waiting.next == ("mend", "status")
 
 
-async def test_done_in_a_healthy_cluster_stays(context: Context) -> None:
+async def test_done_in_a_healthy_cluster_stays(tmp_path: Path) -> None:
     """Nothing is added where nothing is broken, or where the step was to end something."""
-    assert await complete_verdict(context, get_step("route"), DONE) is DONE
-    assert await complete_verdict(context, get_step("fault"), DONE, takes_away=True) is DONE
+    async with asking(answer_lists(Cluster()), tmp_path) as context:
+        assert await complete_verdict(context, get_step("route"), DONE) is DONE
+        assert await complete_verdict(context, get_step("fault"), DONE, takes_away=True) is DONE
 
 
 async def test_done_that_leaves_something_broken_is_not_done(tmp_path: Path) -> None:
