@@ -47,6 +47,7 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
             lines=lines,
         )
     age = empty_reasons.measure_last_traffic_age(now)
+    past = await report.tell_past_from_present(context, graph)
     return Verdict(
         State.DONE,
         summarize_graph(graph, namespace, is_late=age is not None and age < SCRAPE),
@@ -56,6 +57,7 @@ async def run(context: Context, options: GraphOptions) -> Verdict:
         lines=lines,
         notes=(
             *notes,
+            *past,
             *report.explain_graph(graph, now),
             *await report.list_kiali_findings(context, graph),
         ),

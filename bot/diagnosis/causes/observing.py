@@ -10,12 +10,14 @@ import yaml
 from bot.diagnosis.facts import describe, join_labels, show_availability, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import count_available, get_template_labels, matches_labels
-from bot.diagnosis.state import NamespaceState, is_in_mesh
-from bot.kinds import CONFIG_MAP, DEPLOYMENT, SERVICE, Object
+from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, get_age, is_in_mesh
+from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, Object
 from bot.knowledge.objects.workloads import get_image_tag, get_labels, get_name
 from bot.knowledge.observe.kiali_config import CONFIG_KEY, explain_version_mismatch
 from bot.text import Text, verbatim
 
+LATELY = 900.0
+"""Seconds in which a gateway's new pod is taken for the reason why requests ended."""
 SEEING_STEPS = frozenset({"addons", "kiali", "graph"})
 """Steps after which somebody expects numbers."""
 
@@ -103,6 +105,32 @@ def find_no_traffic(state: NamespaceState) -> Iterator[Finding]:
         )
 
 
+def find_lost_forward(state: NamespaceState) -> Iterator[Finding]:
+    """Yield that requests ended when a gateway's pod was replaced: a port-forward dies with it."""
+    numbers, page = state.numbers, state.page
+    quiet = numbers is not None and numbers.request_rate == 0 and bool(numbers.recorded)
+    if not quiet or page is None or not page.whole or state.activity.streams:
+        return
+    for pod in state.list_own(POD):
+        if GATEWAY_NAME in get_labels(pod) and get_age(state, pod) < LATELY:
+            yield Finding(
+                Text(
+                    "Requests ended when the gateway's pod was replaced: a port-forward to it is "
+                    "lost, and the page is well."
+                ),
+                (
+                    Text(
+                        "{pod} is {seconds:.0f} s old",
+                        pod=get_name(pod),
+                        seconds=get_age(state, pod),
+                    ),
+                    page.words,
+                ),
+                Fix(command="links", advice=Text("Type the port-forward again.")),
+            )
+            return
+
+
 def find_kiali_unready(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Kiali is there and none of its pods is available."""
     kiali = state.shared.find_mesh(DEPLOYMENT, "kiali")
@@ -188,6 +216,19 @@ def find_token(state: NamespaceState) -> Iterator[Finding]:
 
 
 CAUSES = (
+    Cause(
+        "port-forward-lost",
+        Subject.OBSERVING,
+        "The person's own port-forward died with the gateway's pod.",
+        "The gateway's pod was replaced lately, the rate fell to 0, and the page answers.",
+        "The line again, or `/mesh traffic start`",
+        find_lost_forward,
+        ("expose", "ambient", "traffic"),
+        ("no-traffic",),
+        kind=CauseKind.NORMAL,
+        always=True,
+        source="kubectl forwards to one pod",
+    ),
     Cause(
         "no-traffic",
         Subject.OBSERVING,

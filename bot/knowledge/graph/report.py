@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import ClusterError
+from bot.knowledge.bookinfo.app import is_page_whole
 from bot.knowledge.graph.empty_reasons import has_waypoint
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus_graph
 from bot.knowledge.observe.endpoints import JAEGER, KIALI, build_console, find_web_address
@@ -181,3 +182,19 @@ async def link_to_traces(
         first = next((s for s in found.services if s.startswith("productpage.")), found.services[0])
         links.append(Link(Text("Jaeger: search"), jaeger.build_search_url(reached.base, first)))
     return tuple(links), ((reached.line,) if reached.line else ())
+
+
+async def tell_past_from_present(context: Context, graph: Graph) -> tuple[Text, ...]:
+    """Return whether failures of a graph are of its last seconds only: it shows a window of time.
+
+    Empty when nothing failed, or when the page is not whole now either.
+    """
+    if not any(call.failed for call in graph.calls) or not await is_page_whole(context):
+        return ()
+    return (
+        Text(
+            "What failed is from the last {seconds} s: the page that was asked for just now is "
+            "whole.",
+            seconds=graph.seconds,
+        ),
+    )

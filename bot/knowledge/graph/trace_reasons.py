@@ -18,6 +18,9 @@ from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, State
 from bot.text import EMPTY, Listed, Text, counted
 
+SPAN_DELAY = 30.0
+"""Seconds after which spans have come if they come at all; proxies send them in batches of a few
+seconds (Envoy's default, Istio 1.23 to 1.30)."""
 MOST_NAMES = 3
 """Pods that are named in a sentence."""
 
@@ -118,6 +121,14 @@ def explain_pending_spans(context: Context, now: Snapshot) -> Reason:
                 share=sampling,
             ),
             suggest_commands(context, "install", "traffic burst"),
+        )
+    if ago > SPAN_DELAY:
+        return Reason(
+            Text(
+                "requests were sent {seconds:.0f} s ago, and no span of them came to Jaeger.",
+                seconds=ago,
+            ),
+            suggest_commands(context, "why traces", "traffic once"),
         )
     return Reason(
         Text(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from bot.diagnosis.state import Numbers
+from bot.diagnosis.state import Numbers, PageProbe
 from bot.kinds import DEPLOYMENT, SERVICE, TELEMETRY
+from bot.text import Text
 from tests.diagnosis.cases.registry import Cases
 from tests.diagnosis.cluster import Cluster, Mode
 from tests.diagnosis.shapes import MESH
@@ -23,6 +24,23 @@ spec: {}
 def nobody_sends(cluster: Cluster) -> None:
     """All proxies are scraped, and nothing is counted."""
     cluster.numbers = Numbers(0.0, 40.0, 6, 6)
+
+
+WHOLE = PageProbe("bookinfo-gateway-istio", 200, True, Text("the page is whole"))
+
+
+@CASES.names("port-forward-lost")
+def gateway_replaced(cluster: Cluster) -> None:
+    """Requests came, then the gateway got another pod, and none came since."""
+    cluster.replace_pods("bookinfo-gateway-istio", age=120)
+    cluster.numbers, cluster.page = Numbers(0.0, 40.0, 6, 6), WHOLE
+
+
+@CASES.spares("port-forward-lost")
+def gateway_replaced_and_used(cluster: Cluster) -> None:
+    """Requests go on through the gateway's new pod."""
+    cluster.replace_pods("bookinfo-gateway-istio", age=120)
+    cluster.numbers, cluster.page = Numbers(2.0, 40.0, 6, 6), WHOLE
 
 
 @CASES.spares("no-traffic")
