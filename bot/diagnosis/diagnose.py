@@ -68,9 +68,11 @@ def diagnose(state: NamespaceState, causes: Sequence[Cause] = CAUSES) -> Diagnos
     roots = leave_out_consequences(found)
     step = state.activity.step
     ordered = sorted(roots, key=lambda named: (step not in named.cause.steps, named.cause.gravity))
+    broken = tuple(n for n in ordered if n.cause.kind is CauseKind.BROKEN)
+    normal = (n for n in ordered if n.cause.kind is CauseKind.NORMAL)
     return Diagnosis(
-        tuple(n for n in ordered if n.cause.kind is CauseKind.BROKEN),
-        tuple(n for n in ordered if n.cause.kind is CauseKind.NORMAL),
+        broken,
+        tuple(n for n in normal if not (broken and n.cause.unless_broken)),
         tuple(unread),
         state.page,
     )

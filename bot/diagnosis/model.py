@@ -80,7 +80,8 @@ class Cause:
     `explains` are the ids of causes that are mere consequences of it; with `by_object` only where
     their findings are about the same objects. `gravity` orders causes: 0 stops everything, 9
     disturbs a view only. `always` marks a normal cause that is true of a whole mode, not of an
-    event, so that nobody has to be told first. `needs` are the kinds whose absence it would tell
+    event, so that nobody has to be told first; `unless_broken` one that only time suggests, and
+    that is no news where something is broken. `needs` are the kinds whose absence it would tell
     as a fault: where one could not be read, the cause is not looked for. `source` says where the
     outside facts are from.
     """
@@ -97,5 +98,6 @@ class Cause:
     gravity: int = 5
     by_object: bool = False
     always: bool = False
+    unless_broken: bool = False
     needs: tuple[Kind, ...] = ()
     source: str = ""

@@ -9,9 +9,10 @@ import pytest
 from bot.diagnosis.catalog import CAUSES
 from bot.diagnosis.diagnose import diagnose
 from bot.diagnosis.model import EVERYTHING, Cause, Finding, Subject
-from bot.diagnosis.state import Activity, NamespaceState
+from bot.diagnosis.state import Activity, NamespaceState, PageProbe
 from bot.kinds import DEPLOYMENT, SERVICE
 from bot.knowledge.objects.workloads import get_condition
+from bot.text import Text
 from tests.diagnosis.cases import ambient as ambient_cases
 from tests.diagnosis.cases import (
     application,
@@ -256,3 +257,14 @@ def test_cause_that_cannot_be_looked_for_hides_no_other() -> None:
     assert [str(unread.what) for unread in diagnosis.unread] == ["cause strange"]
     assert not diagnosis.broken
     assert not diagnosis.is_healthy
+
+
+def test_what_only_time_suggests_is_not_said_beside_a_fault() -> None:
+    """That reviews was started just now is no news where its subset is missing."""
+    cluster = Cluster()
+    subsets.no_rule_at_all(cluster)
+    cluster.replace_pods("reviews-v1", age=20)
+    cluster.page = PageProbe("productpage", 200, whole=False, words=Text("without reviews"))
+    diagnosis = diagnose(cluster.state())
+    assert [named.cause.id for named in diagnosis.broken] == ["subset-without-destinationrule"]
+    assert "reviews-starting" not in [named.cause.id for named in diagnosis.normal]

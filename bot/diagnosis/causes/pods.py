@@ -307,6 +307,7 @@ CAUSES = (
         find_reviews_starting,
         ("bookinfo", "inject", "ambient"),
         kind=CauseKind.NORMAL,
+        unless_broken=True,
         source="Bookinfo 1.20, on two CPUs",
     ),
 )
