@@ -263,7 +263,7 @@ def test_what_only_time_suggests_is_not_said_beside_a_fault() -> None:
     """That reviews was started just now is no news where its subset is missing."""
     cluster = Cluster()
     subsets.no_rule_at_all(cluster)
-    cluster.replace_pods("reviews-v1", age=20)
+    inject(cluster.replace_pods("reviews-v1", age=20))
     cluster.page = PageProbe("productpage", 200, whole=False, words=Text("without reviews"))
     diagnosis = diagnose(cluster.state())
     assert [named.cause.id for named in diagnosis.broken] == ["subset-without-destinationrule"]
