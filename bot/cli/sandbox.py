@@ -38,6 +38,8 @@ from sandbox.shell import Shell
 from sandbox.troubles import (
     SLACK,
     FaultControls,
+    InjectableFault,
+    build_causes,
     build_cluster_faults,
     build_slack_faults,
     describe_connections,
@@ -97,7 +99,7 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
             )
             return 0 if await wait_for_player(player.play(lines), stop) else 1
         workspace.side.completions = list_completions(rehearsed.slack.command)
-        await add_cluster_panel(workspace, backends, stack)
+        await add_cluster_panel(workspace, backends, rehearsed.workshop.app_namespace, stack)
         print_line(f"channel:    {workspace.page_url}")
         kubeconfig = backends.kubeconfig
         print_line(f"kubeconfig: {kubeconfig}   (KUBECONFIG={kubeconfig} kubectl get pods -A)")
@@ -193,7 +195,7 @@ async def attach_data_plane(
 
 
 async def add_cluster_panel(
-    workspace: Workspace, backends: ClusterTarget, stack: AsyncExitStack
+    workspace: Workspace, backends: ClusterTarget, app_namespace: str, stack: AsyncExitStack
 ) -> None:
     """Show the cluster and the troubles beside the channel, while the stack lasts."""
     where = await resolve_api_access(backends, "the page")
@@ -206,11 +208,12 @@ async def add_cluster_panel(
     )
     panel = ClusterPanel(client, workspace.side, name=name)
     troubles = build_slack_faults(workspace)
+    causes: tuple[InjectableFault, ...] = ()
     if backends.cluster is not None:
         troubles += build_cluster_faults(backends.cluster, lambda: panel.pods)
-    strip = FaultControls(
-        workspace.side, troubles, {SLACK: lambda: describe_connections(workspace)}
-    )
+        causes = build_causes(backends.cluster, app_namespace)
+    notes = {SLACK: lambda: describe_connections(workspace)}
+    strip = FaultControls(workspace.side, troubles, notes, causes)
     workspace.connections.listeners.append(strip.update_sidebar)
     stack.push_async_callback(strip.stop)
     stack.push_async_callback(panel.stop)

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from sandbox.clock import Clock
-from sandbox.cluster.contract import Client, Object, PodProgram
+from sandbox.cluster.contract import Client, Object, PodProgram, Ref
 from sandbox.cluster.controllers.binding import make_binder
 from sandbox.cluster.controllers.context import ControllerContext
 from sandbox.cluster.controllers.daemonset import DaemonSetController
@@ -27,6 +27,7 @@ from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.kubelet.nodes import DEFAULT_NODES, SimulatedNode
 from sandbox.cluster.machinery.informer import Informers
 from sandbox.cluster.machinery.meta import CONTROLLER_MANAGER, Key
+from sandbox.cluster.machinery.selectors import make_matcher
 from sandbox.cluster.server import ApiServer
 from sandbox.tasks import Tasks
 
@@ -67,6 +68,14 @@ class EmbeddedCluster:
     def client(self, manager: str) -> Client:
         """Return an in-process client that writes as that field manager."""
         return self.server.client(manager)
+
+    def list_objects(self, ref: Ref, namespace: str = "", labels: str = "") -> list[Object]:
+        """Return the objects of a type as they are now; none where the type is not served."""
+        if self.server.kinds.get(ref) is None:
+            return []
+        matches = make_matcher(labels, "", ref.plural)
+        found = (record.obj for record in self.server.store.iterate_records(ref, namespace))
+        return [obj for obj in found if matches is None or matches(obj)]
 
     def build_kubeconfig(self) -> Object:
         """Return a kubeconfig with one context, `sandbox`."""

@@ -116,6 +116,8 @@ class _ClusterFaults:
 
     async def scale_down_istiod(self, chosen: str) -> Undo:
         there = await self._client.list(DEPLOYMENTS, labels="app=istiod")
+        # One that has no pods wanted already is another trouble's, or somebody's, to put back.
+        there = [each for each in there if each["spec"].get("replicas", 1)]
         if not there:
             raise LookupError("there is no istiod to take away")
         before = {

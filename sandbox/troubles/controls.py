@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from html import escape
-from itertools import groupby
 from typing import Any
 
+from sandbox.troubles.html import Row, render_causes, render_faults, render_mark
 from sandbox.workspace import Sidebar
 
 Undo = Callable[[], Awaitable[None]]
-FRAGMENT, MARK = "troubles", "hurting"
+FRAGMENT, CAUSES, MARK = "troubles", "causes", "hurting"
 
 
 def list_no_choices() -> Sequence[str]:
@@ -22,13 +22,19 @@ def list_no_choices() -> Sequence[str]:
     return ()
 
 
+def find_no_obstacle() -> str:
+    """Return "", for a fault that is possible at any time."""
+    return ""
+
+
 @dataclass(frozen=True)
 class InjectableFault:
     """One fault: `start` injects it, with what was chosen or "", and returns the function that
     undoes it.
 
-    `start` raises LookupError when there is nothing to inject it into. `choices` are asked
-    for each time the controls are shown.
+    `start` and the function raise LookupError when there is nothing to inject it into, or to put
+    back. `choices` and `find_obstacle`, which returns why it is not possible now or "", are asked
+    each time the controls are shown.
     """
 
     name: str
@@ -38,12 +44,14 @@ class InjectableFault:
     start: Callable[[str], Awaitable[Undo]]
     choices: Callable[[], Sequence[str]] = list_no_choices
     chooses: str = ""
+    find_obstacle: Callable[[], str] = find_no_obstacle
 
 
 class FaultControls:
     """Shows faults in a sidebar, and injects and undoes them as people press.
 
-    `notes` return a remark to show beside a group's name.
+    `notes` return a remark to show beside a group's name. `causes` are shown with what is to be
+    expected of them.
     """
 
     def __init__(
@@ -51,9 +59,11 @@ class FaultControls:
         side: Sidebar,
         troubles: Sequence[InjectableFault],
         notes: Mapping[str, Callable[[], str]],
+        causes: Sequence[InjectableFault] = (),
     ) -> None:
         self._side, self._notes = side, notes
-        self._troubles = {trouble.name: trouble for trouble in troubles}
+        self._troubles, self._causes = tuple(troubles), tuple(causes)
+        self._known = {trouble.name: trouble for trouble in (*troubles, *causes)}
         self._active: dict[str, tuple[str, Undo]] = {}
         self._gate = asyncio.Lock()
         side.actions |= {"inject": self._handle_start, "undo": self._handle_undo}
@@ -69,7 +79,7 @@ class FaultControls:
 
         Raises LookupError for an unknown one, or when there is nothing to inject it into.
         """
-        trouble = self._troubles[name]
+        trouble = self._known[name]
         async with self._gate:
             if name in self._active:
                 return
@@ -77,17 +87,23 @@ class FaultControls:
         self.update_sidebar()
 
     async def undo_fault(self, name: str) -> None:
-        """Undo a fault, if it is in force."""
-        async with self._gate:
-            if name in self._active:
-                _, undo = self._active.pop(name)
-                await undo()
-        self.update_sidebar()
+        """Undo a fault, if it is in force.
+
+        Raises LookupError when something could not be put back.
+        """
+        try:
+            async with self._gate:
+                if name in self._active:
+                    _, undo = self._active.pop(name)
+                    await undo()
+        finally:
+            self.update_sidebar()
 
     async def stop(self) -> None:
-        """Undo all faults."""
-        for name in list(self._active):
-            await self.undo_fault(name)
+        """Undo all faults, the last one first."""
+        for name in reversed(list(self._active)):
+            with suppress(LookupError):
+                await self.undo_fault(name)
 
     async def _handle_start(self, body: dict[str, Any]) -> None:
         await self.start_fault(str(body["trouble"]), str(body.get("target") or ""))
@@ -97,54 +113,25 @@ class FaultControls:
 
     def update_sidebar(self) -> None:
         """Render the controls and the mark as the faults are now."""
-        groups = groupby(self._troubles.values(), key=lambda trouble: trouble.group)
-        rows = "".join(
-            f'<div class="strip" role="group" '
-            f'aria-label="{escape(group, quote=True)}">{self._render_heading(group)}'
-            f"{''.join(map(self._render_fault, inside))}</div>"
-            for group, inside in groups
-        )
-        self._side.put_fragment(
-            FRAGMENT, f'<h2>Make trouble</h2>{rows}<p class="side-trouble" role="alert"></p>'
-        )
-        names = ", ".join(self._troubles[name].title for name in self._active)
-        mark = (
-            f'<button type="button" class="hurting" data-goto="fragment-troubles">⚠ Hurting: '
-            f"{escape(names)}</button>"
-        )
-        self._side.put_fragment(MARK, mark if names else "")
+        notes = {group: note() for group, note in self._notes.items()}
+        rows = [self._build_row(trouble) for trouble in self._troubles]
+        self._side.put_fragment(FRAGMENT, render_faults(rows, notes))
+        if self._causes:
+            rows = [self._build_row(cause) for cause in self._causes]
+            self._side.put_fragment(CAUSES, render_causes(rows))
+        names = [self._known[name].title for name in self._active]
+        self._side.put_fragment(MARK, render_mark(names))
 
-    def _render_heading(self, group: str) -> str:
-        note = self._notes[group]() if group in self._notes else ""
-        return (
-            f'<h3 data-key="{escape(group, quote=True)}">{escape(group)} '
-            f"<small>{escape(note)}</small></h3>"
-        )
-
-    def _render_fault(self, trouble: InjectableFault) -> str:
-        """Return a button that injects the fault, or undoes it while it is in force."""
+    def _build_row(self, trouble: InjectableFault) -> Row:
         active = trouble.name in self._active
-        chosen = self._active[trouble.name][0] if active else ""
-        name, hint = escape(trouble.name, quote=True), escape(trouble.hint, quote=True)
-        shown = escape(
-            f"Undo: {trouble.title}{f' ({chosen})' if chosen else ''}" if active else trouble.title
+        return Row(
+            trouble.name,
+            trouble.group,
+            trouble.title,
+            trouble.hint,
+            active=active,
+            chosen=self._active[trouble.name][0] if active else "",
+            chooses=trouble.chooses,
+            choices=tuple(trouble.choices()),
+            obstacle="" if active else trouble.find_obstacle(),
         )
-        command, kind = ("undo", "btn fault on") if active else ("inject", "btn fault")
-        button = (
-            f'<button type="button" class="{kind}" data-command="{command}" data-trouble="{name}" '
-            f'data-name="{name}" '
-            f'title="{hint}">{shown}</button>'
-        )
-        return f"<span data-with>{button}{'' if active else _render_choices(trouble)}</span>"
-
-
-def _render_choices(trouble: InjectableFault) -> str:
-    if not trouble.chooses:
-        return ""
-    options = "".join(f"<option>{escape(each)}</option>" for each in trouble.choices())
-    label = escape(f"{trouble.chooses} for: {trouble.title}", quote=True)
-    action = escape(trouble.name, quote=True)
-    return (
-        f'<select name="target" data-type="choice" data-action="{action}" '
-        f'aria-label="{label}">{options}</select>'
-    )

@@ -18,7 +18,9 @@ class ServiceAllocator:
         self._taken: dict[str, str] = {}
 
     def allocate_addresses(self, service: Object) -> None:
-        """Give a Service the address and node ports that its type needs (changed in place)."""
+        """Give a Service the address and node ports that its type needs, and take away what only
+        another type has (changed in place).
+        """
         spec: dict[str, Any] = service["spec"]
         if spec.get("type") == "ExternalName":
             for name in ("clusterIP", "clusterIPs"):
@@ -33,8 +35,11 @@ class ServiceAllocator:
                 port.setdefault("nodePort", 0)
                 port["nodePort"] = port["nodePort"] or self._take_port()
         else:
+            spec.pop("externalTrafficPolicy", None)
             for port in spec.get("ports") or ():
                 port.pop("nodePort", None)
+        if spec.get("type") != "LoadBalancer":
+            spec.pop("allocateLoadBalancerNodePorts", None)
 
     def release_address(self, service: Object) -> None:
         """Take back the cluster address of a removed Service."""

@@ -20,18 +20,45 @@ export function showFragment(name, html) {
   if (!old) return holder === side ? holder.append(fresh) : holder.replaceChildren(fresh);
   glow(old, fresh);
   swap(old, fresh);
+  if (fresh.querySelector(".search")?.value) search(fresh);
 }
+
+// Shows the causes whose words hold all that was typed; an empty field shows the subjects, closed.
+function search(part) {
+  const field = part.querySelector(".search"), words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let found = 0;
+  for (const subject of part.querySelectorAll(".subject")) {
+    let inside = 0;
+    for (const cause of subject.querySelectorAll(".cause")) {
+      const text = `${subject.dataset.name} ${cause.textContent}`.toLowerCase();
+      cause.hidden = !words.every((word) => text.includes(word));
+      inside += !cause.hidden;
+    }
+    subject.hidden = !inside;
+    subject.open = words.length > 0 && inside > 0;
+    found += inside;
+  }
+  part.querySelector(".unfound").textContent = found ? "" : "No cause has these words.";
+}
+
+side.addEventListener("input", (event) => {
+  if (event.target.matches(".search")) search(event.target.closest("[data-fragment]"));
+});
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-command]");
   if (!button) return;
   const body = { ...button.dataset }, named = button.closest("[data-with]");
+  const part = button.closest("[data-fragment]").dataset.fragment;
   for (const field of named?.querySelectorAll("[name]") || []) body[field.name] = field.value;
   button.setAttribute("aria-busy", "true");
   const result = await post("side", body);
   button.removeAttribute("aria-busy");
-  const place = side.querySelector(".side-trouble");
-  if (place) place.textContent = result.error || "";
+  // What was pressed may have been shown anew meanwhile: its part of the sidebar is found by name.
+  const place = side.querySelector(`[data-fragment="${part}"] .side-trouble`);
+  if (!place) return;
+  place.textContent = result.error || "";
+  if (result.error) place.scrollIntoView({ block: "nearest" });
 });
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-goto]")) { unfold(true); byId(event.target.closest("[data-goto]").dataset.goto)?.focus(); }

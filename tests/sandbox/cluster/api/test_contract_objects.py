@@ -203,6 +203,16 @@ async def test_only_a_change_of_spec_counts_as_a_generation(cluster: Cluster, sp
     assert changed.body["metadata"]["generation"] == 2
 
 
+async def test_a_service_loses_what_its_new_type_has_not(cluster: Cluster, space: str) -> None:
+    """Node ports and the policy for traffic from outside go with the load balancer."""
+    path = f"/api/v1/namespaces/{space}/services"
+    made = await cluster.post(path, service(type="LoadBalancer"))
+    assert made.body["spec"]["externalTrafficPolicy"] == "Cluster"
+    changed = await cluster.patch(f"{path}/svc", {"spec": {"type": "ClusterIP"}})
+    left = {"externalTrafficPolicy", "allocateLoadBalancerNodePorts"} & changed.body["spec"].keys()
+    assert (left, "nodePort" in changed.body["spec"]["ports"][0]) == (set(), False)
+
+
 async def test_a_service_gets_an_address_and_keeps_it(cluster: Cluster, space: str) -> None:
     """The API server itself hands out cluster addresses and node ports, and refuses to change the
     address."""
