@@ -30,6 +30,7 @@ WITHOUT_ENTRY = {
     "path-not-routed": "true of every gateway of the workshop",
     "caller-outside-mesh": "follows from why the caller is outside, which is named instead",
     "propagation-delay": "passes by itself within seconds",
+    "port-forward-lost": "a forward on a person's machine, and no object",
     "no-traffic": "requests that nobody sends, and no object",
     "l4-only": "true of ambient without a waypoint",
     "no-traces-without-waypoint": "true of ambient without a waypoint",
