@@ -36,7 +36,7 @@ MISTAKES = """
 click "Cancel" -> normal
 """
 FOREIGN = (
-    re.compile(r"Processing resources for \w+(?: gateways)?"),  # istioctl
+    re.compile(r"Processing resources for \w+(?: gateways| core)?"),  # istioctl
     re.compile(r"containers with unready status: \[[\w-]+\]"),  # the kubelet
     re.compile(r"Resource programmed, assigned to service\(s\) \S+"),  # istiod
     re.compile(r"KIA\d+ [\w ]+ \(warning"),  # Kiali

@@ -122,12 +122,18 @@ GRAPHS: dict[str, tuple[Snapshot, Answers, str, State]] = {
 }
 
 
+def move_to_present(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with its last requests as long ago as when the module was read."""
+    if snapshot.last is None:
+        return snapshot
+    return replace(snapshot, last=(snapshot.last[0] + time.time() - MADE, snapshot.last[1]))
+
+
 @pytest.mark.parametrize("case", GRAPHS)
 async def test_an_empty_graph_says_why(tmp_path: Path, case: str) -> None:
     """One cause, and whether it only takes time."""
     snapshot, answers, words, state = GRAPHS[case]
-    if snapshot.last is not None:
-        snapshot = replace(snapshot, last=(snapshot.last[0] + time.time() - MADE, snapshot.last[1]))
+    snapshot = move_to_present(snapshot)
     async with asking(answers, tmp_path) as context:
         reason = await empty_reasons.explain_empty_graph(context, snapshot, 60)
     assert words in str(reason.because)
@@ -166,6 +172,12 @@ TRACES: dict[str, tuple[Snapshot, Answers, str, State]] = {
     ),
     "no requests": (now(last=None), COLLECTOR, "no requests were sent", State.NOT_YET),
     "few are sampled": (now(config=ONE_PERCENT), COLLECTOR, "only 1 % of requests", State.NOT_YET),
+    "never came": (
+        replace(now(), last=LONG_AGO),
+        COLLECTOR,
+        "no span of them came",
+        State.NOT_YET,
+    ),
     "on their way": (now(), COLLECTOR, "on their way", State.NORMAL),
     "by a waypoint": (
         now(pods=AMBIENT, gateways={"waypoint": WAYPOINT}, namespace=ENROLLED),
@@ -180,6 +192,7 @@ TRACES: dict[str, tuple[Snapshot, Answers, str, State]] = {
 async def test_no_traces_say_why(tmp_path: Path, case: str) -> None:
     """One cause, and whether it only takes time."""
     snapshot, answers, words, state = TRACES[case]
+    snapshot = move_to_present(snapshot)
     async with asking(answers, tmp_path) as context:
         reason = await trace_reasons.explain_missing_traces(context, snapshot)
     assert words in str(reason.because)
