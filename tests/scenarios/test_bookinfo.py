@@ -91,7 +91,7 @@ async def test_a_page_without_reviews_is_not_done(tmp_path: Path) -> None:
             {**kind, "metadata": place, "spec": {"hosts": ["reviews"], "http": [route]}}
         )
         async with run_bot(stage.settings(**SHORT)):
-            assert "no DestinationRule defines them" in words(
+            assert "`cause: subset-without-destinationrule`" in words(
                 await stage.type("/mesh bookinfo -> not yet")
             )
 
@@ -165,13 +165,13 @@ async def test_a_page_that_the_sidecars_change_is_told(tmp_path: Path) -> None:
             await stage.type("/mesh bookinfo")
         await stage.api.create(rule)
         async with run_bot(stage.settings(MESHBOT_ISTIO__READINESS_TIMEOUT="8")):
-            said = words(await stage.type("/mesh inject"))
+            said = words(await stage.type("/mesh inject -> not yet"))
     assert "6 of 6 application pods carry a sidecar" in said
     assert (
         "The page showed reviews before, and does not now: the page answers, but without reviews"
         in said
     )
-    assert "no DestinationRule defines them" in said
+    assert "`cause: subset-without-destinationrule`" in said
 
 
 async def test_conflicting_labels_go(mesh: Stage) -> None:
@@ -287,7 +287,8 @@ async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None
         async with run_bot(stage.settings(**SHORT)):
             said = words(await stage.type("/mesh inject -> not yet"))
         assert "failed calling webhook" in said
-        assert "A webhook does not answer: istiod is away" in said
+        assert "`cause: stale-webhook` MutatingWebhookConfiguration istio-sidecar-injector" in said
+        assert "its Service istio-system/istiod does not exist" in said
 
 
 async def test_a_namespace_that_does_not_go_is_named(

@@ -136,7 +136,8 @@ async def test_the_board_follows_the_sidecar_workshop(tmp_path: Path) -> None:
         said = words(await stage.type("/mesh status"))
         assert "✅ inject — 6 of 6 pods have a sidecar" in said
         assert "✅ route — VirtualService reviews, 1 rule\n" in said
-        assert "✅ fault — fault on ratings" in said
+        assert "not yet: fault — fault on ratings; The fault on ratings is for jason" in said
+        assert "who gets reviews v1, which never asks ratings" in said
         assert "not yet: expose — gateway bookinfo-gateway: has no address yet" in said
         await uninstalled(
             stage, kept="6 Deployments in bookinfo; 6 of them restart without sidecars"
@@ -163,7 +164,10 @@ async def test_the_board_follows_the_ambient_workshop(tmp_path: Path, istio: str
         said = words(await stage.type("/mesh status"))
         assert "✅ ambient — 6 of 6 pods captured" in said
         assert "✅ waypoint" in said
-        assert "✅ route — HTTPRoute reviews" in said
+        assert "not yet: route — HTTPRoute reviews; " in said
+        assert "sends to Service reviews-v1:9080, which does not exist" in said
+        await apply(stage, "bookinfo/platform/kube/bookinfo-versions.yaml")
+        assert "✅ route — HTTPRoute reviews" in words(await stage.type("/mesh status"))
         assert "they are in the ambient mesh instead" in said
         await uninstalled(stage, kept="6 Deployments in bookinfo")
 

@@ -127,7 +127,7 @@ async def test_a_page_without_reviews_is_not_done(stage: Stage) -> None:
     await stage.api.delete(RULES, "reviews", "bookinfo")
     said = words(await stage.type("/mesh traffic burst 5 -> not yet"))
     assert "5 of 5 pages came without reviews" in said
-    assert "names subsets, and no DestinationRule defines them" in said
+    assert "`cause: subset-without-destinationrule`" in said
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,9 @@ async def test_nothing_is_changed_that_could_not_be_taken_back(
 ) -> None:
     """When the journal cannot be kept, the write is not made."""
     await asyncio.to_thread(drop_images, tmp_path / "meshbot.sqlite")
-    assert "no such table" in words(await stage.type("/mesh bookinfo -> error"))
+    assert "My database cannot be used just now" in words(
+        await stage.type("/mesh bookinfo -> error")
+    )
     assert await stage.api.get(NAMESPACES, APP) is None
 
 
