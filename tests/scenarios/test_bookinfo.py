@@ -287,7 +287,7 @@ async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None
         async with run_bot(stage.settings(**SHORT)):
             said = words(await stage.type("/mesh inject -> not yet"))
         assert "failed calling webhook" in said
-        assert "`cause: stale-webhook` MutatingWebhookConfiguration istio-sidecar-injector" in said
+        assert "`cause: stale-webhook` MutatingWebhookConfiguration istio-" in said
         assert "its Service istio-system/istiod does not exist" in said
 
 
