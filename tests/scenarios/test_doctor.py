@@ -84,6 +84,7 @@ async def test_what_is_wrong_is_named(tmp_path: Path, setting: str, value: str, 
         assert any(line.startswith(says) for line in failures(lines)), lines
 
 
+@pytest.mark.long
 async def test_a_missing_scope_is_named(tmp_path: Path) -> None:
     """With what mends it: the app is installed anew."""
     async with furnished(tmp_path) as stage:
@@ -107,6 +108,7 @@ async def test_a_missing_scope_is_named(tmp_path: Path) -> None:
         ]
 
 
+@pytest.mark.long
 async def test_a_cluster_that_is_away_is_said(tmp_path: Path) -> None:
     """Its address, and the rest is checked all the same."""
     async with (

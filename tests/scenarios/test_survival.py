@@ -80,6 +80,7 @@ async def test_a_killed_bot_takes_the_install_up_again(tmp_path: Path) -> None:
         assert "taken up again after a restart" in words(after)
 
 
+@pytest.mark.long
 async def test_a_killed_uninstall_is_not_repeated_unasked(tmp_path: Path) -> None:
     """What destroys is not taken up again: its message says what to type."""
     async with furnished(tmp_path) as stage:
@@ -110,6 +111,7 @@ async def test_a_stopped_bot_lets_its_runs_end(tmp_path: Path, number: signal.Si
         assert "is ready" in words(await shows(stage, "done"))
 
 
+@pytest.mark.long
 async def test_a_stop_that_cannot_wait_says_so(tmp_path: Path) -> None:
     """What does not end in time says in its message that it will be taken up, and it is."""
     async with furnished(tmp_path) as stage:

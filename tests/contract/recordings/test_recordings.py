@@ -23,6 +23,7 @@ LIKE_RECORDED = Timings(
 later."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("release", ["1.30.3", "1.23.2"])
 async def test_a_recorded_run_repeats_itself(release: str, tmp_path: Path) -> None:
     """Every recorded command gives the same exit code and lines, and leaves the same objects
