@@ -11,10 +11,11 @@ from bot.knowledge.istio import uninstall_report
 from bot.knowledge.istio.uninstall import remove_mesh
 from bot.knowledge.istio.uninstall_report import Leftovers, find_leftovers
 from bot.knowledge.istio.uninstall_survey import survey_mesh
+from bot.knowledge.objects.namespaces import find_deletion_blocker
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import undo
 from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
-from bot.text import Listed, Text
+from bot.text import Text
 
 
 class UninstallOptions(Options):
@@ -63,7 +64,8 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     context.progress.say(Text("looking for what is left"))
     left = await find_leftovers(context)
     if stopped or left.mesh:
-        return build_unfinished_verdict(context, stopped, left)
+        why = await find_deletion_blocker(context, context.workshop.mesh_namespace)
+        return build_unfinished_verdict(context, stopped, left, why)
     await undo.forget_changes(context, but="" if options.app else "bookinfo")
     removed = uninstall_report.describe_removal(found, context, with_app=options.app)
     evidence = (
@@ -85,19 +87,17 @@ async def run(context: Context, options: UninstallOptions) -> Verdict:
     )
 
 
-def build_unfinished_verdict(context: Context, stopped: Text, left: Leftovers) -> Verdict:
+def build_unfinished_verdict(context: Context, stopped: Text, left: Leftovers, why: str) -> Verdict:
     """Return the verdict of an unfinished removal: what is still there, and what stopped it.
 
-    `stopped` is EMPTY when every stage went through.
+    `stopped` is EMPTY when every stage went through; `why` is what Kubernetes says holds the
+    mesh's namespace, "" when it says nothing.
     """
-    finalizer = Text(
-        "still there: {mesh}. Something may hold it by a finalizer; type it again in a minute.",
-        mesh=Listed(left.mesh, "comma"),
-    )
+    held = uninstall_report.explain_leftovers(left.mesh, why)
     return Verdict(
         State.NOT_YET,
         Text("it stopped before it was through.") if stopped else Text("not everything is gone."),
-        Text("{stopped}.", stopped=stopped) if stopped else finalizer,
+        Text("{stopped}.", stopped=stopped) if stopped else held,
         tuple(Text("left: {line}", line=line) for line in (*left.mesh, *left.other)),
         next=suggest_commands(context, "uninstall", "status"),
     )

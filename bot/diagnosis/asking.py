@@ -46,6 +46,13 @@ PARTS = (
     ("ratings", "Ratings service is currently unavailable"),
 )
 """What the page says when a part of it is missing (Bookinfo 1.20)."""
+NEEDING_PROXIES = frozenset({"route", "fault", "shift", "traces", "waypoint"})
+TAKEN_BACK_WITH = {
+    "inject": NEEDING_PROXIES,
+    "ambient": NEEDING_PROXIES,
+    "bookinfo": NEEDING_PROXIES | {"inject", "ambient", "expose", "traffic"},
+}
+"""What nobody waits for any more once a step was taken back by `off`: it needs what is gone."""
 RESETS = {"reset", "uninstall"}
 
 
@@ -172,7 +179,7 @@ def list_wanted_steps(newest_first: Sequence[AuditEntry]) -> set[str]:
         if entry.step in RESETS:
             wanted.clear()
         elif "off" in words or "stop" in words:
-            wanted.discard(entry.step)
+            wanted -= {entry.step} | TAKEN_BACK_WITH.get(entry.step, frozenset())
         else:
             wanted.add(entry.step)
             # Each of the two ways into the mesh takes the other's place.

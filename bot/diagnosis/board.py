@@ -13,6 +13,7 @@ from bot.diagnosis.binding import is_bound
 from bot.diagnosis.causes.faults import list_faults
 from bot.diagnosis.diagnose import Diagnosis, NamedCause, diagnose
 from bot.diagnosis.gateway_pods import find_deployment
+from bot.diagnosis.model import Subject
 from bot.diagnosis.objects import count_available
 from bot.diagnosis.reading import read_cluster_state
 from bot.diagnosis.rules import HttpRule, list_rules_in_force
@@ -111,13 +112,25 @@ def concerns_row(row: StepStatus, named: NamedCause) -> bool:
     A step that is not in place is marked only by a cause that is met at it.
     """
     if row.step in named.cause.steps:
-        return row.done or named.cause.gravity < CONTEXT_GRAVITY
+        begun = row.words not in NOT_BEGUN or named.cause.subject is not Subject.CLUSTER
+        return row.done or (begun and named.cause.gravity < CONTEXT_GRAVITY)
     objects = {name for finding in named.findings for name in finding.objects}
     return row.done and bool(objects & MADE_BY.get(row.step, frozenset()))
 
 
 CONTEXT_GRAVITY = 6
 """Gravity from which a cause only disturbs a view: no reason why a step is not in place."""
+NOT_BEGUN = (
+    Text("not deployed"),
+    Text("no pods yet"),
+    Text("no gateway"),
+    Text("no route for reviews"),
+    Text("no fault injected"),
+    Text("no weights"),
+    Text("ztunnel is not installed"),
+    Text("no waypoint"),
+)
+"""Words of rows whose step nobody has begun: trouble of the cluster is no news of theirs."""
 MADE_BY = {
     "install": frozenset({"Deployment/istiod", "Deployment/istio-ingressgateway"}),
     "addons": frozenset(f"Deployment/{name}" for name in ("prometheus", "grafana", "jaeger")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.scenarios.stage import Stage, playing, words
 
 APP = "bookinfo"
 DEPLOYMENTS, SERVICES = Ref("apps", "deployments"), Ref("", "services")
+PODS = Ref("", "pods")
 OPTED_OUT = {"spec": {"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "false"}}}}}
 
 
@@ -78,3 +80,30 @@ async def test_why_names_the_cause_and_types_what_ends_it(stage: Stage) -> None:
     assert "There is no step called “nonesuch”" in words(
         await stage.type("/mesh why nonesuch -> error")
     )
+
+
+async def test_a_webhook_without_istiod_is_not_a_cluster_that_is_away(stage: Stage) -> None:
+    """The API server answered: what refused is named, and that istiod has no pod; afterwards,
+    sidecars that were taken back on purpose are missed by nobody."""
+    await stage.type("/mesh inject")
+    await stage.api.merge(DEPLOYMENTS, "istiod", "istio-system", {"spec": {"replicas": 0}})
+    await gone(stage)
+    said = words(await stage.type("/mesh route jason v2 -> error"))
+    assert "The cluster refused it" in said
+    assert "cannot be reached" not in said
+    assert "`cause: control-plane-down`" in said
+    board = words(await stage.type("/mesh status"))
+    assert "not yet: waypoint — no waypoint\n" in board
+    await stage.api.merge(DEPLOYMENTS, "istiod", "istio-system", {"spec": {"replicas": 1}})
+    await stage.type("/mesh inject off")
+    assert "`cause: healthy`" in words(await stage.type("/mesh why"))
+
+
+async def gone(stage: Stage) -> None:
+    """Waits until istiod has no pod."""
+    for _ in range(200):
+        pods = await stage.api.list(PODS, "istio-system")
+        if not any((p["metadata"].get("labels") or {}).get("app") == "istiod" for p in pods):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("istiod still has a pod")

@@ -37,6 +37,8 @@ class Failure:
     again: str = ""
 
 
+WEBHOOK_AWAY = "failed calling webhook"
+"""Kubernetes' words when an admission webhook does not answer (1.32 to 1.36)."""
 PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
 
@@ -69,7 +71,15 @@ def explain_throttled(problem: Throttled) -> Failure:
 
 
 def explain_unavailable(problem: Unavailable) -> Failure:
-    """Return that the API server does not answer."""
+    """Return that the API server does not answer, or that a webhook which it asks does not.
+
+    Kubernetes answers 500 for the latter: it was reached, and a write waits for somebody else.
+    """
+    if WEBHOOK_AWAY in str(problem):
+        return Failure(
+            Text("The cluster refused it: {problem}", problem=problem.message),
+            Text("The webhook that it names has to answer before anything can be written there."),
+        )
     return Failure(
         Text("The cluster cannot be reached: {problem}", problem=problem.message),
         Text("The cluster's administrator: is it up? Then type it again."),

@@ -14,7 +14,7 @@ from bot.engine.runs.progress_message import ProgressMessage, run_with_heartbeat
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.world.context import ContextBuilder, RunChanges
-from bot.errors import IstioError, Rejected, UserError
+from bot.errors import IstioError, Rejected, Unavailable, UserError
 from bot.ledger import Run, RunState
 from bot.messages import CHANNEL, Place
 from bot.steps import Caller, Context, Options, Plan, Verdict
@@ -73,8 +73,10 @@ class RunExecutor:
         failure = explain_error(problem)
         if isinstance(problem, UserError):
             return replace(failure, again=f"help {invocation.step.id}")
-        # Where the cluster is away or forbids it, the error says so, and there is nothing to read.
-        if isinstance(problem, IstioError | Rejected):
+        # Where the cluster forbids it, or does not answer at all, the error says so. Where it
+        # answered, also with 500 because a webhook is away, the objects tell why.
+        answered = isinstance(problem, Unavailable) and problem.status > 0
+        if answered or isinstance(problem, IstioError | Rejected):
             context = self.contexts.build_context(invocation, caller)
             cause = await explain_failure(context, invocation.step)
             return replace(failure, turn=join("sentences", cause, failure.turn))

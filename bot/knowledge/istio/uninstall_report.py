@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.kinds import CONFIG_MAP
@@ -257,3 +257,11 @@ def list_names(objects: Iterable[ObjectId], most: int = 10) -> Text:
     return counted(
         "{names} and {n} more", "{names} and {n} more", names=Listed(names[:most], "comma"), n=more
     )
+
+
+def explain_leftovers(left: Sequence[Text], why: str) -> Text:
+    """Return what of the mesh is still there; `why` is what holds it, by Kubernetes, or ""."""
+    there = Listed(left, "comma")
+    if why:
+        return Text("still there: {mesh}; {why}.", mesh=there, why=why)
+    return Text("still there: {mesh}; Kubernetes does not say what holds it.", mesh=there)
