@@ -84,8 +84,9 @@ async def test_the_bot_hears_which_message_it_is(
     assert (body["user"]["id"], body["channel"]["id"]) == ("U0BOB", "C0MESH")
     assert body["message_ts"] == body["message"]["ts"] == message.ts
     assert body["message"]["user"] == workspace.bot.id
-    answer = workspace.list_messages(user="bob")[-1]
-    assert (answer.text, answer.ephemeral_to) == ("about a run", "U0BOB")
+    # The app acks first and answers afterwards.
+    await until(lambda: workspace.list_messages(user="bob")[-1].text == "about a run")
+    assert workspace.list_messages(user="bob")[-1].ephemeral_to == "U0BOB"
 
 
 async def test_a_reply_tells_its_thread(
