@@ -87,6 +87,7 @@ RELEASE = IstioRelease(
         merges_at_waypoints=False,
         without_backends=500,
         retried_statuses=(503,),
+        waypoints_ignore_sources=True,
         ingress_may_use_waypoint=False,
     ),
     samples=SampleTraits(

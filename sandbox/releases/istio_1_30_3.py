@@ -88,6 +88,7 @@ RELEASE = IstioRelease(
         merges_at_waypoints=True,
         without_backends=404,
         retried_statuses=(),
+        waypoints_ignore_sources=False,
         ingress_may_use_waypoint=True,
     ),
     samples=SampleTraits(

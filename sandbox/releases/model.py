@@ -118,6 +118,8 @@ class RoutingTraits:
     retried_statuses: tuple[int, ...]
     """What `retriable-status-codes` of the default retry policy stands for; none since 1.24 (its
     release notes)."""
+    waypoints_ignore_sources: bool
+    """A waypoint takes a match's `sourceLabels` and `sourceNamespace` for met by everybody."""
     ingress_may_use_waypoint: bool
     """Label `istio.io/ingress-use-waypoint` is heeded (Istio's source)."""
 

@@ -32,7 +32,7 @@ from sandbox.dataplane.engine.spans import continue_trace
 from sandbox.dataplane.engine.workloads import Workload
 from sandbox.dataplane.objects.world import Endpoint, Place, get_hostname
 from sandbox.dataplane.routes.clusters import parse_cluster_name
-from sandbox.dataplane.routes.decision import ProxyRequest, route_request
+from sandbox.dataplane.routes.decision import Decision, ProxyRequest, route_request
 
 _NETWORK_MS = 0.25
 """Median milliseconds that the network takes from one pod to another."""
@@ -139,6 +139,7 @@ class MeshEngine:
             return Reply(hop.now + context.draw_delay(ENVOY_MS), failure="refused")
         passage = ProxiedRequest(proxy, source, decision, span)
         onward = hop.with_call(span.call).starting_at(hop.now + context.draw_delay(ENVOY_MS))
+        self._send_shadows(proxy, decision, onward)
         reply = execute_decision(
             decision, onward, lambda endpoint, to: self._forward_to_endpoint(passage, endpoint, to)
         )
@@ -147,6 +148,18 @@ class MeshEngine:
         else:
             report_tcp(passage, hop, reply)
         return reply
+
+    def _send_shadows(self, proxy: Workload, decision: Decision, hop: Hop) -> None:
+        """Send the copies for mirrors. Their answers are thrown away, and only the proxies that
+        they reach report them: the sender's own filters never see a copy (Envoy).
+        """
+        for shadow in decision.mirrors:
+            there = [e for e in shadow.endpoints if e.pod is not None]
+            if there:
+                chosen = hop.context.chance.choice(there)
+                marked = {**decision.request.headers, "host": f"{decision.request.host}-shadow"}
+                copied = hop.with_call(replace(hop.call, headers=marked))
+                self._send_to_pod(proxy, chosen, shadow.service, copied)
 
     def _forward_to_endpoint(self, passage: ProxiedRequest, endpoint: Endpoint, hop: Hop) -> Reply:
         """Send from an Envoy to one endpoint; a gateway may have to go through the Service's

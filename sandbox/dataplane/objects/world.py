@@ -32,6 +32,7 @@ FOLLOWED: Mapping[str, Ref] = {
     "gateways": Ref("gateway.networking.k8s.io", "gateways"),
     "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
     "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
+    "service_entries": Ref("networking.istio.io", "serviceentries"),
 }
 """What a World is made of: its fields, and the resource types to follow for them."""
 DOMAIN = "svc.cluster.local"
@@ -73,6 +74,7 @@ class World:
     gateways: Objects = field(default_factory=dict)
     http_routes: Objects = field(default_factory=dict)
     grants: Objects = field(default_factory=dict)
+    service_entries: Objects = field(default_factory=dict)
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
     """What others have computed from this world."""
 
@@ -92,6 +94,26 @@ class World:
         if not rest and name != short:
             return None
         return self.services.get((rest or namespace, short))
+
+    def find_registered(self, host: str) -> Object | None:
+        """Return the Service, or what a ServiceEntry registers, of that full host name."""
+        return self._registered.get(host.lower())
+
+    @cached_property
+    def registered(self) -> tuple[Object, ...]:
+        """Everything that istiod's registry holds: Services, then the hosts of ServiceEntries, in
+        the form of Services.
+        """
+        entries = [
+            service
+            for _, entry in sorted(self.service_entries.items())
+            for service in build_entry_services(entry)
+        ]
+        return (*(s for _, s in sorted(self.services.items())), *entries)
+
+    @cached_property
+    def _registered(self) -> dict[str, Object]:
+        return {get_hostname(service): service for service in reversed(self.registered)}
 
     @cached_property
     def _services_by_address(self) -> dict[str, Object]:
@@ -180,9 +202,30 @@ class World:
         return [s for _, s in sorted(self.services.items()) if self.find_waypoint(s) == place]
 
 
+def build_entry_services(entry: Object) -> Iterator[Object]:
+    """Yield a ServiceEntry's hosts in the form of Services; `spec.externalName` holds the host."""
+    meta, spec = entry["metadata"], entry.get("spec") or {}
+    ports = [
+        {
+            "name": port.get("name", ""),
+            "port": port["number"],
+            "appProtocol": str(port.get("protocol", "")).lower(),
+        }
+        for port in spec.get("ports") or []
+    ]
+    for host in spec.get("hosts") or []:
+        yield {
+            "kind": "ServiceEntry",
+            "metadata": {"name": host, "namespace": meta["namespace"], "labels": {}},
+            "spec": {"externalName": host.lower(), "ports": ports},
+        }
+
+
 def get_hostname(service: Object) -> str:
-    """Return the Service's full name."""
+    """Return the Service's full name, or a ServiceEntry's host."""
     meta = service["metadata"]
+    if service.get("kind") == "ServiceEntry":
+        return str(service["spec"]["externalName"])
     return f"{meta['name']}.{meta['namespace']}.{DOMAIN}"
 
 

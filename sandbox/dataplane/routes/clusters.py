@@ -160,7 +160,7 @@ def list_clusters(world: World, proxy: Proxy) -> set[str]:
     if proxy.kind != "waypoint":
         return {
             str(c)
-            for s in world.services.values()
+            for s in world.registered
             for c in _list_service_clusters(world, proxy, s, OUTBOUND)
         }
     served = world.list_served_services(proxy)
@@ -190,7 +190,7 @@ def build_destination(world: World, proxy: Proxy, host: str, subset: str, port: 
     """Return the cluster that a route to a full host, subset and port names, whether it
     exists or not.
     """
-    service = world.find_service(host, "")
+    service = world.find_registered(host)
     if proxy.kind != "waypoint" or (
         service and world.find_waypoint(service) != (proxy.namespace, proxy.name)
     ):
@@ -201,7 +201,7 @@ def build_destination(world: World, proxy: Proxy, host: str, subset: str, port: 
 
 def list_endpoints(world: World, proxy: Proxy, cluster: ClusterName) -> tuple[Endpoint, ...] | None:
     """Return the ready endpoints of a proxy's cluster; None when it has no such cluster."""
-    service = world.find_service(cluster.host, "")
+    service = world.find_registered(cluster.host)
     if service is None or cluster not in set(
         _list_service_clusters(world, proxy, service, cluster.direction)
     ):

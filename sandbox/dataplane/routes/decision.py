@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random as random_numbers
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sandbox.cluster.contract import Object
@@ -39,8 +39,21 @@ from sandbox.dataplane.routes.virtual_hosts import (
     is_http_port,
 )
 
+_GRPC_ANSWERS = {
+    **{1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429},
+    **{9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401},
+}
+"""The HTTP status by which Envoy tells a client that speaks no gRPC of a gRPC status."""
 Random = Callable[[], float]
 """Gives numbers from 0 up to 1."""
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """One copy of a request: the Service that it is for, and the endpoints to choose from."""
+
+    service: Object = field(repr=False)
+    endpoints: tuple[Endpoint, ...]
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,8 @@ class Decision:
     timeout_seconds: float = 0.0
     retries: Retries | None = None
     response_headers: HeaderChanges = HeaderChanges()
+    mirrors: tuple[Shadow, ...] = ()
+    """Where copies of this request go, whose answers nobody waits for."""
     refused: bool = False
     """Nothing listens on that port."""
     unknown_host: bool = False
@@ -177,7 +192,19 @@ def _route_by_host(
         found,
         target,
     )
+    if not sent.status:
+        sent = replace(sent, mirrors=tuple(_draw_shadows(world, proxy, found, draw)))
     return _apply_fault(sent, found.fault, draw)
+
+
+def _draw_shadows(world: World, proxy: Proxy, found: Route, draw: Random) -> Iterator[Shadow]:
+    """Yield the copies of this request that have somewhere to go."""
+    for mirror in found.mirrors:
+        cluster = parse_cluster_name(mirror.cluster)
+        service = world.find_registered(cluster.host) if cluster else None
+        there = list_endpoints(world, proxy, cluster) if cluster else None
+        if service is not None and there and draw() * 100 < mirror.percent:
+            yield Shadow(service, there)
 
 
 def _draw_target(found: Route, draw: Random) -> Target | None:
@@ -226,7 +253,7 @@ def _apply_route(
 def _apply_cluster(
     world: World, on: Decision, cluster: ClusterName, there: tuple[Endpoint, ...]
 ) -> Decision:
-    service = world.find_service(cluster.host, "")
+    service = world.find_registered(cluster.host)
     known = replace(on, service=service, subset=cluster.version, endpoints=there)
     return known if there else replace(known, status=503, body="no healthy upstream", flags=("UH",))
 
@@ -239,13 +266,15 @@ def _apply_fault(sent: Decision, fault: Fault | None, draw: Random) -> Decision:
         return sent
     if fault.delay_seconds and draw() * 100 < fault.delay_percent:
         sent = replace(sent, delay_seconds=fault.delay_seconds, flags=("DI", *sent.flags))
-    if fault.abort_status and draw() * 100 < fault.abort_percent:
+    status = fault.abort_status or _GRPC_ANSWERS.get(fault.abort_grpc, 0)
+    if status and draw() * 100 < fault.abort_percent:
         flags = tuple(f for f in sent.flags if f == "DI")
         return replace(
             sent,
-            status=fault.abort_status,
+            status=status,
             body="fault filter abort",
             endpoints=(),
+            mirrors=(),
             flags=(*flags, "FI"),
         )
     return sent

@@ -170,6 +170,8 @@ class Fault:
 
     abort_status: int = 0
     abort_percent: float = 0.0
+    abort_grpc: int = 0
+    """A gRPC status code, answered instead of `abort_status`."""
     delay_seconds: float = 0.0
     delay_percent: float = 0.0
 
@@ -210,6 +212,14 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """A cluster that gets a copy of a share of the requests, from 0 to 100 percent."""
+
+    cluster: str
+    percent: float = 100.0
+
+
+@dataclass(frozen=True)
 class Route:
     """One route of a virtual host. Without targets it answers by itself: with `direct`, or by
     `redirect`."""
@@ -228,6 +238,10 @@ class Route:
     rewrite: Rewrite | None = None
     request: HeaderChanges = HeaderChanges()
     response: HeaderChanges = HeaderChanges()
+    mirrors: tuple[Mirror, ...] = ()
+    cors: bool = False
+    """Whether there is a CORS policy. It concerns browsers alone, so nothing of it is carried out.
+    """
     status_without_cluster: int = 503
     """The Gateway API wants 500 (Istio sets Envoy's cluster_not_found_response_code)."""
 

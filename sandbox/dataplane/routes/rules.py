@@ -14,6 +14,7 @@ from sandbox.dataplane.routes.clusters import (
     qualify_host,
     sort_by_age,
 )
+from sandbox.dataplane.routes.delegates import merge_delegates
 from sandbox.dataplane.routes.httproutes import translate_http_route
 
 MESH = "mesh"
@@ -42,11 +43,15 @@ class Rule:
 
 
 def list_rules(world: World) -> list[Rule]:
-    """Return all rules, oldest first."""
+    """Return all rules in the order in which they are asked: HTTPRoutes before VirtualServices,
+    however old they are, and older ones first.
+    """
     found: list[Rule] | None = world.memory.get("rules")
     if found is None:
         every = [*_read_virtual_services(world), *_merge_rules(_read_mesh_routes(world))]
-        found = world.memory["rules"] = sorted(every, key=lambda rule: rule.born)
+        found = world.memory["rules"] = sorted(
+            every, key=lambda rule: (not rule.gateway_api, *rule.born)
+        )
     return found
 
 
@@ -58,7 +63,7 @@ def _read_virtual_services(world: World) -> Iterator[Rule]:
             namespace=namespace,
             hosts=tuple(qualify_host(h, namespace) for h in spec.get("hosts") or []),
             gateways=tuple(g if "/" in g or g == MESH else f"{namespace}/{g}" for g in gateways),
-            http=tuple(spec.get("http") or []),
+            http=merge_delegates(world.virtual_services, obj),
             born=build_age_key(obj),
             spec=spec,
         )
@@ -79,7 +84,7 @@ def _read_mesh_routes(world: World) -> Iterator[Rule]:
 
 
 def _build_route_rule(world: World, obj: Object, host: str, gateway: str, *, port: int = 0) -> Rule:
-    http = tuple(translate_http_route(world, obj))
+    http = tuple(translate_http_route(world, obj, needs_grants=gateway != MESH))
     return Rule(
         obj["metadata"]["namespace"],
         (host,),

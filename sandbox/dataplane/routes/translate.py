@@ -18,6 +18,7 @@ from sandbox.dataplane.routes.model import (
     Fault,
     HeaderChanges,
     Match,
+    Mirror,
     PathMatch,
     Redirect,
     Retries,
@@ -27,6 +28,7 @@ from sandbox.dataplane.routes.model import (
     TextMatch,
 )
 from sandbox.dataplane.routes.rules import MESH, Rule
+from sandbox.istio.validation.parts import GRPC_STATUSES
 
 RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
 """istiod's default retry policy, both releases."""
@@ -67,8 +69,10 @@ def _translate_entries(rule: Rule, place: ProxyListener) -> Iterator[Route]:
 def _applies_to_listener(condition: Object, rule: Rule, place: ProxyListener) -> bool:
     if condition.get("port", place.port) != place.port:
         return False
+    waypoint = place.proxy.kind == "waypoint"
     # The labels that a waypoint could compare are its own, not the client's.
-    if place.proxy.kind == "waypoint" and condition.get("sourceLabels"):
+    sources_count = not (waypoint and place.world.traits.waypoints_ignore_sources)
+    if waypoint and condition.get("sourceLabels") and sources_count:
         return False
     # As in istiod, a match that names gateways is not asked for the workload's labels as well.
     if condition.get("gateways"):
@@ -76,6 +80,8 @@ def _applies_to_listener(condition: Object, rule: Rule, place: ProxyListener) ->
             g if "/" in g or g == MESH else f"{rule.namespace}/{g}" for g in condition["gateways"]
         }
         return not named.isdisjoint(place.gateways)
+    if not sources_count:
+        return True
     here = condition.get("sourceNamespace") in (None, "", place.proxy.namespace)
     return here and place.proxy.has_labels(condition.get("sourceLabels"))
 
@@ -104,6 +110,8 @@ def _translate_route(
         rewrite=_translate_rewrite(entry["rewrite"], match, gateway_api=rule.gateway_api)
         if entry.get("rewrite")
         else None,
+        mirrors=tuple(_translate_mirrors(entry, rule, place)),
+        cors="corsPolicy" in entry,
         status_without_cluster=500 if rule.gateway_api else 503,
         **common,
     )
@@ -131,14 +139,29 @@ def _translate_targets(routes: list[Object], rule: Rule, place: ProxyListener) -
         yield Target(_name_cluster(one["destination"], rule, place), weight, request, response)
 
 
+def _translate_mirrors(entry: Object, rule: Rule, place: ProxyListener) -> Iterator[Mirror]:
+    """Yield the mirrors that get something; one without a percentage gets everything."""
+    said = list(entry.get("mirrors") or [])
+    if not said and entry.get("mirror"):
+        said = [{"destination": entry["mirror"], "percentage": entry.get("mirrorPercentage")}]
+    for one in said:
+        share = one.get("percentage")
+        percent = 100.0 if share is None else float(share.get("value") or 0)
+        if percent:
+            yield Mirror(_name_cluster(one["destination"], rule, place), percent)
+
+
 def _name_cluster(target: Object, rule: Rule, place: ProxyListener) -> str:
     if target["host"] == UNKNOWN:
         return UNKNOWN
     host = qualify_host(target["host"], rule.namespace)
-    service = place.world.find_service(host, "")
+    service = place.world.find_registered(host)
     ports = (service or {"spec": {}})["spec"].get("ports") or []
+    # The routes of a sidecar's port are made from the Services with that port alone, so that the
+    # only port of another one is not known there (recorded of 1.23.2 and 1.30.3).
+    here = place.proxy.kind != "sidecar" or any(p["port"] == place.port for p in ports)
     number = (target.get("port") or {}).get("number") or (
-        ports[0]["port"] if len(ports) == 1 else place.port
+        ports[0]["port"] if len(ports) == 1 and here else place.port
     )
     return str(
         build_destination(place.world, place.proxy, host, target.get("subset") or "", number)
@@ -185,6 +208,7 @@ def _translate_fault(fault: Object) -> Fault:
     return Fault(
         abort_status=abort.get("httpStatus") or 0,
         abort_percent=float((abort.get("percentage") or {}).get("value", 0)),
+        abort_grpc=GRPC_STATUSES.index(abort.get("grpcStatus") or "OK"),
         delay_seconds=parse_seconds(delay.get("fixedDelay")),
         delay_percent=float(
             (delay.get("percentage") or {}).get("value", delay.get("percent") or 0)

@@ -99,6 +99,8 @@ def _list_mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> 
 def _list_domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...]:
     """Return every way to name a Service from the proxy's namespace, its addresses last."""
     meta, host = service["metadata"], get_hostname(service)
+    if service.get("kind") == "ServiceEntry":
+        return (host,)
     beside = f"{meta['name']}.{meta['namespace']}"
     names = [host, *([f"{host}."] if world.traits.absolute_domains else [])]
     near = meta["namespace"] == proxy.namespace
@@ -108,7 +110,10 @@ def _list_domains(world: World, proxy: Proxy, service: Object) -> tuple[str, ...
 
 
 def build_outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[VirtualHost]:
-    """Yield the hosts that only VirtualServices know; istiod serves them on port 80 alone."""
+    """Yield the hosts that VirtualServices name and no Service with this port has; istiod serves
+    them on port 80 alone, also those of Services with other ports.
+    """
+    taken: set[str] = set()
     for rule in list_rules(world):
         if (
             port != 80
@@ -117,10 +122,23 @@ def build_outside_hosts(world: World, proxy: Proxy, port: int) -> Iterator[Virtu
             or not rule.is_visible_to(proxy.namespace)
         ):
             continue
-        names = tuple(h for h in rule.hosts if world.find_service(h, "") is None)
+        names = tuple(h for h in rule.hosts if not _is_served(world, h, port))
         routes = translate_rule(rule, ProxyListener(world, proxy, port)) if names else ()
-        if routes:
-            yield VirtualHost(f"{names[0]}:{port}", names, routes)
+        # A name belongs to the first rule that has it; the others are not merged into it.
+        for name in (name for name in names if routes and name not in taken):
+            taken.add(name)
+            yield VirtualHost(f"{name}:{port}", (name,), routes)
+
+
+def _is_served(world: World, host: str, port: int) -> bool:
+    """Tell whether a Service with an HTTP port of that number answers to a host or wildcard."""
+    if not host.startswith("*"):
+        service = world.find_registered(host)
+        return service is not None and is_http_port(service, port)
+    return any(
+        is_http_port(service, port) and covers_host(host, get_hostname(service))
+        for service in world.registered
+    )
 
 
 def get_fallback_host(world: World) -> VirtualHost:
@@ -131,7 +149,7 @@ def get_fallback_host(world: World) -> VirtualHost:
 
 def list_sidecar_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost]:
     """Return all virtual hosts of a sidecar's route configuration for a port."""
-    services = [s for _, s in sorted(world.services.items()) if is_http_port(s, port)]
+    services = [s for s in world.registered if is_http_port(s, port)]
     hosts = [get_service_host(world, proxy, s, port) for s in services]
     return [*hosts, *build_outside_hosts(world, proxy, port), get_fallback_host(world)]
 

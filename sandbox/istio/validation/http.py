@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox.cluster.contract import Object
 from sandbox.istio.validation.parts import (
+    GRPC_STATUSES,
     Findings,
     ValidationFinding,
     check_domain,
@@ -15,6 +16,7 @@ from sandbox.istio.validation.parts import (
     check_subset_name,
     filter_objects,
 )
+from sandbox.istio.validation.regexp import find_regexp_error
 
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"}
@@ -104,10 +106,11 @@ def _check_route_action(route: Object, *, delegate: bool) -> Findings:
 
 
 def _check_match(match: Object) -> Findings:
-    for name, rule in (match.get("headers") or {}).items():
-        if not name:
-            yield ValidationFinding("header name cannot be empty")
-        yield from _check_regex(f'"{name}"', rule)
+    for field in ("headers", "withoutHeaders", "queryParams"):
+        for name, rule in (match.get(field) or {}).items():
+            if not name and field != "queryParams":
+                yield ValidationFinding("header name cannot be empty")
+            yield from _check_regex(f'"{field}"', rule)
     for key in ("uri", "scheme", "method", "authority"):
         yield from _check_regex(f'"{key}"', match.get(key))
     if match.get("port") is not None:
@@ -118,11 +121,8 @@ def _check_regex(where: str, rule: Any) -> Findings:
     pattern = rule.get("regex") if isinstance(rule, dict) else None
     if not pattern:
         return
-    try:
-        re.compile(pattern)
-    except re.error as problem:
-        said = "missing closing )" if "missing )" in str(problem) else str(problem)
-        yield ValidationFinding(f"{where}: error parsing regexp: {said}: `{pattern}`; {_RE2_HINT}")
+    if problem := find_regexp_error(pattern):
+        yield ValidationFinding(f"{where}: error parsing regexp: {problem}; {_RE2_HINT}")
 
 
 def _check_cors_policy(policy: Any) -> Findings:
@@ -142,11 +142,21 @@ def _check_fault(fault: Object) -> Findings:
         yield from check_percentage((fault.get(kind) or {}).get("percentage"))
         if kind == "abort" and fault.get(kind):
             yield from _check_abort_status(fault[kind].get("httpStatus"))
+            yield from _check_grpc_status(fault[kind].get("grpcStatus"))
 
 
 def _check_abort_status(status: Any) -> Findings:
     if status is not None and not 200 <= int(status) <= 600:
         yield ValidationFinding(f"HTTP status {status} is not in range 200-599")
+
+
+def _check_grpc_status(status: Any) -> Findings:
+    if status is not None and status not in GRPC_STATUSES:
+        codes = "https://github.com/grpc/grpc/blob/master/doc/statuscodes.md"
+        yield ValidationFinding(
+            f'gRPC status "{status}" is not supported. See {codes} for a list of supported codes, '
+            "for example 'NOT_FOUND'"
+        )
 
 
 def _check_mirror(route: Object) -> Findings:

@@ -9,6 +9,12 @@ from typing import Any, NamedTuple
 _LABEL = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 _WILDCARD_LABEL = re.compile(r"(\*|(\*|\*-)?[a-zA-Z0-9](?:[-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)")
 _TAG_VALUE = re.compile(r"(?:[a-zA-Z0-9](?:[-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?)?")
+GRPC_STATUSES = (
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED "
+    "INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
+).split()
+"""gRPC's status codes, from 0."""
 _SUBSET = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -98,3 +104,14 @@ def check_not_negative(fields: dict[str, Any], names: dict[str, str]) -> Finding
         value = fields.get(field)
         if isinstance(value, int) and value < 0:
             yield ValidationFinding(f"{words} must be non-negative")
+
+
+def check_exports(spec: dict[str, Any]) -> Findings:
+    """Check `exportTo`: to nobody (`~`) is for Services and ServiceEntries alone."""
+    seen: set[str] = set()
+    for place in spec.get("exportTo") or []:
+        if place in seen:
+            yield ValidationFinding(f"duplicate entries in exportTo for entry {place}")
+        seen.add(place)
+    if "~" in seen:
+        yield ValidationFinding("exportTo ~ (none) is not allowed for Istio configuration objects")

@@ -23,6 +23,7 @@ from sandbox.istio.validation.parts import (
     Findings,
     ValidationFinding,
     check_domain,
+    check_exports,
     check_selector_labels,
     check_subset_name,
     filter_objects,
@@ -66,6 +67,7 @@ def validate_object(obj: Object) -> ValidationResult:
 
 def _check_virtual_service(spec: Object) -> Findings:
     hosts = spec.get("hosts") or []
+    yield from check_exports(spec)
     for gateway in spec.get("gateways") or []:
         yield from _check_gateway_name(gateway)
     yield from _check_hosts(hosts, in_mesh="mesh" in (spec.get("gateways") or ["mesh"]))
@@ -104,6 +106,7 @@ def _check_gateway_name(gateway: str) -> Findings:
 
 def _check_destination_rule(spec: Object) -> Findings:
     yield from check_domain(spec.get("host") or "")
+    yield from check_exports(spec)
     yield from check_traffic_policy(spec.get("trafficPolicy"))
     seen: set[str] = set()
     for subset in filter_objects(spec.get("subsets")):

@@ -7,7 +7,7 @@ import pytest
 from sandbox.dataplane.proxy_stats import format_exposition
 from sandbox.observability.sources import Sample
 from tests.sandbox.dataplane.engine.place import ZIPKIN, Place, mesh_of_release, rules
-from tests.sandbox.dataplane.routes.stages import VERSIONS
+from tests.sandbox.dataplane.routes.stages import VERSIONS, istio_object
 
 V1 = ("reviews-v2", "reviews-v3")
 V2 = ("reviews-v1", "reviews-v3")
@@ -29,6 +29,23 @@ def test_both_ends_of_a_call_report_it() -> None:
     assert (
         place.total(**server, **edge, destination_service="reviews.bookinfo.svc.cluster.local") == 1
     )
+
+
+def test_a_copy_is_reported_where_it_arrives_alone() -> None:
+    """The mirror gets every request and asks ratings in turn; the sender counts none of it, and the
+    page is the first destination's."""
+    subsets = [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]
+    rule = istio_object("DestinationRule", "reviews", {"host": "reviews", "subsets": subsets})
+    mirror = {"mirror": {"host": "reviews", "subset": "v2"}}
+    target = {"destination": {"host": "reviews", "subset": "v1"}}
+    routed = istio_object(
+        "VirtualService", "reviews", {"hosts": ["reviews"], "http": [{"route": [target], **mirror}]}
+    )
+    place = Place(rules=[rule, routed])
+    assert place.page().version == "reviews-v1"
+    assert place.total(reporter="destination", destination_workload="reviews-v2") == 1
+    assert place.total(reporter="source", destination_workload="reviews-v2") == 0
+    assert place.total(reporter="source", source_workload="reviews-v2") == 1
 
 
 def test_the_gateway_is_a_source_and_never_a_destination() -> None:

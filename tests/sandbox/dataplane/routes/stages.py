@@ -25,6 +25,7 @@ _FIELDS = {
     ("Gateway", "gateway.networking.k8s.io"): "gateways",
     ("HTTPRoute", "gateway.networking.k8s.io"): "http_routes",
     ("ReferenceGrant", "gateway.networking.k8s.io"): "grants",
+    ("ServiceEntry", "networking.istio.io"): "service_entries",
 }
 FOR_JASON: Object = {
     "parentRefs": [{"group": "", "kind": "Service", "name": "reviews", "port": 9080}],

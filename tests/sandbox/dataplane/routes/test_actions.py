@@ -201,7 +201,7 @@ def test_hostnames_of_listener_and_route() -> None:
 
 @pytest.mark.parametrize(("granted", "status"), [(True, 0), (False, 500)])
 def test_backends_in_another_namespace(granted: bool, status: int) -> None:
-    """They need a ReferenceGrant there."""
+    """At a Gateway they need a ReferenceGrant there; routes of the mesh lead to them without."""
     ratings = next(
         o for o in samples("1.30.3", "platform/kube/bookinfo") if o["metadata"]["name"] == "ratings"
     )
@@ -228,7 +228,10 @@ def test_backends_in_another_namespace(granted: bool, status: int) -> None:
             "to": [{"kind": "Service"}],
         }
     }
-    parents = [{"group": "", "kind": "Service", "name": "reviews"}]
+    gateway = samples("1.30.3", "gateway-api/bookinfo-gateway")[0]
     rules = [{"backendRefs": [{"name": "ratings", "namespace": "far", "port": 9080}]}]
+    parents = [{"name": "bookinfo-gateway"}, {"group": "", "kind": "Service", "name": "reviews"}]
     given = http_route("r", {"parentRefs": parents, "rules": rules})
-    assert ask(with_rules(far, slices, given, *([grant] if granted else []))).status == status
+    world = with_rules(gateway, far, slices, given, *([grant] if granted else []))
+    assert route_request(world, GATEWAY, ProxyRequest("h", 80)).status == status
+    assert ask(world).status == 0

@@ -140,3 +140,44 @@ def test_the_samples_are_valid(version: str) -> None:
 def test_unknown_kinds_are_right() -> None:
     """Kinds without checks of their own pass."""
     assert webhook.validate_object({"kind": "Telemetry", "spec": {}}).error == ""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("*", "missing argument to repetition operator: `*`"),
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("(a", "missing closing ): `(a`"),
+        ("a)", "unexpected ): `a)`"),
+        ("[a", "missing closing ]: `[a`"),
+        ("[z-a]", "invalid character class range: `z-a`"),
+        ("a\\", "trailing backslash at end of expression: ``"),
+        ("(?=a)b", "invalid or unsupported Perl syntax: `(?=`"),
+        (r"(a)\1", r"invalid escape sequence: `\1`"),
+        ("a{2000}", "invalid repeat count: `{2000}`"),
+    ],
+)
+@pytest.mark.parametrize("field", ["headers", "withoutHeaders", "queryParams"])
+def test_an_expression_is_refused_in_the_words_of_re2(field: str, pattern: str, words: str) -> None:
+    """Go's words, with the field in front; what Python alone understands is refused as well."""
+    obj = service({"match": [{field: {"end-user": {"regex": pattern}}}], **ROUTE})
+    assert webhook.validate_object(obj).error.startswith(
+        f'"{field}": error parsing regexp: {words}; Istio uses RE2'
+    )
+
+
+@pytest.mark.parametrize(
+    "pattern", ["ja.*", r"^(.*?;)?(session=.*)(;.*)?$", r"\d+\.\w{1,3}", "(?i)a"]
+)
+def test_an_expression_of_re2_is_taken(pattern: str) -> None:
+    """What people write."""
+    obj = service({"match": [{"uri": {"regex": pattern}}], **ROUTE})
+    assert webhook.validate_object(obj).error == ""
+
+
+def test_nobody_exports_rules_to_nobody() -> None:
+    """`~` is for Services."""
+    for obj in (service(ROUTE, exportTo=["~"]), rule(exportTo=["~"])):
+        assert webhook.validate_object(obj).error == (
+            "exportTo ~ (none) is not allowed for Istio configuration objects"
+        )

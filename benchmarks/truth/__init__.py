@@ -1,0 +1,1 @@
+"""How far the sandbox agrees with recordings of the real programs."""
