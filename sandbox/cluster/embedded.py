@@ -19,6 +19,7 @@ from sandbox.cluster.controllers.namespace import NamespaceController
 from sandbox.cluster.controllers.nodelife import NodeLifecycleController
 from sandbox.cluster.controllers.recorder import EventBroadcaster
 from sandbox.cluster.controllers.replicaset import ReplicaSetController
+from sandbox.cluster.controllers.resource_quota import ResourceQuotaController
 from sandbox.cluster.controllers.scheduler import Scheduler
 from sandbox.cluster.controllers.statefulset import StatefulSetController
 from sandbox.cluster.kubelet.backends import KubeletBackends
@@ -122,6 +123,7 @@ class EmbeddedCluster:
             StatefulSetController,
             EndpointsController,
             NodeLifecycleController,
+            ResourceQuotaController,
         ):
             controller(context)
 

@@ -32,11 +32,13 @@ class Target:
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """The options of a write. `manager` is the field manager."""
+    """The options of a write. `manager` is the field manager; `warnings` is what the client is
+    told beside the answer, which admission adds to."""
 
     manager: str
     dry_run: bool = False
     force: bool = False
+    warnings: list[str] = field(default_factory=list, compare=False)
 
 
 @dataclass(frozen=True)

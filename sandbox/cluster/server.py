@@ -6,7 +6,6 @@ from aiohttp import web
 
 from sandbox.clock import Clock
 from sandbox.cluster.admission.chain import AdmissionChain
-from sandbox.cluster.admission.policies import Policies
 from sandbox.cluster.admission.webhooks import Webhooks
 from sandbox.cluster.api import Api
 from sandbox.cluster.client import LocalClient
@@ -35,7 +34,7 @@ class ApiServer:
         self._kinds = Kinds()
         self._webhooks = Webhooks(self.store, clock)
         self._definitions = DefinitionController(self.store, self._kinds, clock)
-        chain = AdmissionChain(self._webhooks, Policies(self.store))
+        chain = AdmissionChain(self._webhooks, self.store)
         self._api = Api(self.store, self._kinds, clock, chain, self._definitions)
         self._front = ApiHandlers(self._api, self.faults)
         self._runner: web.AppRunner | None = None

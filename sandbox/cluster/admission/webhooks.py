@@ -80,6 +80,7 @@ class Webhooks:
                 return None
             message = f'failed calling webhook "{hook["name"]}": {failure.why}'
             raise internal_error(message) from failure
+        review.write.warnings.extend(str(each) for each in answer.get("warnings") or ())
         if not answer.get("allowed"):
             raise _build_denial_error(hook, answer)
         return answer

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources
 from sandbox.cluster.machinery.meta import labels_of
+from sandbox.cluster.machinery.quantities import ResourceAmount, parse_resources
 from sandbox.cluster.machinery.selectors import has_labels, matches_label_selector
 
 UNSCHEDULABLE = "node(s) were unschedulable"

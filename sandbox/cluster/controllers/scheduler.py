@@ -14,7 +14,6 @@ from sandbox.cluster.controllers.placement import (
     list_host_ports,
 )
 from sandbox.cluster.controllers.podstate import is_finished
-from sandbox.cluster.controllers.quantities import ResourceAmount, parse_resources, sum_pod_requests
 from sandbox.cluster.machinery.meta import (
     NODES,
     PODS,
@@ -24,6 +23,7 @@ from sandbox.cluster.machinery.meta import (
     key_of,
     uid_of,
 )
+from sandbox.cluster.machinery.quantities import ResourceAmount, parse_resources, sum_pod_requests
 
 MANAGER = "kube-scheduler"
 

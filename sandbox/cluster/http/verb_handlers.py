@@ -10,7 +10,7 @@ from sandbox.cluster.api import Api
 from sandbox.cluster.contract import Object
 from sandbox.cluster.http import reads, watch, writes
 from sandbox.cluster.http.paths import Route
-from sandbox.cluster.http.wire import build_json_response, negotiate_format
+from sandbox.cluster.http.wire import WARNINGS, build_json_response, negotiate_format
 from sandbox.cluster.refusals import unknown_path_error
 from sandbox.cluster.store import Record
 
@@ -44,8 +44,10 @@ class VerbHandlers:
         body = reads.render_object(route.target, record, form, request.query, self._api.clock.now())
         response = build_json_response(body, status=status, form=form)
         warning = route.target.kind.get_version_info(route.target.version).deprecated
-        if warning:
-            response.headers["Warning"] = f'299 - "{warning}"'
+        told = [*([warning] if warning else []), *request.get(WARNINGS, ())]
+        for text in dict.fromkeys(told):
+            quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+            response.headers.add("Warning", f'299 - "{quoted}"')
         return response
 
     async def _handle_get(self, route: Route, request: web.Request) -> web.Response:

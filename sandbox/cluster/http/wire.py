@@ -22,6 +22,9 @@ JSON = "application/json"
 LIMIT = 8 * 1024 * 1024
 """Bytes that a request's body may have; Kubernetes takes about 3 MB."""
 
+WARNINGS = web.RequestKey("warnings", list[str])
+"""Key in a request of what its client is told beside the answer."""
+
 _TRUE = ("1", "true", "True", "t", "T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -89,10 +92,14 @@ def read_write_options(request: web.Request) -> WriteOptions:
             f'supported values: "All"'
         )
         raise bad_request_error(text)
+    if WARNINGS not in request:
+        request[WARNINGS] = []
     return WriteOptions(
         query.get("fieldManager") or agent,
         dry_run="dryRun" in query,
         force=read_flag(query, "force"),
+        # Kept with the request, whose answer shows them.
+        warnings=request[WARNINGS],
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.quantities import compute_qos_class, is_sidecar
 from sandbox.cluster.kubelet.images import compute_digest, normalize_image_name
 from sandbox.cluster.machinery.meta import find_condition, uid_of
+from sandbox.cluster.machinery.quantities import compute_qos_class, is_sidecar
 
 CREATING = "ContainerCreating"
 INITIALIZING = "PodInitializing"

@@ -218,6 +218,14 @@ def format_load_balancer_addresses(obj: Object) -> str:
     return ",".join(each.get("ip") or each.get("hostname") or "" for each in ingress)
 
 
+def format_quota(obj: Object, *, limits: bool) -> str:
+    """Return what is used of a quota's bounds: those of limits, or all others."""
+    hard = get_path(obj, "status", "hard") or {}
+    used = get_path(obj, "status", "used") or {}
+    names = [name for name in sorted(hard) if name.startswith("limits.") == limits]
+    return ", ".join(f"{name}: {used.get(name, 0)}/{hard[name]}" for name in names)
+
+
 def format_job_status(obj: Object) -> str:
     met = {
         each["type"]

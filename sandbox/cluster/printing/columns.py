@@ -263,6 +263,12 @@ _BY_KIND: Mapping[str, Iterable[Column]] = {
     "ReplicationController": (NAME, *_REPLICAS),
     "Role": (NAME, _CREATED),
     "RoleBinding": (NAME, *_SUBJECTS),
+    "ResourceQuota": (
+        NAME,
+        _plain_column("Request", lambda obj: cells.format_quota(obj, limits=False)),
+        _plain_column("Limit", lambda obj: cells.format_quota(obj, limits=True)),
+        AGE,
+    ),
     "Secret": (
         NAME,
         _text_column("Type", "type"),

@@ -258,6 +258,15 @@ def _set_pod_defaults(obj: Object) -> None:
     fill_missing(_get_or_add_map(obj, "status"), phase="Pending", qosClass=compute_qos_class(spec))
 
 
+def _set_limit_range_defaults(obj: Object) -> None:
+    for item in _get_or_add_map(obj, "spec").get("limits") or ():
+        if item.get("type") == "Container":
+            limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+            requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+            found = {"default": limits, "defaultRequest": requests}
+            item |= {key: value for key, value in found.items() if value}
+
+
 def _set_volume_claim_defaults(obj: Object) -> None:
     fill_missing(_get_or_add_map(obj, "spec"), volumeMode="Filesystem")
     fill_missing(_get_or_add_map(obj, "status"), phase="Pending")
@@ -277,6 +286,7 @@ _BY_KIND: dict[str, Callable[[Object], None]] = {
     "HorizontalPodAutoscaler": _set_autoscaler_defaults,
     "Ingress": _set_ingress_defaults,
     "Job": _set_job_defaults,
+    "LimitRange": _set_limit_range_defaults,
     "MutatingWebhookConfiguration": lambda obj: _set_webhook_defaults(obj, mutating=True),
     "Namespace": _set_namespace_defaults,
     "NetworkPolicy": _set_network_policy_defaults,

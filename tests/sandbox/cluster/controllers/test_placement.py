@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from sandbox.cluster.contract import Object
-from sandbox.cluster.controllers.quantities import (
+from sandbox.cluster.machinery.meta import DEPLOYMENTS, NODES, find_status_condition
+from sandbox.cluster.machinery.quantities import (
     ResourceAmount,
     compute_qos_class,
     parse_quantity,
     sum_pod_requests,
 )
-from sandbox.cluster.machinery.meta import DEPLOYMENTS, NODES, find_status_condition
 from tests.sandbox.cluster.controllers.world import World, deployment
 
 HELPLESS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sandbox.cluster.contract import Object
+from sandbox.cluster.contract import Object, Ref
 from sandbox.cluster.controllers.podstate import is_ready
 from sandbox.cluster.machinery.meta import (
     DAEMON_SETS,
@@ -17,7 +17,7 @@ from sandbox.cluster.machinery.meta import (
     labels_of,
     owners_of,
 )
-from tests.sandbox.cluster.controllers.world import World, workload
+from tests.sandbox.cluster.controllers.world import World, finding, workload
 
 
 def daemons_ready(count: int) -> Callable[[Object], bool]:
@@ -138,3 +138,21 @@ async def test_orphans_are_adopted_and_strangers_let_go(world: World) -> None:
         REPLICA_SETS, lambda obj: obj.get("status", {}).get("readyReplicas") == 1, "web"
     )
     assert (await world.pod("web"))["metadata"]["name"] != "loner"
+
+
+async def test_a_quota_keeps_pods_away_and_shows_what_is_used(world: World) -> None:
+    """A ReplicaSet that a quota refuses says so in an event and a condition; the quota counts."""
+    await world.client.create(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "room", "namespace": "demo"},
+            "spec": {"hard": {"pods": "1"}},
+        }
+    )
+    await world.client.create(workload("ReplicaSet", "web", replicas=2))
+    web = await world.until(REPLICA_SETS, lambda o: bool(finding(o, "ReplicaFailure")), "web")
+    assert finding(web, "ReplicaFailure") == "True:FailedCreate"
+    quotas = Ref("", "resourcequotas")
+    used = {"hard": {"pods": "1"}, "used": {"pods": "1"}}
+    await world.until(quotas, lambda o: o.get("status") == used, "room")

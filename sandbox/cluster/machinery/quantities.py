@@ -112,3 +112,34 @@ def compute_qos_class(pod: Object) -> str:
             ):
                 return "Burstable"
     return "Guaranteed"
+
+
+def format_quantity(value: Decimal, *, binary: bool = False) -> str:
+    """Return a quantity as Kubernetes writes it: the largest suffix that leaves a whole number."""
+    suffixes = ("Ti", "Gi", "Mi", "Ki") if binary else ("T", "G", "M", "k", "", "m", "u", "n")
+    for suffix in suffixes:
+        scaled = value / _FACTORS.get(suffix, Decimal(1))
+        if value and scaled == scaled.to_integral_value():
+            return f"{int(scaled)}{suffix}"
+    return f"{int(value)}"
+
+
+def sum_pod_resource(spec: Object, kind: str, name: str) -> Decimal:
+    """Return what a pod asks for of one resource; `kind` is `requests` or `limits`.
+
+    It is the sum of containers and sidecars, or the largest init step if that is more.
+    """
+
+    def get(container: Object) -> Decimal:
+        listed = (container.get("resources") or {}).get(kind) or {}
+        return parse_quantity(listed.get(name, 0))
+
+    before, largest = Decimal(0), Decimal(0)
+    for container in spec.get("initContainers") or ():
+        if is_sidecar(container):
+            before += get(container)
+            largest = max(largest, before)
+        else:
+            largest = max(largest, before + get(container))
+    running = before + sum((get(c) for c in spec["containers"]), Decimal(0))
+    return max(running, largest)
