@@ -7,6 +7,7 @@ MeshbotError
 ├── ClusterError         the cluster refused or could not be reached
 │   ├── Unavailable      away, restarting or too slow: worth trying again
 │   ├── Throttled        429: worth trying again after `retry_after` seconds
+│   ├── Unreadable       answered, but more, longer or otherwise packed than is read
 │   ├── Forbidden        403: the cluster's administrator must grant it
 │   ├── NotFound         404
 │   ├── Conflict         409: another field manager or a newer version of the object
@@ -60,6 +61,11 @@ class Throttled(ClusterError):
     def __init__(self, message: Text, *, retry_after: float = 1.0) -> None:
         super().__init__(message, status=429)
         self.retry_after = retry_after
+
+
+class Unreadable(ClusterError):
+    """Something answered, and the answer was not read to its end: it is longer than is read, did
+    not end in time, or is packed in a way that is not known. Asking again brings the same."""
 
 
 class Forbidden(ClusterError):

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from bot.json_text import parse_json
 from bot.kinds import Kind, Object
 from bot.text import EMPTY, Text
 
@@ -225,6 +226,14 @@ class HttpResponse(NamedTuple):
         """The body, decoded as UTF-8."""
         return self.body.decode("utf-8", "replace")
 
+    def parse_json(self) -> Any:
+        """Return the body's JSON; raise ValueError when it is none."""
+        return parse_json(self.body)
+
+
+MOST_ANSWER = 8_000_000
+"""Bytes of an answer that are read, unpacked. Parsed, JSON takes up to twenty-five times that."""
+
 
 @dataclass(frozen=True)
 class HttpRequest:
@@ -238,6 +247,9 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     seconds: float = 10.0
+    """Seconds in which the whole answer must be there."""
+    most: int = MOST_ANSWER
+    """Bytes of its body, unpacked, that are read."""
 
 
 class Web(Protocol):
@@ -247,7 +259,8 @@ class Web(Protocol):
         """Send one request, never repeated; no redirect is followed.
 
         Raises `bot.errors.Unavailable` when nothing is there to answer (no such Service, no
-        ready pod, connection refused), which is not the same as an answer with 503.
+        ready pod, connection refused), which is not the same as an answer with 503, and
+        `bot.errors.Unreadable` for an answer that is longer or takes longer than is allowed.
         """
         ...
 
@@ -284,6 +297,10 @@ class Sample(NamedTuple):
     outcome: Outcome
 
 
+NO_ANSWER, UNREAD = "0", "unread"
+"""What counts as a status where there is none, or where the answer is more than is read."""
+
+
 @dataclass(frozen=True)
 class TrafficReport:
     """Result of a number of requests.
@@ -292,7 +309,7 @@ class TrafficReport:
     `versions` counts pages by the version of reviews that served them, `none` where
     reviews failed; `ratings` counts pages with `seen`, `unavailable` and `none`
     (version 1 shows none); `without_details` counts pages that lack details; `codes`
-    counts HTTP statuses, `0` for no answer. `samples`
+    counts HTTP statuses, NO_ANSWER and UNREAD. `samples`
     holds each request of a load that ended, in the order of their ends; a stream keeps
     none.
     """

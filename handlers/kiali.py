@@ -63,7 +63,7 @@ async def verify_and_report(
     if not heard.good:
         return Verdict(
             State.NOT_YET,
-            Text("Kiali's pod is ready, but Kiali does not answer."),
+            Text("Kiali's pod is ready, but Kiali does not answer as it should."),
             Text("{why} ({path}).", why=explain_silence("kiali", heard), path=HEALTH_PATH),
             (made.words, *settings),
             next=suggest_commands(context, "kiali", "status"),

@@ -40,7 +40,7 @@ async def run(context: Context, options: TracesOptions) -> Verdict:
         return Verdict(
             State.NOT_YET,
             Text("the traces cannot be seen."),
-            Text("Jaeger is installed and does not answer: {why}", why=problem.message),
+            Text("Jaeger is installed and gives no traces: {why}", why=problem.message),
             next=suggest_commands(context, "addons", "status"),
         )
     return await build_verdict(context, now, found)

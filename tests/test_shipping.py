@@ -4,6 +4,7 @@ recipe, the licence."""
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import io
 import json
@@ -95,7 +96,9 @@ def script(tmp_path: Path) -> Path:
     return Path(shutil.copy(HOME / "scripts" / "fetch-istio", tmp_path / "checkout" / "scripts"))
 
 
-async def fetch(script: Path, mirror: TestServer, *arguments: str) -> tuple[int, str, str]:
+async def fetch(
+    script: Path, mirror: TestServer, *arguments: str, most: str = "400"
+) -> tuple[int, str, str]:
     """Runs the script against the mirror: exit code and both streams."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -105,6 +108,7 @@ async def fetch(script: Path, mirror: TestServer, *arguments: str) -> tuple[int,
             "PATH": os.environ["PATH"],
             "ISTIO_RELEASES": str(mirror.make_url("/releases")),
             "GATEWAY_API_FILES": str(mirror.make_url("/crds")),
+            "ISTIO_MOST_MEGABYTES": most,
         },
         stdout=pipe,
         stderr=pipe,
@@ -161,6 +165,22 @@ async def test_a_pinned_sum_counts_beside_the_published_one(
     pinned."""
     code, _, error = await fetch(script, mirror, "--sha256", "0" * 64, str(tmp_path / "releases"))
     assert (code, "but --sha256 says" in error) == (1, True)
+
+
+async def test_a_mirror_cannot_fill_the_disk(
+    script: Path, mirror: TestServer, files: dict[str, bytes | None], tmp_path: Path
+) -> None:
+    """A file that is too long is read no further, and an archive that unpacks to too much is not
+    unpacked, though its sum is right."""
+    target = tmp_path / "releases"
+    files[ARCHIVE] = bytes(1_000_001)
+    code, _, error = await fetch(script, mirror, str(target), most="1")
+    assert (code, "istio-1.30.3-linux-amd64.tar.gz is longer than 1 MB" in error) == (1, True)
+    files[ARCHIVE] = packed = gzip.compress(bytes(4_100_000))
+    files[f"{ARCHIVE}.sha256"] = digest(packed).encode()
+    code, _, error = await fetch(script, mirror, str(target), most="1")
+    assert (code, "holds more than 4 MB; read no further" in error) == (1, True)
+    assert list(target.iterdir()) == []
 
 
 @pytest.mark.parametrize(

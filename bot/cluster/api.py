@@ -4,7 +4,6 @@ for large lists."""
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,10 +11,17 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio.client import ApiClient
 
+from bot.cluster.answers import (
+    MOST_OBJECTS,
+    AnswerLimits,
+    build_length_error,
+    read_answer,
+)
 from bot.cluster.failures import RetryPolicy, run_with_retries
 from bot.cluster.transport import JSON, Transport
 from bot.errors import ClusterError, Rejected, Unavailable
 from bot.jobs import Jobs
+from bot.json_text import parse_json
 from bot.kinds import Kind, Object
 from bot.metrics import Metric
 from bot.ports import Identity
@@ -64,6 +70,11 @@ class Api:
         """The server's URL, without credentials."""
         return self._transport.host
 
+    @property
+    def seconds(self) -> float:
+        """Seconds that one request may take."""
+        return self._transport.seconds
+
     def figures(self) -> Iterator[Metric]:
         """Yield the counts of requests for Prometheus."""
         return self._transport.figures()
@@ -88,6 +99,17 @@ class Api:
         """GET a path and return the JSON object; tried again while the cluster is unavailable."""
         return await self.send("GET", path, query=query, repeatable=True)
 
+    async def get_page(self, path: str, query: Mapping[str, str]) -> tuple[Object, int]:
+        """GET a page of a list and return it with its length in bytes; tried again while the
+        cluster is unavailable.
+        """
+
+        async def once() -> tuple[Object, int]:
+            raw = await self._send_once("GET", self._build_url(path, query), None, JSON)
+            return self._parse_object(raw), len(raw)
+
+        return await run_with_retries(once, repeatable=True, policy=self.retry_policy)
+
     async def send(
         self,
         method: str,
@@ -105,20 +127,20 @@ class Api:
         """
 
         async def once() -> Object:
-            return await self._send_once(method, self._build_url(path, query), body, content_type)
+            url = self._build_url(path, query)
+            return self._parse_object(await self._send_once(method, url, body, content_type))
 
         return await run_with_retries(once, repeatable=repeatable, policy=self.retry_policy)
 
-    async def _send_once(self, method: str, url: str, body: Any, content_type: str) -> Object:
+    async def _send_once(self, method: str, url: str, body: Any, content_type: str) -> bytes:
         async with self._transport.open_response(
             method, url, body=body, content_type=content_type
         ) as response:
-            raw = await response.read()
-        return self._parse_object(raw)
+            return await read_answer(response, self.host, MOST_OBJECTS)
 
     def _parse_object(self, raw: bytes) -> Object:
         try:
-            said = json.loads(raw)
+            said = parse_json(raw)
         except ValueError as error:
             raise Unavailable(
                 Text("{host} did not answer in JSON: is it an API server?", host=self.host)
@@ -133,15 +155,22 @@ class Api:
         return f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}"
 
     async def send_raw(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        limits: AnswerLimits,
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send one request as it is, once, and return status, headers and body, whatever the
         status; for what stands behind the API server.
 
-        Raises ClusterError when there is no answer within `seconds`.
+        Raises ClusterError when there is no answer in time, Unreadable when it goes beyond the
+        limits.
         """
         return await self._transport.send_raw(
-            method, path, headers=headers, body=body, seconds=seconds
+            method, path, headers=headers, body=body, limits=limits
         )
 
     def add_identity(self, error: ClusterError) -> ClusterError:
@@ -149,16 +178,17 @@ class Api:
         return self._transport.add_identity(error)
 
     async def stream_watch(
-        self, path: str, query: Mapping[str, str], *, quiet: float
+        self, path: str, query: Mapping[str, str], *, quiet: float, longest: float
     ) -> AsyncGenerator[Object, None]:
         """Yield the JSON lines of a watch as they come, until the server ends it.
 
-        Raises Unavailable after `quiet` seconds without a byte. Close it
-        (`contextlib.aclosing`) to drop the connection.
+        Raises Unavailable after `quiet` seconds without a byte, and after `longest` seconds in all;
+        Unreadable for an event without an end. Close it (`contextlib.aclosing`) to drop the
+        connection.
         """
         limit = aiohttp.ClientTimeout(
-            # No limit in all: a watch lasts for minutes, and what counts is that something comes.
-            total=None,
+            # A server that sends a byte now and then, and never an event, would hold it for ever.
+            total=longest,
             sock_connect=self._transport.seconds,
             sock_read=quiet,
         )
@@ -171,6 +201,8 @@ class Api:
                 # Only a chunk with a line break is split: one large object comes in many chunks.
                 *lines, rest = pending.split(b"\n") if b"\n" in chunk else [pending]
                 pending = rest
+                if len(pending) > MOST_OBJECTS:
+                    raise build_length_error(self.host, MOST_OBJECTS)
                 for line in lines:
                     if line.strip():
                         yield self._parse_object(bytes(line))

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import os
 import random
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from kubernetes.aio.config import ConfigException
 
+from bot.cluster.answers import build_parse_error
 from bot.errors import ClusterError, Conflict, Forbidden, NotFound, Rejected, Throttled, Unavailable
+from bot.json_text import parse_json
 from bot.text import Text, verbatim
 
 T = TypeVar("T")
@@ -73,15 +77,18 @@ def _explain_unauthorized(message: Text) -> Text:
 
 def _build_error_message(status: int, body: bytes) -> Text:
     try:
-        said = json.loads(body)
+        said = parse_json(body)
     except ValueError:
         said = None
     message = said.get("message") if isinstance(said, dict) else None
     if not isinstance(message, str) or not message:
         return Text("the API server answered {status}", status=status)
-    return verbatim(
-        message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
-    )
+    return verbatim(shorten(message))
+
+
+def shorten(message: str) -> str:
+    """Return the beginning of what a server says."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _parse_retry_after(retry_after: str) -> float:
@@ -134,6 +141,25 @@ def build_client_error(error: Exception, host: str, seconds: float) -> ClusterEr
             cause=_describe_cause(error),
         )
     )
+
+
+@contextmanager
+def translate_errors(host: str, waited: float, *, source: str = "") -> Iterator[None]:
+    """Raise the client's errors as ClusterError; `host` is the server's URL, `waited` the time
+    limit in seconds, `source` who gives the answer when it is not the API server itself.
+    """
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        if isinstance(error.__cause__, HttpProcessingError) and isinstance(
+            error, aiohttp.ClientResponseError
+        ):
+            raise build_parse_error(error.__cause__, source or host) from error
+        raise build_client_error(error, host, waited) from error
+    except ConfigException as error:
+        raise Forbidden(
+            Text("the credentials for {host} cannot be read: {error}", host=host, error=str(error))
+        ) from error
 
 
 def _describe_cause(error: BaseException) -> str:

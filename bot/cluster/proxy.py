@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
+from bot.cluster.answers import AnswerLimits
 from bot.cluster.api import Api, quote_segment
+from bot.cluster.failures import shorten
 from bot.errors import Forbidden, Unavailable
+from bot.json_text import parse_json
 from bot.ports import HttpRequest, HttpResponse
 from bot.text import EMPTY, Text, verbatim
 
@@ -20,12 +21,16 @@ class ServiceProxy:
         """Send one request to a Service and return its answer.
 
         Raises Forbidden or Unavailable when the API server itself answers with an error
-        instead of the Service.
+        instead of the Service, Unreadable when the answer goes beyond the request's limits.
         """
         place = f"{quote_segment(ask.service)}:{ask.port}"
         path = f"/api/v1/namespaces/{quote_segment(ask.namespace)}/services/{place}/proxy{ask.path}"
         status, headers, body = await self._api.send_raw(
-            ask.method, path, headers=ask.headers, body=ask.body, seconds=ask.seconds
+            ask.method,
+            path,
+            headers=ask.headers,
+            body=ask.body,
+            limits=AnswerLimits(ask.service, ask.most, ask.seconds),
         )
         # The Service's own errors are answers too; only a Status comes from the API server.
         refused = read_status_message(body) if status >= 400 else EMPTY
@@ -41,13 +46,13 @@ def read_status_message(body: bytes) -> Text:
     if b'"Status"' not in body:
         return EMPTY
     try:
-        said = json.loads(body)
+        said = parse_json(body)
     except ValueError:
         return EMPTY
     if not isinstance(said, dict) or said.get("kind") != "Status" or said.get("apiVersion") != "v1":
         return EMPTY
     message = said.get("message")
-    return verbatim(str(message)) if message else Text("the API server refused")
+    return verbatim(shorten(str(message))) if message else Text("the API server refused")
 
 
 def join_headers(headers: list[tuple[str, str]]) -> dict[str, str]:

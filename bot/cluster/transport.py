@@ -6,19 +6,24 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
-from kubernetes.aio.config import ConfigException
 from multidict import CIMultiDict
 
-from bot.cluster.failures import build_client_error, build_status_error
-from bot.errors import ClusterError, Forbidden
+from bot.cluster.answers import (
+    MOST_REFUSAL,
+    AnswerLimits,
+    build_slow_error,
+    read_answer,
+    read_beginning,
+)
+from bot.cluster.failures import build_status_error, translate_errors
+from bot.errors import ClusterError, Forbidden, Unavailable
 from bot.metrics import Metric, counter
 from bot.ports import Identity
-from bot.text import Text
 
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -104,7 +109,7 @@ class Transport:
         waited = limit.sock_read if limit and limit.sock_read else self._seconds
         response: aiohttp.ClientResponse | None = None
         try:
-            with self._translate_errors(waited):
+            with translate_errors(self.host, waited):
                 await self._authenticate(headers, method, url, body)
                 # One number or a ClientTimeout: the tuple that the client documents is a TypeError
                 # in aiohttp (kubernetes 37.0).
@@ -113,7 +118,13 @@ class Transport:
                 )
                 response = answer.response
                 await self._check_status(method, response)
-                yield response
+                try:
+                    yield response
+                except TimeoutError as error:
+                    if limit is not None:
+                        raise
+                    began = build_slow_error(self.host, self._seconds).message
+                    raise Unavailable(began) from error
         except ClusterError as error:
             # A Forbidden without an answer means credentials that cannot be read: nothing was sent.
             if response is None and not isinstance(error, Forbidden):
@@ -124,52 +135,51 @@ class Transport:
                 _abort_response(response)
 
     async def send_raw(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes, seconds: float
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        limits: AnswerLimits,
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send one request as it is and return status, headers and body, whatever the status. No
         cookie is kept; for what stands behind the API server.
 
-        Raises ClusterError when there is no answer within `seconds`.
+        Raises ClusterError when there is no answer in time, Unreadable when it goes beyond the
+        limits.
         """
         url, sent = f"{self.host}{path}", self._build_headers(headers)
         configuration = self._client.configuration
-        with self._translate_errors(seconds):
+        with translate_errors(self.host, limits.seconds, source=limits.source):
             await self._authenticate(sent, method, url, None)
             async with self._get_plain_session().request(
                 method,
                 url,
                 headers=sent,
                 data=body or None,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=limits.seconds),
                 # A redirect is the Service's answer: a login may send its cookie with one.
                 allow_redirects=False,
                 server_hostname=configuration.tls_server_name or None,
                 proxy=configuration.proxy or None,
             ) as answer:
                 self._answered[method, str(answer.status)] += 1
-                return answer.status, list(answer.headers.items()), await answer.read()
+                try:
+                    content = await read_answer(answer, limits.source, limits.most)
+                except TimeoutError as error:
+                    raise build_slow_error(limits.source, limits.seconds, answer.status) from error
+                finally:
+                    # What was not read to its end would be read on.
+                    if not answer.content.is_eof():
+                        _abort_response(answer)
+                return answer.status, list(answer.headers.items()), content
 
     def add_identity(self, error: ClusterError) -> ClusterError:
         """Return the error; a Forbidden is given the name of the impersonated user."""
         if isinstance(error, Forbidden) and self._identity is not None:
             error.acting_as = self._identity.user
         return error
-
-    @contextmanager
-    def _translate_errors(self, waited: float) -> Iterator[None]:
-        """Raise the client's errors as ClusterError; `waited` is the time limit in seconds."""
-        try:
-            yield
-        except (aiohttp.ClientError, OSError) as error:
-            raise build_client_error(error, self.host, waited) from error
-        except ConfigException as error:
-            raise Forbidden(
-                Text(
-                    "the credentials for {host} cannot be read: {error}",
-                    host=self.host,
-                    error=str(error),
-                )
-            ) from error
 
     async def _authenticate(
         self, headers: CIMultiDict[str], method: str, url: str, body: Any
@@ -180,7 +190,7 @@ class Transport:
         """Count the answer; raise ClusterError when it is a refusal."""
         self._answered[method, str(response.status)] += 1
         if response.status >= 400:
-            raw = await response.read()
+            raw = await read_beginning(response, MOST_REFUSAL)
             retry_after = response.headers.get("Retry-After", "")
             raise self.add_identity(
                 build_status_error(response.status, raw, retry_after=retry_after)

@@ -219,17 +219,20 @@ class Watch:
         self._replace_objects({_get_object_key(obj): obj for obj in found})
 
     async def _apply_events(self) -> int:
+        # Spreads requests.
+        longest = round(self._timings.longest * random.uniform(0.8, 1.0))  # noqa: S311
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
-            # Spreads requests.
-            "timeoutSeconds": str(round(self._timings.longest * random.uniform(0.8, 1.0))),  # noqa: S311
+            "timeoutSeconds": str(longest),
         }
         path = build_path(self.kind, self.namespace)
         seen = 0
         async with aclosing(
-            self._api.stream_watch(path, query, quiet=self._timings.quiet)
+            self._api.stream_watch(
+                path, query, quiet=self._timings.quiet, longest=longest + self._timings.quiet
+            )
         ) as events:
             async for event in events:
                 self._apply_event(str(event.get("type", "")), event.get("object") or {})

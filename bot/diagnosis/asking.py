@@ -19,9 +19,9 @@ from bot.diagnosis.state import (
     is_in_mesh,
     list_pods_of,
 )
-from bot.errors import ClusterError, Forbidden, LedgerError
+from bot.errors import ClusterError, Forbidden, LedgerError, Unreadable
 from bot.kinds import DEPLOYMENT
-from bot.knowledge.bookinfo.app import PAGE_TITLE, REVIEWS_HEADING
+from bot.knowledge.bookinfo.app import MOST_PAGE, PAGE_TITLE, REVIEWS_HEADING
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.observe import prometheus
 from bot.knowledge.observe.probes import strip_proxy_prefix
@@ -111,7 +111,9 @@ async def probe_page(context: Context, state: NamespaceState) -> PageProbe | Non
             service, port = get_name(deployment), 80
     if service == "productpage" and asks_for_mutual_tls(state):
         return None
-    request = HttpRequest(state.namespace, service, port, "/productpage", seconds=PAGE_TIMEOUT)
+    request = HttpRequest(
+        state.namespace, service, port, "/productpage", seconds=PAGE_TIMEOUT, most=MOST_PAGE
+    )
     answers = await asyncio.gather(*(ask_once(context, request) for _ in range(PAGES)))
     return min(answers, key=lambda answer: (answer.whole is not False, answer.status == 200))
 
@@ -129,6 +131,8 @@ async def ask_once(context: Context, request: HttpRequest) -> PageProbe:
     except Forbidden as problem:
         words = Text("the page was not asked for: {why}", why=problem.message)
         return PageProbe(request.service, 0, whole=None, words=words)
+    except Unreadable as problem:
+        return PageProbe(request.service, problem.status, whole=False, words=problem.message)
     except ClusterError as problem:
         why = strip_proxy_prefix(problem.message)
         words = Text("{service} does not answer: {why}", service=request.service, why=why)

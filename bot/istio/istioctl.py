@@ -15,10 +15,10 @@ import yaml
 from bot.errors import IstioError, UserError
 from bot.istio import gateway_api
 from bot.istio.lines import extract_error
-from bot.istio.program import RunningProgram, start_program
+from bot.istio.program import MAX_UNREAD_LINES, RunningProgram, start_program
 from bot.istio.release import assess_version, list_profiles
 from bot.kinds import Object
-from bot.ports import Identity, Program
+from bot.ports import Identity, Output, Program
 from bot.text import Text, verbatim
 
 READ_SECONDS = 30.0
@@ -154,7 +154,9 @@ class Istioctl:
         async with self._run_with_timeout(
             ["x", "precheck", *self._flags.build()], PRECHECK_SECONDS
         ) as program:
-            lines = [output async for output in program.output()]
+            lines: list[Output] = []
+            async for output in program.output():
+                lines += [output] if len(lines) < MAX_UNREAD_LINES else []
             code = await program.wait()
         findings = tuple(line.strip() for stream, line in lines if stream == "stdout")
         if code and not findings:

@@ -26,6 +26,9 @@ TAIL_LINES = 20
 MAX_UNREAD_LINES = 10_000
 """Lines that wait for a reader; older ones are dropped, so that a program is never blocked by a
 slow one."""
+MOST_OUTPUT = 32_000_000
+"""Bytes of each stream that are read; a rendered release has one or two million. Then the program
+is ended."""
 LONGEST_PENDING = 65_536
 """Bytes that are kept of a line which has not ended; then they are taken for a line."""
 STREAM_SECONDS = 1.0
@@ -186,6 +189,8 @@ class RunningProgram(asyncio.SubprocessProtocol):
         self._document = bytearray()
         # In bytes: a character may come in two pieces.
         self._pending = {1: b"", 2: b""}
+        self._left = {1: MOST_OUTPUT, 2: MOST_OUTPUT}
+        self._overflowed = False
         self._lines: deque[Output] = deque(maxlen=MAX_UNREAD_LINES)
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._news = asyncio.Event()
@@ -217,10 +222,20 @@ class RunningProgram(asyncio.SubprocessProtocol):
 
     async def wait(self) -> int:
         """Wait until it has ended and its lines are all there; return its exit code, negative
-        for a signal.
+        for a signal. Raises IstioError when it was ended because it printed too much.
         """
         # One who stops waiting must not end the task that `stop` and others wait for.
-        return await asyncio.shield(self._end)
+        code: int = await asyncio.shield(self._end)
+        if self._overflowed:
+            raise IstioError(
+                Text(
+                    "istioctl printed more than {most:g} MB and was ended; read no further",
+                    most=MOST_OUTPUT / 1e6,
+                ),
+                code=0,
+                lines=self.tail,
+            )
+        return code
 
     async def stop(self) -> None:
         """End what is left of it, children included: first TERM, and KILL after 3 seconds."""
@@ -269,6 +284,14 @@ class RunningProgram(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Take what the program printed: `fd` 1 is standard output, 2 standard error."""
+        if self._overflowed:
+            return
+        self._left[fd] -= len(data)
+        if self._left[fd] < 0:
+            self._overflowed = True
+            self._document.clear()
+            self._send_signal(signal.SIGKILL)
+            return
         if self._whole and fd == 1:
             self._document += data
             return

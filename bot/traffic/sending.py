@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.errors import ClusterError
+from bot.errors import ClusterError, Unreadable
+from bot.ports import NO_ANSWER, UNREAD
 from bot.traffic.tally import Tally
 from bot.traffic.visitor import EntryPoint, Visitor
 
@@ -59,7 +60,10 @@ class RequestSender:
             self.tally.add_answer(answer, self.answered_at - intended, intended - self._begun)
         except ClusterError as problem:
             self.tally.add_silence(
-                problem.message, time.monotonic() - intended, intended - self._begun
+                problem.message,
+                time.monotonic() - intended,
+                intended - self._begun,
+                code=UNREAD if isinstance(problem, Unreadable) else NO_ANSWER,
             )
         finally:
             self._semaphore.release()

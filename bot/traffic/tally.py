@@ -6,7 +6,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from bot.ports import HttpResponse, Outcome, Sample, TrafficReport
+from bot.ports import NO_ANSWER, HttpResponse, Outcome, Sample, TrafficReport
 from bot.text import EMPTY, Text
 from bot.traffic.page import Page, parse_page
 
@@ -46,11 +46,13 @@ class Tally:
             outcome = classify_page(page)
         self._keep_sample(Sample(at, seconds * 1000, outcome))
 
-    def add_silence(self, why: Text, seconds: float = 0.0, at: float = 0.0) -> None:
-        """Count a request without an answer and the reason; `seconds` is the time from its
-        intended start `at` until that was known.
+    def add_silence(
+        self, why: Text, seconds: float = 0.0, at: float = 0.0, *, code: str = NO_ANSWER
+    ) -> None:
+        """Count a request without an answer, or with one that was not read (`code` UNREAD), and the
+        reason; `seconds` is the time from its intended start `at` until that was known.
         """
-        self._codes["0"] += 1
+        self._codes[code] += 1
         self.silent += 1
         self.trouble = why
         self._keep_sample(Sample(at, seconds * 1000, Outcome.FAILED))

@@ -13,6 +13,8 @@ from bot.ports import Cluster, HttpRequest, HttpResponse, Web
 from bot.text import Text
 
 PAGE = "/productpage"
+MOST_PAGE = 1_000_000
+"""Bytes of a page that are read; Bookinfo's has ten thousand, and 32 may be under way at once."""
 GATEWAY_NAME = "bookinfo-gateway"
 """The Gateway of the workshop; Istio calls its Service by name and class."""
 
@@ -73,7 +75,12 @@ class Visitor:
         headers = {"Cookie": self._cookie} if self._cookie else {}
         return await self._web.ask(
             HttpRequest(
-                self._namespace, entry_point.service, entry_point.port, PAGE, headers=headers
+                self._namespace,
+                entry_point.service,
+                entry_point.port,
+                PAGE,
+                headers=headers,
+                most=MOST_PAGE,
             )
         )
 

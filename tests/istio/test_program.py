@@ -13,6 +13,7 @@ import pytest
 
 from bot.errors import IstioError
 from bot.istio import Istioctl
+from bot.istio import program as program_module
 from bot.istio.lines import LONGEST_LINE
 from bot.istio.program import INHERITED
 from bot.ports import Output
@@ -148,6 +149,31 @@ async def test_much_output_is_bounded(release: Release, script: str) -> None:
     assert code == 0
     assert 0 < len(lines) <= 300_000
     assert max(len(output.line) for output in lines) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+async def test_output_without_end_is_ended(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    """Beyond its ceiling nothing more is read of either stream: the program is ended, and it is
+    said."""
+    monkeypatch.setattr(program_module, "MOST_OUTPUT", 1_000_000)
+    mesh = release(f"echo $$ > {tmp_path}/pid; exec yes >&{stream}")
+    async with asyncio.timeout(10), mesh.run(["install"]) as program:
+        with pytest.raises(IstioError, match="istioctl printed more than 1 MB and was ended"):
+            await program.wait()
+    assert gone(tmp_path / "pid")
+
+
+async def test_a_document_without_end_is_ended(
+    release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where standard output is one document; it is no refusal of the arguments."""
+    monkeypatch.setattr(program_module, "MOST_OUTPUT", 1_000_000)
+    async with asyncio.timeout(10):
+        with pytest.raises(IstioError, match="printed more than 1 MB") as caught:
+            await release("exec yes 'a: b'").render(["--set", "profile=demo"])
+    assert caught.value.code == 0
 
 
 async def test_nobody_has_to_read(release: Release) -> None:

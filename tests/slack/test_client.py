@@ -3,12 +3,22 @@ repeated."""
 
 from __future__ import annotations
 
+import gzip
+
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SettingsError, SlackError
-from bot.slack.webapi.client import build_client, fetch_identity, find_proxy
+from bot.slack.webapi.client import (
+    WebApiRetries,
+    build_client,
+    build_session,
+    fetch_identity,
+    find_proxy,
+)
 from sandbox.workspace import Workspace
 
 PROXIES = (
@@ -94,3 +104,26 @@ async def test_slack_away_is_no_mistake_in_the_settings(client: AsyncWebClient) 
     client.base_url = "http://127.0.0.1:9/api/"
     with pytest.raises(SlackError, match=r"auth\.test: unreachable"):
         await fetch_identity(client)
+
+
+async def test_an_answer_without_end_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """slack_sdk reads bodies whole; what is longer than any of Slack's is read no further."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Encoding": "gzip"})
+        await response.prepare(request)
+        await response.write(gzip.compress(bytes(50_000_000)))
+        return response
+
+    app = web.Application()
+    app.router.add_route("*", "/api/{method}", answer)
+    async with TestServer(app) as server, build_session() as session:
+        client = build_client(
+            token="xoxb-1",
+            base_url=str(server.make_url("/api/")),
+            session=session,
+            retries=WebApiRetries(most=0),
+        )
+        with pytest.raises(SlackError):
+            await fetch_identity(client)
+    assert "answered more than 8 MB; read no further" in caplog.text

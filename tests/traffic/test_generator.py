@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import LoadSpec
+from bot.knowledge.bookinfo.traffic_report import format_codes
+from bot.ports import UNREAD, LoadSpec
 from tests.traffic.stage import BROKEN, GONE, SERVED, STARS, App, gateway, sending_to
 
 PAGES = [
@@ -178,3 +179,13 @@ async def test_a_load_that_is_cancelled_stops(tmp_path: Path) -> None:
         sent = len(app.calls)
         await asyncio.sleep(0.1)
     assert 0 < len(app.calls) <= sent + 1
+
+
+async def test_a_page_that_is_too_long_is_no_silence(tmp_path: Path) -> None:
+    """Counted for what it is, with the reason, and not asked for a hundred times."""
+    async with sending_to(App({"": "x" * 1_100_000}), tmp_path) as traffic:
+        seen = await traffic.send("bookinfo", LoadSpec(100, 50))
+    assert set(seen.codes) == {UNREAD}
+    assert seen.sent < 100
+    assert str(seen.trouble) == "productpage answered more than 1 MB; read no further"
+    assert str(format_codes(seen.codes)).startswith("answer too long or too slow × ")

@@ -18,6 +18,7 @@ from bot.errors import (
     SlackError,
     Throttled,
     Unavailable,
+    Unreadable,
     UserError,
 )
 from bot.text import Seconds, Text, verbatim
@@ -83,6 +84,14 @@ def explain_unavailable(problem: Unavailable) -> Failure:
     return Failure(
         Text("The cluster cannot be reached: {problem}", problem=problem.message),
         Text("The cluster's administrator: is it up? Then type it again."),
+    )
+
+
+def explain_unreadable(problem: Unreadable) -> Failure:
+    """Return whose answer was not read, and that it would be the same again."""
+    return Failure(
+        Text("An answer from the cluster was not read: {problem}", problem=problem.message),
+        Text("The cluster's administrator: why does it answer so much, or so slowly?"),
     )
 
 
@@ -156,6 +165,7 @@ EXPLAINERS: tuple[tuple[type[MeshbotError], Callable[[Any], Failure]], ...] = (
     (UserError, lambda problem: Failure(problem.message, problem.hint)),
     (Throttled, explain_throttled),
     (Unavailable, explain_unavailable),
+    (Unreadable, explain_unreadable),
     (Forbidden, explain_forbidden),
     (Conflict, explain_conflict),
     (Rejected, explain_rejected),

@@ -26,6 +26,8 @@ SILENCE_TIMEOUT = 20.0
 """Seconds in which the page's own server starts to answer at all."""
 SINGLE_REQUEST_TIMEOUT = 3.0
 """Seconds for a page that is asked for only once."""
+MOST_PAGE = 1_000_000
+"""Bytes of a page that are read: Bookinfo's has ten thousand, and many may be asked for at once."""
 PAGE_TITLE = "<title>Simple Bookstore App</title>"
 REVIEWS_HEADING = "Book Reviews"
 NO_DETAILS = "Error fetching product details"
@@ -127,7 +129,8 @@ def build_page_request(
     context: Context, service: str = "productpage", port: int = 9080
 ) -> HttpRequest:
     """Return the request for the product page."""
-    return HttpRequest(context.workshop.app_namespace, service, port, "/productpage")
+    namespace = context.workshop.app_namespace
+    return HttpRequest(namespace, service, port, "/productpage", most=MOST_PAGE)
 
 
 async def judge_page(context: Context, service: str, result: PollResult) -> PageCheck:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bot.knowledge.bookinfo import traffic_verdict
-from bot.ports import LoadSpec, TrafficReport
+from bot.ports import NO_ANSWER, UNREAD, LoadSpec, TrafficReport
 from bot.steps import Context, ReplyTarget, SlotContext, SlotReport, State
 
 NO_ERRORS = "well"
+WORDS = {NO_ANSWER: "no answer", UNREAD: "unread"}
 
 
 async def send_burst(context: Context, load: LoadSpec, occasion: SlotContext) -> SlotReport:
@@ -25,9 +26,7 @@ def summarize_errors(seen: TrafficReport) -> str:
     It stays in the schedule's memory, which outlives releases, and is shown to nobody: a str that
     must not change, and no Text.
     """
-    wrong = [
-        f"status {code}" if code != "0" else "no answer" for code in seen.codes if code != "200"
-    ]
+    wrong = [WORDS.get(code, f"status {code}") for code in seen.codes if code != "200"]
     wrong += ["no reviews"] if seen.versions.get("none") else []
     wrong += ["no ratings"] if seen.ratings.get("unavailable") else []
     return ", ".join(wrong) or (NO_ERRORS if seen.codes else "nothing sent")

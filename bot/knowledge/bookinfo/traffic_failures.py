@@ -10,7 +10,7 @@ from bot.knowledge.bookinfo.traffic_report import format_codes
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name
 from bot.knowledge.observe.probes import strip_proxy_prefix
-from bot.ports import HttpRequest, TrafficReport
+from bot.ports import NO_ANSWER, UNREAD, HttpRequest, TrafficReport
 from bot.steps import Context
 from bot.text import Listed, Text
 
@@ -48,6 +48,11 @@ async def explain_silence(context: Context, seen: TrafficReport) -> Cause:
         return Cause(
             Text("{problem}: the page is there, but its login is not.", problem=seen.trouble),
             suggest_commands(context, "status"),
+        )
+    if UNREAD in seen.codes and NO_ANSWER not in seen.codes:
+        return Cause(
+            Text("the pods are there, and their answer was not read: {why}.", why=seen.trouble),
+            suggest_commands(context, "why", "status"),
         )
     return Cause(
         Text(

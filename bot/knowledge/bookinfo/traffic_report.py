@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from bot.ports import LoadSpec, Stream, TrafficReport
+from bot.ports import NO_ANSWER, UNREAD, LoadSpec, Stream, TrafficReport
 from bot.text import Seconds, Text, counted, in_context, join
 
 KEPT_SHARE = 0.9
 """Share of the rate that was asked for below which it is said that it was not achieved."""
-NO_ANSWER = {"0": Text("no answer")}
+WITHOUT_STATUS = {NO_ANSWER: Text("no answer"), UNREAD: Text("answer too long or too slow")}
 FAILED_REVIEWS = {"none": in_context("reviews", "failed")}
 PAGE_RATINGS = {
     "seen": in_context("ratings", "seen"),
@@ -116,7 +116,7 @@ def list_cautions(seen: TrafficReport, rate: float = 0.0) -> tuple[Text, ...]:
                 rate=seen.rate,
             )
         )
-    if (silent := seen.codes.get("0", 0)) and not seen.trouble:
+    if (silent := seen.codes.get(NO_ANSWER, 0)) and not seen.trouble:
         found.append(
             counted(
                 "{n} request got no answer at all.",
@@ -149,7 +149,7 @@ def describe_stream(stream: Stream) -> Text:
 
 def format_codes(codes: Mapping[str, int]) -> Text:
     """Return counts of HTTP statuses as `200 × 4, no answer × 1`."""
-    return format_counts(codes, NO_ANSWER)
+    return format_counts(codes, WITHOUT_STATUS)
 
 
 def format_counts(counts: Mapping[str, int], words: Mapping[str, Text]) -> Text:

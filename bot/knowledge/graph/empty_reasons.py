@@ -101,7 +101,7 @@ async def explain_empty_graph(context: Context, now: Snapshot, seconds: int) -> 
         flowing = await prometheus.query_number(context, any_rate) or 0.0
     except ClusterError as problem:
         return Reason(
-            Text("Prometheus is installed and does not answer: {why}", why=problem.message),
+            Text("Prometheus is installed and gives no figures: {why}", why=problem.message),
             suggest_commands(context, "addons", "status"),
         )
     if flowing:

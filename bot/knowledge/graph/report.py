@@ -40,7 +40,7 @@ async def read_graph_with_fallback(
             return await kiali_graph.read_graph(context, namespace, seconds=seconds), ()
         except ClusterError as problem:
             why = Text(
-                "Kiali does not answer ({why}): this is out of Prometheus.", why=problem.message
+                "Kiali gives no graph ({why}): this is out of Prometheus.", why=problem.message
             )
     if "prometheus" not in now.mesh:
         return NO_CALLS, ()

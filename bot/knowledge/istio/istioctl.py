@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.errors import IstioError
 from bot.knowledge.istio.istioctl_output import is_api_server_away
 from bot.ports import Program
 from bot.steps import Context
@@ -25,7 +26,8 @@ HandleLine = Callable[[str], None]
 class IstioctlResult:
     """Result of istioctl: its exit code (negative for a signal), and the end of standard error.
 
-    `trouble` is what the bot says of it itself: that it did not end in time, or EMPTY.
+    `trouble` is what the bot says of it itself: that it did not end in time, or printed more than
+    is read; or EMPTY.
     """
 
     code: int
@@ -65,6 +67,8 @@ async def run_istioctl_once(
         except TimeoutError:
             trouble = Text("istioctl did not end within {limit:.0f} s", limit=limit)
             return IstioctlResult(1, program.tail, trouble)
+        except IstioError as problem:
+            return IstioctlResult(1, program.tail, problem.message)
     return IstioctlResult(code, program.tail)
 
 

@@ -3,7 +3,6 @@ of Istio 1.23 and 1.30)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +57,7 @@ def describe_jaeger_health(answer: HttpResponse) -> Text:
 def parse_json_object(answer: HttpResponse) -> dict[str, object]:
     """Return the JSON object of an answer; empty when it is none."""
     try:
-        said = json.loads(answer.body)
+        said = answer.parse_json()
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.errors import ClusterError, Throttled, Unavailable
+from bot.errors import ClusterError, Throttled, Unavailable, Unreadable
 from bot.kinds import DEPLOYMENT, EVENT, POD, Object
 from bot.knowledge.objects.workloads import build_part, get_condition, is_ready
 from bot.knowledge.observe.probes import strip_proxy_prefix
@@ -172,6 +172,8 @@ async def explain_no_answer(context: Context, target: HealthTarget, namespace: s
             await asyncio.sleep(RETRY_DELAY)
         try:
             status = (await context.web.ask(ask)).status
+        except Unreadable as problem:
+            return Text("its pods are ready, but {why}", why=problem.message)
         except ClusterError as problem:
             why = Text(
                 "its pods are ready, but nothing answers: {why}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +13,8 @@ from bot.text import Text
 
 ANSWER_TIMEOUT = 15.0
 """Seconds for one answer; Kiali computes a graph in a few."""
+LONGEST_WORDS = 500
+"""Characters of a service's own words that are kept."""
 
 
 async def get(
@@ -21,7 +22,7 @@ async def get(
 ) -> HttpResponse:
     """Return the answer of a Service in the mesh's namespace, whatever its status.
 
-    Raises Unavailable when nothing answers.
+    Raises Unavailable when nothing answers, Unreadable when too much does.
     """
     url = f"{path}?{urlencode(query)}" if query else path
     return await context.web.ask(
@@ -34,21 +35,26 @@ async def get_json(
 ) -> Any:
     """Return the parsed JSON of an answer.
 
-    Raises Unavailable (nobody there, 5xx, no JSON), NotFound, or Rejected (other 4xx).
+    Raises Unavailable (nobody there, 5xx, no JSON), NotFound, Rejected (other 4xx), or Unreadable.
     """
     answer = await get(context, service, port, path, query)
     if answer.status >= 400:
         raise build_error(service, answer)
     try:
-        return json.loads(answer.body)
+        return answer.parse_json()
     except ValueError as problem:
         raise Unavailable(Text("{service} did not answer in JSON", service=service)) from problem
+
+
+def shorten(words: str) -> str:
+    """Return the beginning of a service's own words; they may be as long as its answer."""
+    return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1] + "…"
 
 
 def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | Rejected:
     """Return an answer with 4xx or 5xx as an error with the service's own words."""
     try:
-        said = json.loads(answer.body)
+        said = answer.parse_json()
     except ValueError:
         said = None
     words = said.get("error") or said.get("errors") if isinstance(said, dict) else ""
@@ -58,7 +64,7 @@ def build_error(service: str, answer: HttpResponse) -> Unavailable | NotFound | 
             "{service} answered {status}: {words}",
             service=service,
             status=answer.status,
-            words=str(words),
+            words=shorten(str(words)),
         )
     kinds = {404: NotFound} if answer.status < 500 else {}
     kind = kinds.get(answer.status, Rejected if answer.status < 500 else Unavailable)

@@ -37,7 +37,7 @@ async def send_and_measure_growth(
     """
     if not await prometheus.is_ready(context):
         return MetricGrowth(
-            missing=Text("Prometheus does not answer, so that nothing was measured")
+            missing=Text("Prometheus does not say that it is ready, so that nothing was measured")
         )
     try:
         before = await query_values(context, expression, words)

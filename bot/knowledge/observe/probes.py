@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.errors import Unavailable
+from bot.errors import Unavailable, Unreadable
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.knowledge.observe.kiali_links import Console
 from bot.ports import HttpRequest, HttpResponse
@@ -25,14 +25,16 @@ PROXY_PREFIX = "error trying to reach service: "
 
 @dataclass(frozen=True)
 class PollResult:
-    """Result of polling: the last answer, and whether it was `good`; None when nothing answered.
+    """Result of polling: the last answer, and whether it was `good`; None when nothing answered, or
+    more than was read (`unread`).
 
-    `why` says why nothing answered.
+    `why` says why there is no answer to look at.
     """
 
     good: bool
     answer: HttpResponse | None = None
     why: Text = EMPTY
+    unread: bool = False
 
 
 async def ask_until(
@@ -45,7 +47,8 @@ async def ask_until(
 ) -> PollResult:
     """Repeat a request until an answer is good.
 
-    Gives up after `seconds`, or after `silence` seconds when nothing answers at all.
+    Gives up after `seconds`, after `silence` seconds when nothing answers at all, and at once when
+    more is answered than is read: it would be the same again.
     """
     began, pause, heard = time.monotonic(), 0.05, PollResult(good=False)
     while True:
@@ -54,6 +57,8 @@ async def ask_until(
             heard = PollResult(good(answer), answer)
         except Unavailable as problem:
             heard = PollResult(good=False, why=strip_proxy_prefix(problem.message))
+        except Unreadable as problem:
+            return PollResult(good=False, why=problem.message, unread=True)
         patience = (
             seconds
             if heard.answer is not None
@@ -75,6 +80,8 @@ def strip_proxy_prefix(problem: Text) -> Text:
 
 def explain_silence(what: str, heard: PollResult) -> Text:
     """Return why a Service does not answer as it should, as a sentence without its full stop."""
+    if heard.unread:
+        return heard.why
     if heard.answer is None:
         return Text(
             "Kubernetes calls the pods of {what} ready, but nothing answers there: {why}",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.errors import ClusterError, Unavailable
-from bot.knowledge.observe.http_json import get, get_json
+from bot.knowledge.observe.http_json import get, get_json, shorten
 from bot.steps import Context
 from bot.text import Text, verbatim
 
@@ -46,7 +46,7 @@ async def query(context: Context, expression: str) -> list[Series]:
     if not isinstance(answer, dict) or answer.get("status") != "success":
         error = answer.get("error") if isinstance(answer, dict) else answer
         raise Unavailable(
-            verbatim(f"prometheus: {error}")
+            verbatim(shorten(f"prometheus: {error}"))
             if error
             else Text("prometheus did not carry out the query")
         )
@@ -168,4 +168,4 @@ async def count_reachable_pods(context: Context, namespace: str) -> tuple[int, s
         if (t.get("labels") or {}).get("namespace") == namespace
     ]
     failures = [str(t.get("lastError") or "down") for t in found if t.get("health") == "down"]
-    return sum(t.get("health") == "up" for t in found), failures[0] if failures else ""
+    return sum(t.get("health") == "up" for t in found), shorten(failures[0]) if failures else ""

@@ -92,7 +92,7 @@ async def wait_for_kiali_check(context: Context, *, shows: bool) -> KialiResult:
                 context, VIRTUAL_SERVICE, context.workshop.app_namespace, SERVICE
             )
         except ClusterError as problem:
-            return KialiResult(False, Text("Kiali does not answer: {why}", why=problem.message))
+            return KialiResult(False, Text("Kiali tells nothing of it: {why}", why=problem.message))
         checks = [check for check in found if check.code == CODE]
         if bool(checks) == shows:
             return KialiResult(True, describe_checks(checks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bot.errors import ClusterError
+from bot.errors import ClusterError, Unreadable
 from bot.knowledge.routing.faults import Fault
 from bot.knowledge.routing.manifests import PORT
 from bot.knowledge.routing.request_proof import (
@@ -134,6 +134,13 @@ async def check_ratings_reachable(context: Context, via: str) -> RatingsCheck:
     )
     try:
         answer = await context.web.ask(request)
+    except Unreadable as problem:
+        return RatingsCheck(
+            True,
+            Text(
+                "ratings themselves, not logged in: {why}, which shows nothing", why=problem.message
+            ),
+        )
     except ClusterError as problem:
         return RatingsCheck(
             True,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.knowledge.bookinfo.traffic_report import FAILED_REVIEWS, NO_ANSWER, PAGE_RATINGS
+from bot.knowledge.bookinfo.traffic_report import FAILED_REVIEWS, PAGE_RATINGS, WITHOUT_STATUS
 from bot.knowledge.observe.probes import strip_proxy_prefix
 from bot.ports import LoadSpec, TrafficReport
 from bot.steps import Context
@@ -54,7 +54,7 @@ class Observation:
         """The reason why the result is not as expected, and who can help."""
         if self.trouble:
             return Text(
-                "nothing answers requests for the page: {why}. The cluster's administrator "
+                "no page came: {why}. The cluster's administrator "
                 "should check whether the pods run.",
                 why=strip_proxy_prefix(self.trouble),
             )
@@ -107,8 +107,8 @@ def describe_observation(expected: Expectation, seen: TrafficReport) -> Text:
     if seen.trouble:
         why = strip_proxy_prefix(seen.trouble)
         if not expected.user:
-            return Text("not logged in: no answer ({why})", why=why)
-        return Text("as {user}: no answer ({why})", user=expected.user, why=why)
+            return Text("not logged in: no page ({why})", why=why)
+        return Text("as {user}: no page ({why})", user=expected.user, why=why)
     pages, results = count_pages(seen), Listed(describe_pages(seen), "semicolon")
     if not expected.user:
         return counted(
@@ -138,7 +138,7 @@ def describe_pages(seen: TrafficReport) -> list[Text]:
         ]
     if failed := {code: count for code, count in seen.codes.items() if code != "200"}:
         codes = (
-            Text("{code}: {number}", code=NO_ANSWER.get(code, code), number=count)
+            Text("{code}: {number}", code=WITHOUT_STATUS.get(code, code), number=count)
             for code, count in failed.items()
         )
         found.append(Text("status {codes}", codes=Listed(codes, "comma")))

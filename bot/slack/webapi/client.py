@@ -26,7 +26,32 @@ OWN_RETRIES = frozenset({"chat.postMessage", "chat.update", "chat.postEphemeral"
 """Methods whose callers decide on retries themselves: a repeat would post twice, or would show what
 is already old."""
 
+MOST_ANSWER = 8_000_000
+"""Bytes of one answer of the Web API that are read, unpacked; its longest lists have some hundred
+thousand."""
+
 log = logging.getLogger(__name__)
+
+
+class BoundedResponse(aiohttp.ClientResponse):
+    """A response whose body is read up to MOST_ANSWER; slack_sdk reads bodies whole."""
+
+    async def read(self) -> bytes:
+        """Return the body; raise aiohttp.ClientPayloadError when it is longer than is read."""
+        if self._body is None:
+            body = bytearray()
+            async for piece in self.content.iter_any():
+                body += piece
+                if len(body) > MOST_ANSWER:
+                    self.close()
+                    log.warning(
+                        "%s answered more than %g MB; read no further",
+                        self.url.host,
+                        MOST_ANSWER / 1e6,
+                    )
+                    raise aiohttp.ClientPayloadError("more than is read")
+            self._body = bytes(body)
+        return self._body
 
 
 class WebApiRetries:
@@ -111,7 +136,9 @@ def build_session(*, timeout: float = 30.0) -> aiohttp.ClientSession:
     Without one, slack_sdk opens a connection per call.
     """
     limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10.0)
-    return aiohttp.ClientSession(timeout=limits, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(
+        timeout=limits, cookie_jar=aiohttp.DummyCookieJar(), response_class=BoundedResponse
+    )
 
 
 def build_client(

@@ -123,4 +123,5 @@ def compute_backoff(failures: int) -> float:
 
     They double from half a second to half a minute.
     """
-    return min(30.0, 0.25 * 2.0**failures)
+    # No larger power is needed, and 2.0**1024 is an error: that is a night without Slack.
+    return min(30.0, 0.25 * 2.0 ** min(failures, 7))

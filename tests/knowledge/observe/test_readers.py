@@ -184,7 +184,7 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
         assert await report.list_kiali_findings(context, graph) == ()
     assert graph.source == "Prometheus"
     assert {(call.source, call.target) for call in graph.calls} == {("a", "b")}
-    assert "Kiali does not answer (kiali answered 503)" in str(notes[0])
+    assert "Kiali gives no graph (kiali answered 503)" in str(notes[0])
 
 
 async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:

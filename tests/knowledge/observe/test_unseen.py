@@ -97,7 +97,7 @@ GRAPHS: dict[str, tuple[Snapshot, Answers, str, State]] = {
         State.NOT_YET,
     ),
     "no Prometheus": (now(mesh={}), {}, "Prometheus is not installed", State.NOT_YET),
-    "it does not answer": (now(), {}, "does not answer", State.NOT_YET),
+    "it does not answer": (now(), {}, "gives no figures", State.NOT_YET),
     "no traffic": (now(last=None), prometheus(), "no request has been seen yet", State.NOT_YET),
     "no traffic now": (
         now(last=LONG_AGO),
