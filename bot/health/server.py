@@ -11,16 +11,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from aiohttp import web
 
 from bot.errors import SettingsError
 from bot.health.exposition import render_metrics
+from bot.http_server import LimitedServer, ServerLimits
 from bot.metrics import Source
 
 CHECK_SECONDS = 2.0
 """Seconds that one check may take; probes do not wait for long."""
+
+LIMITS = ServerLimits(connections=16, body=1024)
+"""Probes and scrapes are few, and have no body."""
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -48,36 +53,33 @@ class HealthServer:
     """`/healthz`, `/readyz` and `/metrics`."""
 
     def __init__(self, checks: Sequence[Check], sources: Sequence[Source]) -> None:
-        self._checks, self._sources = checks, sources
-        self._runner: web.AppRunner | None = None
-        self.port = 0
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen on this address; raise SettingsError when it cannot be had."""
-        app = web.Application()
-        routes = (
+        self._checks = checks
+        paths = (
             ("/healthz", self._handle_healthz),
             ("/readyz", self._handle_readyz),
             ("/metrics", self._handle_metrics),
         )
-        app.add_routes([web.get(path, handler) for path, handler in routes])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
+        self._server = LimitedServer([web.get(path, handler) for path, handler in paths], LIMITS)
+        self._sources: list[Source] = [*sources, partial(self._server.figures, "health")]
+
+    @property
+    def port(self) -> int:
+        """The port, once it listens."""
+        return self._server.port
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen on this address; raise SettingsError when it cannot be had."""
         try:
-            await web.TCPSite(runner, host, port).start()
+            await self._server.start(host, port)
         except OSError as problem:
-            await runner.cleanup()
             words = f"cannot listen on {host}:{port} ({problem.strerror or problem})"
             raise SettingsError(
                 f"health.port: {words}; choose another port, or 0 for none"
             ) from problem
-        self._runner, self.port = runner, int(runner.addresses[0][1])
 
     async def close(self) -> None:
         """Stop listening."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        await self._server.close()
 
     async def _handle_healthz(self, _request: web.Request) -> web.Response:
         findings = await self._run_all_checks()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from bot.jobs import Jobs
-from bot.messages import ButtonPress, Command, CommandRouter, Message, Reply
+from bot.messages import ButtonPress, Command, CommandRouter, Message, Origin, Reply
 from bot.slack.inbound.payloads import (
     Body,
     get_mapping,
@@ -24,7 +25,9 @@ from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.text import Text
 
 RESTARTING = Text("I am restarting. Please try again in a minute.")
-EXPIRED = Text("This button has expired. Type the command again.")
+AFTER_ACK = "after_ack"
+"""Name in Bolt's context of the work that a listener leaves for after the acknowledgement."""
+
 FAILED = "the router failed, reference %s"
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class RequestDispatcher:
         self, router: CommandRouter, ways: EphemeralResponder, *, me: str, command: str
     ) -> None:
         self._router, self._ways, self._me, self._command = router, ways, me, command
+        self.localize = ways.localize
         self._jobs = Jobs()
 
     async def aclose(self, grace: float) -> None:
@@ -109,9 +113,14 @@ class RequestDispatcher:
         self._spawn_reply(open_command_reply(self._ways, body, asked), message)
 
     def reply_to_shortcut(self, body: Body, message: Message) -> None:
-        """Answer a message's shortcut without the router."""
+        """Answer a shortcut without the router; one that is not a message's has no channel."""
         asked = read_shortcut(body, self._me)
-        self._spawn_reply(open_command_reply(self._ways, body, asked), message)
+        reply = (
+            open_command_reply(self._ways, body, asked)
+            if asked.channel
+            else self._ways.open_modal_reply(asked.user, asked.key, "", Origin())
+        )
+        self._spawn_reply(reply, message)
 
     def build_note(self, state: str, text: Text) -> Message:
         """Build a short answer in the channel's language; `state` as in `bot.view.messages`."""
@@ -162,3 +171,8 @@ def describe_failure(reference: str) -> Text:
         "`{reference}`.",
         reference=reference,
     )
+
+
+def build_ephemeral_payload(message: Message) -> dict[str, Any]:
+    """Return an acknowledgement that shows a message to the one who gave a command."""
+    return {"response_type": "ephemeral", **message.to_payload()}

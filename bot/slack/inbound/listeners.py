@@ -10,6 +10,7 @@ acknowledges, leaves the work in its context, and ends; Bolt is told to wait for
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,22 +19,26 @@ from slack_bolt.async_app import AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from bot.messages import CommandRouter, Message
+from bot.messages import CommandRouter
 from bot.metrics import Metric, counter
 from bot.slack.inbound.bolt import build_app
 from bot.slack.inbound.dedupe import SeenKeys
-from bot.slack.inbound.dispatch import EXPIRED, RESTARTING, RequestDispatcher
+from bot.slack.inbound.dispatch import (
+    AFTER_ACK,
+    RESTARTING,
+    RequestDispatcher,
+    build_ephemeral_payload,
+)
 from bot.slack.inbound.envelopes import EnvelopeTracker
-from bot.slack.inbound.payloads import PREFIX, get_mapping, get_string, list_input_ids
+from bot.slack.inbound.payloads import PREFIX, get_mapping, get_string, name_first_input
+from bot.slack.inbound.unknown import UnknownRequests
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import BotIdentity
-from bot.slackrules import escape
-from bot.text import Text
 
 OURS = re.compile(f"^{PREFIX}")
 """action_ids of the bot's own buttons, and names of its own modals and shortcuts."""
-ANY = re.compile(r".*", re.DOTALL)
-AFTER_ACK = "after_ack"
+
+log = logging.getLogger(__name__)
 
 
 class Listeners:
@@ -48,7 +53,7 @@ class Listeners:
         identity: BotIdentity,
         command: str = "/mesh",
     ) -> None:
-        self.command, self._ways, self._me = command, ways, identity.user_id
+        self.command, self._me = command, identity.user_id
         self._dispatcher = RequestDispatcher(router, ways, me=identity.user_id, command=command)
         self._once = SeenKeys()
         self.envelopes = EnvelopeTracker()
@@ -57,19 +62,13 @@ class Listeners:
         self.mentions = self.submissions = self.homes = 0
         self.app = build_app(ways.client, identity)
         self.app.command(command)(self._on_command)
-        # Bolt tries listeners in this order. What none takes it answers with 404, which Slack shows
-        # as an error, so each kind ends with one that takes anything.
-        self.app.command(ANY)(self._on_other_command)
-        self.app.action(OURS)(self._on_action)
-        self.app.action(ANY)(self._on_unknown_action)
+        self.app.block_action(OURS)(self._on_action)
         self.app.message_shortcut(OURS)(self._on_shortcut)
-        self.app.message_shortcut(ANY)(self._on_unknown_action)
         self.events = {"app_mention": self._on_mention, "app_home_opened": self._on_home_opened}
         for name, listener in self.events.items():
             self.app.event(name)(listener)
         self.app.view(OURS)(self._on_submission)
-        self.app.view(ANY)(self._on_other_view)
-        self.app.view_closed(ANY)(self._on_other_view)
+        UnknownRequests(self._dispatcher, command).register(self.app)
 
     def figures(self) -> Iterator[Metric]:
         """Yield the metrics for Prometheus."""
@@ -96,6 +95,9 @@ class Listeners:
 
     async def build_acknowledgement(self, request: AsyncBoltRequest) -> BoltResponse:
         """Run the listeners up to the acknowledgement, and return it to be sent."""
+        if request.body.get("type") == "app_rate_limited":
+            log.warning("Slack holds back events: more than 30000 in an hour")
+            return BoltResponse(status=200)
         return await self.app.async_dispatch(request)
 
     def run_deferred_work(self, request: AsyncBoltRequest) -> None:
@@ -116,23 +118,13 @@ class Listeners:
             self.declined += 1
             # The acknowledgement of a slash command may carry the answer; nothing has to be sent
             # after it, while the connection is being closed.
-            await ack(_build_ephemeral_payload(self._dispatcher.build_note("not_yet", RESTARTING)))
+            await ack(build_ephemeral_payload(self._dispatcher.build_note("not_yet", RESTARTING)))
             return
         await ack()
         if not self._claim_delivery(get_string(body, "trigger_id")):
             return
         self.commands += 1
         context[AFTER_ACK] = lambda: self._dispatcher.dispatch_command(body)
-
-    async def _on_other_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        typed = escape(get_string(body, "command"))
-        text = Text(
-            "Here I answer to `{command}`, not to `{typed}`: "
-            "the bot's settings and the Slack app disagree.",
-            command=self.command,
-            typed=typed,
-        )
-        await ack(_build_ephemeral_payload(self._dispatcher.build_note("error", text)))
 
     async def _on_action(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -147,13 +139,6 @@ class Listeners:
             return
         self.presses += 1
         context[AFTER_ACK] = lambda: self._dispatcher.dispatch_press(body)
-
-    async def _on_unknown_action(
-        self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
-    ) -> None:
-        await ack()
-        note = self._dispatcher.build_note("not_yet", EXPIRED)
-        context[AFTER_ACK] = lambda: self._dispatcher.reply_to_press(body, note)
 
     async def _on_shortcut(
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
@@ -211,11 +196,11 @@ class Listeners:
     ) -> None:
         if self.draining:
             self.declined += 1
+            # An error keeps the form open, with all that was typed; an empty acknowledgement
+            # closes it.
             await ack(
                 response_action="errors",
-                # An error keeps the form open, with all that was typed; an empty acknowledgement
-                # closes it.
-                errors=dict.fromkeys(list_input_ids(body)[:1], self._ways.localize(RESTARTING)),
+                errors=name_first_input(body, self._dispatcher.localize(RESTARTING)),
             )
             return
         if faults := self._dispatcher.find_input_faults(body):
@@ -227,16 +212,9 @@ class Listeners:
         self.submissions += 1
         context[AFTER_ACK] = lambda: self._dispatcher.dispatch_submission(body)
 
-    async def _on_other_view(self, ack: AsyncAck) -> None:
-        await ack()
-
     def _claim_delivery(self, key: str) -> bool:
         """Tell whether this delivery is the first of its key, and count it as a duplicate
         otherwise."""
         first = self._once.claim_key(key)
         self.duplicates += not first
         return first
-
-
-def _build_ephemeral_payload(message: Message) -> dict[str, Any]:
-    return {"response_type": "ephemeral", **message.to_payload()}

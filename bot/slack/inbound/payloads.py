@@ -140,6 +140,11 @@ def list_input_ids(body: Body) -> list[str]:
     return [get_string(block, "block_id") for block in there if block.get("type") == "input"]
 
 
+def name_first_input(body: Body, words: str) -> dict[str, str]:
+    """Return the errors by which a form stays open and says these words under its first input."""
+    return dict.fromkeys(list_input_ids(body)[:1], words)
+
+
 def serialize_origin(origin: Origin) -> str:
     """Return an origin as a view's private_metadata carries it (3000 characters, Slack limit)."""
     return json.dumps({"channel": origin.channel, "thread": origin.thread, "note": origin.note})
@@ -149,7 +154,7 @@ def read_origin(view: Body) -> Origin:
     """Read the origin that a view carries; an empty one from another's metadata."""
     try:
         carried = json.loads(get_string(view, "private_metadata") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         carried = {}
     kept = carried if isinstance(carried, Mapping) else {}
     return Origin(get_string(kept, "channel"), get_string(kept, "thread"), get_string(kept, "note"))

@@ -21,7 +21,6 @@ from typing import Any
 import aiohttp
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
 from slack_bolt.adapter.socket_mode.internals import build_headers
-from slack_bolt.async_app import AsyncBoltRequest
 from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -32,6 +31,7 @@ from bot.errors import MeshbotError, SettingsError, SlackError
 from bot.jobs import Jobs
 from bot.metrics import Metric, counter
 from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.shapes import MalformedPayload, build_request
 from bot.slack.webapi.client import find_proxy
 from bot.slack.webapi.errors import (
     RateLimited,
@@ -260,9 +260,12 @@ class SocketModeReceiver:
         self, client: AsyncBaseSocketModeClient, envelope: SocketModeRequest
     ) -> None:
         started = time.time()
-        request = AsyncBoltRequest(
-            mode="socket_mode", body=envelope.payload, headers=build_headers(envelope)
-        )
+        try:
+            request = build_request(envelope.payload, build_headers(envelope) or {})
+        except MalformedPayload as problem:
+            # Without an acknowledgement Slack tells the person that it failed.
+            log.warning("an envelope of type %.40r makes no sense: %s", envelope.type, problem)
+            return
         with self._listeners.envelopes.track_envelope():
             response = await self._listeners.build_acknowledgement(request)
             try:
