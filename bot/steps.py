@@ -95,7 +95,8 @@ class Verdict:
 class Plan:
     """Changes that a step would make, shown before a confirmation.
 
-    `digest` changes when the plan changes.
+    `digest` changes when more changes than what is shown. `about` is what the step needs to know
+    again when it is carried out, in ids of its own (`Context.confirmed`).
     """
 
     summary: Text
@@ -103,6 +104,7 @@ class Plan:
     warnings: tuple[Text, ...] = ()
     confirm: Text = CONFIRM
     digest: str = ""
+    about: tuple[str, ...] = ()
 
 
 def mark_person(user: str) -> str:
@@ -130,7 +132,10 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a step may use in one run; `command` is the slash command's name."""
+    """Everything a step may use in one run; `command` is the slash command's name.
+
+    `confirmed` is what the plan was about that somebody confirmed (`Plan.about`), () without one.
+    """
 
     cluster: Cluster
     mesh: Mesh
@@ -144,6 +149,7 @@ class Context:
     caller: Caller
     command: str = "/mesh"
     steps: tuple[Step, ...] = ()
+    confirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from bot.engine.runs.recovery import RunRecovery
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.runs import Runs
 from bot.engine.runs.starter import RunStarter
+from bot.engine.runs.takeover_gate import TakeoverGate
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.schedules.commands import ScheduleCommands
 from bot.engine.tour.buttons import TourButtons
@@ -120,7 +121,7 @@ def build_engine(inputs: EngineInputs) -> Engine:
         runs=runs,
     )
     slot_executor = SlotExecutor(
-        inputs.catalog, rules.callers.roles, rules.contexts, inputs.slack.say
+        inputs.catalog, rules.callers, rules.namespaces, rules.contexts, inputs.slack.say
     )
     return Engine(router, slot_executor)
 
@@ -183,7 +184,8 @@ def build_runs(
         seconds=inputs.settings.confirm_seconds,
     )
     executor = RunExecutor(rules.contexts, messages, tracker, endings, confirmations)
-    recovery = RunRecovery(ledger, jobs, rules.callers, messages, tracker, endings, executor)
+    gate = TakeoverGate(catalog, rules.callers, inputs.policy, rules.namespaces)
+    recovery = RunRecovery(ledger, jobs, gate, rules.locks, messages, tracker, endings, executor)
     return Runs(audit, tracker, endings, confirmations, executor, recovery)
 
 

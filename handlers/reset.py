@@ -47,6 +47,8 @@ async def plan(context: Context, options: ResetOptions) -> Plan | None:
 async def run(context: Context, options: ResetOptions) -> Verdict:
     """Undo what later steps changed, the newest first."""
     step = resolve_step(context, options)
+    if context.confirmed:
+        return await undo.restore_confirmed(context, again=f"reset {step}")
     back = await undo.find_later_changes(context, step)
     if back.differences:
         return await undo.restore_objects(context, back, again=f"reset {step}")

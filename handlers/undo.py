@@ -23,6 +23,8 @@ async def plan(context: Context, options: Options) -> Plan | None:
 
 async def run(context: Context, options: Options) -> Verdict:
     """Restore the state before the last change, and compare."""
+    if context.confirmed:
+        return await undo.restore_confirmed(context, again="undo")
     back = await undo.find_last_change(context)
     if not back.differences:
         for change in back.changes:

@@ -82,7 +82,12 @@ def match_run(run_id: str) -> ColumnElement[bool]:
 def build_run(row: RowMapping) -> Run:
     """Build a run from a row; SQLite keeps times without their zone, which is always UTC."""
     values = read_texts(row, "summary")
-    for name in ("created_at", "updated_at", "finished_at", "expires_at"):
+    for name in ("created_at", "updated_at", "finished_at", "expires_at", "verified_at"):
         if values[name] is not None:
             values[name] = values[name].replace(tzinfo=values[name].tzinfo or UTC)
-    return Run(**{**values, "state": RunState(row["state"])})
+    read = {
+        "state": RunState(row["state"]),
+        "about": tuple(row["about"] or ()),
+        "confirmed_by": row["confirmed_by"] or "",
+    }
+    return Run(**values | read)

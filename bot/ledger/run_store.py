@@ -5,7 +5,7 @@ Each change is one statement in one transaction, so that it holds across process
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,26 +81,34 @@ class SqlRuns:
         )
 
     async def ask_confirmation(
-        self, run_id: str, digest: str, expires_at: datetime, shown: Message | None = None
+        self,
+        run_id: str,
+        digest: str,
+        expires_at: datetime,
+        shown: Message | None = None,
+        *,
+        about: Sequence[str] = (),
+        owner: str = "",
     ) -> bool:
         """Let the run wait for a confirmation of the plan with this digest, without its lock.
 
-        Returns False when it had ended. `shown` is what the run's message is to show, kept in
-        the same transaction.
+        Returns False when it had ended, or when another process than `owner` carries it out by
+        now. `shown` is what the run's message is to show, kept in the same transaction; `about`
+        what the plan names.
         """
-        where = match_run(run_id) & (runs.c.state == RunState.RUNNING)
-        # Without its lock: a question may stand for minutes, in which others go on.
-        values = {"digest": digest, "expires_at": expires_at.astimezone(UTC), "lock_key": None}
+        values = {"digest": digest, "expires_at": expires_at.astimezone(UTC), "about": list(about)}
         return await self._update_run_and_message(
-            run_id, self._build_run_update(where, state=RunState.ASKS, **values), shown
+            run_id,
+            self._build_run_update(match_running(run_id, owner), **build_asking(), **values),
+            shown,
         )
 
-    async def confirm_run(self, run_id: str, *, owner: str = "") -> bool:
+    async def confirm_run(self, run_id: str, *, owner: str = "", by: str = "") -> bool:
         """Let a run that waits for its confirmation run again, and hold its lock.
 
         Returns True to exactly one of all callers that confirm it in time. Raises ScopeLocked
         when another run holds that lock; the run goes on asking. `owner` is the process that
-        carries it out from now on.
+        carries it out from now on, `by` who confirmed it.
         """
         now = self._utc_now()
         where = match_run(run_id) & (runs.c.state == RunState.ASKS) & (runs.c.expires_at > now)
@@ -109,6 +117,7 @@ class SqlRuns:
             # In the same statement, so that nobody comes in between. NULL for a run that only
             # reads: an empty text would collide with that of another.
             "lock_key": func.nullif(runs.c.scope, ""),
+            "confirmed_by": by or None,
         }
         change = self._build_run_update(where, **values, **({"owner": owner} if owner else {}))
         for _ in range(TRIES):
@@ -205,16 +214,36 @@ class SqlRuns:
             raise kind(run)
 
     def _build_run_update(self, where: ColumnElement[bool], **values: Any) -> Executable:
-        kept = {
-            name: clean_text(value) if isinstance(value, str) else value
-            for name, value in values.items()
-        }
-        return (
-            update(runs).where(where).values(updated_at=self._utc_now(), **kept).returning(*runs.c)
-        )
+        return build_run_update(where, self._utc_now(), **values)
 
     def _utc_now(self) -> datetime:
         return self._now().astimezone(UTC)
+
+
+def match_running(run_id: str, owner: str = "") -> ColumnElement[bool]:
+    """Return the condition for that run while it runs, in the process `owner` if one is named."""
+    running = match_run(run_id) & (runs.c.state == RunState.RUNNING)
+    return running & (runs.c.owner == clean_text(owner)) if owner else running
+
+
+def build_asking() -> dict[str, Any]:
+    """Build the values of a run that waits for a confirmation."""
+    # Without its lock: a question may stand for minutes, in which others go on.
+    return {
+        "state": RunState.ASKS,
+        "lock_key": None,
+        "confirmed_by": None,
+        "verified_at": None,
+    }
+
+
+def build_run_update(where: ColumnElement[bool], now: datetime, **values: Any) -> Executable:
+    """Build the update of runs, at `now` (UTC); it returns the rows."""
+    kept = {
+        name: clean_text(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+    return update(runs).where(where).values(updated_at=now, **kept).returning(*runs.c)
 
 
 def build_first_row(new: NewRun, now: datetime) -> dict[str, Any]:

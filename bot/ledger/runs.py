@@ -60,8 +60,10 @@ class Run:
 
     `scope` is the lock that the run needs to write, "" when it needs none; `lock_key` is the same
     while it holds it. `digest` is that of the plan that was shown, which may be confirmed until
-    `expires_at`. `attempt` counts from 1, one more for each time that another process took the run
-    up.
+    `expires_at`, and `about` what that plan names in the step's own ids. `confirmed_by` is who
+    confirmed it, and `verified_at` when it was seen afterwards to be what was shown still: nothing
+    is begun before. `attempt` counts from 1, one more for each time that another process took the
+    run up.
     """
 
     id: str
@@ -84,11 +86,19 @@ class Run:
     updated_at: datetime
     finished_at: datetime | None
     expires_at: datetime | None
+    about: tuple[str, ...] = ()
+    confirmed_by: str = ""
+    verified_at: datetime | None = None
 
     @property
     def is_active(self) -> bool:
         """Tell whether it has not ended: it runs, or waits for a confirmation."""
         return self.state in ACTIVE
+
+    @property
+    def awaits_second_look(self) -> bool:
+        """Tell whether its plan was confirmed, and not compared since with what was shown."""
+        return self.digest is not None and self.verified_at is None
 
     @property
     def posted(self) -> Posted | None:

@@ -76,13 +76,12 @@ class ConfirmationButtons:
             return
         # Before it is confirmed, for this raises while the process is cut off from the ledger.
         with self.tracker.track_run(run.id):
-            if not await self.ledger.runs.confirm_run(run.id, owner=self.ledger.replicas.owner):
+            owner = self.ledger.replicas.owner
+            if not await self.ledger.runs.confirm_run(run.id, owner=owner, by=pressed.user):
                 raise UserError(*ANSWERED)
             if (other := await self.locks.find_conflicting_run(run)) is not None:
                 # It holds its lock by now; asking again gives that back.
-                await self.ledger.runs.ask_confirmation(
-                    run.id, run.digest or "", run.expires_at or run.created_at
-                )
+                await self.ledger.confirmed_runs.ask_again(run.id, owner)
                 raise ScopeLocked(other)
             await self.audit.record_confirmation(run, pressed)
             await self.executor.continue_confirmed(run, invocation, caller)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.engine.access.policy import AccessPolicy
 from bot.engine.runs.endings import RunEndings
+from bot.engine.runs.plans import digest_plan
 from bot.engine.runs.progress_message import ProgressMessage
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.world.namespaces import WorkshopNamespaces
@@ -14,6 +15,8 @@ from bot.ledger import Ledger, Run, RunState
 from bot.steps import Plan
 from bot.text import Text
 from bot.view import messages
+
+CHANGED = Text("This has changed since it was shown. Please look again.")
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,41 @@ class Confirmations:
     namespaces: WorkshopNamespaces
     seconds: float
 
-    async def ask(self, run: Run, progress: ProgressMessage, plan: Plan) -> None:
-        """Show the plan in place of the run's message, and let the run wait."""
+    async def ask(
+        self, run: Run, progress: ProgressMessage, plan: Plan, *, changed: bool = False
+    ) -> None:
+        """Show the plan in place of the run's message, and let the run wait.
+
+        `changed` says that another plan was shown before.
+        """
+        shown = replace(plan, warnings=(CHANGED, *plan.warnings)) if changed else plan
         expires = datetime.now(UTC) + timedelta(seconds=self.seconds)
         message = messages.render_question(
             self.messages.say,
             progress.heading,
-            plan,
+            shown,
             self.seconds / 60,
             who=self._describe_confirmers(run),
         )
         # Written first: a button that is shown can be pressed at once.
-        if await self.ledger.runs.ask_confirmation(run.id, plan.digest, expires, message):
+        if await self.ledger.runs.ask_confirmation(
+            run.id,
+            digest_plan(plan),
+            expires,
+            message,
+            about=plan.about,
+            owner=self.ledger.replicas.owner,
+        ):
             self.messages.notify(replace(run, state=RunState.ASKS))
             await self.messages.show_end(run, progress, message)
+
+    async def pass_second_look(self, run: Run) -> bool:
+        """Record that a confirmed plan is the one that was shown still: the run may begin.
+
+        Return False when another process has the run by now. Raises LedgerError.
+        """
+        owner = self.ledger.replicas.owner
+        return await self.ledger.confirmed_runs.record_verified(run.id, owner)
 
     def is_overdue(self, run: Run) -> bool:
         """Tell whether the time to confirm a run is over."""

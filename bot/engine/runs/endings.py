@@ -124,6 +124,10 @@ class RunEndings:
             self.messages.notify(replace(run, state=RunState(state), summary=summary))
         return written
 
+    def is_unwritten(self, run: Run) -> bool:
+        """Tell whether the run has ended here, and the ledger did not take its end yet."""
+        return run.id in self._unwritten
+
     async def retry_unwritten(self) -> None:
         """Write the ends that the ledger did not take before.
 

@@ -10,6 +10,7 @@ from bot.diagnosis.verdicts import complete_verdict, explain_failure
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.endings import RunEndings
 from bot.engine.runs.error_messages import Failure, explain_error
+from bot.engine.runs.plans import digest_plan, make_plan
 from bot.engine.runs.progress_message import ProgressMessage, run_with_heartbeat
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.tracker import RunTracker
@@ -17,10 +18,9 @@ from bot.engine.world.context import ContextBuilder, RunChanges
 from bot.errors import IstioError, Rejected, Unavailable, UserError
 from bot.ledger import Run, RunState
 from bot.messages import CHANNEL, Place
-from bot.steps import Caller, Context, Options, Plan, Verdict
+from bot.steps import Caller, Context, Options, Verdict
 from bot.text import Text, join
-
-CHANGED = Text("This has changed since it was shown. Please look again.")
+from bot.view import messages
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class RunExecutor:
             if plan is not None:
                 await self.confirmations.ask(run, progress, plan)
             else:
+                context = replace(context, confirmed=run.about if confirmed else ())
                 verdict = await run_with_heartbeat(progress, lambda: run_step(context, invocation))
                 await self.endings.finish_with_verdict(run, progress, verdict, changes)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
@@ -93,12 +94,18 @@ class RunExecutor:
         try:
             if await self._ask_again_if_changed(run, invocation, caller, progress):
                 return
+            # Written down before anything is begun: whoever takes the run up, if this process dies,
+            # knows by that whether it was.
+            begins = await self.confirmations.pass_second_look(run)
         except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
-            await self.endings.finish_with_failure(
-                run, progress, RunState.ERROR, explain_error(problem)
+            failure = explain_error(problem)
+            failure = replace(
+                failure, turn=join("sentences", messages.NOTHING_CHANGED, failure.turn)
             )
+            await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure)
             return
-        await self.execute_step(run, invocation, caller, confirmed=True)
+        if begins:
+            await self.execute_step(run, invocation, caller, confirmed=True)
 
     async def _ask_again_if_changed(
         self, run: Run, invocation: Invocation, caller: Caller, progress: ProgressMessage
@@ -108,10 +115,9 @@ class RunExecutor:
         context = self.contexts.build_run_context(invocation, caller, progress, changes)
         plan = await make_plan(invocation, context)
         # Minutes may have passed since it was shown, and what is confirmed must be what was read.
-        if plan is None or plan.digest == run.digest:
+        if plan is None or digest_plan(plan) == run.digest:
             return False
-        warned = replace(plan, warnings=(CHANGED, *plan.warnings))
-        await self.confirmations.ask(run, progress, warned)
+        await self.confirmations.ask(run, progress, plan, changed=True)
         return True
 
 
@@ -126,9 +132,3 @@ def takes_away(options: Options) -> bool:
     """Tell whether a step was asked to end something: by its option `off`, or by that word."""
     given = dict(options)
     return given.get("off") is True or any(value == "off" for value in given.values())
-
-
-async def make_plan(invocation: Invocation, context: Context) -> Plan | None:
-    """Return the plan that must be confirmed first, None when nothing must."""
-    step = invocation.step
-    return await step.plan(context, invocation.options) if step.plan else None

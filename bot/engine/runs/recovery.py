@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
-from bot.engine.access.callers import CallerResolver
 from bot.engine.runs.endings import RunEndings
 from bot.engine.runs.error_messages import Failure, explain_error
 from bot.engine.runs.executor import RunExecutor
-from bot.engine.runs.run_messages import RunMessages
+from bot.engine.runs.run_messages import RunMessages, build_heading
+from bot.engine.runs.takeover_gate import RightLost, TakeoverGate
 from bot.engine.runs.tracker import RunTracker
+from bot.engine.runs.written import describe_left
+from bot.engine.world.locks import RunLocks
+from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import MeshbotError
 from bot.jobs import Jobs
 from bot.ledger import Ledger, Run, RunNotResumable, RunState
-from bot.text import Text
+from bot.text import EMPTY, Text, join
 from bot.view import messages
 
 MOST_ATTEMPTS = 3
 """Times that a run is begun: once, and again after the bot was killed in it."""
 
-INTERRUPTED = Failure(
-    Text("the bot was restarted in the middle of this."), Text("Type it again to go on.")
-)
+LOST_AFTER = 60.0
+"""Seconds after which a run of this process that nothing carries out counts as lost: the database
+took it, and its answer did not arrive."""
 
+INTERRUPTED = Text("the bot was restarted in the middle of this.")
+AGAIN = Text("Type it again to go on.")
+LEFT = Text("What it did before the restart stays: `status` shows what is in place.")
 RESTARTING = Text("the bot is being restarted; it takes this up when it is back.")
 
 
@@ -32,7 +39,8 @@ class RunRecovery:
 
     ledger: Ledger
     jobs: Jobs
-    callers: CallerResolver
+    gate: TakeoverGate
+    locks: RunLocks
     messages: RunMessages
     tracker: RunTracker
     endings: RunEndings
@@ -42,14 +50,22 @@ class RunRecovery:
     async def recover_runs(self) -> None:
         """Recover each run that has lost its process, each in a task of its own.
 
-        These are runs of processes that are gone, and runs that this one dropped.
+        These are runs of processes that are gone, and runs that this one dropped or lost.
         """
         if self.ledger.replicas.is_fenced:
             return
         unfinished = await self.ledger.run_queries.list_unfinished_runs()
-        dropped = [run for run in unfinished if self.tracker.can_take_back(run)]
+        dropped = [run for run in unfinished if self._is_dropped(run)]
         for run in [*dropped, *await self.ledger.run_queries.list_orphaned_runs()]:
             self.jobs.spawn(self.recover_run(run), f"recover {run.id}")
+
+    def _is_dropped(self, run: Run) -> bool:
+        """Tell whether a run is this process's, and nothing here carries it out or ends it."""
+        if self.tracker.can_take_back(run):
+            return True
+        old = time.time() - run.updated_at.timestamp() > LOST_AFTER
+        waits = run.state is not RunState.RUNNING or self.endings.is_unwritten(run)
+        return old and not waits and self.tracker.is_lost(run)
 
     async def recover_run(self, run: Run) -> None:
         """Resume a run whose process is gone.
@@ -72,21 +88,61 @@ class RunRecovery:
         try:
             # Under the key of the run: if its process had posted it, this returns where.
             run = run if run.ts else await self.messages.post(run)
-            invocation = self.messages.catalog.parse(run.arguments)
-            caller = await self.callers.resolve_caller(run.user)
+            invocation, caller = await self.gate.admit_run(run)
+            # Its process may have died before it looked, and both would change the same.
+            other = await self.locks.find_conflicting_run(run)
+        except RightLost as lost:
+            await self._interrupt(run, Failure(lost.summary, lost.turn))
+            return
         except MeshbotError as problem:
             await self._interrupt(run, explain_error(problem))
             return
+        if other is not None:
+            await self._interrupt(run, self._describe_conflict(other))
         # A run that ends its process would end each one that takes it up.
-        if not invocation.step.resumable or run.attempt > MOST_ATTEMPTS:
-            await self._interrupt(run, INTERRUPTED)
-            return
-        # A run with a digest that runs was confirmed: the digest is written when it is asked.
-        await self.executor.execute_step(run, invocation, caller, confirmed=run.digest is not None)
+        elif run.attempt > MOST_ATTEMPTS:
+            await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
+        elif run.awaits_second_look:
+            await self.executor.continue_confirmed(run, invocation, caller)
+        elif not invocation.step.resumable:
+            await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
+        else:
+            confirmed = run.digest is not None
+            await self.executor.execute_step(run, invocation, caller, confirmed=confirmed)
+
+    def _describe_conflict(self, other: Run) -> Failure:
+        title = build_heading(self.messages.catalog, other).title
+        return Failure(
+            Text(
+                "the bot was restarted before this was begun, and {title} is under way now.",
+                title=title,
+            ),
+            Text("Type it again when that one has ended."),
+        )
 
     async def _interrupt(self, run: Run, failure: Failure) -> None:
-        progress = self.messages.build_progress(run)
-        await self.endings.finish_with_failure(run, progress, RunState.INTERRUPTED, failure)
+        """End a run; what it had done before is said with it."""
+        turn = join("sentences", await self._describe_work(run), failure.turn)
+        await self.endings.finish_with_failure(
+            run,
+            self.messages.build_progress(run),
+            RunState.INTERRUPTED,
+            replace(failure, turn=turn),
+        )
+
+    async def _describe_work(self, run: Run) -> Text:
+        """Return a sentence that says what a run had changed; EMPTY for one that only reads."""
+        if run.awaits_second_look:
+            return messages.NOTHING_CHANGED
+        step = self.messages.catalog.get(run.step)
+        if step is None or not step.changes:
+            return EMPTY
+        try:
+            images = await self.ledger.journal.list_images(run.id)
+        except MeshbotError:
+            return LEFT
+        written = [ChangedObject(each.kind, each.namespace, each.name) for each in images]
+        return describe_left(written) if written else LEFT
 
     async def announce_interruption(self) -> None:
         """Say in each message of a run that was cut off that it goes on, or what to type."""

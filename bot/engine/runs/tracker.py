@@ -60,6 +60,10 @@ class RunTracker:
         is_own = run.owner == self._replicas.owner
         return is_own and run.id in self._dropped and run.id not in self._tasks
 
+    def is_lost(self, run: Run) -> bool:
+        """Tell whether the run is this process's, and no task of it carries the run out."""
+        return run.owner == self._replicas.owner and run.id not in self._tasks
+
     def open_message(self, run_id: str, message: ProgressMessage) -> None:
         """Note the message of a run that is being carried out."""
         self._messages[run_id] = message

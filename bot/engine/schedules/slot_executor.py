@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import Catalog
 from bot.diagnosis.verdicts import complete_verdict
+from bot.engine.access.callers import CallerResolver
+from bot.engine.access.policy import AccessDenied
 from bot.engine.runs.error_messages import explain_error
 from bot.engine.schedules.commands import get_scheduling_role
 from bot.engine.world.context import ContextBuilder
+from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.language import Localizer
 from bot.ledger import Schedule, SlotResult
 from bot.messages import Message
-from bot.roles import Roles
 from bot.schedule import SlotOutcome
 from bot.steps import (
     ROLE_NAMES,
@@ -41,7 +43,8 @@ class SlotExecutor:
     """Carries out slots for the runner of schedules."""
 
     catalog: Catalog
-    roles: Roles
+    callers: CallerResolver
+    namespaces: WorkshopNamespaces
     contexts: ContextBuilder
     say: Localizer
 
@@ -56,9 +59,13 @@ class SlotExecutor:
     async def _execute_slot(self, schedule: Schedule, slot: SlotContext) -> SlotOutcome:
         invocation = self.catalog.parse(schedule.words)
         step, options = invocation.step, invocation.options
-        caller = await self.roles.get_caller(schedule.user)
+        caller = await self.callers.resolve_caller(schedule.user)
         if not caller.role.is_at_least(needed := get_scheduling_role(invocation)):
             return self._build_lost_role_outcome(schedule, caller, needed)
+        if (lost := self._explain_lost_right(schedule, step, caller)) is not None:
+            words = Text("nothing was done: {reason}.", reason=lost)
+            result = SlotResult(ERROR, words, failed=True, memory=schedule.memory)
+            return SlotOutcome(result, pause=lost)
         if step.regular is None:
             return self._build_failure(
                 schedule, Text("{id} is not scheduled any more.", id=step.id)
@@ -72,6 +79,22 @@ class SlotExecutor:
         verdict = await complete_verdict(context, step, report.verdict)
         report = replace(report, verdict=verdict)
         return self._build_outcome(schedule, step, add_delay_note(report, slot), slot)
+
+    def _explain_lost_right(self, schedule: Schedule, step: Step, caller: Caller) -> Text | None:
+        """Return why the access rules do not allow a schedule any more, or None.
+
+        The role that its step needs is checked before.
+        """
+        if not self.namespaces.allows(schedule.namespace):
+            return Text(
+                "{namespace} is not a namespace of this workshop any more",
+                namespace=schedule.namespace,
+            )
+        try:
+            self.callers.policy.check_step(step, caller, schedule.channel, what=step.title)
+        except AccessDenied:
+            return Text("this channel takes no commands any more")
+        return None
 
     def _build_outcome(
         self, schedule: Schedule, step: Step, report: SlotReport, slot: SlotContext

@@ -23,6 +23,10 @@ class WorkshopNamespaces:
         """Tell whether there is more than one, so that a form has to ask which is meant."""
         return len(self.patterns) > 1 or any(set("*?[") & set(each) for each in self.patterns)
 
+    def allows(self, namespace: str) -> bool:
+        """Tell whether that is a namespace of the workshop."""
+        return any(fnmatchcase(namespace, pattern) for pattern in self.patterns)
+
     def resolve_workshop(self, invocation: Invocation) -> Workshop:
         """Return the workshop in the namespace that the command names.
 
@@ -31,7 +35,7 @@ class WorkshopNamespaces:
         wanted = invocation.options.namespace
         if not wanted:
             return self.workshop
-        if not any(fnmatchcase(wanted, pattern) for pattern in self.patterns):
+        if not self.allows(wanted):
             raise UserError(
                 Text("{wanted} is not a namespace of this workshop.", wanted=wanted),
                 Text("These are: {allowed}.", allowed=Listed(self.patterns, "comma")),

@@ -53,6 +53,11 @@ class UndoPlan:
         return compute_digest((self.changes, self.differences))
 
     @property
+    def runs(self) -> tuple[str, ...]:
+        """The runs whose changes are undone."""
+        return tuple(change.run for change in self.changes)
+
+    @property
     def typed(self) -> str:
         """The commands that are undone."""
         return ", ".join(f"`{change.typed}`" for change in self.changes)
@@ -154,6 +159,7 @@ async def build_plan(context: Context, back: UndoPlan, summary: Text) -> Plan | 
         tuple(dict.fromkeys(warnings)),
         in_context("button", "Take it back"),
         back.digest,
+        back.runs,
     )
 
 
@@ -178,6 +184,20 @@ async def warn_about_lost_deployments(
             others=Listed(others, "comma"),
         )
     ]
+
+
+async def restore_confirmed(context: Context, *, again: str) -> Verdict:
+    """Restore the state before the changes that the confirmed plan names, and no others.
+
+    They are not looked for anew: where a process died in the middle of this, the last change
+    with effects that are left may be another one by now.
+    """
+    found = await list_recorded_changes(context)
+    named = [change for change in found if change.run in context.confirmed]
+    if not named:
+        words = Text("what was to be taken back is as it was before.")
+        return Verdict(State.DONE, words, next=suggest_commands(context, "status", again))
+    return await restore_objects(context, await compare_with_before(context, named), again=again)
 
 
 async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Verdict:
