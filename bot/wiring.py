@@ -183,7 +183,7 @@ def build_runs(
         namespaces=rules.namespaces,
         seconds=inputs.settings.confirm_seconds,
     )
-    executor = RunExecutor(rules.contexts, messages, tracker, endings, confirmations)
+    executor = RunExecutor(ledger, rules.contexts, messages, tracker, endings, confirmations)
     gate = TakeoverGate(catalog, rules.callers, inputs.policy, rules.namespaces)
     recovery = RunRecovery(ledger, jobs, gate, rules.locks, messages, tracker, endings, executor)
     return Runs(audit, tracker, endings, confirmations, executor, recovery)

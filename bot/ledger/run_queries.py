@@ -14,6 +14,7 @@ from bot.ledger.tables import audit, runs
 from bot.ledger.texts import clean_text, read_texts
 from bot.messages import Posted
 
+TIMES = ("created_at", "updated_at", "finished_at", "expires_at", "verified_at", "begun_at")
 OLDEST_FIRST = (runs.c.created_at, runs.c.id)
 NEWEST_FIRST = (runs.c.created_at.desc(), runs.c.id.desc())
 
@@ -82,7 +83,7 @@ def match_run(run_id: str) -> ColumnElement[bool]:
 def build_run(row: RowMapping) -> Run:
     """Build a run from a row; SQLite keeps times without their zone, which is always UTC."""
     values = read_texts(row, "summary")
-    for name in ("created_at", "updated_at", "finished_at", "expires_at", "verified_at"):
+    for name in TIMES:
         if values[name] is not None:
             values[name] = values[name].replace(tzinfo=values[name].tzinfo or UTC)
     read = {

@@ -61,9 +61,9 @@ class Run:
     `scope` is the lock that the run needs to write, "" when it needs none; `lock_key` is the same
     while it holds it. `digest` is that of the plan that was shown, which may be confirmed until
     `expires_at`, and `about` what that plan names in the step's own ids. `confirmed_by` is who
-    confirmed it, and `verified_at` when it was seen afterwards to be what was shown still: nothing
-    is begun before. `attempt` counts from 1, one more for each time that another process took the
-    run up.
+    confirmed it, and `verified_at` when it was seen afterwards to be what was shown still. Before
+    `begun_at` the run has changed nothing. `attempt` counts from 1, one more for each time that
+    another process took the run up.
     """
 
     id: str
@@ -89,6 +89,7 @@ class Run:
     about: tuple[str, ...] = ()
     confirmed_by: str = ""
     verified_at: datetime | None = None
+    begun_at: datetime | None = None
 
     @property
     def is_active(self) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ledger.audit import SqlAuditTrail
-from bot.ledger.confirmed_runs import SqlConfirmedRuns
+from bot.ledger.beginnings import SqlBeginnings
 from bot.ledger.connection import READS, build_engine, execute, parse_url
 from bot.ledger.dedupe import RequestKeys
 from bot.ledger.failure_detector import FailureDetector
@@ -43,7 +43,7 @@ class Ledger:
         owner = owner or generate_owner()
         self.run_queries = RunQueries(engine)
         self.runs = SqlRuns(engine, self.run_queries, now=now)
-        self.confirmed_runs = SqlConfirmedRuns(engine, now=now)
+        self.beginnings = SqlBeginnings(engine, now=now)
         self.journal = SqlHistory(engine, now=now)
         self.requests = RequestKeys(engine, now=now)
         self.replicas = Replicas(engine, owner=owner, now=now)

@@ -47,6 +47,7 @@ runs = Table(
     Column("about", JSON(none_as_null=True)),
     Column("confirmed_by", Text),
     Column("verified_at", DateTime(timezone=True)),
+    Column("begun_at", DateTime(timezone=True)),
     UniqueConstraint("request_key", name="runs_request_key_once"),
     UniqueConstraint("lock_key", name="runs_lock_key_once"),
     Index("runs_by_state", "state"),

@@ -124,7 +124,7 @@ async def test_an_undo_that_is_taken_up_takes_back_what_was_confirmed(
     await stage.api.create(made)
     assert "deletes ConfigMap last" in words(await stage.type("/mesh undo"))
     undo = await confirmed_elsewhere(bot, "undo")
-    await bot.ledger.confirmed_runs.record_verified(undo.id, GONE)
+    await bot.ledger.beginnings.record_verified(undo.id, GONE)
     await stage.api.delete(Ref("", "configmaps"), "last", "bookinfo")
     await taken_up(bot)
     assert "`expose` taken back" in words(stage.newest())
@@ -163,7 +163,7 @@ LOST = "who asked for it may not do it any more"
             {"MESHBOT_SLACK__CHANNELS": "C0OTHER"},
             ("this channel takes no commands any more",),
         ),
-        ("bookinfo in=bookinfo-u0bob", "U0ALICE", OWN, (LOST, "What it did before the restart")),
+        ("bookinfo in=bookinfo-u0bob", "U0ALICE", OWN, (LOST, "Nothing was changed.")),
         ("bookinfo in=gone", "U0HOST", {}, ("gone is not a namespace of this workshop",)),
     ],
     ids=["role", "channel", "own namespace", "namespace"],
@@ -299,3 +299,17 @@ async def test_a_button_that_is_pressed_too_late_ends_the_question(
     await bot.router.jobs.wait_until_idle()
     assert "Nobody confirmed in time; nothing was changed" in words(stage.newest())
     assert await stage.api.get(NAMESPACES, "istio-system") is not None
+
+
+async def test_what_was_begun_is_not_said_to_be_unchanged(scene: tuple[Stage, Bot]) -> None:
+    """A run that asks only when it is taken up may have changed something before: no claim."""
+    stage, bot = scene
+    for line in ("/mesh install", "/mesh bookinfo"):
+        await stage.type(line)
+    run = await bot.ledger.runs.begin_run(new_run(stage, "install access-log"))
+    await bot.ledger.beginnings.record_begun(run.id, GONE)
+    await taken_up(bot)
+    assert read_verdict_state(stage.newest()) == "asks"
+    said = words(await stage.type('click "Cancel" -> normal'))
+    assert "It goes no further. What it did before the restart stays" in said
+    assert "Nothing was changed" not in said

@@ -62,9 +62,7 @@ class ConfirmationButtons:
                 invocation, caller, pressed.channel, what=what, namespace=namespace
             )
         if cancels:
-            await self.confirmations.endings.withdraw_run(
-                run, RunState.CANCELLED, Text("Nothing was changed."), by=pressed.user
-            )
+            await self.confirmations.cancel_run(run, by=pressed.user)
         else:
             await self._confirm_run(run, invocation, caller, pressed)
 
@@ -81,7 +79,7 @@ class ConfirmationButtons:
                 raise UserError(*ANSWERED)
             if (other := await self.locks.find_conflicting_run(run)) is not None:
                 # It holds its lock by now; asking again gives that back.
-                await self.ledger.confirmed_runs.ask_again(run.id, owner)
+                await self.ledger.beginnings.ask_again(run.id, owner)
                 raise ScopeLocked(other)
             await self.audit.record_confirmation(run, pressed)
             await self.executor.continue_confirmed(run, invocation, caller)

@@ -10,10 +10,11 @@ from bot.engine.runs.endings import RunEndings
 from bot.engine.runs.plans import digest_plan
 from bot.engine.runs.progress_message import ProgressMessage
 from bot.engine.runs.run_messages import RunMessages
+from bot.engine.runs.written import LEFT
 from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.ledger import Ledger, Run, RunState
 from bot.steps import Plan
-from bot.text import Text
+from bot.text import Text, join
 from bot.view import messages
 
 CHANGED = Text("This has changed since it was shown. Please look again.")
@@ -58,22 +59,27 @@ class Confirmations:
             self.messages.notify(replace(run, state=RunState.ASKS))
             await self.messages.show_end(run, progress, message)
 
-    async def pass_second_look(self, run: Run) -> bool:
-        """Record that a confirmed plan is the one that was shown still: the run may begin.
-
-        Return False when another process has the run by now. Raises LedgerError.
-        """
-        owner = self.ledger.replicas.owner
-        return await self.ledger.confirmed_runs.record_verified(run.id, owner)
-
     def is_overdue(self, run: Run) -> bool:
         """Tell whether the time to confirm a run is over."""
         return run.expires_at is not None and run.expires_at <= datetime.now(UTC)
 
     async def expire_run(self, run: Run) -> None:
         """End a run that nobody confirmed in time."""
-        summary = Text("Nobody confirmed in time; nothing was changed.")
+        summary = (
+            Text("Nobody confirmed in time; nothing was changed.")
+            if run.begun_at is None
+            else join("sentences", Text("Nobody confirmed in time; it goes no further."), LEFT)
+        )
         await self.endings.withdraw_run(run, RunState.EXPIRED, summary)
+
+    async def cancel_run(self, run: Run, *, by: str) -> None:
+        """End a run that somebody does not want; `by` is who."""
+        summary = (
+            messages.NOTHING_CHANGED
+            if run.begun_at is None
+            else join("sentences", Text("It goes no further."), LEFT)
+        )
+        await self.endings.withdraw_run(run, RunState.CANCELLED, summary, by=by)
 
     async def expire_overdue_runs(self) -> None:
         """End each run that was not confirmed in time, and write the ends that were not written.

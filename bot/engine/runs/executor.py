@@ -16,7 +16,7 @@ from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.world.context import ContextBuilder, RunChanges
 from bot.errors import IstioError, Rejected, Unavailable, UserError
-from bot.ledger import Run, RunState
+from bot.ledger import Ledger, Run, RunState
 from bot.messages import CHANNEL, Place
 from bot.steps import Caller, Context, Options, Verdict
 from bot.text import Text, join
@@ -27,6 +27,7 @@ from bot.view import messages
 class RunExecutor:
     """Carries runs out; their callers were checked before."""
 
+    ledger: Ledger
     contexts: ContextBuilder
     messages: RunMessages
     tracker: RunTracker
@@ -60,6 +61,8 @@ class RunExecutor:
             plan = None if confirmed else await make_plan(invocation, context)
             if plan is not None:
                 await self.confirmations.ask(run, progress, plan)
+            elif not (confirmed or await self._record_begun(run, invocation)):
+                progress.abandon()
             else:
                 context = replace(context, confirmed=run.about if confirmed else ())
                 verdict = await run_with_heartbeat(progress, lambda: run_step(context, invocation))
@@ -68,6 +71,15 @@ class RunExecutor:
             failure = await self._explain(problem, invocation, caller)
             await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure, changes)
         self.tracker.close_message(run.id)
+
+    async def _record_begun(self, run: Run, invocation: Invocation) -> bool:
+        """Record that a run begins to change something.
+
+        Return False when another process has it by now. Raises LedgerError.
+        """
+        if not invocation.step.changes:
+            return True
+        return await self.ledger.beginnings.record_begun(run.id, self.ledger.replicas.owner)
 
     async def _explain(self, problem: Exception, invocation: Invocation, caller: Caller) -> Failure:
         """Return the failure of a step in words, with its cause where the diagnosis knows it."""
@@ -96,7 +108,8 @@ class RunExecutor:
                 return
             # Written down before anything is begun: whoever takes the run up, if this process dies,
             # knows by that whether it was.
-            begins = await self.confirmations.pass_second_look(run)
+            owner = self.ledger.replicas.owner
+            begins = await self.ledger.beginnings.record_verified(run.id, owner)
         except Exception as problem:  # noqa: BLE001 - whatever a plan raises must end its message
             failure = explain_error(problem)
             failure = replace(
@@ -106,6 +119,8 @@ class RunExecutor:
             return
         if begins:
             await self.execute_step(run, invocation, caller, confirmed=True)
+        else:
+            progress.abandon()
 
     async def _ask_again_if_changed(
         self, run: Run, invocation: Invocation, caller: Caller, progress: ProgressMessage

@@ -11,7 +11,7 @@ from bot.engine.runs.executor import RunExecutor
 from bot.engine.runs.run_messages import RunMessages, build_heading
 from bot.engine.runs.takeover_gate import RightLost, TakeoverGate
 from bot.engine.runs.tracker import RunTracker
-from bot.engine.runs.written import describe_left
+from bot.engine.runs.written import LEFT, describe_left
 from bot.engine.world.locks import RunLocks
 from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import MeshbotError
@@ -29,7 +29,6 @@ took it, and its answer did not arrive."""
 
 INTERRUPTED = Text("the bot was restarted in the middle of this.")
 AGAIN = Text("Type it again to go on.")
-LEFT = Text("What it did before the restart stays: `status` shows what is in place.")
 RESTARTING = Text("the bot is being restarted; it takes this up when it is back.")
 
 
@@ -104,7 +103,7 @@ class RunRecovery:
             await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
         elif run.awaits_second_look:
             await self.executor.continue_confirmed(run, invocation, caller)
-        elif not invocation.step.resumable:
+        elif run.begun_at is not None and not invocation.step.resumable:
             await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
         else:
             confirmed = run.digest is not None
@@ -132,8 +131,6 @@ class RunRecovery:
 
     async def _describe_work(self, run: Run) -> Text:
         """Return a sentence that says what a run had changed; EMPTY for one that only reads."""
-        if run.awaits_second_look:
-            return messages.NOTHING_CHANGED
         step = self.messages.catalog.get(run.step)
         if step is None or not step.changes:
             return EMPTY
@@ -142,7 +139,9 @@ class RunRecovery:
         except MeshbotError:
             return LEFT
         written = [ChangedObject(each.kind, each.namespace, each.name) for each in images]
-        return describe_left(written) if written else LEFT
+        if written:
+            return describe_left(written)
+        return messages.NOTHING_CHANGED if run.begun_at is None else LEFT
 
     async def announce_interruption(self) -> None:
         """Say in each message of a run that was cut off that it goes on, or what to type."""

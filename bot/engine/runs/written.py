@@ -7,6 +7,8 @@ from collections.abc import Collection
 from bot.engine.world.namespace_guard import ChangedObject
 from bot.text import Listed, Text, counted
 
+LEFT = Text("What it did before the restart stays: `status` shows what is in place.")
+
 MOST_NAMED = 6
 """Objects that are named; the others are counted."""
 

@@ -36,29 +36,29 @@ async def test_only_the_process_that_has_a_run_passes_its_second_look(
 ) -> None:
     """One that was replaced in between is told so, and begins nothing."""
     run = await confirmed(ledger, time)
-    assert not await ledger.confirmed_runs.record_verified(run.id, "one")
+    assert not await ledger.beginnings.record_verified(run.id, "one")
     assert (await known(ledger, run)).awaits_second_look
-    assert await ledger.confirmed_runs.record_verified(run.id, "two")
+    assert await ledger.beginnings.record_verified(run.id, "two")
     assert (await known(ledger, run)).verified_at == time.now
 
 
 async def test_a_run_that_has_begun_does_not_ask_again(ledger: Ledger, time: Time) -> None:
     """Before that it gives its lock back, and its question stands as it was."""
     run = await confirmed(ledger, time)
-    assert not await ledger.confirmed_runs.ask_again(run.id, "one")
-    assert await ledger.confirmed_runs.ask_again(run.id, "two")
+    assert not await ledger.beginnings.ask_again(run.id, "one")
+    assert await ledger.beginnings.ask_again(run.id, "two")
     asks = await known(ledger, run)
     assert (asks.state, asks.lock_key, asks.digest) == ("asks", None, "d1")
     assert (asks.about, asks.confirmed_by, asks.expires_at) == (run.about, "", run.expires_at)
     assert await ledger.runs.confirm_run(run.id, owner="two", by="U8")
-    await ledger.confirmed_runs.record_verified(run.id, "two")
-    assert not await ledger.confirmed_runs.ask_again(run.id, "two")
+    await ledger.beginnings.record_verified(run.id, "two")
+    assert not await ledger.beginnings.ask_again(run.id, "two")
 
 
 async def test_a_new_plan_is_looked_at_anew(ledger: Ledger, time: Time) -> None:
     """What was seen of the plan before does not count for it."""
     run = await confirmed(ledger, time)
-    await ledger.confirmed_runs.record_verified(run.id, "two")
+    await ledger.beginnings.record_verified(run.id, "two")
     assert await ledger.runs.ask_confirmation(run.id, "d2", time.now, owner="two")
     assert (await known(ledger, run)).awaits_second_look
 
@@ -70,3 +70,17 @@ async def test_a_process_that_was_replaced_does_not_ask(ledger: Ledger, time: Ti
     assert not await ledger.runs.ask_confirmation(run.id, "d2", time.now, owner="two")
     found = await known(ledger, run)
     assert (found.state, found.lock_key, found.digest) == ("running", "mesh", "d1")
+
+
+async def test_the_first_beginning_of_a_run_stands(ledger: Ledger, time: Time) -> None:
+    """Before it nothing was changed, and no later question takes back that something may be."""
+    run = await ledger.runs.begin_run(asked(lock="mesh"))
+    assert run.begun_at is None
+    assert not await ledger.beginnings.record_begun(run.id, "two")
+    assert await ledger.beginnings.record_begun(run.id, "one")
+    began = time.now
+    time.move(5)
+    await ledger.runs.ask_confirmation(run.id, "d1", time.now + timedelta(seconds=60))
+    await ledger.runs.confirm_run(run.id, owner="two")
+    await ledger.beginnings.record_verified(run.id, "two")
+    assert (await known(ledger, run)).begun_at == began
