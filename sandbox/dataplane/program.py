@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -108,7 +109,8 @@ class DataPlane:
         if find_proxy(pod) is not None and port in (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT):
             return self._answer_monitoring(pod, port, request)
         around = self._follower.get_state()
-        context, start = RequestContext(self._chance, around), self._now()
+        start = self._now()
+        context = RequestContext(self._chance, around, started=(start, time.monotonic()))
         call = _build_call(request, port, f"{name}.{namespace}")
         reply = self._engine.receive_from_outside(
             around.get_workload(pod), port, Hop(context, call, start)

@@ -50,6 +50,7 @@ class ProductPage:
 
     chance: random.Random
     start_seconds: float = 2.0
+    port: int = 9080
     asked: int = 0
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:

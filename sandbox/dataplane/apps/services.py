@@ -1,5 +1,5 @@
 """Bookinfo's applications as they answer over HTTP (images 1.20.x): details, ratings and reviews;
-see apps_productpage.
+see productpage.
 
 Paths, status codes, JSON and time limits are those of the images; the words in them are our own.
 """
@@ -10,6 +10,7 @@ import json
 import random
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from sandbox.cluster.contract import Object
 from sandbox.dataplane.apps.productpage import ProductPage
@@ -44,6 +45,10 @@ _BOOK = {
 }
 _STARS = {"v2": ("black", 10.0), "v3": ("red", 2.5)}
 """Colour of the stars, and seconds that reviews waits for ratings, by version."""
+_DATABASES = {"mongodb": 27017, "mysqldb": 3306}
+"""Ports of the samples' databases."""
+_DATABASE_SECONDS = 30.0
+"""How long ratings v2 tries to reach its database."""
 _PASSED_ON = (
     "x-request-id",
     "x-b3-traceid",
@@ -67,6 +72,8 @@ class App(Protocol):
 
     start_seconds: float
     """Simulated seconds between the container's start and the first answer."""
+    port: int
+    """Where it listens."""
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Return the reply to a request that arrives at `now`; `ask` sends the application's own
@@ -80,14 +87,10 @@ def create_app(pod: Object, chance: random.Random) -> App | None:
     Bookinfo's.
     """
     labels = pod["metadata"].get("labels") or {}
-    image = next(
-        (
-            c["image"]
-            for c in pod["spec"]["containers"]
-            if "examples-bookinfo-" in c.get("image", "")
-        ),
-        "",
+    container: Object = next(
+        (c for c in pod["spec"]["containers"] if "examples-bookinfo-" in c.get("image", "")), {}
     )
+    image = str(container.get("image", ""))
     name, _, version = image.rpartition("examples-bookinfo-")[2].partition(":")[0].partition("-")
     version = version or labels.get("version", "v1")
     match name:
@@ -96,10 +99,21 @@ def create_app(pod: Object, chance: random.Random) -> App | None:
         case "details":
             return Details(chance)
         case "ratings":
-            return Ratings(chance)
+            return Ratings(chance, find_database(container) if version == "v2" else None)
+        case "mongodb" | "mysqldb":
+            return Database(_DATABASES[name])
         case "reviews":
             return Reviews(chance, pod["metadata"]["name"], version)
     return None
+
+
+def find_database(container: Object) -> tuple[str, int]:
+    """Return the host and port of the database that ratings v2 is told to use."""
+    env = {e["name"]: str(e.get("value", "")) for e in container.get("env") or ()}
+    if env.get("DB_TYPE") == "mysql":
+        return env.get("MYSQL_DB_HOST", ""), int(env.get("MYSQL_DB_PORT") or _DATABASES["mysqldb"])
+    address = urlsplit(env.get("MONGO_DB_URL", ""))
+    return address.hostname or "", address.port or _DATABASES["mongodb"]
 
 
 def draw_work_time(chance: random.Random, milliseconds: float) -> float:
@@ -118,11 +132,24 @@ def build_not_found_reply(end: float) -> Reply:
 
 
 @dataclass
+class Database:
+    """A database of the samples: whoever reaches it has the stars."""
+
+    port: int
+    start_seconds: float = 5.0
+
+    def answer(self, call: Call, now: float, ask: Ask) -> Reply:
+        """Take a connection."""
+        return Reply(now, 200)
+
+
+@dataclass
 class Details:
     """details-v1: the data of the one book."""
 
     chance: random.Random
     start_seconds: float = 1.0
+    port: int = PORT
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/details/ID` and `/health`."""
@@ -139,10 +166,12 @@ class Details:
 
 @dataclass
 class Ratings:
-    """ratings-v1: stars by reviewer."""
+    """ratings: stars by reviewer; version 2 has them from a database."""
 
     chance: random.Random
+    database: tuple[str, int] | None = None
     start_seconds: float = 0.5
+    port: int = PORT
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/ratings/ID` and `/health`."""
@@ -154,6 +183,12 @@ class Ratings:
         number = call.path.rpartition("/")[2]
         if not number.isdigit():
             return build_json_reply(end, {"error": "please provide numeric product ID"}, 400)
+        if self.database is not None:
+            reached = ask(Call(*self.database, "/"), end, _DATABASE_SECONDS)
+            end = reached.end
+            if not reached.ok:
+                words = "could not connect to ratings database"
+                return build_json_reply(end, {"error": words}, 500)
         return build_json_reply(end, {"id": int(number), "ratings": _RATINGS})
 
 
@@ -165,6 +200,7 @@ class Reviews:
     pod: str
     version: str
     start_seconds: float = JAVA_START_SECONDS
+    port: int = PORT
 
     def answer(self, call: Call, now: float, ask: Ask) -> Reply:
         """Answer `/reviews/ID` and `/health`."""

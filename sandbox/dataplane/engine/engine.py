@@ -11,9 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sandbox.cluster.contract import Object
+from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
 from sandbox.dataplane.engine.envoy import execute_decision
-from sandbox.dataplane.engine.inbound import Apps, PodReceiver, find_oldest_service
+from sandbox.dataplane.engine.inbound import Apps, Arrival, PodReceiver, find_oldest_service
+from sandbox.dataplane.engine.limits import CircuitBreakers
 from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.mutual_tls import can_encrypt, find_client_mode
+from sandbox.dataplane.engine.network_policies import CONNECT_SECONDS, lets_through
 from sandbox.dataplane.engine.proxy_reports import (
     ProxiedRequest,
     get_span_reporting,
@@ -45,6 +49,7 @@ class MeshEngine:
     def __init__(self, apps: Apps) -> None:
         # An application's own requests go out of its pod, which leads back here.
         self._receiver = PodReceiver(apps, self.send_from_pod)
+        self._breakers = CircuitBreakers()
 
     # from a pod
 
@@ -88,7 +93,7 @@ class MeshEngine:
         if not there:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         chosen = hop.context.chance.choice(there)
-        return self._send_to_pod(source, chosen, service, hop)
+        return self._send_to_pod(source, chosen, Arrival(service, hop))
 
     def _send_to_waypoint(
         self, source: Workload, waypoint: Place, service: Object, hop: Hop
@@ -103,6 +108,8 @@ class MeshEngine:
         if not there:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="reset")
         proxy = hop.context.chance.choice(there)
+        if not _gets_through(hop, source, proxy, _HBONE_PORT):
+            return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         onward = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
         # The connection leads to the waypoint; the request is for the Service still, by its full
         # name.
@@ -139,15 +146,29 @@ class MeshEngine:
             return Reply(hop.now + context.draw_delay(ENVOY_MS), failure="refused")
         passage = ProxiedRequest(proxy, source, decision, span)
         onward = hop.with_call(span.call).starting_at(hop.now + context.draw_delay(ENVOY_MS))
-        self._send_shadows(proxy, decision, onward)
-        reply = execute_decision(
-            decision, onward, lambda endpoint, to: self._forward_to_endpoint(passage, endpoint, to)
-        )
+        reply = self._carry_out(passage, onward)
         if decision.layer7:
             report_request(passage, hop, reply)
         else:
             report_tcp(passage, hop, reply)
         return reply
+
+    def _carry_out(self, passage: ProxiedRequest, hop: Hop) -> Reply:
+        """Carry out what an Envoy has decided, unless a policy refuses the request."""
+        proxy, decision = passage.proxy, passage.decision
+        if _is_denied(proxy, passage.source, hop):
+            return build_denial(hop.now)
+        limits = self._breakers.find_limits(proxy, decision, hop)
+        self._send_shadows(proxy, decision, hop)
+
+        def send(endpoint: Endpoint, onward: Hop) -> Reply:
+            return self._forward_to_endpoint(passage, endpoint, onward)
+
+        return execute_decision(
+            limits.leave_out_ejected(decision, hop.now),
+            hop,
+            lambda endpoint, onward: limits.carry(endpoint, onward, send),
+        )
 
     def _send_shadows(self, proxy: Workload, decision: Decision, hop: Hop) -> None:
         """Send the copies for mirrors. Their answers are thrown away, and only the proxies that
@@ -159,13 +180,17 @@ class MeshEngine:
                 chosen = hop.context.chance.choice(there)
                 marked = {**decision.request.headers, "host": f"{decision.request.host}-shadow"}
                 copied = hop.with_call(replace(hop.call, headers=marked))
-                self._send_to_pod(proxy, chosen, shadow.service, copied)
+                self._send_to_pod(proxy, chosen, Arrival(shadow.service, copied))
 
     def _forward_to_endpoint(self, passage: ProxiedRequest, endpoint: Endpoint, hop: Hop) -> Reply:
         """Send from an Envoy to one endpoint; a gateway may have to go through the Service's
         waypoint.
         """
         around, proxy, service = hop.context.around, passage.proxy, passage.decision.service
+        if endpoint.pod is not None and passage.decision.passthrough:
+            # What passes through is sent as it came, without mutual TLS.
+            asked = around.live.find_service(hop.call.host, proxy.namespace)
+            return self._send_to_pod(proxy, endpoint, Arrival(asked, hop, "DISABLE"))
         if endpoint.pod is None or service is None:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         passage.target = around.get_workload(endpoint.pod)
@@ -180,22 +205,27 @@ class MeshEngine:
             return self._send_to_waypoint(
                 proxy, waypoint, service, hop.with_call(replace(hop.call, port=port))
             )
-        return self._send_to_pod(proxy, endpoint, service, hop)
+        cluster = parse_cluster_name(passage.decision.cluster)
+        told = find_client_mode(around.pushed, proxy, service, cluster) if cluster else ""
+        return self._send_to_pod(proxy, endpoint, Arrival(service, hop, told))
 
     # to a pod
 
-    def _send_to_pod(
-        self, client: Workload | None, endpoint: Endpoint, service: Object, hop: Hop
-    ) -> Reply:
+    def _send_to_pod(self, client: Workload, endpoint: Endpoint, arrival: Arrival) -> Reply:
         """Send over the network to a pod, through what stands before its application; a proxy's
         flags stay with it.
         """
         assert endpoint.pod is not None
+        hop = arrival.hop
         target = hop.context.around.get_workload(endpoint.pod)
+        tunnelled = target.captured and can_encrypt(client, target)
+        if not _gets_through(hop, client, target, _HBONE_PORT if tunnelled else endpoint.port):
+            return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         hop = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
-        return replace(
-            self._receiver.receive_request(client, target, endpoint.port, (service, hop)), flags="-"
+        reply = self._receiver.receive_request(
+            client, target, endpoint.port, replace(arrival, hop=hop)
         )
+        return replace(reply, flags="-")
 
     # from outside
 
@@ -209,8 +239,29 @@ class MeshEngine:
         if target.kind == "gateway":
             return self._send_by_envoy(target, target, hop)
         return self._receiver.receive_request(
-            None, target, port, (find_oldest_service(hop.context, target, port), hop)
+            None, target, port, Arrival(find_oldest_service(hop.context, target, port), hop)
         )
+
+
+def _gets_through(hop: Hop, source: Workload, target: Workload, port: int) -> bool:
+    """Tell whether NetworkPolicies let a connection through."""
+    around = hop.context.around
+    return lets_through(around.network_policies, around.live.namespaces, source, target, port)
+
+
+def _is_denied(proxy: Workload, source: Workload, hop: Hop) -> bool:
+    """Tell whether an AuthorizationPolicy at a gateway or a waypoint refuses a request."""
+    if proxy.kind not in ("gateway", "waypoint"):
+        return False
+    around, waypoint = hop.context.around, proxy.kind == "waypoint"
+    asked = around.live.find_service(hop.call.host, proxy.namespace) if waypoint else None
+    facts = build_facts(
+        source if waypoint else None,
+        hop.call.port,
+        hop.call,
+        encrypted=waypoint and source.is_meshed,
+    )
+    return is_refused(around.policies, proxy, facts, asked)
 
 
 def _add_host_header(call: Call) -> dict[str, str]:

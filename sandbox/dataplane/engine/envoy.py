@@ -21,6 +21,12 @@ _CONNECT = b"upstream connect error or disconnect/reset before headers. reset re
 _BROKEN = {
     "refused": ("UF", b"remote connection failure"),
     "reset": ("UC", b"connection termination"),
+    "timeout": ("UF", b"connection timeout"),
+    "tls": (
+        "UF",
+        b"remote connection failure, transport failure reason: TLS_error:|268435703:SSL routines:"
+        b"OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end",
+    ),
 }
 _BACKOFF_MS = 12.5
 """Median milliseconds between two tries (Envoy's base interval of 25 ms, jittered)."""
@@ -84,7 +90,8 @@ def _try_endpoints(decision: Decision, hop: Hop, send: Send) -> Reply:
 
 
 def _needs_retry(retries: Retries | None, reply: Reply) -> bool:
-    if retries is None:
+    # What overflows carries `x-envoy-overloaded`, and is not sent again.
+    if retries is None or reply.flags == "UO":
         return False
     if reply.failure:
         return "connect-failure" in retries.on or "5xx" in retries.on

@@ -4,12 +4,14 @@ there, and the application itself."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sandbox.cluster.contract import Object
 from sandbox.cluster.machinery.selectors import matches_service_selector
-from sandbox.dataplane.apps.services import PORT, App
+from sandbox.dataplane.apps.services import App
+from sandbox.dataplane.engine.authorization import build_denial, build_facts, is_refused
 from sandbox.dataplane.engine.messages import Call, Reply
+from sandbox.dataplane.engine.mutual_tls import find_server_mode, settle_connection
 from sandbox.dataplane.engine.proxy_reports import get_span_reporting, report_connection
 from sandbox.dataplane.engine.request_context import (
     ENVOY_MS,
@@ -30,6 +32,17 @@ Apps = Callable[[str, float], App | None]
 """
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A request at a pod's door: the Service that it is for, and the `tls.mode` that a
+    DestinationRule gives its sender ("" for automatic mutual TLS).
+    """
+
+    service: Object | None
+    hop: Hop
+    told: str = ""
+
+
 class PodReceiver:
     """Receives requests at pods. `send` carries what an application asks of others."""
 
@@ -37,26 +50,31 @@ class PodReceiver:
         self._apps, self._send = apps, send
 
     def receive_request(
-        self, client: Workload | None, target: Workload, port: int, what: tuple[Object | None, Hop]
+        self, client: Workload | None, target: Workload, port: int, arrival: Arrival
     ) -> Reply:
         """Return what a pod answers to a request from a client (None: outside the mesh) for one
         of its ports.
         """
-        service, hop = what
+        service, hop = arrival.service, arrival.hop
         around = hop.context.around
-        policy = "mutual_tls" if _is_encrypted(client, target) else "none"
-        # The proxy cuts a plain connection before it has read a request: nothing is counted.
-        if policy == "none" and around.is_strict(target):
-            return Reply(hop.now, failure="reset")
+        mode = find_server_mode(target, port, around.peers)
+        policy, failure = settle_connection(client, target, arrival.told, mode)
+        if failure:
+            return Reply(hop.now, failure=failure)
         # Redirected into a ztunnel that is not there.
         if target.captured and target.node not in around.ztunnels:
             return Reply(hop.now, failure="refused")
+        layer7 = target.kind == "sidecar" and not _is_tcp(service, port)
+        encrypted = policy == "mutual_tls"
+        facts = build_facts(client, port, hop.call, encrypted=encrypted, layer7=layer7)
+        refused = target.is_meshed and is_refused(around.policies, target, facts)
+        if refused and not layer7:
+            return Reply(hop.now, failure="reset")
         parties = Parties(client, target, build_service_labels(service), policy)
-        if target.kind == "sidecar":
-            receive = (
-                self._receive_connection if _is_tcp(service, port) else self._receive_at_sidecar
-            )
-            reply = receive(parties, port, hop)
+        if layer7:
+            reply = self._receive_at_sidecar(parties, port, hop, refused=refused)
+        elif target.kind == "sidecar":
+            reply = self._receive_connection(parties, port, hop)
         else:
             behind = hop.context.draw_delay(ZTUNNEL_MS) if target.captured else 0.0
             reply = self._call_app(target, port, hop.starting_at(hop.now + behind))
@@ -76,16 +94,16 @@ class PodReceiver:
         hop.context.reports.append(report)
         return reply
 
-    def _receive_at_sidecar(self, parties: Parties, port: int, hop: Hop) -> Reply:
+    def _receive_at_sidecar(self, parties: Parties, port: int, hop: Hop, *, refused: bool) -> Reply:
         """Receive at the server's sidecar: it counts the request for its Service, and answers
-        503 when nothing listens behind it.
+        403 when a policy refuses it, 503 when nothing listens behind it.
         """
         target = parties.destination
         assert target is not None
         own = get_span_reporting(target, hop.context)
         span = continue_trace(hop.call, own, hop.context.chance)
         inside = hop.with_call(span.call).starting_at(hop.now + hop.context.draw_delay(ENVOY_MS))
-        reply = self._call_app(target, port, inside)
+        reply = build_denial(inside.now) if refused else self._call_app(target, port, inside)
         if reply.failure:
             text = (
                 b"upstream connect error or disconnect/reset before headers. reset reason: "
@@ -102,26 +120,14 @@ class PodReceiver:
 
     def _call_app(self, target: Workload, port: int, hop: Hop) -> Reply:
         """Return the answer of the application itself, whose own requests go out of its pod."""
-        app = self._apps(target.uid, hop.now) if port == PORT else None
-        if app is None:
+        app = self._apps(target.uid, hop.now)
+        if app is None or port != app.port:
             return Reply(hop.now, failure="refused")
 
         def ask(call: Call, now: float, patience: float) -> Reply:
             return self._send(target, Hop(hop.context, call, now, now + patience))
 
         return app.answer(hop.call, hop.now, ask)
-
-
-def _is_encrypted(client: Workload | None, target: Workload) -> bool:
-    """Tell whether a connection is mutual TLS: both ends must be able to speak the same kind
-    of it.
-    """
-    if client is None or not client.is_meshed or not target.is_meshed:
-        return False
-    if target.captured:
-        return client.captured or client.hbone
-    # A ztunnel speaks HBONE alone, which a sidecar takes only when it was started for that.
-    return client.proxy is not None or target.labels.get("networking.istio.io/tunnel") == "http"
 
 
 def find_oldest_service(context: RequestContext, target: Workload, port: int) -> Object | None:

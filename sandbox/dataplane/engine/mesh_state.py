@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,6 @@ import yaml
 from sandbox.cluster.contract import ApiError, Client, Object, Ref
 from sandbox.cluster.machinery.informer import Informer, Listener
 from sandbox.cluster.machinery.meta import CRDS
-from sandbox.cluster.machinery.selectors import has_labels
 from sandbox.cluster.machinery.served_types import ServedTypes
 from sandbox.dataplane.engine.workloads import Workload, read_workload
 from sandbox.dataplane.objects.pods import get_labels
@@ -27,13 +26,19 @@ from sandbox.dataplane.objects.world import FOLLOWED, ROOT_NAMESPACE, Objects, W
 from sandbox.releases import NEWEST, parse_image_version
 from sandbox.tasks import Tasks
 
-_MAPS, _PEERS, _TELEMETRIES = "maps", "peers", "telemetries"
+_MAPS, _NETWORK = "maps", "network_policies"
+_TOLD = {
+    "peers": Ref("security.istio.io", "peerauthentications"),
+    "policies": Ref("security.istio.io", "authorizationpolicies"),
+    "telemetries": Ref("telemetry.istio.io", "telemetries"),
+}
+"""What istiod tells proxies beside the routes, by the fields of a MeshState."""
 _MORE = {
     _MAPS: Ref("", "configmaps"),
-    _PEERS: Ref("security.istio.io", "peerauthentications"),
-    _TELEMETRIES: Ref("telemetry.istio.io", "telemetries"),
+    _NETWORK: Ref("networking.k8s.io", "networkpolicies"),
+    **_TOLD,
 }
-_BUILT_IN = ("", "discovery.k8s.io")
+_BUILT_IN = ("", "discovery.k8s.io", "networking.k8s.io")
 """API groups that are always served; the others come with CRDs."""
 
 
@@ -44,6 +49,8 @@ class MeshState:
     live: World
     pushed: World
     peers: Objects = field(default_factory=dict)
+    policies: Objects = field(default_factory=dict)
+    network_policies: Objects = field(default_factory=dict)
     telemetries: Objects = field(default_factory=dict)
     known: dict[tuple[str, str], Workload] = field(default_factory=dict, repr=False)
 
@@ -64,34 +71,6 @@ class MeshState:
             if get_labels(p).get("app") == "ztunnel" and is_ready(p)
         ]
         return {p["spec"].get("nodeName", ""): p["metadata"].get("uid", "") for p in pods}
-
-    def is_strict(self, server: Workload) -> bool:
-        """Tell whether a pod of the mesh refuses plain text: PeerAuthentication of workload,
-        namespace or root.
-        """
-        if not server.is_meshed:
-            return False
-        ranked: dict[int, str] = {}
-        for (namespace, _), rule in sorted(self.peers.items()):
-            spec = rule.get("spec") or {}
-            mode = (spec.get("mtls") or {}).get("mode", "UNSET")
-            rank = _rank_rule(
-                server, namespace, (spec.get("selector") or {}).get("matchLabels") or {}
-            )
-            if rank and mode != "UNSET":
-                ranked.setdefault(rank, mode)
-        return bool(ranked) and ranked[max(ranked)] == "STRICT"
-
-
-def _rank_rule(server: Workload, namespace: str, selector: dict[str, str]) -> int:
-    """Return how closely a rule concerns a pod: 3 by its labels, 2 in its namespace, 1
-    mesh-wide, 0 not at all.
-    """
-    if namespace == server.namespace and selector:
-        return 3 if has_labels(dict(server.labels), selector) else 0
-    if namespace == server.namespace:
-        return 2
-    return 1 if namespace == ROOT_NAMESPACE and not selector else 0
 
 
 def is_ready(pod: Object) -> bool:
@@ -171,31 +150,24 @@ class MeshFollower:
             None,
         )
         last = self._around
+        network = dict(self._informers[_NETWORK].objects)
         # Without an istiod, pods come and go but no new rule reaches a proxy.
         if istiod is None and last is not None:
             live = World(version=last.pushed.version, mesh=last.pushed.mesh, **objects)
-            return MeshState(
-                live=live,
-                pushed=last.pushed,
-                peers=last.peers,
-                telemetries=last.telemetries,
-                known=self._known,
-            )
+            return replace(last, live=live, network_policies=network, known=self._known)
         version = (
             parse_image_version(istiod["spec"]["containers"][0]["image"])
             if istiod
             else NEWEST.version
         )
         live = World(version=version, mesh=self._read_mesh_config(), **objects)
-        peers, telemetries = (
-            dict(self._informers[name].objects) for name in (_PEERS, _TELEMETRIES)
-        )
+        told = {name: dict(self._informers[name].objects) for name in _TOLD}
         # Each change of a pod leaves a key behind, since keys hold the resourceVersion. They are
         # dropped all at once; what is still there is read again.
         if len(self._known) > 4 * len(objects["pods"]) + 100:
             self._known = {}
         return MeshState(
-            live=live, pushed=live, peers=peers, telemetries=telemetries, known=self._known
+            live=live, pushed=live, network_policies=network, known=self._known, **told
         )
 
     def _read_mesh_config(self) -> Object:

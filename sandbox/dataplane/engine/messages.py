@@ -46,9 +46,9 @@ class Call:
         return replace(self, headers={**self.headers, **headers})
 
 
-Failure = Literal["", "refused", "reset", "timeout", "unknown host"]
-"""Why there is no HTTP answer at all: nothing listens, the connection was cut, too slow, or the
-name has no address."""
+Failure = Literal["", "refused", "reset", "timeout", "tls", "unknown host"]
+"""Why there is no HTTP answer at all: nothing listens, the connection was cut, too slow, one end
+speaks TLS and the other does not, or the name has no address."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,14 @@ class RequestContext:
     chance: random.Random
     around: MeshState
     reports: list[HttpReport | TcpReport | Span] = field(default_factory=list)
+    started: tuple[float, float] = (0.0, 0.0)
+    """When the request set out, by the simulated clock and by the wall's."""
+
+    def tell_wall_time(self, now: float) -> float:
+        """Return the wall's time at a simulated moment of this request, which is carried out as
+        fast as the wall goes.
+        """
+        return self.started[1] + now - self.started[0]
 
     def draw_delay(self, milliseconds: float) -> float:
         """Return a small time around that median, in seconds."""

@@ -42,6 +42,8 @@ class Workload:
     """Whether its Envoy can speak HBONE, which only those started under the ambient profile can."""
     collector: str = ""
     """Where its Envoy's bootstrap sends spans; "" for nowhere."""
+    ports: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Its containers' ports that have a name."""
     sampling: float = _DEFAULT_SAMPLING
     """Per cent of the requests that begin at its Envoy that are traced."""
 
@@ -121,6 +123,12 @@ def read_workload(pod: Object) -> Workload:
         captured=is_captured(pod),
         hbone=env.get("ISTIO_META_ENABLE_HBONE") == "true" or get_proxy_kind(pod) == "waypoint",
         collector=str((tracing.get("zipkin") or {}).get("address", "")),
+        ports={
+            port["name"]: port["containerPort"]
+            for container in spec["containers"]
+            for port in container.get("ports") or ()
+            if port.get("name")
+        },
         sampling=float(tracing.get("sampling") or _DEFAULT_SAMPLING),
     )
 

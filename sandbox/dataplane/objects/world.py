@@ -31,6 +31,7 @@ FOLLOWED: Mapping[str, Ref] = {
     "istio_gateways": Ref("networking.istio.io", "gateways"),
     "gateways": Ref("gateway.networking.k8s.io", "gateways"),
     "http_routes": Ref("gateway.networking.k8s.io", "httproutes"),
+    "sidecars": Ref("networking.istio.io", "sidecars"),
     "grants": Ref("gateway.networking.k8s.io", "referencegrants"),
     "service_entries": Ref("networking.istio.io", "serviceentries"),
 }
@@ -73,6 +74,7 @@ class World:
     istio_gateways: Objects = field(default_factory=dict)
     gateways: Objects = field(default_factory=dict)
     http_routes: Objects = field(default_factory=dict)
+    sidecars: Objects = field(default_factory=dict)
     grants: Objects = field(default_factory=dict)
     service_entries: Objects = field(default_factory=dict)
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)

@@ -107,6 +107,18 @@ def merge_traffic_policy(world: World, proxy: Proxy, service: Object, subset: st
     return policy | (own.get("trafficPolicy") or {})
 
 
+def find_cluster_policy(
+    world: World, proxy: Proxy, service: Object, cluster: ClusterName
+) -> Object:
+    """Return the trafficPolicy of one cluster: settings of its port stand in for the others."""
+    policy = merge_traffic_policy(world, proxy, service, cluster.version)
+    for level in policy.get("portLevelSettings") or ():
+        if (level.get("port") or {}).get("number") == cluster.port:
+            found: Object = level
+            return found
+    return policy
+
+
 def _find_destination_rules(world: World, proxy: Proxy, service: Object) -> list[Object]:
     """Return the DestinationRules of the first namespace that has any: the proxy's, the
     Service's, the root; the narrowest host wins.

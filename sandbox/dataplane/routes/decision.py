@@ -31,6 +31,7 @@ from sandbox.dataplane.routes.model import (
     VirtualHost,
 )
 from sandbox.dataplane.routes.virtual_hosts import (
+    BLOCK_ALL,
     build_outside_hosts,
     find_virtual_host,
     get_fallback_host,
@@ -38,12 +39,14 @@ from sandbox.dataplane.routes.virtual_hosts import (
     get_service_host,
     is_http_port,
 )
+from sandbox.dataplane.routes.visibility import is_visible
 
 _GRPC_ANSWERS = {
     **{1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429},
     **{9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401},
 }
 """The HTTP status by which Envoy tells a client that speaks no gRPC of a gRPC status."""
+
 Random = Callable[[], float]
 """Gives numbers from 0 up to 1."""
 
@@ -122,6 +125,12 @@ def route_request(
             world, proxy, request, find_virtual_host(hosts, _strip_port(request)), draw
         )
     service = world.find_service(request.host, proxy.namespace if proxy else namespace)
+    if (
+        proxy is not None
+        and service is not None
+        and not is_visible(world, proxy, service, request.port)
+    ):
+        return _route_past(world, proxy, request, service)
     if proxy is None or (service is not None and not is_http_port(service, request.port)):
         return _route_by_address(world, proxy, request, service)
     if proxy.kind == "waypoint":
@@ -147,7 +156,31 @@ def _find_sidecar_host(
     others = find_virtual_host(
         list(build_outside_hosts(world, proxy, request.port)), _strip_port(request)
     )
-    return others or get_fallback_host(world)
+    return others or get_fallback_host(world, proxy)
+
+
+def _route_past(world: World, proxy: Proxy, request: ProxyRequest, service: Object) -> Decision:
+    """Route a request for a Service that a Sidecar resource keeps from its proxy: on to the
+    address that the client wanted, or nowhere under REGISTRY_ONLY.
+    """
+    heard = any(
+        is_http_port(s, request.port) and is_visible(world, proxy, s, request.port)
+        for s in world.registered
+    )
+    host = get_fallback_host(world, proxy)
+    # HTTP is read where the port has a listener because of some other Service.
+    if host is BLOCK_ALL:
+        if not heard:
+            return Decision(request, layer7=False, refused=True)
+        return Decision(request, virtual_host=host.name, status=502)
+    return Decision(
+        request,
+        layer7=heard,
+        virtual_host=host.name if heard else "",
+        cluster=PASSTHROUGH,
+        endpoints=world.list_endpoints(service, request.port),
+        passthrough=True,
+    )
 
 
 def _route_by_address(

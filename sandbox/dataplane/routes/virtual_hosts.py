@@ -19,6 +19,7 @@ from sandbox.dataplane.routes.clusters import (
 from sandbox.dataplane.routes.model import Match, Route, Target, VirtualHost
 from sandbox.dataplane.routes.rules import MESH, Rule, list_listener_rules, list_rules
 from sandbox.dataplane.routes.translate import ProxyListener, build_default_route, translate_rule
+from sandbox.dataplane.routes.visibility import get_outbound_mode, is_visible, knows_host
 
 _ANY = Match(anything=True)
 ALLOW_ANY = VirtualHost(
@@ -82,7 +83,11 @@ def _list_mesh_rules(world: World, proxy: Proxy, service: Object, port: int) -> 
     host, home = get_hostname(service), service["metadata"]["namespace"]
     found: list[tuple[int, Rule]] = []
     for rule in list_rules(world):
-        patterns = [h for h in rule.hosts if covers_host(h, host)]
+        patterns = [
+            h
+            for h in rule.hosts
+            if covers_host(h, host) and knows_host(world, proxy, rule.namespace, h, port)
+        ]
         if not patterns or MESH not in rule.gateways or not rule.is_visible_to(proxy.namespace):
             continue
         # A route in the Service's namespace is for all clients; in another it is for those there.
@@ -141,17 +146,18 @@ def _is_served(world: World, host: str, port: int) -> bool:
     )
 
 
-def get_fallback_host(world: World) -> VirtualHost:
+def get_fallback_host(world: World, proxy: Proxy) -> VirtualHost:
     """Return the virtual host by which a sidecar handles every other name."""
-    mode = (world.mesh.get("outboundTrafficPolicy") or {}).get("mode", "ALLOW_ANY")
-    return BLOCK_ALL if mode == "REGISTRY_ONLY" else ALLOW_ANY
+    return BLOCK_ALL if get_outbound_mode(world, proxy) == "REGISTRY_ONLY" else ALLOW_ANY
 
 
 def list_sidecar_hosts(world: World, proxy: Proxy, port: int) -> list[VirtualHost]:
     """Return all virtual hosts of a sidecar's route configuration for a port."""
-    services = [s for s in world.registered if is_http_port(s, port)]
+    services = [
+        s for s in world.registered if is_http_port(s, port) and is_visible(world, proxy, s, port)
+    ]
     hosts = [get_service_host(world, proxy, s, port) for s in services]
-    return [*hosts, *build_outside_hosts(world, proxy, port), get_fallback_host(world)]
+    return [*hosts, *build_outside_hosts(world, proxy, port), get_fallback_host(world, proxy)]
 
 
 def is_http_port(service: Object, port: int) -> bool:

@@ -56,13 +56,26 @@ def validate_object(obj: Object) -> ValidationResult:
     spec = obj.get("spec") or {}
     check = _CHECKS.get(obj.get("kind", ""))
     if check is None:
-        return ValidationResult("", [])
+        return ValidationResult("", list_unplayed(obj))
     warnings = (
         find_unused_rules(filter_objects(spec.get("http")))
         if obj["kind"] == "VirtualService"
         else []
     )
     return ValidationResult(join_findings(list(check(spec))), warnings)
+
+
+def list_unplayed(obj: Object) -> list[str]:
+    """Return warnings about what is stored here and, unlike in a real mesh, steers nothing."""
+    kind, spec = obj.get("kind", ""), obj.get("spec") or {}
+    if kind in _UNPLAYED:
+        return [f"the sandbox stores {kind} and does not play it"]
+    if kind == "AuthorizationPolicy" and spec.get("action") in ("CUSTOM", "AUDIT"):
+        return [f"the sandbox does not play action {spec['action']} of {kind}"]
+    return []
+
+
+_UNPLAYED = ("RequestAuthentication", "EnvoyFilter", "WasmPlugin", "ProxyConfig", "WorkloadEntry")
 
 
 def _check_virtual_service(spec: Object) -> Findings:

@@ -92,7 +92,11 @@ class Place:
     labels: dict[str, str] = field(default_factory=dict)
     peers: dict[tuple[str, str], Object] = field(default_factory=dict)
     telemetries: dict[tuple[str, str], Object] = field(default_factory=dict)
+    policies: list[Object] = field(default_factory=list)
+    """AuthorizationPolicies and NetworkPolicies."""
     ztunnel: bool = True
+    images: dict[str, str] = field(default_factory=dict)
+    """Other images, by Deployment."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(7)
@@ -104,7 +108,12 @@ class Place:
         self._mesh = self.mesh or mesh_of_release(self.version, ambient=self.mode == "ambient")
         world = world_of(self.version, self._objects(), self._mesh.config)
         self.around = MeshState(
-            live=world, pushed=world, peers=self.peers, telemetries=self.telemetries
+            live=world,
+            pushed=world,
+            peers=self.peers,
+            telemetries=self.telemetries,
+            policies=_place(self.policies, "AuthorizationPolicy"),
+            network_policies=_place(self.policies, "NetworkPolicy"),
         )
         self._apps: dict[str, App] = {}
         for pod in world.pods.values():
@@ -137,6 +146,8 @@ class Place:
 
     def _pod(self, deployment: Object, number: int) -> Object:
         pod = running(deployment, number)
+        if image := self.images.get(deployment["metadata"]["name"]):
+            pod["spec"]["containers"] = [{**pod["spec"]["containers"][0], "image": image}]
         if self.mode == "sidecar" and deployment["metadata"]["name"] not in self.outside:
             return inject_sidecar(pod, "bookinfo", self._mesh, native=True)
         if self.mode == "ambient":
@@ -206,6 +217,11 @@ class Place:
         return sum(
             s.value for s in found if s.name == name and labels.items() <= dict(s.labels).items()
         )
+
+
+def _place(objects: list[Object], kind: str) -> dict[tuple[str, str], Object]:
+    found = (o for o in objects if o["kind"] == kind)
+    return {(o["metadata"]["namespace"], o["metadata"]["name"]): o for o in found}
 
 
 def running(deployment: Object, number: int) -> Object:

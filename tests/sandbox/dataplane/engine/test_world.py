@@ -11,6 +11,7 @@ from sandbox.clock import Clock
 from sandbox.cluster.contract import Client, Object, Ref
 from sandbox.cluster.server import ApiServer
 from sandbox.dataplane.engine.mesh_state import MeshFollower, MeshState
+from sandbox.dataplane.engine.mutual_tls import find_server_mode
 from sandbox.dataplane.engine.workloads import read_workload
 from tests.sandbox.dataplane.engine.place import Place
 
@@ -137,7 +138,8 @@ def test_the_narrowest_policy_holds(
     }
     around = Place(peers=peers).around
     details = next(p for (_, name), p in around.live.pods.items() if name.startswith("details"))
-    assert around.is_strict(around.get_workload(details)) is strict
+    mode = find_server_mode(around.get_workload(details), 9080, around.peers)
+    assert (mode == "STRICT") is strict
 
 
 def test_a_pod_is_read_with_its_proxys_start() -> None:

@@ -26,6 +26,7 @@ _FIELDS = {
     ("HTTPRoute", "gateway.networking.k8s.io"): "http_routes",
     ("ReferenceGrant", "gateway.networking.k8s.io"): "grants",
     ("ServiceEntry", "networking.istio.io"): "service_entries",
+    ("Sidecar", "networking.istio.io"): "sidecars",
 }
 FOR_JASON: Object = {
     "parentRefs": [{"group": "", "kind": "Service", "name": "reviews", "port": 9080}],
