@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.knowledge.istio import installation
+from bot.knowledge.istio import revisions
 from bot.knowledge.objects.apply import (
     ApplyResult,
     build_missing_verdict,
@@ -40,9 +40,8 @@ class AddonOptions(Options):
 async def run(context: Context, options: AddonOptions) -> Verdict:
     """Apply what differs, wait for the pods, and ask each add-on for its health."""
     mesh = context.workshop.mesh_namespace
-    if await installation.find_istiod(context) is None:
-        cause = Text("Istio is not installed: there is no istiod in {mesh}", mesh=mesh)
-        return build_missing_verdict(context, cause, "install")
+    if absent := await revisions.explain_absence(context):
+        return build_missing_verdict(context, absent, "install")
     chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
     objects = [
         obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", mesh)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.knowledge.ambient import join, leave, verify
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import install, installation, sidecars
+from bot.knowledge.istio import install, installation, revisions, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.routing import enforce
@@ -49,15 +49,8 @@ async def plan(context: Context, options: AmbientOptions) -> Plan | None:
 
 async def check_prerequisites(context: Context) -> Verdict | None:
     """Return a verdict when Istio or Bookinfo must be there first, else None."""
-    if await installation.find_istiod(context) is None:
-        return build_missing_verdict(
-            context,
-            Text(
-                "Istio is not installed in {mesh_namespace}",
-                mesh_namespace=context.workshop.mesh_namespace,
-            ),
-            "install",
-        )
+    if absent := await revisions.explain_absence(context):
+        return build_missing_verdict(context, absent, "install")
     if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
     return None

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.knowledge.istio import gateway_api, install, installation, verify
-from bot.knowledge.objects.digests import compute_digest
+from bot.knowledge.istio import gateway_api, install, install_plan, installation, verify
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
 from bot.text import Text
 
@@ -48,25 +47,8 @@ def check(context: Context, options: InstallOptions) -> None:
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:
-    """Return what would change in an existing installation, or None when nothing would."""
-    objects = await installation.render_manifests(context, build_arguments(context, options))
-    if await installation.find_istiod(context) is None:
-        return None
-    found = await installation.compare_with_cluster(context, objects)
-    if not found.changed and not found.removed:
-        return None
-    return Plan(
-        summary=Text(
-            "Istio {version} is installed with other options.",
-            version=await installation.read_installed_version(context),
-        ),
-        items=found.lines,
-        warnings=(
-            Text("istioctl keeps nothing from before: options that are not typed again are lost."),
-        ),
-        confirm=Text("Change it"),
-        digest=compute_digest(found.lines),
-    )
+    """Return what would change in what is there already, or None when nothing would."""
+    return await install_plan.plan_installation(context, build_arguments(context, options))
 
 
 async def run(context: Context, options: InstallOptions) -> Verdict:

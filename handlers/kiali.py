@@ -3,7 +3,7 @@ sees the mesh."""
 
 from __future__ import annotations
 
-from bot.knowledge.istio import installation, kiali_status
+from bot.knowledge.istio import kiali_status, revisions
 from bot.knowledge.objects.apply import (
     ApplyResult,
     build_missing_verdict,
@@ -27,12 +27,8 @@ HEALTH_PATH = "/kiali/healthz"
 async def run(context: Context, options: Options) -> Verdict:
     """Apply what differs, restart Kiali when its settings changed, and ask what it sees."""
     mesh = context.workshop.mesh_namespace
-    if await installation.find_istiod(context) is None:
-        return build_missing_verdict(
-            context,
-            Text("Istio is not installed: there is no istiod in {mesh}", mesh=mesh),
-            "install",
-        )
+    if absent := await revisions.explain_absence(context):
+        return build_missing_verdict(context, absent, "install")
     objects = kiali_config.apply_workshop_settings(
         context, await load_sample(context, "addons/kiali.yaml", mesh)
     )

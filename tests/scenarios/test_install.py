@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.knowledge.istio import install
 from sandbox.cluster.contract import Ref
 from sandbox.cluster.faults import ApiFault
 from tests.scenarios.stage import Stage, playing, words
@@ -86,12 +87,85 @@ async def test_a_confirmed_change_is_made(stage: Stage) -> None:
         ("/mesh install set=values.nonesuch.thing=true", "nonesuch"),
         ("/mesh install set=--kubeconfig=/etc/passwd", "not a setting of Istio"),
         ("/mesh install set='values.a=$(id)'", "Istio refuses these options"),
+        ("/mesh install empty", "without a control plane, no mesh"),
+        ("/mesh install remote", "without a control plane, no mesh"),
+        ("/mesh install set=revision=canary", "These options make istiod-canary (istio-system)"),
     ],
 )
 async def test_wrong_options_change_nothing(stage: Stage, typed: str, says: str) -> None:
     """Options that Istio does not take are refused in its words, before anything is written."""
     assert says in words(await stage.type(f"{typed} -> error"))
     assert await stage.api.list(CRDS) == []
+
+
+async def test_what_is_being_pruned_is_not_waited_for_to_become_ready(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """istioctl deletes in the foreground: what a narrower profile lacks stands there for a while,
+    longer where somebody's finalizer holds it. It is named, and the rest is done."""
+    monkeypatch.setattr(install, "PRUNE_TIMEOUT", 0.3)
+    await stage.type("/mesh install")
+    gateway = {"metadata": {"finalizers": ["example.com/hold"]}}
+    await stage.api.merge(DEPLOYMENTS, "istio-ingressgateway", "istio-system", gateway)
+    await stage.type("/mesh install minimal")
+    said = words(await stage.type('click "Change it"'))
+    assert "istio-ingressgateway is still being removed" in said
+    assert "0/1 pods ready" not in said
+    assert "1 workload ready" in words(await stage.type("/mesh status"))
+
+
+async def other_control_plane(stage: Stage) -> None:
+    """An istiod of revision canary that injects by default, as `istioctl install --revision` leaves
+    it on an empty cluster, and a namespace of its own."""
+    for namespace, labels in (
+        ("istio-system", {}),
+        ("shop", {"istio-injection": "enabled"}),
+    ):
+        await stage.api.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {"name": namespace, "labels": labels},
+            }
+        )
+    revision = {"istio.io/rev": "canary"}
+    labels = {"app": "istiod", **revision}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "discovery", "image": "docker.io/istio/pilot:1.29.1"}]},
+    }
+    await stage.api.create(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "istiod-canary", "namespace": "istio-system", "labels": labels},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        }
+    )
+    await stage.api.create(
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {
+                "name": "istio-revision-tag-default",
+                "labels": {"app": "sidecar-injector", "istio.io/tag": "default", **revision},
+            },
+        }
+    )
+
+
+async def test_another_control_plane_is_not_overrun(stage: Stage) -> None:
+    """It is named, and what changes hands; nothing is installed beside it without a question."""
+    await other_control_plane(stage)
+    assert "Istio 1.29.1 as revision canary" in words(await stage.type("/mesh status"))
+    said = words(await stage.type("/mesh install"))
+    assert "istiod-canary in istio-system (revision canary, Istio 1.29.1)" in said
+    assert "takes over MutatingWebhookConfiguration istio-revision-tag-default" in said
+    assert "namespace shop gets the sidecars of the new istiod" in said
+    assert await stage.api.get(DEPLOYMENTS, "istiod", "istio-system") is None
+    said = words(await stage.type('click "Install it"'))
+    assert "Another control plane runs beside it: istiod-canary" in said
+    assert "nothing was changed" in words(await stage.type("/mesh install"))
 
 
 async def test_an_image_that_cannot_be_pulled_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ from bot.errors import IstioError, NotFound, UserError
 from bot.kinds import CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
 from bot.knowledge.objects.desired import extract_desired_state
 from bot.knowledge.objects.diff import describe_differences, describe_object
-from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
+from bot.knowledge.objects.workloads import (
+    count_ready_pods,
+    get_image_tag,
+    get_labels,
+    get_name,
+    is_being_deleted,
+    is_ready,
+)
 from bot.ports import Cluster
 from bot.steps import Context
 from bot.text import Listed, Text, join, verbatim
@@ -38,6 +45,10 @@ PRESENCE_ONLY = {
 compared."""
 OWNER_LABEL = "install.operator.istio.io/owning-resource"
 """A label that the installer writes over what is rendered (Istio 1.23)."""
+MANAGED = "operator.istio.io/managed=Reconcile"
+"""Selects what the installer made and keeps (Istio 1.23 and 1.30)."""
+REVISION, DEFAULT_REVISION = "istio.io/rev", "default"
+"""The label that says which revision something is of, and the one that the workshop installs."""
 MOST_CONCURRENT = 8
 """Dry runs that are under way at the same time."""
 
@@ -159,19 +170,24 @@ def remove_owner_label(obj: Object) -> Object:
 
 
 async def find_pruned_objects(context: Context, rendered: Sequence[Object]) -> list[Text]:
-    """Return the workloads and Services that istioctl would prune, being no longer rendered."""
+    """Return the workloads and Services that istioctl would prune, being no longer rendered.
+
+    It prunes what its own version installed for the same revision (Istio 1.23 and 1.30).
+    """
     kept = {(obj["kind"], get_name(obj)) for obj in rendered}
     pruned = []
     for kind in (DEPLOYMENT, DAEMON_SET, SERVICE):
         owned = await context.cluster.find(
             kind,
             context.workshop.mesh_namespace,
-            labels="operator.istio.io/managed=Reconcile,operator.istio.io/component",
+            labels=f"{MANAGED},operator.istio.io/component,{REVISION}={DEFAULT_REVISION},"
+            f"operator.istio.io/version={context.mesh.version}",
         )
         pruned += [
             verbatim(f"{kind.kind} {get_name(obj)}")
             for obj in owned
             if (kind.kind, get_name(obj)) not in kept
+            and not is_being_deleted(obj)
             and get_labels(obj).get("install.operator.istio.io/owning-resource-not-pruned")
             != "true"
         ]
@@ -184,18 +200,40 @@ async def find_istiod(context: Context) -> Object | None:
 
 
 async def read_installed_version(context: Context) -> str:
-    """Return the version that the installer wrote on istiod, or ""."""
+    """Return istiod's version, or "" without an istiod."""
     istiod = await find_istiod(context)
-    return get_labels(istiod).get("operator.istio.io/version", "") if istiod else ""
+    return get_istio_version(istiod) if istiod else ""
+
+
+def get_istio_version(workload: Object) -> str:
+    """Return the version that the installer wrote on a workload of Istio, else its image's tag."""
+    written = get_labels(workload).get("operator.istio.io/version")
+    return written or get_image_tag(workload).removesuffix("-distroless")
 
 
 async def find_workloads(context: Context) -> list[Object]:
-    """Return the workloads of the installation, the Deployments first."""
+    """Return the workloads of the installation, the Deployments first.
+
+    Those that are being removed are left out; those of other revisions too, where there is a
+    control plane of the default one.
+    """
+    found = [each for each in await find_all_workloads(context) if not is_being_deleted(each)]
+    return [each for each in found if get_labels(each).get(REVISION) == DEFAULT_REVISION] or found
+
+
+async def find_leaving_workloads(context: Context) -> tuple[str, ...]:
+    """Return the names of the workloads of the installation that are being removed."""
+    found = await find_all_workloads(context)
+    return tuple(get_name(each) for each in found if is_being_deleted(each))
+
+
+async def find_all_workloads(context: Context) -> list[Object]:
+    """Return all that Istio's installer made in the mesh's namespace and that is still there."""
     return [
         workload
         for kind in (DEPLOYMENT, DAEMON_SET)
         for workload in await context.cluster.find(
-            kind, context.workshop.mesh_namespace, labels="operator.istio.io/managed=Reconcile"
+            kind, context.workshop.mesh_namespace, labels=MANAGED
         )
     ]
 

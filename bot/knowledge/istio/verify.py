@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.kinds import MUTATING_WEBHOOK, Object
-from bot.knowledge.istio import gateway_api, installation
+from bot.kinds import MUTATING_WEBHOOK, POD, SERVICE, Object
+from bot.knowledge.istio import gateway_api, installation, revisions
 from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
-from bot.knowledge.objects.workloads import count_ready_pods, get_labels, get_name, is_ready
+from bot.knowledge.objects.workloads import (
+    count_ready_pods,
+    get_condition,
+    get_name,
+    is_ready,
+)
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
 from bot.steps import Context, Link, State, Verdict
-from bot.text import EMPTY, Listed, Text
+from bot.text import EMPTY, Listed, Text, counted
 
 INJECTOR = "istio-revision-tag-default"
 """The webhook that injects; istioctl makes it last, and istiod gives it its CA (Istio 1.23 and
@@ -68,6 +73,10 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
     workloads = await installation.find_workloads(context)
     evidence = [*map(describe_workload, workloads)]
     missing = [why for w in workloads if (why := explain_unready_workload(context, w))]
+    if not any(get_name(workload) == "istiod" for workload in workloads):
+        missing.append(
+            Text("there is no istiod in {mesh}", mesh=context.workshop.mesh_namespace),
+        )
     injector = await wait_for_injector(context)
     if not injector:
         missing.append(
@@ -75,6 +84,9 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
                 "webhook {webhook} has no CA yet: sidecars would not be injected", webhook=INJECTOR
             )
         )
+    elif silent := await explain_silent_injector(context):
+        injector = False
+        missing.append(silent)
     if not await gateway_api.wait_for_gateway_class(context):
         missing.append(Text("istiod has not accepted GatewayClass istio yet"))
     config = await read_mesh_config(context)
@@ -88,7 +100,28 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
     notes = [*context.mesh.notes]
     if any(get_name(workload) == "ztunnel" for workload in workloads):
         notes.append(Text("The ambient profile has no istio-ingressgateway."))
+    notes += await note_neighbours(context)
     return InstallationReport((*evidence, crds), tuple(missing), tuple(notes))
+
+
+async def note_neighbours(context: Context) -> list[Text]:
+    """Return what is there beside the installation: what has not gone yet, and other control
+    planes.
+    """
+    notes = []
+    if leaving := await installation.find_leaving_workloads(context):
+        notes.append(
+            counted(
+                "{names} is still being removed: its last pods, or a finalizer, hold it.",
+                "{names} are still being removed: their last pods, or finalizers, hold them.",
+                n=len(leaving),
+                names=Listed(leaving, "comma"),
+            )
+        )
+    if others := await revisions.find_other_control_planes(context):
+        planes = revisions.list_planes(others)
+        notes.append(Text("Another control plane runs beside it: {planes}.", planes=planes))
+    return notes
 
 
 def describe_workload(workload: Object) -> Text:
@@ -99,7 +132,7 @@ def describe_workload(workload: Object) -> Text:
         name=get_name(workload),
         ready=ready,
         wanted=wanted,
-        version=get_labels(workload).get("operator.istio.io/version", "?"),
+        version=installation.get_istio_version(workload),
     )
 
 
@@ -133,6 +166,46 @@ async def wait_for_injector(context: Context) -> bool:
         return bool(hooks) and all(hook["clientConfig"].get("caBundle") for hook in hooks)
 
     return await wait_until(context, "", INJECTOR_TIMEOUT, (MUTATING_WEBHOOK,), have_ca)
+
+
+async def explain_silent_injector(context: Context) -> Text:
+    """Return why nobody answers the injector's webhook although it has its CA, EMPTY when somebody
+    can: the CA of an istiod that is gone stays in it.
+    """
+    webhook = await context.cluster.get(MUTATING_WEBHOOK, INJECTOR)
+    for hook in (webhook or {}).get("webhooks") or []:
+        asked = hook["clientConfig"].get("service")
+        if asked is None:
+            continue
+        name, namespace = str(asked["name"]), str(asked["namespace"])
+        service = await context.cluster.get(SERVICE, name, namespace)
+        if service is None:
+            return Text(
+                "webhook {webhook} leads to Service {name} in {namespace}, which is not there",
+                webhook=INJECTOR,
+                name=name,
+                namespace=namespace,
+            )
+        if not await has_ready_pod(context, service):
+            return Text(
+                "webhook {webhook} leads to Service {name} in {namespace}, which has no ready pod",
+                webhook=INJECTOR,
+                name=name,
+                namespace=namespace,
+            )
+    return EMPTY
+
+
+async def has_ready_pod(context: Context, service: Object) -> bool:
+    """Tell whether a Service selects a pod that is ready; without a selector, that is not known
+    and taken for granted.
+    """
+    selector = service["spec"].get("selector")
+    if not selector:
+        return True
+    labels = ",".join(f"{key}={value}" for key, value in selector.items())
+    pods = await context.cluster.find(POD, service["metadata"]["namespace"], labels=labels)
+    return any(get_condition(pod, "Ready").get("status") == "True" for pod in pods)
 
 
 async def link_to_mesh_page(context: Context) -> tuple[Link, ...]:

@@ -141,9 +141,17 @@ def build_part(workload: Object, pods: Iterable[Object], events: Sequence[Object
     return Part(verbatim(get_name(workload)), ready, wanted, note, done=is_ready(workload))
 
 
+def is_being_deleted(obj: Object) -> bool:
+    """Tell whether an object is being deleted: it stands there until its pods and finalizers are
+    gone.
+    """
+    return "deletionTimestamp" in obj["metadata"]
+
+
 def is_installed_by_istio(workload: Object) -> bool:
-    """Tell whether Istio's installer made a workload."""
-    return get_labels(workload).get("operator.istio.io/managed") == "Reconcile"
+    """Tell whether Istio's installer made a workload, and has not pruned it since."""
+    managed = get_labels(workload).get("operator.istio.io/managed") == "Reconcile"
+    return managed and not is_being_deleted(workload)
 
 
 def build_parts(view: WatchCache, among: Callable[[Object], bool]) -> list[Part]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bot.kinds import Object
 from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.bookinfo.traffic_report import describe_stream
+from bot.knowledge.istio.installation import get_istio_version
 from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.workloads import (
@@ -17,6 +18,7 @@ from bot.knowledge.objects.workloads import (
     get_image_tag,
     get_labels,
     get_name,
+    is_being_deleted,
     is_installed_by_istio,
     is_ready,
 )
@@ -47,15 +49,23 @@ def count_installed(names: tuple[str, ...], there: dict[str, Object]) -> tuple[i
 
 def check_install(now: Snapshot) -> tuple[bool, Text]:
     """Check istiod and the other workloads of the installation; return (done, description)."""
-    owned = {n: w for n, w in now.mesh.items() if is_installed_by_istio(w)}
-    if "istiod" not in owned:
-        return False, Text("not installed")
+    planes = [w for w in now.mesh.values() if get_labels(w).get("app") == "istiod"]
+    istiod = now.mesh.get("istiod")
+    if istiod is None or is_being_deleted(istiod):
+        return False, describe_other_revisions(planes)
+    others = {get_labels(w).get("istio.io/rev") for w in planes if w is not istiod}
+    owned = {
+        name: w
+        for name, w in now.mesh.items()
+        if w is istiod
+        or (is_installed_by_istio(w) and get_labels(w).get("istio.io/rev") not in others)
+    }
     lagging = [
         "{} {}/{}".format(name, *count_ready_pods(workload))
         for name, workload in owned.items()
         if not (is_ready(workload) and count_ready_pods(workload)[1])
     ]
-    version = get_labels(owned["istiod"]).get("operator.istio.io/version", "")
+    version = get_istio_version(istiod)
     if lagging:
         return False, Text(
             "Istio {version}: waiting for {lagging}",
@@ -69,6 +79,23 @@ def check_install(now: Snapshot) -> tuple[bool, Text]:
         version=version,
     )
     return True, join("semicolon", ready, describe_tracing(now.config))
+
+
+def describe_other_revisions(planes: list[Object]) -> Text:
+    """Return which control planes are there when the default revision is not."""
+    if not planes:
+        return Text("not installed")
+    found = Listed(
+        [
+            Text(
+                "Istio {version} as revision {revision}",
+                version=get_istio_version(plane),
+                revision=get_labels(plane).get("istio.io/rev", ""),
+            )
+            for plane in planes
+        ]
+    )
+    return Text("{found}; the default revision is not installed", found=found)
 
 
 def check_addons(now: Snapshot) -> tuple[bool, Text]:
