@@ -15,6 +15,9 @@ from bot.json_text import parse_json
 from bot.kinds import Kind, Object
 from bot.text import EMPTY, Text
 
+FIELD_MANAGER = "meshbot"
+"""The field manager under which the API server records the bot's own writes."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -84,7 +87,7 @@ class Cluster(Protocol):
     async def apply(
         self, obj: Object, *, force: bool = False, dry_run: bool = False, manager: str = ""
     ) -> Object:
-        """Apply an object on the server (field manager `meshbot` unless said).
+        """Apply an object on the server (field manager FIELD_MANAGER unless said).
 
         Return the object as the server holds it.
         """
@@ -105,10 +108,11 @@ class Cluster(Protocol):
         """
         ...
 
-    async def put(self, obj: Object) -> Object:
+    async def put(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Create the object, or replace it whole, as it stands in `obj`.
 
-        Its own resourceVersion and times are ignored.
+        Its own resourceVersion and times are ignored. Where it has managedFields, its fields
+        belong to those managers again afterwards, otherwise what changed is the bot's.
         """
         ...
 

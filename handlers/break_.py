@@ -10,11 +10,11 @@ from pydantic import Field
 
 from bot.kinds import DESTINATION_RULE
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import broken_route, enforce
+from bot.knowledge.routing import broken_route, enforce, plans
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text
 
 
@@ -26,6 +26,11 @@ class BreakOptions(Options):
         Field(default="destinationrule"),
         Text("what is removed: destinationrule"),
     ]
+
+
+async def plan(context: Context, options: BreakOptions) -> Plan | None:
+    """Return what others lose with the DestinationRule; None when it is all the bot's."""
+    return await plans.plan_break(context)
 
 
 async def run(context: Context, options: BreakOptions) -> Verdict:
@@ -90,6 +95,7 @@ STEP = Step(
         "removes the DestinationRule of a route, and shows what the page and Kiali make of it"
     ),
     run=run,
+    plan=plan,
     options=BreakOptions,
     role=Role.HOST,
     changes=True,

@@ -10,11 +10,11 @@ from pydantic import Field, field_validator
 
 from bot.errors import UserError
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, fault_proof, faults, forms, remove
+from bot.knowledge.routing import enforce, fault_proof, faults, forms, plans, remove
 from bot.knowledge.routing.manifests import build_user_fault, find_data_path, find_reviews_version
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text, join
 
 
@@ -40,6 +40,11 @@ class FaultOptions(Options):
         return what
 
 
+async def plan(context: Context, options: FaultOptions) -> Plan | None:
+    """Return what others lose by the fault, or by its end; None when they lose nothing."""
+    return await plans.plan_user_fault(context, options.user, faults.read_fault(options.what))
+
+
 async def run(context: Context, options: FaultOptions) -> Verdict:
     """Apply the fault, then check by requests the user it names and another one."""
     user, fault = options.user, faults.read_fault(options.what)
@@ -63,7 +68,7 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
         )
         return enforce.build_unchanged_verdict(context, because, f"route {user} v2", "route off")
     objects = build_user_fault(path, context.workshop.app_namespace, user, fault.spec)
-    done = await enforce.enforce_rules(context, path, objects)
+    done = await enforce.enforce_rules(context, now, objects)
     observed = await wait_for_expectations(context, *fault_proof.build_expectations(user, fault))
     via = str(observed.seen[0].via) if observed.seen else ""
     ratings = await fault_proof.check_ratings_reachable(context, via)
@@ -85,11 +90,6 @@ async def run(context: Context, options: FaultOptions) -> Verdict:
     )
 
 
-async def run_unfault(context: Context, options: Options) -> Verdict:
-    """Remove the fault, as `fault off` does."""
-    return await remove.remove_fault(context)
-
-
 STEP = Step(
     id="fault",
     title=Text("Inject a fault"),
@@ -97,6 +97,7 @@ STEP = Step(
         "one user loses ratings or waits for them, everybody else keeps them; `off` ends it"
     ),
     run=run,
+    plan=plan,
     options=FaultOptions,
     role=Role.HOST,
     changes=True,
@@ -106,15 +107,4 @@ STEP = Step(
     form=forms.FAULT,
     standing=forms.read_fault_in_force,
     examples=("fault jason", "fault jason abort 503 50%", "fault jason delay 2s", "fault off"),
-)
-
-UNFAULT = Step(
-    id="unfault",
-    title=Text("End the fault"),
-    summary=Text("the same as `fault off`: everybody keeps ratings"),
-    run=run_unfault,
-    role=Role.HOST,
-    changes=True,
-    scope=Scope.APPLICATION,
-    examples=("unfault",),
 )

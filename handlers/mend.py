@@ -5,12 +5,17 @@ shows reviews again.
 from __future__ import annotations
 
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import broken_route, enforce
+from bot.knowledge.routing import broken_route, enforce, plans
 from bot.knowledge.routing.manifests import find_routed_user
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Listed, Text
+
+
+async def plan(context: Context, options: Options) -> Plan | None:
+    """Return what others lose when the rule is as before; None when they lose nothing."""
+    return await plans.plan_mend(context)
 
 
 async def run(context: Context, options: Options) -> Verdict:
@@ -53,6 +58,7 @@ STEP = Step(
     title=Text("Fix the route"),
     summary=Text("puts back the DestinationRule that a route needs, just as it was"),
     run=run,
+    plan=plan,
     role=Role.HOST,
     changes=True,
     scope=Scope.APPLICATION,

@@ -10,18 +10,17 @@ from pydantic import Field
 
 from bot.errors import UserError
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, forms
+from bot.knowledge.routing import enforce, forms, plans
 from bot.knowledge.routing.manifests import DataPath, build_user_route, find_data_path
 from bot.knowledge.routing.remove import remove_routes
 from bot.knowledge.routing.request_proof import (
     NOBODY,
-    Expectation,
     choose_other_user,
-    has_only,
+    expect_version,
     wait_for_expectations,
 )
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text, join
 
 
@@ -40,6 +39,11 @@ class RouteOptions(Options):
     ]
 
 
+async def plan(context: Context, options: RouteOptions) -> Plan | None:
+    """Return what others lose by the rules, or by their end; None when they lose nothing."""
+    return await plans.plan_user_route(context, options.user, options.version)
+
+
 async def run(context: Context, options: RouteOptions) -> Verdict:
     """Apply the rules, then check by requests what the user, another one and nobody get."""
     user, version = options.user, options.version
@@ -55,7 +59,7 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
         return verdict
     path = find_data_path(now)
     objects = build_user_route(path, context.workshop.app_namespace, user, version)
-    done = await enforce.enforce_rules(context, path, objects)
+    done = await enforce.enforce_rules(context, now, objects)
     observed = await wait_for_expectations(
         context,
         expect_version(user, version),
@@ -87,20 +91,12 @@ async def run(context: Context, options: RouteOptions) -> Verdict:
     )
 
 
-def expect_version(user: str, version: str) -> Expectation:
-    """Return the expectation that a user gets that version of reviews and no other."""
-    return Expectation(
-        user,
-        Text("only {version}", version=version),
-        lambda seen: has_only(seen.versions, version),
-    )
-
-
 STEP = Step(
     id="route",
     title=Text("Route a user"),
     summary=Text("one user gets a version of reviews, everybody else v1; `off` takes that away"),
     run=run,
+    plan=plan,
     options=RouteOptions,
     role=Role.HOST,
     changes=True,

@@ -1,5 +1,5 @@
-"""`/mesh shift v1=50 v3=50`: splits all requests to reviews by version, and checks the
-shares by real requests.
+"""`/mesh shift v1=50 v3=50`: splits the requests to reviews by version, but for those that have a
+rule of their own, and checks the shares by real requests.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, forms, shares
+from bot.knowledge.routing import enforce, forms, plans, shares
+from bot.knowledge.routing.kept_rules import find_kept_rules
 from bot.knowledge.routing.manifests import build_weighted_route, find_data_path
-from bot.knowledge.routing.request_proof import NOBODY, Expectation, wait_for_expectations
+from bot.knowledge.routing.request_proof import (
+    NOBODY,
+    Expectation,
+    expect_version,
+    wait_for_expectations,
+)
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text, join
 
 REQUESTS = 120
@@ -35,22 +41,29 @@ class ShiftOptions(Options):
         return weights
 
 
+async def plan(context: Context, options: ShiftOptions) -> Plan | None:
+    """Return what others lose by the rules; None when they lose nothing."""
+    return await plans.plan_shares(context, shares.parse_weights(options.weights))
+
+
 async def run(context: Context, options: ShiftOptions) -> Verdict:
     """Apply the weights, wait until only the wanted versions answer, then compare the shares."""
     weights = shares.parse_weights(options.weights)
     now = await take_snapshot(context)
     if (verdict := enforce.check_prerequisites(context, now)) is not None:
         return verdict
-    path, asked = find_data_path(now), shares.list_weights(weights)
-    objects = build_weighted_route(path, context.workshop.app_namespace, weights)
-    done = await enforce.enforce_rules(context, path, objects)
+    path, namespace = find_data_path(now), context.workshop.app_namespace
+    kept, asked = find_kept_rules(now, path, namespace), shares.list_weights(weights)
+    objects = build_weighted_route(path, namespace, weights, kept.rules)
+    done = await enforce.enforce_rules(context, now, objects)
     expected = Expectation(
         NOBODY,
         Text("shared as asked: {shares}", shares=asked),
         lambda seen: shares.has_expected_shares(weights, seen),
         REQUESTS,
     )
-    observed = await wait_for_expectations(context, expected)
+    users = (expect_version(user, version) for user, version in kept.users)
+    observed = await wait_for_expectations(context, expected, *users)
     evidence = (
         *done.list_evidence(observed),
         *(() if observed.trouble else shares.describe_shares(weights, observed.seen[0])),
@@ -67,10 +80,9 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
             suggest_commands(context, "status", "route off"),
             lines,
         )
-    summary = Text("requests are shared as asked: {shares}.", shares=asked)
     return Verdict(
         State.DONE,
-        join("sentences", summary, done.already),
+        join("sentences", kept.describe_shares(asked), done.already),
         evidence=evidence,
         links=links,
         next=suggest_commands(context, "graph", "route off"),
@@ -81,8 +93,9 @@ async def run(context: Context, options: ShiftOptions) -> Verdict:
 STEP = Step(
     id="shift",
     title=Text("Shift traffic"),
-    summary=Text("shares of all requests to reviews, by version"),
+    summary=Text("shares of the requests to reviews, by version; a user's own route stays"),
     run=run,
+    plan=plan,
     options=ShiftOptions,
     role=Role.HOST,
     changes=True,

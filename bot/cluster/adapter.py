@@ -15,11 +15,20 @@ from bot.cluster.watches import Watches
 from bot.errors import NotFound, Rejected
 from bot.kinds import Kind, Object
 from bot.metrics import Metric
-from bot.ports import Identity, WatchCache
+from bot.ports import FIELD_MANAGER, Identity, WatchCache
 from bot.text import Text
 
-MANAGER = "meshbot"
-"""The field manager under which the bot's own writes are recorded."""
+SERVER_KEPT = frozenset(
+    {
+        "managedFields",
+        "resourceVersion",
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "selfLink",
+    }
+)
+"""Metadata that the server sets itself (Kubernetes 1.27 to 1.36)."""
 
 
 class KubernetesCluster:
@@ -97,7 +106,7 @@ class KubernetesCluster:
         # The server refuses an apply that has managedFields.
         metadata = {k: v for k, v in obj.get("metadata", {}).items() if k != "managedFields"}
         name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace", ""))
-        query = {"fieldManager": manager or MANAGER, "force": "true" if force else "false"}
+        query = {"fieldManager": manager or FIELD_MANAGER, "force": "true" if force else "false"}
         if dry_run:
             query["dryRun"] = "All"
         return await self._api.send(
@@ -113,36 +122,33 @@ class KubernetesCluster:
         return await self._api.send(
             "PATCH",
             build_path(kind, namespace, _require_name(kind, name, namespace)),
-            query={"fieldManager": MANAGER},
+            query={"fieldManager": FIELD_MANAGER},
             body=patch,
             content_type=MERGE_PATCH,
         )
 
-    async def put(self, obj: Object) -> Object:
+    async def put(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Create the object, or replace it whole; fields that the server sets itself are left to
-        the server.
+        the server, but for managedFields: where `obj` has some, they are put back as well.
         """
         kind = await self._discovery.find_kind(obj)
-        server_kept = {
-            "managedFields",
-            "resourceVersion",
-            "uid",
-            "creationTimestamp",
-            "generation",
-            "selfLink",
-        }
-        metadata = {k: v for k, v in obj["metadata"].items() if k not in server_kept}
+        metadata = {k: v for k, v in obj["metadata"].items() if k not in SERVER_KEPT}
         name, namespace = str(metadata["name"]), str(metadata.get("namespace", ""))
-        query = {"fieldManager": MANAGER}
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         live = await self.get(kind, name, namespace)
-        if live is None:
-            return await self._api.send(
-                "POST", build_path(kind, namespace), query=query, body={**obj, "metadata": metadata}
-            )
-        # A change in between is then a Conflict, and not overwritten.
-        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
         path = build_path(kind, namespace, _require_name(kind, name, namespace))
-        return await self._api.send("PUT", path, query=query, body={**obj, "metadata": metadata})
+        if live is None:
+            method, path = "POST", build_path(kind, namespace)
+        else:
+            # A change in between is then a Conflict, and not overwritten.
+            method, metadata["resourceVersion"] = "PUT", live["metadata"]["resourceVersion"]
+        held = await self._api.send(method, path, query=query, body={**obj, "metadata": metadata})
+        managers = obj["metadata"].get("managedFields")
+        if not managers or dry_run:
+            return held
+        # A request of its own: within the first, all that it changes would be this writer's.
+        patch = {"metadata": {"managedFields": managers}}
+        return await self.merge(kind, name, namespace, patch)
 
     async def delete(self, kind: Kind, name: str, namespace: str = "") -> bool:
         """Delete an object with background propagation; return False when it was not there."""

@@ -48,6 +48,11 @@ class Snapshot:
     senders: tuple[str, ...] | None = None
 
     @property
+    def app_namespace(self) -> str:
+        """The name of the application's namespace, "" while there is none."""
+        return get_name(self.namespace) if self.namespace else ""
+
+    @property
     def app_labels(self) -> dict[str, str]:
         """The labels of the application's namespace."""
         return get_labels(self.namespace) if self.namespace else {}

@@ -189,6 +189,7 @@ class Api:
             if new == live.obj:
                 return live
             if target.kind.kind == "Service" and not target.kind.custom and not target.subresource:
+                self._addresses.keep_addresses(live.obj, new)
                 self._addresses.allocate_addresses(new)
             new = await self._run_admission(target, "UPDATE", new, live.obj, write)
             # Another write came while admission waited. The change is made again from what is

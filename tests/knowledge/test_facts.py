@@ -11,7 +11,7 @@ from bot.knowledge.objects.capacity import (
     parse_minor_version,
     parse_quantity,
 )
-from bot.knowledge.objects.diff import describe_differences
+from bot.knowledge.objects.diff import describe_difference, describe_differences, find_losses
 from bot.knowledge.observe.kiali_links import Console
 
 
@@ -110,3 +110,24 @@ def test_values_differ_by_path() -> None:
 def test_settings_look_like_settings(setting: str, fits: bool) -> None:
     """Only what istioctl's --set takes gets through, and no other flag."""
     assert bool(SETTING.fullmatch(setting)) is fits
+
+
+def test_losses_are_found_within_lists() -> None:
+    """Items are compared by their names, or in their places; what is only added is no loss."""
+    before = {
+        "subsets": [{"name": "v1", "trafficPolicy": {"a": 1}}, {"name": "old"}],
+        "http": [{"timeout": "3s", "route": [{"host": "a"}]}],
+    }
+    after = {
+        "subsets": [{"name": "v0"}, {"name": "v1"}, {"name": "v2"}],
+        "http": [{"match": [1], "route": [{"host": "b"}]}, {"route": []}],
+        "more": 1,
+    }
+    assert [
+        str(line) for loss in find_losses(before, after) for line in describe_difference(loss)
+    ] == [
+        "subsets[v1].trafficPolicy: {'a': 1} → nothing",
+        "subsets[old]: {'name': 'old'} → nothing",
+        "http[0].timeout: 3s → nothing",
+        "http[0].route[0].host: a → b",
+    ]

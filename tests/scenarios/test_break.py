@@ -50,10 +50,13 @@ async def test_broken_and_mended(tmp_path: Path, istio: str) -> None:
         await typed(
             stage, "/mesh install", "/mesh addons", "/mesh kiali", "/mesh bookinfo", "/mesh inject"
         )
-        await stage.api.apply(own_rule())
         await typed(stage, "/mesh route jason")
+        await stage.api.apply(own_rule())
         before: Object = await stage.api.get(RULES, "reviews", "bookinfo") or {}
-        said = await typed(stage, "/mesh break destinationrule")
+        asked = await typed(stage, "/mesh break destinationrule")
+        assert "deletes DestinationRule reviews, set by tests" in asked
+        assert "trafficPolicy" in asked
+        said = await typed(stage, 'click "Take it away"')
         assert "reviews failed 10" in said
         assert (
             "Kiali: KIA1107 Subset not found (warning, 2 times: spec/http[0]/route[0]/destination"

@@ -69,9 +69,11 @@ class ClusterProxy:
             lambda: self._cluster.apply(obj, force=force, dry_run=dry_run, manager=manager),
         )
 
-    async def put(self, obj: Object) -> Object:
+    async def put(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Create or replace an object."""
-        return await self.write_object(read_manifest(obj), lambda: self._cluster.put(obj))
+        return await self.write_object(
+            read_manifest(obj, dry_run=dry_run), lambda: self._cluster.put(obj, dry_run=dry_run)
+        )
 
     async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
         """Apply a JSON merge patch to an object."""

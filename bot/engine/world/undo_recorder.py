@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
 from bot.kinds import Kind, Object
-from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.desired import extract_restorable_state
 from bot.ledger import SqlHistory
 from bot.ports import Cluster
 from bot.records import BeforeImage
@@ -35,7 +35,7 @@ class UndoRecorder(ClusterProxy):
         kind = await self.resolve_kind(write)
         namespace = write.namespace if kind.namespaced else ""
         live = await self.get(kind, write.name, namespace)
-        before = extract_desired_state(live) if live else None
+        before = extract_restorable_state(live) if live else None
         image = BeforeImage(kind, namespace, write.name, before, write.sent)
         # Saved before the write: killed in between, the run can still be undone.
         is_new = await self._history.save_image(self._run, image)
@@ -49,7 +49,7 @@ class UndoRecorder(ClusterProxy):
         live = await self.get(kind, name, namespace)
         if live is None:
             return False
-        image = BeforeImage(kind, namespace, name, extract_desired_state(live))
+        image = BeforeImage(kind, namespace, name, extract_restorable_state(live))
         await self._history.save_image(self._run, image)
         return await super().delete(kind, name, namespace)
 

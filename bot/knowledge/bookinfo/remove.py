@@ -9,10 +9,11 @@ import hashlib
 from bot.kinds import DESTINATION_RULE, GATEWAY, HTTP_ROUTE, NAMESPACE, VIRTUAL_SERVICE, Object
 from bot.knowledge.bookinfo import app, background
 from bot.knowledge.objects import namespaces
-from bot.knowledge.objects.apply import delete_objects, resolve_kind
+from bot.knowledge.objects.apply import delete_objects
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_labels, get_name
+from bot.knowledge.objects.writes import resolve_kind
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import Listed, Text, counted, in_context, verbatim
 

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.errors import NotFound
-from bot.kinds import DEPLOYMENT, Kind, Object
-from bot.knowledge.objects.desired import extract_desired_state
-from bot.knowledge.objects.diff import describe_differences, describe_object
+from bot.kinds import DEPLOYMENT, Object
+from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name
+from bot.knowledge.objects.writes import compare_write, resolve_kind, write_object
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
 from bot.text import Listed, Text, counted, join, verbatim
@@ -58,22 +57,6 @@ class ApplyResult:
         )
 
 
-async def resolve_kind(context: Context, obj: Object) -> Kind:
-    """Return the type of an object as the cluster serves it. Raises NotFound when it does not."""
-    group, _, version = str(obj["apiVersion"]).rpartition("/")
-    for kind in await context.cluster.types(group):
-        if kind.kind == obj["kind"]:
-            return kind._replace(version=version)
-    raise NotFound(
-        Text(
-            "the cluster does not serve {kind} in {version}",
-            kind=obj["kind"],
-            version=obj["apiVersion"],
-        ),
-        status=404,
-    )
-
-
 def move_to_namespace(obj: Object, old: str, new: str) -> Object:
     """Return a copy of an object in another namespace, with the subjects of its role bindings."""
     result = copy.deepcopy(obj)
@@ -107,19 +90,22 @@ async def load_sample(context: Context, path: str, namespace: str) -> list[Objec
     ]
 
 
-async def ensure_objects(context: Context, objects: Sequence[Object]) -> ApplyResult:
-    """Apply, in order, the objects that do not exist or that a dry run says would change."""
+async def ensure_objects(
+    context: Context, objects: Sequence[Object], *, exact: bool = False
+) -> ApplyResult:
+    """Write, in order, the objects that do not exist or that a dry run says would change.
+
+    `exact`: what others added to them does not stay. What belongs to others is not asked about
+    here, but in the step's plan.
+    """
     new, changed, same = list[str](), list[str](), 0
     for obj in objects:
-        kind, meta = await resolve_kind(context, obj), obj["metadata"]
-        live = await context.cluster.get(kind, get_name(obj), meta.get("namespace", ""))
-        if live is not None:
-            after = await context.cluster.apply(obj, force=True, dry_run=True)
-            if not describe_differences(extract_desired_state(live), extract_desired_state(after)):
-                same += 1
-                continue
-        await context.cluster.apply(obj, force=True)
-        (new if live is None else changed).append(describe_object(obj))
+        write = await compare_write(context, obj, exact=exact)
+        await write_object(context, write)
+        if not write.is_needed:
+            same += 1
+        else:
+            (new if write.live is None else changed).append(describe_object(obj))
     return ApplyResult(tuple(new), tuple(changed), same)
 
 

@@ -25,3 +25,16 @@ def extract_desired_state(obj: Object) -> Object:
     notes = {k: v for k, v in (meta.pop("annotations", None) or {}).items() if k != REVISION}
     meta |= {"annotations": notes} if notes else {}
     return {k: v for k, v in obj.items() if k not in {"metadata", "status"}} | {"metadata": meta}
+
+
+def extract_restorable_state(obj: Object) -> Object:
+    """Return an object's desired state and who set its fields, as undo puts both back."""
+    state = extract_desired_state(obj)
+    managers = [
+        entry
+        for entry in obj["metadata"].get("managedFields") or []
+        # What controllers observe is written anew, by them.
+        if not entry.get("subresource")
+    ]
+    metadata = state["metadata"] | ({"managedFields": managers} if managers else {})
+    return state | {"metadata": metadata}

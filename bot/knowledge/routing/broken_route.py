@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from bot.errors import ClusterError
 from bot.kinds import DESTINATION_RULE, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.writes import compare_write, write_object
 from bot.knowledge.observe import kiali
+from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.manifests import VERSIONS, build_destination_rule
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, choose_other_user, count_pages
 from bot.knowledge.snapshot import Snapshot
@@ -32,17 +34,22 @@ RETRY_DELAY = 1.0
 
 
 def find_dangling_subsets(now: Snapshot) -> tuple[str, ...]:
-    """Return the subsets that VirtualService reviews names and no DestinationRule of reviews
-    defines.
+    """Return the subsets that VirtualService reviews names and no DestinationRule for reviews
+    defines, whatever it is called.
     """
-    service, rule = now.virtual_services.get(SERVICE), now.destination_rules.get(SERVICE)
+    service = now.virtual_services.get(SERVICE)
     named = [
         str(to["destination"]["subset"])
         for http in (service["spec"].get("http") or [] if service else [])
         for to in http.get("route") or []
         if "subset" in to["destination"]
     ]
-    defined = {subset["name"] for subset in rule["spec"].get("subsets") or []} if rule else set()
+    defined = {
+        subset["name"]
+        for rule in now.destination_rules.values()
+        if is_rule_for(rule, SERVICE, now.app_namespace)
+        for subset in rule["spec"].get("subsets") or []
+    }
     return tuple(dict.fromkeys(subset for subset in named if subset not in defined))
 
 
@@ -135,13 +142,20 @@ async def find_removed_rule(context: Context) -> Object | None:
     return None
 
 
+async def build_wanted_rule(context: Context) -> Object:
+    """Return DestinationRule reviews as it is to be: as it was, or else with every version."""
+    image = await find_removed_rule(context)
+    if image is not None:
+        return extract_desired_state(image)
+    return build_destination_rule(SERVICE, context.workshop.app_namespace, VERSIONS)
+
+
 async def restore_destination_rule(context: Context) -> Text:
     """Restore the DestinationRule; return what was done, and whether it is as it was."""
     namespace, image = context.workshop.app_namespace, await find_removed_rule(context)
     if image is None:
-        await context.cluster.apply(
-            build_destination_rule(SERVICE, namespace, VERSIONS), force=True
-        )
+        wanted = build_destination_rule(SERVICE, namespace, VERSIONS)
+        await write_object(context, await compare_write(context, wanted, exact=True))
         return Text(
             "DestinationRule reviews made anew with v1, v2, v3: this bot did not remove the old one"
         )

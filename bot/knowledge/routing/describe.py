@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bot.kinds import Object
+from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Object
 from bot.knowledge.bookinfo.traffic_report import describe_stream
-from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules
+from bot.knowledge.routing.manifests import has_no_weight, iterate_http_rules, takes_all
 from bot.knowledge.snapshot import Snapshot
 from bot.text import Listed, Text, verbatim
 
@@ -44,44 +44,62 @@ def is_service_route(route: Object) -> bool:
     return any(parent.get("kind") == "Service" for parent in route["spec"].get("parentRefs") or [])
 
 
+def describe_rules(rule: Object) -> Iterator[Text]:
+    """Yield a sentence for each rule of a VirtualService or an HTTPRoute; none for other kinds."""
+    if rule["kind"] == VIRTUAL_SERVICE.kind:
+        yield from describe_virtual_service(str(rule["metadata"]["name"]), rule)
+    elif rule["kind"] == HTTP_ROUTE.kind:
+        yield from describe_http_route(str(rule["metadata"]["name"]), rule)
+
+
 def describe_virtual_service(name: str, service: Object) -> Iterator[Text]:
     """Yield a sentence for each rule of a VirtualService."""
     for number, rule in enumerate(iterate_http_rules(service)):
+        matches = rule.get("match") or []
         users = [
-            str(match.get("headers", {}).get("end-user", {}).get("exact", ""))
-            for match in rule.get("match") or []
+            str(match.get("headers", {}).get("end-user", {}).get("exact", "")) for match in matches
         ]
         destinations: list[Destination] = [
             (route["destination"].get("subset") or Text("any version"), route.get("weight"))
             for route in rule.get("route") or []
         ]
         faults = describe_fault(rule.get("fault") or {})
-        yield describe_rule(name, describe_matched_users(users, number), destinations, faults)
+        whose = describe_matched_users(users, number, takes_all=takes_all(matches))
+        yield describe_rule(name, whose, destinations, faults)
 
 
 def describe_http_route(name: str, route: Object) -> Iterator[Text]:
     """Yield a sentence for each rule of an HTTPRoute."""
     for number, rule in enumerate(route["spec"].get("rules") or []):
-        users = [
-            str(header.get("value"))
-            for match in rule.get("matches") or []
-            for header in match.get("headers") or []
-        ]
+        users = [read_header_user(match) for match in rule.get("matches") or []]
         backends = rule.get("backendRefs") or []
         destinations: list[Destination] = [
             (str(backend["name"]), backend.get("weight") if len(backends) > 1 else None)
             for backend in backends
         ]
         faults = [Text("aborted with {status}", status=500)] if has_no_weight(rule) else []
-        yield describe_rule(name, describe_matched_users(users, number), destinations, faults)
+        whose = describe_matched_users(users, number, takes_all=takes_all(rule.get("matches")))
+        yield describe_rule(name, whose, destinations, faults)
 
 
-def describe_matched_users(users: list[str], number: int) -> Text | Listed:
-    """Return the users that a rule matches; one without users takes those whom earlier rules
-    have left.
+def read_header_user(match: Object) -> str:
+    """Return the user whom an HTTPRoute's match names; "" when it names none."""
+    named = (
+        str(header.get("value"))
+        for header in match.get("headers") or []
+        if str(header.get("name")).lower() == "end-user"
+    )
+    return next(named, "")
+
+
+def describe_matched_users(users: list[str], number: int, *, takes_all: bool) -> Text | Listed:
+    """Return the users that a rule matches; one that takes all gets those whom earlier rules have
+    left.
     """
-    if any(users):
+    if users and all(users):
         return Listed(users, "comma")
+    if not takes_all:
+        return Text("requests that match")
     return Text("everybody else") if number else Text("everybody")
 
 

@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 from bot.errors import NotFound
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind, Object
-from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.apply import ensure_objects
+from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts, judge_deletion
 from bot.knowledge.objects.diff import describe_object
+from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.objects.writes import compare_write, write_object
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
+from bot.knowledge.routing.describe import describe_rules
+from bot.knowledge.routing.hosts import is_rule_for
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.routing.request_proof import Observation
 from bot.knowledge.snapshot import Snapshot
-from bot.steps import Context, Link, State, Verdict
+from bot.steps import Context, Link, Plan, State, Verdict
 from bot.text import EMPTY, Listed, Text
 
 KINDS = {kind.kind: kind for kind in (DESTINATION_RULE, VIRTUAL_SERVICE, HTTP_ROUTE, SERVICE)}
@@ -71,36 +76,58 @@ def build_unchanged_verdict(context: Context, because: Text, *steps: str) -> Ver
     )
 
 
-async def ensure_version_services(context: Context, path: DataPath) -> list[Text]:
-    """Apply the Services of each version, which rules for a waypoint need (a sample of the
-    release); return what was done.
+async def load_version_services(context: Context, path: DataPath) -> list[Object]:
+    """Return the Services of each version, which rules for a waypoint need (a sample of the
+    release); none on another path.
     """
     if path is not DataPath.WAYPOINT:
         return []
     sample = await asyncio.to_thread(context.mesh.sample, VERSIONS_SAMPLE)
     namespace = context.workshop.app_namespace
-    services = [obj | {"metadata": obj["metadata"] | {"namespace": namespace}} for obj in sample]
-    if not await apply_rules(context, services):
+    return [obj | {"metadata": obj["metadata"] | {"namespace": namespace}} for obj in sample]
+
+
+async def ensure_version_services(context: Context, path: DataPath) -> list[Text]:
+    """Write the Services of each version where they are needed; return what was done."""
+    services = await load_version_services(context, path)
+    if not (await ensure_objects(context, services, exact=True)):
         return []
     names = Listed(map(get_name, services), "comma")
     return [Text("version Services {names} (the release's sample)", names=names)]
 
 
 async def apply_rules(context: Context, objects: Sequence[Object]) -> list[Text]:
-    """Apply rules in the given order; return which are new or changed."""
+    """Write rules in the given order, so that they are what is given and nothing else; return
+    which are new or changed, and what is no longer in force.
+    """
     done = []
     for obj in objects:
+        write = await compare_write(context, obj, exact=True)
+        if not write.is_needed:
+            continue
         name = describe_object(obj)
-        before = await context.cluster.get(
-            get_rule_kind(obj), get_name(obj), obj["metadata"]["namespace"]
-        )
         context.progress.say(Text("applying {object}", object=name))
-        after = await context.cluster.apply(obj, force=True)
-        if before is None:
+        await write_object(context, write)
+        if write.live is None:
             done.append(Text("{object} made", object=name))
-        elif extract_desired_state(before) != extract_desired_state(after):
-            done.append(Text("{object} changed", object=name))
+            continue
+        done.append(
+            Text("{object} changed", object=name)
+            if write.replacement is None
+            else Text("{object} replaced", object=name)
+        )
+        done += list_ended_rules(write.live, obj)
     return done
+
+
+def list_ended_rules(before: Object, after: Object) -> list[Text]:
+    """Return the rules that were in force by an object and are no longer, in words."""
+    if not is_rule_for(before, get_name(after), after["metadata"]["namespace"]):
+        return []
+    still = list(describe_rules(after))
+    return [
+        Text("ended: {rule}", rule=rule) for rule in describe_rules(before) if rule not in still
+    ]
 
 
 async def delete_rules(context: Context, *rules: tuple[Kind, str]) -> list[Text]:
@@ -119,13 +146,41 @@ async def delete_rules(context: Context, *rules: tuple[Kind, str]) -> list[Text]
     return gone
 
 
-async def delete_conflicting_rules(context: Context, path: DataPath, service: str) -> list[Text]:
-    """Delete the rules of the other kind for a service: the two together are undefined (Istio
-    1.23 and 1.30).
+def select_conflicting_rules(now: Snapshot, path: DataPath, service: str) -> list[Object]:
+    """Return the rules of the other kind for a service, by its name: the two together are
+    undefined (Istio 1.23 and 1.30).
+
+    A DestinationRule is not undefined beside an HTTPRoute; it goes with its VirtualService when
+    all of it is the bot's.
     """
     if path is not DataPath.WAYPOINT:
-        return await delete_rules(context, (HTTP_ROUTE, service))
-    return await delete_rules(context, (VIRTUAL_SERVICE, service), (DESTINATION_RULE, service))
+        return select_rules(now, service, HTTP_ROUTE)
+    found = select_rules(now, service, VIRTUAL_SERVICE)
+    rules = select_rules(now, service, DESTINATION_RULE)
+    return [*found, *(rule for rule in rules if judge_deletion(rule) is None)]
+
+
+def select_rules(now: Snapshot, service: str, *kinds: Kind) -> list[Object]:
+    """Return the rules of these kinds that steps make for a service, in that order.
+
+    They are called like it; one of that name that others made for something else is not among them.
+    """
+    by_kind = {
+        VIRTUAL_SERVICE: now.virtual_services,
+        HTTP_ROUTE: now.routes,
+        DESTINATION_RULE: now.destination_rules,
+    }
+    named = (by_kind[kind].get(service) for kind in kinds)
+    return [
+        rule
+        for rule in named
+        if rule and (is_rule_for(rule, service, now.app_namespace) or is_own(rule))
+    ]
+
+
+async def delete_found_rules(context: Context, found: Sequence[Object]) -> list[Text]:
+    """Delete rules in the given order; return those that still existed, in words."""
+    return await delete_rules(context, *((get_rule_kind(rule), get_name(rule)) for rule in found))
 
 
 @dataclass(frozen=True)
@@ -149,17 +204,29 @@ class EnforcementResult:
 
 
 async def enforce_rules(
-    context: Context, path: DataPath, objects: Sequence[Object]
+    context: Context, now: Snapshot, objects: Sequence[Object]
 ) -> EnforcementResult:
-    """Apply one service's rules, and delete those that conflict with them."""
-    service = get_name(objects[-1])
+    """Write one service's rules, and delete those that conflict with them."""
+    path, service = find_data_path(now), get_name(objects[-1])
     # Apply before deleting: the other way round there would be a moment without any rule.
     changes = (
         *await ensure_version_services(context, path),
         *await apply_rules(context, objects),
-        *await delete_conflicting_rules(context, path, service),
+        *await delete_found_rules(context, select_conflicting_rules(now, path, service)),
     )
     return EnforcementResult(path, changes)
+
+
+async def plan_rules(
+    context: Context, now: Snapshot, objects: Sequence[Object], summary: Text
+) -> Plan | None:
+    """Return what enforcing these rules takes from others, None when it takes nothing."""
+    path, service = find_data_path(now), get_name(objects[-1])
+    wanted = [*await load_version_services(context, path), *objects]
+    found = await find_write_conflicts(context, wanted, exact=True)
+    for rule in select_conflicting_rules(now, path, service):
+        found += filter(None, [judge_deletion(rule)])
+    return build_plan(context, found, summary)
 
 
 async def link_to_rules(

@@ -4,7 +4,7 @@ that its traffic takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,13 @@ from bot.knowledge.snapshot import Snapshot
 VERSIONS = ("v1", "v2", "v3")
 """The versions of reviews; only v2 and v3 ask ratings (Bookinfo 1.20)."""
 PORT = 9080
+OPEN: tuple[Object, ...] = (
+    {},
+    {"uri": {"prefix": "/"}},
+    {"path": {"type": "PathPrefix", "value": "/"}},
+)
+"""Matches that take every request; the last is what an HTTPRoute without matches gets from the API
+server."""
 
 
 class DataPath(StrEnum):
@@ -135,21 +142,24 @@ def build_user_route(path: DataPath, namespace: str, user: str, version: str) ->
 
 
 def build_weighted_route(
-    path: DataPath, namespace: str, weights: Mapping[str, int]
+    path: DataPath, namespace: str, weights: Mapping[str, int], before: Sequence[Object] = ()
 ) -> list[Object]:
-    """Return the objects that split all requests to reviews by version."""
+    """Return the objects that split requests to reviews by version: all of them, or those that the
+    rules `before` leave.
+    """
     if path is DataPath.WAYPOINT:
         refs = [
             build_backend_ref(f"reviews-{version}", weight=weight)
             for version, weight in weights.items()
         ]
-        return [build_http_route("reviews", namespace, [{"backendRefs": refs}])]
+        return [build_http_route("reviews", namespace, [*before, {"backendRefs": refs}])]
     route = [
         build_destination("reviews", namespace, version, weight=weight)
         for version, weight in weights.items()
     ]
+    http = [*before, {"route": route}]
     rule = build_destination_rule("reviews", namespace, VERSIONS)
-    return [rule, build_virtual_service("reviews", namespace, [{"route": route}])]
+    return [rule, build_virtual_service("reviews", namespace, http)]
 
 
 def build_user_fault(path: DataPath, namespace: str, user: str, fault: Object) -> list[Object]:
@@ -231,6 +241,21 @@ def find_reviews_version(now: Snapshot, user: str) -> str:
 def iterate_http_rules(service: Object) -> Iterator[Any]:
     """Yield the HTTP routes of a VirtualService."""
     yield from service["spec"].get("http") or []
+
+
+def takes_all(matches: Iterable[Mapping[str, Any]] | None) -> bool:
+    """Tell whether a rule with these matches leaves nothing to those after it."""
+    if not matches:
+        return True
+    return any({k: v for k, v in match.items() if k != "name" and v} in OPEN for match in matches)
+
+
+def has_fault(rule: Object) -> bool:
+    """Tell whether a VirtualService or an HTTPRoute lets some requests fail or wait."""
+    spec = rule["spec"]
+    return any(each.get("fault") for each in spec.get("http") or []) or any(
+        has_no_weight(each) for each in spec.get("rules") or []
+    )
 
 
 def has_no_weight(rule: Object) -> bool:

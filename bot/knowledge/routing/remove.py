@@ -1,29 +1,72 @@
-"""Removing the rules of a service, and the proof by requests that they are gone."""
+"""Removing the rules of a service, and the proof by requests that they are gone.
+
+Only rules that steps make are removed, which are called like the Service; rules of others with
+another name stay, and are named.
+"""
 
 from __future__ import annotations
 
-from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE
+from collections.abc import Sequence
+
+from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, VIRTUAL_SERVICE, Object
+from bot.knowledge.objects.conflicts import build_plan, judge_deletion, list_setters
+from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing.enforce import delete_rules
+from bot.knowledge.objects.workloads import get_name
+from bot.knowledge.routing.enforce import delete_found_rules, get_rule_kind, select_rules
 from bot.knowledge.routing.fault_proof import expect_no_fault
-from bot.knowledge.routing.manifests import find_faulted_user
+from bot.knowledge.routing.hosts import find_rules_for
+from bot.knowledge.routing.manifests import find_faulted_user, has_fault
 from bot.knowledge.routing.request_proof import NOBODY, Expectation, wait_for_expectations
-from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, State, Verdict
-from bot.text import Text
+from bot.knowledge.snapshot import Snapshot, take_snapshot
+from bot.steps import Context, Plan, State, Verdict
+from bot.text import Listed, Text
+
+EVERY_KIND = (VIRTUAL_SERVICE, HTTP_ROUTE, DESTINATION_RULE)
+"""First what routes, then what it names: a route whose subsets are gone before it answers 503 in
+the meantime."""
 
 
-async def delete_all_rules(context: Context, service: str) -> list[Text]:
-    """Delete all rules for a service; return those that existed, in words."""
-    return await delete_rules(
-        context, (VIRTUAL_SERVICE, service), (HTTP_ROUTE, service), (DESTINATION_RULE, service)
+def select_routes(now: Snapshot) -> list[Object]:
+    """Return the rules that `route off` removes: those for reviews; of DestinationRules, those
+    that define versions.
+    """
+    found = select_rules(now, "reviews", *EVERY_KIND)
+    return [
+        rule
+        for rule in found
+        if rule["kind"] != DESTINATION_RULE.kind or rule["spec"].get("subsets")
+    ]
+
+
+def select_fault_rules(now: Snapshot) -> list[Object]:
+    """Return the rules that `fault off` removes: those for ratings, where they hold a fault or all
+    of them is the bot's.
+    """
+    found = select_rules(now, "ratings", *EVERY_KIND)
+    faulty = any(map(has_fault, found))
+    return [rule for rule in found if faulty or judge_deletion(rule) is None]
+
+
+async def plan_removal(context: Context, *, fault: bool) -> Plan | None:
+    """Return what others lose when the rules for reviews, or those of the fault, are removed; None
+    when they lose nothing.
+    """
+    now = await take_snapshot(context)
+    chosen = select_fault_rules(now) if fault else select_routes(now)
+    summary = (
+        Text("the fault on ratings ends.") if fault else Text("the rules for reviews are removed.")
     )
+    found = [conflict for rule in chosen if (conflict := judge_deletion(rule))]
+    return build_plan(context, found, summary)
 
 
 async def remove_routes(context: Context) -> Verdict:
     """Remove the rules for reviews, and check that every version answers again."""
-    gone = await delete_all_rules(context, "reviews")
+    gone = await delete_found_rules(context, select_routes(await take_snapshot(context)))
     following = ("route jason", "shift v1=50 v3=50")
+    if others := await find_rules_for(context, "reviews"):
+        return name_other_rules(context, others, gone)
     if not gone:
         return Verdict(
             State.DONE,
@@ -57,8 +100,11 @@ async def remove_routes(context: Context) -> Verdict:
 
 async def remove_fault(context: Context) -> Verdict:
     """Remove the fault, and check that everybody gets ratings."""
-    user = find_faulted_user(await take_snapshot(context))
-    gone = await delete_all_rules(context, "ratings")
+    now = await take_snapshot(context)
+    user = find_faulted_user(now)
+    gone = await delete_found_rules(context, select_fault_rules(now))
+    if others := [r for r in await find_rules_for(context, "ratings") if has_fault(r)]:
+        return name_other_rules(context, others, gone)
     if not gone:
         return Verdict(
             State.DONE,
@@ -80,4 +126,34 @@ async def remove_fault(context: Context) -> Verdict:
         Text("the fault is gone: everybody keeps ratings."),
         evidence=evidence,
         next=suggest_commands(context, "graph", "shift v1=50 v3=50"),
+    )
+
+
+def name_other_rules(context: Context, others: Sequence[Object], gone: Sequence[Text]) -> Verdict:
+    """Return the verdict when rules of others still decide, with the lines that delete them."""
+    named = [
+        Text(
+            "{object} in {namespace}, set by {managers}",
+            object=describe_object(rule),
+            namespace=rule["metadata"]["namespace"],
+            managers=list_setters(rule),
+        )
+        for rule in others
+    ]
+    lines = tuple(
+        f"kubectl delete {get_rule_kind(rule).plural}.{get_rule_kind(rule).group} {get_name(rule)}"
+        f" -n {rule['metadata']['namespace']}"
+        for rule in others
+    )
+    return Verdict(
+        State.NOT_YET,
+        Text("another rule is still in force."),
+        Text(
+            "{rules}: no step here made that, and none removes it. Delete it, or ask whoever made "
+            "it.",
+            rules=Listed(named, "semicolon"),
+        ),
+        tuple(gone),
+        lines=lines,
+        next=suggest_commands(context, "why", "status"),
     )

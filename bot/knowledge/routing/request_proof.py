@@ -66,6 +66,15 @@ def choose_other_user(user: str) -> str:
     return next(other for other in OTHERS if other != user)
 
 
+def expect_version(user: str, version: str) -> Expectation:
+    """Return the expectation that a user gets that version of reviews and no other."""
+    return Expectation(
+        user,
+        Text("only {version}", version=version),
+        lambda seen: has_only(seen.versions, version),
+    )
+
+
 async def wait_for_expectations(
     context: Context, *expectations: Expectation, seconds: float = PROPAGATION_TIMEOUT
 ) -> Observation:

@@ -116,7 +116,7 @@ def describe_difference(image: BeforeImage, live: Object | None) -> Text:
         return Text("deletes {name}", name=name) if live is not None else EMPTY
     if live is None:
         return Text("brings back {name}", name=name)
-    found = describe_differences(extract_desired_state(live), image.before)
+    found = describe_differences(extract_desired_state(live), extract_desired_state(image.before))
     if not found:
         return EMPTY
     if all("restartedAt" in str(line) for line in found):

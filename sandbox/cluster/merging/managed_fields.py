@@ -110,7 +110,9 @@ def track_update(live: Object, new: Object, node: SchemaNode, writer: ManagedFie
         return write_managed_fields(
             new, ()
         )  # an explicit empty list resets ownership, as Kubernetes documents
-    managers = read_managed_fields(live)
+    # Whoever names the managers sets them; who leaves them out does not take them away.
+    given = [] if writer.subresource else read_managed_fields(new)
+    managers = given or read_managed_fields(live)
     changed, removed = field_sets.compare_objects(
         _select_tracked_fields(live), _select_tracked_fields(new), node
     )

@@ -41,6 +41,23 @@ class ServiceAllocator:
         if spec.get("type") != "LoadBalancer":
             spec.pop("allocateLoadBalancerNodePorts", None)
 
+    def keep_addresses(self, live: Object, service: Object) -> None:
+        """Give a Service that replaces another the address and node ports of the live one, where
+        it says nothing of its own (changed in place).
+        """
+        old, spec = live["spec"], service["spec"]
+        if "ExternalName" not in (old.get("type"), spec.get("type")) and old.get("clusterIP"):
+            spec["clusterIP"] = spec.get("clusterIP") or old["clusterIP"]
+        ports = {
+            (port.get("protocol"), port.get("port")): port["nodePort"]
+            for port in old.get("ports") or ()
+            if port.get("nodePort")
+        }
+        for port in spec.get("ports") or ():
+            key = (port.get("protocol"), port.get("port"))
+            if not port.get("nodePort") and key in ports:
+                port["nodePort"] = ports[key]
+
     def release_address(self, service: Object) -> None:
         """Take back the cluster address of a removed Service."""
         self._taken.pop((service.get("spec") or {}).get("clusterIP", ""), None)
