@@ -100,6 +100,7 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
             ways=slack.responder,
             identity=slack.identity,
             command=settings.slack.command,
+            admitted=settings.slack.teams,
         )
         link = await parts.connect_to_slack(settings, listeners, slack.responder)
         stack.push_async_callback(link.close)
@@ -140,7 +141,7 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
         channel_messages=SlackChannelMessages(client, outbox=ledger.outbox, say=say),
         responder=EphemeralResponder(client, session, say),
         files=SlackFiles(client, session),
-        members=build_member_lookup(client),
+        members=build_member_lookup(client, identity.teams or (identity.team_id,)),
         say=say,
     )
 

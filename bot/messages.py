@@ -90,7 +90,8 @@ class Command:
     modal be opened within three seconds, "" where none can be. `away`: it was asked
     where its run will not be seen, in App Home or in a modal, and then `view` is the
     modal's id. `about` are the `ts` of the messages that it may be about, the likeliest
-    first: that of its thread, or those of the message whose shortcut was chosen.
+    first: that of its thread, or those of the message whose shortcut was chosen. `stranger`
+    is the workspace or organization of someone whose people the bot does not serve.
     """
 
     user: str
@@ -102,6 +103,7 @@ class Command:
     away: bool = False
     view: str = ""
     about: tuple[str, ...] = ()
+    stranger: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class ButtonPress:
 
     `thread` is the `ts` of the message whose thread that message is in. In App Home and in a modal
     there is no message; `view` is the modal's id, and `channel` the one that the modal was opened
-    for, if any. `key` is the trigger too.
+    for, if any. `key` is the trigger too, `stranger` as in a command.
     """
 
     user: str
@@ -123,6 +125,7 @@ class ButtonPress:
     thread: str = ""
     view: str = ""
     away: bool = False
+    stranger: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,15 @@ NOWHERE = Origin()
 
 @dataclass(frozen=True)
 class FormSubmission:
-    """A modal as it was submitted: its name, and each input's values by block_id."""
+    """A modal as it was submitted: its name, and each input's values by block_id; `stranger` as in
+    a command."""
 
     user: str
     name: str
     answers: Mapping[str, tuple[str, ...]]
     key: str
     origin: Origin = NOWHERE
+    stranger: str = ""
 
 
 @dataclass(frozen=True)

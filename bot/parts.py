@@ -17,6 +17,7 @@ from bot.catalog import Catalog
 from bot.cluster import KubernetesCluster, RetryPolicy, connect
 from bot.engine import AccessPolicy, SlotExecutor
 from bot.engine.access.policy import OwnNamespaces, assign_roles, find_reserved_steps
+from bot.engine.access.protected import find_protected_namespaces
 from bot.engine.runs.fencing import check_not_fenced
 from bot.errors import SettingsError
 from bot.istio import Istioctl
@@ -187,10 +188,13 @@ def build_roles(settings: Settings, members: Members) -> Roles:
 def build_access_policy(settings: Settings) -> AccessPolicy:
     """Return the access rules from the settings.
 
-    Raises SettingsError for a step that does not exist, and when the rules contradict
-    each other.
+    Raises SettingsError for a step that does not exist, when the rules contradict each
+    other, and when they give away a namespace that is not the workshop's.
     """
-    chosen = settings.roles
+    chosen, workshop = settings.roles, settings.workshop
+    find_protected_namespaces(workshop.mesh_namespace).check_settings(
+        workshop.app_namespace, chosen.own_namespaces, chosen.namespace_of
+    )
     rules = AccessPolicy(
         steps=assign_roles(STEPS, chosen.steps),
         command=settings.slack.command,

@@ -17,6 +17,7 @@ from bot.engine import (
     PictureAttacher,
     SlotExecutor,
 )
+from bot.engine.access.protected import find_protected_namespaces
 from bot.engine.commands.answers import Answers
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
@@ -129,7 +130,11 @@ def build_engine(inputs: EngineInputs) -> Engine:
 def build_rules(inputs: EngineInputs) -> Rules:
     """Return what is decided before a command is carried out."""
     ledger, settings = inputs.backends.ledger, inputs.settings
-    namespaces = WorkshopNamespaces(build_workshop(settings), settings.namespaces)
+    namespaces = WorkshopNamespaces(
+        build_workshop(settings),
+        settings.namespaces,
+        find_protected_namespaces(settings.workshop.mesh_namespace),
+    )
     contexts = ContextBuilder(
         catalog=inputs.catalog,
         clients=inputs.clients,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
+from bot.engine.access.policy import AccessDenied
 from bot.engine.commands.button_handler import ButtonHandler
 from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.commands.error_replies import ErrorReplies
@@ -20,6 +21,7 @@ from bot.language import Localizer
 from bot.messages import ButtonPress, Command, FormSubmission, Reply
 from bot.metrics import Metric, counter
 from bot.text import Text
+from bot.view.denials import build_stranger_denial
 
 
 @dataclass
@@ -65,7 +67,13 @@ class CommandRouter:
         # with the run.
         origin, key = submitted.origin, f"{submitted.origin.note}{submitted.key}"
         asked = Command(
-            submitted.user, origin.channel, text, key, origin.thread, away=not origin.channel
+            submitted.user,
+            origin.channel,
+            text,
+            key,
+            origin.thread,
+            away=not origin.channel,
+            stranger=submitted.stranger,
         )
         work = self._run_guarded(lambda: self.commands.handle_command(asked, retry), retry, asked)
         self.jobs.spawn(work, f"form {submitted.key}")
@@ -106,6 +114,8 @@ class CommandRouter:
         try:
             if self.draining:
                 raise UserError(Text("I am being restarted."), Text("Type it again in a minute."))
+            if what.stranger:
+                raise AccessDenied(build_stranger_denial(what.stranger))
             if await self.requests.is_new(what.key):
                 await work()
         # The last place before an error would vanish in a task. The person is answered before

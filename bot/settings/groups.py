@@ -19,6 +19,7 @@ from bot.settings.values import (
     Namespace,
     OwnNamespace,
     Place,
+    Team,
     User,
     Web,
     Zone,
@@ -77,6 +78,11 @@ class SlackSettings(BaseModel):
         (),
         description="Ids of the channels that take commands; beside them, only reading by direct "
         "message.",
+    )
+    teams: Annotated[tuple[Team, ...], BeforeValidator(parse_list)] = Field(
+        (),
+        description="Ids of other workspaces or organizations whose people may use the bot in "
+        "channels that are shared with them. Default: none.",
     )
     home_channel: Annotated[
         str, build_pattern_validator(r"([CG][A-Z0-9]{2,})?", "a channel's id such as C012AB3CD")

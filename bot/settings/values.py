@@ -202,6 +202,12 @@ User = Annotated[
         "a Slack user id such as U012AB3CD (in the person's profile: Copy member ID)",
     ),
 ]
+Team = Annotated[
+    str,
+    build_pattern_validator(
+        r"[TE][A-Z0-9]{2,}", "the id of a workspace (T012AB3CD) or organization (E012AB3CD)"
+    ),
+]
 Group = Annotated[
     str, build_pattern_validator(r"S[A-Z0-9]{2,}", "a Slack user group's id such as S012AB3CD")
 ]

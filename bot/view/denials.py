@@ -79,6 +79,13 @@ def build_wrong_channel_denial(channels: Sequence[str], *, private: bool) -> Den
     return Denial(reason, channels=tuple(channels))
 
 
+def build_stranger_denial(team: str) -> Denial:
+    """Return the denial for someone of a workspace or organization that the bot does not serve."""
+    reason = Text("You are of another workspace ({team}): I serve only people of mine.", team=team)
+    advice = Text("The bot's administrator can admit yours in slack.teams.")
+    return Denial(join("sentences", reason, advice))
+
+
 def render_denial(say: Localizer, denial: Denial, command: str) -> Message:
     """Return the message of a denial, with those who can, or the channels to type it in."""
     words, text = f"🔒 {write(say, denial.reason)}", denial.reason

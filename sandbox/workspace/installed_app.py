@@ -33,6 +33,8 @@ class InstalledApp:
 
     `should_escape` turns typed names in commands into references; `home` tells whether
     there is a Home tab. `shortcuts` are those on messages: callback_ids by name.
+    `organization` is the one to the whole of which the app is installed, "" for the
+    workspace alone.
     """
 
     scopes: frozenset[str] = SCOPES
@@ -41,6 +43,7 @@ class InstalledApp:
     should_escape: bool = False
     home: bool = True
     shortcuts: Mapping[str, str] = field(default_factory=dict)
+    organization: str = ""
     usage: Mapping[str, str] = field(default_factory=dict)
     """Each command's usage hint, as Slack shows it while the command is typed."""
 

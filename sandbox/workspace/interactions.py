@@ -159,7 +159,7 @@ class InteractionSender:
     async def send_event(self, user: User, body: Json, channel: str = "") -> ActionResult:
         """Send an event; an unacknowledged one is sent again up to three times in the
         background."""
-        payload = build_event_payload(self._core, body)
+        payload = build_event_payload(self._core, user, body)
         typed = ActionResult(user.id, channel, str(body.get("text", body["type"])), payload)
         if body["type"] not in self._app.events:
             typed.error = "not_subscribed"

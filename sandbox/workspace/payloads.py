@@ -19,7 +19,7 @@ def build_command_payload(core: Core, user: User, channel: Channel, name: str, t
     state = core.state
     return {
         "token": core.verification_token,
-        "team_id": state.team_id,
+        "team_id": user.team or state.team_id,
         "team_domain": state.team_domain,
         "channel_id": channel.id,
         # Slack does not tell the names of private channels here.
@@ -31,7 +31,8 @@ def build_command_payload(core: Core, user: User, channel: Channel, name: str, t
         "command": name,
         "text": _escape_references(core, text) if core.installed.should_escape else text,
         "api_app_id": state.app_id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": str(bool(core.installed.organization)).lower(),
+        **_name_organization(core),
         "response_url": core.create_response_url(kind="commands", channel=channel.id, user=user.id),
         "trigger_id": core.create_trigger(user.id),
     }
@@ -46,13 +47,13 @@ def build_user_payload(core: Core, user: User) -> Json:
             "id": user.id,
             "username": user.name,
             "name": user.name,
-            "team_id": state.team_id,
+            "team_id": user.team or state.team_id,
         },
         "api_app_id": state.app_id,
         "token": core.verification_token,
         "trigger_id": core.create_trigger(user.id),
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "enterprise": {"id": core.installed.organization} if core.installed.organization else None,
+        "is_enterprise_install": bool(core.installed.organization),
     }
 
 
@@ -103,14 +104,16 @@ def build_shortcut_payload(core: Core, user: User, message: Message, callback_id
     }
 
 
-def build_event_payload(core: Core, body: Json) -> Json:
-    """Build the payload of an event (event_callback) around what happened."""
+def build_event_payload(core: Core, user: User, body: Json) -> Json:
+    """Build the payload of an event (event_callback) around what this user did."""
     return {
         "type": "event_callback",
         "token": core.verification_token,
         "team_id": core.state.team_id,
         "api_app_id": core.state.app_id,
-        "event": body,
+        "event": body | ({"user_team": user.team, "team": user.team} if user.team else {}),
+        "is_ext_shared_channel": bool(user.team),
+        **_name_organization(core),
         "event_id": generate_id("Ev"),
         "event_time": int(core.clock.now().timestamp()),
         "authorizations": [_build_authorization(core)],
@@ -125,12 +128,17 @@ def generate_client_id() -> str:
 def _build_authorization(core: Core) -> Json:
     state = core.state
     return {
-        "enterprise_id": None,
+        "enterprise_id": core.installed.organization or None,
         "team_id": state.team_id,
         "user_id": core.bot.id,
         "is_bot": True,
-        "is_enterprise_install": False,
+        "is_enterprise_install": bool(core.installed.organization),
     }
+
+
+def _name_organization(core: Core) -> Json:
+    organization = core.installed.organization
+    return {"enterprise_id": organization} if organization else {}
 
 
 def _escape_references(core: Core, text: str) -> str:

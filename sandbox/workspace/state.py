@@ -20,13 +20,17 @@ SLACKBOT = "USLACKBOT"
 
 @dataclass
 class User:
-    """A person or a bot of the team; `name` is what is typed after an @."""
+    """A person or a bot of the team; `name` is what is typed after an @.
+
+    `team` is another workspace, of someone with whom a channel is shared (Slack Connect).
+    """
 
     id: str
     name: str
     real_name: str = ""
     is_bot: bool = False
     tz: str = "UTC"
+    team: str = ""
 
 
 @dataclass

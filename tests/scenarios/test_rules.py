@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from bot.app import Bot, run_bot
+from bot.catalog import Catalog
+from bot.engine.access.protected import find_protected_namespaces
 from bot.engine.world.namespace_guard import NamespaceGuard
+from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.errors import SettingsError, UserError
 from bot.kinds import CONFIG_MAP, CRD, NAMESPACE, Object
 from bot.parts import build_access_policy
 from bot.settings import load_settings
+from bot.steps import Workshop
+from handlers import STEPS
 from sandbox.cluster.contract import Ref
 from sandbox.workspace.state import Channel
 from tests.scenarios.stage import NAMESPACES, Stage, furnished, words
@@ -61,6 +66,17 @@ async def test_a_step_can_be_given_to_another_role(tmp_path: Path) -> None:
             {"ROLES__STEPS": "install=attendee", "ROLES__OWN_NAMESPACES": "x-{user}"},
             "roles.steps.install: reaches what everyone shares",
         ),
+        *(
+            ({"ROLES__NAMESPACE_OF": f"U0BOB={name}"}, "roles.namespace_of.U0BOB: should not be")
+            for name in ("istio-system", "istio-ingress", "default", "meshbot")
+        ),
+        (
+            {"ROLES__NAMESPACE_OF": "U0BOB=mesh", "WORKSHOP__MESH_NAMESPACE": "mesh"},
+            "roles.namespace_of.U0BOB: should not be",
+        ),
+        ({"ROLES__OWN_NAMESPACES": "istio-{user}"}, "roles.own_namespaces: should not be"),
+        ({"ROLES__OWN_NAMESPACES": "kube-{user}"}, "roles.own_namespaces: should be a namespace"),
+        ({"WORKSHOP__APP_NAMESPACE": "istio-system"}, "workshop.app_namespace: should not be"),
     ],
 )
 def test_rules_that_cannot_be_are_refused_at_the_start(settings: dict[str, str], says: str) -> None:
@@ -69,6 +85,33 @@ def test_rules_that_cannot_be_are_refused_at_the_start(settings: dict[str, str],
         build_access_policy(
             load_settings(None, {f"MESHBOT_{name}": value for name, value in settings.items()})
         )
+
+
+def test_the_workshop_may_be_held_in_default() -> None:
+    """Who says so means it; only attendees never get it as theirs."""
+    build_access_policy(load_settings(None, {"MESHBOT_WORKSHOP__APP_NAMESPACE": "default"}))
+
+
+def test_the_namespace_of_the_pod_is_the_bot_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is called."""
+    (tmp_path / "namespace").write_text("tools\n")
+    monkeypatch.setattr("bot.engine.access.protected.MOUNTED", tmp_path / "namespace")
+    settings = load_settings(None, {"MESHBOT_ROLES__NAMESPACE_OF": "U0BOB=tools"})
+    with pytest.raises(SettingsError, match=r"roles\.namespace_of\.U0BOB: should not be"):
+        build_access_policy(settings)
+
+
+@pytest.mark.parametrize("name", ["istio-system", "kube-system", "default", "meshbot", "mesh"])
+def test_no_pattern_reaches_the_mesh(name: str) -> None:
+    """`in=` names the application's namespace, and that is none of these, for hosts neither."""
+    protected = find_protected_namespaces("mesh")
+    namespaces = WorkshopNamespaces(Workshop(), ("*",), protected)
+    catalog = Catalog(STEPS)
+    with pytest.raises(UserError, match="is not a namespace of this workshop"):
+        namespaces.resolve_workshop(catalog.parse(f"bookinfo in={name}"))
+    assert namespaces.resolve_workshop(catalog.parse("bookinfo in=shop")).app_namespace == "shop"
 
 
 async def test_an_attendee_changes_their_own_namespace_only(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bot.catalog import Catalog
@@ -11,12 +12,22 @@ from bot.engine.commands.command_handler import CommandHandler
 from bot.engine.home.tabs import HomeTabs
 from bot.engine.runs.confirmation_buttons import ConfirmationButtons
 from bot.engine.tour.buttons import TourButtons
+from bot.errors import UserError
 from bot.language import Localizer
 from bot.messages import ButtonPress, Command, Reply
+from bot.text import Text
 from bot.view import messages
 from bot.view.forms import OPEN
 from bot.view.home import REFRESH
 from bot.view.tour import TOUR
+
+COMMAND_BUTTON = re.compile(rf"({re.escape(messages.TYPE)}|{re.escape(OPEN)})(:[\w-]+)?")
+"""Buttons that stand for the command, or the step's form, in their value."""
+
+UNKNOWN = (
+    Text("This button is of another release of mine: nothing was done."),
+    Text("Type the command instead."),
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,12 @@ class ButtonHandler:
                 await self.commands.handle_command(asked, reply)
         elif is_schedule_action(pressed.action):
             await self.commands.schedule_commands.handle_button(pressed)
-        elif pressed.action.startswith((messages.TYPE, OPEN)):
+        elif COMMAND_BUTTON.fullmatch(pressed.action):
             await self._handle_command_button(pressed, reply)
-        else:
+        elif pressed.action in (messages.CONFIRM, messages.CANCEL):
             await self.confirmation_buttons.handle_button(pressed)
+        else:
+            raise UserError(*UNKNOWN)
 
     async def _handle_command_button(self, pressed: ButtonPress, reply: Reply) -> None:
         """Carry out the command in a button's value, or open the form of the step it names."""

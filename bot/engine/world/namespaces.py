@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bot.catalog import Invocation
+from bot.engine.access.protected import EXPLAINED, ProtectedNamespaces
 from bot.errors import UserError
 from bot.steps import Workshop
 from bot.text import Listed, Text
@@ -13,10 +14,14 @@ from bot.text import Listed, Text
 
 @dataclass(frozen=True)
 class WorkshopNamespaces:
-    """The namespaces of the workshop: its own, and the globs of those that `in=` may name."""
+    """The namespaces of the workshop: its own, and the globs of those that `in=` may name.
+
+    Those that are `protected` it may not, whatever the globs say.
+    """
 
     workshop: Workshop
     patterns: tuple[str, ...]
+    protected: ProtectedNamespaces = ProtectedNamespaces()
 
     @property
     def are_several(self) -> bool:
@@ -39,5 +44,11 @@ class WorkshopNamespaces:
             raise UserError(
                 Text("{wanted} is not a namespace of this workshop.", wanted=wanted),
                 Text("These are: {allowed}.", allowed=Listed(self.patterns, "comma")),
+            )
+        # A glob is not meant so wide; who has the workshop in `default` says so.
+        meant = wanted == "default" and wanted in self.patterns
+        if not meant and not self.protected.may_be_owned(wanted):
+            raise UserError(
+                Text("{wanted} is not a namespace of this workshop.", wanted=wanted), EXPLAINED
             )
         return replace(self.workshop, app_namespace=wanted)

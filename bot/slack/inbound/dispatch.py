@@ -21,6 +21,7 @@ from bot.slack.inbound.payloads import (
     read_shortcut,
     read_submission,
 )
+from bot.slack.inbound.teams import ServedTeams
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.text import Text
 
@@ -36,14 +37,21 @@ log = logging.getLogger(__name__)
 class RequestDispatcher:
     """Hands requests to the router, and tells their senders when it failed.
 
-    `me` is the bot's own user id, and `command` the command that is answered.
+    `me` is the bot's own user id, and `command` the command that is answered. People who are not
+    of `teams` are marked as strangers.
     """
 
     def __init__(
-        self, router: CommandRouter, ways: EphemeralResponder, *, me: str, command: str
+        self,
+        router: CommandRouter,
+        ways: EphemeralResponder,
+        *,
+        me: str,
+        command: str,
+        teams: ServedTeams,
     ) -> None:
         self._router, self._ways, self._me, self._command = router, ways, me, command
-        self.localize = ways.localize
+        self.localize, self._teams = ways.localize, teams
         self._jobs = Jobs()
 
     async def aclose(self, grace: float) -> None:
@@ -52,31 +60,31 @@ class RequestDispatcher:
 
     def dispatch_command(self, body: Body) -> None:
         """Hand a slash command to the router."""
-        asked = read_command(body)
+        asked = self._teams.mark_stranger(body, read_command(body))
         reply = open_command_reply(self._ways, body, asked)
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_mention(self, body: Body) -> None:
         """Hand a mention to the router, as the command that it holds."""
-        asked = read_mention(body, self._me, self._command)
+        asked = self._teams.mark_stranger(body, read_mention(body, self._me, self._command))
         reply = open_command_reply(self._ways, body, asked)
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_press(self, body: Body) -> None:
         """Hand a button that was pressed to the router."""
-        pressed = read_press(body)
+        pressed = self._teams.mark_stranger(body, read_press(body))
         reply = self._open_press_reply(body, pressed)
         self._run_guarded(lambda: self._router.pressed(pressed, reply), reply)
 
     def dispatch_shortcut(self, body: Body) -> None:
         """Hand a message's shortcut to the router, as the command that it stands for."""
-        asked = read_shortcut(body, self._me)
+        asked = self._teams.mark_stranger(body, read_shortcut(body, self._me))
         reply = open_command_reply(self._ways, body, asked)
         self._run_guarded(lambda: self._router.command(asked, reply), reply)
 
     def dispatch_submission(self, body: Body) -> None:
         """Hand a submitted form to the router."""
-        submitted = read_submission(body)
+        submitted = self._teams.mark_stranger(body, read_submission(body))
         reply = self._ways.open_channel_reply(
             submitted.user, submitted.origin.channel, thread=submitted.origin.thread
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from slack_bolt.async_app import AsyncBoltRequest
 
 from bot.errors import SettingsError
 from bot.http_server import LimitedServer, ServerLimits, ThrottledLog
+from bot.json_text import parse_json
 from bot.metrics import Metric, counter
 from bot.slack.inbound.dedupe import SeenKeys
 from bot.slack.inbound.listeners import Listeners
@@ -225,9 +225,8 @@ def _parse_form(body: bytes) -> dict[str, str]:
 
 def _parse_object(text: str | bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    # JSON that is nested deeper than the interpreter goes ends in a RecursionError.
-    except (ValueError, RecursionError):
+        found = parse_json(text)
+    except ValueError:
         raise MalformedPayload("the payload is no JSON") from None
     if not isinstance(found, dict):
         raise MalformedPayload("the payload is no object")

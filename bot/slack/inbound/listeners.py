@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from slack_bolt.async_app import AsyncBoltContext, AsyncBoltRequest
@@ -31,6 +31,7 @@ from bot.slack.inbound.dispatch import (
 )
 from bot.slack.inbound.envelopes import EnvelopeTracker
 from bot.slack.inbound.payloads import PREFIX, get_mapping, get_string, name_first_input
+from bot.slack.inbound.teams import build_served_teams
 from bot.slack.inbound.unknown import UnknownRequests
 from bot.slack.outbound.ephemeral import EphemeralResponder
 from bot.slack.webapi.client import BotIdentity
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 class Listeners:
     """The Bolt app with its listeners. `draining` makes them decline; the counters are there for
-    metrics."""
+    metrics. `admitted` are teams whose people are served beside the bot's own."""
 
     def __init__(
         self,
@@ -52,9 +53,13 @@ class Listeners:
         ways: EphemeralResponder,
         identity: BotIdentity,
         command: str = "/mesh",
+        admitted: Collection[str] = (),
     ) -> None:
         self.command, self._me = command, identity.user_id
-        self._dispatcher = RequestDispatcher(router, ways, me=identity.user_id, command=command)
+        self._teams = build_served_teams(identity, admitted)
+        self._dispatcher = RequestDispatcher(
+            router, ways, me=identity.user_id, command=command, teams=self._teams
+        )
         self._once = SeenKeys()
         self.envelopes = EnvelopeTracker()
         self.draining = False
@@ -186,6 +191,9 @@ class Listeners:
             or self.draining
             or not self._once.claim_key(get_string(body, "event_id"))
         ):
+            return
+        if team := self._teams.find_foreign_team(body):
+            log.warning("the Home tab was not shown to someone of %s", team)
             return
         self.homes += 1
         user = get_string(event, "user")

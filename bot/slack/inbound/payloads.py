@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from bot.json_text import parse_json
 from bot.messages import ButtonPress, Command, FormSubmission, Origin, Posted
 from bot.slack.inbound.unescape import decode_typed_text
 
@@ -153,8 +154,8 @@ def serialize_origin(origin: Origin) -> str:
 def read_origin(view: Body) -> Origin:
     """Read the origin that a view carries; an empty one from another's metadata."""
     try:
-        carried = json.loads(get_string(view, "private_metadata") or "{}")
-    except (ValueError, RecursionError):
+        carried = parse_json(get_string(view, "private_metadata") or "{}")
+    except ValueError:
         carried = {}
     kept = carried if isinstance(carried, Mapping) else {}
     return Origin(get_string(kept, "channel"), get_string(kept, "thread"), get_string(kept, "note"))

@@ -30,6 +30,9 @@ MOST_ANSWER = 8_000_000
 """Bytes of one answer of the Web API that are read, unpacked; its longest lists have some hundred
 thousand."""
 
+PAGE, MOST_PAGES = 1000, 20
+"""Workspaces that are asked for at once (Slack limit), and how often."""
+
 log = logging.getLogger(__name__)
 
 
@@ -168,7 +171,11 @@ def build_client(
 
 
 class BotIdentity(NamedTuple):
-    """The bot user that the token belongs to, and its granted scopes (`x-oauth-scopes`)."""
+    """The bot user that the token belongs to, and its granted scopes (`x-oauth-scopes`).
+
+    `teams` are the workspaces that the app is installed to: several where that is a whole
+    organization, which `enterprise_id` names.
+    """
 
     team_id: str
     team: str
@@ -176,6 +183,9 @@ class BotIdentity(NamedTuple):
     bot_id: str
     url: str
     scopes: frozenset[str]
+    enterprise_id: str = ""
+    is_enterprise_install: bool = False
+    teams: tuple[str, ...] = ()
 
 
 async def fetch_identity(client: AsyncWebClient) -> BotIdentity:
@@ -193,8 +203,30 @@ async def fetch_identity(client: AsyncWebClient) -> BotIdentity:
         (value for key, value in response.headers.items() if key.lower() == "x-oauth-scopes"), ""
     )
     scopes = frozenset(scope.strip() for scope in header.split(",") if scope.strip())
-    names = ("team_id", "team", "user_id", "bot_id", "url")
-    team_id, team, user_id, bot_id, url = (str(response.get(name) or "") for name in names)
+    names = ("team_id", "team", "user_id", "bot_id", "url", "enterprise_id")
+    said = {name: str(response.get(name) or "") for name in names}
+    everywhere = response.get("is_enterprise_install") is True
     return BotIdentity(
-        team_id=team_id, team=team, user_id=user_id, bot_id=bot_id, url=url, scopes=scopes
+        **said,
+        scopes=scopes,
+        is_enterprise_install=everywhere,
+        teams=await list_teams(client) if everywhere else (said["team_id"],),
     )
+
+
+async def list_teams(client: AsyncWebClient) -> tuple[str, ...]:
+    """Return the workspaces of an organization that the app is installed to; none when Slack does
+    not say."""
+    found: list[str] = []
+    cursor: str | None = None
+    try:
+        for _ in range(MOST_PAGES):
+            request = client.auth_teams_list(limit=PAGE, cursor=cursor)
+            answer = await await_slack_call("auth.teams.list", request)
+            found += [str(team["id"]) for team in answer.get("teams") or ()]
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or None
+            if cursor is None:
+                break
+    except SlackError as problem:
+        log.warning("the workspaces of this organization are not known: %s", problem)
+    return tuple(found)

@@ -41,13 +41,35 @@ def _serialize_group(call: Call, group: Group, *, with_users: bool) -> Json:
 
 async def _test_auth(call: Call) -> Json:
     state, bot = call.state, call.core.bot
-    body: Json = {"url": f"{call.core.origin}/", "team": state.team_name, "team_id": state.team_id}
+    organization = call.core.installed.organization
+    body: Json = {
+        "url": f"{call.core.origin}/",
+        "team": state.team_name,
+        "team_id": organization or state.team_id,
+    }
+    body |= {"enterprise_id": organization} if organization else {}
     return body | {
         "user": bot.name,
         "user_id": bot.id,
         "bot_id": state.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": bool(organization),
     }
+
+
+async def _list_teams(call: Call) -> Json:
+    """Return the workspaces of the app: the second one has nothing of its own."""
+    teams = [{"id": call.state.team_id, "name": call.state.team_name}]
+    if call.core.installed.organization:
+        teams.insert(0, {"id": "T0ANOTHER", "name": "Another workspace"})
+    return call.paginate("teams", teams)
+
+
+def _check_team(call: Call) -> None:
+    """Raise Refusal unless the call of an organization's token names this workspace."""
+    if call.core.installed.organization:
+        call.get_required("team_id")
+        if call.args["team_id"] != call.state.team_id:
+            raise Refusal("no_such_subteam")
 
 
 async def _open_connection(call: Call) -> Json:
@@ -66,6 +88,7 @@ async def _list_users(call: Call) -> Json:
 
 
 async def _list_groups(call: Call) -> Json:
+    _check_team(call)
     with_users = call.get_flag("include_users")
     return {
         "usergroups": [
@@ -76,6 +99,7 @@ async def _list_groups(call: Call) -> Json:
 
 
 async def _list_group_users(call: Call) -> Json:
+    _check_team(call)
     group = call.state.groups.get(call.get_required("usergroup"))
     if group is None:
         raise Refusal("no_such_subteam")
@@ -108,6 +132,7 @@ async def _get_team_info(call: Call) -> Json:
 
 METHODS: Mapping[str, Method] = {
     "apps.connections.open": Method(_open_connection, tier=3, tokens=("app",)),
+    "auth.teams.list": Method(_list_teams, tier=2),
     "auth.test": Method(_test_auth, tokens=("bot", "app")),
     "bots.info": Method(_get_bot_info, "users:read", 3),
     "team.info": Method(_get_team_info, "team:read", 3),
