@@ -78,16 +78,17 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
         ]
     if not await join.wait_for_agents(context):
         return verify.build_missing_agents_verdict(context)
-    done += await relabel_namespace(context, dict.fromkeys(join.OTHER_WAYS))
-    restarted, lagging = await sidecars.restart_workloads(context, on=False)
-    if lagging:
+    done += await sidecars.set_injection_labels(context, on=False)
+    done += await sidecars.withdraw_own_requests(context)
+    restart = await sidecars.restart_workloads(context, on=False)
+    if restart.lagging:
         return build_not_ready_verdict(
             context,
             Text("the ambient profile is there, but old pods still have sidecars."),
-            lagging,
+            restart.lagging,
             "ambient",
         )
-    if restarted:
+    if restarted := restart.restarted:
         done.append(
             Text("restarted without sidecars: {restarted}", restarted=Listed(restarted, "comma"))
         )

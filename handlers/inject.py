@@ -10,20 +10,25 @@ from pydantic import Field
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import injection, installation, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
-from bot.steps import Context, Options, Role, Scope, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, Step, Verdict
 from bot.text import Text
 
 
 class InjectOptions(Options):
     """Options of `inject`."""
 
-    off: Annotated[bool, Field(default=False), Text("remove the label and the sidecars")]
+    off: Annotated[bool, Field(default=False), Text("remove the labels and the sidecars")]
+
+
+async def plan(context: Context, options: InjectOptions) -> Plan | None:
+    """Return which Deployments ask for their sidecars themselves, which `off` ends; None when none
+    does.
+    """
+    return await injection.plan_removal(context) if options.off else None
 
 
 async def run(context: Context, options: InjectOptions) -> Verdict:
-    """Set or remove the label, restart the workloads that need it, and wait until no old pod
-    is left.
-    """
+    """Change the labels, restart the workloads that need it, and wait until no old pod is left."""
     on = not options.off
     if on and not await installation.is_installation_ready(context):
         cause = Text(
@@ -33,15 +38,20 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
         return build_missing_verdict(context, cause, "install")
     if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
+    if on and (cause := await injection.explain_missing_injector(context)):
+        return build_missing_verdict(context, cause, "install")
     whole = await app.is_page_whole(context)
     context.progress.say(Text("labelling the namespace") if on else Text("removing the label"))
-    labelled = await sidecars.set_injection_label(context, on=on)
-    restarted, lagging = await sidecars.restart_workloads(context, on=on)
-    if lagging:
+    labelled = await sidecars.set_injection_labels(context, on=on)
+    if not on:
+        labelled += await sidecars.withdraw_own_requests(context)
+    done = await sidecars.restart_workloads(context, on=on)
+    if done.lagging:
         words = Text("the label is right, but not every pod has been replaced.")
-        return build_not_ready_verdict(context, words, lagging, "inject" if on else "inject off")
-    seen = await app.wait_for_restored_page(context, wanted=whole and bool(restarted))
-    result = injection.InjectionResult(on, labelled, restarted, seen)
+        again = "inject" if on else "inject off"
+        return build_not_ready_verdict(context, words, done.lagging, again)
+    seen = await app.wait_for_restored_page(context, wanted=whole and bool(done.restarted))
+    result = injection.InjectionResult(on, labelled, done, seen)
     return await injection.verify_and_report(context, result)
 
 
@@ -50,6 +60,7 @@ STEP = Step(
     title=Text("Sidecars"),
     summary=Text("puts the application into the mesh by sidecars; `off` takes it out"),
     run=run,
+    plan=plan,
     options=InjectOptions,
     role=Role.HOST,
     changes=True,

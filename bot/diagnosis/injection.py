@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.diagnosis.objects import get_template_labels, matches_selector
+from bot.diagnosis.objects import get_template_labels
 from bot.diagnosis.state import INJECTION, REVISION, NamespaceState
+from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels
 
 

@@ -277,6 +277,31 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
     assert "1 object created, 1 changed (Gateway bookinfo-gateway)" in said
 
 
+@pytest.mark.parametrize("labels", [{"istio.io/rev": "default"}, {"istio-injection": "enabled"}])
+async def test_off_takes_every_label_off_that_injects(mesh: Stage, labels: dict[str, str]) -> None:
+    """A revision's label is a way in as well: what is typed for is what there is afterwards."""
+    await mesh.api.merge(NAMESPACES, APP, "", {"metadata": {"labels": labels}})
+    said = words(await mesh.type("/mesh inject"))
+    assert "6 of 6 application pods carry a sidecar" in said
+    assert "removed" not in said
+    said = words(await mesh.type("/mesh inject off"))
+    assert f"label {next(iter(labels))} removed" in said
+    assert "6 of 6 application pods are without sidecar" in said
+    live = await mesh.api.get(NAMESPACES, APP) or {}
+    assert not labels.keys() & live["metadata"]["labels"].keys()
+
+
+async def test_off_asks_before_it_changes_what_pods_ask_for(mesh: Stage) -> None:
+    """A pod template that asks for its sidecar is others' work: it is named, and confirmed."""
+    own = {"spec": {"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}}}}
+    await mesh.api.merge(DEPLOYMENTS, "ratings-v1", APP, own)
+    await mesh.type("/mesh inject")
+    said = words(await mesh.type("/mesh inject off"))
+    assert "sidecar.istio.io/inject taken out of the pods of Deployment ratings-v1" in said
+    said = words(await mesh.type('click "Take them out"'))
+    assert "6 of 6 application pods are without sidecar" in said
+
+
 async def test_an_injector_that_does_not_answer_is_named(tmp_path: Path) -> None:
     """Pods then simply do not appear: the cause is found at their Deployment, with what helps."""
     async with furnished(tmp_path) as stage:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, list_names, show_field
 from bot.diagnosis.injection import asks_for_injection, selects_namespace, serves_revision
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import count_available, matches_selector
+from bot.diagnosis.objects import count_available
 from bot.diagnosis.reasons import list_refusals
 from bot.diagnosis.state import INJECTION, MODE, REVISION, USE_WAYPOINT, NamespaceState
 from bot.kinds import (
@@ -18,6 +18,7 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Object,
 )
+from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 

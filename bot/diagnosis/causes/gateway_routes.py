@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
-from bot.diagnosis.objects import matches_selector
 from bot.diagnosis.rules import service_exists
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import GATEWAY, HTTP_ROUTE, NAMESPACE, SERVICE, Object
+from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 

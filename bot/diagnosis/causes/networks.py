@@ -8,11 +8,12 @@ from ipaddress import ip_address, ip_network
 
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
-from bot.diagnosis.objects import is_pod_ready, is_waypoint, matches_selector
+from bot.diagnosis.objects import is_pod_ready, is_waypoint
 from bot.diagnosis.peers import list_calls
 from bot.diagnosis.state import GATEWAY_NAME, NamespaceState, list_pods_of
 from bot.kinds import NAMESPACE, NETWORK_POLICY, POD, Object
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
+from bot.knowledge.objects.selectors import matches_selector
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text
 

@@ -27,8 +27,6 @@ from bot.text import Listed, Text, counted, in_context, join
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"
 AGENTS = ("istio-cni-node", "ztunnel")
 """The DaemonSets of the ambient profile."""
-OTHER_WAYS = ("istio-injection", "istio.io/rev")
-"""Labels by which pods would get sidecars again."""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,30 @@
-"""The verdict of `inject`: the sidecars counted pod by pod, after they were put in or taken out."""
+"""What `inject` asks about first, and its verdict: the sidecars counted pod by pod, after they were
+put in or taken out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.kinds import Object
 from bot.knowledge.bookinfo import app
 from bot.knowledge.istio import sidecars
+from bot.knowledge.istio.injectors import (
+    INJECTION_LABEL,
+    ON,
+    change_labels,
+    choose_labels,
+    find_injector,
+    read_injectors,
+)
+from bot.knowledge.istio.installation import REVISION
+from bot.knowledge.objects.digests import compute_digest
+from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.observe.probes import link_to_kiali
-from bot.steps import Context, State, Verdict
-from bot.text import EMPTY, Listed, Text
+from bot.steps import Context, Plan, State, Verdict
+from bot.text import EMPTY, Listed, Text, in_context
 
 
 @dataclass(frozen=True)
@@ -21,20 +35,56 @@ class InjectionResult:
 
     on: bool
     labelled: tuple[Text, ...]
-    restarted: tuple[str, ...]
+    restart: sidecars.RestartResult
     page: app.PageCheck
 
     @property
     def changed(self) -> bool:
         """True when something was labelled or restarted."""
-        return bool(self.labelled or self.restarted)
+        return bool(self.labelled or self.restart.restarted)
+
+
+async def plan_removal(context: Context) -> Plan | None:
+    """Return the Deployments whose templates `inject off` changes because their pods ask for a
+    sidecar themselves; None when none does.
+    """
+    found = await sidecars.find_own_requests(context)
+    if not found:
+        return None
+    items = tuple(describe_own_request(name, keys) for name, keys in found.items())
+    return Plan(
+        Text("some pods ask for a sidecar themselves, whatever their namespace says."),
+        items,
+        (Text("`{command} undo` brings the labels back.", command=context.command),),
+        in_context("button", "Take them out"),
+        compute_digest(items),
+    )
+
+
+def describe_own_request(name: str, keys: Sequence[str]) -> Text:
+    """Return the labels that are taken out of the pods of a Deployment."""
+    return Text(
+        "{keys} taken out of the pods of Deployment {name}", keys=Listed(keys, "comma"), name=name
+    )
+
+
+async def explain_missing_injector(context: Context) -> Text:
+    """Return why nobody would inject the namespace's pods, without a full stop, or EMPTY."""
+    injectors, labels = await read_injectors(context), await sidecars.read_labels(context)
+    after = change_labels(labels, choose_labels(injectors, labels, on=True))
+    if not injectors or find_injector(injectors, after, {}) is not None:
+        return EMPTY
+    return Text(
+        "no injector takes pods of {namespace}: there is neither the default revision's nor just "
+        "one other",
+        namespace=context.workshop.app_namespace,
+    )
 
 
 async def verify_and_report(context: Context, result: InjectionResult) -> Verdict:
     """Count the sidecars again, pod by pod, and return the verdict."""
     found = await sidecars.read_sidecar_state(context, on=result.on)
-    opted_out = [w for w in await app.find_workloads(context) if sidecars.is_opted_out(w)]
-    restarted = Listed(result.restarted, "comma")
+    restarted = Listed(result.restart.restarted, "comma")
     evidence = (
         describe_pods(found),
         Text("no old pod is left"),
@@ -43,11 +93,9 @@ async def verify_and_report(context: Context, result: InjectionResult) -> Verdic
         Text("restarted: {restarted}", restarted=restarted)
         if restarted
         else Text("nothing had to be restarted"),
-        *(
-            Text("{name} asks not to be injected", name=get_name(workload))
-            for workload in opted_out
-            if result.on
-        ),
+        *(await describe_left_out(context) if result.on else ()),
+        *(describe_way_in(await sidecars.read_labels(context)) if result.on else ()),
+        *(() if result.on else describe_unreached(found)),
     )
     links, lines = await link_to_kiali(
         context,
@@ -57,14 +105,9 @@ async def verify_and_report(context: Context, result: InjectionResult) -> Verdic
     following = (
         ("expose", "traffic", "graph", "status") if result.on else ("inject", "ambient", "status")
     )
-    lost = result.page.cause
-    because = (
-        Text("The page showed reviews before, and does not now: {cause}.", cause=lost)
-        if lost
-        else EMPTY
-    )
+    because = await explain_shortcoming(context, result)
     return Verdict(
-        State.NOT_YET if lost else State.DONE,
+        State.NOT_YET if because else State.DONE,
         summarize(result),
         because,
         evidence,
@@ -75,8 +118,68 @@ async def verify_and_report(context: Context, result: InjectionResult) -> Verdic
     )
 
 
+async def explain_shortcoming(context: Context, result: InjectionResult) -> Text:
+    """Return why it is not done, in one sentence, or EMPTY."""
+    if pods := result.restart.unchanged:
+        why = await sidecars.explain_unchanged_pods(context, pods, on=result.on)
+        return Text("{why}.", why=why)
+    if lost := result.page.cause:
+        return Text("The page showed reviews before, and does not now: {cause}.", cause=lost)
+    return EMPTY
+
+
+async def describe_left_out(context: Context) -> tuple[Text, ...]:
+    """Return the workloads that are never injected, each with the reason."""
+    return tuple(
+        Text("{name} asks not to be injected", name=get_name(workload))
+        if sidecars.is_opted_out(workload)
+        else Text(
+            "{name} is on the host's network, which is never injected", name=get_name(workload)
+        )
+        for workload in await app.find_workloads(context)
+        if sidecars.is_opted_out(workload) or sidecars.is_on_host_network(workload)
+    )
+
+
+def describe_unreached(found: sidecars.SidecarState) -> tuple[Text, ...]:
+    """Return the pods that keep their sidecars because no Deployment makes them anew."""
+    reached = {get_name(pod) for w in found.workloads for pod in found.select_pods(w)}
+    kept = [
+        get_name(pod)
+        for pod in found.pods
+        if has_sidecar(pod) and get_name(pod) not in reached and not is_gateway_pod(pod)
+    ]
+    if not kept:
+        return ()
+    return (
+        Text(
+            "pods that no Deployment makes anew keep their sidecars: {pods}",
+            pods=Listed(kept, "comma"),
+        ),
+    )
+
+
+def is_gateway_pod(pod: Object) -> bool:
+    """Tell whether a pod is a gateway that the injector filled in."""
+    annotations = pod["metadata"].get("annotations") or {}
+    return "gateway" in str(annotations.get(sidecars.TEMPLATES, ""))
+
+
+def describe_way_in(labels: Mapping[str, str]) -> tuple[Text, ...]:
+    """Return the label that brings the sidecars, where it is not the usual one."""
+    if labels.get(INJECTION_LABEL) == ON or REVISION not in labels:
+        return ()
+    return (Text("label {key}={value} injects as well", key=REVISION, value=labels[REVISION]),)
+
+
 def summarize(result: InjectionResult) -> Text:
     """Return in one sentence where the application is now."""
+    if result.restart.unchanged:
+        return (
+            Text("not every pod got its sidecar.")
+            if result.on
+            else Text("the labels are off, but pods still get a sidecar.")
+        )
     if result.on and result.changed:
         return Text("Bookinfo is in the mesh.")
     if result.on:

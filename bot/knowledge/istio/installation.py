@@ -241,6 +241,9 @@ async def find_all_workloads(context: Context) -> list[Object]:
 async def is_installation_ready(context: Context) -> bool:
     """Tell whether each workload of the installation has all its pods, and at least one."""
     found = await find_workloads(context)
+    if not found and (istiod := await find_istiod(context)):
+        # Another installer than istioctl made it, such as Helm.
+        found = [istiod]
     return bool(found) and all(is_ready(w) and count_ready_pods(w)[1] for w in found)
 
 

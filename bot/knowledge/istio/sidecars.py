@@ -1,5 +1,5 @@
-"""Sidecars: the namespace's label, the restart that makes it take effect, and the proof by each
-pod's annotation."""
+"""Sidecars: the labels that bring them, the restart that makes these take effect, and the proof by
+each pod's annotation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.kinds import DEPLOYMENT, POD, Object
+from bot.kinds import DEPLOYMENT, NAMESPACE, POD, Object
 from bot.knowledge.bookinfo import app
+from bot.knowledge.istio.injectors import (
+    POD_LABEL,
+    change_labels,
+    choose_labels,
+    find_injector,
+    read_injectors,
+)
+from bot.knowledge.istio.installation import REVISION
 from bot.knowledge.objects.apply import restart_deployment
+from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.waiting import wait_for_change
@@ -19,17 +28,19 @@ from bot.knowledge.objects.workloads import (
     count_ready_pods,
     get_labels,
     get_name,
+    is_being_deleted,
     is_ready,
     select_pods,
 )
 from bot.ports import Part, WatchCache
 from bot.steps import Context
-from bot.text import Text, verbatim
+from bot.text import Listed, Text, counted, verbatim
 
-INJECTION_LABEL = "istio-injection"
-CONFLICTING_LABELS = ("istio.io/rev", "istio.io/dataplane-mode", "istio.io/use-waypoint")
-"""Labels that mean another way into the mesh: beside them it is hard to tell what a pod gets."""
-OPT_OUT_KEY = "sidecar.istio.io/inject"
+OPT_OUT_KEY = POD_LABEL
+TEMPLATES = "inject.istio.io/templates"
+"""The annotation that names what the injector makes of a pod (Istio 1.23 and 1.30)."""
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""The annotation of a template by which a restart makes new pods, which have it too."""
 
 
 def is_opted_out(workload: Object) -> bool:
@@ -41,6 +52,24 @@ def is_opted_out(workload: Object) -> bool:
     )
 
 
+def is_on_host_network(workload: Object) -> bool:
+    """Tell whether a Deployment's pods are on the host's network, where nothing is injected."""
+    return bool(workload["spec"]["template"]["spec"].get("hostNetwork"))
+
+
+def is_injected_gateway(workload: Object) -> bool:
+    """Tell whether a Deployment is a gateway whose proxy the injector fills in: without it, it is
+    nothing.
+    """
+    meta = workload["spec"]["template"].get("metadata") or {}
+    return "gateway" in str((meta.get("annotations") or {}).get(TEMPLATES, ""))
+
+
+def is_left_out(workload: Object) -> bool:
+    """Tell whether a namespace's labels do not concern a Deployment's pods."""
+    return is_opted_out(workload) or is_on_host_network(workload) or is_injected_gateway(workload)
+
+
 def has_native_sidecar(pod: Object) -> bool:
     """Tell whether the sidecar is an init container that goes on running.
 
@@ -49,13 +78,55 @@ def has_native_sidecar(pod: Object) -> bool:
     return any(c.get("name") == "istio-proxy" for c in pod["spec"].get("initContainers") or [])
 
 
-async def set_injection_label(context: Context, *, on: bool) -> tuple[Text, ...]:
-    """Set or remove the label, and return the changes; setting it removes conflicting ones."""
-    if not on:
-        return await relabel_namespace(context, {INJECTION_LABEL: None})
-    return await relabel_namespace(
-        context, {**dict.fromkeys(CONFLICTING_LABELS), INJECTION_LABEL: "enabled"}
-    )
+async def set_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
+    """Change the namespace's labels so that pods get sidecars, or none; return the changes."""
+    change = choose_labels(await read_injectors(context), await read_labels(context), on=on)
+    return await relabel_namespace(context, change)
+
+
+async def read_labels(context: Context) -> dict[str, str]:
+    """Return the labels of the application's namespace."""
+    live = await context.cluster.get(NAMESPACE, context.workshop.app_namespace)
+    return get_labels(live) if live else {}
+
+
+def get_template_labels(workload: Object) -> dict[str, str]:
+    """Return the labels of a workload's pod template."""
+    return (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
+
+
+async def find_own_requests(context: Context) -> dict[str, tuple[str, ...]]:
+    """Return the Deployments whose pods would be injected although the namespace is out, by labels
+    of their own, and these labels.
+    """
+    injectors = await read_injectors(context)
+    labels = await read_labels(context)
+    outside = change_labels(labels, choose_labels(injectors, labels, on=False))
+    found: dict[str, tuple[str, ...]] = {}
+    for workload in await app.find_workloads(context):
+        own = get_template_labels(workload)
+        if not is_left_out(workload) and find_injector(injectors, outside, own):
+            found[get_name(workload)] = tuple(k for k in (POD_LABEL, REVISION) if k in own)
+    return found
+
+
+async def withdraw_own_requests(context: Context) -> tuple[Text, ...]:
+    """Take the labels out of pod templates by which pods ask for a sidecar themselves; return the
+    changes.
+    """
+    done = []
+    for name, keys in (await find_own_requests(context)).items():
+        gone = {"metadata": {"labels": dict.fromkeys(keys)}}
+        patch = {"spec": {"template": gone}}
+        await context.cluster.merge(DEPLOYMENT, name, context.workshop.app_namespace, patch)
+        done.append(
+            Text(
+                "{keys} taken out of the pods of Deployment {name}",
+                keys=Listed(keys, "comma"),
+                name=name,
+            )
+        )
+    return tuple(done)
 
 
 @dataclass(frozen=True)
@@ -87,11 +158,34 @@ class SidecarState:
 
     @property
     def settled(self) -> bool:
-        """True when every workload is ready and all pods, even old ones, are as wanted."""
-        ready = all(map(is_ready, self.workloads))
-        return ready and all(
-            has_sidecar(pod) == self.on for w in self.workloads for pod in self.select_pods(w)
+        """True when nothing changes any more: every workload is ready and all pods, even old ones,
+        are as wanted, or one that is not has been made anew already.
+        """
+        return all(
+            is_ready(w) and (bool(self.select_wrong_pods(w, anew=True)) or self.is_as_wanted(w))
+            for w in self.workloads
         )
+
+    def is_as_wanted(self, workload: Object) -> bool:
+        """Tell whether all pods of a workload are as wanted."""
+        return all(has_sidecar(pod) == self.on for pod in self.select_pods(workload))
+
+    def select_wrong_pods(self, workload: Object, *, anew: bool = False) -> list[Object]:
+        """Return the pods of a workload that are not as wanted; `anew`: only those of its present
+        template, which no restart will change.
+        """
+        wrong = [pod for pod in self.select_pods(workload) if has_sidecar(pod) != self.on]
+        template = workload["spec"]["template"].get("metadata") or {}
+        mark = (template.get("annotations") or {}).get(RESTARTED)
+        if not anew:
+            return wrong
+        return [
+            pod
+            for pod in wrong
+            if mark
+            and (pod["metadata"].get("annotations") or {}).get(RESTARTED) == mark
+            and not is_being_deleted(pod)
+        ]
 
     @property
     def counted(self) -> tuple[int, int]:
@@ -105,9 +199,9 @@ def build_sidecar_state(
 ) -> SidecarState:
     """Return the state of the workloads that injection concerns.
 
-    Those are neither gateways of istiod nor workloads that opted out.
+    Those are neither gateways of istiod nor workloads that are never injected.
     """
-    own = tuple(w for w in workloads if app.MANAGED not in get_labels(w) and not is_opted_out(w))
+    own = tuple(w for w in workloads if app.MANAGED not in get_labels(w) and not is_left_out(w))
     return SidecarState(own, tuple(pods), on)
 
 
@@ -118,11 +212,19 @@ async def read_sidecar_state(context: Context, *, on: bool) -> SidecarState:
     return build_sidecar_state(await app.find_workloads(context), pods, on=on)
 
 
-async def restart_workloads(context: Context, *, on: bool) -> tuple[tuple[str, ...], list[Part]]:
-    """Restart the workloads that are not as wanted, and watch until no old pod is left.
-
-    Returns the restarted workloads, and those that lag.
+@dataclass(frozen=True)
+class RestartResult:
+    """Result of a restart: the workloads that were restarted, those that lag behind, and pods that
+    were made anew and are still not as wanted.
     """
+
+    restarted: tuple[str, ...]
+    lagging: tuple[Part, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+async def restart_workloads(context: Context, *, on: bool) -> RestartResult:
+    """Restart the workloads that are not as wanted, and watch until no old pod is left."""
     namespace = context.workshop.app_namespace
     restarted = (await read_sidecar_state(context, on=on)).to_restart
     for deployment in restarted:
@@ -130,11 +232,54 @@ async def restart_workloads(context: Context, *, on: bool) -> tuple[tuple[str, .
     async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
         try:
             async with asyncio.timeout(context.workshop.readiness_timeout):
-                while not show_rollout(context, view, on=on).settled:
+                while not (found := show_rollout(context, view, on=on)).settled:
                     await wait_for_change(context, view)
         except TimeoutError:
-            return restarted, list_lagging_workloads(view, on=on)
-    return restarted, []
+            return RestartResult(restarted, tuple(list_lagging_workloads(view, on=on)))
+    wrong = [p for w in found.workloads for p in found.select_wrong_pods(w, anew=True)]
+    return RestartResult(restarted, (), tuple(map(get_name, wrong)))
+
+
+async def explain_unchanged_pods(context: Context, names: Sequence[str], *, on: bool) -> Text:
+    """Return why pods that were made anew still have a sidecar, or still have none."""
+    injectors, labels = await read_injectors(context), await read_labels(context)
+    found = await context.cluster.find(POD, context.workshop.app_namespace)
+    pod = next((pod for pod in found if get_name(pod) in names), None)
+    by = find_injector(injectors, labels, get_labels(pod) if pod else {})
+    listed = Listed(names, "comma")
+    if not on and by is not None:
+        return counted(
+            "{pods} is new and got a sidecar again: {webhook} takes it",
+            "{pods} are new and got a sidecar again: {webhook} takes them",
+            n=len(names),
+            pods=listed,
+            webhook=describe_object(by),
+        )
+    if not on:
+        return counted(
+            "{pods} is new and got a sidecar again, though no injector takes it: something else "
+            "changes pods when they are made",
+            "{pods} are new and got a sidecar again, though no injector takes them: something else "
+            "changes pods when they are made",
+            n=len(names),
+            pods=listed,
+        )
+    if by is None:
+        return counted(
+            "{pods} is new and has no sidecar: no injector takes it",
+            "{pods} are new and have no sidecar: no injector takes them",
+            n=len(names),
+            pods=listed,
+        )
+    return counted(
+        "{pods} is new and has no sidecar, although {webhook} takes it: istiod did not answer, or "
+        "left it out",
+        "{pods} are new and have no sidecar, although {webhook} takes them: istiod did not answer, "
+        "or left them out",
+        n=len(names),
+        pods=listed,
+        webhook=describe_object(by),
+    )
 
 
 def show_rollout(context: Context, view: WatchCache, *, on: bool) -> SidecarState:
@@ -161,11 +306,7 @@ def list_lagging_workloads(view: WatchCache, *, on: bool) -> list[Part]:
     """Return the workloads that did not settle, with the reason."""
     found = view_sidecar_state(view, on=on)
     slow = {get_name(w) for w in found.workloads if not is_ready(w)}
-    old = [
-        (w, [p for p in found.select_pods(w) if has_sidecar(p) != on])
-        for w in found.workloads
-        if get_name(w) not in slow
-    ]
+    old = [(w, found.select_wrong_pods(w)) for w in found.workloads if get_name(w) not in slow]
     waits = build_parts(view, lambda workload: get_name(workload) in slow)
     leaving = [
         Part(
