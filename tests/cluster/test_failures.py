@@ -201,9 +201,10 @@ async def test_the_loop_stays_free_while_the_cluster_is_slow(stage: Stage, api: 
     ]
     since = time.monotonic()
     await asyncio.sleep(0)
-    assert time.monotonic() - since < 0.2
+    assert not any(each.done() for each in waiting)
     await asyncio.gather(*waiting)
-    assert time.monotonic() - since < 1.0
+    # One after the other they would take ten seconds.
+    assert time.monotonic() - since < 5.0
 
 
 async def test_nothing_secret_is_logged(

@@ -85,10 +85,10 @@ async def test_a_component_that_does_not_get_ready_fails_with_the_pods_reason(
     """The error names the Deployment and says what its newest pod waits for; what depends on it is
     still tried."""
     hub = "values.global.hub=does-not-exist.io/istio"
-    outcome = await istioctl("install", "-y", "--set", hub, "--readiness-timeout", "20s")
+    outcome = await istioctl("install", "-y", "--set", hub, "--readiness-timeout", "60s")
     assert outcome.code == 1
     assert (
-        "✘ Istiod encountered an error: failed to wait for resource: resources not ready after 20s"
+        "✘ Istiod encountered an error: failed to wait for resource: resources not ready after 1m0s"
         in outcome.err
     )
     assert (
