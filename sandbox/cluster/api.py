@@ -14,12 +14,14 @@ from sandbox.cluster.kinds import Kinds
 from sandbox.cluster.merging import managed_fields
 from sandbox.cluster.operations import AdmissionRequest, DeleteOptions, Target, WriteOptions
 from sandbox.cluster.refusals import (
+    UnknownFieldError,
     already_exists_error,
     bad_request_error,
     conflict_error,
     forbidden_error,
     missing_version_error,
     not_found_error,
+    untyped_patch_error,
 )
 from sandbox.cluster.registry import deletion, event_versions, strategy
 from sandbox.cluster.registry.allocation import ServiceAllocator
@@ -65,7 +67,7 @@ class Api:
 
     async def create(self, target: Target, obj: Any, write: WriteOptions) -> Record:
         """Store a new object and return its record."""
-        new = strategy.decode_object(target, obj)
+        new = strategy.decode_object(target, obj, write)
         strategy.ensure_name(new, target.kind)
         return await self._create_object(target, new, write, applied=False)
 
@@ -117,7 +119,7 @@ class Api:
 
     async def update(self, target: Target, obj: Any, write: WriteOptions) -> Record:
         """Replace an object (PUT) and return its record."""
-        new = strategy.decode_object(target, obj)
+        new = strategy.decode_object(target, obj, write)
 
         def change(live: Object) -> Object:
             strategy.require_current_version(target, new, live)
@@ -144,7 +146,7 @@ class Api:
         def change(live: Object) -> Object:
             shown = event_versions.to_events_v1(live) if target.kind.stored_as else live
             wanted = patched({**shown, "apiVersion": target.api_version})
-            new = strategy.decode_object(target, wanted)
+            new = strategy.decode_object(target, wanted, write)
             strategy.require_current_version(target, new, live)
             return strategy.prepare_update(target, live, new, write, self.clock.format_timestamp())
 
@@ -155,7 +157,14 @@ class Api:
 
         The flag returned says whether the object was created.
         """
-        wanted = strategy.decode_object(target, config)
+        try:
+            wanted = strategy.decode_object(
+                target, config, replace(write, field_validation="Strict")
+            )
+        except UnknownFieldError as refused:
+            place = f"{target.namespace}/{target.name}".lstrip("/")
+            kind = target.kind.kind
+            raise untyped_patch_error(target.api_version, kind, place, refused.fields) from None
         wanted["metadata"]["name"] = target.name
         if wanted["metadata"].get("managedFields"):
             raise bad_request_error("metadata.managedFields must be nil")

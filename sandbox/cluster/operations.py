@@ -39,6 +39,9 @@ class WriteOptions:
     dry_run: bool = False
     force: bool = False
     warnings: list[str] = field(default_factory=list, compare=False)
+    field_validation: str = "Warn"
+    """What is said of unknown fields, which are dropped in any case: `Strict` refuses the write,
+    `Warn` warns, `Ignore` says nothing."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,30 @@ def unknown_path_error() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
+class UnknownFieldError(ApiError):
+    """The 400 for an object with fields that its type does not have (strict validation)."""
+
+    def __init__(self, kind: str, version: str, unknown: list[str]) -> None:
+        self.fields = [each.split('"')[1] for each in unknown]
+        self.why = f"strict decoding error: {', '.join(unknown)}"
+        text = f'{kind} in version "{version}" cannot be handled as a {kind}: {self.why}'
+        super().__init__(400, "BadRequest", text)
+
+
+def untyped_patch_error(api_version: str, kind: str, place: str, fields: list[str]) -> ApiError:
+    """Return the 500 for an apply of fields that the type does not have.
+
+    `place` is `namespace/name`.
+    """
+    said = [f".{field}: field not declared in schema" for field in fields]
+    text = said[0] if len(said) == 1 else "errors:\n" + "\n".join(f"  {each}" for each in said)
+    return ApiError(
+        500,
+        "",
+        f"failed to create typed patch object ({place}; {api_version}, Kind={kind}): {text}",
+    )
+
+
 def already_exists_error(kind: NamedKind, name: str) -> ApiError:
     """Return the 409 for a create of what exists."""
     return ApiError(

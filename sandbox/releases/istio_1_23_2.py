@@ -55,6 +55,7 @@ RELEASE = IstioRelease(
         removed_commands=(),
     ),
     charts=ChartTraits(
+        fields="istio-1.23.2",
         chart_labels=False,
         values_config_map=False,
         disruption_budgets=True,

@@ -59,6 +59,7 @@ RELEASE = IstioRelease(
         dependents=_DEPENDENTS,
     ),
     charts=ChartTraits(
+        fields="istio-1.30.3",
         extra_crds=("trafficextensions.extensions.istio.io",),
         ambient_mesh=_GLOBAL_SERVICES,
     ),

@@ -58,6 +58,8 @@ class ChartTraits:
     disruption_budgets: bool = False
     storage_version: str = "v1"
     extra_crds: tuple[str, ...] = ()
+    fields: str = ""
+    """The file of `sandbox/istio/fields` with the fields of its CRDs; without one they are open."""
     ambient_mesh: Mapping[str, object] = field(default_factory=dict)
     """What the ambient profile adds to the mesh configuration."""
     host_network_cni: bool = False

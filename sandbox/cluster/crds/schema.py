@@ -174,3 +174,26 @@ def _find_nested_causes(value: Any, schema: Openapi, field: str) -> Iterator[Cau
         missing = sub is None and name in (schema.get("required") or ())
         if place and not missing:
             yield from find_schema_causes(sub, place, f"{field}.{name}" if field else name)
+
+
+def prune_unknown_fields(value: Any, schema: Openapi, field: str = "") -> Iterator[str]:
+    """Drop what the schema does not name (changed in place); yield the path of each field.
+
+    Below a part that keeps unknown fields, only named objects are pruned again.
+    """
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from prune_unknown_fields(item, schema.get("items") or {}, f"{field}[{index}]")
+    if not isinstance(value, dict) or "x-kubernetes-int-or-string" in schema:
+        return
+    properties, extra = schema.get("properties") or {}, schema.get("additionalProperties")
+    keeps = bool(schema.get("x-kubernetes-preserve-unknown-fields")) or extra is True
+    for name in list(value):
+        path = f"{field}.{name}" if field else name
+        if name in properties:
+            yield from prune_unknown_fields(value[name], properties[name], path)
+        elif isinstance(extra, dict):
+            yield from prune_unknown_fields(value[name], extra, path)
+        elif not keeps:
+            del value[name]
+            yield path

@@ -100,6 +100,7 @@ def read_write_options(request: web.Request) -> WriteOptions:
         force=read_flag(query, "force"),
         # Kept with the request, whose answer shows them.
         warnings=request[WARNINGS],
+        field_validation=query.get("fieldValidation") or "Warn",
     )
 
 

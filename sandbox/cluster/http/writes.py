@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from sandbox.cluster.http.wire import read_body, read_number, read_write_options
 from sandbox.cluster.machinery import selectors
 from sandbox.cluster.merging import patches, strategic_merge
 from sandbox.cluster.operations import DeleteOptions, Target, WriteOptions
-from sandbox.cluster.refusals import bad_request_error
+from sandbox.cluster.refusals import UnknownFieldError, bad_request_error, invalid_error
 from sandbox.cluster.registry import strategy
 from sandbox.cluster.store import Record
 
@@ -58,7 +59,13 @@ async def patch_from_request(api: Api, target: Target, request: web.Request) -> 
         raise _patch_options_error(
             "force: Forbidden: may not be specified for non-apply patch", "FieldValueForbidden"
         )
-    return await api.patch(target, make_patcher(target, kind, change), write), False
+    try:
+        return await api.patch(target, make_patcher(target, kind, change), write), False
+    except UnknownFieldError as refused:
+        # A patch that brings them in is itself what is refused.
+        shown = json.dumps(change, separators=(",", ":"))
+        cause = ("patch", "FieldValueInvalid", f'Invalid value: "{shown}": {refused.why}')
+        raise invalid_error(target.kind, "", cause) from None
 
 
 def _patch_options_error(why: str, reason: str) -> ApiError:

@@ -18,6 +18,7 @@ from sandbox.cluster.merging.managed_fields import UPDATE, ManagedFieldsEntry
 from sandbox.cluster.merging.merge_keys import SchemaNode
 from sandbox.cluster.operations import Target, WriteOptions
 from sandbox.cluster.refusals import (
+    UnknownFieldError,
     bad_request_error,
     conflict_error,
     invalid_error,
@@ -53,10 +54,10 @@ def build_writer_entry(
     )
 
 
-def decode_object(target: Target, obj: Any) -> Object:
-    """Return a copy of a request's object that fits the target.
+def decode_object(target: Target, obj: Any, write: WriteOptions) -> Object:
+    """Return a copy of a request's object that fits the target, without unknown fields.
 
-    Raises ApiError(400) when it does not.
+    Raises ApiError(400) when it does not fit.
     """
     if not isinstance(obj, dict):
         raise unreadable_body_error(target.kind, "unexpected end of JSON input (<empty>)")
@@ -78,10 +79,27 @@ def decode_object(target: Target, obj: Any) -> Object:
         )
     if target.name:
         copied["metadata"]["name"] = target.name
+    if kind.custom:
+        _drop_unknown_fields(target, copied, write)
     if kind.stored_as:
         copied = event_versions.to_core_v1(copied)
         return {"apiVersion": "v1", "kind": kind.kind, **_strip_type(copied)}
     return {"apiVersion": kind.api_version, "kind": kind.kind, **_strip_type(copied)}
+
+
+def _drop_unknown_fields(target: Target, obj: Object, write: WriteOptions) -> None:
+    """Drop what a custom type's schema does not name (changed in place), and say so as the writer
+    asks: raise UnknownFieldError, warn, or neither.
+    """
+    unknown: list[str] = []
+    for name, sub in _get_own_properties(target).items():
+        if name in obj:
+            unknown += crd_schema.prune_unknown_fields(obj[name], sub, name)
+    said = [f'unknown field "{path}"' for path in unknown]
+    if said and write.field_validation == "Strict":
+        raise UnknownFieldError(target.kind.kind, target.api_version.rpartition("/")[2], said)
+    if write.field_validation == "Warn":
+        write.warnings.extend(said)
 
 
 def _set_namespace(target: Target, metadata: Object) -> None:

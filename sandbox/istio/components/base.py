@@ -11,6 +11,7 @@ from sandbox.istio.components.common import (
     build_manifest,
     get_nested,
 )
+from sandbox.istio.fields import load_schemas
 
 # One row per resource: plural, group, kind, short name, served versions, printed columns
 # (+: age only).
@@ -68,6 +69,8 @@ def _build_crd(
         "plural": plural,
         "singular": kind.lower(),
     }
+    known = load_schemas(settings.release.charts.fields)
+    fields = known.get(f"{kind}.{group}", _FREE)
     names["categories"] = ["istio-io", f"{family}-istio-io"]
     if short != "-":
         names["shortNames"] = [short]
@@ -75,7 +78,9 @@ def _build_crd(
         "group": group,
         "names": names,
         "scope": "Namespaced",
-        "versions": [_build_crd_version(name, columns, stored=name == stored) for name in served],
+        "versions": [
+            _build_crd_version(name, columns, fields, stored=name == stored) for name in served
+        ],
     }
     annotations = {"helm.sh/resource-policy": "keep"}
     definition = build_manifest(
@@ -95,9 +100,11 @@ def _build_crd_labels(settings: InstallSettings, family: str) -> dict[str, str]:
     return {**old, **({"istio": family} if family in _MARKED else {})}
 
 
-def _build_crd_version(name: str, columns: str, *, stored: bool) -> Manifest:
-    free = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    schema = {"type": "object", "properties": {"spec": free, "status": free}}
+_FREE: Manifest = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def _build_crd_version(name: str, columns: str, fields: Manifest, *, stored: bool) -> Manifest:
+    schema = {"type": "object", "properties": {"spec": fields, "status": _FREE}}
     version: dict[str, Any] = {
         "name": name,
         "served": True,

@@ -1,7 +1,7 @@
 """The Gateway API's standard channel: its CRDs and, from v1.5 on, their admission policy.
 
-Names, versions, columns and status defaults are those of Gateway API v1.1.0 and
-v1.5.1; schemas are left open.
+Names, versions, columns, fields and status defaults are those of Gateway API v1.1.0 and
+v1.5.1.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from sandbox.istio.fields import load_schemas
 
 Manifest = dict[str, Any]
 GROUP = "gateway.networking.k8s.io"
@@ -130,13 +132,16 @@ def _build_crd(version: str, bundle: _Bundle, kind: str) -> Manifest:
             "names": names,
             "scope": "Cluster" if kind == "GatewayClass" else "Namespaced",
             "versions": [
-                _build_crd_version(cell, kind, bundle) for cell in bundle.kinds[kind].split()
+                _build_crd_version(cell, kind, bundle, load_schemas(f"gateway-api-{version}"))
+                for cell in bundle.kinds[kind].split()
             ],
         },
     }
 
 
-def _build_crd_version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
+def _build_crd_version(
+    cell: str, kind: str, bundle: _Bundle, fields: Mapping[str, Manifest]
+) -> Manifest:
     age = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
     columns = [
         {"name": name, "type": "string", "jsonPath": path} for name, path in _COLUMNS.get(kind, ())
@@ -145,7 +150,7 @@ def _build_crd_version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
         "name": cell.rstrip("*!"),
         "served": not cell.endswith("!"),
         "storage": cell.endswith("*"),
-        "schema": {"openAPIV3Schema": _build_schema(kind, bundle)},
+        "schema": {"openAPIV3Schema": _build_schema(kind, bundle, fields)},
         "additionalPrinterColumns": [
             *columns,
             age,
@@ -157,7 +162,7 @@ def _build_crd_version(cell: str, kind: str, bundle: _Bundle) -> Manifest:
     return made
 
 
-def _build_schema(kind: str, bundle: _Bundle) -> Manifest:
+def _build_schema(kind: str, bundle: _Bundle, fields: Mapping[str, Manifest]) -> Manifest:
     free: Manifest = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     status = dict(free)
     if kind in _PENDING:
@@ -168,7 +173,8 @@ def _build_schema(kind: str, bundle: _Bundle) -> Manifest:
     listed = _build_conditions_schema()
     if kind in _PENDING:
         status["properties"] = {"conditions": listed}
-    schema: Manifest = {"type": "object", "properties": {"spec": dict(free), "status": status}}
+    spec = fields[f"{kind}.{GROUP}"]
+    schema: Manifest = {"type": "object", "properties": {"spec": spec, "status": status}}
     return schema if kind == "ReferenceGrant" else {**schema, "required": ["spec"]}
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.sandbox.cluster.api.objects import definition, thing
-from tests.sandbox.cluster.api.wire import MERGE, STRATEGIC, TABLE, Cluster
+from tests.sandbox.cluster.api.wire import APPLY, MERGE, STRATEGIC, TABLE, Cluster
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -180,3 +180,36 @@ async def test_a_protected_group_needs_its_approval(cluster: Cluster) -> None:
         "metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups"
         in answer.message
     )
+
+
+async def test_unknown_fields_are_dropped_with_a_warning(
+    cluster: Cluster, group: str, space: str
+) -> None:
+    """Unless the client asks for none."""
+    odd = thing("odd", group, colour="red")
+    for wanted, warned in (("", True), ("?fieldValidation=Ignore", False)):
+        made = await cluster.post(f"{path(group, space)}{wanted}", odd)
+        assert (made.status, "colour" in made.body["spec"]) == (201, False)
+        assert ('unknown field \\"spec.colour\\"' in made.headers.get("Warning", "")) == warned
+        await cluster.delete(path(group, space, "odd"))
+
+
+async def test_unknown_fields_are_refused_when_asked(
+    cluster: Cluster, group: str, space: str
+) -> None:
+    """In the words that kubectl shows: for a new object, for a patch, and for an apply."""
+    odd = thing("odd", group, colour="red", shape={})
+    unknown = 'strict decoding error: unknown field "spec.colour", unknown field "spec.shape"'
+    made = await cluster.post(f"{path(group, space)}?fieldValidation=Strict", odd)
+    text = f'Thing in version "v1" cannot be handled as a Thing: {unknown}'
+    assert (made.status, made.body["reason"], made.message) == (400, "BadRequest", text)
+    await cluster.post(path(group, space), thing("odd", group))
+    place = path(group, space, "odd")
+    patched = await cluster.patch(f"{place}?fieldValidation=Strict", {"spec": {"colour": "red"}})
+    assert (patched.status, patched.body["reason"]) == (422, "Invalid")
+    assert 'strict decoding error: unknown field "spec.colour"' in patched.message
+    applied = await cluster.patch(f"{place}?fieldManager=x&force=true", odd, APPLY)
+    text = f"failed to create typed patch object ({space}/odd; {group}/v1, Kind=Thing): "
+    assert applied.status == 500
+    assert applied.message.startswith(text)
+    assert ".spec.colour: field not declared in schema" in applied.message
