@@ -27,11 +27,14 @@ class MeshbotError(Exception):
 
 
 class UserError(MeshbotError):
-    """A mistake that the person can correct; `hint` is what to type instead."""
+    """A mistake that the person can correct; `hint` is what to type instead.
 
-    def __init__(self, message: Text, hint: Text = EMPTY) -> None:
+    `fixes` are whole commands that may have been meant, without the slash command's name.
+    """
+
+    def __init__(self, message: Text, hint: Text = EMPTY, fixes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message, self.hint, self.fixes = message, hint, fixes
 
 
 class CatalogError(MeshbotError):

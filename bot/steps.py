@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from bot.drawings import Picture
@@ -186,6 +186,14 @@ class Caller:
         return self.admins if needed is Role.ADMIN else self.hosts
 
 
+@dataclass(frozen=True)
+class PersonName:
+    """Marks an option that is a person's name.
+
+    A word alone loses a capital that phones put before names; `user=Jason` keeps it.
+    """
+
+
 class Options(BaseModel):
     """Base of every step's options: unknown ones are refused, and `in=NAMESPACE` names the
     application's namespace."""
@@ -200,6 +208,7 @@ class Options(BaseModel):
             max_length=63,
             pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
         ),
+        BeforeValidator(lambda typed: typed.lower() if isinstance(typed, str) else typed),
         Text("the application's namespace"),
     ]
 
@@ -332,15 +341,16 @@ class Step:
     """One thing that can be typed after `/mesh`.
 
     `changes`: it writes to the cluster, so only one runs at a time. `resumable`: safe to run again
-    after a crash. `check`: raises UserError at once for options that this release cannot take;
-    asked before anything is shown. `scope`: what it reaches, if it acts. `recorded`: what it writes
-    through `Context.cluster` is kept beforehand, so that `undo` can take it back. `needs`: options
-    that a person must give although they have a default; the step's name alone opens its form.
-    `choices`: what may be chosen for an option where its type does not say; asks nothing of the
-    cluster. `form`: the questions of its form; without one, there is a question for each option.
-    `standing` reads from the cluster what is in force, for the form to begin with. `about_runs`:
-    asked in the thread of a run's message, or by a shortcut on it, the step is about that run; its
-    options `step` and `namespace` are that run's then, unless they are given.
+    after a crash. `check`: raises UserError for options that cannot be meant; asked before anything
+    is shown, so that only the one who typed hears of it. It may read the cluster. `scope`: what it
+    reaches, if it acts. `recorded`: what it writes through `Context.cluster` is kept beforehand, so
+    that `undo` can take it back. `needs`: options that a person must give although they have a
+    default; the step's name alone opens its form. `choices`: what may be chosen for an option where
+    its type does not say; asks nothing of the cluster. `form`: the questions of its form; without
+    one, there is a question for each option. `standing` reads from the cluster what is in force,
+    for the form to begin with. `about_runs`: asked in the thread of a run's message, or by a
+    shortcut on it, the step is about that run; its options `step` and `namespace` are that run's
+    then, unless they are given.
     """
 
     id: str
@@ -355,7 +365,7 @@ class Step:
     resumable: bool = True
     recorded: bool = True
     plan: Callable[[Context, Any], Awaitable[Plan | None]] | None = None
-    check: Callable[[Context, Any], None] | None = None
+    check: Callable[[Context, Any], Awaitable[None]] | None = None
     aliases: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     explain: Text = EMPTY

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.knowledge.ambient import join, leave, verify
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import install, installation, revisions, sidecars
+from bot.knowledge.istio import install, installation, platforms, revisions, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.routing import enforce
@@ -54,6 +54,11 @@ async def check_prerequisites(context: Context) -> Verdict | None:
     if absent := await app.explain_absence(context):
         return build_missing_verdict(context, absent, "bookinfo")
     return None
+
+
+async def check(context: Context, options: AmbientOptions) -> None:
+    """Raise UserError for a platform that this release does not know."""
+    platforms.get_platform_settings(context, options.platform)
 
 
 async def run(context: Context, options: AmbientOptions) -> Verdict:
@@ -106,6 +111,7 @@ STEP = Step(
         "asks first"
     ),
     run=run,
+    check=check,
     plan=plan,
     options=AmbientOptions,
     role=Role.HOST,

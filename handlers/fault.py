@@ -8,13 +8,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from bot.errors import UserError
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, fault_proof, faults, forms, plans, remove
+from bot.knowledge.routing import checks, enforce, fault_proof, faults, forms, plans, remove
 from bot.knowledge.routing.manifests import build_user_fault, find_data_path, find_reviews_version
 from bot.knowledge.routing.request_proof import wait_for_expectations
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, PersonName, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text, join
 
 
@@ -24,6 +23,7 @@ class FaultOptions(Options):
     user: Annotated[
         str,
         Field(default="", max_length=40, pattern=r"^[\w.@+-]*$"),
+        PersonName(),
         Text("who gets the fault, e.g. jason; or off"),
     ]
     what: Annotated[
@@ -45,21 +45,21 @@ async def plan(context: Context, options: FaultOptions) -> Plan | None:
     return await plans.plan_user_fault(context, options.user, faults.read_fault(options.what))
 
 
+async def check(context: Context, options: FaultOptions) -> None:
+    """Raise UserError when no user is named, and for a fault that a waypoint cannot take."""
+    await checks.check_fault(context, options.user, options.what)
+
+
 async def run(context: Context, options: FaultOptions) -> Verdict:
     """Apply the fault, then check by requests the user it names and another one."""
     user, fault = options.user, faults.read_fault(options.what)
-    if not user:
-        raise UserError(
-            Text("Whose requests?"),
-            Text("Type a user: `{command} fault jason`.", command=context.command),
-        )
     if user == "off":
         return await remove.remove_fault(context)
     now = await take_snapshot(context)
     if (verdict := enforce.check_prerequisites(context, now)) is not None:
         return verdict
     path = find_data_path(now)
-    faults.refuse_unsupported_fault(fault, path)
+    faults.refuse_unsupported_fault(user, fault, path)
     if find_reviews_version(now, user) == "v1":
         because = Text(
             "{user} is routed to reviews v1, which never asks ratings: the fault would not be "
@@ -98,6 +98,7 @@ STEP = Step(
     ),
     run=run,
     plan=plan,
+    check=check,
     options=FaultOptions,
     role=Role.HOST,
     changes=True,

@@ -21,7 +21,7 @@ class HelpOptions(Shared):
 async def run(context: Context, options: HelpOptions) -> Verdict:
     """List all steps, or explain one."""
     if options.step:
-        return step_help.explain_step(context, get_step(context, options.step))
+        return step_help.explain_step(context, get_step(context, options.step, STEP.id))
     words = Text(
         "`{command} help STEP` shows a step's options. Start with `{command} workshop`.",
         command=context.command,

@@ -41,9 +41,11 @@ def build_arguments(context: Context, options: InstallOptions) -> tuple[str, ...
     )
 
 
-def check(context: Context, options: InstallOptions) -> None:
+async def check(context: Context, options: InstallOptions) -> None:
     """Raise UserError for profiles and settings that this release does not have."""
-    build_arguments(context, options)
+    arguments = build_arguments(context, options)
+    if options.set:
+        await installation.render_manifests(context, arguments)
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:

@@ -12,7 +12,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop import progress, undo
 from bot.knowledge.workshop.step_lookup import get_step
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
-from bot.text import Listed, Text
+from bot.text import Text
 
 
 class ResetOptions(Options):
@@ -22,10 +22,14 @@ class ResetOptions(Options):
 
 
 def resolve_step(context: Context, options: ResetOptions) -> str:
-    """Return the id of the step that was meant. Raises UserError when there is none."""
-    steps = Listed(progress.STEPS, "comma")
-    hint = Text("The workshop's steps: {steps}.", steps=steps)
-    return get_step(context, options.step, hint).id
+    """Return the id of the step that was meant. Raises UserError when it changes nothing."""
+    among = [s.id for s in context.steps if s.id in progress.STEPS or (s.changes and s.recorded)]
+    return get_step(context, options.step, STEP.id, among).id
+
+
+async def check(context: Context, options: ResetOptions) -> None:
+    """Raise UserError unless the step is one after which something can be taken back."""
+    resolve_step(context, options)
 
 
 async def plan(context: Context, options: ResetOptions) -> Plan | None:
@@ -71,6 +75,7 @@ STEP = Step(
     summary=Text("back to the state after a step of the workshop; asks first"),
     run=run,
     plan=plan,
+    check=check,
     options=ResetOptions,
     role=Role.HOST,
     changes=True,

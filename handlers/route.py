@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.errors import UserError
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.routing import enforce, forms, plans
+from bot.knowledge.routing import checks, enforce, forms, plans
 from bot.knowledge.routing.manifests import DataPath, build_user_route, find_data_path
 from bot.knowledge.routing.remove import remove_routes
 from bot.knowledge.routing.request_proof import (
@@ -20,7 +19,7 @@ from bot.knowledge.routing.request_proof import (
     wait_for_expectations,
 )
 from bot.knowledge.snapshot import take_snapshot
-from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, PersonName, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text, join
 
 
@@ -30,6 +29,7 @@ class RouteOptions(Options):
     user: Annotated[
         str,
         Field(default="", max_length=40, pattern=r"^[\w.@+-]*$"),
+        PersonName(),
         Text("who gets it, e.g. jason; or off"),
     ]
     version: Annotated[
@@ -44,14 +44,14 @@ async def plan(context: Context, options: RouteOptions) -> Plan | None:
     return await plans.plan_user_route(context, options.user, options.version)
 
 
+async def check(context: Context, options: RouteOptions) -> None:
+    """Raise UserError when no user is named."""
+    checks.require_user(context, options.user, "route jason v2")
+
+
 async def run(context: Context, options: RouteOptions) -> Verdict:
     """Apply the rules, then check by requests what the user, another one and nobody get."""
     user, version = options.user, options.version
-    if not user:
-        raise UserError(
-            Text("Whose requests?"),
-            Text("Type a user: `{command} route jason v2`.", command=context.command),
-        )
     if user == "off":
         return await remove_routes(context)
     now = await take_snapshot(context)
@@ -97,6 +97,7 @@ STEP = Step(
     summary=Text("one user gets a version of reviews, everybody else v1; `off` takes that away"),
     run=run,
     plan=plan,
+    check=check,
     options=RouteOptions,
     role=Role.HOST,
     changes=True,

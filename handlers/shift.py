@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.routing import enforce, forms, plans, shares
@@ -30,7 +30,10 @@ class ShiftOptions(Options):
     """Options of `shift`."""
 
     weights: Annotated[
-        tuple[str, ...], Field(default=(), max_length=3), Text("shares such as v1=50 v3=50")
+        tuple[str, ...],
+        Field(default=(), max_length=3),
+        BeforeValidator(shares.read_weight_words),
+        Text("shares such as v1=50 v3=50"),
     ]
 
     @field_validator("weights")
@@ -44,6 +47,11 @@ class ShiftOptions(Options):
 async def plan(context: Context, options: ShiftOptions) -> Plan | None:
     """Return what others lose by the rules; None when they lose nothing."""
     return await plans.plan_shares(context, shares.parse_weights(options.weights))
+
+
+async def check(context: Context, options: ShiftOptions) -> None:
+    """Raise UserError unless the shares are of different versions and make 100."""
+    shares.parse_weights(options.weights)
 
 
 async def run(context: Context, options: ShiftOptions) -> Verdict:
@@ -96,6 +104,7 @@ STEP = Step(
     summary=Text("shares of the requests to reviews, by version; a user's own route stays"),
     run=run,
     plan=plan,
+    check=check,
     options=ShiftOptions,
     role=Role.HOST,
     changes=True,

@@ -32,7 +32,7 @@ async def run(context: Context, options: ShowOptions) -> Verdict:
 
     Raises UserError for an unknown step and for an object that the change does not hold.
     """
-    wanted = get_step(context, options.step).id if options.step else ""
+    wanted = get_step(context, options.step, STEP.id).id if options.step else ""
     changes = [
         change
         for change in await undo.list_recorded_changes(context)
@@ -43,7 +43,7 @@ async def run(context: Context, options: ShowOptions) -> Verdict:
     change = changes[0]
     images = manifests.select_images(change, options.only)
     if not images:
-        there = Listed(map(manifests.describe_image, change.images), "comma")
+        there = Listed([manifests.describe_image(image) for image in change.images], "comma")
         raise UserError(
             Text(
                 "`{typed}` applied nothing called “{only}”.", typed=change.typed, only=options.only

@@ -59,7 +59,7 @@ def describe_sending(load: LoadSpec) -> Text:
     )
 
 
-def check(context: Context, options: TrafficOptions) -> None:
+async def check(context: Context, options: TrafficOptions) -> None:
     """Raise UserError when the end of the stream is not valid."""
     traffic_stream.compute_duration(context, options.how_long, options.until)
 

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from bot.diagnosis import asking, reading, report
 from bot.diagnosis.diagnose import diagnose
-from bot.errors import UserError
+from bot.knowledge.workshop.step_lookup import get_step
 from bot.steps import Context, Role, Shared, Step, StepKind, Verdict
-from bot.text import Listed, Text
+from bot.text import Text
 
 
 class WhyOptions(Shared):
@@ -26,7 +26,7 @@ class WhyOptions(Shared):
 
 async def run(context: Context, options: WhyOptions) -> Verdict:
     """Read the cluster once, and name the causes that hold for the namespace."""
-    step = find_step(context, options.step)
+    step = get_step(context, options.step, STEP.id).id if options.step else ""
     place = options.namespace or (context.caller.own if context.caller.confined else "")
     if place:
         context = replace(context, workshop=replace(context.workshop, app_namespace=place))
@@ -34,22 +34,6 @@ async def run(context: Context, options: WhyOptions) -> Verdict:
     cluster = await reading.read_cluster_state(context, namespace)
     state = await asking.build_namespace_state(context, cluster, namespace, step=step)
     return report.build_verdict(context, state, diagnose(state), place=place)
-
-
-def find_step(context: Context, name: str) -> str:
-    """Return the id of the step of that name or alias.
-
-    Raises UserError when there is none.
-    """
-    if not name:
-        return ""
-    for step in context.steps:
-        if name.lower() in (step.id, *step.aliases):
-            return step.id
-    raise UserError(
-        Text("There is no step called “{word}”.", word=name),
-        Text("Steps are: {steps}.", steps=Listed([step.id for step in context.steps], "comma")),
-    )
 
 
 STEP = Step(

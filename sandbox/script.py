@@ -14,6 +14,8 @@ SHELL_ENDS = ("done", "error")
 NO_ERROR = "no error"
 """Any end but error: what a line expects that names only causes."""
 DEFAULT_USER = "host"
+BOT = "meshbot"
+"""The bot's name in the workspace, which a line that mentions it begins with."""
 
 _END = re.compile(r"\s*->\s*([^>]*)$")
 _USER = re.compile(r"@([\w.-]+):\s*(.*)", re.DOTALL)
@@ -75,7 +77,7 @@ def parse_line(line: str, number: int = 1) -> ScriptLine:
     if match := _SHELL.fullmatch(action):
         _check_shell_expectation(expects, causes, number)
         return ScriptLine(number, "", "shell", match[1], expects)
-    if match := _USER.fullmatch(action):
+    if (match := _USER.fullmatch(action)) and match[1] != BOT:
         user, action = match[1], match[2].strip()
     if _SHELL.fullmatch(action):
         raise ScriptError(
@@ -87,7 +89,7 @@ def parse_line(line: str, number: int = 1) -> ScriptLine:
         return ScriptLine(number, user, "shortcut", match[1], expects, causes)
     if re.fullmatch(r"/\w\S*(\s.*)?", action, re.DOTALL):
         return ScriptLine(number, user, "command", action, expects, causes)
-    if re.fullmatch(r"@meshbot(\s.*)?", action, re.DOTALL):
+    if re.fullmatch(rf"@{BOT}(\W.*)?", action, re.DOTALL):
         return ScriptLine(number, user, "mention", action, expects, causes)
     raise ScriptError(
         f'line {number}: expected a /command, @meshbot words, click "Button", shortcut "Name" or '

@@ -52,6 +52,7 @@ def _introduction() -> Iterator[str]:
         "message in the channel,"
     )
     yield "edited until the verdict. `/mesh help STEP` shows the same in Slack."
+    yield "A capital first letter means nothing, for phones put it there; `user=Jason` keeps it."
     yield ""
     yield "| command | what for | who | shape |"
     yield "|---|---|---|---|"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
+from pydantic_core.core_schema import ErrorType
 
-from bot.catalog import LONGEST, Catalog
+from bot.catalog import LONGEST, Catalog, explain_validation_error
+from bot.catalog.option_errors import TEXTS, UNFIT
 from bot.errors import CatalogError, UserError
 from bot.steps import Context, Options, State, Step, Verdict
 from bot.text import EMPTY, Text
@@ -30,6 +32,10 @@ class Choices(Options):
     off: Annotated[bool, Field(default=False)]
     access_log: Annotated[bool, Field(default=False, alias="access-log")]
     set: Annotated[tuple[str, ...], Field(default=())]
+
+
+KNOWN = {kind for kind, text in TEXTS.items() if text == UNFIT}
+"""Errors of which no more is known than that the word does not fit."""
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def test_options_are_understood(catalog: Catalog, typed: str, expected: dict[str
         ("status profil=x", "does not know “profil=x”", "help status"),
         ("x" * 10_000, "10,000 characters", "shorter"),
         ("install \x1b[31mred", "U+001B", "without them"),
-        ("install a\u202eb", "U+202E", "without them"),
+        ("install a\x00b", "U+0000", "without them"),
     ],
 )
 def test_mistakes_say_what_to_type_instead(
@@ -151,6 +157,81 @@ def test_mistakes_in_options_have_words_of_their_own(typed: str, says: str) -> N
     with pytest.raises(UserError) as caught:
         Catalog(STEPS).parse(typed)
     assert says in str(caught.value.message)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("fautl Jason", "fault Jason"),
+        ("fautl jason abrt 503", "fault jason abort 503"),
+        ("status now", "status"),
+        ("status shra", "status share"),
+        ("route jason v9", "route jason v3"),
+        ("route jason version=v22", "route jason version=v2"),
+        ("fault jas!on", "fault jason"),
+        ("fault jason --abort 500", "fault jason abort 500"),
+        ("fault jason abort 700 50%", "fault jason abort 599 50%"),
+        ("fault jason delay 5s", "fault jason delay 2.4s"),
+        ("fault jason 150%", "fault jason 100%"),
+        ("audit 500", "audit 100"),
+        ("audit 20x", "audit 20"),
+        ("traffic brust 50 at 20/s", "traffic burst 50 at 20/s"),
+        ("traffic start evry 3s", "traffic start every 3s"),
+        ("ping evry 1m", "ping every 1m"),
+        ("ping every 1m Madrid", "ping every 1m Europe/Madrid"),
+        ("status in=Book_Info", "status in=bookinfo"),
+        ("uninstall ap", "uninstall app"),
+        ("shift v1-50 v3=50", "shift v1=50 v3=50"),
+        ('install "demo', "install demo"),
+    ],
+)
+def test_a_mistake_names_the_word_and_the_command_that_was_meant(typed: str, meant: str) -> None:
+    """All mistakes of a command are corrected together, and what is offered can be typed."""
+    catalog = Catalog(STEPS)
+    with pytest.raises(UserError) as caught:
+        catalog.parse(typed)
+    assert caught.value.fixes == (meant,)
+    assert catalog.parse(meant).text == meant
+
+
+@pytest.mark.parametrize("typed", ["kiali off", "fault --dry-run", "install a profile=b", "zzz"])
+def test_nothing_is_offered_that_does_something_else(typed: str) -> None:
+    """A word that is left out of a command that changes something is no correction."""
+    with pytest.raises(UserError) as caught:
+        Catalog(STEPS).parse(typed)
+    assert caught.value.fixes == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("Fault Jason Abort 500", {"user": "jason", "what": ("Abort", "500")}),
+        ("fault user=Jason", {"user": "Jason"}),
+        ("fault JMcD", {"user": "JMcD"}),
+        ("Fault Off", {"user": "off"}),
+        ("Route Jason V2 In=Bookinfo", {"user": "jason", "version": "v2", "namespace": "bookinfo"}),
+        ("Traffic Start As Jason For 10M", {"action": "start", "user": "jason", "how_long": 600}),
+        ("Shift V1 50 % V3:50%", {"weights": ("v1=50", "v3=50")}),
+        ("Addons Prometheus", {"which": ("prometheus",)}),
+        ("Ambient Platform=K3d Rules=Keep", {"platform": "k3d", "rules": "keep"}),
+        ("Install Set=values.Some=Thing", {"set": ("values.Some=Thing",)}),
+        ("Show Expose HTTPRoute", {"step": "Expose", "only": "HTTPRoute"}),
+    ],
+)
+def test_capitals_of_a_phone_mean_nothing(typed: str, expected: dict[str, object]) -> None:
+    """Names, choices and people lose a first capital; values whose case matters stay."""
+    options = Catalog(STEPS).parse(typed).options.model_dump(exclude_unset=True)
+    assert options | expected == options
+
+
+@pytest.mark.parametrize("kind", get_args(ErrorType))
+def test_every_error_of_pydantic_has_words_of_the_bot(kind: str) -> None:
+    """No sentence of a validator reaches a channel, whatever error an option comes to have."""
+    error = {"type": kind, "msg": "Input should be", "ctx": {"error": ValueError("no Text")}}
+    said = explain_validation_error(error)
+    limited = explain_validation_error(error | {"ctx": {"ge": 1, "error": ValueError()}})
+    assert "Input" not in f"{said}{limited}"
+    assert {kind} <= KNOWN or said != UNFIT or limited != UNFIT
 
 
 def test_clashing_steps_are_all_named() -> None:

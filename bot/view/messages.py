@@ -209,7 +209,12 @@ def build_next_blocks(say: Localizer, commands: Sequence[str], command: str) -> 
     whole = [f"{command} {typed}" for typed in commands[:5]]
     listed = Listed([f"`{escape_code(typed)}`" for typed in whole], "or")
     words = section(say(Text("👉 Next: {commands}", commands=listed)))
-    return [words, actions(*(button(c, f"{TYPE}:{n}", c) for n, c in enumerate(whole)))]
+    return [words, build_command_buttons(whole)]
+
+
+def build_command_buttons(commands: Sequence[str]) -> Block:
+    """Return a button for each whole command, which types it for whoever presses it."""
+    return actions(*(button(c, f"{TYPE}:{n}", c) for n, c in enumerate(commands)))
 
 
 def render_failure(  # noqa: PLR0913 - the language, and six words that say why
@@ -237,14 +242,18 @@ def render_failure(  # noqa: PLR0913 - the language, and six words that say why
     return build_message(format_outcome(say, state, heading, summary, turn), blocks)
 
 
-def render_user_error(say: Localizer, message: Text, hint: Text = EMPTY) -> Message:
+def render_user_error(
+    say: Localizer, message: Text, hint: Text = EMPTY, fixes: Sequence[str] = ()
+) -> Message:
     """Return the answer to a command that was not understood or is not allowed.
 
-    Nothing was changed by it.
+    Nothing was changed by it. `fixes` are whole commands that may have been meant.
     """
     blocks = [build_verdict_block("error", "", f"🤔 {write(say, message)}")]
     if hint:
         blocks.append(section(write(say, hint)))
+    if fixes:
+        blocks.append(build_command_buttons(fixes))
     return build_message(say(join("sentences", message, hint)), blocks)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.workspace.core import Core
 from sandbox.workspace.elements import BlockAction
+from sandbox.workspace.links import escape_and_link
 from sandbox.workspace.state import Channel, Message, User, generate_id
 
 Json = dict[str, Any]
@@ -147,5 +148,5 @@ def _escape_references(core: Core, text: str) -> str:
     known = {f"@{u.name}": f"<@{u.id}|{u.name}>" for u in state.users.values()}
     known |= {f"@{g.handle}": f"<!subteam^{g.id}|@{g.handle}>" for g in state.groups.values()}
     known |= {f"#{c.name}": f"<#{c.id}|{c.name}>" for c in state.channels.values() if not c.is_im}
-    linked = re.sub(r"https?://[^\s<>]+", r"<\g<0>>", text)
-    return re.sub(r"(?<!\S)[@#][\w.-]+", lambda match: known.get(match[0], match[0]), linked)
+    linked = escape_and_link(text)
+    return re.sub(r"(?<!\S)[@#][\w.-]*\w", lambda match: known.get(match[0], match[0]), linked)

@@ -11,6 +11,7 @@ from bot.slackrules import escape
 from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import ActionResult
 from sandbox.workspace.interactions import InteractionSender
+from sandbox.workspace.links import escape_and_link
 from sandbox.workspace.methods.views import serialize_view
 from sandbox.workspace.payloads import generate_client_id
 from sandbox.workspace.replies import post_slackbot_notice
@@ -133,7 +134,9 @@ class UserActions:
         }
         known |= {f"@{word}": f"<!{word}>" for word in ("here", "channel", "everyone")}
         return re.sub(
-            r"(?<![\w@#])[@#][\w.-]*\w", lambda match: known.get(match[0], match[0]), escape(line)
+            r"(?<![\w@#])[@#][\w.-]*\w",
+            lambda match: known.get(match[0], match[0]),
+            escape_and_link(line),
         )
 
     async def mention_bot(

@@ -50,7 +50,8 @@ class ErrorReplies:
             if isinstance(problem, AccessDenied):
                 return render_denial(self.say, problem.denial, self.catalog.command)
             failure = explain_error(problem)
-            return messages.render_user_error(self.say, failure.summary, failure.turn)
+            typed = [f"{self.catalog.command} {fix}" for fix in failure.fixes]
+            return messages.render_user_error(self.say, failure.summary, failure.turn, typed)
         except Exception as broken:
             # Nobody is left without an answer, even when the blocks of the answer are at fault.
             reference = secrets.token_hex(4)

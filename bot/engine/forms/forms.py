@@ -57,7 +57,7 @@ class Forms:
 
         That is a command of the step's name alone, where the step needs more options.
         """
-        step = self.catalog.get(asked.text.strip()) if asked.trigger else None
+        step = self.catalog.get_bare_step(asked.text) if asked.trigger else None
         if step is None:
             return None
         needy = step.needs or any(

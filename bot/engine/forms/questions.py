@@ -6,11 +6,11 @@ The questions come from the step's options where the step declares none.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 from pydantic.fields import FieldInfo
 
-from bot.catalog import quote_word
+from bot.catalog import join_words, list_declared_choices
 from bot.steps import Answers, Context, Question, Step, describe_option
 from bot.text import verbatim
 from bot.view.forms import YES
@@ -73,14 +73,7 @@ def list_choices(step: Step, name: str, field: FieldInfo, context: Context) -> t
     """Return the values that may be chosen, from the step or from the option's type."""
     if name in step.choices:
         return tuple(step.choices[name](context))
-    kind: Any = get_args(field.annotation)[0] if is_multi_valued(field) else field.annotation
-    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    values = (
-        get_args(kind)
-        if get_origin(kind) is Literal
-        else tuple(getattr(kind, "__members__", {}).values())
-    )
-    return tuple(str(value) for value in values if str(value))
+    return list_declared_choices(field)
 
 
 def get_input_kind(
@@ -128,7 +121,7 @@ def format_command(step: Step, asked: Sequence[Question], answers: Answers) -> s
     ]
     if step.form is not None and (where := answers.get("in")):
         words.append(f"in={where[0]}")
-    return " ".join([step.id, *map(quote_word, words)])
+    return join_words([step.id, *words])
 
 
 def format_options(step: Step, asked: Sequence[Question], answers: Answers) -> list[str]:
@@ -162,6 +155,6 @@ def format_options(step: Step, asked: Sequence[Question], answers: Answers) -> l
 
 def is_option_key(word: str, fields: Collection[str]) -> bool:
     """Tell whether a word would be parsed as an option's name, or as an assignment to it."""
-    return word.partition("=")[0].replace("_", "-").lower() in {
+    return word.startswith("-") or word.partition("=")[0].replace("_", "-").lower() in {
         key.replace("_", "-") for key in fields
     }

@@ -30,12 +30,14 @@ log = logging.getLogger(__name__)
 class Failure:
     """An error in words: what happened, and who has to act.
 
-    `again` is the command to go on with, "" for the one that failed.
+    `again` is the command to go on with, "" for the one that failed; `fixes` are those that may
+    have been meant.
     """
 
     summary: Text
     turn: Text
     again: str = ""
+    fixes: tuple[str, ...] = ()
 
 
 WEBHOOK_AWAY = "failed calling webhook"
@@ -162,7 +164,7 @@ def explain_ledger(problem: LedgerError) -> Failure:
 
 
 EXPLAINERS: tuple[tuple[type[MeshbotError], Callable[[Any], Failure]], ...] = (
-    (UserError, lambda problem: Failure(problem.message, problem.hint)),
+    (UserError, lambda problem: Failure(problem.message, problem.hint, fixes=problem.fixes)),
     (Throttled, explain_throttled),
     (Unavailable, explain_unavailable),
     (Unreadable, explain_unreadable),

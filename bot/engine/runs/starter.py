@@ -13,7 +13,7 @@ from bot.engine.runs.fencing import check_not_fenced
 from bot.engine.runs.tracker import RunTracker
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
-from bot.errors import SlackError
+from bot.errors import ClusterError, SlackError
 from bot.language import Localizer
 from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, ScopeLocked
 from bot.messages import Command, Place, Reply
@@ -44,11 +44,7 @@ class RunStarter:
         Raises ScopeLocked when another run is in the way.
         """
         new = self._build_new_run(invocation, asked)
-        # Before anything is entered, so that a mistake in the options leaves no run and no message.
-        if invocation.step.check is not None:
-            invocation.step.check(
-                self.contexts.build_context(invocation, caller), invocation.options
-            )
+        await self._check_options(invocation, caller)
         # A run whose end is not written holds its lock still. And while the database is away this
         # raises: no change begins that could not be kept.
         await self.endings.retry_unwritten()
@@ -69,6 +65,19 @@ class RunStarter:
             except SlackError as problem:
                 await self._record_post_error(run, problem)
                 raise explain_post_error(problem) from problem
+
+    async def _check_options(self, invocation: Invocation, caller: Caller) -> None:
+        """Raise UserError for a mistake in the options, before there is a run or a message of it.
+
+        What the cluster does not tell just now is left to the run, which says so to everybody.
+        """
+        if invocation.step.check is None:
+            return
+        context = self.contexts.build_context(invocation, caller)
+        try:
+            await invocation.step.check(context, invocation.options)
+        except ClusterError as problem:
+            log.info("the options of %s are not checked: %s", invocation.step.id, problem)
 
     def _build_new_run(self, invocation: Invocation, asked: Command) -> NewRun:
         return NewRun(

@@ -46,7 +46,7 @@ class ScheduleCommands:
         )
         context = self.contexts.build_context(invocation, caller)
         if invocation.step.check is not None:
-            invocation.step.check(context, invocation.options)
+            await invocation.step.check(context, invocation.options)
         request = ScheduleRequest(
             step=invocation.step,
             options=invocation.options,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -44,6 +46,7 @@ class WorkshopNamespaces:
             raise UserError(
                 Text("{wanted} is not a namespace of this workshop.", wanted=wanted),
                 Text("These are: {allowed}.", allowed=Listed(self.patterns, "comma")),
+                self._correct_namespace(invocation.text, wanted),
             )
         # A glob is not meant so wide; who has the workshop in `default` says so.
         meant = wanted == "default" and wanted in self.patterns
@@ -52,3 +55,10 @@ class WorkshopNamespaces:
                 Text("{wanted} is not a namespace of this workshop.", wanted=wanted), EXPLAINED
             )
         return replace(self.workshop, app_namespace=wanted)
+
+    def _correct_namespace(self, typed: str, wanted: str) -> tuple[str, ...]:
+        """Return the command in the namespace whose name is most like the one that is wanted."""
+        named = [pattern for pattern in self.patterns if not set("*?[") & set(pattern)]
+        near = difflib.get_close_matches(wanted, named, n=1, cutoff=0.6) or named[:1]
+        option = re.compile(rf"(?<=\bin=){re.escape(wanted)}(?!\S)", re.IGNORECASE)
+        return tuple(option.sub(name, typed) for name in near if option.search(typed))

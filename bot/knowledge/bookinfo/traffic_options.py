@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from bot.knowledge.objects.durations import parse_duration, strip_rate_unit
 from bot.ports import LoadSpec
-from bot.steps import Options
+from bot.steps import Options, PersonName
 from bot.text import Text
 
 
@@ -42,6 +42,7 @@ class TrafficOptions(Options):
     user: Annotated[
         str,
         Field(default="", alias="as", max_length=40, pattern=r"^[\w.@+-]*$"),
+        PersonName(),
         Text("logged in as this user"),
     ]
     how_long: Annotated[

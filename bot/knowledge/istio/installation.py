@@ -82,8 +82,9 @@ def build_arguments(
     Raises UserError for profiles and settings that this release does not have.
     """
     profiles = context.mesh.profiles
+    profile = next((known for known in profiles if known == profile.lower()), profile)
     if profile not in profiles:
-        near = difflib.get_close_matches(profile, profiles, n=1)
+        near = difflib.get_close_matches(profile.lower(), profiles, n=1)
         has = Text("It has {profiles}.", profiles=Listed(profiles, "comma"))
         raise UserError(
             Text(
@@ -92,6 +93,7 @@ def build_arguments(
                 profile=profile,
             ),
             join("sentences", Text("Did you mean `{near}`?", near=near[0]), has) if near else has,
+            tuple(f"install {name}" for name in near),
         )
     for setting in settings:
         if not SETTING.fullmatch(setting):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,39 +64,48 @@ class Fault:
 def read_fault(words: Sequence[str]) -> Fault:
     """Parse `abort 500`, `delay 2s` and `50%`, in any order.
 
-    Raises ValueError with a Text that says what is wrong.
+    Raises ValueError with a Text that says what is wrong, the word that is, and words that would
+    fit in its place.
     """
-    lower = [word.lower() for word in words]
-    shares = [word.rstrip("%") for word in lower if word.endswith("%")]
-    rest = [word for word in lower if not word.endswith("%")]
-    percent = 100.0
-    if shares:
-        percent = parse_number(shares[0], 1, 100, Text("a share is 1% to 100%"))
+    shares = [word for word in words if word.endswith("%")]
+    rest = [word for word in words if not word.endswith("%")]
     if len(shares) > 1 or len(rest) > 2:
         raise ValueError(Text("that is more than one fault"))
+    percent = 100
+    for word in shares:
+        mistake = Text("a share is 1% to 100%")
+        percent = int(parse_number(word, "%", (1, 100), mistake))
     kind, value = (*rest, "", "")[:2]
-    if kind in ("", "abort"):
+    if kind.lower() in ("", "abort"):
         mistake = Text("an abort has a status of 400 to 599")
         return Fault(
-            status=int(parse_number(value or "500", 400, 599, mistake)), percent=int(percent)
+            status=int(parse_number(value or "500", "", (400, 599), mistake)), percent=percent
         )
-    if kind == "delay":
+    if kind.lower() == "delay":
         mistake = Text(
             "a delay is {shortest:g}s to {longest:g}s", shortest=SHORTEST, longest=LONGEST
         )
-        seconds = parse_number(value.removesuffix("s") or "2", SHORTEST, LONGEST, mistake)
-        return Fault(delay=seconds, percent=int(percent))
-    raise ValueError(Text("“{word}” is no fault: it is abort or delay", word=kind))
+        seconds = parse_number(value or "2s", "s", (SHORTEST, LONGEST), mistake)
+        return Fault(delay=seconds, percent=percent)
+    near = difflib.get_close_matches(kind.lower(), ("abort", "delay"), n=1)
+    raise ValueError(Text("“{word}” is no fault: it is abort or delay", word=kind), kind, *near)
 
 
-def parse_number(text: str, low: float, high: float, mistake: Text) -> float:
-    """Parse a number within limits. Raises ValueError with `mistake`."""
-    if not re.fullmatch(r"\d+(\.\d+)?", text) or not low <= float(text) <= high:
-        raise ValueError(mistake)
-    return float(text)
+def parse_number(word: str, unit: str, limits: tuple[float, float], mistake: Text) -> float:
+    """Parse a number within limits; its unit may be left out.
+
+    Raises ValueError with `mistake`, the word, and the nearest one that would do.
+    """
+    text = word.lower().removesuffix(unit)
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise ValueError(mistake, word)
+    nearest = min(max(float(text), limits[0]), limits[1])
+    if nearest != float(text):
+        raise ValueError(mistake, word, f"{nearest:g}{unit}")
+    return nearest
 
 
-def refuse_unsupported_fault(fault: Fault, path: DataPath) -> None:
+def refuse_unsupported_fault(user: str, fault: Fault, path: DataPath) -> None:
     """Raise UserError for a fault that a waypoint cannot take.
 
     Gateway API has no delay and no percentage; a waypoint takes an abort with 500 for all
@@ -104,7 +114,8 @@ def refuse_unsupported_fault(fault: Fault, path: DataPath) -> None:
     if path is DataPath.WAYPOINT and fault != Fault():
         raise UserError(
             Text("A waypoint takes only an abort with 500, of all requests."),
-            Text("Type `fault USER` alone."),
+            Text("Type `fault {user}` alone.", user=user),
+            (f"fault {user}",),
         )
 
 

@@ -58,7 +58,7 @@ def find_mistake(words: tuple[str, ...]) -> Text:
     try:
         faults.read_fault(words)
     except ValueError as problem:
-        (mistake,) = problem.args
+        mistake = problem.args[0]
         told = mistake if isinstance(mistake, Text) else verbatim(str(mistake))
         return Text("This does not fit: {mistake}.", mistake=told)
     return EMPTY

@@ -14,24 +14,65 @@ from bot.ports import TrafficReport
 from bot.text import Listed, Text
 
 
+def read_weight_words(typed: object) -> object:
+    """Return words such as `V1:50%`, or `v1` and `50` one after the other, as `v1=50`."""
+    if not isinstance(typed, list | tuple) or not all(isinstance(word, str) for word in typed):
+        return typed
+    text = re.sub(r"\b(v[123])[ :=]+(?=\d)", r"\1=", " ".join(typed).lower())
+    return text.replace("%", "").split()
+
+
 def check_weight_words(words: Sequence[str]) -> None:
-    """Raise ValueError unless each word is a version and a whole percentage."""
+    """Raise ValueError unless each word is a version and a whole percentage.
+
+    It has a Text, the word, and one that may have been meant.
+    """
     for word in words:
         if not re.fullmatch(r"v[123]=\d{1,3}", word):
-            raise ValueError(Text("“{word}” is not a share such as v1=50", word=word))
+            digits = re.findall(r"\d+", word)
+            near = [f"v{digits[0]}={digits[1]}"] if len(digits) == 2 and digits[0] in "123" else []
+            raise ValueError(Text("“{word}” is not a share such as v1=50", word=word), word, *near)
 
 
 def parse_weights(words: Sequence[str]) -> dict[str, int]:
     """Return the shares in percent by version. Raises UserError unless they are of different
     versions and make 100.
     """
-    shares = {word[:2]: int(word[3:]) for word in words}
-    if len(shares) != len(words) or sum(shares.values()) != 100:
+    shares: dict[str, int] = {}
+    for word in words:
+        shares[word[:2]] = shares.get(word[:2], 0) + int(word[3:])
+    total = sum(shares.values())
+    fix = f"shift {suggest_weights(shares)}"
+    hint = Text("Type `{fix}`.", fix=fix)
+    if not words:
+        raise UserError(Text("Which shares?"), hint, (fix,))
+    if len(shares) != len(words):
+        typed = Listed(words, "comma")
+        raise UserError(Text("{typed} name a version twice.", typed=typed), hint, (fix,))
+    if total != 100:
+        asked = Listed(words, "and")
         raise UserError(
-            Text("The shares must be of different versions and make 100."),
-            Text("Type `shift v1=50 v3=50`."),
+            Text(
+                "{asked} make {total} %; together they must make 100 %.", asked=asked, total=total
+            ),
+            hint,
+            (fix,),
         )
     return {version: shares[version] for version in VERSIONS if version in shares}
+
+
+def suggest_weights(shares: Mapping[str, int]) -> str:
+    """Return shares in the same proportions that make 100; what is missing goes to v3."""
+    total = sum(shares.values())
+    if len(shares) < 2 and total < 100:
+        (version, share) = next(iter(shares.items()), ("v1", 50))
+        wanted = {version: share, "v1" if version == "v3" else "v3": 100 - share}
+    elif not total:
+        wanted = {version: 100 if version == min(shares) else 0 for version in shares}
+    else:
+        wanted = {version: 100 * share // total for version, share in shares.items()}
+        wanted[max(wanted)] += 100 - sum(wanted.values())
+    return " ".join(f"{version}={wanted[version]}" for version in VERSIONS if version in wanted)
 
 
 def list_weights(weights: Mapping[str, int]) -> Listed:

@@ -86,6 +86,7 @@ async def list_schedules(context: Context, only: str) -> Verdict:
         raise UserError(
             Text("There is no schedule {only}.", only=only),
             Text("`{command} schedule` lists them all.", command=context.command),
+            ("schedule",),
         )
     if not found:
         return Verdict(State.DONE, describe_schedulable_steps(context))

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.json_text import parse_json
 from bot.messages import ButtonPress, Command, FormSubmission, Origin, Posted
-from bot.slack.inbound.unescape import decode_typed_text
+from bot.typed_text import decode_slack_text
 
 Body = Mapping[str, Any]
 
@@ -37,18 +37,19 @@ def read_command(body: Body) -> Command:
     trigger = get_string(body, "trigger_id")
     user, channel = get_string(body, "user_id"), get_string(body, "channel_id")
     return Command(
-        user, channel, decode_typed_text(get_string(body, "text")), trigger, trigger=trigger
+        user, channel, decode_slack_text(get_string(body, "text")), trigger, trigger=trigger
     )
 
 
 def read_mention(body: Body, me: str, command: str) -> Command:
-    """Read an app_mention event: the text beside the mention.
+    """Read an app_mention event: the text beside the mention, and what ends the address.
 
     The text may repeat the slash command's name.
     """
     event = get_mapping(body, "event")
-    text = re.sub(rf"<@{re.escape(me)}(?:\|[^>]*)?>", " ", get_string(event, "text"), count=1)
-    said = re.sub(rf"^{re.escape(command)}(?=\s|$)", "", decode_typed_text(text).strip()).strip()
+    mention = re.compile(rf"<@{re.escape(me)}(?:\|[^>]*)?>[\s,:;]*")
+    text = decode_slack_text(mention.sub("", get_string(event, "text"), count=1)).strip()
+    said = re.sub(rf"^{re.escape(command)}(?=\s|$)", "", text, flags=re.IGNORECASE).strip()
     return Command(
         get_string(event, "user"),
         get_string(event, "channel"),
