@@ -51,7 +51,7 @@ async def build_verdict(
 ) -> Verdict:
     """Return the verdict of what Jaeger has; without traces, why."""
     links, lines = await report.link_to_traces(context, found)
-    settings = describe_tracing(now.config)
+    settings = describe_tracing(now.config, now.telemetries)
     if not found.traces:
         reason = await trace_reasons.explain_missing_traces(context, now)
         return Verdict(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.diagnosis.objects import is_waypoint
-from bot.diagnosis.state import USE_WAYPOINT, NamespaceState
-from bot.kinds import GATEWAY, Object
+from bot.diagnosis.state import GATEWAY_NAME, USE_WAYPOINT, NamespaceState
+from bot.kinds import GATEWAY, POD, Object
 from bot.knowledge.objects.workloads import get_labels, get_name
 
 PLACE = "istio.io/use-waypoint-namespace"
@@ -38,3 +38,12 @@ def is_bound(state: NamespaceState, service: str) -> bool:
     """Tell whether a Service names a waypoint that is there."""
     name = get_waypoint_name(state, service)
     return bool(name) and find_waypoint(state, name) is not None
+
+
+def find_waypoint_pod(state: NamespaceState, service: str) -> Object | None:
+    """Return a pod of the waypoint that a Service is bound to, or None."""
+    if not is_bound(state, service):
+        return None
+    name = get_waypoint_name(state, service)
+    pods = (p for p in state.list_own(POD) if get_labels(p).get(GATEWAY_NAME) == name)
+    return next(pods, None)

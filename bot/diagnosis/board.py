@@ -25,6 +25,7 @@ from bot.kinds import (
     GATEWAY,
     HTTP_ROUTE,
     POD,
+    TELEMETRY,
     VIRTUAL_SERVICE,
     Kind,
     Object,
@@ -84,6 +85,7 @@ def build_snapshot(state: NamespaceState) -> Snapshot:
         state.cluster.mesh_config,
         state.activity.streams,
         state.activity.last,
+        telemetries=(*state.list_own(TELEMETRY), *state.shared.list_mesh(TELEMETRY)),
     )
 
 
@@ -138,6 +140,7 @@ MADE_BY = {
     "bookinfo": frozenset(
         {f"Deployment/{name}" for name in BOOKINFO} | {f"app/{app}" for app in APPS}
     ),
+    "expose": frozenset({"app/productpage"}),
     "ambient": frozenset({"DaemonSet/ztunnel", "DaemonSet/istio-cni-node"}),
 }
 """What a step made, by the names in findings."""

@@ -282,6 +282,28 @@ def list_destination_rules(state: NamespaceState, service: str, namespace: str) 
     return found
 
 
+def list_obeyed_rules(state: NamespaceState, service: str) -> list[Object]:
+    """Return the DestinationRules that callers of the namespace obey for one of its Services.
+
+    Those of the first namespace that has any count, and of them those with the narrowest host
+    (Istio 1.23 and 1.30): the caller's and the Service's is one here, then the mesh's.
+    """
+    found = list_destination_rules(state, service, state.namespace)
+    for place in (state.namespace, state.cluster.mesh_namespace):
+        if near := [r for r in found if r["metadata"].get("namespace") == place]:
+            hosts = [str(r["spec"].get("host", "")) for r in near]
+            # A name goes before a wildcard, and a longer wildcard before a shorter one.
+            best = max(
+                (not host.startswith("*"), host.startswith("*") and len(host)) for host in hosts
+            )
+            return [
+                r
+                for r, host in zip(near, hosts, strict=True)
+                if (not host.startswith("*"), host.startswith("*") and len(host)) == best
+            ]
+    return []
+
+
 def list_versions(state: NamespaceState, destination: Destination) -> set[str]:
     """Return the versions (label `version`) of the pods that a destination leads to."""
     service = state.services.get(destination.service)

@@ -36,6 +36,9 @@ SUBJECTS = {
 }
 """Subjects that can be the cause of a step's not yet; those of other steps that change rules are
 all but what only observes."""
+ROUTED = {"route": frozenset({"reviews"}), "shift": frozenset({"reviews"})}
+"""Services that a step's rules are for: what is wrong with another one leaves its Done as it was
+seen."""
 UNTOUCHED = frozenset(
     {"break", "undo", "reset", "uninstall", "preflight", "why", "status", "links"}
 )
@@ -120,6 +123,7 @@ def choose_cause(step: Step, diagnosis: Diagnosis, *, met: bool) -> NamedCause |
         named
         for named in diagnosis.broken
         if step.id in named.cause.steps or (not met and named.cause.subject in subjects)
+        if not met or concerns_services(named, ROUTED.get(step.id))
     ]
     if broken or met:
         return broken[0] if broken else None
@@ -129,6 +133,16 @@ def choose_cause(step: Step, diagnosis: Diagnosis, *, met: bool) -> NamedCause |
         if step.id in named.cause.steps or (not named.cause.always and not named.cause.steps)
     ]
     return normal[0] if normal else None
+
+
+def concerns_services(named: NamedCause, services: frozenset[str] | None) -> bool:
+    """Tell whether a cause is about one of these Services; one that names none is about all."""
+    for finding in named.findings:
+        told = [name.partition("/") for name in finding.objects]
+        found = {name for kind, _, name in told if kind in ("Service", "app")}
+        if services is None or not found or found & services:
+            return True
+    return False
 
 
 def say_unexplained(verdict: Verdict) -> Verdict:

@@ -17,7 +17,7 @@ from bot.kinds import (
     VIRTUAL_SERVICE,
     Object,
 )
-from bot.knowledge.mesh_config import read_mesh_config
+from bot.knowledge.mesh_config import read_mesh_config, read_telemetries
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
 from bot.knowledge.observe import jaeger
 from bot.ports import Stream, TrafficReport
@@ -31,7 +31,8 @@ SENDERS_TIMEOUT = 2.0
 class Snapshot:
     """Objects of the workshop, read at about the same moment.
 
-    `senders` are services that sent spans, None when that is not known.
+    `senders` are services that sent spans, None when that is not known. `telemetries` are the
+    Telemetry objects of the namespace, then of the mesh's.
     """
 
     mesh: dict[str, Object]
@@ -46,6 +47,7 @@ class Snapshot:
     streams: tuple[Stream, ...] = ()
     last: tuple[float, TrafficReport] | None = None
     senders: tuple[str, ...] | None = None
+    telemetries: tuple[Object, ...] = ()
 
     @property
     def app_namespace(self) -> str:
@@ -82,8 +84,10 @@ async def take_snapshot(context: Context) -> Snapshot:
         find(VIRTUAL_SERVICE, from_app),
         find(DESTINATION_RULE, from_app),
     )
-    namespace, config = await asyncio.gather(
-        context.cluster.get(NAMESPACE, from_app), read_mesh_config(context)
+    namespace, config, telemetries = await asyncio.gather(
+        context.cluster.get(NAMESPACE, from_app),
+        read_mesh_config(context),
+        read_telemetries(context),
     )
     streams = await context.traffic.streams()
     deployments, daemons, app, pods, *rest = read
@@ -100,6 +104,7 @@ async def take_snapshot(context: Context) -> Snapshot:
         config,
         tuple(stream for stream in streams if stream.namespace == from_app),
         context.traffic.last(from_app),
+        telemetries=telemetries,
     )
 
 

@@ -7,10 +7,11 @@ as met by ALLOW and as not met by DENY, so that nothing is blamed on a guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from bot.diagnosis.binding import find_waypoint_pod
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import matches_labels
@@ -41,6 +42,8 @@ class Call:
     path: str
     port: int = 9080
     method: str = "GET"
+    service: str = ""
+    """The Service that a waypoint is asked for; "" where the callee is none."""
 
 
 def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
@@ -56,16 +59,23 @@ def list_bookinfo_calls(state: NamespaceState) -> Iterator[Call]:
             yield build_call(state, gateway, pod, "productpage")
     for caller, callee in CALLS:
         for source in list_pods_of(state, caller)[:1]:
+            waypoint = find_waypoint_pod(state, callee) if is_captured(source) else None
+            if waypoint is not None:
+                yield replace(build_call(state, source, waypoint, callee), service=callee)
             for pod in list_pods_of(state, callee):
-                yield build_call(state, source, pod, callee)
+                # Behind a waypoint a pod's ztunnel sees the waypoint's identity.
+                yield build_call(state, waypoint or source, pod, callee, name=caller)
 
 
-def build_call(state: NamespaceState, source: Object, callee: Object, app: str) -> Call:
+def build_call(
+    state: NamespaceState, source: Object, callee: Object, app: str, *, name: str = ""
+) -> Call:
     """Return the request of one pod to another, with the identity that mutual TLS gives it."""
     account = source["spec"].get("serviceAccountName") or "default"
     principal = f"cluster.local/ns/{state.namespace}/sa/{account}"
-    known = (is_protected(source) or GATEWAY_NAME in get_labels(source)) and is_protected(callee)
-    name = get_labels(source).get("app") or get_name(source)
+    edges = [GATEWAY_NAME in get_labels(pod) for pod in (source, callee)]
+    known = (is_protected(source) or edges[0]) and (is_protected(callee) or edges[1])
+    name = name or get_labels(source).get("app") or get_name(source)
     return Call(
         name, callee, principal if known else "", state.namespace if known else "", PATHS[app]
     )
@@ -73,7 +83,7 @@ def build_call(state: NamespaceState, source: Object, callee: Object, app: str) 
 
 def find_refusing_policy(state: NamespaceState, call: Call) -> tuple[Object, str] | None:
     """Return the policy that refuses a request, and how; None when it gets through."""
-    policies = [p for p in list_policies(state) if selects_pod(state, p, call.callee)]
+    policies = [p for p in list_policies(state) if selects_call(state, p, call)]
     for policy in policies:
         if policy["spec"].get("action") == "DENY" and any(
             matches_rule(rule, call, unsure=False) for rule in policy["spec"].get("rules") or []
@@ -94,22 +104,39 @@ def list_policies(state: NamespaceState) -> list[Object]:
     return [*own, *state.shared.list_mesh(AUTHORIZATION_POLICY)]
 
 
-def selects_pod(state: NamespaceState, policy: Object, pod: Object) -> bool:
-    """Tell whether a policy is enforced for a pod that has a proxy, or that is a gateway."""
-    spec, labels = policy.get("spec") or {}, get_labels(pod)
+def selects_call(state: NamespaceState, policy: Object, call: Call) -> bool:
+    """Tell whether a policy is enforced where a call arrives.
+
+    With targetRefs it is for gateways and waypoints; without, for pods that have a proxy and for
+    gateways, and never for waypoints.
+    """
+    spec, labels = policy.get("spec") or {}, get_labels(call.callee)
     targets = [
         *(spec.get("targetRefs") or []),
         *([spec["targetRef"]] if "targetRef" in spec else []),
     ]
     if targets:
-        return any(
-            t.get("kind") == "Gateway" and t.get("name") == labels.get(GATEWAY_NAME)
-            for t in targets
-        )
+        shared = policy["metadata"].get("namespace") == state.cluster.mesh_namespace
+        return any(is_target(each, call, shared=shared) for each in targets)
     selector = (spec.get("selector") or {}).get("matchLabels") or {}
-    if selector and not matches_labels(selector, labels):
+    if call.service or (selector and not matches_labels(selector, labels)):
         return False
-    return is_protected(pod) or GATEWAY_NAME in labels
+    return is_protected(call.callee) or GATEWAY_NAME in labels
+
+
+def is_target(target: Object, call: Call, *, shared: bool) -> bool:
+    """Tell whether a targetRef names what a call arrives at; `shared` is a policy of the mesh's
+    namespace, which may name a GatewayClass.
+    """
+    match target.get("kind"):
+        case "Gateway":
+            name = get_labels(call.callee).get(GATEWAY_NAME)
+            return not shared and name is not None and target.get("name") == name
+        case "Service":
+            return not shared and bool(call.service) and target.get("name") == call.service
+        case "GatewayClass":
+            return shared and bool(call.service) and target.get("name") == "istio-waypoint"
+    return False
 
 
 def matches_rule(rule: Object, call: Call, *, unsure: bool) -> bool:
@@ -180,7 +207,9 @@ def find_denied(state: NamespaceState) -> Iterator[Finding]:
             refused.setdefault(describe(policy), (policy, how, []))[2].append(call)
     for name, (policy, how, calls) in refused.items():
         call = calls[0]
-        callee = get_labels(call.callee).get("app") or get_name(call.callee)
+        labels = get_labels(call.callee)
+        callee = call.service or labels.get("app") or labels.get(GATEWAY_NAME)
+        callee = callee or get_name(call.callee)
         rules = policy.get("spec", {}).get("rules") or []
         yield Finding(
             Text(
@@ -208,8 +237,17 @@ def find_denied(state: NamespaceState) -> Iterator[Finding]:
                 line=f"kubectl describe authorizationpolicy {get_name(policy)} "
                 f"-n {policy['metadata']['namespace']}"
             ),
-            frozenset({f"app/{callee}"}),
+            frozenset(
+                {f"app/{each}" for each in list_refused_apps(calls)}
+                | ({f"Gateway/{labels[GATEWAY_NAME]}"} if GATEWAY_NAME in labels else set())
+            ),
         )
+
+
+def list_refused_apps(calls: Sequence[Call]) -> set[str]:
+    """Return the applications that are refused: a gateway stands for productpage."""
+    found = {call.service or get_labels(call.callee).get("app", "") for call in calls}
+    return {each or "productpage" for each in found}
 
 
 CAUSES = (

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.peers import find_policy, is_protected, list_calls
-from bot.diagnosis.rules import list_destination_rules
+from bot.diagnosis.rules import list_obeyed_rules
+from bot.diagnosis.services import is_gateway_pod
 from bot.diagnosis.state import APPS, CALLS, NamespaceState, list_pods_of
-from bot.kinds import Object
-from bot.knowledge.objects.mesh_pods import has_sidecar
+from bot.kinds import POD, Object
+from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -46,52 +47,83 @@ def find_plain_client(state: NamespaceState) -> Iterator[Finding]:
 
 
 def find_conflict(state: NamespaceState) -> Iterator[Finding]:
-    """Yield DestinationRules whose TLS disagrees with what the callee's policy asks for."""
+    """Yield DestinationRules whose TLS disagrees with what the callee takes."""
     for app in APPS:
-        pods = [p for p in list_pods_of(state, app)]
-        callers = [
-            p for caller, callee in CALLS if callee == app for p in list_pods_of(state, caller)
-        ]
-        # A captured caller's TLS is ztunnel's: DestinationRules do not reach it.
-        if not pods or not any(has_sidecar(p) for p in callers):
+        pods = list_pods_of(state, app)
+        # A captured pod is reached by the mesh's own tunnel, whatever a DestinationRule says.
+        if not pods or is_captured(pods[0]) or not has_obeying_caller(state, app):
             continue
-        for rule in list_destination_rules(state, app, state.namespace):
+        for rule in list_obeyed_rules(state, app):
             mode = get_tls_mode(rule)
             asked, policy = find_policy(state, pods[0])
-            plain = mode in ("DISABLE", "SIMPLE") and asked == "STRICT" and is_protected(pods[0])
-            secure = mode == "ISTIO_MUTUAL" and (asked == "DISABLE" or not is_protected(pods[0]))
-            if plain or secure:
-                shown = [show_field(policy, "mtls.mode", asked)] if policy else []
-                yield Finding(
-                    Text(
-                        "{rule} sends {mode} to {service}, which takes {asked}: callers get 503, "
-                        "flag UC.",
-                        rule=describe(rule),
-                        mode=mode,
-                        service=app,
-                        asked=asked if is_protected(pods[0]) else Text("plain text"),
-                    ),
-                    (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
-                    Fix(
-                        line=f"kubectl patch destinationrule {get_name(rule)} "
-                        f"-n {rule['metadata']['namespace']} --type=json "
-                        """-p '[{"op":"remove","path":"/spec/trafficPolicy/tls"}]'"""
-                    ),
-                    frozenset({f"Service/{app}", f"app/{app}"}),
-                )
+            if not is_contradicted(mode, asked, protected=is_protected(pods[0])):
+                continue
+            shown = [show_field(policy, "mtls.mode", asked)] if policy else []
+            yield Finding(
+                Text(
+                    "{rule} sends {mode} to {service}, which takes {asked}: callers get 503, "
+                    "flag {flag}.",
+                    rule=describe(rule),
+                    mode=mode,
+                    service=app,
+                    asked=describe_taken(asked, protected=is_protected(pods[0])),
+                    flag="UC" if mode == "DISABLE" else "UF",
+                ),
+                (show_field(rule, "trafficPolicy.tls.mode", mode), *shown),
+                Fix(
+                    line=f"kubectl patch destinationrule {get_name(rule)} "
+                    f"-n {rule['metadata']['namespace']} --type=json "
+                    """-p '[{"op":"remove","path":"/spec/trafficPolicy/tls"}]'"""
+                ),
+                frozenset({f"Service/{app}", f"app/{app}"}),
+            )
 
 
-def get_tls_mode(rule: Object) -> str:
-    """Return the TLS mode of a DestinationRule, of the whole host or of a port; "" for none."""
+def has_obeying_caller(state: NamespaceState, app: str) -> bool:
+    """Tell whether an Envoy that obeys DestinationRules calls an application: of a sidecar, or of
+    a gateway, which calls productpage alone.
+
+    A captured caller's TLS is ztunnel's: DestinationRules do not reach it.
+    """
+    callers = [p for caller, callee in CALLS if callee == app for p in list_pods_of(state, caller)]
+    gateways = [
+        p for p in state.list_own(POD) if is_gateway_pod(p) and "waypoint" not in get_name(p)
+    ]
+    return any(map(has_sidecar, callers)) or (app == "productpage" and bool(gateways))
+
+
+def is_contradicted(mode: str, asked: str, *, protected: bool) -> bool:
+    """Tell whether a client's TLS mode is not what a callee takes.
+
+    Bookinfo's applications speak no TLS of their own: SIMPLE and MUTUAL reach nobody.
+    """
+    if mode in ("SIMPLE", "MUTUAL"):
+        return True
+    if mode == "DISABLE":
+        return protected and asked == "STRICT"
+    return mode == "ISTIO_MUTUAL" and (asked == "DISABLE" or not protected)
+
+
+def describe_taken(asked: str, *, protected: bool) -> Text | str:
+    """Return what a callee takes: a PeerAuthentication's mode, or plain text without a proxy."""
+    if not protected:
+        return Text("plain text")
+    return Text("plain text or the mesh's own mutual TLS") if asked == "PERMISSIVE" else asked
+
+
+def get_tls_mode(rule: Object, port: int = 9080) -> str:
+    """Return the TLS mode of a DestinationRule for a port, of its whole host or of a subset; ""
+    for none. What is said of the port stands in for the rest.
+    """
     policies = [
         rule["spec"].get("trafficPolicy") or {},
         *(s.get("trafficPolicy") or {} for s in rule["spec"].get("subsets") or []),
     ]
     for policy in policies:
-        levels = [policy, *(policy.get("portLevelSettings") or [])]
-        for level in levels:
-            if mode := (level.get("tls") or {}).get("mode"):
-                return str(mode)
+        levels = policy.get("portLevelSettings") or []
+        own = [x for x in levels if (x.get("port") or {}).get("number") == port]
+        if mode := ((own or [policy])[0].get("tls") or {}).get("mode"):
+            return str(mode)
     return ""
 
 
@@ -139,10 +171,10 @@ CAUSES = (
         "mtls-mode-conflict",
         Subject.SECURITY,
         "A DestinationRule's `tls.mode` disagrees with the PeerAuthentication.",
-        "Both objects; 503 `UC`.",
+        "Both objects; 503 `UC` or `UF`.",
         "Take `tls` out of the rule",
         find_conflict,
-        ("route",),
+        ("expose", "route"),
         gravity=1,
         source="KIA0207, KIA0501",
     ),

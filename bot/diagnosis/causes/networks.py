@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from bot.diagnosis.binding import find_waypoint_pod
 from bot.diagnosis.facts import describe, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.objects import is_pod_ready, is_waypoint
@@ -41,7 +42,12 @@ def list_connections(state: NamespaceState) -> Iterator[Connection]:
         *list_calls(state),
     ]
     for source, target in calls:
-        tunnelled = is_captured(target) and (is_captured(source) or source in edges)
+        app = get_labels(target).get("app", "")
+        waypoint = find_waypoint_pod(state, app) if is_captured(source) else None
+        if waypoint is not None:
+            yield Connection(source, waypoint, HBONE)
+            source = waypoint
+        tunnelled = is_captured(target) and (is_captured(source) or source in gateways)
         yield Connection(source, target, HBONE if tunnelled else 9080)
     istiod = next(
         (p for p in state.shared.list_mesh(POD) if get_labels(p).get("app") == "istiod"), None

@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from bot.diagnosis.facts import describe, list_words, show_field
 from bot.diagnosis.model import Cause, Finding, Fix, Subject
 from bot.diagnosis.rules import (
-    get_cluster_domain,
     is_registered,
     list_routes_between,
     list_rules,
@@ -19,7 +18,7 @@ from bot.diagnosis.rules import (
     service_exists,
 )
 from bot.diagnosis.state import APPS, NamespaceState
-from bot.kinds import SERVICE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, Object
+from bot.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE, Object
 from bot.knowledge.objects.workloads import get_name
 from bot.text import Text, verbatim
 
@@ -210,46 +209,6 @@ def find_mixed(state: NamespaceState) -> Iterator[Finding]:
             )
 
 
-def find_hidden_by_sidecar(state: NamespaceState) -> Iterator[Finding]:
-    """Yield Sidecar objects whose egress hosts leave out Services with rules that should act.
-
-    Proxies then know no such Service: requests go on as they are, and no rule is obeyed.
-    """
-    for sidecar in state.list_own(SIDECAR):
-        egress = sidecar["spec"].get("egress")
-        hosts = [str(host) for each in egress or [] for host in each.get("hosts") or []]
-        hidden = [
-            service
-            for service in APPS
-            if egress
-            and service in state.services
-            and list_virtual_services(state, service)
-            and not any(is_listed(state, host, service) for host in hosts)
-        ]
-        if hidden:
-            name = get_name(sidecar)
-            yield Finding(
-                Text(
-                    "{object} lists no {services} under egress: proxies know no rule for it.",
-                    object=describe(sidecar),
-                    services=list_words(hidden),
-                ),
-                (show_field(sidecar, "egress.hosts", ", ".join(hosts)),),
-                Fix(line=f"kubectl edit sidecar {name} -n {state.namespace}"),
-                frozenset(f"Service/{service}" for service in hidden),
-            )
-
-
-def is_listed(state: NamespaceState, host: str, service: str) -> bool:
-    """Tell whether a host of a Sidecar's egress, `namespace/name`, lets proxies know a Service."""
-    place, _, name = host.rpartition("/")
-    here = place in ("*", "", ".", state.namespace) and place != "~"
-    full = f"{service}.{state.namespace}.svc.{get_cluster_domain(state)}"
-    return here and (
-        name in ("*", service, full) or (name.startswith("*") and full.endswith(name[1:]))
-    )
-
-
 CAUSES = (
     Cause(
         "virtualservice-host-unknown",
@@ -319,18 +278,5 @@ CAUSES = (
         gravity=3,
         source="Istio's documentation of ambient; measured, both releases obey the HTTPRoute",
         by_object=True,
-    ),
-    Cause(
-        "sidecar-hides-services",
-        Subject.RULES,
-        "A Sidecar object leaves a Service out, so that proxies know none of its rules.",
-        "`egress.hosts` of the Sidecar (networking.istio.io) without the Service.",
-        "List it under `egress.hosts`, or delete the Sidecar",
-        find_hidden_by_sidecar,
-        ("route", "fault"),
-        ("fault-in-force", "fault-user-mismatch", "user-never-reaches-ratings"),
-        gravity=3,
-        by_object=True,
-        source="Istio's reference of Sidecar: what is not listed passes through",
     ),
 )

@@ -253,7 +253,6 @@ CAUSES = (
         "A gateway as the source, and no series of the waypoint.",
         "The label `istio.io/ingress-use-waypoint`",
         find_ingress_bypass,
-        ("waypoint",),
         kind=CauseKind.NORMAL,
         always=True,
         source="Istio 1.30; 1.23 has no such label",

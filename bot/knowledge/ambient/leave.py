@@ -8,7 +8,7 @@ from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join, waypoints
 from bot.knowledge.istio import install
 from bot.knowledge.istio.uninstall import has_redirection
-from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.suggestions import suggest_commands
@@ -130,7 +130,7 @@ async def verify_and_report(context: Context, done: list[Text], others: tuple[st
         Text("no pod is redirected any more"),
         *([] if others else [Text("istio-cni-node and ztunnel are gone")]),
         *observed.lines,
-        describe_tracing(await read_mesh_config(context)),
+        describe_tracing(await read_mesh_config(context), await read_telemetries(context)),
     )
     if not observed.holds:
         words = Text("the application is out of the ambient mesh, but its page was not seen.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from bot.kinds import DAEMON_SET, POD, Object
 from bot.knowledge.ambient import join
 from bot.knowledge.bookinfo import app
-from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.mesh_pods import has_sidecar, is_captured
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import count_ready_pods, get_name
@@ -47,7 +47,7 @@ async def verify_and_report(
     facts = (
         *await describe_agents(context),
         *describe_pods(pods),
-        describe_tracing(await read_mesh_config(context)),
+        describe_tracing(await read_mesh_config(context), await read_telemetries(context)),
     )
     if not inside:
         words = Text("the namespace is labelled, but not every pod is in the ambient mesh.")

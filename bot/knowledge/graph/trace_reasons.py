@@ -11,6 +11,7 @@ from bot.knowledge.graph.empty_reasons import (
     has_waypoint,
     measure_last_traffic_age,
 )
+from bot.knowledge.mesh_config import resolve_tracing
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
@@ -30,7 +31,8 @@ async def explain_missing_traces(context: Context, now: Snapshot) -> Reason:
     reason = explain_absence_from_mesh(context, now) or explain_disabled_tracing(context, now)
     if reason is not None:
         return reason
-    address = get_zipkin_address(get_default_proxy_config(now.config))
+    settings = resolve_tracing(now.config, now.telemetries)
+    address = settings.address
     service, _, domain = address.partition(":")[0].partition(".")
     namespace = domain.partition(".")[0] or context.workshop.mesh_namespace
     if await context.cluster.get(SERVICE, service, namespace) is None:
@@ -38,10 +40,13 @@ async def explain_missing_traces(context: Context, now: Snapshot) -> Reason:
             Text("proxies send spans to {address}, and there is no such Service.", address=address),
             suggest_commands(context, "addons"),
         )
+    # What a Telemetry says is pushed to proxies; the mesh's configuration is read at their start.
     older = [
         get_name(pod)
         for pod in now.app_pods
-        if has_sidecar(pod) and get_zipkin_address(read_proxy_config(pod)) != address
+        if has_sidecar(pod)
+        and not settings.telemetry
+        and get_zipkin_address(read_proxy_config(pod)) != address
     ]
     if older:
         return explain_older_pods(context, older)
@@ -69,10 +74,7 @@ def explain_disabled_tracing(context: Context, now: Snapshot) -> Reason | None:
     """Return the reason when tracing is switched off, or only ztunnel, which does not parse
     requests, could do it; else None.
     """
-    if (
-        not get_zipkin_address(get_default_proxy_config(now.config))
-        or now.config.get("enableTracing") is False
-    ):
+    if not resolve_tracing(now.config, now.telemetries).address:
         return Reason(
             Text(
                 "the mesh is not told to trace: the settings were not given, or lost in an "
@@ -105,7 +107,10 @@ def explain_pending_spans(context: Context, now: Snapshot) -> Reason:
     """Return why there are no spans although all is in place: no requests, low sampling, or
     spans on their way.
     """
-    ago, sampling = measure_last_traffic_age(now), get_sampling_percentage(now.config)
+    ago, sampling = (
+        measure_last_traffic_age(now),
+        resolve_tracing(now.config, now.telemetries).share,
+    )
     if ago is None:
         return Reason(
             Text(

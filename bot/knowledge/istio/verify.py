@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.kinds import MUTATING_WEBHOOK, POD, SERVICE, Object
 from bot.knowledge.istio import gateway_api, installation, revisions
-from bot.knowledge.mesh_config import describe_tracing, read_mesh_config
+from bot.knowledge.mesh_config import describe_tracing, read_mesh_config, read_telemetries
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import (
@@ -90,7 +90,7 @@ async def observe_installation(context: Context, crds: Text) -> InstallationRepo
     if not await gateway_api.wait_for_gateway_class(context):
         missing.append(Text("istiod has not accepted GatewayClass istio yet"))
     config = await read_mesh_config(context)
-    evidence.append(describe_tracing(config))
+    evidence.append(describe_tracing(config, await read_telemetries(context)))
     if config.get("accessLogFile"):
         evidence.append(
             Text("Envoy's access log goes to {file}", file=str(config["accessLogFile"]))

@@ -78,7 +78,7 @@ def check_install(now: Snapshot) -> tuple[bool, Text]:
         n=len(owned),
         version=version,
     )
-    return True, join("semicolon", ready, describe_tracing(now.config))
+    return True, join("semicolon", ready, describe_tracing(now.config, now.telemetries))
 
 
 def describe_other_revisions(planes: list[Object]) -> Text:
@@ -214,7 +214,7 @@ def check_traces(now: Snapshot) -> tuple[bool, Text]:
     if now.senders:
         return True, Text("spans came from {senders}", senders=Listed(now.senders, "comma"))
     spans = Text("no spans yet") if now.senders is not None else Text("Jaeger does not answer")
-    return False, join("semicolon", spans, describe_tracing(now.config))
+    return False, join("semicolon", spans, describe_tracing(now.config, now.telemetries))
 
 
 def check_ambient(now: Snapshot) -> tuple[bool, Text]:

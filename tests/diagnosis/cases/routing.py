@@ -22,6 +22,12 @@ kind: Sidecar
 metadata: {name: default}
 spec: {egress: [{hosts: [./details.bookinfo.svc.cluster.local, istio-system/*]}]}
 """
+STRICT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+"""
 
 
 @CASES.names("virtualservice-host-unknown")
@@ -171,6 +177,35 @@ def both_kinds_for_two_services(cluster: Cluster) -> None:
 def service_not_listed(cluster: Cluster) -> None:
     """The Sidecar lists details alone, and a rule is for reviews."""
     cluster.apply(HIDING)
+    add_rules(cluster, "reviews", lead("reviews"))
+
+
+@CASES.names("sidecar-hides-services")
+def hidden_and_refused(cluster: Cluster) -> None:
+    """Under REGISTRY_ONLY nothing passes through."""
+    cluster.apply(
+        HIDING.replace("{egress", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}, egress")
+    )
+
+
+@CASES.names("sidecar-hides-services")
+def hidden_and_strict(cluster: Cluster) -> None:
+    """What passes through is plain text."""
+    cluster.apply(HIDING)
+    cluster.apply(STRICT)
+
+
+@CASES.names("sidecar-hides-services")
+def short_name_listed(cluster: Cluster) -> None:
+    """Istio compares full names."""
+    cluster.apply(HIDING.replace("./details.bookinfo.svc.cluster.local", "./reviews"))
+    add_rules(cluster, "reviews", lead("reviews"))
+
+
+@CASES.spares("sidecar-hides-services")
+def hidden_from_others(cluster: Cluster) -> None:
+    """A Sidecar for pods that call nobody."""
+    cluster.apply(HIDING.replace("{egress", "{workloadSelector: {labels: {app: ratings}}, egress"))
     add_rules(cluster, "reviews", lead("reviews"))
 
 

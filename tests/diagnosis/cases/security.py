@@ -29,6 +29,14 @@ spec: {podSelector: {matchLabels: {app: ratings}}, policyTypes: [Ingress]}
 """
 
 
+WIDE = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: plain}
+spec: {host: "*.bookinfo.svc.cluster.local", trafficPolicy: {tls: {mode: DISABLE}}}
+"""
+
+
 def outside(cluster: Cluster, name: str) -> None:
     """Takes one pod out of the mesh, in a namespace that injects pod by pod."""
     cluster.labels.pop("istio-injection", None)
@@ -94,6 +102,30 @@ def mutual_to_disabled(cluster: Cluster) -> None:
     """The rule sends mutual TLS to one who does not take it."""
     cluster.apply(PEER.replace("STRICT", "DISABLE"))
     set_tls(cluster, "ISTIO_MUTUAL")
+
+
+@CASES.names("mtls-mode-conflict")
+def own_certificates_to_plain_applications(cluster: Cluster) -> None:
+    """No application here speaks TLS, whatever its proxy takes."""
+    set_tls(cluster, "SIMPLE")
+
+
+@CASES.names("mtls-mode-conflict")
+def disabled_for_the_port(cluster: Cluster) -> None:
+    """What is said of the port stands in for the rest."""
+    cluster.apply(PEER)
+    set_tls(cluster, "ISTIO_MUTUAL")
+    policy = cluster.get_spec(DESTINATION_RULE, "reviews")["trafficPolicy"]
+    policy["portLevelSettings"] = [{"port": {"number": 9080}, "tls": {"mode": "DISABLE"}}]
+
+
+@CASES.spares("mtls-mode-conflict")
+def disabled_for_all_but_it(cluster: Cluster) -> None:
+    """The rule for the Service alone goes before the one with a wildcard."""
+    cluster.apply(PEER)
+    for app in ("details", "productpage", "ratings", "reviews"):
+        define_subsets(cluster, app, "v1")
+    cluster.apply(WIDE)
 
 
 @CASES.spares("mtls-mode-conflict")
@@ -169,6 +201,43 @@ def get_denied(cluster: Cluster) -> None:
     add_rule(cluster, "DENY", "details", to=[{"operation": {"methods": ["GET"]}}])
 
 
+def target_service(cluster: Cluster, action: str, app: str) -> None:
+    """Adds a policy with a rule for everybody that a waypoint enforces for a Service."""
+    cluster.apply(POLICY)
+    spec = cluster.get_spec(AUTHORIZATION_POLICY, "guard")
+    spec |= {"action": action, "rules": [{}], "targetRefs": [{"kind": "Service", "name": app}]}
+
+
+@CASES.names("authorization-denies", Mode.WAYPOINT)
+def denied_at_the_waypoint(cluster: Cluster) -> None:
+    """The waypoint refuses what is for that Service."""
+    target_service(cluster, "DENY", "reviews")
+
+
+@CASES.spares("authorization-denies", Mode.AMBIENT)
+def denied_where_no_waypoint_is(cluster: Cluster) -> None:
+    """Nobody enforces what a waypoint should."""
+    target_service(cluster, "DENY", "reviews")
+
+
+def allow_callers(cluster: Cluster, *accounts: str) -> None:
+    """Lets only these accounts of the namespace to ratings."""
+    principals = [f"cluster.local/ns/{APP}/sa/{account}" for account in accounts]
+    add_rule(cluster, "ALLOW", "ratings", **{"from": [{"source": {"principals": principals}}]})
+
+
+@CASES.names("authorization-denies", Mode.WAYPOINT)
+def waypoint_not_among_allowed(cluster: Cluster) -> None:
+    """Behind a waypoint it is the waypoint that asks."""
+    allow_callers(cluster, "bookinfo-productpage", "bookinfo-reviews")
+
+
+@CASES.spares("authorization-denies", Mode.AMBIENT)
+def callers_among_allowed(cluster: Cluster) -> None:
+    """Without a waypoint the callers themselves are seen."""
+    allow_callers(cluster, "bookinfo-productpage", "bookinfo-reviews")
+
+
 @CASES.spares("authorization-denies")
 def own_namespace_allowed(cluster: Cluster) -> None:
     """Callers of the namespace are let in."""
@@ -221,6 +290,12 @@ def istiod_out_of_reach(cluster: Cluster) -> None:
     cluster.apply(NETWORK.replace("Ingress", "Egress"))
     pod = cluster.make_unready("ratings-v1")
     cluster.add_event(pod, "Unhealthy", "Readiness probe failed: config not received from XDS")
+
+
+@CASES.names("network-policy-blocks", Mode.WAYPOINT)
+def waypoint_kept_away(cluster: Cluster) -> None:
+    """The callers are let in, and behind a waypoint it is the waypoint that calls."""
+    add_network_rule(cluster, 15008, podSelector={"matchLabels": {"app": "reviews"}})
 
 
 @CASES.spares("network-policy-blocks", Mode.AMBIENT)
