@@ -14,8 +14,8 @@ from bot.kinds import DEPLOYMENT, Object
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.objects.waiting import wait_for_change
-from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name
+from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
+from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name, is_ready
 from bot.knowledge.objects.writes import compare_write, resolve_kind, write_object
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
@@ -133,14 +133,17 @@ async def wait_for_deployments(
     """
     async with context.cluster.follow(namespace, *FOLLOWED_KINDS) as view:
         shown = list[Part]()
+        end = asyncio.get_running_loop().time() + context.workshop.readiness_timeout
         try:
-            async with asyncio.timeout(context.workshop.readiness_timeout):
+            async with asyncio.timeout_at(end) as limit:
                 while True:
                     shown = build_parts(view, lambda workload: get_name(workload) in names)
                     for part in shown:
                         context.progress.part(part)
                     if len(shown) == len(names) and all(part.done for part in shown):
                         return []
+                    there = (w for w in view.objects(DEPLOYMENT) if get_name(w) in names)
+                    shorten_when_refused(limit, end, [w for w in there if not is_ready(w)])
                     await wait_for_change(context, view)
         except TimeoutError:
             return list_unready_parts(shown, names)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from bot.errors import Throttled, Unavailable
-from bot.kinds import Kind
+from bot.kinds import Kind, Object
+from bot.knowledge.objects.workloads import get_condition
 from bot.ports import WatchCache
 from bot.steps import Context
 from bot.text import Text
+
+REFUSED_SECONDS = 20.0
+"""How long to wait for pods that admission refuses: a change that is on its way may still come."""
+_REFUSAL = re.compile(
+    r"violates PodSecurity|exceeded quota|failed quota|(maximum|minimum) \S+ usage per|"
+    r"limit to request ratio"
+)
+"""Words of Pod Security, ResourceQuotas and LimitRanges (Kubernetes 1.36)."""
 
 
 async def wait_for_change(context: Context, view: WatchCache) -> None:
@@ -20,6 +30,26 @@ async def wait_for_change(context: Context, view: WatchCache) -> None:
         context.progress.say(
             Text("the cluster does not answer, trying again ({problem})", problem=problem.message)
         )
+
+
+def shorten_when_refused(limit: asyncio.Timeout, end: float, waited: Sequence[Object]) -> None:
+    """Shorten a time limit while admission refuses the pods of all workloads that are waited for.
+
+    That lasts until somebody changes a label, a quota or a LimitRange. `end` is the loop's time at
+    which the limit ends otherwise; it holds again when a workload is no longer refused.
+    """
+    refused = bool(waited) and all(map(is_refused, waited))
+    early = min(end, asyncio.get_running_loop().time() + REFUSED_SECONDS)
+    if not refused:
+        limit.reschedule(end)
+    elif limit.when() == end:
+        limit.reschedule(early)
+
+
+def is_refused(workload: Object) -> bool:
+    """Tell whether Kubernetes' own admission refuses a workload's pods, by its condition."""
+    failure = get_condition(workload, "ReplicaFailure")
+    return failure.get("status") == "True" and bool(_REFUSAL.search(failure.get("message", "")))
 
 
 async def wait_until(
