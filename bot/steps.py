@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from bot.drawings import Picture
 from bot.ports import Cluster, Mesh, Progress, Traffic, Web
 from bot.records import AuditTrail, History, Schedules
-from bot.text import EMPTY, Text, in_context
+from bot.text import EMPTY, Person, Text, in_context
 
 CONFIRM = in_context("button", "Confirm")
 """The label of the button that lets a plan be carried out, unless the plan has its own."""
@@ -107,12 +107,12 @@ class Plan:
     about: tuple[str, ...] = ()
 
 
-def mark_person(user: str) -> str:
+def mark_person(user: str) -> Person:
     """Return a user id marked for a verdict's evidence, so that the chat shows the name.
 
     Anything else that looks like a mention is mere text.
     """
-    return f"\ue000{user}\ue001"
+    return Person(user)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from pydantic import BeforeValidator, Field
 from bot.knowledge.workshop.step_lookup import find_step
 from bot.records import AuditEntry
 from bot.steps import Context, Role, Shared, State, Step, StepKind, Verdict
-from bot.text import Text, counted, join
+from bot.text import Text, counted, join, quote_where, show_hidden
 
 MENTION = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?", re.IGNORECASE)
 """A user id, alone or as Slack writes a mention."""
+
+SEPARATOR = re.compile(": | by=|  ")
+"""What separates the parts of an entry; a command that holds one stands in quotes."""
 
 
 def parse_mention(value: object) -> object:
@@ -63,14 +66,16 @@ def format_entry(entry: AuditEntry) -> str:
 
     It is a record, the same in all languages, in the words that the CSV has too.
     """
-    typed = entry.arguments or "—"
+    typed = show_hidden(entry.arguments) or "—"
     if len(typed) > 80:
         typed = typed[:79] + "…"
+    typed = quote_where(typed, SEPARATOR)
     place = f" in={entry.namespace}" if entry.namespace and "in=" not in typed else ""
     decided = entry.decided_by if entry.decided_by != entry.user else ""
     by = f" by={decided}" if decided else ""
     took = f" {entry.seconds:.0f} s" if entry.seconds >= 1 else ""
-    return f"{format_timestamp(entry.at)} {entry.user} {typed}{place}: {entry.outcome}{by}{took}"
+    line = f"{entry.user} {typed}{place}: {entry.outcome}{by}{took}"
+    return f"{format_timestamp(entry.at)} {show_hidden(line)}"
 
 
 def format_timestamp(at: datetime) -> str:

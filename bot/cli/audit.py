@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import re
 import sys
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -14,10 +15,14 @@ from typing import TextIO
 from bot.ledger import Ledger
 from bot.records import AuditEntry
 from bot.settings import Settings
+from bot.text import quote_where, show_hidden
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
+FORMULA = (*"=+-@", *"＝＋－＠")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), also in the wide
+characters of East Asian keyboards."""
+SEPARATOR = re.compile(r"  |\[")
+"""What separates the parts of a line; a command that holds one stands in quotes."""
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -43,14 +48,19 @@ def write_entry(out: TextIO, entry: AuditEntry, *, as_csv: bool) -> None:
     if as_csv:
         at, summary = entry.at.isoformat(timespec="milliseconds"), str(entry.summary)
         values = asdict(entry) | {"at": at, "summary": summary}
-        csv.writer(out).writerow([escape_formula(value) for value in values.values()])
+        csv.writer(out).writerow([build_cell(value) for value in values.values()])
         return
     by = f" by {entry.decided_by}" if entry.decided_by else ""
     time, words = entry.at.strftime("%Y-%m-%d %H:%M:%S"), " ".join(str(entry.summary).split())
-    asked = f"{entry.user}  {entry.arguments}  [{entry.namespace}]"
-    out.write(f"{time}  {asked}  {entry.outcome}{by}: {words}\n")
+    typed = quote_where(show_hidden(entry.arguments), SEPARATOR)
+    asked = f"{entry.user}  {typed}  [{entry.namespace}]"
+    # Last, for all parts: it goes to terminals, which obey what some characters say.
+    out.write(show_hidden(f"{time}  {asked}  {entry.outcome}{by}: {words}") + "\n")
 
 
-def escape_formula(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def build_cell(value: object) -> object:
+    """Return a cell in which everything is seen, and that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    shown = show_hidden(value)
+    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

@@ -23,6 +23,7 @@ from bot.settings import Settings
 from bot.slack.inbound.checkup import CheckResult, check_slack, read_manifest_scopes
 from bot.slack.webapi.client import build_client, build_session
 from bot.steps import Role
+from bot.text import show_hidden
 
 
 async def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -33,7 +34,8 @@ async def run(options: argparse.Namespace, settings: Settings) -> int:
     ]
     findings += [await check_ledger(settings), check_roles(settings), check_pictures()]
     for finding in findings:
-        print_line(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.sentence}")
+        sentence = show_hidden(finding.sentence, layout=True)
+        print_line(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {sentence}")
     return 0 if all(finding.ok for finding in findings) else 1
 
 

@@ -6,6 +6,9 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from bot.text import show_hidden
 
 
 def print_line(text: str) -> None:
@@ -15,8 +18,24 @@ def print_line(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print a line on standard error."""
-    sys.stderr.write(f"meshbot: {text}\n")
+    """Print a line, or several, on standard error; what is in them from outside moves no cursor."""
+    sys.stderr.write(f"meshbot: {show_hidden(text, layout=True)}\n")
+
+
+class LineFormatter(logging.Formatter):
+    """One line per record, whatever was typed; tracebacks follow, indented."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        return show_hidden(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """Return a traceback that does not pass for lines of the log."""
+        lines = show_hidden(super().formatException(ei), layout=True).split("\n")
+        return "\n".join(f"  {line}" for line in lines)
 
 
 class JsonLinesFormatter(logging.Formatter):
@@ -31,18 +50,17 @@ class JsonLinesFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": show_hidden(record.getMessage()),
         }
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+            entry["traceback"] = show_hidden(self.formatException(record.exc_info), layout=True)
         return json.dumps(entry, ensure_ascii=False)
 
 
 def configure_logging(level: str, *, lines: bool) -> None:
     """Send the log to standard error, so that standard output is for what was asked for."""
     handler = logging.StreamHandler(sys.stderr)
-    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLinesFormatter() if lines else plain)
+    handler.setFormatter(JsonLinesFormatter() if lines else LineFormatter())
     handler.setLevel(level.upper())
     # By force: a library that has logged before may have put its own handler there.
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -22,7 +22,8 @@ from bot.text.message import (
 )
 from bot.text.stored import Json, from_json, to_json
 from bot.text.template import Field, check_fields, list_fields, parse_template
-from bot.text.values import Moment, Phrase, Seconds, Weekday
+from bot.text.values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
+from bot.text.visible import quote_where, show_hidden
 
 __all__ = [
     "EMPTY",
@@ -33,6 +34,8 @@ __all__ = [
     "ListForm",
     "Listed",
     "Moment",
+    "PERSON_MARKS",
+    "Person",
     "Phrase",
     "SEPARATORS",
     "Seconds",
@@ -48,6 +51,8 @@ __all__ = [
     "join",
     "list_fields",
     "parse_template",
+    "quote_where",
+    "show_hidden",
     "to_json",
     "verbatim",
 ]

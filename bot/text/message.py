@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, final, get_args
 
 from bot.text.formatter import ENGLISH, Formatter
 from bot.text.template import Field, check_fields, list_fields, parse_template
-from bot.text.values import Phrase
+from bot.text.values import Phrase, hide_marks
 
 ListForm = Literal["and", "or", "comma", "semicolon", "sentences", "dots", "lines"]
 """`a, b and c`, `a, b or c`, `a, b`, `a; b`, `a b`, `a · b`, one under the other."""
@@ -111,7 +111,10 @@ class Listed(Phrase):
 
     def render(self, formatter: Formatter) -> str:
         """Return the items, joined as a formatter's language does."""
-        items = [item if isinstance(item, str) else item.render(formatter) for item in self.items]
+        items = [
+            hide_marks(item) if isinstance(item, str) else item.render(formatter)
+            for item in self.items
+        ]
         return formatter.format_list(items, self.how)
 
     def __bool__(self) -> bool:
@@ -195,7 +198,7 @@ def _check_formats(fields: frozenset[Field], values: Mapping[str, Value]) -> Non
 
 def _render_value(value: Value, spec: str, formatter: Formatter) -> str:
     if isinstance(value, str):
-        return value
+        return hide_marks(value)
     if isinstance(value, Phrase):
         return value.render(formatter)
     return formatter.format_number(value, spec)

@@ -14,7 +14,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from bot.text.message import BARE, Listed, Text, Value, build_text, verbatim
-from bot.text.values import Moment, Phrase, Seconds, Weekday
+from bot.text.values import PERSON_MARKS, Moment, Person, Phrase, Seconds, Weekday
 
 VERSION: Final = 1
 MOST_DEPTH: Final = 12
@@ -22,7 +22,8 @@ MOST_DEPTH: Final = 12
 MOST_VALUES: Final = 2000
 LONGEST: Final = 200_000
 """Characters of all strings together."""
-KINDS: Final[dict[str, type[Seconds | Weekday | Moment]]] = {
+KINDS: Final[dict[str, type[Seconds | Weekday | Moment | Person]]] = {
+    "person": Person,
     "seconds": Seconds,
     "weekday": Weekday,
     "moment": Moment,
@@ -75,7 +76,7 @@ def _write_value(value: Value) -> object:
             "how": value.how,
             "items": [_write_value(item) for item in value.items],
         }
-    if isinstance(value, Seconds | Weekday | Moment):
+    if isinstance(value, Seconds | Weekday | Moment | Person):
         return {
             "k": NAMES[type(value)],
             **{each.name: getattr(value, each.name) for each in fields(value)},
@@ -85,6 +86,12 @@ def _write_value(value: Value) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return {"k": "float", "of": str(value)}
     return value
+
+
+def _read_person(kept: str) -> str | Person:
+    """Return a value, or the person that a row of an earlier version has in marks."""
+    marked = kept[1:-1].isalnum() and f"{kept[0]}{kept[-1]}" == PERSON_MARKS
+    return Person(kept[1:-1]) if marked else kept
 
 
 class _Reader:
@@ -114,7 +121,7 @@ class _Reader:
                 f"a kept text is deeper than {MOST_DEPTH} or holds more than {MOST_VALUES} values"
             )
         if isinstance(kept, str):
-            return self._read_string(kept)
+            return _read_person(self._read_string(kept))
         if isinstance(kept, int | float) and not isinstance(kept, bool):
             return kept
         if not isinstance(kept, Mapping):

@@ -20,6 +20,8 @@ TimeForm = Literal["", "minutes", "seconds", "auto"]
 """Nothing, `14:00`, `14:00:05`; `auto` shows seconds unless they are zero."""
 ZoneForm = Literal["", "plain", "brackets"]
 """Nothing, `14:00 UTC`, `14:00 (Europe/Madrid)`."""
+PERSON_MARKS: Final = "\ue000\ue001"
+"""Stand around the id of a `Person` until the chat's own form takes their place."""
 SIZES: Final = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -65,6 +67,17 @@ class Seconds(Phrase):
             if self.seconds > size:
                 return round(self.seconds / size), unit
         return round(self.seconds), "second"
+
+
+@dataclass(frozen=True, slots=True)
+class Person(Phrase):
+    """A user of the chat by id, whose name the chat shows."""
+
+    user: str
+
+    def render(self, formatter: Formatter) -> str:
+        """Return the id between marks that no text from outside has."""
+        return f"{PERSON_MARKS[0]}{hide_marks(self.user)}{PERSON_MARKS[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,13 @@ class Moment(Phrase):
 
     def _locate(self) -> datetime:
         return datetime.fromtimestamp(self.at, UTC).astimezone(ZoneInfo(self.zone))
+
+
+def hide_marks(value: str) -> str:
+    """Return a value from outside without marks of a person, which it may not forge."""
+    if not set(PERSON_MARKS) & set(value):
+        return value
+    return value.replace(PERSON_MARKS[0], r"\ue000").replace(PERSON_MARKS[1], r"\ue001")
 
 
 def _as_number(value: object) -> float:

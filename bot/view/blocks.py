@@ -11,7 +11,7 @@ from bot.language.localizer import Localizer
 from bot.messages import Message
 from bot.slackrules import escape, truncate
 from bot.steps import Link
-from bot.text import Text, counted
+from bot.text import PERSON_MARKS, Text, counted, show_hidden
 
 Block = dict[str, Any]
 
@@ -22,7 +22,7 @@ MOST_LINES = 20
 SUBORDINATE = "◦"
 """Begins a line that belongs to the one above it."""
 LONGEST_LINE = 500
-PERSON = re.compile("\ue000([UW][A-Z0-9]+)\ue001")
+PERSON = re.compile("{}([UW][A-Z0-9]+){}".format(*PERSON_MARKS))
 
 
 def build_message(text: str, blocks: Sequence[Block]) -> Message:
@@ -110,8 +110,8 @@ def mention_channel(channel: str) -> str:
 
 
 def escape_code(text: str) -> str:
-    """Return the text escaped so that it can stand between two backticks."""
-    return escape(text.replace("`", "ˋ"))
+    """Return the text escaped so that it can stand between two backticks, in one line."""
+    return escape(show_hidden(text).replace("`", "ˋ"))
 
 
 def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES) -> str:
@@ -150,7 +150,7 @@ def format_warnings(say: Localizer, lines: Iterable[Text]) -> str:
 
 def format_code_lines(lines: Iterable[str]) -> str:
     """Return the lines in a code block."""
-    return "```" + "\n".join(map(escape, lines)) + "```"
+    return "```" + "\n".join(map(escape_code, lines)) + "```"
 
 
 def format_links(say: Localizer, links: Iterable[Link]) -> str:

@@ -18,7 +18,7 @@ from bot.errors import MeshbotError
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.ledger import Run, SqlHistory
 from bot.ports import Cluster
-from bot.text import Text
+from bot.text import Text, show_hidden
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class EventWriter:
 
     def _format_note(self, run: Run, state: str, summary: Text) -> str:
         """Return the Event's note, at most 1024 bytes (Kubernetes API)."""
-        words = (
+        words = show_hidden(
             f"Slack user {run.user} typed {self.catalog.command} {run.arguments}: "
             f"{state}: {summary} (run {run.id})"
         )

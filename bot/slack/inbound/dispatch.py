@@ -23,7 +23,8 @@ from bot.slack.inbound.payloads import (
 )
 from bot.slack.inbound.teams import ServedTeams
 from bot.slack.outbound.ephemeral import EphemeralResponder
-from bot.text import Text
+from bot.slack.outbound.visible import show_hidden_in_blocks
+from bot.text import Text, show_hidden
 
 RESTARTING = Text("I am restarting. Please try again in a minute.")
 AFTER_ACK = "after_ack"
@@ -108,6 +109,7 @@ class RequestDispatcher:
             reference = secrets.token_hex(4)
             log.exception(FAILED, reference)
             found = {"": self._ways.localize(describe_failure(reference))}
+        found = {block: show_hidden(words, layout=True) for block, words in found.items()}
         named = {block: words for block, words in found.items() if block in inputs}
         return named or dict.fromkeys(inputs[:1] if found else (), " ".join(found.values()))
 
@@ -183,4 +185,4 @@ def describe_failure(reference: str) -> Text:
 
 def build_ephemeral_payload(message: Message) -> dict[str, Any]:
     """Return an acknowledgement that shows a message to the one who gave a command."""
-    return {"response_type": "ephemeral", **message.to_payload()}
+    return {"response_type": "ephemeral", **show_hidden_in_blocks(message.to_payload())}

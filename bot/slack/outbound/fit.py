@@ -10,8 +10,9 @@ from typing import Any
 
 from bot.language import Localizer
 from bot.messages import Message
+from bot.slack.outbound.visible import show_hidden_in_blocks
 from bot.slackrules import BUDGET, Problem, check_message, count_visible_characters, truncate
-from bot.text import counted
+from bot.text import counted, show_hidden
 
 MOST_TEXT = 3_900
 """Characters of the fallback text: chat.update takes 4,000, chat.postMessage more."""
@@ -31,8 +32,8 @@ def fit_message(message: Message, say: Localizer) -> dict[str, Any]:
 
     Where it is wrong otherwise, the payload is the text alone.
     """
-    text = truncate(message.text or "…", MOST_TEXT)
-    blocks = [_trim_block_text(block) for block in message.blocks]
+    text = truncate(show_hidden(message.text or "…", layout=True), MOST_TEXT)
+    blocks = [_trim_block_text(show_hidden_in_blocks(block)) for block in message.blocks]
     payload = {"text": text, "blocks": _drop_spare_blocks(blocks, say)}
     if problems := _find_problems(payload):
         log.error(
@@ -48,13 +49,14 @@ def build_plain_payload(message: Message) -> dict[str, Any]:
 
     Its block keeps the first block's id.
     """
+    shown = show_hidden(message.text or "…", layout=True)
     # A section takes 3000 characters (Slack limit).
-    text = truncate(message.text or "…", 2_900)
-    block: Block = {"type": "section", "text": {"type": "plain_text", "text": text}}
+    words = {"type": "plain_text", "text": truncate(shown, 2_900)}
+    block: Block = {"type": "section", "text": words}
     name = message.blocks[0].get("block_id") if message.blocks else None
     if isinstance(name, str) and 0 < len(name) <= 255:
         block["block_id"] = name
-    return {"text": truncate(message.text or "…", MOST_TEXT), "blocks": [block]}
+    return {"text": truncate(shown, MOST_TEXT), "blocks": [block]}
 
 
 def _drop_spare_blocks(blocks: list[Block], say: Localizer) -> list[Block]:

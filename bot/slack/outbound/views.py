@@ -13,6 +13,7 @@ from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Modal, OpenModal, Origin
 from bot.slack.inbound.payloads import serialize_origin
 from bot.slack.outbound.fit import fit_message
+from bot.slack.outbound.visible import show_hidden_in_blocks
 from bot.slack.webapi.errors import await_slack_call
 from bot.slackrules import check_view, truncate
 from bot.text import in_context
@@ -115,6 +116,7 @@ def ensure_valid_view(view: dict[str, Any]) -> dict[str, Any]:
 
     Plain text is better than nothing.
     """
+    view = show_hidden_in_blocks(view)
     problems = check_view(view)
     if not problems:
         return view
