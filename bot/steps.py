@@ -135,6 +135,7 @@ class Context:
     """Everything a step may use in one run; `command` is the slash command's name.
 
     `confirmed` is what the plan was about that somebody confirmed (`Plan.about`), () without one.
+    `resumed`: the run was begun by a process that is gone, so what is there may be its own doing.
     """
 
     cluster: Cluster
@@ -150,6 +151,7 @@ class Context:
     command: str = "/mesh"
     steps: tuple[Step, ...] = ()
     confirmed: tuple[str, ...] = ()
+    resumed: bool = False
 
 
 @dataclass(frozen=True)

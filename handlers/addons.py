@@ -75,7 +75,7 @@ async def verify_and_report(
     names = Listed(chosen, "comma")
     summary = (
         counted("{names} answers.", "{names} answer.", n=len(chosen), names=names)
-        if made
+        if made or context.resumed
         else counted(
             "{names} was already there; nothing was changed.",
             "{names} were already there; nothing was changed.",

@@ -3,6 +3,7 @@ without sidecars."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -74,7 +75,7 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     done = await enforce.delete_rules(context, *way.rules)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
-            return failure
+            return replace(failure, evidence=(*done, *failure.evidence))
         done += [
             Text(
                 "upgraded to the ambient profile; settings repeated: {settings}",

@@ -83,7 +83,7 @@ async def verify_and_report(context: Context, made: ApplyResult) -> Verdict:
     )
     summary = (
         Text("Bookinfo answers in {namespace}.", namespace=namespace)
-        if made
+        if made or context.resumed
         else Text("Bookinfo was already in {namespace}; nothing changed.", namespace=namespace)
     )
     return Verdict(

@@ -82,7 +82,7 @@ async def verify_and_report(
     return Verdict(
         State.DONE,
         Text("the page answers through the gateway.")
-        if made
+        if made or context.resumed
         else Text("the page was already exposed; nothing was changed."),
         evidence=(*lines, through, made.words),
         links=(*page_link, *kiali),
@@ -94,7 +94,7 @@ async def verify_and_report(
 async def off(context: Context) -> Verdict:
     """Take the Gateway away, if there is one."""
     served = (await gateway_api.read_gateway_api_status(context)).version
-    if not served or await gateway.is_absent(context):
+    if not served or (await gateway.is_absent(context) and not context.resumed):
         return Verdict(
             State.DONE,
             Text("nothing is exposed; nothing was changed."),

@@ -51,7 +51,7 @@ async def run(context: Context, options: InjectOptions) -> Verdict:
         again = "inject" if on else "inject off"
         return build_not_ready_verdict(context, words, done.lagging, again)
     seen = await app.wait_for_restored_page(context, wanted=whole and bool(done.restarted))
-    result = injection.InjectionResult(on, labelled, done, seen)
+    result = injection.InjectionResult(on, labelled, done, seen, again=context.resumed)
     return await injection.verify_and_report(context, result)
 
 

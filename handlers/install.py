@@ -62,7 +62,8 @@ async def run(context: Context, options: InstallOptions) -> Verdict:
         if failure is not None:
             return failure
     crds = await gateway_api.ensure_crds(context)
-    return await verify.verify_and_report(context, already=already, crds=crds)
+    unchanged = already and not crds.applied and not context.resumed
+    return await verify.verify_and_report(context, already=unchanged, crds=crds.words)
 
 
 STEP = Step(

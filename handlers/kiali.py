@@ -84,7 +84,7 @@ async def verify_and_report(
     )
     summary = (
         Text("Kiali {version} is ready.", version=found.version)
-        if made
+        if made or context.resumed
         else Text("Kiali {version} was already so; nothing changed.", version=found.version)
     )
     return Verdict(

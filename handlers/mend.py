@@ -24,7 +24,9 @@ async def run(context: Context, options: Options) -> Verdict:
     if not (subsets := broken_route.find_dangling_subsets(now)):
         return Verdict(
             State.DONE,
-            Text("no route of reviews names a subset that is missing; nothing was changed."),
+            Text("no route of reviews names a subset that is missing.")
+            if context.resumed
+            else Text("no route of reviews names a subset that is missing; nothing was changed."),
             next=suggest_commands(context, "break", "status"),
         )
     context.progress.say(Text("putting DestinationRule reviews back"))

@@ -70,7 +70,7 @@ async def remove_waypoint(context: Context, now: Snapshot) -> Verdict:
     """Remove the label, then the waypoint, so that nothing is sent to a proxy that is gone."""
     done = await waypoints.remove_waypoints(context, now)
     following = suggest_commands(context, "waypoint", "ambient off", "status")
-    if not done:
+    if not (done or context.resumed):
         return Verdict(
             State.DONE, Text("there was no waypoint; nothing was changed."), next=following
         )

@@ -11,10 +11,11 @@ from bot.engine.pictures import PictureAttacher
 from bot.engine.runs.audit import Auditor
 from bot.engine.runs.error_messages import explain_post_error
 from bot.engine.world.context import ContextBuilder
-from bot.errors import SlackError
+from bot.errors import SlackError, UserError
 from bot.language import Localizer
 from bot.messages import ChannelMessages, Command, Message, Place, Posted, Reply
 from bot.steps import Caller, Shared
+from bot.text import Text
 from bot.view import messages
 
 
@@ -44,16 +45,23 @@ class Answers:
             self.say, step.title, verdict, command=self.catalog.command
         )
         if isinstance(options, Shared) and options.share:
-            posted = await self._share(asked, message)
+            posted = await self._share(asked, message, reply)
             # Added later: in a channel Slack shows a new file only after a second or two.
             await self.pictures.attach(posted, message, verdict.picture)
         else:
             await reply.say(await self.pictures.add_to_message(message, verdict.picture))
         await self.audit.record_answer(asked, invocation, verdict, since)
 
-    async def _share(self, asked: Command, message: Message) -> Posted:
+    async def _share(self, asked: Command, message: Message, reply: Reply) -> Posted:
         place = Place(thread=asked.thread)
         try:
             return await self.channel_messages.post(asked.channel, message, place)
         except SlackError as problem:
-            raise explain_post_error(problem) from problem
+            # What the step did and found is not lost with the place to show it in.
+            await reply.say(message)
+            told = explain_post_error(problem)
+            words = Text(
+                "I cannot post in this channel ({code}); only you see the answer.",
+                code=problem.code,
+            )
+            raise UserError(words, told.hint) from problem

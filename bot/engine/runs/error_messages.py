@@ -42,6 +42,11 @@ class Failure:
 
 WEBHOOK_AWAY = "failed calling webhook"
 """Kubernetes' words when an admission webhook does not answer (1.32 to 1.36)."""
+LEDGER_FAILED = Text("My database cannot be used just now.")
+LEDGER_AWAY = Text(
+    "The bot's administrator finds the reason in the log. Type it again when the database is back: "
+    "it goes on from what is there."
+)
 PASSING_CODES = {"ratelimited", "no_answer", "unreachable"}
 """Codes of a SlackError that say that Slack did not take it just now."""
 
@@ -155,7 +160,7 @@ def explain_ledger(problem: LedgerError) -> Failure:
     """
     log.warning("the database cannot be used: %s", problem)
     return Failure(
-        Text("My database cannot be used just now."),
+        LEDGER_FAILED,
         Text(
             "The bot's administrator finds the reason in the log. "
             "What was done before that stays: `status` shows what is in place."
@@ -179,6 +184,9 @@ EXPLAINERS: tuple[tuple[type[MeshbotError], Callable[[Any], Failure]], ...] = (
 
 def get_message(problem: MeshbotError) -> Text:
     """Return an error's message; one that only the log was meant for is shown as it is."""
+    if isinstance(problem, LedgerError):
+        # Its text names the database, which is for the log alone.
+        return LEDGER_FAILED
     message = getattr(problem, "message", None)
     return message if isinstance(message, Text) else verbatim(str(problem))
 

@@ -9,17 +9,18 @@ from bot.catalog import Invocation
 from bot.diagnosis.verdicts import complete_verdict, explain_failure
 from bot.engine.runs.confirmations import Confirmations
 from bot.engine.runs.endings import RunEndings
-from bot.engine.runs.error_messages import Failure, explain_error
+from bot.engine.runs.error_messages import LEDGER_AWAY, Failure, explain_error
 from bot.engine.runs.plans import digest_plan, make_plan
 from bot.engine.runs.progress_message import ProgressMessage, run_with_heartbeat
 from bot.engine.runs.run_messages import RunMessages
 from bot.engine.runs.tracker import RunTracker
+from bot.engine.runs.written import describe_written
 from bot.engine.world.context import ContextBuilder, RunChanges
-from bot.errors import IstioError, Rejected, Unavailable, UserError
+from bot.errors import IstioError, LedgerError, Rejected, Unavailable, UserError
 from bot.ledger import Ledger, Run, RunState
 from bot.messages import CHANNEL, Place
 from bot.steps import Caller, Context, Options, Verdict
-from bot.text import Text, join
+from bot.text import EMPTY, Text, join
 from bot.view import messages
 
 
@@ -64,11 +65,13 @@ class RunExecutor:
             elif not (confirmed or await self._record_begun(run, invocation)):
                 progress.abandon()
             else:
-                context = replace(context, confirmed=run.about if confirmed else ())
+                about, resumed = run.about if confirmed else (), run.begun_at is not None
+                context = replace(context, confirmed=about, resumed=resumed)
                 verdict = await run_with_heartbeat(progress, lambda: run_step(context, invocation))
                 await self.endings.finish_with_verdict(run, progress, verdict, changes)
         except Exception as problem:  # noqa: BLE001 - whatever a step raises must end its message
             failure = await self._explain(problem, invocation, caller)
+            failure = add_written(failure, problem, changes, changing=invocation.step.changes)
             await self.endings.finish_with_failure(run, progress, RunState.ERROR, failure, changes)
         self.tracker.close_message(run.id)
 
@@ -141,6 +144,21 @@ async def run_step(context: Context, invocation: Invocation) -> Verdict:
     step, options = invocation.step, invocation.options
     verdict = await step.run(context, options)
     return await complete_verdict(context, step, verdict, takes_away=takes_away(options))
+
+
+def add_written(
+    failure: Failure, problem: Exception, changes: RunChanges, *, changing: bool
+) -> Failure:
+    """Return the failure of a run with what it had written to the cluster before.
+
+    While the database is away nothing else tells it.
+    """
+    if isinstance(problem, LedgerError):
+        left = describe_written(changes.written) if changing else EMPTY
+        return replace(failure, turn=join("sentences", left, LEDGER_AWAY))
+    if not changes.written:
+        return failure
+    return replace(failure, turn=join("sentences", failure.turn, describe_written(changes.written)))
 
 
 def takes_away(options: Options) -> bool:

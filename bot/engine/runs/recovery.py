@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from bot.catalog import Invocation
 from bot.engine.runs.endings import RunEndings
 from bot.engine.runs.error_messages import Failure, explain_error
 from bot.engine.runs.executor import RunExecutor
@@ -17,6 +18,7 @@ from bot.engine.world.namespace_guard import ChangedObject
 from bot.errors import MeshbotError
 from bot.jobs import Jobs
 from bot.ledger import Ledger, Run, RunNotResumable, RunState
+from bot.steps import StepKind
 from bot.text import EMPTY, Text, join
 from bot.view import messages
 
@@ -30,6 +32,11 @@ took it, and its answer did not arrive."""
 INTERRUPTED = Text("the bot was restarted in the middle of this.")
 AGAIN = Text("Type it again to go on.")
 RESTARTING = Text("the bot is being restarted; it takes this up when it is back.")
+
+
+def is_untouched(run: Run, invocation: Invocation) -> bool:
+    """Tell whether a run is known to have changed nothing yet, so that it is no repetition."""
+    return invocation.step.changes and run.begun_at is None
 
 
 @dataclass
@@ -62,6 +69,9 @@ class RunRecovery:
         """Tell whether a run is this process's, and nothing here carries it out or ends it."""
         if self.tracker.can_take_back(run):
             return True
+        step = self.messages.catalog.get(run.step)
+        if step is None or step.shape is not StepKind.RUN:
+            return False
         old = time.time() - run.updated_at.timestamp() > LOST_AFTER
         waits = run.state is not RunState.RUNNING or self.endings.is_unwritten(run)
         return old and not waits and self.tracker.is_lost(run)
@@ -103,7 +113,7 @@ class RunRecovery:
             await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
         elif run.awaits_second_look:
             await self.executor.continue_confirmed(run, invocation, caller)
-        elif run.begun_at is not None and not invocation.step.resumable:
+        elif not (invocation.step.resumable or is_untouched(run, invocation)):
             await self._interrupt(run, Failure(INTERRUPTED, AGAIN))
         else:
             confirmed = run.digest is not None

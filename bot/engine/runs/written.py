@@ -23,6 +23,13 @@ def list_objects(objects: Collection[ChangedObject]) -> Listed:
     return Listed([*named[:MOST_NAMED], more], "comma")
 
 
+def describe_written(objects: Collection[ChangedObject]) -> Text:
+    """Return a sentence that says what a run wrote before it failed, or that it wrote nothing."""
+    if not objects:
+        return Text("Nothing was written to the cluster.")
+    return describe_left(objects)
+
+
 def describe_left(objects: Collection[ChangedObject]) -> Text:
     """Return a sentence that says what was written and stays."""
     return Text(

@@ -11,6 +11,7 @@ from bot.engine.world.namespace_guard import ChangedObject, NamespaceGuard
 from bot.engine.world.namespace_history import NamespaceHistory
 from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.engine.world.undo_recorder import UndoRecorder
+from bot.engine.world.write_log import WriteLog, Written
 from bot.ledger import SqlHistory
 from bot.ports import Cluster, Part, Progress
 from bot.records import AuditTrail, Schedules
@@ -30,14 +31,21 @@ class NullProgress:
 
 @dataclass(frozen=True)
 class RunChanges:
-    """The objects that one run changed, for the Events on them.
+    """The objects that one run changed: `objects` for the Events on them, `written` in words.
 
-    A run whose step is recorded has them in the ledger instead, without those that a write
-    left as they were; here it has only what istioctl changed.
+    A run whose step is recorded has those for the Events in the ledger, without those that a
+    write left as they were; `objects` has only what istioctl changed then. `written` has what this
+    process wrote, or may have, also while the ledger is away.
     """
 
     run: str
     objects: set[ChangedObject] = field(default_factory=set)
+    written: Written = field(default_factory=dict)
+
+    def note(self, changed: ChangedObject) -> None:
+        """Note an object that something else than the cluster's client changes."""
+        self.objects.add(changed)
+        self.written[changed] = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,13 @@ class ContextBuilder:
             return context
         written = set[ChangedObject]() if step.recorded else changes.objects
         cluster: Cluster = NamespaceGuard(
-            context.cluster, caller.own if caller.confined else None, written
+            WriteLog(context.cluster, changes.written),
+            caller.own if caller.confined else None,
+            written,
         )
         if step.recorded:
-            cluster = UndoRecorder(cluster, self.history, changes.run)
-        mesh = MeshChangeLog(context.mesh, self.namespaces.workshop.mesh_namespace, changes.objects)
+            cluster = UndoRecorder(cluster, self.history, changes.run, changes.written)
+        mesh = MeshChangeLog(context.mesh, self.namespaces.workshop.mesh_namespace, changes.note)
         return replace(context, cluster=cluster, mesh=mesh)
 
     def _build(self, invocation: Invocation, caller: Caller, clients: ClusterClients) -> Context:

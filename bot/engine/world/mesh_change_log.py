@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from bot.engine.world.namespace_guard import ChangedObject
@@ -15,13 +15,13 @@ CHANGES = ("install", "uninstall")
 
 
 class MeshChangeLog:
-    """`bot.ports.Mesh` that notes in `changed` when istioctl is about to change the mesh.
+    """`bot.ports.Mesh` that calls `note` when istioctl is about to change the mesh.
 
     istiod, the Deployment in `namespace`, stands for all that it changes.
     """
 
-    def __init__(self, mesh: Mesh, namespace: str, changed: set[ChangedObject]) -> None:
-        self._mesh, self._namespace, self._changed = mesh, namespace, changed
+    def __init__(self, mesh: Mesh, namespace: str, note: Callable[[ChangedObject], None]) -> None:
+        self._mesh, self._namespace, self._note = mesh, namespace, note
 
     @property
     def version(self) -> str:
@@ -50,7 +50,7 @@ class MeshChangeLog:
     def run(self, arguments: Sequence[str]) -> AbstractAsyncContextManager[Program]:
         """Start `istioctl`; note istiod when the command changes the mesh."""
         if any(word in CHANGES for word in arguments[:1]):
-            self._changed.add(ChangedObject(DEPLOYMENT, self._namespace, "istiod"))
+            self._note(ChangedObject(DEPLOYMENT, self._namespace, "istiod"))
         return self._mesh.run(arguments)
 
     async def precheck(self) -> tuple[bool, tuple[str, ...]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from bot.engine.world.cluster_proxy import ClusterProxy, ObjectWrite
+from bot.engine.world.namespace_guard import ChangedObject
+from bot.engine.world.write_log import Written
 from bot.kinds import Kind, Object
 from bot.knowledge.objects.desired import extract_restorable_state
 from bot.ledger import SqlHistory
@@ -18,13 +20,13 @@ from bot.records import BeforeImage
 class UndoRecorder(ClusterProxy):
     """`bot.ports.Cluster` for one run that records each object before a write.
 
-    The record is dropped when the write changed nothing; when the history cannot keep
-    it, nothing is written.
+    The record is dropped when the write changed nothing, and so is the note in `written`; when
+    the history cannot keep it, nothing is written.
     """
 
-    def __init__(self, cluster: Cluster, history: SqlHistory, run: str) -> None:
+    def __init__(self, cluster: Cluster, history: SqlHistory, run: str, written: Written) -> None:
         super().__init__(cluster)
-        self._history, self._run = history, run
+        self._history, self._run, self._written = history, run, written
 
     async def write_object(
         self, write: ObjectWrite, send: Callable[[], Awaitable[Object]]
@@ -41,6 +43,7 @@ class UndoRecorder(ClusterProxy):
         is_new = await self._history.save_image(self._run, image)
         held = await send()
         if is_new and live is not None and get_version(live) == get_version(held):
+            self._written.pop(ChangedObject(kind, namespace, write.name), None)
             await self._history.delete_image(self._run, image)
         return held
 

@@ -4,6 +4,8 @@ default profile.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.kinds import DAEMON_SET, POD
 from bot.knowledge.ambient import join, waypoints
 from bot.knowledge.istio import install
@@ -72,9 +74,9 @@ async def leave_ambient(context: Context) -> Verdict:
     if await has_ambient_profile(context) and not others:
         restored, failure = await restore_default_profile(context)
         if failure is not None:
-            return failure
+            return replace(failure, evidence=(*done, *failure.evidence))
         done.append(restored)
-    if not done:
+    if not (done or context.resumed):
         words = Text("the application was not in the ambient mesh; nothing was changed.")
         return Verdict(State.DONE, words, next=suggest_commands(context, "ambient", "status"))
     return await verify_and_report(context, done, others)

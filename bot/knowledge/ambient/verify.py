@@ -69,7 +69,8 @@ async def verify_and_report(
             next=suggest_commands(context, "why", "status"),
         )
     seen = (page.words,) if page.words else ()
-    return await verify_encryption(context, (*facts, *seen, *done), already=not done)
+    already = not (done or context.resumed)
+    return await verify_encryption(context, (*facts, *seen, *done), already=already)
 
 
 async def verify_encryption(context: Context, facts: tuple[Text, ...], *, already: bool) -> Verdict:

@@ -42,7 +42,7 @@ async def verify_and_report(context: Context, done: list[Text]) -> Verdict:
         )
     words = (
         Text("requests pass the waypoint.")
-        if done
+        if done or context.resumed
         else Text("the waypoint was already in place; nothing was changed.")
     )
     following = suggest_commands(context, "route jason", "graph", "waypoint off")

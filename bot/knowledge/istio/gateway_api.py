@@ -45,23 +45,33 @@ async def read_gateway_api_status(context: Context) -> GatewayApiStatus:
     return GatewayApiStatus(verbatim(version) or Text("of unknown version"), ours)
 
 
-async def ensure_crds(context: Context) -> Text:
-    """Apply the CRDs when they are missing; return what there is then, in words."""
+@dataclass(frozen=True)
+class EnsuredCrds:
+    """The Gateway API's CRDs as they are there, in words; `applied` when they were missing."""
+
+    words: Text
+    applied: bool
+
+
+async def ensure_crds(context: Context) -> EnsuredCrds:
+    """Apply the CRDs when they are missing; return what there is then."""
     there = await read_gateway_api_status(context)
     if there.version:
-        return Text("Gateway API CRDs {version} were already there", version=there.version)
+        words = Text("Gateway API CRDs {version} were already there", version=there.version)
+        return EnsuredCrds(words, applied=False)
     context.progress.say(Text("applying the Gateway API CRDs"))
     objects = await asyncio.to_thread(context.mesh.gateway_api)
     for obj in sorted(objects, key=lambda o: o["kind"] != "CustomResourceDefinition"):
         await context.cluster.apply(obj, force=True)
     names = {get_name(obj) for obj in objects if obj["kind"] == "CustomResourceDefinition"}
     await wait_until_established(context, names)
-    return counted(
+    words = counted(
         "Gateway API CRDs {version} applied ({n} type)",
         "Gateway API CRDs {version} applied ({n} types)",
         version=(await read_gateway_api_status(context)).version,
         n=len(names),
     )
+    return EnsuredCrds(words, applied=True)
 
 
 async def wait_until_established(context: Context, names: set[str]) -> bool:

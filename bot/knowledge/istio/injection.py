@@ -31,17 +31,20 @@ from bot.text import EMPTY, Listed, Text, in_context
 class InjectionResult:
     """Result of injecting (`on`) or removing sidecars: changed labels, restarted workloads, and
     the page afterwards, if it showed reviews before.
+
+    `again`: the run goes on with what it had begun in a process that is gone.
     """
 
     on: bool
     labelled: tuple[Text, ...]
     restart: sidecars.RestartResult
     page: app.PageCheck
+    again: bool = False
 
     @property
     def changed(self) -> bool:
-        """True when something was labelled or restarted."""
-        return bool(self.labelled or self.restart.restarted)
+        """True when something was labelled or restarted, or may have been by this run."""
+        return bool(self.labelled or self.restart.restarted or self.again)
 
 
 async def plan_removal(context: Context) -> Plan | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from bot.kinds import DAEMON_SET, DEPLOYMENT, Object
@@ -29,7 +30,8 @@ async def run_installation(context: Context, arguments: tuple[str, ...]) -> Verd
     """Run `istioctl install` while the pods are watched; return a verdict when it failed."""
     stuck = await namespaces.wait_until_usable(context, context.workshop.mesh_namespace)
     if stuck is not None:
-        return stuck
+        # Other things may have been changed before: only of istioctl it is known here.
+        return replace(stuck, summary=Text("istioctl was not run."))
     context.progress.say(Text("installing Istio {version}", version=context.mesh.version))
     timeout = f"--readiness-timeout={context.workshop.readiness_timeout:.0f}s"
     async with context.cluster.follow(context.workshop.mesh_namespace, *FOLLOWED_KINDS) as view:

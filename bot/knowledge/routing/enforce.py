@@ -189,11 +189,13 @@ class EnforcementResult:
 
     path: DataPath
     changes: tuple[Text, ...]
+    again: bool = False
+    """The run goes on with what it had begun in a process that is gone."""
 
     @property
     def already(self) -> Text:
         """The sentence that a summary adds when nothing had to be changed, else EMPTY."""
-        if self.changes:
+        if self.changes or self.again:
             return EMPTY
         return Text("It was already so; nothing was changed.")
 
@@ -214,7 +216,7 @@ async def enforce_rules(
         *await apply_rules(context, objects),
         *await delete_found_rules(context, select_conflicting_rules(now, path, service)),
     )
-    return EnforcementResult(path, changes)
+    return EnforcementResult(path, changes, context.resumed)
 
 
 async def plan_rules(

@@ -67,7 +67,7 @@ async def remove_routes(context: Context) -> Verdict:
     following = ("route jason", "shift v1=50 v3=50")
     if others := await find_rules_for(context, "reviews"):
         return name_other_rules(context, others, gone)
-    if not gone:
+    if not (gone or context.resumed):
         return Verdict(
             State.DONE,
             Text("there was no rule for reviews; nothing was changed."),
@@ -105,7 +105,7 @@ async def remove_fault(context: Context) -> Verdict:
     gone = await delete_found_rules(context, select_fault_rules(now))
     if others := [r for r in await find_rules_for(context, "ratings") if has_fault(r)]:
         return name_other_rules(context, others, gone)
-    if not gone:
+    if not (gone or context.resumed):
         return Verdict(
             State.DONE,
             Text("there was no fault on ratings; nothing was changed."),

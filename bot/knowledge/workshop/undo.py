@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
@@ -210,7 +210,8 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
         return lagging
     profile, failure = await undo_profile.restore_profile(context, back.changes)
     if failure is not None:
-        return failure
+        restored = (found.words for found in back.differences)
+        return replace(failure, evidence=(*restored, *failure.evidence))
     if left := await wait_until_restored(context, back):
         return Verdict(
             State.NOT_YET,
