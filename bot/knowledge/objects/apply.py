@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from bot.kinds import DEPLOYMENT, Object
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
-from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
 from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name, is_ready
 from bot.knowledge.objects.writes import compare_write, resolve_kind, write_object
@@ -189,7 +189,7 @@ def build_missing_verdict(context: Context, what: Text, *first: str) -> Verdict:
     """
     return Verdict(
         State.NOT_YET,
-        Text("nothing was changed."),
+        describe_standstill(context),
         Text("{what}.", what=what),
         next=suggest_commands(context, *first, "status"),
     )

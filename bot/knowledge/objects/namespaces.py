@@ -5,7 +5,7 @@ deletion, in Kubernetes' own words.
 from __future__ import annotations
 
 from bot.kinds import NAMESPACE, Object
-from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_name
 from bot.steps import Context, State, Verdict
@@ -73,7 +73,7 @@ async def wait_until_usable(context: Context, wanted: str) -> Verdict | None:
     why = await find_deletion_blocker(context, wanted)
     return Verdict(
         State.NOT_YET,
-        Text("nothing was changed."),
+        describe_standstill(context),
         explain_stuck_deletion(wanted, why),
         next=suggest_commands(context, "install"),
     )

@@ -12,7 +12,7 @@ from bot.knowledge.objects.apply import ensure_objects
 from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts, judge_deletion
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.ownership import is_own
-from bot.knowledge.objects.suggestions import suggest_commands
+from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.objects.writes import compare_write, write_object
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
@@ -70,7 +70,7 @@ def build_unchanged_verdict(context: Context, because: Text, *steps: str) -> Ver
     """Return the verdict of a step that was not begun."""
     return Verdict(
         State.NOT_YET,
-        Text("nothing was changed."),
+        describe_standstill(context),
         because,
         next=suggest_commands(context, *steps),
     )
