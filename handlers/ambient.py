@@ -3,14 +3,13 @@ without sidecars."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bot.knowledge.ambient import join, leave, verify
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import install, installation, platforms, revisions, sidecars
+from bot.knowledge.istio import failures, install, installation, platforms, revisions, sidecars
 from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.routing import enforce
@@ -75,7 +74,7 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
     done = await enforce.delete_rules(context, *way.rules)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
-            return replace(failure, evidence=(*done, *failure.evidence))
+            return failures.keep_evidence(failure, done)
         done += [
             Text(
                 "upgraded to the ambient profile; settings repeated: {settings}",

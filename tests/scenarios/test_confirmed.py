@@ -61,7 +61,8 @@ async def taken_up(bot: Bot) -> None:
 async def add_rule(stage: Stage, namespace: str) -> None:
     """Somebody makes something that the plan, as it was shown, does not name."""
     meta = {"name": "added", "namespace": namespace}
-    gateway = {"gatewayClassName": "istio", "listeners": []}
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    gateway = {"gatewayClassName": "istio", "listeners": [listener]}
     kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway"}
     await stage.api.create({**kind, "metadata": meta, "spec": gateway})
 

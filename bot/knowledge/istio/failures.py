@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.knowledge.istio.istioctl import IstioctlResult
 from bot.knowledge.istio.istioctl_output import extract_errors
@@ -14,6 +15,11 @@ from bot.text import Text, counted, join, verbatim
 
 MOST_ERRORS = 3
 """Errors that are shown; istioctl repeats one for each object when the cluster refuses them all."""
+
+
+def keep_evidence(failure: Verdict, done: Sequence[Text]) -> Verdict:
+    """Return the verdict of a failure with what had been done before it."""
+    return replace(failure, evidence=(*done, *failure.evidence))
 
 
 def list_errors(ended: IstioctlResult) -> list[Text]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.errors import Conflict
 from bot.kinds import DEPLOYMENT, NAMESPACE, Object
 from bot.knowledge.ambient import undo_profile
+from bot.knowledge.istio import failures
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
 from bot.knowledge.objects.desired import extract_desired_state
@@ -210,8 +211,7 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
         return lagging
     profile, failure = await undo_profile.restore_profile(context, back.changes)
     if failure is not None:
-        restored = (found.words for found in back.differences)
-        return replace(failure, evidence=(*restored, *failure.evidence))
+        return failures.keep_evidence(failure, [found.words for found in back.differences])
     if left := await wait_until_restored(context, back):
         return Verdict(
             State.NOT_YET,
