@@ -35,11 +35,11 @@ async def scene(tmp_path: Path) -> AsyncIterator[tuple[Stage, Bot]]:
         yield made
 
 
-async def confirmed_elsewhere(bot: Bot, step: str) -> Run:
-    """The newest run of a step, confirmed by a process that died right after."""
+async def confirmed(bot: Bot, step: str, by: str = "") -> Run:
+    """The newest run of a step, confirmed; nothing carries it out yet."""
     run = await bot.ledger.run_queries.find_last_run(step)
     assert run is not None
-    assert await bot.ledger.runs.confirm_run(run.id, owner=GONE)
+    assert await bot.ledger.runs.confirm_run(run.id, owner=bot.ledger.replicas.owner, by=by)
     return run
 
 
@@ -50,6 +50,14 @@ def new_run(
     channel = stage.workspace.get_channel("mesh-workshop").id
     step = typed.split()[0]
     return NewRun(uuid4().hex, step, user, channel, owner, typed, lock_key=lock or None)
+
+
+async def left(bot: Bot, run: Run) -> None:
+    """The process that has a run dies; it is taken up, and has ended or asks."""
+    # Not before: the bot looks for such runs all the time.
+    gone = update(runs).where(runs.c.id == run.id).values(owner=GONE)
+    await execute(bot.ledger._engine, gone)
+    await taken_up(bot)
 
 
 async def taken_up(bot: Bot) -> None:
@@ -74,9 +82,9 @@ async def test_a_confirmed_run_that_is_taken_up_is_compared_with_what_was_shown(
     stage, bot = scene
     for line in ("/mesh install", "/mesh bookinfo", "/mesh bookinfo off"):
         await stage.type(line)
-    await confirmed_elsewhere(bot, "bookinfo")
+    run = await confirmed(bot, "bookinfo")
     await add_rule(stage, "bookinfo")
-    await taken_up(bot)
+    await left(bot, run)
     asked = stage.newest()
     assert read_verdict_state(asked) == "asks"
     assert "This has changed since it was shown" in words(asked)
@@ -93,8 +101,7 @@ async def test_a_confirmed_run_that_is_taken_up_is_done_when_nothing_has_changed
     stage, bot = scene
     for line in ("/mesh install", "/mesh uninstall"):
         await stage.type(line)
-    await confirmed_elsewhere(bot, "uninstall")
-    await taken_up(bot)
+    await left(bot, await confirmed(bot, "uninstall"))
     assert "the mesh is gone" in words(stage.newest())
 
 
@@ -117,17 +124,18 @@ async def test_an_undo_that_is_taken_up_takes_back_what_was_confirmed(
     await stage.type("/mesh bookinfo")
     made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "last"}}
     made["metadata"]["namespace"] = "bookinfo"  # type: ignore[index]  # a manifest
-    run = await bot.ledger.runs.begin_run(new_run(stage, "expose"))
+    owner = bot.ledger.replicas.owner
+    run = await bot.ledger.runs.begin_run(new_run(stage, "expose", owner=owner))
     await bot.ledger.journal.save_image(
         run.id, BeforeImage(CONFIG_MAP, "bookinfo", "last", None, made)
     )
     await bot.ledger.runs.finish_run(run.id, "done", Text("done"))
     await stage.api.create(made)
     assert "deletes ConfigMap last" in words(await stage.type("/mesh undo"))
-    undo = await confirmed_elsewhere(bot, "undo")
-    await bot.ledger.beginnings.record_verified(undo.id, GONE)
+    undo = await confirmed(bot, "undo")
+    await bot.ledger.beginnings.record_verified(undo.id, bot.ledger.replicas.owner)
     await stage.api.delete(Ref("", "configmaps"), "last", "bookinfo")
-    await taken_up(bot)
+    await left(bot, undo)
     assert "`expose` taken back" in words(stage.newest())
     assert await stage.api.get(DEPLOYMENTS, "productpage-v1", "bookinfo") is not None
     assert [c.step for c in await bot.ledger.journal.changes("bookinfo")] == ["bookinfo"]
@@ -197,11 +205,9 @@ async def test_who_confirmed_and_may_not_any_more_does_not_get_it_done(
     stage, bot = scene
     for line in ("/mesh install", "/mesh uninstall"):
         await stage.type(line)
-    run = await bot.ledger.run_queries.find_last_run("uninstall")
-    assert run is not None
-    assert await bot.ledger.runs.confirm_run(run.id, owner=GONE, by="U0BOB")
+    run = await confirmed(bot, "uninstall", by="U0BOB")
     before = await stage.version()
-    await taken_up(bot)
+    await left(bot, run)
     said = words(stage.newest())
     assert "who confirmed it may not do it any more" in said
     assert "Nothing was changed. It needs the role host." in said
@@ -307,9 +313,10 @@ async def test_what_was_begun_is_not_said_to_be_unchanged(scene: tuple[Stage, Bo
     stage, bot = scene
     for line in ("/mesh install", "/mesh bookinfo"):
         await stage.type(line)
-    run = await bot.ledger.runs.begin_run(new_run(stage, "install access-log"))
-    await bot.ledger.beginnings.record_begun(run.id, GONE)
-    await taken_up(bot)
+    owner = bot.ledger.replicas.owner
+    run = await bot.ledger.runs.begin_run(new_run(stage, "install access-log", owner=owner))
+    await bot.ledger.beginnings.record_begun(run.id, owner)
+    await left(bot, run)
     assert read_verdict_state(stage.newest()) == "asks"
     said = words(await stage.type('click "Cancel" -> normal'))
     assert "It goes no further. What it did before the restart stays" in said

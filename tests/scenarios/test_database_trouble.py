@@ -21,7 +21,7 @@ from bot.ledger import connection
 from sandbox.cluster.contract import Ref
 from sandbox.workspace.state import Channel
 from tests.scenarios.stage import Stage, playing, words
-from tests.scenarios.test_confirmed import GONE, new_run, taken_up
+from tests.scenarios.test_confirmed import left, new_run
 
 DEPLOYMENTS, CRDS = (
     Ref("apps", "deployments"),
@@ -157,9 +157,10 @@ async def test_a_run_that_is_taken_up_does_not_call_its_own_work_unchanged(
     """All was there when it was taken up, for its own earlier life had made it."""
     async with playing(tmp_path) as (stage, bot):
         await stage.type("/mesh bookinfo")
-        run = await bot.ledger.runs.begin_run(new_run(stage, "bookinfo"))
-        await bot.ledger.beginnings.record_begun(run.id, GONE)
-        await taken_up(bot)
+        owner = bot.ledger.replicas.owner
+        run = await bot.ledger.runs.begin_run(new_run(stage, "bookinfo", owner=owner))
+        await bot.ledger.beginnings.record_begun(run.id, owner)
+        await left(bot, run)
         said = words(stage.newest())
     assert "Bookinfo answers in bookinfo." in said
     assert "nothing changed" not in said
