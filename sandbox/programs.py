@@ -14,10 +14,13 @@ def create_programs(clock: Clock, plane: DataPlane | None = None) -> tuple[PodPr
 
     The data plane is a new one unless it is given.
     """
-    plane = plane or DataPlane(clock)
+    plane = plane or DataPlane(clock.for_requests())
     return (*istio.create_programs(clock), *create_programs_without_istiod(clock, plane))
 
 
 def create_programs_without_istiod(clock: Clock, plane: DataPlane) -> tuple[PodProgram, ...]:
     """Create all programs but the control plane, for a cluster that has a real one."""
-    return (*plane.list_programs(), *observability.create_programs(clock, plane.telemetry))
+    return (
+        *plane.list_programs(),
+        *observability.create_programs(clock.for_requests(), plane.telemetry),
+    )

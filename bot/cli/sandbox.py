@@ -189,7 +189,9 @@ async def attach_data_plane(
     backends = replace(backends, kubeconfig=str(own), context="") if own else backends
     client = HttpClient(await resolve_api_access(backends, "--data-plane"))
     stack.push_async_callback(client.close)
-    attachment = Attachment(client, clock, create_programs_without_istiod(clock, DataPlane(clock)))
+    attachment = Attachment(
+        client, clock, create_programs_without_istiod(clock, DataPlane(clock.for_requests()))
+    )
     stack.push_async_callback(attachment.stop)
     await attachment.start()
 

@@ -6,10 +6,13 @@ a cycle. English is plain code here: the bot starts without reading any data of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+NEGATIVE_ZERO: Final = re.compile(r"\s*-[0.,]+\s*%?")
+"""What rounding leaves of a number just below zero."""
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 UNITS: Final = {"hour": "h", "minute": "min", "second": "s"}
@@ -31,8 +34,9 @@ class Formatter:
         return many if many and count != 1 else one
 
     def format_number(self, value: float, spec: str) -> str:
-        """Return a number in a format of Python's, as it is when that is ""."""
-        return format(value, spec)
+        """Return a number in a format of Python's, as it is when that is ""; no zero has a sign."""
+        text = format(value, spec)
+        return text.replace("-", "", 1) if NEGATIVE_ZERO.fullmatch(text) else text
 
     def format_list(self, items: Sequence[str], how: str) -> str:
         """Return items as one text; `how` is `and`, `or` or one of SEPARATORS."""

@@ -73,7 +73,7 @@ class DataPlane:
         cluster.
         """
         app = create_app(pod, self._chance)
-        answers_from = self._now() + (app.start_seconds if app else 0.0)
+        answers_from = self._now() + self._clock.shorten(app.start_seconds if app else 0.0)
         async with self._lock:
             # Under the lock: pods start side by side, and one follower is for all of them.
             if self._follower is None:

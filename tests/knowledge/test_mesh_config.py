@@ -31,15 +31,15 @@ MESH_DEFAULT = telemetry("mesh-default", providers=[{"name": "jaeger"}])
         (
             {"extensionProviders": [JAEGER]},
             [MESH_DEFAULT],
-            TracingSettings("jaeger-collector.istio-system:4317", 1.0, "mesh-default"),
+            TracingSettings("jaeger-collector.istio-system:4317", 1.0, "mesh-default", "jaeger"),
         ),
         (
             {"extensionProviders": [JAEGER]},
             [telemetry("more", randomSamplingPercentage=100), MESH_DEFAULT],
-            TracingSettings("jaeger-collector.istio-system:4317", 100.0, "mesh-default"),
+            TracingSettings("jaeger-collector.istio-system:4317", 100.0, "mesh-default", "jaeger"),
         ),
         ({"extensionProviders": [JAEGER]}, [], TracingSettings()),
-        ({}, [MESH_DEFAULT], TracingSettings()),
+        ({}, [MESH_DEFAULT], TracingSettings("", 1.0, "mesh-default", "jaeger")),
     ],
 )
 def test_tracing_is_set_by_either_way(

@@ -14,6 +14,7 @@ from bot.knowledge.routing import (
     faults,
     manifests,
     request_proof,
+    shares,
 )
 from bot.knowledge.routing.manifests import DataPath, find_data_path
 from bot.knowledge.snapshot import Snapshot
@@ -234,3 +235,34 @@ def test_minikube_with_docker_is_recognised(
         "status": {"nodeInfo": {"containerRuntimeVersion": runtime}},
     }
     assert platforms.is_docker_minikube(node) is special
+
+
+@pytest.mark.parametrize(
+    ("percent", "low", "high"), [(0, 0, 0), (1, 0, 6), (50, 44, 76), (90, 97, 117), (100, 120, 120)]
+)
+def test_how_often_chance_chooses_a_version(percent: int, low: int, high: int) -> None:
+    """Of 120 pages, within none and all of them."""
+    assert shares.compute_chance_range(percent, 120) == (low, high)
+
+
+def test_shares_are_told_with_what_chance_allows() -> None:
+    """The range lies around what was asked; nothing is said of chance where it has no part."""
+    seen = TrafficReport(120, 120, 1.0, versions={"v1": 58, "v3": 62})
+    lines = [str(line) for line in shares.describe_shares({"v1": 50, "v2": 0, "v3": 50}, seen)]
+    assert lines[0] == (
+        "v1: asked 50 %, seen 48 % (58 of 120 pages; by chance it may be 37 to 63 %)"
+    )
+    assert lines[1] == "v2: asked 0 %, seen 0 % (0 of 120 pages)"
+    assert shares.has_expected_shares({"v1": 50, "v3": 50}, seen)
+    assert not shares.has_expected_shares({"v1": 90, "v3": 10}, seen)
+    assert not shares.has_expected_shares({"v1": 50, "v2": 50}, seen)
+
+
+def test_no_share_is_below_none_or_above_all() -> None:
+    """Neither in the interval nor, rounded, in the words."""
+    for hits in (0, 120):
+        low, high = request_proof.compute_wilson_interval(hits, 120)
+        assert 0 <= low <= high <= 1
+    assert str(Text("{a:.0f} to {b:.1f} %, {c:,.0f}, {d:g}", a=-0.2, b=-0.04, c=-0.1, d=-2.0)) == (
+        "0 to 0.0 %, 0, -2"
+    )

@@ -17,7 +17,8 @@ from bot.diagnosis.model import Cause, CauseKind, Finding, Fix, Subject
 from bot.diagnosis.objects import is_pod_ready
 from bot.diagnosis.rules import list_routes_between, list_virtual_services
 from bot.diagnosis.state import MODE, NamespaceState
-from bot.kinds import DAEMON_SET, GATEWAY, POD, Object
+from bot.kinds import DAEMON_SET, GATEWAY, POD, TELEMETRY, Object
+from bot.knowledge.mesh_config import resolve_tracing
 from bot.knowledge.objects.workloads import get_name, select_pods
 from bot.text import Text, verbatim
 
@@ -176,7 +177,8 @@ def find_l4_only(state: NamespaceState) -> Iterator[Finding]:
 
 def find_no_traces(state: NamespaceState) -> Iterator[Finding]:
     """Yield that ztunnel makes no spans, where tracing is set."""
-    tracing = (state.cluster.mesh_config.get("defaultConfig") or {}).get("tracing")
+    telemetries = (*state.list_own(TELEMETRY), *state.shared.list_mesh(TELEMETRY))
+    tracing = resolve_tracing(state.cluster.mesh_config, telemetries).address
     if state.captured and not state.waypoints and not state.injected and tracing:
         yield Finding(
             Text("Without a waypoint the application has no traces: ztunnel makes no spans."),

@@ -11,12 +11,8 @@ from bot.diagnosis.reasons import name_owner, name_workload
 from bot.diagnosis.rules import service_exists
 from bot.diagnosis.state import NamespaceState
 from bot.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, TELEMETRY, Object
-from bot.knowledge.graph.trace_reasons import (
-    get_default_proxy_config,
-    get_sampling_percentage,
-    get_zipkin_address,
-    read_proxy_config,
-)
+from bot.knowledge.graph.trace_reasons import get_zipkin_address, read_proxy_config
+from bot.knowledge.mesh_config import TracingSettings, list_tracing, resolve_tracing
 from bot.knowledge.objects.workloads import get_labels, get_name
 from bot.text import Text, verbatim
 
@@ -37,44 +33,20 @@ def list_telemetries(state: NamespaceState) -> list[Object]:
     return [*own, *(t for t in state.shared.list_mesh(TELEMETRY) if "selector" not in t["spec"])]
 
 
-def list_tracing(state: NamespaceState) -> Iterator[tuple[Object, Object]]:
-    """Yield what Telemetry objects say about tracing, the namespace's first."""
-    for telemetry in list_telemetries(state):
-        for tracing in telemetry["spec"].get("tracing") or []:
-            yield telemetry, tracing
-
-
-def find_provider_address(state: NamespaceState) -> str:
-    """Return where spans go by a Telemetry object and the mesh's providers; "" for nowhere.
-
-    The way that Istio documents since 1.22: extensionProviders, and a Telemetry that names one.
-    """
-    providers = {
-        str(p.get("name")): p for p in state.cluster.mesh_config.get("extensionProviders") or []
-    }
-    for _, tracing in list_tracing(state):
-        for named in tracing.get("providers") or []:
-            provider = providers.get(str(named.get("name")), {})
-            for kind in ("zipkin", "opentelemetry", "lightstep", "datadog", "skywalking"):
-                if told := provider.get(kind):
-                    return f"{told.get('service', '')}:{told.get('port', '')}"
-    return ""
-
-
-def find_address(state: NamespaceState) -> str:
-    """Return where proxies send spans, by whichever way it is set; "" for nowhere."""
-    if address := find_provider_address(state):
-        return address
-    config = state.cluster.mesh_config
-    if config.get("enableTracing") is False:
-        return ""
-    return get_zipkin_address(get_default_proxy_config(config))
+def read_tracing(state: NamespaceState) -> TracingSettings:
+    """Return where spans of the namespace go, by whichever way it is set."""
+    return resolve_tracing(state.cluster.mesh_config, list_telemetries(state))
 
 
 def find_settings_lost(state: NamespaceState) -> Iterator[Finding]:
     """Yield that Jaeger is there, and the mesh is not told to trace."""
     held = state.shared.find_mesh(CONFIG_MAP, "istio")
-    if held is None or not has_jaeger(state) or find_address(state) or not state.shared.istiods:
+    if (
+        held is None
+        or not has_jaeger(state)
+        or read_tracing(state).address
+        or not state.shared.istiods
+    ):
         return
     enabled = state.cluster.mesh_config.get("enableTracing")
     yield Finding(
@@ -90,19 +62,18 @@ def find_settings_lost(state: NamespaceState) -> Iterator[Finding]:
     )
 
 
-def get_sampling(state: NamespaceState) -> tuple[float, Object | None]:
-    """Return the percentage of requests that are traced, and the Telemetry that says so."""
-    for telemetry, tracing in list_tracing(state):
-        if "randomSamplingPercentage" in tracing:
-            return float(tracing["randomSamplingPercentage"]), telemetry
-    return get_sampling_percentage(state.cluster.mesh_config), None
+def find_sampling_telemetry(state: NamespaceState) -> Object | None:
+    """Return the Telemetry that says how many requests are traced, None when none does."""
+    found = list_tracing(list_telemetries(state))
+    return next((t for t, tracing in found if "randomSamplingPercentage" in tracing), None)
 
 
 def find_sampling_low(state: NamespaceState) -> Iterator[Finding]:
     """Yield that hardly a request is traced."""
-    if not has_jaeger(state) or not find_address(state):
+    tracing, telemetry = read_tracing(state), find_sampling_telemetry(state)
+    if not has_jaeger(state) or not tracing.address:
         return
-    share, telemetry = get_sampling(state)
+    share = tracing.share
     if share > LOW_SAMPLING:
         return
     held = telemetry or state.shared.find_mesh(CONFIG_MAP, "istio")
@@ -125,7 +96,7 @@ def find_sampling_low(state: NamespaceState) -> Iterator[Finding]:
 
 def find_backend_missing(state: NamespaceState) -> Iterator[Finding]:
     """Yield that spans go to a Service that is absent, or that has no pods."""
-    address = find_address(state)
+    address = read_tracing(state).address
     if not address or not state.shared.istiods:
         return
     host = address.partition(":")[0]
@@ -185,9 +156,10 @@ def build_backend_finding(address: str, shown: Text, objects: frozenset[str]) ->
 
 def find_older_proxies(state: NamespaceState) -> Iterator[Finding]:
     """Yield proxies that were started before tracing was set."""
-    config = state.cluster.mesh_config
-    address = get_zipkin_address(get_default_proxy_config(config))
-    if not address or find_provider_address(state) or not has_jaeger(state):
+    tracing = read_tracing(state)
+    address = tracing.address
+    # A provider's address comes with the listeners, without a restart.
+    if not address or tracing.provider or not has_jaeger(state):
         return
     older = [p for p in state.injected if get_zipkin_address(read_proxy_config(p)) != address]
     if older:

@@ -11,13 +11,21 @@ from bot.knowledge.bookinfo.app import is_page_whole
 from bot.knowledge.graph.empty_reasons import has_waypoint
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus_graph
 from bot.knowledge.observe.endpoints import JAEGER, KIALI, build_console, find_web_address
-from bot.knowledge.observe.graph import Graph, drop_duplicate_calls, has_duplicate_calls
+from bot.knowledge.observe.graph import (
+    Graph,
+    drop_duplicate_calls,
+    drop_waypoints,
+    has_duplicate_calls,
+)
 from bot.knowledge.observe.jaeger import Trace
+from bot.knowledge.routing.manifests import is_waypoint
 from bot.knowledge.snapshot import Snapshot
 from bot.steps import Context, Link
-from bot.text import Moment, Text, counted
+from bot.text import Listed, Moment, Text, counted
 
 NO_CALLS = Graph(())
+USUAL_WAYPOINT = "waypoint"
+"""istioctl's name for a waypoint; one that is gone is still in the graph's last seconds."""
 TCP = Text(
     "TCP edges are correct: ztunnel sees connections and no requests. A waypoint shows requests."
 )
@@ -32,6 +40,14 @@ async def read_graph_with_fallback(
     """Return Kiali's graph, or Prometheus' with the reason when Kiali does not answer; empty
     when neither does.
     """
+    graph, notes = await _read_graph(context, now, seconds)
+    waypoints = {name for name, gateway in now.gateways.items() if is_waypoint(gateway)}
+    return drop_waypoints(graph, waypoints | {USUAL_WAYPOINT}), notes
+
+
+async def _read_graph(
+    context: Context, now: Snapshot, seconds: int
+) -> tuple[Graph, tuple[Text, ...]]:
     namespace = context.workshop.app_namespace
     if "kiali" not in now.mesh:
         why = Text("Kiali is not installed: this is out of Prometheus.")
@@ -61,6 +77,12 @@ def explain_graph(graph: Graph, now: Snapshot) -> tuple[Text, ...]:
                 "Kiali draws calls twice, as requests (waypoint) and as TCP (ztunnel): it is the "
                 "same traffic."
             )
+            if has_waypoint(now)
+            else Text(
+                "Some calls are there as requests and as TCP: the graph looks back {seconds} s, "
+                "and who carried them changed in that time.",
+                seconds=graph.seconds,
+            )
         )
     if any(call.source == "unknown" for call in graph.calls):
         found.append(
@@ -78,8 +100,8 @@ def explain_graph(graph: Graph, now: Snapshot) -> tuple[Text, ...]:
 
 
 async def list_kiali_findings(context: Context, graph: Graph) -> tuple[Text, ...]:
-    """Return what Kiali finds wrong with the namespace's rules, each once; its list may be a
-    minute old.
+    """Return what Kiali finds wrong with the namespace's rules, each finding once with all that
+    has it; its list may be a minute old.
     """
     if graph.source != "Kiali":
         return ()
@@ -87,20 +109,23 @@ async def list_kiali_findings(context: Context, graph: Graph) -> tuple[Text, ...
         found = await kiali.check_namespace(context, context.workshop.app_namespace)
     except ClusterError:
         return ()
-    texts = {
+    holders: dict[tuple[str, str, str], list[str]] = {}
+    for (kind, name), checks in sorted(found.items()):
+        for check in checks:
+            named = holders.setdefault((check.code, check.message, check.severity), [])
+            if f"{kind} {name}" not in named:
+                named.append(f"{kind} {name}")
+    return tuple(
         Text(
-            "Kiali finds {code} on {kind} {name}: {message} ({severity}).",
-            code=check.code,
-            kind=kind,
-            name=name,
-            message=check.message,
-            severity=check.severity,
+            "Kiali finds {code} on {objects}: {message} ({severity}).",
+            code=code,
+            objects=Listed(named, "comma"),
+            message=message,
+            severity=severity,
         )
-        for (kind, name), checks in found.items()
-        for check in checks
-        if check.severity in ("error", "warning")
-    }
-    return tuple(sorted(texts, key=str))
+        for (code, message, severity), named in sorted(holders.items())
+        if severity in ("error", "warning")
+    )
 
 
 async def link_to_graph(context: Context, graph: Graph) -> tuple[tuple[Link, ...], tuple[str, ...]]:

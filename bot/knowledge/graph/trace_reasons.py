@@ -11,7 +11,7 @@ from bot.knowledge.graph.empty_reasons import (
     has_waypoint,
     measure_last_traffic_age,
 )
-from bot.knowledge.mesh_config import resolve_tracing
+from bot.knowledge.mesh_config import describe_tracing, resolve_tracing
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_name
@@ -40,12 +40,12 @@ async def explain_missing_traces(context: Context, now: Snapshot) -> Reason:
             Text("proxies send spans to {address}, and there is no such Service.", address=address),
             suggest_commands(context, "addons"),
         )
-    # What a Telemetry says is pushed to proxies; the mesh's configuration is read at their start.
+    # A provider's address comes with the listeners; the proxies' own one is read at their start.
     older = [
         get_name(pod)
         for pod in now.app_pods
         if has_sidecar(pod)
-        and not settings.telemetry
+        and not settings.provider
         and get_zipkin_address(read_proxy_config(pod)) != address
     ]
     if older:
@@ -74,7 +74,16 @@ def explain_disabled_tracing(context: Context, now: Snapshot) -> Reason | None:
     """Return the reason when tracing is switched off, or only ztunnel, which does not parse
     requests, could do it; else None.
     """
-    if not resolve_tracing(now.config, now.telemetries).address:
+    tracing = resolve_tracing(now.config, now.telemetries)
+    if tracing.off or (tracing.provider and not tracing.address):
+        told = describe_tracing(now.config, now.telemetries)
+        return Reason(
+            Text("the mesh is told not to trace: {told}.", told=told)
+            if tracing.off
+            else Text("{told}.", told=told),
+            suggest_commands(context, "why traces"),
+        )
+    if not tracing.address:
         return Reason(
             Text(
                 "the mesh is not told to trace: the settings were not given, or lost in an "
@@ -150,17 +159,6 @@ def get_zipkin_address(proxy_config: Object) -> str:
     """Return where a proxy sends spans by its configuration; "" when unset."""
     tracing = proxy_config.get("tracing") or {}
     return str((tracing.get("zipkin") or {}).get("address") or "")
-
-
-def get_default_proxy_config(mesh_config: Object) -> Object:
-    """Return the configuration of proxies that have none of their own; empty when unset."""
-    return mesh_config.get("defaultConfig") or {}
-
-
-def get_sampling_percentage(mesh_config: Object) -> float:
-    """Return the percentage of requests that are traced; 1 unless set (Istio 1.23 and 1.30)."""
-    tracing = get_default_proxy_config(mesh_config).get("tracing") or {}
-    return float(tracing.get("sampling", 1.0))
 
 
 def read_proxy_config(pod: Object) -> Object:

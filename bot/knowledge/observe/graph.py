@@ -4,8 +4,8 @@ how it ends."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bot.text import EMPTY, Listed, Text, join, verbatim
 
@@ -77,6 +77,35 @@ def drop_duplicate_calls(calls: Iterable[Call]) -> list[Call]:
         for call in listed
         if call.protocol != "tcp" or (call.source, call.target) not in requests
     ]
+
+
+def drop_waypoints(graph: Graph, waypoints: Collection[str]) -> Graph:
+    """Return the graph without the way through waypoints, which carry calls and answer none.
+
+    ztunnel reports that way as connections of its own: from the caller's Service to the waypoint,
+    and from there to the Service again (Kiali 2.26 with Istio 1.30).
+    """
+    calls = (call for call in graph.calls if call.source not in waypoints)
+    inner = (call for call in graph.inner if call.target not in waypoints)
+    spread = {
+        service: {name: rate for name, rate in workloads.items() if name not in waypoints}
+        for service, workloads in graph.spread.items()
+    }
+    return replace(
+        graph,
+        calls=tuple(call for call in calls if call.target not in waypoints),
+        inner=tuple(call for call in inner if call.source not in waypoints),
+        spread={service: workloads for service, workloads in spread.items() if workloads},
+    )
+
+
+def measure_spread(inner: Iterable[Call]) -> dict[str, dict[str, float]]:
+    """Return each service's rate by workload: of requests where there are any, else of bytes."""
+    found = defaultdict[str, dict[str, dict[str, float]]](lambda: {"tcp": {}, "requests": {}})
+    for call in inner:
+        rates = found[call.source]["tcp" if call.protocol == "tcp" else "requests"]
+        rates[call.target] = rates.get(call.target, 0.0) + call.rate
+    return {service: rates["requests"] or rates["tcp"] for service, rates in found.items()}
 
 
 def has_duplicate_calls(graph: Graph) -> bool:

@@ -3,11 +3,10 @@ nodes by opaque ids."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from bot.knowledge.observe import kiali
-from bot.knowledge.observe.graph import Call, Graph
+from bot.knowledge.observe.graph import Call, Graph, measure_spread
 from bot.steps import Context
 
 APPENDERS = "deadNode,serviceEntry,meshCheck,workloadEntry,health,istio,securityPolicy,ambient"
@@ -41,7 +40,7 @@ def parse_graph(answer: Any) -> Graph:
     """Parse the graph in Kiali's JSON."""
     elements = answer.get("elements") or {}
     nodes = {node["data"]["id"]: node["data"] for node in elements.get("nodes") or ()}
-    calls, inner, spread = [], [], defaultdict[str, dict[str, float]](dict)
+    calls, inner = [], []
     for edge in elements.get("edges") or ():
         data = edge["data"]
         source, target = nodes[data["source"]], nodes[data["target"]]
@@ -50,11 +49,9 @@ def parse_graph(answer: Any) -> Graph:
             calls.append(call)
             continue
         inner.append(call)
-        if call.protocol != "tcp" or get_node_name(target) not in spread[get_node_name(source)]:
-            spread[get_node_name(source)][get_node_name(target)] = call.rate
     return Graph(
         calls=tuple(calls),
-        spread=dict(spread),
+        spread=measure_spread(inner),
         at=float(answer.get("timestamp", 0)),
         seconds=int(answer.get("duration", 60)),
         inner=tuple(inner),

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from bot.knowledge.observe import prometheus
-from bot.knowledge.observe.graph import Call, Graph
+from bot.knowledge.observe.graph import Call, Graph, measure_spread
 from bot.knowledge.observe.prometheus import Series
 from bot.steps import Context
 
@@ -33,23 +33,19 @@ async def read_graph(context: Context, namespace: str, *, seconds: int = 60) -> 
 
 def build_graph(requests: Iterable[Series], tcp: Iterable[Series], seconds: int) -> Graph:
     """Build the graph: series are added up to one call for each caller and service."""
-    spread = defaultdict[str, dict[str, float]](dict)
     requests, tcp = list(requests), list(tcp)
-    calls = [*collect_calls("http", requests, spread), *collect_calls("tcp", tcp, spread)]
+    calls = [*collect_calls("http", requests), *collect_calls("tcp", tcp)]
     inner = [*collect_inner_calls("http", requests), *collect_inner_calls("tcp", tcp)]
-    return Graph(tuple(calls), dict(spread), time.time(), seconds, "Prometheus", tuple(inner))
+    spread = measure_spread(inner)
+    return Graph(tuple(calls), spread, time.time(), seconds, "Prometheus", tuple(inner))
 
 
-def collect_calls(
-    protocol: str, series: Iterable[Series], spread: dict[str, dict[str, float]]
-) -> list[Call]:
-    """Return the calls of one protocol; fills `spread` with each workload's rate."""
+def collect_calls(protocol: str, series: Iterable[Series]) -> list[Call]:
+    """Return the calls of one protocol."""
     grouped = defaultdict[tuple[str, str], list[Series]](list)
     for one in series:
         service, workload = one["destination_service_name"], one["destination_workload"]
         grouped[one["source_workload"], service or workload].append(one)
-        if service and workload and workload != "unknown":
-            spread[service][workload] = spread[service].get(workload, 0.0) + one.value
     return [
         merge_series(source, target, protocol, listed)
         for (source, target), listed in grouped.items()

@@ -178,12 +178,13 @@ def has_only(counts: Mapping[str, int], *wanted: str) -> bool:
 def compute_wilson_interval(
     hits: int, of: int, z: float = STANDARD_DEVIATIONS
 ) -> tuple[float, float]:
-    """Return the Wilson interval of a share (99.7 % unless told otherwise), as fractions; (0, 1)
-    of nothing.
+    """Return the Wilson interval of a share (99.7 % unless told otherwise), as fractions within
+    0 and 1; (0, 1) of nothing.
     """
     if not of:
         return 0.0, 1.0
     share = hits / of
     middle = share + z * z / (2 * of)
     spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
+    low, high = ((middle + side) / (1 + z * z / of) for side in (-spread, spread))
+    return max(0.0, low), min(1.0, high)

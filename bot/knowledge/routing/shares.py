@@ -4,14 +4,18 @@ requests met.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
 from bot.errors import UserError
 from bot.knowledge.routing.manifests import VERSIONS
-from bot.knowledge.routing.request_proof import compute_wilson_interval, count_pages
+from bot.knowledge.routing.request_proof import count_pages
 from bot.ports import TrafficReport
 from bot.text import Listed, Text
+
+RARE = 0.00135
+"""Part of a normal distribution that lies more than three standard deviations on one side."""
 
 
 def read_weight_words(typed: object) -> object:
@@ -87,16 +91,34 @@ def list_weights(weights: Mapping[str, int]) -> Listed:
 
 
 def has_expected_shares(weights: Mapping[str, int], seen: TrafficReport) -> bool:
-    """Tell whether each wanted share lies in the confidence interval of the observed one, and
-    no other version answered.
-    """
+    """Tell whether each version answered as often as chance allows, and no other one did."""
+    pages = count_pages(seen)
     inside = [
-        low <= weights.get(version, 0) / 100 <= high
+        low <= seen.versions.get(version, 0) <= high
         for version in VERSIONS
-        for low, high in [compute_wilson_interval(seen.versions.get(version, 0), count_pages(seen))]
+        for low, high in [compute_chance_range(weights.get(version, 0), pages)]
     ]
-    wanted = {version for version, weight in weights.items() if weight}
-    return count_pages(seen) > 0 and all(inside) and set(seen.versions) <= wanted
+    return pages > 0 and all(inside) and set(seen.versions) <= set(VERSIONS)
+
+
+def compute_chance_range(percent: int, pages: int) -> tuple[int, int]:
+    """Return how many of the pages chance gives to a version with that share, least and most.
+
+    Of a binomial distribution fewer and more than that come up once in 740 times each, as beyond
+    three standard deviations.
+    """
+    share, below, low = percent / 100, 0.0, 0
+    chances = [
+        math.comb(pages, n) * share**n * (1 - share) ** (pages - n) for n in range(pages + 1)
+    ]
+    while low < pages and below + chances[low] < RARE:
+        below += chances[low]
+        low += 1
+    above, high = 0.0, pages
+    while high > 0 and above + chances[high] < RARE:
+        above += chances[high]
+        high -= 1
+    return low, high
 
 
 def describe_shares(weights: Mapping[str, int], seen: TrafficReport) -> tuple[Text, ...]:
@@ -109,19 +131,28 @@ def describe_shares(weights: Mapping[str, int], seen: TrafficReport) -> tuple[Te
 
 
 def describe_share(version: str, weights: Mapping[str, int], seen: TrafficReport) -> Text:
-    """Return one version's share as `v1: asked 50 %, seen 48 % (58 of 120 pages; by chance 39
-    to 57 %)`.
+    """Return one version's share as `v1: asked 50 %, seen 48 % (58 of 120 pages; by chance it
+    may be 37 to 63 %)`.
     """
-    hits, pages = seen.versions.get(version, 0), count_pages(seen)
-    low, high = compute_wilson_interval(hits, pages)
+    hits, pages, weight = seen.versions.get(version, 0), count_pages(seen), weights.get(version, 0)
+    if weight in (0, 100):
+        return Text(
+            "{version}: asked {weight} %, seen {share:.0f} % ({hits} of {pages} pages)",
+            version=version,
+            weight=weight,
+            share=100 * hits / max(pages, 1),
+            hits=hits,
+            pages=pages,
+        )
+    low, high = compute_chance_range(weight, pages)
     return Text(
         "{version}: asked {weight} %, seen {share:.0f} % ({hits} of {pages} pages; "
-        "by chance {low:.0f} to {high:.0f} %)",
+        "by chance it may be {low:.0f} to {high:.0f} %)",
         version=version,
-        weight=weights.get(version, 0),
+        weight=weight,
         share=100 * hits / max(pages, 1),
         hits=hits,
         pages=pages,
-        low=100 * low,
-        high=100 * high,
+        low=100 * low / max(pages, 1),
+        high=100 * high / max(pages, 1),
     )

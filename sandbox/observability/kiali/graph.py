@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from sandbox.clock import Clock
 from sandbox.cluster.contract import Object
 from sandbox.observability.answers import get_first
 from sandbox.observability.kiali.answer_context import AnswerContext
@@ -34,7 +35,7 @@ class KialiError(Exception):
         self.code = code
 
 
-def build_graph(moment: AnswerContext, asked: dict[str, list[str]], now: datetime) -> Object:
+def build_graph(moment: AnswerContext, asked: dict[str, list[str]], clock: Clock) -> Object:
     """Build the answer to a graph's query.
 
     Raises KialiError, and QueryError when Prometheus can't compute.
@@ -66,13 +67,15 @@ def build_graph(moment: AnswerContext, asked: dict[str, list[str]], now: datetim
     for name in namespaces:
         drawing.graph.add_flows(
             query_flows(
-                moment.engine, name, _limit_to_age(drawing.asked, moment.view.namespaces[name], now)
+                moment.engine,
+                name,
+                _limit_to_age(drawing.asked, moment.view.namespaces[name], clock),
             )
         )
     run_appenders(drawing)
     elements = _build_elements(drawing.graph, moment.traits.digest)
     return {
-        "timestamp": int(now.timestamp()),
+        "timestamp": int(clock.now().timestamp()),
         "duration": seconds,
         "graphType": kind,
         "elements": elements,
@@ -127,10 +130,10 @@ def _parse_quantile(text: str) -> float:
     return {"50": 0.5, "95": 0.95, "99": 0.99, "avg": 0.5}.get(text, 0.95)
 
 
-def _limit_to_age(asked: TrafficQuery, namespace: Object, now: datetime) -> TrafficQuery:
+def _limit_to_age(asked: TrafficQuery, namespace: Object, clock: Clock) -> TrafficQuery:
     """Shorten the range so that it does not begin before the namespace was created."""
     created = namespace["metadata"].get("creationTimestamp")
-    age = int((now - datetime.fromisoformat(created)).total_seconds()) if created else asked.seconds
+    age = int(clock.measure_age(datetime.fromisoformat(created))) if created else asked.seconds
     return TrafficQuery(max(1, min(asked.seconds, age)), asked.ambient, asked.tcp, asked.idle)
 
 

@@ -103,18 +103,18 @@ class KialiState:
         """Return a graph, from the cache while it is as fresh as asked."""
         now = self._clock.now()
         if not self.traits.cached:
-            return build_graph(moment, asked, now)
+            return build_graph(moment, asked, self._clock)
         refresh = get_first(asked, "refreshInterval")
         if refresh and not refresh.isdigit():
             raise KialiError(400, f"Invalid refreshInterval [{refresh}]")
         kept = int(refresh) / 1000 if refresh else GRAPH_SECONDS
         if not kept:
-            return build_graph(moment, asked, now)
+            return build_graph(moment, asked, self._clock)
         key = tuple(
             sorted((name, values[0]) for name, values in asked.items() if name != "refreshInterval")
         )
         at, answer = self._graphs.get(key, (0.0, {}))
         if not answer or now.timestamp() - at >= kept:
-            answer = build_graph(moment, asked, now)
+            answer = build_graph(moment, asked, self._clock)
             self._graphs[key] = (now.timestamp(), answer)
         return answer

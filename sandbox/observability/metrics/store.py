@@ -16,8 +16,9 @@ from sandbox.observability.sources import Sample
 NAME = "__name__"
 LOOKBACK_SECONDS = 300.0
 """How old the newest sample of a series may be to count as its value now (Prometheus' default)."""
-KEPT_SAMPLES = 240
-"""Samples that a series keeps at least: an hour of scrapes."""
+KEPT_SAMPLES = 600
+"""Samples that a series keeps at least: two hours of scrapes, a minute and a half where the clock
+runs a hundred times as fast."""
 
 
 class Point(NamedTuple):

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from bot.knowledge.observe import kiali_graph, prometheus_graph
-from bot.knowledge.observe.graph import Call, Graph, describe_graph, has_duplicate_calls
+from bot.knowledge.observe.graph import (
+    Call,
+    Graph,
+    describe_graph,
+    drop_waypoints,
+    has_duplicate_calls,
+)
 from bot.knowledge.observe.prometheus import Series
 
 SERVICES = ("productpage", "reviews", "ratings")
@@ -104,6 +110,35 @@ def test_calls_are_not_told_twice() -> None:
     seen = kiali_says(("a", "reviews", tcp("500.00")), ("a", "reviews", http("1.00", tls="100")))
     assert has_duplicate_calls(seen)
     assert tell(seen) == ("a → reviews: 1.00/s http, no errors, mTLS",)
+
+
+def test_shares_are_of_requests_alone() -> None:
+    """Bytes are no requests: they are not added up, and a version without requests has no share."""
+    seen = kiali_says(
+        ("productpage-v1", "reviews", http("3.33", tls="100")),
+        ("reviews", "reviews-v1", tcp("284.16")),
+        ("reviews", "reviews-v1", http("1.11", tls="100")),
+        ("reviews", "reviews-v3", http("2.22", tls="100")),
+        ("reviews", "reviews-v2", tcp("267.11")),
+    )
+    assert seen.spread == {"reviews": {"reviews-v1": 1.11, "reviews-v3": 2.22}}
+    assert "; v1 33 %, v3 67 %" in tell(seen)[0]
+
+
+def test_a_waypoint_is_no_version() -> None:
+    """What passes it is told once, at the Service that was called."""
+    seen = kiali_says(
+        ("productpage-v1", "reviews", http("3.00", tls="100")),
+        ("productpage-v1", "reviews", tcp("600.00")),
+        ("reviews", "reviews-v1", http("3.00", tls="100")),
+        ("reviews", "waypoint", tcp("600.00")),
+        ("waypoint", "reviews", tcp("850.00")),
+        ("ratings", "waypoint", tcp("500.00")),
+    )
+    plain = drop_waypoints(seen, {"waypoint"})
+    assert tell(plain) == ("productpage-v1 → reviews: 3.00/s http, no errors, mTLS",)
+    assert plain.spread == {"reviews": {"reviews-v1": 3.0}}
+    assert [(call.source, call.target) for call in plain.inner] == [("reviews", "reviews-v1")]
 
 
 def test_connections_alone() -> None:

@@ -12,7 +12,7 @@ from bot.errors import ClusterError, NotFound, Rejected, Unavailable
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE, Kind
 from bot.knowledge.graph import report
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus
-from bot.knowledge.observe.graph import Graph
+from bot.knowledge.observe.graph import Call, Graph
 from bot.knowledge.snapshot import Snapshot
 from tests.knowledge.observe.stage import asking, deployment
 
@@ -188,12 +188,32 @@ async def test_prometheus_stands_in_for_kiali(tmp_path: Path) -> None:
 
 
 async def test_what_kiali_finds_is_told_once(tmp_path: Path) -> None:
-    """Each code once for each object, and nothing that is neither error nor warning."""
+    """Each code once with all that has it, and nothing that is neither error nor warning."""
     unknown = FOUND | {"code": "KIA0203", "severity": "unknown"}
-    validations = {"virtualservice": {"reviews.bookinfo": {"checks": [FOUND, FOUND, unknown]}}}
+    uncovered = FOUND | {"code": "KIA1313", "message": "Not covered"}
+    validations = {
+        "virtualservice": {"reviews.bookinfo": {"checks": [FOUND, FOUND, unknown]}},
+        "workload": {f"{name}.bookinfo": {"checks": [uncovered]} for name in "abc"},
+    }
     answers = {"kiali:20001/kiali/api/namespaces/bookinfo/istio": {"validations": validations}}
     async with asking(answers, tmp_path) as context:
         said = await report.list_kiali_findings(context, Graph(()))
     assert [str(text) for text in said] == [
-        "Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning)."
+        "Kiali finds KIA1107 on virtualservice reviews: Subset not found (warning).",
+        "Kiali finds KIA1313 on workload a, workload b, workload c: Not covered (warning).",
     ]
+
+
+def test_calls_are_doubled_by_a_waypoint_alone() -> None:
+    """Without one, requests beside TCP are of before and after a change."""
+    twice = Graph((Call("a", "b", "http", 1.0), Call("a", "b", "tcp", 9.0)))
+    waypoint = {
+        "spec": {"gatewayClassName": "istio-waypoint"},
+        "status": {"conditions": [{"type": "Programmed", "status": "True"}]},
+    }
+    space = {"metadata": {"labels": {"istio.io/use-waypoint": "waypoint"}}}
+    bare = Snapshot({}, {}, space, (), {}, {}, {}, {}, {})
+    routed = Snapshot({}, {}, space, (), {"waypoint": waypoint}, {}, {}, {}, {})
+    (doubled,), (changed,) = report.explain_graph(twice, routed), report.explain_graph(twice, bare)
+    assert "draws calls twice" in str(doubled)
+    assert "looks back 60 s" in str(changed)

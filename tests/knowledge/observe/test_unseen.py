@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.knowledge.graph import empty_reasons, trace_reasons
+from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.snapshot import Snapshot
 from bot.ports import TrafficReport
 from bot.steps import State
@@ -141,6 +142,18 @@ async def test_an_empty_graph_says_why(tmp_path: Path, case: str) -> None:
 
 
 AMBIENT = (pod(sidecar=False, ambient=True),)
+ZIPKIN_SERVICE = {"service": "zipkin.istio-system.svc.cluster.local", "port": 9411}
+PROVIDER = {"extensionProviders": [{"name": "jaeger", "zipkin": ZIPKIN_SERVICE}]}
+
+
+def telemetry(namespace: str = "istio-system", **tracing: Any) -> dict[str, Any]:
+    """A Telemetry that says this about tracing."""
+    meta = {"name": "mesh-default", "namespace": namespace}
+    return {"metadata": meta, "spec": {"tracing": [tracing]}}
+
+
+TELEMETRY = telemetry(providers=[{"name": "jaeger"}], randomSamplingPercentage=100)
+QUIET = telemetry(disableSpanReporting=True)
 ONE_PERCENT = {"defaultConfig": {"tracing": {"zipkin": {"address": ZIPKIN}}}}
 WAYPOINT = {
     "spec": {"gatewayClassName": "istio-waypoint"},
@@ -160,6 +173,24 @@ TRACES: dict[str, tuple[Snapshot, Answers, str, State]] = {
         now(config={"enableTracing": False, "defaultConfig": TRACING}),
         {},
         "not told",
+        State.NOT_YET,
+    ),
+    "by Telemetry": (
+        now(config=PROVIDER, telemetries=(TELEMETRY,), pods=(pod(config={}),)),
+        COLLECTOR,
+        "on their way",
+        State.NORMAL,
+    ),
+    "switched off by Telemetry": (
+        now(telemetries=(QUIET,)),
+        {},
+        "Telemetry mesh-default switches spans off",
+        State.NOT_YET,
+    ),
+    "no such provider": (
+        now(config={}, telemetries=(TELEMETRY,)),
+        {},
+        "the provider jaeger, which the mesh configuration does not have",
         State.NOT_YET,
     ),
     "only ztunnel": (now(pods=AMBIENT), {}, "without a waypoint", State.NOT_YET),
@@ -197,3 +228,48 @@ async def test_no_traces_say_why(tmp_path: Path, case: str) -> None:
         reason = await trace_reasons.explain_missing_traces(context, snapshot)
     assert words in str(reason.because)
     assert reason.state is state
+
+
+SETTINGS: list[tuple[dict[str, Any], tuple[dict[str, Any], ...], str]] = [
+    ({}, (), "tracing is not configured"),
+    ({"defaultConfig": TRACING}, (), "traces go to zipkin.istio-system:9411, 100 % of requests"),
+    ({"defaultConfig": TRACING, "enableTracing": False}, (), "tracing is not configured"),
+    (
+        PROVIDER,
+        (TELEMETRY,),
+        "traces go to zipkin.istio-system.svc.cluster.local:9411, 100 % of requests, by Telemetry "
+        "mesh-default (provider jaeger)",
+    ),
+    (
+        PROVIDER | {"enableTracing": False, "defaultProviders": {"tracing": ["jaeger"]}},
+        (),
+        "traces go to zipkin.istio-system.svc.cluster.local:9411, 1 % of requests, by the provider "
+        "jaeger",
+    ),
+    (
+        {"defaultConfig": TRACING},
+        (telemetry(randomSamplingPercentage=25),),
+        "traces go to zipkin.istio-system:9411, 25 % of requests, by Telemetry mesh-default",
+    ),
+    (
+        PROVIDER,
+        (telemetry("bookinfo", randomSamplingPercentage=50), TELEMETRY),
+        "traces go to zipkin.istio-system.svc.cluster.local:9411, 50 % of requests, by Telemetry "
+        "mesh-default (provider jaeger)",
+    ),
+    (PROVIDER, (telemetry("bookinfo", disableSpanReporting=True), TELEMETRY), "switches spans off"),
+    (
+        {"defaultConfig": TRACING},
+        (TELEMETRY,),
+        "traces go to zipkin.istio-system:9411, 100 % of requests, by Telemetry mesh-default",
+    ),
+    ({}, (TELEMETRY,), "the provider jaeger, which the mesh configuration does not have"),
+]
+
+
+@pytest.mark.parametrize(("config", "telemetries", "words"), SETTINGS)
+def test_tracing_is_read_as_istiod_reads_it(
+    config: dict[str, Any], telemetries: tuple[dict[str, Any], ...], words: str
+) -> None:
+    """By the proxies' own configuration, by providers, and by what a namespace overrides."""
+    assert words in str(describe_tracing(config, telemetries))
