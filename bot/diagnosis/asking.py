@@ -163,16 +163,24 @@ async def read_activity(context: Context, namespace: str, step: str) -> Activity
         streams = [s for s in await context.traffic.streams() if s.namespace == namespace]
     except LedgerError:
         entries, streams = [], []
-    own = [
-        e
-        for e in entries
-        if e.namespace in ("", namespace) and e.outcome not in ("denied", "refused", "cancelled")
-    ]
+    own = select_entries(entries, namespace, context.workshop.mesh_namespace)
     wanted = list_wanted_steps(own) | ({step} if step else set())
     users = {stream.user for stream in streams} | list_users(own)
     return Activity(
         frozenset(wanted), frozenset(users), tuple(streams), context.traffic.last(namespace), step
     )
+
+
+def select_entries(entries: Sequence[AuditEntry], *namespaces: str) -> list[AuditEntry]:
+    """Return what was really asked for in these namespaces, and in none in particular.
+
+    What all share is asked for in the mesh's namespace: install, addons, kiali.
+    """
+    return [
+        e
+        for e in entries
+        if e.namespace in ("", *namespaces) and e.outcome not in ("denied", "refused", "cancelled")
+    ]
 
 
 def list_wanted_steps(newest_first: Sequence[AuditEntry]) -> set[str]:
