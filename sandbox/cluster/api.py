@@ -162,9 +162,9 @@ class Api:
                 target, config, replace(write, field_validation="Strict")
             )
         except UnknownFieldError as refused:
-            place = f"{target.namespace}/{target.name}".lstrip("/")
+            place = f"{config['metadata'].get('namespace', '')}/{target.name}"
             kind = target.kind.kind
-            raise untyped_patch_error(target.api_version, kind, place, refused.fields) from None
+            raise untyped_patch_error(target.api_version, kind, place, refused.fields[0]) from None
         wanted["metadata"]["name"] = target.name
         if wanted["metadata"].get("managedFields"):
             raise bad_request_error("metadata.managedFields must be nil")

@@ -58,17 +58,16 @@ class UnknownFieldError(ApiError):
         super().__init__(400, "BadRequest", text)
 
 
-def untyped_patch_error(api_version: str, kind: str, place: str, fields: list[str]) -> ApiError:
-    """Return the 500 for an apply of fields that the type does not have.
+def untyped_patch_error(api_version: str, kind: str, place: str, field: str) -> ApiError:
+    """Return the 500 for an apply of a field that the type does not have: the first is named.
 
-    `place` is `namespace/name`.
+    `place` is `namespace/name` as the configuration has them.
     """
-    said = [f".{field}: field not declared in schema" for field in fields]
-    text = said[0] if len(said) == 1 else "errors:\n" + "\n".join(f"  {each}" for each in said)
     return ApiError(
         500,
         "",
-        f"failed to create typed patch object ({place}; {api_version}, Kind={kind}): {text}",
+        f"failed to create typed patch object ({place}; {api_version}, Kind={kind}): "
+        f".{field}: field not declared in schema",
     )
 
 
