@@ -77,12 +77,7 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
         inputs, traffic = prepare_engine(settings, backends, slack, stack)
         engine = build_engine(inputs)
         router = engine.router
-        maintenance = Maintenance(
-            router,
-            ledger,
-            deliver_kept=channel_messages.deliver_kept_messages,
-            drop_kept=channel_messages.drop_kept_posts,
-        )
+        maintenance = prepare_maintenance(settings, router, ledger, channel_messages)
         # Whoever stops is taken down in the opposite order: first nothing new comes in, then the
         # runs end, then their messages are sent, and the ledger is left last.
         await maintenance.join_replicas()
@@ -114,6 +109,22 @@ async def run_bot(settings: Settings) -> AsyncIterator[Bot]:
             "ready: %s in %s, Istio %s", slack.identity.user_id, slack.identity.team, mesh.version
         )
         yield Bot(router, link, channel_messages, cluster, mesh, ledger, slot_runner, health)
+
+
+def prepare_maintenance(
+    settings: Settings,
+    router: CommandRouter,
+    ledger: Ledger,
+    channel_messages: SlackChannelMessages,
+) -> Maintenance:
+    """Return what looks after runs, messages and the ledger; it is not started yet."""
+    return Maintenance(
+        router,
+        ledger,
+        deliver_kept=channel_messages.deliver_kept_messages,
+        drop_kept=channel_messages.drop_kept_posts,
+        kept=parts.build_retention_times(settings),
+    )
 
 
 async def open_backends(settings: Settings, stack: AsyncExitStack) -> Backends:

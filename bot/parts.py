@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from bot.errors import SettingsError
 from bot.istio import Istioctl
 from bot.istio.plugins import select_plugin_environment
 from bot.language import Localizer
-from bot.ledger import Ledger
+from bot.ledger import Ledger, RetentionTimes
 from bot.ports import Identity
 from bot.roles import Members, Roles
 from bot.schedule import (
@@ -217,6 +218,14 @@ def describe_cluster(settings: Settings, cluster: KubernetesCluster) -> str:
     """
     return (
         f"{settings.cluster.context} ({cluster.host})" if settings.cluster.context else cluster.host
+    )
+
+
+def build_retention_times(settings: Settings) -> RetentionTimes:
+    """Return how long what is over is kept in the ledger."""
+    chosen = settings.ledger
+    return RetentionTimes(
+        runs=timedelta(days=chosen.keep_runs_days), audit=timedelta(days=chosen.keep_audit_days)
     )
 
 

@@ -20,7 +20,7 @@ from bot.errors import SettingsError
 from bot.health import ComponentHealth, HealthServer
 from bot.health.exposition import render_metrics
 from bot.metrics import Histogram, Metric, counter
-from tests.scenarios.stage import Stage, playing
+from tests.scenarios.stage import Stage, playing, words
 
 
 def free() -> int:
@@ -106,6 +106,21 @@ async def test_slack_away_makes_a_bot_unready_not_dead(tmp_path: Path) -> None:
         assert status == 200
         assert not told["parts"]["slack"]["ok"]
         assert re.search(r"not connected for \d+ s", told["parts"]["slack"]["says"])
+
+
+async def test_a_database_that_is_gone_makes_a_bot_unready(tmp_path: Path) -> None:
+    """Its file was deleted under the bot: that is said, and no restart would help by itself."""
+    path, aside = tmp_path / "meshbot.sqlite", tmp_path / "aside"
+    async with ward(tmp_path) as on:
+        path.rename(aside)
+        status, told = await on.ask("/readyz")
+        assert status == 503
+        assert "its file was deleted or moved away" in told["parts"]["ledger"]["says"]
+        assert (await on.ask("/healthz"))[0] == 200
+        said = words(await on.stage.type("/mesh preflight -> error"))
+        assert "My database cannot be used just now." in said
+        aside.rename(path)
+        assert (await on.ask("/readyz"))[0] == 200
 
 
 async def test_a_bot_whose_watchdog_died_is_dead(tmp_path: Path) -> None:

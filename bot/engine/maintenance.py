@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from bot.engine.router import CommandRouter
 from bot.errors import MeshbotError
-from bot.ledger import Ledger
+from bot.ledger import Ledger, RetentionTimes
 from bot.metrics import Metric, counter
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,10 @@ AUDIT_EVERY = 60.0
 PRUNE_EVERY = 3600.0
 """Seconds between prunings of what is old."""
 
+CLEAR_EVERY = 60.0
+"""Seconds between looks for runs, audit rows and schedules that are older than they are to be kept;
+each look clears a part, so that others can write meanwhile."""
+
 LONGEST_PASS = 60.0
 """Seconds that a pass may take before maintenance counts as stuck."""
 
@@ -33,7 +37,7 @@ class Maintenance:
     """Runs maintenance periodically until stopped.
 
     `deliver_kept` delivers the messages that are kept for Slack, `drop_kept` drops those
-    that wait to be posted.
+    that wait to be posted; `kept` says for how long what is over is kept.
     """
 
     def __init__(
@@ -43,8 +47,9 @@ class Maintenance:
         *,
         deliver_kept: Work,
         drop_kept: Callable[[], None],
+        kept: RetentionTimes,
     ) -> None:
-        self._router, self._ledger = router, ledger
+        self._router, self._ledger, self._kept = router, ledger, kept
         self._deliver_kept, self._drop_kept = deliver_kept, drop_kept
         self._due: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -63,6 +68,8 @@ class Maintenance:
             "Processes that this one found to be gone.",
             self._ledger.failure_detector.evictions,
         )
+        for table, rows in self._ledger.retention.cleared.items():
+            yield counter("cleared", "Rows that were older than they are kept.", rows, table=table)
 
     async def join_replicas(self) -> None:
         """Join the other processes, and send heartbeats from now on.
@@ -122,10 +129,14 @@ class Maintenance:
             (PRUNE_EVERY, "replicas", ledger.replicas.prune),
             (PRUNE_EVERY, "messages", ledger.outbox.prune),
             (PRUNE_EVERY, "requests", ledger.requests.prune),
+            (CLEAR_EVERY, "what is old", self._clear_old),
         ):
             await self._run_if_due(every, what, work)
         # At the end, so that a pass which hangs shows in the health check.
         self.last = time.monotonic()
+
+    async def _clear_old(self) -> None:
+        await self._ledger.retention.clear(self._kept)
 
     async def _count_pending_messages(self) -> None:
         self.pending = await self._ledger.outbox.count_pending()

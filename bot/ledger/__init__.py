@@ -9,6 +9,7 @@ from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox, build_run_key
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
+from bot.ledger.retention import RetentionTimes
 from bot.ledger.runs import (
     ACTIVE,
     DuplicateRequest,
@@ -39,6 +40,7 @@ __all__ = [
     "NewSchedule",
     "SqlOutbox",
     "Replicas",
+    "RetentionTimes",
     "HeartbeatTiming",
     "Run",
     "RunState",

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bot.errors import LedgerError
+from bot.ledger.sqlite_file import FileWatch, make_private
 
 PATIENCE = 5.0
 """Seconds that a connection, a lock or a statement may take before the database counts as away."""
@@ -108,15 +109,26 @@ def _begin_sqlite_transaction(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
+def watch_sqlite_file(engine: AsyncEngine) -> AsyncEngine:
+    """Return the engine of a SQLite file that must be there still at each transaction.
+
+    Any other engine is returned as it is.
+    """
+    if engine.url.drivername != SQLITE:
+        return engine
+    watch = FileWatch(Path(engine.url.database or "").absolute())
+    return engine.execution_options(meshbot_watch=watch)
+
+
 def prepare_sqlite_file(url: URL) -> None:
-    """Make the folder of a SQLite file and put the file in write-ahead mode. Blocks.
+    """Make a SQLite file that is private, and put it in write-ahead mode. Blocks.
 
     In that mode readers never wait.
     """
     if url.drivername != SQLITE:
         return
     path = Path(url.database or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path)
     connection = sqlite3.connect(path, timeout=PATIENCE)
     try:
         _enable_write_ahead(connection)
@@ -158,6 +170,9 @@ async def open_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection
     Raises LedgerError or IntegrityError, within seconds.
     """
     with translate_errors(engine.url):
+        watch = engine.sync_engine.get_execution_options().get("meshbot_watch")
+        if watch is not None:
+            watch.check()
         async with (
             # In line, for a connection, and for the statements: each may take PATIENCE.
             asyncio.timeout(3 * PATIENCE),

@@ -20,6 +20,9 @@ from bot.ledger.tables import images, runs
 from bot.ledger.texts import convert_row_to_utc
 from bot.records import BeforeImage, Change, RunSummary
 
+UNDO_REACH = 50
+"""Changes of a namespace that undo looks back on."""
+
 
 class SqlHistory:
     """Implements `bot.records.History`, and keeps it.
@@ -68,7 +71,7 @@ class SqlHistory:
         """Delete an image: the object was not changed after all."""
         await execute(self._engine, delete(images).where(_match_image(run, image)))
 
-    async def changes(self, namespace: str, *, most: int = 50) -> list[Change]:
+    async def changes(self, namespace: str, *, most: int = UNDO_REACH) -> list[Change]:
         """Return runs that changed something in that namespace, the newest first.
 
         A change of the namespace's labels counts; runs that were undone do not.

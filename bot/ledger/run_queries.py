@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ledger.connection import READS, execute
 from bot.ledger.replicas import LIVING
 from bot.ledger.runs import ACTIVE, Run, RunState
-from bot.ledger.tables import audit, runs
+from bot.ledger.tables import audit, audit_retention, runs
 from bot.ledger.texts import clean_text, read_texts
 from bot.messages import Posted
 
@@ -59,7 +59,11 @@ class RunQueries:
     async def list_unaudited_runs(self, *, most: int = 500) -> list[Run]:
         """Return runs that have ended without a row of their own in the audit, the newest first."""
         audited = select(audit.c.id).where(audit.c.id == runs.c.id).exists()
-        return await self._list_newest(runs.c.finished_at.is_not(None) & ~audited, limit=most)
+        # A run may be kept for longer than its row: what was cleared does not come back.
+        cleared = select(func.max(audit_retention.c.cleared_before)).scalar_subquery()
+        within = cleared.is_(None) | (runs.c.finished_at >= cleared)
+        ended = runs.c.finished_at.is_not(None)
+        return await self._list_newest(ended & within & ~audited, limit=most)
 
     async def find_newest(self, where: ColumnElement[bool]) -> Run | None:
         """Return the newest run for which the condition holds, or None."""

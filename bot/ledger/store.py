@@ -10,12 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ledger.audit import SqlAuditTrail
 from bot.ledger.beginnings import SqlBeginnings
-from bot.ledger.connection import READS, build_engine, execute, parse_url
+from bot.ledger.connection import (
+    READS,
+    build_engine,
+    execute,
+    parse_url,
+    translate_errors,
+    watch_sqlite_file,
+)
 from bot.ledger.dedupe import RequestKeys
 from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
 from bot.ledger.outbox import SqlOutbox
 from bot.ledger.replicas import Replicas, generate_owner
+from bot.ledger.retention import SqlRetention
 from bot.ledger.run_queries import RunQueries
 from bot.ledger.run_store import SqlRuns
 from bot.ledger.schedule_store import SqlSchedules
@@ -53,6 +61,7 @@ class Ledger:
         self.timetable = SqlSchedules(engine, now=now)
         self.slots = SqlSlots(engine, now=now)
         self.streams = SqlStreams(engine)
+        self.retention = SqlRetention(engine, now)
 
     @classmethod
     async def open(
@@ -65,7 +74,9 @@ class Ledger:
         """
         parsed = parse_url(url)
         await migrate_schema(parsed)
-        return cls(build_engine(parsed), now=now, owner=owner)
+        with translate_errors(parsed):
+            engine = watch_sqlite_file(build_engine(parsed))
+        return cls(engine, now=now, owner=owner)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -138,6 +138,13 @@ audit = Table(
     Index("audit_by_run", "run"),
 )
 
+audit_retention = Table(
+    "audit_retention",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cleared_before", DateTime(timezone=True), nullable=False),
+)
+
 schedules = Table(
     "schedules",
     metadata,

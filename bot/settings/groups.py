@@ -258,6 +258,16 @@ class LedgerSettings(BaseModel):
         "meshbot.sqlite in state_dir.",
     )
     state_dir: Place = Field(Path(".meshbot"), description="Directory for what the bot keeps.")
+    keep_runs_days: int = Field(
+        90,
+        ge=1,
+        le=36500,
+        description="Days that ended runs, what stood before them, and ended schedules are kept. "
+        "What undo can still take back is kept longer.",
+    )
+    keep_audit_days: int = Field(
+        365, ge=7, le=36500, description="Days that the rows of the audit are kept."
+    )
 
     @property
     def address(self) -> str:

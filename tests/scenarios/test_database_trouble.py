@@ -7,6 +7,8 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,9 +19,10 @@ from sqlalchemy import event
 from bot.app import Bot
 from bot.engine.runs import audit
 from bot.errors import LedgerError
-from bot.ledger import connection
+from bot.ledger import Ledger, connection
 from sandbox.cluster.contract import Ref
 from sandbox.workspace.state import Channel
+from tests.ledger.test_audit import ROW
 from tests.scenarios.stage import Stage, playing, words
 from tests.scenarios.test_confirmed import left, new_run
 
@@ -178,3 +181,14 @@ async def test_an_answer_that_cannot_be_shared_is_not_lost(stage: Stage) -> None
     assert "I cannot post in this channel" in words(told[1])
     assert "only you see the answer" in words(told[1])
     assert "nothing was started" not in words(told[1])
+
+
+async def test_what_is_older_than_the_settings_say_is_cleared(tmp_path: Path) -> None:
+    """As soon as the bot starts, and what is younger is there."""
+    ledger = await Ledger.open(f"sqlite:///{tmp_path}/meshbot.sqlite")
+    for days in (29, 31):
+        at = ledger.timetable.now() - timedelta(days=days)
+        await ledger.audit.add(replace(ROW, id=str(days), at=at))
+    async with playing(tmp_path, MESHBOT_LEDGER__KEEP_AUDIT_DAYS="30"):
+        assert [row.id for row in await ledger.audit.entries()] == ["29"]
+    await ledger.close()
