@@ -87,7 +87,32 @@ class PlotPicture:
     words: Text
 
 
-Picture = GraphPicture | PlotPicture
+class SpanBar(NamedTuple):
+    """One span of a trace, `depth` spans below the first: `start` and `ms` are milliseconds.
+
+    `slowest` marks the one that took most of the time by itself.
+    """
+
+    label: str
+    depth: int
+    start: float
+    ms: float
+    failed: bool = False
+    slowest: bool = False
+
+
+@dataclass(frozen=True)
+class TracePicture:
+    """The spans of one trace as a tree, over the time that it took; `left_out` are not drawn."""
+
+    title: Text
+    caption: Text
+    spans: tuple[SpanBar, ...]
+    words: Text
+    left_out: int = 0
+
+
+Picture = GraphPicture | PlotPicture | TracePicture
 
 
 class PngFile(NamedTuple):

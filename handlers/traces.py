@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bot.errors import ClusterError
 from bot.knowledge import snapshot
-from bot.knowledge.graph import report, trace_reasons
+from bot.knowledge.graph import report, trace_reasons, trace_tree
 from bot.knowledge.mesh_config import describe_tracing
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import is_ready
@@ -74,7 +74,7 @@ async def build_verdict(
             namespace=namespace,
         ),
         evidence=(
-            *(report.describe_trace(trace, namespace) for trace in found.traces),
+            *report.describe_traces(found.traces, namespace),
             Text("services: {names}", names=Listed(services, "comma")),
             settings,
         ),
@@ -82,6 +82,7 @@ async def build_verdict(
         next=suggest_commands(context, "graph"),
         lines=lines,
         notes=trace_reasons.warn_about_stale_traces(context, now),
+        picture=trace_tree.build_trace_picture(trace_tree.choose_trace(found.traces), namespace),
     )
 
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from bot.drawings import GraphPicture, Picture, PngFile
+from bot.drawings import GraphPicture, Picture, PlotPicture, PngFile, TracePicture
 from bot.jobs import Jobs
 from bot.pictures.localized import Say, localize_picture
 from bot.pictures.protocol import encode_drawing
@@ -35,6 +35,8 @@ LONGEST = 64 * 1024
 
 LIBRARIES = {"pillow": "PIL", "pygraphviz": "pygraphviz"}
 """What the extra `graphs` installs, and the modules that are in it."""
+
+FILE_NAMES = {GraphPicture: "graph.png", PlotPicture: "burst.png", TracePicture: "trace.png"}
 
 WORKER = (sys.executable, "-m", "bot.pictures.worker")
 
@@ -81,7 +83,7 @@ class DrawingProcess:
             self.failures += 1
             return None
         self.drawn += 1
-        return PngFile("graph.png" if isinstance(picture, GraphPicture) else "burst.png", png)
+        return PngFile(FILE_NAMES[type(picture)], png)
 
     async def close(self) -> None:
         """End the process."""

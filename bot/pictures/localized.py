@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.drawings import GraphPicture, Picture, PlotPicture
+from bot.drawings import GraphPicture, Picture, PlotPicture, SpanBar, TracePicture
 from bot.pictures.collapse import limit_nodes
 from bot.pictures.dot import build_dot
 from bot.ports import Outcome, Sample
-from bot.text import Text, join
+from bot.text import EMPTY, Text, counted, in_context, join
 
 Say = Callable[[Text], str]
 """Says a text in the language of the channel."""
@@ -56,13 +56,27 @@ class PlotDrawing:
     p99: float
 
 
-Drawing = GraphDrawing | PlotDrawing
+@dataclass(frozen=True)
+class TraceDrawing:
+    """A trace to draw: each span with the words behind its bar; `more` tells of those left out."""
+
+    title: str
+    caption: str
+    rows: tuple[SpanBar, ...]
+    notes: tuple[str, ...]
+    legend: tuple[str, str, str]
+    more: str
+
+
+Drawing = GraphDrawing | PlotDrawing | TraceDrawing
 
 
 def localize_picture(picture: Picture, say: Say, icons: str) -> Drawing:
     """Return what is to be drawn; `icons` is the directory of the signs' PNG files."""
     if isinstance(picture, GraphPicture):
         return GraphDrawing(build_dot(limit_nodes(picture, say), say, icons))
+    if isinstance(picture, TracePicture):
+        return localize_trace(picture, say)
     return localize_plot(picture, say)
 
 
@@ -85,4 +99,32 @@ def localize_plot(picture: PlotPicture, say: Say) -> PlotDrawing:
     )
     return PlotDrawing(
         labels, picture.samples, picture.asked, picture.p50, picture.p95, picture.p99
+    )
+
+
+def localize_trace(picture: TracePicture, say: Say) -> TraceDrawing:
+    """Return a trace with its words said."""
+    return TraceDrawing(
+        title=say(picture.title),
+        caption=say(picture.caption),
+        rows=picture.spans,
+        notes=tuple(
+            say(
+                join(
+                    "comma",
+                    Text("{ms:.1f} ms", ms=bar.ms),
+                    Text("error") if bar.failed else EMPTY,
+                    Text("slowest") if bar.slowest else EMPTY,
+                )
+            )
+            for bar in picture.spans
+        ),
+        legend=(
+            say(in_context("legend", "span")),
+            say(in_context("legend", "slowest by itself")),
+            say(in_context("legend", "with an error")),
+        ),
+        more=say(counted("and {n} more span", "and {n} more spans", n=picture.left_out))
+        if picture.left_out
+        else "",
     )

@@ -8,7 +8,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from bot.pictures.localized import Drawing, GraphDrawing, PlotDrawing, PlotLabels
+from bot.drawings import SpanBar
+from bot.pictures.localized import Drawing, GraphDrawing, PlotDrawing, PlotLabels, TraceDrawing
 from bot.ports import Outcome, Sample
 
 
@@ -16,6 +17,8 @@ def encode_drawing(drawing: Drawing) -> bytes:
     """Return a drawing as one line of JSON."""
     if isinstance(drawing, GraphDrawing):
         body: dict[str, Any] = {"kind": "graph", "dot": drawing.dot}
+    elif isinstance(drawing, TraceDrawing):
+        body = {"kind": "trace", **asdict(drawing)}
     else:
         body = {"kind": "plot", **asdict(drawing), "labels": drawing.labels._asdict()}
     return json.dumps(body, ensure_ascii=True).encode() + b"\n"
@@ -26,8 +29,13 @@ def decode_drawing(line: bytes) -> Drawing:
     none.
     """
     body: dict[str, Any] = json.loads(line)
-    if body.pop("kind") == "graph":
+    kind = body.pop("kind")
+    if kind == "graph":
         return GraphDrawing(**body)
+    if kind == "trace":
+        rows = tuple(SpanBar(*row) for row in body.pop("rows"))
+        notes, legend = tuple(body.pop("notes")), tuple(body.pop("legend"))
+        return TraceDrawing(rows=rows, notes=notes, legend=legend, **body)
     labels = body.pop("labels")
     labels["outcomes"] = tuple(labels["outcomes"])
     samples = tuple(Sample(at, ms, Outcome(outcome)) for at, ms, outcome in body.pop("samples"))

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from bot.pictures.localized import Drawing, PlotDrawing
+from bot.pictures.localized import Drawing, PlotDrawing, TraceDrawing
 from bot.pictures.protocol import decode_drawing
 
 MISSING, FAILED = "missing", "failed"
@@ -46,6 +46,10 @@ def draw_picture(drawing: Drawing, home: Path) -> bytes:
         from bot.pictures import plots
 
         return plots.draw_plot(drawing)
+    if isinstance(drawing, TraceDrawing):
+        from bot.pictures import traces
+
+        return traces.draw_trace(drawing)
     if not (home / "fonts.conf").exists():
         from bot.pictures import assets
 

@@ -117,7 +117,7 @@ def escape_code(text: str) -> str:
 def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES) -> str:
     """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
     listed = [
-        f"{choose_bullet(said)}{mention_people(escape(truncate(said, LONGEST_LINE)))}"
+        f"{choose_bullet(said)}{mention_people(escape(truncate(strip_depth(said), LONGEST_LINE)))}"
         for said in map(say, lines[:most])
     ]
     if rest := len(lines[most:]):
@@ -127,9 +127,16 @@ def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES
 
 def choose_bullet(line: str) -> str:
     """Return what stands before a line of a list: a bullet, or room before a line that belongs to
-    the one above it.
+    the one above it; the more marks it begins with, the more room.
     """
-    return "      " if line.startswith(SUBORDINATE) else "• "
+    depth = len(line) - len(line.lstrip(SUBORDINATE))
+    return " " * (6 + 4 * (depth - 1)) if depth else "• "
+
+
+def strip_depth(line: str) -> str:
+    """Return a line with one mark of those that it begins with."""
+    rest = line.lstrip(SUBORDINATE)
+    return rest if rest == line else f"{SUBORDINATE}{rest}"
 
 
 def format_bullet_texts(say: Localizer, lines: Sequence[Text]) -> list[str]:

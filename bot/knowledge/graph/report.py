@@ -4,11 +4,13 @@ links to that moment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import ClusterError
 from bot.knowledge.bookinfo.app import is_page_whole
 from bot.knowledge.graph.empty_reasons import has_waypoint
+from bot.knowledge.graph.trace_tree import choose_trace, describe_tree, find_slowest, name_span
 from bot.knowledge.observe import jaeger, kiali, kiali_graph, prometheus_graph
 from bot.knowledge.observe.endpoints import JAEGER, KIALI, build_console, find_web_address
 from bot.knowledge.observe.graph import (
@@ -166,15 +168,36 @@ async def find_traces(context: Context, limit: int) -> FoundTraces:
     return FoundTraces(services)
 
 
+def describe_traces(traces: Sequence[Trace], namespace: str) -> list[Text]:
+    """Return a line for each trace; below one of them its spans as a tree."""
+    shown = choose_trace(traces)
+    lines = []
+    for trace in traces:
+        lines.append(describe_trace(trace, namespace))
+        lines += describe_tree(trace, namespace) if trace is shown else []
+    return lines
+
+
 def describe_trace(trace: Trace, namespace: str) -> Text:
-    """Return a trace as `18:03:09 UTC: 8 spans, 42 ms: productpage → reviews → ratings`."""
-    services = (service.removesuffix(f".{namespace}") for service in trace.services)
+    """Return `18:03:09 UTC: 8 spans, 42 ms; slowest by itself: reviews → ratings, 31.0 ms`."""
+    time = Moment(trace.start, date="", time="seconds", named="plain")
+    slowest = find_slowest(trace)
+    if slowest is None:
+        services = Listed((s.removesuffix(f".{namespace}") for s in trace.services), "comma")
+        return Text(
+            "{time}: {spans}, {milliseconds:.0f} ms: {services}",
+            time=time,
+            spans=describe_spans(trace),
+            milliseconds=trace.milliseconds,
+            services=services,
+        )
     return Text(
-        "{time}: {spans}, {milliseconds:.0f} ms: {services}",
-        time=Moment(trace.start, date="", time="seconds", named="plain"),
+        "{time}: {spans}, {milliseconds:.0f} ms; slowest by itself: {name}, {own:.1f} ms",
+        time=time,
         spans=describe_spans(trace),
         milliseconds=trace.milliseconds,
-        services=" → ".join(services),
+        name=name_span(slowest, namespace, "→"),
+        own=slowest.own,
     )
 
 
