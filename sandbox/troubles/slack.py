@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.troubles.controls import InjectableFault, Undo
-from sandbox.workspace import Workspace
+from sandbox.workspace import DEFAULT_CHANNEL, Workspace
 from sandbox.workspace.fault_injection import InjectedFault
 
 MESSAGES = ("chat.postMessage", "chat.update", "chat.postEphemeral")
@@ -48,6 +48,27 @@ def build_slack_faults(workspace: Workspace) -> tuple[InjectableFault, ...]:
             "Answer slowly",
             f"to messages, after {SLOW_SECONDS:g} s",
             faults.slow_messages,
+        ),
+        InjectableFault(
+            "lose",
+            GROUP,
+            "Lose answers",
+            "messages are posted, and the connection is cut",
+            faults.cut_posts,
+        ),
+        InjectableFault(
+            "archive",
+            GROUP,
+            "Archive the channel",
+            f"nothing can be written in #{DEFAULT_CHANNEL}",
+            faults.archive_channel,
+        ),
+        InjectableFault(
+            "account",
+            GROUP,
+            "Deactivate the app",
+            "its token is refused: account_inactive",
+            faults.deactivate_app,
         ),
     )
 
@@ -93,6 +114,30 @@ class _SlackFaults:
         return self._inject_faults(
             lambda method: self._injector.slow_method(method, times=None, seconds=SLOW_SECONDS)
         )
+
+    async def cut_posts(self, chosen: str) -> Undo:
+        fault = self._injector.cut_method("chat.postMessage", times=None)
+
+        async def undo() -> None:
+            self._injector.remove_fault(fault)
+
+        return undo
+
+    async def archive_channel(self, chosen: str) -> Undo:
+        self._workspace.channel_actions.archive_channel(DEFAULT_CHANNEL)
+
+        async def undo() -> None:
+            self._workspace.channel_actions.unarchive_channel(DEFAULT_CHANNEL)
+
+        return undo
+
+    async def deactivate_app(self, chosen: str) -> Undo:
+        self._injector.account_refusal = "account_inactive"
+
+        async def undo() -> None:
+            self._injector.account_refusal = ""
+
+        return undo
 
     def _inject_faults(self, how: Callable[[str], InjectedFault]) -> Undo:
         faults = [how(method) for method in MESSAGES]

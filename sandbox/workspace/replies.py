@@ -27,6 +27,11 @@ async def handle_response_url(core: Core, request: web.Request) -> web.Response:
         return web.Response(status=404, text="expired_url")
     if reply.used >= RESPONSE_USES:
         return web.Response(status=404, text="used_url")
+    channel = core.state.channels.get(reply.channel)
+    if channel is None or channel.is_archived:
+        # What Slack documents for incoming webhooks, which take messages in the same way.
+        word = "channel_is_archived" if channel is not None else "channel_not_found"
+        return web.Response(status=410 if channel is not None else 404, text=word)
     try:
         body = json.loads(await request.text())
     except ValueError:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.clock import Clock
+from sandbox.workspace.channel_actions import ChannelActions
 from sandbox.workspace.connections import ConnectionPool
 from sandbox.workspace.core import PATIENCE, Core
 from sandbox.workspace.http import HttpTransport
@@ -56,6 +57,8 @@ class Workspace:
         self._interactions.transport = self._socket_mode
         self.actions = UserActions(self._core, self._interactions)
         """What users do: commands, clicks, submissions, messages."""
+        self.channel_actions = ChannelActions(self._core, self._interactions)
+        """What users do to channels and messages: archive, invite, edit, delete."""
         self.side = Sidebar()
         """What stands beside the channel on the page, and what can be done there."""
         self._page = Page(self._core, self.actions, self.side)

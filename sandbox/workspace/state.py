@@ -45,13 +45,19 @@ class Group:
 @dataclass
 class Channel:
     """A public or private channel (C…), or a direct conversation (D…) of the people in
-    `members`."""
+    `members`.
+
+    `posting` is what Slack refuses the bot's messages with where an administrator restricted who
+    may post, such as `restricted_action_read_only_channel`.
+    """
 
     id: str
     name: str
     members: set[str] = field(default_factory=set)
     is_private: bool = False
     is_im: bool = False
+    is_archived: bool = False
+    posting: str = ""
 
 
 @dataclass(frozen=True)

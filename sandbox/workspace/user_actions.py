@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 from bot.slackrules import escape
+from sandbox.workspace.channel_actions import send_mention_event
 from sandbox.workspace.core import Core
 from sandbox.workspace.delivery import ActionResult
 from sandbox.workspace.interactions import InteractionSender
 from sandbox.workspace.links import escape_and_link
 from sandbox.workspace.methods.views import serialize_view
-from sandbox.workspace.payloads import generate_client_id
 from sandbox.workspace.replies import post_slackbot_notice
 from sandbox.workspace.state import Channel, Message, View
 
@@ -48,15 +48,19 @@ class UserActions:
     async def send_line(self, user: str, channel: str, line: str, thread: str = "") -> ActionResult:
         """Send a line as it is typed: a command, a mention of the bot, or plain talk.
 
-        Slack refuses commands in a thread.
+        Slack refuses commands in a thread, and offers nothing to type into in an archived channel.
         """
+        place = self.get_channel(channel)
+        if place.is_archived:
+            person = self._core.state.get_user(user)
+            return ActionResult(person.id, place.id, line, error="is_archived")
         if line.startswith("/") and thread:
             return self._reject_thread_command(user, channel, line, thread)
         if line.startswith("/"):
             return await self.send_command(user, channel, line)
         message = self._post_text(user, channel, self._resolve_references(line), thread)
         if f"<@{self._core.bot.id}>" in message.text:
-            return await self._send_mention_event(message)
+            return await send_mention_event(self._core, self._people, message)
         return ActionResult(message.user, message.channel, line)
 
     def _reject_thread_command(
@@ -143,27 +147,8 @@ class UserActions:
         self, user: str, channel: str, text: str, thread: str = ""
     ) -> ActionResult:
         """Post a message that mentions the bot, in the channel or in a message's thread."""
-        return await self._send_mention_event(
-            self._post_text(user, channel, f"<@{self._core.bot.id}> {escape(text)}", thread)
-        )
-
-    async def _send_mention_event(self, message: Message) -> ActionResult:
-        body: Json = {
-            "type": "app_mention",
-            "user": message.user,
-            "text": message.text,
-            "ts": message.ts,
-        }
-        body |= {
-            "channel": message.channel,
-            "event_ts": message.ts,
-            "client_msg_id": generate_client_id(),
-        }
-        if message.thread_ts:
-            body["thread_ts"] = message.thread_ts
-        return await self._people.send_event(
-            self._core.state.users[message.user], body, message.channel
-        )
+        message = self._post_text(user, channel, f"<@{self._core.bot.id}> {escape(text)}", thread)
+        return await send_mention_event(self._core, self._people, message)
 
     async def open_home(self, user: str) -> ActionResult:
         """Open the app's Home tab, which has to be switched on in its manifest."""

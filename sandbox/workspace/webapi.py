@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.workspace.core import Core
+from sandbox.workspace.fault_injection import InjectedFault
 from sandbox.workspace.methods import METHODS
 from sandbox.workspace.methods.call import Call, Method
 from sandbox.workspace.rate_limits import Throttled
@@ -38,10 +39,13 @@ class WebApi:
         try:
             arguments = await _read_arguments(request)
             self.calls.append((name, arguments))
-            status = await self._apply_fault(name)
-            if status >= 500:
-                return web.Response(status=status, text="upstream error")
+            fault = await self._take_fault(name)
+            fails = fault.cut or fault.status >= 500 or bool(fault.code)
+            if fails and not fault.carried_out:
+                return _answer_fault(request, fault)
             body = await self._answer_call(request, name, arguments, headers)
+            if fails:
+                return _answer_fault(request, fault)
         except Throttled as throttled:
             headers["Retry-After"] = str(throttled.retry_after)
             return web.json_response(
@@ -51,13 +55,13 @@ class WebApi:
             body = {"ok": False, "error": refusal.code, **refusal.extra}
         return web.json_response(body, headers=headers)
 
-    async def _apply_fault(self, name: str) -> int:
-        status, seconds = self._core.faults.take_next_fault(name)
-        if status == 429:
-            raise Throttled(int(seconds))
-        if seconds:
-            await asyncio.sleep(seconds)
-        return status
+    async def _take_fault(self, name: str) -> InjectedFault:
+        fault = self._core.faults.take_next_fault(name)
+        if fault.status == 429:
+            raise Throttled(int(fault.seconds))
+        if fault.seconds:
+            await asyncio.sleep(fault.seconds)
+        return fault
 
     async def _answer_call(
         self, request: web.Request, name: str, arguments: Json, headers: dict[str, str]
@@ -84,6 +88,8 @@ class WebApi:
         kinds = {self._core.bot_token: "bot", self._core.app_token: "app"}
         if token not in kinds:
             raise Refusal("invalid_auth")
+        if kinds[token] == "bot" and self._core.faults.account_refusal:
+            raise Refusal(self._core.faults.account_refusal)
         if kinds[token] not in method.tokens:
             raise Refusal("not_allowed_token_type")
         return kinds[token]
@@ -93,6 +99,15 @@ class WebApi:
             raise Refusal(
                 "missing_scope", needed=method.scope, provided=",".join(sorted(self._core.scopes))
             )
+
+
+def _answer_fault(request: web.Request, fault: InjectedFault) -> web.Response:
+    """Return the answer of a call that fails, whether it was carried out or not."""
+    if fault.cut and request.transport is not None:
+        request.transport.abort()
+    if fault.code:
+        return web.json_response({"ok": False, "error": fault.code})
+    return web.Response(status=max(500, fault.status), text="upstream error")
 
 
 async def _read_arguments(request: web.Request) -> Json:

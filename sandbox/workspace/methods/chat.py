@@ -33,9 +33,13 @@ def _resolve_destination(call: Call) -> Channel:
     if name in call.state.users:
         return call.state.open_direct_channel(call.core.bot.id, name)
     channel = call.get_channel(by_name=True)
+    if channel.is_archived:
+        raise Refusal("is_archived")
     public = not channel.is_private and "chat:write.public" in call.core.scopes
     if call.core.bot.id not in channel.members and not public:
         raise Refusal("not_in_channel")
+    if channel.posting:
+        raise Refusal(channel.posting)
     return channel
 
 
@@ -89,6 +93,9 @@ async def _post_message(call: Call) -> Json:
 
 
 async def _update_message(call: Call) -> Json:
+    if call.get_channel().is_archived:
+        # Slack's word for it here: "cannot be edited within a frozen, archived or deleted channel".
+        raise Refusal("is_inactive")
     message = _get_own_message(call, "cant_update_message")
     payload = _collect_payload(call)
     raise_for_problems(check_message(payload, edit=True))

@@ -17,7 +17,7 @@ def serialize_channel(call: Call, channel: Channel) -> Json:
         "is_group": channel.is_private and not channel.is_im,
         "is_im": channel.is_im,
         "is_private": channel.is_private,
-        "is_archived": False,
+        "is_archived": channel.is_archived,
         "is_member": call.core.bot.id in channel.members,
         "num_members": len(channel.members),
     }
@@ -79,12 +79,26 @@ async def _open_conversation(call: Call) -> Json:
 
 async def _join_conversation(call: Call) -> Json:
     channel = call.get_channel()
+    if channel.is_archived:
+        raise Refusal("is_archived")
     channel.members.add(call.core.bot.id)
     return {"channel": serialize_channel(call, channel)}
 
 
+HISTORY_SCOPES = {
+    "public_channel": "channels:history",
+    "private_channel": "groups:history",
+    "im": "im:history",
+}
+"""The scope that reading the messages of a conversation needs, by its type."""
+
+
 def _list_public_messages(call: Call) -> list[Message]:
     channel = call.get_channel()
+    needed = HISTORY_SCOPES[_get_conversation_type(channel)]
+    if needed not in call.core.scopes:
+        provided = ",".join(sorted(call.core.scopes))
+        raise Refusal("missing_scope", needed=needed, provided=provided)
     if call.core.bot.id not in channel.members:
         raise Refusal("not_in_channel")
     messages = call.state.messages.values()
@@ -97,11 +111,19 @@ def _filter_by_time(call: Call, messages: list[Message]) -> list[Message]:
     return kept if call.get_flag("inclusive") else [m for m in kept if m.ts not in (oldest, latest)]
 
 
+def _serialize_read_message(call: Call, message: Message) -> Json:
+    """Return a message as it is read: Slack leaves its metadata out unless that is asked for."""
+    body = call.state.serialize_message(message)
+    if not call.get_flag("include_all_metadata"):
+        body.pop("metadata", None)
+    return body
+
+
 async def _get_history(call: Call) -> Json:
     messages = _filter_by_time(
         call, [m for m in _list_public_messages(call) if m.broadcast or not m.is_reply]
     )
-    page = call.paginate("messages", [call.state.serialize_message(m) for m in reversed(messages)])
+    page = call.paginate("messages", [_serialize_read_message(call, m) for m in reversed(messages)])
     return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
@@ -110,17 +132,17 @@ async def _get_replies(call: Call) -> Json:
     messages = [m for m in _list_public_messages(call) if parent in (m.ts, m.thread_ts)]
     if not messages:
         raise Refusal("thread_not_found")
-    page = call.paginate("messages", [call.state.serialize_message(m) for m in messages])
+    page = call.paginate("messages", [_serialize_read_message(call, m) for m in messages])
     return page | {"has_more": bool(page["response_metadata"]["next_cursor"])}
 
 
 METHODS: Mapping[str, Method] = {
-    "conversations.history": Method(_get_history, "channels:history", 3),
+    "conversations.history": Method(_get_history, tier=3),
     "conversations.info": Method(_get_conversation_info, "channels:read", 3),
     "conversations.join": Method(_join_conversation, "channels:join", 3),
     "conversations.list": Method(_list_conversations, "channels:read", 2),
     "conversations.members": Method(_list_members, "channels:read", 4),
     "conversations.open": Method(_open_conversation, "im:write", 3),
-    "conversations.replies": Method(_get_replies, "channels:history", 3),
+    "conversations.replies": Method(_get_replies, tier=3),
     "users.conversations": Method(_list_bot_conversations, "channels:read", 3),
 }

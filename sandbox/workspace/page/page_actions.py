@@ -21,6 +21,7 @@ SENTENCES = {
     TOO_LATE: "The app did not acknowledge this within three seconds.",
     "not_subscribed": "The app does not hear of this: its manifest does not subscribe to the event.",  # noqa: E501
     "home_tab_disabled": "",
+    "is_archived": "This channel is archived: nobody can write here.",
     "errors": "",
 }
 """What a person is told where no message in the channel says it; other errors of commands are told
@@ -126,7 +127,7 @@ class PageActions:
 
 def _build_answer(act: str, typed: ActionResult) -> Json:
     """Return the page's answer to an action; the channel tells already how a command failed."""
-    told = act == "say" and typed.error != "not_subscribed"
+    told = act == "say" and typed.error not in ("not_subscribed", "is_archived")
     sentence = "" if told or not typed.error else SENTENCES.get(typed.error, typed.error)
     return {
         "error": sentence,
