@@ -149,7 +149,13 @@ async def sign_in_to_slack(settings: Settings, ledger: Ledger, stack: AsyncExitS
     say = await asyncio.to_thread(Localizer, settings.language)  # reads a file
     return SlackSide(
         identity=identity,
-        channel_messages=SlackChannelMessages(client, outbox=ledger.outbox, say=say),
+        channel_messages=SlackChannelMessages(
+            client,
+            outbox=ledger.outbox,
+            say=say,
+            scopes=identity.scopes,
+            is_fenced=lambda: ledger.replicas.is_fenced,
+        ),
         responder=EphemeralResponder(client, session, say),
         files=SlackFiles(client, session),
         members=build_member_lookup(client, identity.teams or (identity.team_id,)),

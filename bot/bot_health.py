@@ -41,6 +41,7 @@ class BotHealth:
             self.check_ledger,
             self.check_replica,
             self.check_commands,
+            self.check_messages,
         ]
 
     @property
@@ -71,9 +72,12 @@ class BotHealth:
 
     async def check_background_tasks(self) -> ComponentHealth:
         """Check that the background loops are running."""
+        stalled = self.channel_messages.stalled
         parts = (
             ("maintenance has stopped", self.maintenance.is_running),
             ("nothing carries out schedules", self.slot_runner.is_running),
+            # Maintenance begins it again; where that does not help, only a restart does.
+            (f"stopped: {stalled}", not stalled),
         )
         says = "; ".join(words for words, going in parts if not going)
         return ComponentHealth("background", not says, says, vital=True)
@@ -105,6 +109,13 @@ class BotHealth:
             "being stopped: nothing new is taken" if draining else "",
             needed=True,
         )
+
+    async def check_messages(self) -> ComponentHealth:
+        """Check that Slack takes messages: a channel may refuse them, or the whole workspace."""
+        says = self.channel_messages.describe_refusals()
+        # One channel is no reason to send commands elsewhere; a token that is refused is.
+        needed = self.channel_messages.places.workspace is not None
+        return ComponentHealth("messages", not says, says, needed=needed)
 
     def _collect_own_metrics(self) -> Iterator[Metric]:
         yield Metric(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 WAITS = "~"
@@ -63,7 +63,8 @@ class OutboxEntry:
     """A message as the outbox keeps it.
 
     `message` is what it is to show, in which `version`; `shown` is the version that
-    Slack has (0: none).
+    Slack has (0: none). `refused` is the code with which Slack refused it for good, `held`
+    the one with which its channel takes nothing for now. `created` is in seconds of the epoch.
     """
 
     number: int
@@ -74,18 +75,42 @@ class OutboxEntry:
     shown: int = 0
     ts: str = ""
     refused: str = ""
+    held: str = ""
+    created: float = 0.0
 
     @property
     def posted(self) -> Posted:
         """The address of the message, or the one it will have."""
         return Posted(self.channel, self.ts or f"{WAITS}{self.number}")
 
+    @property
+    def marker(self) -> str:
+        """What tells this message from all others, also from those of another database."""
+        return f"{self.number}-{self.created:.6f}"
+
+    def at_version(self, version: int) -> OutboxEntry:
+        """Return this entry as of another version."""
+        return replace(self, version=version)
+
+
+@dataclass(frozen=True)
+class UndeliveredMessage:
+    """A message that Slack does not show as wanted, and Slack's code for that.
+
+    `kept`: it is shown when it can be; `everywhere`: Slack takes nothing at all from the bot.
+    """
+
+    entry: OutboxEntry
+    code: str
+    kept: bool
+    everywhere: bool = False
+
 
 @dataclass(frozen=True)
 class Command:
     """A command as it arrived.
 
-    `key` is the same for each delivery of one command (Slack's trigger_id or event_id).
+    `key` is the same for each delivery of one command (Slack's trigger_id, or the message).
     `thread` is the `ts` of the message whose thread it was typed in. `trigger` lets a
     modal be opened within three seconds, "" where none can be. `away`: it was asked
     where its run will not be seen, in App Home or in a modal, and then `view` is the
@@ -231,6 +256,10 @@ class Outbox(Protocol):
         """Note that Slack refused this version of the message for good."""
         ...
 
+    async def hold(self, entry: OutboxEntry, code: str) -> None:
+        """Note that the channel takes no messages for now; the message waits on."""
+        ...
+
     async def waiting(self) -> list[OutboxEntry]:
         """Return this process's messages that Slack does not show as wanted, the oldest first."""
         ...
@@ -243,11 +272,14 @@ class Outbox(Protocol):
 class ChannelMessages(Protocol):
     """Messages in channels, edited in place."""
 
-    async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
+    async def post(
+        self, channel: str, message: Message, place: Place = CHANNEL, *, keep: bool = False
+    ) -> Posted:
         """Post a message at once, or, while Slack is away, as soon as it is back.
 
         In the second case the address that is returned is pending; it can be used for
-        everything below. Raises `bot.errors.SlackError` when Slack refuses for good.
+        everything below. Raises `bot.errors.SlackError` when Slack refuses; with `keep` a
+        message that the channel or the workspace does not take for now waits instead.
         """
         ...
 
@@ -262,8 +294,9 @@ class ChannelMessages(Protocol):
         """Make the last edit of a run.
 
         It goes before waiting edits, and is not lost when this process dies. Returns when
-        Slack has it, or when Slack is away and it is kept for later; raises SlackError when
-        Slack refuses.
+        Slack has it, or when it is kept for later because Slack is away or the channel takes
+        nothing; where the message is gone, a new one shows it. Raises SlackError when Slack
+        refuses what could not be kept.
         """
         ...
 

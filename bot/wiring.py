@@ -39,6 +39,7 @@ from bot.engine.runs.runs import Runs
 from bot.engine.runs.starter import RunStarter
 from bot.engine.runs.takeover_gate import TakeoverGate
 from bot.engine.runs.tracker import RunTracker
+from bot.engine.runs.undelivered import UndeliveredNotices
 from bot.engine.schedules.commands import ScheduleCommands
 from bot.engine.tour.buttons import TourButtons
 from bot.engine.tour.messages import TourMessages
@@ -50,7 +51,7 @@ from bot.engine.world.namespaces import WorkshopNamespaces
 from bot.jobs import Jobs
 from bot.ledger import Run
 from bot.parts import Backends, SlackSide, build_roles, build_workshop, describe_cluster
-from bot.schedule import ScheduleService
+from bot.schedule import ScheduleService, UnreachableSchedules
 from bot.settings import Settings
 
 
@@ -170,7 +171,10 @@ def build_runs(
     """Return what carries out runs; `notify` is told of each that is shown, asks or has ended."""
     ledger, slack, catalog = inputs.backends.ledger, inputs.slack, inputs.catalog
     tracker = RunTracker(ledger.replicas)
-    messages = RunMessages(slack.say, catalog, slack.channel_messages, ledger, notify)
+    unreachable = UnreachableSchedules(ledger.timetable, inputs.schedule_service)
+    undelivered = UndeliveredNotices(ledger, slack.channel_messages, slack.say, unreachable.pause)
+    slack.channel_messages.refusals.undelivered = undelivered.handle_undelivered
+    messages = RunMessages(slack.say, catalog, slack.channel_messages, ledger, notify, undelivered)
     audit = Auditor(
         catalog=catalog,
         ledger=ledger,
@@ -218,6 +222,7 @@ def build_command_handler(
             tracker=runs.tracker,
             endings=runs.endings,
             executor=runs.executor,
+            replies=runs.executor.messages.undelivered.replies,
         ),
         tour=surfaces.tour,
         schedule_commands=ScheduleCommands(

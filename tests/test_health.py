@@ -19,6 +19,7 @@ from bot.app import Bot
 from bot.errors import SettingsError
 from bot.health import ComponentHealth, HealthServer
 from bot.health.exposition import render_metrics
+from bot.messages import CHANNEL, Message
 from bot.metrics import Histogram, Metric, counter
 from tests.scenarios.stage import Stage, playing, words
 
@@ -129,6 +130,26 @@ async def test_a_bot_whose_watchdog_died_is_dead(tmp_path: Path) -> None:
         await on.bot.link.close()
         on.bot.link._sign_by = 0.0  # type: ignore[union-attr]  # the time that it would take
         assert (await on.ask("/healthz"))[0] == 503
+
+
+async def test_a_queue_of_messages_that_stopped_is_seen(tmp_path: Path) -> None:
+    """The channel would be mute: it is begun again, and where that does not help, a restart does."""
+    async with ward(tmp_path) as on:
+        assert on.bot.health is not None
+        check = {check.__name__: check for check in on.bot.health._checks}["check_background_tasks"]
+        on.stage.workspace.faults.slow_method("chat.postMessage", seconds=0.1)
+        posts = on.bot.channel_messages.posts
+        post = posts.enqueue("C0MESH", Message("hello"), CHANNEL, None)
+        (task,) = [t for t in asyncio.all_tasks() if t.get_name() == "posts for C0MESH"]
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        assert await check() == ComponentHealth(
+            "background", False, "stopped: posting in C0MESH", vital=True
+        )
+        await on.bot.channel_messages.deliver_kept_messages()  # as maintenance does
+        await asyncio.wait_for(post.done, 10)
+        assert (await check()).ok
 
 
 async def test_a_check_that_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,13 @@ read from the cluster each time. SQLite by default, PostgreSQL by one URL.
 from bot.ledger.audit import SqlAuditTrail
 from bot.ledger.failure_detector import FailureDetector
 from bot.ledger.journal import SqlHistory
-from bot.ledger.outbox import SqlOutbox, build_run_key
+from bot.ledger.outbox import (
+    SCHEDULE,
+    SqlOutbox,
+    build_run_key,
+    build_schedule_key,
+    parse_message_key,
+)
 from bot.ledger.replicas import HeartbeatTiming, Replicas, generate_owner
 from bot.ledger.retention import RetentionTimes
 from bot.ledger.runs import (
@@ -56,4 +62,7 @@ __all__ = [
     "generate_id",
     "generate_owner",
     "build_run_key",
+    "build_schedule_key",
+    "parse_message_key",
+    "SCHEDULE",
 ]

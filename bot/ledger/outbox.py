@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, case, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,11 +21,15 @@ from sqlalchemy.sql.dml import Update
 from bot.errors import LedgerError
 from bot.ledger.connection import READS, execute
 from bot.ledger.replicas import LIVING
-from bot.ledger.tables import messages, runs
+from bot.ledger.tables import messages, runs, schedules
 from bot.messages import WAITS, Message, OutboxEntry, Place, Posted
 
 RUN = "run:"
 """What the key of a run's message begins with; the run's id follows."""
+
+SCHEDULE = "schedule:"
+"""What the key of a schedule's message begins with; the schedule's id follows. Those of the notes
+in its thread go on after that."""
 
 KEPT = timedelta(days=7)
 """How long a message is kept after its last change, whether Slack ever took it or not."""
@@ -33,7 +37,12 @@ KEPT = timedelta(days=7)
 TRIES = 3
 """How often a named message is looked for that was entered and pruned in the same moment."""
 
-WAITING = (messages.c.shown < messages.c.version) & messages.c.refused.is_(None)
+HELD = "held:"
+"""What `refused` begins with while the channel takes no messages; such a message waits on."""
+
+WAITING = (messages.c.shown < messages.c.version) & or_(
+    messages.c.refused.is_(None), messages.c.refused.startswith(HELD)
+)
 
 
 class SqlOutbox:
@@ -85,9 +94,9 @@ class SqlOutbox:
         return _build_outbox_entry(rows[0]) if rows else None
 
     async def delivered(self, entry: OutboxEntry, posted: Posted) -> None:
-        """Record that Slack has the version in `letter`, at this place.
+        """Record that Slack has the version in `entry`, at this place.
 
-        A run whose message it is learns where it stands.
+        A run or a schedule whose message it is learns where it stands.
         """
         # Deliveries may be recorded in another order than they were made.
         shown = case((messages.c.shown < entry.version, entry.version), else_=messages.c.shown)
@@ -97,14 +106,15 @@ class SqlOutbox:
             .where(messages.c.number == entry.number)
             .values(shown=shown, refused=None, **here)
         )
-        if entry.place.key.startswith(RUN) and entry.ts != posted.ts:
-            run = entry.place.key.removeprefix(RUN)
-            await execute(self._engine, kept, update(runs).where(runs.c.id == run).values(**here))
-        else:
-            await execute(self._engine, kept)
+        owners = _build_owner_updates(entry.place.key, here) if entry.ts != posted.ts else []
+        await execute(self._engine, kept, *owners)
+
+    async def hold(self, entry: OutboxEntry, code: str) -> None:
+        """Record that the channel takes no messages for now: the version in `entry` waits on."""
+        await self.refuse(entry, f"{HELD}{code}")
 
     async def refuse(self, entry: OutboxEntry, code: str) -> None:
-        """Record that Slack refused the version in `letter` for good: nobody tries it again."""
+        """Record that Slack refused the version in `entry` for good: nobody tries it again."""
         # Of this version alone: a newer one is wanted by now, and may be taken.
         this = (messages.c.number == entry.number) & (messages.c.version == entry.version)
         await execute(self._engine, update(messages).where(this).values(refused=code))
@@ -143,6 +153,30 @@ class SqlOutbox:
         return self._now().astimezone(UTC)
 
 
+def _build_owner_updates(key: str, here: dict[str, Any]) -> list[Update]:
+    """Return the statements by which the run or the schedule of a message learns its place."""
+    for prefix, table in ((RUN, runs), (SCHEDULE, schedules)):
+        if key.startswith(prefix):
+            id_ = key.removeprefix(prefix)
+            return [update(table).where(table.c.id == id_).values(**here)]
+    return []
+
+
+class MessageOwner(NamedTuple):
+    """What a message belongs to: a run or a schedule, by its id."""
+
+    kind: str
+    id: str
+
+
+def parse_message_key(key: str) -> MessageOwner | None:
+    """Return the run or the schedule that a message belongs to, also of a note in a thread."""
+    for kind in (RUN, SCHEDULE):
+        if key.startswith(kind):
+            return MessageOwner(kind, key.removeprefix(kind).partition(":")[0])
+    return None
+
+
 def build_run_key(run_id: str) -> str:
     """Return the key of the message of a run."""
     return f"{RUN}{run_id}"
@@ -160,6 +194,11 @@ def build_message_update(where: ColumnElement[bool], message: Message, now: date
         "updated_at": now,
     }
     return update(messages).where(where).values(**values)
+
+
+def build_schedule_key(schedule_id: str) -> str:
+    """Return the key of the message of a schedule."""
+    return f"{SCHEDULE}{schedule_id}"
 
 
 def build_run_message_update(run_id: str, message: Message, now: datetime) -> Update:
@@ -182,6 +221,8 @@ def _match_posted(posted: Posted) -> ColumnElement[bool]:
 
 
 def _build_outbox_entry(row: RowMapping) -> OutboxEntry:
+    refused, created = row["refused"] or "", row["created_at"]
+    held = refused.removeprefix(HELD) if refused.startswith(HELD) else ""
     return OutboxEntry(
         number=row["number"],
         channel=row["channel"],
@@ -190,5 +231,7 @@ def _build_outbox_entry(row: RowMapping) -> OutboxEntry:
         version=row["version"],
         shown=row["shown"],
         ts=row["ts"] or "",
-        refused=row["refused"] or "",
+        refused="" if held else refused,
+        held=held,
+        created=created.replace(tzinfo=created.tzinfo or UTC).timestamp(),
     )

@@ -9,6 +9,7 @@ from bot.schedule.messages import ScheduleMessages
 from bot.schedule.service import ScheduleRequest, ScheduleService
 from bot.schedule.slot_outcome import SlotCallbacks, SlotOutcome
 from bot.schedule.slot_runner import SlotRunner
+from bot.schedule.unreachable import UnreachableSchedules
 from bot.traffic.streams import Streams
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "ScheduleRequest",
     "SlotOutcome",
     "Streams",
+    "UnreachableSchedules",
 ]

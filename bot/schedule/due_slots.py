@@ -92,7 +92,7 @@ class DueSlots:
         if adopted is None:
             return schedule
         try:
-            return await self._schedule_service.messages.post(adopted)
+            return await self._schedule_service.messages.post(adopted, keep=True)
         except SlackError as problem:
             return await self._end(
                 adopted, Text("the message could not be posted ({code})", code=problem.code)

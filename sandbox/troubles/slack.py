@@ -19,58 +19,27 @@ GROUP = "Slack"
 def build_slack_faults(workspace: Workspace) -> tuple[InjectableFault, ...]:
     """Return the faults of this workspace."""
     faults = _SlackFaults(workspace)
-    return (
-        InjectableFault(
-            "drop",
-            GROUP,
-            "Drop the socket",
-            "Socket Mode closes and is refused",
-            faults.drop_sockets,
-        ),
-        InjectableFault(
+    rows = (
+        ("drop", "Drop the socket", "Socket Mode closes and is refused", faults.drop_sockets),
+        (
             "delay",
-            GROUP,
             "Delay acks",
             f"{LATE_SECONDS:g} s; Slack waits for 3",
             faults.delay_acknowledgements,
         ),
-        InjectableFault(
+        (
             "limit",
-            GROUP,
             "Answer 429",
             f"to messages; Retry-After: {RETRY_AFTER}",
             faults.rate_limit_messages,
         ),
-        InjectableFault("fail", GROUP, "Answer 503", "to messages", faults.fail_messages),
-        InjectableFault(
-            "slow",
-            GROUP,
-            "Answer slowly",
-            f"to messages, after {SLOW_SECONDS:g} s",
-            faults.slow_messages,
-        ),
-        InjectableFault(
-            "lose",
-            GROUP,
-            "Lose answers",
-            "messages are posted, and the connection is cut",
-            faults.cut_posts,
-        ),
-        InjectableFault(
-            "archive",
-            GROUP,
-            "Archive the channel",
-            f"nothing can be written in #{DEFAULT_CHANNEL}",
-            faults.archive_channel,
-        ),
-        InjectableFault(
-            "account",
-            GROUP,
-            "Deactivate the app",
-            "its token is refused: account_inactive",
-            faults.deactivate_app,
-        ),
+        ("fail", "Answer 503", "to messages", faults.fail_messages),
+        ("slow", "Answer slowly", f"to messages, after {SLOW_SECONDS:g} s", faults.slow_messages),
+        ("lose", "Lose answers", "posted, and the connection is cut", faults.cut_posts),
+        ("archive", "Archive the channel", "nobody can write there", faults.archive_channel),
+        ("account", "Deactivate the app", "its token is refused", faults.deactivate_app),
     )
+    return tuple(InjectableFault(name, GROUP, title, says, do) for name, title, says, do in rows)
 
 
 def describe_connections(workspace: Workspace) -> str:

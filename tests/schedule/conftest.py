@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.catalog import Catalog
+from bot.engine.runs.undelivered import UndeliveredNotices
 from bot.language import Localizer
 from bot.ledger import Ledger, Schedule, SlotResult
 from bot.ledger.connection import build_engine, parse_url
@@ -28,6 +29,7 @@ from bot.schedule import (
     SlotCallbacks,
     SlotOutcome,
     SlotRunner,
+    UnreachableSchedules,
 )
 from bot.schedule.slots import find_due_slot
 from bot.slack.outbound.channel_messages import SlackChannelMessages
@@ -90,6 +92,7 @@ class Replica:
 
     name: str
     schedule_service: ScheduleService
+    channel_messages: SlackChannelMessages
     fired: list[tuple[str, SlotContext]] = field(default_factory=list)
     outcome: SlotOutcome = field(
         default_factory=lambda: SlotOutcome(SlotResult("done", Text("well")))
@@ -118,13 +121,17 @@ class World:
     stack: AsyncExitStack
     gone: set[str] = field(default_factory=set)
 
-    async def replica(self, name: str = "one", limits: Limits | None = None) -> Replica:
-        """Another process over the same database."""
+    async def replica(
+        self, name: str = "one", limits: Limits | None = None, *, keeps: bool = False
+    ) -> Replica:
+        """Another process over the same database, which `keeps` its messages until Slack has
+        them."""
         session = await self.stack.enter_async_context(build_session())
         client = build_client(
             token=self.workspace.bot_token, base_url=self.workspace.api_url, session=session
         )
-        channel_messages = SlackChannelMessages(client, pace=QUICK)
+        outbox = self.ledger.outbox if keeps else None
+        channel_messages = SlackChannelMessages(client, pace=QUICK, outbox=outbox)
         self.stack.push_async_callback(channel_messages.aclose, 1.0)
         schedule_service = ScheduleService(
             self.ledger.timetable,
@@ -133,7 +140,10 @@ class World:
             zone="UTC",
             limits=limits or Limits(least=1.0),
         )
-        made = Replica(name, schedule_service)
+        unreachable = UnreachableSchedules(self.ledger.timetable, schedule_service)
+        notices = UndeliveredNotices(self.ledger, channel_messages, Localizer(), unreachable.pause)
+        channel_messages.refusals.undelivered = notices.handle_undelivered
+        made = Replica(name, schedule_service, channel_messages)
         made.slot_runner = SlotRunner(
             self.ledger.timetable,
             self.ledger.slots,

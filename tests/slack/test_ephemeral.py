@@ -73,10 +73,38 @@ async def test_what_cannot_be_said_is_logged(
     """Nobody to tell is no reason to raise."""
     await (
         EphemeralResponder(client, session)
-        .open_channel_reply("U0ALICE", "C0NOWHERE")
+        .open_channel_reply("U0NOBODY", "C0NOWHERE")
         .say(message("hello"))
     )
-    assert "an answer to U0ALICE was lost: chat.postEphemeral: channel_not_found" in caplog.text
+    assert "an answer to U0NOBODY was lost" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["429", "503"])
+async def test_an_answer_is_tried_again_while_slack_takes_none(
+    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession, fault: str
+) -> None:
+    """Who waits for one would otherwise hear nothing."""
+    if fault == "429":
+        workspace.faults.rate_limit_method("chat.postEphemeral", retry_after=0)
+    else:
+        workspace.faults.fail_method("chat.postEphemeral")
+    reply = EphemeralResponder(client, session).open_channel_reply("U0ALICE", "C0MESH")
+    await reply.say(message("hello"))
+    assert [found.text for found in workspace.list_messages(user="alice")] == ["hello"]
+
+
+async def test_an_answer_in_an_archived_channel_is_written_directly(
+    workspace: Workspace, client: AsyncWebClient, session: aiohttp.ClientSession
+) -> None:
+    """Neither the response_url nor the channel takes it; the person gets it all the same."""
+    typed = await workspace.actions.send_command("alice", "mesh-workshop", "/mesh help")
+    workspace.channel_actions.archive_channel("mesh-workshop")
+    reply = EphemeralResponder(client, session).open_channel_reply(
+        "U0ALICE", "C0MESH", typed.response_url
+    )
+    await reply.say(message("hello"))
+    direct = workspace.state.open_direct_channel("U0MESHBOT", "U0ALICE")
+    assert [found.text for found in workspace.list_messages(direct.id, "alice")] == ["hello"]
 
 
 async def test_who_is_not_in_the_channel_is_written_to(

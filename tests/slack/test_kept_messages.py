@@ -124,7 +124,7 @@ async def test_a_lost_answer_doubles_a_message_rather_than_losing_it(
         await channel_messages.settle(posted, message("done"))
         await idle(channel_messages, ledger)
     assert sorted(texts(workspace)) == ["done", "working"]
-    assert channel_messages.posts.doubts == 1
+    assert channel_messages.sender.unsure["repeated"] == 1
 
 
 async def test_a_named_message_is_posted_once(

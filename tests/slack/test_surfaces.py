@@ -74,7 +74,45 @@ async def test_a_mention_reaches_the_router_with_its_thread(
     first, second = router.asked
     assert (first.text, first.thread, first.channel) == ("whoami <@U0BOB> & co", said.ts, "C0MESH")
     assert (second.text, second.thread, second.trigger) == ("status", "", "")
-    assert first.key.startswith("Ev")
+    assert first.key != second.key
+
+
+async def test_an_edited_mention_is_not_run_again(
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
+) -> None:
+    """Slack sends it as another event; whoever wrote it is told once that nothing was run."""
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "instal")
+    await router.wait()
+    message = workspace.list_messages()[-1]
+    for text in ("install", "install --again"):
+        await workspace.channel_actions.edit_mention("alice", message, text)
+    await eventually(lambda: len(workspace.list_messages(user="alice")) == 2)
+    note = workspace.list_messages(user="alice")[-1]
+    assert (note.ephemeral_to, "runs nothing" in note.text) == ("U0ALICE", True)
+    assert [asked.text for asked in router.asked] == ["instal"]
+
+
+async def test_an_edit_that_says_the_same_is_nothing_to_speak_of(
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
+) -> None:
+    """A space more, or a link that is shown: neither a run nor a word."""
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "install")
+    message = workspace.list_messages()[-1]
+    await workspace.channel_actions.edit_message("alice", message, f"{message.text} ")
+    await workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "status")
+    await router.wait(2)
+    assert [asked.text for asked in router.asked] == ["install", "status"]
+    assert not [m for m in workspace.list_messages(user="alice") if m.ephemeral_to]
+
+
+async def test_a_mention_that_was_never_read_is_not_run_by_an_edit(
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
+) -> None:
+    """Before a restart or by another replica it may have been answered: it is to be sent anew."""
+    said = await workspace.actions.post_message("alice", DEFAULT_CHANNEL, "install")
+    await workspace.channel_actions.edit_mention("alice", said, "install")
+    await eventually(lambda: len(workspace.list_messages(user="alice")) == 2)
+    assert router.asked == []
 
 
 async def test_a_mention_delivered_twice_is_done_once(

@@ -22,6 +22,7 @@ from bot.errors import (
     UserError,
 )
 from bot.text import Seconds, Text, verbatim
+from bot.view.refusals import describe_remedy
 
 log = logging.getLogger(__name__)
 
@@ -193,12 +194,10 @@ def get_message(problem: MeshbotError) -> Text:
 
 def explain_post_error(problem: SlackError) -> UserError:
     """Return the UserError for a channel that cannot be written to."""
-    if "channel" in problem.code:
-        hint = Text("Invite me with `/invite @meshbot`, then type it again.")
-    elif problem.code in PASSING_CODES:
+    if problem.code in PASSING_CODES:
         hint = Text("Slack does not take it just now. Type it again in a minute.")
     else:
-        hint = Text("The Slack app's administrator can tell why.")
+        hint = describe_remedy(problem.code) or Text("The Slack app's administrator can tell why.")
     return UserError(
         Text("I cannot post in this channel ({code}); nothing was started.", code=problem.code),
         hint,

@@ -96,7 +96,7 @@ class RunRecovery:
     async def _resume_run(self, run: Run) -> None:
         try:
             # Under the key of the run: if its process had posted it, this returns where.
-            run = run if run.ts else await self.messages.post(run)
+            run = run if run.ts else await self.messages.post(run, keep=True)
             invocation, caller = await self.gate.admit_run(run)
             # Its process may have died before it looked, and both would change the same.
             other = await self.locks.find_conflicting_run(run)

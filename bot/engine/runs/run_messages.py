@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from bot.catalog import Catalog
 from bot.engine.runs.progress_message import ProgressMessage
-from bot.errors import MeshbotError
+from bot.engine.runs.undelivered import UndeliveredNotices
+from bot.errors import MeshbotError, SlackError
 from bot.language import Localizer
 from bot.ledger import Ledger, Run, build_run_key
 from bot.messages import CHANNEL, ChannelMessages, Message, Place, Posted
@@ -32,6 +33,7 @@ class RunMessages:
     """The messages of runs in channels; the ledger records where they are.
 
     `notify` is told of each run that is shown, asks or has ended; it returns at once.
+    `undelivered` tells who asked for a run when its end is shown nowhere.
     """
 
     say: Localizer
@@ -39,22 +41,24 @@ class RunMessages:
     channel_messages: ChannelMessages
     ledger: Ledger
     notify: Callable[[Run], None]
+    undelivered: UndeliveredNotices
 
     @property
     def command(self) -> str:
         """The slash command's name."""
         return self.catalog.command
 
-    async def post(self, run: Run, place: Place = CHANNEL) -> Run:
+    async def post(self, run: Run, place: Place = CHANNEL, *, keep: bool = False) -> Run:
         """Post the message of a run that begins; return the run with its address.
 
-        Raises SlackError when Slack refuses it.
+        Raises SlackError when Slack refuses it; with `keep`, not where the channel takes nothing
+        for now.
         """
         heading = build_heading(self.catalog, run)
         message = messages.render_running(self.say, heading, RunProgress())
         # By this key the outbox knows it, also before it is posted.
         named = replace(place, key=build_run_key(run.id))
-        posted = await self.channel_messages.post(run.channel, message, named)
+        posted = await self.channel_messages.post(run.channel, message, named, keep=keep)
         if not posted.is_pending:
             try:
                 await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
@@ -81,15 +85,27 @@ class RunMessages:
     ) -> Posted | None:
         """Show a message in place of the run's message, and return where it is shown.
 
-        It goes into a new message when that was deleted or takes no edits; None when it is
-        shown nowhere.
+        It goes into a new message when that was deleted or takes no edits. Who asked for the run
+        is told when it is shown nowhere; then None is returned.
         """
         if await progress.show_final(message):
             return progress.posted
         try:
             posted = await self.channel_messages.post(run.channel, message)
+        except SlackError as problem:
+            log.error("the end of run %s is not shown in its channel: %s", run.id, problem)
+            ended = await self._read_state(run)
+            await self.undelivered.tell_asker(ended, message, problem.code, kept=False)
+            return None
+        try:
             await self.ledger.runs.record_posted(run.id, posted.channel, posted.ts)
         except MeshbotError as problem:
-            log.error("the end of run %s was shown nowhere: %s", run.id, problem)
-            return None
+            log.error("where run %s is shown was not recorded: %s", run.id, problem)
         return posted
+
+    async def _read_state(self, run: Run) -> Run:
+        """Return the run as it stands in the ledger; as it was, when that is away."""
+        try:
+            return await self.ledger.run_queries.get_run(run.id) or run
+        except MeshbotError:
+            return run

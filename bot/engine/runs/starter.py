@@ -11,6 +11,7 @@ from bot.engine.runs.error_messages import explain_post_error
 from bot.engine.runs.executor import RunExecutor
 from bot.engine.runs.fencing import check_not_fenced
 from bot.engine.runs.tracker import RunTracker
+from bot.engine.runs.undelivered import RunReplies
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
 from bot.errors import ClusterError, SlackError
@@ -35,6 +36,7 @@ class RunStarter:
     tracker: RunTracker
     endings: RunEndings
     executor: RunExecutor
+    replies: RunReplies
 
     async def start_run(
         self, invocation: Invocation, caller: Caller, asked: Command, reply: Reply
@@ -54,6 +56,7 @@ class RunStarter:
         except DuplicateRequest:
             log.info("command %s was delivered twice", asked.key)
             return
+        self.replies.remember(run.id, reply)
         if asked.away:
             title = invocation.step.title
             await reply.say(messages.render_run_elsewhere(self.say, title, asked.channel))

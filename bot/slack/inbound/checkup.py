@@ -14,6 +14,9 @@ from bot.errors import MeshbotError, SettingsError
 from bot.slack.inbound.socket_mode import request_socket_url
 from bot.slack.webapi.client import BotIdentity, fetch_identity
 
+OPTIONAL = frozenset({"channels:history", "groups:history", "im:history"})
+"""Scopes that are used where they are granted (`bot.slack.outbound.message_lookup`)."""
+
 
 class CheckResult(NamedTuple):
     """The result of one check of `meshbot doctor`, printed as one line."""
@@ -67,7 +70,7 @@ async def _check_bot_token(client: AsyncWebClient, scopes: Set[str]) -> list[Che
 
 
 def _check_scopes(identity: BotIdentity, wanted: Set[str]) -> CheckResult:
-    missing, extra = sorted(wanted - identity.scopes), sorted(identity.scopes - wanted)
+    missing, extra = sorted(wanted - identity.scopes), sorted(identity.scopes - wanted - OPTIONAL)
     # Scopes that are added to the manifest count only from the next installation of the app.
     if missing:
         sentence = (

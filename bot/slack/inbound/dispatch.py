@@ -29,7 +29,9 @@ from bot.text import Text, show_hidden
 RESTARTING = Text("I am restarting. Please try again in a minute.")
 AFTER_ACK = "after_ack"
 """Name in Bolt's context of the work that a listener leaves for after the acknowledgement."""
-
+EDITED = Text(
+    "I read a message once, when it is sent, so this edit runs nothing. Send it as a new message."
+)
 FAILED = "the router failed, reference %s"
 
 log = logging.getLogger(__name__)

@@ -25,11 +25,13 @@ from bot.slack.inbound.bolt import build_app
 from bot.slack.inbound.dedupe import SeenKeys
 from bot.slack.inbound.dispatch import (
     AFTER_ACK,
+    EDITED,
     RESTARTING,
     RequestDispatcher,
     build_ephemeral_payload,
 )
 from bot.slack.inbound.envelopes import EnvelopeTracker
+from bot.slack.inbound.mentions import MentionFilter, MentionKind
 from bot.slack.inbound.payloads import PREFIX, get_mapping, get_string, name_first_input
 from bot.slack.inbound.teams import build_served_teams
 from bot.slack.inbound.unknown import UnknownRequests
@@ -61,6 +63,7 @@ class Listeners:
             router, ways, me=identity.user_id, command=command, teams=self._teams
         )
         self._once = SeenKeys()
+        self._mentions = MentionFilter(identity.user_id, command)
         self.envelopes = EnvelopeTracker()
         self.draining = False
         self.commands = self.presses = self.duplicates = self.declined = 0
@@ -85,6 +88,7 @@ class Listeners:
             self.duplicates,
             seen_by="process",
         )
+        yield from self._mentions.figures()
         yield counter(
             "declined", "Commands and buttons declined while being stopped.", self.declined
         )
@@ -163,15 +167,13 @@ class Listeners:
         self, ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext
     ) -> None:
         await ack()
-        event = get_mapping(body, "event")
-        if (
-            # Two bots that answer each other would never end.
-            event.get("bot_id")
-            or event.get("subtype")
-            or get_string(event, "user") in ("", self._me)
-        ):
-            return
         if not self._claim_delivery(get_string(body, "event_id")):
+            return
+        if (kind := self._mentions.classify_mention(body)) is MentionKind.IGNORED:
+            return
+        if kind is MentionKind.EDITED:
+            edited = self._dispatcher.build_note("not_yet", EDITED)
+            context[AFTER_ACK] = lambda: self._dispatcher.reply_to_mention(body, edited)
             return
         self.mentions += 1
         if self.draining:

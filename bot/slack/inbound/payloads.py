@@ -44,17 +44,19 @@ def read_command(body: Body) -> Command:
 def read_mention(body: Body, me: str, command: str) -> Command:
     """Read an app_mention event: the text beside the mention, and what ends the address.
 
-    The text may repeat the slash command's name.
+    The text may repeat the slash command's name. The key is the message's own, so that its edits
+    have the same.
     """
     event = get_mapping(body, "event")
     mention = re.compile(rf"<@{re.escape(me)}(?:\|[^>]*)?>[\s,:;]*")
     text = decode_slack_text(mention.sub("", get_string(event, "text"), count=1)).strip()
     said = re.sub(rf"^{re.escape(command)}(?=\s|$)", "", text, flags=re.IGNORECASE).strip()
+    channel, ts = get_string(event, "channel"), get_string(event, "ts")
     return Command(
         get_string(event, "user"),
-        get_string(event, "channel"),
+        channel,
         said,
-        get_string(body, "event_id"),
+        f"mention:{channel}:{ts}" if ts else get_string(body, "event_id"),
         thread := get_string(event, "thread_ts"),
         about=(thread,) if thread else (),
     )

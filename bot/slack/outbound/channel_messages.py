@@ -1,17 +1,17 @@
 """Messages in channels: posted, edited within Slack's limits, kept until Slack has them.
 
-With an outbox, a message is kept before Slack is asked, and so is each final edit;
-while Slack is away, the caller that posts or ends a run goes on, and
-`deliver_kept_messages` delivers later. Edits of what is under way are not kept: they
-are worth nothing after a crash. Without an outbox, or while the database is away,
-everything is sent all the same, and failures are reported to the caller.
+With an outbox, a message is kept before Slack is asked, and so is each final edit; while Slack is
+away, the caller that posts or ends a run goes on, and `deliver_kept_messages` delivers later, also
+where a channel takes nothing for a while. Edits of what is under way are not kept: they are worth
+nothing after a crash. Without an outbox, or while the database is away, everything is sent all the
+same, and failures are reported to the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -19,11 +19,18 @@ from bot.errors import SlackError
 from bot.jobs import Jobs
 from bot.language import ENGLISH, Localizer
 from bot.messages import CHANNEL, Message, Outbox, OutboxEntry, Place, Posted
-from bot.metrics import Metric, counter
+from bot.metrics import Metric
 from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.outbound.edits import EditQueue
 from bot.slack.outbound.final_edits import KEPT, FinalEdits
-from bot.slack.outbound.posts import AcceptedPost, PostQueue, QueuedPost
+from bot.slack.outbound.kept_messages import KeptMessages
+from bot.slack.outbound.message_figures import collect_figures, describe_refusing_places
+from bot.slack.outbound.message_lookup import MessageLookup
+from bot.slack.outbound.post_sender import PostSender
+from bot.slack.outbound.posts import PostQueue
+from bot.slack.outbound.queued_posts import AcceptedPost, QueuedPost
+from bot.slack.outbound.refusal_records import RefusalRecords
+from bot.slack.outbound.refusing_places import RefusingPlaces
 from bot.slack.webapi.errors import await_slack_call
 from bot.slack.webapi.rate_limit import EditLimits
 
@@ -43,62 +50,77 @@ class SlackChannelMessages:
         pace: EditLimits | None = None,
         outbox: Outbox | None = None,
         say: Localizer = ENGLISH,
+        scopes: Collection[str] = (),
+        is_fenced: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`say` writes the notice in a message that is too long; all else is rendered already."""
-        self._client = client
+        """`say` writes the notice in a message that is too long; all else is rendered already.
+
+        `scopes` are those of the bot's token, and `is_fenced` tells whether other processes may
+        take over what is kept here.
+        """
+        self._client, self._is_fenced = client, is_fenced
         self._deliveries = Deliveries(outbox)
-        self.edits = EditQueue(client, pace or EditLimits(), say)
-        self.posts = PostQueue(
+        self._jobs = Jobs()
+        self.places = RefusingPlaces()
+        self.refusals = RefusalRecords(self._deliveries, self.places, self._jobs)
+        self.edits = EditQueue(client, pace or EditLimits(), say, places=self.places)
+        self.sender = PostSender(
             client,
-            sent=self._on_post_accepted,
-            refused=self._on_post_refused,
             find_place=self._deliveries.find_place,
+            places=self.places,
+            lookup=MessageLookup(client, scopes),
+            is_fenced=is_fenced,
             say=say,
         )
-        self._jobs = Jobs()
-        self._final_edits = FinalEdits(self.posts, self.edits, self._deliveries, self._jobs)
+        self.posts = PostQueue(
+            self.sender, accepted=self._on_post_accepted, refused=self._on_post_refused
+        )
+        self._final_edits = FinalEdits(
+            self.posts, self.edits, self._deliveries, self.refusals, self._jobs
+        )
+        self._kept = KeptMessages(
+            client, self.posts, self.edits, self._final_edits, self._deliveries, self.places
+        )
 
     @property
     def pending(self) -> int:
         """Number of messages with something that Slack does not have yet."""
         return self.posts.pending + self.edits.pending
 
+    @property
+    def stalled(self) -> str:
+        """What has stopped posting or editing and is not begun again yet, or ""."""
+        parts = [f"posting in {channel}" for channel in self.posts.stalled]
+        return ", ".join([*parts, *(["editing"] if self.edits.is_stalled else [])])
+
     def figures(self) -> Iterator[Metric]:
         """Yield the metrics for Prometheus."""
-        yield counter("posts", "Messages that Slack took.", self.posts.count)
-        yield counter(
-            "posts_repeated",
-            "Posts sent again after an answer was lost; each may be there twice.",
-            self.posts.doubts,
-        )
-        yield counter("edits", "Edits that Slack took.", self.edits.sent)
-        yield counter(
-            "edits_coalesced",
-            "Edits that a newer one replaced before they were sent.",
-            self.edits.coalesced,
-        )
-        yield counter("edits_lost", "Edits that were refused or given up.", self.edits.lost)
-        waits = self.posts.gate.waits + self.edits.gate.waits
-        yield counter("slack_limit_waits", "How often Slack answered 429.", waits)
-        yield Metric(
-            "messages_pending",
-            "Messages here with something that Slack does not have yet.",
-            self.pending,
-        )
+        yield from collect_figures(self.sender, self.edits, self.pending, self._deliveries.held)
+        yield from self.places.figures()
 
-    async def post(self, channel: str, message: Message, place: Place = CHANNEL) -> Posted:
+    def describe_refusals(self) -> str:
+        """Return in words where Slack takes no messages just now, and how many wait; or ""."""
+        return describe_refusing_places(self.places, len(self._deliveries.held))
+
+    async def post(
+        self, channel: str, message: Message, place: Place = CHANNEL, *, keep: bool = False
+    ) -> Posted:
         """Post a message, waiting where Slack says so, and return its place.
 
-        A post that takes longer than a moment is delivered later, and its place is pending.
-        Raises SlackError when Slack refuses; without an outbox, also when Slack is away or may
-        have posted unseen.
+        A post that takes longer than a moment is delivered later, and its place is pending; with
+        `keep` also one that the channel or the workspace does not take for now. Raises SlackError
+        when Slack refuses; without an outbox, also when Slack is away or may have posted unseen.
         """
         entry, new = await self._deliveries.enter_message(channel, message, place)
         if entry is not None and not new:
-            return await self._reuse_earlier_post(entry, message)
-        return await _wait_for_post(self.posts.enqueue(channel, message, place, entry))
+            return await self._reuse_earlier_post(entry, message, keep=keep)
+        if entry is not None and self._is_fenced():
+            return entry.posted  # whoever takes over posts it
+        return await _wait_for_post(self.posts.enqueue(channel, message, place, entry, keep=keep))
 
-    async def _reuse_earlier_post(self, entry: OutboxEntry, message: Message) -> Posted:
+    async def _reuse_earlier_post(
+        self, entry: OutboxEntry, message: Message, *, keep: bool
+    ) -> Posted:
         """Return where the message of that name stands or will stand.
 
         One that was refused is posted anew.
@@ -106,7 +128,7 @@ class SlackChannelMessages:
         if not entry.ts and entry.refused:
             anew = await self._deliveries.update_message(entry.posted, message)
             return await _wait_for_post(
-                self.posts.enqueue(entry.channel, message, entry.place, anew)
+                self.posts.enqueue(entry.channel, message, entry.place, anew, keep=keep)
             )
         post = None if entry.ts else self.posts.find_waiting(entry.posted)
         return await _wait_for_post(post) if post is not None else entry.posted
@@ -119,14 +141,17 @@ class SlackChannelMessages:
         post = self.posts.find_waiting(posted)
         if post is not None:
             post.edit, post.news = message, news or post.news
-        elif (where := self._deliveries.find_known_place(posted)) is not None:
+        elif (
+            where := self._deliveries.find_known_place(posted)
+        ) is not None and self.places.claim_attempt(where.channel):
+            # Where the channel takes nothing, an edit of what goes on would cost those of others.
             self.edits.enqueue(where, message, news=news)
 
     async def settle(self, posted: Posted, message: Message) -> None:
         """Show the last edit of a run, before edits that wait.
 
         Returns when Slack has it, or after a moment when it is kept for later. Raises
-        SlackError when Slack refuses it, or is away and it could not be kept.
+        SlackError when Slack refuses it, or is away, and it could not be kept.
         """
         # In tasks of their own: when the run that waits here is cancelled, its end is shown all the
         # same.
@@ -155,13 +180,7 @@ class SlackChannelMessages:
 
         To be called now and then, and after taking something over.
         """
-        for entry in await self._deliveries.list_undelivered():
-            if self._final_edits.is_reserved(entry.posted):
-                continue
-            if not entry.ts:
-                self.posts.enqueue(entry.channel, entry.message, entry.place, entry)
-            else:
-                self._final_edits.start_delivery(entry.posted, entry.message, entry)
+        await self._kept.deliver()
 
     async def permalink(self, posted: Posted) -> str:
         """Return a link to the message, or "" when Slack does not give one."""
@@ -192,6 +211,8 @@ class SlackChannelMessages:
         """Show in a message that Slack took the changes that came meanwhile."""
         self.edits.delay_first_edit(taken.posted)
         if taken.entry is not None:
+            if taken.entry.ts:
+                self._deliveries.note_move(taken.entry.posted, taken.posted)
             await self._deliveries.record_delivery(taken.entry, taken.posted)
         # It changed while Slack was asked, so Slack has the one before.
         if post.message is not taken.message:
@@ -201,14 +222,23 @@ class SlackChannelMessages:
         elif post.edit is not None:
             self.edits.enqueue(taken.posted, post.edit, news=post.news)
 
-    async def _on_post_refused(self, post: QueuedPost, refusal: SlackError) -> None:
-        if post.entry is not None:
-            await self._deliveries.record_refusal(post.entry, refusal)
+    async def _on_post_refused(self, post: QueuedPost, refusal: SlackError) -> bool:
+        """Record that Slack refused a post, and return whether it is kept for later."""
+        if post.entry is None:
+            return False
+        told = post.waiting > 0
+        return await self.refusals.record_refusal(
+            post.entry, refusal, keep=post.keep or not told, told=told
+        )
 
 
 async def _wait_for_post(post: QueuedPost) -> Posted:
     """Return where the message stands; after a moment, if it is kept, where it will."""
-    await asyncio.wait({post.done}, timeout=HOLD if post.entry is not None else None)
+    post.waiting += 1
+    try:
+        await asyncio.wait({post.done}, timeout=HOLD if post.entry is not None else None)
+    finally:
+        post.waiting -= 1
     if not post.done.done() and post.entry is not None:
         return post.entry.posted
     return await post.done

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from typing import TypeVar
 
 from bot.errors import LedgerError, SlackError
 from bot.messages import WAITS, Message, Outbox, OutboxEntry, Place, Posted
 
 REMEMBERED = 5_000
 """Messages of which it is remembered where they came to stand, and what of them was shown last."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,10 @@ class Deliveries:
         self._outbox = outbox
         self._shown: OrderedDict[int, tuple[Posted, int]] = OrderedDict()
         self._unrecorded: dict[int, tuple[OutboxEntry, Posted]] = {}
+        self._moved: OrderedDict[Posted, Posted] = OrderedDict()
+        self._own: OrderedDict[int, None] = OrderedDict()
+        self.held: dict[int, str] = {}
+        """The code with which each message is refused for now that waits for its channel."""
 
     async def enter_message(
         self, channel: str, message: Message, place: Place
@@ -36,11 +44,14 @@ class Deliveries:
         if self._outbox is None:
             return None, True
         try:
-            return await self._outbox.enter(channel, message, place)
+            entry, new = await self._outbox.enter(channel, message, place)
         except LedgerError as problem:
             # Posted all the same: a message that a crash may lose is better than none.
             log.error("a message is not kept before it is posted: %s", problem)
             return None, True
+        if new:
+            _remember(self._own, entry.number, None)
+        return entry, new
 
     async def update_message(self, posted: Posted, message: Message) -> OutboxEntry | None:
         """Keep what a message is to show from now on; return None when it could not be kept."""
@@ -55,7 +66,7 @@ class Deliveries:
     def find_known_place(self, posted: Posted) -> Posted | None:
         """Return where a message stands that this process posted, without asking the outbox."""
         if not posted.is_pending:
-            return posted
+            return self._moved.get(posted, posted)
         return self._shown.get(parse_outbox_number(posted), (None, 0))[0]
 
     async def find_place(self, posted: Posted) -> Posted | None:
@@ -69,10 +80,34 @@ class Deliveries:
             return None
         return entry.posted if entry is not None and entry.ts else None
 
+    def may_be_posted_already(self, entry: OutboxEntry) -> bool:
+        """Tell whether another process may have posted a message before it could say so."""
+        return entry.number not in self._own and not entry.held and not entry.shown
+
+    def is_shown(self, entry: OutboxEntry) -> bool:
+        """Tell whether this process has shown this version of a message, or a newer one."""
+        return self._shown.get(entry.number, (None, 0))[1] >= entry.version
+
+    def note_move(self, before: Posted, after: Posted) -> None:
+        """Note that a new message shows what the one before showed."""
+        _remember(self._moved, before, after)
+
+    async def record_hold(self, entry: OutboxEntry, code: str) -> None:
+        """Record that the channel of a message takes nothing for now."""
+        assert self._outbox is not None, "only an outbox makes entries"
+        log.warning("message %d waits: Slack refuses it now (%s)", entry.number, code)
+        self.held[entry.number] = code
+        try:
+            await self._outbox.hold(entry, code)
+        except LedgerError as problem:
+            # It waits all the same: what is not noted as shown is delivered.
+            log.error("that message %d waits is not kept: %s", entry.number, problem)
+
     async def record_refusal(self, entry: OutboxEntry, refusal: SlackError) -> None:
         """Record that Slack refused the version in `entry` for good."""
         assert self._outbox is not None, "only an outbox makes entries"
         log.error("message %d is not shown: %s", entry.number, refusal)
+        self.held.pop(entry.number, None)
         try:
             await self._outbox.refuse(entry, refusal.code)
         except LedgerError as problem:
@@ -86,10 +121,8 @@ class Deliveries:
         """
         assert self._outbox is not None, "only an outbox makes entries"
         # Before the database is asked: if that fails, nothing here sends the same version again.
-        self._shown[entry.number] = (posted, entry.version)
-        self._shown.move_to_end(entry.number)
-        while len(self._shown) > REMEMBERED:
-            self._shown.popitem(last=False)
+        _remember(self._shown, entry.number, (posted, entry.version))
+        self.held.pop(entry.number, None)
         try:
             await self._outbox.delivered(entry, posted)
         except LedgerError as problem:
@@ -108,11 +141,17 @@ class Deliveries:
         for entry, posted in list(self._unrecorded.values()):
             await self._outbox.delivered(entry, posted)
             self._unrecorded.pop(entry.number, None)
-        return [
-            entry
-            for entry in await self._outbox.waiting()
-            if entry.version > self._shown.get(entry.number, (None, 0))[1]
-        ]
+        waiting = [entry for entry in await self._outbox.waiting() if not self.is_shown(entry)]
+        self.held = {entry.number: entry.held for entry in waiting if entry.held}
+        return waiting
+
+
+def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    """Keep a value, and forget the oldest ones beyond those that are remembered."""
+    memory[key] = value
+    memory.move_to_end(key)
+    while len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 def parse_outbox_number(posted: Posted) -> int:

@@ -15,11 +15,10 @@ from bot.errors import SlackError
 from bot.jobs import Jobs
 from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Posted
-from bot.slack.outbound.files import list_file_blocks
-from bot.slack.outbound.fit import build_plain_payload, fit_message
 from bot.slack.outbound.pending_edits import EditCall, PendingEdits, requeue_edit
+from bot.slack.outbound.queued_posts import MessageForm
+from bot.slack.outbound.refusing_places import RefusingPlaces
 from bot.slack.webapi.errors import (
-    NOT_TAKEN,
     RateLimited,
     SlackUnavailable,
     await_slack_call,
@@ -33,8 +32,16 @@ log = logging.getLogger(__name__)
 class EditQueue:
     """The queue of edits. `gate.waits` counts 429s; `sent`, `coalesced` and `lost` count edits."""
 
-    def __init__(self, client: AsyncWebClient, pace: EditLimits, say: Localizer = ENGLISH) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        pace: EditLimits,
+        say: Localizer = ENGLISH,
+        *,
+        places: RefusingPlaces | None = None,
+    ) -> None:
         self._client, self._pace, self._say = client, pace, say
+        self._places = places or RefusingPlaces()
         self.gate = RateLimitPause()
         self._edits = PendingEdits(pace, self.gate)
         self._jobs = Jobs()
@@ -46,6 +53,17 @@ class EditQueue:
     def pending(self) -> int:
         """Number of messages with an edit that Slack does not have yet."""
         return len(self._edits)
+
+    @property
+    def is_stalled(self) -> bool:
+        """Tell whether edits wait that nothing sends."""
+        return bool(self.pending) and (self._dispatcher is None or self._dispatcher.done())
+
+    def restart_if_stalled(self) -> None:
+        """Begin the task that sends edits when it has ended; to be called now and then."""
+        if self.is_stalled:
+            log.error("sending edits had stopped; it is begun again")
+            self._wake_dispatcher()
 
     def delay_first_edit(self, posted: Posted) -> None:
         """Make the first edit of a message just posted wait as long as one after an edit."""
@@ -132,6 +150,7 @@ class EditQueue:
             self._give_up(turn, SlackError("internal_error", "chat.update"))
         else:
             self.sent += 1
+            self._places.note_success(turn.posted.channel)
             slot.failures, slot.not_before = 0, self._loop_time() + self._pace.interval
             _resolve_waiters(turn.waiters or [], None)
         finally:
@@ -140,24 +159,25 @@ class EditQueue:
             self._changed.set()
 
     async def _call_chat_update(self, turn: EditCall) -> None:
+        """Edit the message, in the form in which Slack takes it."""
         channel, ts = turn.posted
-        payload = fit_message(turn.message, self._say)
-        try:
-            await await_slack_call(
-                "chat.update", self._client.chat_update(channel=channel, ts=ts, **payload)
-            )
-        except SlackError as refusal:
-            # With a picture the same code means that Slack does not know the file yet; who shows it
-            # tries again.
-            if refusal.code not in NOT_TAKEN or list_file_blocks(payload["blocks"]):
+        form = MessageForm(in_thread=False, marked=False)
+        while True:
+            payload = form.build_payload(turn.message, self._say)
+            request = self._client.chat_update(channel=channel, ts=ts, **payload)
+            try:
+                await await_slack_call("chat.update", request)
+            except (RateLimited, SlackUnavailable):
                 raise
-            log.error("Slack refused the blocks of an edit (%s): showing its text", refusal.code)
-            await await_slack_call(
-                "chat.update",
-                self._client.chat_update(
-                    channel=channel, ts=ts, **build_plain_payload(turn.message)
-                ),
-            )
+            except SlackError as refusal:
+                # With a picture the same code means that Slack does not know the file yet; who
+                # shows it tries again.
+                if not form.simplify(refusal, payload):
+                    self._places.note_refusal(channel, refusal)
+                    raise
+                log.error("Slack refused an edit (%s): a plainer form is tried", refusal.code)
+            else:
+                return
 
     def _retry_or_give_up(self, turn: EditCall, away: SlackUnavailable) -> None:
         slot, now = turn.slot, self._loop_time()

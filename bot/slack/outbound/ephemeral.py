@@ -16,9 +16,11 @@ from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Origin
 from bot.slack.outbound.files import list_file_blocks, remove_file_blocks, send_with_files
 from bot.slack.outbound.fit import fit_message
+from bot.slack.outbound.queued_posts import MessageForm
 from bot.slack.outbound.views import ModalReply, SlackViews
 from bot.slack.webapi.client import find_proxy
-from bot.slack.webapi.errors import await_slack_call
+from bot.slack.webapi.errors import await_patiently
+from bot.slack.webapi.refusals import RefusalKind, classify_refusal
 
 MOST_USES = 5
 """Uses of a response_url (Slack limit)."""
@@ -118,14 +120,31 @@ class EphemeralReply:
         return False
 
     async def _send_by_web_api(self, message: Message, payload: dict[str, Any]) -> None:
-        request = self._ways.client.chat_postEphemeral(
-            channel=self._channel, user=self._user, **self._thread, **payload
-        )
-        try:
-            await await_slack_call("chat.postEphemeral", request)
-        except SlackError as problem:
-            # Slack shows ephemeral messages to members of the channel alone.
-            if problem.code == "user_not_in_channel":
-                await self._ways.views.send_direct_message(self._user, message)
+        form = MessageForm(in_thread=False, marked=False)
+        while True:
+            send = partial(
+                self._ways.client.chat_postEphemeral,
+                channel=self._channel,
+                user=self._user,
+                **self._thread,
+                **payload,
+            )
+            try:
+                await await_patiently("chat.postEphemeral", send)
                 return
-            log.warning("an answer to %s was lost: %s", self._user, problem)
+            except SlackError as problem:
+                if not form.simplify(problem, payload):
+                    await self._send_directly(message, problem)
+                    return
+                payload = form.build_payload(message, self._ways.localize)
+
+    async def _send_directly(self, message: Message, problem: SlackError) -> None:
+        """Send a direct message in place of an ephemeral one that the channel does not take.
+
+        Slack shows ephemeral messages to members of the channel alone, and none in one that is
+        archived.
+        """
+        if classify_refusal(problem.code) is RefusalKind.CHANNEL:
+            await self._ways.views.send_direct_message(self._user, message)
+            return
+        log.warning("an answer to %s was lost: %s", self._user, problem)

@@ -44,19 +44,19 @@ def fit_message(message: Message, say: Localizer) -> dict[str, Any]:
     return payload
 
 
-def build_plain_payload(message: Message) -> dict[str, Any]:
+def build_plain_payload(message: Message, *, most: int = MOST_TEXT) -> dict[str, Any]:
     """Build a payload of the text alone, for when the blocks are refused.
 
-    Its block keeps the first block's id.
+    It has `most` characters. Its block keeps the first block's id.
     """
     shown = show_hidden(message.text or "…", layout=True)
     # A section takes 3000 characters (Slack limit).
-    words = {"type": "plain_text", "text": truncate(shown, 2_900)}
+    words = {"type": "plain_text", "text": truncate(shown, min(most, 2_900))}
     block: Block = {"type": "section", "text": words}
     name = message.blocks[0].get("block_id") if message.blocks else None
     if isinstance(name, str) and 0 < len(name) <= 255:
         block["block_id"] = name
-    return {"text": truncate(shown, MOST_TEXT), "blocks": [block]}
+    return {"text": truncate(shown, most), "blocks": [block]}
 
 
 def _drop_spare_blocks(blocks: list[Block], say: Localizer) -> list[Block]:

@@ -16,7 +16,8 @@ from bot.slack.webapi.rate_limit import EditLimits, RateLimitPause, TokenBucket
 class EditSlot:
     """Edits that wait for one message.
 
-    `final` goes before `edit`, and only one call is under way at a time.
+    `final` goes before `edit`, and only one call is under way at a time. `dropped`: an edit under
+    way that fails is not tried again.
     """
 
     edit: Message | None = None
@@ -27,6 +28,7 @@ class EditSlot:
     not_before: float = 0.0
     failures: int = 0
     failing_since: float = 0.0
+    dropped: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -67,7 +69,7 @@ class PendingEdits:
         """
         slot = self._slots.setdefault(posted, EditSlot())
         replaced = int(slot.edit is not None)
-        slot.edit, slot.news = message, news or slot.news
+        slot.edit, slot.news, slot.dropped = message, news or slot.news, False
         return replaced
 
     def add_final(self, posted: Posted, message: Message, waiter: asyncio.Future[None]) -> int:
@@ -79,10 +81,10 @@ class PendingEdits:
         return replaced
 
     def discard_edit(self, posted: Posted) -> None:
-        """Discard an edit that waits, but not a final one."""
+        """Discard an edit that waits or is under way, but not a final one."""
         slot = self._slots.get(posted)
         if slot is not None:
-            slot.edit = None
+            slot.edit, slot.dropped = None, True
 
     def take_next_edit(self, now: float) -> tuple[EditCall | None, float | None]:
         """Take the edit to send now, or return the seconds until one may be sent.
@@ -159,5 +161,5 @@ def requeue_edit(turn: EditCall) -> None:
     if turn.waiters is not None:
         slot.final = slot.final or turn.message
         slot.waiters[:0] = turn.waiters
-    elif not slot.is_waiting:
+    elif not slot.is_waiting and not slot.dropped:
         slot.edit = turn.message

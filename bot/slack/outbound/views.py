@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,7 +15,7 @@ from bot.messages import Message, Modal, OpenModal, Origin
 from bot.slack.inbound.payloads import serialize_origin
 from bot.slack.outbound.fit import fit_message
 from bot.slack.outbound.visible import show_hidden_in_blocks
-from bot.slack.webapi.errors import await_slack_call
+from bot.slack.webapi.errors import await_patiently, await_slack_call
 from bot.slackrules import check_view, truncate
 from bot.text import in_context
 
@@ -78,10 +79,9 @@ class SlackViews:
 
     async def send_direct_message(self, user: str, message: Message) -> None:
         """Send a direct message to that person; raise SlackError."""
-        await await_slack_call(
-            "chat.postMessage",
-            self._client.chat_postMessage(channel=user, **fit_message(message, self._say)),
-        )
+        payload = fit_message(message, self._say)
+        send = partial(self._client.chat_postMessage, channel=user, **payload)
+        await await_patiently("chat.postMessage", send)
 
     def _build_view(self, modal: Modal) -> dict[str, Any]:
         return ensure_valid_view(build_modal_view(modal, self._say(CLOSE)))

@@ -3,8 +3,9 @@ away."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -13,14 +14,14 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.errors import MeshbotError, SettingsError, SlackError
 
 FOR_NOW = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed"}
 )
-"""Error codes that Slack documents for every method and that pass by themselves."""
+"""Error codes that pass by themselves, and of which Slack documents that some of what was asked may
+have been done."""
 
-NOT_TAKEN = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"}
-)
-"""Refusals of what a message holds, which its plain text gets past."""
+NOT_NOW = frozenset({"team_added_to_org"})
+"""Error codes that pass by themselves, after which nothing was done."""
+
 WRONG_TOKEN = frozenset(
     {
         "invalid_auth",
@@ -34,6 +35,10 @@ WRONG_TOKEN = frozenset(
     }
 )
 """Refusals that only another token mends."""
+
+
+MOST_TRIES = 5
+"""How often an answer to one person is tried: over eight seconds, if Slack names no other time."""
 
 
 class RateLimited(SlackError):
@@ -67,11 +72,29 @@ async def await_slack_call(
         raise _classify_refusal(refusal, method) from refusal
     except SlackClientError as broken:
         raise SlackUnavailable(method, unsure=True) from broken
-    # Before its base class below: no connection was made, so Slack saw nothing.
-    except aiohttp.ClientConnectorError as unsent:
+    # Before their base class below: no connection was made, so Slack saw nothing.
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as unsent:
         raise SlackUnavailable(method, unsure=False) from unsent
     except (aiohttp.ClientError, TimeoutError, OSError) as cut:
         raise SlackUnavailable(method, unsure=True) from cut
+
+
+async def await_patiently(
+    method: str, build_request: Callable[[], Awaitable[AsyncSlackResponse]]
+) -> AsyncSlackResponse:
+    """Call again while Slack asks to wait or fails, for some seconds; return the response.
+
+    For what is better said twice than not at all. Raises as `await_slack_call`.
+    """
+    for failures in range(1, MOST_TRIES):
+        try:
+            return await await_slack_call(method, build_request())
+        except RateLimited as limited:
+            wait = limited.retry_after
+        except SlackUnavailable:
+            wait = compute_backoff(failures)
+        await asyncio.sleep(wait)
+    return await await_slack_call(method, build_request())
 
 
 def _classify_refusal(refusal: SlackApiError, method: str) -> SlackError:
@@ -83,7 +106,11 @@ def _classify_refusal(refusal: SlackApiError, method: str) -> SlackError:
     code = str(data.get("error") or "")
     if response.status_code == 429 or code in ("ratelimited", "rate_limited"):
         return RateLimited(method, _parse_retry_after(response))
+    # An error after the work was begun says nothing of what was done: a proxy answers 502 for a
+    # request that Slack has carried out.
     if response.status_code >= 500 or code in FOR_NOW:
+        return SlackUnavailable(method, unsure=True)
+    if code in NOT_NOW:
         return SlackUnavailable(method, unsure=False)
     return SlackError(code or f"http_{response.status_code}", method)
 
