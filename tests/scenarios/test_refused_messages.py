@@ -60,6 +60,12 @@ def direct(stage: Stage) -> Message | None:
     return found[-1] if found else None
 
 
+def ephemeral(stage: Stage) -> Message | None:
+    """What the bot has told the host alone in the channel."""
+    found = [m for m in stage.workspace.list_messages() if m.ephemeral_to]
+    return found[-1] if found else None
+
+
 async def test_an_end_in_an_archived_channel_is_told_and_shown_later(tmp_path: Path) -> None:
     """Who asked gets the verdict directly; the channel has it once it takes messages again."""
     async with playing(tmp_path) as (stage, bot):
@@ -100,6 +106,9 @@ async def test_a_token_that_is_refused_makes_the_bot_unready_and_loses_nothing(
         assert (await asked(port, "/healthz"))[0] == 200
         assert "meshbot_slack_refusing_workspace 1.0" in (await asked(port, "/metrics"))[1]
         assert read_verdict_state(message) == "running"
+        # The answer to a command needs no token.
+        told_alone = await seen(stage, lambda: ephemeral(stage))
+        assert "Slack refuses my access to the workspace" in words(told_alone)
         stage.workspace.faults.account_refusal = ""
         assert (await seen(stage, lambda: last(stage, "done"))).ts == message.ts
         assert (await asked(port, "/readyz"))[0] == 200

@@ -3,6 +3,8 @@ answered always."""
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from slack_bolt.async_app import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -75,6 +77,20 @@ async def test_a_mention_reaches_the_router_with_its_thread(
     assert (first.text, first.thread, first.channel) == ("whoami <@U0BOB> & co", said.ts, "C0MESH")
     assert (second.text, second.thread, second.trigger) == ("status", "", "")
     assert first.key != second.key
+
+
+async def test_a_mention_that_comes_again_over_a_new_connection_is_done_once(
+    workspace: Workspace, router: RecordingRouter, listeners: Listeners
+) -> None:
+    """Its acknowledgement was late, and the connection was replaced meanwhile."""
+    workspace._core.patience, workspace.faults.ack_delay = 0.5, 1.0
+    saying = asyncio.create_task(workspace.actions.mention_bot("alice", DEFAULT_CHANNEL, "install"))
+    await router.wait()
+    await workspace.connections.refresh_all()
+    await workspace.connections.wait_for_count()
+    assert (await saying).error == "operation_timeout"
+    await eventually(lambda: listeners.duplicates == 1)
+    assert [asked.text for asked in router.asked] == ["install"]
 
 
 async def test_an_edited_mention_is_not_run_again(
