@@ -235,6 +235,7 @@ def build_workshop(settings: Settings) -> Workshop:
     return Workshop(
         mesh_namespace=chosen.mesh_namespace,
         app_namespace=chosen.app_namespace,
+        shared_namespace=chosen.app_namespace,
         kiali_url=chosen.kiali_url,
         jaeger_url=chosen.jaeger_url,
         grafana_url=chosen.grafana_url,

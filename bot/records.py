@@ -5,9 +5,10 @@ The ledger and the schedules implement these Protocols; this module knows neithe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.kinds import Kind, Object
 from bot.text import EMPTY, Text
@@ -52,8 +53,22 @@ class RunSummary:
     at: float
 
 
+@dataclass(frozen=True)
+class DoneRun:
+    """A run that ended done: its step, its options as they are typed (`in`, `off`), its start in
+    epoch seconds."""
+
+    step: str
+    options: Mapping[str, Any]
+    at: float
+
+
 class History(Protocol):
     """The before-images of changes, newest first, and the commands of people."""
+
+    async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
+        """Return the runs of all steps that ended done, the newest first."""
+        ...
 
     async def run_summaries(self, since: float, *, most: int = 50) -> list[RunSummary]:
         """Return the commands since then (epoch seconds), the newest first."""

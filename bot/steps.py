@@ -117,10 +117,15 @@ def mark_person(user: str) -> Person:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Settings of the workshop: namespaces and base URLs. The same for all steps."""
+    """Settings of the workshop: namespaces and base URLs. The same for all steps.
+
+    `app_namespace` is the application's namespace that a command is about, `shared_namespace` the
+    one that is meant where none is named.
+    """
 
     mesh_namespace: str = "istio-system"
     app_namespace: str = "bookinfo"
+    shared_namespace: str = "bookinfo"
     kiali_url: str = ""
     jaeger_url: str = ""
     grafana_url: str = ""

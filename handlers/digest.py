@@ -11,6 +11,7 @@ from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.knowledge.workshop import digest
+from bot.knowledge.workshop.progress import describe_reached
 from bot.steps import (
     Context,
     Recurrence,
@@ -24,7 +25,7 @@ from bot.steps import (
     StepKind,
     Verdict,
 )
-from bot.text import Text
+from bot.text import Text, join
 
 
 async def run(context: Context, options: Shared) -> Verdict:
@@ -59,11 +60,15 @@ async def build_report(context: Context, slot: SlotContext) -> SlotReport:
     )
     verdict = Verdict(
         State.DONE,
-        Text(
-            "{done} of {steps} steps are in place (namespace {namespace}).",
-            done=done,
-            steps=len(rows),
-            namespace=context.workshop.app_namespace,
+        join(
+            "sentences",
+            Text(
+                "{done} of {steps} steps are in place (namespace {namespace}).",
+                done=done,
+                steps=len(rows),
+                namespace=context.workshop.app_namespace,
+            ),
+            describe_reached(rows),
         ),
         evidence=tuple(line for line in lines if line),
         links=links,

@@ -5,22 +5,17 @@ from __future__ import annotations
 from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import KIALI, build_console, find_web_address
+from bot.knowledge.workshop.progress import describe_reached, describe_row, list_waiting_steps
 from bot.steps import Context, Link, Role, Shared, State, Step, StepKind, Verdict
-from bot.text import Text
+from bot.text import Text, join
 
 
 async def run(context: Context, options: Shared) -> Verdict:
-    """Read the live objects once and list every step's state; nothing is remembered."""
+    """Read the live objects once and list every step's state, and which were done before."""
     board = await read_board(context)
     rows = board.rows
     done = sum(row.done for row in rows)
-    lines = tuple(
-        Text("✅ {step} — {words}", step=row.step, words=row.words)
-        if row.done
-        else Text("▫️ not yet: {step} — {words}", step=row.step, words=row.words)
-        for row in rows
-    )
-    waiting = [row.step for row in rows if not row.done]
+    lines = tuple(map(describe_row, rows))
     kiali = await find_web_address(context, KIALI)
     links = (
         (Link(Text("Kiali"), build_console(kiali).graph_url(context.workshop.app_namespace)),)
@@ -35,11 +30,11 @@ async def run(context: Context, options: Shared) -> Verdict:
     )
     return Verdict(
         State.DONE,
-        summary,
+        join("sentences", summary, describe_reached(rows)),
         evidence=lines,
         links=links,
         notes=context.mesh.notes,
-        next=suggest_commands(context, *waiting)[:2],
+        next=suggest_commands(context, *list_waiting_steps(rows))[:2],
     )
 
 

@@ -11,8 +11,9 @@ from pydantic import Field
 from bot.diagnosis.board import read_board
 from bot.errors import ClusterError
 from bot.knowledge.workshop import tour
+from bot.knowledge.workshop.progress import describe_reached, list_waiting_steps
 from bot.steps import Context, Options, Role, State, Step, StepKind, Verdict
-from bot.text import Text
+from bot.text import Text, join
 
 
 class WorkshopOptions(Options):
@@ -44,14 +45,17 @@ async def run(context: Context, options: WorkshopOptions) -> Verdict:
             Text("nothing is in place yet."),
             next=tuple(page.typed for page in pages[:1]),
         )
-    waiting = [page for page in pages if page.step in rows and not rows[page.step].done]
+    left = list_waiting_steps(list(rows.values()))
+    waiting = [page for page in pages if page.step in left]
     words = Text(
         "{done} of {steps} steps are in place.",
         done=sum(row.done for row in rows.values()),
         steps=len(rows),
     )
     return Verdict(
-        State.DONE, words, next=tuple(page.typed for page in (waiting or pages[-1:])[:1])
+        State.DONE,
+        join("sentences", words, describe_reached(list(rows.values()))),
+        next=tuple(page.typed for page in (waiting or pages[-1:])[:1]),
     )
 
 

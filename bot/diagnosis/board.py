@@ -34,6 +34,7 @@ from bot.knowledge.bookinfo.app import BOOKINFO
 from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.snapshot import Snapshot, add_senders, index_by_name
 from bot.knowledge.workshop.progress import STEP_CHECKS, STEPS, StepStatus
+from bot.knowledge.workshop.reached import list_reached_steps
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text, counted, join, verbatim
 
@@ -43,11 +44,15 @@ EARLY = frozenset({"install", "addons", "kiali"})
 
 @dataclass(frozen=True)
 class Board:
-    """The rows in the order of the workshop, and the diagnosis that they were checked against."""
+    """The rows in the order of the workshop, and the diagnosis that they were checked against.
+
+    `reached` are the steps that were done in this workshop, also those without a row.
+    """
 
     rows: tuple[StepStatus, ...]
     diagnosis: Diagnosis
     snapshot: Snapshot
+    reached: frozenset[str] = frozenset()
 
 
 async def read_board(context: Context) -> Board:
@@ -63,7 +68,12 @@ async def read_board(context: Context) -> Board:
     state = NamespaceState(cluster, namespace, activity=activity)
     snapshot = await add_senders(context, build_snapshot(state))
     diagnosis = diagnose(state)
-    return Board(tuple(list_step_statuses(state, snapshot, diagnosis)), diagnosis, snapshot)
+    reached = await list_reached_steps(context, snapshot.mesh.values())
+    rows = (
+        replace(row, reached=row.done or row.step in reached)
+        for row in list_step_statuses(state, snapshot, diagnosis)
+    )
+    return Board(tuple(rows), diagnosis, snapshot, reached)
 
 
 def build_snapshot(state: NamespaceState) -> Snapshot:
@@ -105,7 +115,8 @@ def mark_row(row: StepStatus, diagnosis: Diagnosis) -> StepStatus:
     named = next((n for n in diagnosis.broken if concerns_row(row, n)), None)
     if named is None:
         return row
-    return replace(row, done=False, words=join("semicolon", row.words, named.findings[0].sentence))
+    words = join("semicolon", row.words, named.findings[0].sentence)
+    return replace(row, done=False, words=words, broken=True)
 
 
 def concerns_row(row: StepStatus, named: NamedCause) -> bool:

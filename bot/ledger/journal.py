@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.kinds import Kind
 from bot.ledger.connection import READS, execute
+from bot.ledger.runs import RunState
 from bot.ledger.tables import images, runs
 from bot.ledger.texts import convert_row_to_utc
-from bot.records import BeforeImage, Change, RunSummary
+from bot.records import BeforeImage, Change, DoneRun, RunSummary
 
 UNDO_REACH = 50
 """Changes of a namespace that undo looks back on."""
@@ -110,6 +111,20 @@ class SqlHistory:
         rows = map(convert_row_to_utc, await execute(self._reader, query))
         return [
             RunSummary(row["user"], row["arguments"], row["state"], row["created_at"].timestamp())
+            for row in rows
+        ]
+
+    async def done_runs(self, *, most: int = 1000) -> list[DoneRun]:
+        """Return the runs that ended done, the newest first."""
+        query = (
+            select(runs.c.step, runs.c.options, runs.c.created_at)
+            .where(runs.c.state == RunState.DONE)
+            .order_by(runs.c.created_at.desc(), runs.c.id.desc())
+            .limit(most)
+        )
+        rows = map(convert_row_to_utc, await execute(self._reader, query))
+        return [
+            DoneRun(row["step"], row["options"] or {}, row["created_at"].timestamp())
             for row in rows
         ]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.knowledge.workshop.progress import StepStatus
+from bot.knowledge.workshop.progress import StepStatus, list_waiting_steps
 from bot.language.localizer import Localizer
 from bot.records import ScheduleSummary
 from bot.slackrules import escape
@@ -104,9 +104,8 @@ def build_action_blocks(
     say: Localizer, content: HomeContent, caller: Caller, steps: dict[str, Step], command: str
 ) -> list[Block]:
     """Return the next step, with buttons for those who may run it, and buttons to look."""
-    following = next(
-        (steps[row.step] for row in content.rows if not row.done and row.step in steps), None
-    )
+    left = list_waiting_steps(content.rows)
+    following = next((steps[name] for name in left if name in steps), None)
     found = [] if following is None else build_next_step(say, following, caller, command)
     looks = [
         button(say(steps[name].title), f"{TYPE}:{name}", f"{command} {name}")
@@ -150,6 +149,8 @@ def build_row_block(say: Localizer, row: StepStatus, step: Step | None) -> Block
     text = (
         f"✅ *{values['step']}* — {values['words']}"
         if row.done
+        else say(Text("☑️ done, not in force now: *{step}* — {words}", **values))
+        if row.is_behind
         else say(Text("⬜ not yet: *{step}* — {words}", **values))
     )
     if step is None:

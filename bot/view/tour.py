@@ -12,7 +12,7 @@ from bot.ledger import Run
 from bot.messages import Message
 from bot.slackrules import escape
 from bot.steps import Role, Step
-from bot.text import EMPTY, Listed, Text, in_context
+from bot.text import EMPTY, Listed, Text, in_context, join
 from bot.view.blocks import (
     Block,
     actions,
@@ -43,8 +43,9 @@ WHERE_IT_GOES_WRONG = in_context("title", "Where it goes wrong")
 class PageContent:
     """A page with what was read for it.
 
-    `rows` are the live rows by step, or `trouble` says why there are none; `run` is the
-    newest run of its step in this channel and `link` its message.
+    `rows` are the live rows by step, or `trouble` says why there are none; `reached` are the
+    steps that were done in this workshop. `run` is the newest run of its step in this channel
+    and `link` its message.
     """
 
     page: TourPage
@@ -56,15 +57,19 @@ class PageContent:
     run: Run | None = None
     link: str = ""
     options: bool = False
+    reached: frozenset[str] = frozenset()
 
     @property
     def done(self) -> bool:
-        """The state of the page's step: True when it is in place.
+        """The state of the page's step: True when it is in place, or was done before.
 
-        For a step that leaves nothing in the cluster, True when its newest run is done.
+        For a step that leaves nothing in the cluster, True when one of its runs was done.
         """
         row = self.rows.get(self.page.step)
-        return row.done if row is not None else self.run is not None and self.run.state == "done"
+        if row is not None:
+            return row.done or row.is_behind
+        ended = self.run is not None and self.run.state == "done"
+        return ended or self.page.step in self.reached
 
     @property
     def state(self) -> str:
@@ -105,6 +110,14 @@ def render_page(say: Localizer, content: PageContent, command: str) -> Message:
 def describe_page(content: PageContent) -> Text:
     """Return the page for a notification: its number, its step, and whether that is in place."""
     number, total, title = content.number, len(content.pages), content.step.title
+    row = content.rows.get(content.page.step)
+    if row is not None and row.is_behind:
+        return Text(
+            "Workshop, step {number} of {total}: {title}, done.",
+            number=number,
+            total=total,
+            title=title,
+        )
     if content.done:
         return Text(
             "Workshop, step {number} of {total}: {title}, in place.",
@@ -138,13 +151,19 @@ def format_progress(say: Localizer, content: PageContent) -> str:
         if ready
         else Text("in place, {ready} of {total}", ready=0, total=len(known))
     )
-    return f"{marks}  {say(words)}"
+    behind = [step for step in known if content.rows[step].is_behind]
+    past = Text("done, not in force now: {steps}", steps=Listed(behind, "comma"))
+    return f"{marks}  {say(join('semicolon', words, past if behind else EMPTY))}"
 
 
 def get_page_mark(content: PageContent, page: TourPage) -> str:
-    """Return the mark of a page: the present one, in place, or not in place."""
+    """Return the mark of a page: the present one, in place or done, done and past, or neither."""
     row = content.rows.get(page.step)
-    return "▶️" if page is content.page else "✅" if row is not None and row.done else "⬜"
+    if page is content.page:
+        return "▶️"
+    if row is None:
+        return "✅" if page.step in content.reached else "⬜"
+    return "✅" if row.done else "☑️" if row.is_behind else "⬜"
 
 
 def format_step_state(say: Localizer, content: PageContent) -> str:
@@ -152,7 +171,7 @@ def format_step_state(say: Localizer, content: PageContent) -> str:
     lines = []
     row = content.rows.get(content.page.step)
     if row is not None:
-        icon = "✅" if row.done else "⬜"
+        icon = "✅" if row.done else "☑️" if row.is_behind else "⬜"
         lines.append(say(Text("{icon} now: {words}", icon=icon, words=write(say, row.words))))
     if content.run is not None:
         lines.append(format_run(say, content.run, content.link))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Object
 from bot.ledger import Ledger
 from bot.records import BeforeImage
+from bot.text import verbatim
 from tests.ledger.conftest import Time, asked
 
 SPEC: Object = {
@@ -65,3 +66,16 @@ async def test_what_was_undone_or_not_changed_is_no_change(ledger: Ledger) -> No
     await ledger.journal.undone(first.id)
     await ledger.journal.delete_image(second.id, web())
     assert await ledger.journal.changes("shop") == []
+
+
+async def test_runs_that_ended_done_are_remembered(ledger: Ledger, time: Time) -> None:
+    """With their options, the newest first; what ended otherwise is none of them."""
+    for step, state in (("inject", "done"), ("fault", "not_yet"), ("route", "done")):
+        run = await ledger.runs.begin_run(asked(step=step))
+        await ledger.runs.finish_run(run.id, state, verbatim(state))
+        time.move(1)
+    found = await ledger.journal.done_runs()
+    assert [run.step for run in found] == ["route", "inject"]
+    assert found[0].options == asked().options
+    assert found[0].at > found[1].at
+    assert len(await ledger.journal.done_runs(most=1)) == 1

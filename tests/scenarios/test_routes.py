@@ -106,6 +106,17 @@ async def test_another_namespace_has_rules_of_its_own(tmp_path: Path) -> None:
         )
 
 
+async def test_what_was_done_stays_done_when_it_is_taken_back(meshed: Stage) -> None:
+    """`route off` is a success, and takes no progress away; what was never done is not yet."""
+    await meshed.type("/mesh route jason")
+    assert "✅ route" in words(await meshed.type("/mesh status"))
+    await meshed.type("/mesh route off")
+    said = words(await meshed.type("/mesh status"))
+    assert "were done in this workshop." in said
+    assert "☑️ done, not in force now: route — no route for reviews" in said
+    assert "▫️ not yet: fault" in said
+
+
 async def test_an_undone_route_is_gone(meshed: Stage) -> None:
     """Undo takes the last rules back to those before: another user's route."""
     await meshed.type("/mesh route alice")

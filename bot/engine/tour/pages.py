@@ -61,7 +61,7 @@ class TourPages:
         """Return a page with what the cluster and the ledger say of it now."""
         step = self.catalog.get(page.step)
         assert step is not None  # there are only pages of known steps
-        rows, trouble = await self._read_rows()
+        rows, reached, trouble = await self._read_rows()
         run = await self.ledger.run_queries.find_last_run(page.step, channel)
         posted = run.posted if run is not None else None
         content = PageContent(
@@ -74,6 +74,7 @@ class TourPages:
             run,
             link=await self.channel_messages.permalink(posted) if posted else "",
             options=bool(self.forms.get_questions(step)),
+            reached=reached,
         )
         return render_page(self.say, content, self.catalog.command)
 
@@ -82,16 +83,19 @@ class TourPages:
         number, command = self._get_number(page), self.catalog.command
         return render_tour_end(self.say, number, self.pages, words, command)
 
-    async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], Text]:
-        """Return the live statuses by step, and why they cannot be read (empty when they can)."""
+    async def _read_rows(self) -> tuple[dict[str, progress.StepStatus], frozenset[str], Text]:
+        """Return the live statuses by step, the steps that were done, and why these cannot be read
+        (empty when they can).
+        """
         try:
             async with asyncio.timeout(READ_SECONDS):
                 board = await read_board(self.contexts.build_read_context())
-                return {row.step: row for row in board.rows}, EMPTY
+                return {row.step: row for row in board.rows}, board.reached, EMPTY
         except TimeoutError:
-            return {}, Text("it did not answer within {seconds:g} s", seconds=READ_SECONDS)
+            why = Text("it did not answer within {seconds:g} s", seconds=READ_SECONDS)
         except MeshbotError as problem:
-            return {}, get_message(problem)
+            why = get_message(problem)
+        return {}, frozenset(), why
 
     def _get_number(self, page: TourPage) -> int:
         return self.pages.index(page) + 1

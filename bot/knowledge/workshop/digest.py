@@ -24,9 +24,14 @@ ICONS = {"done": "✅", "not_yet": "🟡", "normal": "ℹ️", "error": "❌"}
 
 
 def describe_progress(rows: Sequence[StepStatus]) -> tuple[Text, ...]:
-    """Return a line for each step in place, and one that lists the others."""
+    """Return a line for each step in place, and one each that lists those that are past and the
+    others.
+    """
     done = [Text("✅ {step}: {words}", step=row.step, words=row.words) for row in rows if row.done]
-    waiting = [row.step for row in rows if not row.done]
+    behind = [row.step for row in rows if row.is_behind]
+    waiting = [row.step for row in rows if not row.done and not row.is_behind]
+    if behind:
+        done.append(Text("☑️ done, not in force now: {steps}", steps=Listed(behind, "comma")))
     if waiting:
         done.append(Text("▫️ not in place: {steps}", steps=Listed(waiting, "comma")))
     return tuple(done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.kinds import Object
@@ -26,15 +26,54 @@ from bot.knowledge.snapshot import Snapshot
 from bot.text import EMPTY, Listed, Seconds, Text, counted, join, verbatim
 
 ADDONS = ("prometheus", "grafana", "jaeger")
+BASES = ("install", "addons", "kiali", "bookinfo")
+"""Steps that have to be in place for the others, whether or not they were done before."""
 
 
 @dataclass(frozen=True)
 class StepStatus:
-    """One step's state: whether it is in place, and a description."""
+    """One step's state: whether it is in place now, and a description.
+
+    `reached`: it was done in this workshop, or is in place. `broken`: something keeps what it made
+    from working.
+    """
 
     step: str
     done: bool
     words: Text
+    reached: bool = False
+    broken: bool = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the step was done and is past: taken back, or overtaken by another one."""
+        return self.reached and not self.done and not self.broken
+
+
+def describe_row(row: StepStatus) -> Text:
+    """Return a step with its mark: in place, done and past, or not yet."""
+    if row.done:
+        return Text("✅ {step} — {words}", step=row.step, words=row.words)
+    if row.is_behind:
+        return Text("☑️ done, not in force now: {step} — {words}", step=row.step, words=row.words)
+    return Text("▫️ not yet: {step} — {words}", step=row.step, words=row.words)
+
+
+def describe_reached(rows: Sequence[StepStatus]) -> Text:
+    """Return how many steps were done in this workshop, EMPTY when all of them are in place."""
+    reached = sum(row.reached for row in rows)
+    if reached == sum(row.done for row in rows):
+        return EMPTY
+    return counted("{n} was done in this workshop.", "{n} were done in this workshop.", n=reached)
+
+
+def list_waiting_steps(rows: Sequence[StepStatus]) -> list[str]:
+    """Return the steps to take next: those never done, and those that all others stand on; or else
+    those that are not in place.
+    """
+    left = [row.step for row in rows if not row.done]
+    behind = {row.step for row in rows if row.is_behind and row.step not in BASES}
+    return [step for step in left if step not in behind] or left
 
 
 StepCheck = Callable[[Snapshot], tuple[bool, Text]]
