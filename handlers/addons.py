@@ -15,14 +15,13 @@ from bot.knowledge.objects.apply import (
     build_not_ready_verdict,
     ensure_objects,
     list_deployment_names,
-    load_sample,
     wait_for_deployments,
 )
+from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe import addons
-from bot.knowledge.observe.endpoints import GRAFANA, JAEGER, find_web_address
-from bot.steps import Context, Link, Options, Role, State, Step, Verdict
-from bot.text import Listed, Text, counted, verbatim
+from bot.steps import Context, Options, Plan, Role, State, Step, Verdict
+from bot.text import Listed, Text, counted
 
 Addon = Literal["prometheus", "grafana", "jaeger"]
 
@@ -37,17 +36,28 @@ class AddonOptions(Options):
     ]
 
 
+def choose_addons(options: AddonOptions) -> tuple[str, ...]:
+    """Return the add-ons that were named, or all of them."""
+    return tuple(dict.fromkeys(options.which)) or addons.NAMES
+
+
+async def plan(context: Context, options: AddonOptions) -> Plan | None:
+    """Return what of others the add-ons would change; None when it is nothing."""
+    if await revisions.explain_absence(context):
+        return None
+    objects = await addons.load_objects(context, choose_addons(options))
+    return build_plan(context, await find_write_conflicts(context, objects))
+
+
 async def run(context: Context, options: AddonOptions) -> Verdict:
     """Apply what differs, wait for the pods, and ask each add-on for its health."""
     mesh = context.workshop.mesh_namespace
     if absent := await revisions.explain_absence(context):
         return build_missing_verdict(context, absent, "install")
-    chosen = tuple(dict.fromkeys(options.which)) or addons.NAMES
-    objects = [
-        obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", mesh)
-    ]
+    chosen = choose_addons(options)
+    objects = await addons.load_objects(context, chosen)
     context.progress.say(Text("applying {chosen}", chosen=Listed(chosen, "comma")))
-    made = await ensure_objects(context, objects)
+    made = await ensure_objects(context, objects, asked=True)
     lagging = await wait_for_deployments(context, mesh, list_deployment_names(objects))
     if lagging:
         return build_not_ready_verdict(
@@ -83,7 +93,7 @@ async def verify_and_report(
             names=names,
         )
     )
-    links, lines = await link_to_addons(context, chosen)
+    links, lines = await addons.link_to_addons(context, chosen)
     return Verdict(
         State.DONE,
         summary,
@@ -94,22 +104,12 @@ async def verify_and_report(
     )
 
 
-async def link_to_addons(
-    context: Context, chosen: tuple[str, ...]
-) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """Return links to the chosen add-ons with a page, and the port-forward lines to type first."""
-    pages = [page for page in (GRAFANA, JAEGER) if page.deployment in chosen]
-    addresses = await asyncio.gather(*(find_web_address(context, page) for page in pages))
-    found = [reached for reached in addresses if reached.base]
-    links = tuple(Link(verbatim(reached.interface.title), reached.base) for reached in found)
-    return links, tuple(reached.line for reached in found if reached.line)
-
-
 STEP = Step(
     id="addons",
     title=Text("Add-ons"),
     summary=Text("Prometheus, Grafana and Jaeger, each until it answers"),
     run=run,
+    plan=plan,
     options=AddonOptions,
     role=Role.HOST,
     changes=True,

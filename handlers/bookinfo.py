@@ -3,6 +3,7 @@ takes it away."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -16,6 +17,7 @@ from bot.knowledge.objects.apply import (
     list_deployment_names,
     wait_for_deployments,
 )
+from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
@@ -29,8 +31,11 @@ class BookinfoOptions(Options):
 
 
 async def plan(context: Context, options: BookinfoOptions) -> Plan | None:
-    """Return what `bookinfo off` would remove; deploying needs no confirmation."""
-    return await remove.plan_removal(context) if options.off else None
+    """Return what `bookinfo off` would remove, or what of others would be changed; else None."""
+    if options.off:
+        return await remove.plan_removal(context)
+    objects = await app.load_objects(context)
+    return build_plan(context, await find_write_conflicts(context, objects))
 
 
 async def run(context: Context, options: BookinfoOptions) -> Verdict:
@@ -43,15 +48,13 @@ async def run(context: Context, options: BookinfoOptions) -> Verdict:
     context.progress.say(Text("applying Bookinfo in {namespace}", namespace=namespace))
     made = await ensure_objects(context, await app.build_namespace(context))
     objects = await app.load_objects(context)
-    more = await ensure_objects(context, objects)
+    more = await ensure_objects(context, objects, asked=True)
     lagging = await wait_for_deployments(context, namespace, list_deployment_names(objects))
     if lagging:
         return build_not_ready_verdict(
             context, Text("Bookinfo is applied, but not ready."), lagging, "bookinfo"
         )
-    applied = ApplyResult(
-        (*made.new, *more.new), (*made.changed, *more.changed), made.same + more.same
-    )
+    applied = replace(more, new=(*made.new, *more.new), same=made.same + more.same)
     return await verify_and_report(context, applied)
 
 

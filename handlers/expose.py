@@ -8,13 +8,14 @@ from pydantic import Field
 
 from bot.kinds import GATEWAY
 from bot.knowledge.bookinfo import app, gateway, gateway_removal
-from bot.knowledge.istio import gateway_api, installation
-from bot.knowledge.objects.apply import ApplyResult, build_missing_verdict, ensure_objects
+from bot.knowledge.istio import gateway_api
+from bot.knowledge.objects.apply import ApplyResult, ensure_objects
+from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts
 from bot.knowledge.objects.pod_causes import suggest_remedies
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.endpoints import APP, find_web_address
 from bot.knowledge.observe.probes import link_to_kiali
-from bot.steps import Context, Link, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Link, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Listed, Text
 
 
@@ -24,23 +25,25 @@ class ExposeOptions(Options):
     off: Annotated[bool, Field(default=False), Text("take the Gateway and its route away")]
 
 
-async def run(context: Context, options: ExposeOptions) -> Verdict:
-    """Apply what differs, wait until the Gateway is programmed, and ask for the page through
-    it.
-    """
+async def plan(context: Context, options: ExposeOptions) -> Plan | None:
+    """Return what others lose by the Gateway and its route, or by their end; else None."""
     if options.off:
-        return await off(context)
-    if not await installation.is_installation_ready(context):
-        namespace = context.workshop.mesh_namespace
-        missing = Text("istiod is not ready in {namespace}", namespace=namespace)
-        return build_missing_verdict(context, missing, "install")
-    if not (await gateway_api.read_gateway_api_status(context)).version:
-        missing = Text("the Gateway API CRDs are missing; install applies them")
-        return build_missing_verdict(context, missing, "install")
-    if missing := await app.explain_absence(context):
-        return build_missing_verdict(context, missing, "bookinfo")
+        return await gateway_removal.plan_removal(context)
+    if await gateway_api.check_prerequisites(context) is not None:
+        return None
+    objects = await gateway.load_gateway_objects(context)
+    return build_plan(context, await find_write_conflicts(context, objects, exact=True))
+
+
+async def run(context: Context, options: ExposeOptions) -> Verdict:
+    """Write what differs, wait until the Gateway is programmed, and ask for the page through it."""
+    if options.off:
+        return await gateway_removal.remove_gateway(context)
+    if (verdict := await gateway_api.check_prerequisites(context)) is not None:
+        return verdict
     context.progress.say(Text("applying the Gateway and its route"))
-    made = await ensure_objects(context, await gateway.load_gateway_objects(context))
+    objects = await gateway.load_gateway_objects(context)
+    made = await ensure_objects(context, objects, exact=True, asked=True)
     context.progress.say(Text("waiting until istiod has deployed the gateway"))
     status = await gateway.wait_until_programmed(context)
     if status.causes:
@@ -91,18 +94,6 @@ async def verify_and_report(
     )
 
 
-async def off(context: Context) -> Verdict:
-    """Take the Gateway away, if there is one."""
-    served = (await gateway_api.read_gateway_api_status(context)).version
-    if not served or (await gateway.is_absent(context) and not context.resumed):
-        return Verdict(
-            State.DONE,
-            Text("nothing is exposed; nothing was changed."),
-            next=suggest_commands(context, "expose"),
-        )
-    return await gateway_removal.remove_gateway(context)
-
-
 STEP = Step(
     id="expose",
     title=Text("Expose"),
@@ -110,6 +101,7 @@ STEP = Step(
         "a Gateway and a route, until the page answers through them; `off` takes them away"
     ),
     run=run,
+    plan=plan,
     options=ExposeOptions,
     role=Role.HOST,
     changes=True,

@@ -45,7 +45,7 @@ async def plan(context: Context, options: UninstallOptions) -> Plan | None:
             *uninstall_report.list_kept(found, context, with_app=options.app),
             *going,
         ),
-        warnings=uninstall_report.warn_about_others(found),
+        warnings=await uninstall_report.list_warnings(context, found, with_app=options.app),
         digest=found.digest,
     )
 

@@ -15,7 +15,7 @@ from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.namespace_labels import relabel_namespace
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.steps import Context, Options, Role, Scope, State, Step, Verdict
+from bot.steps import Context, Options, Plan, Role, Scope, State, Step, Verdict
 from bot.text import Text
 
 
@@ -23,6 +23,16 @@ class WaypointOptions(Options):
     """Options of `waypoint`."""
 
     off: Annotated[bool, Field(default=False), Text("take the waypoint and its label away")]
+
+
+async def plan(context: Context, options: WaypointOptions) -> Plan | None:
+    """Return what others lose by the waypoint and its label, or by their end; else None."""
+    now = await take_snapshot(context)
+    if options.off:
+        return await waypoints.plan_removal(context, now)
+    if await check_prerequisites(context, now) is not None:
+        return None
+    return await waypoints.plan_waypoint(context)
 
 
 async def run(context: Context, options: WaypointOptions) -> Verdict:
@@ -43,7 +53,7 @@ async def run(context: Context, options: WaypointOptions) -> Verdict:
             next=suggest_commands(context, "waypoint", "status"),
         )
     # Last: a label that names a waypoint without a proxy would lead requests nowhere.
-    done += await relabel_namespace(context, {waypoints.LABEL: waypoints.NAME})
+    done += await relabel_namespace(context, {waypoints.LABEL: waypoints.NAME}, asked=True)
     return await verify_waypoint.verify_and_report(context, done)
 
 
@@ -91,6 +101,7 @@ STEP = Step(
         "a proxy for the namespace that knows HTTP, in the ambient mesh; `off` takes it away"
     ),
     run=run,
+    plan=plan,
     options=WaypointOptions,
     role=Role.HOST,
     changes=True,

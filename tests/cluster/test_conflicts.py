@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bot.cluster import KubernetesCluster
-from bot.kinds import CRD, SERVICE, Kind, Object
+from bot.errors import NotFound
+from bot.kinds import SERVICE, Kind, Object
 from bot.knowledge.objects.conflicts import (
     ObjectConflict,
     build_plan,
@@ -22,7 +23,6 @@ from bot.knowledge.objects.conflicts import (
 )
 from bot.knowledge.objects.desired import extract_desired_state, extract_restorable_state
 from bot.knowledge.objects.ownership import is_meaningful, list_foreign_owners, owns
-from bot.knowledge.objects.workloads import get_condition
 from bot.knowledge.objects.writes import compare_write, write_object
 from bot.steps import Context
 from tests.cluster.test_contract import definition
@@ -43,25 +43,28 @@ def with_notes(obj: Object, **notes: dict[str, str]) -> Object:
     return {**obj, "metadata": {**obj["metadata"], **notes}}
 
 
-def is_served(crd: Object) -> bool:
-    """Whether a CRD is that of the rules, and established."""
-    ours = crd["spec"]["names"]["plural"] == RULE.plural
-    return ours and get_condition(crd, "Established").get("status") == "True"
-
-
 @pytest.fixture
 async def context(
     cluster: KubernetesCluster, namespace: str, tmp_path: Path
 ) -> AsyncIterator[Context]:
-    """A step's context in front of a cluster that serves rules."""
+    """A step's context in front of a cluster that serves rules; their type stays for other tests."""
     await cluster.apply(definition(RULE))
-    async with asyncio.timeout(30), cluster.follow("", CRD) as view:
-        while not any(is_served(crd) for crd in view.objects(CRD)):
-            await view.changed()
+    async with asyncio.timeout(20):
+        await wait_until_served(cluster, namespace)
     (tmp_path / "bot").mkdir()
     async with asking({}, tmp_path / "bot") as made:
         yield replace(made, cluster=cluster)
-    await cluster.delete(CRD, f"{RULE.plural}.{RULE.group}")
+
+
+async def wait_until_served(cluster: KubernetesCluster, namespace: str) -> None:
+    """Wait until rules can be written: some time after their definition."""
+    while True:
+        try:
+            await cluster.apply(rule(namespace, hosts=["none"]), dry_run=True)
+        except NotFound:
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 async def find_conflict(context: Context, wanted: Object) -> ObjectConflict | None:

@@ -71,7 +71,9 @@ async def test_what_was_changed_by_hand_is_mended(stage: Stage) -> None:
     await stage.type("/mesh install")
     await stage.type("/mesh addons jaeger")
     await stage.api.merge(SERVICES, "tracing", MESH, {"spec": {"selector": {"app": "yaeger"}}})
-    assert "1 changed (Service tracing)" in words(await stage.type("/mesh addons jaeger"))
+    said = words(await stage.type("/mesh addons jaeger"))
+    assert "1 changed (Service tracing)" in said
+    assert "set by others before: Service tracing selector.app: yaeger → jaeger" in said
 
 
 async def test_an_addon_that_does_not_answer_is_not_done(

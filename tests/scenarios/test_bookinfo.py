@@ -62,7 +62,8 @@ async def test_pods_that_cannot_start_say_why(tmp_path: Path) -> None:
 
 
 async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
-    """Only what differs from the sample is applied, and it is named."""
+    """Only what differs from the sample is applied, and it is named; what others made is asked
+    about."""
     async with playing(tmp_path, MESHBOT_ISTIO__READINESS_TIMEOUT="1.5") as (stage, _):
         await stage.type("/mesh bookinfo")
         nothing = {"name": "reviews", "namespace": APP}
@@ -74,7 +75,10 @@ async def test_what_was_changed_by_hand_is_mended(tmp_path: Path) -> None:
         await stage.api.create(
             {"apiVersion": "v1", "kind": "Service", "metadata": nothing, "spec": spec}
         )
-        said = words(await stage.type("/mesh bookinfo"))
+        asked = words(await stage.type("/mesh bookinfo"))
+        assert "changes Service reviews, set by tests" in asked
+        assert "ports[0].targetPort: 9999 → " in asked
+        said = words(await stage.type('click "Replace it"'))
         assert "1 changed (Service reviews)" in said
 
 
@@ -273,7 +277,10 @@ async def test_a_gateway_made_by_hand_becomes_reachable(mesh: Stage) -> None:
             "spec": {"gatewayClassName": "istio", "listeners": [listener]},
         }
     )
-    said = words(await mesh.type("/mesh expose"))
+    asked = words(await mesh.type("/mesh expose"))
+    assert "changes Gateway bookinfo-gateway, set by tests" in asked
+    assert "networking.istio.io/service-type: nothing → ClusterIP" in asked
+    said = words(await mesh.type('click "Replace it"'))
     assert "1 object created, 1 changed (Gateway bookinfo-gateway)" in said
 
 

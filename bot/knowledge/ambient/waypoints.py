@@ -9,14 +9,20 @@ it deletes.
 from __future__ import annotations
 
 from bot.kinds import DEPLOYMENT, GATEWAY, HTTP_ROUTE, SERVICE, Object
+from bot.knowledge.objects.apply import ensure_objects
 from bot.knowledge.objects.capacity import parse_minor_version
-from bot.knowledge.objects.desired import extract_desired_state
-from bot.knowledge.objects.namespace_labels import relabel_namespace
+from bot.knowledge.objects.conflicts import (
+    build_plan,
+    find_write_conflicts,
+    judge_deletion,
+    require_confirmed,
+)
+from bot.knowledge.objects.namespace_labels import find_label_conflicts, relabel_namespace
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_labels, get_name, is_ready
 from bot.knowledge.routing.manifests import build_object, is_waypoint
 from bot.knowledge.snapshot import Snapshot
-from bot.steps import Context
+from bot.steps import Context, Plan
 from bot.text import EMPTY, Text, join, verbatim
 
 NAME, CLASS = "waypoint", "istio-waypoint"
@@ -41,14 +47,30 @@ def list_waypoints(now: Snapshot) -> list[str]:
     return [name for name, found in now.gateways.items() if is_waypoint(found)]
 
 
+async def plan_waypoint(context: Context) -> Plan | None:
+    """Return what others lose by the waypoint and its label, None when they lose nothing."""
+    wanted = build_gateway(context.workshop.app_namespace)
+    found = await find_write_conflicts(context, [wanted], exact=True)
+    found += await find_label_conflicts(context, {LABEL: NAME})
+    return build_plan(context, found)
+
+
+async def plan_removal(context: Context, now: Snapshot) -> Plan | None:
+    """Return what others lose with the waypoints and the label, None when they lose nothing."""
+    found = await find_label_conflicts(context, {LABEL: None})
+    gateways = [now.gateways[name] for name in list_waypoints(now)]
+    found += [conflict for each in gateways if (conflict := judge_deletion(each))]
+    return build_plan(context, found, Text("the waypoint will be taken away."))
+
+
 async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
-    """Apply the waypoint's Gateway; return what was done, in words."""
-    before = now.gateways.get(NAME)
-    stale = before is None and now.app_labels.get(LABEL) == NAME
-    after = await context.cluster.apply(build_gateway(context.workshop.app_namespace), force=True)
-    if before is not None and extract_desired_state(before) == extract_desired_state(after):
+    """Write the waypoint's Gateway; return what was done, in words."""
+    stale = NAME not in now.gateways and now.app_labels.get(LABEL) == NAME
+    wanted = build_gateway(context.workshop.app_namespace)
+    done = await ensure_objects(context, [wanted], exact=True, asked=True)
+    if not done:
         return []
-    if before is not None:
+    if done.changed:
         return [Text("Gateway {name} changed", name=NAME)]
     made = Text("Gateway {name} made", name=NAME)
     left_over = Text("the label was left over from a waypoint that is gone")
@@ -107,8 +129,10 @@ async def remove_waypoints(context: Context, now: Snapshot) -> list[Text]:
     """Remove the label, then the Gateways, and wait until their Deployments are gone; return
     what was done, in words.
     """
-    done = list(await relabel_namespace(context, {LABEL: None}))
     app, names = context.workshop.app_namespace, list_waypoints(now)
+    for name in names:
+        require_confirmed(context, judge_deletion(now.gateways[name]))
+    done = list(await relabel_namespace(context, {LABEL: None}, asked=True))
     for name in names:
         await context.cluster.delete(GATEWAY, name, app)
         done.append(Text("Gateway {name} removed", name=name))

@@ -5,15 +5,18 @@ objects.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from bot.kinds import DESTINATION_RULE, GATEWAY, HTTP_ROUTE, NAMESPACE, VIRTUAL_SERVICE, Object
 from bot.knowledge.bookinfo import app, background
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import delete_objects
+from bot.knowledge.objects.conflicts import judge_deletion
 from bot.knowledge.objects.diff import describe_object
+from bot.knowledge.objects.foreign_objects import warn_about_foreign_objects
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.objects.workloads import get_labels, get_name
-from bot.knowledge.objects.writes import resolve_kind
+from bot.knowledge.objects.writes import get_live
 from bot.steps import Context, Plan, State, Verdict
 from bot.text import Listed, Text, counted, in_context, verbatim
 
@@ -27,14 +30,9 @@ def is_made_by_bot(namespace: Object | None) -> bool:
 
 
 async def find_existing_objects(context: Context) -> list[Object]:
-    """Return the sample's objects that exist in the namespace."""
-    found = []
-    for obj in await app.load_objects(context):
-        live = await context.cluster.get(
-            await resolve_kind(context, obj), get_name(obj), context.workshop.app_namespace
-        )
-        found += [obj] if live is not None else []
-    return found
+    """Return the objects in the namespace that the sample has too."""
+    found = [await get_live(context, obj) for obj in await app.load_objects(context)]
+    return [obj for obj in found if obj is not None]
 
 
 async def plan_removal(context: Context) -> Plan | None:
@@ -49,14 +47,14 @@ async def plan_removal(context: Context) -> Plan | None:
         for kind in ADDED_KINDS
         for obj in await context.cluster.find(kind, namespace)
     ]
-    warnings: tuple[Text, ...] = ()
     if is_made_by_bot(live):
         what = Text(
             "the namespace {namespace}, which this bot made, with all that is in it",
             namespace=namespace,
         )
-        if added:
-            warnings = (Text("With it go {objects}.", objects=Listed(added, "comma")),)
+        going = Listed(added, "comma")
+        warnings = [Text("With it go {objects}.", objects=going)] if added else []
+        warnings += await warn_about_foreign_objects(context, namespace)
     else:
         what = counted(
             "{n} object of Bookinfo in {namespace}; the namespace stays, for this bot did not "
@@ -66,19 +64,30 @@ async def plan_removal(context: Context) -> Plan | None:
             n=len(found),
             namespace=namespace,
         )
-        if added:
-            warnings = (
-                Text("These stay and lead nowhere: {objects}.", objects=Listed(added, "comma")),
-            )
+        warnings = warn_about_rest(found, added)
     deployments = (obj for obj in found if obj["kind"] == "Deployment")
     items = (what, *(verbatim(describe_object(obj)) for obj in deployments))
     return Plan(
         Text("Bookinfo will be taken away."),
         items,
-        warnings,
+        tuple(warnings),
         in_context("button", "Take it away"),
         hash_plan(*items, *warnings),
     )
+
+
+def warn_about_rest(found: Sequence[Object], added: Sequence[str]) -> list[Text]:
+    """Return warnings about what others set in the objects that go, and about those that stay."""
+    warnings = list[Text]()
+    if others := [conflict for obj in found if (conflict := judge_deletion(obj))]:
+        named = Listed([conflict.object for conflict in others], "comma")
+        managers = {manager: None for conflict in others for manager in conflict.managers}
+        setters = Listed(managers, "comma") if managers else Text("somebody unknown")
+        warnings.append(Text("{managers} set: {objects}.", managers=setters, objects=named))
+    if added:
+        staying = Listed(added, "comma")
+        warnings.append(Text("These stay and lead nowhere: {objects}.", objects=staying))
+    return warnings
 
 
 def hash_plan(*said: Text) -> str:

@@ -6,9 +6,12 @@ import asyncio
 from dataclasses import dataclass
 
 from bot.kinds import CRD, GATEWAY_CLASS, Object
+from bot.knowledge.bookinfo import app
+from bot.knowledge.istio import installation
+from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_condition, get_name
-from bot.steps import Context
+from bot.steps import Context, Verdict
 from bot.text import EMPTY, Text, counted, verbatim
 
 GROUP = "gateway.networking.k8s.io"
@@ -101,3 +104,19 @@ async def wait_for_gateway_class(context: Context, gateway_class: str = "istio")
 
     seconds = min(LEADER_TIMEOUT, context.workshop.readiness_timeout)
     return await wait_until(context, "", seconds, (GATEWAY_CLASS,), is_accepted)
+
+
+async def check_prerequisites(context: Context) -> Verdict | None:
+    """Return a verdict when something must be there before a Gateway leads to the application,
+    else None.
+    """
+    if not await installation.is_installation_ready(context):
+        namespace = context.workshop.mesh_namespace
+        missing = Text("istiod is not ready in {namespace}", namespace=namespace)
+        return build_missing_verdict(context, missing, "install")
+    if not (await read_gateway_api_status(context)).version:
+        missing = Text("the Gateway API CRDs are missing; install applies them")
+        return build_missing_verdict(context, missing, "install")
+    if missing := await app.explain_absence(context):
+        return build_missing_verdict(context, missing, "bookinfo")
+    return None

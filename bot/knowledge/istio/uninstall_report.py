@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.kinds import CONFIG_MAP
 from bot.knowledge.istio.uninstall_survey import MeshInventory, ObjectId, survey_mesh
-from bot.knowledge.objects import namespaces
+from bot.knowledge.objects import foreign_objects, namespaces
 from bot.steps import Context
 from bot.text import EMPTY, Listed, Text, counted, join
 
@@ -153,6 +153,20 @@ def warn_about_others(found: MeshInventory) -> tuple[Text, ...]:
             )
         )
     return tuple(lines)
+
+
+async def list_warnings(
+    context: Context, found: MeshInventory, *, with_app: bool
+) -> tuple[Text, ...]:
+    """Return warnings about what belongs to others, also within the workshop's namespaces."""
+    mesh, app = context.workshop.mesh_namespace, context.workshop.app_namespace
+    lines = await foreign_objects.warn_about_foreign_objects(context, mesh)
+    warn = (
+        foreign_objects.warn_about_foreign_objects
+        if with_app
+        else foreign_objects.warn_about_foreign_rules
+    )
+    return (*warn_about_others(found), *lines, *await warn(context, app))
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.kinds import DEPLOYMENT, Object
+from bot.knowledge.objects.conflicts import judge_differences, judge_write, require_confirmed
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.pod_causes import describe_lagging_parts, suggest_remedies
 from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
 from bot.knowledge.objects.waiting import shorten_when_refused, wait_for_change
 from bot.knowledge.objects.workloads import FOLLOWED_KINDS, build_parts, get_name, is_ready
-from bot.knowledge.objects.writes import compare_write, resolve_kind, write_object
+from bot.knowledge.objects.writes import (
+    PlannedWrite,
+    compare_write,
+    resolve_kind,
+    write_object,
+)
 from bot.ports import Part
 from bot.steps import Context, State, Verdict
-from bot.text import Listed, Text, counted, join, verbatim
+from bot.text import EMPTY, Listed, Text, counted, join, verbatim
 
 SAMPLE_NAMESPACE = "istio-system"
 """The namespace that the samples of a release are written for (Istio 1.23 and 1.30)."""
@@ -27,11 +33,15 @@ SAMPLE_NAMESPACE = "istio-system"
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """Result of applying objects; a changed object is named with its kind."""
+    """Result of applying objects; a changed object is named with its kind.
+
+    `taken` are the fields in them, each with its object, that others had set to something else.
+    """
 
     new: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     same: int = 0
+    taken: tuple[Text, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed)
@@ -52,7 +62,8 @@ class ApplyResult:
                     names=names,
                 )
             )
-        return join("comma", *words) or counted(
+        taken = Text("set by others before: {fields}", fields=Listed(self.taken, "comma"))
+        return join("semicolon", join("comma", *words), taken if self.taken else EMPTY) or counted(
             "the object was already so", "all {n} objects were already so", n=self.same
         )
 
@@ -91,22 +102,33 @@ async def load_sample(context: Context, path: str, namespace: str) -> list[Objec
 
 
 async def ensure_objects(
-    context: Context, objects: Sequence[Object], *, exact: bool = False
+    context: Context, objects: Sequence[Object], *, exact: bool = False, asked: bool = False
 ) -> ApplyResult:
     """Write, in order, the objects that do not exist or that a dry run says would change.
 
-    `exact`: what others added to them does not stay. What belongs to others is not asked about
-    here, but in the step's plan.
+    `exact`: what others added to them does not stay. `asked`: the step's plan asks about what
+    belongs to others; a UserError is raised for what it did not ask about.
     """
-    new, changed, same = list[str](), list[str](), 0
+    new, changed, taken, same = list[str](), list[str](), list[Text](), 0
     for obj in objects:
         write = await compare_write(context, obj, exact=exact)
+        if asked:
+            require_confirmed(context, judge_write(write))
         await write_object(context, write)
         if not write.is_needed:
             same += 1
         else:
             (new if write.live is None else changed).append(describe_object(obj))
-    return ApplyResult(tuple(new), tuple(changed), same)
+            taken += describe_taken_fields(write)
+    return ApplyResult(tuple(new), tuple(changed), same, tuple(taken))
+
+
+def describe_taken_fields(write: PlannedWrite) -> list[Text]:
+    """Return the fields that others had set and that a write changed, each with its object."""
+    found = judge_differences(write.live, write.differences) if write.live else None
+    if found is None:
+        return []
+    return [Text("{object} {change}", object=found.object, change=line) for line in found.changes]
 
 
 async def delete_objects(context: Context, objects: Sequence[Object]) -> int:

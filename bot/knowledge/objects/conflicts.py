@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.errors import NotFound
+from bot.errors import NotFound, UserError
 from bot.kinds import Object
 from bot.knowledge.objects.diff import (
     Difference,
@@ -73,6 +73,11 @@ class ObjectConflict:
         )
 
     @property
+    def id(self) -> str:
+        """What is the same again as long as just this is lost."""
+        return f"{self.object} {compute_digest((self.words, self.changes))}"
+
+    @property
     def lines(self) -> tuple[Text, ...]:
         """The words, and each loss in a line below them."""
         shown = [Text("◦ {change}", change=change) for change in self.changes[:MOST_CHANGES]]
@@ -99,16 +104,25 @@ async def find_write_conflicts(
 
 
 def judge_write(write: PlannedWrite) -> ObjectConflict | None:
-    """Return what a write takes from others, None when it takes nothing."""
-    if write.live is None:
+    """Return what a write takes from others, None when it takes nothing.
+
+    A field of the bot's own Deployment or Service that somebody changed is mended without a
+    question; in a rule, which has to be exact, every field of others counts.
+    """
+    if write.live is None or (is_own(write.live) and not write.exact):
         return None
-    lost, managers = select_foreign_differences(write.live, write.differences)
+    return judge_differences(write.live, write.differences)
+
+
+def judge_differences(live: Object, differences: Sequence[Difference]) -> ObjectConflict | None:
+    """Return what these differences from a live object take from others, None when nothing."""
+    lost, managers = select_foreign_differences(live, differences)
     if not lost:
         return None
     # Within a list that is one field, what is only added is nobody's loss.
     told = [loss for each in lost for loss in find_losses(*each[1:], each.path) or [each]]
     changes = tuple(line for each in told for line in describe_difference(each))
-    return ObjectConflict(describe_object(write.live), managers, changes)
+    return ObjectConflict(describe_object(live), managers, changes)
 
 
 def select_foreign_differences(
@@ -119,7 +133,8 @@ def select_foreign_differences(
     An object without managedFields does not say who: all of it is taken for others'. To one in
     which the bot set nothing yet, nothing is added unasked either.
     """
-    meant = [each for each in differences if not is_note(each.path)]
+    expanded = [part for each in differences for part in split_metadata(each)]
+    meant = [each for each in expanded if not is_note(each.path)]
     if not is_recorded(live):
         return meant, ()
     owners, own = list_foreign_owners(live), is_own(live)
@@ -131,6 +146,17 @@ def select_foreign_differences(
             lost.append(each)
             managers += theirs
     return lost, tuple(dict.fromkeys(managers))
+
+
+def split_metadata(found: Difference) -> list[Difference]:
+    """Return a difference in all labels, or all annotations, as one for each key."""
+    if len(found.path) != 2 or found.path[0] != "metadata":
+        return [found]
+    before, after = (part if isinstance(part, dict) else {} for part in found[1:])
+    return [
+        Difference((*found.path, key), before.get(key), after.get(key))
+        for key in dict.fromkeys((*before, *after))
+    ]
 
 
 def judge_deletion(live: Object) -> ObjectConflict | None:
@@ -190,4 +216,20 @@ def build_plan(
         (Text("`{command} undo` brings it back afterwards.", command=context.command),),
         in_context("button", "Take it away") if removes else in_context("button", "Replace it"),
         compute_digest(lines),
+        tuple(conflict.id for conflict in conflicts),
     )
+
+
+def require_confirmed(context: Context, conflict: ObjectConflict | None) -> None:
+    """Raise UserError when something would be taken from others that nobody was asked about.
+
+    Its step asks beforehand; between that and a write somebody else may have written, too.
+    """
+    if conflict is not None and conflict.id not in context.confirmed:
+        raise UserError(
+            Text(
+                "Others changed something just now, and nobody was asked about it: {what}.",
+                what=conflict.words,
+            ),
+            Text("Type it again: it asks first."),
+        )

@@ -5,17 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.kinds import NAMESPACE
+from bot.knowledge.objects.conflicts import ObjectConflict, judge_labels, require_confirmed
 from bot.knowledge.objects.workloads import get_labels
 from bot.steps import Context
 from bot.text import Text
 
 
-async def relabel_namespace(context: Context, wanted: Mapping[str, str | None]) -> tuple[Text, ...]:
+async def find_label_conflicts(
+    context: Context, wanted: Mapping[str, str | None]
+) -> list[ObjectConflict]:
+    """Return what setting these labels, or removing those that are None, takes from others."""
+    live = await context.cluster.get(NAMESPACE, context.workshop.app_namespace)
+    found = judge_labels(live, wanted) if live else None
+    return [found] if found else []
+
+
+async def relabel_namespace(
+    context: Context, wanted: Mapping[str, str | None], *, asked: bool = False
+) -> tuple[Text, ...]:
     """Set labels of the application's namespace, or remove those that are None; return the
     changes in words.
+
+    `asked`: the step's plan asks about labels of others; a UserError is raised for what it did not
+    ask about.
     """
     namespace = context.workshop.app_namespace
     live = await context.cluster.get(NAMESPACE, namespace)
+    if asked and live:
+        require_confirmed(context, judge_labels(live, wanted))
     there = get_labels(live) if live else {}
     patch = {key: value for key, value in wanted.items() if there.get(key) != value}
     if patch:

@@ -31,6 +31,7 @@ BOOKKEEPING = (
     REVISION,
 )
 """Beginnings of keys in those domains by which tools only remember something."""
+TEMPLATE = ("spec", "template", "metadata")
 
 
 class Owner(NamedTuple):
@@ -113,24 +114,32 @@ def subtract_fields(fields: Fields, others: Fields) -> Fields:
     return found
 
 
-def select_meaningful_fields(fields: Fields) -> Fields:
-    """Return a set of fields without labels and annotations that mean nothing to the mesh, and
-    without the rest of the metadata.
-    """
-    kept = {key: below for key, below in fields.items() if key not in (".", "f:metadata")}
-    noted = {
-        place: {k: v for k, v in below.items() if is_meaningful(k.removeprefix("f:"))}
-        for place, below in (fields.get("f:metadata") or {}).items()
-        if place in ("f:labels", "f:annotations")
-    }
-    meant = {place: below for place, below in noted.items() if below}
-    return kept | ({"f:metadata": meant} if meant else {})
+def select_meaningful_fields(fields: Fields, before: Path = ()) -> Fields:
+    """Return a set of fields without notes, and without the rest of the object's own metadata."""
+    found: dict[str, Any] = {}
+    for key, below in fields.items():
+        path = (*before, key.removeprefix("f:"))
+        if key == "." or is_note(path) or (path[0] == "metadata" and not below and len(path) < 3):
+            continue
+        # What is left empty had only notes; what was empty is the whole of a field.
+        if left := select_meaningful_fields(below, path):
+            found[key] = left
+        elif not below:
+            found[key] = below
+    return found
 
 
 def is_note(path: Path) -> bool:
-    """Tell whether a field is metadata that means nothing to the mesh."""
-    key = path[2] if len(path) > 2 else ""
-    return path[0] == "metadata" and not is_meaningful(str(key))
+    """Tell whether a field is metadata that means nothing to the mesh: of the object, or an
+    annotation of its pods.
+    """
+    if path[:3] == TEMPLATE:
+        return path[3:4] == ("annotations",) and len(path) > 4 and not is_meaningful(str(path[4]))
+    if path[0] != "metadata" or len(path) == 1:
+        return False
+    if path[1] not in ("labels", "annotations"):
+        return True
+    return len(path) > 2 and not is_meaningful(str(path[2]))
 
 
 def is_meaningful(key: str) -> bool:

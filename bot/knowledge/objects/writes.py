@@ -28,13 +28,14 @@ from bot.text import Text
 class PlannedWrite:
     """What writing an object changes.
 
-    `live` is the object as it is, None where there is none yet. `replacement` is what takes its
-    place where applying alone would leave fields in it that were not asked for.
+    `live` is the object as it is, None where there is none yet. `exact`: nothing is to be left in
+    it that was not asked for; `replacement` is what takes its place where applying alone would.
     """
 
     wanted: Object
     live: Object | None = None
     differences: tuple[Difference, ...] = ()
+    exact: bool = False
     replacement: Object | None = None
 
     @property
@@ -79,7 +80,7 @@ async def compare_write(context: Context, obj: Object, *, exact: bool = False) -
         replaced = extract_desired_state(await context.cluster.put(body, dry_run=True))
         if replaced != after:
             after, replacement = replaced, body
-    return PlannedWrite(obj, live, tuple(find_differences(before, after)), replacement)
+    return PlannedWrite(obj, live, tuple(find_differences(before, after)), exact, replacement)
 
 
 async def write_object(context: Context, write: PlannedWrite) -> None:

@@ -1,15 +1,19 @@
-"""The health of the add-ons beside Kiali: which path tells it, and how to read the answer (samples
-of Istio 1.23 and 1.30)."""
+"""The add-ons beside Kiali: their objects and pages, which path tells their health, and how to read
+the answer (samples of Istio 1.23 and 1.30)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.kinds import Object
+from bot.knowledge.objects.apply import load_sample
+from bot.knowledge.observe.endpoints import GRAFANA, JAEGER, find_web_address
 from bot.knowledge.observe.probes import ask_until, explain_silence
 from bot.ports import HttpRequest, HttpResponse
-from bot.steps import Context
-from bot.text import EMPTY, Text, counted
+from bot.steps import Context, Link
+from bot.text import EMPTY, Text, counted, verbatim
 
 NAMES = ("prometheus", "grafana", "jaeger")
 HEALTH_TIMEOUT = 30.0
@@ -83,3 +87,20 @@ async def check_health(context: Context, addon: str) -> AddonHealth:
             Text("{addon}: {words} ({path})", addon=addon, words=describe(heard.answer), path=path)
         )
     return AddonHealth(cause=Text("{why} ({path})", why=explain_silence(addon, heard), path=path))
+
+
+async def load_objects(context: Context, chosen: Sequence[str]) -> list[Object]:
+    """Return the objects of the chosen add-ons, from the release's samples."""
+    mesh = context.workshop.mesh_namespace
+    return [obj for one in chosen for obj in await load_sample(context, f"addons/{one}.yaml", mesh)]
+
+
+async def link_to_addons(
+    context: Context, chosen: tuple[str, ...]
+) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+    """Return links to the chosen add-ons with a page, and the port-forward lines to type first."""
+    pages = [page for page in (GRAFANA, JAEGER) if page.deployment in chosen]
+    addresses = await asyncio.gather(*(find_web_address(context, page) for page in pages))
+    found = [reached for reached in addresses if reached.base]
+    links = tuple(Link(verbatim(reached.interface.title), reached.base) for reached in found)
+    return links, tuple(reached.line for reached in found if reached.line)

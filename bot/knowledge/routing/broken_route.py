@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from bot.errors import ClusterError
 from bot.kinds import DESTINATION_RULE, VIRTUAL_SERVICE, Object
+from bot.knowledge.objects.conflicts import judge_write, require_confirmed
 from bot.knowledge.objects.desired import extract_desired_state
+from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.objects.writes import compare_write, write_object
 from bot.knowledge.observe import kiali
 from bot.knowledge.routing.hosts import is_rule_for
@@ -37,6 +39,21 @@ def find_dangling_subsets(now: Snapshot) -> tuple[str, ...]:
     """Return the subsets that VirtualService reviews names and no DestinationRule for reviews
     defines, whatever it is called.
     """
+    defined = {name for rule in list_defining_rules(now) for name in list_subsets(rule)}
+    return tuple(subset for subset in list_named_subsets(now) if subset not in defined)
+
+
+def find_other_rules(now: Snapshot) -> tuple[str, ...]:
+    """Return the DestinationRules, by name, that define what the route names although they are not
+    called reviews: without reviews it would not break.
+    """
+    named = set(list_named_subsets(now))
+    found = {get_name(r) for r in list_defining_rules(now) if named & set(list_subsets(r))}
+    return tuple(sorted(found - {SERVICE}))
+
+
+def list_named_subsets(now: Snapshot) -> tuple[str, ...]:
+    """Return the subsets that VirtualService reviews names, each once."""
     service = now.virtual_services.get(SERVICE)
     named = [
         str(to["destination"]["subset"])
@@ -44,13 +61,18 @@ def find_dangling_subsets(now: Snapshot) -> tuple[str, ...]:
         for to in http.get("route") or []
         if "subset" in to["destination"]
     ]
-    defined = {
-        subset["name"]
-        for rule in now.destination_rules.values()
-        if is_rule_for(rule, SERVICE, now.app_namespace)
-        for subset in rule["spec"].get("subsets") or []
-    }
-    return tuple(dict.fromkeys(subset for subset in named if subset not in defined))
+    return tuple(dict.fromkeys(named))
+
+
+def list_defining_rules(now: Snapshot) -> list[Object]:
+    """Return the namespace's DestinationRules for reviews."""
+    rules = now.destination_rules.values()
+    return [rule for rule in rules if is_rule_for(rule, SERVICE, now.app_namespace)]
+
+
+def list_subsets(rule: Object) -> list[str]:
+    """Return the subsets that a DestinationRule defines."""
+    return [str(subset.get("name")) for subset in rule["spec"].get("subsets") or []]
 
 
 def expect_no_reviews() -> Expectation:
@@ -151,11 +173,15 @@ async def build_wanted_rule(context: Context) -> Object:
 
 
 async def restore_destination_rule(context: Context) -> Text:
-    """Restore the DestinationRule; return what was done, and whether it is as it was."""
+    """Restore the DestinationRule; return what was done, and whether it is as it was.
+
+    Raises UserError when that takes something from others that nobody was asked about.
+    """
     namespace, image = context.workshop.app_namespace, await find_removed_rule(context)
+    write = await compare_write(context, await build_wanted_rule(context), exact=True)
+    require_confirmed(context, judge_write(write))
     if image is None:
-        wanted = build_destination_rule(SERVICE, namespace, VERSIONS)
-        await write_object(context, await compare_write(context, wanted, exact=True))
+        await write_object(context, write)
         return Text(
             "DestinationRule reviews made anew with v1, v2, v3: this bot did not remove the old one"
         )

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from bot.errors import NotFound
 from bot.kinds import DESTINATION_RULE, HTTP_ROUTE, SERVICE, VIRTUAL_SERVICE, Kind, Object
 from bot.knowledge.objects.apply import ensure_objects
-from bot.knowledge.objects.conflicts import build_plan, find_write_conflicts, judge_deletion
+from bot.knowledge.objects.conflicts import (
+    build_plan,
+    find_write_conflicts,
+    judge_deletion,
+    judge_write,
+    require_confirmed,
+)
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.ownership import is_own
 from bot.knowledge.objects.suggestions import describe_standstill, suggest_commands
@@ -90,7 +96,7 @@ async def load_version_services(context: Context, path: DataPath) -> list[Object
 async def ensure_version_services(context: Context, path: DataPath) -> list[Text]:
     """Write the Services of each version where they are needed; return what was done."""
     services = await load_version_services(context, path)
-    if not (await ensure_objects(context, services, exact=True)):
+    if not (await ensure_objects(context, services, exact=True, asked=True)):
         return []
     names = Listed(map(get_name, services), "comma")
     return [Text("version Services {names} (the release's sample)", names=names)]
@@ -105,6 +111,7 @@ async def apply_rules(context: Context, objects: Sequence[Object]) -> list[Text]
         write = await compare_write(context, obj, exact=True)
         if not write.is_needed:
             continue
+        require_confirmed(context, judge_write(write))
         name = describe_object(obj)
         context.progress.say(Text("applying {object}", object=name))
         await write_object(context, write)
@@ -179,7 +186,12 @@ def select_rules(now: Snapshot, service: str, *kinds: Kind) -> list[Object]:
 
 
 async def delete_found_rules(context: Context, found: Sequence[Object]) -> list[Text]:
-    """Delete rules in the given order; return those that still existed, in words."""
+    """Delete rules in the given order; return those that still existed, in words.
+
+    Raises UserError for one of others that nobody was asked about.
+    """
+    for rule in found:
+        require_confirmed(context, judge_deletion(rule))
     return await delete_rules(context, *((get_rule_kind(rule), get_name(rule)) for rule in found))
 
 

@@ -68,11 +68,10 @@ async def plan_break(context: Context) -> Plan | None:
     now = await take_snapshot(context)
     if enforce.check_prerequisites(context, now) is not None:
         return None
-    rule = now.destination_rules.get(broken_route.SERVICE)
-    if rule is None or broken_route.SERVICE not in now.virtual_services:
+    if broken_route.SERVICE not in now.virtual_services or broken_route.find_other_rules(now):
         return None
-    found = judge_deletion(rule)
-    return build_plan(context, [found] if found else [])
+    rules = enforce.select_rules(now, broken_route.SERVICE, DESTINATION_RULE)
+    return build_plan(context, [found for rule in rules if (found := judge_deletion(rule))])
 
 
 async def plan_mend(context: Context) -> Plan | None:

@@ -15,11 +15,12 @@ from bot.knowledge.ambient import undo_profile
 from bot.knowledge.istio import failures
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
+from bot.knowledge.objects.conflicts import judge_deletion, judge_differences
 from bot.knowledge.objects.desired import extract_desired_state
-from bot.knowledge.objects.diff import describe_differences
+from bot.knowledge.objects.diff import describe_differences, find_differences
 from bot.knowledge.objects.digests import compute_digest
+from bot.knowledge.objects.foreign_objects import warn_about_foreign_objects
 from bot.knowledge.objects.suggestions import suggest_commands
-from bot.knowledge.objects.workloads import get_name
 from bot.knowledge.workshop.manifests import describe_image
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
@@ -33,10 +34,18 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class ObjectDifference:
-    """An object that is not as it was before; `words` says what restoring it does."""
+    """An object that is not as it was before; `words` says what restoring it does, and `loss` what
+    others set since then, which goes with it.
+    """
 
     image: BeforeImage
     words: Text
+    loss: Text = EMPTY
+
+    @property
+    def lines(self) -> tuple[Text, ...]:
+        """The words, and the loss in a line below them."""
+        return (self.words, Text("◦ {change}", change=self.loss)) if self.loss else (self.words,)
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,7 @@ async def compare_with_before(context: Context, changes: Sequence[Change]) -> Un
     images = find_earliest_images(changes)
     live = await asyncio.gather(*(context.cluster.get(i.kind, i.name, i.namespace) for i in images))
     found = [
-        ObjectDifference(i, words)
+        ObjectDifference(i, words, describe_loss(i, now))
         for i, now in zip(images, live, strict=True)
         if (words := describe_difference(i, now))
     ]
@@ -123,6 +132,26 @@ def describe_difference(image: BeforeImage, live: Object | None) -> Text:
     if all("restartedAt" in str(line) for line in found):
         return Text("rolls {name} back to before its restart", name=name)
     return Text("restores {name} ({changes})", name=name, changes=Listed(found[:3], "semicolon"))
+
+
+def describe_loss(image: BeforeImage, live: Object | None) -> Text:
+    """Return what others set in an object since the bot changed it, which restoring it loses; ""
+    when there is nothing.
+    """
+    if live is None:
+        return EMPTY
+    if image.before is None:
+        conflict = judge_deletion(live)
+    else:
+        now, then = extract_desired_state(live), extract_desired_state(image.before)
+        conflict = judge_differences(live, find_differences(now, then))
+    if conflict is None:
+        return EMPTY
+    changes = Listed(conflict.changes, "semicolon")
+    if not conflict.managers:
+        return Text("with what somebody unknown set: {changes}", changes=changes)
+    by = Listed(conflict.managers, "comma")
+    return Text("with what {managers} set: {changes}", managers=by, changes=changes)
 
 
 async def find_last_change(context: Context) -> UndoPlan:
@@ -152,8 +181,8 @@ async def build_plan(context: Context, back: UndoPlan, summary: Text) -> Plan | 
     warnings = await undo_profile.warn_about_profile(context, back.changes)
     for found in back.differences:
         if found.image.kind.plural == NAMESPACE.plural and found.image.before is None:
-            warnings += await warn_about_lost_deployments(context, found.image.name, back)
-    lines = tuple(found.words for found in back.differences)
+            warnings += await warn_about_foreign_objects(context, found.image.name)
+    lines = tuple(line for found in back.differences for line in found.lines)
     return Plan(
         summary,
         lines,
@@ -162,29 +191,6 @@ async def build_plan(context: Context, back: UndoPlan, summary: Text) -> Plan | 
         back.digest,
         back.runs,
     )
-
-
-async def warn_about_lost_deployments(
-    context: Context, namespace: str, back: UndoPlan
-) -> list[Text]:
-    """Return a warning about Deployments that go with a namespace and that no undone change
-    made.
-    """
-    undone = {found.image.name for found in back.differences if found.image.kind == DEPLOYMENT}
-    others = [
-        get_name(w)
-        for w in await context.cluster.find(DEPLOYMENT, namespace)
-        if get_name(w) not in undone
-    ]
-    if not others:
-        return []
-    return [
-        Text(
-            "With namespace {namespace} go its other Deployments: {others}.",
-            namespace=namespace,
-            others=Listed(others, "comma"),
-        )
-    ]
 
 
 async def restore_confirmed(context: Context, *, again: str) -> Verdict:
