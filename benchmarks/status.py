@@ -123,7 +123,9 @@ async def measure(turns: int) -> dict[int, dict[str, Figures]]:
             part("bots", BENCH_SETTINGS=json.dumps([environment]))
         )
         await bots.next()
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {told['token']}"})
+        )
         ways: dict[str, Way] = {
             "meshbot": lambda: status(workspace),
             "kubectl": lambda: kubectl(told["kubeconfig"]),

@@ -171,7 +171,9 @@ class Testbed:
         base = self.cluster.url.rstrip("/") + GATEWAY.format(namespace)
         timeout = aiohttp.ClientTimeout(total=5)
         jar = aiohttp.DummyCookieJar()
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar) as session:
+        async with aiohttp.ClientSession(
+            timeout=timeout, cookie_jar=jar, headers=self.cluster.server.credentials
+        ) as session:
             headers = await sign_in(session, base, user) if user else {}
             for _ in range(count):
                 await ask(session.get(f"{base}/productpage", headers=headers))

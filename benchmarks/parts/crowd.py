@@ -129,7 +129,14 @@ async def main(home: Path) -> None:
     await crowd.furnish(await modelled(home, release))
     kubeconfig = home / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(crowd.server.build_kubeconfig()))
-    tell({"kubeconfig": str(kubeconfig), "url": crowd.server.url, "release": str(release.home)})
+    tell(
+        {
+            "kubeconfig": str(kubeconfig),
+            "url": crowd.server.url,
+            "token": crowd.server.token,
+            "release": str(release.home),
+        }
+    )
     async for asked in told():
         if "namespaces" in asked:
             await crowd.grow(asked["namespaces"])

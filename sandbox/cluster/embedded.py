@@ -33,7 +33,7 @@ from sandbox.cluster.server import ApiServer
 from sandbox.tasks import Tasks
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
-_ROOT_CA = "the embedded cluster speaks plain HTTP and has no certificate authority\n"
+_ROOT_CA = "the embedded cluster has no certificate authority for its pods\n"
 
 
 class EmbeddedCluster:
@@ -84,8 +84,10 @@ class EmbeddedCluster:
 
     def write_kubeconfig(self, path: Path) -> Path:
         """Write the kubeconfig for kubectl and others; readable by its owner only."""
-        path.write_text(yaml.safe_dump(self.build_kubeconfig(), sort_keys=False))
+        path.touch()
+        # Before there is a token in it.
         path.chmod(0o600)
+        path.write_text(yaml.safe_dump(self.build_kubeconfig(), sort_keys=False))
         return path
 
     async def start(self, port: int = 0) -> None:

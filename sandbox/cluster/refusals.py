@@ -43,6 +43,16 @@ def not_found_error(kind: NamedKind, name: str) -> ApiError:
     )
 
 
+def unauthorized_error() -> ApiError:
+    """Return the 401 for a request without a token that is known."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def foreign_request_error(why: str) -> ApiError:
+    """Return the 403 for a request that a page in a browser may have sent."""
+    return ApiError(403, "Forbidden", f"forbidden: {why}")
+
+
 def unknown_path_error() -> ApiError:
     """Return the 404 for a path or resource type that is not served."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")

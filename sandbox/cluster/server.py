@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+
 from aiohttp import web
 
+from sandbox.certificate import create_loopback_certificate
 from sandbox.clock import Clock
 from sandbox.cluster.admission.chain import AdmissionChain
 from sandbox.cluster.admission.webhooks import Webhooks
@@ -13,6 +17,7 @@ from sandbox.cluster.contract import Client, Object, PodLogs, ServiceBackends
 from sandbox.cluster.controllers.crds import DefinitionController
 from sandbox.cluster.faults import ApiFaults
 from sandbox.cluster.http.front import ApiHandlers
+from sandbox.cluster.http.listener import Listener
 from sandbox.cluster.kinds import Kinds
 from sandbox.cluster.store import Store
 
@@ -20,7 +25,7 @@ CONTEXT = "sandbox"
 
 
 class ApiServer:
-    """A Kubernetes 1.36 API on loopback, without TLS or authentication.
+    """A Kubernetes 1.36 API on loopback, for whoever has the token of its kubeconfig.
 
     `history` is how many changes of each type a watch can go back over before it is told
     410. `faults` injects failures into it.
@@ -38,7 +43,9 @@ class ApiServer:
         self._api = Api(self.store, self._kinds, clock, chain, self._definitions)
         self._front = ApiHandlers(self._api, self.faults)
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
         self.backends = backends
+        self._certificate = create_loopback_certificate()
         self.url = ""
 
     @property
@@ -75,27 +82,46 @@ class ApiServer:
         return LocalClient(self._api, manager)
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Serve HTTP; `url` says where."""
+        """Serve; `url` says where plain HTTP is taken, the kubeconfig where TLS is."""
         runner = web.AppRunner(
             self._front.build_app(), access_log=None, shutdown_timeout=1, handler_cancellation=True
         )
         await runner.setup()
-        site = web.TCPSite(runner, host, port)
-        await site.start()
+        assert runner.server is not None  # `setup` made it
+        context = await asyncio.to_thread(self._certificate.build_server_context)
+        self._listener = Listener(runner.server, context)
         self._runner = runner
-        self.url = f"http://{host}:{runner.addresses[0][1]}"
+        self.url = f"http://{host}:{await self._listener.start(host, port)}"
 
     def restart(self) -> None:
         """End every watch, as clients see a restart; nothing that is stored is lost."""
         self.store.close_watches()
 
+    @property
+    def token(self) -> str:
+        """The bearer token of all requests."""
+        return self._front.access.token
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The headers of a request that is answered."""
+        return {"Authorization": f"Bearer {self.token}"}
+
     def build_kubeconfig(self) -> Object:
-        """Return a kubeconfig with one context, `sandbox`."""
+        """Return a kubeconfig with one context, `sandbox`.
+
+        By TLS, for kubectl sends no token otherwise.
+        """
+        authority = base64.b64encode(self._certificate.certificate.encode()).decode()
+        cluster = {
+            "server": self.url.replace("http://", "https://", 1),
+            "certificate-authority-data": authority,
+        }
         return {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": CONTEXT, "cluster": {"server": self.url}}],
-            "users": [{"name": CONTEXT, "user": {}}],
+            "clusters": [{"name": CONTEXT, "cluster": cluster}],
+            "users": [{"name": CONTEXT, "user": {"token": self.token}}],
             "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
             "current-context": CONTEXT,
         }
@@ -104,6 +130,9 @@ class ApiServer:
         """End every watch and task; clients in process see their watches end."""
         self.store.close_watches()
         await self._definitions.stop()
+        if self._listener is not None:
+            await self._listener.stop()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -17,6 +17,7 @@ from sandbox.workspace.installed_app import InstalledApp
 from sandbox.workspace.interactions import InteractionSender
 from sandbox.workspace.methods.files import receive_upload
 from sandbox.workspace.page import Page, Sidebar
+from sandbox.workspace.page.request_guard import refuse_foreign_requests
 from sandbox.workspace.replies import handle_response_url
 from sandbox.workspace.socket_mode import SocketModeServer
 from sandbox.workspace.state import SLACKBOT, Changes, Channel, Group, Message, State, User, View
@@ -105,7 +106,7 @@ class Workspace:
         async def upload(request: web.Request) -> web.Response:
             return await receive_upload(self._core, request)
 
-        app = web.Application(client_max_size=UPLOAD_LIMIT)
+        app = web.Application(client_max_size=UPLOAD_LIMIT, middlewares=[refuse_foreign_requests])
         app.router.add_route("*", "/api/{method}", self._api.handle_call)
         app.router.add_get("/link/", self._socket_mode.handle_connection)
         app.router.add_post("/{kind:commands|actions|app}/{team}/{key}", response_url)

@@ -73,7 +73,7 @@ async def test_every_end_leaves_a_row(tmp_path: Path) -> None:
         assert (done.arguments, done.namespace, done.channel) == ("bookinfo", "bookinfo", "C0MESH")
         assert "Bookinfo answers in bookinfo" in str(done.summary)
         assert done.seconds > 0
-        assert done.cluster.startswith("http://127.0.0.1")
+        assert done.cluster.startswith("https://127.0.0.1")
         assert done.link.startswith("http")
         assert (press.run, cancelled.decided_by) == (cancelled.id, "U0HOST")
 

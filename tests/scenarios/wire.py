@@ -83,7 +83,7 @@ async def wired(kubeconfig: Path) -> AsyncIterator[Wire]:
     cluster = config["clusters"][0]["cluster"]
     wire = Wire(cluster["server"])
     await wire.mend()
-    cluster["server"] = f"http://127.0.0.1:{wire.port}"
+    cluster["server"] = f"https://127.0.0.1:{wire.port}"
     await asyncio.to_thread(kubeconfig.write_text, yaml.safe_dump(config))
     try:
         yield wire

@@ -11,6 +11,7 @@ from sandbox.cluster.api import Api
 from sandbox.cluster.contract import ApiError
 from sandbox.cluster.faults import ApiFault, ApiFaults, build_fault_error
 from sandbox.cluster.http import discovery, paths
+from sandbox.cluster.http.access import AccessCheck
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.subresource_handlers import SubresourceHandlers
 from sandbox.cluster.http.verb_handlers import VerbHandlers
@@ -34,7 +35,7 @@ class ApiHandlers:
     """Takes each request through discovery and faults to the handler of its verb or subresource."""
 
     def __init__(self, api: Api, faults: ApiFaults) -> None:
-        self._api, self._faults = api, faults
+        self._api, self._faults, self.access = api, faults, AccessCheck()
         self._verbs = VerbHandlers(api)
         self.subresources = SubresourceHandlers(api, faults)
 
@@ -46,6 +47,7 @@ class ApiHandlers:
 
     async def _handle_request(self, request: web.Request) -> web.StreamResponse:
         try:
+            self.access.check_request(request)
             return await self._answer_request(request)
         except ApiError as error:
             return build_error_response(error)

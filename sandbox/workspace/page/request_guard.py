@@ -11,8 +11,10 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import secrets
+from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sandbox.workspace.core import Core
 
@@ -32,6 +34,20 @@ HEADERS = {
 _OURS = ("", "none", "same-origin")
 """Sec-Fetch-Site of requests that this page or the address bar makes; browsers that do not send it
 are held by Host."""
+
+
+@web.middleware
+async def refuse_foreign_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a page in a browser sends, to the Web API and the other ports of call as well.
+
+    The page's own routes look closer. Bots send no Origin.
+    """
+    host, origin = request.headers.get("Host", ""), request.headers.get("Origin", "")
+    if not _names_this_machine(f"//{host}"):
+        raise web.HTTPForbidden(text="this workspace is for this machine alone", headers=HEADERS)
+    if origin and origin != f"http://{host}":
+        raise web.HTTPForbidden(text="wrong origin", headers=HEADERS)
+    return await handler(request)
 
 
 class RequestGuard:
@@ -65,6 +81,14 @@ class RequestGuard:
             raise web.HTTPForbidden(
                 text="open the link that was printed at the start", headers=HEADERS
             )
+
+
+def _names_this_machine(url: str) -> bool:
+    try:
+        name = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return "@" not in url and (name == "localhost" or _is_loopback(name))
 
 
 def _is_loopback(remote: str | None) -> bool:

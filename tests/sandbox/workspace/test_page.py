@@ -173,6 +173,22 @@ async def test_writing_needs_our_own_origin(workspace: Workspace, origin: str) -
     assert workspace.list_messages() == []
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
+)
+@pytest.mark.parametrize("path", ["/api/auth.test", "/commands/T1/key", "/upload/F1", "/nonsense"])
+async def test_other_sites_reach_no_route(
+    workspace: Workspace, path: str, headers: dict[str, str]
+) -> None:
+    """Nor the Web API, with its token; what runs on this machine says no Origin and does."""
+    token = {"Authorization": f"Bearer {workspace.bot_token}"}
+    async with aiohttp.ClientSession(workspace.url, headers=token) as session:
+        async with session.post(path, headers=headers) as response:
+            assert response.status == 403
+        async with session.post("/api/auth.test") as response:
+            assert (await response.json())["ok"]
+
+
 async def test_messages_come_alive_and_change(
     workspace: Workspace, browser: aiohttp.ClientSession, client: AsyncWebClient
 ) -> None:

@@ -116,7 +116,10 @@ def deployment(name: str, replicas: int = 1) -> Json:
 
 async def test_the_panel_shows_what_the_api_tells(cluster: EmbeddedCluster) -> None:
     """Pods come up on the side as they do in the cluster, and an API that refuses is said."""
-    side, client = Sidebar(), HttpClient(ClusterAccess(cluster.url))
+    side, client = (
+        Sidebar(),
+        HttpClient(ClusterAccess(cluster.url, headers=cluster.server.credentials)),
+    )
     panel = ClusterPanel(client, side, name="Here", heartbeat=0.05)
     await panel.start()
     await cluster.client("test").create(deployment("istiod"))
@@ -148,7 +151,7 @@ async def test_troubles_in_the_cluster(cluster: EmbeddedCluster) -> None:
     (back,) = await client.list(DEPLOYMENTS)
     assert (gone["spec"]["replicas"], back["spec"]["replicas"]) == (0, 2)
     await strip.start_fault("api")
-    outside = HttpClient(ClusterAccess(cluster.url))
+    outside = HttpClient(ClusterAccess(cluster.url, headers=cluster.server.credentials))
     with pytest.raises(ApiError, match="unable to handle"):
         await outside.list(PODS)
     await outside.close()

@@ -23,8 +23,9 @@ async def test_the_kubeconfig_has_one_context(server: ApiServer) -> None:
     """It points at the loopback address and is called sandbox."""
     config = server.build_kubeconfig()
     assert config["current-context"] == config["contexts"][0]["name"] == "sandbox"
-    assert config["clusters"][0]["cluster"]["server"] == server.url
-    assert server.url.startswith("http://127.0.0.1:")
+    place, port = config["clusters"][0]["cluster"]["server"], server.url.rpartition(":")[2]
+    assert place == f"https://127.0.0.1:{port}"
+    assert config["users"][0]["user"] == {"token": server.token}
 
 
 async def test_a_watch_from_too_long_ago_is_told_so(embedded: Cluster, client: Client) -> None:
@@ -135,7 +136,7 @@ async def test_the_service_proxy_passes_requests_on(
     server.backends = backends
     await client.create(service("tea", "default"))
     url = f"{server.url}/api/v1/namespaces/default/services/http:tea:http/proxy/pot/?milk=no"
-    headers = {"Authorization": "Bearer secret", "Cookie": "c=d"}
+    headers = {"Authorization": f"Bearer {server.token}", "Cookie": "c=d"}
     async with (
         aiohttp.ClientSession() as session,
         session.post(url, data=b"leaf", headers=headers) as answer,

@@ -98,7 +98,7 @@ async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     plane = DataPlane(clock, seed=5)
     cluster = EmbeddedCluster(clock, create_programs(clock, plane))
     await cluster.start()
-    async with aiohttp.ClientSession() as web:
+    async with aiohttp.ClientSession(headers=cluster.server.credentials) as web:
         town = Town(cluster, plane, web)
         await town.api.create(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bookinfo"}}
