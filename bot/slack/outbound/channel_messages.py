@@ -66,7 +66,7 @@ class SlackChannelMessages:
         self.edits = EditQueue(client, pace or EditLimits(), say, places=self.places)
         self.sender = PostSender(
             client,
-            find_place=self._deliveries.find_place,
+            deliveries=self._deliveries,
             places=self.places,
             lookup=MessageLookup(client, scopes),
             is_fenced=is_fenced,

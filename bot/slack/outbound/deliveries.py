@@ -81,8 +81,12 @@ class Deliveries:
         return entry.posted if entry is not None and entry.ts else None
 
     def may_be_posted_already(self, entry: OutboxEntry) -> bool:
-        """Tell whether another process may have posted a message before it could say so."""
+        """Tell whether a message may have been posted that nobody could note as shown."""
         return entry.number not in self._own and not entry.held and not entry.shown
+
+    def note_doubt(self, entry: OutboxEntry) -> None:
+        """Note that Slack may have taken a message unseen."""
+        self._own.pop(entry.number, None)
 
     def is_shown(self, entry: OutboxEntry) -> bool:
         """Tell whether this process has shown this version of a message, or a newer one."""

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.language import ENGLISH, Localizer
 from bot.messages import Message, Posted
+from bot.slack.outbound.deliveries import Deliveries
 from bot.slack.outbound.message_lookup import MessageLookup, build_marker_metadata
 from bot.slack.outbound.queued_posts import AcceptedPost, MessageForm, PostDropped, QueuedPost
 from bot.slack.outbound.refusing_places import RefusingPlaces
@@ -37,7 +38,6 @@ from bot.slack.webapi.rate_limit import RateLimitPause
 MOST_FAILURES = 4
 """How often a message is tried again that the outbox does not keep."""
 
-FindPlace = Callable[[Posted], Awaitable[Posted | None]]
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ class Attempts:
 
 
 class PostSender:
-    """Posts messages one by one. `find_place` gives the message of a thread, and `is_fenced` tells
-    whether what is kept is another process's now.
+    """Posts messages one by one, those of `deliveries`. `is_fenced` tells whether what is kept is
+    another process's now.
 
     `gate.waits` counts 429s and `count` posts. `unsure` counts posts that Slack may have taken
     unseen, by what became of them: `found` there, `absent` and posted again, `repeated` without
@@ -65,13 +65,13 @@ class PostSender:
         self,
         client: AsyncWebClient,
         *,
-        find_place: FindPlace,
+        deliveries: Deliveries,
         places: RefusingPlaces,
         lookup: MessageLookup,
         is_fenced: Callable[[], bool],
         say: Localizer = ENGLISH,
     ) -> None:
-        self._client, self._find_place, self._say = client, find_place, say
+        self._client, self._deliveries, self._say = client, deliveries, say
         self._places, self._lookup, self._is_fenced = places, lookup, is_fenced
         self.gate = RateLimitPause()
         self.count = 0
@@ -131,16 +131,26 @@ class PostSender:
         post.calling = True
         try:
             answer = await await_slack_call("chat.postMessage", request)
+        except asyncio.CancelledError:
+            # Whoever goes on with this post must know.
+            self._doubt(post)
+            raise
         finally:
             post.calling = False
         return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    def _doubt(self, post: QueuedPost) -> None:
+        """Note that Slack may have taken a post unseen."""
+        post.doubtful = True
+        if post.entry is not None:
+            self._deliveries.note_doubt(post.entry)
 
     async def _find_thread(self, post: QueuedPost) -> str:
         # Asked at each try: the message of the thread may have been posted meanwhile. One that is
         # not known leaves the reply in the channel rather than nowhere.
         if not post.place.thread:
             return ""
-        found = await self._find_place(Posted(post.channel, post.place.thread))
+        found = await self._deliveries.find_place(Posted(post.channel, post.place.thread))
         return found.ts if found is not None else ""
 
     async def _handle_no_answer(
@@ -157,6 +167,7 @@ class PostSender:
                 raise away
             await self._pause(post, compute_backoff(attempts.failures))
             return None
+        self._doubt(post)
         try:
             # Slack may be at work on it still.
             if post.entry is not None or self._lookup.is_possible:
@@ -178,20 +189,28 @@ class PostSender:
         return found
 
     async def _find_earlier_post(self, post: QueuedPost) -> AcceptedPost | None:
-        """Return a message that a process which is gone may have posted before it could say so."""
+        """Return a message that was perhaps posted before: by a process that is gone, or in a call
+        that was broken off.
+
+        Raises SlackUnavailable for one that is not kept, when that cannot be found out.
+        """
         entry = post.entry
-        assert entry is not None, "only what is kept is taken over"
-        attempts = Attempts(since=entry.created, thread=await self._find_thread(post))
+        since = entry.created if entry is not None else post.since
+        attempts = Attempts(since=since, thread=await self._find_thread(post))
         try:
             found = await self._look_up(post, attempts)
-        except SlackError:
+        except SlackError as unknown:
+            if entry is None:
+                self.unsure["given_up"] += 1
+                raise SlackUnavailable("chat.postMessage", unsure=True) from unknown
             self.unsure["repeated"] += 1
             return None
         if found is None:
+            self.unsure["absent"] += 1
             return None
         self.unsure["found"] += 1
         # In which version it stands there is not known: it is shown anew, by an edit.
-        return AcceptedPost(found, Message(""), entry.at_version(0))
+        return AcceptedPost(found, Message(""), entry.at_version(0) if entry is not None else None)
 
     async def _look_up(self, post: QueuedPost, attempts: Attempts) -> Posted | None:
         """Look whether a post stands in its channel; wait while Slack is away.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,8 @@ class QueuedPost:
     takes it; `edit` is to be shown after that.
 
     `waiting` counts those who wait to hear what became of it; with `keep` a channel that takes
-    nothing just now is no reason to give it up. `doubtful`: another process may have posted it.
+    nothing just now is no reason to give it up. `doubtful`: it may have been posted already,
+    `since` its first try (seconds of the epoch).
     `calling` while Slack is asked, `answered` once it is decided: only then may it be noted.
     `dropped` is set when this process is to leave it alone; `taken` is where it stands.
     """
@@ -48,6 +50,7 @@ class QueuedPost:
     answered: bool = False
     dropped: asyncio.Event = field(default_factory=asyncio.Event)
     taken: Posted | None = None
+    since: float = field(default_factory=time.time)
     _marker: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
