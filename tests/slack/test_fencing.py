@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import types
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,12 @@ from sandbox.workspace import SCOPES, InstalledApp, Workspace
 from tests.slack.conftest import eventually, message
 
 QUICK = EditLimits(interval=0.01, burst=400, per_minute=6000, reserve=2)
-LANE = "_send_channel_posts"
-"""The coroutine that empties the queue of a channel."""
+LANE = frozenset({"_send_channel_posts"})
+POSTING = LANE | {"post"}
+"""The coroutines that keep a message and empty the queue of its channel."""
+
+SETTLING = frozenset({"settle", "update_message", "show_final_edit", "_send_edit"})
+"""Those that keep the end of a run and show it."""
 
 HISTORY = ("channels:history",)
 
@@ -53,9 +57,13 @@ def stepped(
 
 
 @contextmanager
-def acting_at(step: int, act: Callable[[], None]) -> Any:
-    """Calls `act` the `step`-th time that posting waits; tells whether it came to that."""
-    loop, count, done = asyncio.get_running_loop(), itertools.count(), []
+def acting_at(
+    step: int, act: Callable[[], None], names: frozenset[str] = POSTING
+) -> Iterator[list[int]]:
+    """Calls `act` the `step`-th time that one of these coroutines waits; tells whether it came to
+    that."""
+    loop, count = asyncio.get_running_loop(), itertools.count()
+    done: list[int] = []
 
     def suspended() -> None:
         if next(count) == step:
@@ -65,7 +73,7 @@ def acting_at(step: int, act: Callable[[], None]) -> Any:
     def make_task(
         loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **more: Any
     ) -> asyncio.Task[Any]:
-        if getattr(work, "__name__", "") == LANE:
+        if getattr(work, "__name__", "") in names:
             work = stepped(work, suspended)
         return asyncio.Task(work, loop=loop, **more)
 
@@ -101,7 +109,9 @@ class Pair:
             fenced.set()
             one.drop_kept_posts()
 
-        with acting_at(step, fence) as came:
+        # A fault hits the first call, which has to be that of the kept message.
+        names = POSTING if scopes is not HISTORY else LANE
+        with acting_at(step, fence, names) as came:
             kept = asyncio.create_task(
                 one.post(channel, message(f"kept {step}"), Place(key=f"kept {step}"), keep=True)
             )
@@ -114,6 +124,30 @@ class Pair:
         assert one.stalled == ""
         await one.aclose(1)
         await self._inherit(scopes)
+        return bool(came)
+
+    async def end(self, step: int, channel: str, *, gone: bool) -> bool:
+        """Ends a run, whose message may be gone; the process is fenced when showing the end waits
+        for the `step`-th time."""
+        fenced = asyncio.Event()
+        one = SlackChannelMessages(
+            self.client, pace=QUICK, outbox=self.mine.outbox, is_fenced=fenced.is_set
+        )
+        posted = await one.post(channel, message(f"working {step}"))
+        if gone:
+            shown = self.workspace.state.messages[posted]
+            self.workspace.channel_actions.delete_message(shown)
+
+        def fence() -> None:
+            fenced.set()
+            one.drop_kept_posts()
+            one.forget(posted)
+
+        with acting_at(step, fence, SETTLING) as came:
+            await asyncio.create_task(one.settle(posted, message(f"done {step}")))
+            await eventually(lambda: one.pending == 0)
+        await one.aclose(1)
+        await self._inherit(())
         return bool(came)
 
     async def _inherit(self, scopes: tuple[str, ...]) -> None:
@@ -207,6 +241,20 @@ async def test_a_process_may_be_fenced_at_every_moment_of_a_post(
     assert step > 3, "nothing was looked at"
 
 
+@pytest.mark.parametrize("gone", [False, True])
+async def test_a_process_may_be_fenced_at_every_moment_of_an_end(
+    pair: Pair, channel: str, gone: bool
+) -> None:
+    """The end is shown, by this process or the next; in one new message where the old one is gone."""
+    for step in itertools.count():
+        came = await pair.end(step, channel, gone=gone)
+        texts = [found.text for found in pair.workspace.list_messages()]
+        assert [text for text in texts if text.endswith(f" {step}")] == [f"done {step}"], step
+        if not came:
+            break
+    assert step > 3, "nothing was looked at"
+
+
 async def test_a_queue_whose_task_ended_is_begun_again(pair: Pair, channel: str) -> None:
     """Until then its health says so; what waits is posted then, in its order."""
     one = SlackChannelMessages(pair.client, pace=QUICK, outbox=pair.mine.outbox)
@@ -232,7 +280,7 @@ async def test_a_task_that_ends_while_a_post_is_noted_doubles_nothing(
             (task,) = [t for t in asyncio.all_tasks() if t.get_name() == f"posts for {channel}"]
             task.cancel()
 
-        with acting_at(step, end) as came:
+        with acting_at(step, end, LANE) as came:
             loose = one.posts.enqueue(channel, message(f"loose {step}"), CHANNEL, None)
             posting = asyncio.create_task(one.post(channel, message(f"kept {step}")))
             async with asyncio.timeout(5):
