@@ -96,7 +96,8 @@ class Plan:
     """Changes that a step would make, shown before a confirmation.
 
     `digest` changes when more changes than what is shown. `about` is what the step needs to know
-    again when it is carried out, in ids of its own (`Context.confirmed`).
+    again when it is carried out, in ids of its own (`Context.confirmed`). `details` are single
+    changes of objects, for those who want to see them: they are shown in the question's thread.
     """
 
     summary: Text
@@ -105,6 +106,7 @@ class Plan:
     confirm: Text = CONFIRM
     digest: str = ""
     about: tuple[str, ...] = ()
+    details: tuple[Text, ...] = ()
 
 
 def mark_person(user: str) -> Person:

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.knowledge.ambient import join, leave, verify
+from bot.knowledge.ambient import enrollment, leave, move
 from bot.knowledge.bookinfo import app
-from bot.knowledge.istio import failures, install, installation, platforms, revisions, sidecars
-from bot.knowledge.objects.apply import build_missing_verdict, build_not_ready_verdict
-from bot.knowledge.objects.namespace_labels import relabel_namespace
+from bot.knowledge.istio import failures, install, installation, platforms, revisions
+from bot.knowledge.objects.apply import build_missing_verdict
 from bot.knowledge.routing import enforce
 from bot.steps import Context, Options, Plan, Role, Step, Verdict
-from bot.text import Listed, Text
+from bot.text import Text
 
 
 class AmbientOptions(Options):
@@ -43,8 +42,9 @@ async def plan(context: Context, options: AmbientOptions) -> Plan | None:
         return await leave.plan_leaving(context)
     if await check_prerequisites(context) is not None:
         return None
-    way = await join.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
-    return join.build_plan(way)
+    keep = options.rules == "keep"
+    way = await enrollment.plan_enrollment(context, options.platform, keep_rules=keep)
+    return enrollment.build_plan(way)
 
 
 async def check_prerequisites(context: Context) -> Verdict | None:
@@ -69,9 +69,10 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
         return await leave.leave_ambient(context)
     if (verdict := await check_prerequisites(context)) is not None:
         return verdict
-    way = await join.plan_enrollment(context, options.platform, keep_rules=options.rules == "keep")
+    keep = options.rules == "keep"
+    way = await enrollment.plan_enrollment(context, options.platform, keep_rules=keep)
     whole = await app.is_page_whole(context)
-    done = await enforce.delete_rules(context, *way.rules)
+    done = await enforce.delete_found_rules(context, way.rules.removed)
     if way.upgrade.difference or not await installation.is_installation_ready(context):
         if (failure := await install.run_installation(context, way.upgrade.arguments)) is not None:
             return failures.keep_evidence(failure, done)
@@ -81,26 +82,7 @@ async def run(context: Context, options: AmbientOptions) -> Verdict:
                 settings=way.upgrade.settings,
             )
         ]
-    if not await join.wait_for_agents(context):
-        return verify.build_missing_agents_verdict(context)
-    done += await sidecars.set_injection_labels(context, on=False)
-    done += await sidecars.withdraw_own_requests(context)
-    restart = await sidecars.restart_workloads(context, on=False)
-    if restart.lagging:
-        return build_not_ready_verdict(
-            context,
-            Text("the ambient profile is there, but old pods still have sidecars."),
-            restart.lagging,
-            "ambient",
-        )
-    if restarted := restart.restarted:
-        done.append(
-            Text("restarted without sidecars: {restarted}", restarted=Listed(restarted, "comma"))
-        )
-    # Last: istio-cni passes over pods that still have a sidecar.
-    done += await relabel_namespace(context, {join.LABEL: join.MODE})
-    page = await app.wait_for_restored_page(context, wanted=whole and bool(restarted))
-    return await verify.verify_and_report(context, tuple(done), page)
+    return await move.move_application(context, done, whole=whole)
 
 
 STEP = Step(

@@ -293,3 +293,31 @@ def test_a_state_is_said_in_the_language_of_the_channel() -> None:
     """Escaping and Slack's marks do not depend on it."""
     shown = blocks.build_verdict_block("cancelled", "r1", SAYS["es"](Text("x")))
     assert shown["block_id"] == "verdict:normal:r1"
+
+
+def test_a_plan_shows_every_line_that_fits_and_counts_the_rest() -> None:
+    """No line is cut off in the middle of a section, and none is left out without a word."""
+    say = Localizer()
+    for count, length in ((30, 60), (30, 480)):
+        items = tuple(verbatim(f"line {n} " + "x" * length) for n in range(count))
+        message = messages.render_question(say, HEADING, Plan(Text("so"), items), 5)
+        said = "\n".join(b["text"]["text"] for b in message.blocks if b["type"] == "section")
+        shown = [n for n in range(count) if f"line {n} x" in said]
+        assert shown == [*range(len(shown))]
+        assert len(shown) == count or f"… and {count - len(shown)} more" in said
+        assert check_message(message.to_payload()) == []
+
+
+def test_details_are_shown_whole_in_as_many_messages_as_they_need() -> None:
+    """Every line is there once, and the question says where they are."""
+    say = Localizer()
+    details = tuple(verbatim(f"line {n} " + "x" * 300) for n in range(50))
+    plan = Plan(Text("so"), (Text("a"),), details=details)
+    question = messages.render_question(say, HEADING, plan, 5)
+    assert any("in this message's thread" in str(block) for block in question.blocks)
+    found = messages.render_details(say, HEADING, details)
+    said = "\n".join(str(block) for message in found for block in message.blocks)
+    assert [said.count(f"line {n} x") for n in range(50)] == [1] * 50
+    assert len(found) > 1
+    for message in found:
+        assert check_message(message.to_payload()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bot.language.localizer import Localizer
@@ -22,6 +23,10 @@ MOST_LINES = 20
 SUBORDINATE = "◦"
 """Begins a line that belongs to the one above it."""
 LONGEST_LINE = 500
+LONGEST_TEXT = 2900
+"""Characters of lines in one section, which takes 3000 (Slack's limit), with room for a count."""
+ROOM_FOR_LINES = 6000
+"""Characters of lines in a message that says more than these."""
 PERSON = re.compile("{}([UW][A-Z0-9]+){}".format(*PERSON_MARKS))
 
 
@@ -116,13 +121,22 @@ def escape_code(text: str) -> str:
 
 def format_bullets(say: Localizer, lines: Sequence[Text], most: int = MOST_LINES) -> str:
     """Return the lines with bullets, escaped; lines beyond `most` are only counted."""
-    listed = [
-        f"{choose_bullet(said)}{mention_people(escape(truncate(strip_depth(said), LONGEST_LINE)))}"
-        for said in map(say, lines[:most])
-    ]
+    listed = [format_bullet(say, line) for line in lines[:most]]
     if rest := len(lines[most:]):
-        listed.append(say(counted("… and {n} more", "… and {n} more", n=rest)))
+        listed.append(count_rest(say, rest))
     return "\n".join(listed)
+
+
+def format_bullet(say: Localizer, line: Text) -> str:
+    """Return a line of a list, escaped and cut at LONGEST_LINE characters."""
+    said = say(line)
+    text = truncate(strip_depth(said), LONGEST_LINE)
+    return f"{choose_bullet(said)}{mention_people(escape(text))}"
+
+
+def count_rest(say: Localizer, rest: int) -> str:
+    """Return a line that says how many lines are not shown."""
+    return say(counted("… and {n} more", "… and {n} more", n=rest))
 
 
 def choose_bullet(line: str) -> str:
@@ -139,15 +153,40 @@ def strip_depth(line: str) -> str:
     return rest if rest == line else f"{SUBORDINATE}{rest}"
 
 
-def format_bullet_texts(say: Localizer, lines: Sequence[Text]) -> list[str]:
-    """Return the lines with bullets in as many texts as they need, at most three.
+def format_bullet_texts(
+    say: Localizer, lines: Sequence[Text], room: int = ROOM_FOR_LINES
+) -> list[str]:
+    """Return the lines with bullets in as many texts as they need, each for a section.
 
-    Lines beyond that are only counted, in the last text.
+    At most 3 * MOST_LINES lines and about `room` characters; what does not fit is only counted, in
+    the last text.
     """
-    room = range(0, min(len(lines), 3 * MOST_LINES), MOST_LINES)
-    return [
-        format_bullets(say, lines[n:] if n == room[-1] else lines[n : n + MOST_LINES]) for n in room
-    ]
+    texts, shown = list[list[str]]([[]]), 0
+    for line in map(partial(format_bullet, say), lines[: 3 * MOST_LINES]):
+        room -= len(line) + 1
+        if room < 0 and shown:
+            break
+        full = sum(len(each) + 1 for each in texts[-1]) + len(line) > LONGEST_TEXT
+        if full or len(texts[-1]) == MOST_LINES:
+            texts.append([])
+        texts[-1].append(line)
+        shown += 1
+    if rest := len(lines) - shown:
+        texts[-1].append(count_rest(say, rest))
+    return ["\n".join(each) for each in texts if each]
+
+
+def split_lines(say: Localizer, lines: Sequence[Text]) -> list[list[Text]]:
+    """Return the lines in as many parts as each fit into a message of their own."""
+    parts, room = list[list[Text]](), 0
+    for line in lines:
+        length = len(format_bullet(say, line)) + 1
+        if not parts or length > room or len(parts[-1]) == 3 * MOST_LINES:
+            parts.append([])
+            room = ROOM_FOR_LINES
+        parts[-1].append(line)
+        room -= length
+    return parts
 
 
 def format_warnings(say: Localizer, lines: Iterable[Text]) -> str:

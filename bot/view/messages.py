@@ -26,13 +26,13 @@ from bot.view.blocks import (
     context,
     escape_code,
     format_bullet_texts,
-    format_bullets,
     format_code_lines,
     format_links,
     format_warnings,
     mention_channel,
     mention_user,
     section,
+    split_lines,
     write,
 )
 
@@ -62,6 +62,7 @@ STATE_NAMES = {
 STARTING = Text("starting")
 ONLY_HOSTS = Text("Only a host can confirm.")
 NOTHING_CHANGED = Text("Nothing was changed.")
+SEE_DETAILS = Text("Each change of an object is listed in this message's thread.")
 
 LONGEST_NOTE = 300
 """Characters of a pod's own words in the line of a part."""
@@ -149,10 +150,11 @@ def render_question(
     """
     headline = format_headline(say, "asks", heading, plan.summary)
     blocks = [build_verdict_block("asks", heading.run, headline)]
-    if plan.items:
-        blocks.append(section(format_bullets(say, plan.items)))
+    blocks += map(section, format_bullet_texts(say, plan.items))
     if plan.warnings:
         blocks.append(section(format_warnings(say, plan.warnings[:MOST_LINES])))
+    if plan.details:
+        blocks.append(context(say(SEE_DETAILS)))
     confirm = button(say(plan.confirm), CONFIRM, heading.run, style="danger")
     cancel = button(say(in_context("button", "Cancel")), CANCEL, heading.run)
     blocks.append(actions(confirm, cancel))
@@ -161,6 +163,16 @@ def render_question(
     blocks.append(build_run_footer(say, heading))
     text = Text("{title}: please confirm. {plan}", title=heading.title, plan=plan.summary)
     return build_message(say(text), blocks)
+
+
+def render_details(say: Localizer, heading: Heading, details: Sequence[Text]) -> list[Message]:
+    """Return the details of a plan, in as many messages as they need."""
+    title = say(Text("{title}: each change of an object", title=heading.title))
+    head = section(f"*{escape(title)}*")
+    return [
+        build_message(title, [head, *map(section, format_bullet_texts(say, part))])
+        for part in split_lines(say, details)
+    ]
 
 
 def render_verdict(say: Localizer, heading: Heading, verdict: Verdict, *, command: str) -> Message:

@@ -92,8 +92,8 @@ async def test_fields_that_others_set_are_lost_only_when_asked(
     assert found is not None
     assert found.managers == (MADE_BY,)
     assert sorted(map(str, found.changes)) == [
-        "exportTo: ['.'] → nothing",
-        "gateways: ['g'] → nothing",
+        "exportTo: [.] → nothing",
+        "gateways: [g] → nothing",
         "http[0].a: 1 → 2",
     ]
     live = await write_exactly(context, wanted)
@@ -124,7 +124,7 @@ async def test_a_field_that_others_changed_in_a_rule_of_the_bot(
     await context.cluster.apply(rule(namespace, http=[{"a": 3}]), manager="helm", force=True)
     found = await find_conflict(context, rule(namespace, hosts=["other"], http=[{"a": 2}]))
     assert found is not None
-    assert sorted(map(str, found.changes)) == ["http[0].a: 3 → 2", "policy: {'b': 1} → nothing"]
+    assert sorted(map(str, found.changes)) == ["http[0].a: 3 → 2", "policy: {b: 1} → nothing"]
     assert sorted(found.managers) == ["helm", "kubectl-edit"]
 
 
@@ -268,7 +268,7 @@ async def test_the_question_lists_every_loss(context: Context, namespace: str) -
     assert plan is not None
     assert str(plan.items[0]) == f"changes Rule reviews, set by {MADE_BY}"
     assert sorted(map(str, plan.items[1:])) == [
-        "◦ gateways: ['g'] → nothing",
+        "◦ gateways: [g] → nothing",
         "◦ hosts[0]: a → b",
     ]
     assert build_plan(context, []) is None

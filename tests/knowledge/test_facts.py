@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from bot.kinds import HTTP_ROUTE, VIRTUAL_SERVICE
 from bot.knowledge.istio.installation import SETTING
@@ -11,7 +12,13 @@ from bot.knowledge.objects.capacity import (
     parse_minor_version,
     parse_quantity,
 )
-from bot.knowledge.objects.diff import describe_difference, describe_differences, find_losses
+from bot.knowledge.objects.changes import (
+    LINE_LENGTH,
+    describe_difference,
+    describe_differences,
+    summarize_differences,
+)
+from bot.knowledge.objects.diff import find_losses
 from bot.knowledge.observe.kiali_links import Console
 
 
@@ -83,6 +90,69 @@ def test_texts_differ_line_by_line() -> None:
     ]
 
 
+def test_what_people_know_is_told_first_and_never_left_out() -> None:
+    """Mutual TLS that comes back, or calls outside that are allowed again, stand before names that
+    tools keep; what is not told is counted."""
+    before = {f"a{n}": n for n in range(9)} | {"enableAutoMtls": False, "accessLogFile": "/x"}
+    after = {f"a{n}": n + 1 for n in range(9)} | {"outboundTrafficPolicy": {"mode": "ALLOW_ANY"}}
+    noted = {"labels": {"helm.sh/chart": "base-1"}}
+    told = "; ".join(
+        str(line)
+        for line in summarize_differences(
+            {"metadata": noted, "data": {"mesh": yaml.safe_dump(before)}},
+            {"metadata": {"labels": {}}, "data": {"mesh": yaml.safe_dump(after)}},
+        )
+    )
+    assert told.split("; ") == [
+        "− accessLogFile: /x",
+        "− enableAutoMtls: false",
+        "+ outboundTrafficPolicy.mode: ALLOW_ANY",
+        "a0: 0 → 1",
+        "and 9 more",
+    ]
+
+
+def test_many_known_settings_take_several_lines() -> None:
+    """Each line fits into a message, and nothing that people know is cut off."""
+    before = {"env": [{"name": f"VARIABLE_NUMBER_{n}", "value": "x" * 40} for n in range(12)]}
+    lines = summarize_differences({"spec": before}, {"spec": {"env": []}})
+    assert len(lines) > 1
+    assert all(len(str(line)) <= LINE_LENGTH for line in lines)
+    assert sum(str(line).count("VARIABLE_NUMBER_") for line in lines) == 12
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            {"limits": None},
+            {"limits": {"cpu": "2", "hold": True}},
+            "nothing → {cpu: '2', hold: true}",
+        ),
+        ({"hold": True}, {"hold": False}, "hold: true → false"),
+        ({"args": ["--a", "--b=1"]}, {"args": ["--b=1", "--c"]}, "args: --a → nothing"),
+        (
+            {"env": [{"name": "A", "value": "1"}]},
+            {"env": [{"name": "B", "value": "2"}]},
+            "env[A]: 1 → nothing",
+        ),
+        (
+            {"env": [{"name": "A", "value": "1"}]},
+            {"env": [{"name": "A", "value": "2"}]},
+            "env[A].value: 1 → 2",
+        ),
+        ({"subsets": [{"name": "v1"}, {"name": "v2"}]}, {"subsets": None}, "subsets: [v1, v2] →"),
+    ],
+)
+def test_values_are_written_as_in_manifests(
+    before: dict[str, object], after: dict[str, object], told: str
+) -> None:
+    """As YAML writes them, and items of lists by their names."""
+    said = " | ".join(map(str, describe_differences({"spec": before}, {"spec": after})))
+    assert told in said
+    assert "{'" not in said
+
+
 def test_values_differ_by_path() -> None:
     """Anything else is told as its path, old and new."""
     before = {"spec": {"replicas": 1, "env": [{"value": "1"}]}}
@@ -126,8 +196,8 @@ def test_losses_are_found_within_lists() -> None:
     assert [
         str(line) for loss in find_losses(before, after) for line in describe_difference(loss)
     ] == [
-        "subsets[v1].trafficPolicy: {'a': 1} → nothing",
-        "subsets[old]: {'name': 'old'} → nothing",
+        "subsets[v1].trafficPolicy: {a: 1} → nothing",
+        "subsets[old]: {name: old} → nothing",
         "http[0].timeout: 3s → nothing",
         "http[0].route[0].host: a → b",
     ]

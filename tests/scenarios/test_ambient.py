@@ -3,6 +3,7 @@ seen."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ async def typed(stage: Stage, *lines: str) -> str:
     return said
 
 
+async def details(stage: Stage) -> str:
+    """What stands in the thread of a question, once it is there."""
+    for _ in range(500):
+        if found := [m for m in stage.workspace.list_messages() if m.thread_ts not in ("", m.ts)]:
+            return words(found[-1])
+        await asyncio.sleep(0.02)
+    return ""
+
+
 async def labels(stage: Stage) -> dict[str, str]:
     """The labels of the application's namespace."""
     namespace: Object = await stage.api.get(NAMESPACES, "bookinfo") or {}
@@ -46,6 +56,8 @@ async def test_into_the_ambient_mesh_and_back(tmp_path: Path, istio: str) -> Non
         asked = await typed(stage, "/mesh ambient")
         assert "VirtualService reviews removed" in asked
         assert "removes Deployment istio-ingressgateway" in asked
+        assert "6 Deployments restart without their sidecars" in asked
+        assert "changes Deployment istiod (containers[discovery].image" in await details(stage)
         said = await typed(stage, 'click "Go ambient"')
         assert "6 of 6 pods without sidecar" in said
         assert "6 of 6 pods redirected to ztunnel" in said
@@ -148,6 +160,35 @@ async def test_rules_that_are_to_stay_stay(stage: Stage) -> None:
     )
     await typed(stage, "/mesh ambient rules=keep", 'click "Go ambient"')
     assert len(await stage.api.list(RULES, "bookinfo")) == 1
+
+
+async def test_what_a_gateway_obeys_is_no_rule_for_sidecars(stage: Stage) -> None:
+    """A VirtualService of the ingress gateway stays, and what its loss means is said."""
+    await typed(stage, "/mesh install", "/mesh bookinfo", "/mesh inject")
+    name = {"name": "bookinfo", "namespace": "bookinfo"}
+    route = [{"destination": {"host": "productpage"}}]
+    await stage.api.create(
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "VirtualService",
+            "metadata": name,
+            "spec": {"hosts": ["*"], "gateways": ["bookinfo-gateway"], "http": [{"route": route}]},
+        }
+    )
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    await stage.api.create(
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Gateway",
+            "metadata": name | {"name": "bookinfo-gateway"},
+            "spec": {"selector": {"istio": "ingressgateway"}, "servers": [server]},
+        }
+    )
+    asked = await typed(stage, "/mesh ambient")
+    assert "VirtualService bookinfo stays: it is bound to bookinfo-gateway" in asked
+    assert "Gateway bookinfo/bookinfo-gateway leads through it" in asked
+    await typed(stage, 'click "Go ambient" -> not yet')
+    assert await stage.api.get(RULES, "bookinfo", "bookinfo") is not None
 
 
 async def test_what_cannot_be_measured_is_not_called_done(stage: Stage) -> None:

@@ -66,7 +66,7 @@ async def test_a_rule_of_others_is_replaced_only_when_asked(tmp_path: Path) -> N
         asked = words(await stage.type("/mesh route jason"))
         assert f"changes VirtualService reviews, set by {MADE_BY}" in asked
         assert f"changes DestinationRule reviews, set by {MADE_BY}" in asked
-        for lost in ("gateways: ['shop']", "exportTo: ['.']", "http[0].timeout: 7s", "max"):
+        for lost in ("gateways: [shop]", "exportTo: [.]", "http[0].timeout: 7s", "max"):
             assert lost in asked
         assert "subsets[v1].trafficPolicy: " in asked
         assert "DISABLE" in asked

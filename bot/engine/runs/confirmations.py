@@ -57,7 +57,9 @@ class Confirmations:
             owner=self.ledger.replicas.owner,
         ):
             self.messages.notify(replace(run, state=RunState.ASKS))
-            await self.messages.show_end(run, progress, message)
+            posted = await self.messages.show_end(run, progress, message)
+            if posted is not None and plan.details:
+                await self.messages.post_details(run, progress, posted, plan)
 
     def is_overdue(self, run: Run) -> bool:
         """Tell whether the time to confirm a run is over."""

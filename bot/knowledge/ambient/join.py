@@ -12,17 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from bot.kinds import DAEMON_SET, DESTINATION_RULE, NAMESPACE, POD, VIRTUAL_SERVICE, Kind, Object
+from bot.kinds import DAEMON_SET, NAMESPACE, POD, Object
 from bot.knowledge.istio import installation, kept_settings, platforms
 from bot.knowledge.istio.installation import InstallationDiff
 from bot.knowledge.istio.uninstall import has_redirection
-from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.mesh_pods import is_captured
 from bot.knowledge.objects.waiting import wait_until
 from bot.knowledge.objects.workloads import get_labels, get_name, is_ready
-from bot.knowledge.snapshot import Snapshot, take_snapshot
-from bot.steps import Context, Plan
-from bot.text import Listed, Text, counted, in_context, join
+from bot.steps import Context
+from bot.text import Listed, Text, counted, join
 
 LABEL, MODE = "istio.io/dataplane-mode", "ambient"
 AGENTS = ("istio-cni-node", "ztunnel")
@@ -42,6 +40,13 @@ class ProfileUpgrade:
     def settings(self) -> Text:
         """The settings that are repeated, for a sentence; without any, tracing alone is set."""
         return join("comma", *self.repeated) if self.repeated else Text("tracing")
+
+    def warn_about_losses(self) -> list[Text]:
+        """Return a warning for each setting that istioctl does not take again."""
+        return [
+            Text("This setting cannot be repeated and is lost: {path}.", path=path)
+            for path in self.lost
+        ]
 
 
 async def plan_upgrade(context: Context, profile: str, platform: str = "") -> ProfileUpgrade:
@@ -71,84 +76,6 @@ async def plan_upgrade(context: Context, profile: str, platform: str = "") -> Pr
     return ProfileUpgrade(
         arguments(taken.sets), (*taken.sets, *more), (*found.lost, *taken.lost), difference
     )
-
-
-@dataclass(frozen=True)
-class EnrollmentPlan:
-    """The changes that `ambient` makes: the upgrade, the rules that would be without effect,
-    and the state before.
-    """
-
-    upgrade: ProfileUpgrade
-    rules: tuple[tuple[Kind, str], ...]
-    now: Snapshot
-
-    @property
-    def digest(self) -> str:
-        """A hash that changes when something else would be done."""
-        return compute_digest((self.upgrade, [(kind.kind, name) for kind, name in self.rules]))
-
-
-async def plan_enrollment(context: Context, platform: str, *, keep_rules: bool) -> EnrollmentPlan:
-    """Return what `ambient` would do."""
-    now = await take_snapshot(context)
-    chosen = platform or await platforms.detect_platform(context)
-    rules = () if keep_rules else list_sidecar_rules(now)
-    return EnrollmentPlan(await plan_upgrade(context, MODE, chosen), rules, now)
-
-
-def list_sidecar_rules(now: Snapshot) -> tuple[tuple[Kind, str], ...]:
-    """Return the rules for sidecars as (kind, name): ztunnel ignores them, and beside an
-    HTTPRoute they are undefined.
-    """
-    services = tuple((VIRTUAL_SERVICE, name) for name in now.virtual_services)
-    return (*services, *((DESTINATION_RULE, name) for name in now.destination_rules))
-
-
-def build_plan(way: EnrollmentPlan) -> Plan | None:
-    """Return what would be upgraded and removed, or None when nothing would."""
-    items = [
-        Text("{kind} {name} removed: ztunnel does not understand HTTP", kind=kind.kind, name=name)
-        for kind, name in way.rules
-    ]
-    items += shorten_difference(way.upgrade.difference)
-    if not items:
-        return None
-    warnings = [
-        Text("This setting cannot be repeated and is lost: {path}.", path=path)
-        for path in way.upgrade.lost
-    ]
-    if any("istio-ingressgateway" in str(line) for line in way.upgrade.difference.removed):
-        warnings.append(
-            Text("The ambient profile has no istio-ingressgateway: what comes in through it stops.")
-        )
-    if way.rules:
-        warnings.append(Text("To keep the rules, type `ambient rules=keep`."))
-    return Plan(
-        Text("the ambient profile, and the application out of its sidecars."),
-        tuple(items),
-        tuple(warnings),
-        in_context("button", "Go ambient"),
-        way.digest,
-    )
-
-
-def shorten_difference(found: InstallationDiff) -> list[Text]:
-    """Describe each removed and changed object; new ones are only counted, except the
-    DaemonSets.
-    """
-    lines = InstallationDiff(changed=found.changed, removed=found.removed).lines
-    agents = [thing for thing in found.new if str(thing).startswith("DaemonSet ")]
-    added: list[Text] = [*agents]
-    if more := len(found.new) - len(agents):
-        added.append(
-            counted(
-                "{n} more object (accounts, roles, configuration)",
-                "{n} more objects (accounts, roles, configuration)",
-                n=more,
-            )
-        )
-    return [*lines, *([Text("adds {added}", added=Listed(added, "comma"))] if added else [])]
 
 
 async def wait_for_agents(context: Context) -> bool:

@@ -37,16 +37,18 @@ async def plan_leaving(context: Context) -> Plan | None:
     """Return what would change, or None when nothing would."""
     now = await take_snapshot(context)
     items = [Text("waypoint {name} removed", name=name) for name in waypoints.list_waypoints(now)]
+    items += waypoints.describe_foreign_waypoints(now)
     if join.LABEL in now.app_labels:
         items.append(Text("label {key} removed", key=join.LABEL))
-    warnings = []
+    warnings, details = list[Text](), tuple[Text, ...]()
     if await has_ambient_profile(context):
         if others := await join.find_other_ambient_namespaces(context):
             warnings.append(join.explain_kept_profile(others))
         else:
-            items += join.shorten_difference(
-                (await join.plan_upgrade(context, "default")).difference
-            )
+            upgrade = await join.plan_upgrade(context, "default")
+            items += describe_downgrade(upgrade)
+            warnings += upgrade.warn_about_losses()
+            details = upgrade.difference.lines
     if not items:
         return None
     return Plan(
@@ -54,8 +56,25 @@ async def plan_leaving(context: Context) -> Plan | None:
         tuple(items),
         tuple(warnings),
         in_context("button", "Leave ambient"),
-        compute_digest(items),
+        compute_digest((items, details)),
+        details=details,
     )
+
+
+def describe_downgrade(upgrade: join.ProfileUpgrade) -> list[Text]:
+    """Return what becomes of the installation, in words."""
+    found = upgrade.difference
+    if not found:
+        return []
+    added = [thing for thing in found.new if str(thing).startswith("Deployment ")]
+    return [
+        *(Text("removes {thing}", thing=thing) for thing in found.removed),
+        Text(
+            "Istio gets the default profile; settings repeated: {settings}",
+            settings=upgrade.settings,
+        ),
+        *(Text("adds {added}", added=thing) for thing in added),
+    ]
 
 
 async def leave_ambient(context: Context) -> Verdict:

@@ -63,6 +63,12 @@ async def plan_removal(context: Context, now: Snapshot) -> Plan | None:
     return build_plan(context, found, Text("the waypoint will be taken away."))
 
 
+def describe_foreign_waypoints(now: Snapshot) -> list[Text]:
+    """Return the namespace's waypoints that are not the bot's alone, and who set what of them."""
+    found = [judge_deletion(now.gateways[name]) for name in list_waypoints(now)]
+    return [line for conflict in found if conflict for line in conflict.lines]
+
+
 async def apply_waypoint(context: Context, now: Snapshot) -> list[Text]:
     """Write the waypoint's Gateway; return what was done, in words."""
     stale = NAME not in now.gateways and now.app_labels.get(LABEL) == NAME

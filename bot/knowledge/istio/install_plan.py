@@ -31,13 +31,13 @@ async def plan_installation(context: Context, arguments: tuple[str, ...]) -> Pla
     if not (found.changed or found.removed or taken or (others and not there)):
         return None
     added = [Text("adds istiod of revision default")] if others and not there else []
-    items = (*added, *taken, *found.lines)
+    items = (*added, *taken, *found.short_lines)
     return Plan(
         summary=await summarize(context, found, others, there=there),
         items=items,
         warnings=list_warnings(others, there=there),
         confirm=Text("Change it") if there else in_context("button", "Install it"),
-        digest=compute_digest(items),
+        digest=compute_digest((items, found.lines)),
     )
 
 

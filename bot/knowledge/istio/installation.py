@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from bot.errors import IstioError, NotFound, UserError
 from bot.kinds import CRD, DAEMON_SET, DEPLOYMENT, SERVICE, Kind, Object
+from bot.knowledge.objects.changes import summarize_differences
 from bot.knowledge.objects.desired import extract_desired_state
-from bot.knowledge.objects.diff import describe_differences, describe_object
+from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.workloads import (
     count_ready_pods,
     get_image_tag,
@@ -22,7 +23,7 @@ from bot.knowledge.objects.workloads import (
 )
 from bot.ports import Cluster
 from bot.steps import Context
-from bot.text import Listed, Text, join, verbatim
+from bot.text import Listed, Text, counted, join, verbatim
 
 TRACING_SETTINGS = (
     "values.meshConfig.enableTracing=true",
@@ -68,10 +69,35 @@ class InstallationDiff:
     def lines(self) -> tuple[Text, ...]:
         """The changes in words, removals first."""
         return (
-            *(Text("removes {thing}", thing=thing) for thing in self.removed),
-            *(Text("changes {thing}", thing=thing) for thing in self.changed),
+            *self.changing_lines,
             *(Text("adds {thing}", thing=thing) for thing in self.new),
         )
+
+    @property
+    def changing_lines(self) -> tuple[Text, ...]:
+        """What is removed and changed, in words."""
+        return (
+            *(Text("removes {thing}", thing=thing) for thing in self.removed),
+            *(Text("changes {thing}", thing=thing) for thing in self.changed),
+        )
+
+    @property
+    def short_lines(self) -> tuple[Text, ...]:
+        """The changes in words: of what is new, the workloads are named and the rest is counted."""
+        workloads = [
+            thing for thing in self.new if str(thing).startswith(("Deployment ", "DaemonSet "))
+        ]
+        added: list[Text] = [*workloads]
+        if more := len(self.new) - len(workloads):
+            added.append(
+                counted(
+                    "{n} more object (accounts, roles, configuration)",
+                    "{n} more objects (accounts, roles, configuration)",
+                    n=more,
+                )
+            )
+        adds = (Text("adds {added}", added=Listed(added, "comma")),) if added else ()
+        return (*self.changing_lines, *adds)
 
 
 def build_arguments(
@@ -125,44 +151,42 @@ async def compare_with_cluster(context: Context, rendered: Sequence[Object]) -> 
     crds = {get_name(crd) for crd in await context.cluster.find(CRD)}
     limit = asyncio.Semaphore(MOST_CONCURRENT)
 
-    async def compare(obj: Object) -> tuple[str, Text] | None:
+    async def compare(obj: Object) -> tuple[str, tuple[Text, ...]]:
         async with limit:
             return await compare_object(context.cluster, obj, crds)
 
-    found = [answer for answer in await asyncio.gather(*map(compare, rendered)) if answer]
+    found = await asyncio.gather(*map(compare, rendered))
     return InstallationDiff(
-        new=tuple(text for change, text in found if change == "new"),
-        changed=tuple(text for change, text in found if change == "changed"),
+        new=tuple(text for change, texts in found for text in texts if change == "new"),
+        changed=tuple(text for change, texts in found for text in texts if change == "changed"),
         removed=tuple(await find_pruned_objects(context, rendered)),
     )
 
 
 async def compare_object(
     cluster: Cluster, obj: Object, crds: Iterable[str]
-) -> tuple[str, Text] | None:
-    """Return (`new` or `changed`, description) for one object, None when it would not change."""
+) -> tuple[str, tuple[Text, ...]]:
+    """Return (`new` or `changed`, descriptions, each for a line) for one object; no description
+    when it would not change.
+    """
+    name = describe_object(obj)
     if obj["kind"] == "CustomResourceDefinition":
-        return None if get_name(obj) in crds else ("new", verbatim(describe_object(obj)))
+        return "new", (() if get_name(obj) in crds else (verbatim(name),))
     live = await cluster.get(infer_kind(obj), get_name(obj), obj["metadata"].get("namespace", ""))
     if live is None:
-        return "new", verbatim(describe_object(obj))
+        return "new", (verbatim(name),)
     if obj["kind"] in PRESENCE_ONLY:
-        return None
+        return "changed", ()
     try:
         after = await cluster.apply(
             remove_owner_label(obj), force=True, dry_run=True, manager="meshbot-plan"
         )
     except NotFound:
-        return "new", verbatim(describe_object(obj))
-    changes = describe_differences(extract_desired_state(live), extract_desired_state(after))
-    if not changes:
-        return None
-    words = Text(
-        "{thing} ({changes})",
-        thing=describe_object(obj),
-        changes=Listed(changes[:4], "semicolon"),
+        return "new", (verbatim(name),)
+    changes = summarize_differences(extract_desired_state(live), extract_desired_state(after))
+    return "changed", tuple(
+        Text("{thing} ({changes})", thing=name, changes=each) for each in changes
     )
-    return "changed", words
 
 
 def remove_owner_label(obj: Object) -> Object:

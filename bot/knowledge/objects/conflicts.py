@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 from bot.errors import NotFound, UserError
 from bot.kinds import Object
-from bot.knowledge.objects.diff import (
-    Difference,
+from bot.knowledge.objects.changes import (
+    Change,
+    count_known,
+    describe_changes,
     describe_difference,
-    describe_object,
-    find_losses,
+    find_changes,
+    name_steps,
 )
+from bot.knowledge.objects.diff import Difference, describe_object, find_losses
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.ownership import (
     find_owners,
@@ -41,20 +44,22 @@ from bot.text import EMPTY, Listed, Text, counted, in_context, join, verbatim
 MOST_CONCURRENT = 8
 """Objects that are compared at the same time."""
 MOST_CHANGES = 8
-"""Changes of one object that are listed."""
+"""Changes of one object that are listed; what people know is listed whatever it takes."""
 
 
 @dataclass(frozen=True)
 class ObjectConflict:
     """An object of which others set something, and what a step does to that.
 
-    `changes` are losses in words, one a line; an object that is deleted goes as a whole.
+    `changes` are losses in words, one a line, the `known` ones first; an object that is deleted
+    goes as a whole.
     """
 
     object: str
     managers: tuple[str, ...]
     changes: tuple[Text, ...] = ()
     is_deletion: bool = False
+    known: int = 0
 
     @property
     def words(self) -> Text:
@@ -80,8 +85,9 @@ class ObjectConflict:
     @property
     def lines(self) -> tuple[Text, ...]:
         """The words, and each loss in a line below them."""
-        shown = [Text("◦ {change}", change=change) for change in self.changes[:MOST_CHANGES]]
-        if more := len(self.changes[MOST_CHANGES:]):
+        most = max(self.known, MOST_CHANGES)
+        shown = [Text("◦ {change}", change=change) for change in self.changes[:most]]
+        if more := len(self.changes[most:]):
             shown.append(counted("◦ … and {n} more", "◦ … and {n} more", n=more))
         return (self.words, *shown)
 
@@ -119,10 +125,22 @@ def judge_differences(live: Object, differences: Sequence[Difference]) -> Object
     lost, managers = select_foreign_differences(live, differences)
     if not lost:
         return None
-    # Within a list that is one field, what is only added is nobody's loss.
+    # Within a list, or a text, that is one field, what is only added is nobody's loss.
     told = [loss for each in lost for loss in find_losses(*each[1:], each.path) or [each]]
-    changes = tuple(line for each in told for line in describe_difference(each))
-    return ObjectConflict(describe_object(live), managers, changes)
+    changes = select_losses(
+        [
+            change
+            for each in told
+            for change in find_changes(*each[1:], name_steps(live, each.path))
+        ]
+    )
+    words = tuple(describe_changes(changes))
+    return ObjectConflict(describe_object(live), managers, words, known=count_known(changes))
+
+
+def select_losses(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that take something away; all, where each only adds."""
+    return [each for each in changes if each.before is not None] or list(changes)
 
 
 def select_foreign_differences(

@@ -1,15 +1,13 @@
-"""Differences between two states of an object, in words."""
+"""Differences between two states of an object: where they are."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.kinds import Object
 from bot.knowledge.objects.ownership import Path
 from bot.knowledge.objects.workloads import get_name
-from bot.text import Text, counted, verbatim
 
 
 def describe_object(obj: Object) -> str:
@@ -67,62 +65,3 @@ def key_items(items: Sequence[object]) -> list[tuple[str | int, object]]:
     if len(set(names)) == len(items):
         return list(zip(names, items, strict=True))
     return list(enumerate(items))
-
-
-def describe_differences(before: object, after: object) -> list[Text]:
-    """Return where two trees differ: texts of several lines line by line, anything else as
-    `path: old → new`.
-    """
-    return [
-        line for found in find_differences(before, after) for line in describe_difference(found)
-    ]
-
-
-def describe_difference(found: Difference) -> list[Text]:
-    """Return one difference in words: for a text of several lines, each line that comes or goes."""
-    before, after = found.before, found.after
-    short = format_path(found.path).removeprefix("spec.template.spec.")
-    if isinstance(before, list) and isinstance(after, list):
-        return [
-            counted(
-                "{path}: {before} → {n} entry",
-                "{path}: {before} → {n} entries",
-                path=short,
-                before=len(before),
-                n=len(after),
-            )
-        ]
-    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
-        return describe_lines(before, after)
-    return [
-        Text(
-            "{path}: {before} → {after}",
-            path=short.removeprefix("spec."),
-            before=shorten_value(before),
-            after=shorten_value(after),
-        )
-    ]
-
-
-def describe_lines(before: str, after: str) -> list[Text]:
-    """Return the lines of a text that come and go, each once."""
-    changes = (
-        f"{line[0]} {line[2:].strip().rstrip(',')}".replace("- ", "− ", 1)
-        for line in difflib.ndiff(before.splitlines(), after.splitlines())
-        if line[0] in "+-"
-    )
-    return [verbatim(change) for change in dict.fromkeys(changes)]
-
-
-def format_path(path: Path) -> str:
-    """Return the way to a field as people write it: `spec.http[0].route`."""
-    parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(parts).replace(".[", "[").removeprefix(".")
-
-
-def shorten_value(value: object) -> Text:
-    """Return a value as text of at most 60 characters."""
-    if value is None:
-        return Text("nothing")
-    text = str(value)
-    return verbatim(text if len(text) <= 60 else text[:59] + "…")

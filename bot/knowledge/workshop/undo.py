@@ -15,16 +15,17 @@ from bot.knowledge.ambient import undo_profile
 from bot.knowledge.istio import failures
 from bot.knowledge.objects import namespaces
 from bot.knowledge.objects.apply import build_not_ready_verdict, wait_for_deployments
+from bot.knowledge.objects.changes import summarize_differences
 from bot.knowledge.objects.conflicts import judge_deletion, judge_differences
 from bot.knowledge.objects.desired import extract_desired_state
-from bot.knowledge.objects.diff import describe_differences, find_differences
+from bot.knowledge.objects.diff import find_differences
 from bot.knowledge.objects.digests import compute_digest
 from bot.knowledge.objects.foreign_objects import warn_about_foreign_objects
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop.manifests import describe_image
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
-from bot.text import EMPTY, Listed, Text, in_context
+from bot.text import Listed, Text, in_context
 
 DELETION_TIMEOUT = 60.0
 """Seconds within which deleted objects are gone, when no finalizer blocks them."""
@@ -34,18 +35,20 @@ MAX_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class ObjectDifference:
-    """An object that is not as it was before; `words` says what restoring it does, and `loss` what
-    others set since then, which goes with it.
+    """An object that is not as it was before; `words` says what restoring it does, `more` what did
+    not fit into that line, and `loss` what others set since then, which goes with it.
     """
 
     image: BeforeImage
     words: Text
+    more: tuple[Text, ...] = ()
     loss: Text = EMPTY
 
     @property
     def lines(self) -> tuple[Text, ...]:
-        """The words, and the loss in a line below them."""
-        return (self.words, Text("◦ {change}", change=self.loss)) if self.loss else (self.words,)
+        """What restoring it does, and the loss in a line below."""
+        lost = (Text("◦ {change}", change=self.loss),) if self.loss else ()
+        return (self.words, *self.more, *lost)
 
 
 @dataclass(frozen=True)
@@ -112,26 +115,32 @@ async def compare_with_before(context: Context, changes: Sequence[Change]) -> Un
     images = find_earliest_images(changes)
     live = await asyncio.gather(*(context.cluster.get(i.kind, i.name, i.namespace) for i in images))
     found = [
-        ObjectDifference(i, words, describe_loss(i, now))
+        ObjectDifference(i, *lines, describe_loss(i, now))
         for i, now in zip(images, live, strict=True)
-        if (words := describe_difference(i, now))
+        if (lines := describe_difference(i, now))
     ]
     return UndoPlan(tuple(changes), tuple(found))
 
 
-def describe_difference(image: BeforeImage, live: Object | None) -> Text:
-    """Return what restoring one object does; "" when it is as it was."""
+def describe_difference(
+    image: BeforeImage, live: Object | None
+) -> tuple[Text, tuple[Text, ...]] | tuple[()]:
+    """Return what restoring one object does, and what does not fit into that line; nothing when it
+    is as it was.
+    """
     name = describe_image(image)
     if image.before is None:
-        return Text("deletes {name}", name=name) if live is not None else EMPTY
+        return (Text("deletes {name}", name=name), ()) if live is not None else ()
     if live is None:
-        return Text("brings back {name}", name=name)
-    found = describe_differences(extract_desired_state(live), extract_desired_state(image.before))
-    if not found:
-        return EMPTY
-    if all("restartedAt" in str(line) for line in found):
-        return Text("rolls {name} back to before its restart", name=name)
-    return Text("restores {name} ({changes})", name=name, changes=Listed(found[:3], "semicolon"))
+        return Text("brings back {name}", name=name), ()
+    before, after = extract_desired_state(live), extract_desired_state(image.before)
+    if not (found := find_differences(before, after)):
+        return ()
+    if all("restartedAt" in str(each) for each in found):
+        return Text("rolls {name} back to before its restart", name=name), ()
+    first, *more = summarize_differences(before, after)
+    words = Text("restores {name} ({changes})", name=name, changes=first)
+    return words, tuple(Text("◦ {change}", change=each) for each in more)
 
 
 def describe_loss(image: BeforeImage, live: Object | None) -> Text:
@@ -232,7 +241,7 @@ async def restore_objects(context: Context, back: UndoPlan, *, again: str) -> Ve
     for change in back.changes:
         await context.history.undone(change.run)
     evidence = (
-        *(found.words for found in back.differences),
+        *(line for found in back.differences for line in found.lines),
         *profile,
         Text("objects differing afterwards: none"),
     )

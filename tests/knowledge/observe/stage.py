@@ -28,7 +28,7 @@ from handlers import STEPS
 
 Answers = Mapping[str, Any]
 """What is answered, by `service:port/path` for Services and by path for the API: JSON, (status,
-JSON) or text."""
+JSON) or text; of a list one after the other, the last again and again."""
 PROXY = "/api/v1/namespaces/istio-system/services/"
 
 
@@ -53,6 +53,8 @@ async def asking(
                 {"kind": "Status", "apiVersion": "v1", "message": f"{path} not found"}, status=404
             )
         said = answers[path]
+        if isinstance(said, list):
+            said = said.pop(0) if len(said) > 1 else said[0]
         if isinstance(said, str):
             return web.Response(text=said)
         status, body = said if isinstance(said, tuple) else (200, said)
