@@ -128,11 +128,7 @@ def judge_differences(live: Object, differences: Sequence[Difference]) -> Object
     # Within a list, or a text, that is one field, what is only added is nobody's loss.
     told = [loss for each in lost for loss in find_losses(*each[1:], each.path) or [each]]
     changes = select_losses(
-        [
-            change
-            for each in told
-            for change in find_changes(*each[1:], name_steps(live, each.path))
-        ]
+        [change for each in told for change in find_changes(*each[1:], name_steps(live, each.path))]
     )
     words = tuple(describe_changes(changes))
     return ObjectConflict(describe_object(live), managers, words, known=count_known(changes))

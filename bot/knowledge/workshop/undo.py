@@ -25,7 +25,7 @@ from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.workshop.manifests import describe_image
 from bot.records import BeforeImage, Change
 from bot.steps import Context, Plan, State, Verdict
-from bot.text import Listed, Text, in_context
+from bot.text import EMPTY, Listed, Text, in_context
 
 DELETION_TIMEOUT = 60.0
 """Seconds within which deleted objects are gone, when no finalizer blocks them."""
