@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ async def test_one_whole_page_is_no_proof(
     if not shown:
         monkeypatch.setattr(app, "REVIEWS_TIMEOUT", 0.1)
     requests: list[str] = []
-    async with asking({PAGE: pages}, tmp_path, requests) as context:
+    async with asking({PAGE: deque(pages)}, tmp_path, requests) as context:
         found = await app.wait_for_page(context)
     assert bool(found.words) is shown
     assert shown or str(found.cause) == "the page answers, but without reviews"

@@ -4,6 +4,7 @@ asks it."""
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,7 +29,7 @@ from handlers import STEPS
 
 Answers = Mapping[str, Any]
 """What is answered, by `service:port/path` for Services and by path for the API: JSON, (status,
-JSON) or text; of a list one after the other, the last again and again."""
+JSON) or text; of a deque one after the other, the last again and again."""
 PROXY = "/api/v1/namespaces/istio-system/services/"
 
 
@@ -53,8 +54,8 @@ async def asking(
                 {"kind": "Status", "apiVersion": "v1", "message": f"{path} not found"}, status=404
             )
         said = answers[path]
-        if isinstance(said, list):
-            said = said.pop(0) if len(said) > 1 else said[0]
+        if isinstance(said, deque):
+            said = said.popleft() if len(said) > 1 else said[0]
         if isinstance(said, str):
             return web.Response(text=said)
         status, body = said if isinstance(said, tuple) else (200, said)
