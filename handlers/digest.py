@@ -11,6 +11,7 @@ from bot.diagnosis.board import read_board
 from bot.knowledge.objects.suggestions import suggest_commands
 from bot.knowledge.observe.probes import link_to_kiali
 from bot.knowledge.workshop import digest
+from bot.knowledge.workshop.digest_traffic import describe_traffic
 from bot.knowledge.workshop.progress import describe_reached
 from bot.steps import (
     Context,
@@ -47,7 +48,7 @@ async def build_report(context: Context, slot: SlotContext) -> SlotReport:
     lines: tuple[Text, ...] = (
         *digest.describe_progress(rows),
         digest.describe_changes(rows, slot.memory),
-        await digest.describe_traffic(context),
+        *await describe_traffic(context, since),
         digest.describe_next_schedules(
             [one for one in await context.schedules.entries() if one.state == "active"]
         ),

@@ -9,11 +9,13 @@ import copy
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from bot.errors import ClusterError
 from bot.jobs import Jobs
 from bot.ports import LoadSpec, Stream, TrafficReport, Web
 from bot.text import verbatim
+from bot.traffic.request_log import RequestLog
 from bot.traffic.sending import RequestSender
 from bot.traffic.tally import Tally
 from bot.traffic.visitor import EntryPoint, Visitor
@@ -68,6 +70,7 @@ class Generator:
         self._web, self._find, self._silence = web, find, silence
         self._streams: dict[tuple[str, str], RunningStream] = {}
         self._last: dict[str, tuple[float, TrafficReport]] = {}
+        self.request_log = RequestLog()
         self._jobs = Jobs()
 
     def with_web(self, web: Web, find: FindEntryPoint) -> Generator:
@@ -83,7 +86,8 @@ class Generator:
         was met.
         """
         count, rate = min(max(load.count, 1), MOST_COUNT), min(max(load.rate, 0.01), MOST_RATE)
-        tally = Tally(count, each=True)
+        note = partial(self.request_log.note, namespace, proof=load.proof)
+        tally = Tally(count, each=True, note=note)
         sending = RequestSender(Visitor(self._web, namespace, load.user), tally)
         place = await self._locate_page(namespace, sending)
         seen = tally.build_report(await sending.send_all(place, count, rate) if place else 0.0)
@@ -98,7 +102,8 @@ class Generator:
         """
         self.stop_stream(namespace, user)
         now = time.time()
-        sending = RequestSender(Visitor(self._web, namespace, user), Tally(0))
+        note = partial(self.request_log.note, namespace, proof=False)
+        sending = RequestSender(Visitor(self._web, namespace, user), Tally(0, note=note))
         running = RunningStream(
             namespace,
             max(every, 1 / MOST_RATE),

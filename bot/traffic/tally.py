@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bot.ports import NO_ANSWER, HttpResponse, Outcome, Sample, TrafficReport
 from bot.text import EMPTY, Text
@@ -18,12 +18,20 @@ class Tally:
     """Results of the requests of one load so far. Times go in as seconds and come out as
     milliseconds.
 
-    `each`: every single request is kept as well.
+    `each`: every single request is kept as well. `note` is told of each as it ends, with the page
+    or None.
     """
 
-    def __init__(self, asked: int, *, each: bool = False) -> None:
+    def __init__(
+        self,
+        asked: int,
+        *,
+        each: bool = False,
+        note: Callable[[Page | None], None] = lambda page: None,
+    ) -> None:
         self.asked, self.sent, self.answered, self.silent = asked, 0, 0, 0
         self.via = self.trouble = EMPTY
+        self._note = note
         self._without_details = 0
         self._codes, self._versions, self._ratings = Counter[str](), Counter[str](), Counter[str]()
         # A stream goes on for a day; with all its times it would grow without end.
@@ -37,13 +45,14 @@ class Tally:
         self.answered += 1
         self._codes[str(answer.status)] += 1
         self._times.append(seconds)
-        outcome = Outcome.FAILED
+        outcome, page = Outcome.FAILED, None
         if answer.status == 200:
             page = parse_page(answer.text)
             self._versions[page.version] += 1
             self._ratings[page.ratings] += 1
             self._without_details += not page.has_details
             outcome = classify_page(page)
+        self._note(page)
         self._keep_sample(Sample(at, seconds * 1000, outcome))
 
     def add_silence(
@@ -55,6 +64,7 @@ class Tally:
         self._codes[code] += 1
         self.silent += 1
         self.trouble = why
+        self._note(None)
         self._keep_sample(Sample(at, seconds * 1000, Outcome.FAILED))
 
     def _keep_sample(self, sample: Sample) -> None:

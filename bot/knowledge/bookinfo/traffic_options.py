@@ -56,4 +56,4 @@ class TrafficOptions(Options):
     def build_load(self) -> LoadSpec:
         """Return the load that is sent at once: one request, or a burst."""
         count = self.count if self.action is Action.BURST else 1
-        return LoadSpec(count, self.at, self.user)
+        return LoadSpec(count, self.at, self.user, proof=False)

@@ -49,7 +49,7 @@ async def start_stream(context: Context, *, every: float, user: str, seconds: fl
             evidence=traffic_report.describe_report(going[0].seen),
             next=suggest_commands(context, "graph", "traffic stop"),
         )
-    load = LoadSpec(user=user)
+    load = LoadSpec(user=user, proof=False)
     seen = await context.traffic.send(namespace, load)
     if not seen.versions:
         return await traffic_verdict.build_verdict(context, seen, load)

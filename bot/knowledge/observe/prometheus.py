@@ -13,6 +13,8 @@ from bot.steps import Context
 from bot.text import Text, verbatim
 
 SERVICE, PORT = "prometheus", 9090
+MOST_STEPS = 240
+"""Steps into which a span of time is divided to look for a moment."""
 SCRAPE = 15.0
 """Seconds between two scrapes with the release's sample; a rate needs two of them."""
 
@@ -132,17 +134,63 @@ def build_recorded_requests_query(namespace: str) -> str:
     return f'sum(istio_requests_total{{destination_service_namespace="{namespace}"}})'
 
 
-def build_page_requests_query(namespace: str, seconds: int) -> str:
-    """Build the query for requests to the product page within that many seconds, by code.
-
-    The page is where people come in, and its calls to the rest would count each request
-    several times.
+def select_requests(namespace: str) -> str:
+    """Return the series of requests for the services of a namespace, also of those that never
+    arrived, which have no other namespace than the one in the host.
     """
-    place = (
-        'reporter=~"destination|waypoint",'
-        f'destination_service=~"productpage.{namespace}.svc.cluster.local"'
-    )
-    return f"sum by (response_code) (increase(istio_requests_total{{{place}}}[{seconds}s]))"
+    return f'istio_requests_total{{destination_service=~"^.+\\\\.{namespace}\\\\..+$"}}'
+
+
+def build_counts_query(namespace: str, seconds: int) -> str:
+    """Build the query for how many requests there were in that many seconds.
+
+    By both ends, code, flags and reporter, since two proxies may report the same request. A series
+    that begins within that time begins with its first requests, which an increase leaves out: of
+    those the last value counts. Prometheus extrapolates, so that counts are not whole.
+    """
+    series = select_requests(namespace)
+    older = f"increase({series}[{seconds}s]) and {series} offset {seconds}s"
+    newer = f"last_over_time({series}[{seconds}s]) unless {series} offset {seconds}s"
+    by = "source_workload,destination_service_name,response_code,response_flags,reporter"
+    return f"sum by ({by}) (({older}) or ({newer}))"
+
+
+async def find_first_moment(
+    context: Context, expression: str, start: float, end: float
+) -> float | None:
+    """Return the first moment between two (epoch seconds) at which an expression has a value.
+
+    To a scrape; None when it never has one. Raises ClusterError.
+    """
+    first = None
+    while True:
+        step = max(SCRAPE, (end - start) / MOST_STEPS)
+        found = await query_moments(context, expression, start, end, step)
+        if not found:
+            return first
+        first = found[0]
+        if step <= SCRAPE or first <= start:
+            return first
+        # Once more between the last step without a value and the first one with it.
+        start, end = max(start, first - step), first
+
+
+async def query_moments(
+    context: Context, expression: str, start: float, end: float, step: float
+) -> list[float]:
+    """Return the moments of a range at which an expression has a value, sorted.
+
+    Raises ClusterError.
+    """
+    query = {
+        "query": expression,
+        "start": f"{start:.3f}",
+        "end": f"{end:.3f}",
+        "step": f"{step:.3f}",
+    }
+    answer = await get_json(context, SERVICE, PORT, "/api/v1/query_range", query)
+    found = (answer.get("data") or {}).get("result") or () if isinstance(answer, dict) else ()
+    return sorted(float(at) for line in found for at, _ in line.get("values") or ())
 
 
 def build_any_rate_query(namespace: str, seconds: int) -> str:

@@ -7,15 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.errors import ClusterError
-from bot.knowledge.observe import prometheus
 from bot.knowledge.workshop.progress import StepStatus
 from bot.records import RunSummary, ScheduleSummary
-from bot.steps import Context, mark_person
+from bot.steps import mark_person
 from bot.text import EMPTY, Listed, Moment, Text, counted, join
 
-TRAFFIC_SECONDS = 3600
-"""Time over which traffic is counted."""
 DAY = 86400.0
 MAX_ITEMS = 8
 """Runs of one person, and schedules, that are listed."""
@@ -59,35 +55,6 @@ def describe_changes(rows: Sequence[StepStatus], memory: Mapping[str, Any]) -> T
     if not any(changes):
         return Text("🔁 since {since}: nothing changed", since=since)
     return Text("🔁 since {since}: {changes}", since=since, changes=Listed(changes, "semicolon"))
-
-
-async def describe_traffic(context: Context) -> Text:
-    """Describe requests and errors of the last hour, as Prometheus counted them."""
-    namespace = context.workshop.app_namespace
-    try:
-        found = await prometheus.query(
-            context, prometheus.build_page_requests_query(namespace, TRAFFIC_SECONDS)
-        )
-    except ClusterError:
-        return Text("📈 traffic: Prometheus cannot be asked")
-    counts = {series["response_code"]: series.value for series in found if round(series.value)}
-    total = sum(counts.values())
-    if not total:
-        return Text("📈 traffic: none within the hour")
-    failed = sum(count for code, count in counts.items() if not code.startswith(("2", "3", "4")))
-    errors = (
-        Text("{share:.1f} % of them failed", share=100 * failed / total)
-        if round(failed)
-        else Text("none of them failed")
-    )
-    # Prometheus extrapolates over the window, so that counts are not whole.
-    return counted(
-        "📈 traffic within the hour: {n:,} request ({rate:g}/s), {errors}",
-        "📈 traffic within the hour: {n:,} requests ({rate:g}/s), {errors}",
-        n=round(total),
-        rate=round(total / TRAFFIC_SECONDS, 2),
-        errors=errors,
-    )
 
 
 def describe_runs(found: Sequence[RunSummary]) -> tuple[Text, ...]:

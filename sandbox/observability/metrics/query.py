@@ -45,7 +45,7 @@ _REDUCTIONS: dict[str, Callable[[Sequence[float]], float]] = {
     "max": max,
     "count": lambda values: float(len(values)),
 }
-_RANGES = ("rate", "increase", "irate")
+_RANGES = ("rate", "increase", "irate", "last_over_time")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Evaluator:
         if node.seconds:
             raise QueryError("invalid expression type: a range vector can't be the result here")
         found = (
-            (series.labels, series.get_value_at(self.at))
+            (series.labels, series.get_value_at(self.at - node.offset))
             for series in self.store.select_series(node.matchers)
         )
         return [Value(labels, value) for labels, value in found if value is not None]
@@ -138,13 +138,17 @@ class _Evaluator:
             raise QueryError(
                 f"expected type range vector in call to function {name!r}, got instant vector"
             )
-        start, found = self.at - argument.seconds, []
+        end = self.at - argument.offset
+        start, found = end - argument.seconds, []
         for series in self.store.select_series(argument.matchers):
-            points = series.list_points_between(start, self.at)
+            points = series.list_points_between(start, end)
+            if name == "last_over_time":
+                found += [Value(series.labels, points[-1].value)] if points else []
+                continue
             growth = (
                 rates.compute_instant_rate(points)
                 if name == "irate"
-                else rates.compute_increase(points, start, self.at)
+                else rates.compute_increase(points, start, end)
             )
             if growth is not None:
                 found.append(

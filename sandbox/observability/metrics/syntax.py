@@ -52,10 +52,11 @@ class Number:
 
 @dataclass(frozen=True)
 class Selector:
-    """Series; with `seconds` their samples of that long."""
+    """Series; with `seconds` their samples of that long, `offset` seconds ago."""
 
     matchers: tuple[Matcher, ...]
     seconds: float = 0.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,13 +181,18 @@ def _parse_unary(tokens: _Tokens) -> Node:
 
 def _parse_ranged(tokens: _Tokens) -> Node:
     node = _parse_primary(tokens)
-    if not tokens.take_any("["):
-        return node
-    kind, text = tokens.next_token()
-    if kind != "duration" or not isinstance(node, Selector):
-        raise QueryError("parse error: ranges are only allowed for vector selectors")
-    tokens.require_token("]")
-    return Selector(node.matchers, parse_duration(text))
+    if tokens.take_any("["):
+        kind, text = tokens.next_token()
+        if kind != "duration" or not isinstance(node, Selector):
+            raise QueryError("parse error: ranges are only allowed for vector selectors")
+        tokens.require_token("]")
+        node = Selector(node.matchers, parse_duration(text))
+    if tokens.take_any("offset"):
+        kind, text = tokens.next_token()
+        if kind != "duration" or not isinstance(node, Selector):
+            raise QueryError("parse error: offset modifier must be preceded by a selector")
+        node = Selector(node.matchers, node.seconds, parse_duration(text))
+    return node
 
 
 def _parse_primary(tokens: _Tokens) -> Node:
