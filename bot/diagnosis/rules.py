@@ -21,7 +21,7 @@ from bot.kinds import (
     Object,
 )
 from bot.knowledge.objects.workloads import get_labels, get_name
-from bot.knowledge.routing.manifests import has_no_weight
+from bot.knowledge.routing.manifests import has_no_weight, takes_all
 
 USER_HEADER = "end-user"
 """The header that productpage sends for a user who is logged in (Bookinfo 1.20)."""
@@ -228,17 +228,22 @@ def read_route_rule(owner: Object, number: int, rule: Object) -> HttpRule:
     )
     fault = {"abort": {"httpStatus": 500}} if has_no_weight(rule) else {}
     # The order of an HTTPRoute's rules does not matter: the most specific match goes first.
-    return HttpRule(owner, number, tuple(users), tuple(others), not matches, destinations, fault)
+    # To a rule without matches the API server gives the one for every path.
+    return HttpRule(
+        owner, number, tuple(users), tuple(others), takes_all(matches), destinations, fault
+    )
 
 
 def list_rules_in_force(state: NamespaceState, service: str) -> list[HttpRule]:
     """Return the rules that decide over requests to a Service of the namespace, the first first.
 
     HTTPRoutes go before VirtualServices, whichever is older (measured, Istio 1.23.2 and 1.30.3);
-    of several VirtualServices the oldest counts. A rule behind one that catches all never acts.
+    of several VirtualServices the oldest counts, and of several HTTPRoutes with the same match the
+    oldest too (Gateway API). A rule behind one that catches all never acts.
     """
     if routes := list_routes_between(state, service):
-        rules = [rule for route in routes for rule in list_rules(state, route)]
+        oldest = sorted(routes, key=order_by_age)
+        rules = [rule for route in oldest for rule in list_rules(state, route)]
         return sorted(rules, key=lambda rule: rule.catches_all)
     for virtual_service in list_virtual_services(state, service)[:1]:
         return cut_after_catch_all(list_rules(state, virtual_service))

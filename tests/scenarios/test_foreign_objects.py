@@ -99,6 +99,21 @@ async def test_a_waypoint_of_others(tmp_path: Path) -> None:
         assert "label.istio.io/use-waypoint: other → nothing" in asked
 
 
+async def test_labels_of_others_are_asked_about(tmp_path: Path) -> None:
+    """A namespace that somebody keeps out of the mesh is not put into it unasked."""
+    async with playing(tmp_path) as (stage, _):
+        for line in ("/mesh install", "/mesh bookinfo"):
+            await stage.type(line)
+        other = stage.cluster.client("kubectl-label")
+        outside = {"metadata": {"labels": {"istio-injection": "disabled"}}}
+        await other.merge(NAMESPACES, "bookinfo", "", outside)
+        asked = words(await stage.type("/mesh inject"))
+        assert "changes Namespace bookinfo, set by kubectl-label" in asked
+        assert "label.istio-injection: disabled → enabled" in asked
+        await stage.type('click "Replace it"')
+        assert "nothing was changed" in words(await stage.type("/mesh inject"))
+
+
 async def test_a_deployment_of_others_is_asked_about(tmp_path: Path) -> None:
     """Deploying anew scales one of somebody back only when asked; one of the bot's own is mended,
     and that is told. What others only added stays."""

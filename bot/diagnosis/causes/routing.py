@@ -273,7 +273,7 @@ CAUSES = (
         "Both, for the same Service.",
         "Keep one: `/mesh route off`, then the route again",
         find_mixed,
-        ("route", "waypoint"),
+        ("route", "shift", "fault", "waypoint"),
         ("old-rules-in-ambient", "virtualservices-collide"),
         gravity=3,
         source="Istio's documentation of ambient; measured, both releases obey the HTTPRoute",

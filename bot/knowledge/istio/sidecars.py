@@ -17,7 +17,9 @@ from bot.knowledge.istio.injectors import (
     read_injectors,
 )
 from bot.knowledge.istio.installation import REVISION
+from bot.knowledge.objects import namespace_labels
 from bot.knowledge.objects.apply import restart_deployment
+from bot.knowledge.objects.conflicts import ObjectConflict
 from bot.knowledge.objects.diff import describe_object
 from bot.knowledge.objects.mesh_pods import has_sidecar
 from bot.knowledge.objects.namespace_labels import relabel_namespace
@@ -81,7 +83,13 @@ def has_native_sidecar(pod: Object) -> bool:
 async def set_injection_labels(context: Context, *, on: bool) -> tuple[Text, ...]:
     """Change the namespace's labels so that pods get sidecars, or none; return the changes."""
     change = choose_labels(await read_injectors(context), await read_labels(context), on=on)
-    return await relabel_namespace(context, change)
+    return await relabel_namespace(context, change, asked=on)
+
+
+async def find_label_conflicts(context: Context) -> list[ObjectConflict]:
+    """Return which labels of others are changed or removed so that pods get sidecars."""
+    change = choose_labels(await read_injectors(context), await read_labels(context), on=True)
+    return await namespace_labels.find_label_conflicts(context, change)
 
 
 async def read_labels(context: Context) -> dict[str, str]:
