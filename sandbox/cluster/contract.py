@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 Object = dict[str, Any]
 """A Kubernetes object in wire form. What is read must never be changed in place; copy first."""
@@ -155,4 +155,70 @@ class PodLogs(Protocol):
 
         `query` has the parameters of the log request (`tailLines`, `previous`, …).
         """
+        ...
+
+
+class CommandStreams(Protocol):
+    """The three streams of a command in a container, and whether they are one terminal."""
+
+    terminal: bool
+
+    async def read_input(self) -> bytes:
+        """Return what was typed next; b"" at its end, or at once where there is no input."""
+        ...
+
+    async def write_output(self, data: bytes) -> None: ...
+
+    async def write_error(self, data: bytes) -> None: ...
+
+
+class PodAccess(Protocol):
+    """What the API server has a kubelet do inside pods: `exec` and `port-forward`."""
+
+    async def execute(
+        self, pod: Object, container: str, command: Sequence[str], streams: CommandStreams
+    ) -> int:
+        """Carry a command out in a running container and return its exit code.
+
+        Raises ApiError when it cannot be started.
+        """
+        ...
+
+    async def call_inside(self, pod: Object, port: int, request: Request) -> Response | None:
+        """Send a request to a port of the pod from inside it, past its proxies.
+
+        Return None when nothing listens there.
+        """
+        ...
+
+
+class SendFailure(Exception):
+    """A request of a pod that got no HTTP answer: `failure` is `unknown host`, `refused`, `reset`,
+    `timeout` or `tls`, after `seconds`."""
+
+    def __init__(self, failure: str, seconds: float) -> None:
+        super().__init__(failure)
+        self.failure, self.seconds = failure, seconds
+
+
+@runtime_checkable
+class PodNetwork(Protocol):
+    """A program that carries what pods send: the mesh's data plane."""
+
+    async def send_from_pod(
+        self, pod: Object, host: str, port: int, request: Request, seconds: float
+    ) -> Response | None:
+        """Send a request out of a pod, through its proxies; give up after so many seconds.
+
+        Return None when what the host names is not of this network. Raises SendFailure.
+        """
+        ...
+
+
+@runtime_checkable
+class InsideProcess(Protocol):
+    """A program that answers otherwise when it is asked from inside its pod."""
+
+    async def handle_inside(self, port: int, request: Request) -> Response | None:
+        """Answer a request that comes from the pod itself, as a port-forward does."""
         ...

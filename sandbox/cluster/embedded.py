@@ -24,6 +24,7 @@ from sandbox.cluster.controllers.scheduler import Scheduler
 from sandbox.cluster.controllers.statefulset import StatefulSetController
 from sandbox.cluster.kubelet.backends import KubeletBackends
 from sandbox.cluster.kubelet.images import ImageRegistry, Timings
+from sandbox.cluster.kubelet.inside import KubeletAccess
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.kubelet.nodes import DEFAULT_NODES, SimulatedNode
 from sandbox.cluster.machinery.informer import Informers
@@ -109,7 +110,9 @@ class EmbeddedCluster:
             context, nodes=self._nodes, registry=self._registry, programs=self._programs
         )
         self._kubelet = kubelet
-        self.server.backends = KubeletBackends(context, kubelet)
+        backends = KubeletBackends(context, kubelet)
+        self.server.backends = backends
+        self.server.access = KubeletAccess(context, kubelet, backends, self._programs)
         await informers.wait_for_sync()
         await kubelet.register_nodes()
         Scheduler(context, make_binder(self.server.store, self.clock))

@@ -124,7 +124,7 @@ BUILT_IN: tuple[Kind, ...] = (
         "Pod",
         "po",
         categories=_ALL,
-        subs="status log proxy binding eviction ephemeralcontainers",
+        subs="status log exec portforward proxy binding eviction ephemeralcontainers",
         generation=True,
     ),
     _core("podtemplates", "PodTemplate", generation=True),

@@ -13,7 +13,7 @@ from sandbox.cluster.admission.chain import AdmissionChain
 from sandbox.cluster.admission.webhooks import Webhooks
 from sandbox.cluster.api import Api
 from sandbox.cluster.client import LocalClient
-from sandbox.cluster.contract import Client, Object, PodLogs, ServiceBackends
+from sandbox.cluster.contract import Client, Object, PodAccess, PodLogs, ServiceBackends
 from sandbox.cluster.controllers.crds import DefinitionController
 from sandbox.cluster.faults import ApiFaults
 from sandbox.cluster.http.front import ApiHandlers
@@ -73,6 +73,17 @@ class ApiServer:
     @logs.setter
     def logs(self, logs: PodLogs | None) -> None:
         self._front.subresources.logs = logs
+
+    @property
+    def access(self) -> PodAccess | None:
+        """What acts inside pods for `kubectl exec` and `port-forward`; both are refused when there
+        is none.
+        """
+        return self._front.subresources.access
+
+    @access.setter
+    def access(self, access: PodAccess | None) -> None:
+        self._front.subresources.access = access
 
     def client(self, manager: str) -> Client:
         """Return an in-process client that writes as that field manager.

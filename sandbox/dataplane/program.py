@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.clock import Clock
 from sandbox.cluster.contract import (
@@ -21,6 +21,7 @@ from sandbox.cluster.contract import (
     PodProgram,
     Request,
     Response,
+    SendFailure,
 )
 from sandbox.dataplane.apps.services import App, create_app
 from sandbox.dataplane.engine.engine import MeshEngine
@@ -29,10 +30,12 @@ from sandbox.dataplane.engine.messages import Call, Reply
 from sandbox.dataplane.engine.request_context import Hop, RequestContext
 from sandbox.dataplane.engine.workloads import build_scrape_labels
 from sandbox.dataplane.objects.pods import find_proxy, get_annotations, get_labels
+from sandbox.dataplane.objects.world import Endpoint
 from sandbox.dataplane.proxy_stats import format_exposition
 from sandbox.dataplane.telemetry import Telemetry
 
 _HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT = 15021, 15020, 15090
+_MONITORING_PORTS = (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT)
 _TEXT = {"Content-Type": "text/plain; version=0.0.4"}
 
 
@@ -106,28 +109,85 @@ class DataPlane:
         pod = self._follower.get_pod(namespace, name) if self._follower else None
         if pod is None or self._follower is None or pod["metadata"]["uid"] not in self._running:
             return None
-        if find_proxy(pod) is not None and port in (_HEALTH_PORT, _AGENT_PORT, _ENVOY_STATS_PORT):
+        if find_proxy(pod) is not None and port in _MONITORING_PORTS:
             return self._answer_monitoring(pod, port, request)
-        around = self._follower.get_state()
-        start = self._now()
-        context = RequestContext(self._chance, around, started=(start, time.monotonic()))
-        call = _build_call(request, port, f"{name}.{namespace}")
-        reply = self._engine.receive_from_outside(
-            around.get_workload(pod), port, Hop(context, call, start)
+        hop = self._begin_request(_build_call(request, port, f"{name}.{namespace}"))
+        workload = hop.context.around.get_workload(pod)
+        reply = await self._wait_for_reply(
+            self._engine.receive_from_outside(workload, port, hop), hop
         )
-        try:
-            await asyncio.sleep(reply.end - start)
-        finally:
-            # Also when the client has hung up: the proxies have carried the request.
-            context.publish_reports(self.telemetry)
         if reply.failure == "reset":
             address = f"{pod['status'].get('podIP', '')}:{port}"
             text = (
                 f"error trying to reach service: read tcp {address}: read: connection reset by peer"
             )
             raise ApiError(503, "ServiceUnavailable", text)
-        proxied = find_proxy(pod) is not None
-        return None if reply.failure else _build_response(reply, start, proxied=proxied)
+        server = "istio-envoy" if find_proxy(pod) is not None else ""
+        return None if reply.failure else _build_response(reply, hop.now, server)
+
+    async def answer_inside(
+        self, namespace: str, name: str, port: int, request: Request
+    ) -> Response | None:
+        """Return a pod's answer to a request from inside it, such as a port-forward makes: past
+        its sidecar or ztunnel, straight to the application; None when nothing listens.
+        """
+        pod = self._follower.get_pod(namespace, name) if self._follower else None
+        if pod is None or self._follower is None:
+            return None
+        hop = self._begin_request(_build_call(request, port, "localhost"))
+        workload = hop.context.around.get_workload(pod)
+        monitored = workload.proxy is not None and port in _MONITORING_PORTS
+        if monitored or workload.kind in ("gateway", "waypoint"):
+            return await self.answer_request(namespace, name, port, request)
+        reply = await self._wait_for_reply(self._engine.receiver.call_app(workload, port, hop), hop)
+        return None if reply.failure else _build_response(reply, hop.now)
+
+    async def send_from_pod(
+        self, pod: Object, host: str, port: int, request: Request, seconds: float
+    ) -> Response | None:
+        """Return the answer to what a program in a pod sends, through the pod's own proxies.
+
+        None when the host is another program's than the data plane's. Raises SendFailure.
+        """
+        if self._follower is None:
+            return None
+        hop = self._begin_request(_build_call(request, port, host))
+        around = hop.context.around
+        hop = replace(hop, until=hop.now + seconds)
+        source = around.get_workload(
+            self._follower.get_pod(pod["metadata"]["namespace"], pod["metadata"]["name"]) or pod
+        )
+        service = around.live.find_service(host, source.namespace)
+        target = None if service else self._find_pod_by_address(host)
+        there = around.live.list_endpoints(service, port) if service else ()
+        pods = [target] if target else [e.pod for e in there if e.pod]
+        if pods and not any(each["metadata"]["uid"] in self._running for each in pods):
+            return None
+        address = Endpoint(host, port, target) if target else None
+        reply = await self._wait_for_reply(self._engine.send_from_pod(source, hop, address), hop)
+        if reply.failure:
+            raise SendFailure(reply.failure, reply.end - hop.now)
+        server = "envoy" if source.kind == "sidecar" else ""
+        return _build_response(reply, hop.now, server)
+
+    def _find_pod_by_address(self, address: str) -> Object | None:
+        pods = self._follower.list_pods() if self._follower else ()
+        return next((p for p in pods if (p.get("status") or {}).get("podIP") == address), None)
+
+    def _begin_request(self, call: Call) -> Hop:
+        assert self._follower is not None
+        around, start = self._follower.get_state(), self._now()
+        context = RequestContext(self._chance, around, started=(start, time.monotonic()))
+        return Hop(context, call, start)
+
+    async def _wait_for_reply(self, reply: Reply, hop: Hop) -> Reply:
+        """Return a reply when it is there, and publish what proxies report of it."""
+        try:
+            await asyncio.sleep(reply.end - hop.now)
+        finally:
+            # Also when the client has hung up: the proxies have carried the request.
+            hop.context.publish_reports(self.telemetry)
+        return reply
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -185,6 +245,12 @@ class MeshPod:
         await self._plane.start_pod(pod, client)
         return RunningPod(self._plane, pod)
 
+    async def send_from_pod(
+        self, pod: Object, host: str, port: int, request: Request, seconds: float
+    ) -> Response | None:
+        """Send what a program in any pod sends (`contract.PodNetwork`)."""
+        return await self._plane.send_from_pod(pod, host, port, request, seconds)
+
 
 class RunningPod:
     """One pod's program."""
@@ -195,8 +261,12 @@ class RunningPod:
         self._uid, self._place = meta["uid"], (meta["namespace"], meta["name"])
 
     async def handle(self, port: int, request: Request) -> Response | None:
-        """Answer a request from outside the mesh: the API server's proxy, a port-forward."""
+        """Answer a request from outside the mesh, such as the API server's proxy sends."""
         return await self._plane.answer_request(*self._place, port, request)
+
+    async def handle_inside(self, port: int, request: Request) -> Response | None:
+        """Answer a request from inside the pod, such as a port-forward makes."""
+        return await self._plane.answer_inside(*self._place, port, request)
 
     async def stop(self) -> None:
         """Stop the application, which no longer answers."""
@@ -209,12 +279,12 @@ def _build_call(request: Request, port: int, host: str) -> Call:
     return Call(host, port, path, request.method, request.query, headers, request.body)
 
 
-def _build_response(reply: Reply, start: float, *, proxied: bool) -> Response:
-    """Return what leaves the pod; a proxy in front of it says so."""
+def _build_response(reply: Reply, start: float, server: str = "") -> Response:
+    """Return the answer as it is seen; the proxy that hands it over, `server`, says so."""
     headers: Mapping[str, str] = {
         "-".join(w.capitalize() for w in k.split("-")): v for k, v in reply.headers.items()
     }
-    if proxied:
+    if server:
         took = str(round((reply.end - start) * 1000))
-        headers = {**headers, "Server": "istio-envoy", "X-Envoy-Upstream-Service-Time": took}
+        headers = {**headers, "Server": server, "X-Envoy-Upstream-Service-Time": took}
     return Response(reply.status, reply.body, headers)

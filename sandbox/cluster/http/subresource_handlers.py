@@ -1,14 +1,14 @@
-"""The HTTP handlers of what is not a plain object: scale, logs, binding, eviction, proxies, access
-reviews."""
+"""The HTTP handlers of what is not a plain object: scale, logs, exec, port-forward, binding,
+eviction, proxies, access reviews."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from sandbox.cluster.api import Api
-from sandbox.cluster.contract import Object, PodLogs, ServiceBackends
+from sandbox.cluster.contract import Object, PodAccess, PodLogs, ServiceBackends
 from sandbox.cluster.faults import ApiFaults
-from sandbox.cluster.http import subresources
+from sandbox.cluster.http import pod_streams, subresources
 from sandbox.cluster.http.paths import Route
 from sandbox.cluster.http.verb_handlers import Handler
 from sandbox.cluster.http.wire import build_json_response, read_body, read_write_options
@@ -18,17 +18,20 @@ _SUCCESS: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "statu
 
 
 class SubresourceHandlers:
-    """One handler for each subresource. `backends` answer for Services and pods, and `logs` is what
-    their containers have written; both may come after the start."""
+    """One handler for each subresource. `backends` answer for Services and pods, `logs` is what
+    their containers have written, and `access` acts inside them; all may come after the start."""
 
     def __init__(self, api: Api, faults: ApiFaults) -> None:
         self._api, self._faults = api, faults
         self.backends: ServiceBackends | None = None
         self.logs: PodLogs | None = None
+        self.access: PodAccess | None = None
         self._handlers: dict[str, Handler] = {
             "proxy": self._handle_proxy,
             "scale": self._handle_scale,
             "log": self._handle_log,
+            "exec": self._handle_exec,
+            "portforward": self._handle_port_forward,
             "binding": self._handle_binding,
             "eviction": self._handle_eviction,
             "selfsubjectaccessreviews": self._handle_access_review,
@@ -57,6 +60,12 @@ class SubresourceHandlers:
         return web.Response(
             body=await subresources.read_logs(self._api, route.target, request.query, self.logs)
         )
+
+    async def _handle_exec(self, route: Route, request: web.Request) -> web.StreamResponse:
+        return await pod_streams.serve_exec(self._api, route.target, request, self.access)
+
+    async def _handle_port_forward(self, route: Route, request: web.Request) -> web.StreamResponse:
+        return await pod_streams.serve_port_forward(self._api, route.target, request, self.access)
 
     async def _handle_binding(self, route: Route, request: web.Request) -> web.Response:
         await subresources.bind_pod(

@@ -104,7 +104,7 @@ async def read_logs(
     Raises ApiError(400) in the kubelet's words when there can be nothing.
     """
     pod = api.get(Target(target.kind, target.namespace, target.name)).obj
-    container = _resolve_container(pod, query.get("container", ""))
+    container = resolve_container(pod, query.get("container", ""))
     statuses = [status for key in ("containerStatuses", "initContainerStatuses")
                 for status in (pod.get("status") or {}).get(key) or () if status["name"] == container]  # fmt: skip  # noqa: E501
     waiting = (
@@ -123,7 +123,11 @@ async def read_logs(
     return await source.logs(target.namespace, target.name, container, query)
 
 
-def _resolve_container(pod: Object, wanted: str) -> str:
+def resolve_container(pod: Object, wanted: str) -> str:
+    """Return the name of the container that is meant; "" is the only one.
+
+    Raises ApiError(400) when there is none of that name, or several.
+    """
     spec = pod["spec"]
     own = [each["name"] for each in spec.get("containers") or ()]
     inits = [each["name"] for each in spec.get("initContainers") or ()]

@@ -48,16 +48,21 @@ class MeshEngine:
 
     def __init__(self, apps: Apps) -> None:
         # An application's own requests go out of its pod, which leads back here.
-        self._receiver = PodReceiver(apps, self.send_from_pod)
+        self.receiver = PodReceiver(apps, self.send_from_pod)
         self._breakers = CircuitBreakers()
 
     # from a pod
 
-    def send_from_pod(self, source: Workload, hop: Hop) -> Reply:
+    def send_from_pod(self, source: Workload, hop: Hop, address: Endpoint | None = None) -> Reply:
         """Return what a program in a pod gets for a request, through whatever proxies its pod
-        has; cut off at `hop.until`.
+        has; cut off at `hop.until`. `address` is another pod's own, where no Service is asked.
         """
-        reply = self._send_by_source(source, hop)
+        if address is None:
+            reply = self._send_by_source(source, hop)
+        else:
+            # A sidecar lets that pass through, without mutual TLS.
+            told = "DISABLE" if source.kind == "sidecar" else ""
+            reply = self._send_to_pod(source, address, Arrival(None, hop, told))
         return Reply(hop.until, failure="timeout") if reply.end > hop.until else reply
 
     def _send_by_source(self, source: Workload, hop: Hop) -> Reply:
@@ -85,11 +90,8 @@ class MeshEngine:
 
     def _send_plain(self, source: Workload, service: Object, hop: Hop) -> Reply:
         """Send by the Service's address alone, to any of its ready endpoints."""
-        there = [
-            e
-            for e in hop.context.around.live.list_endpoints(service, hop.call.port)
-            if e.pod is not None
-        ]
+        found = hop.context.around.live.list_endpoints(service, hop.call.port)
+        there = [e for e in found if e.pod is not None]
         if not there:
             return Reply(hop.now + hop.context.draw_delay(_NETWORK_MS), failure="refused")
         chosen = hop.context.chance.choice(there)
@@ -222,7 +224,7 @@ class MeshEngine:
         if not _gets_through(hop, client, target, _HBONE_PORT if tunnelled else endpoint.port):
             return Reply(hop.now + CONNECT_SECONDS, failure="timeout")
         hop = hop.starting_at(hop.now + hop.context.draw_delay(_NETWORK_MS))
-        reply = self._receiver.receive_request(
+        reply = self.receiver.receive_request(
             client, target, endpoint.port, replace(arrival, hop=hop)
         )
         return replace(reply, flags="-")
@@ -238,7 +240,7 @@ class MeshEngine:
             return Reply(hop.now, failure="refused")
         if target.kind == "gateway":
             return self._send_by_envoy(target, target, hop)
-        return self._receiver.receive_request(
+        return self.receiver.receive_request(
             None, target, port, Arrival(find_oldest_service(hop.context, target, port), hop)
         )
 

@@ -77,7 +77,7 @@ class PodReceiver:
             reply = self._receive_connection(parties, port, hop)
         else:
             behind = hop.context.draw_delay(ZTUNNEL_MS) if target.captured else 0.0
-            reply = self._call_app(target, port, hop.starting_at(hop.now + behind))
+            reply = self.call_app(target, port, hop.starting_at(hop.now + behind))
         for reporter, side in (("source", client), ("destination", target)):
             if side is not None and side.captured:
                 report_connection(reporter, parties, hop, reply)
@@ -89,7 +89,7 @@ class PodReceiver:
         """
         target = parties.destination
         assert target is not None
-        reply = self._call_app(target, port, hop)
+        reply = self.call_app(target, port, hop)
         report = build_tcp_report(target.uid, "destination", parties, hop, reply)
         hop.context.reports.append(report)
         return reply
@@ -103,7 +103,7 @@ class PodReceiver:
         own = get_span_reporting(target, hop.context)
         span = continue_trace(hop.call, own, hop.context.chance)
         inside = hop.with_call(span.call).starting_at(hop.now + hop.context.draw_delay(ENVOY_MS))
-        reply = build_denial(inside.now) if refused else self._call_app(target, port, inside)
+        reply = build_denial(inside.now) if refused else self.call_app(target, port, inside)
         if reply.failure:
             text = (
                 b"upstream connect error or disconnect/reset before headers. reset reason: "
@@ -118,7 +118,7 @@ class PodReceiver:
         hop.context.reports += span.build_spans(target, hop, reply, seen)
         return reply
 
-    def _call_app(self, target: Workload, port: int, hop: Hop) -> Reply:
+    def call_app(self, target: Workload, port: int, hop: Hop) -> Reply:
         """Return the answer of the application itself, whose own requests go out of its pod."""
         app = self._apps(target.uid, hop.now)
         if app is None or port != app.port:
