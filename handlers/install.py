@@ -44,8 +44,9 @@ def build_arguments(context: Context, options: InstallOptions) -> tuple[str, ...
 async def check(context: Context, options: InstallOptions) -> None:
     """Raise UserError for profiles and settings that this release does not have."""
     arguments = build_arguments(context, options)
-    if options.set:
-        await installation.render_manifests(context, arguments)
+    if options.set or options.profile != "default":
+        rendered = await installation.render_manifests(context, arguments)
+        install_plan.check_control_plane(context, rendered)
 
 
 async def plan(context: Context, options: InstallOptions) -> Plan | None:

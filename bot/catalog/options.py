@@ -92,7 +92,7 @@ def list_replacements(error: Any, word: str) -> list[str]:
         instead = difflib.get_close_matches(typed.lower(), allowed, n=1, cutoff=0.5)
     elif (limit := find_limit(error)) is not None:
         instead = [f"{limit:g}"]
-    elif error["type"] == "string_pattern_mismatch":
+    elif error["type"] == "string_pattern_mismatch" and not typed.startswith("<"):
         kept = keep_allowed_characters(typed.lower(), [str(error["ctx"]["pattern"])])
         instead = [kept] if kept else []
     elif error["type"].startswith(("int_", "float_")) and (number := re.search(r"\d+", typed)):

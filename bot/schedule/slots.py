@@ -171,14 +171,28 @@ def build_cron_trigger(expression: str, zone: str, end: datetime | None = None) 
             end_date=end,
         )
     except (ValueError, TypeError) as problem:
-        raise UserError(
-            Text(
-                "cron cannot read “{expression}”: {why}.",
-                expression=expression,
-                why=str(problem).rstrip("."),
-            ),
-            Text('Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.'),
-        ) from problem
+        raise build_cron_error(expression) from problem
+
+
+def build_cron_error(expression: str) -> UserError:
+    """Return the error about the first of the fields that cannot be read, in the bot's words."""
+    hint = Text('Write `cron "0 9 * * 1-5"`: minute, hour, day, month, weekday.')
+    for (name, limits), word in zip(CRON_FIELDS.items(), expression.split(), strict=False):
+        try:
+            CronTrigger(**{name: word})
+        except (ValueError, TypeError):
+            said = Text("“{word}” does not fit in cron: {limits}.", word=word, limits=limits)
+            return UserError(said, hint)
+    return UserError(Text("cron cannot read “{expression}”.", expression=expression), hint)
+
+
+CRON_FIELDS = {
+    "minute": Text("a minute is 0 to 59"),
+    "hour": Text("an hour is 0 to 23"),
+    "day": Text("a day of the month is 1 to 31"),
+    "month": Text("a month is 1 to 12"),
+}
+"""The fields of cron that APScheduler reads as they are, and what may stand in them."""
 
 
 def translate_weekdays(field: str) -> str:

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import SlackError
 from bot.messages import Modal, Origin, Place
 from bot.slack.inbound.listeners import Listeners
+from bot.slack.inbound.payloads import read_submission
 from bot.slack.outbound.channel_messages import SlackChannelMessages
 from bot.slack.outbound.views import SlackViews
 from sandbox.workspace import DEFAULT_CHANNEL, Workspace
@@ -309,3 +310,12 @@ async def test_a_stale_trigger_is_an_error(workspace: Workspace, client: AsyncWe
     """What cannot be opened is told to the caller."""
     with pytest.raises(SlackError, match="invalid_trigger_id"):
         await SlackViews(client).open("1.2.abc", Modal("Late", message("late").blocks))
+
+
+def test_a_form_is_read_as_phones_fill_it() -> None:
+    """Without the blank behind a completed word, and in plain characters."""
+    typed = {"type": "plain_text_input", "value": "\u200bjason’s \u00a0"}
+    values = {"user": {"input": typed}, "empty": {"input": {"value": " \n"}}}
+    view = {"callback_id": "mesh:form:fault", "state": {"values": values}}
+    answers = read_submission({"view": view}).answers
+    assert answers == {"user": ("jason's",), "empty": ()}

@@ -14,7 +14,7 @@ from bot.engine.runs.tracker import RunTracker
 from bot.engine.runs.undelivered import RunReplies
 from bot.engine.world.context import ContextBuilder
 from bot.engine.world.locks import RunLocks
-from bot.errors import ClusterError, SlackError
+from bot.errors import ClusterError, IstioError, SlackError
 from bot.language import Localizer
 from bot.ledger import DuplicateRequest, Ledger, NewRun, Run, ScopeLocked
 from bot.messages import Command, Place, Reply
@@ -79,7 +79,7 @@ class RunStarter:
         context = self.contexts.build_context(invocation, caller)
         try:
             await invocation.step.check(context, invocation.options)
-        except ClusterError as problem:
+        except (ClusterError, IstioError) as problem:
             log.info("the options of %s are not checked: %s", invocation.step.id, problem)
 
     def _build_new_run(self, invocation: Invocation, asked: Command) -> NewRun:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.json_text import parse_json
 from bot.messages import ButtonPress, Command, FormSubmission, Origin, Posted
-from bot.typed_text import decode_slack_text
+from bot.typed_text import decode_slack_text, normalize_characters
 
 Body = Mapping[str, Any]
 
@@ -185,4 +185,5 @@ def _read_input_values(entry: Any) -> tuple[str, ...]:
             get_string(option, "value") for option in several if isinstance(option, Mapping)
         )
     one = get_string(entry, "value") or get_string(get_mapping(entry, "selected_option"), "value")
-    return (one,) if one.strip() else ()
+    # Phones add a blank behind a word that they complete.
+    return (normalize_characters(one).strip(),) if one.strip() else ()
